@@ -1,0 +1,127 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Limits of a configuration.
+const (
+	MinReplay     = 5 * time.Second
+	MaxReplay     = 20 * time.Minute
+	DefaultReplay = 60 * time.Second
+)
+
+// VideoConfig says what is filmed and how it is encoded.
+type VideoConfig struct {
+	// Display is the X display, for example ":0"; empty for the environment's.
+	Display string
+	// HideCursor leaves the pointer out of the picture.
+	HideCursor bool
+	// FrameRate is 30 or 60 frames a second.
+	FrameRate int
+	// Height scales the picture to this many rows, keeping its shape; 0 keeps the size as captured.
+	Height int
+	// BitrateKbps is the target in kb/s; 0 chooses it from size and frame rate.
+	BitrateKbps int
+	// Preset is "performance", "balanced" or "quality".
+	Preset string
+	// Encoder is the name of a GStreamer encoder; empty takes the first that passes a trial.
+	Encoder string
+}
+
+// SoundConfig says how one sound source takes part in the mix.
+type SoundConfig struct {
+	// Enabled opens the device at all.
+	Enabled bool
+	// Device is the sound server's name of the device; empty follows the system's default.
+	Device string
+	// GainDB is the gain in dB, -60 to +20.
+	GainDB float64
+	// Muted plays silence in the source's place without closing the device.
+	Muted bool
+}
+
+// Config is everything a Recorder needs.
+type Config struct {
+	Video        VideoConfig
+	Desktop, Mic SoundConfig
+	// Replay is the length of the buffer, 5 s to 20 min.
+	Replay time.Duration
+	// MaxReplayBytes bounds the buffer's memory; 0 allows twice what the bitrate needs.
+	MaxReplayBytes int64
+	// ClipFolder is where clips go; it is made when missing.
+	ClipFolder string
+	// Log receives what the recorder has to say; nil discards it.
+	Log *slog.Logger
+}
+
+// Defaults is the configuration of a new user, but for the folder.
+func Defaults() Config {
+	return Config{
+		Video:   VideoConfig{FrameRate: 30, Preset: "balanced"},
+		Desktop: SoundConfig{Enabled: true},
+		Mic:     SoundConfig{Enabled: true},
+		Replay:  DefaultReplay,
+	}
+}
+
+// Validate names the first setting that cannot be used, and what is allowed.
+func (c Config) Validate() error {
+	v := c.Video
+	switch {
+	case v.FrameRate != 30 && v.FrameRate != 60:
+		return fmt.Errorf("the frame rate is %d; it must be 30 or 60", v.FrameRate)
+	case v.Height != 0 && (v.Height < 144 || v.Height > 4320):
+		return fmt.Errorf("the picture height is %d; it must be 0 (as captured) or 144 to 4320", v.Height)
+	case v.BitrateKbps != 0 && (v.BitrateKbps < 200 || v.BitrateKbps > 200_000):
+		return fmt.Errorf("the bitrate is %d kb/s; it must be 0 (automatic) or 200 to 200000", v.BitrateKbps)
+	case v.Preset != "performance" && v.Preset != "balanced" && v.Preset != "quality":
+		return fmt.Errorf("the preset is %q; it must be performance, balanced or quality", v.Preset)
+	case c.Replay < MinReplay || c.Replay > MaxReplay:
+		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, MinReplay, MaxReplay)
+	case c.ClipFolder == "":
+		return errors.New("no folder for clips is set")
+	}
+	for name, s := range map[string]SoundConfig{"desktop": c.Desktop, "microphone": c.Mic} {
+		if s.GainDB < -60 || s.GainDB > 20 || s.GainDB != s.GainDB {
+			return fmt.Errorf("the %s gain is %v dB; it must be -60 to 20", name, s.GainDB)
+		}
+	}
+	return nil
+}
+
+// SourceState is what one device is doing.
+type SourceState struct {
+	// State is "off", "starting", "running" or "failed" (it is tried again with backoff).
+	State string
+	// Device is what is open: a display or a device name.
+	Device string
+	// Error is the last failure as a sentence; empty while running.
+	Error string
+	// PeakDB and RMSDB are the level of a sound source over the last 100 ms in dB of full scale; -100 is silence.
+	PeakDB, RMSDB float64
+}
+
+// Status is a snapshot of a Recorder.
+type Status struct {
+	Screen, Desktop, Mic SourceState
+	// Encoder is the H.264 encoder in use; Width, Height, FrameRate and BitrateKbps describe its stream.
+	Encoder                              string
+	Width, Height, FrameRate, BitrateKbps int
+	// Buffered is how much could be saved now; BufferedBytes what it takes.
+	Buffered      time.Duration
+	BufferedBytes int64
+	// Frames, Repeated and Dropped count pictures encoded, repeated because the screen had none new, and lost.
+	Frames, Repeated, Dropped uint64
+}
+
+// SaveRequest asks for a clip.
+type SaveRequest struct {
+	// Length is how much to save; 0 saves the configured replay length.
+	Length time.Duration
+	// Press is the moment of the key press on the recorder's clock; 0 is now. The clip ends there.
+	Press time.Duration
+}

@@ -1,0 +1,115 @@
+// Package media is the vocabulary of the capture engine: frames, sound, encoded packets and the clock that stamps
+// them. It imports only the standard library and holds no state; every other room of capture speaks in its terms.
+//
+// All times are durations on one monotonic clock (Clock), which on Linux is CLOCK_MONOTONIC, the clock GStreamer's
+// system clock reads as well. Nothing downstream of a source stamps anything again.
+package media
+
+import (
+	"fmt"
+	"time"
+)
+
+// Sound is handled in one shape only: interleaved stereo at 48 kHz, float32 in [-1, 1].
+const (
+	// SampleRate is the number of sample frames a second, in Hz. Opus and WebRTC work at 48 kHz (RFC 7587, 4.1).
+	SampleRate = 48000
+	// Channels is the number of interleaved channels, left first.
+	Channels = 2
+)
+
+// Clock reads the one monotonic clock that stamps everything.
+type Clock interface {
+	// Now is the time since an arbitrary fixed moment (on Linux: since boot, without sleep).
+	Now() time.Duration
+}
+
+// Track names one of the three encoded streams of a capture.
+type Track uint8
+
+// The tracks of a capture.
+const (
+	// Video is H.264 in access units.
+	Video Track = iota
+	// Opus is the mixed sound for WebRTC.
+	Opus
+	// AAC is the same mixed sound for clips.
+	AAC
+	// TrackCount is the number of tracks.
+	TrackCount
+)
+
+// String is the track's name in logs and JSON.
+func (t Track) String() string {
+	switch t {
+	case Video:
+		return "video"
+	case Opus:
+		return "opus"
+	case AAC:
+		return "aac"
+	}
+	return fmt.Sprintf("track %d", uint8(t))
+}
+
+// Frame is one raw picture. Data is valid until Release is called.
+type Frame struct {
+	// PTS is the moment the picture was taken.
+	PTS time.Duration
+	// Width and Height are in pixels.
+	Width, Height int
+	// Stride is the length of one row in bytes.
+	Stride int
+	// Data is packed BGRx, 4 bytes a pixel, top row first.
+	Data []byte
+	// Release gives Data back to its owner; it may be nil.
+	Release func()
+}
+
+// PCM is a block of sound, interleaved stereo float32 at SampleRate.
+type PCM struct {
+	// PTS is the moment the first sample was heard.
+	PTS time.Duration
+	// Samples holds Channels values for each sample frame.
+	Samples []float32
+}
+
+// Duration is the block's length in time.
+func (p PCM) Duration() time.Duration { return SamplesToDuration(len(p.Samples) / Channels) }
+
+// SamplesToDuration converts a number of sample frames to time.
+func SamplesToDuration(n int) time.Duration { return time.Duration(n) * time.Second / SampleRate }
+
+// DurationToSamples converts time to a number of sample frames, rounding to the nearest.
+func DurationToSamples(d time.Duration) int {
+	return int((int64(d)*SampleRate + int64(time.Second)/2) / int64(time.Second))
+}
+
+// Packet is one encoded access unit. A Packet and its Data are immutable once written to a fan-out: readers share
+// them without copying.
+type Packet struct {
+	// Track says which stream the packet belongs to.
+	Track Track
+	// PTS and DTS are the presentation and decoding times; equal, for there are no B-frames.
+	PTS, DTS time.Duration
+	// Duration is the packet's nominal length.
+	Duration time.Duration
+	// Key marks an IDR picture (ITU-T H.264, 7.4.1.2.4). Every sound packet is a key packet.
+	Key bool
+	// Data is one H.264 access unit in Annex B form with SPS and PPS before each IDR, one Opus packet (RFC 6716),
+	// or one AAC access unit without ADTS header (ISO/IEC 14496-3).
+	Data []byte
+}
+
+// TrackInfo describes an encoded stream.
+type TrackInfo struct {
+	Track Track
+	// Encoder is the name of the encoder, for example "x264enc".
+	Encoder string
+	// Width, Height (pixels) and FrameRate (frames a second) are set for video.
+	Width, Height, FrameRate int
+	// BitrateKbps is the target bitrate in kb/s.
+	BitrateKbps int
+	// Config is the AudioSpecificConfig of an AAC stream (ISO/IEC 14496-3, 1.6.2.1).
+	Config []byte
+}

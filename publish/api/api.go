@@ -1,0 +1,105 @@
+// Package api holds the JSON bodies of the backend's HTTP interface, shared by the client in the app and the service.
+// It owns no state. Paths, methods and states are fixed here; the service's package comment describes their meaning.
+package api
+
+import "time"
+
+// Prefix is the path below which every call lives.
+const Prefix = "/api/livekit-replay"
+
+// States of a replay and of a clip.
+const (
+	StateStarting = "starting" // the recorder is asked for
+	StateActive   = "active"   // the recorder runs
+	StateEnded    = "ended"    // stopped; the buffer stays until it expires
+	StateFailed   = "failed"   // see LastError
+
+	ClipWaiting = "waiting" // the segment that holds the press has not landed yet
+	ClipReady   = "ready"
+	ClipFailed  = "failed" // see Reason
+)
+
+// TokenRequest is the body of POST /token.
+type TokenRequest struct {
+	RoomName string `json:"roomName"`
+}
+
+// TokenResponse is how to join the room.
+type TokenResponse struct {
+	ServerURL string    `json:"serverUrl"`
+	Token     string    `json:"token"`
+	Identity  string    `json:"identity"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// StartRequest is the body of POST /start. AudioTrackID and ReplayID may be empty.
+type StartRequest struct {
+	RoomName     string `json:"roomName"`
+	VideoTrackID string `json:"videoTrackId"`
+	AudioTrackID string `json:"audioTrackId,omitempty"`
+	ReplayID     string `json:"replayId,omitempty"`
+}
+
+// StartResponse names the running replay.
+type StartResponse struct {
+	ReplayID string `json:"replayId"`
+	EgressID string `json:"egressId"`
+	State    string `json:"state"`
+}
+
+// StopRequest is the body of POST /stop.
+type StopRequest struct {
+	ReplayID string `json:"replayId"`
+}
+
+// Replay is the answer of GET /replays/{id} and POST /stop.
+type Replay struct {
+	ReplayID        string     `json:"replayId"`
+	RoomName        string     `json:"roomName"`
+	EgressID        string     `json:"egressId"`
+	State           string     `json:"state"`
+	From            *time.Time `json:"from,omitempty"`
+	To              *time.Time `json:"to,omitempty"`
+	BufferedSeconds float64    `json:"bufferedSeconds"`
+	LastError       string     `json:"lastError,omitempty"`
+}
+
+// SaveRequest is the body of POST /save. PressedAt is the wall-clock moment the clip ends at; absent means now.
+type SaveRequest struct {
+	ReplayID  string     `json:"replayId"`
+	Seconds   float64    `json:"seconds"`
+	PressedAt *time.Time `json:"pressedAt,omitempty"`
+}
+
+// SaveResponse names the clip to come.
+type SaveResponse struct {
+	ClipID string `json:"clipId"`
+}
+
+// Clip is one server clip.
+type Clip struct {
+	ClipID    string     `json:"clipId"`
+	ReplayID  string     `json:"replayId"`
+	RoomName  string     `json:"roomName"`
+	State     string     `json:"state"`
+	Reason    string     `json:"reason,omitempty"`
+	From      *time.Time `json:"from,omitempty"`
+	To        *time.Time `json:"to,omitempty"`
+	Seconds   float64    `json:"seconds"`
+	Bytes     int64      `json:"bytes"`
+	URL       string     `json:"url,omitempty"` // path of the MP4, relative to the backend
+	CreatedAt time.Time  `json:"createdAt"`
+}
+
+// ClipList is the answer of GET /clips, newest first.
+type ClipList struct {
+	Clips []Clip `json:"clips"`
+}
+
+// Problem is an error in the form of RFC 9457, sent as application/problem+json.
+type Problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
