@@ -48,7 +48,7 @@ type SoundConfig struct {
 type Config struct {
 	Video        VideoConfig
 	Desktop, Mic SoundConfig
-	// Replay is the length of the buffer, 5 s to 20 min.
+	// Replay is the length of the buffer, 5 s to 20 min; 0 keeps none.
 	Replay time.Duration
 	// MaxReplayBytes bounds the buffer's memory; 0 allows twice what the bitrate needs.
 	MaxReplayBytes int64
@@ -80,7 +80,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("the bitrate is %d kb/s; it must be 0 (automatic) or 200 to 200000", v.BitrateKbps)
 	case v.Preset != "performance" && v.Preset != "balanced" && v.Preset != "quality":
 		return fmt.Errorf("the preset is %q; it must be performance, balanced or quality", v.Preset)
-	case c.Replay < MinReplay || c.Replay > MaxReplay:
+	case c.Replay != 0 && (c.Replay < MinReplay || c.Replay > MaxReplay):
 		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, MinReplay, MaxReplay)
 	case c.ClipFolder == "":
 		return errors.New("no folder for clips is set")
@@ -109,7 +109,7 @@ type SourceState struct {
 type Status struct {
 	Screen, Desktop, Mic SourceState
 	// Encoder is the H.264 encoder in use; Width, Height, FrameRate and BitrateKbps describe its stream.
-	Encoder                              string
+	Encoder                               string
 	Width, Height, FrameRate, BitrateKbps int
 	// Buffered is how much could be saved now; BufferedBytes what it takes.
 	Buffered      time.Duration

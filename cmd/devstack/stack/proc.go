@@ -1,0 +1,182 @@
+// Package stack starts the real parts that Hindsight works with on one machine: redis-server, livekit-server, LiveKit
+// Egress, a virtual desktop, a sound server and a test pattern. devstack and the tests share it.
+//
+// Everything started here belongs to the caller: each part has Close, which ends that process and its children and
+// waits for them. A parent that dies takes its children with it. Nothing else on the machine is touched.
+package stack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Spec says how to start a program.
+type Spec struct {
+	// Name is used in messages and for the log file, Name.log.
+	Name string
+	// Path is the program, looked up in PATH when it has no slash.
+	Path string
+	Args []string
+	// Env is added to the environment of this process; a later entry of the same key wins.
+	Env []string
+	// Dir is the working folder and where the log goes.
+	Dir string
+	// Ready is polled until it answers nil; nil means ready at once. The process's end ends the wait.
+	Ready func(ctx context.Context) error
+	// Timeout bounds the wait for Ready; 0 is 60 s.
+	Timeout time.Duration
+}
+
+// Proc is a running program.
+type Proc struct {
+	name    string
+	logPath string
+	cmd     *exec.Cmd
+	done    chan struct{}
+	err     error // valid once done is closed
+	once    sync.Once
+}
+
+// spawn runs every start on one thread that never ends: the kernel sends the parent-death signal when the thread that
+// started a child ends (prctl(2), PR_SET_PDEATHSIG).
+var spawn = sync.OnceValue(func() chan<- func() {
+	c := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range c {
+			f()
+		}
+	}()
+	return c
+})
+
+// Start runs the program and waits until it is ready.
+func Start(ctx context.Context, s Spec) (*Proc, error) {
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	logPath := filepath.Join(s.Dir, s.Name+".log")
+	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	cmd := exec.Command(s.Path, s.Args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Dir, out, out
+	cmd.Env = append(os.Environ(), s.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	started := make(chan error, 1)
+	spawn() <- func() { started <- cmd.Start() }
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("%s does not start: %w", s.Name, err)
+	}
+	p := &Proc{name: s.Name, logPath: logPath, cmd: cmd, done: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	if err := p.waitReady(ctx, s); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Proc) waitReady(ctx context.Context, s Spec) error {
+	if s.Ready == nil {
+		return nil
+	}
+	limit := s.Timeout
+	if limit == 0 {
+		limit = time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var last error
+	for {
+		if last = s.Ready(ctx); last == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended before it was ready (%v); its last words:\n%s", p.name, p.err, p.Tail(2000))
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready after %v: %w; its last words:\n%s", p.name, limit, last, p.Tail(2000))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// PID is the process id.
+func (p *Proc) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Proc) Done() <-chan struct{} { return p.done }
+
+// Signal sends a signal to the process and its children.
+func (p *Proc) Signal(s syscall.Signal) error { return syscall.Kill(-p.PID(), s) }
+
+// LogPath is the file that holds what the process printed.
+func (p *Proc) LogPath() string { return p.logPath }
+
+// Tail is the last n bytes the process printed.
+func (p *Proc) Tail(n int64) string {
+	f, err := os.Open(p.logPath)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.Size() > n {
+		_, _ = f.Seek(-n, io.SeekEnd)
+	}
+	b, _ := io.ReadAll(f)
+	return string(bytes.TrimSpace(b))
+}
+
+// Close asks the process group to end, waits up to 10 s, then kills it. It may be called twice.
+func (p *Proc) Close() error {
+	p.once.Do(func() {
+		_ = p.Signal(syscall.SIGTERM)
+		select {
+		case <-p.done:
+		case <-time.After(10 * time.Second):
+		}
+		if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			p.err = err
+		}
+		<-p.done
+	})
+	return nil
+}
+
+// FreePort finds a TCP port that nothing listens on at loopback.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// dialable answers nil once something accepts connections at addr.
+func dialable(addr string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}
+}
