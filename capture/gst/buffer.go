@@ -1,0 +1,242 @@
+package gst
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// Layout of GstBuffer and values of its flags (gst/gstbuffer.h, 64-bit).
+const (
+	miniObjectSize = 64
+
+	offsetFlags    = 16
+	offsetPTS      = 72
+	offsetDTS      = 80
+	offsetDuration = 88
+
+	flagDiscont   = 1 << 6
+	flagDeltaUnit = 1 << 13
+
+	copyMemory = 1 << 3
+
+	// GstSegment: flags (4 bytes), rate, applied rate (8 each), then the format; GST_FORMAT_TIME is 3.
+	offsetSegmentFormat = 24
+	formatTime          = 3
+
+	mapRead  = 1
+	mapWrite = 2
+)
+
+// mapInfo has the layout of GstMapInfo (gst/gstmemory.h).
+type mapInfo struct {
+	memory   ptr
+	flags    uint32
+	data     ptr
+	size     uintptr
+	maxSize  uintptr
+	userData [4]ptr
+	reserved [4]ptr
+}
+
+const clockTimeNone = ^uint64(0)
+
+func readTime(buffer ptr, offset int) time.Duration {
+	v := *(*uint64)(unsafe.Add(buffer, offset))
+	if v == clockTimeNone {
+		return -1
+	}
+	return time.Duration(v)
+}
+
+func writeTime(buffer ptr, offset int, t time.Duration) {
+	*(*uint64)(unsafe.Add(buffer, offset)) = uint64(t)
+}
+
+// Sample is one buffer that a pipeline delivered. It holds C memory until Release.
+type Sample struct {
+	sample, buffer ptr
+	info           mapInfo
+	mapped         bool
+	released       atomic.Bool
+}
+
+// PTS is the buffer's running time, which is its time on the system clock; -1 when it has none. Encoders shift their
+// time stamps to leave room for negative decoding times and say so in the segment (gst/gstsegment.h).
+func (s *Sample) PTS() time.Duration {
+	v := *(*uint64)(unsafe.Add(s.buffer, offsetPTS))
+	if v == clockTimeNone {
+		return -1
+	}
+	if seg := gSampleGetSegment(s.sample); seg != nil && *(*int32)(unsafe.Add(seg, offsetSegmentFormat)) == formatTime {
+		if v = gSegmentRunning(seg, formatTime, v); v == clockTimeNone {
+			return -1
+		}
+	}
+	return time.Duration(v)
+}
+
+// Duration is the buffer's length; -1 when it has none.
+func (s *Sample) Duration() time.Duration { return readTime(s.buffer, offsetDuration) }
+
+// DeltaUnit says that the buffer cannot be decoded by itself.
+func (s *Sample) DeltaUnit() bool { return s.flags()&flagDeltaUnit != 0 }
+
+// Discont says that data is missing before the buffer.
+func (s *Sample) Discont() bool { return s.flags()&flagDiscont != 0 }
+
+func (s *Sample) flags() uint32 { return *(*uint32)(unsafe.Add(s.buffer, offsetFlags)) }
+
+// Caps describes the data, in GStreamer's text form.
+func (s *Sample) Caps() string {
+	c := gSampleGetCaps(s.sample)
+	if c == nil {
+		return ""
+	}
+	text := gCapsToString(c)
+	defer gFree(text)
+	return goString(text)
+}
+
+// Bytes is the data itself, valid until Release.
+func (s *Sample) Bytes() ([]byte, error) {
+	if !s.mapped {
+		if gBufferMap(s.buffer, &s.info, mapRead) == 0 {
+			return nil, errors.New("GStreamer gives no access to a buffer's memory")
+		}
+		s.mapped = true
+	}
+	return unsafe.Slice((*byte)(s.info.data), int(s.info.size)), nil
+}
+
+// Release gives the memory back. It may be called twice.
+func (s *Sample) Release() {
+	if s.released.Swap(true) {
+		return
+	}
+	if s.mapped {
+		gBufferUnmap(s.buffer, &s.info)
+	}
+	gMiniObjectUnref(s.sample)
+}
+
+// Pull waits up to the given time for the next sample of an appsink. It answers ErrTimeout or ErrEnded when there is
+// none.
+func (e *Element) Pull(wait time.Duration) (*Sample, error) {
+	sample := gAppSinkPull(e.object, uint64(wait))
+	if sample == nil {
+		if gAppSinkEOS(e.object) != 0 {
+			return nil, ErrEnded
+		}
+		return nil, ErrTimeout
+	}
+	return &Sample{sample: sample, buffer: gSampleGetBuffer(sample)}, nil
+}
+
+// Buffer is memory that can be filled and pushed.
+type Buffer struct{ object ptr }
+
+// NewBuffer copies data into a new buffer.
+func NewBuffer(data []byte) (*Buffer, error) {
+	b := &Buffer{gBufferNew(nil, uintptr(len(data)), nil)}
+	if b.object == nil {
+		return nil, errors.New("GStreamer has no memory for a buffer")
+	}
+	err := b.Fill(func(dst []byte) error { copy(dst, data); return nil })
+	if err != nil {
+		b.Release()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Fill gives write access to the buffer's memory for the length of the call.
+func (b *Buffer) Fill(f func(dst []byte) error) error {
+	var info mapInfo
+	if gBufferMap(b.object, &info, mapWrite) == 0 {
+		return errors.New("GStreamer gives no access to a buffer's memory")
+	}
+	defer gBufferUnmap(b.object, &info)
+	return f(unsafe.Slice((*byte)(info.data), int(info.size)))
+}
+
+// Again makes a second buffer that shares this one's memory.
+func (b *Buffer) Again() *Buffer {
+	return &Buffer{gBufferCopyRegion(b.object, copyMemory, 0, gBufferGetSize(b.object))}
+}
+
+// Release gives the buffer back without pushing it.
+func (b *Buffer) Release() {
+	if b.object != nil {
+		gMiniObjectUnref(b.object)
+		b.object = nil
+	}
+}
+
+// Push hands the buffer to an appsrc, which owns it from then on, also when it refuses.
+func (e *Element) Push(b *Buffer, pts, duration time.Duration) error {
+	writeTime(b.object, offsetPTS, pts)
+	writeTime(b.object, offsetDTS, pts)
+	writeTime(b.object, offsetDuration, duration)
+	object := b.object
+	b.object = nil
+	if r := gAppSrcPush(e.object, object); r != 0 {
+		return fmt.Errorf("the pipeline takes no more data (GstFlowReturn %d)", r)
+	}
+	return nil
+}
+
+// EndStream tells an appsrc's pipeline that no more data will come.
+func (e *Element) EndStream() { gAppSrcEOS(e.object) }
+
+// SetCaps sets what an appsrc delivers from now on.
+func (e *Element) SetCaps(caps string) error {
+	c := gCapsFromString(caps)
+	if c == nil {
+		return fmt.Errorf("GStreamer does not know the format %q", caps)
+	}
+	defer gMiniObjectUnref(c)
+	gAppSrcCaps(e.object, c)
+	return nil
+}
+
+// Pool hands out buffers of one size again and again, so that no picture costs fresh memory.
+type Pool struct{ object ptr }
+
+// NewPool makes a pool for the given caps and size in bytes, bounded to limit buffers (0: no bound).
+func NewPool(caps string, size, limit int) (*Pool, error) {
+	c := gCapsFromString(caps)
+	if c == nil {
+		return nil, fmt.Errorf("GStreamer does not know the format %q", caps)
+	}
+	defer gMiniObjectUnref(c)
+	p := &Pool{gPoolNew()}
+	config := gPoolGetConfig(p.object)
+	gPoolSetParams(config, c, uint32(size), 0, uint32(limit))
+	if gPoolSetConfig(p.object, config) == 0 || gPoolSetActive(p.object, 1) == 0 {
+		gObjectUnref(p.object)
+		return nil, errors.New("GStreamer made no buffer pool")
+	}
+	return p, nil
+}
+
+// Get takes a buffer out of the pool, waiting for one to come back when the bound is reached.
+func (p *Pool) Get() (*Buffer, error) {
+	var b ptr
+	if r := gPoolAcquire(p.object, &b, nil); r != 0 {
+		return nil, fmt.Errorf("the buffer pool is closed (GstFlowReturn %d)", r)
+	}
+	return &Buffer{b}, nil
+}
+
+// Close frees the pool once all its buffers have come back. It may be called twice.
+func (p *Pool) Close() error {
+	if p.object != nil {
+		gPoolSetActive(p.object, 0)
+		gObjectUnref(p.object)
+		p.object = nil
+	}
+	return nil
+}

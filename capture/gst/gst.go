@@ -1,0 +1,215 @@
+// Package gst is a thin binding to GStreamer's C library, loaded at run time.
+//
+// It offers what Hindsight needs and no more: parse a pipeline, pull samples from an appsink, push buffers into an
+// appsrc, set properties, force a key unit, watch the bus, look elements up. No headers, no pkg-config and no cgo are
+// involved: a missing library is ErrUnavailable with a sentence, not a loader crash. The layouts of GstMiniObject,
+// GstBuffer, GstMessage and GstMapInfo used here are part of GStreamer's ABI since 1.0 (gst/gstminiobject.h,
+// gst/gstbuffer.h, gst/gstmessage.h, gst/gstmemory.h).
+//
+// Every pipeline runs on GStreamer's system clock with a base time of zero, so that a buffer's PTS is that clock's
+// time itself: one time line for all pipelines of the process.
+//
+// The room owns C objects behind Go handles; each handle is released by its Close or Release. It has no goroutines.
+package gst
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// ErrUnavailable says that GStreamer cannot be loaded on this machine.
+var ErrUnavailable = errors.New("GStreamer is not installed")
+
+type ptr = unsafe.Pointer
+
+// C functions, filled by load.
+var (
+	gInitCheck        func(argc, argv ptr, err *ptr) int32
+	gVersionString    func() ptr
+	gParseLaunch      func(desc string, err *ptr) ptr
+	gElementSetState  func(element ptr, state int32) int32
+	gElementGetState  func(element ptr, state, pending *int32, timeout uint64) int32
+	gElementSetClock  func(pipeline, clock ptr)
+	gSetBaseTime      func(element ptr, t uint64)
+	gSetStartTime     func(element ptr, t uint64)
+	gSendEvent        func(element, event ptr) int32
+	gElementGetBus    func(element ptr) ptr
+	gBusTimedPop      func(bus ptr, timeout uint64, types uint32) ptr
+	gParseError       func(msg ptr, err, debug *ptr)
+	gSystemClock      func() ptr
+	gClockGetTime     func(clock ptr) uint64
+	gBinByName        func(bin ptr, name string) ptr
+	gFactoryFind      func(name string) ptr
+	gSetObjectArg     func(object ptr, name, value string)
+	gObjectUnref      func(object ptr)
+	gMiniObjectRef    func(object ptr) ptr
+	gMiniObjectUnref  func(object ptr)
+	gSampleGetBuffer  func(sample ptr) ptr
+	gSampleGetCaps    func(sample ptr) ptr
+	gSampleGetSegment func(sample ptr) ptr
+	gSegmentRunning   func(segment ptr, format int32, position uint64) uint64
+	gCapsFromString   func(caps string) ptr
+	gCapsToString     func(caps ptr) ptr
+	gBufferMap        func(buffer ptr, info *mapInfo, flags uint32) int32
+	gBufferUnmap      func(buffer ptr, info *mapInfo)
+	gBufferGetSize    func(buffer ptr) uintptr
+	gBufferNew        func(allocator ptr, size uintptr, params ptr) ptr
+	gBufferCopyRegion func(buffer ptr, flags uint32, offset, size uintptr) ptr
+	gPoolNew          func() ptr
+	gPoolGetConfig    func(pool ptr) ptr
+	gPoolSetParams    func(config, caps ptr, size, minBuffers, maxBuffers uint32)
+	gPoolSetConfig    func(pool, config ptr) int32
+	gPoolSetActive    func(pool ptr, active int32) int32
+	gPoolAcquire      func(pool ptr, buffer *ptr, params ptr) int32
+	gStructureNew     func(s string, end *ptr) ptr
+	gEventNewCustom   func(kind uint32, structure ptr) ptr
+	gEventNewEOS      func() ptr
+	gFindProperty     func(class ptr, name string) ptr
+	gGetProperty      func(object ptr, name string, value *gValue)
+	gValueUnset       func(value *gValue)
+	gStrdupContents   func(value *gValue) ptr
+	gFree             func(p ptr)
+	gErrorFree        func(err ptr)
+
+	gAppSinkPull func(sink ptr, timeout uint64) ptr
+	gAppSinkEOS  func(sink ptr) int32
+	gAppSrcPush  func(src, buffer ptr) int32
+	gAppSrcEOS   func(src ptr) int32
+	gAppSrcCaps  func(src, caps ptr)
+)
+
+// gValue has the layout of GValue (gobject/gvalue.h).
+type gValue struct {
+	kind uintptr
+	data [2]uint64
+}
+
+type symbol struct {
+	target any
+	name   string
+}
+
+func symbols() (core, app, object, glib []symbol) {
+	core = []symbol{
+		{&gInitCheck, "gst_init_check"}, {&gVersionString, "gst_version_string"}, {&gParseLaunch, "gst_parse_launch"},
+		{&gElementSetState, "gst_element_set_state"}, {&gElementGetState, "gst_element_get_state"},
+		{&gElementSetClock, "gst_pipeline_use_clock"}, {&gSetBaseTime, "gst_element_set_base_time"},
+		{&gSetStartTime, "gst_element_set_start_time"}, {&gSendEvent, "gst_element_send_event"},
+		{&gElementGetBus, "gst_element_get_bus"}, {&gBusTimedPop, "gst_bus_timed_pop_filtered"},
+		{&gParseError, "gst_message_parse_error"}, {&gSystemClock, "gst_system_clock_obtain"},
+		{&gClockGetTime, "gst_clock_get_time"}, {&gBinByName, "gst_bin_get_by_name"},
+		{&gFactoryFind, "gst_element_factory_find"}, {&gSetObjectArg, "gst_util_set_object_arg"},
+		{&gObjectUnref, "gst_object_unref"}, {&gMiniObjectRef, "gst_mini_object_ref"},
+		{&gMiniObjectUnref, "gst_mini_object_unref"}, {&gSampleGetBuffer, "gst_sample_get_buffer"},
+		{&gSampleGetCaps, "gst_sample_get_caps"},
+		{&gSampleGetSegment, "gst_sample_get_segment"}, {&gSegmentRunning, "gst_segment_to_running_time"}, {&gCapsFromString, "gst_caps_from_string"},
+		{&gCapsToString, "gst_caps_to_string"}, {&gBufferMap, "gst_buffer_map"}, {&gBufferUnmap, "gst_buffer_unmap"},
+		{&gBufferGetSize, "gst_buffer_get_size"}, {&gBufferNew, "gst_buffer_new_allocate"},
+		{&gBufferCopyRegion, "gst_buffer_copy_region"}, {&gPoolNew, "gst_buffer_pool_new"},
+		{&gPoolGetConfig, "gst_buffer_pool_get_config"}, {&gPoolSetParams, "gst_buffer_pool_config_set_params"},
+		{&gPoolSetConfig, "gst_buffer_pool_set_config"}, {&gPoolSetActive, "gst_buffer_pool_set_active"},
+		{&gPoolAcquire, "gst_buffer_pool_acquire_buffer"}, {&gStructureNew, "gst_structure_from_string"},
+		{&gEventNewCustom, "gst_event_new_custom"}, {&gEventNewEOS, "gst_event_new_eos"},
+		{&gStrdupContents, "gst_value_serialize"},
+	}
+	app = []symbol{
+		{&gAppSinkPull, "gst_app_sink_try_pull_sample"}, {&gAppSinkEOS, "gst_app_sink_is_eos"},
+		{&gAppSrcPush, "gst_app_src_push_buffer"}, {&gAppSrcEOS, "gst_app_src_end_of_stream"},
+		{&gAppSrcCaps, "gst_app_src_set_caps"},
+	}
+	object = []symbol{
+		{&gFindProperty, "g_object_class_find_property"}, {&gGetProperty, "g_object_get_property"},
+		{&gValueUnset, "g_value_unset"},
+	}
+	glib = []symbol{{&gFree, "g_free"}, {&gErrorFree, "g_error_free"}}
+	return core, app, object, glib
+}
+
+var initialise = sync.OnceValue(func() error {
+	core, app, object, glib := symbols()
+	for _, lib := range []struct {
+		base    string
+		symbols []symbol
+	}{
+		{"gstreamer-1.0", core}, {"gstapp-1.0", app}, {"gobject-2.0", object}, {"glib-2.0", glib},
+	} {
+		handle, err := openLibrary(lib.base)
+		if err != nil {
+			return fmt.Errorf("%w (%v); %s", ErrUnavailable, err, installHint)
+		}
+		for _, s := range lib.symbols {
+			address, err := lookup(handle, s.name)
+			if err != nil {
+				return fmt.Errorf("%w in a usable version (%s is missing: %v); %s", ErrUnavailable, s.name, err, installHint)
+			}
+			purego.RegisterFunc(s.target, address)
+		}
+	}
+	var gerr ptr
+	if gInitCheck(nil, nil, &gerr) == 0 {
+		return fmt.Errorf("%w correctly: %s", ErrUnavailable, takeError(gerr))
+	}
+	clock = gSystemClock()
+	return nil
+})
+
+var clock ptr
+
+// Init loads GStreamer once. It answers ErrUnavailable with a sentence when that is impossible.
+func Init() error { return initialise() }
+
+// Version is GStreamer's own version string. Init must have succeeded.
+func Version() string { return goString(gVersionString()) }
+
+// Now is the time of the system clock, which all pipelines share. Init must have succeeded.
+func Now() time.Duration { return time.Duration(gClockGetTime(clock)) }
+
+// Clock is the system clock as a media.Clock.
+type Clock struct{}
+
+// Now is the time of the system clock.
+func (Clock) Now() time.Duration { return Now() }
+
+// HasElement says whether a plugin offers an element of this name.
+func HasElement(name string) bool {
+	f := gFactoryFind(name)
+	if f == nil {
+		return false
+	}
+	gObjectUnref(f)
+	return true
+}
+
+func goString(p ptr) string {
+	if p == nil {
+		return ""
+	}
+	n := 0
+	for *(*byte)(unsafe.Add(p, n)) != 0 {
+		n++
+	}
+	return string(unsafe.Slice((*byte)(p), n))
+}
+
+// takeError reads and frees a GError {domain uint32; code int32; message *char}.
+func takeError(e ptr) string {
+	if e == nil {
+		return "unknown error"
+	}
+	s := goString(*(*ptr)(unsafe.Add(e, 8)))
+	gErrorFree(e)
+	return s
+}
+
+// installHint tells people what to install.
+var installHint = map[string]string{
+	"linux":   "install it with: apt install gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-pulseaudio",
+	"windows": "install the GStreamer runtime (MSVC, 64 bit) and start Hindsight again",
+	"darwin":  "install the GStreamer runtime package and start Hindsight again",
+}[runtime.GOOS]

@@ -1,0 +1,192 @@
+package gst
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+)
+
+// Values of GstState, GstStateChangeReturn and GstMessageType (gst/gstelement.h, gst/gstmessage.h).
+const (
+	stateNull    = 1
+	statePlaying = 4
+
+	changeFailure = 0
+
+	messageEOS   = 1 << 0
+	messageError = 1 << 1
+)
+
+// ErrEnded is what a pull answers when the pipeline has no more data.
+var ErrEnded = errors.New("the pipeline has ended")
+
+// ErrTimeout is what a pull answers when nothing came in time.
+var ErrTimeout = errors.New("nothing came in time")
+
+// Pipeline is a GStreamer pipeline made from a launch description. Its methods may be called from any goroutine; none
+// of its elements may be used after Close.
+type Pipeline struct {
+	object   ptr
+	bus      ptr
+	mu       sync.Mutex
+	elements []ptr
+	closed   bool
+}
+
+// Parse makes a pipeline from the syntax of gst-launch. It does not start it.
+func Parse(description string) (*Pipeline, error) {
+	if err := Init(); err != nil {
+		return nil, err
+	}
+	var gerr ptr
+	// Two elements, even trivial ones, make gst_parse_launch answer a GstPipeline, which has the clock and the bus.
+	object := gParseLaunch(description, &gerr)
+	if gerr != nil {
+		if object != nil {
+			gObjectUnref(object)
+		}
+		return nil, sentence(takeError(gerr))
+	}
+	if object == nil {
+		return nil, errors.New("GStreamer made no pipeline of the description")
+	}
+	p := &Pipeline{object: object, bus: gElementGetBus(object)}
+	gElementSetClock(object, clock)
+	// GST_CLOCK_TIME_NONE as start time keeps the base time that is set by hand (gst_element_set_start_time).
+	gSetStartTime(object, ^uint64(0))
+	gSetBaseTime(object, 0)
+	return p, nil
+}
+
+// sentence turns GStreamer's most frequent refusal into one that says what to do.
+func sentence(message string) error {
+	if name, ok := strings.CutPrefix(message, "no element "); ok {
+		return fmt.Errorf("GStreamer's element %s is missing; %s", name, installHint)
+	}
+	return errors.New(message)
+}
+
+// Play starts the pipeline and waits up to the given time until it runs or has failed.
+func (p *Pipeline) Play(wait time.Duration) error {
+	if gElementSetState(p.object, statePlaying) == changeFailure {
+		return p.failure()
+	}
+	var state, pending int32
+	if gElementGetState(p.object, &state, &pending, uint64(wait)) == changeFailure {
+		return p.failure()
+	}
+	return nil
+}
+
+func (p *Pipeline) failure() error {
+	if err := p.Err(0); err != nil {
+		return err
+	}
+	return errors.New("the pipeline does not start")
+}
+
+// Err waits up to the given time for an error or the end of the stream and answers it; nil when neither came.
+func (p *Pipeline) Err(wait time.Duration) error {
+	m := gBusTimedPop(p.bus, uint64(wait), messageEOS|messageError)
+	if m == nil {
+		return nil
+	}
+	defer gMiniObjectUnref(m)
+	// GstMessage: GstMiniObject (64 bytes), then the type.
+	if *(*uint32)(unsafe.Add(m, miniObjectSize))&messageEOS != 0 {
+		return ErrEnded
+	}
+	var gerr, debug ptr
+	gParseError(m, &gerr, &debug)
+	defer gFree(debug)
+	return sentence(takeError(gerr) + detail(goString(debug)))
+}
+
+// detail is the last line of GStreamer's debug text, which names the cause; the lines before it name source files.
+func detail(debug string) string {
+	lines := strings.Split(strings.TrimSpace(debug), "\n")
+	last := strings.TrimSpace(lines[len(lines)-1])
+	if len(lines) < 2 || last == "" {
+		return ""
+	}
+	return " " + last
+}
+
+// EndStream sends an end-of-stream event into the pipeline's sources.
+func (p *Pipeline) EndStream() { gSendEvent(p.object, gEventNewEOS()) }
+
+// Close stops the pipeline and frees it. It may be called twice.
+func (p *Pipeline) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	gElementSetState(p.object, stateNull)
+	for _, e := range p.elements {
+		gObjectUnref(e)
+	}
+	gObjectUnref(p.bus)
+	gObjectUnref(p.object)
+	return nil
+}
+
+// Element is one element of a pipeline.
+type Element struct{ object ptr }
+
+// Element finds an element by its name in the description.
+func (p *Pipeline) Element(name string) (*Element, error) {
+	e := gBinByName(p.object, name)
+	if e == nil {
+		return nil, fmt.Errorf("the pipeline has no element named %s", name)
+	}
+	p.mu.Lock()
+	p.elements = append(p.elements, e)
+	p.mu.Unlock()
+	return &Element{e}, nil
+}
+
+// HasProperty says whether the element has a property of this name.
+func (e *Element) HasProperty(name string) bool {
+	return gFindProperty(*(*ptr)(e.object), name) != nil // GTypeInstance begins with its class
+}
+
+// Set sets a property from its text form; a property that does not exist is an error.
+func (e *Element) Set(name, value string) error {
+	if !e.HasProperty(name) {
+		return fmt.Errorf("the element has no property %s", name)
+	}
+	gSetObjectArg(e.object, name, value)
+	return nil
+}
+
+// Get reads a property in its text form as GStreamer serialises it.
+func (e *Element) Get(name string) (string, error) {
+	if !e.HasProperty(name) {
+		return "", fmt.Errorf("the element has no property %s", name)
+	}
+	var v gValue
+	gGetProperty(e.object, name, &v)
+	defer gValueUnset(&v)
+	text := gStrdupContents(&v)
+	defer gFree(text)
+	return goString(text), nil
+}
+
+// eventCustomDownstream is GST_EVENT_CUSTOM_DOWNSTREAM: number 280 with the flags downstream and serialized
+// (gst/gstevent.h).
+const eventCustomDownstream = 280<<8 | 1<<1 | 1<<2
+
+// ForceKeyUnit asks the encoder behind this element (an appsrc) to make the next picture an IDR
+// (gst-plugins-base, gst/video/video-event.h: structure GstForceKeyUnit).
+func (e *Element) ForceKeyUnit() error {
+	s := gStructureNew("GstForceKeyUnit, all-headers=(boolean)true;", nil)
+	if s == nil || gSendEvent(e.object, gEventNewCustom(eventCustomDownstream, s)) == 0 {
+		return errors.New("the encoder took no request for a key picture")
+	}
+	return nil
+}
