@@ -1,0 +1,105 @@
+package mp4
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/Eyevinn/mp4ff/avc"
+	box "github.com/Eyevinn/mp4ff/mp4"
+)
+
+// moov builds the movie header. Chunk offsets are filled in later by setOffsets.
+func moov(m Movie, plans []*plan) (*box.MoovBox, error) {
+	mv := box.NewMoovBox()
+	head := box.CreateMvhd()
+	head.Timescale, head.NextTrackID = movieScale, uint32(len(plans)+1)
+	head.Duration = uint64(ticks(m.End-m.Start, movieScale))
+	head.SetCreationTimeS(created(m).Unix())
+	head.SetModificationTimeS(created(m).Unix())
+	mv.AddChild(head)
+	for i, p := range plans {
+		trak, err := trak(m, p, uint32(i+1))
+		if err != nil {
+			return nil, err
+		}
+		mv.AddChild(trak)
+	}
+	return mv, nil
+}
+
+func created(m Movie) time.Time {
+	if m.Created.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return m.Created
+}
+
+func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
+	media := "video"
+	if p.Kind == AAC {
+		media = "audio"
+	}
+	t := box.CreateEmptyTrak(id, uint32(p.scale), media, "und")
+	t.Tkhd.Flags = 3 // enabled, in movie
+	if p.Kind == AAC {
+		t.Tkhd.AlternateGroup = 1
+	}
+	t.Mdia.Mdhd.Duration = uint64(p.total)
+	if err := describe(t, p); err != nil {
+		return nil, err
+	}
+	edits, length := edits(m, p)
+	t.Tkhd.Duration = length
+	edts := &box.EdtsBox{}
+	edts.AddChild(edits)
+	t.AddChild(edts)
+	// The edit list stands before the media (8.6.5 allows any place, some players expect it here).
+	n := len(t.Children)
+	t.Children[n-1], t.Children[n-2] = t.Children[n-2], t.Children[n-1]
+	return t, tables(t.Mdia.Minf.Stbl, p)
+}
+
+// describe adds the sample descriptions: one avc1 for each pair of parameter sets, or one mp4a.
+func describe(t *box.TrakBox, p *plan) error {
+	if p.Kind == AAC {
+		esds := box.CreateEsdsBox(p.AACConfig)
+		t.Mdia.Minf.Stbl.Stsd.AddChild(box.CreateAudioSampleEntryBox("mp4a", 2, 16, soundScale, esds))
+		return nil
+	}
+	var width, height uint
+	for _, e := range p.entries {
+		if err := t.SetAVCDescriptor("avc1", [][]byte{e.sps}, [][]byte{e.pps}, true); err != nil {
+			return fmt.Errorf("the picture's parameter sets cannot be read: %w", err)
+		}
+		sps, err := avc.ParseSPSNALUnit(e.sps, false)
+		if err != nil {
+			return fmt.Errorf("the picture's parameter sets cannot be read: %w", err)
+		}
+		width, height = max(width, sps.Width), max(height, sps.Height)
+	}
+	t.Tkhd.Width, t.Tkhd.Height = box.Fixed32(width<<16), box.Fixed32(height<<16)
+	return nil
+}
+
+// edits is the track's edit list: an empty edit while the track has not begun, then the window. It answers the edits'
+// length in the movie's ticks as well. Media time m shows what happened at origin + m - priming.
+func edits(m Movie, p *plan) (*box.ElstBox, uint64) {
+	list := &box.ElstBox{}
+	toMovie := func(t int64) int64 { return t * movieScale / p.scale }
+	zero := p.origin - p.Priming // the moment that media time 0 shows
+	begin, end := ticks(m.Start-zero, p.scale), ticks(m.End-zero, p.scale)
+	first, last := int64(p.items[0].offset), p.total+int64(p.items[len(p.items)-1].offset)
+	var length uint64
+	if gap := first - begin; gap > 0 {
+		length = uint64(toMovie(gap))
+		list.Entries = append(list.Entries, box.ElstEntry{SegmentDuration: length, MediaTime: -1, MediaRateInteger: 1})
+		begin = first
+	}
+	shown := uint64(max(toMovie(min(end, last)-begin), 1))
+	list.Entries = append(list.Entries, box.ElstEntry{SegmentDuration: shown, MediaTime: begin, MediaRateInteger: 1})
+	length += shown
+	if length > 1<<32-1 || begin > 1<<31-1 {
+		list.Version = 1
+	}
+	return list, length
+}

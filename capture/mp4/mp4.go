@@ -1,0 +1,231 @@
+// Package mp4 writes movies: H.264 and AAC samples on one common time line, cut to an exact window by edit lists.
+//
+// The file is progressive (ISO/IEC 14496-12): ftyp, moov, mdat, so that it plays while it downloads. Samples keep their
+// bytes; nothing is decoded. A window that begins between two key pictures is served by the samples from the key
+// picture before it, which players decode and do not show (8.6.6, edit list box). Box structures come from mp4ff; the
+// room owns how samples become chunks, tables and edits. It has no goroutines and keeps nothing open after a call.
+package mp4
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is the codec of a track.
+type Kind uint8
+
+// The codecs a movie can hold.
+const (
+	H264 Kind = iota
+	AAC
+)
+
+// Timescales in ticks a second. 90 kHz divides by all usual frame rates; sound counts in its samples.
+const (
+	videoScale = 90000
+	soundScale = 48000
+	movieScale = 90000
+)
+
+// Sample is one access unit.
+type Sample struct {
+	DTS, PTS time.Duration
+	// Duration is used for the last sample only; the others last until the next.
+	Duration time.Duration
+	// Sync marks an IDR picture; for sound it does not matter.
+	Sync bool
+	// Data is an H.264 access unit in Annex B form, or one AAC access unit without ADTS header.
+	Data []byte
+	// NALs are the NAL units of Data, where the caller knows them already; it saves looking for start codes.
+	NALs [][]byte
+}
+
+// Track is one stream of samples in decoding order. A track's first video sample must be an IDR with SPS and PPS.
+type Track struct {
+	Kind    Kind
+	Samples []Sample
+	// AACConfig is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
+	AACConfig []byte
+	// Priming is by how much the decoded sound comes later than its samples' PTS say; 0 when PTS are true already.
+	Priming time.Duration
+}
+
+// Movie is what to write. Start and End are the window to present, on the samples' own time line.
+type Movie struct {
+	Tracks     []Track
+	Start, End time.Duration
+	Created    time.Time
+}
+
+// ErrEmpty says that a movie has no picture in its window.
+var ErrEmpty = errors.New("there is no picture in the asked time")
+
+// item is a sample made ready: NAL units chosen, times in ticks.
+type item struct {
+	parts  [][]byte
+	size   uint32
+	dts    int64 // ticks since the track's first sample
+	offset int32 // PTS - DTS in ticks
+	sync   bool
+	entry  uint32 // number of the sample description, from 1
+}
+
+// chunk is a run of samples of one track that lie together in the file.
+type chunk struct {
+	track, first, count int
+	entry               uint32
+	start               time.Duration
+	size                int64
+	offset              uint64
+}
+
+type plan struct {
+	Track
+	scale   int64
+	origin  time.Duration // DTS of the first sample
+	items   []item
+	total   int64 // ticks from the first sample's DTS to the end of the last
+	entries []parameterSets
+	chunks  []chunk
+}
+
+type parameterSets struct{ sps, pps []byte }
+
+func ticks(d time.Duration, scale int64) int64 {
+	sec, rest := int64(d/time.Second), int64(d%time.Second)
+	half := int64(time.Second) / 2
+	if rest < 0 {
+		half = -half
+	}
+	return sec*scale + (rest*scale+half)/int64(time.Second)
+}
+
+func newPlan(t Track, end time.Duration) (*plan, error) {
+	p := &plan{Track: t, scale: videoScale, origin: t.Samples[0].DTS, items: make([]item, len(t.Samples))}
+	if t.Kind == AAC {
+		p.scale = soundScale
+	}
+	for i := range t.Samples {
+		s := &t.Samples[i]
+		it := &p.items[i]
+		*it = item{dts: ticks(s.DTS-p.origin, p.scale), sync: s.Sync, entry: 1}
+		it.offset = int32(ticks(s.PTS-p.origin, p.scale) - it.dts)
+		if i > 0 && it.dts <= p.items[i-1].dts {
+			it.dts = p.items[i-1].dts + 1 // decoding times must grow
+		}
+		if t.Kind == AAC {
+			it.parts, it.size = [][]byte{s.Data}, uint32(len(s.Data))
+		} else if err := p.addPicture(it, s); err != nil {
+			return nil, err
+		}
+	}
+	last := t.Samples[len(t.Samples)-1]
+	length := ticks(last.DTS+last.Duration-p.origin, p.scale)
+	if t.Kind == H264 {
+		// The last picture stays until the end of the window.
+		length = max(length, ticks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
+	}
+	p.total = max(length, p.items[len(p.items)-1].dts+1)
+	return p, nil
+}
+
+// NAL unit types (ITU-T H.264, table 7-1).
+const (
+	nalSPS = 7
+	nalPPS = 8
+	nalAUD = 9
+)
+
+// addPicture takes parameter sets and delimiters out of the access unit: in an avc1 track they live in the sample
+// description (ISO/IEC 14496-15, 5.3.3). New parameter sets begin a new description.
+func (p *plan) addPicture(it *item, s *Sample) error {
+	nals := s.NALs
+	if nals == nil {
+		nals = SplitAnnexB(s.Data)
+	}
+	var sets parameterSets
+	for _, n := range nals {
+		if len(n) == 0 {
+			continue
+		}
+		switch n[0] & 0x1f {
+		case nalSPS:
+			sets.sps = n
+		case nalPPS:
+			sets.pps = n
+		case nalAUD:
+		default:
+			it.parts = append(it.parts, n)
+			it.size += 4 + uint32(len(n))
+		}
+	}
+	known := len(p.entries)
+	if sets.sps != nil && sets.pps != nil {
+		if known == 0 || !bytes.Equal(p.entries[known-1].sps, sets.sps) || !bytes.Equal(p.entries[known-1].pps, sets.pps) {
+			p.entries = append(p.entries, sets)
+		}
+	} else if known == 0 {
+		return errors.New("the first picture has no parameter sets (SPS, PPS) and cannot be decoded")
+	}
+	it.entry = uint32(len(p.entries))
+	return nil
+}
+
+// duration of sample i in ticks.
+func (p *plan) duration(i int) uint32 {
+	if i+1 < len(p.items) {
+		return uint32(p.items[i+1].dts - p.items[i].dts)
+	}
+	return uint32(p.total - p.items[i].dts)
+}
+
+// SplitAnnexB finds the NAL units of an access unit in byte stream form (ITU-T H.264, annex B). The units share the
+// data's memory. Data without a start code gives none.
+func SplitAnnexB(data []byte) [][]byte {
+	var nals [][]byte
+	code := []byte{0, 0, 1}
+	at := bytes.Index(data, code)
+	for at >= 0 {
+		begin := at + 3
+		next := bytes.Index(data[begin:], code)
+		end := len(data)
+		if next >= 0 {
+			end = begin + next
+			at = end
+		} else {
+			at = -1
+		}
+		// Zero bytes before a start code belong to it or are padding (trailing_zero_8bits).
+		if n := bytes.TrimRight(data[begin:end], "\x00"); len(n) > 0 {
+			nals = append(nals, n)
+		}
+	}
+	return nals
+}
+
+// validate also drops tracks that have nothing in the window.
+func (m *Movie) validate() error {
+	if m.End <= m.Start {
+		return fmt.Errorf("the window from %v to %v is empty", m.Start, m.End)
+	}
+	var kept []Track
+	picture := false
+	for _, t := range m.Tracks {
+		n := len(t.Samples)
+		if n == 0 || t.Samples[0].PTS >= m.End {
+			continue
+		}
+		if t.Kind == AAC && t.Samples[n-1].PTS+t.Samples[n-1].Duration <= m.Start {
+			continue
+		}
+		picture = picture || t.Kind == H264
+		kept = append(kept, t)
+	}
+	m.Tracks = kept
+	if !picture {
+		return ErrEmpty
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package mp4
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	box "github.com/Eyevinn/mp4ff/mp4"
+)
+
+// TempSuffix ends the names of files that are being written.
+const TempSuffix = ".partial"
+
+// Write writes the movie and answers the number of bytes. It answers ErrEmpty when no picture lies in the window.
+func Write(ctx context.Context, w io.Writer, m Movie) (int64, error) {
+	if err := m.validate(); err != nil {
+		return 0, err
+	}
+	plans := make([]*plan, len(m.Tracks))
+	for i, t := range m.Tracks {
+		p, err := newPlan(t, m.End)
+		if err != nil {
+			return 0, err
+		}
+		plans[i] = p
+	}
+	chunks := makeChunks(plans)
+	mv, err := moov(m, plans)
+	if err != nil {
+		return 0, err
+	}
+	var payload uint64
+	for _, c := range chunks {
+		payload += uint64(c.size)
+	}
+	ftyp := box.NewFtyp("isom", 0x200, []string{"isom", "iso2", "avc1", "mp41"})
+	wide := payload > 1<<32-1<<24
+	mdatHead := uint64(8)
+	if wide {
+		widen(mv)
+		mdatHead = 16
+	}
+	first := ftyp.Size() + mv.Size() + mdatHead
+	setOffsets(mv, plans, chunks, first, wide)
+	out := bufio.NewWriterSize(w, 1<<20)
+	if err := errors.Join(ftyp.Encode(out), mv.Encode(out)); err != nil {
+		return 0, err
+	}
+	if _, err := out.Write(mdatHeader(payload, wide)); err != nil {
+		return 0, err
+	}
+	if err := writeChunks(ctx, out, plans, chunks); err != nil {
+		return 0, err
+	}
+	return int64(first + payload), out.Flush()
+}
+
+// mdatHeader is the header of the media data box; size 1 announces a 64-bit size (ISO/IEC 14496-12, 4.2).
+func mdatHeader(payload uint64, wide bool) []byte {
+	if wide {
+		b := binary.BigEndian.AppendUint32(nil, 1)
+		b = append(b, "mdat"...)
+		return binary.BigEndian.AppendUint64(b, payload+16)
+	}
+	return append(binary.BigEndian.AppendUint32(nil, uint32(payload+8)), "mdat"...)
+}
+
+func writeChunks(ctx context.Context, w io.Writer, plans []*plan, chunks []*chunk) error {
+	var length [4]byte
+	for _, c := range chunks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p := plans[c.track]
+		for i := c.first; i < c.first+c.count; i++ {
+			for _, part := range p.items[i].parts {
+				if p.Kind == H264 {
+					binary.BigEndian.PutUint32(length[:], uint32(len(part)))
+					if _, err := w.Write(length[:]); err != nil {
+						return err
+					}
+				}
+				if _, err := w.Write(part); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// WriteFile writes the movie to a new file: into a temporary file beside it, then to the disk, then under its name. It
+// never overwrites: when the name is taken it answers os.ErrExist and leaves nothing behind.
+func WriteFile(ctx context.Context, path string, m Movie) (size int64, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+TempSuffix)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		err = errors.Join(err, ignoreClosed(f.Close()))
+		if e := os.Remove(f.Name()); e != nil && !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}()
+	if err := f.Chmod(0o644); err != nil {
+		return 0, err
+	}
+	if size, err = Write(ctx, &writeBehind{file: f}, m); err != nil {
+		return 0, err
+	}
+	if err := f.Sync(); err != nil {
+		return 0, err
+	}
+	if err := f.Close(); err != nil {
+		return 0, err
+	}
+	if err := publish(f.Name(), path); err != nil {
+		return 0, err
+	}
+	return size, syncFolder(filepath.Dir(path))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// publish gives a complete file its name without ever replacing another. File systems without hard links (FAT) get the
+// name reserved first and replaced then.
+func publish(temp, path string) error {
+	err := os.Link(temp, path)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+// syncFolder makes the new name durable; file systems that cannot do it are left alone.
+func syncFolder(folder string) error {
+	d, err := os.Open(folder)
+	if err != nil {
+		return fmt.Errorf("the folder cannot be opened: %w", err)
+	}
+	_ = d.Sync()
+	return d.Close()
+}
