@@ -1,0 +1,20 @@
+package api
+
+// Values of Problem.Type: they tell a program what went wrong, Problem.Detail tells a person (RFC 9457, 3.1.1).
+const (
+	ProblemInvalid  = "tag:hindsight.app,2026:problem/invalid"   // 400, 413, 415, 422: the request itself is wrong
+	ProblemToken    = "tag:hindsight.app,2026:problem/token"     // 401: the user token is missing, wrong or revoked
+	ProblemRoom     = "tag:hindsight.app,2026:problem/room"      // 403: the user may not share in this room
+	ProblemNotFound = "tag:hindsight.app,2026:problem/not-found" // 404: no such replay, clip or path
+	ProblemConflict = "tag:hindsight.app,2026:problem/conflict"  // 409: not in this state
+	ProblemTooMany  = "tag:hindsight.app,2026:problem/too-many"  // 429: too many clips are waiting
+	ProblemRecorder = "tag:hindsight.app,2026:problem/recorder"  // 502, 503: LiveKit or its recorder refused or is away
+	ProblemInternal = "tag:hindsight.app,2026:problem/internal"  // 500
+)
+
+// ProblemMediaType is the Content-Type of a Problem.
+const ProblemMediaType = "application/problem+json"
+
+// TimeHeader is set on every answer to the service's wall clock in RFC 3339 with nanoseconds. The client learns from
+// it how far its own clock is off, so that a press names the same moment on both sides.
+const TimeHeader = "Hindsight-Time"

@@ -1,0 +1,173 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// request is one call. again allows a second try after an answer was lost.
+type request struct {
+	method, path string
+	body         any
+	again        bool
+	timeout      time.Duration
+}
+
+// call sends r, with tries, and decodes the answer.
+func call[T any](ctx context.Context, c *Client, r request) (*T, error) {
+	var body []byte
+	if r.body != nil {
+		var err error
+		if body, err = json.Marshal(r.body); err != nil {
+			return nil, err
+		}
+	}
+	pause := firstPause
+	for try := 1; ; try++ {
+		out, err := once[T](ctx, c, r, body)
+		if err == nil || try == tries || !mayTryAgain(err, r.again) {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(pause):
+		}
+		pause *= 3
+	}
+}
+
+func once[T any](ctx context.Context, c *Client, r request, body []byte) (*T, error) {
+	limit := r.timeout
+	if limit == 0 {
+		limit = callTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	resp, err := c.send(ctx, r, body)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return nil, problem(resp)
+	}
+	out := new(T)
+	if resp.StatusCode == http.StatusNoContent {
+		return out, nil
+	}
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		return nil, notABackend(resp)
+	}
+	err = json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out)
+	if err != nil {
+		return nil, &lost{fmt.Errorf("%w: the answer of the backend broke off: %v", ErrUnreachable, err)}
+	}
+	return out, nil
+}
+
+// send makes the HTTP request. The caller closes the body.
+func (c *Client) send(ctx context.Context, r request, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrURL, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Accept", "application/json, "+api.ProblemMediaType)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	sent := time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, transportError(req, err)
+	}
+	c.clock.learn(resp.Header.Get(api.TimeHeader), sent, time.Now())
+	return resp, nil
+}
+
+// lost marks an error after which the backend may or may not have done the work.
+type lost struct{ error }
+
+func (l *lost) Unwrap() error { return l.error }
+
+// unsent marks an error before which nothing reached the backend.
+type unsent struct{ error }
+
+func (u *unsent) Unwrap() error { return u.error }
+
+// mayTryAgain tells whether another try can help and cannot do the work twice.
+func mayTryAgain(err error, again bool) bool {
+	var l *lost
+	var u *unsent
+	return errors.As(err, &u) || again && errors.As(err, &l)
+}
+
+// transportError explains an error without an answer.
+func transportError(req *http.Request, err error) error {
+	host := req.URL.Host
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w: the call was cancelled: %w", ErrUnreachable, context.Canceled)
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Errorf("%w: there is no machine named %s; check the backend URL in the settings", ErrUnreachable, dns.Name)
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return fmt.Errorf("%w: %s does not speak TLS; write http:// instead of https://", ErrURL, host)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &unsent{fmt.Errorf("%w: nothing listens at %s; is the backend running?", ErrUnreachable, host)}
+	case errors.As(err, &op) && op.Op == "dial":
+		return &unsent{fmt.Errorf("%w: %s cannot be reached (%v); check the network", ErrUnreachable, host, op.Err)}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &lost{fmt.Errorf("%w: %s did not answer in time", ErrUnreachable, host)}
+	}
+	return &lost{fmt.Errorf("%w: the connection to %s broke: %v", ErrUnreachable, host, err)}
+}
+
+// problem turns an answer that is not a success into an error.
+func problem(resp *http.Response) error {
+	var p api.Problem
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	isProblem := strings.HasPrefix(resp.Header.Get("Content-Type"), api.ProblemMediaType)
+	if !isProblem || json.Unmarshal(b, &p) != nil || p.Type == "" {
+		return notABackend(resp)
+	}
+	kind := map[string]error{
+		api.ProblemToken: ErrToken, api.ProblemRoom: ErrRoom, api.ProblemRecorder: ErrEgress,
+		api.ProblemNotFound: ErrNotFound, api.ProblemInvalid: ErrInvalid, api.ProblemConflict: ErrInvalid,
+	}[p.Type]
+	if kind == nil {
+		kind = ErrServer
+	}
+	if p.Detail == "" {
+		p.Detail = p.Title
+	}
+	return fmt.Errorf("%w: %s", kind, p.Detail)
+}
+
+// notABackend explains an answer that a Hindsight backend does not give.
+func notABackend(resp *http.Response) error {
+	host := resp.Request.URL.Host
+	switch {
+	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusServiceUnavailable,
+		resp.StatusCode == http.StatusGatewayTimeout:
+		return &lost{fmt.Errorf("%w: a proxy at %s answers %s; is the backend behind it running?",
+			ErrUnreachable, host, resp.Status)}
+	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: %s answers %s, but not as a Hindsight backend", ErrURL, host, resp.Status)
+	}
+	return fmt.Errorf("%w: what answers at %s is not a Hindsight backend (%s); check the backend URL in the settings",
+		ErrURL, host, resp.Status)
+}

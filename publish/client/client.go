@@ -1,0 +1,194 @@
+// Package client speaks to the backend: tokens for LiveKit, start and stop of the recorder, server clips.
+//
+// A Client has no goroutines and needs no Close; it may be used from many goroutines at once. Every call takes a
+// context, has a time limit of its own and is tried again only where a second try cannot do the work twice. Errors are
+// one sentence for the user and match one of the Err values with errors.Is.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// What a call can fail with; see errors.Is.
+var (
+	// ErrURL means that the backend URL is wrong: not a URL, or what answers there is not a Hindsight backend.
+	ErrURL = errors.New("wrong backend URL")
+	// ErrUnreachable means that nothing answers at the backend URL, or not in time.
+	ErrUnreachable = errors.New("backend unreachable")
+	// ErrToken means that the user token is missing, wrong or revoked.
+	ErrToken = errors.New("wrong user token")
+	// ErrRoom means that the user may not share in this room, or that the tracks are not the user's.
+	ErrRoom = errors.New("room refused")
+	// ErrEgress means that LiveKit's recorder refused or does not answer.
+	ErrEgress = errors.New("recorder refused")
+	// ErrNotFound means that the replay or clip does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrInvalid means that the backend does not accept the request as it is.
+	ErrInvalid = errors.New("invalid request")
+	// ErrServer is any other answer of the backend.
+	ErrServer = errors.New("backend error")
+)
+
+const (
+	callTimeout  = 15 * time.Second
+	startTimeout = 45 * time.Second // the backend waits for LiveKit to accept the recording
+	tries        = 3
+	firstPause   = 200 * time.Millisecond
+	maxAnswer    = 4 << 20 // bytes of JSON
+)
+
+// Client is one user's access to one backend.
+type Client struct {
+	base  string // without a slash at the end, with api.Prefix
+	token string
+	http  *http.Client
+	clock clock
+}
+
+// Option changes a Client.
+type Option func(*Client)
+
+// WithHTTPClient makes the calls with h, which must not have a Timeout: the calls have their own.
+func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+
+// New makes a Client for the backend at baseURL, for example https://replay.example.com, with or without api.Prefix.
+func New(baseURL, token string, opts ...Option) (*Client, error) {
+	u, err := url.Parse(strings.TrimSpace(baseURL))
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("%w: %q is not of the form https://host; correct it in the settings", ErrURL, baseURL)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%w: it must not hold a user, a query or a fragment", ErrURL)
+	}
+	if token = strings.TrimSpace(token); token == "" || strings.ContainsAny(token, "\r\n") {
+		return nil, fmt.Errorf("%w: the user token is empty; enter the one that hindsight-backend token create printed", ErrToken)
+	}
+	path := strings.TrimSuffix(strings.TrimSuffix(u.EscapedPath(), "/"), api.Prefix)
+	c := &Client{base: u.Scheme + "://" + u.Host + path + api.Prefix, token: token, http: &http.Client{
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4,
+			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: startTimeout, IdleConnTimeout: time.Minute,
+		},
+	}}
+	for _, o := range opts {
+		o(c)
+	}
+	return c, nil
+}
+
+// Token asks how to join a room.
+func (c *Client) Token(ctx context.Context, req api.TokenRequest) (*api.TokenResponse, error) {
+	return call[api.TokenResponse](ctx, c, request{method: http.MethodPost, path: "/token", body: req, again: true})
+}
+
+// Start has two published tracks recorded. The same call again answers the same replay, so it is tried again.
+func (c *Client) Start(ctx context.Context, req api.StartRequest) (*api.StartResponse, error) {
+	return call[api.StartResponse](ctx, c, request{method: http.MethodPost, path: "/start", body: req, again: true,
+		timeout: startTimeout})
+}
+
+// Stop ends a replay's recording; its buffer stays for a while.
+func (c *Client) Stop(ctx context.Context, req api.StopRequest) (*api.Replay, error) {
+	return call[api.Replay](ctx, c, request{method: http.MethodPost, path: "/stop", body: req, again: true})
+}
+
+// Replay reports on a replay.
+func (c *Client) Replay(ctx context.Context, id string) (*api.Replay, error) {
+	return call[api.Replay](ctx, c, request{method: http.MethodGet, path: "/replays/" + url.PathEscape(id), again: true})
+}
+
+// Save asks for a server clip. A second request would make a second clip, so it is only tried again where the first
+// did not leave this machine. PressedAt is this machine's wall clock and is corrected to the backend's; without it the
+// press is the moment of the call.
+func (c *Client) Save(ctx context.Context, req api.SaveRequest) (*api.SaveResponse, error) {
+	at := time.Now()
+	if req.PressedAt != nil {
+		at = *req.PressedAt
+	}
+	if !c.clock.known() {
+		// One cheap call tells the difference of the clocks; if it fails, so will the save, and says why.
+		_, _ = c.Replay(ctx, req.ReplayID)
+	}
+	at = at.Add(c.clock.offset())
+	req.PressedAt = &at
+	return call[api.SaveResponse](ctx, c, request{method: http.MethodPost, path: "/save", body: req})
+}
+
+// Clips lists the user's clips, newest first.
+func (c *Client) Clips(ctx context.Context) (*api.ClipList, error) {
+	return call[api.ClipList](ctx, c, request{method: http.MethodGet, path: "/clips", again: true})
+}
+
+// Clip reports on a clip.
+func (c *Client) Clip(ctx context.Context, id string) (*api.Clip, error) {
+	return call[api.Clip](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(id), again: true})
+}
+
+// DeleteClip deletes a clip and its file.
+func (c *Client) DeleteClip(ctx context.Context, id string) error {
+	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: "/clips/" + url.PathEscape(id), again: true})
+	return err
+}
+
+// Video copies a clip's MP4 to w and answers its length in bytes. Only the context limits its time.
+func (c *Client) Video(ctx context.Context, id string, w io.Writer) (int64, error) {
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(id) + "/video"}, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return 0, problem(resp)
+	}
+	n, err := io.Copy(w, resp.Body)
+	if err != nil {
+		return n, fmt.Errorf("%w: the clip broke off after %d bytes: %v", ErrUnreachable, n, err)
+	}
+	return n, nil
+}
+
+// clock knows how far the backend's wall clock is ahead of this machine's, from the call with the shortest way.
+type clock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+	trip  time.Duration // of the call that told; 0 means none has
+}
+
+func (k *clock) known() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.trip > 0
+}
+
+func (k *clock) offset() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ahead
+}
+
+// learn takes the time in an answer to stand for the middle of the call, as NTP does (RFC 5905, 8).
+func (k *clock) learn(header string, sent, got time.Time) {
+	t, err := time.Parse(time.RFC3339Nano, header)
+	trip := got.Sub(sent)
+	if err != nil || trip <= 0 {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	// An old measure slowly loses its weight, for clocks wander.
+	if k.trip == 0 || trip <= k.trip+k.trip/8 {
+		k.ahead, k.trip = t.Sub(sent.Add(trip/2)), trip
+	} else {
+		k.trip += k.trip / 16
+	}
+}
