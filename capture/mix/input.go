@@ -1,0 +1,169 @@
+package mix
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+const (
+	// capacity is how much of a source is kept, in sample frames: it bounds memory when nobody mixes.
+	capacity = 2 * media.SampleRate
+	// jumpAfter is the error between a source's time and its expected time that no rate explains: the device was
+	// away, or the clock jumped. In sample frames (40 ms).
+	jumpAfter = 40 * media.SampleRate / 1000
+	// settle is the time constant in s with which the reading position approaches its target.
+	settle = 1.0
+	// maxCorrection bounds the resampling ratio; 0.5 % is not heard as a change of pitch.
+	maxCorrection = 0.005
+	// fade is the length of a fade around a gap in sample frames (5 ms).
+	fade = 5 * media.SampleRate / 1000
+)
+
+// Input is one source of a Mixer.
+type Input struct {
+	mu      sync.Mutex
+	ring    []float32 // interleaved, capacity frames
+	written int64     // frames pushed since the beginning
+	line    timeline
+	pos     float64 // frame to read next
+	reading bool
+	fadeIn  int // frames of fade-in still to play
+
+	target, muted float32 // wanted gain, and 0 or 1
+	gain          float32 // gain at the end of the last block
+	meter         meter
+	kernels       *kernelTable
+}
+
+func newInput() *Input {
+	return &Input{ring: make([]float32, capacity*media.Channels), target: 1, muted: 1, gain: 1, kernels: kernels()}
+}
+
+// SetGain sets the gain in dB and the mute. The change is a ramp over the next block, without a click.
+func (in *Input) SetGain(db float64, muted bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.target, in.muted = Gain(db), 1
+	if muted {
+		in.muted = 0
+	}
+}
+
+// Push takes a block of sound with its time. It never blocks; what is older than two seconds is forgotten.
+func (in *Input) Push(p media.PCM) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.line.push(p.PTS, in.written, len(p.Samples)/media.Channels) {
+		in.reading = false // a jump: position anew, with a fade
+	}
+	for i := 0; i < len(p.Samples); {
+		at := int(in.written % capacity)
+		n := copy(in.ring[at*media.Channels:], p.Samples[i:])
+		i += n
+		in.written += int64(n / media.Channels)
+	}
+}
+
+// Level is the peak and RMS of the last 100 ms after gain and before mute, in dB of full scale.
+func (in *Input) Level() (peak, rms float64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.meter.read()
+}
+
+// addTo adds the source's sound from pts on to dst.
+func (in *Input) addTo(pts time.Duration, dst []float32) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	frames := len(dst) / media.Channels
+	from, step := in.gain, (in.target*in.muted-in.gain)/float32(frames)
+	in.gain = in.target * in.muted
+	n := in.position(pts, frames)
+	ratio := in.ratio(pts)
+	for i := 0; i < n; i++ {
+		l, r := in.at(in.pos)
+		in.pos += ratio
+		if f := in.envelope(i, n, frames); f < 1 {
+			l, r = l*f, r*f
+		}
+		in.meter.add(l*in.target, r*in.target)
+		g := from + step*float32(i+1)
+		dst[2*i] += l * g
+		dst[2*i+1] += r * g
+	}
+	in.meter.end(frames)
+	if n < frames {
+		in.reading = false
+	}
+}
+
+// position makes sure that the reading position fits the time and says how many frames can be read.
+func (in *Input) position(pts time.Duration, frames int) int {
+	if !in.line.valid {
+		return 0
+	}
+	want := in.line.index(pts)
+	if in.reading && math.Abs(want-in.pos) > jumpAfter {
+		in.reading = false
+	}
+	if !in.reading {
+		in.pos = want
+	}
+	if in.pos < float64(max(in.written-capacity, 0)+taps) {
+		in.reading = false // before the source began, or so old that it is forgotten
+		return 0
+	}
+	ready := float64(in.written) - taps/2 - 1 - in.pos
+	n := min(frames, max(int(ready/(1+maxCorrection)), 0))
+	if n > 0 && !in.reading {
+		in.reading, in.fadeIn = true, fade
+	}
+	return n
+}
+
+// ratio is how many source frames pass for each mixed one.
+func (in *Input) ratio(pts time.Duration) float64 {
+	if !in.reading {
+		return 1
+	}
+	off := in.line.index(pts) - in.pos
+	r := in.line.rate + off/(settle*media.SampleRate)
+	return min(max(r, 1-maxCorrection), 1+maxCorrection)
+}
+
+// envelope fades in after a gap and out before one.
+func (in *Input) envelope(i, n, frames int) float32 {
+	f := float32(1)
+	if in.fadeIn > 0 {
+		f = 1 - float32(in.fadeIn)/fade
+		in.fadeIn--
+	}
+	if n < frames && n-i < fade {
+		f *= float32(n-i) / fade
+	}
+	return f
+}
+
+// at interpolates the source at a fractional frame.
+func (in *Input) at(pos float64) (l, r float32) {
+	base := int64(math.Floor(pos))
+	k := in.kernels.at(pos - float64(base))
+	first := int((base - taps/2 + 1) % capacity)
+	if first+taps <= capacity {
+		s := in.ring[first*2 : (first+taps)*2 : (first+taps)*2]
+		for i := 0; i < taps; i++ {
+			l += k[i] * s[2*i]
+			r += k[i] * s[2*i+1]
+		}
+		return l, r
+	}
+	for i := 0; i < taps; i++ {
+		j := (first + i) % capacity * 2
+		l += k[i] * in.ring[j]
+		r += k[i] * in.ring[j+1]
+	}
+	return l, r
+}

@@ -1,0 +1,61 @@
+// Package mix turns any number of sound sources into one track: gain, mute, drift correction, sum, limiter, levels.
+//
+// It is a step function without a clock: sources push what they hear with its time, and whoever owns the clock asks for
+// one block after the other. A source that is missing, late or broken is silence in the block. Sources run on their own
+// crystals; each one's rate is estimated from its time stamps and corrected by resampling, so that it stays in step for
+// hours without a click.
+//
+// The Mixer owns its inputs. It has no goroutines. Push, the setters and Level may be called from any goroutine, Mix
+// from one at a time.
+package mix
+
+import (
+	"math"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// Latency is by how much a mixed block is older than the block asked for: the limiter looks that far ahead.
+const Latency = time.Duration(lookahead*hop) * time.Second / media.SampleRate
+
+// SilenceDB is the level that stands for silence, in dB of full scale.
+const SilenceDB = -100
+
+// Mixer sums inputs.
+type Mixer struct {
+	inputs  []*Input
+	limiter limiter
+}
+
+// New makes a mixer without inputs.
+func New() *Mixer { return &Mixer{} }
+
+// AddInput adds a source. It must not be called after the first Mix.
+func (m *Mixer) AddInput() *Input {
+	in := newInput()
+	m.inputs = append(m.inputs, in)
+	return in
+}
+
+// Mix makes the block of len(dst)/2 sample frames whose inputs were heard from pts on. What it writes is the mix Latency
+// earlier; the answer is that earlier time, the PTS of dst's first sample. len(dst) must be a multiple of 2*48.
+func (m *Mixer) Mix(pts time.Duration, dst []float32) time.Duration {
+	clear(dst)
+	for _, in := range m.inputs {
+		in.addTo(pts, dst)
+	}
+	m.limiter.process(dst)
+	return pts - Latency
+}
+
+// Gain converts dB to a factor.
+func Gain(db float64) float32 { return float32(math.Pow(10, db/20)) }
+
+// DB converts a factor to dB, not below SilenceDB.
+func DB(gain float64) float64 {
+	if gain <= 1e-5 {
+		return SilenceDB
+	}
+	return 20 * math.Log10(gain)
+}

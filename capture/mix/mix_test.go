@@ -1,0 +1,240 @@
+package mix_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mix"
+)
+
+const block = media.SampleRate / 50 // 20 ms
+
+// device is a simulated sound device: a tone heard on its own crystal, delivered in chunks with jittering stamps.
+type device struct {
+	in     *mix.Input
+	hz     float64
+	amp    float32
+	ppm    float64 // how much faster its crystal runs
+	jitter time.Duration
+	rng    *rand.Rand
+	frames int64
+	origin time.Duration
+}
+
+// until pushes everything that the device has heard up to the time.
+func (d *device) until(now time.Duration) {
+	const chunk = 480
+	rate := media.SampleRate * (1 + d.ppm/1e6)
+	for {
+		end := d.origin + time.Duration(float64(d.frames+chunk)/rate*1e9)
+		if end > now {
+			return
+		}
+		pcm := media.PCM{Samples: make([]float32, chunk*2)}
+		for i := range chunk {
+			t := d.origin.Seconds() + float64(d.frames+int64(i))/rate
+			v := d.amp * float32(math.Sin(2*math.Pi*d.hz*t))
+			pcm.Samples[2*i], pcm.Samples[2*i+1] = v, v
+		}
+		pcm.PTS = d.origin + time.Duration(float64(d.frames)/rate*1e9)
+		if d.jitter > 0 {
+			pcm.PTS += time.Duration(d.rng.Int64N(int64(2*d.jitter))) - d.jitter
+		}
+		d.in.Push(pcm)
+		d.frames += chunk
+	}
+}
+
+// run mixes from begin to end and hands each block with its time to f.
+func run(m *mix.Mixer, begin, end time.Duration, devices []*device, f func(pts time.Duration, b []float32)) {
+	const behind = 40 * time.Millisecond
+	step := media.SamplesToDuration(block)
+	for at := begin; at < end; at += step {
+		for _, d := range devices {
+			d.until(at + step + behind)
+		}
+		b := make([]float32, block*2)
+		f(m.Mix(at, b), b)
+	}
+}
+
+func newDevice(m *mix.Mixer, hz float64, amp float32) *device {
+	return &device{in: m.AddInput(), hz: hz, amp: amp, origin: time.Second, rng: rand.New(rand.NewPCG(1, 2))}
+}
+
+func TestMixIsTheSumInTime(t *testing.T) {
+	m := mix.New()
+	a, b := newDevice(m, 440, 0.2), newDevice(m, 880, 0.1)
+	run(m, 2*time.Second, 3*time.Second, []*device{a, b}, func(pts time.Duration, out []float32) {
+		if pts < 2100*time.Millisecond {
+			return // after the fade-in
+		}
+		for i := 0; i < block; i++ {
+			at := pts.Seconds() + float64(i)/media.SampleRate
+			want := 0.2*math.Sin(2*math.Pi*440*at) + 0.1*math.Sin(2*math.Pi*880*at)
+			require.InDelta(t, want, float64(out[2*i]), 2e-3)
+			require.Equal(t, out[2*i], out[2*i+1])
+		}
+	})
+}
+
+// A source whose crystal is 300 ppm off, with stamps that jitter by a millisecond, stays within 5 ms for 30 minutes, and
+// its tone stays smooth.
+func TestDriftIsCorrectedWithoutClicks(t *testing.T) {
+	for _, ppm := range []float64{-300, 300} {
+		m := mix.New()
+		d := newDevice(m, 200, 0.5)
+		d.ppm, d.jitter = ppm, time.Millisecond
+		var last [2]float64
+		// The second difference of a sine of amplitude a is at most a*(2*pi*f/rate)^2; a click exceeds it at once.
+		bound := 0.5*math.Pow(2*math.Pi*200/media.SampleRate, 2) + 1e-3
+		worst, roughest, n := 0.0, 0.0, 0
+		var sin, cos float64
+		run(m, 2*time.Second, 30*time.Minute, []*device{d}, func(pts time.Duration, out []float32) {
+			for i := 0; i < block; i++ {
+				v := float64(out[2*i])
+				if n > 2*media.SampleRate {
+					roughest = math.Max(roughest, math.Abs(v-2*last[0]+last[1]))
+				}
+				last[1], last[0] = last[0], v
+				at := pts.Seconds() + float64(i)/media.SampleRate
+				sin += v * math.Sin(2*math.Pi*200*at)
+				cos += v * math.Cos(2*math.Pi*200*at)
+				n++
+				if n%media.SampleRate == 0 { // the tone's phase over one second tells the offset: 5 ms is a full turn
+					if n > 10*media.SampleRate {
+						worst = math.Max(worst, math.Abs(math.Atan2(cos, sin)/(2*math.Pi*200)))
+					}
+					sin, cos = 0, 0
+				}
+			}
+		})
+		t.Logf("%+.0f ppm: worst offset %.3f ms, roughest %.2e (smooth up to %.2e)", ppm, worst*1e3, roughest, bound)
+		require.Less(t, worst, 0.002, "s of offset")
+		require.Less(t, roughest, bound)
+	}
+}
+
+func TestTwoFullScaleSourcesNeverClip(t *testing.T) {
+	m := mix.New()
+	a, b := newDevice(m, 440, 1), newDevice(m, 441, 1)
+	loudest, quietest := float32(0), float32(1)
+	run(m, 2*time.Second, 6*time.Second, []*device{a, b}, func(_ time.Duration, out []float32) {
+		peak := float32(0)
+		for _, v := range out {
+			peak = max(peak, v, -v)
+		}
+		loudest, quietest = max(loudest, peak), min(quietest, peak)
+	})
+	require.LessOrEqual(t, loudest, float32(0.892))
+	require.Greater(t, loudest, float32(0.8), "and is not turned down more than needed")
+	require.Less(t, quietest, float32(0.3), "the beat between the two is still heard")
+}
+
+func TestMuteAndGainChangeWithoutClicks(t *testing.T) {
+	m := mix.New()
+	d := newDevice(m, 200, 0.5)
+	var last [2]float64
+	n, roughest := 0, 0.0
+	var peak float32
+	run(m, 2*time.Second, 8*time.Second, []*device{d}, func(pts time.Duration, out []float32) {
+		switch n / block {
+		case 50:
+			d.in.SetGain(0, true)
+		case 100:
+			require.Less(t, peak, float32(1e-6), "muted is silent")
+			d.in.SetGain(-20, false)
+		case 200:
+			require.InDelta(t, 0.05, peak, 0.001, "-20 dB is a tenth")
+			d.in.SetGain(0, false)
+		}
+		peak = 0
+		for i := 0; i < block; i++ {
+			v := float64(out[2*i])
+			peak = max(peak, out[2*i], -out[2*i])
+			if n > block*10 {
+				roughest = math.Max(roughest, math.Abs(v-2*last[0]+last[1]))
+			}
+			last[1], last[0] = last[0], v
+			n++
+		}
+	})
+	require.InDelta(t, 0.5, peak, 0.001)
+	require.Less(t, roughest, 0.5*math.Pow(2*math.Pi*200/media.SampleRate, 2)+3e-3)
+}
+
+func TestAMissingSourceIsSilenceAndComesBack(t *testing.T) {
+	m := mix.New()
+	d := newDevice(m, 440, 0.5)
+	levels := map[int]float32{}
+	feed := func(until time.Duration) { d.until(until) }
+	step := media.SamplesToDuration(block)
+	for at := 2 * time.Second; at < 8*time.Second; at += step {
+		if at < 4*time.Second {
+			feed(at + step + 40*time.Millisecond)
+		} else if at >= 6*time.Second {
+			if d.origin == time.Second { // the device was away for two seconds
+				d.origin, d.frames = 6*time.Second, 0
+			}
+			feed(at + step + 40*time.Millisecond)
+		}
+		b := make([]float32, block*2)
+		m.Mix(at, b)
+		for _, v := range b {
+			levels[int(at.Seconds())] = max(levels[int(at.Seconds())], v, -v)
+		}
+	}
+	require.InDelta(t, 0.5, levels[3], 0.01)
+	require.Zero(t, levels[5])
+	require.InDelta(t, 0.5, levels[7], 0.01)
+}
+
+func TestLevels(t *testing.T) {
+	m := mix.New()
+	d := newDevice(m, 440, 0.1)
+	idle := m.AddInput()
+	run(m, 2*time.Second, 3*time.Second, []*device{d}, func(time.Duration, []float32) {})
+	peak, rms := d.in.Level()
+	require.InDelta(t, -20, peak, 0.2)
+	require.InDelta(t, -23, rms, 0.2)
+	peak, _ = idle.Level()
+	require.Equal(t, float64(mix.SilenceDB), peak)
+}
+
+func TestNotANumberIsSilence(t *testing.T) {
+	m := mix.New()
+	in := m.AddInput()
+	bad := make([]float32, block*2)
+	for i := range bad {
+		bad[i] = float32(math.NaN())
+	}
+	for at := time.Second; at < 2*time.Second; at += media.SamplesToDuration(block) {
+		in.Push(media.PCM{PTS: at, Samples: bad})
+		out := make([]float32, block*2)
+		m.Mix(at-100*time.Millisecond, out)
+		for _, v := range out {
+			require.False(t, v != v)
+		}
+	}
+}
+
+func BenchmarkMixTwoSources(b *testing.B) {
+	m := mix.New()
+	x, y := newDevice(m, 440, 0.2), newDevice(m, 880, 0.1)
+	step := media.SamplesToDuration(block)
+	out := make([]float32, block*2)
+	pcm := make([]float32, block*2)
+	at := 2 * time.Second
+	b.ReportAllocs()
+	for b.Loop() {
+		x.in.Push(media.PCM{PTS: at, Samples: pcm})
+		y.in.Push(media.PCM{PTS: at, Samples: pcm})
+		m.Mix(at-40*time.Millisecond, out)
+		at += step
+	}
+}

@@ -1,0 +1,64 @@
+package mix
+
+import (
+	"math"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// timeline estimates which frame of a source was heard at which time, from jittering time stamps. It is a
+// delay-locked loop of second order (F. Adriaensen, "Using a DLL to filter time", 2005): a steady difference in rate
+// leaves no error.
+type timeline struct {
+	valid bool
+	// anchor is the estimated time in s of frame number n; rate is source frames a nominal frame.
+	anchor float64
+	n      int64
+	rate   float64
+	heard  float64 // s of sound since the last jump
+}
+
+const (
+	// bandFast and bandSlow are the loop's bandwidths in Hz in the first seconds and after.
+	bandFast, bandSlow = 0.5, 0.05
+	fastFor            = 4.0 // s
+	// maxDrift bounds the estimated rate: no sound device is off by more than 0.2 %.
+	maxDrift = 0.002
+)
+
+// push tells the loop that frame number n was heard at pts and that frames follow. It answers whether the source
+// jumped.
+func (t *timeline) push(pts time.Duration, n int64, frames int) bool {
+	at, length := pts.Seconds(), float64(frames)/media.SampleRate
+	if t.valid {
+		expected := t.anchor + float64(n-t.n)/(media.SampleRate*t.rate)
+		if e := at - expected; math.Abs(e)*media.SampleRate <= jumpAfter {
+			t.follow(expected, e, n)
+			t.heard += length
+			return false
+		}
+	}
+	jumped := t.valid
+	*t = timeline{valid: true, anchor: at, n: n, rate: 1}
+	return jumped
+}
+
+func (t *timeline) follow(expected, e float64, n int64) {
+	band := bandSlow
+	if t.heard < fastFor {
+		band = bandFast
+	}
+	dt := float64(n-t.n) / media.SampleRate
+	w := min(2*math.Pi*band*dt, 0.5)
+	t.anchor, t.n = expected+math.Sqrt2*w*e, n
+	if dt > 0 {
+		// A positive error means that the source is slower than thought: fewer frames a second.
+		t.rate = min(max(t.rate-w*w*e/dt, 1-maxDrift), 1+maxDrift)
+	}
+}
+
+// index is the source's frame number, with fraction, that was heard at pts.
+func (t *timeline) index(pts time.Duration) float64 {
+	return float64(t.n) + (pts.Seconds()-t.anchor)*media.SampleRate*t.rate
+}
