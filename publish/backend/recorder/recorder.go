@@ -1,0 +1,300 @@
+// Package recorder has LiveKit record two tracks of a room by Track Composite egress, as HLS segments, and signs the
+// tokens with which a user joins a room.
+//
+// It holds the API secret and has no goroutines; nothing needs closing.
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/livekit/protocol/auth"
+	"github.com/livekit/protocol/livekit"
+	"github.com/livekit/protocol/webhook"
+	lksdk "github.com/livekit/server-sdk-go/v2"
+	"github.com/twitchtv/twirp"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// What Start fails with; see errors.Is.
+var (
+	// ErrTrack means that a track is not published in the room, or is not of the right kind.
+	ErrTrack = errors.New("track not found")
+	// ErrForeign means that somebody else publishes the track.
+	ErrForeign = errors.New("track of another participant")
+	// ErrUnavailable means that LiveKit or its recorder does not answer or has no room for one more recording.
+	ErrUnavailable = errors.New("recorder unavailable")
+	// ErrUnknown means that LiveKit does not know the egress.
+	ErrUnknown = errors.New("unknown egress")
+)
+
+// Names of the files in a recording's folder. Segments are SegmentPrefix_00000.ts and so on.
+const (
+	Playlist      = "full.m3u8" // grows for ever
+	LivePlaylist  = "live.m3u8" // the last five segments, for players
+	SegmentPrefix = "s"
+)
+
+// trackPatience is how long a track may take to appear in the room's list after its publisher got the id.
+const trackPatience = 4 * time.Second
+
+// Options say which LiveKit to use.
+type Options struct {
+	// URL is LiveKit's address for this service, ws(s):// or http(s)://.
+	URL string
+	// APIKey and APISecret sign tokens and calls.
+	APIKey, APISecret string
+	// SegmentSeconds is the length of a segment; 0 is 4 s.
+	SegmentSeconds int
+	// FrameRate of the recording in frames a second; 0 is 30.
+	FrameRate int
+	// MaxWidth and MaxHeight bound the recording's picture in pixels; larger ones are scaled down. 0 is 1920 and 1080.
+	MaxWidth, MaxHeight int
+}
+
+// LiveKit records by LiveKit Egress.
+type LiveKit struct {
+	o      Options
+	rooms  *lksdk.RoomServiceClient
+	egress *lksdk.EgressClient
+	keys   auth.KeyProvider
+}
+
+// New makes a recorder; it does not connect.
+func New(o Options) *LiveKit {
+	o.SegmentSeconds = orDefault(o.SegmentSeconds, 4)
+	o.FrameRate = orDefault(o.FrameRate, 30)
+	o.MaxWidth, o.MaxHeight = orDefault(o.MaxWidth, 1920), orDefault(o.MaxHeight, 1080)
+	return &LiveKit{
+		o: o, rooms: lksdk.NewRoomServiceClient(o.URL, o.APIKey, o.APISecret),
+		egress: lksdk.NewEgressClient(o.URL, o.APIKey, o.APISecret),
+		keys:   auth.NewSimpleKeyProvider(o.APIKey, o.APISecret),
+	}
+}
+
+func orDefault(v, def int) int {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Request asks for a recording.
+type Request struct {
+	Room string
+	// Identities are those of the participant that must publish both tracks.
+	Identities []string
+	// VideoTrack and AudioTrack are SIDs; AudioTrack may be empty.
+	VideoTrack, AudioTrack string
+	// Folder is the absolute path where the recorder puts its files, as the recorder sees it.
+	Folder string
+}
+
+// Status is what LiveKit says about an egress.
+type Status struct {
+	EgressID string
+	// State is one of api.StateStarting, StateActive, StateEnded, StateFailed.
+	State string
+	// Error is LiveKit's reason for a failure.
+	Error string
+	// Began is the recorder's wall clock when the first packet of the recording arrived, the zero of the recording's
+	// running time; zero until known.
+	Began time.Time
+}
+
+// Start checks that the tracks are the participant's and asks for a Track Composite egress.
+func (l *LiveKit) Start(ctx context.Context, r Request) (Status, error) {
+	video, err := l.findTracks(ctx, r)
+	if err != nil {
+		return Status{}, err
+	}
+	width, height := fit(int(video.Width), int(video.Height), l.o.MaxWidth, l.o.MaxHeight)
+	info, err := l.egress.StartTrackCompositeEgress(ctx, &livekit.TrackCompositeEgressRequest{
+		RoomName: r.Room, VideoTrackId: r.VideoTrack, AudioTrackId: r.AudioTrack,
+		SegmentOutputs: []*livekit.SegmentedFileOutput{{
+			Protocol:         livekit.SegmentedFileProtocol_HLS_PROTOCOL,
+			FilenamePrefix:   path.Join(r.Folder, SegmentPrefix),
+			PlaylistName:     path.Join(r.Folder, Playlist),
+			LivePlaylistName: path.Join(r.Folder, LivePlaylist),
+			SegmentDuration:  uint32(l.o.SegmentSeconds),
+			DisableManifest:  true,
+		}},
+		Options: &livekit.TrackCompositeEgressRequest_Advanced{Advanced: &livekit.EncodingOptions{
+			Width: int32(width), Height: int32(height), Framerate: int32(l.o.FrameRate),
+			VideoCodec: livekit.VideoCodec_H264_MAIN, VideoBitrate: int32(videoKbps(width, height, l.o.FrameRate)),
+			AudioCodec: livekit.AudioCodec_AAC, AudioBitrate: 160, AudioFrequency: 48000,
+		}},
+	})
+	if err != nil {
+		return Status{}, refused(err)
+	}
+	return status(info), nil
+}
+
+// findTracks waits until both tracks are published by one of the identities and answers the video track.
+func (l *LiveKit) findTracks(ctx context.Context, r Request) (*livekit.TrackInfo, error) {
+	deadline := time.Now().Add(trackPatience)
+	for {
+		video, err := l.lookUp(ctx, r)
+		if !errors.Is(err, ErrTrack) || time.Now().After(deadline) {
+			return video, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (l *LiveKit) lookUp(ctx context.Context, r Request) (*livekit.TrackInfo, error) {
+	list, err := l.rooms.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: r.Room})
+	var te twirp.Error
+	if errors.As(err, &te) && te.Code() == twirp.NotFound {
+		return nil, fmt.Errorf("%w: room %q is empty; join it and publish first", ErrTrack, r.Room)
+	}
+	if err != nil {
+		return nil, refused(err)
+	}
+	find := func(sid string, kind livekit.TrackType) (*livekit.TrackInfo, error) {
+		for _, p := range list.Participants {
+			i := slices.IndexFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Sid == sid })
+			switch {
+			case i < 0:
+			case !slices.Contains(r.Identities, p.Identity):
+				return nil, fmt.Errorf("%w: %s is not yours to record", ErrForeign, sid)
+			case p.Tracks[i].Type != kind:
+				return nil, fmt.Errorf("%w: %s is not %s", ErrTrack, sid, kind)
+			default:
+				return p.Tracks[i], nil
+			}
+		}
+		return nil, fmt.Errorf("%w: nobody publishes %s in room %q", ErrTrack, sid, r.Room)
+	}
+	video, err := find(r.VideoTrack, livekit.TrackType_VIDEO)
+	if err == nil && r.AudioTrack != "" {
+		_, err = find(r.AudioTrack, livekit.TrackType_AUDIO)
+	}
+	return video, err
+}
+
+// fit scales a size down into bounds and makes both sides even, as 4:2:0 and the recorder want. An unknown size
+// becomes the bounds.
+func fit(width, height, maxWidth, maxHeight int) (int, int) {
+	if width < 16 || height < 16 {
+		return maxWidth, maxHeight
+	}
+	scale := min(1, float64(maxWidth)/float64(width), float64(maxHeight)/float64(height))
+	if height > width { // a portrait picture may be as high as a landscape one is wide
+		scale = min(1, float64(maxWidth)/float64(height), float64(maxHeight)/float64(width))
+	}
+	even := func(v int) int { return max(16, int(float64(v)*scale+0.5)&^1) }
+	return even(width), even(height)
+}
+
+// videoKbps is 0.07 bit a pixel, 4.3 Mb/s for 1080p30, between 1 and 12 Mb/s; in kb/s, as EncodingOptions wants it.
+func videoKbps(width, height, fps int) int {
+	return min(12000, max(1000, width*height*fps*7/100/1000))
+}
+
+// Stop ends an egress; one that has ended already is fine.
+func (l *LiveKit) Stop(ctx context.Context, egressID string) error {
+	_, err := l.egress.StopEgress(ctx, &livekit.StopEgressRequest{EgressId: egressID})
+	var te twirp.Error
+	if errors.As(err, &te) && (te.Code() == twirp.FailedPrecondition || te.Code() == twirp.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return refused(err)
+	}
+	return nil
+}
+
+// Status asks for an egress.
+func (l *LiveKit) Status(ctx context.Context, egressID string) (Status, error) {
+	list, err := l.egress.ListEgress(ctx, &livekit.ListEgressRequest{EgressId: egressID})
+	var te twirp.Error
+	if errors.As(err, &te) && te.Code() == twirp.NotFound {
+		return Status{}, ErrUnknown
+	}
+	if err != nil {
+		return Status{}, refused(err)
+	}
+	if len(list.Items) == 0 {
+		return Status{}, ErrUnknown
+	}
+	return status(list.Items[0]), nil
+}
+
+// Ping asks LiveKit a cheap question.
+func (l *LiveKit) Ping(ctx context.Context) error {
+	if _, err := l.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{Names: []string{"-"}}); err != nil {
+		return refused(err)
+	}
+	return nil
+}
+
+// Webhook verifies a webhook's signature. ok is false for events that are not about an egress.
+func (l *LiveKit) Webhook(r *http.Request) (s Status, ok bool, err error) {
+	event, err := webhook.ReceiveWebhookEvent(r, l.keys)
+	if err != nil || event.EgressInfo == nil {
+		return Status{}, false, err
+	}
+	return status(event.EgressInfo), true, nil
+}
+
+// Join signs a token for a room: publish screen and sound, and data; nothing else, and no listening.
+func (l *LiveKit) Join(room, identity, name string, ttl time.Duration) (string, error) {
+	grant := &auth.VideoGrant{RoomJoin: true, Room: room}
+	grant.SetCanPublish(true)
+	grant.SetCanPublishData(true)
+	grant.SetCanSubscribe(false)
+	grant.SetCanPublishSources([]livekit.TrackSource{
+		livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO})
+	return auth.NewAccessToken(l.o.APIKey, l.o.APISecret).SetIdentity(identity).SetName(name).
+		SetValidFor(ttl).SetVideoGrant(grant).ToJWT()
+}
+
+func status(info *livekit.EgressInfo) Status {
+	s := Status{EgressID: info.EgressId, Error: info.Error}
+	switch info.Status {
+	case livekit.EgressStatus_EGRESS_STARTING:
+		s.State = api.StateStarting
+	case livekit.EgressStatus_EGRESS_ACTIVE, livekit.EgressStatus_EGRESS_ENDING:
+		s.State = api.StateActive
+	case livekit.EgressStatus_EGRESS_COMPLETE, livekit.EgressStatus_EGRESS_LIMIT_REACHED:
+		s.State = api.StateEnded
+	default:
+		s.State = api.StateFailed
+		if s.Error == "" {
+			s.Error = "the recorder gave up: " + info.Status.String()
+		}
+	}
+	for _, r := range info.SegmentResults {
+		if r.StartedAt > 0 {
+			s.Began = time.Unix(0, r.StartedAt)
+		}
+	}
+	return s
+}
+
+// refused puts an error of LiveKit's API into words.
+func refused(err error) error {
+	var te twirp.Error
+	if !errors.As(err, &te) {
+		return fmt.Errorf("%w: LiveKit does not answer: %v", ErrUnavailable, err)
+	}
+	switch te.Code() {
+	case twirp.Unauthenticated, twirp.PermissionDenied:
+		return fmt.Errorf("%w: LiveKit does not accept the API key of this backend: %s", ErrUnavailable, te.Msg())
+	case twirp.ResourceExhausted, twirp.Unavailable, twirp.DeadlineExceeded:
+		return fmt.Errorf("%w: no recorder is free: %s", ErrUnavailable, te.Msg())
+	}
+	return fmt.Errorf("%w: LiveKit answers %s: %s", ErrUnavailable, te.Code(), te.Msg())
+}
