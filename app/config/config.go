@@ -1,0 +1,146 @@
+// Package config holds the user's settings: their types, limits, defaults and the file they live in.
+//
+// Settings come from four places, each over the one before: Defaults, the TOML file, the environment (HINDSIGHT_ and
+// the key in capitals, HINDSIGHT_VIDEO_FRAME_RATE for video.frame_rate), and what the user changes in the window. A
+// value that cannot be used never stops the app: it is named with what is allowed, the default stands in for it, and
+// the file is left as it is until the user saves new settings, when a copy of it is kept beside it (.bak).
+//
+// The limits are struct tags, so that reading, checking and the texts about them cannot drift apart. The room has no
+// goroutines; a Store guards its file with a mutex.
+package config
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/adrg/xdg"
+
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// Config is every setting. The tags oneof, min, max and check say what a value may be.
+type Config struct {
+	Sound   Sound   `toml:"sound" comment:"What is heard in a clip: desktop and microphone are mixed into one track."`
+	Video   Video   `toml:"video"`
+	Replay  Replay  `toml:"replay"`
+	Sharing Sharing `toml:"sharing" comment:"Sharing in a LiveKit room, recorded by a backend. Not needed for local replays."`
+	Hotkeys Hotkeys `toml:"hotkeys"`
+	App     App     `toml:"app"`
+}
+
+// Sound is the two sources of the mix.
+type Sound struct {
+	Desktop    Source `toml:"desktop"`
+	Microphone Source `toml:"microphone"`
+}
+
+// Source is one source of sound.
+type Source struct {
+	Enabled bool `toml:"enabled"`
+	// Device is the sound server's name of the device; empty follows the system's default.
+	Device string `toml:"device"`
+	// GainDB is in dB.
+	GainDB float64 `toml:"gain_db" min:"-60" max:"20"`
+	Muted  bool    `toml:"muted"`
+}
+
+// Video is the picture.
+type Video struct {
+	// FrameRate is in frames a second.
+	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
+	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`
+	// Height is in rows; 0 keeps the size as captured.
+	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"0 keeps the size of the screen"`
+	// BitrateKbps is in kb/s; 0 chooses it from size and frame rate.
+	BitrateKbps int    `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
+	Cursor      bool   `toml:"cursor"`
+	Encoder     string `toml:"encoder" comment:"empty takes the best that works"`
+}
+
+// Replay is the local buffer.
+type Replay struct {
+	AtLaunch bool `toml:"at_launch"`
+	Seconds  int  `toml:"seconds" min:"5" max:"1200"`
+	// Folder is where clips go; empty is Hindsight in the user's videos folder.
+	Folder string `toml:"folder" check:"folder"`
+}
+
+// Sharing is how a room is joined. The user's token is not here: see Tokens.
+type Sharing struct {
+	AtLaunch   bool   `toml:"at_launch"`
+	BackendURL string `toml:"backend_url" check:"url"`
+	Room       string `toml:"room"`
+}
+
+// Hotkeys are the global keys; an empty one is off.
+type Hotkeys struct {
+	Save  string `toml:"save" check:"keys"`
+	Share string `toml:"share" check:"keys"`
+	// Saves are further lengths on further keys.
+	Saves []SaveKey `toml:"saves,omitempty"`
+}
+
+// SaveKey saves its own number of seconds.
+type SaveKey struct {
+	Keys    string `toml:"keys" check:"keys"`
+	Seconds int    `toml:"seconds" min:"5" max:"1200"`
+}
+
+// App is how the app itself behaves.
+type App struct {
+	Notifications bool   `toml:"notifications"`
+	SaveSound     bool   `toml:"save_sound"`
+	Theme         string `toml:"theme" oneof:"system,light,dark"`
+}
+
+// Defaults are the settings of a new user: replay on, no backend.
+func Defaults() Config {
+	return Config{
+		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
+		Video:   Video{FrameRate: 30, Quality: "balanced", Cursor: true},
+		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second)},
+		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
+		App:     App{Notifications: true, Theme: "system"},
+	}
+}
+
+// ClipFolder is where clips go.
+func (c Config) ClipFolder() string {
+	if c.Replay.Folder != "" {
+		return c.Replay.Folder
+	}
+	videos := xdg.UserDirs.Videos
+	if videos == "" {
+		videos = filepath.Join(xdg.Home, "Videos")
+	}
+	return filepath.Join(videos, "Hindsight")
+}
+
+// ReplayLength is the length of the local buffer.
+func (c Config) ReplayLength() time.Duration { return time.Duration(c.Replay.Seconds) * time.Second }
+
+// Capture is what the recorder needs to know; keep is whether it holds a local buffer.
+func (c Config) Capture(keep bool) capture.Config {
+	source := func(s Source) capture.SoundConfig {
+		return capture.SoundConfig{Enabled: s.Enabled, Device: s.Device, GainDB: s.GainDB, Muted: s.Muted}
+	}
+	out := capture.Config{
+		Video: capture.VideoConfig{
+			HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
+			BitrateKbps: c.Video.BitrateKbps, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
+		},
+		Desktop:    source(c.Sound.Desktop),
+		Mic:        source(c.Sound.Microphone),
+		ClipFolder: c.ClipFolder(),
+	}
+	if keep {
+		out.Replay = c.ReplayLength()
+	}
+	return out
+}
+
+// Clone copies the settings, sharing nothing.
+func (c Config) Clone() Config {
+	c.Hotkeys.Saves = append([]SaveKey(nil), c.Hotkeys.Saves...)
+	return c
+}

@@ -1,0 +1,230 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// parse reads TOML over c. Values of the wrong type and unknown keys are named and left out.
+func parse(data []byte, c *Config) []Problem {
+	var tree map[string]any
+	if err := toml.Unmarshal(data, &tree); err != nil {
+		where := ""
+		var de *toml.DecodeError
+		if errors.As(err, &de) {
+			row, col := de.Position()
+			where = fmt.Sprintf(" (line %d, column %d)", row, col)
+		}
+		return []Problem{{"the settings file", "not TOML" + where, "a TOML file: " + strings.TrimPrefix(err.Error(), "toml: ")}}
+	}
+	return assign(reflect.ValueOf(c).Elem(), tree, "")
+}
+
+func assign(v reflect.Value, tree map[string]any, prefix string) []Problem {
+	var problems []Problem
+	left := make(map[string]any, len(tree))
+	for k, x := range tree {
+		left[k] = x
+	}
+	var names []string
+	for i := range v.NumField() {
+		sf := v.Type().Field(i)
+		name := tomlName(sf)
+		names = append(names, name)
+		x, ok := tree[name]
+		if !ok {
+			continue
+		}
+		delete(left, name)
+		problems = append(problems, assignOne(v.Field(i), x, prefix+name, sf.Tag)...)
+	}
+	for _, k := range sortedKeys(left) {
+		problems = append(problems, Problem{prefix + k, "not a setting", "one of " + prefix + "{" + strings.Join(names, ", ") + "}"})
+	}
+	return problems
+}
+
+func assignOne(f reflect.Value, x any, key string, tag reflect.StructTag) []Problem {
+	switch f.Kind() {
+	case reflect.Struct:
+		sub, ok := x.(map[string]any)
+		if !ok {
+			return []Problem{{key, quote(x), "a table, [" + key + "]"}}
+		}
+		return assign(f, sub, key+".")
+	case reflect.Slice:
+		return assignList(f, x, key)
+	}
+	if !setLeaf(f, x) {
+		return []Problem{{key, quote(x), kindName(f.Kind(), tag)}}
+	}
+	return nil
+}
+
+func assignList(f reflect.Value, x any, key string) []Problem {
+	list, ok := x.([]any)
+	if !ok {
+		return []Problem{{key, quote(x), "a list of tables, [[" + key + "]]"}}
+	}
+	var problems []Problem
+	out := reflect.MakeSlice(f.Type(), 0, len(list))
+	for i, entry := range list {
+		sub, ok := entry.(map[string]any)
+		e := reflect.New(f.Type().Elem()).Elem()
+		name := fmt.Sprintf("%s[%d]", key, i)
+		if !ok {
+			problems = append(problems, Problem{name, quote(entry), "a table"})
+			continue
+		}
+		if bad := assign(e, sub, name+"."); len(bad) > 0 {
+			problems = append(problems, bad...)
+			continue
+		}
+		out = reflect.Append(out, e)
+	}
+	f.Set(out)
+	return problems
+}
+
+// setLeaf stores a TOML value; whole numbers serve as floats, nothing else is converted.
+func setLeaf(f reflect.Value, x any) bool {
+	switch x := x.(type) {
+	case string:
+		if f.Kind() != reflect.String {
+			return false
+		}
+		f.SetString(x)
+	case bool:
+		if f.Kind() != reflect.Bool {
+			return false
+		}
+		f.SetBool(x)
+	case int64:
+		switch {
+		case f.Kind() == reflect.Int && x >= math.MinInt32 && x <= math.MaxInt32:
+			f.SetInt(x)
+		case f.Kind() == reflect.Float64:
+			f.SetFloat(float64(x))
+		default:
+			return false
+		}
+	case float64:
+		if f.Kind() != reflect.Float64 {
+			return false
+		}
+		f.SetFloat(x)
+	default:
+		return false
+	}
+	return true
+}
+
+func kindName(k reflect.Kind, tag reflect.StructTag) string {
+	if list := tag.Get("oneof"); list != "" {
+		return orList(strings.Split(list, ","))
+	}
+	if lo := tag.Get("min"); lo != "" {
+		return "a number from " + lo + " to " + tag.Get("max")
+	}
+	switch k {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Float64:
+		return "a number"
+	}
+	return "a text in quotes"
+}
+
+// envName is the environment variable of a key.
+func envName(key string) string {
+	return "HINDSIGHT_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// applyEnv puts the environment over c and answers which keys it set.
+func applyEnv(c *Config) (keys map[string]bool, problems []Problem) {
+	keys = map[string]bool{}
+	walk(reflect.ValueOf(c).Elem(), "", func(f field) {
+		text, ok := os.LookupEnv(envName(f.key))
+		if !ok || strings.Contains(f.key, "[") {
+			return
+		}
+		var x any = text
+		switch f.value.Kind() {
+		case reflect.Bool:
+			if b, err := strconv.ParseBool(text); err == nil {
+				x = b
+			}
+		case reflect.Int:
+			if n, err := strconv.ParseInt(text, 10, 32); err == nil {
+				x = n
+			}
+		case reflect.Float64:
+			if n, err := strconv.ParseFloat(text, 64); err == nil {
+				x = n
+			}
+		}
+		if !setLeaf(f.value, x) {
+			problems = append(problems, Problem{envName(f.key), quote(text), kindName(f.value.Kind(), f.tag)})
+			return
+		}
+		keys[f.key] = true
+	})
+	return keys, problems
+}
+
+// repair puts the default in place of every value that Validate names.
+func repair(c *Config) []Problem {
+	problems := c.Validate()
+	if len(problems) == 0 {
+		return nil
+	}
+	bad := map[string]bool{}
+	for _, p := range problems {
+		bad[p.Key] = true
+	}
+	defaults := Defaults()
+	good := leaves(&defaults)
+	for key, f := range leaves(c) {
+		if d, ok := good[key]; ok && bad[key] {
+			f.Set(d)
+		}
+	}
+	kept := c.Hotkeys.Saves[:0]
+	for i, s := range c.Hotkeys.Saves {
+		name := fmt.Sprintf("hotkeys.saves[%d].", i)
+		if !bad[name+"keys"] && !bad[name+"seconds"] {
+			kept = append(kept, s)
+		}
+	}
+	c.Hotkeys.Saves = kept
+	// Two defaults may now collide with what the user chose; the later key is switched off.
+	for _, p := range duplicates(c.Hotkeys) {
+		if f, ok := leaves(c)[p.Key]; ok {
+			f.SetString("")
+		}
+	}
+	return problems
+}
+
+func leaves(c *Config) map[string]reflect.Value {
+	out := map[string]reflect.Value{}
+	walk(reflect.ValueOf(c).Elem(), "", func(f field) { out[f.key] = f.value })
+	return out
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/adrg/xdg"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Dir is the folder of the settings, hindsight in the XDG configuration folder. HINDSIGHT_CONFIG_DIR overrides it.
+func Dir() string {
+	if d := os.Getenv("HINDSIGHT_CONFIG_DIR"); d != "" {
+		return d
+	}
+	return filepath.Join(xdg.ConfigHome, "hindsight")
+}
+
+// Store reads and writes one settings file. It may be used from several goroutines.
+type Store struct {
+	path string
+
+	mu sync.Mutex
+	// file is what the file says (over the defaults), without the environment.
+	file   Config
+	env    map[string]bool
+	broken bool
+}
+
+// Open reads the settings in folder dir. Problems are values that could not be used; defaults stand in for them. The
+// answer is always usable.
+func Open(dir string) (*Store, Config, []Problem) {
+	s := &Store{path: filepath.Join(dir, "config.toml")}
+	c := Defaults()
+	var problems []Problem
+	data, err := os.ReadFile(s.path)
+	switch {
+	case err == nil:
+		problems = parse(data, &c)
+	case !errors.Is(err, fs.ErrNotExist):
+		problems = []Problem{{"the settings file", "not readable (" + err.Error() + ")", "a file you may read"}}
+	}
+	problems = append(problems, repair(&c)...)
+	s.broken = len(problems) > 0
+	s.file = c.Clone()
+	env, bad := applyEnv(&c)
+	s.env = env
+	problems = append(problems, bad...)
+	problems = append(problems, repair(&c)...)
+	return s, c, problems
+}
+
+// Path is the settings file.
+func (s *Store) Path() string { return s.path }
+
+// Save writes the settings through a temporary file and a rename. A value that came from the environment and was not
+// changed since stays out of the file. The first save over a file with mistakes keeps a copy of it, config.toml.bak.
+func (s *Store) Save(c Config) error {
+	if problems := c.Validate(); len(problems) > 0 {
+		return problems[0]
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.withoutEnv(c)
+	data, err := encode(out)
+	if err != nil {
+		return fmt.Errorf("the settings could not be written: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+		return fmt.Errorf("the settings folder could not be made: %w", err)
+	}
+	if s.broken {
+		if err := backup(s.path); err != nil {
+			return err
+		}
+	}
+	if err := writeAtomic(s.path, data, 0o600); err != nil {
+		return fmt.Errorf("the settings could not be saved: %w", err)
+	}
+	s.file, s.broken = out, false
+	return nil
+}
+
+func (s *Store) withoutEnv(c Config) Config {
+	out := c.Clone()
+	fromEnv := c.Clone()
+	applyEnv(&fromEnv)
+	want, file, now := leaves(&fromEnv), leaves(&s.file), leaves(&out)
+	for key := range s.env {
+		if now[key].Interface() == want[key].Interface() {
+			now[key].Set(file[key])
+		}
+	}
+	return out
+}
+
+func encode(c Config) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("# Hindsight's settings. The app writes this file; what you change here counts from its next start.\n\n")
+	e := toml.NewEncoder(&b)
+	e.SetIndentTables(false)
+	if err := e.Encode(c); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func backup(path string) error {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = writeAtomic(path+".bak", data, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("the old settings could not be kept as %s.bak, so nothing was saved: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// writeAtomic replaces a file whole or not at all.
+func writeAtomic(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone after the rename
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/hindsight-app/hindsight/app/hotkey"
+)
+
+// Problem is one setting that cannot be used.
+type Problem struct {
+	// Key is the setting's name in the file, for example "video.frame_rate".
+	Key string
+	// Value is what was found.
+	Value string
+	// Allowed says what it must be.
+	Allowed string
+}
+
+// Error is one sentence.
+func (p Problem) Error() string { return fmt.Sprintf("%s is %s; it must be %s", p.Key, p.Value, p.Allowed) }
+
+// Validate lists the settings that cannot be used, in the order of the file.
+func (c Config) Validate() []Problem {
+	var problems []Problem
+	walk(reflect.ValueOf(&c).Elem(), "", func(f field) {
+		if allowed, ok := f.check(); !ok {
+			problems = append(problems, Problem{f.key, quote(f.value.Interface()), allowed})
+		}
+	})
+	return append(problems, duplicates(c.Hotkeys)...)
+}
+
+// field is one leaf of Config.
+type field struct {
+	key   string
+	value reflect.Value
+	tag   reflect.StructTag
+}
+
+// walk visits every leaf, lists included.
+func walk(v reflect.Value, prefix string, visit func(field)) {
+	for i := range v.NumField() {
+		sf := v.Type().Field(i)
+		key := prefix + tomlName(sf)
+		switch f := v.Field(i); f.Kind() {
+		case reflect.Struct:
+			walk(f, key+".", visit)
+		case reflect.Slice:
+			for j := range f.Len() {
+				walk(f.Index(j), fmt.Sprintf("%s[%d].", key, j), visit)
+			}
+		default:
+			visit(field{key, f, sf.Tag})
+		}
+	}
+}
+
+func tomlName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+	return name
+}
+
+// check answers what is allowed and whether the value is.
+func (f field) check() (allowed string, ok bool) {
+	if list := f.tag.Get("oneof"); list != "" {
+		options := strings.Split(list, ",")
+		have := fmt.Sprint(f.value.Interface())
+		for _, o := range options {
+			if o == have {
+				return "", true
+			}
+		}
+		return orList(options), false
+	}
+	if allowed, ok := f.inRange(); !ok {
+		return allowed, false
+	}
+	if name := f.tag.Get("check"); name != "" {
+		return checks[name](f.value)
+	}
+	return "", true
+}
+
+func (f field) inRange() (string, bool) {
+	lo, hi := f.tag.Get("min"), f.tag.Get("max")
+	if lo == "" {
+		return "", true
+	}
+	var n float64
+	switch f.value.Kind() {
+	case reflect.Int:
+		n = float64(f.value.Int())
+	default:
+		n = f.value.Float()
+	}
+	low, _ := strconv.ParseFloat(lo, 64)
+	high, _ := strconv.ParseFloat(hi, 64)
+	return "a number from " + lo + " to " + hi, n >= low && n <= high // false for NaN
+}
+
+// checks are the rules that no tag can hold.
+var checks = map[string]func(reflect.Value) (string, bool){
+	"bitrate": func(v reflect.Value) (string, bool) {
+		n := v.Int()
+		return "0 (automatic) or a number from 200 to 200000", n == 0 || n >= 200 && n <= 200_000
+	},
+	"folder": func(v reflect.Value) (string, bool) {
+		return "an absolute path, or empty for the videos folder", v.String() == "" || filepath.IsAbs(v.String())
+	},
+	"url": func(v reflect.Value) (string, bool) {
+		const allowed = "an address like https://replay.example.com, or empty"
+		if v.String() == "" {
+			return allowed, true
+		}
+		u, err := url.Parse(v.String())
+		return allowed, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
+	},
+	"keys": func(v reflect.Value) (string, bool) {
+		if v.String() == "" {
+			return "", true
+		}
+		_, err := hotkey.Parse(v.String())
+		return "keys like Alt+F10 or Ctrl+Shift+S, or empty for none", err == nil
+	},
+}
+
+// duplicates finds one key combination asked for twice.
+func duplicates(h Hotkeys) []Problem {
+	type named struct{ key, keys string }
+	all := []named{{"hotkeys.save", h.Save}, {"hotkeys.share", h.Share}}
+	for i, s := range h.Saves {
+		all = append(all, named{fmt.Sprintf("hotkeys.saves[%d].keys", i), s.Keys})
+	}
+	seen := map[hotkey.Combo]string{}
+	var problems []Problem
+	for _, n := range all {
+		c, err := hotkey.Parse(n.keys)
+		if err != nil {
+			continue
+		}
+		if first, taken := seen[c]; taken {
+			problems = append(problems, Problem{n.key, quote(n.keys), "different from " + first})
+			continue
+		}
+		seen[c] = n.key
+	}
+	return problems
+}
+
+func orList(options []string) string {
+	if len(options) == 1 {
+		return options[0]
+	}
+	return strings.Join(options[:len(options)-1], ", ") + " or " + options[len(options)-1]
+}
+
+func quote(v any) string {
+	if s, ok := v.(string); ok {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,39 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+)
+
+// Call sends one request to the running app and decodes the answer's data into out, which may be nil. ErrNotRunning
+// means that none listens; other errors are the app's own sentences.
+func Call(ctx context.Context, dir string, r Request, out any) error {
+	c, err := new(net.Dialer).DialContext(ctx, "unix", socketPath(dir))
+	if err != nil {
+		return ErrNotRunning
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
+	if err := json.NewEncoder(c).Encode(r); err != nil {
+		return fmt.Errorf("Hindsight did not take the command: %w", err) //nolint:staticcheck // the name of the product
+	}
+	var resp Response
+	if err := json.NewDecoder(bufio.NewReader(c)).Decode(&resp); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("Hindsight did not answer in time: %w", ctx.Err()) //nolint:staticcheck // the name of the product
+		}
+		return fmt.Errorf("Hindsight went away before it answered: %w", err) //nolint:staticcheck // the name of the product
+	}
+	if !resp.OK {
+		return errors.New(resp.Error)
+	}
+	if out == nil || resp.Data == nil {
+		return nil
+	}
+	return json.Unmarshal(resp.Data, out)
+}

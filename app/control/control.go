@@ -1,0 +1,77 @@
+// Package control lets one app run per user and lets others talk to it: a unix socket only the user can open, speaking
+// one JSON object a line. A request is {"command":"save","seconds":30}; the answer is {"ok":true,"data":…} or
+// {"ok":false,"error":"a sentence"}. A connection may carry any number of requests, one after the other.
+//
+// The first app holds a lock file for its whole life; the kernel drops the lock when the process ends, however it ends.
+// A Server owns one goroutine that accepts and one for each connection; Close ends them and waits.
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// ErrNotRunning is the answer of Call when no app listens.
+var ErrNotRunning = errors.New("Hindsight is not running; start it with: hindsight") //nolint:staticcheck // the name of the product is a capital
+
+// ErrRunning is the answer of Listen when another app of this user already runs.
+var ErrRunning = errors.New("Hindsight already runs") //nolint:staticcheck // the name of the product is a capital
+
+// The commands.
+const (
+	Status = "status" // → session.Snapshot
+	Save   = "save"   // Seconds → session.SaveRecord
+	Share  = "share"  // On
+	Replay = "replay" // On
+	Mute   = "mute"   // Source, On
+	Show   = "show"
+	Quit   = "quit"
+)
+
+// Request is one command with its arguments.
+type Request struct {
+	Command string  `json:"command"`
+	Seconds float64 `json:"seconds,omitempty"`
+	On      bool    `json:"on,omitempty"`
+	Source  string  `json:"source,omitempty"`
+}
+
+// Response is the answer.
+type Response struct {
+	OK    bool            `json:"ok"`
+	Error string          `json:"error,omitempty"`
+	Data  json.RawMessage `json:"data,omitempty"`
+}
+
+// Dir is the folder of socket and lock: hindsight in XDG_RUNTIME_DIR, or in the temporary folder with the user's id.
+// HINDSIGHT_RUNTIME_DIR overrides it.
+func Dir() string {
+	if d := os.Getenv("HINDSIGHT_RUNTIME_DIR"); d != "" {
+		return d
+	}
+	if d := os.Getenv("XDG_RUNTIME_DIR"); d != "" {
+		return filepath.Join(d, "hindsight")
+	}
+	return filepath.Join(os.TempDir(), "hindsight-"+strconv.Itoa(os.Getuid()))
+}
+
+func socketPath(dir string) string { return filepath.Join(dir, "control.sock") }
+
+// prepare makes the folder and refuses one that others can write to.
+func prepare(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("the folder for the control socket could not be made: %w", err)
+	}
+	st, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("the folder for the control socket could not be read: %w", err)
+	}
+	if !st.IsDir() || !private(st) {
+		return fmt.Errorf("the folder %s is not yours alone; remove it or set XDG_RUNTIME_DIR", dir)
+	}
+	return nil
+}

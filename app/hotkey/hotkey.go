@@ -1,0 +1,147 @@
+// Package hotkey is the app's global hotkeys: the text form of a key combination, the Binder that a desktop adapter
+// implements, and the Manager that keeps what is bound equal to what the settings say.
+//
+// Adapters: x11 (its own room, because its library needs an X display before main runs), Portal for Wayland desktops,
+// and Fake for tests. The Manager owns one goroutine for each bound key, which ends when the key is released; Close
+// releases all and waits.
+package hotkey
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Mod is a set of modifiers.
+type Mod uint8
+
+// The modifiers.
+const (
+	Ctrl Mod = 1 << iota
+	Alt
+	Shift
+	Super
+)
+
+// Combo is a key with modifiers. It can be compared.
+type Combo struct {
+	Mods Mod
+	// Key is a canonical name: "A" to "Z", "0" to "9", "F1" to "F20", "Space", "Print", "Left"…
+	Key string
+}
+
+var modNames = []struct {
+	mod   Mod
+	name  string
+	alias []string
+}{
+	{Ctrl, "Ctrl", []string{"control", "ctl"}},
+	{Alt, "Alt", []string{"option", "mod1"}},
+	{Shift, "Shift", nil},
+	{Super, "Super", []string{"win", "windows", "meta", "cmd", "mod4"}},
+}
+
+var keyNames = []string{
+	"Space", "Return", "Escape", "Delete", "Tab", "Left", "Right", "Up", "Down", "Insert", "Home", "End", "PageUp",
+	"PageDown", "Pause", "Print", "PlayPause", "NextTrack", "PreviousTrack",
+}
+
+// Parse reads "Alt+F10" or "ctrl + shift + s". A key without modifiers must be a function, media, Print or Pause key,
+// for a letter alone could not be typed any more.
+func Parse(text string) (Combo, error) {
+	var c Combo
+	parts := strings.Split(text, "+")
+	for i, part := range parts {
+		part = strings.TrimSpace(part)
+		if i < len(parts)-1 {
+			m, ok := findMod(part)
+			if !ok {
+				return Combo{}, fmt.Errorf("%q is not a modifier in the hotkey %q; use Ctrl, Alt, Shift or Super", part, text)
+			}
+			c.Mods |= m
+			continue
+		}
+		key, ok := findKey(part)
+		if !ok {
+			return Combo{}, fmt.Errorf("%q is not a key in the hotkey %q; use A to Z, 0 to 9, F1 to F20, Print or Pause", part, text)
+		}
+		c.Key = key
+	}
+	if c.Mods&^Shift == 0 && !aloneAllowed(c.Key) {
+		return Combo{}, fmt.Errorf("the hotkey %q needs Ctrl, Alt or Super, or the key could not be typed any more", text)
+	}
+	return c, nil
+}
+
+// String is the canonical text, "Ctrl+Alt+F10".
+func (c Combo) String() string {
+	var b strings.Builder
+	for _, m := range modNames {
+		if c.Mods&m.mod != 0 {
+			b.WriteString(m.name + "+")
+		}
+	}
+	return b.String() + c.Key
+}
+
+func findMod(s string) (Mod, bool) {
+	for _, m := range modNames {
+		if strings.EqualFold(s, m.name) {
+			return m.mod, true
+		}
+		for _, a := range m.alias {
+			if strings.EqualFold(s, a) {
+				return m.mod, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func findKey(s string) (string, bool) {
+	up := strings.ToUpper(s)
+	if len(up) == 1 && (up[0] >= 'A' && up[0] <= 'Z' || up[0] >= '0' && up[0] <= '9') {
+		return up, true
+	}
+	if n := functionKey(up); n > 0 {
+		return up, true
+	}
+	for _, k := range keyNames {
+		if strings.EqualFold(s, k) {
+			return k, true
+		}
+	}
+	return "", false
+}
+
+// functionKey is the number of "F1" to "F20", 0 for anything else.
+func functionKey(s string) int {
+	for n := 1; n <= 20; n++ {
+		if s == fmt.Sprintf("F%d", n) {
+			return n
+		}
+	}
+	return 0
+}
+
+func aloneAllowed(key string) bool {
+	switch key {
+	case "Print", "Pause", "PlayPause", "NextTrack", "PreviousTrack":
+		return true
+	}
+	return functionKey(key) > 0
+}
+
+// A Binder takes key combinations for this app on one kind of desktop.
+type Binder interface {
+	// Bind takes the combination; press is called for each press, from a goroutine of the binder, and must not
+	// block. Name identifies the binding to desktops that let the user change it, and purpose is shown there.
+	Bind(name, purpose string, c Combo, press func()) (Binding, error)
+	// Close releases what the binder itself holds. All bindings are closed before.
+	Close() error
+}
+
+// Binding is one taken combination.
+type Binding interface {
+	// Close gives the combination back and waits until press is not called any more.
+	Close() error
+}

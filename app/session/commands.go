@@ -1,0 +1,138 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/hotkey"
+)
+
+// SetReplay turns the local buffer on or off. What it held is gone when it goes off.
+func (s *Session) SetReplay(on bool) error {
+	return s.do(func() error {
+		s.st.replayOn = on
+		s.retryOpen()
+		return nil
+	})
+}
+
+// SetShare starts or stops sharing. An error means that something is missing in the settings.
+func (s *Session) SetShare(on bool) error {
+	return s.do(func() error {
+		if on {
+			if err := canShare(s.st.cfg); err != nil {
+				return err
+			}
+			s.st.shareError, s.st.shareWait, s.st.shareAfter = "", 0, time.Time{}
+		}
+		s.st.shareOn = on
+		s.retryOpen()
+		return nil
+	})
+}
+
+// ToggleShare is what the share key does.
+func (s *Session) ToggleShare() error { return s.SetShare(!s.Snapshot().ShareOn) }
+
+func canShare(c config.Config) error {
+	switch {
+	case c.Sharing.BackendURL == "":
+		return errors.New("Sharing needs the address of a backend: set it in the settings under Sharing.") //nolint:staticcheck // shown as it is
+	case strings.TrimSpace(c.Sharing.Room) == "":
+		return errors.New("Sharing needs the name of a room: set it in the settings under Sharing.") //nolint:staticcheck // shown as it is
+	}
+	return nil
+}
+
+func (s *Session) retryOpen() { s.st.openError, s.st.badCfg = "", nil }
+
+// Source names one of the two sources of sound.
+type Source string
+
+// The sources of sound.
+const (
+	DesktopSound Source = "desktop"
+	Microphone   Source = "mic"
+)
+
+// Mute silences a source or lets it be heard again; it is remembered over restarts.
+func (s *Session) Mute(src Source, muted bool) error {
+	if src != DesktopSound && src != Microphone {
+		return fmt.Errorf("there is no sound source %q; use mic or desktop", src)
+	}
+	return s.change(func(c *config.Config) {
+		if src == DesktopSound {
+			c.Sound.Desktop.Muted = muted
+		} else {
+			c.Sound.Microphone.Muted = muted
+		}
+	})
+}
+
+// Apply checks, puts to work and stores new settings. An error leaves everything as it was, but for a file that could
+// not be written: then the settings count until the end of this run.
+func (s *Session) Apply(c config.Config) error {
+	if problems := c.Validate(); len(problems) > 0 {
+		return problems[0]
+	}
+	return s.change(func(to *config.Config) {
+		s.retryOpen()
+		s.st.shareWait, s.st.shareAfter = 0, time.Time{}
+		if s.st.shareOn && canShare(c) != nil {
+			s.st.shareOn = false
+		}
+		*to = c.Clone()
+	})
+}
+
+// change edits the settings in the owner and writes them here, in the caller: a slow disk holds up nobody else.
+func (s *Session) change(edit func(*config.Config)) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	var c config.Config
+	err := s.do(func() error {
+		edit(&s.st.cfg)
+		s.st.startup = nil // said once; new settings are whole
+		c = s.st.cfg.Clone()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.settings.Save(c)
+}
+
+// SetToken stores the backend token; a share on its way again uses it.
+func (s *Session) SetToken(token string) error {
+	if err := s.secrets.Set(strings.TrimSpace(token)); err != nil {
+		return err
+	}
+	return s.do(func() error {
+		s.st.shareWait, s.st.shareAfter = 0, time.Time{}
+		return nil
+	})
+}
+
+// SetHotkeys tells the session what became of the hotkeys, for snapshots.
+func (s *Session) SetHotkeys(states []hotkey.State) {
+	_ = s.do(func() error { // after Close nobody looks any more
+		s.st.hotkeys = append([]hotkey.State{}, states...)
+		return nil
+	})
+}
+
+// Meters asks for snapshots at the rate of level meters until stop is called.
+func (s *Session) Meters() (stop func()) {
+	change := func(n int) { _ = s.do(func() error { s.st.meters += n; return nil }) }
+	change(1)
+	stopped := false
+	return func() {
+		if !stopped {
+			stopped = true
+			change(-1)
+		}
+	}
+}

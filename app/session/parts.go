@@ -1,0 +1,61 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// Recorder is what the session needs of the capture engine.
+type Recorder interface {
+	// Apply changes what differs.
+	Apply(capture.Config) error
+	// Save writes the last seconds to a file.
+	Save(context.Context, capture.SaveRequest) (clip.Clip, error)
+	// Status answers at once.
+	Status() capture.Status
+	// Now reads the clock that SaveRequest.Press is on.
+	Now() time.Duration
+	// Close ends capture and waits.
+	Close() error
+}
+
+// Publisher is what the session needs of a running share.
+type Publisher interface {
+	// Status answers at once.
+	Status() ShareStatus
+	// Save asks the backend for a clip that ends at pressedAt and answers its id.
+	Save(ctx context.Context, seconds float64, pressedAt time.Time) (string, error)
+	// WaitClip waits until the clip is ready or failed.
+	WaitClip(ctx context.Context, clipID string) (api.Clip, error)
+	// Close leaves the room and waits.
+	Close(ctx context.Context) error
+}
+
+// Engine opens the parts. Both calls may take seconds.
+type Engine interface {
+	// Record starts capture. An error means that trying again with the same configuration is no use.
+	Record(context.Context, capture.Config) (Recorder, error)
+	// Share joins the room and publishes what the recorder makes.
+	Share(context.Context, Recorder, ShareConfig) (Publisher, error)
+}
+
+// Settings keeps what the user chose.
+type Settings interface {
+	Save(config.Config) error
+}
+
+// Secrets keeps the backend token.
+type Secrets interface {
+	Get() (string, error)
+	Set(token string) error
+}
+
+// ShareConfig is where and as whom to publish.
+type ShareConfig struct {
+	BackendURL, UserToken, Room string
+}

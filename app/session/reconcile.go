@@ -1,0 +1,181 @@
+package session
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// closeWait bounds how long leaving the room may take.
+const closeWait = 10 * time.Second
+
+func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn }
+
+// reconcile starts what is missing and ends what is too much. It runs in the owner after everything that happens.
+func (s *Session) reconcile() {
+	s.reconcileRecorder()
+	s.reconcileShare()
+}
+
+func (s *Session) reconcileRecorder() {
+	st := &s.st
+	if st.recBusy {
+		return
+	}
+	want := st.cfg.Capture(st.replayOn)
+	want.Log = s.log
+	switch {
+	case st.rec == nil && st.wantRecorder() && st.openError == "":
+		s.openRecorder(want)
+	case st.rec != nil && !st.wantRecorder():
+		// The share reads from the recorder and saves write from it: both end first.
+		if st.pub == nil && !st.pubBusy && st.saving == 0 {
+			s.closeRecorder()
+		}
+	case st.rec != nil && !reflect.DeepEqual(want, st.recCfg) && (st.badCfg == nil || !reflect.DeepEqual(want, *st.badCfg)):
+		s.applyRecorder(want)
+	}
+}
+
+func (s *Session) openRecorder(cfg capture.Config) {
+	s.st.recBusy = true
+	s.background(func() {
+		rec, err := s.engine.Record(s.ctx, cfg)
+		s.post(func() {
+			s.st.recBusy = false
+			if err != nil {
+				s.st.openError = err.Error()
+				return
+			}
+			s.st.rec, s.st.recCfg, s.st.badCfg, s.st.applyError = rec, cfg, nil, ""
+		})
+	})
+}
+
+func (s *Session) applyRecorder(cfg capture.Config) {
+	rec := s.st.rec
+	s.st.recBusy = true
+	s.background(func() {
+		err := rec.Apply(cfg)
+		s.post(func() {
+			s.st.recBusy = false
+			if err != nil {
+				s.st.applyError, s.st.badCfg = err.Error(), &cfg
+				return
+			}
+			s.st.recCfg, s.st.badCfg, s.st.applyError = cfg, nil, ""
+		})
+	})
+}
+
+func (s *Session) closeRecorder() {
+	rec := s.st.rec
+	s.st.recBusy = true
+	s.background(func() {
+		err := rec.Close()
+		s.post(func() {
+			s.st.recBusy, s.st.rec, s.st.status = false, nil, capture.Status{}
+			if err != nil {
+				s.log.Warn("capture did not end cleanly", "error", err)
+			}
+		})
+	})
+}
+
+func (s *Session) reconcileShare() {
+	st := &s.st
+	if !st.shareOn && st.cancelShare != nil {
+		st.cancelShare() // an attempt on its way ends early
+	}
+	if st.pubBusy {
+		return
+	}
+	switch {
+	case st.pub != nil && (!st.shareOn || st.pubChanged()):
+		s.closeShare(false)
+	case st.pub != nil && st.share.State == "failed":
+		s.shareFailed(st.share.Error)
+		s.closeShare(true)
+	case st.pub == nil && st.shareOn && st.rec != nil && !st.recBusy && !time.Now().Before(st.shareAfter):
+		s.openShare()
+	}
+}
+
+// pubChanged is whether backend or room are others than those published to. A new token counts from the next start.
+func (st *state) pubChanged() bool {
+	return st.pubCfg.BackendURL != st.cfg.Sharing.BackendURL || st.pubCfg.Room != st.cfg.Sharing.Room
+}
+
+func (s *Session) openShare() {
+	st := &s.st
+	rec := st.rec
+	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, Room: st.cfg.Sharing.Room}
+	ctx, cancel := context.WithCancel(s.ctx)
+	st.pubBusy, st.cancelShare = true, cancel
+	s.background(func() {
+		pub, err := s.startShare(ctx, rec, &cfg)
+		s.post(func() {
+			cancel()
+			st.pubBusy, st.cancelShare = false, nil
+			if err != nil {
+				if st.shareOn {
+					s.shareFailed(err.Error())
+				}
+				return
+			}
+			st.pub, st.pubCfg, st.share = pub, cfg, ShareStatus{}
+			st.shareError, st.shareWait = "", 0
+		})
+	})
+}
+
+func (s *Session) startShare(ctx context.Context, rec Recorder, cfg *ShareConfig) (Publisher, error) {
+	token, err := s.secrets.Get()
+	if err != nil {
+		return nil, err
+	}
+	cfg.UserToken = token
+	return s.engine.Share(ctx, rec, *cfg)
+}
+
+// shareFailed notes the reason and when to try again.
+func (s *Session) shareFailed(reason string) {
+	st := &s.st
+	if reason == "" {
+		reason = "Sharing stopped without a reason given; it is tried again."
+	}
+	st.shareError = reason
+	st.shareWait = min(max(2*st.shareWait, firstWait), longWait)
+	st.shareAfter = time.Now().Add(st.shareWait)
+}
+
+func (s *Session) closeShare(keepError bool) {
+	st := &s.st
+	pub := st.pub
+	st.pubBusy = true
+	s.background(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, closeWait)
+		defer cancel()
+		err := pub.Close(ctx)
+		s.post(func() {
+			st.pubBusy, st.pub, st.share = false, nil, ShareStatus{}
+			if !keepError {
+				st.shareError, st.shareWait, st.shareAfter = "", 0, time.Time{}
+			}
+			if err != nil {
+				s.log.Warn("sharing did not end cleanly", "error", err)
+			}
+		})
+	})
+}
+
+// background runs f in a goroutine that Close waits for.
+func (s *Session) background(f func()) {
+	s.work.Add(1)
+	go func() {
+		defer s.work.Done()
+		f()
+	}()
+}

@@ -1,0 +1,229 @@
+// Package session owns what runs: the recorder with its replay buffer, and the share. Front ends (window, tray, command
+// line, hotkeys) send commands and look at snapshots; none of them holds state of its own.
+//
+// Two switches decide everything. Replay keeps the local buffer, sharing publishes; the recorder is open while either
+// is on. One goroutine, the owner, holds all state and never waits: opening, changing and closing a part run in a
+// goroutine of their own, at most one for the recorder and one for the share, and hand their result back to the owner,
+// which then compares what is wanted with what is there again (reconcile). A save is a goroutine of its own, so a
+// second press during a save makes a second clip.
+//
+// A share that fails is tried again with growing pauses while sharing is on. A recorder that cannot be opened is not
+// tried again until a setting or a switch changes, because Engine.Record fails only for what no retry heals.
+//
+// Close refuses further commands, ends the share, waits for saves, closes the recorder, and waits for every goroutine,
+// all within the context's deadline. It may be called twice.
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// ErrClosed is the answer to a command after Close began.
+var ErrClosed = errors.New("Hindsight is closing") //nolint:staticcheck // the name of the product is a capital
+
+const (
+	tick      = 250 * time.Millisecond // status while nobody looks
+	fastTick  = 100 * time.Millisecond // status while level meters are visible
+	firstWait = 2 * time.Second        // before a failed share is tried again; doubles
+	longWait  = time.Minute
+)
+
+// Options are what a Session is made of.
+type Options struct {
+	Engine   Engine
+	Settings Settings
+	Secrets  Secrets
+	Config   config.Config
+	// Problems found before the session began, as sentences; they are told like any other.
+	Problems []string
+	Log      *slog.Logger
+}
+
+// Session runs the parts. All methods may be called from any goroutine.
+type Session struct {
+	engine   Engine
+	settings Settings
+	secrets  Secrets
+	log      *slog.Logger
+
+	cmds    chan func() // run by the owner
+	done    chan struct{}
+	ctx     context.Context // ends when Close gives up waiting or has finished
+	cancel  context.CancelFunc
+	work    sync.WaitGroup // saves and part operations
+	writing sync.Mutex     // keeps the settings file in the order of the changes
+
+	closeOnce sync.Once
+	closeErr  error
+
+	feed feed
+	st   state // the owner's
+}
+
+// state belongs to the owner goroutine.
+type state struct {
+	cfg               config.Config
+	replayOn, shareOn bool
+	closing           bool
+	meters            int
+
+	rec        Recorder
+	recCfg     capture.Config
+	recBusy    bool
+	openError  string
+	applyError string
+	badCfg     *capture.Config // the last that Apply refused; not tried again as it is
+	status     capture.Status
+
+	pub         Publisher
+	pubCfg      ShareConfig
+	pubBusy     bool
+	cancelShare context.CancelFunc
+	share       ShareStatus
+	shareError  string
+	shareWait   time.Duration
+	shareAfter  time.Time
+
+	saving  int
+	nextID  int
+	last    *SaveRecord
+	hotkeys []hotkey.State
+	startup []string
+	told    map[string]string
+}
+
+// New starts a session with the switches as the settings want them at launch.
+func New(o Options) *Session {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Session{
+		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, log: o.Log,
+		cmds: make(chan func(), 16), done: make(chan struct{}), ctx: ctx, cancel: cancel,
+	}
+	s.st = state{
+		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
+		startup: o.Problems, told: map[string]string{},
+	}
+	s.feed.init()
+	go s.run()
+	return s
+}
+
+// run is the owner.
+func (s *Session) run() {
+	defer close(s.done)
+	defer s.feed.close()
+	timer := time.NewTicker(tick)
+	defer timer.Stop()
+	fast := false
+	for {
+		s.reconcile()
+		s.publish()
+		if s.st.closing && s.st.rec == nil && s.st.pub == nil && !s.st.recBusy && !s.st.pubBusy && s.st.saving == 0 {
+			return
+		}
+		select {
+		case f := <-s.cmds:
+			f()
+		case <-timer.C:
+		case <-s.ctx.Done():
+			return
+		}
+		if want := s.st.meters > 0; want != fast {
+			fast = want
+			timer.Reset(map[bool]time.Duration{true: fastTick, false: tick}[fast])
+		}
+	}
+}
+
+// publish reads the parts' status, tells new troubles and hands out a snapshot.
+func (s *Session) publish() {
+	st := &s.st
+	if st.rec != nil {
+		st.status = st.rec.Status()
+	}
+	if st.pub != nil {
+		st.share = st.pub.Status()
+	}
+	now := map[string]string{}
+	for _, t := range st.troubles() {
+		now[t.key] = t.text
+		if st.told[t.key] != t.text {
+			s.log.Warn("something does not work", "part", t.key, "error", t.text)
+			s.feed.event(Event{Kind: Trouble, Text: t.text})
+		}
+	}
+	st.told = now
+	s.feed.snapshot(s.snapshot())
+}
+
+// do runs f in the owner and waits for it.
+func (s *Session) do(f func() error) error {
+	answer := make(chan error, 1)
+	select {
+	case s.cmds <- func() {
+		if s.st.closing {
+			answer <- ErrClosed
+			return
+		}
+		answer <- f()
+	}:
+	case <-s.done:
+		return ErrClosed
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-s.done:
+		return ErrClosed
+	}
+}
+
+// post hands a result to the owner; it does not block once the owner is gone.
+func (s *Session) post(f func()) {
+	select {
+	case s.cmds <- f:
+	case <-s.done:
+	}
+}
+
+// Snapshot is the newest state.
+func (s *Session) Snapshot() Snapshot { return s.feed.latest() }
+
+// Watch answers a channel that holds the newest snapshot whenever it changed; older ones are overwritten. It is closed
+// when the session ends or stop is called.
+func (s *Session) Watch() (snapshots <-chan Snapshot, stop func()) { return s.feed.watch() }
+
+// Events answers a channel of events from now on. A listener that does not keep up loses the oldest. It is closed when
+// the session ends or stop is called.
+func (s *Session) Events() (events <-chan Event, stop func()) { return s.feed.listen() }
+
+// Close ends everything in order and waits, at most until ctx ends.
+func (s *Session) Close(ctx context.Context) error {
+	s.closeOnce.Do(func() {
+		select {
+		case s.cmds <- func() {
+			s.st.closing, s.st.replayOn, s.st.shareOn = true, false, false
+		}:
+		case <-s.done:
+		}
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			s.closeErr = errors.New("something did not end in time and was left behind")
+		}
+		s.cancel()
+		<-s.done
+		if s.closeErr == nil {
+			s.work.Wait()
+		}
+	})
+	return s.closeErr
+}
