@@ -99,6 +99,8 @@ type Packet struct {
 	// Data is one H.264 access unit in Annex B form with SPS and PPS before each IDR, one Opus packet (RFC 6716),
 	// or one AAC access unit without ADTS header (ISO/IEC 14496-3).
 	Data []byte
+	// NALs are the NAL units within a video packet's Data, so that nobody has to look for them again; nil for sound.
+	NALs [][]byte
 }
 
 // TrackInfo describes an encoded stream.

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Kind is the codec of a track.
@@ -131,31 +133,24 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 	return p, nil
 }
 
-// NAL unit types (ITU-T H.264, table 7-1).
-const (
-	nalSPS = 7
-	nalPPS = 8
-	nalAUD = 9
-)
-
 // addPicture takes parameter sets and delimiters out of the access unit: in an avc1 track they live in the sample
 // description (ISO/IEC 14496-15, 5.3.3). New parameter sets begin a new description.
 func (p *plan) addPicture(it *item, s *Sample) error {
 	nals := s.NALs
 	if nals == nil {
-		nals = SplitAnnexB(s.Data)
+		nals = media.SplitAnnexB(s.Data)
 	}
 	var sets parameterSets
 	for _, n := range nals {
 		if len(n) == 0 {
 			continue
 		}
-		switch n[0] & 0x1f {
-		case nalSPS:
+		switch media.NALType(n) {
+		case media.NALSPS:
 			sets.sps = n
-		case nalPPS:
+		case media.NALPPS:
 			sets.pps = n
-		case nalAUD:
+		case media.NALAUD:
 		default:
 			it.parts = append(it.parts, n)
 			it.size += 4 + uint32(len(n))
@@ -179,30 +174,6 @@ func (p *plan) duration(i int) uint32 {
 		return uint32(p.items[i+1].dts - p.items[i].dts)
 	}
 	return uint32(p.total - p.items[i].dts)
-}
-
-// SplitAnnexB finds the NAL units of an access unit in byte stream form (ITU-T H.264, annex B). The units share the
-// data's memory. Data without a start code gives none.
-func SplitAnnexB(data []byte) [][]byte {
-	var nals [][]byte
-	code := []byte{0, 0, 1}
-	at := bytes.Index(data, code)
-	for at >= 0 {
-		begin := at + 3
-		next := bytes.Index(data[begin:], code)
-		end := len(data)
-		if next >= 0 {
-			end = begin + next
-			at = end
-		} else {
-			at = -1
-		}
-		// Zero bytes before a start code belong to it or are padding (trailing_zero_8bits).
-		if n := bytes.TrimRight(data[begin:end], "\x00"); len(n) > 0 {
-			nals = append(nals, n)
-		}
-	}
-	return nals
 }
 
 // validate also drops tracks that have nothing in the window.
