@@ -1,0 +1,174 @@
+package livekit
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+const (
+	// historySize is how many sent packets are remembered, a power of two: more than 2 s at 40 Mb/s.
+	historySize = 1 << 13
+	// ackWindow is the time over which the delivered rate is measured.
+	ackWindow = 500 * time.Millisecond
+	// decreaseFactor and increasePerSecond are beta and eta of draft-ietf-rmcat-gcc-02, section 5.5.
+	decreaseFactor    = 0.85
+	increasePerSecond = 0.08
+	// lossLow and lossHigh bound the loss that neither raises nor lowers the rate (section 6).
+	lossLow, lossHigh = 0.02, 0.10
+	// lossWindow and lossPackets are what a loss ratio must span to count.
+	lossWindow  = 200 * time.Millisecond
+	lossPackets = 20
+	// holdAfterDecrease lets a decrease show its effect before the next.
+	holdAfterDecrease = 300 * time.Millisecond
+)
+
+// estimator guesses the bandwidth of the path from transport-wide feedback, after Google Congestion Control
+// (draft-ietf-rmcat-gcc-02), with one difference: while little is sent (a still screen), a sign of congestion lowers
+// the guess by a step, not to the little that is being delivered, and silence does not raise it. It starts at its
+// maximum, for that is what the user asked for, and never exceeds it. Callers lock around it.
+type estimator struct {
+	maximum  int // bit/s
+	target   float64
+	history  [historySize]sentPacket
+	start    time.Time
+	trend    *trend
+	acked    []ackedPacket // within ackWindow, oldest first
+	ackedSum int
+	lost     int
+	received int
+	lossFrom time.Time
+	lossHold bool
+	lastStep time.Time
+	lastCut  time.Time
+	lastRef  uint32
+	refs     int64 // unwrapped reference time, in 64 ms
+}
+
+type sentPacket struct {
+	at   time.Time
+	size int // bytes
+	seq  uint16
+	open bool // neither acknowledged nor reported lost
+}
+
+type ackedPacket struct {
+	arrival time.Duration
+	size    int
+}
+
+func newEstimator(maximum int) *estimator {
+	return &estimator{maximum: maximum, target: float64(maximum), trend: newTrend()}
+}
+
+// sent remembers a packet of size bytes.
+func (e *estimator) sent(seq uint16, now time.Time, size int) {
+	if e.start.IsZero() {
+		e.start, e.lastStep, e.lossFrom = now, now, now
+	}
+	e.history[seq%historySize] = sentPacket{at: now, size: size, seq: seq, open: true}
+}
+
+// feedback takes a report and answers the estimate in bit/s.
+func (e *estimator) feedback(now time.Time, f *rtcp.TransportLayerCC) int {
+	arrival := e.reference(f.ReferenceTime)
+	seq, deltas := f.BaseSequenceNumber, f.RecvDeltas
+	for _, symbol := range symbols(f) {
+		got := symbol == rtcp.TypeTCCPacketReceivedSmallDelta || symbol == rtcp.TypeTCCPacketReceivedLargeDelta
+		if got {
+			if len(deltas) == 0 {
+				break // the report is cut short
+			}
+			arrival += time.Duration(deltas[0].Delta) * time.Microsecond
+			deltas = deltas[1:]
+		}
+		e.result(seq, got, arrival)
+		seq++
+	}
+	e.step(now)
+	return int(e.target)
+}
+
+// reference unwraps the 24-bit time of a report, in units of 64 ms.
+func (e *estimator) reference(ref uint32) time.Duration {
+	diff := int32((ref-e.lastRef)<<8) >> 8
+	e.lastRef = ref
+	e.refs += int64(diff)
+	return time.Duration(e.refs) * 64 * time.Millisecond
+}
+
+func (e *estimator) result(seq uint16, got bool, arrival time.Duration) {
+	p := &e.history[seq%historySize]
+	if p.seq != seq || !p.open {
+		return
+	}
+	p.open = false
+	if !got {
+		e.lost++
+		return
+	}
+	e.received++
+	e.acked = append(e.acked, ackedPacket{arrival, p.size})
+	e.ackedSum += p.size
+	for len(e.acked) > 1 && arrival-e.acked[0].arrival > ackWindow {
+		e.ackedSum -= e.acked[0].size
+		e.acked = e.acked[1:]
+	}
+	e.trend.arrived(p.at.Sub(e.start), arrival)
+}
+
+// delivered is the rate that arrived over the last ackWindow, in bit/s.
+func (e *estimator) delivered() float64 { return float64(e.ackedSum*8) / ackWindow.Seconds() }
+
+func (e *estimator) step(now time.Time) {
+	elapsed := min(now.Sub(e.lastStep), time.Second)
+	e.lastStep = now
+	delivered := e.delivered()
+	idle := delivered < e.target/2
+	mayCut := now.Sub(e.lastCut) > holdAfterDecrease
+	loss, measured := e.loss(now)
+	switch {
+	case measured && loss > lossHigh && mayCut:
+		e.cut(now, e.target*(1-loss/2))
+	case e.trend.state == usageOver && mayCut && idle:
+		e.cut(now, e.target*decreaseFactor)
+	case e.trend.state == usageOver && mayCut:
+		e.cut(now, min(e.target, delivered*decreaseFactor))
+	case e.trend.state == usageNormal && !idle && !e.lossHold && mayCut:
+		e.target += e.target * increasePerSecond * elapsed.Seconds()
+	}
+	e.target = min(e.target, float64(e.maximum))
+}
+
+func (e *estimator) cut(now time.Time, target float64) {
+	e.target, e.lastCut = target, now
+	e.trend.state = usageNormal
+}
+
+// loss answers the ratio of lost packets once enough are known.
+func (e *estimator) loss(now time.Time) (ratio float64, measured bool) {
+	total := e.lost + e.received
+	if total < lossPackets || now.Sub(e.lossFrom) < lossWindow {
+		return 0, false
+	}
+	ratio = float64(e.lost) / float64(total)
+	e.lost, e.received, e.lossFrom = 0, 0, now
+	e.lossHold = ratio > lossLow
+	return ratio, true
+}
+
+// symbols lists the status of each packet of a report.
+func symbols(f *rtcp.TransportLayerCC) []uint16 {
+	out := make([]uint16, 0, f.PacketStatusCount)
+	for _, chunk := range f.PacketChunks {
+		switch c := chunk.(type) {
+		case *rtcp.RunLengthChunk:
+			for range c.RunLength {
+				out = append(out, c.PacketStatusSymbol)
+			}
+		case *rtcp.StatusVectorChunk:
+			out = append(out, c.SymbolList...)
+		}
+	}
+	return out[:min(len(out), int(f.PacketStatusCount))]
+}

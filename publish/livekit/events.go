@@ -1,0 +1,134 @@
+package livekit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/livekit/protocol/livekit"
+	protologger "github.com/livekit/protocol/logger"
+	lksdk "github.com/livekit/server-sdk-go/v2"
+	"github.com/pion/rtcp"
+)
+
+// update changes the state and tells whoever watches. A Session that is Gone stays so.
+func (s *Session) update(change func(*State)) {
+	s.mu.Lock()
+	if s.state.Phase != Gone {
+		change(&s.state)
+	}
+	s.mu.Unlock()
+	notify(s.changed)
+}
+
+func (s *Session) onReconnecting() {
+	s.update(func(st *State) {
+		if st.Phase == Live {
+			st.Phase = Reconnecting
+		}
+	})
+}
+
+// onReconnected runs after a resume, where the tracks keep their ids, and after the client has published them anew.
+func (s *Session) onReconnected() {
+	s.update(func(st *State) {
+		if st.Phase == Joining {
+			return // Join reads them itself
+		}
+		s.readTracks(st)
+	})
+	s.requestKeyframe()
+}
+
+// readTracks takes the ids of what is published now. The client only logs a track it could not publish again; then
+// this stay is over.
+func (s *Session) readTracks(st *State) {
+	st.VideoSID, st.AudioSID = "", ""
+	for _, pub := range s.room.LocalParticipant.TrackPublications() {
+		switch pub.Source() {
+		case livekit.TrackSource_SCREEN_SHARE:
+			st.VideoSID = pub.SID()
+		case livekit.TrackSource_SCREEN_SHARE_AUDIO:
+			st.AudioSID = pub.SID()
+		}
+	}
+	st.Phase = Live
+	if st.VideoSID == "" || (s.sound != nil && st.AudioSID == "") {
+		st.Phase, st.Reason = Gone, "The tracks could not be published again after the connection was lost."
+	}
+}
+
+// onDisconnected runs when the client has given up or the server has sent us away.
+func (s *Session) onDisconnected(lksdk.DisconnectionReason) {
+	reason := s.room.DisconnectReason()
+	s.update(func(st *State) { st.Phase = Gone; st.Reason, st.Final = explain(reason) })
+}
+
+// explain says why a stay ended, and whether coming back is somebody else's decision.
+func explain(reason livekit.DisconnectReason) (sentence string, final bool) {
+	switch reason {
+	case livekit.DisconnectReason_PARTICIPANT_REMOVED:
+		return "You were removed from the room; start sharing again if you may return.", true
+	case livekit.DisconnectReason_DUPLICATE_IDENTITY:
+		return "The same user started sharing from somewhere else; stop one of the two.", true
+	case livekit.DisconnectReason_ROOM_DELETED:
+		return "The room was closed; start sharing again once it is open.", true
+	case livekit.DisconnectReason_SERVER_SHUTDOWN:
+		return "The LiveKit server was shut down.", false
+	}
+	return "The connection to the LiveKit server was lost.", false
+}
+
+// onVideoRTCP watches for requests for an IDR picture: PLI (RFC 4585, 6.3.1) and FIR (RFC 5104, 4.3.1).
+func (s *Session) onVideoRTCP(p rtcp.Packet) {
+	switch p.(type) {
+	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+		s.requestKeyframe()
+	}
+}
+
+func (s *Session) requestKeyframe() {
+	s.mu.Lock()
+	call := s.opts.OnKeyframe
+	if s.closing {
+		call = nil
+	}
+	s.mu.Unlock()
+	if call != nil {
+		call()
+	}
+}
+
+// onEstimate takes what the path is thought to carry, in bit/s.
+func (s *Session) onEstimate(bitsPerSecond int) {
+	s.mu.Lock()
+	kbps, changed := s.rate.step(time.Now(), bitsPerSecond/1000)
+	call := s.opts.OnBitrate
+	if s.closing {
+		call = nil
+	}
+	s.mu.Unlock()
+	if changed && call != nil {
+		call(kbps)
+	}
+}
+
+// clientLogger hands the client's messages to log, one level lower than the client means them: what it calls an error
+// is, for us, a connection that is being restored.
+func clientLogger(log *slog.Logger) protologger.Logger {
+	return protologger.LogRLogger(logr.FromSlogHandler(quiet{log.Handler()}))
+}
+
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool { return q.Handler.Enabled(ctx, l-4) }
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	r.Level -= 4
+	return q.Handler.Handle(ctx, r)
+}
+
+func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
+
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }

@@ -1,0 +1,124 @@
+package livekit
+
+import (
+	"sync"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+)
+
+const (
+	// paceTick is how often queued video is sent on.
+	paceTick = 5 * time.Millisecond
+	// paceFactor is how much faster than the estimated bandwidth a burst may leave, as in libwebrtc's pacer.
+	paceFactor = 2.5
+	// paceMaxDelay is how long a packet should wait at most; a longer queue leaves faster.
+	paceMaxDelay = 250 * time.Millisecond
+	// packetOverhead is what IPv4, UDP and SRTP add to an RTP payload and header, in bytes.
+	packetOverhead = 20 + 8 + 16
+)
+
+// pacer spreads the packets of large frames over time, so that a keyframe does not overflow a queue on the way. Sound
+// does not pass through it. It has one goroutine, which ends with close.
+type pacer struct {
+	mu     sync.Mutex
+	rate   int // bit/s of the estimate
+	queue  []pacedPacket
+	queued int // bytes
+	debt   int // bytes sent beyond the budget
+	wake   chan struct{}
+	quit   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+}
+
+type pacedPacket struct {
+	header  rtp.Header
+	payload []byte
+	send    interceptor.RTPWriter
+}
+
+func (p pacedPacket) size() int { return p.header.MarshalSize() + len(p.payload) + packetOverhead }
+
+func newPacer(bitsPerSecond int) *pacer {
+	p := &pacer{rate: bitsPerSecond, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+	go p.run()
+	return p
+}
+
+func (p *pacer) setRate(bitsPerSecond int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate = bitsPerSecond
+}
+
+// add queues a packet. The header and payload are copied: the caller uses them again.
+func (p *pacer) add(h *rtp.Header, payload []byte, send interceptor.RTPWriter) {
+	item := pacedPacket{header: h.Clone(), payload: append([]byte(nil), payload...), send: send}
+	p.mu.Lock()
+	p.queue = append(p.queue, item)
+	p.queued += item.size()
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes what may leave now, elapsed after the last time, and says whether the queue is empty. At least one
+// packet leaves whenever the debt is paid.
+func (p *pacer) take(elapsed time.Duration) (out []pacedPacket, empty bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rate := max(int(paceFactor*float64(p.rate)), int(float64(p.queued*8)/paceMaxDelay.Seconds()))
+	budget := int(elapsed.Seconds()*float64(rate)/8) - p.debt
+	n := 0
+	for n < len(p.queue) && budget > 0 {
+		budget -= p.queue[n].size()
+		p.queued -= p.queue[n].size()
+		n++
+	}
+	out = append(out, p.queue[:n]...)
+	p.queue = append(p.queue[:0], p.queue[n:]...)
+	empty = len(p.queue) == 0
+	p.debt = max(-budget, 0)
+	return out, empty
+}
+
+func (p *pacer) run() {
+	defer close(p.done)
+	last := time.Now()
+	for {
+		select {
+		case <-p.wake:
+		case <-p.quit:
+			return
+		}
+		for empty := false; !empty; {
+			now := time.Now()
+			var out []pacedPacket
+			// After a pause one tick's worth leaves at once, not the whole pause's.
+			out, empty = p.take(min(max(now.Sub(last), paceTick), 4*paceTick))
+			last = now
+			for i := range out {
+				// What cannot be sent is lost like any packet of a network; the receiver asks again.
+				_, _ = out[i].send.Write(&out[i].header, out[i].payload, interceptor.Attributes{})
+			}
+			if empty {
+				break
+			}
+			select {
+			case <-time.After(paceTick):
+			case <-p.quit:
+				return
+			}
+		}
+	}
+}
+
+// close drops what is queued and waits for the goroutine. It may be called twice.
+func (p *pacer) close() {
+	p.once.Do(func() { close(p.quit) })
+	<-p.done
+}

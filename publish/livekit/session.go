@@ -1,0 +1,263 @@
+// Package livekit is one stay in a LiveKit room: it joins with a token, publishes the screen and its sound, and sends
+// the packets it is given, with RTP times and sender reports made from their PTS. It is the only room of the app that
+// knows the LiveKit client.
+//
+// A Session belongs to its caller, who writes packets from one goroutine and watches Changed for what happens to the
+// connection. The LiveKit client reconnects by itself for about a minute; after that, or when the server says so, the
+// Session is Gone and a new one is needed. Goroutines are those of the LiveKit client and one pacer for each peer
+// connection; Close leaves the room and waits until the peer connections are closed.
+package livekit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	lksdk "github.com/livekit/server-sdk-go/v2"
+	"github.com/pion/interceptor"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// ErrRefused marks an error of Join that no second try heals: the server does not accept the token.
+var ErrRefused = errors.New("the LiveKit server refused the token")
+
+const (
+	// connectTimeout bounds one attempt to connect.
+	connectTimeout = 10 * time.Second
+	// retransmitPackets is how many packets can be sent again on request: more than half a second at 30 Mb/s.
+	retransmitPackets = 2048
+)
+
+// Options says what a Session needs.
+type Options struct {
+	// URL is the server's WebSocket address, Token the right to join.
+	URL, Token string
+	// Video describes the picture; Sound says that there is a sound track.
+	Video media.TrackInfo
+	Sound bool
+	// Clock is what stamps the packets; nil takes the first packet's PTS for the present.
+	Clock media.Clock
+	// MinKbps and MaxKbps bound what OnBitrate is asked for, in kb/s.
+	MinKbps, MaxKbps int
+	// OnKeyframe is called when a viewer needs an IDR picture, OnBitrate when the video should take another bitrate in
+	// kb/s. They must not block. Neither is called after Close.
+	OnKeyframe func()
+	OnBitrate  func(kbps int)
+	// Log gets the client's messages, one level lower than the client means them; nil discards them.
+	Log *slog.Logger
+}
+
+// Phase is where a Session is in its life.
+type Phase int
+
+// The phases of a Session.
+const (
+	Joining Phase = iota
+	Live
+	Reconnecting // the client is on its way back
+	Gone         // over; make a new Session unless Final
+)
+
+// State is a snapshot of a Session.
+type State struct {
+	Phase Phase
+	// VideoSID and AudioSID are the server's ids of the tracks; they change when the client has to publish again.
+	VideoSID, AudioSID string
+	// Reason says as a sentence why the Session is Gone.
+	Reason string
+	// Final says that coming back by itself would go against somebody's will.
+	Final bool
+}
+
+// Session is one stay in a room.
+type Session struct {
+	opts  Options
+	log   *slog.Logger
+	room  *lksdk.Room
+	video *track
+	sound *track // nil without sound
+	line  atomic.Pointer[timeline]
+
+	changed chan struct{}
+	left    chan struct{} // signals that a transport closed
+
+	mu         sync.Mutex
+	state      State
+	rate       rateControl
+	transports int
+	closing    bool
+}
+
+// New prepares a Session. Packets may be written to it at once; they go nowhere before Join.
+func New(opts Options) (*Session, error) {
+	s := &Session{opts: opts, log: opts.Log, changed: make(chan struct{}, 1), left: make(chan struct{}, 1)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.rate = rateControl{floor: opts.MinKbps, ceiling: opts.MaxKbps, current: opts.MaxKbps}
+	if opts.Clock != nil {
+		s.line.Store(&timeline{wall: time.Now(), pts: opts.Clock.Now()})
+	}
+	var err error
+	if s.video, err = newVideoTrack(lksdk.WithRTCPHandler(s.onVideoRTCP)); err != nil {
+		return nil, fmt.Errorf("the video track cannot be made: %w", err)
+	}
+	s.video.local.OnBind(func() {
+		s.video.needKey.Store(true)
+		s.requestKeyframe()
+	})
+	if opts.Sound {
+		if s.sound, err = newSoundTrack(); err != nil {
+			return nil, fmt.Errorf("the sound track cannot be made: %w", err)
+		}
+	}
+	s.room = lksdk.NewRoom(&lksdk.RoomCallback{
+		OnReconnecting:           s.onReconnecting,
+		OnReconnected:            s.onReconnected,
+		OnDisconnectedWithReason: s.onDisconnected,
+	})
+	logger := clientLogger(s.log)
+	s.room.SetLogger(logger)
+	s.video.local.SetLogger(logger)
+	return s, nil
+}
+
+// Join enters the room and publishes; it returns once the server has named all tracks. A Session that failed to join
+// must still be closed.
+func (s *Session) Join(ctx context.Context) error {
+	err := s.room.JoinWithContextAndToken(ctx, s.opts.URL, s.opts.Token,
+		lksdk.WithAutoSubscribe(false),
+		lksdk.WithConnectTimeout(connectTimeout),
+		lksdk.WithRetransmitBufferSize(retransmitPackets),
+		lksdk.WithInterceptors([]interceptor.Factory{transportFactory{s}}),
+		lksdk.WithIncludeDefaultInterceptors(true),
+		lksdk.WithLogger(clientLogger(s.log)),
+	)
+	if err != nil {
+		return joinError(s.opts.URL, err)
+	}
+	if err := s.publish(ctx); err != nil {
+		return err
+	}
+	s.update(func(st *State) {
+		if st.Phase == Joining {
+			s.readTracks(st)
+		}
+	})
+	if st := s.State(); st.Phase == Gone {
+		return errors.New(st.Reason)
+	}
+	return nil
+}
+
+func (s *Session) publish(ctx context.Context) error {
+	_, err := s.room.LocalParticipant.PublishTrack(s.video.local, &lksdk.TrackPublicationOptions{
+		Name: "screen", Source: livekit.TrackSource_SCREEN_SHARE,
+		VideoWidth: s.opts.Video.Width, VideoHeight: s.opts.Video.Height,
+	})
+	if err != nil {
+		return fmt.Errorf("the LiveKit server did not accept the screen: %w", err)
+	}
+	if err := ctx.Err(); err != nil || s.sound == nil {
+		return err
+	}
+	_, err = s.room.LocalParticipant.PublishTrack(s.sound.local, &lksdk.TrackPublicationOptions{
+		Name: "screen sound", Source: livekit.TrackSource_SCREEN_SHARE_AUDIO, Stereo: true, DisableDTX: true,
+	})
+	if err != nil {
+		return fmt.Errorf("the LiveKit server did not accept the sound: %w", err)
+	}
+	return ctx.Err()
+}
+
+// joinError turns the client's error into a sentence. The client has no error values for what the server answers.
+func joinError(url string, err error) error {
+	text := err.Error()
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("joining the room was given up: %w", err)
+	case strings.Contains(text, "unauthorized"):
+		return fmt.Errorf("%w: %s; the backend and the LiveKit server must have the same API key and secret", ErrRefused,
+			strings.TrimSpace(strings.TrimPrefix(text, "unauthorized:")))
+	}
+	return fmt.Errorf("the LiveKit server at %s cannot be reached: %w", url, err)
+}
+
+// Write sends one packet. Only one goroutine may call it. It does not block on the network.
+func (s *Session) Write(p *media.Packet) error {
+	if s.line.Load() == nil {
+		s.line.Store(&timeline{wall: time.Now(), pts: p.PTS})
+	}
+	switch {
+	case p.Track == media.Video:
+		return s.video.write(p)
+	case p.Track == media.Opus && s.sound != nil:
+		return s.sound.write(p)
+	}
+	return nil
+}
+
+// State is where the Session is now.
+func (s *Session) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// Changed gets a value after every change of State; several changes may share one.
+func (s *Session) Changed() <-chan struct{} { return s.changed }
+
+// BitrateKbps is the bitrate the network allows at present, within the bounds.
+func (s *Session) BitrateKbps() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rate.current
+}
+
+// Close leaves the room and waits until its connections are closed, or for ctx. It may be called twice.
+func (s *Session) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.room.Disconnect()
+	for {
+		s.mu.Lock()
+		open := s.transports
+		s.mu.Unlock()
+		if open == 0 {
+			return nil
+		}
+		select {
+		case <-s.left:
+		case <-ctx.Done():
+			return fmt.Errorf("leaving the room took too long: %w", ctx.Err())
+		}
+	}
+}
+
+func (s *Session) opened() {
+	s.mu.Lock()
+	s.transports++
+	s.mu.Unlock()
+}
+
+func (s *Session) closed() {
+	s.mu.Lock()
+	s.transports--
+	s.mu.Unlock()
+	notify(s.left)
+}
+
+func notify(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

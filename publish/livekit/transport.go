@@ -1,0 +1,187 @@
+package livekit
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
+)
+
+// transport sits between one peer connection and the network: it paces video, numbers packets for transport-wide
+// congestion control, feeds the answers to the estimator, and corrects the sender reports to the session's timeline.
+// The LiveKit client makes a new one for every peer connection. Its only goroutine is the pacer's; the peer connection
+// closes it.
+//
+// pion's own estimator (interceptor/pkg/gcc) is not used: it remembers 250 packets, which a 1080p60 keyframe alone
+// exceeds, and counts every packet it has forgotten as lost.
+type transport struct {
+	interceptor.NoOp
+	session *Session
+
+	mu       sync.Mutex
+	nextSeq  uint16
+	estimate *estimator
+	pace     *pacer
+	tracks   map[uint32]*track // by SSRC
+	closed   bool
+}
+
+// NewInterceptor makes the Session a factory of transports (interceptor.Factory).
+func (f transportFactory) NewInterceptor(string) (interceptor.Interceptor, error) {
+	f.session.opened()
+	return &transport{session: f.session, tracks: map[uint32]*track{}}, nil
+}
+
+type transportFactory struct{ session *Session }
+
+// BindLocalStream is called for each of our tracks once it is negotiated.
+func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interceptor.RTPWriter) interceptor.RTPWriter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return writer
+	}
+	if !strings.HasPrefix(strings.ToLower(info.MimeType), "video/") {
+		if t.session.sound != nil {
+			t.tracks[info.SSRC] = t.session.sound
+		}
+		return writer
+	}
+	t.tracks[info.SSRC] = t.session.video
+	if t.pace == nil {
+		maximum := (t.session.opts.MaxKbps*3/2 + soundShare) * 1000
+		t.estimate, t.pace = newEstimator(maximum), newPacer(maximum)
+	}
+	send := t.numbered(extensionID(info, sdp.TransportCCURI), writer)
+	pace := t.pace
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
+		pace.add(h, payload, send)
+		return h.MarshalSize() + len(payload), nil
+	})
+}
+
+// UnbindLocalStream forgets a track.
+func (t *transport) UnbindLocalStream(info *interceptor.StreamInfo) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.tracks, info.SSRC)
+}
+
+// numbered adds the transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01, 2) at the
+// moment a packet leaves. Without the extension, packets leave unnumbered and nothing is estimated.
+func (t *transport) numbered(id uint8, writer interceptor.RTPWriter) interceptor.RTPWriter {
+	if id == 0 {
+		return writer
+	}
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		t.mu.Lock()
+		seq := t.nextSeq
+		t.nextSeq++
+		t.estimate.sent(seq, time.Now(), h.MarshalSize()+len(payload)+packetOverhead)
+		t.mu.Unlock()
+		ext, err := rtp.TransportCCExtension{TransportSequence: seq}.Marshal()
+		if err != nil {
+			return 0, err
+		}
+		if err := h.SetExtension(id, ext); err != nil {
+			return 0, err
+		}
+		return writer.Write(h, payload, a)
+	})
+}
+
+func extensionID(info *interceptor.StreamInfo, uri string) uint8 {
+	for _, e := range info.RTPHeaderExtensions {
+		if e.URI == uri {
+			return uint8(e.ID)
+		}
+	}
+	return 0
+}
+
+// BindRTCPReader watches for congestion feedback. It never fails a read of its own: the reader also carries keyframe
+// requests.
+func (t *transport) BindRTCPReader(reader interceptor.RTCPReader) interceptor.RTCPReader {
+	return interceptor.RTCPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+		n, attr, err := reader.Read(b, a)
+		if err != nil {
+			return n, attr, err
+		}
+		if attr == nil {
+			attr = interceptor.Attributes{}
+		}
+		packets, err := attr.GetRTCPPackets(b[:n])
+		if err != nil {
+			return n, attr, nil //nolint:nilerr // the track's own reader reports what it cannot parse
+		}
+		for _, p := range packets {
+			if feedback, ok := p.(*rtcp.TransportLayerCC); ok {
+				t.onFeedback(feedback)
+			}
+		}
+		return n, attr, nil
+	})
+}
+
+func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
+	t.mu.Lock()
+	if t.estimate == nil {
+		t.mu.Unlock()
+		return
+	}
+	bits := t.estimate.feedback(time.Now(), feedback)
+	t.pace.setRate(max(bits, t.session.opts.MinKbps*1000))
+	t.mu.Unlock()
+	t.session.onEstimate(bits)
+}
+
+// BindRTCPWriter corrects outgoing sender reports. pion fills them from the moment a packet was handed to the network,
+// which differs between sound and picture by what their encoders take.
+func (t *transport) BindRTCPWriter(writer interceptor.RTCPWriter) interceptor.RTCPWriter {
+	return interceptor.RTCPWriterFunc(func(packets []rtcp.Packet, a interceptor.Attributes) (int, error) {
+		kept := packets[:0:0]
+		for _, p := range packets {
+			if report, ok := p.(*rtcp.SenderReport); ok && !t.correct(report) {
+				continue
+			}
+			kept = append(kept, p)
+		}
+		if len(kept) == 0 {
+			return 0, nil
+		}
+		return writer.Write(kept, a)
+	})
+}
+
+// correct stamps a report; false if it says nothing yet.
+func (t *transport) correct(report *rtcp.SenderReport) bool {
+	t.mu.Lock()
+	track := t.tracks[report.SSRC]
+	t.mu.Unlock()
+	line := t.session.line.Load()
+	if track == nil || line == nil || report.PacketCount == 0 {
+		return false
+	}
+	pts, ntp := line.at(time.Now())
+	report.NTPTime, report.RTPTime = ntp, rtpTime(pts, track.rate, track.base)
+	return true
+}
+
+// Close ends the pacer. The peer connection calls it.
+func (t *transport) Close() error {
+	t.mu.Lock()
+	first, pace := !t.closed, t.pace
+	t.closed = true
+	t.mu.Unlock()
+	if pace != nil {
+		pace.close()
+	}
+	if first {
+		t.session.closed()
+	}
+	return nil
+}

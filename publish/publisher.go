@@ -1,0 +1,255 @@
+// Package publish shares the screen in a LiveKit room and has the backend record it.
+//
+// A Publisher reads the packets that the capture engine has encoded anyway, sends them as one video and one sound
+// track, and keeps a replay of exactly these two running on the server. It comes back by itself after every loss of
+// connection; the server's ids of the tracks then change, and the same replay is continued with the new ones.
+//
+// It owns two goroutines: the supervisor, which holds the connection and the state of the recording and makes all
+// calls to the backend, and the pump, which moves packets from the engine's fan-out to the session. The pump's reader is
+// bounded: a slow network costs this reader packets, counted, and never holds up the engine. Close stops the recording,
+// leaves the room and waits for both.
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/fanout"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/client"
+	"github.com/hindsight-app/hindsight/publish/livekit"
+)
+
+// Source is the capture engine as the publisher sees it. If it is a media.Clock as well, that clock dates the packets
+// for the receivers.
+type Source interface {
+	// NewReader gives a bounded reader of the named tracks.
+	NewReader(capacity int, tracks ...media.Track) *fanout.Reader
+	// RequestKeyframe asks for an IDR picture soon.
+	RequestKeyframe()
+	// SetBitrate changes the bitrate of the video, in kb/s.
+	SetBitrate(kbps int)
+	// Video describes the picture and its configured bitrate.
+	Video() media.TrackInfo
+	// HasSound tells whether there is a sound track.
+	HasSound() bool
+}
+
+// Config says where to share.
+type Config struct {
+	// BackendURL and UserToken are the access to the backend; Room is the LiveKit room's name.
+	BackendURL, UserToken, Room string
+	// Log receives what the publisher has to say; nil discards it.
+	Log *slog.Logger
+}
+
+// States of Status.State.
+const (
+	StateConnecting   = "connecting"
+	StateLive         = "live"
+	StateReconnecting = "reconnecting"
+	StateFailed       = "failed" // somebody has to do something, see Status.Error
+)
+
+// States of Status.Recording.
+const (
+	RecordingOff      = "off"
+	RecordingStarting = "starting"
+	RecordingActive   = "active"
+	RecordingFailed   = "failed" // it is tried again, see Status.Error
+)
+
+// Status is a snapshot of a Publisher.
+type Status struct {
+	State    string `json:"state"`
+	Room     string `json:"room"`
+	Identity string `json:"identity"`
+	VideoSID string `json:"video_sid"`
+	AudioSID string `json:"audio_sid"`
+	// Recording is the state of the replay on the server, ReplayID and EgressID its names there.
+	Recording string `json:"recording"`
+	ReplayID  string `json:"replay_id"`
+	EgressID  string `json:"egress_id"`
+	// ServerSeconds is how much the server could save now.
+	ServerSeconds float64 `json:"server_seconds"`
+	// Error is what is wrong at present, as a sentence.
+	Error string `json:"error"`
+	// BitrateKbps is what the video is encoded with at present.
+	BitrateKbps int `json:"bitrate_kbps"`
+	// DroppedPackets counts packets that were not sent because the network was too slow.
+	DroppedPackets uint64 `json:"dropped_packets"`
+}
+
+// ErrNotRecording is what Save answers while the server keeps no replay.
+var ErrNotRecording = errors.New("the server is not recording yet, so it has nothing to save")
+
+// service is the backend as the publisher uses it; *client.Client is one.
+type service interface {
+	Token(context.Context, api.TokenRequest) (*api.TokenResponse, error)
+	Start(context.Context, api.StartRequest) (*api.StartResponse, error)
+	Stop(context.Context, api.StopRequest) (*api.Replay, error)
+	Replay(ctx context.Context, id string) (*api.Replay, error)
+	Save(context.Context, api.SaveRequest) (*api.SaveResponse, error)
+	Clip(ctx context.Context, id string) (*api.Clip, error)
+}
+
+const (
+	// readerCapacity is how many packets wait for the network at most: about 2 s of 60 frames and 50 sound packets.
+	readerCapacity = 256
+	// fallbackKbps stands in for a source that does not say its bitrate.
+	fallbackKbps = 6000
+	// floorShare of the configured bitrate is the least a slow network may bring the video down to. The same encode
+	// fills the local replay, so this bounds what the network can cost a local clip.
+	floorShare = 4
+	// clipPoll is the pause between two looks at a clip that is not ready.
+	clipPoll = 500 * time.Millisecond
+)
+
+// Publisher shares one source in one room until Close.
+type Publisher struct {
+	cfg     Config
+	log     *slog.Logger
+	src     Source
+	backend service
+	http    *http.Client
+	reader  *fanout.Reader
+	ceiling int // kb/s
+	session atomic.Pointer[livekit.Session]
+
+	cancel   context.CancelFunc
+	closing  sync.Once
+	stopping atomic.Bool
+	closeCtx context.Context // valid once stopping
+	done     chan struct{}
+
+	mu     sync.Mutex
+	status Status
+	trial  string // what is wrong with the recording; Status.Error is about the connection first
+}
+
+// Start shares src. It returns once the tracks are published and the recording has been asked for. It fails for what
+// the user must put right: a wrong URL or token, an unreachable backend, a refused room. If LiveKit cannot be reached
+// or the recorder refuses, sharing goes on trying and Status tells. ctx bounds only the start.
+func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
+	if cfg.Room = strings.TrimSpace(cfg.Room); cfg.Room == "" {
+		return nil, fmt.Errorf("%w: no room is set; enter its name in the settings", client.ErrRoom)
+	}
+	hc := &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 2,
+		TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute,
+	}}
+	backend, err := client.New(cfg.BackendURL, cfg.UserToken, client.WithHTTPClient(hc))
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
+		done: make(chan struct{})}
+	if p.ceiling = src.Video().BitrateKbps; p.ceiling <= 0 {
+		p.ceiling = fallbackKbps
+	}
+	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: RecordingOff, BitrateKbps: p.ceiling}
+	life, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	p.reader = src.NewReader(readerCapacity, media.Video, media.Opus)
+	s := newSupervisor(p)
+	go s.run(life)
+	select {
+	case err = <-s.started:
+	case <-ctx.Done():
+		err = fmt.Errorf("sharing was not started: %w", ctx.Err())
+		if p.Status().State == StateLive {
+			err = nil // only the answer about the recording is missing; Status will have it
+		}
+	}
+	if err != nil {
+		cancel()
+		<-p.done
+		return nil, err
+	}
+	return p, nil
+}
+
+// Status is where the Publisher is now.
+func (p *Publisher) Status() Status {
+	p.mu.Lock()
+	st, trial := p.status, p.trial
+	p.mu.Unlock()
+	if st.Error == "" {
+		st.Error = trial
+	}
+	st.DroppedPackets = p.reader.Dropped()
+	if s := p.session.Load(); s != nil {
+		st.BitrateKbps = s.BitrateKbps()
+	}
+	return st
+}
+
+func (p *Publisher) update(change func(*Status)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.status)
+}
+
+// Save asks the server for a clip of the last seconds before the press and answers its id. A zero pressedAt is now.
+func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time) (clipID string, err error) {
+	id := p.Status().ReplayID
+	if id == "" {
+		return "", ErrNotRecording
+	}
+	req := api.SaveRequest{ReplayID: id, Seconds: seconds}
+	if !pressedAt.IsZero() {
+		req.PressedAt = &pressedAt
+	}
+	answer, err := p.backend.Save(ctx, req)
+	if err != nil {
+		return "", err
+	}
+	return answer.ClipID, nil
+}
+
+// WaitClip waits until a clip is ready and answers it. If the clip fails, the error is the server's reason. A backend
+// that cannot be reached meanwhile is asked again until ctx is done.
+func (p *Publisher) WaitClip(ctx context.Context, clipID string) (api.Clip, error) {
+	for {
+		clip, err := p.backend.Clip(ctx, clipID)
+		switch {
+		case err != nil && !errors.Is(err, client.ErrUnreachable):
+			return api.Clip{}, err
+		case err == nil && clip.State == api.ClipReady:
+			return *clip, nil
+		case err == nil && clip.State == api.ClipFailed:
+			return *clip, fmt.Errorf("the server could not make the clip: %s", clip.Reason)
+		}
+		select {
+		case <-time.After(clipPoll):
+		case <-ctx.Done():
+			return api.Clip{}, fmt.Errorf("the server's clip was not ready in time: %w", ctx.Err())
+		}
+	}
+}
+
+// Close stops the recording, leaves the room and waits, at most until ctx is done. It may be called twice.
+func (p *Publisher) Close(ctx context.Context) error {
+	p.closing.Do(func() {
+		p.closeCtx = ctx
+		p.stopping.Store(true)
+		p.cancel()
+	})
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("sharing did not stop in time and goes on stopping: %w", ctx.Err())
+	}
+}

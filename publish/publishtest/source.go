@@ -1,0 +1,185 @@
+// Package publishtest holds working parts for tests of sharing: a Source that plays really encoded picture and sound in
+// real time, a Subscriber that receives a room like any viewer, and a Backend that answers the HTTP contract with
+// real tokens and states kept in memory, without recording anything.
+//
+// Each part owns its goroutines and ends them in Close, which waits and may be called twice.
+package publishtest
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/fanout"
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// SourceOptions shapes a Source; zero values are 640x360 at 30 frames/s, 1500 kb/s, a loop of 10 s.
+type SourceOptions struct {
+	Width, Height, FrameRate, BitrateKbps int
+	// Seconds is the length of the loop, a multiple of 2.
+	Seconds int
+	// VideoDelay is how much later than sound a picture of the same PTS comes out, as with a slow encoder.
+	VideoDelay time.Duration
+	// NoSound leaves the sound out.
+	NoSound bool
+}
+
+func (o SourceOptions) withDefaults() SourceOptions {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&o.Width, 640)
+	set(&o.Height, 360)
+	set(&o.FrameRate, 30)
+	set(&o.BitrateKbps, 1500)
+	set(&o.Seconds, 10)
+	return o
+}
+
+// Source plays a loop of H.264 and Opus into a fan-out in real time, stamped on one clock. It implements
+// publish.Source and media.Clock.
+type Source struct {
+	opts   SourceOptions
+	fan    *fanout.Fanout
+	start  time.Time
+	video  []accessUnit
+	sound  [][]byte
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	wantKey   atomic.Bool
+	keyframes atomic.Int64
+	bitrate   atomic.Int64
+
+	mu   sync.Mutex
+	sent map[string]time.Duration // newest PTS by content
+}
+
+// NewSource encodes the loop with ffmpeg into dir and starts playing it.
+func NewSource(ctx context.Context, dir string, o SourceOptions) (*Source, error) {
+	o = o.withDefaults()
+	s := &Source{opts: o, fan: fanout.New(), sent: make(map[string]time.Duration)}
+	var err error
+	if s.video, err = encodeVideo(ctx, dir, o); err != nil {
+		return nil, err
+	}
+	if !o.NoSound {
+		if s.sound, err = encodeSound(ctx, dir, o.Seconds); err != nil {
+			return nil, err
+		}
+	}
+	s.bitrate.Store(int64(o.BitrateKbps))
+	// A clock like the real one: it began long before the program.
+	s.start = time.Now().Add(-37 * time.Hour)
+	life, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	origin := s.Now()
+	s.wg.Add(1)
+	go s.playVideo(life, origin)
+	if !o.NoSound {
+		s.wg.Add(1)
+		go s.playSound(life, origin)
+	}
+	return s, nil
+}
+
+// Now is the clock that stamps the packets.
+func (s *Source) Now() time.Duration { return time.Since(s.start) }
+
+func (s *Source) playVideo(ctx context.Context, origin time.Duration) {
+	defer s.wg.Done()
+	length := time.Second / time.Duration(s.opts.FrameRate)
+	next := 0
+	for n := time.Duration(0); ; n++ {
+		pts := origin + n*length
+		if !s.sleepUntil(ctx, pts+s.opts.VideoDelay) {
+			return
+		}
+		if s.wantKey.Swap(false) {
+			for !s.video[next].key {
+				next = (next + 1) % len(s.video)
+			}
+		}
+		unit := s.video[next]
+		next = (next + 1) % len(s.video)
+		s.write(&media.Packet{Track: media.Video, PTS: pts, DTS: pts, Duration: length, Key: unit.key, Data: unit.data})
+	}
+}
+
+func (s *Source) playSound(ctx context.Context, origin time.Duration) {
+	defer s.wg.Done()
+	for n := 0; ; n++ {
+		pts := origin + time.Duration(n)*soundPacket
+		if !s.sleepUntil(ctx, pts+soundPacket) {
+			return
+		}
+		s.write(&media.Packet{Track: media.Opus, PTS: pts, DTS: pts, Duration: soundPacket, Key: true,
+			Data: s.sound[n%len(s.sound)]})
+	}
+}
+
+// sleepUntil waits for a moment of the clock; false if the context ended first.
+func (s *Source) sleepUntil(ctx context.Context, at time.Duration) bool {
+	select {
+	case <-time.After(at - s.Now()):
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *Source) write(p *media.Packet) {
+	s.mu.Lock()
+	s.sent[contentKey(p.Track, p.Data)] = p.PTS
+	s.mu.Unlock()
+	s.fan.Write(p)
+}
+
+// PTSOf answers the newest PTS under which this access unit or Opus packet was played; the loop plays each again after
+// SourceOptions.Seconds.
+func (s *Source) PTSOf(track media.Track, data []byte) (time.Duration, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pts, ok := s.sent[contentKey(track, data)]
+	return pts, ok
+}
+
+// NewReader gives a reader of the packets.
+func (s *Source) NewReader(capacity int, tracks ...media.Track) *fanout.Reader {
+	return s.fan.NewReader(capacity, tracks...)
+}
+
+// RequestKeyframe makes the next picture an IDR picture: the loop jumps to its next one.
+func (s *Source) RequestKeyframe() {
+	s.keyframes.Add(1)
+	s.wantKey.Store(true)
+}
+
+// KeyframeRequests counts the calls of RequestKeyframe.
+func (s *Source) KeyframeRequests() int { return int(s.keyframes.Load()) }
+
+// SetBitrate notes what was asked for; the loop keeps the bitrate it was encoded with.
+func (s *Source) SetBitrate(kbps int) { s.bitrate.Store(int64(kbps)) }
+
+// AskedKbps is the bitrate last asked for.
+func (s *Source) AskedKbps() int { return int(s.bitrate.Load()) }
+
+// Video describes the picture.
+func (s *Source) Video() media.TrackInfo {
+	return media.TrackInfo{Track: media.Video, Encoder: "libx264", Width: s.opts.Width, Height: s.opts.Height,
+		FrameRate: s.opts.FrameRate, BitrateKbps: s.opts.BitrateKbps}
+}
+
+// HasSound tells whether the source has sound.
+func (s *Source) HasSound() bool { return !s.opts.NoSound }
+
+// Close stops playing and waits.
+func (s *Source) Close() error {
+	s.cancel()
+	s.wg.Wait()
+	return s.fan.Close()
+}

@@ -1,0 +1,266 @@
+package publishtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/livekit/protocol/auth"
+	"github.com/livekit/protocol/livekit"
+	protologger "github.com/livekit/protocol/logger"
+	lksdk "github.com/livekit/server-sdk-go/v2"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media/oggwriter"
+	"github.com/pion/webrtc/v4/pkg/media/samplebuilder"
+
+	"github.com/go-logr/logr"
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// Unit is one received picture or Opus packet.
+type Unit struct {
+	// RTP is its time stamp in ticks of the track's clock.
+	RTP  uint32
+	Data []byte
+	Key  bool
+	At   time.Time
+}
+
+// Report is one received sender report (RFC 3550, 6.4.1).
+type Report struct {
+	NTP time.Time
+	RTP uint32
+}
+
+// Stream is one received track. Its methods may be called at any time.
+type Stream struct {
+	// Info is what the server says about the track, Identity whose it is.
+	Info     *livekit.TrackInfo
+	Identity string
+
+	kind   media.Track
+	ssrc   webrtc.SSRC
+	writer func(webrtc.SSRC)
+
+	mu      sync.Mutex
+	units   []Unit
+	packets []*rtp.Packet
+	reports []Report
+	ended   bool
+}
+
+// Subscriber is a viewer in a room that keeps what it receives.
+type Subscriber struct {
+	room *lksdk.Room
+	wg   sync.WaitGroup
+
+	mu      sync.Mutex
+	streams []*Stream
+}
+
+// Subscribe joins a room as a hidden viewer and receives every screen shared there.
+func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber, error) {
+	s := &Subscriber{}
+	token, err := auth.NewAccessToken(key, secret).SetIdentity("test-viewer").SetVideoGrant(&auth.VideoGrant{
+		RoomJoin: true, Room: room, Hidden: true,
+	}).ToJWT()
+	if err != nil {
+		return nil, err
+	}
+	quiet := protologger.LogRLogger(logr.Discard())
+	s.room = lksdk.NewRoom(&lksdk.RoomCallback{ParticipantCallback: lksdk.ParticipantCallback{OnTrackSubscribed: s.onTrack}})
+	s.room.SetLogger(quiet)
+	if err := s.room.JoinWithContextAndToken(ctx, url, token, lksdk.WithLogger(quiet)); err != nil {
+		return nil, fmt.Errorf("the viewer cannot join: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Subscriber) onTrack(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, p *lksdk.RemoteParticipant) {
+	st := &Stream{Info: pub.TrackInfo(), Identity: p.Identity(), ssrc: track.SSRC(), writer: p.WritePLI}
+	var depacketizer rtp.Depacketizer
+	switch pub.Source() {
+	case livekit.TrackSource_SCREEN_SHARE:
+		st.kind, depacketizer = media.Video, &codecs.H264Packet{}
+	case livekit.TrackSource_SCREEN_SHARE_AUDIO:
+		st.kind, depacketizer = media.Opus, &codecs.OpusPacket{}
+	default:
+		return
+	}
+	pub.OnRTCP(st.onRTCP)
+	s.mu.Lock()
+	s.streams = append(s.streams, st)
+	s.mu.Unlock()
+	s.wg.Add(1)
+	go func() {
+		defer s.wg.Done()
+		st.receive(track, depacketizer)
+	}()
+}
+
+func (st *Stream) receive(track *webrtc.TrackRemote, depacketizer rtp.Depacketizer) {
+	builder := samplebuilder.New(1024, depacketizer, track.Codec().ClockRate)
+	for {
+		packet, _, err := track.ReadRTP()
+		if err != nil {
+			st.mu.Lock()
+			st.ended = true
+			st.mu.Unlock()
+			return
+		}
+		builder.Push(packet)
+		now := time.Now()
+		st.mu.Lock()
+		st.packets = append(st.packets, packet)
+		for sample := builder.Pop(); sample != nil; sample = builder.Pop() {
+			key := st.kind != media.Video || hasNAL(sample.Data, 5)
+			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: key, At: now})
+		}
+		st.mu.Unlock()
+	}
+}
+
+func (st *Stream) onRTCP(p rtcp.Packet) {
+	if sr, ok := p.(*rtcp.SenderReport); ok {
+		seconds := int64(sr.NTPTime>>32) - 2208988800
+		nanos := int64((sr.NTPTime & 0xffffffff) * uint64(time.Second) >> 32)
+		st.mu.Lock()
+		st.reports = append(st.reports, Report{NTP: time.Unix(seconds, nanos), RTP: sr.RTPTime})
+		st.mu.Unlock()
+	}
+}
+
+// Wait answers the newest stream of a track (media.Video or media.Opus) once it is there and is not one of the tracks
+// with the given ids.
+func (s *Subscriber) Wait(ctx context.Context, track media.Track, notSIDs ...string) (*Stream, error) {
+	var found *Stream
+	err := Poll(ctx, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	next:
+		for _, st := range s.streams {
+			if st.kind != track {
+				continue
+			}
+			for _, sid := range notSIDs {
+				if st.Info.Sid == sid {
+					continue next
+				}
+			}
+			found = st
+		}
+		return found != nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("no %v track arrived: %w", track, err)
+	}
+	return found, nil
+}
+
+// Close leaves the room and waits.
+func (s *Subscriber) Close() error {
+	s.room.Disconnect()
+	s.wg.Wait()
+	return nil
+}
+
+// Units is a copy of what has been received.
+func (st *Stream) Units() []Unit {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return append([]Unit(nil), st.units...)
+}
+
+// Reports is a copy of the sender reports received.
+func (st *Stream) Reports() []Report {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return append([]Report(nil), st.reports...)
+}
+
+// KeyUnits counts the IDR pictures received.
+func (st *Stream) KeyUnits() int {
+	n := 0
+	for _, u := range st.Units() {
+		if u.Key {
+			n++
+		}
+	}
+	return n
+}
+
+// SendPLI asks the publisher for an IDR picture (RFC 4585, 6.3.1).
+func (st *Stream) SendPLI() { st.writer(st.ssrc) }
+
+// WriteFile writes what has been received: Annex B H.264 from the first IDR picture on, or Ogg Opus.
+func (st *Stream) WriteFile(path string) error {
+	if st.kind == media.Video {
+		return writeH264(path, st.Units())
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	w, err := oggwriter.New(path, media.SampleRate, media.Channels)
+	if err != nil {
+		return err
+	}
+	for _, p := range st.packets {
+		if len(p.Payload) == 0 {
+			continue // padding
+		}
+		if err := w.WriteRTP(p); err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
+	return w.Close()
+}
+
+func writeH264(path string, units []Unit) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	started := false
+	for _, u := range units {
+		if started = started || u.Key; !started {
+			continue
+		}
+		if _, err := f.Write(u.Data); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	if !started {
+		return errors.Join(io.ErrUnexpectedEOF, f.Close())
+	}
+	return f.Close()
+}
+
+// WallTime tells when a unit was captured as the newest sender report has it, on the publisher's wall clock. rate is
+// the track's RTP clock in Hz.
+func (st *Stream) WallTime(u Unit, rate int) (time.Time, bool) {
+	reports := st.Reports()
+	if len(reports) == 0 {
+		return time.Time{}, false
+	}
+	r := reports[len(reports)-1]
+	ticks := int32(u.RTP - r.RTP)
+	return r.NTP.Add(time.Duration(float64(ticks) / float64(rate) * float64(time.Second))), true
+}
+
+// Poll calls f every 20 ms until it answers true or ctx ends.
+func Poll(ctx context.Context, f func() bool) error {
+	for !f() {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/fanout"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/client"
+	"github.com/hindsight-app/hindsight/publish/livekit"
+)
+
+const (
+	firstPause = time.Second
+	longPause  = 30 * time.Second
+	// leaveTime bounds the stop of the recording and leaving the room, each.
+	leaveTime = 5 * time.Second
+	// keyframeEvery is the least time between two requests for a keyframe after drops.
+	keyframeEvery = 500 * time.Millisecond
+)
+
+// nextPause doubles a pause between tries.
+func nextPause(d time.Duration) time.Duration { return min(2*d, longPause) }
+
+// supervisor is the state that only the supervising goroutine touches.
+type supervisor struct {
+	*Publisher
+	started chan error // gets the outcome of Start, once
+	told    bool
+	rec     recording
+}
+
+func newSupervisor(p *Publisher) *supervisor {
+	return &supervisor{Publisher: p, started: make(chan error, 1), rec: recording{pause: firstPause}}
+}
+
+// tell reports the outcome of the start; later ones are nobody's.
+func (s *supervisor) tell(err error) {
+	if !s.told {
+		s.told = true
+		s.started <- err
+	}
+}
+
+// run connects, serves and connects again until ctx is done.
+func (s *supervisor) run(ctx context.Context) {
+	defer close(s.done)
+	defer s.http.CloseIdleConnections()
+	pumpDone := make(chan struct{})
+	go func() {
+		defer close(pumpDone)
+		s.pump(ctx)
+	}()
+	defer func() {
+		s.stopRecording() // where it ended while there was no connection
+		_ = s.reader.Close()
+		<-pumpDone
+		s.update(func(st *Status) { st.Recording, st.ServerSeconds = RecordingOff, 0 })
+	}()
+	for pause := firstPause; ctx.Err() == nil; pause = nextPause(pause) {
+		session, err := s.connect(ctx)
+		switch {
+		case err == nil:
+			pause = firstPause
+			final := s.serve(ctx, session)
+			s.tell(nil)
+			if final {
+				<-ctx.Done()
+			}
+		case ctx.Err() != nil:
+		case !s.told && mustFix(err):
+			s.tell(err)
+			return
+		default:
+			s.log.Warn("sharing is not connected; it is tried again", "error", err, "pause", pause)
+			s.update(func(st *Status) { st.State, st.Error = StateReconnecting, err.Error() })
+			s.tell(nil)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// mustFix tells what trying again at the start does not heal.
+func mustFix(err error) bool {
+	for _, kind := range []error{client.ErrURL, client.ErrUnreachable, client.ErrToken, client.ErrRoom, client.ErrInvalid,
+		client.ErrNotFound, livekit.ErrRefused} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// connect fetches a token and joins the room.
+func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
+	token, err := s.backend.Token(ctx, api.TokenRequest{RoomName: s.cfg.Room})
+	if err != nil {
+		return nil, err
+	}
+	clock, _ := s.src.(media.Clock)
+	session, err := livekit.New(livekit.Options{
+		URL: token.ServerURL, Token: token.Token, Video: s.src.Video(), Sound: s.src.HasSound(), Clock: clock,
+		MinKbps: max(s.ceiling/floorShare, 1), MaxKbps: s.ceiling, Log: s.log,
+		OnKeyframe: s.src.RequestKeyframe, OnBitrate: s.src.SetBitrate,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.update(func(st *Status) { st.Identity = token.Identity })
+	s.session.Store(session)
+	if err := session.Join(ctx); err != nil {
+		s.leave(session)
+		return nil, err
+	}
+	return session, nil
+}
+
+// serve looks after one stay in the room until it is over or ctx is done, and leaves it. final means that it must not
+// be followed by another.
+func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final bool) {
+	defer s.leave(session)
+	for {
+		st := session.State()
+		s.show(st)
+		if st.Phase == livekit.Gone {
+			s.log.Warn("the stay in the room is over", "reason", st.Reason)
+			return st.Final
+		}
+		wait := pollEvery
+		if st.Phase == livekit.Live {
+			wait = s.record(ctx, st)
+			s.tell(nil)
+		}
+		select {
+		case <-session.Changed():
+		case <-time.After(wait):
+		case <-ctx.Done():
+			s.stopRecording()
+			return false
+		}
+	}
+}
+
+// show copies the session's state into the status.
+func (s *supervisor) show(session livekit.State) {
+	s.update(func(st *Status) {
+		st.VideoSID, st.AudioSID, st.Error = session.VideoSID, session.AudioSID, session.Reason
+		switch {
+		case session.Phase == livekit.Live:
+			st.State = StateLive
+		case session.Phase == livekit.Gone && session.Final:
+			st.State, st.Recording = StateFailed, RecordingOff
+		default:
+			st.State = StateReconnecting
+		}
+	})
+}
+
+// leave ends a stay and gives the video its configured bitrate back.
+func (s *supervisor) leave(session *livekit.Session) {
+	ctx, cancel := context.WithTimeout(s.closeContext(), leaveTime)
+	defer cancel()
+	if err := session.Close(ctx); err != nil {
+		s.log.Warn("the room was not left cleanly", "error", err)
+	}
+	if session.BitrateKbps() != s.ceiling {
+		s.src.SetBitrate(s.ceiling)
+	}
+	s.session.CompareAndSwap(session, nil)
+}
+
+// closeContext is Close's once closing, so that its deadline holds for what closing does.
+func (s *supervisor) closeContext() context.Context {
+	if s.stopping.Load() {
+		return s.closeCtx
+	}
+	return context.Background()
+}
+
+// pump moves packets from the engine to the session until the reader or ctx ends.
+func (s *supervisor) pump(ctx context.Context) {
+	var dropped uint64
+	var asked time.Time
+	for {
+		packet, err := s.reader.Read(ctx)
+		if err != nil {
+			if errors.Is(err, fanout.ErrClosed) && ctx.Err() == nil {
+				s.log.Error("the capture has ended, so nothing more is sent")
+			}
+			return
+		}
+		if n := s.reader.Dropped(); n != dropped && time.Since(asked) >= keyframeEvery {
+			dropped, asked = n, time.Now()
+			s.src.RequestKeyframe()
+		}
+		session := s.session.Load()
+		if session == nil {
+			continue
+		}
+		if err := session.Write(packet); err != nil {
+			s.log.Debug("a packet was not sent", "error", err)
+		}
+	}
+}
