@@ -176,8 +176,11 @@ type Clock struct{}
 // Now is the time of the system clock.
 func (Clock) Now() time.Duration { return Now() }
 
-// HasElement says whether a plugin offers an element of this name.
+// HasElement says whether GStreamer is there and a plugin of it offers an element of this name.
 func HasElement(name string) bool {
+	if Init() != nil {
+		return false
+	}
 	f := gFactoryFind(name)
 	if f == nil {
 		return false

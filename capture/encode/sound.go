@@ -1,0 +1,184 @@
+package encode
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// soundEncoder is one GStreamer element for sound.
+type soundEncoder struct {
+	name  string
+	track media.Track
+	// description is the pipeline between appsrc and appsink.
+	description string
+	// delay is by how many samples the decoded sound comes later than the PTS that the element writes. It is measured
+	// by TestDecodedSoundIsInTime: an encoder looks ahead and its element may or may not say so.
+	delay int
+}
+
+// soundEncoders are tried in order for each track. Opus: 128 kb/s, stereo, audio mode, 20 ms, no DTX, as WebRTC takes
+// it (RFC 7587). AAC: LC, 192 kb/s.
+var soundEncoders = []soundEncoder{
+	{"opusenc", media.Opus, "audioconvert ! opusenc bitrate=128000 audio-type=generic frame-size=20 dtx=false bitrate-type=cbr", 312},
+	{"fdkaacenc", media.AAC, "audioconvert ! fdkaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 2048},
+	{"avenc_aac", media.AAC, "audioconvert ! avenc_aac bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 1024},
+	{"voaacenc", media.AAC, "audioconvert ! voaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 1600},
+}
+
+// frameLength is the length of one packet of a track in samples.
+func frameLength(t media.Track) int {
+	if t == media.AAC {
+		return 1024
+	}
+	return 960
+}
+
+// Sound is a running sound encoder. Encode belongs to one goroutine, the other methods to any.
+type Sound struct {
+	kind     soundEncoder
+	pipeline *gst.Pipeline
+	in, out  *gst.Element
+	emit     Emit
+	config   atomic.Pointer[[]byte]
+	failure  atomic.Pointer[error]
+	stop     chan struct{}
+	done     chan struct{}
+	once     sync.Once
+}
+
+// OpenSound starts the first encoder that this machine has for the track (media.Opus or media.AAC).
+func OpenSound(track media.Track, emit Emit) (*Sound, error) {
+	if err := gst.Init(); err != nil {
+		return nil, err
+	}
+	for _, k := range soundEncoders {
+		if k.track == track && gst.HasElement(k.name) {
+			return openSound(k, emit)
+		}
+	}
+	if track == media.AAC {
+		return nil, errors.New("no AAC encoder is installed; install gstreamer1.0-libav (avenc_aac) or gstreamer1.0-plugins-bad (voaacenc)")
+	}
+	return nil, errors.New("no Opus encoder is installed; install gstreamer1.0-plugins-base (opusenc)")
+}
+
+func openSound(k soundEncoder, emit Emit) (*Sound, error) {
+	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 caps=audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! " +
+		k.description + " ! appsink name=out sync=false")
+	if err != nil {
+		return nil, err
+	}
+	s := &Sound{kind: k, pipeline: p, emit: emit, stop: make(chan struct{}), done: make(chan struct{})}
+	for name, e := range map[string]**gst.Element{"in": &s.in, "out": &s.out} {
+		if *e, err = p.Element(name); err != nil {
+			_ = p.Close()
+			return nil, err
+		}
+	}
+	if err := p.Play(0); err != nil {
+		_ = p.Close()
+		return nil, fmt.Errorf("the encoder %s does not start: %w", k.name, err)
+	}
+	go s.pull()
+	return s, nil
+}
+
+// Info describes the stream. Config is known once the first packet has come.
+func (s *Sound) Info() media.TrackInfo {
+	info := media.TrackInfo{Track: s.kind.track, Encoder: s.kind.name, BitrateKbps: 128}
+	if s.kind.track == media.AAC {
+		info.BitrateKbps = 192
+	}
+	if c := s.config.Load(); c != nil {
+		info.Config = *c
+	}
+	return info
+}
+
+// Encode gives a block of sound to the encoder, which copies it. Blocks must follow each other without gaps.
+func (s *Sound) Encode(p media.PCM) error {
+	if e := s.failure.Load(); e != nil {
+		return *e
+	}
+	if len(p.Samples) == 0 {
+		return nil
+	}
+	b, err := gst.NewBuffer(unsafe.Slice((*byte)(unsafe.Pointer(&p.Samples[0])), len(p.Samples)*4))
+	if err != nil {
+		return err
+	}
+	return s.in.Push(b, p.PTS, p.Duration())
+}
+
+func (s *Sound) pull() {
+	defer close(s.done)
+	for {
+		sample, err := s.out.Pull(100 * time.Millisecond)
+		select {
+		case <-s.stop:
+			if sample != nil {
+				sample.Release()
+			}
+			return
+		default:
+		}
+		if errors.Is(err, gst.ErrTimeout) {
+			err = s.pipeline.Err(0)
+		}
+		if err == nil && sample != nil {
+			err = s.deliver(sample)
+		}
+		if err != nil {
+			err = fmt.Errorf("the encoder %s stopped: %w", s.kind.name, err)
+			s.failure.Store(&err)
+			return
+		}
+	}
+}
+
+// codecData finds the AudioSpecificConfig in the caps.
+var codecData = regexp.MustCompile(`codec_data=\(buffer\)([0-9a-f]+)`)
+
+func (s *Sound) deliver(sample *gst.Sample) error {
+	defer sample.Release()
+	b, err := sample.Bytes()
+	if err != nil {
+		return err
+	}
+	if s.kind.track == media.AAC && s.config.Load() == nil {
+		m := codecData.FindStringSubmatch(sample.Caps())
+		if m == nil {
+			return errors.New("it does not say how its sound is to be decoded")
+		}
+		config, err := hex.DecodeString(m[1])
+		if err != nil {
+			return err
+		}
+		s.config.Store(&config)
+	}
+	pts := sample.PTS() - media.SamplesToDuration(s.kind.delay)
+	s.emit(&media.Packet{
+		Track: s.kind.track, PTS: pts, DTS: pts, Key: true, Data: append([]byte(nil), b...),
+		Duration: media.SamplesToDuration(frameLength(s.kind.track)),
+	})
+	return nil
+}
+
+// Close ends the encoder; sound still inside is lost. It may be called twice.
+func (s *Sound) Close() error {
+	s.once.Do(func() {
+		close(s.stop)
+		<-s.done
+		_ = s.pipeline.Close()
+	})
+	return nil
+}

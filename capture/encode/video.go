@@ -1,0 +1,294 @@
+package encode
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// VideoConfig describes a stream of pictures to encode.
+type VideoConfig struct {
+	// Width and Height are the size of the pictures that come in, in pixels.
+	Width, Height int
+	// OutHeight scales to this many rows and keeps the shape; 0 keeps the size.
+	OutHeight int
+	// FrameRate is in frames a second.
+	FrameRate int
+	// BitrateKbps is the target in kb/s; 0 takes DefaultBitrateKbps.
+	BitrateKbps int
+	// Preset is Performance, Balanced or Quality.
+	Preset string
+	// Encoder is one of Names.
+	Encoder string
+}
+
+// size is the size of the encoded picture: even in both directions, as 4:2:0 needs.
+func (c VideoConfig) size() (width, height int) {
+	width, height = c.Width, c.Height
+	if c.OutHeight > 0 && c.OutHeight < c.Height {
+		width, height = (c.Width*c.OutHeight+c.Height/2)/c.Height, c.OutHeight
+	}
+	return max(width&^1, 2), max(height&^1, 2)
+}
+
+// Video is a running H.264 encoder. Encode and Repeat belong to one goroutine; the other methods to any.
+type Video struct {
+	config        VideoConfig
+	kind          encoder
+	width, height int
+	fast          *converter
+	geometry      geometry
+	pool          *gst.Pool
+	scaled        []byte
+	last          *gst.Buffer
+
+	pipeline         *gst.Pipeline
+	in, out, element *gst.Element
+	emit             Emit
+	pushed, pulled   atomic.Int64
+	kbps             atomic.Int64
+	failure          atomic.Pointer[error]
+	stop, done       chan struct{}
+	once             sync.Once
+}
+
+// OpenVideo starts the named encoder. Its packets go to emit.
+func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
+	kind, err := find(c.Encoder)
+	if err != nil {
+		return nil, err
+	}
+	v := &Video{config: c, kind: kind, emit: emit, fast: libyuv(), stop: make(chan struct{}), done: make(chan struct{})}
+	v.width, v.height = c.size()
+	if v.config.BitrateKbps == 0 {
+		v.config.BitrateKbps = DefaultBitrateKbps(v.width, v.height, c.FrameRate)
+	}
+	v.kbps.Store(int64(v.config.BitrateKbps))
+	if err := v.build(); err != nil {
+		v.release()
+		return nil, err
+	}
+	if err := v.pipeline.Play(0); err != nil {
+		v.release()
+		return nil, fmt.Errorf("the encoder %s does not start: %w", kind.name, err)
+	}
+	go v.pull()
+	return v, nil
+}
+
+// colorimetry is what libyuv makes of a screen's sRGB: limited range, BT.601 matrix, BT.709 primaries and transfer, in
+// GStreamer's notation range:matrix:transfer:primaries. Encoders write it into the stream (H.264, annex E).
+const colorimetry = "2:4:5:1"
+
+func (v *Video) build() error {
+	raw := fmt.Sprintf("video/x-raw,format=%s,width=%d,height=%d,framerate=%d/1,colorimetry=%s,interlace-mode=progressive,pixel-aspect-ratio=1/1",
+		v.kind.format, v.width, v.height, v.config.FrameRate, colorimetry)
+	source, convert := raw, ""
+	if v.fast != nil {
+		v.geometry = layout(v.width, v.height, v.kind.format == "NV12")
+		var err error
+		if v.pool, err = gst.NewPool(raw, v.geometry.size, 0); err != nil {
+			return err
+		}
+	} else {
+		source = fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/1", v.config.Width, v.config.Height, v.config.FrameRate)
+		convert = " ! videoscale n-threads=2 ! videoconvert n-threads=2 ! " + raw
+	}
+	var err error
+	v.pipeline, err = gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 caps=\"" + source + "\"" + convert + " ! " +
+		v.kind.element(v.config) +
+		" ! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false")
+	if err != nil {
+		return err
+	}
+	for name, e := range map[string]**gst.Element{"in": &v.in, "out": &v.out, "encoder": &v.element} {
+		if *e, err = v.pipeline.Element(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Info describes the stream.
+func (v *Video) Info() media.TrackInfo {
+	return media.TrackInfo{
+		Track: media.Video, Encoder: v.kind.name, Width: v.width, Height: v.height,
+		FrameRate: v.config.FrameRate, BitrateKbps: int(v.kbps.Load()),
+	}
+}
+
+// Fits says whether a picture of this size can be encoded without opening the encoder anew.
+func (v *Video) Fits(width, height int) bool {
+	return width == v.config.Width && height == v.config.Height
+}
+
+// Pending is the number of pictures inside the encoder.
+func (v *Video) Pending() int { return int(v.pushed.Load() - v.pulled.Load()) }
+
+// Encode converts a picture and gives it to the encoder. The frame's memory is free afterwards.
+func (v *Video) Encode(f media.Frame, pts time.Duration) error {
+	if err := v.err(); err != nil {
+		return err
+	}
+	b, err := v.buffer(f)
+	if err != nil {
+		return err
+	}
+	if v.last != nil {
+		v.last.Release()
+	}
+	v.last = b.Again()
+	return v.push(b, pts)
+}
+
+// Repeat encodes the last picture again; without one it does nothing.
+func (v *Video) Repeat(pts time.Duration) error {
+	if err := v.err(); err != nil || v.last == nil {
+		return err
+	}
+	return v.push(v.last.Again(), pts)
+}
+
+func (v *Video) push(b *gst.Buffer, pts time.Duration) error {
+	v.pushed.Add(1)
+	return v.in.Push(b, pts, time.Second/time.Duration(v.config.FrameRate))
+}
+
+func (v *Video) buffer(f media.Frame) (*gst.Buffer, error) {
+	if !v.Fits(f.Width, f.Height) {
+		return nil, fmt.Errorf("the picture is %dx%d, not %dx%d", f.Width, f.Height, v.config.Width, v.config.Height)
+	}
+	if v.fast == nil {
+		return packed(f)
+	}
+	data, stride := f.Data, f.Stride
+	if v.config.OutHeight > 0 && v.config.OutHeight < v.config.Height {
+		if v.scaled == nil {
+			v.scaled = make([]byte, v.width*v.height*4)
+		}
+		if err := v.fast.scale(f.Data, f.Stride, f.Width, f.Height, v.scaled, v.width, v.height); err != nil {
+			return nil, err
+		}
+		data, stride = v.scaled, v.width*4
+	}
+	b, err := v.pool.Get()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Fill(func(dst []byte) error { return v.fast.convert(data, stride, v.geometry, dst) }); err != nil {
+		b.Release()
+		return nil, err
+	}
+	return b, nil
+}
+
+// packed copies a picture without padding at the ends of its rows, as GStreamer expects BGRx.
+func packed(f media.Frame) (*gst.Buffer, error) {
+	row := f.Width * 4
+	if len(f.Data) < f.Stride*(f.Height-1)+row {
+		return nil, errors.New("the picture's memory is smaller than its size says")
+	}
+	if f.Stride == row {
+		return gst.NewBuffer(f.Data[:row*f.Height])
+	}
+	data := make([]byte, 0, row*f.Height)
+	for y := range f.Height {
+		data = append(data, f.Data[y*f.Stride:y*f.Stride+row]...)
+	}
+	return gst.NewBuffer(data)
+}
+
+// RequestKeyframe makes the next picture an IDR.
+func (v *Video) RequestKeyframe() { _ = v.in.ForceKeyUnit() }
+
+// SetBitrate changes the target in kb/s while running.
+func (v *Video) SetBitrate(kbps int) error {
+	value := kbps
+	if v.kind.bits {
+		value *= 1000
+	}
+	v.kbps.Store(int64(kbps))
+	return v.element.Set(v.kind.bitrate, fmt.Sprint(value))
+}
+
+func (v *Video) err() error {
+	if e := v.failure.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+func (v *Video) fail(err error) {
+	err = fmt.Errorf("the encoder %s stopped: %w", v.kind.name, err)
+	v.failure.CompareAndSwap(nil, &err)
+}
+
+// pull hands finished pictures on until the encoder is closed or fails.
+func (v *Video) pull() {
+	defer close(v.done)
+	for {
+		s, err := v.out.Pull(100 * time.Millisecond)
+		select {
+		case <-v.stop:
+			if s != nil {
+				s.Release()
+			}
+			return
+		default:
+		}
+		if errors.Is(err, gst.ErrTimeout) {
+			err = v.pipeline.Err(0)
+		}
+		if err != nil {
+			v.fail(err)
+			return
+		}
+		if s != nil {
+			v.deliver(s)
+		}
+	}
+}
+
+func (v *Video) deliver(s *gst.Sample) {
+	defer s.Release()
+	v.pulled.Add(1)
+	b, err := s.Bytes()
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	p := &media.Packet{Track: media.Video, PTS: s.PTS(), DTS: s.PTS(), Duration: time.Second / time.Duration(v.config.FrameRate)}
+	nals := media.SplitAnnexB(b)
+	for _, n := range nals {
+		p.Key = p.Key || media.NALType(n) == media.NALIDR
+	}
+	p.Data, p.NALs = media.JoinAnnexB(nals)
+	v.emit(p)
+}
+
+// Close ends the encoder; pictures still inside are lost. It may be called twice.
+func (v *Video) Close() error {
+	v.once.Do(func() {
+		close(v.stop)
+		<-v.done
+		v.release()
+	})
+	return nil
+}
+
+func (v *Video) release() {
+	if v.last != nil {
+		v.last.Release()
+	}
+	if v.pipeline != nil {
+		_ = v.pipeline.Close()
+	}
+	if v.pool != nil {
+		_ = v.pool.Close()
+	}
+}
