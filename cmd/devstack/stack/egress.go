@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -44,21 +45,35 @@ func StartEgress(ctx context.Context, dir string, o EgressOptions) (*Egress, err
 	if err := os.WriteFile(conf, []byte(egressConfig(o)), 0o600); err != nil {
 		return nil, err
 	}
+	env := []string{"GST_PLUGIN_PATH=" + tool.Plugins, "GST_REGISTRY=" + filepath.Join(tool.Plugins, "registry.bin")}
+	if err := warmRegistry(ctx, env); err != nil {
+		return nil, err
+	}
 	log := &logWatch{path: filepath.Join(dir, "egress.log"), want: "service ready"}
 	log.skip()
 	p, err := Start(ctx, Spec{
 		Name: "egress", Path: tool.Program, Dir: dir, Timeout: time.Minute, Ready: log.seen,
-		Env: []string{
-			"EGRESS_CONFIG_FILE=" + conf, "TMPDIR=" + tmp,
+		Env: append(env, "EGRESS_CONFIG_FILE="+conf, "TMPDIR="+tmp,
 			// The service starts its handlers by the name "egress".
-			"PATH=" + filepath.Dir(tool.Program) + string(os.PathListSeparator) + os.Getenv("PATH"),
-			"GST_PLUGIN_PATH=" + tool.Plugins, "GST_REGISTRY=" + filepath.Join(dir, "gst-registry.bin"),
-		},
+			"PATH="+filepath.Dir(tool.Program)+string(os.PathListSeparator)+os.Getenv("PATH")),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Egress{p}, nil
+}
+
+// warmRegistry has GStreamer look through its plugins once and checks that the recorder's are there. Each recording is a
+// process of its own that looks again; with the list at hand it reads its first packets sooner.
+func warmRegistry(ctx context.Context, env []string) error {
+	for _, element := range []string{"faac", "x264enc", "mpegtsmux", "splitmuxsink", "opusdec", "avdec_h264"} {
+		cmd := exec.CommandContext(ctx, "gst-inspect-1.0", element)
+		cmd.Env = append(os.Environ(), env...)
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("GStreamer's element %s, which the recorder needs, is missing (%w); run make setup", element, err)
+		}
+	}
+	return nil
 }
 
 // egressConfig is the recorder's YAML. The CPU costs are next to nothing: the recorder refuses requests that cost
