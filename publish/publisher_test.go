@@ -110,3 +110,20 @@ func TestViewersGetPictureAndSound(t *testing.T) {
 		require.Less(t, levels[2], -50.0, "a tone that nobody played")
 	}
 }
+
+func TestKeyframeOnRequest(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{})
+	b.publish(t)
+	viewer := b.subscribe(t)
+	video, err := viewer.Wait(b.ctx, media.Video)
+	require.NoError(t, err)
+	b.eventually(t, func() bool { return video.KeyUnits() >= 1 }, "a new viewer gets no keyframe")
+	// The server passes one request a second on. Requests are sent until more keyframes have come than the loop has of
+	// its own.
+	begun, before, asked := time.Now(), video.KeyUnits(), b.src.KeyframeRequests()
+	b.eventually(t, func() bool {
+		video.SendPLI()
+		natural := int(time.Since(begun)/(2*time.Second)) + 1
+		return b.src.KeyframeRequests() >= asked+3 && video.KeyUnits()-before > natural
+	}, "keyframe requests are not answered")
+}

@@ -3,6 +3,7 @@ package livekit
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -113,6 +114,10 @@ func (s *Session) onEstimate(bitsPerSecond int) {
 		call(kbps)
 	}
 }
+
+// QuietClient silences the LiveKit client's logger for the whole process, which WebRTC writes its inner life to; what
+// matters of it reaches a Session's own log. New calls it.
+var QuietClient = sync.OnceFunc(func() { lksdk.SetLogger(protologger.LogRLogger(logr.Discard())) })
 
 // clientLogger hands the client's messages to log, one level lower than the client means them: what it calls an error
 // is, for us, a connection that is being restored.

@@ -97,6 +97,7 @@ type Session struct {
 
 // New prepares a Session. Packets may be written to it at once; they go nowhere before Join.
 func New(opts Options) (*Session, error) {
+	QuietClient()
 	s := &Session{opts: opts, log: opts.Log, changed: make(chan struct{}, 1), left: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/livekit/protocol/auth"
 	"github.com/livekit/protocol/livekit"
 	protologger "github.com/livekit/protocol/logger"
@@ -20,8 +21,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/oggwriter"
 	"github.com/pion/webrtc/v4/pkg/media/samplebuilder"
 
-	"github.com/go-logr/logr"
 	"github.com/hindsight-app/hindsight/capture/media"
+	hindsightlivekit "github.com/hindsight-app/hindsight/publish/livekit"
 )
 
 // Unit is one received picture or Opus packet.
@@ -67,6 +68,7 @@ type Subscriber struct {
 
 // Subscribe joins a room as a hidden viewer and receives every screen shared there.
 func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber, error) {
+	hindsightlivekit.QuietClient()
 	s := &Subscriber{}
 	token, err := auth.NewAccessToken(key, secret).SetIdentity("test-viewer").SetVideoGrant(&auth.VideoGrant{
 		RoomJoin: true, Room: room, Hidden: true,
@@ -128,7 +130,8 @@ func (st *Stream) receive(track *webrtc.TrackRemote, depacketizer rtp.Depacketiz
 }
 
 func (st *Stream) onRTCP(p rtcp.Packet) {
-	if sr, ok := p.(*rtcp.SenderReport); ok {
+	// A compound packet with the reports of all tracks comes to each of them.
+	if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == uint32(st.ssrc) {
 		seconds := int64(sr.NTPTime>>32) - 2208988800
 		nanos := int64((sr.NTPTime & 0xffffffff) * uint64(time.Second) >> 32)
 		st.mu.Lock()
@@ -251,6 +254,13 @@ func (st *Stream) WallTime(u Unit, rate int) (time.Time, bool) {
 	r := reports[len(reports)-1]
 	ticks := int32(u.RTP - r.RTP)
 	return r.NTP.Add(time.Duration(float64(ticks) / float64(rate) * float64(time.Second))), true
+}
+
+// Remove sends a participant out of a room, as a moderator does.
+func Remove(ctx context.Context, httpURL, key, secret, room, identity string) error {
+	rooms := lksdk.NewRoomServiceClient(httpURL, key, secret)
+	_, err := rooms.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: room, Identity: identity})
+	return err
 }
 
 // Poll calls f every 20 ms until it answers true or ctx ends.

@@ -1,0 +1,108 @@
+package publish_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/publish"
+	"github.com/hindsight-app/hindsight/publish/publishtest"
+)
+
+func net127(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// startAgain starts the LiveKit server of the bench anew, on the same ports with the same keys.
+func (b *bench) startAgain(t *testing.T) {
+	t.Helper()
+	program, err := stack.LiveKitTool(b.ctx, io.Discard)
+	require.NoError(t, err)
+	dir := filepath.Join(b.dir, "livekit")
+	p, err := stack.Start(b.ctx, stack.Spec{
+		Name: "livekit", Path: program, Dir: dir, Args: []string{"--config", filepath.Join(dir, "livekit.yaml")},
+		Ready: func(ctx context.Context) error {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.lk.HTTPURL, nil)
+			if err != nil {
+				return err
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return err
+			}
+			return resp.Body.Close()
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.Close() })
+}
+
+// A LiveKit server that is killed and comes back gets the same share again: new tracks, the same replay.
+func TestServerRestart(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{})
+	p := b.publish(t)
+	first := p.Status()
+	require.NotEmpty(t, first.ReplayID)
+
+	require.NoError(t, b.lk.Close())
+	b.eventually(t, func() bool { return p.Status().State == publish.StateReconnecting }, "the loss is not noticed")
+	b.startAgain(t)
+	b.eventually(t, func() bool {
+		st := p.Status()
+		return st.State == publish.StateLive && st.VideoSID != first.VideoSID && st.Recording == publish.RecordingActive &&
+			st.EgressID != first.EgressID
+	}, "sharing does not come back")
+	second := p.Status()
+	require.NotEqual(t, first.AudioSID, second.AudioSID)
+	require.Equal(t, first.ReplayID, second.ReplayID)
+	starts := b.backend.Starts()
+	last := starts[len(starts)-1]
+	require.Equal(t, first.ReplayID, last.ReplayID)
+	require.Equal(t, second.VideoSID, last.VideoTrackID)
+	require.Equal(t, second.AudioSID, last.AudioTrackID)
+
+	viewer := b.subscribe(t)
+	video, err := viewer.Wait(b.ctx, media.Video)
+	require.NoError(t, err)
+	sound, err := viewer.Wait(b.ctx, media.Opus)
+	require.NoError(t, err)
+	b.eventually(t, func() bool { return len(video.Units()) > 60 && len(sound.Units()) > 100 }, "nothing arrives after it")
+	require.Equal(t, second.VideoSID, video.Info.Sid)
+	// The clock of the new tracks is right, too.
+	b.eventually(t, func() bool { return len(video.Reports()) >= 3 && len(sound.Reports()) >= 3 }, "no sender reports")
+	apart := b.wallMinusPTS(t, video, media.Video, 90000) - b.wallMinusPTS(t, sound, media.Opus, media.SampleRate)
+	require.InDelta(t, 0, apart.Seconds(), 0.004)
+}
+
+// A server that is away when sharing starts is waited for.
+func TestServerAwayAtStart(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
+	require.NoError(t, b.lk.Close())
+	p := b.publish(t)
+	st := p.Status()
+	require.Equal(t, publish.StateReconnecting, st.State)
+	require.Contains(t, st.Error, "cannot be reached")
+	b.startAgain(t)
+	b.eventually(t, func() bool {
+		st := p.Status()
+		return st.State == publish.StateLive && st.Recording == publish.RecordingActive && st.Error == ""
+	}, "sharing does not begin")
+}
+
+// Someone who is sent out of the room does not come back by himself.
+func TestRemovedFromRoom(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
+	p := b.publish(t)
+	require.NoError(t, publishtest.Remove(b.ctx, b.lk.HTTPURL, b.lk.APIKey, b.lk.APISecret, room, p.Status().Identity))
+	b.eventually(t, func() bool { return p.Status().State == publish.StateFailed }, "the removal is not noticed")
+	require.Contains(t, p.Status().Error, "removed from the room")
+	tokens := b.backend.Tokens()
+	require.NoError(t, p.Close(b.ctx))
+	require.Equal(t, tokens, b.backend.Tokens(), "it came back")
+	require.Len(t, b.backend.Stops(), 1)
+}
