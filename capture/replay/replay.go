@@ -1,0 +1,174 @@
+// Package replay keeps the last seconds of encoded packets in memory.
+//
+// A Ring is bounded by time and by bytes. What it drops are whole groups of pictures from the old end, so that what is
+// left always begins with an IDR; a stream that sends no IDR is dropped as a whole when it exceeds the bounds. Packets are
+// immutable and shared: a Snapshot copies pointers, never data, and the writer goes on at once. The Ring has no
+// goroutines; its methods may be called from any.
+package replay
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// slack is kept beyond the asked length, for a press that is served a little later.
+const slack = time.Second
+
+// preroll is how much sound is kept and handed out before the begin of a window: a decoder needs the packet before to
+// be in full swing (two AAC frames).
+const preroll = 2 * 1024 * time.Second / media.SampleRate
+
+// Ring is the buffer. It holds video and AAC; other tracks are ignored.
+type Ring struct {
+	mu       sync.Mutex
+	length   time.Duration
+	maxBytes int64
+	video    queue
+	sound    queue
+	bytes    int64
+	needKey  bool
+}
+
+// New makes an empty ring of the given length and at most maxBytes bytes of packet data.
+func New(length time.Duration, maxBytes int64) *Ring {
+	return &Ring{length: length, maxBytes: maxBytes, needKey: true}
+}
+
+// SetBounds changes the length and the bound in bytes. A shorter ring drops its oldest at the next packet.
+func (r *Ring) SetBounds(length time.Duration, maxBytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.length, r.maxBytes = length, maxBytes
+}
+
+// Write adds a packet. It answers true when the ring waits for an IDR picture that should be asked for.
+func (r *Ring) Write(p *media.Packet) (wantKey bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch p.Track {
+	case media.Video:
+		if r.needKey && !p.Key {
+			return true
+		}
+		r.needKey = false
+		r.video.push(p)
+	case media.AAC:
+		r.sound.push(p)
+	default:
+		return false
+	}
+	r.bytes += int64(len(p.Data))
+	if p.Key || r.bytes > r.maxBytes {
+		r.trim()
+	}
+	return r.needKey
+}
+
+// trim drops what is out of bounds.
+func (r *Ring) trim() {
+	for r.video.len() > 0 {
+		second := r.video.secondKey()
+		tooMuch := r.bytes > r.maxBytes
+		if second == 0 { // one group of pictures only
+			span := r.video.last().PTS - r.video.at(0).PTS
+			if !tooMuch && span <= 2*r.length+slack {
+				break
+			}
+			r.drop(&r.video, r.video.len())
+			r.needKey = true
+			break
+		}
+		if !tooMuch && r.video.at(second).PTS > r.video.last().PTS-r.length-slack {
+			break
+		}
+		r.drop(&r.video, second)
+	}
+	r.trimSound()
+}
+
+func (r *Ring) trimSound() {
+	if r.sound.len() == 0 {
+		return
+	}
+	oldest := r.sound.last().PTS - r.length - slack
+	if r.video.len() > 0 {
+		oldest = r.video.at(0).PTS - preroll
+	}
+	n := 0
+	for n < r.sound.len() && (r.sound.at(n).PTS < oldest || r.bytes > r.maxBytes && r.video.len() == 0) {
+		r.bytes -= int64(len(r.sound.at(n).Data))
+		n++
+	}
+	r.sound.drop(n)
+}
+
+func (r *Ring) drop(q *queue, n int) {
+	for i := range n {
+		r.bytes -= int64(len(q.at(i).Data))
+	}
+	q.drop(n)
+}
+
+// Buffered is how much time of video is held, and how many bytes all packets take.
+func (r *Ring) Buffered() (time.Duration, int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.video.len() == 0 {
+		return 0, r.bytes
+	}
+	last := r.video.last()
+	return last.PTS + last.Duration - r.video.at(0).PTS, r.bytes
+}
+
+// Clear forgets everything.
+func (r *Ring) Clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.video, r.sound, r.bytes, r.needKey = queue{}, queue{}, 0, true
+}
+
+// Snapshot is a part of a ring at one moment.
+type Snapshot struct {
+	// Video begins with the IDR at or before Start, Sound a little before Start.
+	Video, Sound []*media.Packet
+	// Start and End are the window: times of pictures.
+	Start, End time.Duration
+}
+
+// Snapshot takes the last length that ends at or before end (0: the newest). The window begins and ends at pictures; it
+// is shorter when less is held. Where sound is held, the window ends no later than the sound. The answer is false when
+// no picture is held.
+func (r *Ring) Snapshot(length, end time.Duration) (Snapshot, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.video.len() == 0 {
+		return Snapshot{}, false
+	}
+	last := r.video.last()
+	limit := last.PTS + last.Duration
+	if end > 0 {
+		limit = min(limit, end)
+	}
+	if r.sound.len() > 0 {
+		s := r.sound.last()
+		// Sound that stopped long ago (all sources off) must not hold the picture back.
+		if heard := s.PTS + s.Duration; limit-heard < time.Second {
+			limit = min(limit, heard)
+		}
+	}
+	stop := r.video.before(limit, true)
+	if stop == 0 {
+		return Snapshot{}, false
+	}
+	out := Snapshot{End: r.video.at(stop-1).PTS + r.video.at(stop-1).Duration}
+	from := r.video.nearest(out.End-length, stop)
+	out.Start = r.video.at(from).PTS
+	for !r.video.at(from).Key {
+		from--
+	}
+	out.Video = r.video.slice(from, stop)
+	out.Sound = r.sound.slice(r.sound.before(out.Start-preroll, false), r.sound.before(out.End, false))
+	return out, true
+}

@@ -1,0 +1,16 @@
+package source
+
+import "context"
+
+// Device is one sound device.
+type Device struct {
+	// ID is the sound server's name of it, Name what people call it.
+	ID, Name string
+	// Monitor says that it delivers what an output plays.
+	Monitor bool
+	// Default says that it is what the system uses.
+	Default bool
+}
+
+// Devices lists the sound devices. The error is a sentence when the sound server does not answer.
+func Devices(ctx context.Context) ([]Device, error) { return listDevices(ctx) }

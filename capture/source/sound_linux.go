@@ -1,0 +1,86 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+	"unsafe"
+
+	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// defaultMonitor is the sound server's own name for the monitor of the default output (PulseAudio, pa_namereg_get).
+const defaultMonitor = "@DEFAULT_MONITOR@"
+
+// listen records one source of the sound server with pulsesrc; the server converts to our format. PipeWire answers the
+// same protocol.
+func listen(ctx context.Context, c Sound, up func(string)) error {
+	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false buffer-time=200000 latency-time=10000" +
+		" ! audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=50 drop=true")
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	src, err := p.Element("src")
+	if err != nil {
+		return err
+	}
+	device := c.Device
+	if device == "" && c.Monitor {
+		device = defaultMonitor
+	}
+	for name, value := range map[string]string{"device": device, "server": os.Getenv("PULSE_SERVER")} {
+		if value == "" {
+			continue
+		}
+		if err := src.Set(name, value); err != nil {
+			return err
+		}
+	}
+	out, err := p.Element("out")
+	if err != nil {
+		return err
+	}
+	if err := p.Play(5 * time.Second); err != nil {
+		return unheard(c, err)
+	}
+	err = each(ctx, p, out, func(s *gst.Sample) error {
+		defer s.Release()
+		b, err := s.Bytes()
+		if err != nil || len(b) < 8 {
+			return err
+		}
+		up(label(c))
+		c.PCM(media.PCM{PTS: s.PTS(), Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
+		return nil
+	})
+	if err != nil {
+		return unheard(c, err)
+	}
+	return nil
+}
+
+func label(c Sound) string {
+	if c.Device != "" {
+		return c.Device
+	}
+	return "default"
+}
+
+// unheard makes a sentence of a failure.
+func unheard(c Sound, err error) error {
+	what := "the default microphone"
+	switch {
+	case c.Device != "":
+		what = "the sound device " + c.Device
+	case c.Monitor:
+		what = "the desktop's sound"
+	}
+	if errors.Is(err, gst.ErrEnded) {
+		return fmt.Errorf("%s went away", what)
+	}
+	return fmt.Errorf("%s cannot be heard: %w", what, err)
+}
