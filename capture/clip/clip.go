@@ -1,7 +1,23 @@
-// Package clip turns packets into MP4 files and keeps their names.
+// Package clip turns packets into MP4 files, names them, lists them and draws their thumbnails.
+//
+// The room owns the clip folder's naming. It has no goroutines and keeps nothing open after a call. A clip is written
+// beside its final name and gets that name when it is complete; a name that is taken is never overwritten.
 package clip
 
-import "time"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
 
 // Clip describes a saved file.
 type Clip struct {
@@ -15,4 +31,119 @@ type Clip struct {
 	Created time.Time `json:"created"`
 	// SaveMS is the time from the press to the complete file in milliseconds; 0 for a clip found on disk.
 	SaveMS float64 `json:"save_ms,omitempty"`
+}
+
+// Request is what to write.
+type Request struct {
+	// Folder is made when it is missing.
+	Folder string
+	// Video begins with an IDR; Sound is AAC and may be empty.
+	Video, Sound []*media.Packet
+	// AACConfig is the AudioSpecificConfig of Sound.
+	AACConfig []byte
+	// Start and End are the window on the packets' clock.
+	Start, End time.Duration
+	// Created is the wall-clock moment of the press; it names the file.
+	Created time.Time
+	// Width and Height are the picture's size in pixels, for the description.
+	Width, Height int
+}
+
+// NameLayout is the name of a clip, as a layout of package time.
+const NameLayout = "Hindsight 2006-01-02 15-04-05"
+
+// Save writes the clip. The error is a sentence that says what to do.
+func Save(ctx context.Context, r Request) (Clip, error) {
+	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
+		return Clip{}, explain(r.Folder, err)
+	}
+	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: []mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}}
+	if len(r.Sound) > 0 && len(r.AACConfig) > 0 {
+		m.Tracks = append(m.Tracks, mp4.Track{Kind: mp4.AAC, Samples: samples(r.Sound), AACConfig: r.AACConfig})
+	}
+	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height}
+	base := filepath.Join(r.Folder, r.Created.Format(NameLayout))
+	for n := 1; ; n++ {
+		c.Path = base + ".mp4"
+		if n > 1 {
+			c.Path = fmt.Sprintf("%s (%d).mp4", base, n)
+		}
+		if _, err := os.Lstat(c.Path); err == nil {
+			continue
+		}
+		size, err := mp4.WriteFile(ctx, c.Path, m)
+		if errors.Is(err, os.ErrExist) {
+			continue // another save took the name meanwhile
+		}
+		if err != nil {
+			return Clip{}, explain(r.Folder, err)
+		}
+		c.Bytes = size
+		return c, nil
+	}
+}
+
+func samples(packets []*media.Packet) []mp4.Sample {
+	out := make([]mp4.Sample, len(packets))
+	for i, p := range packets {
+		out[i] = mp4.Sample{DTS: p.DTS, PTS: p.PTS, Duration: p.Duration, Sync: p.Key, Data: p.Data, NALs: p.NALs}
+	}
+	return out
+}
+
+// explain makes a sentence of what a file system says.
+func explain(folder string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)", folder, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%s cannot be written to; choose another folder in the settings (%w)", folder, err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s is not a folder; choose another one in the settings (%w)", folder, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, mp4.ErrEmpty):
+		return err
+	}
+	return fmt.Errorf("the clip cannot be written to %s: %w", folder, err)
+}
+
+// CheckFolder says whether clips can be written to a folder, making it when it is missing. The error is a sentence.
+func CheckFolder(folder string) error {
+	if folder == "" {
+		return errors.New("no folder for clips is set; choose one in the settings")
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return explain(folder, err)
+	}
+	f, err := os.CreateTemp(folder, ".hindsight-*"+mp4.TempSuffix)
+	if err != nil {
+		return explain(folder, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// staleAfter is how old an unfinished file must be to count as left behind by a crash.
+const staleAfter = 10 * time.Minute
+
+// RemoveStale deletes unfinished files that a crash left in the folder.
+func RemoveStale(folder string, now time.Time) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return explain(folder, err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, ".Hindsight ") || !strings.HasSuffix(name, mp4.TempSuffix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > staleAfter {
+			err = errors.Join(err, os.Remove(filepath.Join(folder, name)))
+			if err != nil {
+				return explain(folder, err)
+			}
+		}
+	}
+	return nil
 }

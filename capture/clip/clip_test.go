@@ -1,0 +1,148 @@
+package clip_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
+
+// pictures are real H.264: three seconds of red.
+func pictures(t *testing.T) []*media.Packet {
+	t.Helper()
+	c := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264", "-bf", "0",
+		"-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:keyint=30:scenecut=0", "-f", "h264", "-")
+	out, err := c.Output()
+	require.NoError(t, err, "ffmpeg does not run; make setup installs it")
+	var packets []*media.Packet
+	for i, au := range bytes.Split(out, []byte{0, 0, 0, 1, 9})[1:] {
+		at := time.Duration(i) * time.Second / 30
+		data := append([]byte{0, 0, 0, 1, 9}, au...)
+		packets = append(packets, &media.Packet{PTS: at, DTS: at, Duration: time.Second / 30, Key: i%30 == 0, Data: data, NALs: media.SplitAnnexB(data)})
+	}
+	return packets
+}
+
+func request(t *testing.T, folder string) clip.Request {
+	return clip.Request{Folder: folder, Video: pictures(t), End: 3 * time.Second, Width: 320, Height: 180,
+		Created: time.Date(2026, 11, 22, 10, 11, 12, 0, time.Local)}
+}
+
+func TestSavesUnderAFreeName(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "made", "when missing")
+	r := request(t, folder)
+	var wg sync.WaitGroup
+	for range 5 { // presses at the same second, at once
+		wg.Go(func() {
+			c, err := clip.Save(context.Background(), r)
+			require.NoError(t, err)
+			require.InDelta(t, 3, c.Seconds, 1e-9)
+		})
+	}
+	wg.Wait()
+	clips, err := clip.List(folder)
+	require.NoError(t, err)
+	require.Len(t, clips, 5)
+	names := map[string]bool{}
+	for _, c := range clips {
+		names[filepath.Base(c.Path)] = true
+		require.InDelta(t, 3, c.Seconds, 0.001)
+		require.Equal(t, 320, c.Width)
+		require.Equal(t, 180, c.Height)
+	}
+	require.True(t, names["Hindsight 2026-11-22 10-11-12.mp4"])
+	require.True(t, names["Hindsight 2026-11-22 10-11-12 (5).mp4"])
+}
+
+func TestThumbnail(t *testing.T) {
+	c, err := clip.Save(context.Background(), request(t, t.TempDir()))
+	require.NoError(t, err)
+	img, err := clip.Thumbnail(context.Background(), c.Path, 160)
+	require.NoError(t, err)
+	require.Equal(t, 160, img.Bounds().Dx())
+	require.Equal(t, 90, img.Bounds().Dy())
+	r, g, b, _ := img.At(80, 45).RGBA()
+	require.Greater(t, r>>8, uint32(230))
+	require.Less(t, g>>8+b>>8, uint32(40))
+	broken := filepath.Join(t.TempDir(), "broken.mp4")
+	require.NoError(t, os.WriteFile(broken, []byte("no movie"), 0o644))
+	_, err = clip.Thumbnail(context.Background(), broken, 160)
+	require.ErrorContains(t, err, "broken.mp4")
+}
+
+func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
+	if os.Getuid() != 0 && os.Getenv("CI") == "" {
+		t.Skip("mounting a small file system needs root; CI does it")
+	}
+	full := t.TempDir()
+	require.NoError(t, exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", full).Run(), "this test mounts a small file system; run it as root")
+	t.Cleanup(func() { require.NoError(t, exec.Command("umount", full).Run()) })
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	big := request(t, full)
+	big.Video[0].Data = append(big.Video[0].Data, bytes.Repeat([]byte{0, 0, 0, 1, 6, 0x55}, 50_000)...)
+	big.Video[0].NALs = media.SplitAnnexB(big.Video[0].Data)
+	for name, c := range map[string]struct {
+		r    clip.Request
+		want string
+	}{
+		"full disk":    {big, "is full"},
+		"not a folder": {request(t, file), "is not a folder"},
+		"no such root": {request(t, "/proc/nowhere"), "/proc/nowhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := clip.Save(context.Background(), c.r)
+			require.ErrorContains(t, err, c.want)
+			require.Error(t, clip.CheckFolder(c.r.Folder+"/\x00"))
+		})
+	}
+	entries, err := os.ReadDir(full)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	small := request(t, full)
+	_, err = clip.Save(context.Background(), small)
+	require.NoError(t, err, "the next save works once there is room")
+}
+
+func TestListIgnoresWhatIsNoClip(t *testing.T) {
+	folder := t.TempDir()
+	clips, err := clip.List(filepath.Join(folder, "missing"))
+	require.NoError(t, err)
+	require.Empty(t, clips)
+	for _, n := range []string{"notes.txt", ".hidden.mp4", "torn.mp4"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, n), []byte("x"), 0o644))
+	}
+	clips, err = clip.List(folder)
+	require.NoError(t, err)
+	require.Len(t, clips, 1)
+	require.True(t, strings.HasSuffix(clips[0].Path, "torn.mp4"))
+	require.Zero(t, clips[0].Seconds)
+}
+
+func TestStaleFilesGo(t *testing.T) {
+	folder := t.TempDir()
+	stale, other := filepath.Join(folder, ".Hindsight 2026.mp4.1"+mp4.TempSuffix), filepath.Join(folder, ".other"+mp4.TempSuffix)
+	for _, p := range []string{stale, other} {
+		require.NoError(t, os.WriteFile(p, nil, 0o644))
+	}
+	require.NoError(t, clip.RemoveStale(folder, time.Now()))
+	require.FileExists(t, stale, "it may still be written")
+	require.NoError(t, clip.RemoveStale(folder, time.Now().Add(time.Hour)))
+	require.NoFileExists(t, stale)
+	require.FileExists(t, other, "not ours")
+	require.NoError(t, clip.CheckFolder(folder))
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}

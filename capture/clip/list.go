@@ -1,0 +1,59 @@
+package clip
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	box "github.com/Eyevinn/mp4ff/mp4"
+)
+
+// List reads the clips of a folder, newest first. A folder that does not exist has none. Files that are no readable
+// MP4 are listed with their size only.
+func List(folder string) ([]Clip, error) {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the clips in %s cannot be listed: %w", folder, err)
+	}
+	var clips []Clip
+	for _, e := range entries {
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || !strings.EqualFold(filepath.Ext(e.Name()), ".mp4") {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // deleted meanwhile
+		}
+		c := Clip{Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Created: info.ModTime()}
+		describe(&c)
+		clips = append(clips, c)
+	}
+	sort.SliceStable(clips, func(i, j int) bool { return clips[i].Created.After(clips[j].Created) })
+	return clips, nil
+}
+
+// describe fills in what the movie header says.
+func describe(c *Clip) {
+	f, err := os.Open(c.Path)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	m, err := box.DecodeFile(f, box.WithDecodeMode(box.DecModeLazyMdat))
+	if err != nil || m.Moov == nil || m.Moov.Mvhd == nil || m.Moov.Mvhd.Timescale == 0 {
+		return
+	}
+	c.Seconds = float64(m.Moov.Mvhd.Duration) / float64(m.Moov.Mvhd.Timescale)
+	for _, t := range m.Moov.Traks {
+		if t.Tkhd != nil && t.Tkhd.Width > 0 {
+			c.Width, c.Height = int(t.Tkhd.Width>>16), int(t.Tkhd.Height>>16)
+		}
+	}
+}
