@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// silence is the level of a source that is not heard, in dB of full scale.
+const silence = -100
+
 // Limits of a configuration.
 const (
 	MinReplay     = 5 * time.Second

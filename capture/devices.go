@@ -1,5 +1,11 @@
 package capture
 
+import (
+	"context"
+
+	"github.com/hindsight-app/hindsight/capture/source"
+)
+
 // Device is one sound device.
 type Device struct {
 	// ID is the sound server's name of the device, stable across starts; it is what SoundConfig.Device holds.
@@ -15,4 +21,19 @@ type DeviceList struct {
 	// Desktop holds the monitor sources of the sound outputs, Microphones everything else that can be recorded.
 	Desktop     []Device `json:"desktop"`
 	Microphones []Device `json:"microphones"`
+}
+
+// Devices lists the sound devices. The error is a sentence when no sound server answers.
+func Devices(ctx context.Context) (DeviceList, error) {
+	found, err := source.Devices(ctx)
+	list := DeviceList{Desktop: []Device{}, Microphones: []Device{}}
+	for _, d := range found {
+		device := Device{ID: d.ID, Name: d.Name, Default: d.Default}
+		if d.Monitor {
+			list.Desktop = append(list.Desktop, device)
+		} else {
+			list.Microphones = append(list.Microphones, device)
+		}
+	}
+	return list, err
 }

@@ -1,0 +1,264 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/encode"
+	"github.com/hindsight-app/hindsight/capture/fanout"
+	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/replay"
+	"github.com/hindsight-app/hindsight/capture/source"
+)
+
+// ErrNothingYet says that a save found no picture in the buffer.
+var ErrNothingYet = errors.New("there is nothing to save yet; the replay has just begun")
+
+// ErrReplayOff says that a save came while no replay is kept.
+var ErrReplayOff = errors.New("the replay is off; turn it on first")
+
+// Recorder films, mixes, encodes and remembers. Its methods may be called from any goroutine.
+type Recorder struct {
+	log      *slog.Logger
+	fan      *fanout.Fanout
+	ring     *replay.Ring
+	pictures *pictures
+	sound    *sound
+
+	mu     sync.Mutex
+	config Config
+	screen *source.Supervisor
+	closed bool
+}
+
+// Open starts a recorder. The error is for what no second try would heal: a configuration that cannot be used, no
+// GStreamer, no encoder. A display or sound device that is missing shows up in Status and is tried again.
+func Open(ctx context.Context, c Config) (*Recorder, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if err := gst.Init(); err != nil {
+		return nil, err
+	}
+	log := c.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	name, err := checkEncoder(ctx, c.Video)
+	if err != nil {
+		return nil, err
+	}
+	r := &Recorder{log: log, fan: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c}
+	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
+	r.sound = &sound{now: gst.Now, emit: r.emit, log: log}
+	if err := r.sound.apply(c.Desktop, c.Mic); err != nil {
+		log.Error("sound is off", "err", err)
+	}
+	r.openScreen()
+	if err := clip.RemoveStale(c.ClipFolder, time.Now()); err != nil {
+		log.Warn("unfinished files stay in the clip folder", "err", err)
+	}
+	return r, nil
+}
+
+// ringBytes is the bound of the ring's memory: twice what the bitrates need, for streams that overshoot.
+func ringBytes(c Config) int64 {
+	if c.MaxReplayBytes > 0 {
+		return c.MaxReplayBytes
+	}
+	kbps := c.Video.BitrateKbps
+	if kbps == 0 {
+		kbps = encode.DefaultBitrateKbps(3840, 2160, c.Video.FrameRate)
+	}
+	const soundKbps = 192
+	return int64((c.Replay + 5*time.Second).Seconds() * float64(kbps+soundKbps) * 1000 / 8 * 2)
+}
+
+// emit receives every encoded packet.
+func (r *Recorder) emit(p *media.Packet) {
+	if r.replays() && r.ring.Write(p) {
+		r.RequestKeyframe()
+	}
+	r.fan.Write(p)
+}
+
+func (r *Recorder) replays() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.config.Replay > 0
+}
+
+// openScreen runs under the lock or before the recorder is shared.
+func (r *Recorder) openScreen() {
+	v := r.config.Video
+	r.screen = source.OpenScreen(source.Screen{
+		Display: v.Display, HideCursor: v.HideCursor, FrameRate: v.FrameRate, Frame: r.pictures.offer,
+	}, r.log)
+}
+
+// Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that cannot be used
+// is refused as a whole.
+func (r *Recorder) Apply(c Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	old, closed := r.config, r.closed
+	r.mu.Unlock()
+	if closed {
+		return errors.New("the recorder is closed")
+	}
+	if err := r.applyVideo(old.Video, c.Video); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.config = c
+	r.config.Log = old.Log
+	if c.Replay == 0 {
+		r.ring.Clear()
+	} else {
+		r.ring.SetBounds(c.Replay, ringBytes(c))
+	}
+	if o, n := old.Video, c.Video; o.Display != n.Display || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
+		_ = r.screen.Close()
+		r.openScreen()
+	}
+	r.mu.Unlock()
+	return r.sound.apply(c.Desktop, c.Mic)
+}
+
+// applyVideo hands a new picture configuration on, with a trial where another encoder may be wanted.
+func (r *Recorder) applyVideo(old, now VideoConfig) error {
+	if old == now {
+		return nil
+	}
+	name := r.pictures.info().Encoder
+	if old.Encoder != now.Encoder || name == "" {
+		var err error
+		if name, err = checkEncoder(context.Background(), now); err != nil {
+			return err
+		}
+	}
+	r.pictures.apply(now, name)
+	return nil
+}
+
+// NewReader adds a bounded reader of encoded packets; see fanout.Fanout.
+func (r *Recorder) NewReader(capacity int, tracks ...media.Track) *fanout.Reader {
+	return r.fan.NewReader(capacity, tracks...)
+}
+
+// RequestKeyframe makes the next picture an IDR.
+func (r *Recorder) RequestKeyframe() { r.pictures.requestKey() }
+
+// SetBitrate changes the target in kb/s of the running encoder.
+func (r *Recorder) SetBitrate(kbps int) {
+	r.pictures.with(func(v *encode.Video) {
+		if err := v.SetBitrate(kbps); err != nil {
+			r.log.Warn("the bitrate stays", "err", err)
+		}
+	})
+}
+
+// Video describes the encoded pictures; width and height are 0 before the first one.
+func (r *Recorder) Video() media.TrackInfo { return r.pictures.info() }
+
+// HasSound says whether any sound source is on.
+func (r *Recorder) HasSound() bool { return r.sound.running() }
+
+// Now is the recorder's clock.
+func (r *Recorder) Now() time.Duration { return gst.Now() }
+
+// Save writes the last seconds to a file. It works on a snapshot: capture goes on unharmed, and any number of saves may
+// run at once. Cancelling the context leaves no file.
+func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
+	began := gst.Now()
+	r.mu.Lock()
+	c := r.config
+	r.mu.Unlock()
+	if c.Replay == 0 {
+		return clip.Clip{}, ErrReplayOff
+	}
+	if q.Length <= 0 {
+		q.Length = c.Replay
+	}
+	if q.Press == 0 {
+		q.Press = began
+	}
+	snap, ok := r.ring.Snapshot(q.Length, q.Press)
+	if !ok {
+		return clip.Clip{}, r.why()
+	}
+	info := r.pictures.info()
+	out, err := clip.Save(ctx, clip.Request{
+		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, AACConfig: r.sound.decoderConfig(),
+		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
+	})
+	if err != nil {
+		r.log.Error("the replay was not saved", "err", err)
+		return clip.Clip{}, err
+	}
+	out.SaveMS = float64(gst.Now()-q.Press) / 1e6
+	r.log.Info("replay saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes, "save_ms", out.SaveMS)
+	return out, nil
+}
+
+// why explains an empty buffer.
+func (r *Recorder) why() error {
+	if err := r.pictures.failure(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if st := r.screen.Status(); st.Err != nil {
+		return st.Err
+	}
+	return ErrNothingYet
+}
+
+// Status is a snapshot of what the recorder does.
+func (r *Recorder) Status() Status {
+	r.mu.Lock()
+	screen := r.screen.Status()
+	r.mu.Unlock()
+	var s Status
+	s.Screen = SourceState{State: screen.State, Device: screen.Device, PeakDB: silence, RMSDB: silence}
+	if screen.Err != nil {
+		s.Screen.Error = screen.Err.Error()
+	}
+	if err := r.pictures.failure(); err != nil {
+		s.Screen.State, s.Screen.Error = source.Failed, err.Error()
+	}
+	s.Desktop, s.Mic = r.sound.states()
+	info := r.pictures.info()
+	s.Encoder, s.Width, s.Height, s.FrameRate, s.BitrateKbps = info.Encoder, info.Width, info.Height, info.FrameRate, info.BitrateKbps
+	s.Buffered, s.BufferedBytes = r.ring.Buffered()
+	r.mu.Lock()
+	s.Buffered = min(s.Buffered, r.config.Replay)
+	r.mu.Unlock()
+	s.Frames, s.Repeated, s.Dropped = r.pictures.encoded.Load(), r.pictures.repeated.Load(), r.pictures.dropped.Load()
+	return s
+}
+
+// Close ends the readers, the encoders and the sources, and waits for all. It may be called twice.
+func (r *Recorder) Close() error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	r.closed = true
+	screen := r.screen
+	r.mu.Unlock()
+	err := errors.Join(r.fan.Close(), screen.Close())
+	r.sound.mu.Lock()
+	r.sound.stop()
+	r.sound.mu.Unlock()
+	r.pictures.close()
+	return err
+}

@@ -1,0 +1,192 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/encode"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mix"
+	"github.com/hindsight-app/hindsight/capture/source"
+)
+
+const (
+	// blockFrames is the length of one mixed block in sample frames: 20 ms, one Opus packet.
+	blockFrames = 960
+	// mixDelay is how long a block waits for its sources after its end.
+	mixDelay = 40 * time.Millisecond
+	// lostTime is how far the mixing may lag before it jumps ahead (the machine slept).
+	lostTime = time.Second
+)
+
+// input is one sound source of the recorder.
+type input struct {
+	monitor bool
+	config  SoundConfig
+	mix     *mix.Input
+	source  *source.Supervisor // nil while off
+}
+
+// sound mixes and encodes while at least one source is on.
+type sound struct {
+	now  func() time.Duration
+	emit encode.Emit
+	log  *slog.Logger
+
+	mu           sync.Mutex
+	desktop, mic input
+	cancel       context.CancelFunc
+	done         chan struct{}
+	opus, aac    *encode.Sound
+	aacConfig    []byte
+	err          error
+}
+
+func (s *sound) apply(desktop, mic SoundConfig) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !desktop.Enabled && !mic.Enabled {
+		s.stop()
+	} else if s.cancel == nil {
+		if err := s.start(); err != nil {
+			s.err = err
+			return err
+		}
+	}
+	s.err = nil
+	s.set(&s.desktop, desktop)
+	s.set(&s.mic, mic)
+	return nil
+}
+
+// set brings one source to its configuration.
+func (s *sound) set(in *input, c SoundConfig) {
+	if in.source != nil && (!c.Enabled || c.Device != in.config.Device) {
+		_ = in.source.Close()
+		in.source = nil
+	}
+	in.config = c
+	if !c.Enabled {
+		return
+	}
+	in.mix.SetGain(c.GainDB, c.Muted)
+	if in.source == nil {
+		in.source = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, PCM: in.mix.Push}, s.log)
+	}
+}
+
+// start opens the encoders and begins to mix.
+func (s *sound) start() error {
+	opus, err := encode.OpenSound(media.Opus, s.emit)
+	if err != nil {
+		return err
+	}
+	aac, err := encode.OpenSound(media.AAC, s.emit)
+	if err != nil {
+		return errors.Join(err, opus.Close())
+	}
+	m := mix.New()
+	s.desktop = input{monitor: true, mix: m.AddInput()}
+	s.mic = input{mix: m.AddInput()}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.opus, s.aac, s.cancel, s.done = opus, aac, cancel, make(chan struct{})
+	go s.loop(ctx, m, opus, aac, s.done)
+	return nil
+}
+
+// stop ends sources, mixing and encoders, in this order.
+func (s *sound) stop() {
+	for _, in := range []*input{&s.desktop, &s.mic} {
+		if in.source != nil {
+			_ = in.source.Close()
+			in.source = nil
+		}
+	}
+	if s.cancel == nil {
+		return
+	}
+	s.cancel()
+	<-s.done
+	s.rememberConfig()
+	_ = s.opus.Close()
+	_ = s.aac.Close()
+	s.opus, s.aac, s.cancel = nil, nil, nil
+}
+
+func (s *sound) rememberConfig() {
+	if s.aac != nil {
+		if c := s.aac.Info().Config; c != nil {
+			s.aacConfig = c
+		}
+	}
+}
+
+// decoderConfig is what a player needs to decode the AAC track.
+func (s *sound) decoderConfig() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rememberConfig()
+	return s.aacConfig
+}
+
+func (s *sound) running() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cancel != nil
+}
+
+// loop mixes one block after the other, each a little after its end.
+func (s *sound) loop(ctx context.Context, m *mix.Mixer, opus, aac *encode.Sound, done chan struct{}) {
+	defer close(done)
+	const length = blockFrames * time.Second / media.SampleRate
+	block := make([]float32, blockFrames*media.Channels)
+	at := s.now().Truncate(length)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	told := false
+	for {
+		wait := at + length + mixDelay - s.now()
+		if wait < -lostTime {
+			at = s.now().Truncate(length)
+			continue
+		}
+		timer.Reset(max(wait, 0))
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		pcm := media.PCM{PTS: m.Mix(at, block), Samples: block}
+		at += length
+		if err := errors.Join(opus.Encode(pcm), aac.Encode(pcm)); err != nil && !told {
+			s.log.Error("sound cannot be encoded", "err", err)
+			told = true
+		}
+	}
+}
+
+func (s *sound) states() (desktop, mic SourceState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.desktop.state(s.err), s.mic.state(s.err)
+}
+
+func (in *input) state(err error) SourceState {
+	st := SourceState{State: "off", PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB}
+	if in.source == nil {
+		if err != nil {
+			st.State, st.Error = source.Failed, err.Error()
+		}
+		return st
+	}
+	now := in.source.Status()
+	st.State, st.Device = now.State, now.Device
+	if now.Err != nil {
+		st.Error = now.Err.Error()
+	}
+	st.PeakDB, st.RMSDB = in.mix.Level()
+	return st
+}
