@@ -1,0 +1,199 @@
+// Package backend is the service that keeps a rolling replay of what users share in LiveKit rooms. It owns the
+// contract of package api: tokens to join a room, start and stop of the recorder, the buffer on disk, server clips.
+//
+// New starts one goroutine, the keeper: it asks LiveKit how the recordings fare, deletes what is too old and cuts the
+// clips whose last segment has landed, each in a goroutine of its own and never more than two at once. Handlers work on
+// the database and wake the keeper. Close ends the keeper and waits for it and for the cuts; a clip that is not cut by
+// then is still waiting in the database and is cut after the next start. The http.Server that uses Handler is to be
+// shut down first.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/mp4"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// Tokens lets users join rooms.
+type Tokens interface {
+	// Join signs a token with which identity can publish screen and sound, and nothing else, in a room.
+	Join(room, identity, name string, ttl time.Duration) (string, error)
+}
+
+// Recorder records two tracks of a room as segments in a folder.
+type Recorder interface {
+	Start(ctx context.Context, r recorder.Request) (recorder.Status, error)
+	Stop(ctx context.Context, egressID string) error
+	Status(ctx context.Context, egressID string) (recorder.Status, error)
+	// Webhook verifies and reads a notification; ok is false if it is not about a recording.
+	Webhook(r *http.Request) (s recorder.Status, ok bool, err error)
+}
+
+// Storage holds the segments of recordings.
+type Storage interface {
+	NewRecording(id string) (folder string, err error)
+	ReadPlaylist(id string, offset int64) ([]byte, error)
+	OpenSegment(id, segment string) (io.ReadCloser, error)
+	Remove(id, segment string) error
+}
+
+// ClipFiles holds the clips.
+type ClipFiles interface {
+	WriteClip(ctx context.Context, id string, m mp4.Movie) (int64, error)
+	OpenClip(id string) (io.ReadSeekCloser, error)
+	RemoveClip(id string) error
+}
+
+// ClipCutter makes a file of a stretch of a replay.
+type ClipCutter interface {
+	// Cut writes the clip's file and answers what it holds.
+	Cut(ctx context.Context, c state.Clip, segments []Segment) (CutResult, error)
+}
+
+// CutResult is what a clip's file holds.
+type CutResult struct {
+	From, To time.Time
+	Bytes    int64
+}
+
+// Options are the parts and limits of a Server. The parts must be set; zero limits get the defaults.
+type Options struct {
+	State    *state.Store
+	Tokens   Tokens
+	Recorder Recorder
+	Storage  Storage
+	Clips    ClipFiles
+	Cutter   ClipCutter
+	// Ready is asked by /readyz: does LiveKit answer?
+	Ready func(ctx context.Context) error
+	// LiveKitURL is what users are told to join, ws:// or wss://.
+	LiveKitURL string
+
+	// Replay is how much is kept while recording: 20 min.
+	Replay time.Duration
+	// Expire is how long the buffer stays after a recording has ended: 10 min.
+	Expire time.Duration
+	// Landing is how long a clip waits for its last segment: 40 s.
+	Landing time.Duration
+	// TokenTTL is how long a token to join a room is good for: 10 min.
+	TokenTTL time.Duration
+	// UnknownDelay is how much later than the picture the program time of a segment is, where LiveKit does not say
+	// when the recording began: 700 ms, as measured with LiveKit Egress 1.8.
+	UnknownDelay time.Duration
+	// MaxWaiting is how many clips of one user may wait at once: 20.
+	MaxWaiting int
+	Log        *slog.Logger
+}
+
+func (o *Options) setDefaults() error {
+	if o.State == nil || o.Tokens == nil || o.Recorder == nil || o.Storage == nil || o.Clips == nil || o.Cutter == nil {
+		return errors.New("a part of the backend is missing")
+	}
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&o.Replay, 20*time.Minute)
+	set(&o.Expire, 10*time.Minute)
+	set(&o.Landing, 40*time.Second)
+	set(&o.TokenTTL, 10*time.Minute)
+	set(&o.UnknownDelay, 700*time.Millisecond)
+	if o.MaxWaiting == 0 {
+		o.MaxWaiting = 20
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Replay < 5*time.Second || o.Replay > 24*time.Hour {
+		return fmt.Errorf("the replay length %v is not between 5 s and 24 h", o.Replay)
+	}
+	return nil
+}
+
+// Server is the running service.
+type Server struct {
+	o       Options
+	buffers *buffers
+	metrics *metrics
+	starts  keyedMutex // one start at a time for each user and room
+
+	wake   chan struct{}
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+}
+
+// New starts the service.
+func New(o Options) (*Server, error) {
+	if err := o.setDefaults(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{o: o, buffers: newBuffers(o.Storage, o.UnknownDelay), metrics: newMetrics(),
+		wake: make(chan struct{}, 1), cancel: cancel}
+	s.tasks.Add(1)
+	go func() {
+		defer s.tasks.Done()
+		s.keep(ctx)
+	}()
+	return s, nil
+}
+
+// Close ends the keeper and waits for it. It may be called twice.
+func (s *Server) Close() error {
+	s.cancel()
+	s.tasks.Wait()
+	return nil
+}
+
+// nudge has the keeper look at once.
+func (s *Server) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keyedMutex is one lock for each key in use.
+type keyedMutex struct {
+	mu    sync.Mutex
+	locks map[string]*countedMutex
+}
+
+type countedMutex struct {
+	sync.Mutex
+	users int
+}
+
+// lock waits for the key's lock; the answer gives it back.
+func (k *keyedMutex) lock(key string) (unlock func()) {
+	k.mu.Lock()
+	if k.locks == nil {
+		k.locks = map[string]*countedMutex{}
+	}
+	m := k.locks[key]
+	if m == nil {
+		m = &countedMutex{}
+		k.locks[key] = m
+	}
+	m.users++
+	k.mu.Unlock()
+	m.Lock()
+	return func() {
+		m.Unlock()
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if m.users--; m.users == 0 {
+			delete(k.locks, key)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package backend
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/backend/cut"
+	"github.com/hindsight-app/hindsight/publish/backend/hls"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// Segment is a stored piece of a replay.
+type Segment struct {
+	RecordingID, Name string
+	// From and To are wall-clock times of the capture, as exact as the playlist.
+	From, To time.Time
+	// Zero is the wall clock at PTS zero of the recording.
+	Zero time.Time
+}
+
+// buffers knows what is stored of each recording. The playlist is the only witness; it is read on from where the last
+// look ended.
+type buffers struct {
+	storage Storage
+	delay   time.Duration
+	mu      sync.Mutex
+	byID    map[string]*buffer
+}
+
+// buffer is one recording. Its mutex is held while its files are read.
+type buffer struct {
+	mu       sync.Mutex
+	playlist hls.Playlist
+	offset   int64
+	gone     int // entries at the front that are deleted
+	// late is by how much program times are later than the capture, once a segment has told.
+	late     time.Duration
+	measured bool
+}
+
+func newBuffers(s Storage, delay time.Duration) *buffers {
+	return &buffers{storage: s, delay: delay, byID: map[string]*buffer{}}
+}
+
+func (b *buffers) get(id string) *buffer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	buf := b.byID[id]
+	if buf == nil {
+		buf = &buffer{}
+		b.byID[id] = buf
+	}
+	return buf
+}
+
+// forget drops a recording that is deleted.
+func (b *buffers) forget(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.byID, id)
+}
+
+// segments answers what is stored of a recording, oldest first. ended is true once the recorder closed the playlist.
+func (b *buffers) segments(r state.Recording) (out []Segment, ended bool, err error) {
+	buf := b.get(r.ID)
+	buf.mu.Lock()
+	defer buf.mu.Unlock()
+	more, err := b.storage.ReadPlaylist(r.ID, buf.offset)
+	if err != nil {
+		return nil, false, err
+	}
+	buf.offset += int64(len(more))
+	buf.playlist.Append(more)
+	entries := buf.playlist.Entries[buf.gone:]
+	if len(entries) == 0 {
+		return nil, buf.playlist.Ended, nil
+	}
+	if !buf.measured {
+		b.measure(r, buf)
+		entries = buf.playlist.Entries[buf.gone:]
+	}
+	late := b.delay
+	if buf.measured {
+		late = buf.late
+	}
+	for _, e := range entries {
+		from := e.Wall.Add(-late)
+		out = append(out, Segment{RecordingID: r.ID, Name: e.Name, From: from, To: from.Add(e.Duration), Zero: zero(r, buf, b.delay)})
+	}
+	return out, buf.playlist.Ended, nil
+}
+
+// zero is the wall clock at PTS zero.
+func zero(r state.Recording, buf *buffer, delay time.Duration) time.Time {
+	if !r.Began.IsZero() {
+		return r.Began.Add(-cut.ClockBase)
+	}
+	// LiveKit has not told: the first segment began at about running time zero.
+	return buf.playlist.Entries[0].Wall.Add(-delay - cut.ClockBase)
+}
+
+// measure compares the program time of the oldest stored segment with its first picture's PTS. Segments that are gone
+// already, after a restart, are skipped.
+func (b *buffers) measure(r state.Recording, buf *buffer) {
+	if r.Began.IsZero() {
+		b.skipDeleted(r, buf)
+		return
+	}
+	for buf.gone < len(buf.playlist.Entries) {
+		e := buf.playlist.Entries[buf.gone]
+		f, err := b.storage.OpenSegment(r.ID, e.Name)
+		if err != nil {
+			buf.gone++
+			continue
+		}
+		seg, err := hls.ReadSegment(f)
+		f.Close()
+		if err != nil {
+			buf.gone++
+			continue
+		}
+		z := zero(r, buf, b.delay)
+		seg.Unwrap(e.Wall.Sub(z))
+		first := seg.Video[0].PTS
+		for _, s := range seg.Video {
+			first = min(first, s.PTS)
+		}
+		buf.late, buf.measured = e.Wall.Sub(z.Add(first)), true
+		return
+	}
+}
+
+func (b *buffers) skipDeleted(r state.Recording, buf *buffer) {
+	for ; buf.gone < len(buf.playlist.Entries); buf.gone++ {
+		f, err := b.storage.OpenSegment(r.ID, buf.playlist.Entries[buf.gone].Name)
+		if err == nil {
+			f.Close()
+			return
+		}
+	}
+}
+
+// prune deletes the segments that end before t and answers how many are left.
+func (b *buffers) prune(r state.Recording, t time.Time) (left int, err error) {
+	list, _, err := b.segments(r)
+	if err != nil {
+		return 0, err
+	}
+	buf := b.get(r.ID)
+	buf.mu.Lock()
+	defer buf.mu.Unlock()
+	for i, s := range list {
+		if !s.To.Before(t) {
+			return len(list) - i, nil
+		}
+		if err := b.storage.Remove(r.ID, s.Name); err != nil {
+			return len(list) - i, err
+		}
+		buf.gone++
+	}
+	return 0, nil
+}

@@ -1,0 +1,37 @@
+package backend
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/backend/cut"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// Remuxer cuts clips without transcoding: segments in, MP4 out.
+type Remuxer struct {
+	Storage Storage
+	Clips   ClipFiles
+	// Priming is by how much the recorder's AAC encoder delays the sound against its time stamps: 1024 samples for
+	// faac, 1600 for vo-aacenc, at 48 kHz.
+	Priming time.Duration
+}
+
+// Cut implements ClipCutter.
+func (r *Remuxer) Cut(ctx context.Context, c state.Clip, segments []Segment) (CutResult, error) {
+	var sources []cut.Source
+	for _, s := range segments {
+		sources = append(sources, cut.Source{Zero: s.Zero, Wall: s.From,
+			Open: func() (io.ReadCloser, error) { return r.Storage.OpenSegment(s.RecordingID, s.Name) }})
+	}
+	m, err := cut.Movie(ctx, sources, c.Start(), c.Pressed, r.Priming)
+	if err != nil {
+		return CutResult{}, err
+	}
+	bytes, err := r.Clips.WriteClip(ctx, c.ID, m)
+	if err != nil {
+		return CutResult{}, err
+	}
+	return CutResult{From: c.Start().Add(m.Start), To: c.Start().Add(m.End), Bytes: bytes}, nil
+}

@@ -1,0 +1,222 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// trackID is the form of LiveKit's track SIDs.
+var trackID = regexp.MustCompile(`^TR_[A-Za-z0-9_-]{1,64}$`)
+
+// checkRoom refuses names that are no room names and rooms the user may not use.
+func checkRoom(user state.Token, room string) error {
+	switch {
+	case room == "" || len(room) > 128 || !utf8.ValidString(room) || strings.ContainsFunc(room, unicode.IsControl):
+		return invalid("roomName must have 1 to 128 bytes of printable text")
+	case !user.Allows(room):
+		return &failure{http.StatusForbidden, api.ProblemRoom, "this user token is not for room " + room}
+	}
+	return nil
+}
+
+func (s *Server) postToken(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	var req api.TokenRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	if err := checkRoom(user, req.RoomName); err != nil {
+		return err
+	}
+	expires := time.Now().Add(s.o.TokenTTL)
+	token, err := s.o.Tokens.Join(req.RoomName, user.AppIdentity(), user.Identity, s.o.TokenTTL)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, api.TokenResponse{ServerURL: s.o.LiveKitURL, Token: token,
+		Identity: user.AppIdentity(), ExpiresAt: expires.UTC().Truncate(time.Second)})
+}
+
+func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	var req api.StartRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	if err := checkRoom(user, req.RoomName); err != nil {
+		return err
+	}
+	if !trackID.MatchString(req.VideoTrackID) {
+		return invalid("videoTrackId must be the id of a published track, TR_…")
+	}
+	if req.AudioTrackID != "" && !trackID.MatchString(req.AudioTrackID) || req.AudioTrackID == req.VideoTrackID {
+		return invalid("audioTrackId must be empty or the id of another published track, TR_…")
+	}
+	defer s.starts.lock(user.Identity + "\x00" + req.RoomName)()
+	rec, err := s.start(r.Context(), user, req)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, api.StartResponse{ReplayID: rec.ReplayID, EgressID: rec.EgressID,
+		State: rec.State})
+}
+
+// start answers the recording of these tracks, a running one where there is one.
+func (s *Server) start(ctx context.Context, user state.Token, req api.StartRequest) (state.Recording, error) {
+	running, err := s.o.State.RecordingWith(ctx, user.Identity, req.RoomName, req.VideoTrackID, req.AudioTrackID)
+	if err == nil && (req.ReplayID == "" || req.ReplayID == running.ReplayID) {
+		return running, nil
+	}
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		return running, err
+	}
+	replay := state.Replay{ID: state.NewID(), Identity: user.Identity, Room: req.RoomName, Created: time.Now().UTC()}
+	known := req.ReplayID != ""
+	if known {
+		replay, err = s.o.State.Replay(ctx, user.Identity, req.ReplayID)
+		if errors.Is(err, state.ErrNotFound) {
+			return running, notFound("replay")
+		}
+		if err != nil {
+			return running, err
+		}
+		if replay.Room != req.RoomName {
+			return running, &failure{http.StatusConflict, api.ProblemConflict, "this replay is of another room"}
+		}
+	}
+	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, VideoTrack: req.VideoTrackID,
+		AudioTrack: req.AudioTrackID, Created: time.Now().UTC()}
+	if err := s.record(ctx, user, replay.Room, &rec); err != nil {
+		return rec, err
+	}
+	// From here on an egress runs: what follows must be kept even if the caller goes away.
+	ctx = context.WithoutCancel(ctx)
+	if known {
+		s.stopOthers(ctx, replay.ID)
+		err = s.o.State.SetStopped(ctx, replay.ID, time.Time{})
+	} else {
+		err = s.o.State.AddReplay(ctx, replay)
+	}
+	if err = errors.Join(err, s.o.State.AddRecording(ctx, rec)); err != nil {
+		return rec, errors.Join(err, s.o.Recorder.Stop(ctx, rec.EgressID), s.o.Storage.Remove(rec.ID, ""))
+	}
+	s.o.Log.InfoContext(ctx, "recording started", "replay", replay.ID, "egress", rec.EgressID, "room", replay.Room,
+		"user", user.Identity, "continued", known)
+	return rec, nil
+}
+
+// record makes the folder and has LiveKit start; on failure nothing stays.
+func (s *Server) record(ctx context.Context, user state.Token, room string, rec *state.Recording) error {
+	folder, err := s.o.Storage.NewRecording(rec.ID)
+	if err != nil {
+		return err
+	}
+	status, err := s.o.Recorder.Start(ctx, recorder.Request{Room: room, VideoTrack: rec.VideoTrack,
+		AudioTrack: rec.AudioTrack, Folder: folder, Identities: []string{user.AppIdentity(), user.Identity}})
+	if err != nil {
+		return errors.Join(err, s.o.Storage.Remove(rec.ID, ""))
+	}
+	rec.EgressID, rec.State, rec.Error, rec.Began = status.EgressID, status.State, status.Error, status.Began
+	return nil
+}
+
+// stopOthers ends recordings of a replay whose tracks are replaced; most have ended already. The keeper sees the end.
+func (s *Server) stopOthers(ctx context.Context, replayID string) {
+	recordings, err := s.o.State.Recordings(ctx, replayID)
+	for _, r := range recordings {
+		if !r.Over() {
+			err = errors.Join(err, s.o.Recorder.Stop(ctx, r.EgressID))
+		}
+	}
+	if err != nil {
+		s.o.Log.WarnContext(ctx, "an older recording could not be stopped", "replay", replayID, "err", err)
+	}
+}
+
+func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	var req api.StopRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	replay, err := s.findReplay(r.Context(), user, req.ReplayID)
+	if err != nil {
+		return err
+	}
+	defer s.starts.lock(user.Identity + "\x00" + replay.Room)()
+	recordings, err := s.o.State.Recordings(r.Context(), replay.ID)
+	if err != nil {
+		return err
+	}
+	for _, rec := range recordings {
+		if !rec.Over() {
+			if err := s.o.Recorder.Stop(r.Context(), rec.EgressID); err != nil {
+				return err
+			}
+		}
+	}
+	if replay.Stopped.IsZero() {
+		replay.Stopped = time.Now().UTC()
+		if err := s.o.State.SetStopped(r.Context(), replay.ID, replay.Stopped); err != nil {
+			return err
+		}
+	}
+	return s.writeReplay(w, r, replay)
+}
+
+func (s *Server) getReplay(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	replay, err := s.findReplay(r.Context(), user, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return s.writeReplay(w, r, replay)
+}
+
+func (s *Server) findReplay(ctx context.Context, user state.Token, id string) (state.Replay, error) {
+	if id == "" {
+		return state.Replay{}, invalid("replayId is missing")
+	}
+	replay, err := s.o.State.Replay(ctx, user.Identity, id)
+	if errors.Is(err, state.ErrNotFound) {
+		err = notFound("replay")
+	}
+	return replay, err
+}
+
+// writeReplay answers what is stored of a replay now.
+func (s *Server) writeReplay(w http.ResponseWriter, r *http.Request, replay state.Replay) error {
+	recordings, err := s.o.State.Recordings(r.Context(), replay.ID)
+	if err != nil {
+		return err
+	}
+	out := api.Replay{ReplayID: replay.ID, RoomName: replay.Room, State: api.StateEnded}
+	for _, rec := range recordings {
+		out.EgressID, out.State = rec.EgressID, rec.State
+		if rec.Error != "" {
+			out.LastError = rec.Error
+		}
+		segments, _, err := s.buffers.segments(rec)
+		if err != nil {
+			return err
+		}
+		for _, seg := range segments {
+			if from := seg.From.UTC(); out.From == nil {
+				out.From = &from
+			}
+			to := seg.To.UTC()
+			out.To = &to
+			out.BufferedSeconds += seg.To.Sub(seg.From).Seconds()
+		}
+	}
+	if !replay.Stopped.IsZero() {
+		out.State = api.StateEnded
+	}
+	return writeJSON(w, http.StatusOK, out)
+}

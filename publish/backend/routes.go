@@ -1,0 +1,175 @@
+package backend
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// Time limits of calls. Videos may take long on slow lines.
+const (
+	callTimeout  = 60 * time.Second
+	videoTimeout = 2 * time.Hour
+)
+
+// userCall is a call that needs a user token.
+type userCall func(w http.ResponseWriter, r *http.Request, user state.Token) error
+
+// Routes are the calls as patterns of http.ServeMux, for the check against the OpenAPI document.
+func (s *Server) routes() map[string]http.Handler {
+	user := func(f userCall) http.Handler { return s.authenticated(f) }
+	return map[string]http.Handler{
+		"POST " + api.Prefix + "/token":           user(s.postToken),
+		"POST " + api.Prefix + "/start":           user(s.postStart),
+		"POST " + api.Prefix + "/stop":            user(s.postStop),
+		"GET " + api.Prefix + "/replays/{id}":     user(s.getReplay),
+		"POST " + api.Prefix + "/save":            user(s.postSave),
+		"GET " + api.Prefix + "/clips":            user(s.getClips),
+		"GET " + api.Prefix + "/clips/{id}":       user(s.getClip),
+		"DELETE " + api.Prefix + "/clips/{id}":    user(s.deleteClip),
+		"GET " + api.Prefix + "/clips/{id}/video": user(s.getVideo),
+		"POST " + api.Prefix + "/webhook":         http.HandlerFunc(s.postWebhook),
+		"GET " + api.Prefix + "/openapi.json":     http.HandlerFunc(getOpenAPI),
+		"GET " + api.Prefix + "/healthz":          http.HandlerFunc(getHealth),
+		"GET " + api.Prefix + "/readyz":           http.HandlerFunc(s.getReady),
+		"GET " + api.Prefix + "/metrics":          s.metrics.handler,
+	}
+}
+
+// Handler answers all calls below api.Prefix, and the three for operators at the root as well.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, h := range s.routes() {
+		mux.Handle(pattern, h)
+	}
+	mux.Handle("GET /healthz", http.HandlerFunc(getHealth))
+	mux.Handle("GET /readyz", http.HandlerFunc(s.getReady))
+	mux.Handle("GET /metrics", s.metrics.handler)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeProblem(w, notFound("call").(*failure)) })
+	return s.outer(mux)
+}
+
+// outer sets what every answer has, bounds the time and counts.
+func (s *Server) outer(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		w.Header().Set(api.TimeHeader, begun.UTC().Format(time.RFC3339Nano))
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		limit := callTimeout
+		if strings.HasSuffix(r.URL.Path, "/video") {
+			limit = videoTimeout
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(begun.Add(limit))
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		rec := &recorded{ResponseWriter: w, status: http.StatusOK}
+		r = r.WithContext(ctx)
+		mux.ServeHTTP(rec, r)
+		s.metrics.requests.WithLabelValues(r.Pattern, strconv.Itoa(rec.status)).Inc()
+		level := slog.LevelDebug
+		if rec.status >= 500 {
+			level = slog.LevelWarn
+		}
+		s.o.Log.Log(ctx, level, "call", "call", r.Pattern, "status", rec.status, "took", time.Since(begun))
+	})
+}
+
+// recorded remembers the status.
+type recorded struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorded) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (r *recorded) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// authenticated finds the user and turns errors into problems.
+func (s *Server) authenticated(f userCall) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, err := s.user(r)
+		if err == nil {
+			err = f(w, r, user)
+		}
+		if err == nil {
+			return
+		}
+		fail := asFailure(err)
+		if fail.status >= 500 {
+			s.o.Log.ErrorContext(r.Context(), "call failed", "call", r.Pattern, "user", user.Identity, "err", err)
+		}
+		writeProblem(w, fail)
+	})
+}
+
+func (s *Server) user(r *http.Request) (state.Token, error) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		return state.Token{}, &failure{http.StatusUnauthorized, api.ProblemToken,
+			"a user token is needed, as Authorization: Bearer"}
+	}
+	user, err := s.o.State.Authenticate(r.Context(), secret)
+	if err == nil {
+		return user, nil
+	}
+	if asFailure(err).status == http.StatusNotFound {
+		return user, &failure{http.StatusUnauthorized, api.ProblemToken,
+			"the user token is not known here or was revoked; ask whoever runs the backend for a new one"}
+	}
+	return user, err
+}
+
+func getOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(api.OpenAPI)
+}
+
+func getHealth(w http.ResponseWriter, _ *http.Request) {
+	_ = writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// getReady asks what the service depends on.
+func (s *Server) getReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	err := s.o.State.Ping(ctx)
+	if err == nil && s.o.Ready != nil {
+		err = s.o.Ready(ctx)
+	}
+	if err != nil {
+		writeProblem(w, &failure{http.StatusServiceUnavailable, api.ProblemRecorder, "not ready: " + err.Error()})
+		return
+	}
+	_ = writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// postWebhook takes LiveKit's notifications; only signed ones.
+func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+	status, ok, err := s.o.Recorder.Webhook(r)
+	if err != nil {
+		writeProblem(w, &failure{http.StatusUnauthorized, api.ProblemToken, "the webhook is not signed by our LiveKit"})
+		return
+	}
+	if ok {
+		// Egresses of others, and one that we have not written down yet, are not an error: the keeper asks anyway.
+		if rec, err := s.o.State.RecordingOf(r.Context(), status.EgressID); err == nil {
+			if err := s.update(r.Context(), rec, status); err != nil {
+				s.o.Log.ErrorContext(r.Context(), "a webhook cannot be kept", "err", err)
+			}
+			s.nudge()
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
