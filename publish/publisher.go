@@ -84,6 +84,8 @@ type Status struct {
 	Error string `json:"error"`
 	// BitrateKbps is what the video is encoded with at present.
 	BitrateKbps int `json:"bitrate_kbps"`
+	// DeliveredKbps is how much of it reaches the server, headers included.
+	DeliveredKbps int `json:"delivered_kbps"`
 	// DroppedPackets counts packets that were not sent because the network was too slow.
 	DroppedPackets uint64 `json:"dropped_packets"`
 }
@@ -190,7 +192,7 @@ func (p *Publisher) Status() Status {
 	}
 	st.DroppedPackets = p.reader.Dropped()
 	if s := p.session.Load(); s != nil {
-		st.BitrateKbps = s.BitrateKbps()
+		st.BitrateKbps, st.DeliveredKbps = s.BitrateKbps(), s.DeliveredKbps()
 	}
 	return st
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,7 +34,10 @@ func newBench(t *testing.T, o publishtest.SourceOptions) *bench {
 	dir := t.TempDir()
 	lk, err := stack.StartLiveKit(ctx, filepath.Join(dir, "livekit"), stack.LiveKitOptions{})
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = lk.Close() })
+	t.Cleanup(func() {
+		_ = lk.Signal(syscall.SIGKILL) // a gentle end would wait for its participants
+		_ = lk.Close()
+	})
 	backend := publishtest.NewBackend(lk.URL, lk.APIKey, lk.APISecret)
 	t.Cleanup(func() { _ = backend.Close() })
 	src, err := publishtest.NewSource(ctx, dir, o)
@@ -126,4 +130,15 @@ func TestKeyframeOnRequest(t *testing.T) {
 		natural := int(time.Since(begun)/(2*time.Second)) + 1
 		return b.src.KeyframeRequests() >= asked+3 && video.KeyUnits()-before > natural
 	}, "keyframe requests are not answered")
+}
+
+// The server's congestion feedback arrives and tells what was sent.
+func TestBandwidthIsMeasured(t *testing.T) {
+	const kbps = 3000
+	b := newBench(t, publishtest.SourceOptions{Width: 1280, Height: 720, BitrateKbps: kbps})
+	p := b.publish(t)
+	b.eventually(t, func() bool { n := p.Status().DeliveredKbps; return n > kbps/2 && n < 2*kbps }, "nothing is measured")
+	require.Zero(t, p.Status().DroppedPackets)
+	require.LessOrEqual(t, p.Status().BitrateKbps, kbps)
+	require.GreaterOrEqual(t, p.Status().BitrateKbps, kbps/4)
 }

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +19,13 @@ import (
 )
 
 func net127(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// killServer ends the LiveKit server as a crash does.
+func (b *bench) killServer(t *testing.T) {
+	t.Helper()
+	require.NoError(t, b.lk.Signal(syscall.SIGKILL))
+	<-b.lk.Done()
+}
 
 // startAgain starts the LiveKit server of the bench anew, on the same ports with the same keys.
 func (b *bench) startAgain(t *testing.T) {
@@ -39,7 +48,10 @@ func (b *bench) startAgain(t *testing.T) {
 		},
 	})
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = p.Close() })
+	t.Cleanup(func() {
+		_ = p.Signal(syscall.SIGKILL) // a gentle end would wait for its participants
+		_ = p.Close()
+	})
 }
 
 // A LiveKit server that is killed and comes back gets the same share again: new tracks, the same replay.
@@ -49,7 +61,7 @@ func TestServerRestart(t *testing.T) {
 	first := p.Status()
 	require.NotEmpty(t, first.ReplayID)
 
-	require.NoError(t, b.lk.Close())
+	b.killServer(t)
 	b.eventually(t, func() bool { return p.Status().State == publish.StateReconnecting }, "the loss is not noticed")
 	b.startAgain(t)
 	b.eventually(t, func() bool {
@@ -82,7 +94,7 @@ func TestServerRestart(t *testing.T) {
 // A server that is away when sharing starts is waited for.
 func TestServerAwayAtStart(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
-	require.NoError(t, b.lk.Close())
+	b.killServer(t)
 	p := b.publish(t)
 	st := p.Status()
 	require.Equal(t, publish.StateReconnecting, st.State)
@@ -105,4 +117,16 @@ func TestRemovedFromRoom(t *testing.T) {
 	require.NoError(t, p.Close(b.ctx))
 	require.Equal(t, tokens, b.backend.Tokens(), "it came back")
 	require.Len(t, b.backend.Stops(), 1)
+}
+
+// Close does not wait for a server that is away.
+func TestCloseWhileReconnecting(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
+	p := b.publish(t)
+	b.killServer(t)
+	b.eventually(t, func() bool { return p.Status().State == publish.StateReconnecting }, "the loss is not noticed")
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	require.NoError(t, p.Close(ctx))
+	require.Len(t, b.backend.Stops(), 1, "the recording is stopped all the same")
 }

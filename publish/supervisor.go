@@ -48,15 +48,17 @@ func (s *supervisor) tell(err error) {
 func (s *supervisor) run(ctx context.Context) {
 	defer close(s.done)
 	defer s.http.CloseIdleConnections()
+	pumping, stopPump := context.WithCancel(ctx)
 	pumpDone := make(chan struct{})
 	go func() {
 		defer close(pumpDone)
-		s.pump(ctx)
+		s.pump(pumping)
 	}()
 	defer func() {
 		s.stopRecording() // where it ended while there was no connection
-		_ = s.reader.Close()
+		stopPump()
 		<-pumpDone
+		_ = s.reader.Close()
 		s.update(func(st *Status) { st.Recording, st.ServerSeconds = RecordingOff, 0 })
 	}()
 	for pause := firstPause; ctx.Err() == nil; pause = nextPause(pause) {

@@ -18,7 +18,7 @@ const (
 	lossLow, lossHigh = 0.02, 0.10
 	// lossWindow and lossPackets are what a loss ratio must span to count.
 	lossWindow  = 200 * time.Millisecond
-	lossPackets = 20
+	lossPackets = 50
 	// holdAfterDecrease lets a decrease show its effect before the next.
 	holdAfterDecrease = 300 * time.Millisecond
 )
@@ -26,9 +26,10 @@ const (
 // estimator guesses the bandwidth of the path from transport-wide feedback, after Google Congestion Control
 // (draft-ietf-rmcat-gcc-02), with one difference: while little is sent (a still screen), a sign of congestion lowers
 // the guess by a step, not to the little that is being delivered, and silence does not raise it. It starts at its
-// maximum, for that is what the user asked for, and never exceeds it. Callers lock around it.
+// maximum, for that is what the user asked for, and never leaves its bounds. Callers lock around it.
 type estimator struct {
-	maximum  int // bit/s
+	minimum  float64 // bit/s
+	maximum  float64
 	target   float64
 	history  [historySize]sentPacket
 	start    time.Time
@@ -57,8 +58,9 @@ type ackedPacket struct {
 	size    int
 }
 
-func newEstimator(maximum int) *estimator {
-	return &estimator{maximum: maximum, target: float64(maximum), trend: newTrend()}
+// newEstimator takes the bounds in bit/s.
+func newEstimator(minimum, maximum int) *estimator {
+	return &estimator{minimum: float64(minimum), maximum: float64(maximum), target: float64(maximum), trend: newTrend()}
 }
 
 // sent remembers a packet of size bytes.
@@ -137,7 +139,7 @@ func (e *estimator) step(now time.Time) {
 	case e.trend.state == usageNormal && !idle && !e.lossHold && mayCut:
 		e.target += e.target * increasePerSecond * elapsed.Seconds()
 	}
-	e.target = min(e.target, float64(e.maximum))
+	e.target = min(max(e.target, e.minimum), e.maximum)
 }
 
 func (e *estimator) cut(now time.Time, target float64) {

@@ -3,6 +3,7 @@ package livekit
 import (
 	"context"
 	"log/slog"
+	"regexp"
 	"sync"
 	"time"
 
@@ -119,21 +120,42 @@ func (s *Session) onEstimate(bitsPerSecond int) {
 // matters of it reaches a Session's own log. New calls it.
 var QuietClient = sync.OnceFunc(func() { lksdk.SetLogger(protologger.LogRLogger(logr.Discard())) })
 
-// clientLogger hands the client's messages to log, one level lower than the client means them: what it calls an error
-// is, for us, a connection that is being restored.
+// clientLogger hands the client's messages to log for debugging: what it warns of is, for us, a connection that is
+// being restored, and what comes of that is in the State.
 func clientLogger(log *slog.Logger) protologger.Logger {
 	return protologger.LogRLogger(logr.FromSlogHandler(quiet{log.Handler()}))
 }
 
+// quiet makes every message a debug message and takes tokens out of it.
 type quiet struct{ slog.Handler }
 
-func (q quiet) Enabled(ctx context.Context, l slog.Level) bool { return q.Handler.Enabled(ctx, l-4) }
-
-func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	r.Level -= 4
-	return q.Handler.Handle(ctx, r)
+func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
+	return q.Handler.Enabled(ctx, slog.LevelDebug)
 }
 
-func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	if !q.Enabled(ctx, slog.LevelDebug) {
+		return nil // the client's errors come unasked
+	}
+	clean := slog.NewRecord(r.Time, slog.LevelDebug, withoutTokens(r.Message), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		clean.AddAttrs(slog.String(a.Key, withoutTokens(a.Value.String())))
+		return true
+	})
+	return q.Handler.Handle(ctx, clean)
+}
+
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
+	clean := make([]slog.Attr, 0, len(attrs))
+	for _, a := range attrs {
+		clean = append(clean, slog.String(a.Key, withoutTokens(a.Value.String())))
+	}
+	return quiet{q.Handler.WithAttrs(clean)}
+}
 
 func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }
+
+// jwt matches a JSON Web Token (RFC 7519); LiveKit's server quotes the one it refuses.
+var jwt = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]*`)
+
+func withoutTokens(text string) string { return jwt.ReplaceAllString(text, "(token)") }

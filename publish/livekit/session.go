@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	neturl "net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,7 +51,7 @@ type Options struct {
 	// kb/s. They must not block. Neither is called after Close.
 	OnKeyframe func()
 	OnBitrate  func(kbps int)
-	// Log gets the client's messages, one level lower than the client means them; nil discards them.
+	// Log gets the client's messages for debugging; nil discards them.
 	Log *slog.Logger
 }
 
@@ -84,6 +85,8 @@ type Session struct {
 	video *track
 	sound *track // nil without sound
 	line  atomic.Pointer[timeline]
+
+	delivered atomic.Int64 // bit/s
 
 	changed chan struct{}
 	left    chan struct{} // signals that a transport closed
@@ -185,10 +188,13 @@ func joinError(url string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("joining the room was given up: %w", err)
 	case strings.Contains(text, "unauthorized"):
-		return fmt.Errorf("%w: %s; the backend and the LiveKit server must have the same API key and secret", ErrRefused,
-			strings.TrimSpace(strings.TrimPrefix(text, "unauthorized:")))
+		return fmt.Errorf("%w; the backend must have the API key and secret of the server at %s", ErrRefused, url)
 	}
-	return fmt.Errorf("the LiveKit server at %s cannot be reached: %w", url, err)
+	var call *neturl.Error
+	if errors.As(err, &call) {
+		text = call.Err.Error() // without the address of the call, which holds the token
+	}
+	return fmt.Errorf("the LiveKit server at %s cannot be reached: %s", url, withoutTokens(text))
 }
 
 // Write sends one packet. Only one goroutine may call it. It does not block on the network.
@@ -221,6 +227,9 @@ func (s *Session) BitrateKbps() int {
 	defer s.mu.Unlock()
 	return s.rate.current
 }
+
+// DeliveredKbps is how much of the video reached the server in the last half second before it last said so, in kb/s.
+func (s *Session) DeliveredKbps() int { return int(s.delivered.Load() / 1000) }
 
 // Close leaves the room and waits until its connections are closed, or for ctx. It may be called twice.
 func (s *Session) Close(ctx context.Context) error {

@@ -53,8 +53,8 @@ func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interce
 	}
 	t.tracks[info.SSRC] = t.session.video
 	if t.pace == nil {
-		maximum := (t.session.opts.MaxKbps*3/2 + soundShare) * 1000
-		t.estimate, t.pace = newEstimator(maximum), newPacer(maximum)
+		minimum, maximum := t.session.opts.MinKbps*1000, (t.session.opts.MaxKbps*3/2+soundShare)*1000
+		t.estimate, t.pace = newEstimator(minimum, maximum), newPacer(maximum)
 	}
 	send := t.numbered(extensionID(info, sdp.TransportCCURI), writer)
 	pace := t.pace
@@ -134,7 +134,8 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 		return
 	}
 	bits := t.estimate.feedback(time.Now(), feedback)
-	t.pace.setRate(max(bits, t.session.opts.MinKbps*1000))
+	t.pace.setRate(bits)
+	t.session.delivered.Store(int64(t.estimate.delivered()))
 	t.mu.Unlock()
 	t.session.onEstimate(bits)
 }

@@ -1,0 +1,183 @@
+package livekit
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/stretchr/testify/require"
+)
+
+// path is a simulated network: a bottleneck with a queue, some delay, jitter and loss, whose far end reports every
+// 50 ms as LiveKit's server does. Time is stepped; nothing waits.
+type path struct {
+	capacity  int           // bit/s
+	queueTime time.Duration // of the bottleneck; what comes when it is full is lost
+	delay     time.Duration
+	jitter    time.Duration
+	loss      float64
+	random    *rand.Rand
+
+	free    time.Duration // when the bottleneck has sent all it holds
+	arrived map[uint16]time.Duration
+	first   uint16
+	next    uint16
+}
+
+func newPath(capacity int) *path {
+	return &path{capacity: capacity, queueTime: 300 * time.Millisecond, delay: 20 * time.Millisecond,
+		random: rand.New(rand.NewPCG(1, 2)), arrived: map[uint16]time.Duration{}}
+}
+
+func (p *path) send(now time.Duration, size int) uint16 {
+	seq := p.next
+	p.next++
+	if p.free < now {
+		p.free = now
+	}
+	if p.free-now > p.queueTime || p.random.Float64() < p.loss {
+		return seq
+	}
+	p.free += time.Duration(float64(size*8) / float64(p.capacity) * float64(time.Second))
+	p.arrived[seq] = p.free + p.delay + time.Duration(p.random.Float64()*float64(p.jitter))
+	return seq
+}
+
+// report is what the far end says at a moment: everything up to the newest arrival.
+func (p *path) report(now time.Duration) *rtcp.TransportLayerCC {
+	newest, any := p.first, false
+	for s := p.first; s != p.next; s++ {
+		if at, ok := p.arrived[s]; ok && at <= now {
+			newest, any = s, true
+		}
+	}
+	if !any {
+		return nil
+	}
+	base := p.arrived[newest]
+	for s := p.first; s != newest+1; s++ {
+		if at, ok := p.arrived[s]; ok {
+			base = min(base, at)
+		}
+	}
+	f := &rtcp.TransportLayerCC{BaseSequenceNumber: p.first, ReferenceTime: uint32(base / (64 * time.Millisecond))}
+	last := time.Duration(f.ReferenceTime) * 64 * time.Millisecond
+	for s := p.first; s != newest+1; s++ {
+		symbol := rtcp.TypeTCCPacketNotReceived
+		if at, ok := p.arrived[s]; ok && at <= now {
+			symbol = rtcp.TypeTCCPacketReceivedLargeDelta
+			f.RecvDeltas = append(f.RecvDeltas, &rtcp.RecvDelta{Delta: int64((at - last) / time.Microsecond)})
+			last = at
+			delete(p.arrived, s)
+		}
+		f.PacketChunks = append(f.PacketChunks, &rtcp.RunLengthChunk{PacketStatusSymbol: symbol, RunLength: 1})
+		f.PacketStatusCount++
+	}
+	p.first = newest + 1
+	return f
+}
+
+// run sends frames 30 times a second for a while at the rate that encode answers for the estimate, and answers the
+// estimate's mean over the last second.
+func (p *path) run(e *estimator, from, length time.Duration, encode func(estimate int) int) (mean float64) {
+	origin := time.Unix(5000, 0)
+	estimate, n := int(e.target), 0
+	for at := from; at < from+length; at += time.Second / 30 {
+		left := encode(estimate) / 30 / 8
+		// The pacer spreads a frame over the frame's time.
+		for offset := time.Duration(0); left > 0; offset += time.Millisecond {
+			size := min(left, 1200)
+			left -= size
+			e.sent(p.next, origin.Add(at+offset), size)
+			p.send(at+offset, size)
+		}
+		if f := p.report(at + 33*time.Millisecond); f != nil {
+			estimate = e.feedback(origin.Add(at+33*time.Millisecond), f)
+		}
+		if at >= from+length-time.Second {
+			mean += float64(estimate)
+			n++
+		}
+	}
+	return mean / float64(n)
+}
+
+func same(estimate int) int { return estimate }
+
+func TestEstimateStaysOnAGoodPath(t *testing.T) {
+	for name, change := range map[string]func(*path){
+		"plain":              func(*path) {},
+		"2 ms jitter":        func(p *path) { p.jitter = 2 * time.Millisecond },
+		"1 % loss":           func(p *path) { p.loss = 0.01 },
+		"200 ms long, noisy": func(p *path) { p.delay, p.jitter = 200*time.Millisecond, 5*time.Millisecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPath(100e6)
+			change(p)
+			e := newEstimator(1e6, 12e6)
+			require.Greater(t, p.run(e, 0, 20*time.Second, same), 11e6)
+		})
+	}
+}
+
+func TestEstimateFindsANarrowPath(t *testing.T) {
+	for name, queue := range map[string]time.Duration{"deep queue": 2 * time.Second, "shallow queue": 60 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			p := newPath(4e6)
+			p.queueTime = queue
+			e := newEstimator(1e6, 12e6)
+			mean := p.run(e, 0, 20*time.Second, same)
+			require.Greater(t, mean, 2e6)
+			require.Less(t, mean, 5e6)
+			// The path grows wide: the estimate follows.
+			p.capacity = 100e6
+			require.Greater(t, p.run(e, 20*time.Second, 30*time.Second, same), 11e6)
+		})
+	}
+}
+
+func TestEstimateFallsWithLoss(t *testing.T) {
+	p := newPath(100e6)
+	p.loss = 0.25
+	e := newEstimator(1e6, 12e6)
+	require.Less(t, p.run(e, 0, 5*time.Second, same), 6e6)
+}
+
+// A still screen sends next to nothing: that must not be taken for a narrow path.
+func TestEstimateHoldsOnAStillScreen(t *testing.T) {
+	p := newPath(100e6)
+	p.jitter = 3 * time.Millisecond
+	e := newEstimator(1e6, 12e6)
+	p.run(e, 0, 5*time.Second, same)
+	require.Greater(t, p.run(e, 5*time.Second, 60*time.Second, func(int) int { return 100e3 }), 6e6)
+}
+
+func TestFeedbackWithGapsAndWrap(t *testing.T) {
+	e := newEstimator(1e6, 10e6)
+	now := time.Unix(100, 0)
+	for seq := uint16(65530); seq != 10; seq++ {
+		e.sent(seq, now, 1000)
+	}
+	// Packets 65530 and 65531 arrived, 65532 to 3 are lost, 4 arrived; the rest has no report yet.
+	f := &rtcp.TransportLayerCC{BaseSequenceNumber: 65530, PacketStatusCount: 11, ReferenceTime: 0xffffff,
+		PacketChunks: []rtcp.PacketStatusChunk{
+			&rtcp.RunLengthChunk{PacketStatusSymbol: rtcp.TypeTCCPacketReceivedSmallDelta, RunLength: 2},
+			&rtcp.RunLengthChunk{PacketStatusSymbol: rtcp.TypeTCCPacketNotReceived, RunLength: 8},
+			&rtcp.StatusVectorChunk{SymbolList: []uint16{rtcp.TypeTCCPacketReceivedSmallDelta, 0, 0, 0, 0, 0, 0}},
+		},
+		RecvDeltas: []*rtcp.RecvDelta{{Delta: 1000}, {Delta: 1000}, {Delta: 4000}},
+	}
+	e.feedback(now.Add(50*time.Millisecond), f)
+	require.Equal(t, 3, e.received)
+	require.Equal(t, 8, e.lost)
+	e.feedback(now.Add(60*time.Millisecond), f)
+	require.Equal(t, 3, e.received, "a report counts once")
+	// The reference time wraps from 0xffffff to 0.
+	before := e.reference(0xffffff)
+	require.Equal(t, 64*time.Millisecond, e.reference(0)-before)
+	// A report that promises more deltas than it holds is taken as far as it goes.
+	f.BaseSequenceNumber, f.RecvDeltas = 5, nil
+	e.feedback(now.Add(70*time.Millisecond), f)
+	require.Equal(t, 3, e.received)
+}

@@ -1,0 +1,87 @@
+package livekit
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/stretchr/testify/require"
+)
+
+func stoppedPacer(rate int) *pacer {
+	return &pacer{rate: rate, wake: make(chan struct{}, 1)}
+}
+
+func TestPacerSpreadsABurst(t *testing.T) {
+	p := stoppedPacer(8e6) // 20 Mb/s with the factor, 2.5 kB a millisecond
+	for range 100 {
+		p.add(&rtp.Header{Version: 2}, make([]byte, 1144), nil) // 1200 bytes each
+	}
+	sent, ticks := 0, 0
+	for empty := false; !empty; ticks++ {
+		var out []pacedPacket
+		out, empty = p.take(paceTick)
+		require.LessOrEqual(t, len(out), 12, "12.5 kB a tick")
+		sent += len(out)
+	}
+	require.Equal(t, 100, sent)
+	require.InDelta(t, 10, ticks, 1, "120 kB at 20 Mb/s take 48 ms")
+	require.Zero(t, p.queued)
+}
+
+func TestPacerBoundsTheDelay(t *testing.T) {
+	p := stoppedPacer(200e3)
+	for range 1000 {
+		p.add(&rtp.Header{Version: 2}, make([]byte, 1144), nil)
+	}
+	// However slow the estimate, the queue shrinks to a third within twice the delay it should have at most.
+	before, ticks := p.queued, 0
+	for ; p.queued > before/3; ticks++ {
+		p.take(paceTick)
+	}
+	require.LessOrEqual(t, time.Duration(ticks)*paceTick, 2*paceMaxDelay)
+}
+
+func TestPacerKeepsOrderAndCopies(t *testing.T) {
+	p := newPacer(50e6)
+	defer p.close()
+	var mu sync.Mutex
+	var got []uint16
+	var bytes []byte
+	done := make(chan struct{})
+	send := interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		got, bytes = append(got, h.SequenceNumber), append(bytes, payload[0])
+		if len(got) == 200 {
+			close(done)
+		}
+		return len(payload), nil
+	})
+	h, payload := rtp.Header{Version: 2}, []byte{0}
+	for i := range 200 {
+		h.SequenceNumber, payload[0] = uint16(i), byte(i)
+		p.add(&h, payload, send)
+	}
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the packets do not leave")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for i := range 200 {
+		require.Equal(t, uint16(i), got[i])
+		require.Equal(t, byte(i), bytes[i])
+	}
+}
+
+func TestPacerCloses(t *testing.T) {
+	p := newPacer(1)
+	p.add(&rtp.Header{Version: 2}, make([]byte, 1000), interceptor.RTPWriterFunc(
+		func(*rtp.Header, []byte, interceptor.Attributes) (int, error) { return 0, nil }))
+	p.close()
+	p.close()
+}
