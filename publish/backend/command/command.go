@@ -1,0 +1,169 @@
+// Package command is the command line of hindsight-backend: serve, token and their flags. It wires the parts of the
+// backend together and owns their order: storage and database open first and close last, the HTTP server drains before
+// the keeper ends.
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// cli is the grammar.
+type cli struct {
+	Data string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
+
+	Serve       serve       `cmd:"" help:"Run the service."`
+	Token       tokens      `cmd:"" help:"Make, list and revoke user tokens."`
+	PrintConfig printConfig `cmd:"" help:"Print what serve would run with; secrets only as set or missing."`
+}
+
+type tokens struct {
+	Create tokenCreate `cmd:"" help:"Make a token and print it; it cannot be shown again."`
+	List   tokenList   `cmd:"" help:"List the tokens."`
+	Revoke tokenRevoke `cmd:"" help:"Make a token useless at once."`
+}
+
+// output is where commands print.
+type output struct{ io.Writer }
+
+// Main runs the command line and answers the exit code: 0, 1 for a failure, 2 for wrong usage.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.UsageOnError(), kong.Writers(stdout, stderr),
+		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets come by environment: "+
+			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
+		kong.Exit(func(code int) { exited = code }))
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	call, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "hindsight-backend: %v\n", err)
+		return 2
+	}
+	call.BindTo(ctx, (*context.Context)(nil))
+	if err := call.Run(&c, output{stdout}); err != nil {
+		fmt.Fprintf(stderr, "hindsight-backend: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// openState opens the database below the data folder.
+func openState(ctx context.Context, folder string) (*state.Store, error) {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
+	}
+	// The media beside it must be readable for the recorder, the database must not.
+	private := filepath.Join(folder, "private")
+	if err := os.MkdirAll(private, 0o700); err != nil {
+		return nil, fmt.Errorf("the data folder cannot be written: %w", err)
+	}
+	return state.Open(ctx, private)
+}
+
+type tokenCreate struct {
+	Identity string `required:"" help:"The user's name in rooms."`
+	Rooms    string `default:"*" help:"Pattern of the rooms the user may share in, for example team-*."`
+	JSON     bool   `help:"Print JSON."`
+}
+
+func (t *tokenCreate) Run(ctx context.Context, c *cli, out output) (err error) {
+	s, err := openState(ctx, c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	token, secret, err := s.CreateToken(ctx, t.Identity, t.Rooms)
+	if err != nil {
+		return err
+	}
+	if t.JSON {
+		return json.NewEncoder(out).Encode(map[string]string{"id": token.ID, "identity": token.Identity,
+			"rooms": token.Rooms, "token": secret})
+	}
+	_, err = fmt.Fprintln(out, secret)
+	return err
+}
+
+type tokenList struct {
+	JSON bool `help:"Print JSON."`
+}
+
+func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
+	s, err := openState(ctx, c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	list, err := s.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	if t.JSON {
+		return json.NewEncoder(out).Encode(list)
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tIDENTITY\tROOMS\tCREATED\tREVOKED")
+	for _, t := range list {
+		revoked := ""
+		if !t.Revoked.IsZero() {
+			revoked = t.Revoked.Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.Identity, t.Rooms, t.Created.Format(time.RFC3339), revoked)
+	}
+	return w.Flush()
+}
+
+type tokenRevoke struct {
+	ID string `arg:"" help:"The id that token list shows."`
+}
+
+func (t *tokenRevoke) Run(ctx context.Context, c *cli, _ output) (err error) {
+	s, err := openState(ctx, c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	err = s.RevokeToken(ctx, t.ID)
+	if errors.Is(err, state.ErrNotFound) {
+		return fmt.Errorf("there is no valid token with id %s; see hindsight-backend token list", t.ID)
+	}
+	return err
+}
+
+// secret reads NAME, or the file that NAME_FILE names.
+func secret(name string) (string, error) {
+	if v := os.Getenv(name); v != "" {
+		return v, nil
+	}
+	file := os.Getenv(name + "_FILE")
+	if file == "" {
+		return "", fmt.Errorf("%s is not set; set it, or %s_FILE to a file that holds it", name, name)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE cannot be read: %w", name, err)
+	}
+	if v := strings.TrimSpace(string(b)); v != "" {
+		return v, nil
+	}
+	return "", fmt.Errorf("the file that %s_FILE names is empty", name)
+}

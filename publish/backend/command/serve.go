@@ -1,0 +1,159 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/storage"
+)
+
+// serve holds the flags of the service.
+type serve struct {
+	Listen     string        `help:"Address to listen at." default:"127.0.0.1:8484" env:"HINDSIGHT_LISTEN"`
+	TLSCert    string        `help:"Certificate file; empty serves plain HTTP, for a proxy in front." env:"HINDSIGHT_TLS_CERT"`
+	TLSKey     string        `help:"Key file of the certificate." env:"HINDSIGHT_TLS_KEY"`
+	LivekitURL string        `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
+	PublicURL  string        `help:"LiveKit as users reach it; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
+	EgressDir  string        `help:"The data folder's subfolder segments, as LiveKit Egress sees it; empty means the same path." env:"HINDSIGHT_EGRESS_DIR"`
+	Replay     time.Duration `help:"How much is kept of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
+	Expire     time.Duration `help:"How long it stays after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
+	FrameRate  int           `help:"Frames a second of the recording." default:"30" env:"HINDSIGHT_FRAME_RATE"`
+	MaxWidth   int           `help:"Largest width of the recording." default:"1920" env:"HINDSIGHT_MAX_WIDTH"`
+	MaxHeight  int           `help:"Largest height of the recording." default:"1080" env:"HINDSIGHT_MAX_HEIGHT"`
+	AACPriming int           `help:"Delay of the recorder's AAC encoder in samples: faac 1024, vo-aacenc 1600." default:"1024" env:"HINDSIGHT_AAC_PRIMING"`
+	LogJSON    bool          `help:"Log JSON lines." env:"HINDSIGHT_LOG_JSON"`
+	LogLevel   slog.Level    `help:"debug, info, warn or error." default:"info" env:"HINDSIGHT_LOG_LEVEL"`
+}
+
+// validate names the flag that is wrong and what is allowed.
+func (s *serve) validate() error {
+	for name, v := range map[string]string{"livekit-url": s.LivekitURL, "public-url": s.PublicURL} {
+		u, err := url.Parse(v)
+		ok := err == nil && u.Host != "" && (u.Scheme == "ws" || u.Scheme == "wss" || u.Scheme == "http" || u.Scheme == "https")
+		if v != "" && !ok {
+			return fmt.Errorf("--%s is %q; it must be of the form wss://host", name, v)
+		}
+	}
+	switch {
+	case s.FrameRate < 1 || s.FrameRate > 60:
+		return fmt.Errorf("--frame-rate is %d; it must be 1 to 60", s.FrameRate)
+	case s.MaxWidth < 160 || s.MaxWidth > 7680 || s.MaxHeight < 90 || s.MaxHeight > 4320:
+		return errors.New("--max-width and --max-height must be between 160x90 and 7680x4320")
+	case s.Replay < 5*time.Second || s.Replay > 24*time.Hour:
+		return fmt.Errorf("--replay is %v; it must be between 5s and 24h", s.Replay)
+	case s.Expire < time.Second || s.Expire > 30*24*time.Hour:
+		return fmt.Errorf("--expire is %v; it must be between 1s and 720h", s.Expire)
+	case s.AACPriming < 0 || s.AACPriming > 8192:
+		return fmt.Errorf("--aac-priming is %d; it must be 0 to 8192 samples", s.AACPriming)
+	case (s.TLSCert == "") != (s.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key are needed together")
+	}
+	return nil
+}
+
+func (s *serve) logger() *slog.Logger {
+	o := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogJSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// Run serves until the context ends.
+func (s *serve) Run(ctx context.Context, c *cli) (err error) {
+	if err := s.validate(); err != nil {
+		return err
+	}
+	key, err1 := secret("LIVEKIT_API_KEY")
+	apiSecret, err2 := secret("LIVEKIT_API_SECRET")
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	log := s.logger()
+	db, err := openState(ctx, c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	files, err := storage.Open(c.Data, s.EgressDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	rec := recorder.New(recorder.Options{URL: s.LivekitURL, APIKey: key, APISecret: apiSecret, FrameRate: s.FrameRate,
+		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight})
+	public := s.PublicURL
+	if public == "" {
+		public = s.LivekitURL
+	}
+	service, err := backend.New(backend.Options{State: db, Tokens: rec, Recorder: rec, Storage: files, Clips: files,
+		Cutter: &backend.Remuxer{Storage: files, Clips: files,
+			Priming: time.Duration(s.AACPriming) * time.Second / 48000},
+		Ready: rec.Ping, LiveKitURL: public, Replay: s.Replay, Expire: s.Expire, Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, service.Close()) }()
+	return s.listen(ctx, service.Handler(), log)
+}
+
+// listen serves HTTP until the context ends, then lets running calls finish for up to 10 s.
+func (s *serve) listen(ctx context.Context, h http.Handler, log *slog.Logger) error {
+	l, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen at %s (%w); choose another address with --listen", s.Listen, err)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	ended := make(chan error, 1)
+	go func() {
+		if s.TLSCert != "" {
+			ended <- server.ServeTLS(l, s.TLSCert, s.TLSKey)
+			return
+		}
+		ended <- server.Serve(l)
+	}()
+	log.Info("listening", "address", l.Addr().String(), "prefix", api.Prefix, "livekit", s.LivekitURL)
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	return nil
+}
+
+type printConfig struct{ serve }
+
+// Run prints the configuration as JSON.
+func (p *printConfig) Run(c *cli, out output) error {
+	if err := p.validate(); err != nil {
+		return err
+	}
+	is := func(name string) string {
+		if _, err := secret(name); err != nil {
+			return err.Error()
+		}
+		return "set"
+	}
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(map[string]any{"data": c.Data, "serve": p.serve, "LIVEKIT_API_KEY": is("LIVEKIT_API_KEY"),
+		"LIVEKIT_API_SECRET": is("LIVEKIT_API_SECRET")})
+}
