@@ -1,0 +1,60 @@
+package capturetest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"strings"
+)
+
+// Picture is the brightness of one frame as presented.
+type Picture struct {
+	// At is the frame's presentation time in s, Luma its mean luma, 0 to 255.
+	At, Luma float64
+}
+
+// Pictures decodes every frame. An undecodable file is an error.
+func Pictures(ctx context.Context, path string) ([]Picture, error) {
+	out, err := run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-i", path, "-an", "-fps_mode", "passthrough",
+		"-vf", "scale=64:36:flags=area,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-f", "null", "-")
+	if err != nil {
+		return nil, err
+	}
+	var all []Picture
+	at := 0.0
+	for s := bufio.NewScanner(bytes.NewReader(out)); s.Scan(); {
+		line := s.Text()
+		if _, t, ok := strings.Cut(line, "pts_time:"); ok {
+			at = number(t)
+		} else if _, v, ok := strings.Cut(line, "YAVG="); ok {
+			all = append(all, Picture{At: at, Luma: number(v)})
+		}
+	}
+	return all, nil
+}
+
+// Flashes finds when the picture turns bright: the presentation times in s of the first bright frames.
+func Flashes(ctx context.Context, path string) ([]float64, error) {
+	pictures, err := Pictures(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	low, high := 255.0, 0.0
+	for _, p := range pictures {
+		low, high = min(low, p.Luma), max(high, p.Luma)
+	}
+	if high-low < 40 {
+		return nil, nil // nothing flashes
+	}
+	threshold := (low + high) / 2
+	var onsets []float64
+	bright := len(pictures) > 0 && pictures[0].Luma > threshold
+	for _, p := range pictures {
+		now := p.Luma > threshold
+		if now && !bright {
+			onsets = append(onsets, p.At)
+		}
+		bright = now
+	}
+	return onsets, nil
+}
