@@ -1,0 +1,57 @@
+# make help says what there is. Everything built goes to bin/; servers are built once into the user's cache folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build run demo test bench lint fmt clean
+
+# Where setup.sh puts Go when the machine has none that suits.
+export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
+# A checkout that belongs to another user must build too, and git refuses to look into it.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+MODULE := github.com/hindsight-app/hindsight
+# These need cgo: windows, the tray and X hotkeys. All else is built and tested without.
+NEEDS_CGO := $(MODULE)/(app|app/ui.*|app/hotkey/x11|app/hotkey/precheck|cmd/hindsight)$$
+# Rooms of pure computation and small loops, where the race detector costs seconds.
+RACE := ./app/config ./app/control ./app/hotkey ./app/session ./capture/fanout ./capture/mp4 ./capture/media \
+	./capture/replay ./publish/client ./publish/livekit ./publish/backend/state ./publish/backend/storage
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: ## install what is missing to build and test (Debian packages, Go)
+	@cmd/devstack/setup.sh test
+
+build: ## bin/hindsight, bin/hindsightctl, bin/hindsight-backend, bin/devstack
+	CGO_ENABLED=1 go build -o bin/ ./cmd/hindsight
+	CGO_ENABLED=0 go build -o bin/ ./cmd/hindsightctl ./cmd/hindsight-backend ./cmd/devstack
+
+run: ## the whole thing on this machine: servers, backend, app; Ctrl-C ends it
+	@cmd/devstack/setup.sh $(if $(DISPLAY),run,test)
+	@$(MAKE) --no-print-directory build
+	@exec bin/devstack run
+
+demo: setup build ## the same without hands for a minute, checked; DEMO_OUT=DIR keeps clips, screenshot, logs
+	@exec bin/devstack demo $(if $(DEMO_OUT),--out '$(DEMO_OUT)')
+
+test: setup ## formatting, vet, a build without cgo, all tests against the real servers
+	@bad=$$(gofmt -l app assets capture cmd publish); [ -z "$$bad" ] || { echo "gofmt wants to change: $$bad"; exit 1; }
+	go vet ./...
+	CGO_ENABLED=0 go build $$(go list ./... | grep -vE '$(NEEDS_CGO)')
+	cd cmd/devstack/egress && go mod verify >/dev/null
+	go test -race -timeout 5m $(RACE)
+	go test -p 1 -timeout 20m ./...
+
+bench: setup build ## cost of capturing beside other programs; save time; mixer and ring
+	go test -run '^$$' -bench . -benchmem ./capture/...
+
+lint: ## staticcheck and known vulnerabilities; golangci-lint too where it is installed
+	go run honnef.co/go/tools/cmd/staticcheck@v0.6.1 ./...
+	@! command -v golangci-lint >/dev/null || golangci-lint run
+	@cmd/devstack/vulncheck.sh
+
+fmt: ## gofmt everything
+	gofmt -w app assets capture cmd publish
+
+clean: ## remove what was built here (not the servers in the cache)
+	rm -rf bin demo-out
