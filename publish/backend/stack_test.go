@@ -1,0 +1,248 @@
+package backend_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/client"
+)
+
+// bench is the real stack: Redis, livekit-server, LiveKit Egress and the backend as a process of its own.
+type bench struct {
+	*testing.T
+	ctx     context.Context
+	livekit *stack.LiveKit
+	egress  *stack.Egress
+	backend *stack.Backend
+	dir     string
+	client  *client.Client
+	loop    *backendtest.Loop
+}
+
+func newBench(t *testing.T, withEgress bool) *bench {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 9*time.Minute)
+	t.Cleanup(cancel)
+	b := &bench{T: t, ctx: ctx, dir: t.TempDir()}
+	redis, err := stack.StartRedis(ctx, t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { redis.Close() })
+	port, err := stack.FreePort()
+	require.NoError(t, err)
+	b.livekit, err = stack.StartLiveKit(ctx, t.TempDir(), stack.LiveKitOptions{RedisAddr: redis.Addr,
+		WebhookURL: "http://127.0.0.1:" + strconv.Itoa(port) + stack.WebhookPath})
+	require.NoError(t, err)
+	t.Cleanup(func() { b.livekit.Close() })
+	if withEgress {
+		b.egress, err = stack.StartEgress(ctx, t.TempDir(), stack.EgressOptions{RedisAddr: redis.Addr, LiveKit: b.livekit})
+		require.NoError(t, err)
+		t.Cleanup(func() { b.egress.Close() })
+	}
+	b.startBackend(stack.BackendOptions{LiveKit: b.livekit, Identity: "alice", Port: port})
+	t.Cleanup(func() {
+		b.backend.Close()
+		if t.Failed() {
+			t.Logf("the backend's last words:\n%s", b.backend.Tail(6000))
+			if withEgress {
+				t.Logf("the recorder's last words:\n%s", b.egress.Tail(3000))
+			}
+		}
+	})
+	return b
+}
+
+func (b *bench) startBackend(o stack.BackendOptions) {
+	b.Helper()
+	var err error
+	b.backend, err = stack.StartBackend(b.ctx, b.dir, o)
+	require.NoError(b, err)
+	b.client, err = client.New(b.backend.URL, b.backend.Token)
+	require.NoError(b, err)
+}
+
+// publish joins the room with a token of the backend.
+func (b *bench) publish(room string) *backendtest.Publisher {
+	b.Helper()
+	if b.loop == nil {
+		var err error
+		b.loop, err = backendtest.NewLoop(b.ctx, b.TempDir(), 1280, 720, 30)
+		require.NoError(b, err)
+	}
+	token, err := b.client.Token(b.ctx, api.TokenRequest{RoomName: room})
+	require.NoError(b, err)
+	require.Equal(b, b.livekit.URL, token.ServerURL)
+	pub, err := backendtest.Publish(token.ServerURL, token.Token, b.loop)
+	require.NoError(b, err)
+	b.Cleanup(func() { pub.Close() })
+	return pub
+}
+
+// eventually polls until ok, and says what did not come.
+func (b *bench) eventually(limit time.Duration, what string, ok func() bool) {
+	b.Helper()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	for !ok() {
+		select {
+		case <-deadline.C:
+			b.Fatalf("%s: not within %v", what, limit)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (b *bench) waitBuffered(replay string, seconds float64) {
+	b.Helper()
+	b.eventually(90*time.Second, "buffered seconds", func() bool {
+		r, err := b.client.Replay(b.ctx, replay)
+		require.NoError(b, err)
+		require.NotEqual(b, api.StateFailed, r.State, r.LastError)
+		return r.BufferedSeconds >= seconds
+	})
+}
+
+// save asks for a clip, waits for it and downloads it.
+func (b *bench) save(replay string, seconds float64, pressed time.Time) (api.Clip, string) {
+	b.Helper()
+	saved, err := b.client.Save(b.ctx, api.SaveRequest{ReplayID: replay, Seconds: seconds, PressedAt: &pressed})
+	require.NoError(b, err)
+	var clip *api.Clip
+	b.eventually(60*time.Second, "the clip", func() bool {
+		clip, err = b.client.Clip(b.ctx, saved.ClipID)
+		require.NoError(b, err)
+		return clip.State != api.ClipWaiting
+	})
+	require.Equal(b, api.ClipReady, clip.State, clip.Reason)
+	file := filepath.Join(b.TempDir(), "clip.mp4")
+	f, err := os.Create(file)
+	require.NoError(b, err)
+	n, err := b.client.Video(b.ctx, clip.ClipID, f)
+	require.NoError(b, errors.Join(err, f.Close()))
+	require.Equal(b, clip.Bytes, n)
+	return *clip, file
+}
+
+// check wants one H.264 and one AAC stream of the asked length, and marks where the publisher set them.
+func (b *bench) check(clip api.Clip, file string, seconds float64, pub *backendtest.Publisher) {
+	b.Helper()
+	streams, length, err := backendtest.Probe(b.ctx, file)
+	require.NoError(b, err)
+	require.Len(b, streams, 2)
+	require.Equal(b, "h264", streams[0].Codec)
+	require.Equal(b, "aac", streams[1].Codec)
+	require.Equal(b, 1280, streams[0].Width)
+	require.InDelta(b, seconds, length.Seconds(), 0.1)
+	require.InDelta(b, seconds, clip.Seconds, 0.1)
+	marks, err := backendtest.FindMarks(b.ctx, file)
+	require.NoError(b, err)
+	offset, pairs := marks.Offset()
+	b.Logf("clip of %v: sound against picture %v in %d pairs", length, offset, pairs)
+	require.GreaterOrEqual(b, pairs, int(seconds/backendtest.MarkEvery.Seconds())-1)
+	require.LessOrEqual(b, offset.Abs(), 45*time.Millisecond)
+	if pub == nil {
+		return
+	}
+	var sum time.Duration
+	for _, f := range marks.Flashes {
+		since := clip.From.Add(f).Sub(pub.Start)
+		sum += (since+backendtest.MarkEvery/2)%backendtest.MarkEvery - backendtest.MarkEvery/2
+	}
+	late := sum / time.Duration(len(marks.Flashes))
+	b.Logf("the clip's wall clock against the publisher's: %v", late)
+	require.LessOrEqual(b, late.Abs(), 500*time.Millisecond)
+}
+
+// The main job: record, save, survive a restart of the backend and a reconnect of the publisher, stop.
+func TestReplayOnRealStack(t *testing.T) {
+	b := newBench(t, true)
+	pub := b.publish("den")
+	req := api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID}
+	started, err := b.client.Start(b.ctx, req)
+	require.NoError(t, err)
+	again, err := b.client.Start(b.ctx, req)
+	require.NoError(t, err)
+	require.Equal(t, started.ReplayID, again.ReplayID)
+	require.Equal(t, started.EgressID, again.EgressID)
+	b.waitBuffered(started.ReplayID, 12)
+
+	clip, file := b.save(started.ReplayID, 10, time.Now())
+	b.check(clip, file, 10, pub)
+	checkRange(b, clip)
+
+	// A new process goes on with the replay, and finishes a clip that the old one left waiting.
+	pressed := time.Now()
+	waiting, err := b.client.Save(b.ctx, api.SaveRequest{ReplayID: started.ReplayID, Seconds: 6, PressedAt: &pressed})
+	require.NoError(t, err)
+	require.NoError(t, b.backend.Close())
+	b.startBackend(stack.BackendOptions{LiveKit: b.livekit, Identity: "alice", Program: b.backend.Program})
+	b.eventually(60*time.Second, "the clip of before the restart", func() bool {
+		c, err := b.client.Clip(b.ctx, waiting.ClipID)
+		require.NoError(t, err)
+		require.NotEqual(t, api.ClipFailed, c.State, c.Reason)
+		return c.State == api.ClipReady
+	})
+	clip, file = b.save(started.ReplayID, 14, time.Now())
+	b.check(clip, file, 14, pub)
+
+	// New track ids go on with the same replay, and a clip spans both recordings.
+	require.NoError(t, pub.Close())
+	pub = b.publish("den")
+	continued, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID,
+		AudioTrackID: pub.AudioID, ReplayID: started.ReplayID})
+	require.NoError(t, err)
+	require.Equal(t, started.ReplayID, continued.ReplayID)
+	require.NotEqual(t, started.EgressID, continued.EgressID)
+	reconnected := time.Now()
+	b.eventually(90*time.Second, "segments after the reconnect", func() bool {
+		r, err := b.client.Replay(b.ctx, started.ReplayID)
+		require.NoError(t, err)
+		return r.To != nil && r.To.After(reconnected.Add(6*time.Second))
+	})
+	pressed = time.Now()
+	seconds := pressed.Sub(reconnected).Seconds() + 6
+	clip, file = b.save(started.ReplayID, seconds, pressed)
+	require.InDelta(t, seconds, clip.Seconds, 0.1)
+	streams, length, err := backendtest.Probe(b.ctx, file)
+	require.NoError(t, err)
+	require.Len(t, streams, 2)
+	require.InDelta(t, seconds, length.Seconds(), 0.1)
+	_, err = backendtest.FindMarks(b.ctx, file) // decodes from end to end without complaint
+	require.NoError(t, err)
+
+	stopped, err := b.client.Stop(b.ctx, api.StopRequest{ReplayID: started.ReplayID})
+	require.NoError(t, err)
+	require.Equal(t, api.StateEnded, stopped.State)
+	require.NoError(t, b.client.DeleteClip(b.ctx, clip.ClipID))
+	_, err = b.client.Clip(b.ctx, clip.ClipID)
+	require.ErrorIs(t, err, client.ErrNotFound)
+	_, err = os.Stat(filepath.Join(b.backend.Folder, "clips", clip.ClipID+".mp4"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func checkRange(b *bench, clip api.Clip) {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, b.backend.URL+clip.URL, nil)
+	require.NoError(b, err)
+	req.Header.Set("Authorization", "Bearer "+b.backend.Token)
+	req.Header.Set("Range", "bytes=4-7")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(b, err)
+	defer resp.Body.Close()
+	require.Equal(b, http.StatusPartialContent, resp.StatusCode)
+	require.Equal(b, "video/mp4", resp.Header.Get("Content-Type"))
+	var box [4]byte
+	_, err = resp.Body.Read(box[:])
+	require.True(b, err == nil || err.Error() == "EOF")
+	require.Equal(b, "ftyp", string(box[:]))
+}
