@@ -2,9 +2,11 @@ package backend_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -245,4 +247,18 @@ func checkRange(b *bench, clip api.Clip) {
 	_, err = resp.Body.Read(box[:])
 	require.True(b, err == nil || err.Error() == "EOF")
 	require.Equal(b, "ftyp", string(box[:]))
+}
+
+// command runs hindsight-backend on the running backend's data.
+func (b *bench) command(args ...string) []byte {
+	b.Helper()
+	out, err := exec.CommandContext(b.ctx, b.backend.Program, append([]string{"--data", b.backend.Folder}, args...)...).Output()
+	require.NoError(b, err)
+	return out
+}
+
+func (b *bench) token(args ...string) (t map[string]string) {
+	b.Helper()
+	require.NoError(b, json.Unmarshal(b.command(append([]string{"token", "create", "--json"}, args...)...), &t))
+	return t
 }
