@@ -38,7 +38,6 @@ test: setup ## formatting, vet, a build without cgo, all tests against the real 
 	@bad=$$(gofmt -l app assets capture cmd publish); [ -z "$$bad" ] || { echo "gofmt wants to change: $$bad"; exit 1; }
 	go vet ./...
 	CGO_ENABLED=0 go build $$(go list ./... | grep -vE '$(NEEDS_CGO)')
-	cd cmd/devstack/egress && go mod verify >/dev/null
 	go test -race -timeout 5m $(RACE)
 	go test -p 1 -timeout 20m ./...
 
@@ -46,7 +45,7 @@ bench: setup build ## cost of capturing beside other programs; save time; mixer 
 	go test -run '^$$' -bench . -benchmem ./capture/...
 
 lint: ## staticcheck and known vulnerabilities; golangci-lint too where it is installed
-	go run honnef.co/go/tools/cmd/staticcheck@v0.6.1 ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
 	@! command -v golangci-lint >/dev/null || golangci-lint run
 	@cmd/devstack/vulncheck.sh
 

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/hindsight-app/hindsight/"
+
+// topLevel is everything that may lie at the top of the repository.
+var topLevel = []string{
+	"cmd", "app", "capture", "publish", "assets", "FyneApp.toml", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE",
+	"CONTRIBUTING.md", ".ci", ".git", ".gitignore", ".golangci.yml", ".github", ".editorconfig",
+}
+
+// rule says which rooms may import something. Rooms are folders; "x/..." is x and all below it.
+type rule struct {
+	why string
+	// what is imported: paths inside the module are written without its name.
+	what []string
+	// by are the only rooms that may.
+	by []string
+}
+
+// only are the imports that few rooms may have. Tests may import what their helpers need: see allowedInTests.
+var only = []rule{
+	{"Fyne stays in one room", []string{"fyne.io/..."}, []string{"app/ui/..."}},
+	{"the window is the app's alone", []string{"app/ui/..."}, []string{"app", "app/ui/...", "cmd/hindsight"}},
+	{"x/hotkey panics where no X display answers", []string{"golang.design/x/hotkey/..."}, []string{"app/hotkey/..."}},
+	{"the X hotkeys need cgo", []string{"app/hotkey/x11"}, []string{"app", "app/hotkey/x11"}},
+	{"LiveKit's SDK stays in two rooms", []string{"github.com/livekit/server-sdk-go/..."},
+		[]string{"publish/livekit", "publish/backend/recorder"}},
+	{"few know that GStreamer exists", []string{"capture/gst"},
+		[]string{"capture", "capture/gst", "capture/source", "capture/encode", "capture/clip", "cmd/devstack/..."}},
+	{"programs are no libraries", []string{"cmd/..."}, []string{"cmd/devstack/..."}},
+	{"the app is the outermost room", []string{"app/..."}, []string{"app/...", "cmd/hindsight", "cmd/hindsightctl", "cmd/devstack/..."}},
+	{"sharing is the app's business", []string{"publish", "publish/livekit"}, []string{"app/...", "publish"}},
+	{"the service is no library", []string{"publish/backend/..."},
+		[]string{"publish/backend/...", "cmd/hindsight-backend", "cmd/devstack/..."}},
+}
+
+// within are rooms that may import only a few others of this module.
+var within = []struct{ room, may string }{
+	{"capture/media", ""},
+	{"capture/gst", ""},
+	{"capture/mp4", "capture/media"},
+	{"capture/source", "capture/media capture/gst"},
+	{"capture/encode", "capture/media capture/gst"},
+	{"capture/clip", "capture/media capture/gst capture/mp4"},
+	{"capture/mix", "capture/media"},
+	{"capture/fanout", "capture/media"},
+	{"capture/replay", "capture/media"},
+	{"capture/...", "capture/..."},
+	{"publish/api", ""},
+	{"publish/client", "publish/api"},
+	{"publish/backend/...", "publish/api publish/backend/... capture/mp4"},
+	{"publish/...", "publish/... capture/media capture/fanout"},
+	{"assets", ""},
+}
+
+// unwanted are names of folders that say nothing.
+var unwanted = []string{"internal", "pkg", "util", "utils", "common", "helpers", "misc"}
+
+// file is one Go file with what it imports.
+type file struct {
+	path, room string
+	imports    []string
+	lines      int
+}
+
+// isTest tells tests and the rooms made for them.
+func (f file) isTest() bool {
+	return strings.HasSuffix(f.path, "_test.go") || strings.HasSuffix(f.room, "test")
+}
+
+// covers reports whether a pattern holds a path.
+func covers(pattern, path string) bool {
+	room, below := strings.CutSuffix(pattern, "/...")
+	return path == room || below && strings.HasPrefix(path, room+"/")
+}
+
+func anyCovers(patterns []string, path string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return covers(p, path) })
+}
+
+// allowedInTests are the imports that tests have and programs have not: servers, helpers, and other rooms to try one
+// with. Fyne and the hotkeys stay where they are even there.
+func allowedInTests(imp string) bool {
+	return !covers("fyne.io/...", imp) && !covers("golang.design/x/...", imp)
+}
+
+// broken names the rules a file breaks.
+func broken(f file) []string {
+	var out []string
+	for _, imp := range f.imports {
+		if f.isTest() && allowedInTests(imp) {
+			continue
+		}
+		local, inside := strings.CutPrefix(imp, module)
+		for _, r := range only {
+			if anyCovers(r.what, local) && !anyCovers(r.by, f.room) {
+				out = append(out, f.path+" imports "+local+", but "+r.why)
+			}
+		}
+		if inside && strings.HasSuffix(local, "test") {
+			out = append(out, f.path+" imports "+local+", which is for tests")
+		}
+		if inside && !mayImport(f.room, local) {
+			out = append(out, f.path+" imports "+local+", which its room may not")
+		}
+	}
+	return out
+}
+
+// mayImport asks the first entry of within that holds the room.
+func mayImport(room, local string) bool {
+	for _, w := range within {
+		if covers(w.room, room) {
+			return anyCovers(strings.Fields(w.may), local)
+		}
+	}
+	return true
+}
+
+// house reads the imports of every Go file of the module, for every system.
+func house(t *testing.T) []file {
+	t.Helper()
+	var files []file
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if d.IsDir() {
+			return enter(rel, path, d.Name())
+		}
+		if filepath.Ext(rel) != ".go" {
+			return nil
+		}
+		f, err := read(path, rel)
+		files = append(files, f)
+		return err
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	return files
+}
+
+// enter skips what is not this module's: built things, hidden folders, test data and nested modules.
+func enter(rel, path, name string) error {
+	if rel == "." {
+		return nil
+	}
+	_, err := os.Stat(filepath.Join(path, "go.mod"))
+	if err == nil || strings.HasPrefix(name, ".") || name == "testdata" || rel == "bin" || rel == "demo-out" {
+		return filepath.SkipDir
+	}
+	return nil
+}
+
+func read(path, rel string) (file, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return file{}, err
+	}
+	tree, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ImportsOnly)
+	if err != nil {
+		return file{}, err
+	}
+	f := file{path: rel, room: filepath.ToSlash(filepath.Dir(rel)), lines: strings.Count(string(src), "\n")}
+	for _, spec := range tree.Imports {
+		f.imports = append(f.imports, strings.Trim(spec.Path.Value, `"`))
+	}
+	return f, nil
+}
+
+func TestImportsKeepToTheHouse(t *testing.T) {
+	var all []string
+	for _, f := range house(t) {
+		all = append(all, broken(f)...)
+	}
+	require.Empty(t, all, "CONTRIBUTING.md says which room may import which:\n"+strings.Join(all, "\n"))
+}
+
+// TestRulesCatch holds imports that the rules must refuse or let through, so that no rule can rot unseen.
+func TestRulesCatch(t *testing.T) {
+	for _, c := range []struct {
+		path, imp string
+		ok        bool
+	}{
+		{"capture/media/media.go", module + "capture/gst", false},
+		{"capture/media/media.go", "fmt", true},
+		{"capture/mix/mix.go", module + "capture/gst", false},
+		{"capture/source/source.go", module + "capture/gst", true},
+		{"capture/clip/clip.go", module + "capture/mp4", true},
+		{"capture/recorder.go", module + "publish/api", false},
+		{"capture/recorder.go", module + "app/config", false},
+		{"publish/backend/routes.go", module + "capture/media", false},
+		{"publish/backend/cut/cut.go", module + "capture/mp4", true},
+		{"publish/backend/backend.go", module + "app/config", false},
+		{"publish/backend/routes.go", "github.com/livekit/server-sdk-go/v2", false},
+		{"publish/publisher.go", "github.com/livekit/server-sdk-go/v2", false},
+		{"publish/livekit/track.go", "github.com/livekit/server-sdk-go/v2", true},
+		{"publish/publisher.go", module + "capture", false},
+		{"app/session/session.go", module + "app/ui", false},
+		{"app/session/session.go", "fyne.io/fyne/v2", false},
+		{"app/session/session_test.go", "fyne.io/fyne/v2", false},
+		{"app/run.go", module + "app/ui", true},
+		{"app/ui/tray.go", "fyne.io/systray", true},
+		{"app/config/config.go", "golang.design/x/hotkey", false},
+		{"cmd/hindsightctl/main.go", module + "app/ui", false},
+		{"cmd/hindsightctl/main.go", module + "app/hotkey/x11", false},
+		{"publish/livekit/track.go", module + "cmd/devstack/stack", false},
+		{"publish/livekit/track_test.go", module + "cmd/devstack/stack", true},
+		{"app/run.go", module + "capture/capturetest", false},
+	} {
+		f := file{path: c.path, room: filepath.ToSlash(filepath.Dir(c.path)), imports: []string{c.imp}}
+		require.Equal(t, c.ok, len(broken(f)) == 0, "%s imports %s: %v", c.path, c.imp, broken(f))
+	}
+}
+
+// TestCommandLineToolIsSmall follows every import of hindsightctl: it must start where there is no display.
+func TestCommandLineToolIsSmall(t *testing.T) {
+	imports := map[string][]string{}
+	for _, f := range house(t) {
+		if !f.isTest() {
+			imports[f.room] = append(imports[f.room], f.imports...)
+		}
+	}
+	seen := map[string]bool{}
+	var visit func(room string, way []string)
+	visit = func(room string, way []string) {
+		way = append(slices.Clone(way), room)
+		for _, imp := range imports[room] {
+			require.False(t, covers("fyne.io/...", imp) || covers("golang.design/x/hotkey/...", imp) || imp == "C",
+				"%s imports %s", strings.Join(way, " → "), imp)
+			if local, inside := strings.CutPrefix(imp, module); inside && !seen[local] {
+				seen[local] = true
+				visit(local, way)
+			}
+		}
+	}
+	require.NotEmpty(t, imports["cmd/hindsightctl"])
+	visit("cmd/hindsightctl", nil)
+}
+
+func TestTopLevelIsTheDesigns(t *testing.T) {
+	entries, err := os.ReadDir(filepath.Join("..", ".."))
+	require.NoError(t, err)
+	ignored, err := os.ReadFile(filepath.Join("..", "..", ".gitignore"))
+	require.NoError(t, err)
+	allowed := slices.Clone(topLevel)
+	for _, line := range strings.Fields(string(ignored)) {
+		allowed = append(allowed, strings.Trim(line, "/"))
+	}
+	for _, e := range entries {
+		require.Contains(t, allowed, e.Name(), "the top level is fixed")
+	}
+}
+
+func TestRoomsHaveNames(t *testing.T) {
+	for _, f := range house(t) {
+		for _, part := range strings.Split(f.room, "/") {
+			require.NotContains(t, unwanted, part, "%s: name the room after what it owns", f.path)
+		}
+	}
+}
+
+func TestMainOnlyWires(t *testing.T) {
+	for _, f := range house(t) {
+		if covers("cmd/...", f.room) && filepath.Base(f.path) == "main.go" {
+			require.LessOrEqual(t, f.lines, 40, "%s: main wires and exits", f.path)
+		}
+	}
+}
