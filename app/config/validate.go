@@ -22,7 +22,9 @@ type Problem struct {
 }
 
 // Error is one sentence.
-func (p Problem) Error() string { return fmt.Sprintf("%s is %s; it must be %s", p.Key, p.Value, p.Allowed) }
+func (p Problem) Error() string {
+	return fmt.Sprintf("%s is %s; it must be %s", p.Key, p.Value, p.Allowed)
+}
 
 // Validate lists the settings that cannot be used, in the order of the file.
 func (c Config) Validate() []Problem {

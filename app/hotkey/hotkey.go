@@ -145,3 +145,9 @@ type Binding interface {
 	// Close gives the combination back and waits until press is not called any more.
 	Close() error
 }
+
+// Names of the bindings that every part of the app knows.
+const (
+	SaveName  = "save"
+	ShareName = "share"
+)

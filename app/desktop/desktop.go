@@ -1,0 +1,120 @@
+// Package desktop asks the user's desktop for small things: to show a notification with buttons, open a file, show it
+// in its folder, play a short sound, and to say whether there is a tray. No Fyne, no cgo.
+//
+// A Notifier owns one D-Bus connection and one goroutine that waits for pressed buttons; Close ends both and waits. The
+// other functions start a program or make one call and keep nothing.
+package desktop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const callWait = 3 * time.Second
+
+// HasTray is whether something on the session bus shows StatusNotifier items; on other systems there always is a tray.
+func HasTray() bool {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return true
+	}
+	conn, err := sessionBus()
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), callWait)
+	defer cancel()
+	var has bool
+	err = conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&has)
+	return err == nil && has
+}
+
+// sessionBus looks before it connects: the client would start a bus of its own where there is none.
+func sessionBus() (*dbus.Conn, error) {
+	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
+		dir := os.Getenv("XDG_RUNTIME_DIR")
+		if _, err := os.Stat(filepath.Join(dir, "bus")); dir == "" || err != nil {
+			return nil, errors.New("there is no session bus")
+		}
+	}
+	return dbus.ConnectSessionBus()
+}
+
+// Open opens a file or folder with the program the user has for it.
+func Open(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("%s is not there any more", path)
+	}
+	var err error
+	switch runtime.GOOS {
+	case "windows":
+		err = launch("rundll32", "url.dll,FileProtocolHandler", path)
+	case "darwin":
+		err = launch("open", path)
+	default:
+		err = launch("xdg-open", path)
+	}
+	if err != nil {
+		return fmt.Errorf("no program opened %s: %w (install xdg-utils)", path, err)
+	}
+	return nil
+}
+
+// Reveal shows a file in its folder, selected where the file manager can.
+func Reveal(path string) error {
+	if runtime.GOOS == "linux" {
+		if conn, err := sessionBus(); err == nil {
+			defer conn.Close()
+			ctx, cancel := context.WithTimeout(context.Background(), callWait)
+			defer cancel()
+			u := url.URL{Scheme: "file", Path: path}
+			call := conn.Object("org.freedesktop.FileManager1", "/org/freedesktop/FileManager1").CallWithContext(ctx,
+				"org.freedesktop.FileManager1.ShowItems", 0, []string{u.String()}, "")
+			if call.Err == nil {
+				return nil
+			}
+		}
+	}
+	return Open(filepath.Dir(path))
+}
+
+// PlaySound plays a WAV file with the first player that is there. It waits until the sound has ended.
+func PlaySound(ctx context.Context, wav []byte) error {
+	f, err := os.CreateTemp("", "hindsight-*.wav")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(wav)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	for _, player := range []string{"pw-play", "paplay", "aplay"} {
+		if path, err := exec.LookPath(player); err == nil {
+			return exec.CommandContext(ctx, path, f.Name()).Run()
+		}
+	}
+	return errors.New("no sound player is installed (pw-play, paplay or aplay)")
+}
+
+// launch starts a program and lets it go; somebody has to wait for it, or it stays as a zombie.
+func launch(name string, args ...string) error {
+	c := exec.Command(name, args...)
+	if err := c.Start(); err != nil {
+		return err
+	}
+	go func() { _ = c.Wait() }()
+	return nil
+}

@@ -1,0 +1,209 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/clip"
+)
+
+const (
+	thumbWidth, thumbHeight = 144, 81
+	thumbPixels             = 288 // sharp on screens of double density
+)
+
+// clips is the page of saved files.
+type clips struct {
+	u     *UI
+	root  fyne.CanvasObject
+	list  *widget.List
+	empty fyne.CanvasObject
+	count *widget.Label
+
+	items  []clip.Clip
+	thumbs map[string]image.Image // by path; nil while on its way
+	folder string
+	lastID int
+}
+
+func newClips(u *UI) *clips {
+	c := &clips{u: u, thumbs: map[string]image.Image{}, count: muted("")}
+	c.list = widget.NewList(func() int { return len(c.items) }, c.newRow, c.fillRow)
+	c.list.HideSeparators = true
+	title := widget.NewLabel("No clips yet")
+	title.TextStyle.Bold = true
+	title.Alignment = fyne.TextAlignCenter
+	title.SizeName = theme.SizeNameSubHeadingText
+	hint := muted("Save the replay, and the clip appears here.")
+	hint.Alignment = fyne.TextAlignCenter
+	icon := canvas.NewImageFromResource(theme.NewDisabledResource(theme.MediaVideoIcon()))
+	icon.FillMode = canvas.ImageFillContain
+	icon.SetMinSize(fyne.NewSquareSize(72))
+	c.empty = container.NewCenter(container.NewVBox(icon, title, hint))
+	open := widget.NewButtonWithIcon("Open folder", theme.FolderOpenIcon(), func() {
+		folder := c.folder
+		u.do(func() error {
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				return fmt.Errorf("the folder %s could not be made: %w", folder, err)
+			}
+			return u.parts.Open(folder)
+		})
+	})
+	c.root = container.NewBorder(heading("Clips", c.count, open), nil, nil, nil, container.NewStack(c.list, c.empty))
+	return c
+}
+
+func (c *clips) content() fyne.CanvasObject { return c.root }
+
+func (c *clips) enter() { c.load(c.u.parts.Feed.Snapshot().Folder) }
+
+func (c *clips) update(s session.Snapshot) {
+	done := s.LastSave != nil && s.LastSave.Clip != nil && s.LastSave.ID != c.lastID
+	if done || s.Folder != c.folder {
+		if done {
+			c.lastID = s.LastSave.ID
+		}
+		c.load(s.Folder)
+	}
+}
+
+// load reads the folder beside the main goroutine.
+func (c *clips) load(folder string) {
+	c.folder = folder
+	c.u.do(func() error {
+		items, err := clip.List(folder)
+		fyne.Do(func() {
+			if c.folder == folder {
+				c.show(items)
+			}
+		})
+		return err
+	})
+}
+
+func (c *clips) show(items []clip.Clip) {
+	c.items = items
+	var total int64
+	for _, i := range items {
+		total += i.Bytes
+	}
+	setText(c.count, fmt.Sprintf("%d clips · %s", len(items), size(total)))
+	if len(items) == 1 {
+		setText(c.count, "1 clip · "+size(total))
+	}
+	setShown(c.empty, len(items) == 0)
+	setShown(c.count, len(items) > 0)
+	c.list.Refresh()
+	c.loadThumbs(items)
+}
+
+// loadThumbs draws missing thumbnails one after the other.
+func (c *clips) loadThumbs(items []clip.Clip) {
+	var missing []string
+	for _, i := range items {
+		if _, known := c.thumbs[i.Path]; !known {
+			c.thumbs[i.Path] = nil
+			missing = append(missing, i.Path)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	c.u.do(func() error {
+		for _, path := range missing {
+			ctx, cancel := context.WithTimeout(c.u.ctx, 20*time.Second)
+			img, err := clip.Thumbnail(ctx, path, thumbPixels)
+			cancel()
+			if c.u.ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				c.u.parts.Log.Warn("no thumbnail", "path", path, "error", err)
+				continue
+			}
+			fyne.Do(func() {
+				c.thumbs[path] = img
+				c.list.Refresh()
+			})
+		}
+		return nil
+	})
+}
+
+// row is one line of the list; Fyne uses it again for other clips.
+type row struct {
+	*surface
+	thumb        *canvas.Image
+	name, detail *widget.Label
+	clip         clip.Clip
+}
+
+func (c *clips) newRow() fyne.CanvasObject {
+	r := &row{thumb: &canvas.Image{}, name: oneLine(widget.NewLabel("")), detail: oneLine(muted(""))}
+	r.name.TextStyle.Bold = true
+	r.thumb.FillMode = canvas.ImageFillContain
+	r.thumb.CornerRadius = 6
+	back := canvas.NewRectangle(rgb(0x0c0e14))
+	back.CornerRadius = 6
+	picture := container.New(layout.NewGridWrapLayout(fyne.NewSize(thumbWidth, thumbHeight)), container.NewStack(back, r.thumb))
+	play := widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() { c.open(c.u.parts.Open, r) })
+	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() { c.open(c.u.parts.Reveal, r) })
+	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { c.askDelete(r.clip) })
+	text := container.NewVBox(layout.NewSpacer(), container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail), layout.NewSpacer())
+	r.surface = newSurface(colorCard, 10, 8, container.NewBorder(nil, nil, picture,
+		container.NewCenter(container.NewHBox(play, show, remove)), text))
+	return r
+}
+
+func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
+	r, ok := o.(*row)
+	if !ok || i >= len(c.items) {
+		return
+	}
+	r.clip = c.items[i]
+	setText(r.name, when(r.clip.Created, time.Now()))
+	setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), size(r.clip.Bytes), r.clip.Width, r.clip.Height, filepath.Base(r.clip.Path)))
+	if img := c.thumbs[r.clip.Path]; r.thumb.Image != img {
+		r.thumb.Image = img
+		r.thumb.Refresh()
+	}
+}
+
+func (c *clips) open(with func(string) error, r *row) {
+	path := r.clip.Path
+	c.u.do(func() error { return with(path) })
+}
+
+func (c *clips) askDelete(item clip.Clip) {
+	text := fmt.Sprintf("Delete %s? It cannot be brought back.", filepath.Base(item.Path))
+	d := dialog.NewConfirm("Delete clip", text, func(yes bool) {
+		if !yes {
+			return
+		}
+		folder := c.folder
+		c.u.do(func() error {
+			err := os.Remove(item.Path)
+			fyne.Do(func() { c.load(folder) })
+			if err != nil {
+				return fmt.Errorf("the clip could not be deleted: %w", err)
+			}
+			return nil
+		})
+	}, c.u.window)
+	d.SetConfirmText("Delete")
+	d.SetConfirmImportance(widget.DangerImportance)
+	d.Show()
+}

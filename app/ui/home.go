@@ -1,0 +1,325 @@
+package ui
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/assets"
+)
+
+// home is the first page: what runs, and the big button.
+type home struct {
+	u    *UI
+	root fyne.CanvasObject
+
+	icon        *canvas.Image
+	iconName    string
+	title, line *widget.Label
+	fill        *bar
+	save        *widget.Button
+
+	replay, share, server *tile
+	desktop, mic          *soundRow
+	picture               *widget.Label
+	problems              *widget.Label
+	problemBox            *surface
+	last                  *lastClip
+}
+
+func newHome(u *UI) *home {
+	h := &home{u: u, title: widget.NewLabel(""), line: muted(""), fill: newBar(theme.ColorNamePrimary, 6), picture: oneLine(muted(""))}
+	h.title.TextStyle.Bold = true
+	h.title.SizeName = theme.SizeNameHeadingText
+	h.icon = canvas.NewImageFromReader(bytes.NewReader(assets.TrayIcon("idle")), "idle.png")
+	h.icon.SetMinSize(fyne.NewSquareSize(56))
+	h.icon.FillMode = canvas.ImageFillContain
+	h.save = widget.NewButtonWithIcon("Save replay", theme.DocumentSaveIcon(), func() { u.parts.Commands.Press(0) })
+	h.save.Importance = widget.HighImportance
+	hero := container.NewBorder(nil, nil, container.NewCenter(h.icon), container.NewCenter(h.save),
+		container.New(layout.NewCustomPaddedVBoxLayout(-8), h.title, h.line))
+	top := card("", container.NewVBox(hero, h.fill))
+
+	commands := u.parts.Commands
+	h.replay = newTile("Local replay", func() {
+		on := !u.parts.Feed.Snapshot().ReplayOn
+		u.do(func() error { return commands.SetReplay(on) })
+	})
+	h.share = newTile("Sharing", func() {
+		on := !u.parts.Feed.Snapshot().ShareOn
+		u.do(func() error { return commands.SetShare(on) })
+	})
+	h.server = newTile("Server replay", nil)
+	tiles := container.NewGridWithColumns(3, h.replay.root, h.share.root, h.server.root)
+
+	h.desktop = newSoundRow(u, "Desktop", theme.VolumeUpIcon(), session.DesktopSound)
+	h.mic = newSoundRow(u, "Microphone", theme.MediaRecordIcon(), session.Microphone)
+	sound := card("Sound", container.NewVBox(h.desktop.root, h.mic.root))
+
+	h.problems = widget.NewLabel("")
+	h.problems.Wrapping = fyne.TextWrapWord
+	warn := widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon()))
+	h.problemBox = newSurface(colorWarn, 12, 8, container.NewBorder(nil, nil, container.NewVBox(gap(4), warn), nil, h.problems))
+	h.problemBox.Hide()
+	h.last = newLastClip(u)
+	h.root = container.NewVScroll(container.NewVBox(top, h.problemBox, tiles, sound, h.last.root, h.picture))
+	return h
+}
+
+func (h *home) content() fyne.CanvasObject { return h.root }
+func (h *home) enter()                     {}
+
+func (h *home) update(s session.Snapshot) {
+	if icon := trayIcon(s.State); icon != h.iconName {
+		h.iconName = icon
+		h.icon.Resource = fyne.NewStaticResource(icon+".png", assets.TrayIcon(icon))
+		h.icon.Refresh()
+	}
+	setText(h.title, stateTitle(s))
+	setText(h.line, stateLine(s))
+	full := 0.0
+	if s.ReplaySeconds > 0 && s.ReplayOn {
+		full = s.BufferedSeconds / s.ReplaySeconds
+	}
+	fill := theme.ColorNamePrimary
+	if s.State == session.Live {
+		fill = theme.ColorNameError
+	}
+	h.fill.set(full, fill)
+	setButton(h.save, "Save the last "+span(s.ReplaySeconds), theme.DocumentSaveIcon())
+	setEnabled(h.save, s.State == session.Buffering || s.State == session.Live)
+
+	h.tiles(s)
+	h.desktop.update(s.Desktop)
+	h.mic.update(s.Mic)
+	setText(h.picture, pictureLine(s))
+	setText(h.problems, strings.Join(s.Problems, "\n"))
+	if setShown(h.problemBox, len(s.Problems) > 0) {
+		h.root.Refresh()
+	}
+	h.last.update(s.LastSave)
+}
+
+func (h *home) tiles(s session.Snapshot) {
+	if s.ReplayOn {
+		h.replay.set(span(s.BufferedSeconds), "of "+span(s.ReplaySeconds)+" · "+size(s.BufferedBytes), "Turn off")
+	} else {
+		h.replay.set("Off", "nothing is kept", "Turn on")
+	}
+	value, detail := "Off", "nobody sees the screen"
+	switch s.Share.State {
+	case "connecting":
+		value, detail = "Connecting…", s.Share.Room
+	case "live":
+		value, detail = "Live", "room "+s.Share.Room
+	case "reconnecting":
+		value, detail = "Reconnecting…", "room "+s.Share.Room
+	case "failed":
+		value, detail = "Failed", "it is tried again"
+	}
+	button := "Start"
+	if s.ShareOn {
+		button = "Stop"
+	}
+	h.share.set(value, detail, button)
+	switch s.Share.Recording {
+	case "active":
+		h.server.set(span(s.Share.ServerSeconds), "kept on the server", "")
+	case "starting":
+		h.server.set("Starting…", "the server begins to record", "")
+	case "failed":
+		h.server.set("Failed", "the server does not record", "")
+	default:
+		h.server.set("Off", "runs while sharing", "")
+	}
+}
+
+func stateTitle(s session.Snapshot) string {
+	if s.State == session.Buffering {
+		return "Replay is on"
+	}
+	return stateWord(s)
+}
+
+func stateLine(s session.Snapshot) string {
+	keys := ""
+	for _, k := range s.Hotkeys {
+		if k.Name == hotkey.SaveName && k.Active {
+			keys = " Press " + k.Keys + " to keep them."
+		}
+	}
+	switch s.State {
+	case session.Idle:
+		return "Turn the replay on, or share the screen."
+	case session.Starting:
+		return "The screen and the sound are being opened."
+	case session.Buffering, session.Live:
+		if s.ReplayOn {
+			return "The last " + span(s.BufferedSeconds) + " are ready." + keys
+		}
+		return "The local replay is off; clips are made on the server." + keys
+	case session.Failed:
+		return "See below for what to do."
+	}
+	return "Everything is being closed."
+}
+
+func pictureLine(s session.Snapshot) string {
+	if s.Encoder == "" {
+		return ""
+	}
+	return fmt.Sprintf("%d × %d · %d frames a second · %.1f Mb/s · %s · clips go to %s", s.Width, s.Height, s.FrameRate,
+		float64(s.BitrateKbps)/1000, s.Encoder, s.Folder)
+}
+
+func setEnabled(b *widget.Button, on bool) {
+	switch {
+	case on && b.Disabled():
+		b.Enable()
+	case !on && !b.Disabled():
+		b.Disable()
+	}
+}
+
+// tile is one part's status with its switch.
+type tile struct {
+	root          fyne.CanvasObject
+	value, detail *widget.Label
+	button        *widget.Button
+}
+
+func newTile(name string, tapped func()) *tile {
+	t := &tile{value: widget.NewLabel(""), detail: oneLine(muted(""))}
+	t.value.TextStyle.Bold = true
+	t.value.SizeName = theme.SizeNameSubHeadingText
+	var right fyne.CanvasObject
+	if tapped != nil {
+		t.button = widget.NewButton("", tapped)
+		right = container.NewCenter(t.button)
+	}
+	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), muted(name), t.value, t.detail)
+	t.root = card("", container.NewBorder(nil, nil, nil, right, text))
+	return t
+}
+
+func (t *tile) set(value, detail, button string) {
+	setText(t.value, value)
+	setText(t.detail, detail)
+	if t.button != nil {
+		setButton(t.button, button, nil)
+	}
+}
+
+// soundRow is one source of sound: level, device, mute.
+type soundRow struct {
+	root   fyne.CanvasObject
+	meter  *bar
+	device *widget.Label
+	mute   *widget.Button
+	muted  bool
+}
+
+func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *soundRow {
+	r := &soundRow{meter: newBar(theme.ColorNameSuccess, 8), device: oneLine(muted(""))}
+	r.mute = widget.NewButtonWithIcon("Mute", theme.VolumeMuteIcon(), func() {
+		want := !r.muted
+		u.do(func() error { return u.parts.Commands.Mute(src, want) })
+	})
+	label := container.New(layout.NewGridWrapLayout(fyne.NewSize(112, 34)), widget.NewLabel(name))
+	device := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 34)), r.device)
+	button := container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 34)), r.mute)
+	r.root = container.NewBorder(nil, nil, container.NewHBox(widget.NewIcon(icon), label), container.NewHBox(device, button), r.meter)
+	return r
+}
+
+func (r *soundRow) update(s session.SourceStatus) {
+	r.muted = s.Muted
+	db := s.PeakDB
+	text := s.Device
+	switch {
+	case s.State == "off":
+		db, text = -100, "off"
+	case s.State == "failed":
+		db, text = -100, "does not work"
+	case s.State == "starting":
+		db, text = -100, "starting…"
+	case s.Muted:
+		db, text = -100, "muted"
+	case text == "":
+		text = "system default"
+	}
+	r.meter.level(db)
+	setText(r.device, text)
+	if s.Muted {
+		setButton(r.mute, "Unmute", theme.VolumeUpIcon())
+	} else {
+		setButton(r.mute, "Mute", theme.VolumeMuteIcon())
+	}
+	setEnabled(r.mute, s.State != "off")
+}
+
+// lastClip is the newest save and what can be done with it.
+type lastClip struct {
+	u            *UI
+	root         *surface
+	name, detail *widget.Label
+	play, folder *widget.Button
+	path         string
+}
+
+func newLastClip(u *UI) *lastClip {
+	l := &lastClip{u: u, name: oneLine(widget.NewLabel("")), detail: oneLine(muted(""))}
+	l.play = widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() { l.open(u.parts.Open) })
+	l.folder = widget.NewButtonWithIcon("Folder", theme.FolderOpenIcon(), func() { l.open(u.parts.Reveal) })
+	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), l.name, l.detail)
+	l.root = card("Last clip", container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(l.play, l.folder)), text))
+	l.root.Hide()
+	return l
+}
+
+func (l *lastClip) open(with func(string) error) {
+	path := l.path
+	l.u.do(func() error { return with(path) })
+}
+
+func (l *lastClip) update(r *session.SaveRecord) {
+	setShown(l.root, r != nil)
+	if r == nil {
+		return
+	}
+	name, detail := "Saving…", "pressed at "+r.PressedAt.Format(time.TimeOnly)
+	l.path = ""
+	switch {
+	case r.Clip != nil:
+		l.path = r.Clip.Path
+		name = filepath.Base(r.Clip.Path)
+		detail = fmt.Sprintf("%s · %s · %d × %d", span(r.Clip.Seconds), size(r.Clip.Bytes), r.Clip.Width, r.Clip.Height)
+	case r.Local == "failed":
+		name, detail = "The clip could not be saved", r.LocalError
+	case r.Local == "off":
+		name = "Clip on the server"
+	}
+	switch r.Server {
+	case "saving":
+		detail += " · the server's copy is on its way"
+	case "saved":
+		detail += " · saved on the server as well"
+	case "failed":
+		detail += " · no copy on the server: " + r.ServerError
+	}
+	setText(l.name, name)
+	setText(l.detail, detail)
+	setShown(l.play, l.path != "")
+	setShown(l.folder, l.path != "")
+}

@@ -1,0 +1,105 @@
+package ui
+
+import (
+	"bytes"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/assets"
+)
+
+// The pages, in the order of the sidebar.
+const (
+	pageHome = iota
+	pageClips
+	pageSettings
+)
+
+// nav is the sidebar and the place where pages appear.
+type nav struct {
+	u       *UI
+	current int
+	buttons []*widget.Button
+	stack   *fyne.Container
+	state   *widget.Label
+	root    fyne.CanvasObject
+}
+
+func newNav(u *UI) *nav {
+	n := &nav{u: u, state: muted("")}
+	for i, item := range []struct {
+		text string
+		icon fyne.Resource
+	}{{"Home", theme.HomeIcon()}, {"Clips", theme.MediaVideoIcon()}, {"Settings", theme.SettingsIcon()}} {
+		b := widget.NewButtonWithIcon(item.text, item.icon, func() { n.choose(i) })
+		b.Alignment = widget.ButtonAlignLeading
+		n.buttons = append(n.buttons, b)
+	}
+	icon := canvas.NewImageFromReader(bytes.NewReader(assets.Icon()), "hindsight.png")
+	icon.SetMinSize(fyne.NewSquareSize(34))
+	icon.FillMode = canvas.ImageFillContain
+	name := widget.NewLabel("Hindsight")
+	name.TextStyle.Bold = true
+	name.SizeName = theme.SizeNameSubHeadingText
+	column := container.NewVBox(container.NewHBox(icon, name), gap(10))
+	for _, b := range n.buttons {
+		column.Add(b)
+	}
+	side := newSurface(colorSide, 0, 14, container.NewBorder(column, n.state, nil, nil, gapWide(150)))
+	n.stack = container.NewStack()
+	for _, p := range u.pages {
+		n.stack.Add(p.content())
+	}
+	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20), n.stack)
+	n.root = container.NewBorder(nil, nil, side, nil, body)
+	n.mark()
+	return n
+}
+
+func (n *nav) content() fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, 0), n.root)
+}
+
+// choose turns to a page.
+func (n *nav) choose(i int) {
+	if i == n.current {
+		return
+	}
+	n.current = i
+	n.mark()
+	n.u.pages[i].enter()
+	n.u.pages[i].update(n.u.parts.Feed.Snapshot())
+	n.u.meters()
+}
+
+func (n *nav) mark() {
+	for i, b := range n.buttons {
+		b.Importance = widget.LowImportance
+		if i == n.current {
+			b.Importance = widget.MediumImportance
+		}
+		b.Refresh()
+		setShown(n.stack.Objects[i], i == n.current)
+	}
+}
+
+func (n *nav) update(s session.Snapshot) { setText(n.state, stateWord(s)) }
+
+// gap is empty height, gapWide empty width.
+func gap(height float32) fyne.CanvasObject {
+	r := canvas.NewRectangle(nil)
+	r.SetMinSize(fyne.NewSize(1, height))
+	return r
+}
+
+func gapWide(width float32) fyne.CanvasObject {
+	r := canvas.NewRectangle(nil)
+	r.SetMinSize(fyne.NewSize(width, 1))
+	return r
+}

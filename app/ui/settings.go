@@ -1,0 +1,198 @@
+package ui
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// settings is the page where things are changed. It edits a copy; Apply hands it to the session.
+type settings struct {
+	u    *UI
+	root fyne.CanvasObject
+
+	sound   *soundCard
+	video   *videoCard
+	replay  *replayCard
+	sharing *sharingCard
+	keys    *hotkeyCard
+	general *appCard
+
+	message       *widget.Label
+	apply, revert *widget.Button
+	loaded        config.Config
+	filling       bool
+}
+
+// group is one card of the page.
+type group interface {
+	content() fyne.CanvasObject
+	// load shows settings, store writes what is entered into them.
+	load(config.Config)
+	store(*config.Config) error
+}
+
+func newSettings(u *UI) *settings {
+	s := &settings{u: u, message: widget.NewLabel("")}
+	s.message.Wrapping = fyne.TextWrapWord
+	s.sound, s.video, s.replay = newSoundCard(s), newVideoCard(s), newReplayCard(s)
+	s.sharing, s.keys, s.general = newSharingCard(s), newHotkeyCard(s), newAppCard(s)
+	s.apply = widget.NewButtonWithIcon("Apply", theme.ConfirmIcon(), s.submit)
+	s.apply.Importance = widget.HighImportance
+	s.revert = widget.NewButtonWithIcon("Revert", theme.ContentUndoIcon(), func() { s.fill(u.parts.Feed.Snapshot().Settings) })
+	column := container.NewVBox()
+	for _, g := range s.groups() {
+		column.Add(g.content())
+	}
+	bottom := container.NewBorder(nil, nil, nil, container.NewHBox(s.revert, s.apply), s.message)
+	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, container.NewVScroll(column))
+	s.fill(u.parts.Feed.Snapshot().Settings)
+	return s
+}
+
+func (s *settings) groups() []group {
+	return []group{s.sound, s.video, s.replay, s.sharing, s.keys, s.general}
+}
+
+func (s *settings) content() fyne.CanvasObject { return s.root }
+
+// enter shows the newest settings, unless something is being edited, and looks for devices.
+func (s *settings) enter() {
+	if s.apply.Disabled() {
+		s.fill(s.u.parts.Feed.Snapshot().Settings)
+	}
+	s.u.do(func() error {
+		ctx, cancel := context.WithTimeout(s.u.ctx, 5*time.Second)
+		defer cancel()
+		list, err := s.u.parts.Devices(ctx)
+		if err != nil {
+			s.u.parts.Log.Warn("sound devices could not be listed", "error", err)
+			list = capture.DeviceList{}
+		}
+		fyne.Do(func() { s.sound.devices(list) })
+		return nil
+	})
+}
+
+func (s *settings) update(snap session.Snapshot) { s.keys.states(snap.Hotkeys) }
+
+// fill shows settings and forgets what was entered.
+func (s *settings) fill(c config.Config) {
+	s.filling = true
+	s.loaded = c.Clone()
+	for _, g := range s.groups() {
+		g.load(c)
+	}
+	s.filling = false
+	s.say("", widget.MediumImportance)
+	setEnabled(s.apply, false)
+	setEnabled(s.revert, false)
+}
+
+// changed is called by every control; it checks what is entered so far.
+func (s *settings) changed() {
+	if s.filling {
+		return
+	}
+	setEnabled(s.revert, true)
+	_, err := s.entered()
+	if err != nil {
+		s.say(err.Error(), widget.DangerImportance)
+	} else {
+		s.say("", widget.MediumImportance)
+	}
+	setEnabled(s.apply, err == nil)
+}
+
+// entered is the settings as the controls show them.
+func (s *settings) entered() (config.Config, error) {
+	c := s.loaded.Clone()
+	for _, g := range s.groups() {
+		if err := g.store(&c); err != nil {
+			return c, err
+		}
+	}
+	if problems := c.Validate(); len(problems) > 0 {
+		return c, problems[0]
+	}
+	return c, nil
+}
+
+func (s *settings) say(text string, how widget.Importance) {
+	if s.message.Text != text || s.message.Importance != how {
+		s.message.Importance = how
+		s.message.SetText(text)
+	}
+}
+
+// submit hands the settings to the session.
+func (s *settings) submit() {
+	c, err := s.entered()
+	if err != nil {
+		s.say(err.Error(), widget.DangerImportance)
+		return
+	}
+	token, newToken := s.sharing.newToken()
+	setEnabled(s.apply, false)
+	s.say("Applying…", widget.MediumImportance)
+	editor := s.u.parts.Editor
+	s.u.wg.Add(1)
+	go func() {
+		defer s.u.wg.Done()
+		var err error
+		if newToken {
+			err = editor.SetToken(token)
+		}
+		if err == nil {
+			err = editor.Apply(c)
+		}
+		fyne.Do(func() { s.applied(c, err) })
+	}()
+}
+
+func (s *settings) applied(c config.Config, err error) {
+	if err != nil {
+		setEnabled(s.apply, true)
+		s.say(err.Error(), widget.DangerImportance)
+		return
+	}
+	s.fill(c)
+	s.say("Saved. The new settings are in use.", widget.SuccessImportance)
+}
+
+// form lays out names on the left and controls on the right.
+func form(pairs ...fyne.CanvasObject) *fyne.Container {
+	for i := 0; i < len(pairs); i += 2 {
+		pairs[i] = container.New(layout.NewGridWrapLayout(fyne.NewSize(150, 36)), pairs[i])
+	}
+	return container.New(layout.NewFormLayout(), pairs...)
+}
+
+func label(text string) *widget.Label { return widget.NewLabel(text) }
+
+func (s *settings) newSelect(options ...string) *widget.Select {
+	return widget.NewSelect(options, func(string) { s.changed() })
+}
+
+func (s *settings) newEntry(placeholder string) *widget.Entry {
+	e := widget.NewEntry()
+	e.SetPlaceHolder(placeholder)
+	e.OnChanged = func(string) { s.changed() }
+	return e
+}
+
+func (s *settings) newCheck(text string) *widget.Check {
+	return widget.NewCheck(text, func(bool) { s.changed() })
+}
+
+func trimmed(e *widget.Entry) string { return strings.TrimSpace(e.Text) }

@@ -1,0 +1,181 @@
+package ui
+
+import (
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// The choices of what is heard.
+const (
+	hearBoth    = "Desktop and microphone"
+	hearDesktop = "Desktop only"
+	hearMic     = "Microphone only"
+	hearNothing = "No sound"
+)
+
+const defaultDevice = "System default"
+
+// soundCard chooses what is heard, from which device, how loud.
+type soundCard struct {
+	mode         *widget.Select
+	desktop, mic *sourceControls
+	root         fyne.CanvasObject
+}
+
+func newSoundCard(s *settings) *soundCard {
+	c := &soundCard{desktop: newSourceControls(s), mic: newSourceControls(s)}
+	c.mode = widget.NewSelect([]string{hearBoth, hearDesktop, hearMic, hearNothing}, func(string) {
+		c.enable()
+		s.changed()
+	})
+	c.root = card("Sound", form(
+		label("Record"), c.mode,
+		label("Desktop from"), c.desktop.device,
+		label("Desktop volume"), c.desktop.volume,
+		label("Microphone"), c.mic.device,
+		label("Microphone volume"), c.mic.volume,
+	))
+	return c
+}
+
+func (c *soundCard) content() fyne.CanvasObject { return c.root }
+
+func (c *soundCard) load(cfg config.Config) {
+	c.mode.SetSelected(mode(cfg.Sound.Desktop.Enabled, cfg.Sound.Microphone.Enabled))
+	c.desktop.load(cfg.Sound.Desktop)
+	c.mic.load(cfg.Sound.Microphone)
+	c.enable()
+}
+
+func mode(desktop, mic bool) string {
+	switch {
+	case desktop && mic:
+		return hearBoth
+	case desktop:
+		return hearDesktop
+	case mic:
+		return hearMic
+	}
+	return hearNothing
+}
+
+func (c *soundCard) store(cfg *config.Config) error {
+	cfg.Sound.Desktop.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop
+	cfg.Sound.Microphone.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearMic
+	c.desktop.store(&cfg.Sound.Desktop)
+	c.mic.store(&cfg.Sound.Microphone)
+	return nil
+}
+
+func (c *soundCard) enable() {
+	c.desktop.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop)
+	c.mic.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
+}
+
+func (c *soundCard) devices(list capture.DeviceList) {
+	c.desktop.offer(list.Desktop)
+	c.mic.offer(list.Microphones)
+}
+
+// sourceControls are device, volume and mute of one source.
+type sourceControls struct {
+	s      *settings
+	device *widget.Select
+	gain   *widget.Slider
+	db     *widget.Label
+	mute   *widget.Check
+	volume fyne.CanvasObject
+
+	ids    []string // beside device.Options
+	chosen string
+}
+
+func newSourceControls(s *settings) *sourceControls {
+	c := &sourceControls{s: s, db: widget.NewLabel("0 dB"), gain: widget.NewSlider(-30, 20), mute: s.newCheck("Muted")}
+	c.device = widget.NewSelect([]string{defaultDevice}, func(string) {
+		if i := c.device.SelectedIndex(); i >= 0 && i < len(c.ids) {
+			c.chosen = c.ids[i]
+		}
+		s.changed()
+	})
+	c.ids = []string{""}
+	c.gain.Step = 1
+	c.gain.OnChanged = func(v float64) {
+		setText(c.db, fmt.Sprintf("%+.0f dB", v))
+		s.changed()
+	}
+	c.db.Alignment = fyne.TextAlignTrailing
+	value := container.New(layout.NewGridWrapLayout(fyne.NewSize(70, 36)), c.db)
+	c.volume = container.NewBorder(nil, nil, nil, container.NewHBox(value, c.mute), c.gain)
+	return c
+}
+
+func (c *sourceControls) load(src config.Source) {
+	c.chosen = src.Device
+	c.show()
+	c.gain.SetValue(min(max(src.GainDB, c.gain.Min), c.gain.Max))
+	c.mute.SetChecked(src.Muted)
+}
+
+func (c *sourceControls) store(src *config.Source) {
+	src.Device = c.chosen
+	if c.gain.Value != min(max(src.GainDB, c.gain.Min), c.gain.Max) {
+		src.GainDB = c.gain.Value // a finer value from the file stays until the slider is moved
+	}
+	src.Muted = c.mute.Checked
+}
+
+// offer lists devices; the chosen one stays even while it is unplugged.
+func (c *sourceControls) offer(devices []capture.Device) {
+	names, ids := []string{defaultDevice}, []string{""}
+	for _, d := range devices {
+		name := d.Name
+		if d.Default {
+			names[0] = defaultDevice + " (" + d.Name + ")"
+		}
+		for _, n := range names {
+			if n == name {
+				name += " – " + d.ID
+			}
+		}
+		names, ids = append(names, name), append(ids, d.ID)
+	}
+	c.device.Options, c.ids = names, ids
+	c.show()
+}
+
+func (c *sourceControls) show() {
+	at := -1
+	for i, id := range c.ids {
+		if id == c.chosen {
+			at = i
+		}
+	}
+	if at < 0 {
+		c.device.Options = append(append([]string{}, c.device.Options...), c.chosen+" (not there now)")
+		c.ids = append(append([]string{}, c.ids...), c.chosen)
+		at = len(c.ids) - 1
+	}
+	was := c.s.filling
+	c.s.filling = true
+	c.device.SetSelectedIndex(at)
+	c.device.Refresh()
+	c.s.filling = was
+}
+
+func (c *sourceControls) enable(on bool) {
+	for _, w := range []fyne.Disableable{c.device, c.gain, c.mute} {
+		if on {
+			w.Enable()
+		} else {
+			w.Disable()
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package ui
+
+import (
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/assets"
+)
+
+// tray is the icon and its menu. Fyne rebuilds the whole menu at each change, so it is set only when something in it
+// did change.
+type tray struct {
+	u    *UI
+	desk desktop.App
+	key  trayKey
+	icon string
+}
+
+// trayKey is all of a snapshot that the tray shows.
+type trayKey struct {
+	state            session.State
+	replay, share    bool
+	seconds          float64
+	shareState, room string
+	saving           bool
+	theme            string
+}
+
+func keyOf(s session.Snapshot) trayKey {
+	return trayKey{
+		s.State, s.ReplayOn, s.ShareOn, s.ReplaySeconds, s.Share.State, s.Share.Room, s.Saving > 0, s.Settings.App.Theme,
+	}
+}
+
+func newTray(u *UI) *tray {
+	desk, _ := u.app.(desktop.App)
+	return &tray{u: u, desk: desk}
+}
+
+func (t *tray) update(s session.Snapshot) {
+	key := keyOf(s)
+	if t.desk == nil || key == t.key || s.State == "" {
+		return
+	}
+	t.key = key
+	t.desk.SetSystemTrayMenu(t.menu(s))
+	if icon := trayIcon(s.State); icon != t.icon {
+		t.icon = icon
+		t.desk.SetSystemTrayIcon(fyne.NewStaticResource("tray-"+icon+".png", assets.TrayIcon(icon)))
+	}
+}
+
+// trayIcon is the name of the picture for a state.
+func trayIcon(s session.State) string {
+	switch s {
+	case session.Buffering:
+		return "buffering"
+	case session.Live:
+		return "live"
+	case session.Failed:
+		return "error"
+	}
+	return "idle"
+}
+
+func (t *tray) menu(s session.Snapshot) *fyne.Menu {
+	u := t.u
+	status := fyne.NewMenuItem(stateWord(s), nil)
+	status.Disabled = true
+	save := fyne.NewMenuItem("Save replay", func() { u.parts.Commands.Press(0) })
+	save.Disabled = s.State != session.Buffering && s.State != session.Live
+	share, replay := "Start sharing", "Start replay"
+	if s.ShareOn {
+		share = "Stop sharing"
+	}
+	if s.ReplayOn {
+		replay = "Stop replay"
+	}
+	return fyne.NewMenu("Hindsight",
+		status,
+		fyne.NewMenuItemSeparator(),
+		save,
+		fyne.NewMenuItem(replay, func() { u.do(func() error { return u.parts.Commands.SetReplay(!s.ReplayOn) }) }),
+		fyne.NewMenuItem(share, func() { u.do(func() error { return u.parts.Commands.SetShare(!s.ShareOn) }) }),
+		fyne.NewMenuItemSeparator(),
+		fyne.NewMenuItem("Open Hindsight", func() { u.show(pageHome) }),
+		fyne.NewMenuItem("Clips", func() { u.show(pageClips) }),
+		fyne.NewMenuItem("Settings", func() { u.show(pageSettings) }),
+		fyne.NewMenuItemSeparator(),
+		fyne.NewMenuItem("Quit", u.app.Quit),
+	)
+}
+
+// stateWord is the state in a few words.
+func stateWord(s session.Snapshot) string {
+	switch s.State {
+	case session.Starting:
+		return "Starting…"
+	case session.Buffering:
+		return fmt.Sprintf("Replay is on (%s)", span(s.ReplaySeconds))
+	case session.Live:
+		if s.Share.State == "reconnecting" {
+			return "Reconnecting…"
+		}
+		return "Live in " + s.Share.Room
+	case session.Failed:
+		return "Something does not work"
+	case session.Stopping:
+		return "Stopping…"
+	}
+	return "Off"
+}

@@ -1,0 +1,208 @@
+// Package ui is the window and the tray, and the only room that knows Fyne.
+//
+// Everything on screen belongs to Fyne's main goroutine. The presenter is the one door to it: its goroutine takes
+// snapshots from the session and hands over the newest with fyne.Do, one at a time, and none while neither window nor
+// tray would change. Commands to the session run in goroutines of their own, so that the window never waits.
+//
+// Run blocks in Fyne's main loop and returns when the user quits or Quit is called; Close then ends the presenter and
+// waits. Both Quit and Show may be called from any goroutine.
+package ui
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/dialog"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/assets"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// ID names the app to the desktop.
+const ID = "app.hindsight.Hindsight"
+
+// Feed is where the window sees what runs.
+type Feed interface {
+	Snapshot() session.Snapshot
+	Watch() (snapshots <-chan session.Snapshot, stop func())
+	Meters() (stop func())
+}
+
+// Commands is what buttons do.
+type Commands interface {
+	Press(seconds float64)
+	SetReplay(on bool) error
+	SetShare(on bool) error
+	Mute(src session.Source, muted bool) error
+}
+
+// Editor takes changed settings.
+type Editor interface {
+	Apply(config.Config) error
+	SetToken(string) error
+}
+
+// Parts are what the window is made from.
+type Parts struct {
+	Feed     Feed
+	Commands Commands
+	Editor   Editor
+	// Devices lists what can be chosen as a source of sound.
+	Devices func(context.Context) (capture.DeviceList, error)
+	// Open opens a file or folder, Reveal shows a file in its folder.
+	Open, Reveal func(path string) error
+	// Tray is whether something shows tray icons; without it the window is always there and closing it quits.
+	Tray bool
+	// Hidden starts in the tray, where there is one.
+	Hidden  bool
+	Version string
+	Log     *slog.Logger
+}
+
+// UI is the app's face.
+type UI struct {
+	parts  Parts
+	app    fyne.App
+	window fyne.Window
+	look   *look
+
+	home     *home
+	clips    *clips
+	settings *settings
+	pages    []page
+	nav      *nav
+	tray     *tray
+
+	shown      atomic.Bool
+	stopMeters func()
+	presenter  presenter
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// page is one screen of the window. Its methods run on the main goroutine.
+type page interface {
+	content() fyne.CanvasObject
+	// update shows a snapshot; it is called for the visible page only.
+	update(session.Snapshot)
+	// enter is called when the page becomes visible.
+	enter()
+}
+
+// New builds window and tray; nothing is visible before Run.
+func New(p Parts) *UI {
+	app.SetMetadata(fyne.AppMetadata{
+		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
+		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
+	})
+	return build(app.NewWithID(ID), p)
+}
+
+// build puts the parts into a Fyne app; tests give a headless one.
+func build(a fyne.App, p Parts) *UI {
+	u := &UI{parts: p, app: a}
+	u.ctx, u.cancel = context.WithCancel(context.Background())
+	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
+	a.Settings().SetTheme(u.look)
+	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
+	u.window = a.NewWindow("Hindsight")
+	u.home = newHome(u)
+	u.clips = newClips(u)
+	u.settings = newSettings(u)
+	u.pages = []page{u.home, u.clips, u.settings}
+	u.nav = newNav(u)
+	u.window.SetContent(u.nav.content())
+	u.window.Resize(fyne.NewSize(940, 680))
+	u.window.CenterOnScreen()
+	u.window.SetCloseIntercept(u.closed)
+	u.tray = newTray(u)
+	u.presenter.u = u
+	return u
+}
+
+// Run shows the app and blocks until it is quit.
+func (u *UI) Run() {
+	u.app.Lifecycle().SetOnStarted(func() {
+		u.presenter.start()
+		if !u.parts.Hidden || !u.parts.Tray {
+			u.show(0)
+		}
+	})
+	u.app.Run()
+}
+
+// Show brings the window to the front.
+func (u *UI) Show() { fyne.Do(func() { u.show(-1) }) }
+
+// Quit ends Run.
+func (u *UI) Quit() { fyne.Do(u.app.Quit) }
+
+// Close ends the presenter and pending commands, after Run.
+func (u *UI) Close() {
+	u.cancel()
+	u.presenter.stop()
+	u.wg.Wait()
+}
+
+// show opens the window at a page; -1 keeps the page.
+func (u *UI) show(index int) {
+	if index >= 0 {
+		u.nav.choose(index)
+	}
+	u.window.Show()
+	u.window.RequestFocus()
+	if !u.shown.Swap(true) {
+		u.pages[u.nav.current].enter()
+		u.meters()
+	}
+	u.presenter.apply(u.parts.Feed.Snapshot())
+}
+
+// closed is the window's close button.
+func (u *UI) closed() {
+	if !u.parts.Tray {
+		u.app.Quit()
+		return
+	}
+	u.shown.Store(false)
+	u.meters()
+	u.window.Hide()
+}
+
+// meters asks for fast snapshots exactly while level meters are visible.
+func (u *UI) meters() {
+	want := u.shown.Load() && u.nav.current == 0
+	switch {
+	case want && u.stopMeters == nil:
+		u.stopMeters = u.parts.Feed.Meters()
+	case !want && u.stopMeters != nil:
+		u.stopMeters()
+		u.stopMeters = nil
+	}
+}
+
+// do runs a command beside the main goroutine and shows its error.
+func (u *UI) do(command func() error) {
+	u.wg.Add(1)
+	go func() {
+		defer u.wg.Done()
+		if err := command(); err != nil && u.ctx.Err() == nil {
+			fyne.Do(func() { u.tell(err) })
+		}
+	}()
+}
+
+// tell shows an error over the window.
+func (u *UI) tell(err error) {
+	u.show(-1)
+	d := dialog.NewInformation("That did not work", err.Error(), u.window)
+	d.Show()
+}

@@ -1,0 +1,217 @@
+package ui
+
+import (
+	"fmt"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// surface is a rounded area of a theme colour behind its content.
+type surface struct {
+	widget.BaseWidget
+	fill   fyne.ThemeColorName
+	radius float32
+	inside fyne.CanvasObject
+}
+
+func newSurface(fill fyne.ThemeColorName, radius, padding float32, content fyne.CanvasObject) *surface {
+	s := &surface{fill: fill, radius: radius, inside: container.New(layout.NewCustomPaddedLayout(padding, padding, padding, padding), content)}
+	s.ExtendBaseWidget(s)
+	return s
+}
+
+// card is a surface for a group of things with a heading; an empty heading has none.
+func card(heading string, content fyne.CanvasObject) *surface {
+	if heading != "" {
+		h := widget.NewLabel(heading)
+		h.TextStyle.Bold = true
+		content = container.NewVBox(h, content)
+	}
+	return newSurface(colorCard, 12, 10, content)
+}
+
+func (s *surface) CreateRenderer() fyne.WidgetRenderer {
+	r := &surfaceRenderer{s: s, rect: canvas.NewRectangle(nil)}
+	r.rect.CornerRadius = s.radius
+	r.Refresh()
+	return r
+}
+
+type surfaceRenderer struct {
+	s    *surface
+	rect *canvas.Rectangle
+}
+
+func (r *surfaceRenderer) Layout(size fyne.Size) { r.rect.Resize(size); r.s.inside.Resize(size) }
+func (r *surfaceRenderer) MinSize() fyne.Size    { return r.s.inside.MinSize() }
+func (r *surfaceRenderer) Refresh() {
+	r.rect.FillColor = r.s.Theme().Color(r.s.fill, fyne.CurrentApp().Settings().ThemeVariant())
+	r.rect.Refresh()
+}
+func (r *surfaceRenderer) Objects() []fyne.CanvasObject {
+	return []fyne.CanvasObject{r.rect, r.s.inside}
+}
+func (r *surfaceRenderer) Destroy() {}
+
+// bar is a thin horizontal gauge, 0 to 1.
+type bar struct {
+	widget.BaseWidget
+	fill   fyne.ThemeColorName
+	height float32
+	value  float64
+}
+
+func newBar(fill fyne.ThemeColorName, height float32) *bar {
+	b := &bar{fill: fill, height: height}
+	b.ExtendBaseWidget(b)
+	return b
+}
+
+// set moves the gauge; nothing is drawn when nothing changed.
+func (b *bar) set(value float64, fill fyne.ThemeColorName) {
+	value = min(max(value, 0), 1)
+	if value == b.value && fill == b.fill {
+		return
+	}
+	b.value, b.fill = value, fill
+	b.Refresh()
+}
+
+func (b *bar) CreateRenderer() fyne.WidgetRenderer {
+	r := &barRenderer{b: b, track: canvas.NewRectangle(nil), full: canvas.NewRectangle(nil)}
+	r.track.CornerRadius, r.full.CornerRadius = b.height/2, b.height/2
+	r.Refresh()
+	return r
+}
+
+type barRenderer struct {
+	b           *bar
+	track, full *canvas.Rectangle
+}
+
+func (r *barRenderer) Layout(size fyne.Size) {
+	top := (size.Height - r.b.height) / 2
+	r.track.Move(fyne.NewPos(0, top))
+	r.track.Resize(fyne.NewSize(size.Width, r.b.height))
+	r.full.Move(fyne.NewPos(0, top))
+	r.full.Resize(fyne.NewSize(size.Width*float32(r.b.value), r.b.height))
+}
+func (r *barRenderer) MinSize() fyne.Size { return fyne.NewSize(60, r.b.height) }
+func (r *barRenderer) Refresh() {
+	v := fyne.CurrentApp().Settings().ThemeVariant()
+	r.track.FillColor = r.b.Theme().Color(colorTrack, v)
+	r.full.FillColor = r.b.Theme().Color(r.b.fill, v)
+	r.Layout(r.b.Size())
+	r.track.Refresh()
+	r.full.Refresh()
+}
+func (r *barRenderer) Objects() []fyne.CanvasObject { return []fyne.CanvasObject{r.track, r.full} }
+func (r *barRenderer) Destroy()                     {}
+
+// meterFloor is the level in dB at which a meter is empty.
+const meterFloor = -60
+
+// level shows a sound level in dB of full scale.
+func (b *bar) level(db float64) {
+	fill := theme.ColorNameSuccess
+	switch {
+	case db > -3:
+		fill = theme.ColorNameError
+	case db > -12:
+		fill = theme.ColorNameWarning
+	}
+	b.set((db-meterFloor)/-meterFloor, fill)
+}
+
+// muted is a label in a quiet colour.
+func muted(text string) *widget.Label {
+	l := widget.NewLabel(text)
+	l.Importance = widget.LowImportance
+	l.SizeName = theme.SizeNameCaptionText
+	return l
+}
+
+// oneLine keeps a label to one line that ends in dots where there is no room.
+func oneLine(l *widget.Label) *widget.Label {
+	l.Truncation = fyne.TextTruncateEllipsis
+	return l
+}
+
+// heading begins a page.
+func heading(text string, right ...fyne.CanvasObject) fyne.CanvasObject {
+	l := widget.NewLabel(text)
+	l.TextStyle.Bold = true
+	l.SizeName = theme.SizeNameHeadingText
+	return container.NewHBox(append([]fyne.CanvasObject{l, layout.NewSpacer()}, right...)...)
+}
+
+// setText changes a label only when the text differs, for every change is drawn.
+func setText(l *widget.Label, text string) {
+	if l.Text != text {
+		l.SetText(text)
+	}
+}
+
+// setButton is setText for a button and its icon.
+func setButton(b *widget.Button, text string, icon fyne.Resource) {
+	if b.Text != text {
+		b.Icon = icon
+		b.SetText(text)
+	}
+}
+
+// setShown hides or shows an object and answers whether that changed anything.
+func setShown(o fyne.CanvasObject, shown bool) bool {
+	switch {
+	case shown && !o.Visible():
+		o.Show()
+	case !shown && o.Visible():
+		o.Hide()
+	default:
+		return false
+	}
+	return true
+}
+
+// span is a length of time for people: "45 s", "2 min", "2 min 30 s".
+func span(seconds float64) string {
+	s := int(seconds + 0.5)
+	switch {
+	case s < 60 || s < 120 && s%60 != 0:
+		return fmt.Sprintf("%d s", s)
+	case s%60 == 0:
+		return fmt.Sprintf("%d min", s/60)
+	}
+	return fmt.Sprintf("%d min %d s", s/60, s%60)
+}
+
+// size is a number of bytes for people.
+func size(bytes int64) string {
+	switch {
+	case bytes >= 1_000_000_000:
+		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+	case bytes >= 10_000_000:
+		return fmt.Sprintf("%.0f MB", float64(bytes)/1e6)
+	case bytes >= 1_000_000:
+		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+	}
+	return fmt.Sprintf("%.0f kB", float64(bytes)/1e3)
+}
+
+// when is a moment for people.
+func when(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	switch {
+	case t.YearDay() == now.YearDay() && t.Year() == now.Year():
+		return "Today " + t.Format("15:04:05")
+	case now.Sub(t) < 6*24*time.Hour:
+		return t.Format("Monday 15:04")
+	}
+	return t.Format("2 January 2006, 15:04")
+}
