@@ -1,0 +1,161 @@
+// Package app puts the desktop application together: settings, the one place per user, session, hotkeys, window and
+// control socket, started in that order and closed in the reverse one under a single deadline. It owns three goroutines
+// of its own: one binds hotkeys to what the settings say, one turns the session's events into notifications, and one
+// plays the sound after a save. They end with the session and Run waits for them.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/desktop"
+	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/ui"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// closeWait is what leaving the room, finishing saves and closing capture may take together.
+const closeWait = 20 * time.Second
+
+// Options are the command line's.
+type Options struct {
+	// Hidden starts in the tray without the window, where there is a tray.
+	Hidden bool
+	// Debug logs more.
+	Debug bool
+	// Output receives the log.
+	Output io.Writer
+}
+
+// App is the running application.
+type App struct {
+	log      *slog.Logger
+	control  *control.Server
+	session  *session.Session
+	hotkeys  *hotkey.Manager
+	notifier *desktop.Notifier
+	ui       *ui.UI
+	tasks    tasks
+}
+
+// Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
+func Run(ctx context.Context, o Options) error {
+	level := slog.LevelInfo
+	if o.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(o.Output, &slog.HandlerOptions{Level: level}))
+	server, err := control.Listen(control.Dir(), log)
+	if errors.Is(err, control.ErrRunning) {
+		return showOther(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	a := &App{log: log, control: server}
+	a.start(o)
+	a.ui.Run()
+	return a.close()
+}
+
+func showOther(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := control.Call(ctx, control.Dir(), control.Request{Command: control.Show}, nil); err != nil {
+		return fmt.Errorf("Hindsight already runs but does not answer: %w", err) //nolint:staticcheck // the name of the product
+	}
+	return nil
+}
+
+func (a *App) start(o Options) {
+	dir := config.Dir()
+	store, cfg, problems := config.Open(dir)
+	var sentences []string
+	for _, p := range problems {
+		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
+		sentences = append(sentences, "Setting "+p.Error()+". The default is used instead.")
+	}
+	a.session = session.New(session.Options{
+		Engine: engine{a.log}, Settings: store, Secrets: config.OpenTokens(dir), Config: cfg, Problems: sentences, Log: a.log,
+	})
+	a.notifier = a.openNotifier()
+	a.ui = ui.New(ui.Parts{
+		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
+		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: version(), Log: a.log,
+	})
+	a.hotkeys = hotkey.NewManager(a.binder(), a.log)
+	a.tasks.start(a.followHotkeys)
+	a.tasks.start(a.followEvents)
+	a.control.Serve(a.handle)
+	a.log.Info("Hindsight runs", "version", version(), "settings", store.Path())
+}
+
+// close ends everything in the order of the design: nothing new may begin before anything ends.
+func (a *App) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	a.control.Close()
+	err := a.hotkeys.Close()
+	if e := a.session.Close(ctx); e != nil {
+		err = e
+	}
+	a.ui.Close()
+	a.tasks.wait()
+	if a.notifier != nil {
+		a.notifier.Close()
+	}
+	a.log.Info("Hindsight has ended")
+	return err
+}
+
+// openNotifier answers nil where nothing shows notifications. The icon has to be a file for other programs to read.
+func (a *App) openNotifier() *desktop.Notifier {
+	icon, err := writeIcon()
+	if err != nil {
+		a.log.Warn("the icon for notifications could not be written", "error", err)
+	}
+	n, err := desktop.OpenNotifier(icon)
+	if err != nil {
+		a.log.Warn("there will be no notifications", "error", err)
+		return nil
+	}
+	return n
+}
+
+// binder chooses how global hotkeys are taken on this desktop.
+func (a *App) binder() hotkey.Binder {
+	if os.Getenv("WAYLAND_DISPLAY") != "" || os.Getenv("XDG_SESSION_TYPE") == "wayland" {
+		p, err := hotkey.OpenPortal("")
+		if err == nil {
+			a.log.Info("hotkeys come from the desktop portal")
+			return p
+		}
+		a.log.Warn("the desktop portal gives no hotkeys; those of Xwayland work only over X11 windows", "error", err)
+	}
+	return displayBinder()
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "0.1.0"
+}
+
+func iconPath() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return filepath.Join(cache, "hindsight", "hindsight.png")
+}

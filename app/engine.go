@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/publish"
+)
+
+// engine is the real recorder and publisher behind the session's interfaces.
+type engine struct{ log *slog.Logger }
+
+// Record implements session.Engine.
+func (e engine) Record(ctx context.Context, c capture.Config) (session.Recorder, error) {
+	r, err := capture.Open(ctx, c)
+	if err != nil {
+		return nil, err // not r: a nil *Recorder in an interface is not nil
+	}
+	return r, nil
+}
+
+// Share implements session.Engine.
+func (e engine) Share(ctx context.Context, rec session.Recorder, c session.ShareConfig) (session.Publisher, error) {
+	source, ok := rec.(publish.Source)
+	if !ok {
+		return nil, fmt.Errorf("a %T cannot be published", rec)
+	}
+	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room, Log: e.log}, source)
+	if err != nil {
+		return nil, err
+	}
+	return share{p}, nil
+}
+
+// share translates the publisher's status.
+type share struct{ *publish.Publisher }
+
+// Status implements session.Publisher.
+func (s share) Status() session.ShareStatus {
+	p := s.Publisher.Status()
+	return session.ShareStatus{
+		State: p.State, Room: p.Room, Identity: p.Identity, Recording: p.Recording, ReplayID: p.ReplayID,
+		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Error: p.Error,
+	}
+}

@@ -1,0 +1,144 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/desktop"
+	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/assets"
+)
+
+// tasks are goroutines that end by themselves and are waited for.
+type tasks struct{ wg sync.WaitGroup }
+
+func (t *tasks) start(f func()) {
+	t.wg.Add(1)
+	go func() {
+		defer t.wg.Done()
+		f()
+	}()
+}
+
+func (t *tasks) wait() { t.wg.Wait() }
+
+// followHotkeys keeps the bound keys equal to the settings until the session ends.
+func (a *App) followHotkeys() {
+	snapshots, stop := a.session.Watch()
+	defer stop()
+	var bound *config.Hotkeys
+	for s := range snapshots {
+		want := s.Settings.Hotkeys
+		if s.State == session.Stopping && !s.ReplayOn && !s.ShareOn || bound != nil && reflect.DeepEqual(*bound, want) {
+			continue
+		}
+		bound = &want
+		a.session.SetHotkeys(a.hotkeys.Set(a.wants(want, s.ReplaySeconds)))
+	}
+}
+
+func (a *App) wants(h config.Hotkeys, seconds float64) []hotkey.Want {
+	wants := []hotkey.Want{
+		{Name: hotkey.SaveName, Purpose: "Save the replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
+		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
+	}
+	for _, k := range h.Saves {
+		seconds := float64(k.Seconds)
+		wants = append(wants, hotkey.Want{
+			Name: fmt.Sprintf("save-%d-%s", k.Seconds, k.Keys), Purpose: fmt.Sprintf("Save the last %d seconds", k.Seconds),
+			Keys: k.Keys, Press: func() { a.session.Press(seconds) },
+		})
+	}
+	return wants
+}
+
+// toggleShare must not wait in the key's goroutine.
+func (a *App) toggleShare() {
+	a.tasks.start(func() {
+		if err := a.session.ToggleShare(); err != nil {
+			a.log.Warn("sharing could not be switched", "error", err)
+			a.notify(desktop.Notification{Title: "Sharing did not start", Body: err.Error(), Urgent: true})
+		}
+	})
+}
+
+// followEvents tells the user what happened until the session ends.
+func (a *App) followEvents() {
+	events, stop := a.session.Events()
+	defer stop()
+	for e := range events {
+		app := a.session.Snapshot().Settings.App
+		if e.Kind == session.LocalSaved && app.SaveSound {
+			a.tasks.start(a.playSaved)
+		}
+		if app.Notifications {
+			a.notify(a.notification(e))
+		}
+	}
+}
+
+func (a *App) playSaved() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := desktop.PlaySound(ctx, assets.SavedSound()); err != nil {
+		a.log.Warn("the sound after a save could not be played", "error", err)
+	}
+}
+
+// notification is what an event says; one without a title is not shown.
+func (a *App) notification(e session.Event) desktop.Notification {
+	switch e.Kind {
+	case session.LocalSaved:
+		path := e.Save.Clip.Path
+		return desktop.Notification{
+			Title: "Replay saved",
+			Body:  fmt.Sprintf("%s\n%.1f s · %.1f MB", filepath.Base(path), e.Save.Clip.Seconds, float64(e.Save.Clip.Bytes)/1e6),
+			Actions: []desktop.Action{
+				{Label: "Play", Do: func() { a.open(desktop.Open, path) }},
+				{Label: "Open folder", Do: func() { a.open(desktop.Reveal, path) }},
+			},
+		}
+	case session.LocalFailed:
+		return desktop.Notification{Title: "The replay could not be saved", Body: e.Text, Urgent: true}
+	case session.ServerSaved:
+		if e.Save.Local == "off" {
+			return desktop.Notification{Title: "Replay saved on the server", Body: fmt.Sprintf("%.1f s", e.Save.ServerSeconds)}
+		}
+	case session.ServerFailed:
+		return desktop.Notification{Title: "The server did not save the replay", Body: e.Text}
+	case session.Trouble:
+		return desktop.Notification{Title: "Hindsight needs attention", Body: e.Text}
+	}
+	return desktop.Notification{}
+}
+
+func (a *App) open(with func(string) error, path string) {
+	if err := with(path); err != nil {
+		a.log.Warn("a clip could not be opened", "error", err)
+	}
+}
+
+func (a *App) notify(n desktop.Notification) {
+	if a.notifier == nil || n.Title == "" {
+		return
+	}
+	if err := a.notifier.Show(n); err != nil {
+		a.log.Warn("a notification could not be shown", "title", n.Title, "error", err)
+	}
+}
+
+// writeIcon puts the icon where the notification service can read it.
+func writeIcon() (string, error) {
+	path := iconPath()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path, assets.Icon(), 0o600)
+}

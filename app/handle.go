@@ -1,0 +1,40 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/session"
+)
+
+// handle answers the control socket.
+func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
+	s := a.session
+	switch r.Command {
+	case control.Status:
+		return s.Snapshot(), nil
+	case control.Save:
+		if r.Seconds < 0 || r.Seconds > 24*60*60 {
+			return nil, fmt.Errorf("%g seconds cannot be saved; ask for 0 (the replay's length) or more", r.Seconds)
+		}
+		record, err := s.Save(ctx, r.Seconds)
+		if err != nil {
+			return nil, err
+		}
+		return record, nil
+	case control.Share:
+		return nil, s.SetShare(r.On)
+	case control.Replay:
+		return nil, s.SetReplay(r.On)
+	case control.Mute:
+		return nil, s.Mute(session.Source(r.Source), r.On)
+	case control.Show:
+		a.ui.Show()
+		return nil, nil
+	case control.Quit:
+		a.ui.Quit()
+		return nil, nil
+	}
+	return nil, fmt.Errorf("there is no command %q; use status, save, share, replay, mute, show or quit", r.Command)
+}

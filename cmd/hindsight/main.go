@@ -1,0 +1,24 @@
+// Command hindsight is the tray app: it keeps the last minutes of screen and sound, shares the screen, and saves a clip
+// on a key.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/hindsight-app/hindsight/app"
+)
+
+func main() {
+	hidden := flag.Bool("hidden", false, "start in the tray, without the window")
+	debug := flag.Bool("debug", false, "log more")
+	flag.Parse()
+	err := app.Run(context.Background(), app.Options{Hidden: *hidden, Debug: *debug, Output: os.Stderr})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "hindsight:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
+)
+
+type commands struct {
+	JSON bool `name:"json" help:"Answer in JSON."`
+
+	Status  statusCmd  `cmd:"" help:"Say what runs."`
+	Save    saveCmd    `cmd:"" help:"Save the replay and print the clip's path."`
+	Share   switchCmd  `cmd:"" help:"Start or stop sharing."`
+	Replay  switchCmd  `cmd:"" help:"Turn the local replay on or off."`
+	Mute    muteCmd    `cmd:"" help:"Mute a source of sound, or let it be heard again."`
+	Devices devicesCmd `cmd:"" help:"List the sound devices. Works without a running Hindsight."`
+	Clips   clipsCmd   `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
+	Show    plainCmd   `cmd:"" help:"Show the window."`
+	Quit    plainCmd   `cmd:"" help:"End Hindsight."`
+}
+
+// AfterApply tells commands that share a type which of them they are.
+func (c *commands) AfterApply() error {
+	c.Share.command, c.Replay.command = control.Share, control.Replay
+	c.Show.command, c.Quit.command = control.Show, control.Quit
+	return nil
+}
+
+func call(ctx context.Context, r control.Request, out any) error {
+	return control.Call(ctx, control.Dir(), r, out)
+}
+
+type statusCmd struct{}
+
+func (statusCmd) Run(ctx context.Context, out *output) error {
+	var s session.Snapshot
+	if err := call(ctx, control.Request{Command: control.Status}, &s); err != nil {
+		return err
+	}
+	return out.print(s, func(w io.Writer) {
+		fmt.Fprintf(w, "state      %s\n", s.State)
+		fmt.Fprintf(w, "replay     %s, %.0f of %.0f s\n", onOff(s.ReplayOn), s.BufferedSeconds, s.ReplaySeconds)
+		fmt.Fprintf(w, "sharing    %s%s\n", s.Share.State, in(s.Share.Room))
+		fmt.Fprintf(w, "server     %s, %.0f s\n", s.Share.Recording, s.Share.ServerSeconds)
+		fmt.Fprintf(w, "picture    %d x %d, %d/s, %d kb/s, %s\n", s.Width, s.Height, s.FrameRate, s.BitrateKbps, s.Encoder)
+		fmt.Fprintf(w, "desktop    %s\n", sourceLine(s.Desktop))
+		fmt.Fprintf(w, "microphone %s\n", sourceLine(s.Mic))
+		for _, h := range s.Hotkeys {
+			if h.Active {
+				fmt.Fprintf(w, "key        %s: %s\n", h.Keys, h.Purpose)
+			}
+		}
+		for _, p := range s.Problems {
+			fmt.Fprintf(w, "problem    %s\n", p)
+		}
+	})
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+func in(room string) string {
+	if room == "" {
+		return ""
+	}
+	return " in " + room
+}
+
+func sourceLine(s session.SourceStatus) string {
+	parts := []string{s.State}
+	if s.Muted {
+		parts = append(parts, "muted")
+	}
+	if s.State == "running" {
+		parts = append(parts, fmt.Sprintf("%.0f dB", s.PeakDB), s.Device)
+	}
+	return strings.Join(parts, ", ")
+}
+
+type saveCmd struct {
+	Seconds float64 `help:"How many seconds to save; the replay's length without it."`
+}
+
+func (c saveCmd) Run(ctx context.Context, out *output) error {
+	if c.Seconds < 0 {
+		return fmt.Errorf("--seconds is %g; it must be more than 0", c.Seconds)
+	}
+	var r session.SaveRecord
+	if err := call(ctx, control.Request{Command: control.Save, Seconds: c.Seconds}, &r); err != nil {
+		return err
+	}
+	return out.print(r, func(w io.Writer) {
+		if r.Clip != nil {
+			fmt.Fprintln(w, r.Clip.Path)
+			return
+		}
+		fmt.Fprintf(w, "The server saves it as clip %s.\n", r.ClipID)
+	})
+}
+
+type switchCmd struct {
+	On      string `arg:"" enum:"on,off" help:"on or off"`
+	command string
+}
+
+func (c switchCmd) Run(ctx context.Context, out *output) error {
+	if err := call(ctx, control.Request{Command: c.command, On: c.On == "on"}, nil); err != nil {
+		return err
+	}
+	return out.print(map[string]any{"ok": true}, nil)
+}
+
+type muteCmd struct {
+	Source string `arg:"" enum:"mic,desktop" help:"mic or desktop"`
+	On     string `arg:"" enum:"on,off" default:"on" help:"on mutes, off lets it be heard"`
+}
+
+func (c muteCmd) Run(ctx context.Context, out *output) error {
+	if err := call(ctx, control.Request{Command: control.Mute, Source: c.Source, On: c.On == "on"}, nil); err != nil {
+		return err
+	}
+	return out.print(map[string]any{"ok": true}, nil)
+}
+
+type plainCmd struct{ command string }
+
+func (c plainCmd) Run(ctx context.Context, out *output) error {
+	if err := call(ctx, control.Request{Command: c.command}, nil); err != nil {
+		return err
+	}
+	return out.print(map[string]any{"ok": true}, nil)
+}
+
+type devicesCmd struct{}
+
+func (devicesCmd) Run(ctx context.Context, out *output) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	list, err := capture.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	return out.print(list, func(w io.Writer) {
+		section := func(name string, devices []capture.Device) {
+			fmt.Fprintln(w, name)
+			for _, d := range devices {
+				mark := " "
+				if d.Default {
+					mark = "*"
+				}
+				fmt.Fprintf(w, "  %s %s (%s)\n", mark, d.Name, d.ID)
+			}
+		}
+		section("desktop sound", list.Desktop)
+		section("microphones", list.Microphones)
+	})
+}
+
+type clipsCmd struct{}
+
+func (clipsCmd) Run(out *output) error {
+	_, cfg, _ := config.Open(config.Dir())
+	list, err := clip.List(cfg.ClipFolder())
+	if err != nil {
+		return err
+	}
+	if list == nil {
+		list = []clip.Clip{}
+	}
+	return out.print(list, func(w io.Writer) {
+		for _, c := range list {
+			fmt.Fprintf(w, "%s  %7.1f s  %7.1f MB  %s\n", c.Created.Local().Format(time.DateTime), c.Seconds, float64(c.Bytes)/1e6, c.Path)
+		}
+	})
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+)
+
+// output prints answers as text or JSON.
+type output struct {
+	json bool
+	to   io.Writer
+}
+
+// print writes v as JSON, or what text writes; nil text is silence.
+func (o *output) print(v any, text func(io.Writer)) error {
+	if !o.json {
+		if text != nil {
+			text(o.to)
+		}
+		return nil
+	}
+	e := json.NewEncoder(o.to)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// failed writes an error as JSON where that was asked for, and answers whether it did.
+func (o *output) failed(err error) bool {
+	if o.json {
+		_ = o.print(map[string]any{"ok": false, "error": err.Error()}, nil)
+	}
+	return o.json
+}
