@@ -136,10 +136,14 @@ func (l *Local) Remove(id, segment string) error {
 	return nil
 }
 
-// WriteClip writes a clip and answers its length in bytes.
+// WriteClip writes a clip and answers its length in bytes. A file of that id, left by a process that was killed before
+// it could say so, is replaced.
 func (l *Local) WriteClip(ctx context.Context, id string, m mp4.Movie) (int64, error) {
 	file, err := name(clips, id)
 	if err != nil {
+		return 0, err
+	}
+	if err := l.RemoveClip(id); err != nil {
 		return 0, err
 	}
 	return mp4.WriteFile(ctx, filepath.Join(l.path, filepath.FromSlash(file)+".mp4"), m)

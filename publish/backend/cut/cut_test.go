@@ -1,0 +1,109 @@
+package cut
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/mp4"
+	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+)
+
+// segments has ffmpeg encode size for seconds, with B-frames, in MPEG-TS files of 2 s, and answers their contents.
+func segments(t *testing.T, size string, seconds int) [][]byte {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
+		"-f", "lavfi", "-i", "aevalsrc='0.3*sin(440*2*PI*t)|0.3*sin(550*2*PI*t)':s=48000", "-t", strconv.Itoa(seconds),
+		"-c:v", "libx264", "-g", "60", "-bf", "2", "-c:a", "aac", "-output_ts_offset", "3600", "-muxdelay", "0",
+		"-f", "segment", "-segment_time", "2", "-segment_format", "mpegts", filepath.Join(dir, "s_%05d.ts")).CombinedOutput()
+	require.NoError(t, err, "ffmpeg is needed, run make setup: %s", out)
+	files, err := filepath.Glob(filepath.Join(dir, "*.ts"))
+	require.NoError(t, err)
+	var all [][]byte
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		require.NoError(t, err)
+		all = append(all, b)
+	}
+	return all
+}
+
+// sources are segments of a recording that began at the given moment.
+func sources(list [][]byte, began time.Time) (out []Source) {
+	for i, b := range list {
+		out = append(out, Source{Zero: began.Add(-ClockBase), Wall: began.Add(time.Duration(i) * 2 * time.Second),
+			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
+	}
+	return out
+}
+
+// check writes the movie, and wants one stream of each kind, of the length, that decodes without complaint.
+func check(t *testing.T, m mp4.Movie, want time.Duration) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "clip.mp4")
+	_, err := mp4.WriteFile(t.Context(), file, m)
+	require.NoError(t, err)
+	streams, length, err := backendtest.Probe(t.Context(), file)
+	require.NoError(t, err)
+	require.Len(t, streams, 2)
+	require.InDelta(t, want.Seconds(), length.Seconds(), 0.04)
+	_, err = backendtest.FindMarks(t.Context(), file)
+	require.NoError(t, err)
+}
+
+var began = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func at(seconds float64) time.Time { return began.Add(time.Duration(seconds * float64(time.Second))) }
+
+func TestCutIsExactAnywhere(t *testing.T) {
+	list := sources(segments(t, "320x180", 10), began)
+	for _, c := range []struct{ from, to, length float64 }{
+		{1, 9, 8}, {2.1, 3.9, 1.8}, {3.333, 7.777, 4.444}, {-5, 4, 4}, {7, 30, 3}, {-5, 30, 10}, {4, 5, 1},
+	} {
+		m, err := Movie(t.Context(), list, at(c.from), at(c.to), 0)
+		require.NoError(t, err)
+		length := m.End - m.Start
+		require.InDelta(t, c.length, length.Seconds(), 0.1, "%+v", c) // ffmpeg's first picture comes two frames late
+		check(t, m, length)
+	}
+	_, err := Movie(t.Context(), list, at(20), at(30), 0)
+	require.ErrorIs(t, err, ErrNothing)
+	_, err = Movie(t.Context(), nil, at(0), at(30), 0)
+	require.ErrorIs(t, err, ErrNothing)
+}
+
+// Two recordings of different size with a gap, and two that overlap, become one movie that plays through.
+func TestCutAcrossRecordings(t *testing.T) {
+	first, second := segments(t, "320x180", 4), segments(t, "480x270", 4)
+	for name, start := range map[string]float64{"gap": 7, "overlap": 3.2, "seamless": 4} {
+		t.Run(name, func(t *testing.T) {
+			list := append(sources(first, began), sources(second, at(start))...)
+			m, err := Movie(t.Context(), list, at(1), at(start+3), 0)
+			require.NoError(t, err)
+			check(t, m, time.Duration((start+2)*float64(time.Second)))
+		})
+	}
+}
+
+func TestCutEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Movie(ctx, sources([][]byte{nil}, began), at(0), at(1), 0)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestDamagedSegmentIsAnError(t *testing.T) {
+	for _, b := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte{0x47}, 1880), bytes.Repeat([]byte{0}, 5000)} {
+		_, err := Movie(t.Context(), sources([][]byte{b}, began), at(0), at(1), 0)
+		require.Error(t, err)
+	}
+}
