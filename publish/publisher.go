@@ -123,7 +123,6 @@ type Publisher struct {
 	backend service
 	http    *http.Client
 	reader  *fanout.Reader
-	ceiling int // kb/s
 	session atomic.Pointer[livekit.Session]
 
 	cancel   context.CancelFunc
@@ -138,8 +137,8 @@ type Publisher struct {
 }
 
 // Start shares src. It returns once the tracks are published and the recording has been asked for. It fails for what
-// the user must put right: a wrong URL or token, an unreachable backend, a refused room. If LiveKit cannot be reached
-// or the recorder refuses, sharing goes on trying and Status tells. ctx bounds only the start.
+// the user must put right: a wrong URL or token, an unreachable backend, a refused room. If LiveKit cannot be reached,
+// the screen gives no picture or the recorder refuses, sharing goes on trying and Status tells. ctx bounds only the start.
 func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	if cfg.Room = strings.TrimSpace(cfg.Room); cfg.Room == "" {
 		return nil, fmt.Errorf("%w: no room is set; enter its name in the settings", client.ErrRoom)
@@ -157,10 +156,7 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	}
 	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
 		done: make(chan struct{})}
-	if p.ceiling = src.Video().BitrateKbps; p.ceiling <= 0 {
-		p.ceiling = fallbackKbps
-	}
-	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: RecordingOff, BitrateKbps: p.ceiling}
+	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: RecordingOff, BitrateKbps: src.Video().BitrateKbps}
 	life, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	p.reader = src.NewReader(readerCapacity, media.Video, media.Opus)

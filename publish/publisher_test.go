@@ -1,3 +1,5 @@
+//go:build linux
+
 package publish_test
 
 import (
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/livekit/protocol/livekit"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -48,8 +51,10 @@ func newBench(t *testing.T, o publishtest.SourceOptions) *bench {
 
 func (b *bench) config(t *testing.T) publish.Config {
 	return publish.Config{BackendURL: b.backend.URL(), UserToken: publishtest.UserToken, Room: room,
-		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))}
+		Log: logTo(t)}
 }
+
+func logTo(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 func (b *bench) publish(t *testing.T) *publish.Publisher {
 	t.Helper()
@@ -90,8 +95,8 @@ func TestViewersGetPictureAndSound(t *testing.T) {
 	require.Equal(t, st.Identity, video.Identity)
 	require.EqualValues(t, 640, video.Info.Width)
 	require.EqualValues(t, 360, video.Info.Height)
-	require.True(t, sound.Info.Stereo)
-	require.True(t, sound.Info.DisableDtx)
+	require.Contains(t, sound.Info.AudioFeatures, livekit.AudioTrackFeature_TF_STEREO)
+	require.Contains(t, sound.Info.AudioFeatures, livekit.AudioTrackFeature_TF_NO_DTX)
 	starts := b.backend.Starts()
 	require.Len(t, starts, 1)
 	require.Equal(t, st.VideoSID, starts[0].VideoTrackID)

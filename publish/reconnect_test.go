@@ -1,3 +1,5 @@
+//go:build linux
+
 package publish_test
 
 import (
@@ -129,4 +131,40 @@ func TestCloseWhileReconnecting(t *testing.T) {
 	defer cancel()
 	require.NoError(t, p.Close(ctx))
 	require.Len(t, b.backend.Stops(), 1, "the recording is stopped all the same")
+}
+
+// Sound that is turned on while sharing becomes a second track, and the recording goes on with both.
+func TestSoundTurnedOn(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2, NoSound: true})
+	p := b.publish(t)
+	first := p.Status()
+	require.Equal(t, publish.StateLive, first.State)
+	require.Empty(t, first.AudioSID)
+	b.src.SetSound(true)
+	b.eventually(t, func() bool { return p.Status().AudioSID != "" && p.Status().EgressID != first.EgressID }, "no sound track comes")
+	st := p.Status()
+	require.Equal(t, first.ReplayID, st.ReplayID)
+	starts := b.backend.Starts()
+	require.Equal(t, st.AudioSID, starts[len(starts)-1].AudioTrackID)
+	viewer := b.subscribe(t)
+	sound, err := viewer.Wait(b.ctx, media.Opus)
+	require.NoError(t, err)
+	b.eventually(t, func() bool { return len(sound.Units()) > 50 }, "no sound arrives")
+}
+
+// A screen that gives no picture yet is waited for.
+func TestPictureComesLater(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2, NoPicture: true})
+	p := b.publish(t)
+	require.Equal(t, publish.StateConnecting, p.Status().State)
+	require.Contains(t, p.Status().Error, "no picture yet")
+	b.src.SetPicture(true)
+	b.eventually(t, func() bool {
+		st := p.Status()
+		return st.State == publish.StateLive && st.Error == "" && st.Recording == publish.RecordingActive
+	}, "sharing does not begin")
+	viewer := b.subscribe(t)
+	video, err := viewer.Wait(b.ctx, media.Video)
+	require.NoError(t, err)
+	require.EqualValues(t, 640, video.Info.Width)
 }

@@ -17,6 +17,10 @@ const (
 	longPause  = 30 * time.Second
 	// leaveTime bounds the stop of the recording and leaving the room, each.
 	leaveTime = 5 * time.Second
+	// pictureTime is how long the first picture is waited for before Status says so; tokenAge is how old a token may be
+	// when the room is joined.
+	pictureTime = 10 * time.Second
+	tokenAge    = time.Minute
 	// keyframeEvery is the least time between two requests for a keyframe after drops.
 	keyframeEvery = 500 * time.Millisecond
 )
@@ -29,11 +33,13 @@ type supervisor struct {
 	*Publisher
 	started chan error // gets the outcome of Start, once
 	told    bool
+	picture chan struct{} // closed by the pump at the first picture
 	rec     recording
+	watch   sourceWatch
 }
 
 func newSupervisor(p *Publisher) *supervisor {
-	return &supervisor{Publisher: p, started: make(chan error, 1), rec: recording{pause: firstPause}}
+	return &supervisor{Publisher: p, started: make(chan error, 1), picture: make(chan struct{}), rec: recording{pause: firstPause}}
 }
 
 // tell reports the outcome of the start; later ones are nobody's.
@@ -98,28 +104,56 @@ func mustFix(err error) bool {
 	return false
 }
 
-// connect fetches a token and joins the room.
+// connect fetches a token and joins the room, once there is a picture to show: before that, neither its size nor its
+// bitrate is known, and a track without packets is soon given up.
 func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	token, err := s.backend.Token(ctx, api.TokenRequest{RoomName: s.cfg.Room})
 	if err != nil {
 		return nil, err
 	}
+	asked := time.Now()
+	s.update(func(st *Status) { st.Identity = token.Identity })
+	if err := s.awaitPicture(ctx); err != nil {
+		return nil, err
+	}
+	if time.Since(asked) > tokenAge {
+		if token, err = s.backend.Token(ctx, api.TokenRequest{RoomName: s.cfg.Room}); err != nil {
+			return nil, err
+		}
+	}
+	s.watch = newSourceWatch(s.src)
+	floor, ceiling := s.watch.bounds()
 	clock, _ := s.src.(media.Clock)
 	session, err := livekit.New(livekit.Options{
-		URL: token.ServerURL, Token: token.Token, Video: s.src.Video(), Sound: s.src.HasSound(), Clock: clock,
-		MinKbps: max(s.ceiling/floorShare, 1), MaxKbps: s.ceiling, Log: s.log,
+		URL: token.ServerURL, Token: token.Token, Video: s.watch.video, Sound: s.watch.sound, Clock: clock,
+		MinKbps: floor, MaxKbps: ceiling, Log: s.log,
 		OnKeyframe: s.src.RequestKeyframe, OnBitrate: s.src.SetBitrate,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.update(func(st *Status) { st.Identity = token.Identity })
 	s.session.Store(session)
 	if err := session.Join(ctx); err != nil {
 		s.leave(session)
 		return nil, err
 	}
 	return session, nil
+}
+
+// awaitPicture waits for the first packet of video.
+func (s *supervisor) awaitPicture(ctx context.Context) error {
+	s.src.RequestKeyframe()
+	for late := time.After(pictureTime); ; {
+		select {
+		case <-s.picture:
+			return nil
+		case <-late:
+			s.update(func(st *Status) { st.Error = "the screen gives no picture yet; sharing begins with the first" })
+			s.tell(nil)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // serve looks after one stay in the room until it is over or ctx is done, and leaves it. final means that it must not
@@ -133,9 +167,13 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 			s.log.Warn("the stay in the room is over", "reason", st.Reason)
 			return st.Final
 		}
+		if s.watch.again(s.src, session) {
+			s.log.Info("the picture's size or the sound has changed; the tracks are published anew")
+			return false
+		}
 		wait := pollEvery
 		if st.Phase == livekit.Live {
-			wait = s.record(ctx, st)
+			wait = min(s.record(ctx, st), pollEvery)
 			s.tell(nil)
 		}
 		select {
@@ -152,6 +190,10 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 func (s *supervisor) show(session livekit.State) {
 	s.update(func(st *Status) {
 		st.VideoSID, st.AudioSID, st.Error = session.VideoSID, session.AudioSID, session.Reason
+		if session.Phase != livekit.Live && st.Recording == RecordingActive {
+			// What the server records now is not known; it is asked when the connection is back.
+			st.Recording, s.rec.pollAt = RecordingStarting, time.Time{}
+		}
 		switch {
 		case session.Phase == livekit.Live:
 			st.State = StateLive
@@ -170,8 +212,8 @@ func (s *supervisor) leave(session *livekit.Session) {
 	if err := session.Close(ctx); err != nil {
 		s.log.Warn("the room was not left cleanly", "error", err)
 	}
-	if session.BitrateKbps() != s.ceiling {
-		s.src.SetBitrate(s.ceiling)
+	if _, ceiling := s.watch.bounds(); session.BitrateKbps() != ceiling {
+		s.src.SetBitrate(ceiling)
 	}
 	s.session.CompareAndSwap(session, nil)
 }
@@ -188,6 +230,7 @@ func (s *supervisor) closeContext() context.Context {
 func (s *supervisor) pump(ctx context.Context) {
 	var dropped uint64
 	var asked time.Time
+	seen := false
 	for {
 		packet, err := s.reader.Read(ctx)
 		if err != nil {
@@ -195,6 +238,10 @@ func (s *supervisor) pump(ctx context.Context) {
 				s.log.Error("the capture has ended, so nothing more is sent")
 			}
 			return
+		}
+		if packet.Track == media.Video && !seen {
+			seen = true
+			close(s.picture)
 		}
 		if n := s.reader.Dropped(); n != dropped && time.Since(asked) >= keyframeEvery {
 			dropped, asked = n, time.Now()

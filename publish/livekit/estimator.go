@@ -63,6 +63,15 @@ func newEstimator(minimum, maximum int) *estimator {
 	return &estimator{minimum: float64(minimum), maximum: float64(maximum), target: float64(maximum), trend: newTrend()}
 }
 
+// setBounds changes the bounds. What the path has not been seen to refuse, a wider bound allows at once.
+func (e *estimator) setBounds(minimum, maximum int) {
+	if e.target == e.maximum {
+		e.target = float64(maximum)
+	}
+	e.minimum, e.maximum = float64(minimum), float64(maximum)
+	e.target = min(max(e.target, e.minimum), e.maximum)
+}
+
 // sent remembers a packet of size bytes.
 func (e *estimator) sent(seq uint16, now time.Time, size int) {
 	if e.start.IsZero() {

@@ -181,3 +181,16 @@ func TestFeedbackWithGapsAndWrap(t *testing.T) {
 	e.feedback(now.Add(70*time.Millisecond), f)
 	require.Equal(t, 3, e.received)
 }
+
+func TestBoundsOfTheEstimateMove(t *testing.T) {
+	e := newEstimator(1e6, 4e6)
+	e.setBounds(2e6, 16e6)
+	require.InDelta(t, 16e6, e.target, 1, "nothing spoke against it")
+	p := newPath(6e6)
+	mean := p.run(e, 0, 10*time.Second, same)
+	require.Less(t, mean, 8e6)
+	e.setBounds(2e6, 20e6)
+	require.Less(t, e.target, 8e6, "the path has refused more")
+	e.setBounds(1e6, 3e6)
+	require.LessOrEqual(t, p.run(e, 10*time.Second, time.Second, same), 3e6)
+}

@@ -228,6 +228,22 @@ func (s *Session) BitrateKbps() int {
 	return s.rate.current
 }
 
+// SetBounds changes the bounds of what OnBitrate is asked for, in kb/s, and takes the upper one as the present bitrate.
+func (s *Session) SetBounds(minimum, maximum int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.MinKbps, s.opts.MaxKbps = minimum, maximum
+	s.rate = rateControl{floor: minimum, ceiling: maximum, current: maximum, changed: s.rate.changed}
+}
+
+// estimateBounds are those of the bandwidth estimate, in bit/s. It may rise above the bitrate, to leave room for
+// headers, sound and what an encoder overshoots.
+func (s *Session) estimateBounds() (minimum, maximum int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opts.MinKbps * 1000, (s.opts.MaxKbps*3/2 + soundShare) * 1000
+}
+
 // DeliveredKbps is how much of the video reached the server in the last half second before it last said so, in kb/s.
 func (s *Session) DeliveredKbps() int { return int(s.delivered.Load() / 1000) }
 

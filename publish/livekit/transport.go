@@ -53,7 +53,7 @@ func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interce
 	}
 	t.tracks[info.SSRC] = t.session.video
 	if t.pace == nil {
-		minimum, maximum := t.session.opts.MinKbps*1000, (t.session.opts.MaxKbps*3/2+soundShare)*1000
+		minimum, maximum := t.session.estimateBounds()
 		t.estimate, t.pace = newEstimator(minimum, maximum), newPacer(maximum)
 	}
 	send := t.numbered(extensionID(info, sdp.TransportCCURI), writer)
@@ -133,6 +133,7 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 		t.mu.Unlock()
 		return
 	}
+	t.estimate.setBounds(t.session.estimateBounds())
 	bits := t.estimate.feedback(time.Now(), feedback)
 	t.pace.setRate(bits)
 	t.session.delivered.Store(int64(t.estimate.delivered()))

@@ -22,8 +22,8 @@ type SourceOptions struct {
 	Seconds int
 	// VideoDelay is how much later than sound a picture of the same PTS comes out, as with a slow encoder.
 	VideoDelay time.Duration
-	// NoSound leaves the sound out.
-	NoSound bool
+	// NoSound begins without sound, NoPicture without a picture; SetSound and SetPicture change that.
+	NoSound, NoPicture bool
 }
 
 func (o SourceOptions) withDefaults() SourceOptions {
@@ -52,6 +52,8 @@ type Source struct {
 	wg     sync.WaitGroup
 
 	wantKey   atomic.Bool
+	soundOn   atomic.Bool
+	pictureOn atomic.Bool
 	keyframes atomic.Int64
 	bitrate   atomic.Int64
 
@@ -67,23 +69,20 @@ func NewSource(ctx context.Context, dir string, o SourceOptions) (*Source, error
 	if s.video, err = encodeVideo(ctx, dir, o); err != nil {
 		return nil, err
 	}
-	if !o.NoSound {
-		if s.sound, err = encodeSound(ctx, dir, o.Seconds); err != nil {
-			return nil, err
-		}
+	if s.sound, err = encodeSound(ctx, dir, o.Seconds); err != nil {
+		return nil, err
 	}
+	s.soundOn.Store(!o.NoSound)
+	s.pictureOn.Store(!o.NoPicture)
 	s.bitrate.Store(int64(o.BitrateKbps))
 	// A clock like the real one: it began long before the program.
 	s.start = time.Now().Add(-37 * time.Hour)
 	life, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	origin := s.Now()
-	s.wg.Add(1)
+	s.wg.Add(2)
 	go s.playVideo(life, origin)
-	if !o.NoSound {
-		s.wg.Add(1)
-		go s.playSound(life, origin)
-	}
+	go s.playSound(life, origin)
 	return s, nil
 }
 
@@ -98,6 +97,9 @@ func (s *Source) playVideo(ctx context.Context, origin time.Duration) {
 		pts := origin + n*length
 		if !s.sleepUntil(ctx, pts+s.opts.VideoDelay) {
 			return
+		}
+		if !s.pictureOn.Load() {
+			continue
 		}
 		if s.wantKey.Swap(false) {
 			for !s.video[next].key {
@@ -116,6 +118,9 @@ func (s *Source) playSound(ctx context.Context, origin time.Duration) {
 		pts := origin + time.Duration(n)*soundPacket
 		if !s.sleepUntil(ctx, pts+soundPacket) {
 			return
+		}
+		if !s.soundOn.Load() {
+			continue
 		}
 		s.write(&media.Packet{Track: media.Opus, PTS: pts, DTS: pts, Duration: soundPacket, Key: true,
 			Data: s.sound[n%len(s.sound)]})
@@ -162,20 +167,27 @@ func (s *Source) RequestKeyframe() {
 // KeyframeRequests counts the calls of RequestKeyframe.
 func (s *Source) KeyframeRequests() int { return int(s.keyframes.Load()) }
 
-// SetBitrate notes what was asked for; the loop keeps the bitrate it was encoded with.
+// SetBitrate notes what was asked for, and Video tells it; the loop keeps the bitrate it was encoded with.
 func (s *Source) SetBitrate(kbps int) { s.bitrate.Store(int64(kbps)) }
 
-// AskedKbps is the bitrate last asked for.
-func (s *Source) AskedKbps() int { return int(s.bitrate.Load()) }
-
-// Video describes the picture.
+// Video describes the picture; width and height are 0 without one.
 func (s *Source) Video() media.TrackInfo {
-	return media.TrackInfo{Track: media.Video, Encoder: "libx264", Width: s.opts.Width, Height: s.opts.Height,
-		FrameRate: s.opts.FrameRate, BitrateKbps: s.opts.BitrateKbps}
+	info := media.TrackInfo{Track: media.Video, Encoder: "libx264", FrameRate: s.opts.FrameRate,
+		BitrateKbps: int(s.bitrate.Load())}
+	if s.pictureOn.Load() {
+		info.Width, info.Height = s.opts.Width, s.opts.Height
+	}
+	return info
 }
 
 // HasSound tells whether the source has sound.
-func (s *Source) HasSound() bool { return !s.opts.NoSound }
+func (s *Source) HasSound() bool { return s.soundOn.Load() }
+
+// SetSound turns the sound on or off.
+func (s *Source) SetSound(on bool) { s.soundOn.Store(on) }
+
+// SetPicture turns the picture on or off.
+func (s *Source) SetPicture(on bool) { s.pictureOn.Store(on) }
 
 // Close stops playing and waits.
 func (s *Source) Close() error {
