@@ -2,6 +2,7 @@ package desktop
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/godbus/dbus/v5"
@@ -69,14 +70,20 @@ func (n *Notifier) read(signals <-chan *dbus.Signal) {
 		actions := n.shown[id]
 		n.mu.Unlock()
 		for i, a := range actions {
-			if key == actionKey(i) || (i == 0 && key == "default") {
+			if key == actionKey(i) {
 				a.Do()
 			}
 		}
 	}
 }
 
-func actionKey(i int) string { return "action-" + string(rune('a'+i)) }
+// actionKey names an action; "default" is the click on the notification itself, which some desktops show as a button.
+func actionKey(i int) string {
+	if i == 0 {
+		return "default"
+	}
+	return fmt.Sprintf("action-%d", i)
+}
 
 // Show shows a notification; buttons are left out where the desktop has none.
 func (n *Notifier) Show(m Notification) error {
@@ -93,9 +100,6 @@ func (n *Notifier) Show(m Notification) error {
 			continue
 		}
 		for i, a := range m.Actions {
-			if i == 0 {
-				buttons = append(buttons, "default", a.Label)
-			}
 			buttons = append(buttons, actionKey(i), a.Label)
 		}
 	}

@@ -73,7 +73,7 @@ func newHome(u *UI) *home {
 	h.problemBox = newSurface(colorWarn, 12, 8, container.NewBorder(nil, nil, container.NewVBox(gap(4), warn), nil, h.problems))
 	h.problemBox.Hide()
 	h.last = newLastClip(u)
-	h.root = container.NewVScroll(container.NewVBox(top, h.problemBox, tiles, sound, h.last.root, h.picture))
+	h.root = container.NewVScroll(column(top, h.problemBox, tiles, sound, h.last.root, h.picture))
 	return h
 }
 
@@ -239,7 +239,7 @@ func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *so
 	label := container.New(layout.NewGridWrapLayout(fyne.NewSize(112, 34)), widget.NewLabel(name))
 	device := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 34)), r.device)
 	button := container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 34)), r.mute)
-	r.root = container.NewBorder(nil, nil, container.NewHBox(widget.NewIcon(icon), label), container.NewHBox(device, button), r.meter)
+	r.root = container.NewBorder(nil, nil, container.NewHBox(gapWide(2), widget.NewIcon(icon), label), container.NewHBox(device, button), r.meter)
 	return r
 }
 

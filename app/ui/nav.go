@@ -47,11 +47,11 @@ func newNav(u *UI) *nav {
 	name := widget.NewLabel("Hindsight")
 	name.TextStyle.Bold = true
 	name.SizeName = theme.SizeNameSubHeadingText
-	column := container.NewVBox(container.NewHBox(icon, name), gap(10))
+	top := container.NewVBox(container.NewHBox(icon, name), gap(10))
 	for _, b := range n.buttons {
-		column.Add(b)
+		top.Add(b)
 	}
-	side := newSurface(colorSide, 0, 14, container.NewBorder(column, n.state, nil, nil, gapWide(150)))
+	side := newSurface(colorSide, 0, 14, container.NewBorder(top, n.state, nil, nil, gapWide(150)))
 	n.stack = container.NewStack()
 	for _, p := range u.pages {
 		n.stack.Add(p.content())

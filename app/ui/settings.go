@@ -50,12 +50,12 @@ func newSettings(u *UI) *settings {
 	s.apply = widget.NewButtonWithIcon("Apply", theme.ConfirmIcon(), s.submit)
 	s.apply.Importance = widget.HighImportance
 	s.revert = widget.NewButtonWithIcon("Revert", theme.ContentUndoIcon(), func() { s.fill(u.parts.Feed.Snapshot().Settings) })
-	column := container.NewVBox()
+	var cards []fyne.CanvasObject
 	for _, g := range s.groups() {
-		column.Add(g.content())
+		cards = append(cards, g.content())
 	}
 	bottom := container.NewBorder(nil, nil, nil, container.NewHBox(s.revert, s.apply), s.message)
-	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, container.NewVScroll(column))
+	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), column(cards...))))
 	s.fill(u.parts.Feed.Snapshot().Settings)
 	return s
 }

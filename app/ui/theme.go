@@ -52,7 +52,7 @@ var palette = map[fyne.ThemeColorName]pair{
 	theme.ColorNameFocus:               {color.NRGBA{0x6f, 0x86, 0xff, 0x70}, color.NRGBA{0x46, 0x5e, 0xe0, 0x50}},
 	theme.ColorNameButton:              {rgb(0x2a3042), rgb(0xe6eaf3)},
 	theme.ColorNameDisabledButton:      {rgb(0x20242f), rgb(0xeceff5)},
-	theme.ColorNameDisabled:            {rgb(0x5c647a), rgb(0xa3abbd)},
+	theme.ColorNameDisabled:            {rgb(0x828ba2), rgb(0x79839a)},
 	theme.ColorNameInputBackground:     {rgb(0x232838), rgb(0xf3f5fa)},
 	theme.ColorNameInputBorder:         {rgb(0x363d53), rgb(0xd3d9e6)},
 	theme.ColorNamePlaceHolder:         {rgb(0x7d869d), rgb(0x7a8399)},

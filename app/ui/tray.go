@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/systray"
 
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
@@ -37,7 +38,13 @@ func keyOf(s session.Snapshot) trayKey {
 
 func newTray(u *UI) *tray {
 	desk, _ := u.app.(desktop.App)
-	return &tray{u: u, desk: desk}
+	t := &tray{u: u, desk: desk}
+	if desk != nil {
+		// Before Run, or Fyne never puts the icon on the bus.
+		systray.SetOnTapped(u.Show)
+		t.set(u.parts.Feed.Snapshot())
+	}
+	return t
 }
 
 func (t *tray) update(s session.Snapshot) {
@@ -46,6 +53,10 @@ func (t *tray) update(s session.Snapshot) {
 		return
 	}
 	t.key = key
+	t.set(s)
+}
+
+func (t *tray) set(s session.Snapshot) {
 	t.desk.SetSystemTrayMenu(t.menu(s))
 	if icon := trayIcon(s.State); icon != t.icon {
 		t.icon = icon

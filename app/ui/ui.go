@@ -119,6 +119,7 @@ func build(a fyne.App, p Parts) *UI {
 	u.settings = newSettings(u)
 	u.pages = []page{u.home, u.clips, u.settings}
 	u.nav = newNav(u)
+	u.window.SetPadded(false)
 	u.window.SetContent(u.nav.content())
 	u.window.Resize(fyne.NewSize(940, 680))
 	u.window.CenterOnScreen()

@@ -129,6 +129,14 @@ func (b *bar) level(db float64) {
 	b.set((db-meterFloor)/-meterFloor, fill)
 }
 
+// column puts cards below each other with room between them.
+func column(cards ...fyne.CanvasObject) *fyne.Container {
+	return container.New(layout.NewCustomPaddedVBoxLayout(cardGap), cards...)
+}
+
+// cardGap is the room between cards.
+const cardGap = 10
+
 // muted is a label in a quiet colour.
 func muted(text string) *widget.Label {
 	l := widget.NewLabel(text)
@@ -148,7 +156,11 @@ func heading(text string, right ...fyne.CanvasObject) fyne.CanvasObject {
 	l := widget.NewLabel(text)
 	l.TextStyle.Bold = true
 	l.SizeName = theme.SizeNameHeadingText
-	return container.NewHBox(append([]fyne.CanvasObject{l, layout.NewSpacer()}, right...)...)
+	row := container.NewHBox(l, layout.NewSpacer())
+	for _, o := range right {
+		row.Add(container.NewCenter(o))
+	}
+	return row
 }
 
 // setText changes a label only when the text differs, for every change is drawn.

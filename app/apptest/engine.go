@@ -1,0 +1,256 @@
+// Package apptest holds working parts in memory for tests of the app: an engine whose recorder keeps time and writes
+// files, and whose share goes live and saves clips, without any device or network. What a test may make fail is named
+// in the fields. It has no goroutines.
+package apptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// Engine implements session.Engine.
+type Engine struct {
+	mu         sync.Mutex
+	recordErr  error
+	shareErr   error
+	recorder   *Recorder
+	publisher  *Publisher
+	opened     int
+	shareTries int
+}
+
+// FailRecord makes the next recorders fail to open; nil heals.
+func (e *Engine) FailRecord(err error) { e.mu.Lock(); e.recordErr = err; e.mu.Unlock() }
+
+// FailShare makes the next shares fail to start; nil heals.
+func (e *Engine) FailShare(err error) { e.mu.Lock(); e.shareErr = err; e.mu.Unlock() }
+
+// Recorder is the open recorder, nil when there is none.
+func (e *Engine) Recorder() *Recorder { e.mu.Lock(); defer e.mu.Unlock(); return e.recorder }
+
+// Publisher is the running share, nil when there is none.
+func (e *Engine) Publisher() *Publisher { e.mu.Lock(); defer e.mu.Unlock(); return e.publisher }
+
+// Opened counts recorders opened so far, ShareTries attempts to share.
+func (e *Engine) Opened() int { e.mu.Lock(); defer e.mu.Unlock(); return e.opened }
+
+// ShareTries counts attempts to share.
+func (e *Engine) ShareTries() int { e.mu.Lock(); defer e.mu.Unlock(); return e.shareTries }
+
+// Record implements session.Engine.
+func (e *Engine) Record(_ context.Context, c capture.Config) (session.Recorder, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.recordErr != nil {
+		return nil, e.recordErr
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if e.recorder != nil {
+		return nil, errors.New("two recorders at once")
+	}
+	e.opened++
+	e.recorder = &Recorder{engine: e, cfg: c, since: time.Now()}
+	return e.recorder, nil
+}
+
+// Share implements session.Engine.
+func (e *Engine) Share(_ context.Context, rec session.Recorder, c session.ShareConfig) (session.Publisher, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shareTries++
+	if e.shareErr != nil {
+		return nil, e.shareErr
+	}
+	if rec != session.Recorder(e.recorder) {
+		return nil, errors.New("the share is of a recorder that is not open")
+	}
+	e.publisher = &Publisher{engine: e, Config: c, status: session.ShareStatus{State: "live", Room: c.Room, Recording: "active"}, clips: map[string]float64{}}
+	return e.publisher, nil
+}
+
+// Recorder keeps time and writes files.
+type Recorder struct {
+	engine *Engine
+
+	mu       sync.Mutex
+	cfg      capture.Config
+	since    time.Time
+	screen   capture.SourceState
+	hold     chan struct{}
+	inFlight int
+	closed   bool
+	names    int
+}
+
+// Config is what was applied last.
+func (r *Recorder) Config() capture.Config { r.mu.Lock(); defer r.mu.Unlock(); return r.cfg }
+
+// FailScreen gives the screen source an error; an empty text heals it.
+func (r *Recorder) FailScreen(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.screen = capture.SourceState{}
+	if text != "" {
+		r.screen = capture.SourceState{State: "failed", Error: text}
+	}
+}
+
+// Hold makes saves wait until the returned function is called.
+func (r *Recorder) Hold() (release func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := make(chan struct{})
+	r.hold = c
+	return func() {
+		r.mu.Lock()
+		r.hold = nil
+		r.mu.Unlock()
+		close(c)
+	}
+}
+
+// InFlight is the number of saves on their way.
+func (r *Recorder) InFlight() int { r.mu.Lock(); defer r.mu.Unlock(); return r.inFlight }
+
+// Apply implements session.Recorder.
+func (r *Recorder) Apply(c capture.Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cfg = c
+	return nil
+}
+
+// Now implements session.Recorder.
+func (r *Recorder) Now() time.Duration { return time.Since(r.since) }
+
+// Status implements session.Recorder.
+func (r *Recorder) Status() capture.Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := capture.Status{Screen: r.screen, Encoder: "memory", Width: 1280, Height: 720, FrameRate: r.cfg.Video.FrameRate}
+	if s.Screen.State == "" {
+		s.Screen = capture.SourceState{State: "running", Device: ":0"}
+	}
+	s.Desktop, s.Mic = sound(r.cfg.Desktop), sound(r.cfg.Mic)
+	s.Buffered = min(time.Since(r.since), r.cfg.Replay)
+	return s
+}
+
+func sound(c capture.SoundConfig) capture.SourceState {
+	if !c.Enabled {
+		return capture.SourceState{State: "off", PeakDB: -100, RMSDB: -100}
+	}
+	return capture.SourceState{State: "running", Device: c.Device, PeakDB: -20, RMSDB: -26}
+}
+
+// Save implements session.Recorder: it writes a file whose text says what was asked for.
+func (r *Recorder) Save(ctx context.Context, q capture.SaveRequest) (clip.Clip, error) {
+	r.mu.Lock()
+	hold, folder := r.hold, r.cfg.ClipFolder
+	r.inFlight++
+	r.names++
+	path := filepath.Join(folder, fmt.Sprintf("clip %d.mp4", r.names))
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.inFlight--
+		r.mu.Unlock()
+	}()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return clip.Clip{}, ctx.Err()
+		}
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return clip.Clip{}, fmt.Errorf("the clip folder cannot be made: %w", err)
+	}
+	text := fmt.Sprintf("%v until %v", q.Length, q.Press)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return clip.Clip{}, err
+	}
+	return clip.Clip{Path: path, Seconds: q.Length.Seconds(), Bytes: int64(len(text)), Width: 1280, Height: 720, Created: time.Now()}, nil
+}
+
+// Close implements session.Recorder. It refuses while anything still uses the recorder.
+func (r *Recorder) Close() error {
+	r.engine.mu.Lock()
+	defer r.engine.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	r.engine.recorder = nil
+	if r.inFlight > 0 || r.engine.publisher != nil {
+		return errors.New("the recorder was closed under its users")
+	}
+	return nil
+}
+
+// Publisher is a share that is live at once.
+type Publisher struct {
+	engine *Engine
+	Config session.ShareConfig
+
+	mu     sync.Mutex
+	status session.ShareStatus
+	clips  map[string]float64
+	press  []time.Time
+}
+
+// SetStatus makes the share report something else.
+func (p *Publisher) SetStatus(s session.ShareStatus) { p.mu.Lock(); p.status = s; p.mu.Unlock() }
+
+// Status implements session.Publisher.
+func (p *Publisher) Status() session.ShareStatus { p.mu.Lock(); defer p.mu.Unlock(); return p.status }
+
+// Pressed lists the moments of the saves asked for.
+func (p *Publisher) Pressed() []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]time.Time{}, p.press...)
+}
+
+// Save implements session.Publisher.
+func (p *Publisher) Save(_ context.Context, seconds float64, pressedAt time.Time) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := fmt.Sprintf("clip-%d", len(p.clips)+1)
+	p.clips[id] = seconds
+	p.press = append(p.press, pressedAt)
+	return id, nil
+}
+
+// WaitClip implements session.Publisher.
+func (p *Publisher) WaitClip(_ context.Context, id string) (api.Clip, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seconds, ok := p.clips[id]
+	if !ok {
+		return api.Clip{}, fmt.Errorf("there is no clip %s", id)
+	}
+	return api.Clip{ClipID: id, State: api.ClipReady, Seconds: seconds, URL: api.Prefix + "/clips/" + id + "/video"}, nil
+}
+
+// Close implements session.Publisher.
+func (p *Publisher) Close(context.Context) error {
+	p.engine.mu.Lock()
+	defer p.engine.mu.Unlock()
+	p.engine.publisher = nil
+	return nil
+}

@@ -1,0 +1,210 @@
+package config_test
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/hindsight-app/hindsight/app/config"
+)
+
+func write(t *testing.T, text string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestDefaultsAreValidAndComplete(t *testing.T) {
+	_, c, problems := config.Open(t.TempDir())
+	if len(problems) > 0 || !reflect.DeepEqual(c, config.Defaults()) {
+		t.Errorf("a new user gets %+v with %v", c, problems)
+	}
+	if err := c.Capture(true).Validate(); err != nil {
+		t.Errorf("the recorder refuses the defaults: %v", err)
+	}
+	if !c.Replay.AtLaunch || c.Sharing.AtLaunch || c.Sharing.BackendURL != "" {
+		t.Error("a new user must have the replay on and no backend")
+	}
+}
+
+func TestSavedSettingsComeBack(t *testing.T) {
+	dir := t.TempDir()
+	s, c, _ := config.Open(dir)
+	c.Sound.Microphone = config.Source{Enabled: true, Device: `mic "one"`, GainDB: -4.5, Muted: true}
+	c.Video = config.Video{FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, Encoder: "x264enc"}
+	c.Replay = config.Replay{Seconds: 300, Folder: "/srv/clips"}
+	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum"}
+	c.Hotkeys.Saves = []config.SaveKey{{Keys: "Ctrl+Alt+1", Seconds: 30}, {Keys: "Ctrl+Alt+2", Seconds: 600}}
+	if err := s.Save(c); err != nil {
+		t.Fatal(err)
+	}
+	_, again, problems := config.Open(dir)
+	if len(problems) > 0 || !reflect.DeepEqual(again, c) {
+		t.Errorf("came back as %+v\nwant %+v\n%v", again, c, problems)
+	}
+	if st, err := os.Stat(s.Path()); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("the file's mode is %v, %v", st.Mode(), err)
+	}
+	if rest, _ := filepath.Glob(filepath.Join(dir, "*.tmp")); len(rest) > 0 {
+		t.Errorf("left behind: %v", rest)
+	}
+}
+
+func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
+	cases := map[string]struct{ text, key, allowed string }{
+		"wrong type":         {"[video]\nframe_rate = \"fast\"", "video.frame_rate", "30 or 60"},
+		"wrong number":       {"[video]\nframe_rate = 25", "video.frame_rate", "30 or 60"},
+		"not whole":          {"[replay]\nseconds = 60.5", "replay.seconds", "5 to 1200"},
+		"too long":           {"[replay]\nseconds = 100000", "replay.seconds", "5 to 1200"},
+		"huge":               {"[replay]\nseconds = 9223372036854775807", "replay.seconds", "5 to 1200"},
+		"too loud":           {"[sound.microphone]\ngain_db = 21", "sound.microphone.gain_db", "-60 to 20"},
+		"not a number":       {"[sound.microphone]\ngain_db = nan", "sound.microphone.gain_db", "-60 to 20"},
+		"a flag as text":     {"[sound.desktop]\nenabled = \"yes\"", "sound.desktop.enabled", "true or false"},
+		"unknown quality":    {"[video]\nquality = \"ultra\"", "video.quality", "performance, balanced or quality"},
+		"odd bitrate":        {"[video]\nbitrate_kbps = 5", "video.bitrate_kbps", "automatic"},
+		"a date":             {"[replay]\nfolder = 2026-01-01", "replay.folder", "text in quotes"},
+		"relative folder":    {"[replay]\nfolder = \"clips\"", "replay.folder", "absolute path"},
+		"no address":         {"[sharing]\nbackend_url = \"replay.example.com\"", "sharing.backend_url", "https://"},
+		"password in it":     {"[sharing]\nbackend_url = \"https://u:p@example.com\"", "sharing.backend_url", "https://"},
+		"no key":             {"[hotkeys]\nsave = \"Alt+Banana\"", "hotkeys.save", "Alt+F10"},
+		"a bare letter":      {"[hotkeys]\nsave = \"S\"", "hotkeys.save", "Alt+F10"},
+		"same key twice":     {"[hotkeys]\nsave = \"alt+f9\"", "hotkeys.share", "different from hotkeys.save"},
+		"a table as text":    {"video = \"good\"", "video", "[video]"},
+		"saves not a list":   {"[hotkeys]\nsaves = 3", "hotkeys.saves", "list of tables"},
+		"bad save key":       {"[[hotkeys.saves]]\nkeys = \"Ctrl+Alt+1\"\nseconds = 1", "hotkeys.saves[0].seconds", "5 to 1200"},
+		"unknown setting":    {"[video]\nframerate = 30", "video.framerate", "frame_rate"},
+		"unknown table":      {"[colour]\nx = 1", "colour", "video"},
+		"not TOML":           {"frame_rate: 30", "the settings file", "TOML"},
+		"unknown appearance": {"[app]\ntheme = \"pink\"", "app.theme", "system, light or dark"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			text := c.text
+			if name != "not TOML" && !strings.Contains(text, "[app]") {
+				text += "\n[app]\nsave_sound = true\n"
+			}
+			dir := write(t, text)
+			s, got, problems := config.Open(dir)
+			if len(problems) == 0 {
+				t.Fatal("nothing was said about it")
+			}
+			if problems[0].Key != c.key || !strings.Contains(problems[0].Allowed, c.allowed) {
+				t.Errorf("said: %v", problems[0])
+			}
+			if bad := got.Validate(); len(bad) > 0 {
+				t.Errorf("what counts now is not valid: %v", bad)
+			}
+			if strings.Contains(text, "save_sound") && !got.App.SaveSound {
+				t.Error("the good settings beside the mistake were lost")
+			}
+			after, err := os.ReadFile(s.Path())
+			if err != nil || string(after) != text {
+				t.Errorf("reading changed the file: %q, %v", after, err)
+			}
+			if err := s.Save(got); err != nil {
+				t.Fatal(err)
+			}
+			if kept, err := os.ReadFile(s.Path() + ".bak"); err != nil || string(kept) != text {
+				t.Errorf("the user's text was not kept: %q, %v", kept, err)
+			}
+			if _, _, problems := config.Open(dir); len(problems) > 0 {
+				t.Errorf("after saving: %v", problems)
+			}
+		})
+	}
+}
+
+func TestEnvironmentOverridesAndStaysOut(t *testing.T) {
+	dir := write(t, "[replay]\nseconds = 120\n")
+	t.Setenv("HINDSIGHT_REPLAY_SECONDS", "30")
+	t.Setenv("HINDSIGHT_SOUND_MICROPHONE_GAIN_DB", "-6")
+	t.Setenv("HINDSIGHT_SHARING_ROOM", "42")
+	t.Setenv("HINDSIGHT_VIDEO_FRAME_RATE", "many")
+	s, c, problems := config.Open(dir)
+	if c.Replay.Seconds != 30 || c.Sound.Microphone.GainDB != -6 || c.Sharing.Room != "42" || c.Video.FrameRate != 30 {
+		t.Errorf("got %+v", c)
+	}
+	if len(problems) != 1 || problems[0].Key != "HINDSIGHT_VIDEO_FRAME_RATE" {
+		t.Errorf("problems: %v", problems)
+	}
+	c.Sharing.Room = "changed"
+	if err := s.Save(c); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"HINDSIGHT_REPLAY_SECONDS", "HINDSIGHT_SHARING_ROOM", "HINDSIGHT_SOUND_MICROPHONE_GAIN_DB", "HINDSIGHT_VIDEO_FRAME_RATE"} {
+		os.Unsetenv(name)
+	}
+	_, c, _ = config.Open(dir)
+	if c.Replay.Seconds != 120 || c.Sound.Microphone.GainDB != 0 || c.Sharing.Room != "changed" {
+		t.Errorf("without the environment: %+v", c)
+	}
+}
+
+func TestSaveRefusesWhatIsNotValid(t *testing.T) {
+	dir := t.TempDir()
+	s, c, _ := config.Open(dir)
+	c.Sound.Desktop.GainDB = math.NaN()
+	if err := s.Save(c); err == nil || !strings.Contains(err.Error(), "sound.desktop.gain_db") {
+		t.Errorf("Save answers %v", err)
+	}
+	if _, err := os.Stat(s.Path()); err == nil {
+		t.Error("a file was written")
+	}
+}
+
+func TestToken(t *testing.T) {
+	keyring.MockInit()
+	for name, noKeyring := range map[string]bool{"keyring": false, "file": true} {
+		t.Run(name, func(t *testing.T) {
+			k := &config.Tokens{File: filepath.Join(t.TempDir(), "sub", "token"), NoKeyring: noKeyring}
+			expect := func(want string) {
+				t.Helper()
+				if got, err := k.Get(); got != want || err != nil {
+					t.Errorf("Get answers %q, %v; want %q", got, err, want)
+				}
+			}
+			expect("")
+			for _, step := range []string{"secret", "other", ""} {
+				if err := k.Set(step); err != nil {
+					t.Fatal(err)
+				}
+				expect(step)
+				st, err := os.Stat(k.File)
+				if inFile := err == nil; inFile != (noKeyring && step != "") {
+					t.Errorf("after %q, is there a file: %v", step, inFile)
+				} else if inFile && st.Mode().Perm() != 0o600 {
+					t.Errorf("others can read the token: %v", st.Mode())
+				}
+			}
+			t.Setenv("HINDSIGHT_TOKEN", "from outside")
+			expect("from outside")
+		})
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add("[video]\nframe_rate = 60")
+	f.Add("[[hotkeys.saves]]\nkeys = \"Ctrl+1\"\nseconds = 30\n[[hotkeys.saves]]\nkeys = \"Ctrl+1\"\nseconds = 9")
+	f.Add("hotkeys = {save = \"Alt+F9\", share = \"\"}")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, c, _ := config.Open(write(t, text))
+		if bad := c.Validate(); len(bad) > 0 {
+			t.Fatalf("not valid: %v", bad)
+		}
+		if err := s.Save(c); err != nil {
+			t.Fatal(err)
+		}
+		_, again, problems := config.Open(filepath.Dir(s.Path()))
+		if len(problems) > 0 || !reflect.DeepEqual(again, c) {
+			t.Fatalf("%+v came back as %+v: %v", c, again, problems)
+		}
+	})
+}

@@ -1,0 +1,293 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/apptest"
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// bench is a session over working parts in memory and a real settings file.
+type bench struct {
+	*session.Session
+	engine *apptest.Engine
+	dir    string
+}
+
+func start(t *testing.T, edit func(*config.Config)) *bench {
+	t.Helper()
+	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir()}
+	store, cfg, problems := config.Open(b.dir)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
+	if edit != nil {
+		edit(&cfg)
+	}
+	b.Session = session.New(session.Options{
+		Engine: b.engine, Settings: store, Secrets: &config.Tokens{File: filepath.Join(b.dir, "token"), NoKeyring: true},
+		Config: cfg, Log: slog.New(slog.DiscardHandler),
+	})
+	t.Cleanup(func() { b.close(t) })
+	return b
+}
+
+func (b *bench) close(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := b.Close(ctx); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+func share(c *config.Config) {
+	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "http://127.0.0.1:1", Room: "room"}
+}
+
+// until waits for a snapshot that fits.
+func (b *bench) until(t *testing.T, what string, fits func(session.Snapshot) bool) session.Snapshot {
+	t.Helper()
+	snapshots, stop := b.Watch()
+	defer stop()
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case s, ok := <-snapshots:
+			if !ok {
+				t.Fatalf("the session ended before: %s", what)
+			}
+			if fits(s) {
+				return s
+			}
+		case <-deadline:
+			t.Fatalf("it never came to this: %s; last: %+v", what, b.Snapshot())
+		}
+	}
+}
+
+func in(state session.State) func(session.Snapshot) bool {
+	return func(s session.Snapshot) bool { return s.State == state }
+}
+
+func nextEvent(t *testing.T, events <-chan session.Event, kind session.EventKind) session.Event {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case e := <-events:
+			if e.Kind == kind {
+				return e
+			}
+		case <-deadline:
+			t.Fatalf("the event %s never came", kind)
+		}
+	}
+}
+
+func TestSwitchesDecideWhatRuns(t *testing.T) {
+	b := start(t, share)
+	b.until(t, "live at launch", in(session.Live))
+	if err := b.SetShare(false); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "only the replay", in(session.Buffering))
+	b.until(t, "no share", func(s session.Snapshot) bool { return s.Share.State == "off" })
+	if err := b.SetReplay(false); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "all off", in(session.Idle))
+	if b.engine.Recorder() != nil {
+		t.Error("the recorder is still open")
+	}
+	if err := b.SetShare(true); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "live without the replay", in(session.Live))
+	if got := b.engine.Recorder().Config().Replay; got != 0 {
+		t.Errorf("the recorder keeps %v with the replay off", got)
+	}
+}
+
+func TestOnePressTwoCopies(t *testing.T) {
+	b := start(t, share)
+	b.until(t, "live", in(session.Live))
+	events, stop := b.Events()
+	defer stop()
+	before := time.Now()
+	r, err := b.Save(t.Context(), 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Local != "saved" || r.Clip == nil || r.Clip.Seconds != 30 {
+		t.Fatalf("local copy: %+v", r)
+	}
+	if _, err := os.Stat(r.Clip.Path); err != nil {
+		t.Error(err)
+	}
+	e := nextEvent(t, events, session.ServerSaved)
+	if e.Save.ServerSeconds != 30 || e.Save.ID != r.ID {
+		t.Errorf("server copy: %+v", e.Save)
+	}
+	if p := b.engine.Publisher().Pressed(); len(p) != 1 || p[0].Before(before) || p[0].After(time.Now()) {
+		t.Errorf("the server was told %v as the moments of the press", p)
+	}
+	b.until(t, "both in the history", func(s session.Snapshot) bool {
+		return s.LastSave != nil && s.LastSave.Local == "saved" && s.LastSave.Server == "saved"
+	})
+}
+
+func TestSecondPressDuringASave(t *testing.T) {
+	b := start(t, nil)
+	b.until(t, "replay", in(session.Buffering))
+	release := b.engine.Recorder().Hold()
+	events, stop := b.Events()
+	defer stop()
+	b.Press(10)
+	b.Press(20)
+	b.until(t, "two saves at once", func(s session.Snapshot) bool { return s.Saving == 2 })
+	if err := b.SetReplay(false); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "the recorder waits for its saves", in(session.Stopping))
+	release()
+	first, second := nextEvent(t, events, session.LocalSaved), nextEvent(t, events, session.LocalSaved)
+	if first.Save.Clip.Path == second.Save.Clip.Path {
+		t.Error("both presses made one file")
+	}
+	b.until(t, "all off", in(session.Idle))
+}
+
+func TestWhatGoesWrongIsToldOnce(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Replay.AtLaunch = false })
+	events, stop := b.Events()
+	defer stop()
+	b.engine.FailRecord(errors.New("GStreamer is missing; install it"))
+	if err := b.SetReplay(true); err != nil {
+		t.Fatal(err)
+	}
+	s := b.until(t, "an error", in(session.Failed))
+	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "GStreamer") {
+		t.Errorf("problems: %v", s.Problems)
+	}
+	if e := nextEvent(t, events, session.Trouble); !strings.Contains(e.Text, "GStreamer") {
+		t.Errorf("told: %q", e.Text)
+	}
+	if _, err := b.Save(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "GStreamer") {
+		t.Errorf("a press then answers %v", err)
+	}
+	b.engine.FailRecord(nil)
+	if err := b.SetReplay(true); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "healed by the switch", in(session.Buffering))
+
+	b.engine.Recorder().FailScreen("The display went away.")
+	b.until(t, "a failed screen", in(session.Failed))
+	b.engine.Recorder().FailScreen("")
+	b.until(t, "the screen again", in(session.Buffering))
+	b.engine.Recorder().FailScreen("The display went away.")
+	b.until(t, "failed again", in(session.Failed))
+	told := 0
+	for len(events) > 0 {
+		if e := <-events; e.Kind == session.Trouble && strings.Contains(e.Text, "display") {
+			told++
+		}
+	}
+	if told != 2 {
+		t.Errorf("two failures of the screen were told %d times", told)
+	}
+}
+
+func TestShareIsTriedAgain(t *testing.T) {
+	b := start(t, func(c *config.Config) { share(c); c.Sharing.AtLaunch = false })
+	b.engine.FailShare(errors.New("The backend refused the token."))
+	if err := b.SetShare(true); err != nil {
+		t.Fatal(err)
+	}
+	s := b.until(t, "a failed share", func(s session.Snapshot) bool { return s.Share.State == "failed" })
+	if s.State != session.Buffering {
+		t.Errorf("the replay must go on, but the state is %s", s.State)
+	}
+	b.engine.FailShare(nil)
+	b.until(t, "live by itself", in(session.Live))
+	b.engine.Publisher().SetStatus(session.ShareStatus{State: "failed", Error: "The room was closed."})
+	tries := b.engine.ShareTries()
+	b.until(t, "told", func(s session.Snapshot) bool { return s.Share.Error == "The room was closed." })
+	b.until(t, "live again", func(s session.Snapshot) bool { return s.State == session.Live && b.engine.ShareTries() > tries })
+}
+
+func TestSharingNeedsSettings(t *testing.T) {
+	b := start(t, nil)
+	if err := b.SetShare(true); err == nil || !strings.Contains(err.Error(), "backend") {
+		t.Errorf("sharing without a backend answers %v", err)
+	}
+	if b.Snapshot().ShareOn {
+		t.Error("sharing is on nevertheless")
+	}
+}
+
+func TestSettingsReachTheRecorderAndTheFile(t *testing.T) {
+	b := start(t, nil)
+	b.until(t, "replay", in(session.Buffering))
+	c := b.Snapshot().Settings
+	c.Sound.Microphone.GainDB = 6
+	c.Replay.Seconds = 90
+	if err := b.Apply(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Mute(session.DesktopSound, true); err != nil {
+		t.Fatal(err)
+	}
+	fits := func(c capture.Config) bool {
+		return c.Mic.GainDB == 6 && c.Replay == 90*time.Second && c.Desktop.Muted
+	}
+	b.until(t, "the recorder has them", func(session.Snapshot) bool { return fits(b.engine.Recorder().Config()) })
+	if b.engine.Opened() != 1 {
+		t.Errorf("the recorder was opened %d times; its buffer is lost", b.engine.Opened())
+	}
+	_, again, problems := config.Open(b.dir)
+	if len(problems) > 0 || !fits(again.Capture(true)) {
+		t.Errorf("after a restart: %+v %v", again, problems)
+	}
+	c.Video.FrameRate = 25
+	if err := b.Apply(c); err == nil || !strings.Contains(err.Error(), "30 or 60") {
+		t.Errorf("25 frames a second answer %v", err)
+	}
+}
+
+func TestUnwritableFolderIsASentence(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Replay.Folder = "/proc/hindsight" })
+	b.until(t, "replay", in(session.Buffering))
+	r, err := b.Save(t.Context(), 0)
+	if err == nil || r.Local != "failed" || !strings.Contains(err.Error(), "folder") {
+		t.Errorf("saving to /proc answers %+v, %v", r, err)
+	}
+	b.until(t, "the replay goes on", in(session.Buffering))
+}
+
+func TestCloseEndsEverythingInOrderAndTwice(t *testing.T) {
+	b := start(t, share)
+	b.until(t, "live", in(session.Live))
+	b.close(t)
+	b.close(t)
+	if b.engine.Recorder() != nil || b.engine.Publisher() != nil {
+		t.Error("something still runs after Close")
+	}
+	if err := b.SetReplay(true); !errors.Is(err, session.ErrClosed) {
+		t.Errorf("a command after Close answers %v", err)
+	}
+	if _, open := <-func() <-chan session.Snapshot { c, _ := b.Watch(); return c }(); open {
+		t.Error("watching a closed session does not end")
+	}
+}
