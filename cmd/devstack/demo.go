@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/client"
+)
+
+type demoCommand struct {
+	Out     string `help:"Folder that keeps clips, screenshot and logs." type:"path" placeholder:"DIR"`
+	Seconds int    `help:"Length of the replay in seconds." default:"20"`
+}
+
+// errNotAllHolds ends the demo when a check failed: the table has said which.
+var errNotAllHolds = errors.New("not all of it holds; the table says what does not")
+
+// Run saves one replay the way a user does and checks what came of it.
+func (d *demoCommand) Run(ctx context.Context) error {
+	if d.Seconds < 5 || d.Seconds > 600 {
+		return fmt.Errorf("--seconds is %d; it must be 5 to 600", d.Seconds)
+	}
+	folder, keep := d.Out, d.Out != ""
+	if !keep {
+		temp, err := os.MkdirTemp("", "hs-demo-")
+		if err != nil {
+			return err
+		}
+		folder = temp
+		defer os.RemoveAll(temp)
+	}
+	w, err := startWorld(ctx, worldOptions{Folder: folder, Seconds: d.Seconds, Virtual: true, Say: os.Stdout})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	play := &demo{w: w, seconds: d.Seconds, report: report{}}
+	if err := play.run(ctx); err != nil {
+		play.fail("demo", err)
+	}
+	w.say("ending all of it")
+	w.close()
+	play.print(os.Stdout)
+	if err := play.result(os.Stdout); err != nil {
+		return err
+	}
+	if !play.report.OK {
+		return errNotAllHolds
+	}
+	return nil
+}
+
+// demo is one run: press the key, wait for both clips, look at them.
+type demo struct {
+	w       *world
+	seconds int
+	rows    []row
+	report  report
+}
+
+// report is the last line.
+type report struct {
+	Local  *clipReport   `json:"local"`
+	Server *clipReport   `json:"server"`
+	Egress *egressReport `json:"egress"`
+	OK     bool          `json:"ok"`
+}
+
+func (d *demo) run(ctx context.Context) error {
+	record, err := d.save(ctx)
+	if err != nil {
+		return err
+	}
+	if d.report.Egress, err = findEgress(ctx, d.w); err != nil {
+		return err
+	}
+	if err := d.show(ctx); err != nil {
+		d.fail("screenshot", err)
+	}
+	d.checkStatus(ctx)
+	// Decoding below takes all of the machine; what follows needs no more of the app.
+	server := filepath.Join(d.w.clips(), "server.mp4")
+	clip, err := d.download(ctx, record.ClipID, server)
+	if err != nil {
+		return err
+	}
+	if d.report.Local, err = d.examine(ctx, localBars(d.seconds), record.Clip.Path); err != nil {
+		return err
+	}
+	d.report.Local.SaveMS = record.Clip.SaveMS
+	if d.report.Server, err = d.examine(ctx, serverBars(d.seconds), server); err != nil {
+		return err
+	}
+	if clip.To != nil {
+		d.report.Server.SaveMS = float64(clip.CreatedAt.Sub(record.PressedAt).Milliseconds())
+	}
+	d.check("egress", "type and status", d.report.Egress.Type == "track_composite" && d.report.Egress.Status == "EGRESS_ACTIVE",
+		"track_composite, EGRESS_ACTIVE", d.report.Egress.Type+", "+d.report.Egress.Status)
+	return nil
+}
+
+// save waits until both buffers are full, presses the key and waits for both clips.
+func (d *demo) save(ctx context.Context) (*session.SaveRecord, error) {
+	app, n := d.w.app, float64(d.seconds)
+	d.w.say("waiting until it is live and both buffers hold the replay")
+	_, err := app.await(ctx, 2*time.Minute+time.Duration(d.seconds)*time.Second, func(s session.Snapshot) string {
+		switch {
+		case s.State != session.Live:
+			return "the app is not live but " + string(s.State)
+		case s.Share.Recording != "active":
+			return "the server's recording is not active but " + s.Share.Recording
+		case s.BufferedSeconds < n:
+			return fmt.Sprintf("the app holds %.1f of %.0f s", s.BufferedSeconds, n)
+		case s.Share.ServerSeconds < n:
+			return fmt.Sprintf("the server holds %.1f of %.0f s", s.Share.ServerSeconds, n)
+		}
+		return ""
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.w.say("pressing Alt+F10")
+	if err := d.w.onDesktop(ctx, "xdotool", "key", "--clearmodifiers", "alt+F10"); err != nil {
+		return nil, err
+	}
+	s, err := app.await(ctx, 90*time.Second, func(s session.Snapshot) string {
+		switch {
+		case s.LastSave == nil:
+			return "the key saved nothing"
+		case s.LastSave.Local != "saved" && s.LastSave.Local != "failed":
+			return "the local clip is not there: " + s.LastSave.Local
+		case s.LastSave.Server != "saved" && s.LastSave.Server != "failed":
+			return "the server's clip is not there: " + s.LastSave.Server
+		}
+		return ""
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case s.LastSave.Local == "failed":
+		return nil, fmt.Errorf("the local clip: %s", s.LastSave.LocalError)
+	case s.LastSave.Server == "failed":
+		return nil, fmt.Errorf("the server's clip: %s", s.LastSave.ServerError)
+	}
+	return s.LastSave, nil
+}
+
+// show opens the settings through the tray's menu and takes a picture of the desktop.
+func (d *demo) show(ctx context.Context) error {
+	tray, err := openTray(ctx, d.w.desktop.DBusAddress)
+	if err != nil {
+		return err
+	}
+	defer tray.close()
+	labels, err := tray.labels(ctx)
+	if err != nil {
+		return err
+	}
+	_, saves := labels["Save replay"]
+	d.check("tray", "has Save replay", saves, "yes", fmt.Sprint(saves))
+	if err := tray.click(ctx, "Settings"); err != nil {
+		return err
+	}
+	search, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	err = d.w.onDesktop(search, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^Hindsight$", "windowactivate", "--sync")
+	d.check("window", "shows from the tray", err == nil, "yes", fmt.Sprint(err == nil))
+	// The page is drawn some frames after its window is there, and nothing tells when.
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(2 * time.Second):
+	}
+	return d.w.onDesktop(ctx, "import", "-window", "root", filepath.Join(d.w.opts.Folder, "screenshot.png"))
+}
+
+// checkStatus looks for trouble the app tells about.
+func (d *demo) checkStatus(ctx context.Context) {
+	s, err := d.w.app.status(ctx)
+	if err != nil {
+		d.fail("app", err)
+		return
+	}
+	d.check("app", "problems", len(s.Problems) == 0, "none", fmt.Sprint(s.Problems))
+	d.check("app", "encoder", s.Encoder != "", "any", s.Encoder)
+	lost := float64(s.Dropped) / float64(max(s.Frames, 1))
+	d.check("app", "frames lost", lost < 0.02, "< 2 %", fmt.Sprintf("%d of %d", s.Dropped, s.Frames))
+}
+
+// download fetches the server's clip as any client would.
+func (d *demo) download(ctx context.Context, id, path string) (*api.Clip, error) {
+	c, err := client.New(d.w.backend.URL, d.w.backend.Token)
+	if err != nil {
+		return nil, err
+	}
+	clip, err := c.Clip(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err := c.Video(ctx, id, f); err != nil {
+		return nil, err
+	}
+	return clip, f.Sync()
+}
+
+// result prints the last line.
+func (d *demo) result(to *os.File) error {
+	d.report.OK = len(d.rows) > 0
+	for _, r := range d.rows {
+		d.report.OK = d.report.OK && r.ok
+	}
+	return json.NewEncoder(to).Encode(d.report)
+}
