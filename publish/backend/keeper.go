@@ -3,11 +3,9 @@ package backend
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
-	"github.com/hindsight-app/hindsight/publish/backend/cut"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
@@ -18,6 +16,13 @@ const (
 	statusPeriod = 2 * time.Second        // LiveKit's view of the recordings
 	prunePeriod  = 5 * time.Second
 	maxCuts      = 2
+)
+
+// A recorder that has not become active, or has stored nothing, for so long is dead: LiveKit goes on calling the egress
+// of a killed worker active.
+const (
+	startPatience = 90 * time.Second
+	stallPatience = 45 * time.Second
 )
 
 // margin is kept beyond what may be asked for: segments do not begin where clips do.
@@ -70,23 +75,47 @@ func (k *keeper) refresh(ctx context.Context) {
 	k.metrics.recordings.Set(float64(len(running)))
 	k.round++
 	for _, r := range running {
-		if r.State == api.StateActive && !r.Began.IsZero() && k.round%5 != 0 {
+		calm := r.State == api.StateActive && !r.Began.IsZero()
+		if calm && k.round%5 != 0 {
 			continue // nothing new is expected, and a webhook would tell sooner
 		}
-		ask, cancel := context.WithTimeout(ctx, 5*time.Second)
-		status, err := k.o.Recorder.Status(ask, r.EgressID)
-		cancel()
-		switch {
-		case errors.Is(err, recorder.ErrUnknown):
-			status = recorder.Status{EgressID: r.EgressID, State: api.StateEnded}
-		case err != nil:
+		if err := k.ask(ctx, r); err != nil {
 			k.complain(ctx, "LiveKit does not tell about a recording", err)
 			return
 		}
-		if err := k.update(ctx, r, status); err != nil {
-			k.complain(ctx, "a recording cannot be updated", err)
-		}
 	}
+}
+
+// ask brings one recording up to date, ends it where its replay was stopped, and gives it up where it is dead.
+func (k *keeper) ask(ctx context.Context, r state.Recording) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	status, err := k.o.Recorder.Status(ctx, r.EgressID)
+	if errors.Is(err, recorder.ErrUnknown) {
+		status, err = recorder.Status{EgressID: r.EgressID, State: api.StateEnded}, nil
+	}
+	if err != nil {
+		return err
+	}
+	over := status.State == api.StateEnded || status.State == api.StateFailed
+	dead := !over && k.dead(r)
+	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
+	if err == nil && !over && (dead || stopped) {
+		err = k.o.Recorder.Stop(ctx, r.EgressID)
+	}
+	if dead {
+		status.State, status.Error = api.StateFailed, "the recorder has stored nothing for a while; it may have been killed"
+	}
+	return errors.Join(err, k.update(ctx, r, status))
+}
+
+// dead tells whether the recorder has given no sign of life for too long.
+func (k *keeper) dead(r state.Recording) bool {
+	segments, _, err := k.buffers.segments(r)
+	if err != nil || len(segments) == 0 {
+		return err == nil && time.Since(r.Created) > startPatience
+	}
+	return time.Since(segments[len(segments)-1].To) > stallPatience
 }
 
 // update keeps what LiveKit says about a recording. A state never goes back.
@@ -190,109 +219,6 @@ func lastMoment(r state.Replay, recordings []state.Recording) time.Time {
 		}
 	}
 	return end
-}
-
-// clips starts the cuts that can be made.
-func (k *keeper) clips(ctx context.Context) {
-	waiting, err := k.o.State.WaitingClips(ctx)
-	if err != nil {
-		k.complain(ctx, "the waiting clips cannot be listed", err)
-		return
-	}
-	k.metrics.waiting.Set(float64(len(waiting)))
-	for _, c := range waiting {
-		if len(k.cutting) >= maxCuts {
-			return
-		}
-		if k.cutting[c.ID] {
-			continue
-		}
-		segments, landed, err := k.lookFor(ctx, c)
-		if err != nil {
-			k.complain(ctx, "a clip's segments cannot be found", err)
-			continue
-		}
-		late := time.Since(later(c.Created, c.Pressed)) > k.o.Landing
-		if !landed && !late {
-			continue
-		}
-		k.cutting[c.ID] = true
-		k.tasks.Add(1)
-		go func() {
-			defer k.tasks.Done()
-			k.cut(ctx, c, segments)
-			k.finished <- c.ID
-		}()
-	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// lookFor answers the segments a clip needs, and whether nothing more is to come for it.
-func (k *keeper) lookFor(ctx context.Context, c state.Clip) (found []Segment, landed bool, err error) {
-	recordings, err := k.o.State.Recordings(ctx, c.ReplayID)
-	if err != nil {
-		return nil, false, err
-	}
-	over := true
-	for _, r := range recordings {
-		segments, ended, err := k.buffers.segments(r)
-		if err != nil {
-			return nil, false, err
-		}
-		// The recorder closes the playlist before LiveKit says that it ended.
-		over = over && (ended || r.Over())
-		if r.State == api.StateActive && r.Began.IsZero() {
-			over, segments = false, nil // its times are not known yet
-		}
-		for _, s := range segments {
-			if s.To.After(c.Start()) && s.From.Before(c.Pressed) {
-				found = append(found, s)
-			}
-			landed = landed || !s.To.Before(c.Pressed)
-		}
-	}
-	return found, landed || over, nil
-}
-
-// cut makes one clip and keeps how it went.
-func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) {
-	begun := time.Now()
-	result, err := k.o.Cutter.Cut(ctx, c, segments)
-	if ctx.Err() != nil {
-		return // it stays waiting for the next start
-	}
-	c.State, c.From, c.To, c.Bytes = api.ClipReady, result.From, result.To, result.Bytes
-	if err != nil {
-		c.State, c.Reason = api.ClipFailed, k.reason(ctx, c, err)
-	}
-	k.metrics.clips.WithLabelValues(c.State).Inc()
-	k.metrics.saved.Observe(time.Since(c.Created).Seconds())
-	k.o.Log.InfoContext(ctx, "clip cut", "clip", c.ID, "replay", c.ReplayID, "state", c.State, "bytes", c.Bytes,
-		"segments", len(segments), "took", time.Since(begun), "err", err)
-	if err := k.o.State.FinishClip(ctx, c); err != nil {
-		// Deleted meanwhile, or the database failed: the file has no owner.
-		if err := k.o.Clips.RemoveClip(c.ID); err != nil {
-			k.complain(ctx, "a clip without owner cannot be deleted", err)
-		}
-	}
-}
-
-// reason puts a failed cut into a sentence for the user.
-func (k *keeper) reason(ctx context.Context, c state.Clip, err error) string {
-	if !errors.Is(err, cut.ErrNothing) {
-		return fmt.Sprintf("the clip could not be cut: %v", err)
-	}
-	recordings, _ := k.o.State.Recordings(ctx, c.ReplayID)
-	if n := len(recordings); n > 0 && recordings[n-1].Error != "" {
-		return "the recorder failed: " + recordings[n-1].Error
-	}
-	return "the server has not recorded anything in that time; was the screen shared then?"
 }
 
 // complain logs an error unless the service is closing.

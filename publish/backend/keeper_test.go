@@ -186,3 +186,23 @@ func TestClipWaitsForItsPress(t *testing.T) {
 	require.Equal(t, api.ClipFailed, got.State)
 	require.Contains(t, got.Reason, "no room at the inn")
 }
+
+// A recorder that was killed is given up, though LiveKit goes on calling its egress active.
+func TestSilentRecorderIsGivenUp(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
+	s.round = 4 // the next round asks for calm recordings too
+	s.refresh(ctx)
+	rec, err := s.o.State.RecordingOf(ctx, "EG_1")
+	require.NoError(t, err)
+	require.Equal(t, api.StateActive, rec.State, "a recorder that stored something lately is alive")
+
+	s = newShelf(t, 3, time.Now().Add(-stallPatience-10*time.Second))
+	s.round = 4
+	s.refresh(ctx)
+	rec, err = s.o.State.RecordingOf(ctx, "EG_1")
+	require.NoError(t, err)
+	require.Equal(t, api.StateFailed, rec.State)
+	require.NotEmpty(t, rec.Error)
+	require.False(t, rec.Ended.IsZero())
+}

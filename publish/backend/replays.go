@@ -100,7 +100,7 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 	// From here on an egress runs: what follows must be kept even if the caller goes away.
 	ctx = context.WithoutCancel(ctx)
 	if known {
-		s.stopOthers(ctx, replay.ID)
+		s.stopRecordings(ctx, replay.ID)
 		err = s.o.State.SetStopped(ctx, replay.ID, time.Time{})
 	} else {
 		err = s.o.State.AddReplay(ctx, replay)
@@ -128,8 +128,8 @@ func (s *Server) record(ctx context.Context, user state.Token, room string, rec 
 	return nil
 }
 
-// stopOthers ends recordings of a replay whose tracks are replaced; most have ended already. The keeper sees the end.
-func (s *Server) stopOthers(ctx context.Context, replayID string) {
+// stopRecordings ends the recordings of a replay; most have ended by themselves. The keeper sees the end.
+func (s *Server) stopRecordings(ctx context.Context, replayID string) {
 	recordings, err := s.o.State.Recordings(ctx, replayID)
 	for _, r := range recordings {
 		if !r.Over() {
@@ -137,7 +137,7 @@ func (s *Server) stopOthers(ctx context.Context, replayID string) {
 		}
 	}
 	if err != nil {
-		s.o.Log.WarnContext(ctx, "an older recording could not be stopped", "replay", replayID, "err", err)
+		s.o.Log.WarnContext(ctx, "a recording could not be stopped", "replay", replayID, "err", err)
 	}
 }
 
@@ -151,23 +151,13 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Tok
 		return err
 	}
 	defer s.starts.lock(user.Identity + "\x00" + replay.Room)()
-	recordings, err := s.o.State.Recordings(r.Context(), replay.ID)
-	if err != nil {
-		return err
-	}
-	for _, rec := range recordings {
-		if !rec.Over() {
-			if err := s.o.Recorder.Stop(r.Context(), rec.EgressID); err != nil {
-				return err
-			}
-		}
-	}
 	if replay.Stopped.IsZero() {
 		replay.Stopped = time.Now().UTC()
 		if err := s.o.State.SetStopped(r.Context(), replay.ID, replay.Stopped); err != nil {
 			return err
 		}
 	}
+	s.stopRecordings(r.Context(), replay.ID) // where LiveKit does not answer, the keeper tries again
 	return s.writeReplay(w, r, replay)
 }
 

@@ -8,18 +8,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"path"
 	"slices"
 	"time"
 
 	"github.com/livekit/protocol/auth"
 	"github.com/livekit/protocol/livekit"
-	"github.com/livekit/protocol/webhook"
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/twitchtv/twirp"
-
-	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // What Start fails with; see errors.Is.
@@ -238,63 +234,4 @@ func (l *LiveKit) Ping(ctx context.Context) error {
 		return refused(err)
 	}
 	return nil
-}
-
-// Webhook verifies a webhook's signature. ok is false for events that are not about an egress.
-func (l *LiveKit) Webhook(r *http.Request) (s Status, ok bool, err error) {
-	event, err := webhook.ReceiveWebhookEvent(r, l.keys)
-	if err != nil || event.EgressInfo == nil {
-		return Status{}, false, err
-	}
-	return status(event.EgressInfo), true, nil
-}
-
-// Join signs a token for a room: publish screen and sound, and data; nothing else, and no listening.
-func (l *LiveKit) Join(room, identity, name string, ttl time.Duration) (string, error) {
-	grant := &auth.VideoGrant{RoomJoin: true, Room: room}
-	grant.SetCanPublish(true)
-	grant.SetCanPublishData(true)
-	grant.SetCanSubscribe(false)
-	grant.SetCanPublishSources([]livekit.TrackSource{
-		livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO})
-	return auth.NewAccessToken(l.o.APIKey, l.o.APISecret).SetIdentity(identity).SetName(name).
-		SetValidFor(ttl).SetVideoGrant(grant).ToJWT()
-}
-
-func status(info *livekit.EgressInfo) Status {
-	s := Status{EgressID: info.EgressId, Error: info.Error}
-	switch info.Status {
-	case livekit.EgressStatus_EGRESS_STARTING:
-		s.State = api.StateStarting
-	case livekit.EgressStatus_EGRESS_ACTIVE, livekit.EgressStatus_EGRESS_ENDING:
-		s.State = api.StateActive
-	case livekit.EgressStatus_EGRESS_COMPLETE, livekit.EgressStatus_EGRESS_LIMIT_REACHED:
-		s.State = api.StateEnded
-	default:
-		s.State = api.StateFailed
-		if s.Error == "" {
-			s.Error = "the recorder gave up: " + info.Status.String()
-		}
-	}
-	for _, r := range info.SegmentResults {
-		if r.StartedAt > 0 {
-			s.Began = time.Unix(0, r.StartedAt)
-		}
-	}
-	return s
-}
-
-// refused puts an error of LiveKit's API into words.
-func refused(err error) error {
-	var te twirp.Error
-	if !errors.As(err, &te) {
-		return fmt.Errorf("%w: LiveKit does not answer: %v", ErrUnavailable, err)
-	}
-	switch te.Code() {
-	case twirp.Unauthenticated, twirp.PermissionDenied:
-		return fmt.Errorf("%w: LiveKit does not accept the API key of this backend: %s", ErrUnavailable, te.Msg())
-	case twirp.ResourceExhausted, twirp.Unavailable, twirp.DeadlineExceeded:
-		return fmt.Errorf("%w: no recorder is free: %s", ErrUnavailable, te.Msg())
-	}
-	return fmt.Errorf("%w: LiveKit answers %s: %s", ErrUnavailable, te.Code(), te.Msg())
 }

@@ -55,6 +55,12 @@ func (s *Store) Replays(ctx context.Context) ([]Replay, error) {
 	return all(ctx, s, scanReplay, replayColumns+"ORDER BY created")
 }
 
+// Stopped tells whether the user stopped a replay.
+func (s *Store) Stopped(ctx context.Context, id string) (stopped bool, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT stopped <> 0 FROM replays WHERE id = ?", id).Scan(&stopped)
+	return stopped, err
+}
+
 // SetStopped marks a replay as stopped at t; the zero time lets it go on.
 func (s *Store) SetStopped(ctx context.Context, id string, t time.Time) error {
 	return s.change(ctx, "UPDATE replays SET stopped = ? WHERE id = ?", stamp(t), id)
