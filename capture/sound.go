@@ -16,8 +16,11 @@ import (
 const (
 	// blockFrames is the length of one mixed block in sample frames: 20 ms, one Opus packet.
 	blockFrames = 960
-	// mixDelay is how long a block waits for its sources after its end.
-	mixDelay = 40 * time.Millisecond
+	// mixDelay is how long a block waits for its sources after its end. Where a busy machine delivers later, the wait
+	// grows by delayStep up to mostDelay, and shrinks again after calmAfter without a late block. Times stay exact.
+	mixDelay, mostDelay = 30 * time.Millisecond, 250 * time.Millisecond
+	delayStep           = 20 * time.Millisecond
+	calmAfter           = 30 * time.Second
 	// lostTime is how far the mixing may lag before it jumps ahead (the machine slept).
 	lostTime = time.Second
 )
@@ -146,9 +149,10 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, opus, aac *encode.Sound,
 	at := s.now().Truncate(length)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	delay := delay{now: mixDelay}
 	told := false
 	for {
-		wait := at + length + mixDelay - s.now()
+		wait := at + length + delay.now - s.now()
 		if wait < -lostTime {
 			at = s.now().Truncate(length)
 			continue
@@ -161,10 +165,30 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, opus, aac *encode.Sound,
 		}
 		pcm := media.PCM{PTS: m.Mix(at, block), Samples: block}
 		at += length
+		delay.adapt(m.Starved(), at)
 		if err := errors.Join(opus.Encode(pcm), aac.Encode(pcm)); err != nil && !told {
 			s.log.Error("sound cannot be encoded", "err", err)
 			told = true
 		}
+	}
+}
+
+// delay is how long to wait for late sound.
+type delay struct {
+	now     time.Duration
+	starved int
+	since   time.Duration
+}
+
+// adapt looks at how often a source has been late until the given time.
+func (d *delay) adapt(starved int, at time.Duration) {
+	switch {
+	case starved > d.starved:
+		d.now = min(d.now+delayStep, mostDelay)
+		d.starved, d.since = starved, at
+	case at-d.since > calmAfter:
+		d.now = max(d.now-delayStep, mixDelay)
+		d.since = at
 	}
 }
 

@@ -12,13 +12,14 @@ const rate = 48000
 // PCM decodes the sound as presented, mixed to mono in [-1, 1] at 48 kHz; silence stands where the sound has not begun.
 func PCM(ctx context.Context, path string) ([]float64, error) {
 	out, err := run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-i", path, "-vn",
-		"-af", "aresample=48000:async=1:first_pts=0", "-ac", "1", "-f", "f32le", "-")
+		"-af", "aresample=48000:async=1:first_pts=0", "-ac", "2", "-f", "f32le", "-")
 	if err != nil {
 		return nil, err
 	}
-	pcm := make([]float64, len(out)/4)
+	pcm := make([]float64, len(out)/8)
 	for i := range pcm {
-		pcm[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(out[4*i:])))
+		l, r := binary.LittleEndian.Uint32(out[8*i:]), binary.LittleEndian.Uint32(out[8*i+4:])
+		pcm[i] = float64(math.Float32frombits(l)+math.Float32frombits(r)) / 2
 	}
 	return pcm, nil
 }

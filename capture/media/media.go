@@ -72,6 +72,8 @@ type PCM struct {
 	PTS time.Duration
 	// Samples holds Channels values for each sample frame.
 	Samples []float32
+	// Discont says that sound is missing before this block: the device was opened anew, or a buffer overflowed.
+	Discont bool
 }
 
 // Duration is the block's length in time.

@@ -35,6 +35,7 @@ type Input struct {
 	target, muted float32 // wanted gain, and 0 or 1
 	gain          float32 // gain at the end of the last block
 	meter         meter
+	starved       int
 	kernels       *kernelTable
 }
 
@@ -56,7 +57,7 @@ func (in *Input) SetGain(db float64, muted bool) {
 func (in *Input) Push(p media.PCM) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.line.push(p.PTS, in.written, len(p.Samples)/media.Channels) {
+	if in.line.push(p.PTS, in.written, len(p.Samples)/media.Channels, p.Discont) {
 		in.reading = false // a jump: position anew, with a fade
 	}
 	for i := 0; i < len(p.Samples); {
@@ -96,8 +97,18 @@ func (in *Input) addTo(pts time.Duration, dst []float32) {
 	}
 	in.meter.end(frames)
 	if n < frames {
+		if in.reading {
+			in.starved++
+		}
 		in.reading = false
 	}
+}
+
+// Starved counts how often the source's sound came too late for its block.
+func (in *Input) Starved() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.starved
 }
 
 // position makes sure that the reading position fits the time and says how many frames can be read.

@@ -49,6 +49,15 @@ func (m *Mixer) Mix(pts time.Duration, dst []float32) time.Duration {
 	return pts - Latency
 }
 
+// Starved counts how often a source's sound came too late for its block, over all inputs.
+func (m *Mixer) Starved() int {
+	n := 0
+	for _, in := range m.inputs {
+		n += in.Starved()
+	}
+	return n
+}
+
 // Gain converts dB to a factor.
 func Gain(db float64) float32 { return float32(math.Pow(10, db/20)) }
 

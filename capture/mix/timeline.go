@@ -17,6 +17,7 @@ type timeline struct {
 	n      int64
 	rate   float64
 	heard  float64 // s of sound since the last jump
+	astray float64 // s of sound whose stamps were all far from what was expected
 }
 
 const (
@@ -25,17 +26,28 @@ const (
 	fastFor            = 4.0 // s
 	// maxDrift bounds the estimated rate: no sound device is off by more than 0.2 %.
 	maxDrift = 0.002
+	// trustedLate and trustedEarly are the largest errors in s that move the estimate. A busy machine stamps late, never
+	// early, so that the early stamps tell the truth.
+	trustedLate, trustedEarly = 0.002, 0.010
+	// farOff is an error in s that no delay explains: the source jumped. An error beyond jumpAfter counts as a jump
+	// when it lasts for astrayFor seconds of sound; until then the count of samples is believed, not the stamps.
+	farOff, astrayFor = 0.5, 0.4
 )
 
 // push tells the loop that frame number n was heard at pts and that frames follow. It answers whether the source
 // jumped.
-func (t *timeline) push(pts time.Duration, n int64, frames int) bool {
+func (t *timeline) push(pts time.Duration, n int64, frames int, discont bool) bool {
 	at, length := pts.Seconds(), float64(frames)/media.SampleRate
-	if t.valid {
+	if t.valid && !discont {
 		expected := t.anchor + float64(n-t.n)/(media.SampleRate*t.rate)
-		if e := at - expected; math.Abs(e)*media.SampleRate <= jumpAfter {
-			t.follow(expected, e, n)
+		e := at - expected
+		if math.Abs(e)*media.SampleRate <= jumpAfter {
+			t.follow(expected, min(max(e, -trustedEarly), trustedLate), n)
 			t.heard += length
+			t.astray = 0
+			return false
+		}
+		if t.astray += length; t.astray < astrayFor && math.Abs(e) < farOff {
 			return false
 		}
 	}

@@ -25,7 +25,7 @@ const (
 
 func newTone(server, sink string, hz float64, clicks bool) (*tone, error) {
 	p, err := gst.Parse("appsrc name=in format=time is-live=false max-bytes=0 caps=audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved" +
-		" ! pulsesink name=sink sync=true provide-clock=false slave-method=none buffer-time=60000 latency-time=10000 client-name=pattern")
+		" ! pulsesink name=sink sync=true provide-clock=false slave-method=skew buffer-time=60000 latency-time=10000 client-name=pattern")
 	if err != nil {
 		return nil, err
 	}
