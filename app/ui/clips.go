@@ -85,7 +85,7 @@ func (c *clips) load(folder string) {
 	c.folder = folder
 	c.u.do(func() error {
 		items, err := clip.List(folder)
-		fyne.Do(func() {
+		c.u.main(func() {
 			if c.folder == folder {
 				c.show(items)
 			}
@@ -134,7 +134,7 @@ func (c *clips) loadThumbs(items []clip.Clip) {
 				c.u.parts.Log.Warn("no thumbnail", "path", path, "error", err)
 				continue
 			}
-			fyne.Do(func() {
+			c.u.main(func() {
 				c.thumbs[path] = img
 				c.list.Refresh()
 			})
@@ -196,7 +196,7 @@ func (c *clips) askDelete(item clip.Clip) {
 		folder := c.folder
 		c.u.do(func() error {
 			err := os.Remove(item.Path)
-			fyne.Do(func() { c.load(folder) })
+			c.u.main(func() { c.load(folder) })
 			if err != nil {
 				return fmt.Errorf("the clip could not be deleted: %w", err)
 			}

@@ -3,8 +3,6 @@ package ui
 import (
 	"sync"
 
-	"fyne.io/fyne/v2"
-
 	"github.com/hindsight-app/hindsight/app/session"
 )
 
@@ -49,7 +47,7 @@ func (p *presenter) offer(s session.Snapshot) {
 		return
 	}
 	p.queued, p.tray = true, key
-	fyne.Do(func() {
+	p.u.main(func() {
 		p.mu.Lock()
 		s := p.newest
 		p.queued = false

@@ -79,7 +79,7 @@ func (s *settings) enter() {
 			s.u.parts.Log.Warn("sound devices could not be listed", "error", err)
 			list = capture.DeviceList{}
 		}
-		fyne.Do(func() { s.sound.devices(list) })
+		s.u.main(func() { s.sound.devices(list) })
 		return nil
 	})
 }
@@ -156,7 +156,7 @@ func (s *settings) submit() {
 		if err == nil {
 			err = editor.Apply(c)
 		}
-		fyne.Do(func() { s.applied(c, err) })
+		s.u.main(func() { s.applied(c, err) })
 	}()
 }
 

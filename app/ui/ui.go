@@ -71,6 +71,8 @@ type UI struct {
 	app    fyne.App
 	window fyne.Window
 	look   *look
+	// main runs a function on Fyne's main goroutine, some time later.
+	main func(func())
 
 	home     *home
 	clips    *clips
@@ -103,12 +105,12 @@ func New(p Parts) *UI {
 		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
-	return build(app.NewWithID(ID), p)
+	return build(app.NewWithID(ID), fyne.Do, p)
 }
 
-// build puts the parts into a Fyne app; tests give a headless one.
-func build(a fyne.App, p Parts) *UI {
-	u := &UI{parts: p, app: a}
+// build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
+func build(a fyne.App, onMain func(func()), p Parts) *UI {
+	u := &UI{parts: p, app: a, main: onMain}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
 	a.Settings().SetTheme(u.look)
@@ -141,10 +143,10 @@ func (u *UI) Run() {
 }
 
 // Show brings the window to the front.
-func (u *UI) Show() { fyne.Do(func() { u.show(-1) }) }
+func (u *UI) Show() { u.main(func() { u.show(-1) }) }
 
 // Quit ends Run.
-func (u *UI) Quit() { fyne.Do(u.app.Quit) }
+func (u *UI) Quit() { u.main(u.app.Quit) }
 
 // Close ends the presenter and pending commands, after Run.
 func (u *UI) Close() {
@@ -196,7 +198,7 @@ func (u *UI) do(command func() error) {
 	go func() {
 		defer u.wg.Done()
 		if err := command(); err != nil && u.ctx.Err() == nil {
-			fyne.Do(func() { u.tell(err) })
+			u.main(func() { u.tell(err) })
 		}
 	}()
 }

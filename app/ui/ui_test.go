@@ -1,0 +1,247 @@
+package ui
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2/test"
+
+	"github.com/hindsight-app/hindsight/app/apptest"
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// bench is the real window without a screen, over a real session and settings file.
+type bench struct {
+	ui      *UI
+	session *session.Session
+	engine  *apptest.Engine
+	tokens  *config.Tokens
+	dir     string
+	queue   chan func() // what wants to run on the main goroutine, here the test's
+}
+
+func start(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024)}
+	b.tokens = &config.Tokens{File: filepath.Join(b.dir, "token"), NoKeyring: true}
+	store, cfg, _ := config.Open(b.dir)
+	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
+	log := slog.New(slog.DiscardHandler)
+	b.session = session.New(session.Options{Engine: b.engine, Settings: store, Secrets: b.tokens, Config: cfg, Log: log})
+	eventually(t, "the replay runs", func() bool { return b.session.Snapshot().State == session.Buffering })
+	devices := func(context.Context) (capture.DeviceList, error) {
+		return capture.DeviceList{
+			Desktop:     []capture.Device{{ID: "out.monitor", Name: "Speakers", Default: true}},
+			Microphones: []capture.Device{{ID: "mic-1", Name: "Headset", Default: true}, {ID: "mic-2", Name: "Webcam"}},
+		}, nil
+	}
+	opened := func(string) error { return nil }
+	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
+		Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices, Open: opened, Reveal: opened, Tray: true, Log: log,
+	})
+	t.Cleanup(func() {
+		b.ui.closed()
+		b.settle()
+		b.ui.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := b.session.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came to this: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// settle waits until everything the page started has come back.
+func (b *bench) settle() {
+	done := make(chan struct{})
+	go func() {
+		b.ui.wg.Wait()
+		close(done)
+	}()
+	for {
+		select {
+		case f := <-b.queue:
+			f()
+			continue
+		case <-done:
+		}
+		select {
+		case f := <-b.queue:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
+	b := start(t)
+	s := b.ui.settings
+	b.ui.show(pageSettings)
+	b.settle()
+	if !s.apply.Disabled() {
+		t.Error("there is something to apply before anything was changed")
+	}
+	s.sound.mode.SetSelected(hearMic)
+	s.sound.mic.device.SetSelected("Webcam")
+	s.sound.mic.gain.SetValue(6)
+	s.video.rate.SetSelected("60")
+	s.video.height.SetSelected(heightName(720))
+	s.video.quality.SetSelected("Quality")
+	s.video.cursor.SetChecked(false)
+	s.replay.seconds.SetText("120")
+	s.sharing.url.SetText("https://replay.example.com")
+	s.sharing.room.SetText("studio")
+	s.sharing.token.SetText("secret")
+	s.keys.save.SetText("ctrl+alt+s")
+	s.general.look.SetSelected("Dark")
+	if s.apply.Disabled() {
+		t.Fatalf("good settings cannot be applied: %s", s.message.Text)
+	}
+	test.Tap(s.apply)
+	b.settle()
+	if !strings.HasPrefix(s.message.Text, "Saved") {
+		t.Fatalf("the page says %q", s.message.Text)
+	}
+	eventually(t, "the recorder has them", func() bool {
+		c := b.engine.Recorder().Config()
+		return !c.Desktop.Enabled && c.Mic.Device == "mic-2" && c.Mic.GainDB == 6 && c.Video.FrameRate == 60 &&
+			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Replay == 2*time.Minute
+	})
+	if b.engine.Opened() != 1 {
+		t.Error("the buffer was thrown away")
+	}
+	_, again, problems := config.Open(b.dir)
+	if len(problems) > 0 || again.Hotkeys.Save != "Ctrl+Alt+S" || again.Sharing.Room != "studio" || again.Replay.Seconds != 120 ||
+		again.Sound.Microphone.Device != "mic-2" || again.App.Theme != "dark" {
+		t.Errorf("after a restart: %+v %v", again, problems)
+	}
+	if token, err := b.tokens.Get(); token != "secret" || err != nil {
+		t.Errorf("the token is %q, %v", token, err)
+	}
+	if s.sharing.token.Text != "" {
+		t.Error("the token is still to be seen")
+	}
+}
+
+func TestMistakesAreSaidInThePage(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageSettings)
+	b.settle()
+	s := b.ui.settings
+	for _, c := range []struct {
+		enter func()
+		says  string
+	}{
+		{func() { s.replay.seconds.SetText("3") }, "5 to 1200"},
+		{func() { s.replay.seconds.SetText("long") }, "number of seconds"},
+		{func() { s.replay.folder.SetText("clips") }, "absolute path"},
+		{func() { s.video.bitrate.SetText("much") }, "kb/s"},
+		{func() { s.video.bitrate.SetText("7") }, "200 to 200000"},
+		{func() { s.sharing.url.SetText("example.com") }, "https://"},
+		{func() { s.keys.save.SetText("Alt+What") }, "What"},
+		{func() { s.keys.save.SetText("Alt+F9") }, "different"},
+	} {
+		c.enter()
+		if !s.apply.Disabled() || !strings.Contains(s.message.Text, c.says) {
+			t.Errorf("apply is off: %v, and the page says %q; want %q", s.apply.Disabled(), s.message.Text, c.says)
+		}
+		test.Tap(s.revert)
+		if s.message.Text != "" || !s.apply.Disabled() {
+			t.Errorf("after Revert the page says %q", s.message.Text)
+		}
+	}
+}
+
+func TestHomeShowsWhatRuns(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageHome)
+	h := b.ui.home
+	snap := b.session.Snapshot()
+	snap.State, snap.BufferedSeconds, snap.ReplaySeconds = session.Live, 30, 60
+	snap.ShareOn = true
+	snap.Share = session.ShareStatus{State: "live", Room: "studio", Recording: "active", ServerSeconds: 42}
+	snap.Hotkeys = []hotkey.State{{Name: hotkey.SaveName, Keys: "Alt+F10", Active: true}}
+	snap.Problems = []string{"The microphone was unplugged."}
+	snap.Mic.Muted = true
+	h.update(snap)
+	for what, pair := range map[string][2]string{
+		"title": {h.title.Text, "Live in studio"}, "line": {h.line.Text, "Alt+F10"}, "local": {h.replay.value.Text, "30 s"},
+		"sharing": {h.share.value.Text, "Live"}, "server": {h.server.value.Text, "42 s"}, "problem": {h.problems.Text, "unplugged"},
+		"button": {h.save.Text, "1 min"}, "mute": {h.mic.mute.Text, "Unmute"}, "share button": {h.share.button.Text, "Stop"},
+	} {
+		if !strings.Contains(pair[0], pair[1]) {
+			t.Errorf("%s says %q; want %q in it", what, pair[0], pair[1])
+		}
+	}
+	if h.fill.value != 0.5 || !h.problemBox.Visible() {
+		t.Errorf("the gauge is at %v, the problems are visible: %v", h.fill.value, h.problemBox.Visible())
+	}
+	test.Tap(h.save)
+	eventually(t, "the button saves", func() bool {
+		l := b.session.Snapshot().LastSave
+		return l != nil && l.Local == "saved"
+	})
+	test.Tap(h.mic.mute)
+	eventually(t, "the row unmutes or mutes", func() bool { return !b.session.Snapshot().Mic.Muted })
+	test.Tap(h.replay.button)
+	eventually(t, "the replay goes off", func() bool { return !b.session.Snapshot().ReplayOn })
+}
+
+func TestMetersRunOnlyWhileVisible(t *testing.T) {
+	b := start(t)
+	if b.ui.stopMeters != nil {
+		t.Error("meters run before the window is there")
+	}
+	b.ui.show(pageHome)
+	if b.ui.stopMeters == nil {
+		t.Error("no meters on the first page")
+	}
+	b.ui.nav.choose(pageSettings)
+	if b.ui.stopMeters != nil {
+		t.Error("meters run behind another page")
+	}
+	b.ui.nav.choose(pageHome)
+	b.ui.closed()
+	if b.ui.stopMeters != nil || b.ui.shown.Load() {
+		t.Error("meters run behind a closed window")
+	}
+}
+
+func TestTextsForPeople(t *testing.T) {
+	for seconds, want := range map[float64]string{5: "5 s", 60: "1 min", 90: "90 s", 120: "2 min", 150: "2 min 30 s", 1200: "20 min"} {
+		if got := span(seconds); got != want {
+			t.Errorf("%v seconds are %q; want %q", seconds, got, want)
+		}
+	}
+	for bytes, want := range map[int64]string{900_000: "900 kB", 1_500_000: "1.5 MB", 34_000_000: "34 MB", 2_100_000_000: "2.1 GB"} {
+		if got := size(bytes); got != want {
+			t.Errorf("%d bytes are %q; want %q", bytes, got, want)
+		}
+	}
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.Local)
+	for at, want := range map[time.Time]string{now.Add(-time.Hour): "Today 11:00:00", now.AddDate(0, 0, -1): "Tuesday 12:00", now.AddDate(-1, 0, 0): "4 March 2025, 12:00"} {
+		if got := when(at, now); got != want {
+			t.Errorf("%v is %q; want %q", at, got, want)
+		}
+	}
+}
