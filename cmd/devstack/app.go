@@ -45,12 +45,11 @@ func startApp(ctx context.Context, w *world) (*app, error) {
 		return nil, err
 	}
 	if w.desktop != nil {
-		a.env = append(a.env, w.desktop.Env...)
-		a.env = append(a.env, w.sound.Env...)
+		a.env = append(append(append(a.env, w.desktop.Env...), w.sound.Env...), "LANG=en_US.UTF-8")
 	}
 	a.env = append(a.env, "HINDSIGHT_CONFIG_DIR="+folder, "HINDSIGHT_RUNTIME_DIR="+a.runtime)
 	a.Proc, err = stack.Start(ctx, stack.Spec{
-		Name: "hindsight", Path: program, Dir: w.logs(), Timeout: time.Minute,
+		Name: "hindsight", Path: program, Args: w.opts.AppArgs, Dir: w.logs(), Timeout: time.Minute,
 		Env: append([]string{"HINDSIGHT_TOKEN=" + w.backend.Token}, a.env...),
 		Ready: func(ctx context.Context) error {
 			_, err := a.status(ctx)
@@ -67,7 +66,7 @@ func startApp(ctx context.Context, w *world) (*app, error) {
 // writeSettings keeps what the user changed in an earlier run, but for what belongs to this run's servers.
 func writeSettings(folder string, w *world) error {
 	_, err := os.Stat(filepath.Join(folder, "config.toml"))
-	fresh := os.IsNotExist(err)
+	fresh := os.IsNotExist(err) || w.opts.Fresh
 	store, c, problems := config.Open(folder)
 	if len(problems) > 0 {
 		return fmt.Errorf("the settings in %s cannot be used: %w", store.Path(), problems[0])

@@ -39,7 +39,7 @@ type clipReport struct {
 	Height      int     `json:"height"`
 	FPS         float64 `json:"fps"`
 	AudioTracks int     `json:"audio_tracks"`
-	// SaveMS is the time from the press until the clip was complete (local) or asked for (server), in ms.
+	// SaveMS is the time from the press until the clip was complete (local) or the app knew of it (server), in ms.
 	SaveMS     float64 `json:"save_ms"`
 	AVOffsetMS float64 `json:"av_offset_ms"`
 }

@@ -26,6 +26,10 @@ type worldOptions struct {
 	Seconds int
 	// Virtual brings a desktop and sound of its own; else the user's are used.
 	Virtual bool
+	// Fresh writes new settings even where an earlier run left some.
+	Fresh bool
+	// AppArgs are for hindsight.
+	AppArgs []string
 	// Say gets what happens, a line each.
 	Say io.Writer
 }
