@@ -5,8 +5,8 @@
 // recording arrived; mpegtsmux writes running time plus one hour (its clock base) into sound and picture alike. With
 // the wall clock of that first moment, which LiveKit reports, a picture's PTS is a wall-clock moment of its arrival at
 // the recorder. Measured with flashes and clicks published at known moments (backendtest), on LiveKit Egress 1.8: in four
-// segments read raw, 3 ms off; in finished clips the picture -16 to -11 ms (the recorder moves pictures to a grid of its
-// frame rate), sound against picture +24 to +30 ms of the allowed 45. The program times of the playlist are no help: they
+// segments read raw, 3 ms off; in finished clips the picture -16 to -6 ms (the recorder moves pictures to a grid of its
+// frame rate), sound against picture +18 to +30 ms of the allowed 45. The program times of the playlist are no help: they
 // are the moment of writing, 0.5 to 3 s later. Segments of one clip may come from several recordings.
 package cut
 
