@@ -40,7 +40,12 @@ func TestWithTheRealService(t *testing.T) {
 	})
 	egress, err := stack.StartEgress(ctx, filepath.Join(dir, "egress"), stack.EgressOptions{RedisAddr: redis.Addr, LiveKit: lk})
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = egress.Close() })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the recorder's last words:\n%s", egress.Tail(6000))
+		}
+		_ = egress.Close()
+	})
 	service, err := stack.StartBackend(ctx, filepath.Join(dir, "backend"), stack.BackendOptions{LiveKit: lk, Port: port})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = service.Close() })
