@@ -37,9 +37,7 @@ func newMachine(t *testing.T) *machine {
 	dir := t.TempDir()
 	m := &machine{}
 	var err error
-	if m.program, err = stack.BuildProgram(ctx, dir, "hindsight"); err != nil {
-		t.Fatal(err)
-	}
+	m.program = build(t, ctx, dir)
 	if m.desktop, err = stack.StartDesktop(ctx, dir, stack.DesktopOptions{Width: 1280, Height: 800, Panel: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +47,22 @@ func newMachine(t *testing.T) *machine {
 	}
 	t.Cleanup(func() { m.sound.Close() })
 	return m
+}
+
+// build makes the program, with cgo: Fyne needs it.
+func build(t *testing.T, ctx context.Context, dir string) string {
+	t.Helper()
+	root, err := stack.ModuleRoot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "hindsight")
+	c := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/hindsight")
+	c.Dir, c.Env = root, append(os.Environ(), "CGO_ENABLED=1")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("hindsight does not build: %v (make setup installs what is missing)\n%s", err, out)
+	}
+	return program
 }
 
 // running is one Hindsight with settings and socket of its own.

@@ -37,23 +37,32 @@ func (p *presenter) stop() {
 }
 
 // offer queues at most one call on the main goroutine, and none when nothing visible would change: Fyne's queue has
-// no bound.
+// no bound. No lock is held over the call, because Fyne may run it right here while it ends.
 func (p *presenter) offer(s session.Snapshot) {
+	if p.take(s) {
+		p.u.main(p.showNewest)
+	}
+}
+
+// take keeps the snapshot and answers whether it has to be shown and nothing is queued yet.
+func (p *presenter) take(s session.Snapshot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.newest = s
 	key := keyOf(s)
 	if p.queued || (!p.u.shown.Load() && key == p.tray) {
-		return
+		return false
 	}
 	p.queued, p.tray = true, key
-	p.u.main(func() {
-		p.mu.Lock()
-		s := p.newest
-		p.queued = false
-		p.mu.Unlock()
-		p.apply(s)
-	})
+	return true
+}
+
+func (p *presenter) showNewest() {
+	p.mu.Lock()
+	s := p.newest
+	p.queued = false
+	p.mu.Unlock()
+	p.apply(s)
 }
 
 // apply shows a snapshot; it runs on the main goroutine.

@@ -72,7 +72,8 @@ type UI struct {
 	window fyne.Window
 	look   *look
 	// main runs a function on Fyne's main goroutine, some time later.
-	main func(func())
+	main  func(func())
+	ended *atomic.Bool // Run is over
 
 	home     *home
 	clips    *clips
@@ -105,7 +106,18 @@ func New(p Parts) *UI {
 		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
-	return build(app.NewWithID(ID), fyne.Do, p)
+	ended := new(atomic.Bool)
+	onMain := func(f func()) {
+		// While Fyne ends it runs what it is given in the caller's goroutine; nothing may touch the window then.
+		fyne.Do(func() {
+			if !ended.Load() {
+				f()
+			}
+		})
+	}
+	u := build(app.NewWithID(ID), onMain, p)
+	u.ended = ended
+	return u
 }
 
 // build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
@@ -140,6 +152,7 @@ func (u *UI) Run() {
 		}
 	})
 	u.app.Run()
+	u.ended.Store(true)
 }
 
 // Show brings the window to the front.
