@@ -57,6 +57,8 @@ type Config struct {
 	MaxReplayBytes int64
 	// ClipFolder is where clips go; it is made when missing.
 	ClipFolder string
+	// JournalFolder is where the replay is kept against a crash of the process; empty keeps it in memory only.
+	JournalFolder string
 	// Log receives what the recorder has to say; nil discards it.
 	Log *slog.Logger
 }

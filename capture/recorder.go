@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
@@ -29,6 +30,9 @@ type Recorder struct {
 	ring     *replay.Ring
 	pictures *pictures
 	sound    *sound
+
+	journal atomic.Pointer[replay.Journal]
+	replays atomic.Bool
 
 	mu     sync.Mutex
 	config Config
@@ -55,6 +59,7 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	}
 	r := &Recorder{log: log, fan: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c}
 	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
+	r.keep(c)
 	r.sound = &sound{now: gst.Now, emit: r.emit, log: log}
 	if err := r.sound.apply(c.Desktop, c.Mic); err != nil {
 		log.Error("sound is off", "err", err)
@@ -79,18 +84,42 @@ func ringBytes(c Config) int64 {
 	return int64((c.Replay + 5*time.Second).Seconds() * float64(kbps+soundKbps) * 1000 / 8 * 2)
 }
 
-// emit receives every encoded packet.
+// emit receives every encoded packet. It runs on the encoders' goroutines and takes no lock of the recorder's: they are
+// waited for under those.
 func (r *Recorder) emit(p *media.Packet) {
-	if r.replays() && r.ring.Write(p) {
-		r.RequestKeyframe()
+	if r.replays.Load() {
+		if r.ring.Write(p) {
+			r.RequestKeyframe()
+		}
+		if j := r.journal.Load(); j != nil {
+			j.Write(p)
+		}
 	}
 	r.fan.Write(p)
 }
 
-func (r *Recorder) replays() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.config.Replay > 0
+// keep brings ring and journal to the configured length. It runs under the lock or before the recorder is shared.
+func (r *Recorder) keep(c Config) {
+	r.replays.Store(c.Replay > 0)
+	j := r.journal.Load()
+	if c.Replay == 0 || c.JournalFolder == "" {
+		r.journal.Store(nil)
+		if j != nil {
+			_ = j.Close()
+		}
+	} else if j != nil {
+		j.SetLength(c.Replay)
+	} else if j, err := replay.NewJournal(c.JournalFolder, c.Replay, r.log); err != nil {
+		r.log.Warn("a crash would lose the replay", "err", err)
+	} else {
+		r.journal.Store(j)
+		r.RequestKeyframe()
+	}
+	if c.Replay == 0 {
+		r.ring.Clear()
+	} else {
+		r.ring.SetBounds(c.Replay, ringBytes(c))
+	}
 }
 
 // openScreen runs under the lock or before the recorder is shared.
@@ -119,11 +148,7 @@ func (r *Recorder) Apply(c Config) error {
 	r.mu.Lock()
 	r.config = c
 	r.config.Log = old.Log
-	if c.Replay == 0 {
-		r.ring.Clear()
-	} else {
-		r.ring.SetBounds(c.Replay, ringBytes(c))
-	}
+	r.keep(c)
 	if o, n := old.Video, c.Video; o.Display != n.Display || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
 		_ = r.screen.Close()
 		r.openScreen()
@@ -196,7 +221,7 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	}
 	info := r.pictures.info()
 	out, err := clip.Save(ctx, clip.Request{
-		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, AACConfig: r.sound.decoderConfig(),
+		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound,
 		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
 	})
 	if err != nil {
@@ -260,5 +285,8 @@ func (r *Recorder) Close() error {
 	r.sound.stop()
 	r.sound.mu.Unlock()
 	r.pictures.close()
+	if j := r.journal.Swap(nil); j != nil {
+		err = errors.Join(err, j.Close())
+	}
 	return err
 }

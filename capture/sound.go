@@ -44,7 +44,6 @@ type sound struct {
 	cancel       context.CancelFunc
 	done         chan struct{}
 	opus, aac    *encode.Sound
-	aacConfig    []byte
 	err          error
 }
 
@@ -113,26 +112,9 @@ func (s *sound) stop() {
 	}
 	s.cancel()
 	<-s.done
-	s.rememberConfig()
 	_ = s.opus.Close()
 	_ = s.aac.Close()
 	s.opus, s.aac, s.cancel = nil, nil, nil
-}
-
-func (s *sound) rememberConfig() {
-	if s.aac != nil {
-		if c := s.aac.Info().Config; c != nil {
-			s.aacConfig = c
-		}
-	}
-}
-
-// decoderConfig is what a player needs to decode the AAC track.
-func (s *sound) decoderConfig() []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rememberConfig()
-	return s.aacConfig
 }
 
 func (s *sound) running() bool {

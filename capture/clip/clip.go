@@ -39,14 +39,14 @@ type Request struct {
 	Folder string
 	// Video begins with an IDR; Sound is AAC and may be empty.
 	Video, Sound []*media.Packet
-	// AACConfig is the AudioSpecificConfig of Sound.
-	AACConfig []byte
 	// Start and End are the window on the packets' clock.
 	Start, End time.Duration
 	// Created is the wall-clock moment of the press; it names the file.
 	Created time.Time
 	// Width and Height are the picture's size in pixels, for the description.
 	Width, Height int
+	// Suffix is added to the file's name.
+	Suffix string
 }
 
 // NameLayout is the name of a clip, as a layout of package time.
@@ -58,11 +58,11 @@ func Save(ctx context.Context, r Request) (Clip, error) {
 		return Clip{}, explain(r.Folder, err)
 	}
 	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: []mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}}
-	if len(r.Sound) > 0 && len(r.AACConfig) > 0 {
-		m.Tracks = append(m.Tracks, mp4.Track{Kind: mp4.AAC, Samples: samples(r.Sound), AACConfig: r.AACConfig})
+	if len(r.Sound) > 0 && len(r.Sound[0].Config) > 0 {
+		m.Tracks = append(m.Tracks, mp4.Track{Kind: mp4.AAC, Samples: samples(r.Sound), AACConfig: r.Sound[0].Config})
 	}
 	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height}
-	base := filepath.Join(r.Folder, r.Created.Format(NameLayout))
+	base := filepath.Join(r.Folder, r.Created.Format(NameLayout)+r.Suffix)
 	for n := 1; ; n++ {
 		c.Path = base + ".mp4"
 		if n > 1 {

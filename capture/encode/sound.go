@@ -166,10 +166,14 @@ func (s *Sound) deliver(sample *gst.Sample) error {
 		s.config.Store(&config)
 	}
 	pts := sample.PTS() - media.SamplesToDuration(s.kind.delay)
-	s.emit(&media.Packet{
+	p := &media.Packet{
 		Track: s.kind.track, PTS: pts, DTS: pts, Key: true, Data: append([]byte(nil), b...),
 		Duration: media.SamplesToDuration(frameLength(s.kind.track)),
-	})
+	}
+	if c := s.config.Load(); c != nil {
+		p.Config = *c
+	}
+	s.emit(p)
 	return nil
 }
 

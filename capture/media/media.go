@@ -103,6 +103,8 @@ type Packet struct {
 	Data []byte
 	// NALs are the NAL units within a video packet's Data, so that nobody has to look for them again; nil for sound.
 	NALs [][]byte
+	// Config is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) of an AAC packet, shared by all packets of an encoder.
+	Config []byte
 }
 
 // TrackInfo describes an encoded stream.

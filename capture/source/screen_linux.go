@@ -16,6 +16,9 @@ import (
 // pull is how long one wait for data lasts before the bus and the context are looked at.
 const pull = 200 * time.Millisecond
 
+// displayName is the form of an X display (X(7), DISPLAY NAMES).
+var displayName = regexp.MustCompile(`^[\w./-]*:\d+(\.\d+)?$`)
+
 // film captures the whole X screen with ximagesrc, whose PTS is the moment of the capture on the system clock.
 func film(ctx context.Context, c Screen, up func(string)) error {
 	display := c.Display
@@ -25,19 +28,16 @@ func film(ctx context.Context, c Screen, up func(string)) error {
 	if display == "" {
 		return errors.New("there is no X display to film; log in to a graphical session, or set DISPLAY")
 	}
-	p, err := gst.Parse(fmt.Sprintf("ximagesrc name=src use-damage=false show-pointer=%t ! video/x-raw,framerate=%d/1 ! appsink name=out sync=false max-buffers=2 drop=true",
-		!c.HideCursor, c.FrameRate))
+	if !displayName.MatchString(display) {
+		return fmt.Errorf("%q is no X display; it looks like :0 or :1.0", display)
+	}
+	// The display stands in the description: ximagesrc opens one as soon as it is linked, before a property set later.
+	p, err := gst.Parse(fmt.Sprintf("ximagesrc display-name=\"%s\" use-damage=false show-pointer=%t ! video/x-raw,framerate=%d/1 ! appsink name=out sync=false max-buffers=2 drop=true",
+		display, !c.HideCursor, c.FrameRate))
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	src, err := p.Element("src")
-	if err != nil {
-		return err
-	}
-	if err := src.Set("display-name", display); err != nil {
-		return err
-	}
 	out, err := p.Element("out")
 	if err != nil {
 		return err

@@ -1,0 +1,37 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/replay"
+)
+
+// shortest is the shortest replay worth saving after a crash.
+const shortest = time.Second
+
+// Recover saves the replays that processes left behind which did not end in order, as clips named after their last
+// moment. What cannot be saved now stays for another try.
+func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip, error) {
+	found, err := replay.FindRemains(journalFolder)
+	var clips []clip.Clip
+	for _, r := range found {
+		s := r.Snapshot
+		if s.End-s.Start < shortest {
+			err = errors.Join(err, r.Discard())
+			continue
+		}
+		c, e := clip.Save(ctx, clip.Request{
+			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Start: s.Start, End: s.End, Created: r.Last, Suffix: " recovered",
+		})
+		if e != nil {
+			err = errors.Join(err, e, r.Release())
+			continue
+		}
+		clips = append(clips, c)
+		err = errors.Join(err, r.Discard())
+	}
+	return clips, err
+}

@@ -1,0 +1,355 @@
+package replay
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// Journal keeps the last packets in files as well, so that they survive the end of the process. It is written without
+// waiting for the disk: a killed process loses what its queue held, a few packets; a power cut what the system had not
+// written back.
+//
+// A journal owns one folder of its own with one file for each group of pictures and a lock that is held while the process
+// lives. It has one goroutine, which writes. Write never blocks: when the disk cannot follow, packets are left out up to
+// the next IDR. Close removes the folder; it may be called twice.
+type Journal struct {
+	folder string
+	lock   *os.File
+	log    *slog.Logger
+	queue  chan record
+	done   chan struct{}
+
+	mu      sync.Mutex
+	length  time.Duration
+	config  []byte // AudioSpecificConfig
+	closed  bool
+	skipped bool // packets were left out; wait for an IDR
+}
+
+// Kinds of records.
+const (
+	kindVideo  = 'V'
+	kindSound  = 'A'
+	kindConfig = 'C' // AudioSpecificConfig
+)
+
+// record is one entry of a file: kind (1 byte), key (1), PTS and duration in ns (8 each), length (4), CRC-32C of all
+// that and the data (4), then the data; numbers are little-endian.
+type record struct {
+	kind          byte
+	key           bool
+	pts, duration time.Duration
+	data          []byte
+}
+
+const (
+	recordHead = 26
+	lockName   = "lock"
+	fileSuffix = ".gop"
+	queueSize  = 1024
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// NewJournal makes a journal in a new folder below parent.
+func NewJournal(parent string, length time.Duration, log *slog.Logger) (*Journal, error) {
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, fmt.Errorf("the replay cannot be kept against a crash: %w", err)
+	}
+	folder, err := os.MkdirTemp(parent, "replay-")
+	if err != nil {
+		return nil, fmt.Errorf("the replay cannot be kept against a crash: %w", err)
+	}
+	lock, err := takeLock(filepath.Join(folder, lockName))
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	j := &Journal{folder: folder, lock: lock, log: log, queue: make(chan record, queueSize), done: make(chan struct{}), length: length, skipped: true}
+	go j.run()
+	return j, nil
+}
+
+// SetLength changes how much is kept.
+func (j *Journal) SetLength(d time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.length = d
+}
+
+// SetSoundConfig tells how the AAC packets are decoded; it is needed before the first of them.
+func (j *Journal) SetSoundConfig(config []byte) {
+	j.put(record{kind: kindConfig, key: true, data: config})
+}
+
+// Write adds a video or AAC packet.
+func (j *Journal) Write(p *media.Packet) {
+	kind := byte(kindVideo)
+	switch p.Track {
+	case media.AAC:
+		kind = kindSound
+	case media.Opus:
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return
+	}
+	if p.Track == media.AAC && !bytes.Equal(p.Config, j.config) {
+		j.config = p.Config
+		j.put(record{kind: kindConfig, key: true, data: p.Config})
+	}
+	j.put(record{kind: kind, key: p.Key, pts: p.PTS, duration: p.Duration, data: p.Data})
+}
+
+// put runs under the lock.
+func (j *Journal) put(r record) {
+	if r.kind == kindVideo && j.skipped {
+		if !r.key {
+			return
+		}
+		j.skipped = false
+	}
+	select {
+	case j.queue <- r:
+	default:
+		j.skipped = true
+	}
+}
+
+// file is one group of pictures on disk.
+type file struct {
+	path  string
+	start time.Duration
+}
+
+// run writes what is queued.
+func (j *Journal) run() {
+	defer close(j.done)
+	w := writer{folder: j.folder}
+	told := false
+	for r := range j.queue {
+		j.mu.Lock()
+		length := j.length
+		j.mu.Unlock()
+		if err := w.write(r, length); err != nil && !told {
+			j.log.Warn("the replay is not kept against a crash", "err", err)
+			told = true
+		}
+	}
+	w.close()
+}
+
+// writer is the state of the writing goroutine.
+type writer struct {
+	folder string
+	number int
+	out    *os.File
+	files  []file
+	config []byte
+	buf    []byte
+}
+
+func (w *writer) write(r record, length time.Duration) error {
+	if r.kind == kindConfig {
+		w.config = r.data
+		if w.out == nil {
+			return nil
+		}
+	}
+	if r.kind == kindVideo && r.key {
+		if err := w.next(r.pts, length); err != nil {
+			return err
+		}
+	}
+	if w.out == nil {
+		return nil // nothing before the first IDR
+	}
+	return w.append(r)
+}
+
+// next begins a file and deletes those that are too old.
+func (w *writer) next(start, length time.Duration) error {
+	w.close()
+	for len(w.files) > 1 && w.files[1].start < start-length-slack {
+		if err := os.Remove(w.files[0].path); err != nil {
+			return err
+		}
+		w.files = w.files[1:]
+	}
+	w.number++
+	path := filepath.Join(w.folder, fmt.Sprintf("%09d%s", w.number, fileSuffix))
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	w.out = out
+	w.files = append(w.files, file{path, start})
+	if w.config != nil {
+		return w.append(record{kind: kindConfig, key: true, data: w.config})
+	}
+	return nil
+}
+
+func (w *writer) append(r record) error {
+	b := append(w.buf[:0], r.kind, 0)
+	if r.key {
+		b[1] = 1
+	}
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.pts))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.duration))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(r.data)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, r.data))
+	w.buf = append(b, r.data...)
+	_, err := w.out.Write(w.buf)
+	return err
+}
+
+func (w *writer) close() {
+	if w.out != nil {
+		_ = w.out.Close()
+		w.out = nil
+	}
+}
+
+// Close ends the journal and removes its folder: the process ends in order and nothing has to be recovered.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		<-j.done
+		return nil
+	}
+	j.closed = true
+	close(j.queue)
+	j.mu.Unlock()
+	<-j.done
+	return errors.Join(os.RemoveAll(j.folder), j.lock.Close())
+}
+
+// Remains is what a process that did not end in order left behind.
+type Remains struct {
+	// Folder is the journal's folder, to be deleted with Discard.
+	Folder string
+	// Snapshot is everything that can be read; its window is all of it.
+	Snapshot Snapshot
+	// SoundConfig is the AudioSpecificConfig of the sound.
+	SoundConfig []byte
+	// Last is the wall-clock moment of the last write.
+	Last time.Time
+	lock *os.File
+}
+
+// Discard deletes what was left behind.
+func (r *Remains) Discard() error { return errors.Join(os.RemoveAll(r.Folder), r.Release()) }
+
+// Release leaves it for another time.
+func (r *Remains) Release() error {
+	if r.lock == nil {
+		return nil
+	}
+	err := r.lock.Close()
+	r.lock = nil
+	return err
+}
+
+// FindRemains reads the journals below parent that no living process holds. Those without a picture are deleted.
+func FindRemains(parent string) ([]*Remains, error) {
+	folders, err := filepath.Glob(filepath.Join(parent, "replay-*"))
+	if err != nil {
+		return nil, err
+	}
+	var found []*Remains
+	for _, f := range folders {
+		lock, err := takeLock(filepath.Join(f, lockName))
+		if err != nil {
+			continue // its process lives
+		}
+		r := &Remains{Folder: f, lock: lock}
+		if r.read() {
+			found = append(found, r)
+		} else if err := r.Discard(); err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+func (r *Remains) read() bool {
+	paths, _ := filepath.Glob(filepath.Join(r.Folder, "*"+fileSuffix))
+	sort.Strings(paths)
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			continue
+		}
+		if st, err := os.Stat(p); err == nil && st.ModTime().After(r.Last) {
+			r.Last = st.ModTime()
+		}
+		for {
+			rec, n := parse(b)
+			if n == 0 {
+				break // the end, or a torn record
+			}
+			b = b[n:]
+			r.add(rec)
+		}
+	}
+	v := r.Snapshot.Video
+	if len(v) == 0 {
+		return false
+	}
+	last := v[len(v)-1]
+	r.Snapshot.Start, r.Snapshot.End = v[0].PTS, last.PTS+last.Duration
+	return true
+}
+
+func (r *Remains) add(rec record) {
+	p := &media.Packet{PTS: rec.pts, DTS: rec.pts, Duration: rec.duration, Key: rec.key, Data: rec.data}
+	switch rec.kind {
+	case kindConfig:
+		r.SoundConfig = rec.data
+	case kindSound:
+		p.Track, p.Config = media.AAC, r.SoundConfig
+		r.Snapshot.Sound = append(r.Snapshot.Sound, p)
+	case kindVideo:
+		if n := len(r.Snapshot.Video); n > 0 && r.Snapshot.Video[n-1].PTS >= p.PTS {
+			return
+		}
+		r.Snapshot.Video = append(r.Snapshot.Video, p)
+	}
+}
+
+// parse reads one record; n is 0 when there is no whole, sound one.
+func parse(b []byte) (r record, n int) {
+	if len(b) < recordHead {
+		return record{}, 0
+	}
+	size := int(binary.LittleEndian.Uint32(b[18:]))
+	if size < 0 || size > len(b)-recordHead {
+		return record{}, 0
+	}
+	data := b[recordHead : recordHead+size : recordHead+size]
+	if crc32.Update(crc32.Checksum(b[:22], castagnoli), castagnoli, data) != binary.LittleEndian.Uint32(b[22:]) {
+		return record{}, 0
+	}
+	if !strings.ContainsRune("VAC", rune(b[0])) {
+		return record{}, 0
+	}
+	return record{
+		kind: b[0], key: b[1] == 1, data: data,
+		pts: time.Duration(binary.LittleEndian.Uint64(b[2:])), duration: time.Duration(binary.LittleEndian.Uint64(b[10:])),
+	}, recordHead + size
+}
