@@ -72,7 +72,7 @@ func showOther(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := control.Call(ctx, control.Dir(), control.Request{Command: control.Show}, nil); err != nil {
-		return fmt.Errorf("Hindsight already runs but does not answer: %w", err) //nolint:staticcheck // the name of the product
+		return fmt.Errorf("hindsight already runs but does not answer: %w", err)
 	}
 	return nil
 }
@@ -94,6 +94,7 @@ func (a *App) start(o Options) {
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: version(), Log: a.log,
 	})
 	a.hotkeys = hotkey.NewManager(a.binder(), a.log)
+	a.tasks.start(func() { a.recover(cfg.ClipFolder()) })
 	a.tasks.start(a.followHotkeys)
 	a.tasks.start(a.followEvents)
 	a.control.Serve(a.handle)

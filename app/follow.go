@@ -14,6 +14,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
+	"github.com/hindsight-app/hindsight/capture"
 )
 
 // tasks are goroutines that end by themselves and are waited for.
@@ -64,7 +65,7 @@ func (a *App) toggleShare() {
 	a.tasks.start(func() {
 		if err := a.session.ToggleShare(); err != nil {
 			a.log.Warn("sharing could not be switched", "error", err)
-			a.notify(desktop.Notification{Title: "Sharing did not start", Body: err.Error(), Urgent: true})
+			a.notify(desktop.Notification{Title: "Sharing did not start", Body: session.Sentence(err.Error()), Urgent: true})
 		}
 	})
 }
@@ -117,6 +118,26 @@ func (a *App) notification(e session.Event) desktop.Notification {
 		return desktop.Notification{Title: "Hindsight needs attention", Body: e.Text}
 	}
 	return desktop.Notification{}
+}
+
+// recover saves what a crash left behind and says so.
+func (a *App) recover(folder string) {
+	clips, err := capture.Recover(context.Background(), config.JournalFolder(), folder)
+	if err != nil {
+		a.log.Warn("the replay from before a crash could not be saved; it is tried again at the next start", "error", err)
+		a.notify(desktop.Notification{Title: "A replay from before a crash could not be saved", Body: session.Sentence(err.Error()), Urgent: true})
+	}
+	for _, c := range clips {
+		a.log.Info("a replay from before a crash is saved", "path", c.Path, "seconds", c.Seconds)
+		a.notify(desktop.Notification{
+			Title: "Replay recovered",
+			Body:  fmt.Sprintf("Hindsight did not end in order last time; its last %.0f s are saved.\n%s", c.Seconds, filepath.Base(c.Path)),
+			Actions: []desktop.Action{
+				{Label: "Play", Do: func() { a.open(desktop.Open, c.Path) }},
+				{Label: "Open folder", Do: func() { a.open(desktop.Reveal, c.Path) }},
+			},
+		})
+	}
 }
 
 func (a *App) open(with func(string) error, path string) {

@@ -63,6 +63,8 @@ type Replay struct {
 	Seconds  int  `toml:"seconds" min:"5" max:"1200"`
 	// Folder is where clips go; empty is Hindsight in the user's videos folder.
 	Folder string `toml:"folder" check:"folder"`
+	// KeepAfterCrash also writes the buffer to the user's cache folder, from where the next start saves it.
+	KeepAfterCrash bool `toml:"keep_after_crash" comment:"also keeps the buffer on disk, so that a crash does not lose it"`
 }
 
 // Sharing is how a room is joined. The user's token is not here: see Tokens.
@@ -98,7 +100,7 @@ func Defaults() Config {
 	return Config{
 		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
 		Video:   Video{FrameRate: 30, Quality: "balanced", Cursor: true},
-		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second)},
+		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), KeepAfterCrash: true},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
 		App:     App{Notifications: true, Theme: "system"},
 	}
@@ -115,6 +117,9 @@ func (c Config) ClipFolder() string {
 	}
 	return filepath.Join(videos, "Hindsight")
 }
+
+// JournalFolder is where the buffer survives a crash.
+func JournalFolder() string { return filepath.Join(xdg.CacheHome, "hindsight", "replay") }
 
 // ReplayLength is the length of the local buffer.
 func (c Config) ReplayLength() time.Duration { return time.Duration(c.Replay.Seconds) * time.Second }
@@ -135,6 +140,9 @@ func (c Config) Capture(keep bool) capture.Config {
 	}
 	if keep {
 		out.Replay = c.ReplayLength()
+		if c.Replay.KeepAfterCrash {
+			out.JournalFolder = JournalFolder()
+		}
 	}
 	return out
 }

@@ -20,14 +20,14 @@ func Call(ctx context.Context, dir string, r Request, out any) error {
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	if err := json.NewEncoder(c).Encode(r); err != nil {
-		return fmt.Errorf("Hindsight did not take the command: %w", err) //nolint:staticcheck // the name of the product
+		return fmt.Errorf("hindsight did not take the command: %w", err)
 	}
 	var resp Response
 	if err := json.NewDecoder(bufio.NewReader(c)).Decode(&resp); err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("Hindsight did not answer in time: %w", ctx.Err()) //nolint:staticcheck // the name of the product
+			return fmt.Errorf("hindsight did not answer in time: %w", ctx.Err())
 		}
-		return fmt.Errorf("Hindsight went away before it answered: %w", err) //nolint:staticcheck // the name of the product
+		return fmt.Errorf("hindsight went away before it answered: %w", err)
 	}
 	if !resp.OK {
 		return errors.New(resp.Error)

@@ -16,10 +16,10 @@ import (
 )
 
 // ErrNotRunning is the answer of Call when no app listens.
-var ErrNotRunning = errors.New("Hindsight is not running; start it with: hindsight") //nolint:staticcheck // the name of the product is a capital
+var ErrNotRunning = errors.New("hindsight is not running; start it with: hindsight")
 
 // ErrRunning is the answer of Listen when another app of this user already runs.
-var ErrRunning = errors.New("Hindsight already runs") //nolint:staticcheck // the name of the product is a capital
+var ErrRunning = errors.New("hindsight already runs")
 
 // The commands.
 const (

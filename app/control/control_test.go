@@ -27,7 +27,7 @@ func listen(t *testing.T, dir string) *control.Server {
 
 func echo(_ context.Context, r control.Request) (any, error) {
 	if r.Command == "fail" {
-		return nil, errors.New("The disk is full.") //nolint:staticcheck // a sentence, as the app sends them
+		return nil, errors.New("the disk is full")
 	}
 	return r, nil
 }
@@ -40,7 +40,7 @@ func TestCallAndAnswer(t *testing.T) {
 	if err := control.Call(t.Context(), dir, want, &got); err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if err := control.Call(t.Context(), dir, control.Request{Command: "fail"}, nil); err == nil || err.Error() != "The disk is full." {
+	if err := control.Call(t.Context(), dir, control.Request{Command: "fail"}, nil); err == nil || err.Error() != "the disk is full" {
 		t.Errorf("an error arrives as %v", err)
 	}
 	if st, err := os.Stat(filepath.Join(dir, "control.sock")); err != nil || st.Mode().Perm() != 0o600 {

@@ -40,9 +40,9 @@ func (s *Session) ToggleShare() error { return s.SetShare(!s.Snapshot().ShareOn)
 func canShare(c config.Config) error {
 	switch {
 	case c.Sharing.BackendURL == "":
-		return errors.New("Sharing needs the address of a backend: set it in the settings under Sharing.") //nolint:staticcheck // shown as it is
+		return errors.New("sharing needs the address of a backend: set it in the settings under Sharing")
 	case strings.TrimSpace(c.Sharing.Room) == "":
-		return errors.New("Sharing needs the name of a room: set it in the settings under Sharing.") //nolint:staticcheck // shown as it is
+		return errors.New("sharing needs the name of a room: set it in the settings under Sharing")
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ const (
 )
 
 // errNothing is the answer to a press while nothing runs.
-var errNothing = errors.New("Nothing is being recorded: turn the replay on first.") //nolint:staticcheck // shown as it is
+var errNothing = errors.New("nothing is being recorded: turn the replay on first")
 
 // job is one save on its way. It belongs to its goroutines; the owner gets copies.
 type job struct {
@@ -36,7 +36,7 @@ func (s *Session) Save(ctx context.Context, seconds float64) (SaveRecord, error)
 	err := s.do(func() error {
 		j, err := s.newJob(pressed, seconds)
 		if err != nil {
-			s.feed.event(Event{Kind: LocalFailed, Text: err.Error(), Save: &SaveRecord{PressedAt: pressed, Seconds: seconds, Local: "failed", LocalError: err.Error(), Server: "off"}})
+			s.feed.event(Event{Kind: LocalFailed, Text: Sentence(err.Error()), Save: &SaveRecord{PressedAt: pressed, Seconds: seconds, Local: "failed", LocalError: Sentence(err.Error()), Server: "off"}})
 			return err
 		}
 		s.start(j, result)
@@ -85,9 +85,9 @@ func (s *Session) newJob(pressed time.Time, seconds float64) (*job, error) {
 		st.nextID--
 		switch {
 		case st.openError != "":
-			return nil, errors.New("Nothing is being recorded: " + st.openError) //nolint:staticcheck // shown as it is
+			return nil, errors.New("nothing is being recorded: " + st.openError)
 		case st.wantRecorder() && st.rec == nil:
-			return nil, errors.New("Nothing is recorded yet: the recording is just starting.") //nolint:staticcheck // shown as it is
+			return nil, errors.New("nothing is recorded yet: the recording is just starting")
 		}
 		return nil, errNothing
 	}
@@ -120,7 +120,7 @@ func (s *Session) saveLocal(j *job) SaveRecord {
 	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press})
 	r := j.record
 	if err != nil {
-		r.Local, r.LocalError = "failed", sentence(err)
+		r.Local, r.LocalError = "failed", Sentence(err.Error())
 		s.log.Error("a clip could not be saved", "error", err)
 	} else {
 		r.Local, r.Clip = "saved", &c
@@ -145,7 +145,7 @@ func (s *Session) saveServer(pub Publisher, r SaveRecord, accepted chan<- SaveRe
 	id, err := pub.Save(ctx, r.Seconds, r.PressedAt)
 	r.ClipID = id
 	if err != nil {
-		r.Server, r.ServerError = "failed", sentence(err)
+		r.Server, r.ServerError = "failed", Sentence(err.Error())
 	}
 	accepted <- r
 	if err == nil {
@@ -153,9 +153,9 @@ func (s *Session) saveServer(pub Publisher, r SaveRecord, accepted chan<- SaveRe
 		c, err = pub.WaitClip(ctx, id)
 		switch {
 		case err != nil:
-			r.Server, r.ServerError = "failed", sentence(err)
+			r.Server, r.ServerError = "failed", Sentence(err.Error())
 		case c.State == api.ClipFailed:
-			r.Server, r.ServerError = "failed", c.Reason
+			r.Server, r.ServerError = "failed", Sentence(c.Reason)
 		default:
 			r.Server, r.ServerURL, r.ServerSeconds = "saved", c.URL, c.Seconds
 		}
@@ -184,11 +184,10 @@ func (s *Session) note(id int, change func(*SaveRecord)) {
 	}
 }
 
-// sentence is an error's text with a capital at its start and a full stop at its end.
-func sentence(err error) string {
-	text := err.Error()
+// Sentence is an error's text for people: with a capital at its start and a full stop at its end.
+func Sentence(text string) string {
 	if text == "" {
-		return text
+		return ""
 	}
 	if !strings.ContainsAny(text[len(text)-1:], ".!?") {
 		text += "."

@@ -27,7 +27,7 @@ import (
 )
 
 // ErrClosed is the answer to a command after Close began.
-var ErrClosed = errors.New("Hindsight is closing") //nolint:staticcheck // the name of the product is a capital
+var ErrClosed = errors.New("hindsight is closing")
 
 const (
 	tick      = 250 * time.Millisecond // status while nobody looks

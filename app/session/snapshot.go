@@ -211,7 +211,7 @@ func (st *state) troubles() []trouble {
 	var out []trouble
 	add := func(key, text string) {
 		if text != "" {
-			out = append(out, trouble{key, text})
+			out = append(out, trouble{key, Sentence(text)})
 		}
 	}
 	for _, t := range st.startup {

@@ -107,7 +107,7 @@ func (s *settings) changed() {
 	setEnabled(s.revert, true)
 	_, err := s.entered()
 	if err != nil {
-		s.say(err.Error(), widget.DangerImportance)
+		s.say(session.Sentence(err.Error()), widget.DangerImportance)
 	} else {
 		s.say("", widget.MediumImportance)
 	}
@@ -139,7 +139,7 @@ func (s *settings) say(text string, how widget.Importance) {
 func (s *settings) submit() {
 	c, err := s.entered()
 	if err != nil {
-		s.say(err.Error(), widget.DangerImportance)
+		s.say(session.Sentence(err.Error()), widget.DangerImportance)
 		return
 	}
 	token, newToken := s.sharing.newToken()
@@ -163,7 +163,7 @@ func (s *settings) submit() {
 func (s *settings) applied(c config.Config, err error) {
 	if err != nil {
 		setEnabled(s.apply, true)
-		s.say(err.Error(), widget.DangerImportance)
+		s.say(session.Sentence(err.Error()), widget.DangerImportance)
 		return
 	}
 	s.fill(c)

@@ -81,7 +81,7 @@ func (c *videoCard) store(cfg *config.Config) error {
 	if text := trimmed(c.bitrate); text != "" && !strings.EqualFold(text, "automatic") {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return errors.New("The bitrate must be a number of kb/s, or empty for automatic.") //nolint:staticcheck // shown as it is
+			return errors.New("the bitrate must be a number of kb/s, or empty for automatic")
 		}
 		cfg.Video.BitrateKbps = n
 	}
@@ -91,12 +91,16 @@ func (c *videoCard) store(cfg *config.Config) error {
 // replayCard is the local buffer.
 type replayCard struct {
 	seconds, folder *widget.Entry
-	atLaunch        *widget.Check
+	atLaunch, keep  *widget.Check
 	root            fyne.CanvasObject
 }
 
 func newReplayCard(s *settings) *replayCard {
-	c := &replayCard{seconds: s.newEntry("60"), folder: s.newEntry("Videos/Hindsight"), atLaunch: s.newCheck("Turn the replay on when Hindsight starts")}
+	c := &replayCard{
+		seconds: s.newEntry("60"), folder: s.newEntry("Videos/Hindsight"),
+		atLaunch: s.newCheck("Turn the replay on when Hindsight starts"),
+		keep:     s.newCheck("Keep a copy on disk, and save it at the next start"),
+	}
 	browse := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
 		dialog.ShowFolderOpen(func(at fyne.ListableURI, err error) {
 			if err == nil && at != nil {
@@ -108,6 +112,7 @@ func newReplayCard(s *settings) *replayCard {
 		label("Length (seconds)"), c.seconds,
 		label("Folder for clips"), container.NewBorder(nil, nil, nil, browse, c.folder),
 		label("At launch"), c.atLaunch,
+		label("After a crash"), c.keep,
 	))
 	return c
 }
@@ -119,14 +124,16 @@ func (c *replayCard) load(cfg config.Config) {
 	c.folder.SetText(cfg.Replay.Folder)
 	c.folder.SetPlaceHolder(cfg.ClipFolder())
 	c.atLaunch.SetChecked(cfg.Replay.AtLaunch)
+	c.keep.SetChecked(cfg.Replay.KeepAfterCrash)
 }
 
 func (c *replayCard) store(cfg *config.Config) error {
 	n, err := strconv.Atoi(trimmed(c.seconds))
 	if err != nil {
-		return errors.New("The replay length must be a number of seconds, 5 to 1200.") //nolint:staticcheck // shown as it is
+		return errors.New("the replay length must be a number of seconds, 5 to 1200")
 	}
 	cfg.Replay.Seconds, cfg.Replay.Folder, cfg.Replay.AtLaunch = n, trimmed(c.folder), c.atLaunch.Checked
+	cfg.Replay.KeepAfterCrash = c.keep.Checked
 	return nil
 }
 

@@ -219,6 +219,6 @@ func (u *UI) do(command func() error) {
 // tell shows an error over the window.
 func (u *UI) tell(err error) {
 	u.show(-1)
-	d := dialog.NewInformation("That did not work", err.Error(), u.window)
+	d := dialog.NewInformation("That did not work", session.Sentence(err.Error()), u.window)
 	d.Show()
 }
