@@ -24,6 +24,7 @@ type commands struct {
 	Mute    muteCmd    `cmd:"" help:"Mute a source of sound, or let it be heard again."`
 	Devices devicesCmd `cmd:"" help:"List the sound devices. Works without a running Hindsight."`
 	Clips   clipsCmd   `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
+	Doctor  doctorCmd  `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
 	Show    plainCmd   `cmd:"" help:"Show the window."`
 	Quit    plainCmd   `cmd:"" help:"End Hindsight."`
 }

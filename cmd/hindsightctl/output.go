@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 )
 
@@ -26,7 +27,7 @@ func (o *output) print(v any, text func(io.Writer)) error {
 
 // failed writes an error as JSON where that was asked for, and answers whether it did.
 func (o *output) failed(err error) bool {
-	if o.json {
+	if o.json && !errors.Is(err, errSick) { // doctor has printed its checks
 		_ = o.print(map[string]any{"ok": false, "error": err.Error()}, nil)
 	}
 	return o.json

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
+)
+
+// errSick makes doctor end with a status that scripts can see.
+var errSick = errors.New("something above needs attention")
+
+type doctorCmd struct{}
+
+func (doctorCmd) Run(ctx context.Context, out *output) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	checks := append(capture.Doctor(ctx), appChecks(ctx)...)
+	err := out.print(checks, func(w io.Writer) {
+		for _, c := range checks {
+			mark := "ok "
+			if !c.OK {
+				mark = "BAD"
+			}
+			fmt.Fprintf(w, "%s  %-12s %s\n", mark, c.Name, c.Detail)
+		}
+	})
+	for _, c := range checks {
+		if !c.OK && err == nil {
+			err = errSick
+		}
+	}
+	return err
+}
+
+// appChecks are about the app itself: settings, folder, and whether it runs.
+func appChecks(ctx context.Context) []capture.Check {
+	store, cfg, problems := config.Open(config.Dir())
+	settings := capture.Check{Name: "settings", OK: true, Detail: store.Path() + " is fine."}
+	if len(problems) > 0 {
+		settings = capture.Check{Name: "settings", Detail: problems[0].Error() + ", in " + store.Path() + "."}
+	}
+	folder := capture.Check{Name: "folder", OK: true, Detail: "Clips go to " + cfg.ClipFolder() + "."}
+	if err := clip.CheckFolder(cfg.ClipFolder()); err != nil {
+		folder = capture.Check{Name: "folder", Detail: err.Error()}
+	}
+	app := capture.Check{Name: "app", OK: true}
+	var s session.Snapshot
+	err := call(ctx, control.Request{Command: control.Status}, &s)
+	switch {
+	case errors.Is(err, control.ErrNotRunning):
+		app.Detail = "Hindsight is not running."
+	case err != nil:
+		app.OK, app.Detail = false, err.Error()
+	case len(s.Problems) > 0:
+		app.OK, app.Detail = false, s.Problems[0]
+	default:
+		app.Detail = "Hindsight runs; its state is " + string(s.State) + "."
+	}
+	return []capture.Check{settings, folder, app}
+}

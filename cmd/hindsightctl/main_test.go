@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/clip"
+)
+
+// program builds hindsightctl without cgo, as it is shipped.
+func program(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hindsightctl")
+	c := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("it does not build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// answer plays the app on a real socket.
+func answer(_ context.Context, r control.Request) (any, error) {
+	switch {
+	case r.Command == control.Status:
+		return session.Snapshot{State: session.Live, BufferedSeconds: 12, ReplaySeconds: 60, Share: session.ShareStatus{State: "live", Room: "studio"}, Problems: []string{"The microphone was unplugged."}}, nil
+	case r.Command == control.Save && r.Seconds == 30:
+		return session.SaveRecord{ID: 1, Local: "saved", Clip: &clip.Clip{Path: "/clips/one.mp4", Seconds: 30}}, nil
+	case r.Command == control.Share && r.On, r.Command == control.Replay && !r.On, r.Command == control.Mute && r.Source == "mic" && r.On:
+		return nil, nil
+	}
+	return nil, errors.New("the disk is full")
+}
+
+func TestCommands(t *testing.T) {
+	path, dir := program(t), t.TempDir()
+	run := filepath.Join(dir, "run")
+	server, err := control.Listen(run, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	server.Serve(answer)
+	for line, c := range map[string]struct {
+		fails bool
+		says  string
+	}{
+		"status":            {false, "sharing    live in studio"},
+		"status --json":     {false, `"buffered_seconds": 12`},
+		"save --seconds 30": {false, "/clips/one.mp4\n"},
+		"save":              {true, "hindsightctl: the disk is full\n"},
+		"save --json":       {true, `"error": "the disk is full"`},
+		"save --seconds=-1": {true, "more than 0"},
+		"share on":          {false, ""},
+		"share off":         {true, "the disk is full"},
+		"replay off":        {false, ""},
+		"mute mic":          {false, ""},
+		"mute mic on":       {false, ""},
+		"mute mic off":      {true, "the disk is full"},
+		"mute tuba":         {true, "mic"},
+		"share perhaps":     {true, "on"},
+		"dance":             {true, "dance"},
+		"clips --json":      {false, "[]"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			out, err := ctl(t, path, dir, run, line)
+			var exit *exec.ExitError
+			if failed := errors.As(err, &exit); failed != c.fails || !strings.Contains(out, c.says) {
+				t.Errorf("failed: %v, and it says %q; want %v and %q in it", failed, out, c.fails, c.says)
+			}
+			if strings.Contains(line, "--json") && !json.Valid([]byte(out)) {
+				t.Errorf("not JSON: %q", out)
+			}
+		})
+	}
+}
+
+func TestNotRunningIsASentence(t *testing.T) {
+	path, dir := program(t), t.TempDir()
+	for _, line := range []string{"status", "save", "share on", "replay off", "mute mic", "show", "quit"} {
+		out, err := ctl(t, path, dir, filepath.Join(dir, "run"), line)
+		if err == nil || out != "hindsightctl: hindsight is not running; start it with: hindsight\n" {
+			t.Errorf("%s says %q, %v", line, out, err)
+		}
+	}
+}
+
+func ctl(t *testing.T, path, dir, run, line string) (string, error) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), path, strings.Fields(line)...)
+	c.Env = append(os.Environ(), "HINDSIGHT_RUNTIME_DIR="+run, "HINDSIGHT_CONFIG_DIR="+dir, "HINDSIGHT_REPLAY_FOLDER="+filepath.Join(dir, "clips"))
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err := c.Run()
+	return out.String(), err
+}
