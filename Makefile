@@ -42,7 +42,8 @@ test: setup ## formatting, vet, a build without cgo, all tests against the real 
 	go test -p 1 -timeout 20m ./...
 
 bench: setup build ## cost of capturing beside other programs; save time; mixer and ring
-	go test -run '^$$' -bench . -benchmem ./capture/...
+	go test -run '^$$' -bench . -benchmem ./capture/mix ./capture/replay ./capture/clip
+	bin/devstack bench
 
 lint: ## staticcheck and known vulnerabilities; golangci-lint too where it is installed
 	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
