@@ -60,7 +60,7 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	r := &Recorder{log: log, fan: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c}
 	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
 	r.keep(c)
-	r.sound = &sound{now: gst.Now, emit: r.emit, log: log}
+	r.sound = &sound{now: gst.Now, emit: r.emit, wants: r.wants, log: log}
 	if err := r.sound.apply(c.Desktop, c.Mic); err != nil {
 		log.Error("sound is off", "err", err)
 	}
@@ -96,6 +96,11 @@ func (r *Recorder) emit(p *media.Packet) {
 		}
 	}
 	r.fan.Write(p)
+}
+
+// wants says whether a track is of use to anybody.
+func (r *Recorder) wants(t media.Track) bool {
+	return t == media.AAC && r.replays.Load() || r.fan.Wants(t)
 }
 
 // keep brings ring and journal to the configured length. It runs under the lock or before the recorder is shared.

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -37,13 +36,14 @@ type input struct {
 type sound struct {
 	now  func() time.Duration
 	emit encode.Emit
-	log  *slog.Logger
+	// wants says whether anybody takes a track; what nobody takes is not encoded.
+	wants func(media.Track) bool
+	log   *slog.Logger
 
 	mu           sync.Mutex
 	desktop, mic input
 	cancel       context.CancelFunc
 	done         chan struct{}
-	opus, aac    *encode.Sound
 	err          error
 }
 
@@ -80,26 +80,23 @@ func (s *sound) set(in *input, c SoundConfig) {
 	}
 }
 
-// start opens the encoders and begins to mix.
+// start begins to mix.
 func (s *sound) start() error {
-	opus, err := encode.OpenSound(media.Opus, s.emit)
-	if err != nil {
-		return err
-	}
-	aac, err := encode.OpenSound(media.AAC, s.emit)
-	if err != nil {
-		return errors.Join(err, opus.Close())
+	for _, t := range []media.Track{media.Opus, media.AAC} {
+		if err := encode.CheckSound(t); err != nil {
+			return err
+		}
 	}
 	m := mix.New()
 	s.desktop = input{monitor: true, mix: m.AddInput()}
 	s.mic = input{mix: m.AddInput()}
 	ctx, cancel := context.WithCancel(context.Background())
-	s.opus, s.aac, s.cancel, s.done = opus, aac, cancel, make(chan struct{})
-	go s.loop(ctx, m, opus, aac, s.done)
+	s.cancel, s.done = cancel, make(chan struct{})
+	go s.loop(ctx, m, s.done)
 	return nil
 }
 
-// stop ends sources, mixing and encoders, in this order.
+// stop ends the sources, then the mixing and its encoders.
 func (s *sound) stop() {
 	for _, in := range []*input{&s.desktop, &s.mic} {
 		if in.source != nil {
@@ -112,9 +109,7 @@ func (s *sound) stop() {
 	}
 	s.cancel()
 	<-s.done
-	_ = s.opus.Close()
-	_ = s.aac.Close()
-	s.opus, s.aac, s.cancel = nil, nil, nil
+	s.cancel = nil
 }
 
 func (s *sound) running() bool {
@@ -124,15 +119,16 @@ func (s *sound) running() bool {
 }
 
 // loop mixes one block after the other, each a little after its end.
-func (s *sound) loop(ctx context.Context, m *mix.Mixer, opus, aac *encode.Sound, done chan struct{}) {
+func (s *sound) loop(ctx context.Context, m *mix.Mixer, done chan struct{}) {
 	defer close(done)
+	encoders := tracks{sound: s}
+	defer encoders.close()
 	const length = blockFrames * time.Second / media.SampleRate
 	block := make([]float32, blockFrames*media.Channels)
 	at := s.now().Truncate(length)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	delay := delay{now: mixDelay}
-	told := false
 	for {
 		wait := at + length + delay.now - s.now()
 		if wait < -lostTime {
@@ -148,9 +144,49 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, opus, aac *encode.Sound,
 		pcm := media.PCM{PTS: m.Mix(at, block), Samples: block}
 		at += length
 		delay.adapt(m.Starved(), at)
-		if err := errors.Join(opus.Encode(pcm), aac.Encode(pcm)); err != nil && !told {
-			s.log.Error("sound cannot be encoded", "err", err)
-			told = true
+		encoders.encode(pcm)
+	}
+}
+
+// tracks are the encoders of the mix. They belong to the mixing goroutine; each runs while somebody takes its packets.
+type tracks struct {
+	sound    *sound
+	encoders [media.TrackCount]*encode.Sound
+	told     bool
+}
+
+func (t *tracks) encode(pcm media.PCM) {
+	for _, track := range []media.Track{media.Opus, media.AAC} {
+		if err := t.one(track, pcm); err != nil && !t.told {
+			t.sound.log.Error("sound cannot be encoded", "track", track.String(), "err", err)
+			t.told = true
+		}
+	}
+}
+
+func (t *tracks) one(track media.Track, pcm media.PCM) error {
+	e := t.encoders[track]
+	if !t.sound.wants(track) {
+		if e != nil {
+			t.encoders[track] = nil
+			return e.Close()
+		}
+		return nil
+	}
+	if e == nil {
+		var err error
+		if e, err = encode.OpenSound(track, t.sound.emit); err != nil {
+			return err
+		}
+		t.encoders[track] = e
+	}
+	return e.Encode(pcm)
+}
+
+func (t *tracks) close() {
+	for _, e := range t.encoders {
+		if e != nil {
+			_ = e.Close()
 		}
 	}
 }

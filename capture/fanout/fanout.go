@@ -36,6 +36,18 @@ func (f *Fanout) Write(p *media.Packet) {
 	}
 }
 
+// Wants says whether any reader gets the track, so that nobody encodes for nothing.
+func (f *Fanout) Wants(t media.Track) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for r := range f.readers {
+		if r.wanted[t] {
+			return true
+		}
+	}
+	return false
+}
+
 // NewReader adds a reader that gets the named tracks and holds at most capacity packets. Video begins with a key
 // packet.
 func (f *Fanout) NewReader(capacity int, tracks ...media.Track) *Reader {
