@@ -16,7 +16,9 @@ func video(i int, key bool) *media.Packet {
 	return &media.Packet{Track: media.Video, PTS: time.Duration(i), Key: key}
 }
 
-func sound(i int) *media.Packet { return &media.Packet{Track: media.Opus, PTS: time.Duration(i), Key: true} }
+func sound(i int) *media.Packet {
+	return &media.Packet{Track: media.Opus, PTS: time.Duration(i), Key: true}
+}
 
 func drain(r *fanout.Reader) (got []*media.Packet) {
 	ctx, cancel := context.WithCancel(context.Background())
