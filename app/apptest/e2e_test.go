@@ -1,9 +1,7 @@
 package apptest_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,156 +9,24 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godbus/dbus/v5"
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
-	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
 // These tests run the real program with the real engine on a desktop of their own: Xvfb, openbox, a panel with a tray
 // and PulseAudio. Keys are pressed through the X server, and the tray's menu is read and clicked over D-Bus.
 
-// machine is the desktop and the program that all tests share.
-type machine struct {
-	desktop *stack.Desktop
-	sound   *stack.Sound
-	program string
-}
-
-func newMachine(t *testing.T) *machine {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	dir := t.TempDir()
-	m := &machine{}
-	var err error
-	m.program = build(t, ctx, dir)
-	if m.desktop, err = stack.StartDesktop(ctx, dir, stack.DesktopOptions{Width: 1280, Height: 800, Panel: true}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.desktop.Close() })
-	if m.sound, err = stack.StartSound(ctx, dir); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.sound.Close() })
-	return m
-}
-
-// build makes the program, with cgo: Fyne needs it.
-func build(t *testing.T, ctx context.Context, dir string) string {
-	t.Helper()
-	root, err := stack.ModuleRoot(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "hindsight")
-	c := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/hindsight")
-	c.Dir, c.Env = root, append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("hindsight does not build: %v (make setup installs what is missing)\n%s", err, out)
-	}
-	return program
-}
-
-// running is one Hindsight with settings and socket of its own.
-type running struct {
-	*stack.Proc
-	dir string
-	env []string
-}
-
-func (m *machine) env(dir string, more ...string) []string {
-	env := append([]string{}, m.desktop.Env...)
-	env = append(env, m.sound.Env...)
-	env = append(env, "HINDSIGHT_CONFIG_DIR="+filepath.Join(dir, "settings"), "HINDSIGHT_RUNTIME_DIR="+filepath.Join(dir, "run"),
-		"HINDSIGHT_REPLAY_FOLDER="+filepath.Join(dir, "clips"))
-	return append(env, more...)
-}
-
-func (m *machine) start(t *testing.T, dir string, more ...string) *running {
-	t.Helper()
-	r := &running{dir: dir, env: m.env(dir, more...)}
-	var err error
-	r.Proc, err = stack.Start(t.Context(), stack.Spec{
-		Name: "hindsight", Path: m.program, Args: []string{"-hidden"}, Dir: dir, Env: r.env,
-		Ready: func(ctx context.Context) error {
-			var s session.Snapshot
-			if err := control.Call(ctx, filepath.Join(dir, "run"), control.Request{Command: control.Status}, &s); err != nil {
-				return err
-			}
-			if s.State == session.Starting || len(s.Hotkeys) == 0 {
-				return fmt.Errorf("it is %s with %d hotkeys", s.State, len(s.Hotkeys))
-			}
-			return nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close() })
-	return r
-}
-
-func (r *running) call(t *testing.T, q control.Request, out any) {
-	t.Helper()
-	if err := control.Call(t.Context(), filepath.Join(r.dir, "run"), q, out); err != nil {
-		t.Fatalf("%s: %v\n%s", q.Command, err, r.Tail(2000))
-	}
-}
-
-func (r *running) status(t *testing.T) (s session.Snapshot) {
-	t.Helper()
-	r.call(t, control.Request{Command: control.Status}, &s)
-	return s
-}
-
-func (r *running) until(t *testing.T, what string, holds func(session.Snapshot) bool) session.Snapshot {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		s := r.status(t)
-		if holds(s) {
-			return s
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it never came to this: %s; status: %+v\n%s", what, s, r.Tail(3000))
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// saved waits until the save with this number is on disk.
-func (r *running) saved(t *testing.T, id int) {
-	t.Helper()
-	s := r.until(t, fmt.Sprintf("save %d", id), func(s session.Snapshot) bool {
-		return s.LastSave != nil && s.LastSave.ID == id && s.LastSave.Local != "saving"
-	})
-	if s.LastSave.Local != "saved" {
-		t.Fatalf("save %d failed: %s", id, s.LastSave.LocalError)
-	}
-	if st, err := os.Stat(s.LastSave.Clip.Path); err != nil || st.Size() == 0 {
-		t.Fatalf("save %d left no file: %v", id, err)
-	}
-}
-
-func (r *running) wait(t *testing.T) {
-	t.Helper()
-	select {
-	case <-r.Done():
-	case <-time.After(60 * time.Second):
-		t.Fatalf("it does not end:\n%s", r.Tail(2000))
-	}
-}
-
 func TestTheRealProgram(t *testing.T) {
 	m := newMachine(t)
+	t.Run("notification", func(t *testing.T) { testNotification(t, m) }) // first: the desktop's own service starts on demand
 	t.Run("hotkey", func(t *testing.T) { testHotkey(t, m) })
 	t.Run("tray", func(t *testing.T) { testTray(t, m) })
 	t.Run("taken key", func(t *testing.T) { testTakenKey(t, m) })
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })
+	t.Run("wrong backend", func(t *testing.T) { testWrongBackend(t, m) })
 	t.Run("bad settings", func(t *testing.T) { testBadSettings(t, m) })
 	t.Run("no display", func(t *testing.T) { testNoDisplay(t, m) })
 }
@@ -187,83 +53,6 @@ func testHotkey(t *testing.T, m *machine) {
 	press("alt+F10")
 	r.saved(t, 4)
 	press("Caps_Lock")
-}
-
-// menuItem is one entry of com.canonical.dbusmenu's GetLayout.
-type menuItem struct {
-	ID       int32
-	Props    map[string]dbus.Variant
-	Children []dbus.Variant
-}
-
-// tray reads the menu of a process.
-type tray struct {
-	conn *dbus.Conn
-	obj  dbus.BusObject
-}
-
-func openTray(t *testing.T, m *machine, pid int) *tray {
-	t.Helper()
-	conn, err := dbus.Connect(m.desktop.DBusAddress)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return &tray{conn, conn.Object(fmt.Sprintf("org.kde.StatusNotifierItem-%d-1", pid), "/StatusNotifierItem/menu")}
-}
-
-func (tr *tray) items() (map[string]int32, error) {
-	var revision uint32
-	var root menuItem
-	call := tr.obj.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{})
-	if err := call.Store(&revision, &root); err != nil {
-		return nil, err
-	}
-	found := map[string]int32{}
-	for _, v := range root.Children {
-		var item menuItem
-		if err := dbus.Store([]any{v.Value()}, &item); err != nil {
-			return nil, err
-		}
-		if text, ok := item.Props["label"].Value().(string); ok {
-			found[text] = item.ID
-		}
-	}
-	return found, nil
-}
-
-// click waits for an entry and clicks it.
-func (tr *tray) click(t *testing.T, text string) {
-	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		items, err := tr.items()
-		if id, ok := items[text]; ok {
-			call := tr.obj.Call("com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(""), uint32(0))
-			if call.Err != nil {
-				t.Fatal(call.Err)
-			}
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the tray's menu has no %q: %v, %v", text, items, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-func testTray(t *testing.T, m *machine) {
-	r := m.start(t, t.TempDir())
-	r.until(t, "the replay runs", buffering)
-	tr := openTray(t, m, r.PID())
-	tr.click(t, "Save replay")
-	r.saved(t, 1)
-	tr.click(t, "Stop replay")
-	r.until(t, "the replay is off", func(s session.Snapshot) bool { return s.State == session.Idle })
-	tr.click(t, "Start replay")
-	r.until(t, "the replay is on again", buffering)
-	tr.click(t, "Quit")
-	r.wait(t)
 }
 
 func testTakenKey(t *testing.T, m *machine) {
@@ -328,6 +117,20 @@ func testOneInstance(t *testing.T, m *machine) {
 	}
 	r.call(t, control.Request{Command: control.Quit}, nil)
 	r.wait(t)
+}
+
+func testWrongBackend(t *testing.T, m *machine) {
+	r := m.start(t, t.TempDir(), "HINDSIGHT_SHARING_BACKEND_URL=http://127.0.0.1:1", "HINDSIGHT_SHARING_ROOM=room", "HINDSIGHT_TOKEN=x")
+	r.until(t, "the replay runs", buffering)
+	r.call(t, control.Request{Command: control.Share, On: true}, nil)
+	s := r.until(t, "the failure is told", func(s session.Snapshot) bool { return s.Share.State == "failed" })
+	if s.State != session.Buffering || !strings.Contains(s.Share.Error, "127.0.0.1:1") || len(s.Problems) != 1 {
+		t.Errorf("the state is %s, it says %q in %q", s.State, s.Share.Error, s.Problems)
+	}
+	r.call(t, control.Request{Command: control.Save}, nil)
+	r.saved(t, 1)
+	r.call(t, control.Request{Command: control.Share}, nil)
+	r.until(t, "all is well again", func(s session.Snapshot) bool { return s.Share.State == "off" && len(s.Problems) == 0 })
 }
 
 func testBadSettings(t *testing.T, m *machine) {

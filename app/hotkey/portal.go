@@ -123,9 +123,18 @@ func (p *Portal) Bind(name, purpose string, c Combo, press func()) (Binding, err
 	if err := p.rebind(); err != nil {
 		delete(p.wanted, name)
 		p.setPress(name, nil)
-		return nil, err
+		// The refused one took the session of the others with it.
+		return nil, errors.Join(err, p.rebindOthers())
 	}
 	return &portalBinding{p, name}, nil
+}
+
+// rebindOthers binds what is left after a failure; it answers nil when there is nothing left.
+func (p *Portal) rebindOthers() error {
+	if err := p.rebind(); err != nil {
+		return fmt.Errorf("the other hotkeys are lost as well: %w", err)
+	}
+	return nil
 }
 
 func (p *Portal) setPress(name string, press func()) {

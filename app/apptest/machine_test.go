@@ -1,0 +1,147 @@
+package apptest_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+)
+
+// machine is the desktop and the program that all tests share.
+type machine struct {
+	desktop *stack.Desktop
+	sound   *stack.Sound
+	program string
+}
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	m := &machine{}
+	var err error
+	m.program = build(t, ctx, dir)
+	if m.desktop, err = stack.StartDesktop(ctx, dir, stack.DesktopOptions{Width: 1280, Height: 800, Panel: true}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.desktop.Close() })
+	if m.sound, err = stack.StartSound(ctx, dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.sound.Close() })
+	return m
+}
+
+// build makes the program, with cgo: Fyne needs it.
+func build(t *testing.T, ctx context.Context, dir string) string {
+	t.Helper()
+	root, err := stack.ModuleRoot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "hindsight")
+	c := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/hindsight")
+	c.Dir, c.Env = root, append(os.Environ(), "CGO_ENABLED=1")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("hindsight does not build: %v (make setup installs what is missing)\n%s", err, out)
+	}
+	return program
+}
+
+// running is one Hindsight with settings and socket of its own.
+type running struct {
+	*stack.Proc
+	dir string
+	env []string
+}
+
+func (m *machine) env(dir string, more ...string) []string {
+	env := append([]string{}, m.desktop.Env...)
+	env = append(env, m.sound.Env...)
+	env = append(env, "HINDSIGHT_CONFIG_DIR="+filepath.Join(dir, "settings"), "HINDSIGHT_RUNTIME_DIR="+filepath.Join(dir, "run"),
+		"HINDSIGHT_REPLAY_FOLDER="+filepath.Join(dir, "clips"))
+	return append(env, more...)
+}
+
+func (m *machine) start(t *testing.T, dir string, more ...string) *running {
+	t.Helper()
+	r := &running{dir: dir, env: m.env(dir, more...)}
+	var err error
+	r.Proc, err = stack.Start(t.Context(), stack.Spec{
+		Name: "hindsight", Path: m.program, Args: []string{"-hidden"}, Dir: dir, Env: r.env,
+		Ready: func(ctx context.Context) error {
+			var s session.Snapshot
+			if err := control.Call(ctx, filepath.Join(dir, "run"), control.Request{Command: control.Status}, &s); err != nil {
+				return err
+			}
+			if s.State == session.Starting || len(s.Hotkeys) == 0 {
+				return fmt.Errorf("it is %s with %d hotkeys", s.State, len(s.Hotkeys))
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+func (r *running) call(t *testing.T, q control.Request, out any) {
+	t.Helper()
+	if err := control.Call(t.Context(), filepath.Join(r.dir, "run"), q, out); err != nil {
+		t.Fatalf("%s: %v\n%s", q.Command, err, r.Tail(2000))
+	}
+}
+
+func (r *running) status(t *testing.T) (s session.Snapshot) {
+	t.Helper()
+	r.call(t, control.Request{Command: control.Status}, &s)
+	return s
+}
+
+func (r *running) until(t *testing.T, what string, holds func(session.Snapshot) bool) session.Snapshot {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		s := r.status(t)
+		if holds(s) {
+			return s
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came to this: %s; status: %+v\n%s", what, s, r.Tail(3000))
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// saved waits until the save with this number is on disk.
+func (r *running) saved(t *testing.T, id int) {
+	t.Helper()
+	s := r.until(t, fmt.Sprintf("save %d", id), func(s session.Snapshot) bool {
+		return s.LastSave != nil && s.LastSave.ID == id && s.LastSave.Local != "saving"
+	})
+	if s.LastSave.Local != "saved" {
+		t.Fatalf("save %d failed: %s", id, s.LastSave.LocalError)
+	}
+	if st, err := os.Stat(s.LastSave.Clip.Path); err != nil || st.Size() == 0 {
+		t.Fatalf("save %d left no file: %v", id, err)
+	}
+}
+
+func (r *running) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-r.Done():
+	case <-time.After(60 * time.Second):
+		t.Fatalf("it does not end:\n%s", r.Tail(2000))
+	}
+}
