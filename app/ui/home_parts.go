@@ -1,0 +1,147 @@
+package ui
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/hindsight-app/hindsight/app/session"
+)
+
+// tile is one part's status with its switch.
+type tile struct {
+	root          fyne.CanvasObject
+	value, detail *widget.Label
+	button        *widget.Button
+}
+
+func newTile(name string, tapped func()) *tile {
+	t := &tile{value: widget.NewLabel(""), detail: oneLine(muted(""))}
+	t.value.TextStyle.Bold = true
+	t.value.SizeName = theme.SizeNameSubHeadingText
+	var right fyne.CanvasObject
+	if tapped != nil {
+		t.button = widget.NewButton("", tapped)
+		right = container.NewCenter(t.button)
+	}
+	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), muted(name), t.value, t.detail)
+	t.root = card("", container.NewBorder(nil, nil, nil, right, text))
+	return t
+}
+
+func (t *tile) set(value, detail, button string) {
+	setText(t.value, value)
+	setText(t.detail, detail)
+	if t.button != nil {
+		setButton(t.button, button, nil)
+	}
+}
+
+// soundRow is one source of sound: level, device, mute.
+type soundRow struct {
+	root   fyne.CanvasObject
+	meter  *bar
+	device *widget.Label
+	mute   *widget.Button
+	muted  bool
+}
+
+func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *soundRow {
+	r := &soundRow{meter: newBar(theme.ColorNameSuccess, 8), device: oneLine(muted(""))}
+	r.mute = widget.NewButtonWithIcon("Mute", theme.VolumeMuteIcon(), func() {
+		want := !r.muted
+		u.do(func() error { return u.parts.Commands.Mute(src, want) })
+	})
+	label := container.New(layout.NewGridWrapLayout(fyne.NewSize(112, 34)), widget.NewLabel(name))
+	device := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 34)), r.device)
+	button := container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 34)), r.mute)
+	r.root = container.NewBorder(nil, nil, container.NewHBox(gapWide(2), widget.NewIcon(icon), label), container.NewHBox(device, button), r.meter)
+	return r
+}
+
+func (r *soundRow) update(s session.SourceStatus) {
+	r.muted = s.Muted
+	db := s.PeakDB
+	text := s.Device
+	switch {
+	case s.State == "off":
+		db, text = -100, "off"
+	case s.State == "failed":
+		db, text = -100, "does not work"
+	case s.State == "starting":
+		db, text = -100, "starting…"
+	case s.Muted:
+		db, text = -100, "muted"
+	case text == "":
+		text = "system default"
+	}
+	r.meter.level(db)
+	setText(r.device, text)
+	if s.Muted {
+		setButton(r.mute, "Unmute", theme.VolumeUpIcon())
+	} else {
+		setButton(r.mute, "Mute", theme.VolumeMuteIcon())
+	}
+	setEnabled(r.mute, s.State != "off")
+}
+
+// lastClip is the newest save and what can be done with it.
+type lastClip struct {
+	u            *UI
+	root         *surface
+	name, detail *widget.Label
+	play, folder *widget.Button
+	path         string
+}
+
+func newLastClip(u *UI) *lastClip {
+	l := &lastClip{u: u, name: oneLine(widget.NewLabel("")), detail: oneLine(muted(""))}
+	l.play = widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() { l.open(u.parts.Open) })
+	l.folder = widget.NewButtonWithIcon("Folder", theme.FolderOpenIcon(), func() { l.open(u.parts.Reveal) })
+	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), l.name, l.detail)
+	l.root = card("Last clip", container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(l.play, l.folder)), text))
+	l.root.Hide()
+	return l
+}
+
+func (l *lastClip) open(with func(string) error) {
+	path := l.path
+	l.u.do(func() error { return with(path) })
+}
+
+func (l *lastClip) update(r *session.SaveRecord) {
+	setShown(l.root, r != nil)
+	if r == nil {
+		return
+	}
+	name, detail := "Saving…", "pressed at "+r.PressedAt.Format(time.TimeOnly)
+	l.path = ""
+	switch {
+	case r.Clip != nil:
+		l.path = r.Clip.Path
+		name = filepath.Base(r.Clip.Path)
+		detail = fmt.Sprintf("%s · %s · %d × %d", span(r.Clip.Seconds), size(r.Clip.Bytes), r.Clip.Width, r.Clip.Height)
+	case r.Local == "failed":
+		name, detail = "The clip could not be saved", r.LocalError
+	case r.Local == "off":
+		name = "Clip on the server"
+	}
+	switch r.Server {
+	case "saving":
+		detail += " · the server's copy is on its way"
+	case "saved":
+		detail += " · saved on the server as well"
+	case "failed":
+		detail += " · no copy on the server: " + r.ServerError
+	}
+	setText(l.name, name)
+	setText(l.detail, detail)
+	setShown(l.play, l.path != "")
+	setShown(l.folder, l.path != "")
+}
