@@ -16,6 +16,9 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
+// bitrate of the picture in kb/s. The recorder decodes and encodes it again on the same machine, and pays for every bit.
+const bitrate = 3000
+
 // app is the running hindsight, with settings, token and socket of its own: the user's are not touched.
 type app struct {
 	*stack.Proc
@@ -44,12 +47,15 @@ func startApp(ctx context.Context, w *world) (*app, error) {
 	if a.runtime, err = os.MkdirTemp("", "hs-app-"); err != nil {
 		return nil, err
 	}
+	var args []string
 	if w.desktop != nil {
+		// A window costs a good part of a core where no graphics card draws it.
+		args = []string{"--hidden"}
 		a.env = append(append(append(a.env, w.desktop.Env...), w.sound.Env...), "LANG=en_US.UTF-8")
 	}
 	a.env = append(a.env, "HINDSIGHT_CONFIG_DIR="+folder, "HINDSIGHT_RUNTIME_DIR="+a.runtime)
 	a.Proc, err = stack.Start(ctx, stack.Spec{
-		Name: "hindsight", Path: program, Args: w.opts.AppArgs, Dir: w.logs(), Timeout: time.Minute,
+		Name: "hindsight", Path: program, Args: args, Dir: w.logs(), Timeout: time.Minute,
 		Env: append([]string{"HINDSIGHT_TOKEN=" + w.backend.Token}, a.env...),
 		Ready: func(ctx context.Context) error {
 			_, err := a.status(ctx)
@@ -74,6 +80,7 @@ func writeSettings(folder string, w *world) error {
 	if fresh {
 		// One machine runs app, servers and recorder at once.
 		c.Video.Quality = "performance"
+		c.Video.BitrateKbps = bitrate
 		c.Replay.Seconds = w.opts.Seconds
 		c.Replay.Folder = w.clips()
 		c.Sharing.AtLaunch = true

@@ -19,16 +19,17 @@ type bars struct {
 	stepMS float64
 	// toneDB is how far a tone's level may be off, in dB.
 	toneDB float64
+	// frame is the time of one picture in s.
+	frame float64
 }
 
-const frame = 1.0 / 30 // s
-
 func localBars(seconds int) bars {
-	return bars{name: "local clip", seconds: float64(seconds), within: frame + 0.001, stepMS: 16, toneDB: 1.5}
+	const frame = 1.0 / 30
+	return bars{name: "local clip", seconds: float64(seconds), within: frame + 0.001, stepMS: 16, toneDB: 1.5, frame: frame}
 }
 
 func serverBars(seconds int) bars {
-	return bars{name: "server clip", seconds: float64(seconds), within: 1, stepMS: 45, toneDB: 2}
+	return bars{name: "server clip", seconds: float64(seconds), within: 1, stepMS: 45, toneDB: 2, frame: 1 / float64(recordRate())}
 }
 
 // clipReport is a clip in the last line.
@@ -68,7 +69,7 @@ func (d *demo) examine(ctx context.Context, b bars, path string) (*clipReport, e
 	if err != nil {
 		return nil, err
 	}
-	want := info.Seconds / frame
+	want := info.Seconds / b.frame
 	d.check(b.name, "frames", float64(len(pictures)) > 0.97*want, fmt.Sprintf("> 97 %% of %.0f", want), fmt.Sprint(len(pictures)))
 	r := &clipReport{Path: path, Seconds: info.Seconds, Width: video.Width, Height: video.Height, FPS: math.Round(video.FPS*100) / 100, AudioTracks: tracks}
 	if err := d.examineSound(ctx, b, path, r); err != nil {
@@ -104,7 +105,7 @@ func (d *demo) examineSound(ctx context.Context, b bars, path string, r *clipRep
 	d.check(b.name, "events seen and heard", step.Events >= events, fmt.Sprintf("at least %d", events), fmt.Sprint(step.Events))
 	d.check(b.name, "sound against picture", step.Events > 0 && math.Abs(step.MeanMS) <= b.stepMS, fmt.Sprintf("mean ± %.0f ms", b.stepMS),
 		fmt.Sprintf("%+.1f ms", step.MeanMS))
-	single := b.stepMS + 1000*frame
+	single := b.stepMS + 1000*b.frame
 	d.check(b.name, "each single event", step.Events > 0 && step.MinMS >= -single && step.MaxMS <= single, fmt.Sprintf("± %.0f ms", single),
 		fmt.Sprintf("%+.1f to %+.1f ms", step.MinMS, step.MaxMS))
 	return nil

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -28,8 +30,6 @@ type worldOptions struct {
 	Virtual bool
 	// Fresh writes new settings even where an earlier run left some.
 	Fresh bool
-	// AppArgs are for hindsight.
-	AppArgs []string
 	// Say gets what happens, a line each.
 	Say io.Writer
 }
@@ -120,7 +120,8 @@ func (w *world) startDesktop(ctx context.Context) (err error) {
 	}
 	w.own("sound", w.sound.Close)
 	pattern, err := stack.StartPattern(ctx, stack.PatternOptions{
-		Display: w.desktop.Display, PulseServer: w.sound.Server, DesktopSink: w.sound.DesktopSink, MicSink: w.sound.MicSink,
+		FrameRate: 15, // moving enough, and cheap to encode twice
+		Display:   w.desktop.Display, PulseServer: w.sound.Server, DesktopSink: w.sound.DesktopSink, MicSink: w.sound.MicSink,
 	})
 	if err != nil {
 		return err
@@ -165,13 +166,22 @@ func (w *world) startServers(ctx context.Context) (err error) {
 		return err
 	}
 	w.backend, err = stack.StartBackend(ctx, w.logs(), stack.BackendOptions{
-		LiveKit: w.livekit, Identity: "devstack", Port: port, Program: program,
+		LiveKit: w.livekit, Identity: "devstack", Port: port, Program: program, Args: []string{"--frame-rate", strconv.Itoa(recordRate())},
 	})
 	if err != nil {
 		return err
 	}
 	w.own("backend", w.backend.Close)
 	return nil
+}
+
+// recordRate is the frame rate of the server's recording. Egress decodes and encodes every frame again in software; two
+// cores that also film, encode and draw the desktop have no time for 30 of them at 1080p, and Egress then loses sound.
+func recordRate() int {
+	if runtime.NumCPU() < 4 {
+		return 20
+	}
+	return 30
 }
 
 // logs is the folder of the parts' logs and data.
@@ -184,7 +194,7 @@ func (w *world) say(text string) { fmt.Fprintln(w.opts.Say, text) }
 
 func (w *world) own(name string, end func() error) { w.ends = append(w.ends, part{name, end}) }
 
-// lost is closed over every server: it names the first that ended by itself.
+// lost names servers that end by themselves, until the context ends.
 func (w *world) lost(ctx context.Context) <-chan string {
 	c := make(chan string, 5)
 	for name, p := range map[string]*stack.Proc{
