@@ -32,13 +32,13 @@ const (
 
 // mapInfo has the layout of GstMapInfo (gst/gstmemory.h).
 type mapInfo struct {
-	memory   ptr
-	flags    uint32
-	data     ptr
-	size     uintptr
-	maxSize  uintptr
-	userData [4]ptr
-	reserved [4]ptr
+	_    ptr // memory
+	_    uint32
+	data ptr
+	size uintptr
+	_    uintptr // size of the whole memory
+	_    [4]ptr
+	_    [4]ptr
 }
 
 const clockTimeNone = ^uint64(0)

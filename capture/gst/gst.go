@@ -86,8 +86,8 @@ var (
 
 // gValue has the layout of GValue (gobject/gvalue.h).
 type gValue struct {
-	kind uintptr
-	data [2]uint64
+	_ uintptr
+	_ [2]uint64
 }
 
 type symbol struct {

@@ -80,7 +80,6 @@ type chunk struct {
 	entry               uint32
 	start               time.Duration
 	size                int64
-	offset              uint64
 }
 
 type plan struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // ErrUnsupported says that this platform has no such source yet.
-var ErrUnsupported = errors.New("Hindsight cannot capture on this system yet")
+var ErrUnsupported = errors.New("this system cannot be captured by Hindsight yet")
 
 // States of a source.
 const (
