@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"time"
 
@@ -41,9 +40,10 @@ type PatternOptions struct {
 // source of sound.
 //
 // Method: the X server draws each flash when CLOCK_MONOTONIC reaches the event; the request is followed by a round trip,
-// so it is on the screen within a millisecond. The click is written into a stream that GStreamer's pulsesink plays in
-// step with the same clock. What is left as an error is the sound server's own statement about its latency, a few
-// milliseconds; TestPatternIsInStep measures it against the server's monitor.
+// so it is on the screen within a millisecond or two. The click is put into the very sample that PulseAudio says will be
+// heard at that moment. (GStreamer's pulsesink is no instrument for this: slaved to another clock it lets sound wander by
+// up to its drift tolerance of 40 ms.) TestPatternIsInStep measures what is left, some milliseconds, against screen and
+// monitor.
 type Pattern struct {
 	cancel context.CancelFunc
 	done   []chan error
@@ -115,19 +115,6 @@ func monotonic() time.Duration {
 // eventAfter is the first event at or after t.
 func eventAfter(t time.Duration) time.Duration {
 	return (t + EventPeriod - 1) / EventPeriod * EventPeriod
-}
-
-// sinceEvent is the time since the last event at or before t.
-func sinceEvent(t time.Duration) time.Duration { return t % EventPeriod }
-
-// wave is the pattern's sound at a time: a tone, and the click where wanted.
-func wave(t time.Duration, hz float64, clicks bool) float32 {
-	s := math.Mod(t.Seconds(), 1000)
-	v := ToneLevel * math.Sin(2*math.Pi*hz*s)
-	if since := sinceEvent(t); clicks && since < ClickLength {
-		v += ClickLevel * math.Sin(2*math.Pi*ClickHz*since.Seconds())
-	}
-	return float32(v)
 }
 
 // sleepUntil waits until CLOCK_MONOTONIC reaches t.

@@ -2,78 +2,104 @@ package stack
 
 import (
 	"context"
-	"fmt"
+	"math"
+	"slices"
 	"time"
-	"unsafe"
+)
 
-	"github.com/hindsight-app/hindsight/capture/gst"
+const (
+	toneRate  = 48000 // Hz
+	toneBlock = 480   // samples, 10 ms
+	// toneUnderWay is how much sound is on its way to the sink: enough to live through a busy moment.
+	toneUnderWay = 250 * time.Millisecond
+	// toneMemory is how many blocks the alignment looks back: one second.
+	toneMemory = 100
 )
 
 // tone plays one stream of the pattern on one sink.
 type tone struct {
-	hz       float64
-	clicks   bool
-	pipeline *gst.Pipeline
-	in       *gst.Element
+	player *player
+	hz     float64
+	clicks bool
 }
-
-const (
-	toneBlock = 960 // sample frames at 48 kHz, 20 ms
-	// toneLead is how far ahead blocks are handed over.
-	toneLead = 200 * time.Millisecond
-)
 
 func newTone(server, sink string, hz float64, clicks bool) (*tone, error) {
-	p, err := gst.Parse("appsrc name=in format=time is-live=false max-bytes=0 caps=audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved" +
-		" ! pulsesink name=sink sync=true provide-clock=false slave-method=skew buffer-time=60000 latency-time=10000 client-name=pattern")
+	p, err := openPlayer(server, sink, toneUnderWay)
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.Element("sink")
-	if err != nil {
-		_ = p.Close()
-		return nil, err
-	}
-	in, err := p.Element("in")
-	if err != nil {
-		_ = p.Close()
-		return nil, err
-	}
-	for name, value := range map[string]string{"server": server, "device": sink} {
-		if err := out.Set(name, value); err != nil {
-			_ = p.Close()
-			return nil, err
-		}
-	}
-	if err := p.Play(0); err != nil {
-		_ = p.Close()
-		return nil, fmt.Errorf("the pattern cannot be heard: %w", err)
-	}
-	return &tone{hz: hz, clicks: clicks, pipeline: p, in: in}, nil
+	return &tone{player: p, hz: hz, clicks: clicks}, nil
 }
 
+// play writes until the context ends. The steady tone counts samples, so that it has no jumps; a click goes to the
+// sample that will be heard at the moment of the event.
 func (t *tone) play(ctx context.Context) error {
-	const length = toneBlock * time.Second / 48000
-	block := make([]float32, toneBlock*2)
-	for at := (monotonic() + toneLead).Truncate(length); ; at += length {
-		if err := sleepUntil(ctx, at-toneLead); err != nil {
-			return err
-		}
-		for i := range toneBlock {
-			v := wave(at+time.Duration(i)*time.Second/48000, t.hz, t.clicks)
-			block[2*i], block[2*i+1] = v, v
-		}
-		b, err := gst.NewBuffer(unsafe.Slice((*byte)(unsafe.Pointer(&block[0])), len(block)*4))
+	var line timeline
+	block := make([]float32, toneBlock)
+	clickAt := int64(math.MinInt32)
+	for n := int64(0); ctx.Err() == nil; n += toneBlock {
+		delay, err := t.player.delay()
 		if err != nil {
 			return err
 		}
-		if err := t.in.Push(b, at, length); err != nil {
-			if cause := t.pipeline.Err(0); cause != nil {
-				return fmt.Errorf("the pattern's sound stopped: %w", cause)
-			}
+		from := line.at(n, monotonic()+delay)
+		event := eventAfter(from)
+		if offset := int64((event - from) * toneRate / time.Second); t.clicks && line.settled() && offset < toneBlock {
+			clickAt = n + offset
+		}
+		for i := range block {
+			block[i] = t.sample(n+int64(i), clickAt)
+		}
+		if err := t.player.write(block); err != nil {
 			return err
 		}
 	}
+	return ctx.Err()
 }
 
-func (t *tone) close() { _ = t.pipeline.Close() }
+// sample is the nth sample of the stream, with a click that began at the sample clickAt.
+func (t *tone) sample(n, clickAt int64) float32 {
+	v := ToneLevel * math.Sin(2*math.Pi*math.Mod(t.hz*float64(n)/toneRate, 1))
+	if since := n - clickAt; since >= 0 && since < int64(ClickLength*toneRate/time.Second) {
+		v += ClickLevel * math.Sin(2*math.Pi*ClickHz*float64(since)/toneRate)
+	}
+	return float32(v)
+}
+
+func (t *tone) close() { t.player.close() }
+
+// timeline says when a sample is heard: the median of what the sound server said about the last second, for a single
+// answer is off by some milliseconds. An underrun shifts everything after it, so it begins anew when the answers have
+// left the median for good.
+type timeline struct {
+	zeros []time.Duration // when sample 0 would have been heard, the latest last
+	seen  int             // answers so far
+}
+
+// at takes the server's answer for the nth sample and gives the better one.
+func (l *timeline) at(n int64, heard time.Duration) time.Duration {
+	since := time.Duration(n) * time.Second / toneRate
+	l.seen++
+	l.zeros = append(l.zeros, heard-since)
+	if len(l.zeros) > toneMemory {
+		l.zeros = l.zeros[1:]
+	}
+	const few, far = 8, 8 * time.Millisecond
+	zero := median(l.zeros)
+	if len(l.zeros) > few {
+		if recent := l.zeros[len(l.zeros)-few:]; (median(recent) - zero).Abs() > far {
+			l.zeros = slices.Clone(recent)
+			zero = median(l.zeros)
+		}
+	}
+	return zero + since
+}
+
+// settled says whether the stream has left behind its start, when the server's answers are about a buffer that is still
+// being filled.
+func (l *timeline) settled() bool { return l.seen >= 2*toneMemory }
+
+func median(v []time.Duration) time.Duration {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
