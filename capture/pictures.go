@@ -99,7 +99,7 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 	}
 	p.repeat(v, from, fill)
 	p.key(v)
-	if err := v.Encode(f, p.pacer.slotTime(slot)); err != nil {
+	if err := v.Encode(f, p.pacer.stamp(slot)); err != nil {
 		p.lost(v, err)
 		return
 	}
@@ -123,7 +123,7 @@ func (p *pictures) repeat(v *encode.Video, from, n int64) {
 			return
 		}
 		p.key(v)
-		if err := v.Repeat(p.pacer.slotTime(from + i)); err != nil {
+		if err := v.Repeat(p.pacer.stamp(from + i)); err != nil {
 			p.lost(v, err)
 			return
 		}

@@ -17,8 +17,8 @@ const (
 	blockFrames = 960
 	// mixDelay is how long a block waits for its sources after its end. Where a busy machine delivers later, the wait
 	// grows by delayStep up to mostDelay, and shrinks again after calmAfter without a late block. Times stay exact.
-	mixDelay, mostDelay = 30 * time.Millisecond, 250 * time.Millisecond
-	delayStep           = 20 * time.Millisecond
+	mixDelay, mostDelay = 30 * time.Millisecond, time.Second
+	delayStep           = 30 * time.Millisecond
 	calmAfter           = 30 * time.Second
 	// lostTime is how far the mixing may lag before it jumps ahead (the machine slept).
 	lostTime = time.Second

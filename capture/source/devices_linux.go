@@ -31,14 +31,15 @@ func askServer() ([]Device, error) {
 		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)
 	}
 	defer conn.Close()
-	props := proto.PropList{"application.name": proto.PropListString("Hindsight")}
 	var server proto.GetServerInfoReply
 	var sources proto.GetSourceInfoListReply
+	if err := hello(client); err != nil {
+		return nil, fmt.Errorf("the sound server refuses to talk: %w", err)
+	}
 	for _, r := range []struct {
 		request proto.RequestArgs
 		reply   proto.Reply
 	}{
-		{&proto.SetClientName{Props: props}, &proto.SetClientNameReply{}},
 		{&proto.GetServerInfo{}, &server},
 		{&proto.GetSourceInfoList{}, &sources},
 	} {

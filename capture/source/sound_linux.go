@@ -23,8 +23,8 @@ const defaultMonitor = "@DEFAULT_MONITOR@"
 // against a pipe source that was fed by the clock, where re-timestamp is off by 1 to 6 ms. The jitter of the stamps is the
 // mixer's to smooth.
 func listen(ctx context.Context, c Sound, up func(string)) error {
-	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false slave-method=re-timestamp buffer-time=200000 latency-time=10000" +
-		" ! audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=50 drop=true")
+	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false slave-method=re-timestamp buffer-time=1000000 latency-time=10000" +
+		" ! audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=100 drop=true")
 	if err != nil {
 		return err
 	}
@@ -52,6 +52,12 @@ func listen(ctx context.Context, c Sound, up func(string)) error {
 	if err := p.Play(5 * time.Second); err != nil {
 		return unheard(c, err)
 	}
+	ahead := func() time.Duration { return 0 }
+	if c.Monitor {
+		l := watchLag(c.Device)
+		defer l.close()
+		ahead = l.value
+	}
 	err = each(ctx, p, out, func(s *gst.Sample) error {
 		defer s.Release()
 		b, err := s.Bytes()
@@ -59,7 +65,7 @@ func listen(ctx context.Context, c Sound, up func(string)) error {
 			return err
 		}
 		up(label(c))
-		c.PCM(media.PCM{PTS: s.PTS(), Discont: s.Discont(), Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
+		c.PCM(media.PCM{PTS: s.PTS() + ahead(), Discont: s.Discont(), Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
 		return nil
 	})
 	if err != nil {
