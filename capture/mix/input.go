@@ -18,6 +18,8 @@ const (
 	settle = 1.0
 	// maxCorrection bounds the resampling ratio; 0.5 % is not heard as a change of pitch.
 	maxCorrection = 0.005
+	// missingAfter is how many blocks without a push make a source missing.
+	missingAfter = 25
 	// fade is the length of a fade around a gap in sample frames (5 ms).
 	fade = 5 * media.SampleRate / 1000
 )
@@ -36,6 +38,7 @@ type Input struct {
 	gain          float32 // gain at the end of the last block
 	meter         meter
 	starved       int
+	silent        int // blocks mixed since the last push
 	kernels       *kernelTable
 }
 
@@ -57,6 +60,7 @@ func (in *Input) SetGain(db float64, muted bool) {
 func (in *Input) Push(p media.PCM) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.silent = 0
 	if in.line.push(p.PTS, in.written, len(p.Samples)/media.Channels, p.Discont) {
 		in.reading = false // a jump: position anew, with a fade
 	}
@@ -97,11 +101,13 @@ func (in *Input) addTo(pts time.Duration, dst []float32) {
 	}
 	in.meter.end(frames)
 	if n < frames {
-		if in.reading {
+		// Too late is what comes all the same: a source that delivers nothing at all is missing, not late.
+		if in.silent < missingAfter && in.line.valid && in.line.index(pts)+float64(frames) > float64(in.written) {
 			in.starved++
 		}
 		in.reading = false
 	}
+	in.silent++
 }
 
 // Starved counts how often the source's sound came too late for its block.

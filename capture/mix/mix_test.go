@@ -234,6 +234,27 @@ func TestLateStampsDoNotTearTheSound(t *testing.T) {
 	require.InDelta(t, -9, rms, 0.3)
 }
 
+// A source that is always later than its blocks is counted as late each time, so that whoever mixes can wait longer; one
+// that is gone is not.
+func TestLatenessIsCounted(t *testing.T) {
+	m := mix.New()
+	d := newDevice(m, 440, 0.5)
+	step := media.SamplesToDuration(block)
+	at := 2 * time.Second
+	for range 50 {
+		d.until(at - 100*time.Millisecond)
+		m.Mix(at, make([]float32, block*2))
+		at += step
+	}
+	late := m.Starved()
+	require.GreaterOrEqual(t, late, 45)
+	for range 200 {
+		m.Mix(at, make([]float32, block*2))
+		at += step
+	}
+	require.LessOrEqual(t, m.Starved(), late+30)
+}
+
 func TestLevels(t *testing.T) {
 	m := mix.New()
 	d := newDevice(m, 440, 0.1)

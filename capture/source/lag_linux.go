@@ -77,7 +77,9 @@ func (l *lag) run(ctx context.Context, monitor string) {
 	}
 }
 
+// hello introduces this program. The client calls its callback without looking when the server goes away.
 func hello(client *proto.Client) error {
+	client.Callback = func(any) {}
 	props := proto.PropList{"application.name": proto.PropListString("Hindsight")}
 	return client.Request(&proto.SetClientName{Props: props}, &proto.SetClientNameReply{})
 }
