@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jezek/xgb"
+
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -111,6 +113,7 @@ func (w *world) claim() error {
 }
 
 func (w *world) startDesktop(ctx context.Context) (err error) {
+	xgb.Logger.SetOutput(io.Discard) // it tells of a missing authority file, which a private display does not have
 	if w.desktop, err = stack.StartDesktop(ctx, w.logs(), stack.DesktopOptions{Panel: true}); err != nil {
 		return err
 	}
