@@ -9,6 +9,7 @@ require (
 	github.com/abema/go-mp4 v1.7.1
 	github.com/adrg/xdg v0.5.3
 	github.com/alecthomas/kong v1.12.1
+	github.com/asticode/go-astits v1.15.0
 	github.com/bluenviron/mediacommon/v2 v2.9.1
 	github.com/ebitengine/purego v0.10.0
 	github.com/go-logr/logr v1.4.3
@@ -42,7 +43,6 @@ require (
 	github.com/anthonynsimon/bild v0.14.0 // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
 	github.com/asticode/go-astikit v0.30.0 // indirect
-	github.com/asticode/go-astits v1.15.0 // indirect
 	github.com/benbjohnson/clock v1.3.5 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/bep/debounce v1.2.1 // indirect

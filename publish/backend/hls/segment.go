@@ -1,15 +1,16 @@
 package hls
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/asticode/go-astits"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/codecs"
 )
 
 // tsClock is the rate of PTS and DTS in Hz, and they have 33 bits (ISO/IEC 13818-1, 2.4.3.7).
@@ -37,33 +38,37 @@ type Segment struct {
 	SampleRate, Channels int
 }
 
-// ReadSegment reads a whole file. Damaged packets are left out; a file without any picture is an error.
+// packetSize is the length of a transport packet in bytes (ISO/IEC 13818-1, 2.4.3.2).
+const packetSize = 188
+
+// mostDamage is how many damaged packets are left out before a file counts as broken.
+const mostDamage = 100
+
+// ReadSegment reads a whole file. Damaged packets are left out, and a stream that is announced but has no packet is
+// silent: a recorder short of CPU writes such segments. A file without any picture is an error.
 func ReadSegment(r io.Reader) (*Segment, error) {
-	reader := &mpegts.Reader{R: r}
-	if err := reader.Initialize(); err != nil {
-		return nil, fmt.Errorf("the segment is not readable as MPEG-TS: %w", err)
-	}
+	// The size is said because finding it out would eat the first packets of a reader that cannot seek.
+	demuxer := astits.NewDemuxer(context.Background(), r, astits.DemuxerOptPacketSize(packetSize))
 	s := &Segment{}
-	for _, track := range reader.Tracks() {
-		switch codec := track.Codec.(type) {
-		case *codecs.H264:
-			reader.OnDataH264(track, s.addPicture)
-		case *codecs.MPEG4Audio:
-			config, err := codec.Config.Marshal()
-			if err != nil {
-				return nil, fmt.Errorf("the segment's sound is of an unknown kind: %w", err)
-			}
-			s.AACConfig, s.SampleRate, s.Channels = config, codec.SampleRate, int(codec.ChannelConfig)
-			reader.OnDataMPEG4Audio(track, s.addSound)
-		}
-	}
-	for {
-		err := reader.Read()
-		if errors.Is(err, io.EOF) {
+	kinds := map[uint16]astits.StreamType{}
+	for damage := 0; ; {
+		d, err := demuxer.NextData()
+		if errors.Is(err, astits.ErrNoMorePackets) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the segment breaks off: %w", err)
+			if damage++; damage > mostDamage {
+				return nil, fmt.Errorf("the segment is not readable as MPEG-TS: %w", err)
+			}
+			continue
+		}
+		switch {
+		case d.PMT != nil:
+			for _, e := range d.PMT.ElementaryStreams {
+				kinds[e.ElementaryPID] = e.StreamType
+			}
+		case d.PES != nil:
+			s.add(kinds[d.PID], d.PES)
 		}
 	}
 	if len(s.Video) == 0 {
@@ -72,24 +77,54 @@ func ReadSegment(r io.Reader) (*Segment, error) {
 	return s, nil
 }
 
+// add takes one PES packet: an access unit of H.264, or AAC frames in ADTS.
+func (s *Segment) add(kind astits.StreamType, p *astits.PESData) {
+	h := p.Header.OptionalHeader
+	if h == nil || h.PTS == nil {
+		return
+	}
+	dts := h.PTS.Base
+	if h.DTS != nil {
+		dts = h.DTS.Base
+	}
+	data := bytes.Clone(p.Data) // the demuxer uses its memory again
+	switch kind {
+	case astits.StreamTypeH264Video:
+		var nals h264.AnnexB
+		if nals.Unmarshal(data) == nil {
+			s.addPicture(h.PTS.Base, dts, nals)
+		}
+	case astits.StreamTypeAACAudio:
+		var frames mpeg4audio.ADTSPackets
+		if frames.Unmarshal(data) == nil {
+			s.addSound(h.PTS.Base, frames)
+		}
+	}
+}
+
 func ticks(v int64) time.Duration {
 	return time.Duration(v/tsClock)*time.Second + time.Duration(v%tsClock)*time.Second/tsClock
 }
 
-func (s *Segment) addPicture(pts, dts int64, nals [][]byte) error {
+func (s *Segment) addPicture(pts, dts int64, nals [][]byte) {
 	if len(nals) > 0 {
 		s.Video = append(s.Video, Sample{PTS: ticks(pts), DTS: ticks(dts), Sync: h264.IsRandomAccess(nals), NALs: nals})
 	}
-	return nil
 }
 
-func (s *Segment) addSound(pts int64, units [][]byte) error {
+func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 	at := ticks(pts)
-	for _, u := range units {
-		s.Audio = append(s.Audio, Sample{PTS: at, DTS: at, Data: u})
+	for _, f := range frames {
+		if s.AACConfig == nil {
+			config, err := mpeg4audio.AudioSpecificConfig{Type: f.Type, SampleRate: f.SampleRate, ChannelConfig: f.ChannelConfig}.Marshal()
+			if err != nil {
+				return // a frame that no player could decode
+			}
+			s.AACConfig, s.SampleRate, s.Channels = config, f.SampleRate, int(f.ChannelConfig)
+		}
+		s.Audio = append(s.Audio, Sample{PTS: at, DTS: at, Data: f.AU})
 		at += s.UnitDuration()
 	}
-	return nil
 }
 
 // UnitDuration is the length of one AAC access unit.
