@@ -27,6 +27,10 @@ import (
 // closeWait is what leaving the room, finishing saves and closing capture may take together.
 const closeWait = 20 * time.Second
 
+// gcPercent is by how much the heap may grow between collections. Most of it is the replay, which stays: the usual 100
+// would let the process take twice the buffer's memory, and collecting it is cheap, for packets hold no pointers.
+const gcPercent = 20
+
 // Options are the command line's.
 type Options struct {
 	// Hidden starts in the tray without the window, where there is a tray.
@@ -62,6 +66,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(gcPercent)
 	a := &App{log: log, control: server}
 	a.start(o)
 	a.ui.Run()
