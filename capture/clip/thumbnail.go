@@ -38,7 +38,7 @@ func Thumbnail(ctx context.Context, path string, width int) (image.Image, error)
 		return nil, fmt.Errorf("the clip %s cannot be read: %w", path, err)
 	}
 	for end := time.Now().Add(thumbnailTime); ctx.Err() == nil; {
-		s, err := out.Pull(50 * time.Millisecond)
+		s, err := out.Pull(50*time.Millisecond, 2*time.Millisecond)
 		if err == nil {
 			return toImage(s)
 		}

@@ -53,7 +53,7 @@ func decode(t *testing.T, caps, decoder string, packets []*media.Packet) []float
 	in.EndStream()
 	var pcm []float32
 	for {
-		s, err := out.Pull(5 * time.Second)
+		s, err := out.Pull(5*time.Second, time.Millisecond)
 		if err != nil {
 			require.ErrorIs(t, err, gst.ErrEnded)
 			return pcm

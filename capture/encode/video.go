@@ -232,7 +232,7 @@ func (v *Video) fail(err error) {
 func (v *Video) pull() {
 	defer close(v.done)
 	for {
-		s, err := v.out.Pull(100 * time.Millisecond)
+		s, err := v.out.Pull(100*time.Millisecond, 4*time.Millisecond)
 		select {
 		case <-v.stop:
 			if s != nil {

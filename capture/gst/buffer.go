@@ -122,17 +122,34 @@ func (s *Sample) Release() {
 	gMiniObjectUnref(s.sample)
 }
 
-// Pull waits up to the given time for the next sample of an appsink. It answers ErrTimeout or ErrEnded when there is
-// none.
-func (e *Element) Pull(wait time.Duration) (*Sample, error) {
-	sample := gAppSinkPull(e.object, uint64(wait))
-	if sample == nil {
+// endEvery is how often Pull asks whether the stream has ended.
+const endEvery = 50 * time.Millisecond
+
+// Pull waits up to the given time for the next sample of an appsink, looking for it at the given interval. It answers
+// ErrTimeout or ErrEnded when there is none.
+//
+// It does not wait inside the C library: the Go scheduler watches every call out that lasts longer than 20 us, and that
+// watching cost more than all of capture's own work.
+func (e *Element) Pull(wait, every time.Duration) (*Sample, error) {
+	end, ask := time.Now().Add(wait), time.Now()
+	for ; ; time.Sleep(every) {
+		if sample := gAppSinkPull(e.object, 0); sample != nil {
+			return &Sample{sample: sample, buffer: gSampleGetBuffer(sample)}, nil
+		}
+		now := time.Now()
+		if now.Before(ask) {
+			continue
+		}
 		if gAppSinkEOS(e.object) != 0 {
 			return nil, ErrEnded
 		}
-		return nil, ErrTimeout
+		if !now.Before(end) {
+			return nil, ErrTimeout
+		}
+		if ask = now.Add(endEvery); ask.After(end) {
+			ask = end
+		}
 	}
-	return &Sample{sample: sample, buffer: gSampleGetBuffer(sample)}, nil
 }
 
 // Buffer is memory that can be filled and pushed.

@@ -45,13 +45,13 @@ func film(ctx context.Context, c Screen, up func(string)) error {
 	if err := p.Play(5 * time.Second); err != nil {
 		return fmt.Errorf("the X display %s cannot be filmed: %w", display, err)
 	}
-	return each(ctx, p, out, func(s *gst.Sample) error { return deliverFrame(s, c, display, up) })
+	return each(ctx, p, out, 4*time.Millisecond, func(s *gst.Sample) error { return deliverFrame(s, c, display, up) })
 }
 
-// each hands every sample on until the context ends or the pipeline fails.
-func each(ctx context.Context, p *gst.Pipeline, out *gst.Element, f func(*gst.Sample) error) error {
+// each hands every sample on until the context ends or the pipeline fails. It looks for samples at the given interval.
+func each(ctx context.Context, p *gst.Pipeline, out *gst.Element, every time.Duration, f func(*gst.Sample) error) error {
 	for ctx.Err() == nil {
-		s, err := out.Pull(pull)
+		s, err := out.Pull(pull, every)
 		if errors.Is(err, gst.ErrTimeout) {
 			err = p.Err(0)
 			if err == nil {
