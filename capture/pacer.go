@@ -22,10 +22,10 @@ func (p *pacer) slotTime(n int64) time.Duration {
 }
 
 // stamp is the PTS of the picture in a slot. What a picture shows first happened at some time in the frame before it was
-// taken, half a frame ago on average, and is then shown for a whole frame: a quarter of a frame earlier shares the
+// taken, half a frame ago on average, and is then shown for a whole frame: an eighth of a frame earlier shares the
 // error between the begin and the middle of what the viewer sees.
 func (p *pacer) stamp(n int64) time.Duration {
-	return p.slotTime(n) - time.Second/time.Duration(4*p.fps)
+	return p.slotTime(n) - time.Second/time.Duration(8*p.fps)
 }
 
 // slotOf is the slot that a picture taken at the time belongs to.

@@ -16,7 +16,7 @@ func TestPacerKeepsAConstantRate(t *testing.T) {
 		require.Zero(t, fill)
 		require.True(t, use)
 		require.Equal(t, int64(3600*fps), slot)
-		require.InDelta(t, float64(at-period/4), float64(p.stamp(slot)), 10)
+		require.InDelta(t, float64(at-period/8), float64(p.stamp(slot)), 10)
 		_, _, _, use = p.picture(at + period/4)
 		require.False(t, use, "a second picture in the same slot")
 		fill, from, slot, use := p.picture(at + 4*period + period/2)

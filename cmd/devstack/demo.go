@@ -211,8 +211,6 @@ func (d *demo) checkStatus(ctx context.Context) {
 	}
 	d.check("app", "problems", len(s.Problems) == 0, "none", fmt.Sprint(s.Problems))
 	d.check("app", "encoder", s.Encoder != "", "any", s.Encoder)
-	lost := float64(s.Dropped) / float64(max(s.Frames, 1))
-	d.check("app", "frames lost", lost < 0.02, "< 2 %", fmt.Sprintf("%d of %d", s.Dropped, s.Frames))
 }
 
 // download fetches the server's clip as any client would.

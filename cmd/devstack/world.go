@@ -182,7 +182,7 @@ func (w *world) startServers(ctx context.Context) (err error) {
 // cores that also film, encode and draw the desktop have no time for 30 of them at 1080p, and Egress then loses sound.
 func recordRate() int {
 	if runtime.NumCPU() < 4 {
-		return 20
+		return 15
 	}
 	return 30
 }
