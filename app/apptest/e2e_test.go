@@ -11,6 +11,7 @@ import (
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
+	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -108,13 +109,7 @@ func testOneInstance(t *testing.T, m *machine) {
 	if out, err := second.CombinedOutput(); err != nil {
 		t.Fatalf("a second start: %v: %s", err, out)
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for !windows() {
-		if time.Now().After(deadline) {
-			t.Fatal("a second start did not show the window of the first")
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	require.Eventually(t, windows, 30*time.Second, 50*time.Millisecond, "a second start did not show the window of the first")
 	r.call(t, control.Request{Command: control.Quit}, nil)
 	r.wait(t)
 }

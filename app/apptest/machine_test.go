@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
@@ -78,8 +80,8 @@ func (m *machine) start(t *testing.T, dir string, more ...string) *running {
 	r.Proc, err = stack.Start(t.Context(), stack.Spec{
 		Name: "hindsight", Path: m.program, Args: []string{"-hidden"}, Dir: dir, Env: r.env,
 		Ready: func(ctx context.Context) error {
-			var s session.Snapshot
-			if err := control.Call(ctx, filepath.Join(dir, "run"), control.Request{Command: control.Status}, &s); err != nil {
+			s, err := r.status(ctx)
+			if err != nil {
 				return err
 			}
 			if s.State == session.Starting || len(s.Hotkeys) == 0 {
@@ -102,29 +104,28 @@ func (r *running) call(t *testing.T, q control.Request, out any) {
 	}
 }
 
-func (r *running) status(t *testing.T) (s session.Snapshot) {
+func (r *running) status(ctx context.Context) (s session.Snapshot, err error) {
+	err = control.Call(ctx, filepath.Join(r.dir, "run"), control.Request{Command: control.Status}, &s)
+	return s, err
+}
+
+// until waits for a status that fits; one that cannot be asked for ends the wait.
+func (r *running) until(t *testing.T, what string, holds func(session.Snapshot) bool) session.Snapshot {
 	t.Helper()
-	r.call(t, control.Request{Command: control.Status}, &s)
+	var s session.Snapshot
+	var err error
+	settled := func() bool {
+		s, err = r.status(t.Context())
+		return err != nil || holds(s)
+	}
+	if !assert.Eventually(t, settled, 60*time.Second, 50*time.Millisecond) || err != nil {
+		t.Fatalf("it never came to this: %s; %v, status: %+v\n%s", what, err, s, r.Tail(3000))
+	}
 	return s
 }
 
-func (r *running) until(t *testing.T, what string, holds func(session.Snapshot) bool) session.Snapshot {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		s := r.status(t)
-		if holds(s) {
-			return s
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it never came to this: %s; status: %+v\n%s", what, s, r.Tail(3000))
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// saved waits until the save with this number is on disk.
-func (r *running) saved(t *testing.T, id int) {
+// saved waits until the save with this number is on disk, and answers its path.
+func (r *running) saved(t *testing.T, id int) (path string) {
 	t.Helper()
 	s := r.until(t, fmt.Sprintf("save %d", id), func(s session.Snapshot) bool {
 		return s.LastSave != nil && s.LastSave.ID == id && s.LastSave.Local != "saving"
@@ -135,6 +136,7 @@ func (r *running) saved(t *testing.T, id int) {
 	if st, err := os.Stat(s.LastSave.Clip.Path); err != nil || st.Size() == 0 {
 		t.Fatalf("save %d left no file: %v", id, err)
 	}
+	return s.LastSave.Clip.Path
 }
 
 func (r *running) wait(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/stretchr/testify/assert"
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -59,20 +60,18 @@ func (tr *tray) items() (map[string]int32, error) {
 // click waits for an entry and clicks it.
 func (tr *tray) click(t *testing.T, text string) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		items, err := tr.items()
-		if id, ok := items[text]; ok {
-			call := tr.obj.Call("com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(""), uint32(0))
-			if call.Err != nil {
-				t.Fatal(call.Err)
-			}
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the tray's menu has no %q: %v, %v", text, items, err)
-		}
-		time.Sleep(50 * time.Millisecond)
+	var items map[string]int32
+	var err error
+	there := func() bool {
+		items, err = tr.items()
+		_, ok := items[text]
+		return ok
+	}
+	if !assert.Eventually(t, there, 30*time.Second, 50*time.Millisecond) {
+		t.Fatalf("the tray's menu has no %q: %v, %v", text, items, err)
+	}
+	if call := tr.obj.Call("com.canonical.dbusmenu.Event", 0, items[text], "clicked", dbus.MakeVariant(""), uint32(0)); call.Err != nil {
+		t.Fatal(call.Err)
 	}
 }
 
@@ -127,8 +126,7 @@ func testNotification(t *testing.T, m *machine) {
 	r := m.start(t, t.TempDir())
 	r.until(t, "the replay runs", buffering)
 	r.call(t, control.Request{Command: control.Save}, nil)
-	r.saved(t, 1)
-	file := filepath.Base(r.status(t).LastSave.Clip.Path)
+	file := filepath.Base(r.saved(t, 1))
 	select {
 	case got := <-n.shown:
 		if got.title != "Replay saved" || !strings.Contains(got.body, file) || !strings.Contains(got.body, "MB") ||

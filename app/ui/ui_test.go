@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2/test"
+	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/apptest"
 	"github.com/hindsight-app/hindsight/app/config"
@@ -61,13 +62,7 @@ func start(t *testing.T) *bench {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("it never came to this: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	require.Eventually(t, holds, 20*time.Second, 5*time.Millisecond, "it never came to this: %s", what)
 }
 
 // settle waits until everything the page started has come back.
