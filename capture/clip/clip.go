@@ -138,11 +138,12 @@ func RemoveStale(folder string, now time.Time) error {
 		if !strings.HasPrefix(name, ".Hindsight ") || !strings.HasSuffix(name, mp4.TempSuffix) {
 			continue
 		}
-		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > staleAfter {
-			err = errors.Join(err, os.Remove(filepath.Join(folder, name)))
-			if err != nil {
-				return explain(folder, err)
-			}
+		info, err := e.Info()
+		if err != nil || now.Sub(info.ModTime()) <= staleAfter {
+			continue // gone meanwhile, or still being written
+		}
+		if err := os.Remove(filepath.Join(folder, name)); err != nil {
+			return explain(folder, err)
 		}
 	}
 	return nil
