@@ -42,7 +42,7 @@ func Doctor(ctx context.Context) []Check {
 		s, err := encode.OpenSound(t, func(*media.Packet) {})
 		found := ""
 		if err == nil {
-			found = s.Info().Encoder + " works."
+			found = s.Name() + " works."
 			err = s.Close()
 		}
 		add(t.String(), found, err)

@@ -1,6 +1,8 @@
 package encode
 
 import (
+	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -26,8 +28,8 @@ type soundEncoder struct {
 }
 
 // soundEncoders are tried in order for each track. Opus: 128 kb/s, stereo, audio mode, 20 ms, no DTX, as WebRTC takes
-// it (RFC 7587). AAC: LC, 192 kb/s. voaacenc goes before
-// FFmpeg's encoder because it costs 1 to 3 % of a core whatever it hears, where that one takes up to 7 % of pure tones.
+// it (RFC 7587). AAC: LC, 192 kb/s; voaacenc goes before FFmpeg's encoder because it costs 1 to 3 % of a core whatever it
+// hears, where that one takes up to 7 % of pure tones.
 var soundEncoders = []soundEncoder{
 	{"opusenc", media.Opus, "audioconvert ! opusenc bitrate=128000 audio-type=generic frame-size=20 dtx=false bitrate-type=cbr", 312},
 	{"fdkaacenc", media.AAC, "audioconvert ! fdkaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 2048},
@@ -49,9 +51,9 @@ type Sound struct {
 	pipeline *gst.Pipeline
 	in, out  *gst.Element
 	emit     Emit
-	config   atomic.Pointer[[]byte]
+	config   []byte // AudioSpecificConfig, the pulling goroutine's
 	failure  atomic.Pointer[error]
-	stop     chan struct{}
+	cancel   context.CancelFunc
 	done     chan struct{}
 	once     sync.Once
 }
@@ -92,7 +94,7 @@ func openSound(k soundEncoder, emit Emit) (*Sound, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sound{kind: k, pipeline: p, emit: emit, stop: make(chan struct{}), done: make(chan struct{})}
+	s := &Sound{kind: k, pipeline: p, emit: emit, done: make(chan struct{})}
 	for name, e := range map[string]**gst.Element{"in": &s.in, "out": &s.out} {
 		if *e, err = p.Element(name); err != nil {
 			_ = p.Close()
@@ -103,21 +105,14 @@ func openSound(k soundEncoder, emit Emit) (*Sound, error) {
 		_ = p.Close()
 		return nil, fmt.Errorf("the encoder %s does not start: %w", k.name, err)
 	}
-	go s.pull()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go s.pull(ctx)
 	return s, nil
 }
 
-// Info describes the stream. Config is known once the first packet has come.
-func (s *Sound) Info() media.TrackInfo {
-	info := media.TrackInfo{Track: s.kind.track, Encoder: s.kind.name, BitrateKbps: 128}
-	if s.kind.track == media.AAC {
-		info.BitrateKbps = 192
-	}
-	if c := s.config.Load(); c != nil {
-		info.Config = *c
-	}
-	return info
-}
+// Name is the GStreamer element that encodes.
+func (s *Sound) Name() string { return s.kind.name }
 
 // Encode gives a block of sound to the encoder, which copies it. Blocks must follow each other without gaps.
 func (s *Sound) Encode(p media.PCM) error {
@@ -134,29 +129,11 @@ func (s *Sound) Encode(p media.PCM) error {
 	return s.in.Push(b, p.PTS, p.Duration())
 }
 
-func (s *Sound) pull() {
+func (s *Sound) pull(ctx context.Context) {
 	defer close(s.done)
-	for {
-		sample, err := s.out.Pull(100*time.Millisecond, 10*time.Millisecond)
-		select {
-		case <-s.stop:
-			if sample != nil {
-				sample.Release()
-			}
-			return
-		default:
-		}
-		if errors.Is(err, gst.ErrTimeout) {
-			err = s.pipeline.Err(0)
-		}
-		if err == nil && sample != nil {
-			err = s.deliver(sample)
-		}
-		if err != nil {
-			err = fmt.Errorf("the encoder %s stopped: %w", s.kind.name, err)
-			s.failure.Store(&err)
-			return
-		}
+	if err := s.pipeline.Each(ctx, s.out, 10*time.Millisecond, s.deliver); err != nil {
+		err = fmt.Errorf("the encoder %s stopped: %w", s.kind.name, err)
+		s.failure.Store(&err)
 	}
 }
 
@@ -169,33 +146,31 @@ func (s *Sound) deliver(sample *gst.Sample) error {
 	if err != nil {
 		return err
 	}
-	if s.kind.track == media.AAC && s.config.Load() == nil {
-		m := codecData.FindStringSubmatch(sample.Caps())
-		if m == nil {
-			return errors.New("it does not say how its sound is to be decoded")
-		}
-		config, err := hex.DecodeString(m[1])
-		if err != nil {
+	if s.kind.track == media.AAC && s.config == nil {
+		if s.config, err = decoderConfig(sample.Caps()); err != nil {
 			return err
 		}
-		s.config.Store(&config)
 	}
 	pts := sample.PTS() - media.SamplesToDuration(s.kind.delay)
-	p := &media.Packet{
-		Track: s.kind.track, PTS: pts, DTS: pts, Key: true, Data: append([]byte(nil), b...),
+	s.emit(&media.Packet{
+		Track: s.kind.track, PTS: pts, DTS: pts, Key: true, Data: bytes.Clone(b), Config: s.config,
 		Duration: media.SamplesToDuration(frameLength(s.kind.track)),
-	}
-	if c := s.config.Load(); c != nil {
-		p.Config = *c
-	}
-	s.emit(p)
+	})
 	return nil
+}
+
+func decoderConfig(caps string) ([]byte, error) {
+	m := codecData.FindStringSubmatch(caps)
+	if m == nil {
+		return nil, errors.New("it does not say how its sound is to be decoded")
+	}
+	return hex.DecodeString(m[1])
 }
 
 // Close ends the encoder; sound still inside is lost. It may be called twice.
 func (s *Sound) Close() error {
 	s.once.Do(func() {
-		close(s.stop)
+		s.cancel()
 		<-s.done
 		_ = s.pipeline.Close()
 	})

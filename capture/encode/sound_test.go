@@ -99,7 +99,7 @@ func TestDecodedSoundIsInTime(t *testing.T) {
 			packets := got.all()
 			caps, decoder := "audio/x-opus,channel-mapping-family=0,channels=2,rate=48000", "opusdec"
 			if k.track == media.AAC {
-				config := s.Info().Config
+				config := packets[0].Config
 				require.NotEmpty(t, config)
 				caps = fmt.Sprintf("audio/mpeg,mpegversion=4,stream-format=raw,rate=48000,channels=2,codec_data=(buffer)%s", hex.EncodeToString(config))
 				decoder = "avdec_aac"

@@ -1,6 +1,7 @@
 package encode
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -53,7 +54,8 @@ type Video struct {
 	pushed, pulled   atomic.Int64
 	kbps             atomic.Int64
 	failure          atomic.Pointer[error]
-	stop, done       chan struct{}
+	cancel           context.CancelFunc
+	done             chan struct{}
 	once             sync.Once
 }
 
@@ -63,7 +65,7 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Video{config: c, kind: kind, emit: emit, fast: libyuv(), stop: make(chan struct{}), done: make(chan struct{})}
+	v := &Video{config: c, kind: kind, emit: emit, fast: libyuv(), done: make(chan struct{})}
 	v.width, v.height = c.size()
 	if v.config.BitrateKbps == 0 {
 		v.config.BitrateKbps = DefaultBitrateKbps(v.width, v.height, c.FrameRate)
@@ -77,7 +79,9 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 		v.release()
 		return nil, fmt.Errorf("the encoder %s does not start: %w", kind.name, err)
 	}
-	go v.pull()
+	ctx, cancel := context.WithCancel(context.Background())
+	v.cancel = cancel
+	go v.pull(ctx)
 	return v, nil
 }
 
@@ -223,44 +227,21 @@ func (v *Video) err() error {
 	return nil
 }
 
-func (v *Video) fail(err error) {
-	err = fmt.Errorf("the encoder %s stopped: %w", v.kind.name, err)
-	v.failure.CompareAndSwap(nil, &err)
-}
-
 // pull hands finished pictures on until the encoder is closed or fails.
-func (v *Video) pull() {
+func (v *Video) pull(ctx context.Context) {
 	defer close(v.done)
-	for {
-		s, err := v.out.Pull(100*time.Millisecond, 4*time.Millisecond)
-		select {
-		case <-v.stop:
-			if s != nil {
-				s.Release()
-			}
-			return
-		default:
-		}
-		if errors.Is(err, gst.ErrTimeout) {
-			err = v.pipeline.Err(0)
-		}
-		if err != nil {
-			v.fail(err)
-			return
-		}
-		if s != nil {
-			v.deliver(s)
-		}
+	if err := v.pipeline.Each(ctx, v.out, 4*time.Millisecond, v.deliver); err != nil {
+		err = fmt.Errorf("the encoder %s stopped: %w", v.kind.name, err)
+		v.failure.Store(&err)
 	}
 }
 
-func (v *Video) deliver(s *gst.Sample) {
+func (v *Video) deliver(s *gst.Sample) error {
 	defer s.Release()
 	v.pulled.Add(1)
 	b, err := s.Bytes()
 	if err != nil {
-		v.fail(err)
-		return
+		return err
 	}
 	p := &media.Packet{Track: media.Video, PTS: s.PTS(), DTS: s.PTS(), Duration: time.Second / time.Duration(v.config.FrameRate)}
 	nals := media.SplitAnnexB(b)
@@ -269,12 +250,13 @@ func (v *Video) deliver(s *gst.Sample) {
 	}
 	p.Data, p.NALs = media.JoinAnnexB(nals)
 	v.emit(p)
+	return nil
 }
 
 // Close ends the encoder; pictures still inside are lost. It may be called twice.
 func (v *Video) Close() error {
 	v.once.Do(func() {
-		close(v.stop)
+		v.cancel()
 		<-v.done
 		v.release()
 	})

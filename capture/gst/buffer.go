@@ -17,8 +17,7 @@ const (
 	offsetDTS      = 80
 	offsetDuration = 88
 
-	flagDiscont   = 1 << 6
-	flagDeltaUnit = 1 << 13
+	flagDiscont = 1 << 6
 
 	copyMemory = 1 << 3
 
@@ -42,14 +41,6 @@ type mapInfo struct {
 }
 
 const clockTimeNone = ^uint64(0)
-
-func readTime(buffer ptr, offset int) time.Duration {
-	v := *(*uint64)(unsafe.Add(buffer, offset))
-	if v == clockTimeNone {
-		return -1
-	}
-	return time.Duration(v)
-}
 
 func writeTime(buffer ptr, offset int, t time.Duration) {
 	*(*uint64)(unsafe.Add(buffer, offset)) = uint64(t)
@@ -78,16 +69,10 @@ func (s *Sample) PTS() time.Duration {
 	return time.Duration(v)
 }
 
-// Duration is the buffer's length; -1 when it has none.
-func (s *Sample) Duration() time.Duration { return readTime(s.buffer, offsetDuration) }
-
-// DeltaUnit says that the buffer cannot be decoded by itself.
-func (s *Sample) DeltaUnit() bool { return s.flags()&flagDeltaUnit != 0 }
-
 // Discont says that data is missing before the buffer.
-func (s *Sample) Discont() bool { return s.flags()&flagDiscont != 0 }
-
-func (s *Sample) flags() uint32 { return *(*uint32)(unsafe.Add(s.buffer, offsetFlags)) }
+func (s *Sample) Discont() bool {
+	return *(*uint32)(unsafe.Add(s.buffer, offsetFlags))&flagDiscont != 0
+}
 
 // Caps describes the data, in GStreamer's text form.
 func (s *Sample) Caps() string {
@@ -207,17 +192,6 @@ func (e *Element) Push(b *Buffer, pts, duration time.Duration) error {
 
 // EndStream tells an appsrc's pipeline that no more data will come.
 func (e *Element) EndStream() { gAppSrcEOS(e.object) }
-
-// SetCaps sets what an appsrc delivers from now on.
-func (e *Element) SetCaps(caps string) error {
-	c := gCapsFromString(caps)
-	if c == nil {
-		return fmt.Errorf("GStreamer does not know the format %q", caps)
-	}
-	defer gMiniObjectUnref(c)
-	gAppSrcCaps(e.object, c)
-	return nil
-}
 
 // Pool hands out buffers of one size again and again, so that no picture costs fresh memory.
 type Pool struct{ object ptr }

@@ -48,7 +48,6 @@ var (
 	gFactoryFind      func(name string) ptr
 	gSetObjectArg     func(object ptr, name, value string)
 	gObjectUnref      func(object ptr)
-	gMiniObjectRef    func(object ptr) ptr
 	gMiniObjectUnref  func(object ptr)
 	gSampleGetBuffer  func(sample ptr) ptr
 	gSampleGetCaps    func(sample ptr) ptr
@@ -69,11 +68,7 @@ var (
 	gPoolAcquire      func(pool ptr, buffer *ptr, params ptr) int32
 	gStructureNew     func(s string, end *ptr) ptr
 	gEventNewCustom   func(kind uint32, structure ptr) ptr
-	gEventNewEOS      func() ptr
 	gFindProperty     func(class ptr, name string) ptr
-	gGetProperty      func(object ptr, name string, value *gValue)
-	gValueUnset       func(value *gValue)
-	gStrdupContents   func(value *gValue) ptr
 	gFree             func(p ptr)
 	gErrorFree        func(err ptr)
 
@@ -81,14 +76,7 @@ var (
 	gAppSinkEOS  func(sink ptr) int32
 	gAppSrcPush  func(src, buffer ptr) int32
 	gAppSrcEOS   func(src ptr) int32
-	gAppSrcCaps  func(src, caps ptr)
 )
-
-// gValue has the layout of GValue (gobject/gvalue.h).
-type gValue struct {
-	_ uintptr
-	_ [2]uint64
-}
 
 type symbol struct {
 	target any
@@ -105,28 +93,22 @@ func symbols() (core, app, object, glib []symbol) {
 		{&gParseError, "gst_message_parse_error"}, {&gSystemClock, "gst_system_clock_obtain"},
 		{&gClockGetTime, "gst_clock_get_time"}, {&gBinByName, "gst_bin_get_by_name"},
 		{&gFactoryFind, "gst_element_factory_find"}, {&gSetObjectArg, "gst_util_set_object_arg"},
-		{&gObjectUnref, "gst_object_unref"}, {&gMiniObjectRef, "gst_mini_object_ref"},
-		{&gMiniObjectUnref, "gst_mini_object_unref"}, {&gSampleGetBuffer, "gst_sample_get_buffer"},
-		{&gSampleGetCaps, "gst_sample_get_caps"},
-		{&gSampleGetSegment, "gst_sample_get_segment"}, {&gSegmentRunning, "gst_segment_to_running_time"}, {&gCapsFromString, "gst_caps_from_string"},
+		{&gObjectUnref, "gst_object_unref"}, {&gMiniObjectUnref, "gst_mini_object_unref"}, {&gSampleGetBuffer, "gst_sample_get_buffer"},
+		{&gSampleGetCaps, "gst_sample_get_caps"}, {&gSampleGetSegment, "gst_sample_get_segment"},
+		{&gSegmentRunning, "gst_segment_to_running_time"}, {&gCapsFromString, "gst_caps_from_string"},
 		{&gCapsToString, "gst_caps_to_string"}, {&gBufferMap, "gst_buffer_map"}, {&gBufferUnmap, "gst_buffer_unmap"},
 		{&gBufferGetSize, "gst_buffer_get_size"}, {&gBufferNew, "gst_buffer_new_allocate"},
 		{&gBufferCopyRegion, "gst_buffer_copy_region"}, {&gPoolNew, "gst_buffer_pool_new"},
 		{&gPoolGetConfig, "gst_buffer_pool_get_config"}, {&gPoolSetParams, "gst_buffer_pool_config_set_params"},
 		{&gPoolSetConfig, "gst_buffer_pool_set_config"}, {&gPoolSetActive, "gst_buffer_pool_set_active"},
 		{&gPoolAcquire, "gst_buffer_pool_acquire_buffer"}, {&gStructureNew, "gst_structure_from_string"},
-		{&gEventNewCustom, "gst_event_new_custom"}, {&gEventNewEOS, "gst_event_new_eos"},
-		{&gStrdupContents, "gst_value_serialize"},
+		{&gEventNewCustom, "gst_event_new_custom"},
 	}
 	app = []symbol{
 		{&gAppSinkPull, "gst_app_sink_try_pull_sample"}, {&gAppSinkEOS, "gst_app_sink_is_eos"},
 		{&gAppSrcPush, "gst_app_src_push_buffer"}, {&gAppSrcEOS, "gst_app_src_end_of_stream"},
-		{&gAppSrcCaps, "gst_app_src_set_caps"},
 	}
-	object = []symbol{
-		{&gFindProperty, "g_object_class_find_property"}, {&gGetProperty, "g_object_get_property"},
-		{&gValueUnset, "g_value_unset"},
-	}
+	object = []symbol{{&gFindProperty, "g_object_class_find_property"}}
 	glib = []symbol{{&gFree, "g_free"}, {&gErrorFree, "g_error_free"}}
 	return core, app, object, glib
 }
@@ -169,12 +151,6 @@ func Version() string { return goString(gVersionString()) }
 
 // Now is the time of the system clock, which all pipelines share. Init must have succeeded.
 func Now() time.Duration { return time.Duration(gClockGetTime(clock)) }
-
-// Clock is the system clock as a media.Clock.
-type Clock struct{}
-
-// Now is the time of the system clock.
-func (Clock) Now() time.Duration { return Now() }
 
 // HasElement says whether GStreamer is there and a plugin of it offers an element of this name.
 func HasElement(name string) bool {

@@ -1,6 +1,8 @@
 package gst_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -59,7 +61,9 @@ func TestPushesThroughAnEncoderAndForcesAnIDR(t *testing.T) {
 		require.NoError(t, in.Push(b, time.Duration(i)*time.Second/30, time.Second/30))
 		s, err := out.Pull(5*time.Second, time.Millisecond)
 		require.NoError(t, err)
-		keys[i] = !s.DeltaUnit()
+		data, err := s.Bytes()
+		require.NoError(t, err)
+		keys[i] = bytes.Contains(data, []byte{0, 0, 1, 0x65}) // an IDR slice (ITU-T H.264, 7.3.1)
 		require.Equal(t, time.Duration(i)*time.Second/30, s.PTS())
 		s.Release()
 	}
@@ -96,18 +100,39 @@ func TestEndAndTimeout(t *testing.T) {
 }
 
 func TestProperties(t *testing.T) {
-	p, err := gst.Parse("audiotestsrc name=src ! fakesink")
+	p, err := gst.Parse("audiotestsrc name=src ! appsink name=out sync=false")
 	require.NoError(t, err)
 	defer p.Close()
 	e, err := p.Element("src")
 	require.NoError(t, err)
-	require.NoError(t, e.Set("freq", "880"))
-	v, err := e.Get("freq")
-	require.NoError(t, err)
-	require.Equal(t, "880", v)
+	require.NoError(t, e.Set("num-buffers", "3"))
 	require.Error(t, e.Set("nosuchproperty", "1"))
 	_, err = p.Element("nobody")
 	require.Error(t, err)
 	require.True(t, gst.HasElement("appsink"))
 	require.False(t, gst.HasElement("nosuchelement"))
+	out, err := p.Element("out")
+	require.NoError(t, err)
+	require.NoError(t, p.Play(time.Second))
+	n := 0
+	err = p.Each(context.Background(), out, time.Millisecond, func(s *gst.Sample) error {
+		n++
+		s.Release()
+		return nil
+	})
+	require.ErrorIs(t, err, gst.ErrEnded)
+	require.Equal(t, 3, n, "as many as the property says")
+}
+
+func TestEachEndsWithItsContextAndItsCaller(t *testing.T) {
+	p, err := gst.Parse("audiotestsrc is-live=true ! appsink name=out sync=false")
+	require.NoError(t, err)
+	defer p.Close()
+	out, err := p.Element("out")
+	require.NoError(t, err)
+	require.NoError(t, p.Play(time.Second))
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancel(context.Background())
+	require.ErrorIs(t, p.Each(ctx, out, time.Millisecond, func(s *gst.Sample) error { s.Release(); return enough }), enough)
+	require.NoError(t, p.Each(ctx, out, time.Millisecond, func(s *gst.Sample) error { s.Release(); cancel(); return nil }))
 }

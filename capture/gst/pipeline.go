@@ -1,6 +1,7 @@
 package gst
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -115,8 +116,27 @@ func detail(debug string) string {
 	return " " + last
 }
 
-// EndStream sends an end-of-stream event into the pipeline's sources.
-func (p *Pipeline) EndStream() { gSendEvent(p.object, gEventNewEOS()) }
+// busEvery is how often Each looks at the context and the bus while no samples come.
+const busEvery = 100 * time.Millisecond
+
+// Each hands every sample of an appsink to f, which owns it, until the context ends (nil) or the stream does (ErrEnded),
+// or until f or the pipeline fails. It looks for samples at the given interval.
+func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, f func(*Sample) error) error {
+	for ctx.Err() == nil {
+		s, err := out.Pull(busEvery, every)
+		if err == nil {
+			err = f(s)
+		} else if cause := p.Err(0); cause != nil {
+			err = cause // the end of the stream is how an error looks from the sink
+		} else if errors.Is(err, ErrTimeout) {
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Close stops the pipeline and frees it. It may be called twice.
 func (p *Pipeline) Close() error {
@@ -150,31 +170,13 @@ func (p *Pipeline) Element(name string) (*Element, error) {
 	return &Element{e}, nil
 }
 
-// HasProperty says whether the element has a property of this name.
-func (e *Element) HasProperty(name string) bool {
-	return gFindProperty(*(*ptr)(e.object), name) != nil // GTypeInstance begins with its class
-}
-
 // Set sets a property from its text form; a property that does not exist is an error.
 func (e *Element) Set(name, value string) error {
-	if !e.HasProperty(name) {
+	if gFindProperty(*(*ptr)(e.object), name) == nil { // GTypeInstance begins with its class
 		return fmt.Errorf("the element has no property %s", name)
 	}
 	gSetObjectArg(e.object, name, value)
 	return nil
-}
-
-// Get reads a property in its text form as GStreamer serialises it.
-func (e *Element) Get(name string) (string, error) {
-	if !e.HasProperty(name) {
-		return "", fmt.Errorf("the element has no property %s", name)
-	}
-	var v gValue
-	gGetProperty(e.object, name, &v)
-	defer gValueUnset(&v)
-	text := gStrdupContents(&v)
-	defer gFree(text)
-	return goString(text), nil
 }
 
 // eventCustomDownstream is GST_EVENT_CUSTOM_DOWNSTREAM: number 280 with the flags downstream and serialized

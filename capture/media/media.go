@@ -116,6 +116,4 @@ type TrackInfo struct {
 	Width, Height, FrameRate int
 	// BitrateKbps is the target bitrate in kb/s.
 	BitrateKbps int
-	// Config is the AudioSpecificConfig of an AAC stream (ISO/IEC 14496-3, 1.6.2.1).
-	Config []byte
 }

@@ -13,9 +13,6 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// pull is how long one wait for data lasts before the bus and the context are looked at.
-const pull = 200 * time.Millisecond
-
 // displayName is the form of an X display (X(7), DISPLAY NAMES).
 var displayName = regexp.MustCompile(`^[\w./-]*:\d+(\.\d+)?$`)
 
@@ -45,32 +42,7 @@ func film(ctx context.Context, c Screen, up func(string)) error {
 	if err := p.Play(5 * time.Second); err != nil {
 		return fmt.Errorf("the X display %s cannot be filmed: %w", display, err)
 	}
-	return each(ctx, p, out, 4*time.Millisecond, func(s *gst.Sample) error { return deliverFrame(s, c, display, up) })
-}
-
-// each hands every sample on until the context ends or the pipeline fails. It looks for samples at the given interval.
-func each(ctx context.Context, p *gst.Pipeline, out *gst.Element, every time.Duration, f func(*gst.Sample) error) error {
-	for ctx.Err() == nil {
-		s, err := out.Pull(pull, every)
-		if errors.Is(err, gst.ErrTimeout) {
-			err = p.Err(0)
-			if err == nil {
-				continue
-			}
-		}
-		if errors.Is(err, gst.ErrEnded) {
-			if cause := p.Err(0); cause != nil && !errors.Is(cause, gst.ErrEnded) {
-				err = cause // the end of the stream is how an error looks from here
-			}
-		}
-		if err != nil {
-			return err
-		}
-		if err := f(s); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.Each(ctx, out, 4*time.Millisecond, func(s *gst.Sample) error { return deliverFrame(s, c, display, up) })
 }
 
 var (

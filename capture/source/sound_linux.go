@@ -58,7 +58,7 @@ func listen(ctx context.Context, c Sound, up func(string)) error {
 		defer l.close()
 		ahead = l.value
 	}
-	err = each(ctx, p, out, 8*time.Millisecond, func(s *gst.Sample) error {
+	err = p.Each(ctx, out, 8*time.Millisecond, func(s *gst.Sample) error {
 		defer s.Release()
 		b, err := s.Bytes()
 		if err != nil || len(b) < 8 {
