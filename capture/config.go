@@ -7,10 +7,7 @@ import (
 	"time"
 )
 
-// silence is the level of a source that is not heard, in dB of full scale.
-const silence = -100
-
-// Limits of a configuration.
+// Limits and default of the replay's length.
 const (
 	MinReplay     = 5 * time.Second
 	MaxReplay     = 20 * time.Minute
@@ -53,7 +50,8 @@ type Config struct {
 	Desktop, Mic SoundConfig
 	// Replay is the length of the buffer, 5 s to 20 min; 0 keeps none.
 	Replay time.Duration
-	// MaxReplayBytes bounds the buffer's memory; 0 allows twice what the bitrate needs.
+	// MaxReplayBytes bounds the buffer's memory; 0 allows twice what the bitrate needs, and where that is automatic, what
+	// the one of a 4K picture would.
 	MaxReplayBytes int64
 	// ClipFolder is where clips go; it is made when missing.
 	ClipFolder string

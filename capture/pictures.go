@@ -33,13 +33,14 @@ type pictures struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu      sync.Mutex
+	mu      sync.Mutex // never held while an encoder is opened or closed
 	config  VideoConfig
 	name    string        // the chosen encoder
 	encoder *encode.Video // nil until the first picture
 	reopen  bool
 	err     error
 
+	// The loop's own.
 	pacer   pacer
 	failed  []string // encoders that stopped while running
 	retryAt time.Duration
@@ -97,7 +98,9 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 		p.dropped.Add(1)
 		return
 	}
-	p.repeat(v, from, fill)
+	if !p.repeat(v, from, fill) {
+		return
+	}
 	p.key(v)
 	if err := v.Encode(f, p.pacer.stamp(slot)); err != nil {
 		p.lost(v, err)
@@ -117,18 +120,20 @@ func (p *pictures) onIdle() {
 	p.repeat(v, from, fill)
 }
 
-func (p *pictures) repeat(v *encode.Video, from, n int64) {
+// repeat fills n slots with the last picture, as long as the encoder keeps up. It answers whether the encoder still works.
+func (p *pictures) repeat(v *encode.Video, from, n int64) bool {
 	for i := range n {
 		if v.Pending() > mostPendingFill {
-			return
+			return true
 		}
 		p.key(v)
 		if err := v.Repeat(p.pacer.stamp(from + i)); err != nil {
 			p.lost(v, err)
-			return
+			return false
 		}
 		p.repeated.Add(1)
 	}
+	return true
 }
 
 // requestKey makes the next picture an IDR. It takes no lock: encoders call it from their own goroutine.
@@ -140,32 +145,41 @@ func (p *pictures) key(v *encode.Video) {
 	}
 }
 
-// ready answers an encoder that fits the picture, opening one where needed.
+// ready answers an encoder that fits the picture, opening one where needed. Opening may take seconds where encoders have to
+// be tried, so it happens outside the lock: only this goroutine opens and closes them.
 func (p *pictures) ready(ctx context.Context, width, height int) (*encode.Video, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if v := p.encoder; v != nil && !p.reopen && v.Fits(width, height) {
+	v, c, name := p.encoder, p.config, p.name
+	if v != nil && !p.reopen && v.Fits(width, height) {
+		p.mu.Unlock()
 		return v, nil
 	}
-	if p.encoder == nil && p.now() < p.retryAt {
+	if v == nil && p.now() < p.retryAt {
+		defer p.mu.Unlock()
 		return nil, p.err
 	}
-	p.closeEncoder()
-	p.reopen = false
-	p.pacer.fps = p.config.FrameRate
-	p.pacer.next = 0
-	c := encode.VideoConfig{
-		Width: width, Height: height, OutHeight: p.config.Height, FrameRate: p.config.FrameRate,
-		BitrateKbps: p.config.BitrateKbps, Preset: p.config.Preset, Encoder: p.name,
+	p.encoder, p.reopen = nil, false
+	p.mu.Unlock()
+	if v != nil {
+		_ = v.Close()
 	}
-	v, err := p.open(ctx, c)
+	p.pacer = pacer{fps: c.FrameRate}
+	v, err := p.open(ctx, encode.VideoConfig{
+		Width: width, Height: height, OutHeight: c.Height, FrameRate: c.FrameRate,
+		BitrateKbps: c.BitrateKbps, Preset: c.Preset, Encoder: name,
+	})
 	if err != nil {
 		p.retryAt = p.now() + retryEncoder
 		p.failed = nil // all of them may be tried again then
 		return nil, err
 	}
-	p.encoder, p.err = v, nil
 	info := v.Info()
+	p.mu.Lock()
+	p.encoder, p.err = v, nil
+	if !p.reopen { // else another one was asked for meanwhile
+		p.name = info.Encoder
+	}
+	p.mu.Unlock()
 	p.log.Info("encoding pictures", "encoder", info.Encoder, "width", info.Width, "height", info.Height,
 		"fps", info.FrameRate, "kbps", info.BitrateKbps)
 	return v, nil
@@ -173,31 +187,31 @@ func (p *pictures) ready(ctx context.Context, width, height int) (*encode.Video,
 
 // open opens the chosen encoder, or the next that passes a trial when it has failed.
 func (p *pictures) open(ctx context.Context, c encode.VideoConfig) (*encode.Video, error) {
-	if p.name != "" {
+	if c.Encoder != "" {
 		v, err := encode.OpenVideo(c, p.emit)
 		if err == nil {
 			return v, nil
 		}
-		p.log.Warn("the encoder cannot be opened; the next one is tried", "encoder", p.name, "err", err)
-		p.failed = append(p.failed, p.name)
+		p.log.Warn("the encoder cannot be opened; the next one is tried", "encoder", c.Encoder, "err", err)
+		p.failed = append(p.failed, c.Encoder)
+		c.Encoder = ""
 	}
-	c.Encoder = ""
 	name, err := encode.Choose(ctx, c, p.failed...)
 	if err != nil {
 		return nil, err
 	}
-	p.name, c.Encoder = name, name
+	c.Encoder = name
 	return encode.OpenVideo(c, p.emit)
 }
 
 // lost drops an encoder that stopped; the next picture opens another one.
 func (p *pictures) lost(v *encode.Video, err error) {
 	p.log.Warn("the encoder stopped; the next one is tried", "err", err)
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.failed = append(p.failed, v.Info().Encoder)
-	p.name = ""
-	p.closeEncoder()
+	p.mu.Lock()
+	p.name, p.encoder = "", nil
+	p.mu.Unlock()
+	_ = v.Close()
 }
 
 func (p *pictures) fail(err error) {
@@ -207,13 +221,6 @@ func (p *pictures) fail(err error) {
 		p.log.Error("pictures cannot be encoded", "err", err)
 	}
 	p.err = err
-}
-
-func (p *pictures) closeEncoder() {
-	if p.encoder != nil {
-		_ = p.encoder.Close()
-		p.encoder = nil
-	}
 }
 
 // apply takes a new configuration; the encoder is opened anew with the next picture where it differs.
@@ -252,8 +259,12 @@ func (p *pictures) close() {
 	p.cancel()
 	<-p.done
 	p.mu.Lock()
-	p.closeEncoder()
+	v := p.encoder
+	p.encoder = nil
 	p.mu.Unlock()
+	if v != nil {
+		_ = v.Close()
+	}
 	for {
 		select {
 		case f := <-p.frames:

@@ -34,10 +34,12 @@ type Recorder struct {
 	journal atomic.Pointer[replay.Journal]
 	replays atomic.Bool
 
-	mu     sync.Mutex
+	change sync.Mutex // one Apply or Close at a time
+	closed bool       // guarded by change
+
+	mu     sync.Mutex // never held while anything is waited for
 	config Config
 	screen *source.Supervisor
-	closed bool
 }
 
 // Open starts a recorder. The error is for what no second try would heal: a configuration that cannot be used, no
@@ -64,7 +66,7 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err := r.sound.apply(c.Desktop, c.Mic); err != nil {
 		log.Error("sound is off", "err", err)
 	}
-	r.openScreen()
+	r.screen = r.openScreen(c.Video)
 	if err := clip.RemoveStale(c.ClipFolder, time.Now()); err != nil {
 		log.Warn("unfinished files stay in the clip folder", "err", err)
 	}
@@ -103,7 +105,7 @@ func (r *Recorder) wants(t media.Track) bool {
 	return t == media.AAC && r.replays.Load() || r.fan.Wants(t)
 }
 
-// keep brings ring and journal to the configured length. It runs under the lock or before the recorder is shared.
+// keep brings ring and journal to the configured length. It runs under change or before the recorder is shared.
 func (r *Recorder) keep(c Config) {
 	r.replays.Store(c.Replay > 0)
 	j := r.journal.Load()
@@ -127,39 +129,43 @@ func (r *Recorder) keep(c Config) {
 	}
 }
 
-// openScreen runs under the lock or before the recorder is shared.
-func (r *Recorder) openScreen() {
-	v := r.config.Video
-	r.screen = source.OpenScreen(source.Screen{
+func (r *Recorder) openScreen(v VideoConfig) *source.Supervisor {
+	return source.OpenScreen(source.Screen{
 		Display: v.Display, HideCursor: v.HideCursor, FrameRate: v.FrameRate, Frame: r.pictures.offer,
 	}, r.log)
 }
 
-// Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that cannot be used
-// is refused as a whole.
+// Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that is not valid, or
+// whose encoder does not work, is refused as a whole.
 func (r *Recorder) Apply(c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	old, closed := r.config, r.closed
-	r.mu.Unlock()
-	if closed {
+	r.change.Lock()
+	defer r.change.Unlock()
+	if r.closed {
 		return errors.New("the recorder is closed")
 	}
+	old, screen := r.now()
 	if err := r.applyVideo(old.Video, c.Video); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	r.config = c
-	r.config.Log = old.Log
 	r.keep(c)
 	if o, n := old.Video, c.Video; o.Display != n.Display || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
-		_ = r.screen.Close()
-		r.openScreen()
+		_ = screen.Close()
+		screen = r.openScreen(n)
 	}
+	r.mu.Lock()
+	r.config, r.screen = c, screen
 	r.mu.Unlock()
 	return r.sound.apply(c.Desktop, c.Mic)
+}
+
+// now is the configuration and the screen as they are.
+func (r *Recorder) now() (Config, *source.Supervisor) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.config, r.screen
 }
 
 // applyVideo hands a new picture configuration on, with a trial where another encoder may be wanted.
@@ -208,9 +214,7 @@ func (r *Recorder) Now() time.Duration { return gst.Now() }
 // run at once. Cancelling the context leaves no file.
 func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	began := gst.Now()
-	r.mu.Lock()
-	c := r.config
-	r.mu.Unlock()
+	c, _ := r.now()
 	if c.Replay == 0 {
 		return clip.Clip{}, ErrReplayOff
 	}
@@ -243,9 +247,8 @@ func (r *Recorder) why() error {
 	if err := r.pictures.failure(); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if st := r.screen.Status(); st.Err != nil {
+	_, screen := r.now()
+	if st := screen.Status(); st.Err != nil {
 		return st.Err
 	}
 	return ErrNothingYet
@@ -253,14 +256,9 @@ func (r *Recorder) why() error {
 
 // Status is a snapshot of what the recorder does.
 func (r *Recorder) Status() Status {
-	r.mu.Lock()
-	screen := r.screen.Status()
-	r.mu.Unlock()
+	c, screen := r.now()
 	var s Status
-	s.Screen = SourceState{State: screen.State, Device: screen.Device, PeakDB: silence, RMSDB: silence}
-	if screen.Err != nil {
-		s.Screen.Error = screen.Err.Error()
-	}
+	s.Screen = stateOf(screen.Status())
 	if err := r.pictures.failure(); err != nil {
 		s.Screen.State, s.Screen.Error = source.Failed, err.Error()
 	}
@@ -268,27 +266,22 @@ func (r *Recorder) Status() Status {
 	info := r.pictures.info()
 	s.Encoder, s.Width, s.Height, s.FrameRate, s.BitrateKbps = info.Encoder, info.Width, info.Height, info.FrameRate, info.BitrateKbps
 	s.Buffered, s.BufferedBytes = r.ring.Buffered()
-	r.mu.Lock()
-	s.Buffered = min(s.Buffered, r.config.Replay)
-	r.mu.Unlock()
+	s.Buffered = min(s.Buffered, c.Replay)
 	s.Frames, s.Repeated, s.Dropped = r.pictures.encoded.Load(), r.pictures.repeated.Load(), r.pictures.dropped.Load()
 	return s
 }
 
 // Close ends the readers, the encoders and the sources, and waits for all. It may be called twice.
 func (r *Recorder) Close() error {
-	r.mu.Lock()
+	r.change.Lock()
+	defer r.change.Unlock()
 	if r.closed {
-		r.mu.Unlock()
 		return nil
 	}
 	r.closed = true
-	screen := r.screen
-	r.mu.Unlock()
+	_, screen := r.now()
 	err := errors.Join(r.fan.Close(), screen.Close())
-	r.sound.mu.Lock()
-	r.sound.stop()
-	r.sound.mu.Unlock()
+	r.sound.close()
 	r.pictures.close()
 	if j := r.journal.Swap(nil); j != nil {
 		err = errors.Join(err, j.Close())

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,9 +212,8 @@ func TestCloseWaitsForEverything(t *testing.T) {
 	require.NoError(t, r.Close())
 	require.NoError(t, r.Close())
 	require.Eventually(t, func() bool { _, err := reader.Read(context.Background()); return err != nil }, 5*time.Second, time.Millisecond)
-	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
-		require.True(t, time.Now().Before(end), "goroutines are left")
-	}
+	// Eventually asks from a goroutine of its own.
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond, "goroutines are left")
 	require.Error(t, r.Apply(config(t)))
 }
 
@@ -272,4 +272,31 @@ func TestReplayIsRecoveredAfterACrash(t *testing.T) {
 	again, err := capture.Recover(context.Background(), folder, clips)
 	require.NoError(t, err)
 	require.Empty(t, again)
+}
+
+// Settings, status and the end come from different goroutines: whatever meets, nothing is left running.
+func TestApplyStatusAndCloseMeet(t *testing.T) {
+	newBench(t, 640, 360)
+	before := runtime.NumGoroutine()
+	c := config(t)
+	r, err := capture.Open(context.Background(), c)
+	require.NoError(t, err)
+	waitBuffered(t, r, time.Second)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			mine := c
+			mine.Video.FrameRate, mine.Mic.Enabled, mine.Desktop.Enabled = 30+30*(i%2), i%2 == 0, i > 1
+			for r.Apply(mine) == nil {
+				r.Status()
+			}
+		})
+	}
+	frames := r.Status().Frames
+	require.Eventually(t, func() bool { return r.Status().Frames > frames+5 }, 30*time.Second, 10*time.Millisecond, "it goes on filming")
+	for range 2 {
+		wg.Go(func() { require.NoError(t, r.Close()) })
+	}
+	wg.Wait()
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond, "goroutines are left")
 }

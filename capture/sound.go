@@ -20,6 +20,8 @@ const (
 	mixDelay, mostDelay = 30 * time.Millisecond, time.Second
 	delayStep           = 30 * time.Millisecond
 	calmAfter           = 30 * time.Second
+	// retrySound is the pause before a sound encoder that failed is opened again.
+	retrySound = time.Second
 	// lostTime is how far the mixing may lag before it jumps ahead (the machine slept).
 	lostTime = time.Second
 )
@@ -32,7 +34,7 @@ type input struct {
 	source  *source.Supervisor // nil while off
 }
 
-// sound mixes and encodes while at least one source is on.
+// sound mixes and encodes while at least one source is on. The recorder calls apply and close one at a time.
 type sound struct {
 	now  func() time.Duration
 	emit encode.Emit
@@ -40,25 +42,28 @@ type sound struct {
 	wants func(media.Track) bool
 	log   *slog.Logger
 
-	mu           sync.Mutex
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu           sync.Mutex // never held while anything is waited for
+	on           bool       // mixing
 	desktop, mic input
-	cancel       context.CancelFunc
-	done         chan struct{}
 	err          error
 }
 
 func (s *sound) apply(desktop, mic SoundConfig) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !desktop.Enabled && !mic.Enabled {
-		s.stop()
-	} else if s.cancel == nil {
+		s.close()
+		return nil
+	}
+	if !s.running() {
 		if err := s.start(); err != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			s.err = err
 			return err
 		}
 	}
-	s.err = nil
 	s.set(&s.desktop, desktop)
 	s.set(&s.mic, mic)
 	return nil
@@ -66,18 +71,20 @@ func (s *sound) apply(desktop, mic SoundConfig) error {
 
 // set brings one source to its configuration.
 func (s *sound) set(in *input, c SoundConfig) {
-	if in.source != nil && (!c.Enabled || c.Device != in.config.Device) {
-		_ = in.source.Close()
-		in.source = nil
+	src := in.source
+	if src != nil && (!c.Enabled || c.Device != in.config.Device) {
+		_ = src.Close()
+		src = nil
 	}
-	in.config = c
-	if !c.Enabled {
-		return
+	if c.Enabled {
+		in.mix.SetGain(c.GainDB, c.Muted)
+		if src == nil {
+			src = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, PCM: in.mix.Push}, s.log)
+		}
 	}
-	in.mix.SetGain(c.GainDB, c.Muted)
-	if in.source == nil {
-		in.source = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, PCM: in.mix.Push}, s.log)
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in.config, in.source = c, src
 }
 
 // start begins to mix.
@@ -88,34 +95,35 @@ func (s *sound) start() error {
 		}
 	}
 	m := mix.New()
+	s.mu.Lock()
+	s.on, s.err = true, nil
 	s.desktop = input{monitor: true, mix: m.AddInput()}
 	s.mic = input{mix: m.AddInput()}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel, s.done = cancel, make(chan struct{})
+	s.mu.Unlock()
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(context.Background())
+	s.done = make(chan struct{})
 	go s.loop(ctx, m, s.done)
 	return nil
 }
 
-// stop ends the sources, then the mixing and its encoders.
-func (s *sound) stop() {
-	for _, in := range []*input{&s.desktop, &s.mic} {
-		if in.source != nil {
-			_ = in.source.Close()
-			in.source = nil
-		}
+// close ends the sources, then the mixing and its encoders. apply may begin anew.
+func (s *sound) close() {
+	if s.running() {
+		s.set(&s.desktop, SoundConfig{})
+		s.set(&s.mic, SoundConfig{})
+		s.cancel()
+		<-s.done
 	}
-	if s.cancel == nil {
-		return
-	}
-	s.cancel()
-	<-s.done
-	s.cancel = nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.on, s.err = false, nil
 }
 
 func (s *sound) running() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cancel != nil
+	return s.on
 }
 
 // loop mixes one block after the other, each a little after its end.
@@ -128,9 +136,9 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, done chan struct{}) {
 	at := s.now().Truncate(length)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	delay := delay{now: mixDelay}
+	late := delay{now: mixDelay}
 	for {
-		wait := at + length + delay.now - s.now()
+		wait := at + length + late.now - s.now()
 		if wait < -lostTime {
 			at = s.now().Truncate(length)
 			continue
@@ -143,38 +151,45 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, done chan struct{}) {
 		}
 		pcm := media.PCM{PTS: m.Mix(at, block), Samples: block}
 		at += length
-		delay.adapt(m.Starved(), at)
+		late.adapt(m.Starved(), at)
 		encoders.encode(pcm)
 	}
 }
 
-// tracks are the encoders of the mix. They belong to the mixing goroutine; each runs while somebody takes its packets.
+// tracks are the encoders of the mix. They belong to the mixing goroutine; each runs while somebody takes its packets,
+// and one that fails is opened again after a pause.
 type tracks struct {
 	sound    *sound
 	encoders [media.TrackCount]*encode.Sound
+	retryAt  [media.TrackCount]time.Duration
 	told     bool
 }
 
 func (t *tracks) encode(pcm media.PCM) {
 	for _, track := range []media.Track{media.Opus, media.AAC} {
-		if err := t.one(track, pcm); err != nil && !t.told {
-			t.sound.log.Error("sound cannot be encoded", "track", track.String(), "err", err)
+		if !t.sound.wants(track) {
+			t.drop(track)
+			continue
+		}
+		err := t.one(track, pcm)
+		if err == nil {
+			continue
+		}
+		t.drop(track)
+		t.retryAt[track] = pcm.PTS + retrySound
+		if !t.told {
+			t.sound.log.Error("sound cannot be encoded; it is tried again", "track", track.String(), "err", err)
 			t.told = true
 		}
 	}
 }
 
-func (t *tracks) one(track media.Track, pcm media.PCM) error {
+func (t *tracks) one(track media.Track, pcm media.PCM) (err error) {
 	e := t.encoders[track]
-	if !t.sound.wants(track) {
-		if e != nil {
-			t.encoders[track] = nil
-			return e.Close()
-		}
-		return nil
-	}
 	if e == nil {
-		var err error
+		if pcm.PTS < t.retryAt[track] {
+			return nil
+		}
 		if e, err = encode.OpenSound(track, t.sound.emit); err != nil {
 			return err
 		}
@@ -183,11 +198,16 @@ func (t *tracks) one(track media.Track, pcm media.PCM) error {
 	return e.Encode(pcm)
 }
 
+func (t *tracks) drop(track media.Track) {
+	if e := t.encoders[track]; e != nil {
+		t.encoders[track] = nil
+		_ = e.Close()
+	}
+}
+
 func (t *tracks) close() {
-	for _, e := range t.encoders {
-		if e != nil {
-			_ = e.Close()
-		}
+	for track := range media.TrackCount {
+		t.drop(track)
 	}
 }
 
@@ -217,18 +237,23 @@ func (s *sound) states() (desktop, mic SourceState) {
 }
 
 func (in *input) state(err error) SourceState {
-	st := SourceState{State: "off", PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB}
 	if in.source == nil {
+		st := stateOf(source.Status{State: "off"})
 		if err != nil {
 			st.State, st.Error = source.Failed, err.Error()
 		}
 		return st
 	}
-	now := in.source.Status()
-	st.State, st.Device = now.State, now.Device
-	if now.Err != nil {
-		st.Error = now.Err.Error()
-	}
+	st := stateOf(in.source.Status())
 	st.PeakDB, st.RMSDB = in.mix.Level()
+	return st
+}
+
+// stateOf is a source's status as a Recorder tells it; its level is silence.
+func stateOf(s source.Status) SourceState {
+	st := SourceState{State: s.State, Device: s.Device, PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB}
+	if s.Err != nil {
+		st.Error = s.Err.Error()
+	}
 	return st
 }
