@@ -1,7 +1,6 @@
 package hls
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -87,16 +86,15 @@ func (s *Segment) add(kind astits.StreamType, p *astits.PESData) {
 	if h.DTS != nil {
 		dts = h.DTS.Base
 	}
-	data := bytes.Clone(p.Data) // the demuxer uses its memory again
 	switch kind {
 	case astits.StreamTypeH264Video:
 		var nals h264.AnnexB
-		if nals.Unmarshal(data) == nil {
+		if nals.Unmarshal(p.Data) == nil {
 			s.addPicture(h.PTS.Base, dts, nals)
 		}
 	case astits.StreamTypeAACAudio:
 		var frames mpeg4audio.ADTSPackets
-		if frames.Unmarshal(data) == nil {
+		if frames.Unmarshal(p.Data) == nil {
 			s.addSound(h.PTS.Base, frames)
 		}
 	}
