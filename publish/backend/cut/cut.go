@@ -120,8 +120,8 @@ func (l *line) add(seg *hls.Segment, zero time.Time) {
 	if i := slices.IndexFunc(l.audio, func(s mp4.Sample) bool { return s.PTS > begin-l.unit/2 }); i >= 0 {
 		l.audio = l.audio[:i]
 	}
-	l.fillSilence(begin)
 	for _, s := range seg.Audio {
+		l.fillSilence(s.PTS + shift)
 		l.audio = append(l.audio, mp4.Sample{DTS: s.DTS + shift, PTS: s.PTS + shift, Duration: l.unit, Sync: true,
 			Data: s.Data})
 	}
@@ -139,13 +139,14 @@ func frameTime(v []hls.Sample, i int) time.Duration {
 }
 
 // silence is an AAC-LC access unit of 1024 silent samples: one single_channel_element or channel_pair_element with no
-// spectral data (ISO/IEC 14496-3, 4.4.2).
+// spectral data (ISO/IEC 14496-3, 4.4.2); the bytes that hls.js plays too.
 var silence = map[int][]byte{
 	1: {0x00, 0xc8, 0x00, 0x80, 0x23, 0x80},
 	2: {0x21, 0x00, 0x49, 0x90, 0x02, 0x19, 0x00, 0x23, 0x80},
 }
 
-// fillSilence bridges a gap in the sound up to a moment, for players dislike samples of odd lengths.
+// fillSilence bridges a gap in the sound up to a moment, for players dislike samples of odd lengths. Gaps lie between
+// recordings, and where a segment lacks some of its sound or all of it.
 func (l *line) fillSilence(until time.Duration) {
 	unit, known := silence[l.channels]
 	if len(l.audio) == 0 || !known {

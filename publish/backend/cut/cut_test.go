@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,17 +14,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/capturetest"
 	"github.com/hindsight-app/hindsight/capture/mp4"
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 )
 
 // segments has ffmpeg encode size for seconds, with B-frames, in MPEG-TS files of 2 s, and answers their contents.
-func segments(t *testing.T, size string, seconds int) [][]byte {
+func segments(t *testing.T, size string, seconds int) [][]byte { return encode(t, size, seconds, 2) }
+
+func encode(t *testing.T, size string, seconds, channels int) [][]byte {
 	t.Helper()
 	dir := t.TempDir()
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
 		"-f", "lavfi", "-i", "aevalsrc='0.3*sin(440*2*PI*t)|0.3*sin(550*2*PI*t)':s=48000", "-t", strconv.Itoa(seconds),
-		"-c:v", "libx264", "-g", "60", "-bf", "2", "-c:a", "aac", "-output_ts_offset", "3600", "-muxdelay", "0",
+		"-c:v", "libx264", "-g", "60", "-bf", "2", "-c:a", "aac", "-ac", strconv.Itoa(channels), "-output_ts_offset", "3600", "-muxdelay", "0",
 		"-f", "segment", "-segment_time", "2", "-segment_format", "mpegts", filepath.Join(dir, "s_%05d.ts")).CombinedOutput()
 	require.NoError(t, err, "ffmpeg is needed, run make setup: %s", out)
 	files, err := filepath.Glob(filepath.Join(dir, "*.ts"))
@@ -47,17 +51,18 @@ func sources(list [][]byte, began time.Time) (out []Source) {
 }
 
 // check writes the movie, and wants one stream of each kind, of the length, that decodes without complaint.
-func check(t *testing.T, m mp4.Movie, want time.Duration) {
+func check(t *testing.T, m mp4.Movie, want time.Duration) (file string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "clip.mp4")
+	file = filepath.Join(t.TempDir(), "clip.mp4")
 	_, err := mp4.WriteFile(t.Context(), file, m)
 	require.NoError(t, err)
-	streams, length, err := backendtest.Probe(t.Context(), file)
+	info, err := capturetest.Probe(t.Context(), file)
 	require.NoError(t, err)
-	require.Len(t, streams, 2)
-	require.InDelta(t, want.Seconds(), length.Seconds(), 0.04)
+	require.Len(t, info.Streams, 2)
+	require.InDelta(t, want.Seconds(), info.Seconds, 0.04)
 	_, err = backendtest.FindMarks(t.Context(), file)
 	require.NoError(t, err)
+	return file
 }
 
 var began = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -91,6 +96,45 @@ func TestCutAcrossRecordings(t *testing.T) {
 			require.NoError(t, err)
 			check(t, m, time.Duration((start+2)*float64(time.Second)))
 		})
+	}
+}
+
+// mute takes the packets of the sound out of a part of a segment (ISO/IEC 13818-1, 2.4.3.2; 0x101 is ffmpeg's second
+// stream).
+func mute(ts []byte, from, to int) (out []byte) {
+	for i := 0; i+188 <= len(ts); i += 188 {
+		p := ts[i : i+188]
+		if int(p[1]&0x1f)<<8|int(p[2]) != 0x101 || i < from || i >= to {
+			out = append(out, p...)
+		}
+	}
+	return out
+}
+
+// Sound that a segment lacks, all of it or some in its middle, is silence of whole access units in the clip.
+func TestMissingSoundIsSilent(t *testing.T) {
+	for _, channels := range []int{1, 2} {
+		list := encode(t, "320x180", 8, channels)
+		list[1] = mute(list[1], 0, len(list[1]))
+		list[2] = mute(list[2], len(list[2])/3, 2*len(list[2])/3)
+		m, err := Movie(t.Context(), sources(list, began), at(0.5), at(7.5), 0)
+		require.NoError(t, err)
+		sound := m.Tracks[1].Samples
+		for i := 1; i < len(sound); i++ {
+			require.InDelta(t, 1024.0/48000, (sound[i].PTS - sound[i-1].PTS).Seconds(), 0.5*1024/48000, "unit %d", i)
+		}
+		file := check(t, m, 7*time.Second)
+		pcm, err := capturetest.PCM(t.Context(), file)
+		require.NoError(t, err)
+		loudest := func(from, to float64) (v float64) {
+			for _, s := range pcm[int(from*48000):int(to*48000)] {
+				v = max(v, math.Abs(s))
+			}
+			return v
+		}
+		require.Greater(t, loudest(0.2, 1.2), 0.2)
+		require.Less(t, loudest(2, 3), 0.001, "the segment from 1.5 s to 3.5 s of the clip has no sound")
+		require.Greater(t, loudest(6, 6.8), 0.2)
 	}
 }
 
