@@ -124,6 +124,7 @@ type Publisher struct {
 	http    *http.Client
 	reader  *fanout.Reader
 	session atomic.Pointer[livekit.Session]
+	unsent  atomic.Uint64 // packets that the sessions did not take
 
 	cancel   context.CancelFunc
 	closing  sync.Once
@@ -186,7 +187,7 @@ func (p *Publisher) Status() Status {
 	if st.Error == "" {
 		st.Error = trial
 	}
-	st.DroppedPackets = p.reader.Dropped()
+	st.DroppedPackets = p.reader.Dropped() + p.unsent.Load()
 	if s := p.session.Load(); s != nil {
 		st.BitrateKbps, st.DeliveredKbps = s.BitrateKbps(), s.DeliveredKbps()
 	}

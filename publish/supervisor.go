@@ -252,6 +252,9 @@ func (s *supervisor) pump(ctx context.Context) {
 			continue
 		}
 		if err := session.Write(packet); err != nil {
+			if errors.Is(err, livekit.ErrSlow) {
+				s.unsent.Add(1)
+			}
 			s.log.Debug("a packet was not sent", "error", err)
 		}
 	}

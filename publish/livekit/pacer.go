@@ -1,6 +1,8 @@
 package livekit
 
 import (
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,9 +17,15 @@ const (
 	paceFactor = 2.5
 	// paceMaxDelay is how long a packet should wait at most; a longer queue leaves faster.
 	paceMaxDelay = 250 * time.Millisecond
+	// paceLimit is how long the first packet of the queue has waited when more are refused. At the rates above it never
+	// waits that long; it does where the connection itself holds up the sender, as TURN over TCP may.
+	paceLimit = 2 * time.Second
 	// packetOverhead is what IPv4, UDP and SRTP add to an RTP payload and header, in bytes.
 	packetOverhead = 20 + 8 + 16
 )
+
+// ErrSlow says that a packet was not sent because those before it do not leave.
+var ErrSlow = errors.New("the network takes less than is sent")
 
 // pacer spreads the packets of large frames over time, so that a keyframe does not overflow a queue on the way. Sound
 // does not pass through it. It has one goroutine, which ends with close.
@@ -34,6 +42,7 @@ type pacer struct {
 }
 
 type pacedPacket struct {
+	since   time.Time // in the queue
 	header  rtp.Header
 	payload []byte
 	send    interceptor.RTPWriter
@@ -53,17 +62,19 @@ func (p *pacer) setRate(bitsPerSecond int) {
 	p.rate = bitsPerSecond
 }
 
-// add queues a packet. The header and payload are copied: the caller uses them again.
-func (p *pacer) add(h *rtp.Header, payload []byte, send interceptor.RTPWriter) {
-	item := pacedPacket{header: h.Clone(), payload: append([]byte(nil), payload...), send: send}
+// add queues a packet, or answers ErrSlow. The header and payload are copied: the caller uses them again.
+func (p *pacer) add(now time.Time, h *rtp.Header, payload []byte, send interceptor.RTPWriter) error {
 	p.mu.Lock()
+	if len(p.queue) > 0 && now.Sub(p.queue[0].since) > paceLimit {
+		p.mu.Unlock()
+		return ErrSlow
+	}
+	item := pacedPacket{since: now, header: h.Clone(), payload: slices.Clone(payload), send: send}
 	p.queue = append(p.queue, item)
 	p.queued += item.size()
 	p.mu.Unlock()
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	notify(p.wake)
+	return nil
 }
 
 // take removes what may leave now, elapsed after the last time, and says whether the queue is empty. At least one

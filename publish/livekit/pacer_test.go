@@ -17,7 +17,7 @@ func stoppedPacer(rate int) *pacer {
 func TestPacerSpreadsABurst(t *testing.T) {
 	p := stoppedPacer(8e6) // 20 Mb/s with the factor, 2.5 kB a millisecond
 	for range 100 {
-		p.add(&rtp.Header{Version: 2}, make([]byte, 1144), nil) // 1200 bytes each
+		require.NoError(t, p.add(time.Time{}, &rtp.Header{Version: 2}, make([]byte, 1144), nil)) // 1200 bytes each
 	}
 	sent, ticks := 0, 0
 	for empty := false; !empty; ticks++ {
@@ -34,7 +34,7 @@ func TestPacerSpreadsABurst(t *testing.T) {
 func TestPacerBoundsTheDelay(t *testing.T) {
 	p := stoppedPacer(200e3)
 	for range 1000 {
-		p.add(&rtp.Header{Version: 2}, make([]byte, 1144), nil)
+		require.NoError(t, p.add(time.Time{}, &rtp.Header{Version: 2}, make([]byte, 1144), nil))
 	}
 	// However slow the estimate, the queue shrinks to a third within twice the delay it should have at most.
 	before, ticks := p.queued, 0
@@ -42,6 +42,23 @@ func TestPacerBoundsTheDelay(t *testing.T) {
 		p.take(paceTick)
 	}
 	require.LessOrEqual(t, time.Duration(ticks)*paceTick, 2*paceMaxDelay)
+}
+
+// A connection that holds up its writer must not fill the memory.
+func TestPacerRefusesBehindABlockedConnection(t *testing.T) {
+	p := stoppedPacer(8e6)
+	now := time.Unix(1000, 0)
+	for range 100 {
+		require.NoError(t, p.add(now, &rtp.Header{Version: 2}, make([]byte, 1144), nil))
+	}
+	require.NoError(t, p.add(now.Add(paceLimit), &rtp.Header{Version: 2}, make([]byte, 1144), nil))
+	late := now.Add(paceLimit + time.Millisecond)
+	require.ErrorIs(t, p.add(late, &rtp.Header{Version: 2}, make([]byte, 1144), nil), ErrSlow)
+	require.Len(t, p.queue, 101)
+	for len(p.queue) > 1 {
+		p.take(paceTick)
+	}
+	require.NoError(t, p.add(late, &rtp.Header{Version: 2}, make([]byte, 1144), nil), "what was old has left")
 }
 
 func TestPacerKeepsOrderAndCopies(t *testing.T) {
@@ -63,7 +80,7 @@ func TestPacerKeepsOrderAndCopies(t *testing.T) {
 	h, payload := rtp.Header{Version: 2}, []byte{0}
 	for i := range 200 {
 		h.SequenceNumber, payload[0] = uint16(i), byte(i)
-		p.add(&h, payload, send)
+		require.NoError(t, p.add(time.Now(), &h, payload, send))
 	}
 	select {
 	case <-done:
@@ -80,8 +97,8 @@ func TestPacerKeepsOrderAndCopies(t *testing.T) {
 
 func TestPacerCloses(t *testing.T) {
 	p := newPacer(1)
-	p.add(&rtp.Header{Version: 2}, make([]byte, 1000), interceptor.RTPWriterFunc(
-		func(*rtp.Header, []byte, interceptor.Attributes) (int, error) { return 0, nil }))
+	require.NoError(t, p.add(time.Now(), &rtp.Header{Version: 2}, make([]byte, 1000), interceptor.RTPWriterFunc(
+		func(*rtp.Header, []byte, interceptor.Attributes) (int, error) { return 0, nil })))
 	p.close()
 	p.close()
 }

@@ -197,7 +197,8 @@ func joinError(url string, err error) error {
 	return fmt.Errorf("the LiveKit server at %s cannot be reached: %s", url, withoutTokens(text))
 }
 
-// Write sends one packet. Only one goroutine may call it. It does not block on the network.
+// Write sends one packet. Only one goroutine may call it. Video does not wait for the network: what it does not take in
+// time is answered with ErrSlow and left out up to the next IDR. Sound waits where the connection does, as TURN over TCP.
 func (s *Session) Write(p *media.Packet) error {
 	if s.line.Load() == nil {
 		s.line.Store(&timeline{wall: time.Now(), pts: p.PTS})

@@ -65,7 +65,8 @@ func newSoundTrack(opts ...lksdk.LocalTrackOptions) (*track, error) {
 	}, opts...)
 }
 
-// write sends one access unit. Video before the first IDR after a bind is left out: nobody could decode it.
+// write sends one access unit. Video before the first IDR after a bind or after an access unit that was not sent whole is
+// left out: nobody could decode it.
 func (t *track) write(p *media.Packet) error {
 	if !t.local.IsBound() {
 		return nil
@@ -91,6 +92,7 @@ func (t *track) write(p *media.Packet) error {
 		}, nil)
 		t.sequence++
 		if err != nil {
+			t.needKey.Store(t.video)
 			return err
 		}
 	}

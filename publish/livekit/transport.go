@@ -59,7 +59,9 @@ func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interce
 	send := t.numbered(extensionID(info, sdp.TransportCCURI), writer)
 	pace := t.pace
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
-		pace.add(h, payload, send)
+		if err := pace.add(time.Now(), h, payload, send); err != nil {
+			return 0, err
+		}
 		return h.MarshalSize() + len(payload), nil
 	})
 }
