@@ -90,29 +90,22 @@ func (s *Session) onVideoRTCP(p rtcp.Packet) {
 	}
 }
 
+// requestKeyframe calls under the lock, as onEstimate does: Close takes it before all else, so no call comes after it.
 func (s *Session) requestKeyframe() {
 	s.mu.Lock()
-	call := s.opts.OnKeyframe
-	if s.closing {
-		call = nil
-	}
-	s.mu.Unlock()
-	if call != nil {
-		call()
+	defer s.mu.Unlock()
+	if !s.closing && s.opts.OnKeyframe != nil {
+		s.opts.OnKeyframe()
 	}
 }
 
 // onEstimate takes what the path is thought to carry, in bit/s.
 func (s *Session) onEstimate(bitsPerSecond int) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	kbps, changed := s.rate.step(time.Now(), bitsPerSecond/1000)
-	call := s.opts.OnBitrate
-	if s.closing {
-		call = nil
-	}
-	s.mu.Unlock()
-	if changed && call != nil {
-		call(kbps)
+	if changed && !s.closing && s.opts.OnBitrate != nil {
+		s.opts.OnBitrate(kbps)
 	}
 }
 

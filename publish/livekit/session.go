@@ -48,7 +48,7 @@ type Options struct {
 	// MinKbps and MaxKbps bound what OnBitrate is asked for, in kb/s.
 	MinKbps, MaxKbps int
 	// OnKeyframe is called when a viewer needs an IDR picture, OnBitrate when the video should take another bitrate in
-	// kb/s. They must not block. Neither is called after Close.
+	// kb/s. They must not block, nor call the Session. Neither is called after Close.
 	OnKeyframe func()
 	OnBitrate  func(kbps int)
 	// Log gets the client's messages for debugging; nil discards them.
@@ -129,7 +129,11 @@ func New(opts Options) (*Session, error) {
 	})
 	logger := clientLogger(s.log)
 	s.room.SetLogger(logger)
-	s.video.local.SetLogger(logger)
+	for _, t := range []*track{s.video, s.sound} {
+		if t != nil {
+			t.local.SetLogger(logger)
+		}
+	}
 	return s, nil
 }
 
@@ -233,7 +237,6 @@ func (s *Session) BitrateKbps() int {
 func (s *Session) SetBounds(minimum, maximum int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.opts.MinKbps, s.opts.MaxKbps = minimum, maximum
 	s.rate = rateControl{floor: minimum, ceiling: maximum, current: maximum, changed: s.rate.changed}
 }
 
@@ -242,7 +245,7 @@ func (s *Session) SetBounds(minimum, maximum int) {
 func (s *Session) estimateBounds() (minimum, maximum int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.opts.MinKbps * 1000, (s.opts.MaxKbps*3/2 + soundShare) * 1000
+	return s.rate.floor * 1000, (s.rate.ceiling*3/2 + soundShare) * 1000
 }
 
 // DeliveredKbps is how much of the video reached the server in the last half second before it last said so, in kb/s.
