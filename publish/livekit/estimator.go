@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// historySize is how many sent packets are remembered, a power of two: more than 2 s at 40 Mb/s.
+	// historySize is how many sent packets are remembered, a power of two: almost 2 s at 40 Mb/s.
 	historySize = 1 << 13
 	// ackWindow is the time over which the delivered rate is measured.
 	ackWindow = 500 * time.Millisecond

@@ -17,7 +17,8 @@ import (
 // closes it.
 //
 // pion's own estimator (interceptor/pkg/gcc) is not used: it remembers 250 packets, which a 1080p60 keyframe alone
-// exceeds, and counts every packet it has forgotten as lost.
+// exceeds, and counts every packet it has forgotten as lost. Nor is its pacer (pkg/pacing), whose queue takes 50 MB and
+// whose rate knows no greatest delay, nor its history of packets (pkg/rtpfb), which forgets none.
 type transport struct {
 	interceptor.NoOp
 	session *Session
