@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -128,11 +129,5 @@ func (s *Session) SetHotkeys(states []hotkey.State) {
 func (s *Session) Meters() (stop func()) {
 	change := func(n int) { _ = s.do(func() error { s.st.meters += n; return nil }) }
 	change(1)
-	stopped := false
-	return func() {
-		if !stopped {
-			stopped = true
-			change(-1)
-		}
-	}
+	return sync.OnceFunc(func() { change(-1) })
 }

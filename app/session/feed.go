@@ -14,11 +14,15 @@ type feed struct {
 	last      Snapshot
 	watchers  map[chan Snapshot]struct{}
 	listeners map[chan Event]struct{}
-	closed    bool
+	// early holds the events from before the first listener, who gets them: a session runs before anybody can listen.
+	early  chan Event
+	closed bool
 }
 
-func (f *feed) init() {
+func (f *feed) init(first Snapshot) {
+	f.last = first
 	f.watchers, f.listeners = map[chan Snapshot]struct{}{}, map[chan Event]struct{}{}
+	f.early = make(chan Event, eventQueue)
 }
 
 func (f *feed) latest() Snapshot {
@@ -39,7 +43,7 @@ func (f *feed) snapshot(s Snapshot) {
 	}
 }
 
-// replace puts the newest value into a channel of one; only the feed sends, under its lock.
+// replace puts the newest value into a bounded channel; only the feed sends, under its lock.
 func replace[T any](c chan T, v T) {
 	for {
 		select {
@@ -57,6 +61,9 @@ func replace[T any](c chan T, v T) {
 func (f *feed) event(e Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.early != nil {
+		replace(f.early, e)
+	}
 	for c := range f.listeners {
 		replace(c, e)
 	}
@@ -66,40 +73,42 @@ func (f *feed) watch() (<-chan Snapshot, func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := make(chan Snapshot, 1)
-	if f.closed {
-		close(c)
-		return c, func() {}
-	}
-	if f.last.State != "" {
+	if !f.closed {
 		c <- f.last
 	}
-	f.watchers[c] = struct{}{}
-	return c, func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if _, ok := f.watchers[c]; ok {
-			delete(f.watchers, c)
-			close(c)
-		}
-	}
+	return c, join(f, f.watchers, c)
 }
 
 func (f *feed) listen() (<-chan Event, func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := make(chan Event, eventQueue)
+	c := f.early
+	if c == nil {
+		c = make(chan Event, eventQueue)
+	}
+	f.early = nil
+	return c, join(f, f.listeners, c)
+}
+
+// join adds a channel to those that are served, until the returned function is called or the feed is closed. It runs
+// under the lock.
+func join[T any](f *feed, served map[chan T]struct{}, c chan T) (stop func()) {
 	if f.closed {
 		close(c)
-		return c, func() {}
+		return func() {}
 	}
-	f.listeners[c] = struct{}{}
-	return c, func() {
+	served[c] = struct{}{}
+	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if _, ok := f.listeners[c]; ok {
-			delete(f.listeners, c)
-			close(c)
-		}
+		leave(served, c)
+	}
+}
+
+func leave[T any](served map[chan T]struct{}, c chan T) {
+	if _, ok := served[c]; ok {
+		delete(served, c)
+		close(c)
 	}
 }
 
@@ -108,11 +117,9 @@ func (f *feed) close() {
 	defer f.mu.Unlock()
 	f.closed = true
 	for c := range f.watchers {
-		delete(f.watchers, c)
-		close(c)
+		leave(f.watchers, c)
 	}
 	for c := range f.listeners {
-		delete(f.listeners, c)
-		close(c)
+		leave(f.listeners, c)
 	}
 }

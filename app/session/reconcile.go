@@ -172,10 +172,4 @@ func (s *Session) closeShare(keepError bool) {
 }
 
 // background runs f in a goroutine that Close waits for.
-func (s *Session) background(f func()) {
-	s.work.Add(1)
-	go func() {
-		defer s.work.Done()
-		f()
-	}()
-}
+func (s *Session) background(f func()) { s.work.Go(f) }

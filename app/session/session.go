@@ -111,7 +111,7 @@ func New(o Options) *Session {
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
 		startup: o.Problems, told: map[string]string{},
 	}
-	s.feed.init()
+	s.feed.init(s.snapshot())
 	go s.run()
 	return s
 }
@@ -194,15 +194,15 @@ func (s *Session) post(f func()) {
 	}
 }
 
-// Snapshot is the newest state.
+// Snapshot is the newest state; there is one from the beginning.
 func (s *Session) Snapshot() Snapshot { return s.feed.latest() }
 
 // Watch answers a channel that holds the newest snapshot whenever it changed; older ones are overwritten. It is closed
 // when the session ends or stop is called.
 func (s *Session) Watch() (snapshots <-chan Snapshot, stop func()) { return s.feed.watch() }
 
-// Events answers a channel of events from now on. A listener that does not keep up loses the oldest. It is closed when
-// the session ends or stop is called.
+// Events answers a channel of events: the first to ask gets those that came before, the others those from now on. A
+// listener that does not keep up loses the oldest. It is closed when the session ends or stop is called.
 func (s *Session) Events() (events <-chan Event, stop func()) { return s.feed.listen() }
 
 // Close ends everything in order and waits, at most until ctx ends.

@@ -209,6 +209,37 @@ func TestWhatGoesWrongIsToldOnce(t *testing.T) {
 	}
 }
 
+func TestTroublesFromBeforeTheFirstListenerAreTold(t *testing.T) {
+	s := session.New(session.Options{
+		Engine: &apptest.Engine{}, Config: config.Defaults(), Log: slog.New(slog.DiscardHandler),
+		Problems: []string{"Setting video.frame_rate is \"fast\"."},
+	})
+	b := &bench{Session: s}
+	t.Cleanup(func() { b.close(t) })
+	if snap := s.Snapshot(); snap.Settings.Replay.Seconds != config.Defaults().Replay.Seconds || len(snap.Problems) != 1 {
+		t.Errorf("the first snapshot is %+v", snap)
+	}
+	b.until(t, "the replay runs", in(session.Buffering))
+	events, stop := b.Events()
+	defer stop()
+	if e := nextEvent(t, events, session.Trouble); !strings.Contains(e.Text, "frame_rate") {
+		t.Errorf("told: %q", e.Text)
+	}
+	later, stop := b.Events()
+	defer stop()
+	if len(later) > 0 {
+		t.Errorf("a second listener is told %v again", <-later)
+	}
+}
+
+func TestSentence(t *testing.T) {
+	for text, want := range map[string]string{"": "", "the disk is full": "The disk is full.", "Why?": "Why?", "änderung nötig": "Änderung nötig."} {
+		if got := session.Sentence(text); got != want {
+			t.Errorf("%q becomes %q; want %q", text, got, want)
+		}
+	}
+}
+
 func TestShareIsTriedAgain(t *testing.T) {
 	b := start(t, func(c *config.Config) { share(c); c.Sharing.AtLaunch = false })
 	b.engine.FailShare(errors.New("The backend refused the token."))

@@ -26,7 +26,7 @@ func newLook(mode string) *look { return &look{Theme: theme.DefaultTheme(), mode
 
 // choose sets "system", "light" or "dark" and answers whether that changed.
 func (l *look) choose(mode string) bool {
-	if mode == "" || mode == l.mode {
+	if mode == l.mode {
 		return false
 	}
 	l.mode = mode

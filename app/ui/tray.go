@@ -49,7 +49,7 @@ func newTray(u *UI) *tray {
 
 func (t *tray) update(s session.Snapshot) {
 	key := keyOf(s)
-	if t.desk == nil || key == t.key || s.State == "" {
+	if t.desk == nil || key == t.key {
 		return
 	}
 	t.key = key
