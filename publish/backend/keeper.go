@@ -12,11 +12,14 @@ import (
 
 // How often the keeper looks.
 const (
-	clipPeriod   = 300 * time.Millisecond // while clips wait
+	clipPeriod   = 300 * time.Millisecond // for clips that can be cut
 	statusPeriod = 2 * time.Second        // LiveKit's view of the recordings
 	prunePeriod  = 5 * time.Second
 	maxCuts      = 2
 )
+
+// askTimeout bounds what the keeper waits for LiveKit to tell about one recording and to stop it.
+const askTimeout = 5 * time.Second
 
 // A recorder that has not become active, or has stored nothing, for so long is dead: LiveKit goes on calling the egress
 // of a killed worker active.
@@ -88,9 +91,9 @@ func (k *keeper) refresh(ctx context.Context) {
 
 // ask brings one recording up to date, ends it where its replay was stopped, and gives it up where it is dead.
 func (k *keeper) ask(ctx context.Context, r state.Recording) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	limited, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	status, err := k.o.Recorder.Status(ctx, r.EgressID)
+	status, err := k.o.Recorder.Status(limited, r.EgressID)
 	if errors.Is(err, recorder.ErrUnknown) {
 		status, err = recorder.Status{EgressID: r.EgressID, State: api.StateEnded}, nil
 	}
@@ -101,11 +104,12 @@ func (k *keeper) ask(ctx context.Context, r state.Recording) error {
 	dead := !over && k.dead(r)
 	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
 	if err == nil && !over && (dead || stopped) {
-		err = k.o.Recorder.Stop(ctx, r.EgressID)
+		err = k.o.Recorder.Stop(limited, r.EgressID)
 	}
 	if dead {
 		status.State, status.Error = api.StateFailed, "the recorder has stored nothing for a while; it may have been killed"
 	}
+	// LiveKit may wait for a killed recorder until the time is up; what is known is kept all the same.
 	return errors.Join(err, k.update(ctx, r, status))
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,13 +20,22 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
 )
 
-// told is a recorder that says what the test has told it.
-type told struct{ status recorder.Status }
+// told is a recorder that says what the test has told it. One that hangs stops nothing and waits for its caller to lose
+// patience.
+type told struct {
+	status recorder.Status
+	hangs  bool
+}
 
 func (f *told) Start(context.Context, recorder.Request) (recorder.Status, error) {
 	return f.status, nil
 }
-func (f *told) Stop(context.Context, string) error                      { return nil }
+func (f *told) Stop(ctx context.Context, _ string) error {
+	if f.hangs {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
 func (f *told) Status(context.Context, string) (recorder.Status, error) { return f.status, nil }
 func (f *told) Webhook(*http.Request) (recorder.Status, bool, error) {
 	return recorder.Status{}, false, errors.New("none")
@@ -35,6 +45,7 @@ func (f *told) Join(string, string, string, time.Duration) (string, error) { ret
 // shelf is a keeper without its goroutine, over a real database, a real folder and segments made by ffmpeg.
 type shelf struct {
 	*keeper
+	fake  *told
 	files *storage.Local
 	rec   state.Recording
 	began time.Time
@@ -54,12 +65,12 @@ func newShelf(t *testing.T, count int, began time.Time) *shelf {
 	files, err := storage.Open(dir, "")
 	require.NoError(t, err)
 	t.Cleanup(func() { files.Close() })
-	fake := &told{recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
+	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
 	s := &Server{o: Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
 		Cutter: &Remuxer{Storage: files, Clips: files}, Replay: 10 * time.Second}, metrics: newMetrics()}
 	require.NoError(t, s.o.setDefaults())
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
-	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, finished: make(chan string, 8)}, files: files,
+	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, finished: make(chan string, 8)}, fake: fake, files: files,
 		began: began, count: count}
 	sh.rec = state.Recording{ID: state.NewID(), ReplayID: state.NewID(), EgressID: "EG_1", VideoTrack: "TR_v",
 		AudioTrack: "TR_a", State: api.StateActive, Began: began, Created: began}
@@ -205,4 +216,34 @@ func TestSilentRecorderIsGivenUp(t *testing.T) {
 	require.Equal(t, api.StateFailed, rec.State)
 	require.NotEmpty(t, rec.Error)
 	require.False(t, rec.Ended.IsZero())
+}
+
+// LiveKit asks a killed recorder again and again to stop, longer than we wait; it is given up even so.
+func TestRecorderThatCannotBeStoppedIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(t, 3, time.Now().Add(-stallPatience-10*time.Second))
+		s.fake.hangs = true
+		require.ErrorIs(t, s.ask(t.Context(), s.rec), context.DeadlineExceeded)
+		rec, err := s.o.State.RecordingOf(t.Context(), "EG_1")
+		require.NoError(t, err)
+		require.Equal(t, api.StateFailed, rec.State)
+	})
+}
+
+// A replay goes on with new tracks although the old recording cannot be stopped and the caller has gone away.
+func TestReplayGoesOnThoughStoppingHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(t, 1, time.Now())
+		s.fake.hangs, s.fake.status.EgressID = true, "EG_2"
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		rec, err := s.start(ctx, state.Token{Identity: "alice"}, api.StartRequest{RoomName: "den", VideoTrackID: "TR_w",
+			ReplayID: s.rec.ReplayID})
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(began), stopTimeout)
+		got, err := s.o.State.RecordingOf(t.Context(), "EG_2")
+		require.NoError(t, err)
+		require.Equal(t, rec.ID, got.ID)
+	})
 }

@@ -15,6 +15,10 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
+// stopTimeout bounds what a call waits for LiveKit to stop one recording; it is less than what the client waits for the
+// call.
+const stopTimeout = 10 * time.Second
+
 // trackID is the form of LiveKit's track SIDs.
 var trackID = regexp.MustCompile(`^TR_[A-Za-z0-9_-]{1,64}$`)
 
@@ -100,13 +104,15 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 	// From here on an egress runs: what follows must be kept even if the caller goes away.
 	ctx = context.WithoutCancel(ctx)
 	if known {
-		s.stopRecordings(ctx, replay.ID)
 		err = s.o.State.SetStopped(ctx, replay.ID, time.Time{})
 	} else {
 		err = s.o.State.AddReplay(ctx, replay)
 	}
 	if err = errors.Join(err, s.o.State.AddRecording(ctx, rec)); err != nil {
-		return rec, errors.Join(err, s.o.Recorder.Stop(ctx, rec.EgressID), s.o.Storage.Remove(rec.ID, ""))
+		return rec, errors.Join(err, s.stopEgress(ctx, rec), s.o.Storage.Remove(rec.ID, ""))
+	}
+	if known {
+		s.stopRecordings(ctx, replay.ID, rec.ID)
 	}
 	s.o.Log.InfoContext(ctx, "recording started", "replay", replay.ID, "egress", rec.EgressID, "room", replay.Room,
 		"user", user.Identity, "continued", known)
@@ -128,17 +134,24 @@ func (s *Server) record(ctx context.Context, user state.Token, room string, rec 
 	return nil
 }
 
-// stopRecordings ends the recordings of a replay; most have ended by themselves. The keeper sees the end.
-func (s *Server) stopRecordings(ctx context.Context, replayID string) {
+// stopRecordings ends the recordings of a replay but one; most have ended by themselves. The keeper sees the end.
+func (s *Server) stopRecordings(ctx context.Context, replayID, except string) {
 	recordings, err := s.o.State.Recordings(ctx, replayID)
 	for _, r := range recordings {
-		if !r.Over() {
-			err = errors.Join(err, s.o.Recorder.Stop(ctx, r.EgressID))
+		if !r.Over() && r.ID != except {
+			err = errors.Join(err, s.stopEgress(ctx, r))
 		}
 	}
 	if err != nil {
 		s.o.Log.WarnContext(ctx, "a recording could not be stopped", "replay", replayID, "err", err)
 	}
+}
+
+// stopEgress does not wait for a LiveKit that hangs.
+func (s *Server) stopEgress(ctx context.Context, r state.Recording) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	return s.o.Recorder.Stop(ctx, r.EgressID)
 }
 
 func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Token) error {
@@ -157,7 +170,7 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Tok
 			return err
 		}
 	}
-	s.stopRecordings(r.Context(), replay.ID) // where LiveKit does not answer, the keeper tries again
+	s.stopRecordings(r.Context(), replay.ID, "") // where LiveKit does not answer, the keeper tries again
 	return s.writeReplay(w, r, replay)
 }
 
