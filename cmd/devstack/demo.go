@@ -111,7 +111,7 @@ func (d *demo) save(ctx context.Context) (*session.SaveRecord, error) {
 		return nil, err
 	}
 	d.w.say("pressing Alt+F10")
-	if err := d.w.onDesktop(ctx, "xdotool", "key", "--clearmodifiers", "alt+F10"); err != nil {
+	if err := d.w.desktop.Press(ctx, "alt+F10"); err != nil {
 		return nil, err
 	}
 	s, err := app.await(ctx, 90*time.Second, func(s session.Snapshot) string {
@@ -175,23 +175,23 @@ func (d *demo) fill(ctx context.Context) error {
 
 // show opens the settings through the tray's menu and takes a picture of the desktop.
 func (d *demo) show(ctx context.Context) error {
-	tray, err := openTray(ctx, d.w.desktop.DBusAddress)
+	search, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	tray, err := d.w.desktop.OpenTray(search, d.w.app.PID())
 	if err != nil {
 		return err
 	}
-	defer tray.close()
-	labels, err := tray.labels(ctx)
+	defer tray.Close()
+	labels, err := tray.Labels(search)
 	if err != nil {
 		return err
 	}
 	_, saves := labels["Save replay"]
 	d.check("tray", "has Save replay", saves, "yes", fmt.Sprint(saves))
-	if err := tray.click(ctx, "Settings"); err != nil {
+	if err := tray.Click(search, "Settings"); err != nil {
 		return err
 	}
-	search, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	err = d.w.onDesktop(search, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^Hindsight$", "windowactivate", "--sync")
+	err = d.w.desktop.Command(search, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^Hindsight$", "windowactivate", "--sync").Run()
 	d.check("window", "shows from the tray", err == nil, "yes", fmt.Sprint(err == nil))
 	// The page is drawn some frames after its window is there, and nothing tells when.
 	select {
@@ -199,7 +199,7 @@ func (d *demo) show(ctx context.Context) error {
 		return ctx.Err()
 	case <-time.After(2 * time.Second):
 	}
-	return d.w.onDesktop(ctx, "import", "-window", "root", filepath.Join(d.w.opts.Folder, "screenshot.png"))
+	return d.w.desktop.Screenshot(ctx, filepath.Join(d.w.opts.Folder, "screenshot.png"))
 }
 
 // checkStatus looks for trouble the app tells about.

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
-	"time"
-
-	"github.com/jezek/xgb"
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
@@ -113,7 +108,6 @@ func (w *world) claim() error {
 }
 
 func (w *world) startDesktop(ctx context.Context) (err error) {
-	xgb.Logger.SetOutput(io.Discard) // it tells of a missing authority file, which a private display does not have
 	if w.desktop, err = stack.StartDesktop(ctx, w.logs(), stack.DesktopOptions{Panel: true}); err != nil {
 		return err
 	}
@@ -130,17 +124,6 @@ func (w *world) startDesktop(ctx context.Context) (err error) {
 		return err
 	}
 	w.own("pattern", pattern.Close)
-	return nil
-}
-
-// onDesktop runs a program on the desktop to its end.
-func (w *world) onDesktop(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), w.desktop.Env...)
-	cmd.WaitDelay = 2 * time.Second
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s (make setup installs what is missing)", name, err, bytes.TrimSpace(out))
-	}
 	return nil
 }
 

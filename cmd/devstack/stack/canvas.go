@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/jezek/xgb"
@@ -19,7 +20,8 @@ type canvas struct {
 }
 
 func newCanvas(display string) (*canvas, error) {
-	conn, err := xgb.NewConnDisplay(displayOf(display))
+	xgb.Logger.SetOutput(io.Discard) // it tells of a missing authority file, which a private display does not have
+	conn, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		return nil, fmt.Errorf("the pattern has no display to draw on: %w", err)
 	}
@@ -66,20 +68,14 @@ func (c *canvas) open() error {
 func (c *canvas) close() { c.conn.Close() }
 
 // animate draws frames and flashes, each at its own time, until the context ends.
-func (c *canvas) animate(ctx context.Context, o PatternOptions) error {
-	period := time.Second / time.Duration(o.FrameRate)
+func (c *canvas) animate(ctx context.Context, fps int) error {
+	period := time.Second / time.Duration(fps)
 	c.background()
 	frame := monotonic().Truncate(period) + period
 	flash := eventAfter(monotonic() + 100*time.Millisecond)
 	dark := time.Duration(-1) // when the running flash ends
 	for n := 0; ; {
-		next := frame
-		if o.Still && dark < 0 {
-			next = flash
-		}
-		if !o.NoFlash {
-			next = min(next, flash)
-		}
+		next := min(frame, flash)
 		if dark >= 0 {
 			next = dark
 		}
@@ -91,12 +87,9 @@ func (c *canvas) animate(ctx context.Context, o PatternOptions) error {
 			dark = -1
 			c.background()
 			frame = monotonic().Truncate(period) + period
-		case next == flash && !o.NoFlash:
+		case next == flash:
 			c.fill(0xffffff, xproto.Rectangle{Width: uint16(c.width), Height: uint16(c.height)})
 			dark, flash = flash+FlashLength, flash+EventPeriod
-		case next == flash:
-			flash += EventPeriod
-			continue
 		default:
 			c.frame(n)
 			n++
@@ -143,12 +136,9 @@ func (c *canvas) frame(n int) {
 	}
 	size := c.height / 6
 	span := c.width - size
-	at := func(k int) int {
-		if m := k * 11 % (2 * span); m > span {
-			return 2*span - m
-		} else {
-			return m
-		}
+	at := func(k int) int { // there and back
+		m := k * 11 % (2 * span)
+		return min(m, 2*span-m)
 	}
 	y := int16(c.height / 4)
 	c.fill(0x182030, xproto.Rectangle{X: int16(at(n - 1)), Y: y, Width: uint16(size), Height: uint16(size)})

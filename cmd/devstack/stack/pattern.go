@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,8 +31,6 @@ type PatternOptions struct {
 	DesktopSink, MicSink string
 	// FrameRate of the moving picture in frames a second; 0 is 30.
 	FrameRate int
-	// Still draws nothing that moves between flashes; NoFlash leaves the flashes out.
-	Still, NoFlash bool
 }
 
 // Pattern is a moving test picture with sound: flashes and clicks at the same moments, and a steady tone for each
@@ -64,7 +61,7 @@ func StartPattern(ctx context.Context, o PatternOptions) (*Pattern, error) {
 			return nil, err
 		}
 		p.stops = append(p.stops, c.close)
-		p.spawn(func() error { return c.animate(run, o) })
+		p.spawn(func() error { return c.animate(run, o.FrameRate) })
 	}
 	for sink, hz := range map[string]float64{o.DesktopSink: DesktopHz, o.MicSink: MicHz} {
 		if sink == "" || o.PulseServer == "" {
@@ -127,12 +124,4 @@ func sleepUntil(ctx context.Context, t time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// displayOf is the display to use: the given one or the environment's.
-func displayOf(display string) string {
-	if display == "" {
-		return os.Getenv("DISPLAY")
-	}
-	return display
 }
