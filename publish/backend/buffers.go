@@ -65,6 +65,11 @@ func (b *buffers) segments(r state.Recording) (out []Segment, ended bool, err er
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
+	return b.list(r, buf)
+}
+
+// list is segments of a buffer that is locked.
+func (b *buffers) list(r state.Recording, buf *buffer) (out []Segment, ended bool, err error) {
 	more, err := b.storage.ReadPlaylist(r.ID, buf.offset)
 	if err != nil {
 		return nil, false, err
@@ -142,13 +147,13 @@ func (b *buffers) skipDeleted(r state.Recording, buf *buffer) {
 
 // prune deletes the segments that end before t and answers how many are left.
 func (b *buffers) prune(r state.Recording, t time.Time) (left int, err error) {
-	list, _, err := b.segments(r)
-	if err != nil {
-		return 0, err
-	}
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
+	list, _, err := b.list(r, buf)
+	if err != nil {
+		return 0, err
+	}
 	for i, s := range list {
 		if !s.To.Before(t) {
 			return len(list) - i, nil
