@@ -29,7 +29,12 @@ func TestTrackCompositeOnRealStack(t *testing.T) {
 	defer lk.Close()
 	egress, err := stack.StartEgress(ctx, t.TempDir(), stack.EgressOptions{RedisAddr: redis.Addr, LiveKit: lk})
 	require.NoError(t, err)
-	defer egress.Close()
+	defer func() {
+		egress.Close()
+		if t.Failed() {
+			t.Logf("the recorder's last words:\n%s", egress.Tail(3000))
+		}
+	}()
 
 	r := New(Options{URL: lk.URL, APIKey: lk.APIKey, APISecret: lk.APISecret})
 	require.NoError(t, r.Ping(ctx))
@@ -60,10 +65,10 @@ func TestTrackCompositeOnRealStack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, api.StateStarting, s.State)
 	playlist := filepath.Join(folder, Playlist)
-	waitFor(t, egress, 90*time.Second, "two segments in the playlist", func() bool {
+	require.Eventually(t, func() bool {
 		b, _ := os.ReadFile(playlist)
 		return strings.Count(string(b), "#EXTINF") >= 2
-	})
+	}, 90*time.Second, 100*time.Millisecond, "two segments in the playlist")
 	s, err = r.Status(ctx, s.EgressID)
 	require.NoError(t, err)
 	require.Equal(t, api.StateActive, s.State)
@@ -77,23 +82,9 @@ func TestTrackCompositeOnRealStack(t *testing.T) {
 	require.Equal(t, pub.AudioID, composite.AudioTrackId)
 
 	require.NoError(t, r.Stop(ctx, s.EgressID))
-	waitFor(t, egress, 60*time.Second, "the egress to end", func() bool {
-		s, err = r.Status(ctx, s.EgressID)
-		return err == nil && s.State == api.StateEnded
-	})
+	require.Eventually(t, func() bool {
+		now, err := r.Status(ctx, s.EgressID)
+		return err == nil && now.State == api.StateEnded
+	}, 60*time.Second, 100*time.Millisecond, "the egress ends")
 	require.NoError(t, r.Stop(ctx, s.EgressID), "stopping twice")
-	if dir := os.Getenv("HINDSIGHT_KEEP"); dir != "" {
-		require.NoError(t, os.CopyFS(filepath.Join(dir, s.EgressID), os.DirFS(folder)))
-		t.Logf("pub start %v began %v", pub.Start.UTC(), s.Began.UTC())
-	}
-}
-
-func waitFor(t *testing.T, egress *stack.Egress, limit time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(limit); !ok(); {
-		if time.Now().After(end) {
-			t.Fatalf("%s did not come in %v; the recorder's last words:\n%s", what, limit, egress.Tail(3000))
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
 }
