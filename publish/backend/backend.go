@@ -9,6 +9,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,22 +99,13 @@ func (o *Options) setDefaults() error {
 	if o.State == nil || o.Tokens == nil || o.Recorder == nil || o.Storage == nil || o.Clips == nil || o.Cutter == nil {
 		return errors.New("a part of the backend is missing")
 	}
-	set := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	set(&o.Replay, 20*time.Minute)
-	set(&o.Expire, 10*time.Minute)
-	set(&o.Landing, 40*time.Second)
-	set(&o.TokenTTL, 10*time.Minute)
-	set(&o.UnknownDelay, 700*time.Millisecond)
-	if o.MaxWaiting == 0 {
-		o.MaxWaiting = 20
-	}
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
+	o.Replay = cmp.Or(o.Replay, 20*time.Minute)
+	o.Expire = cmp.Or(o.Expire, 10*time.Minute)
+	o.Landing = cmp.Or(o.Landing, 40*time.Second)
+	o.TokenTTL = cmp.Or(o.TokenTTL, 10*time.Minute)
+	o.UnknownDelay = cmp.Or(o.UnknownDelay, 700*time.Millisecond)
+	o.MaxWaiting = cmp.Or(o.MaxWaiting, 20)
+	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Replay < 5*time.Second || o.Replay > 24*time.Hour {
 		return fmt.Errorf("the replay length %v is not between 5 s and 24 h", o.Replay)
 	}

@@ -30,7 +30,7 @@ func invalid(format string, args ...any) error {
 	return &failure{http.StatusBadRequest, api.ProblemInvalid, fmt.Sprintf(format, args...)}
 }
 
-func notFound(what string) error {
+func notFound(what string) *failure {
 	return &failure{http.StatusNotFound, api.ProblemNotFound, "there is no such " + what + ", or it is not yours"}
 }
 
@@ -47,7 +47,7 @@ func asFailure(err error) *failure {
 	case errors.Is(err, recorder.ErrUnavailable):
 		return &failure{http.StatusServiceUnavailable, api.ProblemRecorder, err.Error()}
 	case errors.Is(err, state.ErrNotFound):
-		return notFound("thing").(*failure)
+		return notFound("thing")
 	case errors.Is(err, context.Canceled):
 		return &failure{499, api.ProblemInternal, "the caller went away"}
 	}

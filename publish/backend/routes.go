@@ -21,7 +21,7 @@ const (
 // userCall is a call that needs a user token.
 type userCall func(w http.ResponseWriter, r *http.Request, user state.Token) error
 
-// Routes are the calls as patterns of http.ServeMux, for the check against the OpenAPI document.
+// routes are the calls as patterns of http.ServeMux, for the check against the OpenAPI document.
 func (s *Server) routes() map[string]http.Handler {
 	user := func(f userCall) http.Handler { return s.authenticated(f) }
 	return map[string]http.Handler{
@@ -51,7 +51,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /healthz", http.HandlerFunc(getHealth))
 	mux.Handle("GET /readyz", http.HandlerFunc(s.getReady))
 	mux.Handle("GET /metrics", s.metrics.handler)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeProblem(w, notFound("call").(*failure)) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeProblem(w, notFound("call")) })
 	return s.outer(mux)
 }
 

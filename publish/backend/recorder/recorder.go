@@ -5,6 +5,7 @@
 package recorder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ const (
 	SegmentPrefix = "s"
 )
 
+// segmentSeconds is the length of a segment: what a clip waits for after its press.
+const segmentSeconds = 4
+
 // trackPatience is how long a track may take to appear in the room's list after its publisher got the id.
 const trackPatience = 4 * time.Second
 
@@ -46,8 +50,6 @@ type Options struct {
 	URL string
 	// APIKey and APISecret sign tokens and calls.
 	APIKey, APISecret string
-	// SegmentSeconds is the length of a segment; 0 is 4 s.
-	SegmentSeconds int
 	// FrameRate of the recording in frames a second; 0 is 30.
 	FrameRate int
 	// MaxWidth and MaxHeight bound the recording's picture in pixels; larger ones are scaled down. 0 is 1920 and 1080.
@@ -64,21 +66,13 @@ type LiveKit struct {
 
 // New makes a recorder; it does not connect.
 func New(o Options) *LiveKit {
-	o.SegmentSeconds = orDefault(o.SegmentSeconds, 4)
-	o.FrameRate = orDefault(o.FrameRate, 30)
-	o.MaxWidth, o.MaxHeight = orDefault(o.MaxWidth, 1920), orDefault(o.MaxHeight, 1080)
+	o.FrameRate = cmp.Or(o.FrameRate, 30)
+	o.MaxWidth, o.MaxHeight = cmp.Or(o.MaxWidth, 1920), cmp.Or(o.MaxHeight, 1080)
 	return &LiveKit{
 		o: o, rooms: lksdk.NewRoomServiceClient(o.URL, o.APIKey, o.APISecret),
 		egress: lksdk.NewEgressClient(o.URL, o.APIKey, o.APISecret),
 		keys:   auth.NewSimpleKeyProvider(o.APIKey, o.APISecret),
 	}
-}
-
-func orDefault(v, def int) int {
-	if v == 0 {
-		return def
-	}
-	return v
 }
 
 // Request asks for a recording.
@@ -118,7 +112,7 @@ func (l *LiveKit) Start(ctx context.Context, r Request) (Status, error) {
 			FilenamePrefix:   path.Join(r.Folder, SegmentPrefix),
 			PlaylistName:     path.Join(r.Folder, Playlist),
 			LivePlaylistName: path.Join(r.Folder, LivePlaylist),
-			SegmentDuration:  uint32(l.o.SegmentSeconds),
+			SegmentDuration:  segmentSeconds,
 			DisableManifest:  true,
 		}},
 		Options: &livekit.TrackCompositeEgressRequest_Advanced{Advanced: &livekit.EncodingOptions{
