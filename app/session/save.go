@@ -101,8 +101,9 @@ func (s *Session) start(j *job, result chan<- SaveRecord) {
 	if j.rec != nil {
 		s.st.saving++
 	}
-	first := j.record
-	s.st.last = &first
+	first := j.record // the goroutines' own: the session goes on changing its copy
+	last := first
+	s.st.last = &last
 	s.background(func() {
 		accepted := make(chan SaveRecord, 1)
 		if j.pub != nil {
