@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // These tests run the real program with the real engine on a desktop of their own: Xvfb, openbox, a panel with a tray
@@ -29,6 +31,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })
 	t.Run("wrong backend", func(t *testing.T) { testWrongBackend(t, m) })
 	t.Run("bad settings", func(t *testing.T) { testBadSettings(t, m) })
+	t.Run("killed", func(t *testing.T) { testKilled(t, m) })
 	t.Run("no display", func(t *testing.T) { testNoDisplay(t, m) })
 }
 
@@ -149,6 +152,27 @@ func testBadSettings(t *testing.T, m *machine) {
 	if now, err := os.ReadFile(path); err != nil || string(now) != text {
 		t.Errorf("the file was changed: %q, %v", now, err)
 	}
+}
+
+func testKilled(t *testing.T, m *machine) {
+	dir := t.TempDir()
+	r := m.start(t, dir)
+	kept := r.until(t, "there is something to lose", func(s session.Snapshot) bool { return s.BufferedSeconds > 4 }).BufferedSeconds
+	if err := r.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.wait(t)
+	r = m.start(t, dir)
+	var found []clip.Clip
+	require.Eventually(t, func() bool {
+		var err error
+		found, err = clip.List(filepath.Join(dir, "clips"))
+		return err != nil || len(found) > 0
+	}, 60*time.Second, 50*time.Millisecond, "the next start saves nothing")
+	if len(found) != 1 || !strings.HasSuffix(found[0].Path, " recovered.mp4") || found[0].Seconds < kept-1 {
+		t.Errorf("%.1f s were kept; the next start saves %+v", kept, found)
+	}
+	r.until(t, "the replay runs again", buffering)
 }
 
 func testNoDisplay(t *testing.T, m *machine) {

@@ -1,91 +1,35 @@
 package apptest_test
 
 import (
-	"fmt"
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
-	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
 )
 
-// menuItem is one entry of com.canonical.dbusmenu's GetLayout.
-type menuItem struct {
-	ID       int32
-	Props    map[string]dbus.Variant
-	Children []dbus.Variant
-}
-
-// tray reads the menu of a process.
-type tray struct {
-	conn *dbus.Conn
-	obj  dbus.BusObject
-}
-
-func openTray(t *testing.T, m *machine, pid int) *tray {
-	t.Helper()
-	conn, err := dbus.Connect(m.desktop.DBusAddress)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return &tray{conn, conn.Object(fmt.Sprintf("org.kde.StatusNotifierItem-%d-1", pid), "/StatusNotifierItem/menu")}
-}
-
-func (tr *tray) items() (map[string]int32, error) {
-	var revision uint32
-	var root menuItem
-	call := tr.obj.Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{})
-	if err := call.Store(&revision, &root); err != nil {
-		return nil, err
-	}
-	found := map[string]int32{}
-	for _, v := range root.Children {
-		var item menuItem
-		if err := dbus.Store([]any{v.Value()}, &item); err != nil {
-			return nil, err
-		}
-		if text, ok := item.Props["label"].Value().(string); ok {
-			found[text] = item.ID
-		}
-	}
-	return found, nil
-}
-
-// click waits for an entry and clicks it.
-func (tr *tray) click(t *testing.T, text string) {
-	t.Helper()
-	var items map[string]int32
-	var err error
-	there := func() bool {
-		items, err = tr.items()
-		_, ok := items[text]
-		return ok
-	}
-	if !assert.Eventually(t, there, 30*time.Second, 50*time.Millisecond) {
-		t.Fatalf("the tray's menu has no %q: %v, %v", text, items, err)
-	}
-	if call := tr.obj.Call("com.canonical.dbusmenu.Event", 0, items[text], "clicked", dbus.MakeVariant(""), uint32(0)); call.Err != nil {
-		t.Fatal(call.Err)
-	}
-}
-
 func testTray(t *testing.T, m *machine) {
 	r := m.start(t, t.TempDir())
 	r.until(t, "the replay runs", buffering)
-	tr := openTray(t, m, r.PID())
-	tr.click(t, "Save replay")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tray, err := m.desktop.OpenTray(ctx, r.PID())
+	require.NoError(t, err)
+	defer tray.Close()
+	click := func(label string) { require.NoError(t, tray.Click(ctx, label)) }
+	click("Save replay")
 	r.saved(t, 1)
-	tr.click(t, "Stop replay")
+	click("Stop replay")
 	r.until(t, "the replay is off", func(s session.Snapshot) bool { return s.State == session.Idle })
-	tr.click(t, "Start replay")
+	click("Start replay")
 	r.until(t, "the replay is on again", buffering)
-	tr.click(t, "Quit")
+	click("Quit")
 	r.wait(t)
 }
 
