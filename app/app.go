@@ -1,7 +1,8 @@
-// Package app puts the desktop application together: settings, the one place per user, session, hotkeys, window and
-// control socket, started in that order and closed in the reverse one under a single deadline. It owns three goroutines
-// of its own: one binds hotkeys to what the settings say, one turns the session's events into notifications, and one
-// plays the sound after a save. They end with the session and Run waits for them.
+// Package app puts the desktop application together: the one place per user, settings, session, notifications, window,
+// hotkeys and control socket. It closes them so that nothing new begins while the rest ends. Its own goroutines bind
+// hotkeys to what the settings say, turn the session's events into notifications, save what a crash left behind, and
+// serve single events: a sound after a save, a press of the share key. They end with the session or are cancelled, and
+// Run waits for them.
 package app
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -28,7 +30,7 @@ import (
 const closeWait = 20 * time.Second
 
 // gcPercent is by how much the heap may grow between collections. Most of it is the replay, which stays: the usual 100
-// would let the process take twice the buffer's memory, and collecting it is cheap, for packets hold no pointers.
+// would let the process take twice the buffer's memory, and collecting it is cheap, for its bytes hold no pointers.
 const gcPercent = 20
 
 // Options are the command line's.
@@ -49,11 +51,11 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	ui       *ui.UI
-	tasks    tasks
+	tasks    sync.WaitGroup
 }
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
-func Run(ctx context.Context, o Options) error {
+func Run(o Options) error {
 	level := slog.LevelInfo
 	if o.Debug {
 		level = slog.LevelDebug
@@ -61,20 +63,23 @@ func Run(ctx context.Context, o Options) error {
 	log := slog.New(slog.NewTextHandler(o.Output, &slog.HandlerOptions{Level: level}))
 	server, err := control.Listen(control.Dir(), log)
 	if errors.Is(err, control.ErrRunning) {
-		return showOther(ctx)
+		return showOther()
 	}
 	if err != nil {
 		return err
 	}
 	debug.SetGCPercent(gcPercent)
+	ctx, quit := context.WithCancel(context.Background())
+	defer quit()
 	a := &App{log: log, control: server}
-	a.start(o)
+	a.start(ctx, o)
 	a.ui.Run()
+	quit()
 	return a.close()
 }
 
-func showOther(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+func showOther() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := control.Call(ctx, control.Dir(), control.Request{Command: control.Show}, nil); err != nil {
 		return fmt.Errorf("hindsight already runs but does not answer: %w", err)
@@ -82,7 +87,8 @@ func showOther(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) start(o Options) {
+// start starts everything; what ctx ends may be left for another time.
+func (a *App) start(ctx context.Context, o Options) {
 	dir := config.Dir()
 	store, cfg, problems := config.Open(dir)
 	var sentences []string
@@ -99,9 +105,9 @@ func (a *App) start(o Options) {
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: version(), Log: a.log,
 	})
 	a.hotkeys = hotkey.NewManager(a.binder(), a.log)
-	a.tasks.start(func() { a.recover(cfg.ClipFolder()) })
-	a.tasks.start(a.followHotkeys)
-	a.tasks.start(a.followEvents)
+	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
+	a.tasks.Go(a.followHotkeys)
+	a.tasks.Go(a.followEvents)
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version(), "settings", store.Path())
 }
@@ -111,12 +117,9 @@ func (a *App) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
 	a.control.Close()
-	err := a.hotkeys.Close()
-	if e := a.session.Close(ctx); e != nil {
-		err = e
-	}
+	err := errors.Join(a.hotkeys.Close(), a.session.Close(ctx))
 	a.ui.Close()
-	a.tasks.wait()
+	a.tasks.Wait()
 	if a.notifier != nil {
 		a.notifier.Close()
 	}

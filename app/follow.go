@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -16,19 +15,6 @@ import (
 	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/capture"
 )
-
-// tasks are goroutines that end by themselves and are waited for.
-type tasks struct{ wg sync.WaitGroup }
-
-func (t *tasks) start(f func()) {
-	t.wg.Add(1)
-	go func() {
-		defer t.wg.Done()
-		f()
-	}()
-}
-
-func (t *tasks) wait() { t.wg.Wait() }
 
 // followHotkeys keeps the bound keys equal to the settings until the session ends.
 func (a *App) followHotkeys() {
@@ -41,11 +27,11 @@ func (a *App) followHotkeys() {
 			continue
 		}
 		bound = &want
-		a.session.SetHotkeys(a.hotkeys.Set(a.wants(want, s.ReplaySeconds)))
+		a.session.SetHotkeys(a.hotkeys.Set(a.wants(want)))
 	}
 }
 
-func (a *App) wants(h config.Hotkeys, seconds float64) []hotkey.Want {
+func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 	wants := []hotkey.Want{
 		{Name: hotkey.SaveName, Purpose: "Save the replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
 		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
@@ -62,7 +48,7 @@ func (a *App) wants(h config.Hotkeys, seconds float64) []hotkey.Want {
 
 // toggleShare must not wait in the key's goroutine.
 func (a *App) toggleShare() {
-	a.tasks.start(func() {
+	a.tasks.Go(func() {
 		if err := a.session.ToggleShare(); err != nil {
 			a.log.Warn("sharing could not be switched", "error", err)
 			a.notify(desktop.Notification{Title: "Sharing did not start", Body: session.Sentence(err.Error()), Urgent: true})
@@ -75,13 +61,10 @@ func (a *App) followEvents() {
 	events, stop := a.session.Events()
 	defer stop()
 	for e := range events {
-		app := a.session.Snapshot().Settings.App
-		if e.Kind == session.LocalSaved && app.SaveSound {
-			a.tasks.start(a.playSaved)
+		if e.Kind == session.LocalSaved && a.settings().SaveSound {
+			a.tasks.Go(a.playSaved)
 		}
-		if app.Notifications {
-			a.notify(a.notification(e))
-		}
+		a.notify(a.notification(e))
 	}
 }
 
@@ -99,12 +82,9 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalSaved:
 		path := e.Save.Clip.Path
 		return desktop.Notification{
-			Title: "Replay saved",
-			Body:  fmt.Sprintf("%s\n%.1f s · %.1f MB", filepath.Base(path), e.Save.Clip.Seconds, float64(e.Save.Clip.Bytes)/1e6),
-			Actions: []desktop.Action{
-				{Label: "Play", Do: func() { a.open(desktop.Open, path) }},
-				{Label: "Open folder", Do: func() { a.open(desktop.Reveal, path) }},
-			},
+			Title:   "Replay saved",
+			Body:    fmt.Sprintf("%s\n%.1f s · %.1f MB", filepath.Base(path), e.Save.Clip.Seconds, float64(e.Save.Clip.Bytes)/1e6),
+			Actions: a.clipActions(path),
 		}
 	case session.LocalFailed:
 		return desktop.Notification{Title: "The replay could not be saved", Body: e.Text, Urgent: true}
@@ -120,23 +100,27 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	return desktop.Notification{}
 }
 
-// recover saves what a crash left behind and says so.
-func (a *App) recover(folder string) {
-	clips, err := capture.Recover(context.Background(), config.JournalFolder(), folder)
-	if err != nil {
+// recover saves what a crash left behind and says so. What is not saved when ctx ends stays for the next start.
+func (a *App) recover(ctx context.Context, folder string) {
+	clips, err := capture.Recover(ctx, config.JournalFolder(), folder)
+	if err != nil && ctx.Err() == nil {
 		a.log.Warn("the replay from before a crash could not be saved; it is tried again at the next start", "error", err)
 		a.notify(desktop.Notification{Title: "A replay from before a crash could not be saved", Body: session.Sentence(err.Error()), Urgent: true})
 	}
 	for _, c := range clips {
 		a.log.Info("a replay from before a crash is saved", "path", c.Path, "seconds", c.Seconds)
 		a.notify(desktop.Notification{
-			Title: "Replay recovered",
-			Body:  fmt.Sprintf("Hindsight did not end in order last time; its last %.0f s are saved.\n%s", c.Seconds, filepath.Base(c.Path)),
-			Actions: []desktop.Action{
-				{Label: "Play", Do: func() { a.open(desktop.Open, c.Path) }},
-				{Label: "Open folder", Do: func() { a.open(desktop.Reveal, c.Path) }},
-			},
+			Title:   "Replay recovered",
+			Body:    fmt.Sprintf("Hindsight did not end in order last time; its last %.0f s are saved.\n%s", c.Seconds, filepath.Base(c.Path)),
+			Actions: a.clipActions(c.Path),
 		})
+	}
+}
+
+func (a *App) clipActions(path string) []desktop.Action {
+	return []desktop.Action{
+		{Label: "Play", Do: func() { a.open(desktop.Open, path) }},
+		{Label: "Open folder", Do: func() { a.open(desktop.Reveal, path) }},
 	}
 }
 
@@ -146,8 +130,11 @@ func (a *App) open(with func(string) error, path string) {
 	}
 }
 
+func (a *App) settings() config.App { return a.session.Snapshot().Settings.App }
+
+// notify shows a notification, where there are any and the user wants them.
 func (a *App) notify(n desktop.Notification) {
-	if a.notifier == nil || n.Title == "" {
+	if a.notifier == nil || n.Title == "" || !a.settings().Notifications {
 		return
 	}
 	if err := a.notifier.Show(n); err != nil {

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -16,8 +14,7 @@ func main() {
 	hidden := flag.Bool("hidden", false, "start in the tray, without the window")
 	debug := flag.Bool("debug", false, "log more")
 	flag.Parse()
-	err := app.Run(context.Background(), app.Options{Hidden: *hidden, Debug: *debug, Output: os.Stderr})
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err := app.Run(app.Options{Hidden: *hidden, Debug: *debug, Output: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "hindsight:", err)
 		os.Exit(1)
 	}
