@@ -42,7 +42,7 @@ type output struct{ io.Writer }
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.UsageOnError(), kong.Writers(stdout, stderr),
+	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.Writers(stdout, stderr),
 		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets come by environment: "+
 			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
 		kong.Exit(func(code int) { exited = code }))

@@ -91,6 +91,13 @@ func (s *serve) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
+	known, err := db.RecordingIDs(ctx)
+	if err != nil {
+		return err
+	}
+	if err := files.KeepRecordings(known); err != nil {
+		log.Warn("recordings that nobody knows cannot be deleted", "err", err)
+	}
 	rec := recorder.New(recorder.Options{URL: s.LivekitURL, APIKey: key, APISecret: apiSecret, FrameRate: s.FrameRate,
 		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight})
 	public := s.PublicURL

@@ -112,6 +112,12 @@ func (s *Store) Running(ctx context.Context) ([]Recording, error) {
 	return all(ctx, s, scanRecording, recordingColumns+"WHERE r.state IN (?,?)", api.StateStarting, api.StateActive)
 }
 
+// RecordingIDs lists the ids of all recordings.
+func (s *Store) RecordingIDs(ctx context.Context) ([]string, error) {
+	scanID := func(r scanner) (id string, err error) { return id, r.Scan(&id) }
+	return all(ctx, s, scanID, "SELECT id FROM recordings")
+}
+
 // UpdateRecording keeps State, Error, Began and Ended.
 func (s *Store) UpdateRecording(ctx context.Context, r Recording) error {
 	return s.change(ctx, "UPDATE recordings SET state = ?, error = ?, began = ?, ended = ? WHERE id = ?",

@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -51,7 +52,9 @@ type Store struct{ db *sql.DB }
 
 // Open opens or creates the database in folder.
 func Open(ctx context.Context, folder string) (*Store, error) {
-	dsn := "file:" + filepath.Join(folder, "state.db") + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
+	// SQLite reads the name as a URI, in which ?, # and % mean something (sqlite.org/uri.html).
+	name := url.URL{Path: filepath.ToSlash(filepath.Join(folder, "state.db"))}
+	dsn := "file:" + name.EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
 		"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {

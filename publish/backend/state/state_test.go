@@ -1,6 +1,8 @@
 package state
 
 import (
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -12,7 +14,9 @@ import (
 
 // What was kept is there after closing and opening again.
 func TestStateSurvivesReopening(t *testing.T) {
-	dir, ctx := t.TempDir(), t.Context()
+	ctx := t.Context()
+	dir := filepath.Join(t.TempDir(), "100% C#? yes&no=1") // SQLite must not read any of it as a URI's parts
+	require.NoError(t, os.Mkdir(dir, 0o700))
 	s, err := Open(ctx, dir)
 	require.NoError(t, err)
 	token, secret, err := s.CreateToken(ctx, "alice", "team-*")
@@ -24,6 +28,7 @@ func TestStateSurvivesReopening(t *testing.T) {
 		State: api.StateActive, Began: now, Created: now}
 	require.NoError(t, s.AddRecording(ctx, rec))
 	require.NoError(t, s.Close())
+	require.FileExists(t, filepath.Join(dir, "state.db"))
 
 	s, err = Open(ctx, dir)
 	require.NoError(t, err)
@@ -36,6 +41,9 @@ func TestStateSurvivesReopening(t *testing.T) {
 	running, err := s.Running(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []Recording{rec}, running)
+	ids, err := s.RecordingIDs(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{rec.ID}, ids)
 	found, err := s.RecordingWith(ctx, "alice", "team-1", "TR_v", "TR_a")
 	require.NoError(t, err)
 	require.Equal(t, rec, found)

@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hindsight-app/hindsight/capture/mp4"
@@ -170,14 +171,14 @@ func (l *Local) RemoveClip(id string) error {
 	return nil
 }
 
-// Recordings lists the ids of all recordings that have a folder.
-func (l *Local) Recordings() ([]string, error) {
+// KeepRecordings deletes all recordings but these. A process that was killed while LiveKit started a recording has made
+// its folder and could not write it down: nobody would ever delete it, nor stop a recorder that fills it.
+func (l *Local) KeepRecordings(ids []string) error {
 	entries, err := fs.ReadDir(l.root.FS(), segments)
-	var ids []string
 	for _, e := range entries {
-		if idForm.MatchString(e.Name()) {
-			ids = append(ids, e.Name())
+		if idForm.MatchString(e.Name()) && !slices.Contains(ids, e.Name()) {
+			err = errors.Join(err, l.Remove(e.Name(), ""))
 		}
 	}
-	return ids, err
+	return err
 }

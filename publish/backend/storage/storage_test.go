@@ -85,3 +85,20 @@ func TestPartialClipsAreRemoved(t *testing.T) {
 	defer l.Close()
 	require.NoFileExists(t, partial)
 }
+
+// A recording that nobody has written down is gone; what is not a recording's folder stays.
+func TestUnknownRecordingsAreRemoved(t *testing.T) {
+	l, dir := open(t)
+	const orphan = "ponmlkjihgfedcba"
+	for _, id := range []string{id, orphan} {
+		_, err := l.NewRecording(id)
+		require.NoError(t, err)
+	}
+	in := func(name string) string { return filepath.Join(dir, "segments", name) }
+	require.NoError(t, os.WriteFile(filepath.Join(in(orphan), "s_00000.ts"), []byte("ts"), 0o644))
+	require.NoError(t, os.Mkdir(in("lost+found"), 0o700))
+	require.NoError(t, l.KeepRecordings([]string{id}))
+	require.DirExists(t, in(id))
+	require.NoDirExists(t, in(orphan))
+	require.DirExists(t, in("lost+found"))
+}
