@@ -126,9 +126,8 @@ func TestServerClips(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.WaitClip(b.ctx, id)
 	require.ErrorContains(t, err, "the disk is full")
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Millisecond)
+	ctx, cancel := context.WithDeadline(b.ctx, pressed)
 	defer cancel()
-	<-ctx.Done()
 	_, err = p.WaitClip(ctx, id)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
@@ -159,22 +158,24 @@ func TestCloseLeavesNothing(t *testing.T) {
 // A start that is cancelled leaves nothing either.
 func TestCancelledStart(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
+	before := goroutines()
 	asked := make(chan struct{}, 8)
-	release := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		asked <- struct{}{}
-		<-release
+		<-r.Context().Done()
 	}))
 	defer slow.Close()
-	defer close(release)
 	cfg := b.config(t)
 	cfg.BackendURL = slow.URL
 	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
 	go func() {
 		<-asked
 		cancel()
 	}()
 	_, err := publish.Start(ctx, cfg, b.src)
 	require.ErrorIs(t, err, context.Canceled)
+	slow.Close()
+	b.eventually(t, func() bool { return goroutines() <= before }, "goroutines are left")
 }

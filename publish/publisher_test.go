@@ -37,16 +37,21 @@ func newBench(t *testing.T, o publishtest.SourceOptions) *bench {
 	dir := t.TempDir()
 	lk, err := stack.StartLiveKit(ctx, filepath.Join(dir, "livekit"), stack.LiveKitOptions{})
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = lk.Signal(syscall.SIGKILL) // a gentle end would wait for its participants
-		_ = lk.Close()
-	})
+	killAtEnd(t, lk.Proc)
 	backend := publishtest.NewBackend(lk.URL, lk.APIKey, lk.APISecret)
 	t.Cleanup(func() { _ = backend.Close() })
 	src, err := publishtest.NewSource(ctx, dir, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = src.Close() })
 	return &bench{ctx: ctx, dir: dir, lk: lk, backend: backend, src: src}
+}
+
+// killAtEnd ends a LiveKit server with the test. A gentle end would wait for its participants.
+func killAtEnd(t *testing.T, p *stack.Proc) {
+	t.Cleanup(func() {
+		_ = p.Signal(syscall.SIGKILL)
+		_ = p.Close()
+	})
 }
 
 func (b *bench) config(t *testing.T) publish.Config {
@@ -72,6 +77,17 @@ func (b *bench) subscribe(t *testing.T) *publishtest.Subscriber {
 	return s
 }
 
+// watch joins as a viewer who gets picture and sound.
+func (b *bench) watch(t *testing.T) (video, sound *publishtest.Stream) {
+	t.Helper()
+	viewer := b.subscribe(t)
+	video, err := viewer.Wait(b.ctx, media.Video)
+	require.NoError(t, err)
+	sound, err = viewer.Wait(b.ctx, media.Opus)
+	require.NoError(t, err)
+	return video, sound
+}
+
 // eventually polls until f holds or the bench's time is over.
 func (b *bench) eventually(t *testing.T, f func() bool, msg string, args ...any) {
 	t.Helper()
@@ -85,11 +101,7 @@ func TestViewersGetPictureAndSound(t *testing.T) {
 	require.Equal(t, publish.StateLive, st.State)
 	require.Equal(t, publish.RecordingActive, st.Recording)
 
-	viewer := b.subscribe(t)
-	video, err := viewer.Wait(b.ctx, media.Video)
-	require.NoError(t, err)
-	sound, err := viewer.Wait(b.ctx, media.Opus)
-	require.NoError(t, err)
+	video, sound := b.watch(t)
 	require.Equal(t, st.VideoSID, video.Info.Sid)
 	require.Equal(t, st.AudioSID, sound.Info.Sid)
 	require.Equal(t, st.Identity, video.Identity)

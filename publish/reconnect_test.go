@@ -50,10 +50,7 @@ func (b *bench) startAgain(t *testing.T) {
 		},
 	})
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = p.Signal(syscall.SIGKILL) // a gentle end would wait for its participants
-		_ = p.Close()
-	})
+	killAtEnd(t, p)
 }
 
 // A LiveKit server that is killed and comes back gets the same share again: new tracks, the same replay.
@@ -80,11 +77,7 @@ func TestServerRestart(t *testing.T) {
 	require.Equal(t, second.VideoSID, last.VideoTrackID)
 	require.Equal(t, second.AudioSID, last.AudioTrackID)
 
-	viewer := b.subscribe(t)
-	video, err := viewer.Wait(b.ctx, media.Video)
-	require.NoError(t, err)
-	sound, err := viewer.Wait(b.ctx, media.Opus)
-	require.NoError(t, err)
+	video, sound := b.watch(t)
 	b.eventually(t, func() bool { return len(video.Units()) > 60 && len(sound.Units()) > 100 }, "nothing arrives after it")
 	require.Equal(t, second.VideoSID, video.Info.Sid)
 	// The clock of the new tracks is right, too.

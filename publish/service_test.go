@@ -5,15 +5,13 @@ package publish_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/capturetest"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/client"
@@ -34,10 +32,7 @@ func TestWithTheRealService(t *testing.T) {
 		RedisAddr: redis.Addr, WebhookURL: "http://" + net127(port) + stack.WebhookPath,
 	})
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = lk.Signal(syscall.SIGKILL)
-		_ = lk.Close()
-	})
+	killAtEnd(t, lk.Proc)
 	egress, err := stack.StartEgress(ctx, filepath.Join(dir, "egress"), stack.EgressOptions{RedisAddr: redis.Addr, LiveKit: lk})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -71,10 +66,13 @@ func TestWithTheRealService(t *testing.T) {
 	require.NoError(t, err)
 	file := filepath.Join(dir, "clip.mp4")
 	download(ctx, t, c, clip.ClipID, file)
-	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height",
-		"-of", "csv=p=0", file).CombinedOutput()
-	require.NoError(t, err, string(out))
-	require.ElementsMatch(t, []string{"h264,1280,720", "aac"}, strings.Fields(string(out)))
+	info, err := capturetest.Probe(ctx, file)
+	require.NoError(t, err)
+	require.Len(t, info.Streams, 2)
+	picture, _ := info.Only("video")
+	require.Equal(t, []any{"h264", 1280, 720}, []any{picture.Codec, picture.Width, picture.Height})
+	sound, _ := info.Only("audio")
+	require.Equal(t, "aac", sound.Codec)
 	left, right, err := publishtest.ToneLevels(ctx, file, publishtest.DesktopTone, publishtest.MicrophoneTone)
 	require.NoError(t, err)
 	for _, level := range append(left, right...) {

@@ -20,11 +20,7 @@ func TestSoundAndPictureKeepStep(t *testing.T) {
 	const delay = 120 * time.Millisecond
 	b := newBench(t, publishtest.SourceOptions{VideoDelay: delay})
 	b.publish(t)
-	viewer := b.subscribe(t)
-	video, err := viewer.Wait(b.ctx, media.Video)
-	require.NoError(t, err)
-	sound, err := viewer.Wait(b.ctx, media.Opus)
-	require.NoError(t, err)
+	video, sound := b.watch(t)
 	b.eventually(t, func() bool { return len(video.Reports()) >= 4 && len(sound.Reports()) >= 4 }, "no sender reports")
 
 	picture := b.wallMinusPTS(t, video, media.Video, 90000)

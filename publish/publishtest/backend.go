@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"time"
 
@@ -239,14 +240,14 @@ func (b *Backend) Forget() {
 func (b *Backend) Starts() []api.StartRequest {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]api.StartRequest(nil), b.starts...)
+	return slices.Clone(b.starts)
 }
 
 // Stops lists the replays that were stopped.
 func (b *Backend) Stops() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]string(nil), b.stops...)
+	return slices.Clone(b.stops)
 }
 
 // Tokens is the number of tokens made.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ func ffmpeg(ctx context.Context, args ...string) ([]byte, error) {
 // accessUnit is one picture of the loop.
 type accessUnit struct {
 	data []byte
+	nals [][]byte // within data
 	key  bool
 }
 
@@ -74,27 +76,20 @@ func encodeVideo(ctx context.Context, dir string, o SourceOptions) ([]accessUnit
 // splitAccessUnits cuts an Annex B stream at its access unit delimiters (ITU-T H.264, 7.4.1.2.3).
 func splitAccessUnits(stream []byte) []accessUnit {
 	var units []accessUnit
-	for len(stream) > 0 {
-		end := len(stream)
-		if i := bytes.Index(stream[4:], []byte{0, 0, 0, 1, 9}); i >= 0 {
-			end = i + 4
+	nals := media.SplitAnnexB(stream)
+	for len(nals) > 0 {
+		end := 1
+		for end < len(nals) && media.NALType(nals[end]) != media.NALAUD {
+			end++
 		}
-		unit := stream[:end:end]
-		units = append(units, accessUnit{data: unit, key: hasNAL(unit, 5)})
-		stream = stream[end:]
+		unit := accessUnit{key: slices.ContainsFunc(nals[:end], isIDR)}
+		unit.data, unit.nals = media.JoinAnnexB(nals[:end])
+		units, nals = append(units, unit), nals[end:]
 	}
 	return units
 }
 
-// hasNAL tells whether an Annex B access unit holds a NAL unit of this type (ITU-T H.264, table 7-1).
-func hasNAL(unit []byte, kind byte) bool {
-	for i := 0; i+3 < len(unit); i++ {
-		if unit[i] == 0 && unit[i+1] == 0 && unit[i+2] == 1 && unit[i+3]&0x1f == kind {
-			return true
-		}
-	}
-	return false
-}
+func isIDR(nal []byte) bool { return media.NALType(nal) == media.NALIDR }
 
 // soundPacket is the length of one Opus packet.
 const soundPacket = 20 * time.Millisecond
@@ -143,8 +138,8 @@ func encodeSound(ctx context.Context, dir string, seconds int) ([][]byte, error)
 // unit counts, the slice: delimiters and start codes do not survive RTP.
 func contentKey(track media.Track, data []byte) string {
 	if track == media.Video {
-		if i := bytes.LastIndex(data, []byte{0, 0, 1}); i >= 0 {
-			data = data[i+3:]
+		if nals := media.SplitAnnexB(data); len(nals) > 0 {
+			data = nals[len(nals)-1]
 		}
 	}
 	sum := sha256.Sum256(data)

@@ -108,7 +108,8 @@ func (s *Source) playVideo(ctx context.Context, origin time.Duration) {
 		}
 		unit := s.video[next]
 		next = (next + 1) % len(s.video)
-		s.write(&media.Packet{Track: media.Video, PTS: pts, DTS: pts, Duration: length, Key: unit.key, Data: unit.data})
+		s.write(&media.Packet{Track: media.Video, PTS: pts, DTS: pts, Duration: length, Key: unit.key,
+			Data: unit.data, NALs: unit.nals})
 	}
 }
 

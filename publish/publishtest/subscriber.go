@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,7 +32,6 @@ type Unit struct {
 	RTP  uint32
 	Data []byte
 	Key  bool
-	At   time.Time
 }
 
 // Report is one received sender report (RFC 3550, 6.4.1).
@@ -54,7 +54,6 @@ type Stream struct {
 	units   []Unit
 	packets []*rtp.Packet
 	reports []Report
-	ended   bool
 }
 
 // Subscriber is a viewer in a room that keeps what it receives.
@@ -112,18 +111,14 @@ func (st *Stream) receive(track *webrtc.TrackRemote, depacketizer rtp.Depacketiz
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
-			st.mu.Lock()
-			st.ended = true
-			st.mu.Unlock()
 			return
 		}
 		builder.Push(packet)
-		now := time.Now()
 		st.mu.Lock()
 		st.packets = append(st.packets, packet)
 		for sample := builder.Pop(); sample != nil; sample = builder.Pop() {
-			key := st.kind != media.Video || hasNAL(sample.Data, 5)
-			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: key, At: now})
+			key := st.kind != media.Video || slices.ContainsFunc(media.SplitAnnexB(sample.Data), isIDR)
+			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: key})
 		}
 		st.mu.Unlock()
 	}
@@ -140,24 +135,16 @@ func (st *Stream) onRTCP(p rtcp.Packet) {
 	}
 }
 
-// Wait answers the newest stream of a track (media.Video or media.Opus) once it is there and is not one of the tracks
-// with the given ids.
-func (s *Subscriber) Wait(ctx context.Context, track media.Track, notSIDs ...string) (*Stream, error) {
+// Wait answers the newest stream of a track (media.Video or media.Opus) once it is there.
+func (s *Subscriber) Wait(ctx context.Context, track media.Track) (*Stream, error) {
 	var found *Stream
 	err := Poll(ctx, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-	next:
 		for _, st := range s.streams {
-			if st.kind != track {
-				continue
+			if st.kind == track {
+				found = st
 			}
-			for _, sid := range notSIDs {
-				if st.Info.Sid == sid {
-					continue next
-				}
-			}
-			found = st
 		}
 		return found != nil
 	})
@@ -178,14 +165,14 @@ func (s *Subscriber) Close() error {
 func (st *Stream) Units() []Unit {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return append([]Unit(nil), st.units...)
+	return slices.Clone(st.units)
 }
 
 // Reports is a copy of the sender reports received.
 func (st *Stream) Reports() []Report {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return append([]Report(nil), st.reports...)
+	return slices.Clone(st.reports)
 }
 
 // KeyUnits counts the IDR pictures received.
