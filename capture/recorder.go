@@ -102,7 +102,7 @@ func (r *Recorder) emit(p *media.Packet) {
 
 // wants says whether a track is of use to anybody.
 func (r *Recorder) wants(t media.Track) bool {
-	return t == media.AAC && r.replays.Load() || r.fan.Wants(t)
+	return t.ForClips() && r.replays.Load() || r.fan.Wants(t)
 }
 
 // keep brings ring and journal to the configured length. It runs under change or before the recorder is shared.
@@ -230,7 +230,7 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	}
 	info := r.pictures.info()
 	out, err := clip.Save(ctx, clip.Request{
-		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound,
+		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
 		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
 	})
 	if err != nil {

@@ -24,7 +24,7 @@ func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip
 			continue
 		}
 		c, e := clip.Save(ctx, clip.Request{
-			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Start: s.Start, End: s.End, Created: r.Last, Suffix: " recovered",
+			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Sources: s.Sources, Start: s.Start, End: s.End, Created: r.Last, Suffix: " recovered",
 		})
 		if e != nil {
 			err = errors.Join(err, e, r.Release())

@@ -37,8 +37,10 @@ type Clip struct {
 type Request struct {
 	// Folder is made when it is missing.
 	Folder string
-	// Video begins with an IDR; Sound is AAC and may be empty.
+	// Video begins with an IDR; Sound is the mix in AAC and may be empty.
 	Video, Sound []*media.Packet
+	// Sources are further AAC tracks, which players offer but do not play by themselves.
+	Sources [][]*media.Packet
 	// Start and End are the window on the packets' clock.
 	Start, End time.Duration
 	// Created is the wall-clock moment of the press; it names the file.
@@ -57,10 +59,7 @@ func Save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
-	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: []mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}}
-	if len(r.Sound) > 0 && len(r.Sound[0].Config) > 0 {
-		m.Tracks = append(m.Tracks, mp4.Track{Kind: mp4.AAC, Samples: samples(r.Sound), AACConfig: r.Sound[0].Config})
-	}
+	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r)}
 	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height}
 	base := filepath.Join(r.Folder, r.Created.Format(NameLayout)+r.Suffix)
 	for n := 1; ; n++ {
@@ -82,6 +81,19 @@ func Save(ctx context.Context, r Request) (Clip, error) {
 		return c, nil
 	}
 }
+
+func tracks(r Request) []mp4.Track {
+	out := []mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}
+	for i, s := range append([][]*media.Packet{r.Sound}, r.Sources...) {
+		if len(s) > 0 && len(s[0].Config) > 0 {
+			out = append(out, mp4.Track{Kind: mp4.AAC, Samples: samples(s), AACConfig: s[0].Config, Name: trackNames[s[0].Track], Off: i > 0})
+		}
+	}
+	return out
+}
+
+// trackNames are what editors show.
+var trackNames = map[media.Track]string{media.AAC: "Mix", media.DesktopAAC: "Desktop", media.MicAAC: "Microphone"}
 
 func samples(packets []*media.Packet) []mp4.Sample {
 	out := make([]mp4.Sample, len(packets))

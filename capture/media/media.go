@@ -24,7 +24,7 @@ type Clock interface {
 	Now() time.Duration
 }
 
-// Track names one of the three encoded streams of a capture.
+// Track names one of the encoded streams of a capture.
 type Track uint8
 
 // The tracks of a capture.
@@ -35,6 +35,9 @@ const (
 	Opus
 	// AAC is the same mixed sound for clips.
 	AAC
+	// DesktopAAC and MicAAC are the two sources each for itself, where clips are to hold them beside the mix.
+	DesktopAAC
+	MicAAC
 	// TrackCount is the number of tracks.
 	TrackCount
 )
@@ -48,9 +51,16 @@ func (t Track) String() string {
 		return "opus"
 	case AAC:
 		return "aac"
+	case DesktopAAC:
+		return "desktop aac"
+	case MicAAC:
+		return "microphone aac"
 	}
 	return fmt.Sprintf("track %d", uint8(t))
 }
+
+// ForClips says whether the track is sound that clips hold: the mix, or one of the sources beside it.
+func (t Track) ForClips() bool { return t == AAC || t == DesktopAAC || t == MicAAC }
 
 // Frame is one raw picture. Data is valid until Release is called.
 type Frame struct {

@@ -1,6 +1,7 @@
 package mp4
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -40,7 +41,11 @@ func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 		media = "audio"
 	}
 	t := box.CreateEmptyTrak(id, uint32(p.scale), media, "und")
-	t.Tkhd.Flags = 3 // enabled, in movie
+	t.Tkhd.Flags = 3 // enabled, in movie (ISO/IEC 14496-12, 8.3.2)
+	if p.Off {
+		t.Tkhd.Flags = 2
+	}
+	t.Mdia.Hdlr.Name = cmp.Or(p.Name, map[Kind]string{H264: "Picture", AAC: "Sound"}[p.Kind])
 	if p.Kind == AAC {
 		t.Tkhd.AlternateGroup = 1
 	}

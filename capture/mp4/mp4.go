@@ -50,6 +50,10 @@ type Track struct {
 	Samples []Sample
 	// AACConfig is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
 	AACConfig []byte
+	// Name is shown by editors; empty is none.
+	Name string
+	// Off keeps players from playing the track unless it is chosen. Sound tracks are alternatives to each other.
+	Off bool
 	// Priming is by how much the decoded sound comes later than its samples' PTS say; 0 when PTS are true already.
 	Priming time.Duration
 }

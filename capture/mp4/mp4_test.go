@@ -199,3 +199,16 @@ func TestRefusesWhatCannotBePlayed(t *testing.T) {
 		require.Error(t, err, name)
 	}
 }
+
+func TestFurtherSoundIsThereButOff(t *testing.T) {
+	v := pictures(t, 2, "128x72")
+	a, config := sound(t, 2)
+	track := func(name string, off bool) mp4.Track {
+		return mp4.Track{Kind: mp4.AAC, Samples: a, AACConfig: config, Name: name, Off: off}
+	}
+	path := write(t, mp4.Movie{End: 2 * time.Second, Tracks: []mp4.Track{
+		{Kind: mp4.H264, Samples: v}, track("Mix", false), track("Desktop", true), track("Microphone", true)}})
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "stream=codec_type:stream_tags=handler_name:stream_disposition=default", "-of", "csv=p=0", path).Output()
+	require.NoError(t, err)
+	require.Equal(t, "video,1,Picture\naudio,1,Mix\naudio,0,Desktop\naudio,0,Microphone\n", string(out))
+}

@@ -39,9 +39,13 @@ type Journal struct {
 // Kinds of records.
 const (
 	kindVideo  = 'V'
-	kindSound  = 'A'
-	kindConfig = 'C' // AudioSpecificConfig
+	kindSound  = 'A' // the mix
+	kindConfig = 'C' // AudioSpecificConfig of the sound that follows
+	kindOwn    = 'D' // the desktop's sound for itself
+	kindMic    = 'M' // the microphone's
 )
+
+var kinds = map[media.Track]byte{media.Video: kindVideo, media.AAC: kindSound, media.DesktopAAC: kindOwn, media.MicAAC: kindMic}
 
 // record is one entry of a file: kind (1 byte), key (1), PTS and duration in ns (8 each), length (4), CRC-32C of all
 // that and the data (4), then the data; numbers are little-endian.
@@ -91,13 +95,10 @@ func (j *Journal) SetSoundConfig(config []byte) {
 	j.put(record{kind: kindConfig, key: true, data: config})
 }
 
-// Write adds a video or AAC packet.
+// Write adds a packet of the video or of an AAC track.
 func (j *Journal) Write(p *media.Packet) {
-	kind := byte(kindVideo)
-	switch p.Track {
-	case media.AAC:
-		kind = kindSound
-	case media.Opus:
+	kind, kept := kinds[p.Track]
+	if !kept {
 		return
 	}
 	j.mu.Lock()
@@ -105,7 +106,7 @@ func (j *Journal) Write(p *media.Packet) {
 	if j.closed {
 		return
 	}
-	if p.Track == media.AAC && !bytes.Equal(p.Config, j.config) {
+	if p.Track.ForClips() && !bytes.Equal(p.Config, j.config) {
 		j.config = p.Config
 		j.put(record{kind: kindConfig, key: true, data: p.Config})
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/replay"
 )
 
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 			j.Write(picture(i, 3000, i%60 == 0))
 			for ; sound(s).PTS < picture(i, 0, false).PTS; s++ {
 				j.Write(sound(s))
+				j.Write(alone(s, media.MicAAC))
 			}
 			for j.Queued() > 0 { // a minute is written as fast as the disk takes it
 				runtime.Gosched()
@@ -58,6 +60,10 @@ func TestAKilledProcessLosesAtMostASecond(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	s := found[0].Snapshot
+	require.Len(t, s.Sources, 1)
+	require.Equal(t, media.MicAAC, s.Sources[0][0].Track)
+	require.Len(t, s.Sources[0], len(s.Sound))
+	require.Equal(t, []byte{0x11, 0x90}, s.Sources[0][0].Config)
 	require.True(t, s.Video[0].Key)
 	require.Greater(t, s.End, 59*time.Second, "at most a second is lost")
 	require.GreaterOrEqual(t, s.End-s.Start, 10*time.Second)

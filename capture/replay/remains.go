@@ -98,12 +98,28 @@ func (r *Remains) add(rec record) {
 	case kindSound:
 		p.Track, p.Config = media.AAC, r.SoundConfig
 		r.Snapshot.Sound = append(r.Snapshot.Sound, p)
+	case kindOwn:
+		p.Track, p.Config = media.DesktopAAC, r.SoundConfig
+		r.addSource(p)
+	case kindMic:
+		p.Track, p.Config = media.MicAAC, r.SoundConfig
+		r.addSource(p)
 	case kindVideo:
 		if n := len(r.Snapshot.Video); n > 0 && r.Snapshot.Video[n-1].PTS >= p.PTS {
 			return
 		}
 		r.Snapshot.Video = append(r.Snapshot.Video, p)
 	}
+}
+
+func (r *Remains) addSource(p *media.Packet) {
+	for i, s := range r.Snapshot.Sources {
+		if s[0].Track == p.Track {
+			r.Snapshot.Sources[i] = append(s, p)
+			return
+		}
+	}
+	r.Snapshot.Sources = append(r.Snapshot.Sources, []*media.Packet{p})
 }
 
 // parse reads one record; n is 0 when there is no whole, sound one.
@@ -119,7 +135,7 @@ func parse(b []byte) (r record, n int) {
 	if crc32.Update(crc32.Checksum(b[:22], castagnoli), castagnoli, data) != binary.LittleEndian.Uint32(b[22:]) {
 		return record{}, 0
 	}
-	if !strings.ContainsRune("VAC", rune(b[0])) {
+	if !strings.ContainsRune("VACDM", rune(b[0])) {
 		return record{}, 0
 	}
 	return record{

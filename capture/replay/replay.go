@@ -20,13 +20,13 @@ const slack = time.Second
 // be in full swing (two AAC frames).
 const preroll = 2 * 1024 * time.Second / media.SampleRate
 
-// Ring is the buffer. It holds video and AAC; other tracks are ignored.
+// Ring is the buffer. It holds video and the AAC tracks; other tracks are ignored.
 type Ring struct {
 	mu       sync.Mutex
 	length   time.Duration
 	maxBytes int64
 	video    queue
-	sound    queue
+	sound    [media.TrackCount]queue // the AAC tracks; the others stay empty
 	bytes    int64
 	needKey  bool
 }
@@ -47,15 +47,15 @@ func (r *Ring) SetBounds(length time.Duration, maxBytes int64) {
 func (r *Ring) Write(p *media.Packet) (wantKey bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch p.Track {
-	case media.Video:
+	switch {
+	case p.Track == media.Video:
 		if r.needKey && !p.Key {
 			return true
 		}
 		r.needKey = false
 		r.video.push(p)
-	case media.AAC:
-		r.sound.push(p)
+	case p.Track.ForClips():
+		r.sound[p.Track].push(p)
 	default:
 		return false
 	}
@@ -89,19 +89,21 @@ func (r *Ring) trim() {
 }
 
 func (r *Ring) trimSound() {
-	if r.sound.len() == 0 {
-		return
+	for t := range r.sound {
+		q := &r.sound[t]
+		if q.len() == 0 {
+			continue
+		}
+		oldest := q.last().PTS - r.length - slack
+		if r.video.len() > 0 {
+			oldest = r.video.at(0).PTS - preroll
+		}
+		n := 0
+		for n < q.len() && (q.at(n).PTS < oldest || r.bytes > r.maxBytes && r.video.len() == 0) {
+			n++
+		}
+		r.drop(q, n)
 	}
-	oldest := r.sound.last().PTS - r.length - slack
-	if r.video.len() > 0 {
-		oldest = r.video.at(0).PTS - preroll
-	}
-	n := 0
-	for n < r.sound.len() && (r.sound.at(n).PTS < oldest || r.bytes > r.maxBytes && r.video.len() == 0) {
-		r.bytes -= int64(len(r.sound.at(n).Data))
-		n++
-	}
-	r.sound.drop(n)
 }
 
 func (r *Ring) drop(q *queue, n int) {
@@ -126,13 +128,15 @@ func (r *Ring) Buffered() (time.Duration, int64) {
 func (r *Ring) Clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.video, r.sound, r.bytes, r.needKey = queue{}, queue{}, 0, true
+	r.video, r.sound, r.bytes, r.needKey = queue{}, [media.TrackCount]queue{}, 0, true
 }
 
 // Snapshot is a part of a ring at one moment.
 type Snapshot struct {
-	// Video begins with the IDR at or before Start, Sound a little before Start.
+	// Video begins with the IDR at or before Start, Sound (the mix) a little before Start.
 	Video, Sound []*media.Packet
+	// Sources are the sources of the mix each for itself, where they are held.
+	Sources [][]*media.Packet
 	// Start and End are the window: times of pictures.
 	Start, End time.Duration
 }
@@ -151,8 +155,8 @@ func (r *Ring) Snapshot(length, end time.Duration) (Snapshot, bool) {
 	if end > 0 {
 		limit = min(limit, end)
 	}
-	if r.sound.len() > 0 {
-		s := r.sound.last()
+	if mix := &r.sound[media.AAC]; mix.len() > 0 {
+		s := mix.last()
 		// Sound that stopped long ago (all sources off) must not hold the picture back.
 		if heard := s.PTS + s.Duration; limit-heard < time.Second {
 			limit = min(limit, heard)
@@ -169,6 +173,15 @@ func (r *Ring) Snapshot(length, end time.Duration) (Snapshot, bool) {
 		from--
 	}
 	out.Video = r.video.slice(from, stop)
-	out.Sound = r.sound.slice(r.sound.before(out.Start-preroll, false), r.sound.before(out.End, false))
+	heard := func(t media.Track) []*media.Packet {
+		q := &r.sound[t]
+		return q.slice(q.before(out.Start-preroll, false), q.before(out.End, false))
+	}
+	out.Sound = heard(media.AAC)
+	for _, t := range []media.Track{media.DesktopAAC, media.MicAAC} {
+		if s := heard(t); len(s) > 0 {
+			out.Sources = append(out.Sources, s)
+		}
+	}
 	return out, true
 }

@@ -24,6 +24,13 @@ func sound(i int) *media.Packet {
 	return &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Key: true, Data: make([]byte, 500), Config: []byte{0x11, 0x90}}
 }
 
+// alone is the same for one source.
+func alone(i int, t media.Track) *media.Packet {
+	p := sound(i)
+	p.Track = t
+	return p
+}
+
 // fill writes seconds of pictures with an IDR every two seconds, and of sound.
 func fill(r *replay.Ring, seconds int) {
 	s := 0
@@ -186,5 +193,28 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Snapshot(time.Minute, 0)
+	}
+}
+
+func TestSourcesAreKeptBesideTheMix(t *testing.T) {
+	r := replay.New(5*time.Second, 1<<30)
+	s := 0
+	for i := range 20 * 30 {
+		r.Write(picture(i, 1000, i%60 == 0))
+		for ; sound(s).PTS < picture(i, 0, false).PTS; s++ {
+			r.Write(alone(s, media.MicAAC))
+			r.Write(sound(s))
+			r.Write(alone(s, media.DesktopAAC))
+		}
+	}
+	_, bytes := r.Buffered()
+	require.Less(t, bytes, int64(9*(30*1000+3*47*500)))
+	got, ok := r.Snapshot(3*time.Second, 0)
+	require.True(t, ok)
+	require.Len(t, got.Sources, 2)
+	for i, track := range []media.Track{media.DesktopAAC, media.MicAAC} {
+		require.Len(t, got.Sources[i], len(got.Sound))
+		require.Equal(t, track, got.Sources[i][0].Track)
+		require.Equal(t, got.Sound[0].PTS, got.Sources[i][0].PTS)
 	}
 }
