@@ -32,6 +32,8 @@ type Spec struct {
 	Env []string
 	// Dir is the working folder and where the log goes.
 	Dir string
+	// User is who the program runs as; nil is this process's user.
+	User *syscall.Credential
 	// Ready is polled until it answers nil; nil means ready at once. The process's end ends the wait.
 	Ready func(ctx context.Context) error
 	// Timeout bounds the wait for Ready; 0 is 60 s.
@@ -75,7 +77,7 @@ func Start(ctx context.Context, s Spec) (*Proc, error) {
 	cmd := exec.Command(s.Path, s.Args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Dir, out, out
 	cmd.Env = append(os.Environ(), s.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Credential: s.User}
 	started := make(chan error, 1)
 	spawn() <- func() { started <- cmd.Start() }
 	if err := <-started; err != nil {

@@ -25,15 +25,23 @@ func (c Clip) Start() time.Time { return c.Pressed.Add(-c.Asked) }
 
 // AddClip keeps a new clip, unless the user has limit waiting already: then ok is false.
 func (s *Store) AddClip(ctx context.Context, c Clip, limit int) (ok bool, err error) {
-	res, err := s.db.ExecContext(ctx, `INSERT INTO clips (id, replay, identity, room, state, asked, pressed, created)
-		SELECT ?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ?) < ?`,
-		c.ID, c.ReplayID, c.Identity, c.Room, c.State, int64(c.Asked), stamp(c.Pressed), stamp(c.Created),
-		c.Identity, api.ClipWaiting, limit)
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	return n == 1, err
+	err = s.transaction(ctx, func(tx runner) error {
+		// Without it, two would count before either has added.
+		if err := s.lock(ctx, tx, "clips of "+c.Identity); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO clips (id, replay, identity, room, state, asked, pressed, created)
+			SELECT ?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ?) < ?`,
+			c.ID, c.ReplayID, c.Identity, c.Room, c.State, int64(c.Asked), stamp(c.Pressed), stamp(c.Created),
+			c.Identity, api.ClipWaiting, limit)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		ok = n == 1
+		return err
+	})
+	return ok, err
 }
 
 const clipColumns = `SELECT id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes

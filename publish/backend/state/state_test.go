@@ -1,6 +1,9 @@
 package state
 
 import (
+	"context"
+	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -9,16 +12,55 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
+// postgres is the server of all tests here.
+var postgres *stack.Postgres
+
+func TestMain(m *testing.M) {
+	var err error
+	if postgres, err = stack.StartPostgres(context.Background()); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	postgres.Close()
+	os.Exit(code)
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL. open opens the test's one database, which is empty at first.
+func onBoth(t *testing.T, test func(t *testing.T, open func() *Store)) {
+	opened := func(t *testing.T, s *Store, err error) *Store {
+		require.NoError(t, err)
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "100% C#? yes&no=1") // SQLite must not read any of it as a URI's parts
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		test(t, func() *Store {
+			s, err := Open(t.Context(), dir)
+			require.FileExists(t, filepath.Join(dir, "state.db"))
+			return opened(t, s, err)
+		})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		url, err := postgres.NewDatabase(t.Context())
+		require.NoError(t, err)
+		test(t, func() *Store {
+			s, err := OpenPostgres(t.Context(), url)
+			return opened(t, s, err)
+		})
+	})
+}
+
 // What was kept is there after closing and opening again.
-func TestStateSurvivesReopening(t *testing.T) {
-	ctx := t.Context()
-	dir := filepath.Join(t.TempDir(), "100% C#? yes&no=1") // SQLite must not read any of it as a URI's parts
-	require.NoError(t, os.Mkdir(dir, 0o700))
-	s, err := Open(ctx, dir)
-	require.NoError(t, err)
+func TestStateSurvivesReopening(t *testing.T) { onBoth(t, survivesReopening) }
+
+func survivesReopening(t *testing.T, open func() *Store) {
+	ctx, s := t.Context(), open()
 	token, secret, err := s.CreateToken(ctx, "alice", "team-*")
 	require.NoError(t, err)
 	now := time.Now().UTC()
@@ -28,11 +70,8 @@ func TestStateSurvivesReopening(t *testing.T) {
 		State: api.StateActive, Began: now, Created: now}
 	require.NoError(t, s.AddRecording(ctx, rec))
 	require.NoError(t, s.Close())
-	require.FileExists(t, filepath.Join(dir, "state.db"))
 
-	s, err = Open(ctx, dir)
-	require.NoError(t, err)
-	defer s.Close()
+	s = open()
 	got, err := s.Authenticate(ctx, secret)
 	require.NoError(t, err)
 	require.Equal(t, token, got)
@@ -55,11 +94,10 @@ func TestStateSurvivesReopening(t *testing.T) {
 }
 
 // The limit of waiting clips holds when many ask at once.
-func TestWaitingClipsAreLimited(t *testing.T) {
-	ctx := t.Context()
-	s, err := Open(ctx, t.TempDir())
-	require.NoError(t, err)
-	defer s.Close()
+func TestWaitingClipsAreLimited(t *testing.T) { onBoth(t, waitingClipsAreLimited) }
+
+func waitingClipsAreLimited(t *testing.T, open func() *Store) {
+	ctx, s := t.Context(), open()
 	var wg sync.WaitGroup
 	taken := make(chan bool, 50)
 	for range cap(taken) {
@@ -85,11 +123,10 @@ func TestWaitingClipsAreLimited(t *testing.T) {
 	require.True(t, ok, "one user's clips do not count for another")
 }
 
-func TestTokensAreChecked(t *testing.T) {
-	ctx := t.Context()
-	s, err := Open(ctx, t.TempDir())
-	require.NoError(t, err)
-	defer s.Close()
+func TestTokensAreChecked(t *testing.T) { onBoth(t, tokensAreChecked) }
+
+func tokensAreChecked(t *testing.T, open func() *Store) {
+	ctx, s := t.Context(), open()
 	for _, c := range []struct{ identity, rooms string }{{"", "*"}, {"a\nb", "*"}, {"alice", "[a"}} {
 		_, _, err := s.CreateToken(ctx, c.identity, c.rooms)
 		require.Error(t, err, "%+v", c)
@@ -101,4 +138,42 @@ func TestTokensAreChecked(t *testing.T) {
 	require.ErrorIs(t, s.RevokeToken(ctx, token.ID), ErrNotFound)
 	_, err = s.Authenticate(ctx, secret)
 	require.ErrorIs(t, err, ErrNotFound)
+}
+
+// Two programs that open an empty database at one moment make its tables once; one that is older than the database
+// says so instead of working on it.
+func TestMigrationHappensOnce(t *testing.T) { onBoth(t, migratesOnce) }
+
+func migratesOnce(t *testing.T, open func() *Store) {
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { open() })
+	}
+	wg.Wait()
+	s := open()
+	var n int
+	require.NoError(t, s.db.QueryRowContext(t.Context(), "SELECT count(*) FROM migrations").Scan(&n))
+	require.Equal(t, len(steps), n)
+	_, err := s.db.ExecContext(t.Context(), "INSERT INTO migrations (step, at) VALUES (?,?)", len(steps)+1, 0)
+	require.NoError(t, err)
+	require.ErrorContains(t, s.migrate(t.Context()), "newer version")
+}
+
+// A database of the first version, which counted its steps elsewhere, is taken over with what it holds.
+func TestFirstDatabasesAreTakenOver(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	old, err := sql.Open("sqlite", filepath.Join(dir, "state.db"))
+	require.NoError(t, err)
+	defer old.Close()
+	for _, statement := range []string{steps[0], "PRAGMA user_version = 1",
+		"INSERT INTO replays (id, identity, room, created) VALUES ('r', 'alice', 'den', 1)"} {
+		_, err = old.ExecContext(ctx, statement)
+		require.NoError(t, err)
+	}
+	s, err := Open(ctx, dir)
+	require.NoError(t, err)
+	defer s.Close()
+	r, err := s.Replay(ctx, "alice", "r")
+	require.NoError(t, err)
+	require.Equal(t, "den", r.Room)
 }

@@ -1,0 +1,80 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// steps lead from an empty database to the schema of this program. Add one at the end for every change; what has been
+// landed is never changed. They are in SQLite's words, as far as PostgreSQL has the same ones: see forPostgres.
+var steps = []string{
+	// 1, written so that it may meet its tables: the first databases did not count their steps here.
+	`
+CREATE TABLE IF NOT EXISTS tokens (
+	id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, identity TEXT NOT NULL, rooms TEXT NOT NULL,
+	created INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS replays (
+	id TEXT PRIMARY KEY, identity TEXT NOT NULL, room TEXT NOT NULL, created INTEGER NOT NULL,
+	stopped INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS recordings (
+	id TEXT PRIMARY KEY, replay TEXT NOT NULL REFERENCES replays(id) ON DELETE CASCADE, egress TEXT NOT NULL UNIQUE,
+	video TEXT NOT NULL, audio TEXT NOT NULL, state TEXT NOT NULL, error TEXT NOT NULL DEFAULT '',
+	began INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS recordings_replay ON recordings(replay, created);
+CREATE TABLE IF NOT EXISTS clips (
+	id TEXT PRIMARY KEY, replay TEXT NOT NULL, identity TEXT NOT NULL, room TEXT NOT NULL, state TEXT NOT NULL,
+	reason TEXT NOT NULL DEFAULT '', asked INTEGER NOT NULL, pressed INTEGER NOT NULL, created INTEGER NOT NULL,
+	start INTEGER NOT NULL DEFAULT 0, stop INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS clips_identity ON clips(identity, created);
+CREATE INDEX IF NOT EXISTS clips_state ON clips(state);
+`,
+}
+
+// forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables
+// are always strict.
+var forPostgres = strings.NewReplacer("INTEGER", "BIGINT", "BLOB", "BYTEA", ") STRICT", ")")
+
+// migrate runs the steps that the database has not seen, all or none.
+func (s *Store) migrate(ctx context.Context) error {
+	return s.transaction(ctx, func(tx runner) error {
+		if err := s.lock(ctx, tx, "migrations"); err != nil {
+			return err
+		}
+		table := s.words("CREATE TABLE IF NOT EXISTS migrations (step INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT")
+		if _, err := tx.ExecContext(ctx, table); err != nil {
+			return err
+		}
+		var done int
+		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(step), 0) FROM migrations").Scan(&done); err != nil {
+			return err
+		}
+		if done > len(steps) {
+			return fmt.Errorf("it was written by a newer version of this program (step %d, known are %d)", done, len(steps))
+		}
+		for i, step := range steps[done:] {
+			number := done + i + 1
+			if _, err := tx.ExecContext(ctx, s.words(step)); err != nil {
+				return fmt.Errorf("step %d: %w", number, err)
+			}
+			_, err := tx.ExecContext(ctx, "INSERT INTO migrations (step, at) VALUES (?,?)", number, stamp(time.Now()))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// words answers a statement of the schema as this database wants it.
+func (s *Store) words(statement string) string {
+	if s.db.postgres {
+		return forPostgres.Replace(statement)
+	}
+	return statement
+}
