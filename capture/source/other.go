@@ -4,8 +4,8 @@ package source
 
 import "context"
 
-func film(context.Context, Screen, func(string)) error { return ErrUnsupported }
+func film(context.Context, Screen, report) error { return ErrUnsupported }
 
-func listen(context.Context, Sound, func(string)) error { return ErrUnsupported }
+func listen(context.Context, Sound, report) error { return ErrUnsupported }
 
 func listDevices(context.Context) ([]Device, error) { return nil, ErrUnsupported }

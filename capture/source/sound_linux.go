@@ -22,7 +22,7 @@ const defaultMonitor = "@DEFAULT_MONITOR@"
 // moment the stream is asked for and stays wrong by however long the server took to begin: 129 ms in a measurement
 // against a pipe source that was fed by the clock, where re-timestamp is off by 1 to 6 ms. The jitter of the stamps is the
 // mixer's to smooth.
-func listen(ctx context.Context, c Sound, up func(string)) error {
+func listen(ctx context.Context, c Sound, r report) error {
 	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false slave-method=re-timestamp buffer-time=1000000 latency-time=10000" +
 		" ! audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=100 drop=true")
 	if err != nil {
@@ -64,7 +64,7 @@ func listen(ctx context.Context, c Sound, up func(string)) error {
 		if err != nil || len(b) < 8 {
 			return err
 		}
-		up(label(c))
+		r.up(label(c))
 		c.PCM(media.PCM{PTS: s.PTS() + ahead(), Discont: s.Discont(), Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
 		return nil
 	})

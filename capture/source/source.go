@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
 // ErrUnsupported says that this platform has no such source yet.
@@ -46,6 +47,8 @@ type Status struct {
 type Screen struct {
 	// Display is the X display, empty for the environment's.
 	Display string
+	// Target is what of it is filmed.
+	Target x11.Target
 	// HideCursor leaves the pointer out.
 	HideCursor bool
 	// FrameRate is in frames a second.
@@ -64,8 +67,16 @@ type Sound struct {
 	PCM func(media.PCM)
 }
 
-// run opens a device and works until the context ends or the device fails. It calls up once data flows.
-type run func(ctx context.Context, up func(device string)) error
+// run opens a device and works until the context ends or the device fails.
+type run func(ctx context.Context, r report) error
+
+// report is how a run tells of itself.
+type report struct {
+	// up is called whenever data flows.
+	up func(device string)
+	// down says in a sentence why no data flows, while the run itself waits for it to come back.
+	down func(error)
+}
 
 // Supervisor keeps one source open.
 type Supervisor struct {
@@ -88,7 +99,7 @@ func supervise(name string, log *slog.Logger, r run) *Supervisor {
 
 // OpenScreen begins to film. A display that does not answer shows up in Status.
 func OpenScreen(c Screen, log *slog.Logger) *Supervisor {
-	return supervise("screen", log, func(ctx context.Context, up func(string)) error { return film(ctx, c, up) })
+	return supervise("screen", log, func(ctx context.Context, r report) error { return film(ctx, c, r) })
 }
 
 // OpenSound begins to listen. A device that is missing shows up in Status.
@@ -97,7 +108,7 @@ func OpenSound(c Sound, log *slog.Logger) *Supervisor {
 	if c.Monitor {
 		name = "desktop sound"
 	}
-	return supervise(name, log, func(ctx context.Context, up func(string)) error { return listen(ctx, c, up) })
+	return supervise(name, log, func(ctx context.Context, r report) error { return listen(ctx, c, r) })
 }
 
 // Status is what the source is doing now.
@@ -115,29 +126,19 @@ func (s *Supervisor) set(status Status) {
 
 func (s *Supervisor) loop(ctx context.Context) {
 	defer close(s.done)
-	pause, told := firstPause, ""
+	pause := firstPause
+	t := teller{s: s}
 	for {
-		began := time.Time{}
-		err := s.run(ctx, func(device string) {
-			if began.IsZero() {
-				began = time.Now()
-				s.set(Status{State: Running, Device: device})
-				s.log.Info("source is running", "source", s.name, "device", device)
-				told = ""
-			}
-		})
+		t.began = time.Time{}
+		err := s.run(ctx, report{up: t.up, down: t.down})
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
 			err = errors.New("the device ended its stream")
 		}
-		s.set(Status{State: Failed, Err: err})
-		if err.Error() != told { // the same failure again and again is told once
-			s.log.Warn("source failed; it is tried again", "source", s.name, "err", err)
-			told = err.Error()
-		}
-		if !began.IsZero() && time.Since(began) > proven {
+		t.down(err)
+		if !t.began.IsZero() && time.Since(t.began) > proven {
 			pause = firstPause
 		}
 		select {
@@ -146,6 +147,35 @@ func (s *Supervisor) loop(ctx context.Context) {
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, longPause)
+	}
+}
+
+// teller turns what a run reports into the supervisor's status. It is used by the supervisor's goroutine alone.
+type teller struct {
+	s       *Supervisor
+	began   time.Time // when data first flowed in this run
+	running bool
+	told    string
+}
+
+func (t *teller) up(device string) {
+	if t.running {
+		return
+	}
+	t.running, t.told = true, ""
+	if t.began.IsZero() {
+		t.began = time.Now()
+	}
+	t.s.set(Status{State: Running, Device: device})
+	t.s.log.Info("source is running", "source", t.s.name, "device", device)
+}
+
+func (t *teller) down(err error) {
+	t.running = false
+	t.s.set(Status{State: Failed, Err: err})
+	if err.Error() != t.told { // the same failure again and again is told once
+		t.s.log.Warn("source failed; it is tried again", "source", t.s.name, "err", err)
+		t.told = err.Error()
 	}
 }
 

@@ -1,0 +1,205 @@
+package x11
+
+import (
+	"context"
+	"errors"
+	"image"
+	"time"
+
+	"github.com/jezek/xgb/xproto"
+)
+
+const (
+	// settle is how long a new size must have lasted before it is filmed: while a window is dragged to another size, the
+	// picture holds.
+	settle = 300 * time.Millisecond
+	// patience is how long the target may be away before somebody is told.
+	patience = 700 * time.Millisecond
+	// lookAgain is how often the layout is looked at without an event: not every window manager tells of its windows.
+	lookAgain = time.Second
+)
+
+// Config says what to film and where pictures go.
+type Config struct {
+	Target Target
+	// HidePointer leaves the mouse pointer out.
+	HidePointer bool
+	// FrameRate is in frames a second. Pictures are taken at multiples of a frame's time on the clock.
+	FrameRate int
+	// Now reads the clock.
+	Now func() time.Duration
+	// Frame gets each picture with the time at which it was asked for.
+	Frame func(Picture, time.Duration)
+	// Up is called for each picture, Down with a sentence when there is nothing to film for a while.
+	Up   func()
+	Down func(error)
+}
+
+// film is one run of Film.
+type film struct {
+	Config
+	d       *Display
+	viewer  viewer
+	pointer pointer
+	grabber *grabber
+
+	view    view
+	there   bool
+	lost    time.Duration // since when it is not there
+	told    string
+	looked  time.Duration // last look at the layout
+	size    image.Point   // of the view
+	changed time.Duration // since when it has this size
+}
+
+// Film takes pictures until the context ends (nil) or the display does not answer any more. A target that is away is
+// waited for.
+func (d *Display) Film(ctx context.Context, c Config) error {
+	f := &film{Config: c, d: d, viewer: viewer{d: d, target: c.Target}, pointer: pointer{d: d}}
+	d.layoutChanged.Store(true)
+	defer f.close()
+	f.changed = -settle // the first size counts at once
+	period := time.Second / time.Duration(c.FrameRate)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		now := c.Now()
+		timer.Reset(slotAfter(now, c.FrameRate, period) - now)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.done:
+			return errGone(d)
+		case <-timer.C:
+		}
+		if err := f.step(c.Now()); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+func errGone(d *Display) error { return errors.New("the X display " + d.Name + " went away") }
+
+// slotAfter is the begin of the first frame after now; frame n begins at n/fps s.
+func slotAfter(now time.Duration, fps int, period time.Duration) time.Duration {
+	second := now.Truncate(time.Second)
+	n := int64(now-second)*int64(fps)/int64(time.Second) + 1
+	at := second + time.Duration(n)*time.Second/time.Duration(fps)
+	if at <= now { // rounding
+		at += period
+	}
+	return at
+}
+
+// step takes one picture, if there is one. The error ends the film.
+func (f *film) step(now time.Duration) error {
+	if f.d.layoutChanged.Swap(false) || !f.there || now-f.looked > lookAgain {
+		if err := f.look(now); err != nil {
+			return err
+		}
+	}
+	if !f.there || now-f.changed < settle {
+		return nil
+	}
+	if f.grabber == nil {
+		f.grabber = f.d.newGrabber(f.size.X, f.size.Y)
+	}
+	err := f.take()
+	var form formError
+	switch {
+	case err == nil, errors.Is(err, errNoMemory):
+		return nil
+	case errors.As(err, &form):
+		f.down(err)
+		f.there = false
+		return nil
+	case refused(err): // it is changing right now
+		f.there = false
+		f.lost = now
+		return nil
+	}
+	return errGone(f.d)
+}
+
+// look finds the target.
+func (f *film) look(now time.Duration) error {
+	if !f.there && f.told != "" && now-f.looked < patience/4 {
+		f.d.layoutChanged.Store(true) // seldom is enough while it is away
+		return nil
+	}
+	f.looked = now
+	was := f.there
+	v, err := f.viewer.locate()
+	f.there = err == nil
+	var a awayError
+	switch {
+	case errors.As(err, &a):
+		if was || f.lost == 0 {
+			f.lost = now
+		}
+		if now-f.lost >= patience || f.told != "" {
+			f.down(err)
+		}
+		return nil
+	case refused(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	f.view, f.lost = v, 0
+	if size := v.area.Size(); size != f.size {
+		if f.size != (image.Point{}) {
+			f.changed = now
+		}
+		f.size = size
+		f.drop()
+	}
+	return nil
+}
+
+// take reads the picture and hands it on.
+func (f *film) take() error {
+	var asked xproto.QueryPointerCookie
+	show := !f.HidePointer && f.d.hasPointer
+	at := f.Now()
+	if show {
+		asked = f.pointer.where()
+	}
+	p, err := f.grabber.grab(f.view.drawable, f.view.area.Min)
+	if err != nil {
+		return err
+	}
+	if show {
+		if err := f.pointer.draw(p, f.view.at, asked); err != nil {
+			p.Release()
+			return err
+		}
+	}
+	f.told = ""
+	f.Up()
+	f.Frame(p, at)
+	return nil
+}
+
+// down tells a failure once.
+func (f *film) down(err error) {
+	if f.told != err.Error() {
+		f.told = err.Error()
+		f.Down(err)
+	}
+}
+
+func (f *film) drop() {
+	if f.grabber != nil {
+		f.grabber.close()
+		f.grabber = nil
+	}
+}
+
+func (f *film) close() {
+	f.drop()
+	f.viewer.forget()
+}

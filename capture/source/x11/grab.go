@@ -1,0 +1,157 @@
+package x11
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"sync"
+
+	"github.com/jezek/xgb/shm"
+	"github.com/jezek/xgb/xproto"
+)
+
+// Picture is what was read. Data is BGRx, 4 bytes a pixel without padding, top row first, and valid until Release.
+type Picture struct {
+	Width, Height int
+	Data          []byte
+	Release       func()
+}
+
+// segments is how many pictures may be in their receivers' hands: one on its way, one being worked on, one being taken.
+const segments = 3
+
+// errNoMemory says that the receivers hold all the memory there is for pictures.
+var errNoMemory = errors.New("all memory for pictures is in use")
+
+// grabber reads pictures of one size.
+type grabber struct {
+	d             *Display
+	width, height int
+	mu            sync.Mutex
+	free          []*segment // nil where nothing can be shared
+	all           []*segment
+	closed        bool
+}
+
+// segment is memory that the X server writes into.
+type segment struct {
+	seg    shm.Seg
+	memory []byte
+}
+
+// newGrabber prepares memory for pictures of a size. Where none can be shared with the server, pictures come over the
+// connection.
+func (d *Display) newGrabber(width, height int) *grabber {
+	g := &grabber{d: d, width: width, height: height}
+	if !d.hasSHM {
+		return g
+	}
+	for range segments {
+		s, err := d.share(width * height * 4)
+		if err != nil {
+			g.close()
+			return &grabber{d: d, width: width, height: height}
+		}
+		g.all = append(g.all, s)
+	}
+	g.free = append(g.free, g.all...)
+	return g
+}
+
+// share makes a segment and tells the server of it.
+func (d *Display) share(size int) (*segment, error) {
+	memory, id, err := newShared(size)
+	if err != nil {
+		return nil, err
+	}
+	defer id.remove() // it lives on until both sides let go
+	seg, err := shm.NewSegId(d.conn)
+	if err == nil {
+		err = shm.AttachChecked(d.conn, seg, uint32(id), false).Check()
+	}
+	if err != nil {
+		return nil, errors.Join(err, freeShared(memory))
+	}
+	return &segment{seg, memory}, nil
+}
+
+const (
+	allPlanes = ^uint32(0)
+	zPixmap   = xproto.ImageFormatZPixmap
+)
+
+// grab reads a part of a drawable, which has to have the grabber's size.
+func (g *grabber) grab(from xproto.Drawable, at image.Point) (Picture, error) {
+	p := Picture{Width: g.width, Height: g.height}
+	if g.all == nil {
+		r, err := xproto.GetImage(g.d.conn, zPixmap, from, int16(at.X), int16(at.Y), uint16(g.width), uint16(g.height), allPlanes).Reply()
+		if err != nil {
+			return p, err
+		}
+		p.Data, p.Release = r.Data, func() {}
+		return p, g.d.checkForm(r.Depth, len(r.Data), g.width*g.height*4)
+	}
+	s := g.take()
+	if s == nil {
+		return p, errNoMemory
+	}
+	r, err := shm.GetImage(g.d.conn, from, int16(at.X), int16(at.Y), uint16(g.width), uint16(g.height), allPlanes, zPixmap, s.seg, 0).Reply()
+	if err == nil {
+		err = g.d.checkForm(r.Depth, int(r.Size), len(s.memory))
+	}
+	if err != nil {
+		g.put(s)
+		return p, err
+	}
+	p.Data, p.Release = s.memory, sync.OnceFunc(func() { g.put(s) })
+	return p, nil
+}
+
+// formError says that pictures come in a form that nobody here understands.
+type formError struct{ error }
+
+func (d *Display) checkForm(depth byte, size, want int) error {
+	if (depth != 24 && depth != 32) || size < want {
+		return formError{fmt.Errorf("the display %s delivers pictures of a form that is not supported (depth %d, %d of %d bytes); use 24-bit colour",
+			d.Name, depth, size, want)}
+	}
+	return nil
+}
+
+func (g *grabber) take() *segment {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.free) == 0 {
+		return nil
+	}
+	s := g.free[len(g.free)-1]
+	g.free = g.free[:len(g.free)-1]
+	return s
+}
+
+func (g *grabber) put(s *segment) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		_ = freeShared(s.memory)
+		return
+	}
+	g.free = append(g.free, s)
+}
+
+// close lets go of the memory; what is in receivers' hands follows when it comes back.
+func (g *grabber) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return
+	}
+	g.closed = true
+	for _, s := range g.all {
+		shm.Detach(g.d.conn, s.seg)
+	}
+	for _, s := range g.free {
+		_ = freeShared(s.memory)
+	}
+	g.free = nil
+}
