@@ -37,7 +37,7 @@ func created(m Movie) time.Time {
 
 func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 	media := "video"
-	if p.Kind == AAC {
+	if p.Kind != H264 {
 		media = "audio"
 	}
 	t := box.CreateEmptyTrak(id, uint32(p.scale), media, "und")
@@ -45,8 +45,8 @@ func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 	if p.Off {
 		t.Tkhd.Flags = 2
 	}
-	t.Mdia.Hdlr.Name = cmp.Or(p.Name, map[Kind]string{H264: "Picture", AAC: "Sound"}[p.Kind])
-	if p.Kind == AAC {
+	t.Mdia.Hdlr.Name = cmp.Or(p.Name, map[Kind]string{H264: "Picture", AAC: "Sound", Opus: "Sound"}[p.Kind])
+	if p.Kind != H264 {
 		t.Tkhd.AlternateGroup = 1
 	}
 	t.Mdia.Mdhd.Duration = uint64(p.total)
@@ -64,9 +64,15 @@ func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 	return t, tables(t.Mdia.Minf.Stbl, p)
 }
 
-// describe adds the sample descriptions: one avc1 for each pair of parameter sets, or one mp4a.
+// describe adds the sample descriptions: one avc1 for each pair of parameter sets, one mp4a, or one Opus.
 func describe(t *box.TrakBox, p *plan) error {
-	if p.Kind == AAC {
+	switch p.Kind {
+	case Opus:
+		// "Encapsulation of Opus in ISO Base Media File Format", 4.3.2. What a decoder must skip is left to the edit list.
+		ops := &box.DopsBox{OutputChannelCount: 2, InputSampleRate: soundScale}
+		t.Mdia.Minf.Stbl.Stsd.AddChild(box.CreateAudioSampleEntryBox("Opus", 2, 16, soundScale, ops))
+		return nil
+	case AAC:
 		esds := box.CreateEsdsBox(p.AACConfig)
 		t.Mdia.Minf.Stbl.Stsd.AddChild(box.CreateAudioSampleEntryBox("mp4a", 2, 16, soundScale, esds))
 		return nil

@@ -1,4 +1,4 @@
-// Package mp4 writes movies: H.264 and AAC samples on one common time line, cut to an exact window by edit lists.
+// Package mp4 writes movies: H.264 and AAC or Opus samples on one common time line, cut to an exact window by edit lists.
 //
 // The file is progressive (ISO/IEC 14496-12): ftyp, moov, mdat, so that it plays while it downloads. Samples keep their
 // bytes; nothing is decoded. A window that begins between two key pictures is served by the samples from the key
@@ -22,6 +22,8 @@ type Kind uint8
 const (
 	H264 Kind = iota
 	AAC
+	// Opus is what WebRTC carries; browsers play it in an MP4, QuickTime does not.
+	Opus
 )
 
 // Timescales in ticks a second. 90 kHz divides by all usual frame rates; sound counts in its samples.
@@ -38,7 +40,7 @@ type Sample struct {
 	Duration time.Duration
 	// Sync marks an IDR picture; for sound it does not matter.
 	Sync bool
-	// Data is an H.264 access unit in Annex B form, or one AAC access unit without ADTS header.
+	// Data is an H.264 access unit in Annex B form, one AAC access unit without ADTS header, or one Opus packet.
 	Data []byte
 	// NALs are the NAL units of Data, where the caller knows them already; it saves looking for start codes.
 	NALs [][]byte
@@ -48,7 +50,7 @@ type Sample struct {
 type Track struct {
 	Kind    Kind
 	Samples []Sample
-	// AACConfig is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
+	// AACConfig is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) of AAC. Opus needs none: it is stereo at 48 kHz.
 	AACConfig []byte
 	// Name is shown by editors; empty is none.
 	Name string
@@ -109,7 +111,7 @@ func ticks(d time.Duration, scale int64) int64 {
 
 func newPlan(t Track, end time.Duration) (*plan, error) {
 	p := &plan{Track: t, scale: videoScale, origin: t.Samples[0].DTS, items: make([]item, len(t.Samples))}
-	if t.Kind == AAC {
+	if t.Kind != H264 {
 		p.scale = soundScale
 	}
 	for i := range t.Samples {
@@ -120,7 +122,7 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 		if i > 0 && it.dts <= p.items[i-1].dts {
 			it.dts = p.items[i-1].dts + 1 // decoding times must grow
 		}
-		if t.Kind == AAC {
+		if t.Kind != H264 {
 			it.parts, it.size = [][]byte{s.Data}, uint32(len(s.Data))
 		} else if err := p.addPicture(it, s); err != nil {
 			return nil, err
@@ -191,7 +193,7 @@ func (m *Movie) validate() error {
 		if n == 0 || t.Samples[0].PTS >= m.End {
 			continue
 		}
-		if t.Kind == AAC && t.Samples[n-1].PTS+t.Samples[n-1].Duration <= m.Start {
+		if t.Kind != H264 && t.Samples[n-1].PTS+t.Samples[n-1].Duration <= m.Start {
 			continue
 		}
 		picture = picture || t.Kind == H264
