@@ -81,6 +81,7 @@ type Clip struct {
 	ClipID    string     `json:"clipId"`
 	ReplayID  string     `json:"replayId"`
 	RoomName  string     `json:"roomName"`
+	Owner     string     `json:"owner"` // identity of the user whose replay it was cut from
 	State     string     `json:"state"`
 	Reason    string     `json:"reason,omitempty"`
 	From      *time.Time `json:"from,omitempty"`
@@ -94,6 +95,24 @@ type Clip struct {
 // ClipList is the answer of GET /clips, newest first.
 type ClipList struct {
 	Clips []Clip `json:"clips"`
+}
+
+// LinkRequest is the body of POST /clips/{id}/links. ExpiresIn is in seconds; 0 is a week.
+type LinkRequest struct {
+	ExpiresIn int64 `json:"expiresIn,omitempty"`
+}
+
+// Link lets everybody who has its URL watch a clip until it expires. The URL is told once, when the link is made.
+type Link struct {
+	LinkID    string    `json:"linkId"`
+	URL       string    `json:"url,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// LinkList is the answer of GET /clips/{id}/links, oldest first.
+type LinkList struct {
+	Links []Link `json:"links"`
 }
 
 // Problem is an error in the form of RFC 9457, sent as application/problem+json.

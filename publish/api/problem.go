@@ -5,9 +5,11 @@ const (
 	ProblemInvalid  = "tag:hindsight.app,2026:problem/invalid"   // 400, 413, 415, 422: the request itself is wrong
 	ProblemToken    = "tag:hindsight.app,2026:problem/token"     // 401: the user token is missing, wrong or revoked
 	ProblemRoom     = "tag:hindsight.app,2026:problem/room"      // 403: the user may not share in this room
+	ProblemScope    = "tag:hindsight.app,2026:problem/scope"     // 403: the user token is not good for this
+	ProblemQuota    = "tag:hindsight.app,2026:problem/quota"     // 403: the user has as many clips as allowed
 	ProblemNotFound = "tag:hindsight.app,2026:problem/not-found" // 404: no such replay, clip or path
 	ProblemConflict = "tag:hindsight.app,2026:problem/conflict"  // 409: not in this state
-	ProblemTooMany  = "tag:hindsight.app,2026:problem/too-many"  // 429: too many clips are waiting
+	ProblemTooMany  = "tag:hindsight.app,2026:problem/too-many"  // 429: too many clips are waiting, or too many calls
 	ProblemRecorder = "tag:hindsight.app,2026:problem/recorder"  // 502, 503: LiveKit or its recorder refused or is away
 	ProblemInternal = "tag:hindsight.app,2026:problem/internal"  // 500
 )

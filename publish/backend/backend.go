@@ -90,6 +90,11 @@ type Options struct {
 	// UnknownDelay is how much later than the picture the program time of a segment is, where LiveKit does not say
 	// when the recording began: 700 ms, as measured with LiveKit Egress 1.8.
 	UnknownDelay time.Duration
+	// BaseURL is where users reach this service, http(s)://host without a slash at the end; empty takes it from the
+	// request.
+	BaseURL string
+	// MaxLink is how long a share link may work at most: 90 days.
+	MaxLink time.Duration
 	// MaxWaiting is how many clips of one user may wait at once: 20.
 	MaxWaiting int
 	Log        *slog.Logger
@@ -104,6 +109,7 @@ func (o *Options) setDefaults() error {
 	o.Landing = cmp.Or(o.Landing, 40*time.Second)
 	o.TokenTTL = cmp.Or(o.TokenTTL, 10*time.Minute)
 	o.UnknownDelay = cmp.Or(o.UnknownDelay, 700*time.Millisecond)
+	o.MaxLink = cmp.Or(o.MaxLink, 90*24*time.Hour)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 20)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Replay < 5*time.Second || o.Replay > 24*time.Hour {

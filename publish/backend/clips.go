@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,11 +37,11 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	if now.Sub(pressed) > s.o.Replay {
 		return invalid("pressedAt is longer ago than the %v that are kept", s.o.Replay)
 	}
-	replay, err := s.findReplay(r.Context(), user, req.ReplayID)
+	replay, err := s.ownReplay(r.Context(), user, req.ReplayID)
 	if err != nil {
 		return err
 	}
-	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: user.Identity, Room: replay.Room,
+	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
 		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now}
 	ok, err := s.o.State.AddClip(r.Context(), clip, s.o.MaxWaiting)
 	if err != nil {
@@ -56,7 +57,7 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 
 // view is a clip as the caller sees it.
 func view(c state.Clip) api.Clip {
-	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, State: c.State, Reason: c.Reason,
+	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, Owner: c.Identity, State: c.State, Reason: c.Reason,
 		Seconds: c.Asked.Seconds(), CreatedAt: c.Created}
 	if c.State == api.ClipReady {
 		out.From, out.To = &c.From, &c.To
@@ -66,8 +67,21 @@ func view(c state.Clip) api.Clip {
 	return out
 }
 
+// getClips lists the user's clips, or with whose=all those of everybody that the user may see.
 func (s *Server) getClips(w http.ResponseWriter, r *http.Request, user state.Token) error {
-	clips, err := s.o.State.Clips(r.Context(), user.Identity, maxListed)
+	q := r.URL.Query()
+	before, whose := time.Now().Add(time.Hour), q.Get("whose")
+	if text := q.Get("before"); text != "" {
+		t, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil || t.Year() < 1970 || t.Year() > 2200 {
+			return invalid("before must be a moment like 2026-01-31T12:00:00Z")
+		}
+		before = t
+	}
+	if whose != "" && whose != "mine" && whose != "all" {
+		return invalid("whose must be mine or all")
+	}
+	clips, err := s.listClips(r.Context(), user, whose == "all", before)
 	if err != nil {
 		return err
 	}
@@ -78,12 +92,26 @@ func (s *Server) getClips(w http.ResponseWriter, r *http.Request, user state.Tok
 	return writeJSON(w, http.StatusOK, out)
 }
 
-func (s *Server) findClip(r *http.Request, user state.Token) (state.Clip, error) {
-	clip, err := s.o.State.Clip(r.Context(), user.Identity, r.PathValue("id"))
-	if errors.Is(err, state.ErrNotFound) {
-		err = notFound("clip")
+func (s *Server) listClips(ctx context.Context, user state.Token, everybodys bool, before time.Time) (out []state.Clip, err error) {
+	if !everybodys {
+		return s.o.State.ClipsOf(ctx, user.Identity, before, maxListed)
 	}
-	return clip, err
+	for len(out) < maxListed {
+		page, err := s.o.State.AllClips(ctx, before, maxListed)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page {
+			if sees(user, c.Identity, c.Room) {
+				out = append(out, c)
+			}
+		}
+		if len(page) < maxListed {
+			return out, nil
+		}
+		before = page[len(page)-1].Created
+	}
+	return out[:maxListed], nil
 }
 
 func (s *Server) getClip(w http.ResponseWriter, r *http.Request, user state.Token) error {
@@ -95,18 +123,23 @@ func (s *Server) getClip(w http.ResponseWriter, r *http.Request, user state.Toke
 }
 
 func (s *Server) deleteClip(w http.ResponseWriter, r *http.Request, user state.Token) error {
-	clip, err := s.findClip(r, user)
+	clip, err := s.ownClip(r, user)
 	if err != nil {
 		return err
 	}
-	if err := s.o.State.DeleteClip(r.Context(), user.Identity, clip.ID); err != nil {
-		return err
-	}
-	if err := s.o.Clips.RemoveClip(clip.ID); err != nil {
+	if err := s.dropClip(r.Context(), clip); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// dropClip deletes a clip, its links and its file.
+func (s *Server) dropClip(ctx context.Context, c state.Clip) error {
+	if err := s.o.State.DeleteClip(ctx, c.ID); err != nil {
+		return err
+	}
+	return s.o.Clips.RemoveClip(c.ID)
 }
 
 // getVideo sends the file, whole or in ranges (RFC 9110, 14).
@@ -115,6 +148,11 @@ func (s *Server) getVideo(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err != nil {
 		return err
 	}
+	return s.sendVideo(w, r, clip, "attachment")
+}
+
+// sendVideo answers with a clip's file; disposition is inline or attachment (RFC 6266).
+func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Clip, disposition string) error {
 	if clip.State != api.ClipReady {
 		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + ", there is no video to send"}
 	}
@@ -128,7 +166,7 @@ func (s *Server) getVideo(w http.ResponseWriter, r *http.Request, user state.Tok
 	defer f.Close()
 	w.Header().Set("Content-Type", "video/mp4")
 	w.Header().Set("Content-Disposition",
-		`attachment; filename="hindsight-`+clip.To.Format("20060102-150405")+`.mp4"`)
+		disposition+`; filename="hindsight-`+clip.To.Format("20060102-150405")+`.mp4"`)
 	w.Header().Set("ETag", `"`+clip.ID+`"`)
 	http.ServeContent(w, r, "", clip.Created, f)
 	return nil

@@ -139,7 +139,7 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	s.clips(ctx)
 	require.Equal(t, clip.ID, <-s.finished)
 	delete(s.cutting, clip.ID)
-	clip, err = s.o.State.Clip(ctx, "alice", clip.ID)
+	clip, err = s.o.State.Clip(ctx, clip.ID)
 	require.NoError(t, err)
 	require.Equal(t, api.ClipReady, clip.State, clip.Reason)
 	require.Equal(t, 5*time.Second, clip.To.Sub(clip.From))
@@ -155,7 +155,7 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	require.NotEmpty(t, s.stored(t), "the buffer did not stay until it expires")
 	s.o.Expire = time.Nanosecond
 	s.prune(ctx)
-	_, err = s.o.State.Replay(ctx, "alice", s.rec.ReplayID)
+	_, err = s.o.State.Replay(ctx, s.rec.ReplayID)
 	require.ErrorIs(t, err, state.ErrNotFound)
 	require.NoDirExists(t, s.folder)
 	f, err := s.files.OpenClip(clip.ID)
@@ -179,7 +179,7 @@ func TestClipWaitsForItsPress(t *testing.T) {
 	early := add(end.Add(time.Second), time.Now())
 	s.clips(ctx)
 	require.Empty(t, s.cutting, "the clip was cut before its press had landed")
-	require.NoError(t, s.o.State.DeleteClip(ctx, "alice", early.ID))
+	require.NoError(t, s.o.State.DeleteClip(ctx, early.ID))
 
 	late := add(end.Add(time.Second), time.Now().Add(-s.o.Landing-2*time.Second))
 	never := add(end.Add(time.Hour), time.Now())
@@ -188,11 +188,11 @@ func TestClipWaitsForItsPress(t *testing.T) {
 	s.clips(ctx)
 	<-s.finished
 	<-s.finished
-	got, err := s.o.State.Clip(ctx, "alice", late.ID)
+	got, err := s.o.State.Clip(ctx, late.ID)
 	require.NoError(t, err)
 	require.Equal(t, api.ClipReady, got.State, got.Reason)
 	require.InDelta(t, 3.0, got.To.Sub(got.From).Seconds(), 0.1)
-	got, err = s.o.State.Clip(ctx, "alice", never.ID)
+	got, err = s.o.State.Clip(ctx, never.ID)
 	require.NoError(t, err)
 	require.Equal(t, api.ClipFailed, got.State)
 	require.Contains(t, got.Reason, "no room at the inn")
@@ -238,7 +238,7 @@ func TestReplayGoesOnThoughStoppingHangs(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		rec, err := s.start(ctx, state.Token{Identity: "alice"}, api.StartRequest{RoomName: "den", VideoTrackID: "TR_w",
+		rec, err := s.start(ctx, state.Token{Identity: "alice", Rooms: "*", Scopes: []state.Scope{state.Publish}}, api.StartRequest{RoomName: "den", VideoTrackID: "TR_w",
 			ReplayID: s.rec.ReplayID})
 		require.NoError(t, err)
 		require.LessOrEqual(t, time.Since(began), stopTimeout)

@@ -170,7 +170,7 @@ func files(t *testing.T, folder string) (out []string) {
 func TestUsersOnRealStack(t *testing.T) {
 	b := newBench(t, false)
 	other := b.token("--identity", "bob", "--rooms", "team-*")
-	bob, err := client.New(b.backend.URL, other["token"])
+	bob, err := client.New(b.backend.URL, other.Token)
 	require.NoError(t, err)
 	_, err = bob.Token(b.ctx, api.TokenRequest{RoomName: "den"})
 	require.ErrorIs(t, err, client.ErrRoom)
@@ -179,7 +179,7 @@ func TestUsersOnRealStack(t *testing.T) {
 	require.NotEqual(t, "bob", tok.Identity, "the app must not take the user's own identity")
 	require.WithinDuration(t, time.Now().Add(10*time.Minute), tok.ExpiresAt, time.Minute)
 
-	b.command("token", "revoke", other["id"])
+	b.command("token", "revoke", other.ID)
 	_, err = bob.Token(b.ctx, api.TokenRequest{RoomName: "team-1"})
 	require.ErrorIs(t, err, client.ErrToken)
 
@@ -188,7 +188,7 @@ func TestUsersOnRealStack(t *testing.T) {
 		if err == nil && d.Type().IsRegular() {
 			content, err := os.ReadFile(path)
 			require.NoError(t, err)
-			require.False(t, bytes.Contains(content, []byte(other["token"])), path)
+			require.False(t, bytes.Contains(content, []byte(other.Token)), path)
 		}
 		return err
 	}))

@@ -22,8 +22,11 @@ const stopTimeout = 10 * time.Second
 // trackID is the form of LiveKit's track SIDs.
 var trackID = regexp.MustCompile(`^TR_[A-Za-z0-9_-]{1,64}$`)
 
-// checkRoom refuses names that are no room names and rooms the user may not use.
+// checkRoom refuses names that are no room names and rooms the user may not share in.
 func checkRoom(user state.Token, room string) error {
+	if err := mayShare(user); err != nil {
+		return err
+	}
 	switch {
 	case room == "" || len(room) > 128 || !utf8.ValidString(room) || strings.ContainsFunc(room, unicode.IsControl):
 		return invalid("roomName must have 1 to 128 bytes of printable text")
@@ -85,12 +88,12 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 	replay := state.Replay{ID: state.NewID(), Identity: user.Identity, Room: req.RoomName, Created: time.Now().UTC()}
 	known := req.ReplayID != ""
 	if known {
-		replay, err = s.o.State.Replay(ctx, user.Identity, req.ReplayID)
-		if errors.Is(err, state.ErrNotFound) {
-			return running, notFound("replay")
-		}
+		replay, err = s.findReplay(ctx, user, req.ReplayID)
 		if err != nil {
 			return running, err
+		}
+		if replay.Identity != user.Identity {
+			return running, notTheirs("replay")
 		}
 		if replay.Room != req.RoomName {
 			return running, &failure{http.StatusConflict, api.ProblemConflict, "this replay is of another room"}
@@ -159,11 +162,11 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err := readJSON(w, r, &req); err != nil {
 		return err
 	}
-	replay, err := s.findReplay(r.Context(), user, req.ReplayID)
+	replay, err := s.ownReplay(r.Context(), user, req.ReplayID)
 	if err != nil {
 		return err
 	}
-	defer s.starts.lock(user.Identity + "\x00" + replay.Room)()
+	defer s.starts.lock(replay.Identity + "\x00" + replay.Room)()
 	if replay.Stopped.IsZero() {
 		replay.Stopped = time.Now().UTC()
 		if err := s.o.State.SetStopped(r.Context(), replay.ID, replay.Stopped); err != nil {
@@ -180,17 +183,6 @@ func (s *Server) getReplay(w http.ResponseWriter, r *http.Request, user state.To
 		return err
 	}
 	return s.writeReplay(w, r, replay)
-}
-
-func (s *Server) findReplay(ctx context.Context, user state.Token, id string) (state.Replay, error) {
-	if id == "" {
-		return state.Replay{}, invalid("replayId is missing")
-	}
-	replay, err := s.o.State.Replay(ctx, user.Identity, id)
-	if errors.Is(err, state.ErrNotFound) {
-		err = notFound("replay")
-	}
-	return replay, err
 }
 
 // writeReplay answers what is stored of a replay now.

@@ -25,20 +25,27 @@ type userCall func(w http.ResponseWriter, r *http.Request, user state.Token) err
 func (s *Server) routes() map[string]http.Handler {
 	user := func(f userCall) http.Handler { return s.authenticated(f) }
 	return map[string]http.Handler{
-		"POST " + api.Prefix + "/token":           user(s.postToken),
-		"POST " + api.Prefix + "/start":           user(s.postStart),
-		"POST " + api.Prefix + "/stop":            user(s.postStop),
-		"GET " + api.Prefix + "/replays/{id}":     user(s.getReplay),
-		"POST " + api.Prefix + "/save":            user(s.postSave),
-		"GET " + api.Prefix + "/clips":            user(s.getClips),
-		"GET " + api.Prefix + "/clips/{id}":       user(s.getClip),
-		"DELETE " + api.Prefix + "/clips/{id}":    user(s.deleteClip),
-		"GET " + api.Prefix + "/clips/{id}/video": user(s.getVideo),
-		"POST " + api.Prefix + "/webhook":         http.HandlerFunc(s.postWebhook),
-		"GET " + api.Prefix + "/openapi.json":     http.HandlerFunc(getOpenAPI),
-		"GET " + api.Prefix + "/healthz":          http.HandlerFunc(getHealth),
-		"GET " + api.Prefix + "/readyz":           http.HandlerFunc(s.getReady),
-		"GET " + api.Prefix + "/metrics":          s.metrics.handler,
+		"POST " + api.Prefix + "/token":                     user(s.postToken),
+		"POST " + api.Prefix + "/start":                     user(s.postStart),
+		"POST " + api.Prefix + "/stop":                      user(s.postStop),
+		"GET " + api.Prefix + "/replays/{id}":               user(s.getReplay),
+		"POST " + api.Prefix + "/save":                      user(s.postSave),
+		"GET " + api.Prefix + "/clips":                      user(s.getClips),
+		"GET " + api.Prefix + "/clips/{id}":                 user(s.getClip),
+		"DELETE " + api.Prefix + "/clips/{id}":              user(s.deleteClip),
+		"GET " + api.Prefix + "/clips/{id}/video":           user(s.getVideo),
+		"POST " + api.Prefix + "/clips/{id}/links":          user(s.postLink),
+		"GET " + api.Prefix + "/clips/{id}/links":           user(s.getLinks),
+		"DELETE " + api.Prefix + "/clips/{id}/links/{link}": user(s.deleteLink),
+		"PUT " + api.Prefix + "/clips/{id}/poster":          user(s.putPoster),
+		"GET " + api.Prefix + "/watch/{link}":               http.HandlerFunc(s.getWatch),
+		"GET " + api.Prefix + "/watch/{link}/video":         http.HandlerFunc(s.getWatchVideo),
+		"GET " + api.Prefix + "/watch/{link}/poster.jpg":    http.HandlerFunc(s.getWatchPoster),
+		"POST " + api.Prefix + "/webhook":                   http.HandlerFunc(s.postWebhook),
+		"GET " + api.Prefix + "/openapi.json":               http.HandlerFunc(getOpenAPI),
+		"GET " + api.Prefix + "/healthz":                    http.HandlerFunc(getHealth),
+		"GET " + api.Prefix + "/readyz":                     http.HandlerFunc(s.getReady),
+		"GET " + api.Prefix + "/metrics":                    s.metrics.handler,
 	}
 }
 
@@ -105,12 +112,17 @@ func (s *Server) authenticated(f userCall) http.Handler {
 		if err == nil {
 			return
 		}
-		fail := asFailure(err)
-		if fail.status >= 500 {
-			s.o.Log.ErrorContext(r.Context(), "call failed", "call", r.Pattern, "user", user.Identity, "err", err)
-		}
-		writeProblem(w, fail)
+		s.fail(w, r, user, err)
 	})
+}
+
+// fail answers with a problem, and logs what is not the caller's fault.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, user state.Token, err error) {
+	fail := asFailure(err)
+	if fail.status >= 500 {
+		s.o.Log.ErrorContext(r.Context(), "call failed", "call", r.Pattern, "user", user.Identity, "err", err)
+	}
+	writeProblem(w, fail)
 }
 
 func (s *Server) user(r *http.Request) (state.Token, error) {

@@ -259,7 +259,7 @@ func (b *bench) command(args ...string) []byte {
 	return out
 }
 
-func (b *bench) token(args ...string) (t map[string]string) {
+func (b *bench) token(args ...string) (t struct{ ID, Token string }) {
 	b.Helper()
 	require.NoError(b, json.Unmarshal(b.command(append([]string{"token", "create", "--json"}, args...)...), &t))
 	return t

@@ -19,15 +19,18 @@ import (
 // request is one call. again allows a second try after an answer was lost.
 type request struct {
 	method, path string
-	body         any
+	body         any    // sent as JSON
+	raw          []byte // sent as it is, as of type kind
+	kind         string
 	again        bool
 	timeout      time.Duration
 }
 
 // call sends r, with tries, and decodes the answer.
 func call[T any](ctx context.Context, c *Client, r request) (*T, error) {
-	var body []byte
+	body := r.raw
 	if r.body != nil {
+		r.kind = "application/json"
 		var err error
 		if body, err = json.Marshal(r.body); err != nil {
 			return nil, err
@@ -86,7 +89,7 @@ func (c *Client) send(ctx context.Context, r request, body []byte) (*http.Respon
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", "application/json, "+api.ProblemMediaType)
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", r.kind)
 	}
 	sent := time.Now()
 	resp, err := c.http.Do(req)
@@ -145,7 +148,7 @@ func problem(resp *http.Response) error {
 		return notABackend(resp)
 	}
 	kind := map[string]error{
-		api.ProblemToken: ErrToken, api.ProblemRoom: ErrRoom, api.ProblemRecorder: ErrEgress,
+		api.ProblemToken: ErrToken, api.ProblemRoom: ErrRoom, api.ProblemScope: ErrRoom, api.ProblemRecorder: ErrEgress,
 		api.ProblemNotFound: ErrNotFound, api.ProblemInvalid: ErrInvalid, api.ProblemConflict: ErrInvalid,
 	}[p.Type]
 	if kind == nil {

@@ -157,6 +157,32 @@ func (c *Client) Video(ctx context.Context, id string, w io.Writer) (int64, erro
 	return n, nil
 }
 
+// CreateLink makes a link with which everybody can watch a clip. life 0 is a week. Another try could make another link,
+// so there is none.
+func (c *Client) CreateLink(ctx context.Context, clip string, life time.Duration) (*api.Link, error) {
+	return call[api.Link](ctx, c, request{method: http.MethodPost, path: "/clips/" + url.PathEscape(clip) + "/links",
+		body: api.LinkRequest{ExpiresIn: int64(life.Seconds())}})
+}
+
+// Links lists the links to a clip, oldest first, without their URLs.
+func (c *Client) Links(ctx context.Context, clip string) (*api.LinkList, error) {
+	return call[api.LinkList](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(clip) + "/links", again: true})
+}
+
+// DeleteLink makes a link useless at once.
+func (c *Client) DeleteLink(ctx context.Context, clip, link string) error {
+	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete,
+		path: "/clips/" + url.PathEscape(clip) + "/links/" + url.PathEscape(link), again: true})
+	return err
+}
+
+// SetPoster sets the picture that stands for a clip before it plays, a JPEG of at most 2 MiB.
+func (c *Client) SetPoster(ctx context.Context, clip string, jpeg []byte) error {
+	_, err := call[struct{}](ctx, c, request{method: http.MethodPut, path: "/clips/" + url.PathEscape(clip) + "/poster",
+		raw: jpeg, kind: "image/jpeg", again: true})
+	return err
+}
+
 // clock knows how far the backend's wall clock is ahead of this machine's, from the call with the shortest way.
 type clock struct {
 	mu    sync.Mutex

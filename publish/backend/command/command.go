@@ -82,22 +82,27 @@ func openState(ctx context.Context, folder string) (*state.Store, error) {
 type tokenCreate struct {
 	Identity string `required:"" help:"The user's name in rooms."`
 	Rooms    string `default:"*" help:"Pattern of the rooms the user may share in, for example team-*."`
+	Scopes   string `default:"publish" help:"What the token is good for, with commas between: publish shares and saves, view sees everybody's clips in those rooms, admin may change them."`
 	JSON     bool   `help:"Print JSON."`
 }
 
 func (t *tokenCreate) Run(ctx context.Context, c *cli, out output) (err error) {
+	scopes, err := state.ParseScopes(t.Scopes)
+	if err != nil {
+		return err
+	}
 	s, err := openState(ctx, c.Data)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	token, secret, err := s.CreateToken(ctx, t.Identity, t.Rooms)
+	token, secret, err := s.CreateToken(ctx, t.Identity, t.Rooms, scopes...)
 	if err != nil {
 		return err
 	}
 	if t.JSON {
-		return json.NewEncoder(out).Encode(map[string]string{"id": token.ID, "identity": token.Identity,
-			"rooms": token.Rooms, "token": secret})
+		return json.NewEncoder(out).Encode(map[string]any{"id": token.ID, "identity": token.Identity,
+			"rooms": token.Rooms, "scopes": token.Scopes, "token": secret})
 	}
 	_, err = fmt.Fprintln(out, secret)
 	return err
@@ -121,13 +126,13 @@ func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
 		return json.NewEncoder(out).Encode(list)
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tIDENTITY\tROOMS\tCREATED\tREVOKED")
+	fmt.Fprintln(w, "ID\tIDENTITY\tROOMS\tSCOPES\tCREATED\tREVOKED")
 	for _, t := range list {
 		revoked := ""
 		if !t.Revoked.IsZero() {
 			revoked = t.Revoked.Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.Identity, t.Rooms, t.Created.Format(time.RFC3339), revoked)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", t.ID, t.Identity, t.Rooms, t.Scopes, t.Created.Format(time.RFC3339), revoked)
 	}
 	return w.Flush()
 }

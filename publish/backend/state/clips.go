@@ -56,14 +56,33 @@ func scanClip(r scanner) (c Clip, err error) {
 	return c, err
 }
 
-// Clip finds a clip of this user.
-func (s *Store) Clip(ctx context.Context, identity, id string) (Clip, error) {
-	return one(s.db.QueryRowContext(ctx, clipColumns+"WHERE id = ? AND identity = ?", id, identity), scanClip)
+// Clip finds a clip, whosever it is.
+func (s *Store) Clip(ctx context.Context, id string) (Clip, error) {
+	return one(s.db.QueryRowContext(ctx, clipColumns+"WHERE id = ?", id), scanClip)
 }
 
-// Clips lists a user's clips, newest first, at most limit.
-func (s *Store) Clips(ctx context.Context, identity string, limit int) ([]Clip, error) {
-	return all(ctx, s, scanClip, clipColumns+"WHERE identity = ? ORDER BY created DESC, id LIMIT ?", identity, limit)
+// ClipsOf lists a user's clips that were asked for before a moment, newest first, at most limit.
+func (s *Store) ClipsOf(ctx context.Context, identity string, before time.Time, limit int) ([]Clip, error) {
+	return all(ctx, s, scanClip, clipColumns+"WHERE identity = ? AND created < ? ORDER BY created DESC, id LIMIT ?",
+		identity, stamp(before), limit)
+}
+
+// AllClips lists everybody's clips that were asked for before a moment, newest first, at most limit.
+func (s *Store) AllClips(ctx context.Context, before time.Time, limit int) ([]Clip, error) {
+	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? ORDER BY created DESC, id LIMIT ?", stamp(before), limit)
+}
+
+// OldClips lists clips that were asked for before a moment and are not waiting, oldest first, at most limit.
+func (s *Store) OldClips(ctx context.Context, before time.Time, limit int) ([]Clip, error) {
+	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? AND state <> ? ORDER BY created, id LIMIT ?",
+		stamp(before), api.ClipWaiting, limit)
+}
+
+// Used is how many clips a user has that have not failed, and their length in bytes.
+func (s *Store) Used(ctx context.Context, identity string) (clips int, bytes int64, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM clips WHERE identity = ? AND state <> ?",
+		identity, api.ClipFailed).Scan(&clips, &bytes)
+	return clips, bytes, err
 }
 
 // WaitingClips lists all users' clips that are not cut yet, oldest first.
@@ -77,7 +96,7 @@ func (s *Store) FinishClip(ctx context.Context, c Clip) error {
 		c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, c.ID, api.ClipWaiting)
 }
 
-// DeleteClip forgets a clip of this user.
-func (s *Store) DeleteClip(ctx context.Context, identity, id string) error {
-	return s.change(ctx, "DELETE FROM clips WHERE id = ? AND identity = ?", id, identity)
+// DeleteClip forgets a clip, its links and its poster.
+func (s *Store) DeleteClip(ctx context.Context, id string) error {
+	return s.change(ctx, "DELETE FROM clips WHERE id = ?", id)
 }

@@ -34,6 +34,19 @@ CREATE TABLE IF NOT EXISTS clips (
 CREATE INDEX IF NOT EXISTS clips_identity ON clips(identity, created);
 CREATE INDEX IF NOT EXISTS clips_state ON clips(state);
 `,
+	// 2: what tokens are good for, links to clips, and the clips' pictures.
+	`
+ALTER TABLE tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT 'publish';
+CREATE INDEX clips_created ON clips(created);
+CREATE TABLE links (
+	id TEXT PRIMARY KEY, clip TEXT NOT NULL REFERENCES clips(id) ON DELETE CASCADE, hash TEXT NOT NULL UNIQUE,
+	created INTEGER NOT NULL, expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX links_clip ON links(clip, created);
+CREATE TABLE posters (
+	clip TEXT PRIMARY KEY REFERENCES clips(id) ON DELETE CASCADE, jpeg BLOB NOT NULL
+) STRICT;
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

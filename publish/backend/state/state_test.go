@@ -61,7 +61,7 @@ func TestStateSurvivesReopening(t *testing.T) { onBoth(t, survivesReopening) }
 
 func survivesReopening(t *testing.T, open func() *Store) {
 	ctx, s := t.Context(), open()
-	token, secret, err := s.CreateToken(ctx, "alice", "team-*")
+	token, secret, err := s.CreateToken(ctx, "alice", "team-*", Publish, View)
 	require.NoError(t, err)
 	now := time.Now().UTC()
 	replay := Replay{ID: NewID(), Identity: "alice", Room: "team-1", Created: now}
@@ -86,8 +86,6 @@ func survivesReopening(t *testing.T, open func() *Store) {
 	found, err := s.RecordingWith(ctx, "alice", "team-1", "TR_v", "TR_a")
 	require.NoError(t, err)
 	require.Equal(t, rec, found)
-	_, err = s.Replay(ctx, "bob", replay.ID)
-	require.ErrorIs(t, err, ErrNotFound, "another user's replay")
 	require.NoError(t, s.DeleteReplay(ctx, replay.ID))
 	_, err = s.RecordingOf(ctx, "EG_1")
 	require.ErrorIs(t, err, ErrNotFound, "recordings go with their replay")
@@ -173,7 +171,89 @@ func TestFirstDatabasesAreTakenOver(t *testing.T) {
 	s, err := Open(ctx, dir)
 	require.NoError(t, err)
 	defer s.Close()
-	r, err := s.Replay(ctx, "alice", "r")
+	r, err := s.Replay(ctx, "r")
 	require.NoError(t, err)
 	require.Equal(t, "den", r.Room)
+}
+
+// A link leads to its clip until it expires, is deleted, or its clip goes; a clip has only so many.
+func TestLinks(t *testing.T) { onBoth(t, linksLead) }
+
+func linksLead(t *testing.T, open func() *Store) {
+	ctx, s := t.Context(), open()
+	clip := Clip{ID: NewID(), ReplayID: NewID(), Identity: "alice", Room: "den", State: api.ClipWaiting, Created: time.Now()}
+	ok, err := s.AddClip(ctx, clip, 5)
+	require.NoError(t, err)
+	require.True(t, ok)
+	soon := time.Now().Add(time.Hour)
+	first, secret, ok, err := s.AddLink(ctx, clip.ID, soon, 2)
+	require.NoError(t, err)
+	require.True(t, ok)
+	_, late, ok, err := s.AddLink(ctx, clip.ID, time.Now(), 2)
+	require.NoError(t, err)
+	require.True(t, ok)
+	_, _, ok, err = s.AddLink(ctx, clip.ID, soon, 2)
+	require.NoError(t, err)
+	require.False(t, ok, "a third link")
+	got, err := s.LinkWith(ctx, secret)
+	require.NoError(t, err)
+	require.Equal(t, first, got)
+	_, err = s.LinkWith(ctx, late)
+	require.ErrorIs(t, err, ErrNotFound, "expired")
+	require.NoError(t, s.DeleteExpiredLinks(ctx))
+	links, err := s.Links(ctx, clip.ID)
+	require.NoError(t, err)
+	require.Equal(t, []Link{first}, links)
+	require.ErrorIs(t, s.DeleteLink(ctx, "other", first.ID), ErrNotFound, "by way of another clip")
+	require.NoError(t, s.DeleteLink(ctx, clip.ID, first.ID))
+	_, err = s.LinkWith(ctx, secret)
+	require.ErrorIs(t, err, ErrNotFound, "revoked")
+
+	_, err = s.Poster(ctx, clip.ID)
+	require.ErrorIs(t, err, ErrNotFound)
+	require.NoError(t, s.SetPoster(ctx, clip.ID, []byte{1}))
+	require.NoError(t, s.SetPoster(ctx, clip.ID, []byte{2, 3}))
+	poster, err := s.Poster(ctx, clip.ID)
+	require.NoError(t, err)
+	require.Equal(t, []byte{2, 3}, poster)
+	_, secret, _, err = s.AddLink(ctx, clip.ID, soon, 2)
+	require.NoError(t, err)
+	require.NoError(t, s.DeleteClip(ctx, clip.ID))
+	_, err = s.LinkWith(ctx, secret)
+	require.ErrorIs(t, err, ErrNotFound, "links go with their clip")
+	_, err = s.Poster(ctx, clip.ID)
+	require.ErrorIs(t, err, ErrNotFound, "and so does the picture")
+}
+
+// Lists of clips go on where they ended, and what a user takes is counted.
+func TestClipsAreListedAndCounted(t *testing.T) { onBoth(t, listsClips) }
+
+func listsClips(t *testing.T, open func() *Store) {
+	ctx, s := t.Context(), open()
+	now := time.Now().UTC()
+	for i, who := range []string{"alice", "bob", "alice"} {
+		c := Clip{ID: NewID(), Identity: who, State: api.ClipWaiting, Created: now.Add(time.Duration(i) * time.Second)}
+		ok, err := s.AddClip(ctx, c, 9)
+		require.NoError(t, err)
+		require.True(t, ok)
+		c.State, c.Bytes = api.ClipReady, int64(10*(i+1))
+		require.NoError(t, s.FinishClip(ctx, c))
+	}
+	all, err := s.AllClips(ctx, now.Add(time.Hour), 2)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	require.Equal(t, "bob", all[1].Identity)
+	rest, err := s.AllClips(ctx, all[1].Created, 2)
+	require.NoError(t, err)
+	require.Len(t, rest, 1)
+	own, err := s.ClipsOf(ctx, "alice", now.Add(time.Hour), 9)
+	require.NoError(t, err)
+	require.Len(t, own, 2)
+	old, err := s.OldClips(ctx, now.Add(time.Second), 9)
+	require.NoError(t, err)
+	require.Equal(t, rest, old)
+	n, bytes, err := s.Used(ctx, "alice")
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	require.EqualValues(t, 40, bytes)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -18,8 +19,54 @@ type Token struct {
 	// Identity is the user's name in LiveKit rooms.
 	Identity string
 	// Rooms is a pattern of path.Match that room names must match.
-	Rooms            string
+	Rooms string
+	// Scopes are what the token is good for, never empty.
+	Scopes           []Scope
 	Created, Revoked time.Time
+}
+
+// Scope is a right of a token. Whatever its scopes, a token sees what belongs to its identity.
+type Scope string
+
+// The scopes. All of them end at the rooms that the token is for.
+const (
+	// Publish shares the screen, saves, and deletes and hands out what is its own.
+	Publish Scope = "publish"
+	// View sees everybody's replays and clips.
+	View Scope = "view"
+	// Admin does all that, with everybody's replays and clips.
+	Admin Scope = "admin"
+)
+
+// Has tells whether the token has a right; an admin has all.
+func (t Token) Has(s Scope) bool {
+	return slices.Contains(t.Scopes, s) || slices.Contains(t.Scopes, Admin)
+}
+
+// ParseScopes reads scopes separated by commas or spaces.
+func ParseScopes(text string) (out []Scope, err error) {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	for _, w := range words {
+		s := Scope(w)
+		if s != Publish && s != View && s != Admin {
+			return nil, fmt.Errorf("there is no scope %q; use publish, view or admin", w)
+		}
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("no scope is given; use publish, view or admin")
+	}
+	return out, nil
+}
+
+func joinScopes(scopes []Scope) string {
+	var words []string
+	for _, s := range scopes {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, " ")
 }
 
 // Allows tells whether the token's owner may share in a room.
@@ -35,30 +82,45 @@ func (t Token) AppIdentity() string { return t.Identity + "+hindsight-" + t.ID }
 // secretPrefix makes a leaked token easy to find.
 const secretPrefix = "hs_"
 
-// CreateToken makes a token and answers its secret, which cannot be read again.
-func (s *Store) CreateToken(ctx context.Context, identity, rooms string) (Token, string, error) {
+// Check tells what is wrong with a token's identity or pattern.
+func (t Token) Check() error {
+	if t.Identity == "" || len(t.Identity) > 128 || strings.ContainsFunc(t.Identity, unicode.IsControl) {
+		return errors.New("the identity must have 1 to 128 printable characters")
+	}
+	if _, err := path.Match(t.Rooms, ""); err != nil {
+		return fmt.Errorf("the room pattern %q is malformed; write for example team-*", t.Rooms)
+	}
+	return nil
+}
+
+// CreateToken makes a token and answers its secret, which cannot be read again. Without scopes it has Publish.
+func (s *Store) CreateToken(ctx context.Context, identity, rooms string, scopes ...Scope) (Token, string, error) {
 	if rooms == "" {
 		rooms = "*"
 	}
-	if identity == "" || len(identity) > 128 || strings.ContainsFunc(identity, unicode.IsControl) {
-		return Token{}, "", errors.New("the identity must have 1 to 128 printable characters")
+	if len(scopes) == 0 {
+		scopes = []Scope{Publish}
 	}
-	if _, err := path.Match(rooms, ""); err != nil {
-		return Token{}, "", fmt.Errorf("the room pattern %q is malformed; write for example team-*", rooms)
+	t := Token{ID: NewID()[:8], Identity: identity, Rooms: rooms, Scopes: scopes, Created: time.Now().UTC()}
+	if err := t.Check(); err != nil {
+		return Token{}, "", err
 	}
 	secret := secretPrefix + strings.ToLower(rand.Text()+rand.Text())
 	sum := sha256.Sum256([]byte(secret))
-	t := Token{ID: NewID()[:8], Identity: identity, Rooms: rooms, Created: time.Now().UTC()}
-	_, err := s.db.ExecContext(ctx, "INSERT INTO tokens (id, hash, identity, rooms, created) VALUES (?,?,?,?,?)",
-		t.ID, sum[:], t.Identity, t.Rooms, stamp(t.Created))
+	_, err := s.db.ExecContext(ctx, "INSERT INTO tokens (id, hash, identity, rooms, scopes, created) VALUES (?,?,?,?,?,?)",
+		t.ID, sum[:], t.Identity, t.Rooms, joinScopes(t.Scopes), stamp(t.Created))
 	return t, secret, err
 }
 
-const tokenColumns = "SELECT id, identity, rooms, created, revoked FROM tokens "
+const tokenColumns = "SELECT id, identity, rooms, scopes, created, revoked FROM tokens "
 
 func scanToken(r scanner) (t Token, err error) {
 	var created, revoked int64
-	err = r.Scan(&t.ID, &t.Identity, &t.Rooms, &created, &revoked)
+	var scopes string
+	if err = r.Scan(&t.ID, &t.Identity, &t.Rooms, &scopes, &created, &revoked); err != nil {
+		return t, err
+	}
+	t.Scopes, err = ParseScopes(scopes)
 	t.Created, t.Revoked = moment(created), moment(revoked)
 	return t, err
 }

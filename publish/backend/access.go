@@ -1,0 +1,75 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// Who may do what: everybody sees what is theirs. Publish shares, saves, deletes and hands out what is one's own. View
+// sees everybody's. Admin does all of it with everybody's. View and Admin end at the rooms that the token is for.
+
+// mayShare refuses tokens that only look.
+func mayShare(user state.Token) error {
+	if !user.Has(state.Publish) {
+		return &failure{http.StatusForbidden, api.ProblemScope, "this user token is only for watching; ask for one with the scope publish"}
+	}
+	return nil
+}
+
+// sees tells whether the user may see what belongs to owner in room.
+func sees(user state.Token, owner, room string) bool {
+	return user.Identity == owner || user.Has(state.View) && user.Allows(room)
+}
+
+// owns tells whether the user may change what belongs to owner in room.
+func owns(user state.Token, owner, room string) bool {
+	return user.Identity == owner && user.Has(state.Publish) || user.Has(state.Admin) && user.Allows(room)
+}
+
+// notTheirs is the answer to a change of what the user may only see.
+func notTheirs(what string) error {
+	return &failure{http.StatusForbidden, api.ProblemScope, "this " + what + " is not yours to change; ask its owner or an admin"}
+}
+
+// findReplay answers a replay that the user may see.
+func (s *Server) findReplay(ctx context.Context, user state.Token, id string) (state.Replay, error) {
+	if id == "" {
+		return state.Replay{}, invalid("replayId is missing")
+	}
+	replay, err := s.o.State.Replay(ctx, id)
+	if errors.Is(err, state.ErrNotFound) || err == nil && !sees(user, replay.Identity, replay.Room) {
+		return state.Replay{}, notFound("replay")
+	}
+	return replay, err
+}
+
+// ownReplay answers a replay that the user may save from and stop.
+func (s *Server) ownReplay(ctx context.Context, user state.Token, id string) (state.Replay, error) {
+	replay, err := s.findReplay(ctx, user, id)
+	if err == nil && !owns(user, replay.Identity, replay.Room) {
+		err = notTheirs("replay")
+	}
+	return replay, err
+}
+
+// findClip answers a clip that the user may see.
+func (s *Server) findClip(r *http.Request, user state.Token) (state.Clip, error) {
+	clip, err := s.o.State.Clip(r.Context(), r.PathValue("id"))
+	if errors.Is(err, state.ErrNotFound) || err == nil && !sees(user, clip.Identity, clip.Room) {
+		return state.Clip{}, notFound("clip")
+	}
+	return clip, err
+}
+
+// ownClip answers a clip that the user may delete and hand out.
+func (s *Server) ownClip(r *http.Request, user state.Token) (state.Clip, error) {
+	clip, err := s.findClip(r, user)
+	if err == nil && !owns(user, clip.Identity, clip.Room) {
+		err = notTheirs("clip")
+	}
+	return clip, err
+}

@@ -1,0 +1,210 @@
+package backend
+
+import (
+	"bytes"
+	"encoding/json"
+	"image"
+	"image/jpeg"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// desk is a shelf behind HTTP, with users.
+type desk struct {
+	*shelf
+	t      *testing.T
+	server *httptest.Server
+	alice  string // user tokens' secrets
+}
+
+func newDesk(t *testing.T, count int) *desk {
+	d := &desk{shelf: newShelf(t, count, time.Now().Add(-time.Duration(count)*segmentLength)), t: t}
+	d.server = httptest.NewServer(d.Handler())
+	t.Cleanup(d.server.Close)
+	d.alice = d.user("alice", "*", state.Publish)
+	return d
+}
+
+func (d *desk) user(identity, rooms string, scopes ...state.Scope) string {
+	d.t.Helper()
+	_, secret, err := d.o.State.CreateToken(d.t.Context(), identity, rooms, scopes...)
+	require.NoError(d.t, err)
+	return secret
+}
+
+// call makes a call below the prefix and answers status and body.
+func (d *desk) call(token, method, path, kind, body string) (*http.Response, []byte) {
+	d.t.Helper()
+	target := path
+	if strings.HasPrefix(path, "/") {
+		target = d.server.URL + api.Prefix + path
+	}
+	req, err := http.NewRequestWithContext(d.t.Context(), method, target, strings.NewReader(body))
+	require.NoError(d.t, err)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(d.t, err)
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	require.NoError(d.t, err)
+	return resp, out
+}
+
+// do wants a status and decodes the answer.
+func (d *desk) do(status int, token, method, path, body string, out any) {
+	d.t.Helper()
+	kind := ""
+	if body != "" {
+		kind = "application/json"
+	}
+	resp, answer := d.call(token, method, path, kind, body)
+	require.Equal(d.t, status, resp.StatusCode, "%s %s: %s", method, path, answer)
+	if out != nil {
+		require.NoError(d.t, json.Unmarshal(answer, out))
+	}
+}
+
+// clip cuts a clip of alice's in room den.
+func (d *desk) clip(seconds int) state.Clip {
+	d.t.Helper()
+	c := state.Clip{ID: state.NewID(), ReplayID: d.rec.ReplayID, Identity: "alice", Room: "den", State: api.ClipWaiting,
+		Asked: time.Duration(seconds) * time.Second, Pressed: d.stored(d.t)[d.count-1].To, Created: time.Now().UTC()}
+	ok, err := d.o.State.AddClip(d.t.Context(), c, 20)
+	require.NoError(d.t, err)
+	require.True(d.t, ok)
+	d.clips(d.t.Context())
+	require.Equal(d.t, c.ID, <-d.finished)
+	delete(d.cutting, c.ID)
+	c, err = d.o.State.Clip(d.t.Context(), c.ID)
+	require.NoError(d.t, err)
+	require.Equal(d.t, api.ClipReady, c.State, c.Reason)
+	return c
+}
+
+func poster(t *testing.T, width, height int) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, width, height)), nil))
+	return b.String()
+}
+
+// A link shows its clip to anybody, with picture, download and ranges, until it is revoked.
+func TestLinkShowsTheClip(t *testing.T) {
+	d := newDesk(t, 3)
+	clip := d.clip(4)
+	var link api.Link
+	d.do(201, d.alice, "POST", "/clips/"+clip.ID+"/links", `{"expiresIn":3600}`, &link)
+	require.WithinDuration(t, time.Now().Add(time.Hour), link.ExpiresAt, time.Minute)
+	require.Contains(t, link.URL, d.server.URL+api.Prefix+"/watch/")
+
+	resp, page := d.call("", "GET", link.URL, "", "")
+	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, "text/html; charset=utf-8", resp.Header.Get("Content-Type"))
+	require.Equal(t, "no-referrer", resp.Header.Get("Referrer-Policy"))
+	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
+	require.Contains(t, string(page), `property="og:video" content="`+link.URL+`/video"`)
+	require.NotContains(t, string(page), "og:image", "there is no picture yet")
+	require.NotContains(t, string(page), "<script")
+
+	resp, video := d.call("", "GET", link.URL+"/video", "", "")
+	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, clip.Bytes, int64(len(video)))
+	require.Contains(t, resp.Header.Get("Content-Disposition"), "inline")
+	resp, _ = d.call("", "GET", link.URL+"/video?download=1", "", "")
+	require.Contains(t, resp.Header.Get("Content-Disposition"), "attachment")
+
+	resp, answer := d.call(d.alice, "PUT", "/clips/"+clip.ID+"/poster", "image/jpeg", poster(t, 320, 180)+"<script>")
+	require.Equal(t, 204, resp.StatusCode, "%s", answer)
+	_, page = d.call("", "GET", link.URL, "", "")
+	require.Contains(t, string(page), `property="og:image" content="`+link.URL+`/poster.jpg"`)
+	resp, picture := d.call("", "GET", link.URL+"/poster.jpg", "", "")
+	require.Equal(t, "image/jpeg", resp.Header.Get("Content-Type"))
+	require.NotContains(t, string(picture), "<script>", "what followed the picture is served")
+	size, err := jpeg.DecodeConfig(bytes.NewReader(picture))
+	require.NoError(t, err)
+	require.Equal(t, 320, size.Width)
+
+	var list api.LinkList
+	d.do(200, d.alice, "GET", "/clips/"+clip.ID+"/links", "", &list)
+	require.Len(t, list.Links, 1)
+	require.Empty(t, list.Links[0].URL, "the secret is told twice")
+	d.do(204, d.alice, "DELETE", "/clips/"+clip.ID+"/links/"+link.LinkID, "", nil)
+	for _, part := range []string{"", "/video", "/poster.jpg"} {
+		resp, _ = d.call("", "GET", link.URL+part, "", "")
+		require.Equal(t, 404, resp.StatusCode, part)
+	}
+	resp, page = d.call("", "GET", "/watch/"+strings.Repeat("a", 26), "", "")
+	require.Equal(t, 404, resp.StatusCode)
+	require.Contains(t, string(page), "This link does not work")
+	require.NotContains(t, string(page), "alice")
+}
+
+// Names that users choose are text on the page, and nothing else.
+func TestPageQuotesNames(t *testing.T) {
+	d := newDesk(t, 2)
+	clip := d.clip(2)
+	clip.Identity = `"><script>alert(1)</script>`
+	var p watched
+	p.fill(clip, state.Link{}, "https://x/watch/y", true)
+	var out bytes.Buffer
+	require.NoError(t, watchPage.Execute(&out, p))
+	require.NotContains(t, out.String(), "<script>")
+}
+
+// Who may see, save, delete and hand out what: by token.
+func TestScopes(t *testing.T) {
+	d := newDesk(t, 2)
+	clip := d.clip(2)
+	tokens := map[string]string{
+		"owner": d.alice, "owner's viewer": d.user("alice", "*", state.View), "stranger": d.user("bob", "*", state.Publish),
+		"viewer": d.user("carol", "d*", state.View), "viewer of others": d.user("carol", "team-*", state.View),
+		"admin": d.user("dave", "den", state.Admin), "admin of others": d.user("dave", "lab", state.Admin),
+	}
+	save := `{"replayId":"` + d.rec.ReplayID + `","seconds":1}`
+	for _, c := range []struct {
+		who                                     string
+		see, list, save, stop, link, del, token int
+	}{
+		{"stranger", 404, 0, 404, 404, 404, 404, 200}, {"viewer", 200, 1, 403, 403, 403, 403, 403},
+		{"viewer of others", 404, 0, 404, 404, 404, 404, 403}, {"admin of others", 404, 0, 404, 404, 404, 404, 403},
+		{"owner's viewer", 200, 1, 403, 403, 403, 403, 403}, {"admin", 200, 1, 202, 200, 201, 204, 200},
+		{"owner", 404, 0, 202, 200, 404, 404, 200}, // the admin has deleted it
+	} {
+		t.Run(c.who, func(t *testing.T) {
+			d := *d
+			d.t = t
+			token := tokens[c.who]
+			d.do(c.see, token, "GET", "/clips/"+clip.ID, "", nil)
+			d.do(c.see, token, "GET", "/clips/"+clip.ID+"/video", "", nil)
+			var list api.ClipList
+			d.do(200, token, "GET", "/clips?whose=all", "", &list)
+			ready := 0
+			for _, l := range list.Clips {
+				require.Equal(t, "alice", l.Owner)
+				if l.State == api.ClipReady {
+					ready++
+				}
+			}
+			require.Equal(t, c.list, ready)
+			d.do(c.save, token, "POST", "/save", save, nil)
+			d.do(c.link, token, "POST", "/clips/"+clip.ID+"/links", `{}`, nil)
+			d.do(c.stop, token, "POST", "/stop", `{"replayId":"`+d.rec.ReplayID+`"}`, nil)
+			d.do(c.token, token, "POST", "/token", `{"roomName":"den"}`, nil)
+			d.do(c.del, token, "DELETE", "/clips/"+clip.ID, "", nil)
+		})
+	}
+}
