@@ -47,10 +47,10 @@ func Doctor(ctx context.Context) []Check {
 		}
 		add(t.String(), found, err)
 	}
-	if encode.HasFastConversion() {
-		add("libyuv", "libyuv converts pictures.", nil)
+	if encode.HasScaler() {
+		add("libyuv", "libyuv scales pictures.", nil)
 	} else {
-		checks = append(checks, Check{"libyuv", false, "libyuv is not installed, so converting pictures takes several times as long; install libyuv0"})
+		checks = append(checks, Check{"libyuv", false, "libyuv is not installed, so scaling pictures takes several times as long; install libyuv0"})
 	}
 	checks = append(checks, checkScreen(ctx), checkSound(ctx))
 	return checks

@@ -33,6 +33,12 @@ func Pictures(ctx context.Context, path string) ([]Picture, error) {
 	return all, nil
 }
 
+// LastPicture decodes the file's last frame into packed RGB, with the colours that the stream says.
+func LastPicture(ctx context.Context, path string) ([]byte, error) {
+	return run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-sseof", "-0.1", "-i", path, "-an", "-frames:v", "1",
+		"-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
+}
+
 // Flashes finds when the picture turns bright, in s. A flash began somewhere between the last dark frame and the first
 // bright one, so the middle is taken: off by up to half a frame for one flash, and by nothing in the mean over flashes that
 // are not in step with the frames. (The first bright frame alone is late by half a frame in the mean, 16.7 ms at 30/s.)

@@ -19,6 +19,8 @@ type Stream struct {
 	// Width and Height are in pixels, FPS in frames a second: the average.
 	Width, Height int
 	FPS           float64
+	// Range and Space are how the colours of a picture are meant: "tv", and the name of the matrix.
+	Range, Space string
 	// Start and Seconds are when the stream begins and how long it is as presented, in s.
 	Start, Seconds float64
 	// Channels and SampleRate (Hz) are set for sound.
@@ -62,6 +64,8 @@ func Probe(ctx context.Context, path string) (Info, error) {
 			Start      string `json:"start_time"`
 			Duration   string
 			Channels   int
+			Range      string `json:"color_range"`
+			Space      string `json:"color_space"`
 			SampleRate string `json:"sample_rate"`
 		}
 	}
@@ -72,7 +76,7 @@ func Probe(ctx context.Context, path string) (Info, error) {
 	for _, s := range j.Streams {
 		info.Streams = append(info.Streams, Stream{
 			Type: s.CodecType, Codec: s.CodecName, Width: s.Width, Height: s.Height, FPS: ratio(s.Rate),
-			Start: number(s.Start), Seconds: number(s.Duration), Channels: s.Channels, SampleRate: int(number(s.SampleRate)),
+			Range: s.Range, Space: s.Space, Start: number(s.Start), Seconds: number(s.Duration), Channels: s.Channels, SampleRate: int(number(s.SampleRate)),
 		})
 	}
 	return info, nil

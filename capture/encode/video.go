@@ -28,10 +28,12 @@ type VideoConfig struct {
 	Encoder string
 }
 
+func (c VideoConfig) scales() bool { return c.OutHeight > 0 && c.OutHeight < c.Height }
+
 // size is the size of the encoded picture: even in both directions, as 4:2:0 needs.
 func (c VideoConfig) size() (width, height int) {
 	width, height = c.Width, c.Height
-	if c.OutHeight > 0 && c.OutHeight < c.Height {
+	if c.scales() {
 		width, height = (c.Width*c.OutHeight+c.Height/2)/c.Height, c.OutHeight
 	}
 	return max(width&^1, 2), max(height&^1, 2)
@@ -42,7 +44,7 @@ type Video struct {
 	config        VideoConfig
 	kind          encoder
 	width, height int
-	fast          *converter
+	matrix        *matrix
 	geometry      geometry
 	pool          *gst.Pool
 	scaled        []byte
@@ -65,8 +67,9 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Video{config: c, kind: kind, emit: emit, fast: libyuv(), done: make(chan struct{})}
+	v := &Video{config: c, kind: kind, emit: emit, done: make(chan struct{})}
 	v.width, v.height = c.size()
+	v.matrix = matrixFor(v.width, v.height)
 	if v.config.BitrateKbps == 0 {
 		v.config.BitrateKbps = DefaultBitrateKbps(v.width, v.height, c.FrameRate)
 	}
@@ -85,15 +88,11 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 	return v, nil
 }
 
-// colorimetry is what libyuv makes of a screen's sRGB: limited range, BT.601 matrix, BT.709 primaries and transfer, in
-// GStreamer's notation range:matrix:transfer:primaries. Encoders write it into the stream (H.264, annex E).
-const colorimetry = "2:4:5:1"
-
 func (v *Video) build() error {
 	raw := fmt.Sprintf("video/x-raw,format=%s,width=%d,height=%d,framerate=%d/1,colorimetry=%s,interlace-mode=progressive,pixel-aspect-ratio=1/1",
-		v.kind.format, v.width, v.height, v.config.FrameRate, colorimetry)
+		v.kind.format, v.width, v.height, v.config.FrameRate, v.matrix.name)
 	source, convert := raw, ""
-	if v.fast != nil {
+	if v.direct() {
 		v.geometry = layout(v.width, v.height, v.kind.format == "NV12")
 		var err error
 		if v.pool, err = gst.NewPool(raw, v.geometry.size, 0); err != nil {
@@ -167,15 +166,15 @@ func (v *Video) buffer(f media.Frame) (*gst.Buffer, error) {
 	if !v.Fits(f.Width, f.Height) {
 		return nil, fmt.Errorf("the picture is %dx%d, not %dx%d", f.Width, f.Height, v.config.Width, v.config.Height)
 	}
-	if v.fast == nil {
+	if !v.direct() {
 		return packed(f)
 	}
 	data, stride := f.Data, f.Stride
-	if v.config.OutHeight > 0 && v.config.OutHeight < v.config.Height {
+	if v.config.scales() {
 		if v.scaled == nil {
 			v.scaled = make([]byte, v.width*v.height*4)
 		}
-		if err := v.fast.scale(f.Data, f.Stride, f.Width, f.Height, v.scaled, v.width, v.height); err != nil {
+		if err := libyuv().scale(f.Data, f.Stride, f.Width, f.Height, v.scaled, v.width, v.height); err != nil {
 			return nil, err
 		}
 		data, stride = v.scaled, v.width*4
@@ -184,11 +183,28 @@ func (v *Video) buffer(f media.Frame) (*gst.Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Fill(func(dst []byte) error { return v.fast.convert(data, stride, v.geometry, dst) }); err != nil {
+	if err := b.Fill(func(dst []byte) error { return v.toYUV(data, stride, dst) }); err != nil {
 		b.Release()
 		return nil, err
 	}
 	return b, nil
+}
+
+// direct says whether pictures are converted here, and not by GStreamer's slower elements.
+func (v *Video) direct() bool { return libyuv() != nil || v.kernels() && !v.config.scales() }
+
+func (v *Video) kernels() bool { return hasKernels && v.width >= block }
+
+func (v *Video) toYUV(src []byte, stride int, dst []byte) error {
+	g := v.geometry
+	if len(src) < stride*(g.height-1)+g.width*4 || len(dst) < g.size {
+		return errors.New("the picture's memory is smaller than its size says")
+	}
+	if v.kernels() {
+		v.matrix.convert(src, stride, g, dst)
+		return nil
+	}
+	return libyuv().convert(src, stride, g, dst)
 }
 
 // packed copies a picture without padding at the ends of its rows, as GStreamer expects BGRx.

@@ -47,8 +47,8 @@ var libyuv = sync.OnceValue(func() *converter {
 	return nil
 })
 
-// HasFastConversion says whether libyuv is there.
-func HasFastConversion() bool { return libyuv() != nil }
+// HasScaler says whether libyuv is there. Without it GStreamer scales, and converts where this processor has no kernels.
+func HasScaler() bool { return libyuv() != nil }
 
 // geometry is where the planes of a 4:2:0 picture lie in one block of memory, in GStreamer's default layout
 // (gst-plugins-base, gst/video/video-info.c: rows of I420 are rounded up to 4 bytes, as are those of NV12).
@@ -75,11 +75,8 @@ func layout(width, height int, nv12 bool) geometry {
 	return g
 }
 
-// convert writes the BGRx picture into dst as 4:2:0.
+// convert writes the BGRx picture into dst as 4:2:0 of BT.601, libyuv's only matrix in this direction.
 func (c *converter) convert(src []byte, stride int, g geometry, dst []byte) error {
-	if len(src) < stride*(g.height-1)+g.width*4 || len(dst) < g.size {
-		return errors.New("the picture's memory is smaller than its size says")
-	}
 	s, d := unsafe.Pointer(&src[0]), unsafe.Pointer(&dst[0])
 	var r int32
 	if g.nv12 {
