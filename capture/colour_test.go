@@ -53,20 +53,21 @@ func drawChart(t *testing.T, display string, width, height int) {
 	}
 }
 
-// The whole way from the screen to a player: each patch comes back within 2 levels, and the stream says how to read it,
+// The whole way from the screen to a player: each patch comes back, and the stream says how to read it,
 // in every shape and at both rates.
 func TestColourChartComesBack(t *testing.T) {
 	for _, c := range []struct {
 		width, height, fps, out int
 		encoder, space          string
 		wantW, wantH            int
+		within                  float64 // openh264enc's quantiser adds a level of its own
 	}{
-		{1280, 720, 30, 0, "x264enc", "bt709", 1280, 720},
-		{720, 1280, 60, 0, "x264enc", "bt709", 720, 1280}, // portrait
-		{1367, 769, 30, 0, "x264enc", "bt709", 1366, 768}, // odd
-		{641, 481, 30, 0, "x264enc", "smpte170m", 640, 480},
-		{1280, 960, 30, 480, "x264enc", "smpte170m", 640, 480},
-		{1280, 720, 30, 0, "openh264enc", "bt709", 1280, 720},
+		{1280, 720, 30, 0, "x264enc", "bt709", 1280, 720, 2},
+		{720, 1280, 60, 0, "x264enc", "bt709", 720, 1280, 2}, // portrait
+		{1367, 769, 30, 0, "x264enc", "bt709", 1366, 768, 2}, // odd
+		{641, 481, 30, 0, "x264enc", "smpte170m", 640, 480, 2},
+		{1280, 960, 30, 480, "x264enc", "smpte170m", 640, 480, 2},
+		{1280, 720, 30, 0, "openh264enc", "bt709", 1280, 720, 3},
 	} {
 		t.Run(fmt.Sprintf("%dx%d at %d to %d, %s", c.width, c.height, c.fps, c.wantH, c.encoder), func(t *testing.T) {
 			d, err := stack.StartDesktop(t.Context(), t.TempDir(), stack.DesktopOptions{Width: c.width, Height: c.height})
@@ -94,7 +95,7 @@ func TestColourChartComesBack(t *testing.T) {
 				x, y, w, h := patch(i, c.wantW, c.wantH)
 				at := ((y+h/2)*c.wantW + x + w/2) * 3
 				for k := range 3 {
-					require.InDelta(t, byte(want>>(16-8*k)), rgb[at+k], 2, "%06x came back as %x", want, rgb[at:at+3])
+					require.InDelta(t, byte(want>>(16-8*k)), rgb[at+k], c.within, "%06x came back as %x", want, rgb[at:at+3])
 				}
 			}
 		})

@@ -45,6 +45,7 @@ type Video struct {
 	kind          encoder
 	width, height int
 	matrix        *matrix
+	signal        signaller // the pulling goroutine's
 	geometry      geometry
 	pool          *gst.Pool
 	scaled        []byte
@@ -70,6 +71,7 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 	v := &Video{config: c, kind: kind, emit: emit, done: make(chan struct{})}
 	v.width, v.height = c.size()
 	v.matrix = matrixFor(v.width, v.height)
+	v.signal.matrix = v.matrix
 	if v.config.BitrateKbps == 0 {
 		v.config.BitrateKbps = DefaultBitrateKbps(v.width, v.height, c.FrameRate)
 	}
@@ -261,6 +263,7 @@ func (v *Video) deliver(s *gst.Sample) error {
 	}
 	p := &media.Packet{Track: media.Video, PTS: s.PTS(), DTS: s.PTS(), Duration: time.Second / time.Duration(v.config.FrameRate)}
 	nals := media.SplitAnnexB(b)
+	v.signal.all(nals)
 	for _, n := range nals {
 		p.Key = p.Key || media.NALType(n) == media.NALIDR
 	}
