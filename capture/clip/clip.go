@@ -1,6 +1,6 @@
 // Package clip turns packets into MP4 files, names them, lists them and draws their thumbnails.
 //
-// The room owns the clip folder's naming. It has no goroutines and keeps nothing open after a call. A clip is written
+// The room owns the clip folder: its files' names, pictures, stars and quota. Nothing is left of a call when it returns. A clip is written
 // beside its final name and gets that name when it is complete; a name that is taken is never overwritten.
 package clip
 
@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,6 +32,9 @@ type Clip struct {
 	Created time.Time `json:"created"`
 	// SaveMS is the time from the press to the complete file in milliseconds; 0 for a clip found on disk.
 	SaveMS float64 `json:"save_ms,omitempty"`
+	// Starred is the user's mark for what is to be kept; Ours says that Hindsight made the file, as its header tells.
+	Starred bool `json:"starred,omitempty"`
+	Ours    bool `json:"ours,omitempty"`
 }
 
 // Request is what to write.
@@ -47,26 +51,31 @@ type Request struct {
 	Created time.Time
 	// Width and Height are the picture's size in pixels, for the description.
 	Width, Height int
-	// Suffix is added to the file's name.
-	Suffix string
+	// Name is the template of the file's name, see CheckName; empty is DefaultName. App is what {app} stands for, and
+	// Suffix is added behind.
+	Name, App, Suffix string
+	// Chapters are moments on the packets' clock; those outside the window do not count.
+	Chapters []mp4.Chapter
+	// Poster puts a JPEG picture beside the clip, under its name, as well.
+	Poster bool
 }
 
-// NameLayout is the name of a clip, as a layout of package time.
-const NameLayout = "Hindsight 2006-01-02 15-04-05"
-
-// Save writes the clip. The error is a sentence that says what to do.
+// Save writes the clip. The error is a sentence that says what to do; beside an answer with a path it is about the
+// picture beside the clip only.
 func Save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
-	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r)}
-	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height}
-	base := filepath.Join(r.Folder, r.Created.Format(NameLayout)+r.Suffix)
+	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters}
+	var poster []byte
+	m.Cover = sync.OnceValue(func() []byte {
+		poster, _ = cover(ctx, r) // a clip without a picture of itself is a clip
+		return poster
+	})
+	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true}
+	base := name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix
 	for n := 1; ; n++ {
-		c.Path = base + ".mp4"
-		if n > 1 {
-			c.Path = fmt.Sprintf("%s (%d).mp4", base, n)
-		}
+		c.Path = numbered(r.Folder, base, ".mp4", n)
 		if _, err := os.Lstat(c.Path); err == nil {
 			continue
 		}
@@ -78,6 +87,9 @@ func Save(ctx context.Context, r Request) (Clip, error) {
 			return Clip{}, explain(r.Folder, err)
 		}
 		c.Bytes = size
+		if r.Poster && len(poster) > 0 {
+			return c, writePoster(c.Path, poster)
+		}
 		return c, nil
 	}
 }
@@ -126,7 +138,7 @@ func CheckFolder(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return explain(folder, err)
 	}
-	f, err := os.CreateTemp(folder, ".hindsight-*"+mp4.TempSuffix)
+	f, err := os.CreateTemp(folder, mp4.TempPrefix+"*"+mp4.TempSuffix)
 	if err != nil {
 		return explain(folder, err)
 	}
@@ -147,7 +159,7 @@ func RemoveStale(folder string, now time.Time) error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if !strings.HasPrefix(name, ".Hindsight ") || !strings.HasSuffix(name, mp4.TempSuffix) {
+		if !strings.HasPrefix(name, mp4.TempPrefix) || !strings.HasSuffix(name, mp4.TempSuffix) {
 			continue
 		}
 		info, err := e.Info()

@@ -99,7 +99,7 @@ func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
 		return
 	}
 	full := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", full, "tmpfs", 0, "size=64k"))
+	require.NoError(t, syscall.Mount("tmpfs", full, "tmpfs", 0, "size=256k"))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(full, 0)) })
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
@@ -144,7 +144,7 @@ func TestListIgnoresWhatIsNoClip(t *testing.T) {
 
 func TestStaleFilesGo(t *testing.T) {
 	folder := t.TempDir()
-	stale, other := filepath.Join(folder, ".Hindsight 2026.mp4.1"+mp4.TempSuffix), filepath.Join(folder, ".other"+mp4.TempSuffix)
+	stale, other := filepath.Join(folder, mp4.TempPrefix+"1"+mp4.TempSuffix), filepath.Join(folder, ".other"+mp4.TempSuffix)
 	for _, p := range []string{stale, other} {
 		require.NoError(t, os.WriteFile(p, nil, 0o644))
 	}

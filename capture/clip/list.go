@@ -9,7 +9,7 @@ import (
 	"sort"
 	"strings"
 
-	box "github.com/Eyevinn/mp4ff/mp4"
+	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
 // List reads the clips of a folder, newest first. A folder that does not exist has none. Files that are no readable
@@ -39,21 +39,11 @@ func List(folder string) ([]Clip, error) {
 	return clips, nil
 }
 
-// describe fills in what the movie header says.
+// describe fills in what the movie's header says.
 func describe(c *Clip) {
-	f, err := os.Open(c.Path)
+	i, err := mp4.Inspect(c.Path)
 	if err != nil {
 		return
 	}
-	defer f.Close()
-	m, err := box.DecodeFile(f, box.WithDecodeMode(box.DecModeLazyMdat))
-	if err != nil || m.Moov == nil || m.Moov.Mvhd == nil || m.Moov.Mvhd.Timescale == 0 {
-		return
-	}
-	c.Seconds = float64(m.Moov.Mvhd.Duration) / float64(m.Moov.Mvhd.Timescale)
-	for _, t := range m.Moov.Traks {
-		if t.Tkhd != nil && t.Tkhd.Width > 0 {
-			c.Width, c.Height = int(t.Tkhd.Width>>16), int(t.Tkhd.Height>>16)
-		}
-	}
+	c.Seconds, c.Width, c.Height, c.Ours, c.Starred = i.Seconds, i.Width, i.Height, i.Hindsight, i.Starred
 }

@@ -3,6 +3,7 @@ package mp4
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
@@ -10,7 +11,8 @@ import (
 )
 
 // moov builds the movie header. Chunk offsets are filled in later by setOffsets.
-func moov(m Movie, plans []*plan) (*box.MoovBox, error) {
+// The answer's list takes a cover.
+func moov(m Movie, plans []*plan) (*box.MoovBox, *box.IlstBox, error) {
 	mv := box.NewMoovBox()
 	head := box.CreateMvhd()
 	head.Timescale, head.NextTrackID = movieScale, uint32(len(plans)+1)
@@ -21,11 +23,16 @@ func moov(m Movie, plans []*plan) (*box.MoovBox, error) {
 	for i, p := range plans {
 		trak, err := trak(m, p, uint32(i+1))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		mv.AddChild(trak)
 	}
-	return mv, nil
+	if n := len(plans); plans[n-1].Kind == text {
+		refer(mv.Traks[slices.IndexFunc(plans, func(p *plan) bool { return p.Kind == H264 })], uint32(n))
+	}
+	user, list := userData(m)
+	mv.AddChild(user)
+	return mv, list, nil
 }
 
 func created(m Movie) time.Time {
@@ -35,18 +42,17 @@ func created(m Movie) time.Time {
 	return m.Created
 }
 
+// handlers are the kinds of media and what the tracks are called.
+var handlers = map[Kind]struct{ media, name string }{H264: {"video", "Picture"}, AAC: {"audio", "Sound"}, Opus: {"audio", "Sound"}, text: {"text", "Chapters"}}
+
 func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
-	media := "video"
-	if p.Kind != H264 {
-		media = "audio"
-	}
-	t := box.CreateEmptyTrak(id, uint32(p.scale), media, "und")
+	t := box.CreateEmptyTrak(id, uint32(p.scale), handlers[p.Kind].media, "und")
 	t.Tkhd.Flags = 3 // enabled, in movie (ISO/IEC 14496-12, 8.3.2)
 	if p.Off {
 		t.Tkhd.Flags = 2
 	}
-	t.Mdia.Hdlr.Name = cmp.Or(p.Name, map[Kind]string{H264: "Picture", AAC: "Sound", Opus: "Sound"}[p.Kind])
-	if p.Kind != H264 {
+	t.Mdia.Hdlr.Name = cmp.Or(p.Name, handlers[p.Kind].name)
+	if p.Kind == AAC || p.Kind == Opus {
 		t.Tkhd.AlternateGroup = 1
 	}
 	t.Mdia.Mdhd.Duration = uint64(p.total)
@@ -64,9 +70,12 @@ func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 	return t, tables(t.Mdia.Minf.Stbl, p)
 }
 
-// describe adds the sample descriptions: one avc1 for each pair of parameter sets, one mp4a, or one Opus.
+// describe adds the sample descriptions: one avc1 for each pair of parameter sets, one mp4a, one Opus, or one of text.
 func describe(t *box.TrakBox, p *plan) error {
 	switch p.Kind {
+	case text:
+		describeText(t)
+		return nil
 	case Opus:
 		// "Encapsulation of Opus in ISO Base Media File Format", 4.3.2. What a decoder must skip is left to the edit list.
 		ops := &box.DopsBox{OutputChannelCount: 2, InputSampleRate: soundScale}

@@ -3,7 +3,8 @@
 // The file is progressive (ISO/IEC 14496-12): ftyp, moov, mdat, so that it plays while it downloads. Samples keep their
 // bytes; nothing is decoded. A window that begins between two key pictures is served by the samples from the key
 // picture before it, which players decode and do not show (8.6.6, edit list box). Box structures come from mp4ff; the
-// room owns how samples become chunks, tables and edits. It has no goroutines and keeps nothing open after a call.
+// room owns how samples become chunks, tables and edits. A goroutine draws the cover while a file is written; nothing is
+// left of a call when it returns.
 package mp4
 
 import (
@@ -24,6 +25,7 @@ const (
 	AAC
 	// Opus is what WebRTC carries; browsers play it in an MP4, QuickTime does not.
 	Opus
+	text // of chapters
 )
 
 // Timescales in ticks a second. 90 kHz divides by all usual frame rates; sound counts in its samples.
@@ -65,6 +67,11 @@ type Movie struct {
 	Tracks     []Track
 	Start, End time.Duration
 	Created    time.Time
+	// Chapters may lie outside the window; those do not count.
+	Chapters []Chapter
+	// Cover draws a JPEG picture of at most CoverRoom bytes to keep in the file. WriteFile calls it while it writes the
+	// samples; nil, or an answer that is empty or too large, leaves the file without one.
+	Cover func() []byte
 }
 
 // ErrEmpty says that a movie has no picture in its window.

@@ -1,0 +1,4 @@
+package clip
+
+// Name is name, for its fuzz test.
+var Name = name
