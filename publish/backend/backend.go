@@ -41,17 +41,17 @@ type Recorder interface {
 
 // Storage holds the segments of recordings.
 type Storage interface {
-	NewRecording(id string) (folder string, err error)
-	ReadPlaylist(id string, offset int64) ([]byte, error)
-	OpenSegment(id, segment string) (io.ReadCloser, error)
-	Remove(id, segment string) error
+	NewRecording(ctx context.Context, id string) (folder string, err error)
+	ReadPlaylist(ctx context.Context, id string, offset int64) ([]byte, error)
+	OpenSegment(ctx context.Context, id, segment string) (io.ReadCloser, error)
+	Remove(ctx context.Context, id, segment string) error
 }
 
 // ClipFiles holds the clips.
 type ClipFiles interface {
 	WriteClip(ctx context.Context, id string, m mp4.Movie) (int64, error)
-	OpenClip(id string) (io.ReadSeekCloser, error)
-	RemoveClip(id string) error
+	OpenClip(ctx context.Context, id string) (io.ReadSeekCloser, error)
+	RemoveClip(ctx context.Context, id string) error
 }
 
 // ClipCutter makes a file of a stretch of a replay.

@@ -1,6 +1,9 @@
 package backend
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -61,16 +64,16 @@ func (b *buffers) forget(id string) {
 }
 
 // segments answers what is stored of a recording, oldest first. ended is true once the recorder closed the playlist.
-func (b *buffers) segments(r state.Recording) (out []Segment, ended bool, err error) {
+func (b *buffers) segments(ctx context.Context, r state.Recording) (out []Segment, ended bool, err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
-	return b.list(r, buf)
+	return b.list(ctx, r, buf)
 }
 
 // list is segments of a buffer that is locked.
-func (b *buffers) list(r state.Recording, buf *buffer) (out []Segment, ended bool, err error) {
-	more, err := b.storage.ReadPlaylist(r.ID, buf.offset)
+func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out []Segment, ended bool, err error) {
+	more, err := b.storage.ReadPlaylist(ctx, r.ID, buf.offset)
 	if err != nil {
 		return nil, false, err
 	}
@@ -81,7 +84,7 @@ func (b *buffers) list(r state.Recording, buf *buffer) (out []Segment, ended boo
 		return nil, buf.playlist.Ended, nil
 	}
 	if !buf.measured {
-		b.measure(r, buf)
+		b.measure(ctx, r, buf)
 		entries = buf.playlist.Entries[buf.gone:]
 	}
 	late := b.delay
@@ -106,17 +109,20 @@ func zero(r state.Recording, buf *buffer, delay time.Duration) time.Time {
 
 // measure compares the program time of the oldest stored segment with its first picture's PTS. Segments that are gone
 // already, after a restart, are skipped.
-func (b *buffers) measure(r state.Recording, buf *buffer) {
+func (b *buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
 	if r.Began.IsZero() {
-		b.skipDeleted(r, buf)
+		b.skipDeleted(ctx, r, buf)
 		return
 	}
 	for buf.gone < len(buf.playlist.Entries) {
 		e := buf.playlist.Entries[buf.gone]
-		f, err := b.storage.OpenSegment(r.ID, e.Name)
-		if err != nil {
+		f, err := b.storage.OpenSegment(ctx, r.ID, e.Name)
+		if errors.Is(err, fs.ErrNotExist) {
 			buf.gone++
 			continue
+		}
+		if err != nil {
+			return // it is tried again at the next look
 		}
 		seg, err := hls.ReadSegment(f)
 		f.Close()
@@ -135,22 +141,24 @@ func (b *buffers) measure(r state.Recording, buf *buffer) {
 	}
 }
 
-func (b *buffers) skipDeleted(r state.Recording, buf *buffer) {
+func (b *buffers) skipDeleted(ctx context.Context, r state.Recording, buf *buffer) {
 	for ; buf.gone < len(buf.playlist.Entries); buf.gone++ {
-		f, err := b.storage.OpenSegment(r.ID, buf.playlist.Entries[buf.gone].Name)
+		f, err := b.storage.OpenSegment(ctx, r.ID, buf.playlist.Entries[buf.gone].Name)
 		if err == nil {
 			f.Close()
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 	}
 }
 
 // prune deletes the segments that end before t and answers how many are left.
-func (b *buffers) prune(r state.Recording, t time.Time) (left int, err error) {
+func (b *buffers) prune(ctx context.Context, r state.Recording, t time.Time) (left int, err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
-	list, _, err := b.list(r, buf)
+	list, _, err := b.list(ctx, r, buf)
 	if err != nil {
 		return 0, err
 	}
@@ -158,7 +166,7 @@ func (b *buffers) prune(r state.Recording, t time.Time) (left int, err error) {
 		if !s.To.Before(t) {
 			return len(list) - i, nil
 		}
-		if err := b.storage.Remove(r.ID, s.Name); err != nil {
+		if err := b.storage.Remove(ctx, r.ID, s.Name); err != nil {
 			return len(list) - i, err
 		}
 		buf.gone++

@@ -139,7 +139,7 @@ func (s *Server) dropClip(ctx context.Context, c state.Clip) error {
 	if err := s.o.State.DeleteClip(ctx, c.ID); err != nil {
 		return err
 	}
-	return s.o.Clips.RemoveClip(c.ID)
+	return s.o.Clips.RemoveClip(context.WithoutCancel(ctx), c.ID) // nothing leads to the file any more
 }
 
 // getVideo sends the file, whole or in ranges (RFC 9110, 14).
@@ -156,7 +156,7 @@ func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Cl
 	if clip.State != api.ClipReady {
 		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + ", there is no video to send"}
 	}
-	f, err := s.o.Clips.OpenClip(clip.ID)
+	f, err := s.o.Clips.OpenClip(r.Context(), clip.ID)
 	if errors.Is(err, fs.ErrNotExist) {
 		return notFound("clip file")
 	}

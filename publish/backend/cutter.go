@@ -23,7 +23,7 @@ func (r *Remuxer) Cut(ctx context.Context, c state.Clip, segments []Segment) (Cu
 	var sources []cut.Source
 	for _, s := range segments {
 		sources = append(sources, cut.Source{Zero: s.Zero, Wall: s.From,
-			Open: func() (io.ReadCloser, error) { return r.Storage.OpenSegment(s.RecordingID, s.Name) }})
+			Open: func() (io.ReadCloser, error) { return r.Storage.OpenSegment(ctx, s.RecordingID, s.Name) }})
 	}
 	m, err := cut.Movie(ctx, sources, c.Start(), c.Pressed, r.Priming)
 	if err != nil {

@@ -101,7 +101,7 @@ func (k *keeper) ask(ctx context.Context, r state.Recording) error {
 		return err
 	}
 	over := status.State == api.StateEnded || status.State == api.StateFailed
-	dead := !over && k.dead(r)
+	dead := !over && k.dead(ctx, r)
 	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
 	if err == nil && !over && (dead || stopped) {
 		err = k.o.Recorder.Stop(limited, r.EgressID)
@@ -114,8 +114,8 @@ func (k *keeper) ask(ctx context.Context, r state.Recording) error {
 }
 
 // dead tells whether the recorder has given no sign of life for too long.
-func (k *keeper) dead(r state.Recording) bool {
-	segments, _, err := k.buffers.segments(r)
+func (k *keeper) dead(ctx context.Context, r state.Recording) bool {
+	segments, _, err := k.buffers.segments(ctx, r)
 	if err != nil || len(segments) == 0 {
 		return err == nil && time.Since(r.Created) > startPatience
 	}
@@ -178,7 +178,7 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 	end := lastMoment(r, recordings)
 	if !end.IsZero() && time.Since(end) > k.o.Expire && !waits {
 		for _, rec := range recordings {
-			if err := k.remove(rec); err != nil {
+			if err := k.remove(ctx, rec); err != nil {
 				return err
 			}
 		}
@@ -193,12 +193,12 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 		keepFrom = needed.Add(-margin)
 	}
 	for i, rec := range recordings {
-		left, err := k.buffers.prune(rec, keepFrom)
+		left, err := k.buffers.prune(ctx, rec, keepFrom)
 		if err != nil {
 			return err
 		}
 		if left == 0 && i < len(recordings)-1 && rec.Over() && rec.Ended.Before(keepFrom) {
-			if err := errors.Join(k.remove(rec), k.o.State.DeleteRecording(ctx, rec.ID)); err != nil {
+			if err := errors.Join(k.remove(ctx, rec), k.o.State.DeleteRecording(ctx, rec.ID)); err != nil {
 				return err
 			}
 		}
@@ -206,9 +206,9 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 	return nil
 }
 
-func (k *keeper) remove(r state.Recording) error {
+func (k *keeper) remove(ctx context.Context, r state.Recording) error {
 	k.buffers.forget(r.ID)
-	return k.o.Storage.Remove(r.ID, "")
+	return k.o.Storage.Remove(ctx, r.ID, "")
 }
 
 // lastMoment is when a replay ended; zero while it runs.

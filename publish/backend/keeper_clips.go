@@ -60,7 +60,7 @@ func (k *keeper) lookFor(ctx context.Context, c state.Clip) (found []Segment, la
 	}
 	over := true
 	for _, r := range recordings {
-		segments, ended, err := k.buffers.segments(r)
+		segments, ended, err := k.buffers.segments(ctx, r)
 		if err != nil {
 			return nil, false, err
 		}
@@ -96,7 +96,7 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) {
 		"segments", len(segments), "took", time.Since(begun), "err", err)
 	if err := k.o.State.FinishClip(ctx, c); err != nil {
 		// Deleted meanwhile, or the database failed: the file has no owner.
-		if err := k.o.Clips.RemoveClip(c.ID); err != nil {
+		if err := k.o.Clips.RemoveClip(ctx, c.ID); err != nil {
 			k.complain(ctx, "a clip without owner cannot be deleted", err)
 		}
 	}

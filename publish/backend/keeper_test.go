@@ -46,7 +46,7 @@ func (f *told) Join(string, string, string, time.Duration) (string, error) { ret
 type shelf struct {
 	*keeper
 	fake  *told
-	files *storage.Local
+	files *storage.Storage
 	rec   state.Recording
 	began time.Time
 	count int
@@ -76,7 +76,7 @@ func newShelf(t *testing.T, count int, began time.Time) *shelf {
 		began: began, count: count}
 	sh.rec = state.Recording{ID: state.NewID(), ReplayID: state.NewID(), EgressID: "EG_1", VideoTrack: "TR_v",
 		AudioTrack: "TR_a", State: api.StateActive, Began: began, Created: began}
-	sh.folder, err = files.NewRecording(sh.rec.ID)
+	sh.folder, err = files.NewRecording(ctx, sh.rec.ID)
 	require.NoError(t, err)
 	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: sh.rec.ReplayID, Identity: "alice", Room: "den", Created: began}))
 	require.NoError(t, db.AddRecording(ctx, sh.rec))
@@ -105,7 +105,7 @@ func makeSegments(t *testing.T, folder string, count int, began time.Time) {
 
 func (s *shelf) stored(t *testing.T) []Segment {
 	t.Helper()
-	list, _, err := s.buffers.segments(s.rec)
+	list, _, err := s.buffers.segments(t.Context(), s.rec)
 	require.NoError(t, err)
 	return list
 }
@@ -158,7 +158,7 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	_, err = s.o.State.Replay(ctx, s.rec.ReplayID)
 	require.ErrorIs(t, err, state.ErrNotFound)
 	require.NoDirExists(t, s.folder)
-	f, err := s.files.OpenClip(clip.ID)
+	f, err := s.files.OpenClip(ctx, clip.ID)
 	require.NoError(t, err, "clips do not expire with their replay")
 	require.NoError(t, f.Close())
 }

@@ -112,7 +112,7 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 		err = s.o.State.AddReplay(ctx, replay)
 	}
 	if err = errors.Join(err, s.o.State.AddRecording(ctx, rec)); err != nil {
-		return rec, errors.Join(err, s.stopEgress(ctx, rec), s.o.Storage.Remove(rec.ID, ""))
+		return rec, errors.Join(err, s.stopEgress(ctx, rec), s.o.Storage.Remove(ctx, rec.ID, ""))
 	}
 	if known {
 		s.stopRecordings(ctx, replay.ID, rec.ID)
@@ -124,14 +124,14 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 
 // record makes the folder and has LiveKit start; on failure nothing stays.
 func (s *Server) record(ctx context.Context, user state.Token, room string, rec *state.Recording) error {
-	folder, err := s.o.Storage.NewRecording(rec.ID)
+	folder, err := s.o.Storage.NewRecording(ctx, rec.ID)
 	if err != nil {
 		return err
 	}
 	status, err := s.o.Recorder.Start(ctx, recorder.Request{Room: room, VideoTrack: rec.VideoTrack,
 		AudioTrack: rec.AudioTrack, Folder: folder, Identities: []string{user.AppIdentity(), user.Identity}})
 	if err != nil {
-		return errors.Join(err, s.o.Storage.Remove(rec.ID, ""))
+		return errors.Join(err, s.o.Storage.Remove(context.WithoutCancel(ctx), rec.ID, ""))
 	}
 	rec.EgressID, rec.State, rec.Error, rec.Began = status.EgressID, status.State, status.Error, status.Began
 	return nil
@@ -197,7 +197,7 @@ func (s *Server) writeReplay(w http.ResponseWriter, r *http.Request, replay stat
 		if rec.Error != "" {
 			out.LastError = rec.Error
 		}
-		segments, _, err := s.buffers.segments(rec)
+		segments, _, err := s.buffers.segments(r.Context(), rec)
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ type serve struct {
 	TLSKey     string        `help:"Key file of the certificate." env:"HINDSIGHT_TLS_KEY"`
 	LivekitURL string        `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
 	PublicURL  string        `help:"LiveKit as users reach it; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
+	Storage    string        `help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, for this service and LiveKit Egress; empty: the data folder. Keys come by environment." env:"HINDSIGHT_STORAGE"`
 	EgressDir  string        `help:"The data folder's subfolder segments, as LiveKit Egress sees it; empty means the same path." env:"HINDSIGHT_EGRESS_DIR"`
 	Replay     time.Duration `help:"How much is kept of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
 	Expire     time.Duration `help:"How long it stays after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
@@ -86,7 +87,7 @@ func (s *serve) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	files, err := storage.Open(c.Data, s.EgressDir)
+	files, err := s.openStorage(ctx, c.Data)
 	if err != nil {
 		return err
 	}
@@ -95,11 +96,11 @@ func (s *serve) Run(ctx context.Context, c *cli) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := files.KeepRecordings(known); err != nil {
+	if err := files.KeepRecordings(ctx, known, time.Now().Add(-s.Expire)); err != nil {
 		log.Warn("recordings that nobody knows cannot be deleted", "err", err)
 	}
 	rec := recorder.New(recorder.Options{URL: s.LivekitURL, APIKey: key, APISecret: apiSecret, FrameRate: s.FrameRate,
-		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight})
+		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight, Upload: files.Upload()})
 	public := s.PublicURL
 	if public == "" {
 		public = s.LivekitURL
@@ -113,6 +114,14 @@ func (s *serve) Run(ctx context.Context, c *cli) (err error) {
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
 	return s.listen(ctx, service.Handler(), log)
+}
+
+// openStorage opens the bucket, or the data folder where none is given.
+func (s *serve) openStorage(ctx context.Context, data string) (*storage.Storage, error) {
+	if s.Storage == "" {
+		return storage.Open(data, s.EgressDir)
+	}
+	return storage.OpenBucket(ctx, s.Storage)
 }
 
 // listen serves HTTP until the context ends, then lets running calls finish for up to 10 s.

@@ -54,6 +54,8 @@ type Options struct {
 	FrameRate int
 	// MaxWidth and MaxHeight bound the recording's picture in pixels; larger ones are scaled down. 0 is 1920 and 1080.
 	MaxWidth, MaxHeight int
+	// Upload is where the recorder's files go if not to a folder.
+	Upload Upload
 }
 
 // LiveKit records by LiveKit Egress.
@@ -82,7 +84,8 @@ type Request struct {
 	Identities []string
 	// VideoTrack and AudioTrack are SIDs; AudioTrack may be empty.
 	VideoTrack, AudioTrack string
-	// Folder is the absolute path where the recorder puts its files, as the recorder sees it.
+	// Folder is where the recorder puts its files: the absolute path as the recorder sees it, or a prefix of keys in the
+	// bucket of Options.Upload.
 	Folder string
 }
 
@@ -105,16 +108,18 @@ func (l *LiveKit) Start(ctx context.Context, r Request) (Status, error) {
 		return Status{}, err
 	}
 	width, height := fit(int(video.Width), int(video.Height), l.o.MaxWidth, l.o.MaxHeight)
+	output := &livekit.SegmentedFileOutput{
+		Protocol:         livekit.SegmentedFileProtocol_HLS_PROTOCOL,
+		FilenamePrefix:   path.Join(r.Folder, SegmentPrefix),
+		PlaylistName:     path.Join(r.Folder, Playlist),
+		LivePlaylistName: path.Join(r.Folder, LivePlaylist),
+		SegmentDuration:  segmentSeconds,
+		DisableManifest:  true,
+	}
+	l.o.Upload.segments(output)
 	info, err := l.egress.StartTrackCompositeEgress(ctx, &livekit.TrackCompositeEgressRequest{
 		RoomName: r.Room, VideoTrackId: r.VideoTrack, AudioTrackId: r.AudioTrack,
-		SegmentOutputs: []*livekit.SegmentedFileOutput{{
-			Protocol:         livekit.SegmentedFileProtocol_HLS_PROTOCOL,
-			FilenamePrefix:   path.Join(r.Folder, SegmentPrefix),
-			PlaylistName:     path.Join(r.Folder, Playlist),
-			LivePlaylistName: path.Join(r.Folder, LivePlaylist),
-			SegmentDuration:  segmentSeconds,
-			DisableManifest:  true,
-		}},
+		SegmentOutputs: []*livekit.SegmentedFileOutput{output},
 		Options: &livekit.TrackCompositeEgressRequest_Advanced{Advanced: &livekit.EncodingOptions{
 			Width: int32(width), Height: int32(height), Framerate: int32(l.o.FrameRate),
 			VideoCodec: livekit.VideoCodec_H264_MAIN, VideoBitrate: int32(videoKbps(width, height, l.o.FrameRate)),

@@ -1,7 +1,10 @@
-// Package storage keeps recordings and clips in a local folder that the recorder writes to as well. Every name in it
-// is an id made by the service; os.Root keeps everything else out.
+// Package storage keeps recordings and clips where the recorder writes to as well: in a local folder, or in a bucket of
+// S3, Google Cloud Storage or Azure. Every name in it is made of an id of the service.
 //
-// Below the folder: segments/ID/ (playlists and segments of one recording) and clips/ID.mp4.
+//	segments/ID/    playlists and segments of one recording
+//	clips/ID.mp4    a clip
+//
+// It has no goroutines of its own but those of the buckets' clients; Close ends them.
 package storage
 
 import (
@@ -10,12 +13,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hindsight-app/hindsight/capture/mp4"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
@@ -26,158 +28,172 @@ const (
 	clips    = "clips"
 )
 
-// Local is a folder on this machine. It may be used from many goroutines; Close gives the folder back.
-type Local struct {
-	path   string
-	egress string
-	root   *os.Root
-}
-
 // idForm is the form of all ids; anything else is refused before it becomes a name.
 var idForm = regexp.MustCompile(`^[a-z0-9]{8,64}$`)
 
-// Open opens or creates the folder. egress is the path of its subfolder "segments" as the recorder sees it; empty
-// means the same as here.
-func Open(folder, egress string) (*Local, error) {
-	folder, err := filepath.Abs(folder)
-	if err != nil {
-		return nil, err
-	}
-	for _, sub := range []string{segments, clips} {
-		if err := os.MkdirAll(filepath.Join(folder, sub), 0o755); err != nil {
-			return nil, fmt.Errorf("the storage folder cannot be made: %w", err)
-		}
-	}
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		return nil, fmt.Errorf("the storage folder cannot be opened: %w", err)
-	}
-	if egress == "" {
-		egress = filepath.ToSlash(filepath.Join(folder, segments))
-	}
-	l := &Local{path: folder, egress: egress, root: root}
-	l.removePartial()
-	return l, nil
+// files is a folder or a bucket. Names have slashes between their parts and lead nowhere else. What is missing is
+// fs.ErrNotExist to open and size, and nothing to the others.
+type files interface {
+	open(ctx context.Context, name string, offset int64) (io.ReadSeekCloser, error)
+	size(ctx context.Context, name string) (int64, error)
+	// write has fill write a file, which appears whole or not at all, in place of an older one.
+	write(ctx context.Context, name string, fill func(io.Writer) error) error
+	remove(ctx context.Context, name string) error
+	removeAll(ctx context.Context, folder string) error
+	// list calls found for every file below a folder, with its name from the top.
+	list(ctx context.Context, folder string, found func(Entry)) error
+	close() error
 }
 
-// removePartial deletes clips that a killed process left half written.
-func (l *Local) removePartial() {
-	entries, _ := fs.ReadDir(l.root.FS(), clips)
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), mp4.TempSuffix) {
-			_ = l.root.Remove(path.Join(clips, e.Name()))
-		}
-	}
+// Entry is a file.
+type Entry struct {
+	Name     string
+	Bytes    int64
+	Modified time.Time
 }
 
-// Close closes the folder.
-func (l *Local) Close() error { return l.root.Close() }
+// Storage is an open folder or bucket. It may be used from many goroutines.
+type Storage struct {
+	files
+	// recordings is the folder of recordings as the recorder sees it, a path or a prefix of keys.
+	recordings string
+	make       func(dir string) error // makes a recording's folder, where there are folders
+	upload     recorder.Upload
+}
+
+// Close gives the folder or bucket back.
+func (s *Storage) Close() error { return s.close() }
+
+// Upload is where the recorder is to put its files; nothing in it means a folder.
+func (s *Storage) Upload() recorder.Upload { return s.upload }
 
 func name(parts ...string) (string, error) {
 	if !idForm.MatchString(parts[1]) {
 		return "", fmt.Errorf("%q is not an id: %w", parts[1], fs.ErrNotExist)
 	}
+	for _, p := range parts[2:] {
+		if strings.ContainsAny(p, "/\\\x00") || p == ".." {
+			return "", fmt.Errorf("%q is not the name of a file: %w", p, fs.ErrNotExist)
+		}
+	}
 	return path.Join(parts...), nil
 }
 
-// NewRecording makes a recording's folder and answers its path as the recorder sees it. The folder is writable for
-// everybody, for the recorder may run as another user.
-func (l *Local) NewRecording(id string) (string, error) {
+// NewRecording makes a recording's folder and answers its path as the recorder sees it.
+func (s *Storage) NewRecording(_ context.Context, id string) (string, error) {
 	dir, err := name(segments, id)
 	if err != nil {
 		return "", err
 	}
-	if err := l.root.Mkdir(dir, 0o777); err != nil {
+	if err := s.make(dir); err != nil {
 		return "", fmt.Errorf("no folder for the recording can be made: %w", err)
 	}
-	return path.Join(l.egress, id), l.root.Chmod(dir, 0o777)
+	return path.Join(s.recordings, id), nil
 }
 
 // ReadPlaylist answers what a recording's playlist holds beyond offset, in bytes. A missing one is empty.
-func (l *Local) ReadPlaylist(id string, offset int64) ([]byte, error) {
+func (s *Storage) ReadPlaylist(ctx context.Context, id string, offset int64) ([]byte, error) {
 	file, err := name(segments, id, recorder.Playlist)
 	if err != nil {
 		return nil, err
 	}
-	f, err := l.root.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	size, err := s.size(ctx, file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && size <= offset {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+	f, err := s.open(ctx, file, offset)
+	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
 	return io.ReadAll(f)
 }
 
 // OpenSegment opens a segment that the playlist names.
-func (l *Local) OpenSegment(id, segment string) (io.ReadCloser, error) {
+func (s *Storage) OpenSegment(ctx context.Context, id, segment string) (io.ReadCloser, error) {
 	file, err := name(segments, id, segment)
 	if err != nil {
 		return nil, err
 	}
-	return l.root.Open(file)
+	return s.open(ctx, file, 0)
+}
+
+// WriteFile writes a file of a recording, in place of an older one.
+func (s *Storage) WriteFile(ctx context.Context, id, file string, data []byte) error {
+	file, err := name(segments, id, file)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, file, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 }
 
 // Remove deletes a segment, or with an empty name the whole recording. What is missing is fine.
-func (l *Local) Remove(id, segment string) error {
+func (s *Storage) Remove(ctx context.Context, id, segment string) error {
 	file, err := name(segments, id, segment)
 	if err != nil {
 		return err
 	}
 	if segment == "" {
-		return l.root.RemoveAll(file)
+		return s.removeAll(ctx, file)
 	}
-	if err := l.root.Remove(file); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return s.remove(ctx, file)
 }
 
 // WriteClip writes a clip and answers its length in bytes. A file of that id, left by a process that was killed before
 // it could say so, is replaced.
-func (l *Local) WriteClip(ctx context.Context, id string, m mp4.Movie) (int64, error) {
+func (s *Storage) WriteClip(ctx context.Context, id string, m mp4.Movie) (bytes int64, err error) {
 	file, err := name(clips, id)
 	if err != nil {
 		return 0, err
 	}
-	if err := l.RemoveClip(id); err != nil {
-		return 0, err
-	}
-	return mp4.WriteFile(ctx, filepath.Join(l.path, filepath.FromSlash(file)+".mp4"), m)
+	err = s.write(ctx, file+".mp4", func(w io.Writer) error {
+		bytes, err = mp4.Write(ctx, w, m)
+		return err
+	})
+	return bytes, err
 }
 
-// OpenClip opens a clip for reading.
-func (l *Local) OpenClip(id string) (io.ReadSeekCloser, error) {
+// OpenClip opens a clip for reading, from any place in it.
+func (s *Storage) OpenClip(ctx context.Context, id string) (io.ReadSeekCloser, error) {
 	file, err := name(clips, id)
 	if err != nil {
 		return nil, err
 	}
-	return l.root.Open(file + ".mp4")
+	return s.open(ctx, file+".mp4", 0)
 }
 
 // RemoveClip deletes a clip. A missing one is fine.
-func (l *Local) RemoveClip(id string) error {
+func (s *Storage) RemoveClip(ctx context.Context, id string) error {
 	file, err := name(clips, id)
 	if err != nil {
 		return err
 	}
-	if err := l.root.Remove(file + ".mp4"); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return s.remove(ctx, file+".mp4")
 }
 
-// KeepRecordings deletes all recordings but these. A process that was killed while LiveKit started a recording has made
-// its folder and could not write it down: nobody would ever delete it, nor stop a recorder that fills it.
-func (l *Local) KeepRecordings(ids []string) error {
-	entries, err := fs.ReadDir(l.root.FS(), segments)
-	for _, e := range entries {
-		if idForm.MatchString(e.Name()) && !slices.Contains(ids, e.Name()) {
-			err = errors.Join(err, l.Remove(e.Name(), ""))
+// KeepRecordings deletes recordings that are not among these and that nothing was added to since before. A process that
+// was killed while LiveKit started a recording has made its folder and could not write it down: nobody would ever delete
+// it, nor stop a recorder that fills it. Without any known recording the database may be a new one, and nothing goes.
+func (s *Storage) KeepRecordings(ctx context.Context, ids []string, before time.Time) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	newest := map[string]time.Time{}
+	err := s.list(ctx, segments, func(e Entry) {
+		id, _, _ := strings.Cut(strings.TrimPrefix(e.Name, segments+"/"), "/")
+		if e.Modified.After(newest[id]) {
+			newest[id] = e.Modified
+		}
+	})
+	for id, t := range newest {
+		if idForm.MatchString(id) && t.Before(before) && !slices.Contains(ids, id) {
+			err = errors.Join(err, s.Remove(ctx, id, ""))
 		}
 	}
 	return err

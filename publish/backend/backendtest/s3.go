@@ -1,0 +1,45 @@
+package backendtest
+
+import (
+	"context"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+
+	"github.com/rclone/gofakes3"
+	"github.com/rclone/gofakes3/s3mem"
+)
+
+// S3 is an S3 server on loopback that keeps its objects in memory and refuses whoever does not sign with its keys
+// (AWS Signature Version 4).
+type S3 struct {
+	// Bucket is the name of its one bucket.
+	Bucket         string
+	server         *httptest.Server
+	access, secret string
+}
+
+// StartS3 starts a server with an empty bucket.
+func StartS3(ctx context.Context) (*S3, error) {
+	s := &S3{Bucket: "clips-and-segments", access: "AKTEST", secret: "a secret of the test's S3 server"}
+	backend := s3mem.New()
+	if err := backend.CreateBucket(ctx, s.Bucket); err != nil {
+		return nil, err
+	}
+	s.server = httptest.NewServer(gofakes3.New(backend, gofakes3.WithV4Auth(map[string]string{s.access: s.secret})).Server())
+	return s, nil
+}
+
+// URL is the address of the bucket as --storage takes it, with a prefix of keys.
+func (s *S3) URL(prefix string) string {
+	q := url.Values{"region": {"us-east-1"}, "endpoint": {s.server.URL}, "use_path_style": {"true"}}
+	return "s3://" + s.Bucket + "/" + strings.Trim(prefix, "/") + "?" + q.Encode()
+}
+
+// Env are the environment variables with the keys.
+func (s *S3) Env() map[string]string {
+	return map[string]string{"AWS_ACCESS_KEY_ID": s.access, "AWS_SECRET_ACCESS_KEY": s.secret}
+}
+
+// Close ends the server.
+func (s *S3) Close() { s.server.Close() }

@@ -1,0 +1,146 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
+
+// folder is a folder of this machine. os.Root keeps everything out that lies elsewhere, even behind a link in it, which
+// gocloud's driver for files would follow.
+type folder struct{ root *os.Root }
+
+// partialAge is how old a half-written file must be to be left over: another backend that shares the folder may be
+// writing it.
+const partialAge = time.Hour
+
+// Open opens or creates a local folder. egress is the path of its subfolder "segments" as the recorder sees it; empty
+// means the same as here.
+func Open(dir, egress string) (*Storage, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, sub := range []string{segments, clips} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return nil, fmt.Errorf("the storage folder cannot be made: %w", err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("the storage folder cannot be opened: %w", err)
+	}
+	if egress == "" {
+		egress = filepath.ToSlash(filepath.Join(dir, segments))
+	}
+	f := folder{root}
+	f.removePartial()
+	return &Storage{files: f, recordings: egress, make: f.make}, nil
+}
+
+// removePartial deletes clips that a killed process left half written.
+func (f folder) removePartial() {
+	_ = f.list(context.Background(), clips, func(e Entry) {
+		if strings.HasSuffix(e.Name, mp4.TempSuffix) && time.Since(e.Modified) > partialAge {
+			_ = f.root.Remove(e.Name)
+		}
+	})
+}
+
+// make makes a recording's folder. It is writable for everybody, for the recorder may run as another user.
+func (f folder) make(dir string) error {
+	if err := f.root.Mkdir(dir, 0o777); err != nil {
+		return err
+	}
+	return f.root.Chmod(dir, 0o777)
+}
+
+func (f folder) open(_ context.Context, name string, offset int64) (io.ReadSeekCloser, error) {
+	file, err := f.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := file.Seek(offset, io.SeekStart); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+func (f folder) size(_ context.Context, name string) (int64, error) {
+	info, err := f.root.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// write writes beside the file, to the disk, and then under its name.
+func (f folder) write(_ context.Context, name string, fill func(io.Writer) error) error {
+	dir, base := path.Split(name)
+	temp := dir + "." + base + "." + rand.Text() + mp4.TempSuffix
+	file, err := f.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	err = fill(file)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = f.root.Rename(temp, name)
+	}
+	if err != nil {
+		return errors.Join(err, f.remove(context.Background(), temp))
+	}
+	return f.sync(dir)
+}
+
+// sync makes a new name durable; file systems that cannot do it are left alone.
+func (f folder) sync(dir string) error {
+	d, err := f.root.Open(path.Clean(dir))
+	if err != nil {
+		return err
+	}
+	_ = d.Sync()
+	return d.Close()
+}
+
+func (f folder) remove(_ context.Context, name string) error {
+	if err := f.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (f folder) removeAll(_ context.Context, dir string) error { return f.root.RemoveAll(dir) }
+
+func (f folder) list(ctx context.Context, dir string, found func(Entry)) error {
+	return fs.WalkDir(f.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && ctx.Err() == nil && !d.Type().IsRegular() {
+			return nil
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // deleted meanwhile
+		}
+		if err == nil {
+			found(Entry{name, info.Size(), info.ModTime()})
+		}
+		return err
+	})
+}
+
+func (f folder) close() error { return f.root.Close() }
