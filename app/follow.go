@@ -35,6 +35,8 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 	wants := []hotkey.Want{
 		{Name: hotkey.SaveName, Purpose: "Save the replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
 		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
+		{Name: hotkey.MuteName, Purpose: "Mute the microphone", Keys: h.Mute, Press: a.toggleMute},
+		{Name: hotkey.TalkName, Purpose: "Push to talk", Keys: h.Talk, Press: func() { a.session.Talk(true) }, Release: func() { a.session.Talk(false) }},
 	}
 	for _, k := range h.Saves {
 		seconds := float64(k.Seconds)
@@ -52,6 +54,15 @@ func (a *App) toggleShare() {
 		if err := a.session.ToggleShare(); err != nil {
 			a.log.Warn("sharing could not be switched", "error", err)
 			a.notify(desktop.Notification{Title: "Sharing did not start", Body: session.Sentence(err.Error()), Urgent: true})
+		}
+	})
+}
+
+// toggleMute must not wait in the key's goroutine either: it writes the settings.
+func (a *App) toggleMute() {
+	a.tasks.Go(func() {
+		if err := a.session.ToggleMute(session.Microphone); err != nil {
+			a.log.Warn("the microphone could not be muted", "error", err)
 		}
 	})
 }

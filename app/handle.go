@@ -28,7 +28,13 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	case control.Replay:
 		return nil, s.SetReplay(r.On)
 	case control.Mute:
+		if r.Toggle {
+			return nil, s.ToggleMute(session.Source(r.Source))
+		}
 		return nil, s.Mute(session.Source(r.Source), r.On)
+	case control.Talk:
+		s.Talk(r.On)
+		return nil, nil
 	case control.Show:
 		a.ui.Show()
 		return nil, nil
@@ -36,5 +42,5 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		a.ui.Quit()
 		return nil, nil
 	}
-	return nil, fmt.Errorf("there is no command %q; use status, save, share, replay, mute, show or quit", r.Command)
+	return nil, fmt.Errorf("there is no command %q; use status, save, share, replay, mute, talk, show or quit", r.Command)
 }

@@ -26,6 +26,7 @@ func TestTheRealProgram(t *testing.T) {
 	m := newMachine(t)
 	t.Run("notification", func(t *testing.T) { testNotification(t, m) }) // first: the desktop's own service starts on demand
 	t.Run("hotkey", func(t *testing.T) { testHotkey(t, m) })
+	t.Run("microphone keys", func(t *testing.T) { testMicrophoneKeys(t, m) })
 	t.Run("tray", func(t *testing.T) { testTray(t, m) })
 	t.Run("taken key", func(t *testing.T) { testTakenKey(t, m) })
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })
@@ -57,6 +58,33 @@ func testHotkey(t *testing.T, m *machine) {
 	press("alt+F10")
 	r.saved(t, 4)
 	press("Caps_Lock")
+}
+
+// testMicrophoneKeys holds the push-to-talk key for longer than the X server waits before it repeats a key.
+func testMicrophoneKeys(t *testing.T, m *machine) {
+	r := m.start(t, t.TempDir(), "HINDSIGHT_HOTKEYS_TALK=Ctrl+F8", "HINDSIGHT_HOTKEYS_MUTE=Ctrl+F7")
+	r.until(t, "the microphone waits for its key", func(s session.Snapshot) bool { return s.Mic.State == "running" && s.Mic.Closed })
+	key := func(what string) {
+		if out, err := m.desktop.Command(t.Context(), "xdotool", what, "ctrl+F8").CombinedOutput(); err != nil {
+			t.Fatalf("xdotool: %v: %s", err, out)
+		}
+	}
+	key("keydown")
+	frames := r.until(t, "it is open", func(s session.Snapshot) bool { return !s.Mic.Closed }).Frames
+	r.until(t, "it stays open while the key is held", func(s session.Snapshot) bool {
+		if s.Mic.Closed {
+			t.Fatal("the repeat of a held key closed the microphone")
+		}
+		return s.Frames > frames+45
+	})
+	key("keyup")
+	r.until(t, "it is closed again", func(s session.Snapshot) bool { return s.Mic.Closed })
+	for _, muted := range []bool{true, false} {
+		if err := m.desktop.Press(t.Context(), "ctrl+F7"); err != nil {
+			t.Fatal(err)
+		}
+		r.until(t, "the mute key mutes and unmutes", func(s session.Snapshot) bool { return s.Mic.Muted == muted })
+	}
 }
 
 func testTakenKey(t *testing.T, m *machine) {

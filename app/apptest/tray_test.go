@@ -25,6 +25,10 @@ func testTray(t *testing.T, m *machine) {
 	click := func(label string) { require.NoError(t, tray.Click(ctx, label)) }
 	click("Save replay")
 	r.saved(t, 1)
+	for _, muted := range []bool{true, false} {
+		click("Mute the microphone")
+		r.until(t, "the tray mutes and unmutes", func(s session.Snapshot) bool { return s.Mic.Muted == muted })
+	}
 	click("Stop replay")
 	r.until(t, "the replay is off", func(s session.Snapshot) bool { return s.State == session.Idle })
 	click("Start replay")

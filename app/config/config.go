@@ -78,6 +78,9 @@ type Sharing struct {
 type Hotkeys struct {
 	Save  string `toml:"save" check:"keys"`
 	Share string `toml:"share" check:"keys"`
+	// Mute mutes the microphone and lets it be heard again. With Talk set it is heard only while that key is held.
+	Mute string `toml:"mute" check:"keys"`
+	Talk string `toml:"talk" check:"keys" comment:"push to talk: the microphone is heard only while this key is held"`
 	// Saves are further lengths on further keys.
 	Saves []SaveKey `toml:"saves,omitempty"`
 }

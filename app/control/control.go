@@ -27,7 +27,8 @@ const (
 	Save   = "save"   // Seconds → session.SaveRecord
 	Share  = "share"  // On
 	Replay = "replay" // On
-	Mute   = "mute"   // Source, On
+	Mute   = "mute"   // Source, On or Toggle
+	Talk   = "talk"   // On
 	Show   = "show"
 	Quit   = "quit"
 )
@@ -38,6 +39,7 @@ type Request struct {
 	Seconds float64 `json:"seconds,omitempty"`
 	On      bool    `json:"on,omitempty"`
 	Source  string  `json:"source,omitempty"`
+	Toggle  bool    `json:"toggle,omitempty"`
 }
 
 // Response is the answer.

@@ -5,16 +5,16 @@ import (
 	"sync"
 )
 
-// Fake is a Binder in memory: Press plays the part of the keyboard.
+// Fake is a Binder in memory: Press and Release play the part of the keyboard.
 type Fake struct {
 	mu    sync.Mutex
-	bound map[Combo]func()
+	bound map[Combo]Handler
 	taken map[Combo]bool
 }
 
 // NewFake makes a keyboard on which other programs hold the taken combinations.
 func NewFake(taken ...Combo) *Fake {
-	f := &Fake{bound: map[Combo]func(){}, taken: map[Combo]bool{}}
+	f := &Fake{bound: map[Combo]Handler{}, taken: map[Combo]bool{}}
 	for _, c := range taken {
 		f.taken[c] = true
 	}
@@ -22,26 +22,34 @@ func NewFake(taken ...Combo) *Fake {
 }
 
 // Bind implements Binder.
-func (f *Fake) Bind(_, _ string, c Combo, press func()) (Binding, error) {
+func (f *Fake) Bind(_, _ string, c Combo, on Handler) (Binding, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.taken[c] || f.bound[c] != nil {
+	if _, bound := f.bound[c]; bound || f.taken[c] {
 		return nil, fmt.Errorf("%s: %w", c, ErrTaken)
 	}
-	f.bound[c] = press
+	f.bound[c] = on
 	return fakeBinding{f, c}, nil
 }
 
 // Press presses a combination and answers whether anything listened.
 func (f *Fake) Press(c Combo) bool {
+	return f.call(c, func(on Handler) { on.Down() })
+}
+
+// Release lets a combination go and answers whether anything listened.
+func (f *Fake) Release(c Combo) bool {
+	return f.call(c, func(on Handler) { on.Up() })
+}
+
+func (f *Fake) call(c Combo, do func(Handler)) bool {
 	f.mu.Lock()
-	press := f.bound[c]
+	on, ok := f.bound[c]
 	f.mu.Unlock()
-	if press == nil {
-		return false
+	if ok {
+		do(on)
 	}
-	press()
-	return true
+	return ok
 }
 
 // Close implements Binder.

@@ -133,16 +133,19 @@ func aloneAllowed(key string) bool {
 
 // A Binder takes key combinations for this app on one kind of desktop.
 type Binder interface {
-	// Bind takes the combination; press is called for each press, from a goroutine of the binder, and must not
-	// block. Name identifies the binding to desktops that let the user change it, and purpose is shown there.
-	Bind(name, purpose string, c Combo, press func()) (Binding, error)
+	// Bind takes the combination. What happens is called from a goroutine of the binder and must not block. Name
+	// identifies the binding to desktops that let the user change it, and purpose is shown there.
+	Bind(name, purpose string, c Combo, on Handler) (Binding, error)
 	// Close releases what the binder itself holds. All bindings are closed before.
 	Close() error
 }
 
+// Handler is what a key does. Up follows each Down, also when the combination is given back while the key is held.
+type Handler struct{ Down, Up func() }
+
 // Binding is one taken combination.
 type Binding interface {
-	// Close gives the combination back and waits until press is not called any more.
+	// Close gives the combination back and waits until the handler is not called any more.
 	Close() error
 }
 
@@ -150,4 +153,6 @@ type Binding interface {
 const (
 	SaveName  = "save"
 	ShareName = "share"
+	MuteName  = "mute"
+	TalkName  = "talk"
 )

@@ -42,7 +42,8 @@ func TestManagerKeepsWhatIsWantedBound(t *testing.T) {
 	m := hotkey.NewManager(fake, slog.New(slog.DiscardHandler))
 	var pressed []string
 	want := func(name, keys string) hotkey.Want {
-		return hotkey.Want{Name: name, Purpose: name, Keys: keys, Press: func() { pressed = append(pressed, name) }}
+		return hotkey.Want{Name: name, Purpose: name, Keys: keys, Press: func() { pressed = append(pressed, name) },
+			Release: func() { pressed = append(pressed, name+" up") }}
 	}
 	states := m.Set([]hotkey.Want{want("save", "alt+f10"), want("share", "Alt+F9"), want("off", ""), want("bad", "Alt+What")})
 	if !states[0].Active || states[0].Keys != "Alt+F10" || states[0].Error != "" {
@@ -62,8 +63,9 @@ func TestManagerKeepsWhatIsWantedBound(t *testing.T) {
 		}
 	}
 	fake.Press(combo(t, "Alt+F11"))
+	fake.Release(combo(t, "Alt+F11"))
 	fake.Press(combo(t, "Alt+F10"))
-	if got := strings.Join(pressed, " "); got != "save share" {
+	if got := strings.Join(pressed, " "); got != "save save up share" {
 		t.Errorf("pressed: %s", got)
 	}
 	for range 2 {

@@ -16,8 +16,8 @@ type Want struct {
 	Name, Purpose string
 	// Keys is the text from the settings; empty is off.
 	Keys string
-	// Press is called on each press and must not block.
-	Press func()
+	// Press is called on each press, Release when the key comes up again; they must not block. Release may be nil.
+	Press, Release func()
 }
 
 // State is what became of a Want.
@@ -43,22 +43,32 @@ type Manager struct {
 type bound struct {
 	combo   Combo
 	binding Binding
-	press   *pressFunc
+	calls   *calls
 }
 
-// pressFunc lets a kept binding call the newest function.
-type pressFunc struct {
-	mu sync.Mutex
-	f  func()
+// calls lets a kept binding call the newest functions.
+type calls struct {
+	mu   sync.Mutex
+	want Want
 }
 
-func (p *pressFunc) set(f func()) { p.mu.Lock(); p.f = f; p.mu.Unlock() }
+func (c *calls) set(w Want) { c.mu.Lock(); c.want = w; c.mu.Unlock() }
 
-func (p *pressFunc) call() {
-	p.mu.Lock()
-	f := p.f
-	p.mu.Unlock()
-	f()
+func (c *calls) get() Want {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.want
+}
+
+func (c *calls) handler() Handler {
+	return Handler{
+		Down: func() { c.get().Press() },
+		Up: func() {
+			if release := c.get().Release; release != nil {
+				release()
+			}
+		},
+	}
 }
 
 // NewManager makes a Manager that closes the binder with itself.
@@ -110,18 +120,18 @@ func (m *Manager) ensure(w Want) State {
 	}
 	s.Keys = c.String()
 	if b, ok := m.bound[w.Name]; ok {
-		b.press.set(w.Press)
+		b.calls.set(w)
 		s.Active = true
 		return s
 	}
-	press := &pressFunc{f: w.Press}
-	binding, err := m.binder.Bind(w.Name, w.Purpose, c, press.call)
+	calls := &calls{want: w}
+	binding, err := m.binder.Bind(w.Name, w.Purpose, c, calls.handler())
 	if err != nil {
 		s.Error = fmt.Sprintf("The hotkey %s (%s) does not work: %v. Choose other keys in the settings.", c, w.Purpose, err)
 		m.log.Warn("a hotkey could not be taken", "name", w.Name, "keys", c.String(), "error", err)
 		return s
 	}
-	m.bound[w.Name] = bound{c, binding, press}
+	m.bound[w.Name] = bound{c, binding, calls}
 	s.Active = true
 	return s
 }
@@ -144,7 +154,7 @@ func Unavailable(reason string) Binder { return unavailable(reason) }
 
 type unavailable string
 
-func (u unavailable) Bind(string, string, Combo, func()) (Binding, error) {
+func (u unavailable) Bind(string, string, Combo, Handler) (Binding, error) {
 	return nil, errors.New(string(u))
 }
 func (u unavailable) Close() error { return nil }

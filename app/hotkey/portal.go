@@ -36,7 +36,7 @@ type Portal struct {
 	wanted  map[string]portalKey
 
 	listen sync.Mutex
-	press  map[string]func()
+	keys   map[string]Handler
 	waits  map[dbus.ObjectPath]chan portalAnswer
 }
 
@@ -60,7 +60,7 @@ func OpenPortal(address string) (*Portal, error) {
 		return nil, fmt.Errorf("the session bus does not answer: %w", err)
 	}
 	p := &Portal{
-		conn: conn, done: make(chan struct{}), wanted: map[string]portalKey{}, press: map[string]func(){},
+		conn: conn, done: make(chan struct{}), wanted: map[string]portalKey{}, keys: map[string]Handler{},
 		waits: map[dbus.ObjectPath]chan portalAnswer{},
 	}
 	if _, err := conn.Object(portalName, portalPath).GetProperty(shortcutsFace + ".version"); err != nil {
@@ -71,6 +71,7 @@ func OpenPortal(address string) (*Portal, error) {
 	conn.Signal(signals)
 	for _, m := range [][]dbus.MatchOption{
 		{dbus.WithMatchInterface(shortcutsFace), dbus.WithMatchMember("Activated")},
+		{dbus.WithMatchInterface(shortcutsFace), dbus.WithMatchMember("Deactivated")},
 		{dbus.WithMatchInterface(requestFace), dbus.WithMatchMember("Response")},
 	} {
 		if err := conn.AddMatchSignal(m...); err != nil {
@@ -93,13 +94,17 @@ func (p *Portal) read(signals <-chan *dbus.Signal) {
 	defer close(p.done)
 	for s := range signals {
 		switch {
-		case s.Name == shortcutsFace+".Activated" && len(s.Body) >= 2:
+		case strings.HasPrefix(s.Name, shortcutsFace+".") && len(s.Body) >= 2:
 			id, _ := s.Body[1].(string)
 			p.listen.Lock()
-			press := p.press[id]
+			on, ok := p.keys[id]
 			p.listen.Unlock()
-			if press != nil {
-				press()
+			switch {
+			case !ok:
+			case s.Name == shortcutsFace+".Activated":
+				on.Down()
+			default:
+				on.Up()
 			}
 		case s.Name == requestFace+".Response" && len(s.Body) >= 2:
 			code, _ := s.Body[0].(uint32)
@@ -115,14 +120,14 @@ func (p *Portal) read(signals <-chan *dbus.Signal) {
 }
 
 // Bind implements Binder.
-func (p *Portal) Bind(name, purpose string, c Combo, press func()) (Binding, error) {
+func (p *Portal) Bind(name, purpose string, c Combo, on Handler) (Binding, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wanted[name] = portalKey{purpose, c}
-	p.setPress(name, press)
+	p.setKey(name, &on)
 	if err := p.rebind(); err != nil {
 		delete(p.wanted, name)
-		p.setPress(name, nil)
+		p.setKey(name, nil)
 		// The refused one took the session of the others with it.
 		return nil, errors.Join(err, p.rebindOthers())
 	}
@@ -137,14 +142,14 @@ func (p *Portal) rebindOthers() error {
 	return nil
 }
 
-func (p *Portal) setPress(name string, press func()) {
+func (p *Portal) setKey(name string, on *Handler) {
 	p.listen.Lock()
 	defer p.listen.Unlock()
-	if press == nil {
-		delete(p.press, name)
+	if on == nil {
+		delete(p.keys, name)
 		return
 	}
-	p.press[name] = press
+	p.keys[name] = *on
 }
 
 // rebind makes a new session with all wanted shortcuts and drops the old one.
@@ -249,7 +254,7 @@ func (b *portalBinding) Close() error {
 		return nil
 	}
 	delete(p.wanted, b.name)
-	p.setPress(b.name, nil)
+	p.setKey(b.name, nil)
 	return p.rebind()
 }
 

@@ -111,7 +111,9 @@ func TestPortal(t *testing.T) {
 	}
 	pressed := make(chan string, 4)
 	bind := func(name, keys string) (hotkey.Binding, error) {
-		return b.Bind(name, "purpose of "+name, combo(t, keys), func() { pressed <- name })
+		return b.Bind(name, "purpose of "+name, combo(t, keys), hotkey.Handler{
+			Down: func() { pressed <- name }, Up: func() { pressed <- name + " up" },
+		})
 	}
 	save, err := bind("save", "Alt+F10")
 	if err != nil {
@@ -123,14 +125,16 @@ func TestPortal(t *testing.T) {
 	if got := server.triggers(); got != "map[save:ALT+F10 share:SHIFT+LOGO+s]" {
 		t.Errorf("the desktop was asked for %s", got)
 	}
-	for _, name := range []string{"share", "save"} {
-		if err := server.conn.Emit(portalPath, portalFace+".Activated", dbus.ObjectPath("/session/x"), name, uint64(0), map[string]dbus.Variant{}); err != nil {
+	for _, want := range []string{"share", "save", "save up"} {
+		name, up := strings.CutSuffix(want, " up")
+		signal := map[bool]string{false: ".Activated", true: ".Deactivated"}[up]
+		if err := server.conn.Emit(portalPath, portalFace+signal, dbus.ObjectPath("/session/x"), name, uint64(0), map[string]dbus.Variant{}); err != nil {
 			t.Fatal(err)
 		}
 		select {
 		case got := <-pressed:
-			if got != name {
-				t.Errorf("%s arrived as %s", name, got)
+			if got != want {
+				t.Errorf("%s arrived as %s", want, got)
 			}
 		case <-time.After(20 * time.Second):
 			t.Fatalf("the press of %s never arrived", name)

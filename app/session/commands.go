@@ -61,17 +61,29 @@ const (
 
 // Mute silences a source or lets it be heard again; it is remembered over restarts.
 func (s *Session) Mute(src Source, muted bool) error {
+	return s.mute(src, func(bool) bool { return muted })
+}
+
+// ToggleMute is what the mute key does.
+func (s *Session) ToggleMute(src Source) error {
+	return s.mute(src, func(muted bool) bool { return !muted })
+}
+
+func (s *Session) mute(src Source, to func(bool) bool) error {
 	if src != DesktopSound && src != Microphone {
 		return fmt.Errorf("there is no sound source %q; use mic or desktop", src)
 	}
 	return s.change(func(c *config.Config) {
+		muted := &c.Sound.Microphone.Muted
 		if src == DesktopSound {
-			c.Sound.Desktop.Muted = muted
-		} else {
-			c.Sound.Microphone.Muted = muted
+			muted = &c.Sound.Desktop.Muted
 		}
+		*muted = to(*muted)
 	})
 }
+
+// Talk opens the microphone while the push-to-talk key is held. It does not wait. Without such a key it does nothing.
+func (s *Session) Talk(held bool) { s.post(func() { s.st.talking = held }) }
 
 // Apply checks, puts to work and stores new settings. An error leaves everything as it was, but for a file that could
 // not be written: then the settings count until the end of this run.

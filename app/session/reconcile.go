@@ -13,6 +13,9 @@ const closeWait = 10 * time.Second
 
 func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn }
 
+// micClosed is whether the microphone waits for its push-to-talk key.
+func (st *state) micClosed() bool { return st.cfg.Hotkeys.Talk != "" && !st.talking }
+
 // reconcile starts what is missing and ends what is too much. It runs in the owner after everything that happens.
 func (s *Session) reconcile() {
 	s.reconcileRecorder()
@@ -26,6 +29,7 @@ func (s *Session) reconcileRecorder() {
 	}
 	want := st.cfg.Capture(st.replayOn)
 	want.Log = s.log
+	want.Mic.Muted = want.Mic.Muted || st.micClosed()
 	switch {
 	case st.rec == nil && st.wantRecorder() && st.openError == "":
 		s.openRecorder(want)

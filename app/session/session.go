@@ -73,6 +73,7 @@ type state struct {
 	cfg               config.Config
 	replayOn, shareOn bool
 	closing           bool
+	talking           bool // the push-to-talk key is held
 	meters            int
 
 	rec        Recorder

@@ -297,6 +297,26 @@ func TestSettingsReachTheRecorderAndTheFile(t *testing.T) {
 	}
 }
 
+func TestTheMicrophoneWaitsForItsKey(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Hotkeys.Talk = "Ctrl+F8" })
+	b.until(t, "replay", in(session.Buffering))
+	heard := func() bool { return !b.engine.Recorder().Config().Mic.Muted }
+	if heard() || !b.Snapshot().Mic.Closed {
+		t.Error("the microphone is open before its key is held")
+	}
+	for _, held := range []bool{true, false, true} {
+		b.Talk(held)
+		b.until(t, "the microphone follows the key", func(s session.Snapshot) bool { return heard() == held && s.Mic.Closed != held })
+	}
+	if err := b.ToggleMute(session.Microphone); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "a muted microphone stays silent while the key is held", func(s session.Snapshot) bool { return !heard() && s.Mic.Muted })
+	if _, c, _ := config.Open(b.dir); !c.Sound.Microphone.Muted {
+		t.Error("the mute key's choice is not remembered")
+	}
+}
+
 func TestUnwritableFolderIsASentence(t *testing.T) {
 	b := start(t, func(c *config.Config) { c.Replay.Folder = "/proc/hindsight" })
 	b.until(t, "replay", in(session.Buffering))

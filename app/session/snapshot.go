@@ -45,6 +45,8 @@ type SourceStatus struct {
 	Device string `json:"device,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Muted  bool   `json:"muted,omitempty"`
+	// Closed says that a microphone waits for its push-to-talk key.
+	Closed bool `json:"closed,omitempty"`
 	// PeakDB and RMSDB are in dB of full scale; -100 is silence.
 	PeakDB float64 `json:"peak_db"`
 	RMSDB  float64 `json:"rms_db"`
@@ -151,6 +153,7 @@ func (s *Session) snapshot() Snapshot {
 		snap.Screen = source(r.Screen, false)
 		snap.Desktop = source(r.Desktop, st.cfg.Sound.Desktop.Muted)
 		snap.Mic = source(r.Mic, st.cfg.Sound.Microphone.Muted)
+		snap.Mic.Closed = st.micClosed()
 		snap.BufferedSeconds, snap.BufferedBytes = r.Buffered.Seconds(), r.BufferedBytes
 		snap.Encoder, snap.Width, snap.Height, snap.FrameRate = r.Encoder, r.Width, r.Height, r.FrameRate
 		snap.BitrateKbps, snap.Frames, snap.Dropped = r.BitrateKbps, r.Frames, r.Dropped

@@ -78,6 +78,8 @@ func (r *soundRow) update(s session.SourceStatus) {
 		db, text = -100, "starting…"
 	case s.Muted:
 		db, text = -100, "muted"
+	case s.Closed:
+		db, text = -100, "hold the key to talk"
 	case text == "":
 		text = "system default"
 	}

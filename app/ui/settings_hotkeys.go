@@ -19,6 +19,7 @@ import (
 type hotkeyCard struct {
 	s           *settings
 	save, share *widget.Entry
+	mute, talk  *widget.Entry
 	extra       *fyne.Container
 	rows        []*saveKeyRow
 	state       *widget.Label
@@ -31,7 +32,7 @@ type saveKeyRow struct {
 }
 
 func newHotkeyCard(s *settings) *hotkeyCard {
-	c := &hotkeyCard{s: s, save: s.newEntry("none"), share: s.newEntry("none"), extra: container.NewVBox(), state: widget.NewLabel("")}
+	c := &hotkeyCard{s: s, save: s.newEntry("none"), share: s.newEntry("none"), mute: s.newEntry("none"), talk: s.newEntry("none: the microphone is always heard"), extra: container.NewVBox(), state: widget.NewLabel("")}
 	c.state.Wrapping = fyne.TextWrapWord
 	c.state.Importance = widget.WarningImportance
 	c.state.Hide()
@@ -42,7 +43,8 @@ func newHotkeyCard(s *settings) *hotkeyCard {
 	add.Alignment = widget.ButtonAlignLeading
 	add.Importance = widget.LowImportance
 	c.root = card("Hotkeys", container.NewVBox(
-		form(label("Save the replay"), c.save, label("Start or stop sharing"), c.share), c.extra, add, c.state))
+		form(label("Save the replay"), c.save, label("Start or stop sharing"), c.share,
+			label("Mute the microphone"), c.mute, label("Push to talk"), c.talk), c.extra, add, c.state))
 	return c
 }
 
@@ -51,6 +53,8 @@ func (c *hotkeyCard) content() fyne.CanvasObject { return c.root }
 func (c *hotkeyCard) load(cfg config.Config) {
 	c.save.SetText(cfg.Hotkeys.Save)
 	c.share.SetText(cfg.Hotkeys.Share)
+	c.mute.SetText(cfg.Hotkeys.Mute)
+	c.talk.SetText(cfg.Hotkeys.Talk)
 	c.rows = nil
 	c.extra.RemoveAll()
 	for _, k := range cfg.Hotkeys.Saves {
@@ -86,6 +90,12 @@ func (c *hotkeyCard) store(cfg *config.Config) error {
 		return err
 	}
 	if cfg.Hotkeys.Share, err = keys(c.share); err != nil {
+		return err
+	}
+	if cfg.Hotkeys.Mute, err = keys(c.mute); err != nil {
+		return err
+	}
+	if cfg.Hotkeys.Talk, err = keys(c.talk); err != nil {
 		return err
 	}
 	cfg.Hotkeys.Saves = nil

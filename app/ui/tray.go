@@ -27,12 +27,13 @@ type trayKey struct {
 	seconds          float64
 	shareState, room string
 	saving           bool
+	mic, muted       bool
 	theme            string
 }
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
-		s.State, s.ReplayOn, s.ShareOn, s.ReplaySeconds, s.Share.State, s.Share.Room, s.Saving > 0, s.Settings.App.Theme,
+		s.State, s.ReplayOn, s.ShareOn, s.ReplaySeconds, s.Share.State, s.Share.Room, s.Saving > 0, s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme,
 	}
 }
 
@@ -90,12 +91,17 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	if s.ReplayOn {
 		replay = "Stop replay"
 	}
+	mute := fyne.NewMenuItem("Mute the microphone", func() {
+		u.do(func() error { return u.parts.Commands.Mute(session.Microphone, !s.Settings.Sound.Microphone.Muted) })
+	})
+	mute.Checked, mute.Disabled = s.Settings.Sound.Microphone.Muted, !s.Settings.Sound.Microphone.Enabled
 	return fyne.NewMenu("Hindsight",
 		status,
 		fyne.NewMenuItemSeparator(),
 		save,
 		fyne.NewMenuItem(replay, func() { u.do(func() error { return u.parts.Commands.SetReplay(!s.ReplayOn) }) }),
 		fyne.NewMenuItem(share, func() { u.do(func() error { return u.parts.Commands.SetShare(!s.ShareOn) }) }),
+		mute,
 		fyne.NewMenuItemSeparator(),
 		fyne.NewMenuItem("Open Hindsight", func() { u.show(pageHome) }),
 		fyne.NewMenuItem("Clips", func() { u.show(pageClips) }),

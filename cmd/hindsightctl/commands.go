@@ -22,6 +22,7 @@ type commands struct {
 	Share   switchCmd  `cmd:"" help:"Start or stop sharing."`
 	Replay  switchCmd  `cmd:"" help:"Turn the local replay on or off."`
 	Mute    muteCmd    `cmd:"" help:"Mute a source of sound, or let it be heard again."`
+	Talk    switchCmd  `cmd:"" help:"Hold or let go the push-to-talk key, for desktops without global hotkeys."`
 	Devices devicesCmd `cmd:"" help:"List the sound devices. Works without a running Hindsight."`
 	Clips   clipsCmd   `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
 	Doctor  doctorCmd  `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
@@ -32,6 +33,7 @@ type commands struct {
 // AfterApply tells commands that share a type which of them they are.
 func (c *commands) AfterApply() error {
 	c.Share.command, c.Replay.command = control.Share, control.Replay
+	c.Talk.command = control.Talk
 	c.Show.command, c.Quit.command = control.Show, control.Quit
 	return nil
 }
@@ -84,6 +86,8 @@ func sourceLine(s session.SourceStatus) string {
 	parts := []string{s.State}
 	if s.Muted {
 		parts = append(parts, "muted")
+	} else if s.Closed {
+		parts = append(parts, "waiting for push-to-talk")
 	}
 	if s.State == "running" {
 		parts = append(parts, fmt.Sprintf("%.0f dB", s.PeakDB), s.Device)
@@ -126,11 +130,11 @@ func (c switchCmd) Run(ctx context.Context, out *output) error {
 
 type muteCmd struct {
 	Source string `arg:"" enum:"mic,desktop" help:"mic or desktop"`
-	On     string `arg:"" enum:"on,off" default:"on" help:"on mutes, off lets it be heard"`
+	On     string `arg:"" enum:"on,off,toggle" default:"on" help:"on mutes, off lets it be heard, toggle does the other"`
 }
 
 func (c muteCmd) Run(ctx context.Context, out *output) error {
-	if err := call(ctx, control.Request{Command: control.Mute, Source: c.Source, On: c.On == "on"}, nil); err != nil {
+	if err := call(ctx, control.Request{Command: control.Mute, Source: c.Source, On: c.On == "on", Toggle: c.On == "toggle"}, nil); err != nil {
 		return err
 	}
 	return out.print(map[string]any{"ok": true}, nil)

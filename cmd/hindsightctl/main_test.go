@@ -36,6 +36,8 @@ func answer(_ context.Context, r control.Request) (any, error) {
 		return session.Snapshot{State: session.Live, BufferedSeconds: 12, ReplaySeconds: 60, Share: session.ShareStatus{State: "live", Room: "studio"}, Problems: []string{"The microphone was unplugged."}}, nil
 	case r.Command == control.Save && r.Seconds == 30:
 		return session.SaveRecord{ID: 1, Local: "saved", Clip: &clip.Clip{Path: "/clips/one.mp4", Seconds: 30}}, nil
+	case r.Command == control.Mute && r.Toggle && r.Source == "desktop", r.Command == control.Talk && r.On:
+		return nil, nil
 	case r.Command == control.Share && r.On, r.Command == control.Replay && !r.On, r.Command == control.Mute && r.Source == "mic" && r.On:
 		return nil, nil
 	}
@@ -55,22 +57,25 @@ func TestCommands(t *testing.T) {
 		fails bool
 		says  string
 	}{
-		"status":            {false, "sharing    live in studio"},
-		"status --json":     {false, `"buffered_seconds": 12`},
-		"save --seconds 30": {false, "/clips/one.mp4\n"},
-		"save":              {true, "hindsightctl: the disk is full\n"},
-		"save --json":       {true, `"error": "the disk is full"`},
-		"save --seconds=-1": {true, "more than 0"},
-		"share on":          {false, ""},
-		"share off":         {true, "the disk is full"},
-		"replay off":        {false, ""},
-		"mute mic":          {false, ""},
-		"mute mic on":       {false, ""},
-		"mute mic off":      {true, "the disk is full"},
-		"mute tuba":         {true, "mic"},
-		"share perhaps":     {true, "on"},
-		"dance":             {true, "dance"},
-		"clips --json":      {false, "[]"},
+		"status":              {false, "sharing    live in studio"},
+		"status --json":       {false, `"buffered_seconds": 12`},
+		"save --seconds 30":   {false, "/clips/one.mp4\n"},
+		"save":                {true, "hindsightctl: the disk is full\n"},
+		"save --json":         {true, `"error": "the disk is full"`},
+		"save --seconds=-1":   {true, "more than 0"},
+		"share on":            {false, ""},
+		"share off":           {true, "the disk is full"},
+		"replay off":          {false, ""},
+		"mute mic":            {false, ""},
+		"mute mic on":         {false, ""},
+		"mute mic off":        {true, "the disk is full"},
+		"mute desktop toggle": {false, ""},
+		"talk on":             {false, ""},
+		"talk off":            {true, "the disk is full"},
+		"mute tuba":           {true, "mic"},
+		"share perhaps":       {true, "on"},
+		"dance":               {true, "dance"},
+		"clips --json":        {false, "[]"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			out, err := ctl(t, path, dir, run, line)

@@ -6,7 +6,7 @@
 // a Shift or Ctrl that is held down for another reason (running in a game) would hide the press: combinations with
 // those held are taken as well where they are free and not asked for by themselves.
 //
-// Each binding owns one goroutine that hands on presses; Close of the binding ends it and waits. Importing this
+// Each binding owns one goroutine that hands on what the key does; Close of the binding ends it and waits. Importing this
 // package needs an X display at start; see precheck.
 package x11
 
@@ -35,14 +35,14 @@ func New() *Binder {
 }
 
 // Bind implements hotkey.Binder.
-func (b *Binder) Bind(_, _ string, c hotkey.Combo, press func()) (hotkey.Binding, error) {
+func (b *Binder) Bind(_, _ string, c hotkey.Combo, on hotkey.Handler) (hotkey.Binding, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s, ok := b.spares[c]; ok { // ours, but only as another key's held-modifier form
 		s.close()
 		delete(b.spares, c)
 	}
-	g, err := newGrab(c, press)
+	g, err := newGrab(c, on)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (b *Binder) Bind(_, _ string, c hotkey.Combo, press func()) (hotkey.Binding
 		if b.exact[v] != nil || b.spares[v] != nil {
 			continue
 		}
-		if s, err := newGrab(v, press); err == nil {
+		if s, err := newGrab(v, on); err == nil {
 			b.spares[v] = s
 			bd.spares = append(bd.spares, v)
 		}
@@ -110,7 +110,7 @@ type grab struct {
 	done chan struct{}
 }
 
-func newGrab(c hotkey.Combo, press func()) (*grab, error) {
+func newGrab(c hotkey.Combo, on hotkey.Handler) (*grab, error) {
 	key, ok := keysym(c.Key)
 	if !ok {
 		return nil, fmt.Errorf("the key %s cannot be used as a hotkey on this system", c.Key)
@@ -120,27 +120,33 @@ func newGrab(c hotkey.Combo, press func()) (*grab, error) {
 		return nil, errors.Join(hotkey.ErrTaken)
 	}
 	g := &grab{hk: hk, stop: make(chan struct{}), done: make(chan struct{})}
-	go g.run(hk.Keydown(), hk.Keyup(), press)
+	go g.run(hk.Keydown(), hk.Keyup(), on)
 	return g, nil
 }
 
-// run calls press once for each time the key goes down. X repeats a held key as pairs of up and down at one moment; a
-// short look-ahead joins them.
-func (g *grab) run(down, up <-chan xhotkey.Event, press func()) {
+// run tells each time the key goes down and comes up. X repeats a held key as pairs of up and down at one moment; a short
+// look-ahead joins them.
+func (g *grab) run(down, up <-chan xhotkey.Event, on hotkey.Handler) {
 	defer close(g.done)
 	r := repeatFilter{}
+	defer func() {
+		if r.held {
+			on.Up()
+		}
+	}()
 	for {
 		select {
 		case <-g.stop:
 			return
 		case <-r.released():
 			r.settle()
+			on.Up()
 		case _, ok := <-down:
 			if !ok {
 				return
 			}
 			if r.down() {
-				press()
+				on.Down()
 			}
 		case _, ok := <-up:
 			if !ok {
