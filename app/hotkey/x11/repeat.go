@@ -6,23 +6,33 @@ import "time"
 // shorter than two presses by hand.
 const repeatGap = 20 * time.Millisecond
 
-// repeatFilter tells a press from the automatic repeat of a held key.
+// repeatFilter tells a press from the automatic repeat of a held key. It counts, because ups and downs arrive on two
+// channels and so in any order: a key is up when as many ups as downs have come, and no more within repeatGap.
 type repeatFilter struct {
 	held  bool
+	open  int // downs without their up
 	timer <-chan time.Time
 }
 
 // down answers whether this is a new press.
 func (r *repeatFilter) down() bool {
 	fresh := !r.held
-	r.held, r.timer = true, nil
+	r.held = true
+	r.count(1)
 	return fresh
 }
 
-// up starts the wait that tells a release from a repeat.
-func (r *repeatFilter) up() { r.timer = time.After(repeatGap) }
+func (r *repeatFilter) up() { r.count(-1) }
+
+func (r *repeatFilter) count(n int) {
+	r.open += n
+	r.timer = nil
+	if r.held && r.open <= 0 {
+		r.timer = time.After(repeatGap)
+	}
+}
 
 // released fires when the key really came up.
 func (r *repeatFilter) released() <-chan time.Time { return r.timer }
 
-func (r *repeatFilter) settle() { r.held, r.timer = false, nil }
+func (r *repeatFilter) settle() { *r = repeatFilter{} }
