@@ -177,6 +177,11 @@ func (p *plan) addPicture(it *item, s *Sample) error {
 		return errors.New("the first picture has no parameter sets (SPS, PPS) and cannot be decoded")
 	}
 	it.entry = uint32(len(p.entries))
+	if it.entry > 1 && sets.sps != nil && sets.pps != nil {
+		// Many players read the first description only, and find later sets here.
+		it.parts = append([][]byte{sets.sps, sets.pps}, it.parts...)
+		it.size += 8 + uint32(len(sets.sps)+len(sets.pps))
+	}
 	return nil
 }
 

@@ -15,6 +15,8 @@ import (
 // Segment is a stored piece of a replay.
 type Segment struct {
 	RecordingID, Name string
+	// Header is the file of its header; empty for MPEG-TS.
+	Header string
 	// From and To are wall-clock times of the capture, as exact as the playlist.
 	From, To time.Time
 	// Zero is the wall clock at PTS zero of the recording.
@@ -92,8 +94,12 @@ func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 		late = buf.late
 	}
 	for _, e := range entries {
-		from := e.Wall.Add(-late)
-		out = append(out, Segment{RecordingID: r.ID, Name: e.Name, From: from, To: from.Add(e.Duration), Zero: zero(r, buf, b.delay)})
+		s := Segment{RecordingID: r.ID, Name: e.Name, Header: e.Header, From: e.Wall}
+		if e.Header == "" {
+			s.From, s.Zero = e.Wall.Add(-late), zero(r, buf, b.delay)
+		}
+		s.To = s.From.Add(e.Duration)
+		out = append(out, s)
 	}
 	return out, buf.playlist.Ended, nil
 }
@@ -110,8 +116,9 @@ func zero(r state.Recording, buf *buffer, delay time.Duration) time.Time {
 // measure compares the program time of the oldest stored segment with its first picture's PTS. Segments that are gone
 // already, after a restart, are skipped.
 func (b *buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
-	if r.Began.IsZero() {
+	if exact := buf.playlist.Entries[buf.gone].Header != ""; exact || r.Began.IsZero() {
 		b.skipDeleted(ctx, r, buf)
+		buf.measured = exact
 		return
 	}
 	for buf.gone < len(buf.playlist.Entries) {

@@ -22,8 +22,12 @@ type Remuxer struct {
 func (r *Remuxer) Cut(ctx context.Context, c state.Clip, segments []Segment) (CutResult, error) {
 	var sources []cut.Source
 	for _, s := range segments {
-		sources = append(sources, cut.Source{Zero: s.Zero, Wall: s.From,
-			Open: func() (io.ReadCloser, error) { return r.Storage.OpenSegment(ctx, s.RecordingID, s.Name) }})
+		source := cut.Source{Zero: s.Zero, Wall: s.From,
+			Open: func() (io.ReadCloser, error) { return r.Storage.OpenSegment(ctx, s.RecordingID, s.Name) }}
+		if s.Header != "" {
+			source.Header = func() (io.ReadCloser, error) { return r.Storage.OpenSegment(ctx, s.RecordingID, s.Header) }
+		}
+		sources = append(sources, source)
 	}
 	m, err := cut.Movie(ctx, sources, c.Start(), c.Pressed, r.Priming)
 	if err != nil {

@@ -7,10 +7,13 @@
 // the recorder. Measured with flashes and clicks published at known moments (backendtest), on LiveKit Egress 1.8: in four
 // segments read raw, 3 ms off; in finished clips the picture -16 to -6 ms (the recorder moves pictures to a grid of its
 // frame rate), sound against picture +18 to +30 ms of the allowed 45. The program times of the playlist are no help: they
-// are the moment of writing, 0.5 to 3 s later. Segments of one clip may come from several recordings.
+// are the moment of writing, 0.5 to 3 s later. All this is about segments in MPEG-TS. Those of the embedded recorder, in
+// fragmented MP4, say themselves when they were taken. Segments of one clip may come from several recordings, of either
+// recorder; a file has one codec for sound, so that the sound is silent where it is of another codec than the last.
 package cut
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,9 +35,11 @@ var ErrNothing = errors.New("nothing was recorded in the time asked for")
 type Source struct {
 	// Open opens the file.
 	Open func() (io.ReadCloser, error)
-	// Zero is the wall clock at PTS zero of the segment's recording.
+	// Header opens the header of a segment in fragmented MP4; nil for MPEG-TS.
+	Header func() (io.ReadCloser, error)
+	// Zero is the wall clock at PTS zero of the segment's recording; not used for fragmented MP4.
 	Zero time.Time
-	// Wall is about when the segment begins, on the same clock.
+	// Wall is about when the segment begins, on the same clock; exactly for fragmented MP4.
 	Wall time.Time
 }
 
@@ -42,9 +47,10 @@ type Source struct {
 type line struct {
 	origin       time.Time
 	video, audio []mp4.Sample
-	config       []byte
+	config       []byte // of AAC; Opus has none
+	opus         bool
 	channels     int
-	unit         time.Duration
+	unit         time.Duration // of sound
 	end          time.Duration // of the last picture
 }
 
@@ -57,11 +63,12 @@ func Movie(ctx context.Context, sources []Source, from, to time.Time, primed tim
 		if err := ctx.Err(); err != nil {
 			return mp4.Movie{}, err
 		}
-		seg, err := read(s)
+		seg, zero, err := read(s)
 		if err != nil {
 			return mp4.Movie{}, err
 		}
-		l.add(seg, s.Zero)
+		l.addVideo(seg, zero.Sub(from))
+		l.addAudio(seg, zero.Sub(from))
 	}
 	l.dropLeadIn()
 	if len(l.video) == 0 {
@@ -76,54 +83,83 @@ func Movie(ctx context.Context, sources []Source, from, to time.Time, primed tim
 		return mp4.Movie{}, ErrNothing
 	}
 	m.Tracks = []mp4.Track{{Kind: mp4.H264, Samples: l.video}}
+	sound := mp4.Track{Kind: mp4.AAC, Samples: l.audio, AACConfig: l.config, Priming: primed}
+	if l.opus {
+		sound = mp4.Track{Kind: mp4.Opus, Samples: l.audio, Priming: opusLookahead}
+	}
 	if len(l.audio) > 0 {
-		m.Tracks = append(m.Tracks, mp4.Track{Kind: mp4.AAC, Samples: l.audio, AACConfig: l.config, Priming: primed})
+		m.Tracks = append(m.Tracks, sound)
 	}
 	l.trim(&m)
 	return m, nil
 }
 
-func read(s Source) (*hls.Segment, error) {
+// read answers a segment and the wall clock at its PTS zero.
+func read(s Source) (seg *hls.Segment, zero time.Time, err error) {
 	f, err := s.Open()
 	if err != nil {
-		return nil, fmt.Errorf("a segment of the clip is gone: %w", err)
+		return nil, zero, fmt.Errorf("a segment of the clip is gone: %w", err)
 	}
 	defer f.Close()
-	seg, err := hls.ReadSegment(f)
-	if err != nil {
-		return nil, err
+	if s.Header == nil {
+		if seg, err = hls.ReadSegment(f); err == nil {
+			seg.Unwrap(s.Wall.Sub(s.Zero))
+		}
+		return seg, s.Zero, err
 	}
-	seg.Unwrap(s.Wall.Sub(s.Zero))
-	return seg, nil
+	header, err := s.Header()
+	if err != nil {
+		return nil, zero, fmt.Errorf("the header of a segment of the clip is gone: %w", err)
+	}
+	defer header.Close()
+	if seg, err = hls.ReadFragment(header, f); err != nil {
+		return nil, zero, err
+	}
+	first := slices.Concat(seg.Video, seg.Audio)[0].PTS
+	return seg, s.Wall.Add(-first), nil
 }
 
-// add puts a segment at the end of the line. Where it overlaps with what is there, as two recordings may around a
-// reconnect, the newer one wins.
-func (l *line) add(seg *hls.Segment, zero time.Time) {
-	shift := zero.Sub(l.origin)
+// addVideo puts a segment's pictures at the end of the line. Where it overlaps with what is there, as two recordings may
+// around a reconnect, the newer one wins.
+func (l *line) addVideo(seg *hls.Segment, shift time.Duration) {
+	if len(seg.Video) == 0 {
+		return
+	}
 	start := seg.Video[0].PTS + shift
 	// Pictures are cut in decoding order, so that none is kept that needs a dropped one.
 	if i := slices.IndexFunc(l.video, func(s mp4.Sample) bool { return s.PTS >= start }); i >= 0 {
 		l.video = l.video[:i]
 	}
 	for i, s := range seg.Video {
-		step := frameTime(seg.Video, i)
+		step := cmp.Or(s.Duration, frameTime(seg.Video, i))
 		l.video = append(l.video, mp4.Sample{DTS: s.DTS + shift, PTS: s.PTS + shift, Duration: step, Sync: s.Sync,
 			NALs: s.NALs})
 		l.end = max(l.end, s.PTS+shift+step)
 	}
+}
+
+// addAudio does the same for sound.
+func (l *line) addAudio(seg *hls.Segment, shift time.Duration) {
 	if len(seg.Audio) == 0 {
 		return
 	}
-	l.config, l.channels, l.unit = seg.AACConfig, seg.Channels, seg.UnitDuration()
+	if l.opus != seg.Opus {
+		l.audio = nil // of another codec
+	}
+	l.config, l.opus, l.channels, l.unit = seg.AACConfig, seg.Opus, seg.Channels, seg.Audio[0].Duration
 	begin := seg.Audio[0].PTS + shift
 	if i := slices.IndexFunc(l.audio, func(s mp4.Sample) bool { return s.PTS > begin-l.unit/2 }); i >= 0 {
 		l.audio = l.audio[:i]
 	}
 	for _, s := range seg.Audio {
 		l.fillSilence(s.PTS + shift)
-		l.audio = append(l.audio, mp4.Sample{DTS: s.DTS + shift, PTS: s.PTS + shift, Duration: l.unit, Sync: true,
+		l.audio = append(l.audio, mp4.Sample{DTS: s.DTS + shift, PTS: s.PTS + shift, Duration: s.Duration, Sync: true,
 			Data: s.Data})
+	}
+	if len(seg.Video) == 0 {
+		// The picture stands still; the segment lasts as long as its sound.
+		last := l.audio[len(l.audio)-1]
+		l.end = max(l.end, last.PTS+last.Duration)
 	}
 }
 
@@ -145,15 +181,32 @@ var silence = map[int][]byte{
 	2: {0x21, 0x00, 0x49, 0x90, 0x02, 0x19, 0x00, 0x23, 0x80},
 }
 
+// opusSilence is an Opus packet of one stereo CELT frame, full band, of 20 silent ms (RFC 6716, 3.1 and 4.3).
+var opusSilence = []byte{0xfc, 0xff, 0xfe}
+
+const (
+	opusSilenceLength = 20 * time.Millisecond
+	// opusLookahead is by how much libopus delays sound in its audio mode, which WebRTC publishers do not correct for:
+	// 312 samples at 48 kHz (OPUS_GET_LOOKAHEAD).
+	opusLookahead = 312 * time.Second / 48000
+	// opusPreroll is how long a decoder must run before what it plays is right (RFC 7845, 4.6).
+	opusPreroll = 80 * time.Millisecond
+)
+
 // fillSilence bridges a gap in the sound up to a moment, for players dislike samples of odd lengths. Gaps lie between
 // recordings, and where a segment lacks some of its sound or all of it.
 func (l *line) fillSilence(until time.Duration) {
-	unit, known := silence[l.channels]
+	data, known := silence[l.channels]
+	length := l.unit
+	if l.opus {
+		data, known, length = opusSilence, true, opusSilenceLength
+	}
 	if len(l.audio) == 0 || !known {
 		return
 	}
-	for at := l.audio[len(l.audio)-1].PTS + l.unit; at+l.unit/2 < until; at += l.unit {
-		l.audio = append(l.audio, mp4.Sample{DTS: at, PTS: at, Duration: l.unit, Sync: true, Data: unit})
+	last := l.audio[len(l.audio)-1]
+	for at := last.PTS + last.Duration; at+length/2 < until; at += length {
+		l.audio = append(l.audio, mp4.Sample{DTS: at, PTS: at, Duration: length, Sync: true, Data: data})
 	}
 }
 
@@ -186,6 +239,9 @@ func (l *line) trim(m *mp4.Movie) {
 	// A decoder needs the access unit before the first one that is heard (ISO/IEC 14496-3, 4.5.2.1.1: overlapping
 	// windows), and the encoder's delay moves everything back.
 	audio, lead := m.Tracks[1].Samples, 2*l.unit
+	if l.opus {
+		lead = opusPreroll + l.unit
+	}
 	a := slices.IndexFunc(audio, func(s mp4.Sample) bool { return s.PTS+l.unit > m.Start-lead })
 	b := slices.IndexFunc(audio, func(s mp4.Sample) bool { return s.PTS > m.End+lead })
 	if b < 0 {

@@ -1,5 +1,6 @@
-// Package hls reads what LiveKit Egress writes: an HLS playlist (RFC 8216) that grows, and MPEG-TS segments with H.264
-// and AAC. It has no state but what its values hold, and no goroutines.
+// Package hls reads what the recorders write: an HLS playlist (RFC 8216) that grows, and segments with H.264 and sound.
+// LiveKit Egress writes MPEG-TS with AAC, the embedded recorder fragmented MP4 with Opus. The package has no state but
+// what its values hold, and no goroutines.
 package hls
 
 import (
@@ -14,14 +15,28 @@ import (
 type Entry struct {
 	// Name is the file, in the playlist's folder.
 	Name string
-	// Wall is EXT-X-PROGRAM-DATE-TIME, a time of the recorder's clock when it wrote, not when the picture was taken.
+	// Header is the file of EXT-X-MAP, the header of a segment in fragmented MP4; empty for MPEG-TS.
+	Header string
+	// Wall is EXT-X-PROGRAM-DATE-TIME. In fragmented MP4 it is when the first picture was taken, or the first sound of a
+	// segment without picture; in MPEG-TS a time of the recorder's clock when it wrote.
 	Wall time.Time
 	// Duration is EXTINF.
 	Duration time.Duration
 }
 
-// segmentName is the only form of name that is taken from a playlist.
-var segmentName = regexp.MustCompile(`^[A-Za-z0-9-]+_[0-9]{5,9}\.ts$`)
+// These are the only forms of names that are taken from a playlist.
+var (
+	transportName = regexp.MustCompile(`^[A-Za-z0-9-]+_[0-9]{5,9}\.ts$`)
+	fragmentName  = regexp.MustCompile(`^[A-Za-z0-9-]+_[0-9]{5,9}\.m4s$`)
+	headerName    = regexp.MustCompile(`^[A-Za-z0-9-]+_[0-9]{5,9}\.mp4$`)
+	mapTag        = regexp.MustCompile(`^#EXT-X-MAP:URI="([^"]*)"$`)
+)
+
+// valid tells whether an entry is whole and its files may be opened.
+func (e Entry) valid() bool {
+	named := e.Header == "" && transportName.MatchString(e.Name) || headerName.MatchString(e.Header) && fragmentName.MatchString(e.Name)
+	return named && !e.Wall.IsZero() && e.Duration > 0
+}
 
 // Playlist collects the entries of an EVENT playlist, which only ever grows at its end.
 type Playlist struct {
@@ -29,8 +44,9 @@ type Playlist struct {
 	// Ended is set by EXT-X-ENDLIST: nothing will follow.
 	Ended bool
 
-	next Entry
-	rest []byte
+	next   Entry
+	header string // of EXT-X-MAP, which holds until the next one
+	rest   []byte
 }
 
 // Append takes what was added to the file. A line that is not complete yet waits for its end.
@@ -52,6 +68,11 @@ func (p *Playlist) line(s string) {
 	switch {
 	case tag == "#EXT-X-PROGRAM-DATE-TIME":
 		p.next.Wall, _ = time.Parse(time.RFC3339Nano, value)
+	case tag == "#EXT-X-MAP":
+		p.header = "?" // no name of ours
+		if m := mapTag.FindStringSubmatch(s); m != nil {
+			p.header = m[1]
+		}
 	case tag == "#EXTINF":
 		seconds, _, _ := strings.Cut(value, ",")
 		if f, err := strconv.ParseFloat(seconds, 64); err == nil && f > 0 && f < 3600 {
@@ -61,8 +82,8 @@ func (p *Playlist) line(s string) {
 		p.Ended = true
 	case s == "" || strings.HasPrefix(s, "#"):
 	default:
-		p.next.Name = s
-		if segmentName.MatchString(s) && !p.next.Wall.IsZero() && p.next.Duration > 0 {
+		p.next.Name, p.next.Header = s, p.header
+		if p.next.valid() {
 			p.Entries = append(p.Entries, p.next)
 		}
 		p.next = Entry{}

@@ -14,8 +14,8 @@ const sample = "#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-TA
 // However the file is read in pieces, the entries are the same.
 func TestPlaylistGrowsInPieces(t *testing.T) {
 	want := []Entry{
-		{"s_00000.ts", time.Date(2026, 11, 22, 6, 53, 20, 712e6, time.UTC), 4 * time.Second},
-		{"s_00001.ts", time.Date(2026, 11, 22, 6, 53, 24, 700e6, time.UTC), 733 * time.Millisecond},
+		{"s_00000.ts", "", time.Date(2026, 11, 22, 6, 53, 20, 712e6, time.UTC), 4 * time.Second},
+		{"s_00001.ts", "", time.Date(2026, 11, 22, 6, 53, 24, 700e6, time.UTC), 733 * time.Millisecond},
 	}
 	for size := 1; size <= len(sample); size++ {
 		var p Playlist
@@ -40,13 +40,36 @@ func TestPlaylistTakesNoStrangeEntries(t *testing.T) {
 	require.Empty(t, p.Entries, "an entry without time or length")
 }
 
+func TestPlaylistOfFragments(t *testing.T) {
+	const entry = "#EXT-X-PROGRAM-DATE-TIME:2026-11-22T06:53:20.123456Z\n#EXTINF:2.5,\n"
+	var p Playlist
+	p.Append([]byte("#EXTM3U\n#EXT-X-MAP:URI=\"i_00000.mp4\"\n" + entry + "s_00000.m4s\n" + entry + "s_00001.m4s\n" +
+		"#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"i_00001.mp4\"\n" + entry + "s_00002.m4s\n"))
+	wall := time.Date(2026, 11, 22, 6, 53, 20, 123456000, time.UTC)
+	require.Equal(t, []Entry{
+		{"s_00000.m4s", "i_00000.mp4", wall, 2500 * time.Millisecond},
+		{"s_00001.m4s", "i_00000.mp4", wall, 2500 * time.Millisecond},
+		{"s_00002.m4s", "i_00001.mp4", wall, 2500 * time.Millisecond},
+	}, p.Entries)
+	for _, bad := range []string{
+		entry + "s_00000.m4s\n", // without header
+		"#EXT-X-MAP:URI=\"../i_00000.mp4\"\n" + entry + "s_00000.m4s\n",
+		"#EXT-X-MAP:URI=\"i_00000.mp4\",BYTERANGE=\"7@0\"\n" + entry + "s_00000.m4s\n",
+		"#EXT-X-MAP:URI=\"i_00000.mp4\"\n" + entry + "s_00000.ts\n",
+	} {
+		var p Playlist
+		p.Append([]byte(bad))
+		require.Empty(t, p.Entries, bad)
+	}
+}
+
 func FuzzPlaylist(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var p Playlist
 		p.Append(b)
 		for _, e := range p.Entries {
-			if e.Duration <= 0 || e.Wall.IsZero() || !segmentName.MatchString(e.Name) {
+			if e.Duration <= 0 || e.Wall.IsZero() || !e.valid() {
 				t.Fatalf("bad entry %+v", e)
 			}
 		}

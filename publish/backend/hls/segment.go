@@ -18,22 +18,26 @@ const (
 	tsWrap  = time.Duration((1<<33)*1e9) / tsClock
 )
 
-// Sample is one access unit. Its times are those of the segment's PES headers.
+// Sample is one access unit. Its times are those of the segment: of PES headers, or of fragments.
 type Sample struct {
 	PTS, DTS time.Duration
+	// Duration is how long it lasts; 0 for a picture of which the segment does not say it.
+	Duration time.Duration
 	// Sync marks an IDR picture.
 	Sync bool
-	// NALs are the NAL units of a picture; Data is an AAC access unit.
+	// NALs are the NAL units of a picture; Data is an AAC access unit or an Opus packet.
 	NALs [][]byte
 	Data []byte
 }
 
-// Segment is the content of one MPEG-TS file.
+// Segment is the content of one file.
 type Segment struct {
+	// Video may be empty in a fragment of an unmoving picture, Audio in any segment, never both.
 	Video, Audio []Sample
-	// AACConfig is the AudioSpecificConfig; empty without sound.
+	// AACConfig is the AudioSpecificConfig of sound in AAC; Opus, at 48 kHz, has none.
 	AACConfig []byte
-	// SampleRate in Hz and Channels of the sound.
+	Opus      bool
+	// SampleRate in Hz and Channels of sound in AAC.
 	SampleRate, Channels int
 }
 
@@ -43,7 +47,7 @@ const packetSize = 188
 // mostDamage is how many damaged packets are left out before a file counts as broken.
 const mostDamage = 100
 
-// ReadSegment reads a whole file. Damaged packets are left out, and a stream that is announced but has no packet is
+// ReadSegment reads a whole MPEG-TS file. Damaged packets are left out, and a stream that is announced but has no packet is
 // silent: a recorder short of CPU writes such segments. A file without any picture is an error.
 func ReadSegment(r io.Reader) (*Segment, error) {
 	// The size is said because finding it out would eat the first packets of a reader that cannot seek.
@@ -120,17 +124,10 @@ func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 			}
 			s.AACConfig, s.SampleRate, s.Channels = config, f.SampleRate, int(f.ChannelConfig)
 		}
-		s.Audio = append(s.Audio, Sample{PTS: at, DTS: at, Data: f.AU})
-		at += s.UnitDuration()
+		unit := mpeg4audio.SamplesPerAccessUnit * time.Second / time.Duration(s.SampleRate)
+		s.Audio = append(s.Audio, Sample{PTS: at, DTS: at, Duration: unit, Data: f.AU})
+		at += unit
 	}
-}
-
-// UnitDuration is the length of one AAC access unit.
-func (s *Segment) UnitDuration() time.Duration {
-	if s.SampleRate == 0 {
-		return 0
-	}
-	return mpeg4audio.SamplesPerAccessUnit * time.Second / time.Duration(s.SampleRate)
 }
 
 // Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that the first picture is as near as
