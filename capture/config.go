@@ -18,6 +18,8 @@ const (
 type VideoConfig struct {
 	// Display is the X display, for example ":0"; empty for the environment's.
 	Display string
+	// Target is what of the display is filmed.
+	Target Target
 	// HideCursor leaves the pointer out of the picture.
 	HideCursor bool
 	// FrameRate is 30 or 60 frames a second.

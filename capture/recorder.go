@@ -131,7 +131,7 @@ func (r *Recorder) keep(c Config) {
 
 func (r *Recorder) openScreen(v VideoConfig) *source.Supervisor {
 	return source.OpenScreen(source.Screen{
-		Display: v.Display, HideCursor: v.HideCursor, FrameRate: v.FrameRate, Frame: r.pictures.offer,
+		Display: v.Display, Target: v.Target, HideCursor: v.HideCursor, FrameRate: v.FrameRate, Frame: r.pictures.offer,
 	}, r.log)
 }
 
@@ -151,7 +151,7 @@ func (r *Recorder) Apply(c Config) error {
 		return err
 	}
 	r.keep(c)
-	if o, n := old.Video, c.Video; o.Display != n.Display || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
+	if o, n := old.Video, c.Video; o.Display != n.Display || o.Target != n.Target || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
 		_ = screen.Close()
 		screen = r.openScreen(n)
 	}

@@ -141,10 +141,8 @@ func (s *Supervisor) loop(ctx context.Context) {
 		if !t.began.IsZero() && time.Since(t.began) > proven {
 			pause = firstPause
 		}
-		select {
-		case <-ctx.Done():
+		if wait(ctx, pause); ctx.Err() != nil {
 			return
-		case <-time.After(pause):
 		}
 		pause = min(2*pause, longPause)
 	}

@@ -129,3 +129,12 @@ func (d *Display) property(w xproto.Window, a xproto.Atom) ([]byte, error) {
 	}
 	return r.Value, nil
 }
+
+// Size is the size of the whole screen in pixels.
+func (d *Display) Size() (image.Point, error) {
+	g, err := xproto.GetGeometry(d.conn, xproto.Drawable(d.screen.Root)).Reply()
+	if err != nil {
+		return image.Point{}, err
+	}
+	return image.Pt(int(g.Width), int(g.Height)), nil
+}

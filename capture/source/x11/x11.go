@@ -10,6 +10,7 @@
 package x11
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,8 @@ type Display struct {
 	// layoutChanged says that monitors or windows are not where they were, pointerChanged that the pointer looks
 	// different. The goroutine that reads events sets them.
 	layoutChanged, pointerChanged atomic.Bool
+	// layout holds a token when monitors or windows have changed since it was last taken.
+	layout chan struct{}
 
 	done chan struct{}
 	once sync.Once
@@ -66,7 +69,7 @@ func Open(name string) (*Display, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the X display %s cannot be filmed: %w", name, err)
 	}
-	d := &Display{Name: name, conn: conn, screen: xproto.Setup(conn).DefaultScreen(conn), done: make(chan struct{})}
+	d := &Display{Name: name, conn: conn, screen: xproto.Setup(conn).DefaultScreen(conn), layout: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := d.intern(); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("the X display %s cannot be filmed: %w", name, err)
@@ -164,11 +167,34 @@ func (d *Display) read() {
 			d.pointerChanged.Store(true)
 		case xproto.PropertyNotifyEvent:
 			if e.Atom == d.atoms.clients || e.Atom == d.atoms.stacking {
-				d.layoutChanged.Store(true)
+				d.moved()
 			}
 		case xproto.ConfigureNotifyEvent, xproto.MapNotifyEvent, xproto.UnmapNotifyEvent, xproto.DestroyNotifyEvent,
 			xproto.ReparentNotifyEvent, randr.ScreenChangeNotifyEvent, randr.NotifyEvent:
-			d.layoutChanged.Store(true)
+			d.moved()
+		}
+	}
+}
+
+// moved notes that the layout is another.
+func (d *Display) moved() {
+	d.layoutChanged.Store(true)
+	select {
+	case d.layout <- struct{}{}:
+	default:
+	}
+}
+
+// Watch calls changed after monitors or windows have come, gone or moved, until the context or the connection ends.
+func (d *Display) Watch(ctx context.Context, changed func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.done:
+			return
+		case <-d.layout:
+			changed()
 		}
 	}
 }

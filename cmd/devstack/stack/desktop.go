@@ -15,6 +15,11 @@ import (
 type DesktopOptions struct {
 	// Width and Height are in pixels; 0 means 1920x1080.
 	Width, Height int
+	// Outputs starts Xorg with RandR outputs that can be switched, DUMMY0 to DUMMY15, the first on at 1280x720; else the
+	// display is Xvfb's, which has one size for ever.
+	Outputs bool
+	// NoSharedMemory leaves out MIT-SHM, as over a network.
+	NoSharedMemory bool
 	// WindowManager starts openbox.
 	WindowManager bool
 	// Panel starts xfce4-panel with a tray; it implies a window manager.
@@ -97,10 +102,17 @@ func (d *Desktop) run(ctx context.Context, s Spec) error {
 // startX lets Xvfb choose a free display: it writes the number to a descriptor when it is ready (Xserver(1), -displayfd).
 func (d *Desktop) startX(ctx context.Context, dir string, o DesktopOptions) error {
 	number := filepath.Join(d.dir, "display")
-	script := `exec Xvfb -displayfd 3 -nolisten tcp -noreset -screen 0 "$1" 3>"$2"`
+	script := `exec Xvfb -displayfd 3 -nolisten tcp -noreset "$3" MIT-SHM -screen 0 "$1" 3>"$2"`
+	shared := map[bool]string{true: "-extension", false: "+extension"}[o.NoSharedMemory]
+	args := []string{"-c", script, "sh", fmt.Sprintf("%dx%dx24", o.Width, o.Height), number, shared}
+	if o.Outputs {
+		var err error
+		if args, err = xorgArgs(d.dir, number); err != nil {
+			return err
+		}
+	}
 	return d.run(ctx, Spec{
-		Name: "xvfb", Path: "sh", Dir: dir,
-		Args: []string{"-c", script, "sh", fmt.Sprintf("%dx%dx24", o.Width, o.Height), number},
+		Name: "x", Path: "sh", Dir: dir, Args: args,
 		Ready: func(context.Context) error {
 			b, err := os.ReadFile(number)
 			n := strings.TrimSpace(string(b))

@@ -1,0 +1,63 @@
+package capture
+
+import (
+	"context"
+	"image"
+
+	"github.com/hindsight-app/hindsight/capture/source"
+	"github.com/hindsight-app/hindsight/capture/source/x11"
+)
+
+// Target is what of the screen is filmed; its zero value is all of it.
+type Target = x11.Target
+
+// Monitor is one monitor.
+type Monitor struct {
+	// Name is its output's, for example "HDMI-1"; it is what Target.Monitor holds.
+	Name string `json:"name"`
+	// X, Y, Width and Height are where it lies on the screen, in pixels.
+	X       int  `json:"x"`
+	Y       int  `json:"y"`
+	Width   int  `json:"width"`
+	Height  int  `json:"height"`
+	Primary bool `json:"primary"`
+}
+
+// Window is the window of a program.
+type Window struct {
+	// Class names the program, Title is what the window shows.
+	Class string `json:"class"`
+	Title string `json:"title"`
+}
+
+// ScreenList is what can be filmed.
+type ScreenList struct {
+	// Display is the X display, Width and Height the size of the whole screen in pixels.
+	Display string `json:"display"`
+	Width   int    `json:"width"`
+	Height  int    `json:"height"`
+	// Monitors are those that are on, Windows the programs', the topmost first.
+	Monitors []Monitor `json:"monitors"`
+	Windows  []Window  `json:"windows"`
+}
+
+// Screens lists what of the display can be filmed. The error is a sentence.
+func Screens() (ScreenList, error) {
+	found, err := source.ListScreens("")
+	list := ScreenList{Display: found.Display, Width: found.Size.X, Height: found.Size.Y, Monitors: []Monitor{}, Windows: []Window{}}
+	for _, m := range found.Monitors {
+		list.Monitors = append(list.Monitors, Monitor{m.Name, m.Area.Min.X, m.Area.Min.Y, m.Area.Dx(), m.Area.Dy(), m.Primary})
+	}
+	for _, w := range found.Windows {
+		list.Windows = append(list.Windows, Window{w.Class, w.Title})
+	}
+	return list, err
+}
+
+// Preview takes one picture of a target, scaled down to fit into width and height in pixels. The error is a sentence.
+func Preview(t Target, width, height int) (image.Image, error) {
+	return source.Preview("", t, width, height)
+}
+
+// WatchScreens calls changed whenever Screens would answer something else, until the context ends.
+func WatchScreens(ctx context.Context, changed func()) { source.WatchScreens(ctx, "", changed) }
