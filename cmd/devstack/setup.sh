@@ -13,6 +13,8 @@ media=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-
 servers=(redis-server libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev)
 desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11 xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
   x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql)
+# An RTMP server to stream to, and the browser that Room Composite films with.
+egress=(libnginx-mod-rtmp nginx-light)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -80,7 +82,7 @@ fetch_go() {
 
 case ${1:-} in
 run) packages "${build[@]}" "${media[@]}" "${servers[@]}" ;;
-test) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" ;;
+test) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" ;;
 *) say "say what for: run or test"; exit 2 ;;
 esac
 suits || fetch_go

@@ -74,6 +74,9 @@ type Options struct {
 	Storage  Storage
 	Clips    ClipFiles
 	Cutter   ClipCutter
+	// TakeRecorder and TakeFiles are for recordings beside the replays.
+	TakeRecorder TakeRecorder
+	TakeFiles    TakeFiles
 	// Ready is asked by /readyz: does LiveKit answer?
 	Ready func(ctx context.Context) error
 	// LiveKitURL is what users are told to join, ws:// or wss://.
@@ -97,11 +100,16 @@ type Options struct {
 	MaxLink time.Duration
 	// MaxWaiting is how many clips of one user may wait at once: 20.
 	MaxWaiting int
-	Log        *slog.Logger
+	// MaxTakes is how many recordings of one user may run at once beside the replays: 8.
+	MaxTakes int
+	// StreamTo are prefixes of the RTMP servers that recordings may be sent to; without any, no streams are sent.
+	StreamTo []string
+	Log      *slog.Logger
 }
 
 func (o *Options) setDefaults() error {
-	if o.State == nil || o.Tokens == nil || o.Recorder == nil || o.Storage == nil || o.Clips == nil || o.Cutter == nil {
+	if o.State == nil || o.Tokens == nil || o.Recorder == nil || o.Storage == nil || o.Clips == nil || o.Cutter == nil ||
+		o.TakeRecorder == nil || o.TakeFiles == nil {
 		return errors.New("a part of the backend is missing")
 	}
 	o.Replay = cmp.Or(o.Replay, 20*time.Minute)
@@ -111,11 +119,12 @@ func (o *Options) setDefaults() error {
 	o.UnknownDelay = cmp.Or(o.UnknownDelay, 700*time.Millisecond)
 	o.MaxLink = cmp.Or(o.MaxLink, 90*24*time.Hour)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 20)
+	o.MaxTakes = cmp.Or(o.MaxTakes, 8)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Replay < 5*time.Second || o.Replay > 24*time.Hour {
 		return fmt.Errorf("the replay length %v is not between 5 s and 24 h", o.Replay)
 	}
-	return nil
+	return checkStreamPrefixes(o.StreamTo)
 }
 
 // Server is the running service.
@@ -126,6 +135,7 @@ type Server struct {
 	starts  keyedMutex // one start at a time for each user and room
 
 	wake   chan struct{}
+	takes  chan struct{} // LiveKit has news of a take
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 }
@@ -137,7 +147,7 @@ func New(o Options) (*Server, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{o: o, buffers: newBuffers(o.Storage, o.UnknownDelay), metrics: newMetrics(),
-		wake: make(chan struct{}, 1), cancel: cancel}
+		wake: make(chan struct{}, 1), takes: make(chan struct{}, 1), cancel: cancel}
 	s.tasks.Add(1)
 	go func() {
 		defer s.tasks.Done()
@@ -154,9 +164,14 @@ func (s *Server) Close() error {
 }
 
 // nudge has the keeper look at once.
-func (s *Server) nudge() {
+func (s *Server) nudge() { poke(s.wake) }
+
+// askTakes has the keeper ask LiveKit about the takes.
+func (s *Server) askTakes() { poke(s.takes) }
+
+func poke(c chan<- struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

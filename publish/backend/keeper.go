@@ -39,6 +39,7 @@ func (s *Server) keep(ctx context.Context) {
 	defer prune.Stop()
 	defer clips.Stop()
 	k.refresh(ctx)
+	k.refreshTakes(ctx, true)
 	for {
 		select {
 		case <-ctx.Done():
@@ -50,6 +51,9 @@ func (s *Server) keep(ctx context.Context) {
 			delete(k.cutting, id)
 		case <-status.C:
 			k.refresh(ctx)
+			k.refreshTakes(ctx, k.round%5 == 0)
+		case <-s.takes:
+			k.refreshTakes(ctx, true)
 		case <-prune.C:
 			k.prune(ctx)
 		case <-clips.C:

@@ -25,6 +25,7 @@ import (
 type told struct {
 	status recorder.Status
 	hangs  bool
+	err    error // about takes
 }
 
 func (f *told) Start(context.Context, recorder.Request) (recorder.Status, error) {
@@ -39,6 +40,12 @@ func (f *told) Stop(ctx context.Context, _ string) error {
 func (f *told) Status(context.Context, string) (recorder.Status, error) { return f.status, nil }
 func (f *told) Webhook(*http.Request) (recorder.Status, bool, error) {
 	return recorder.Status{}, false, errors.New("none")
+}
+func (f *told) Take(context.Context, recorder.TakeRequest) (recorder.TakeStatus, error) {
+	return recorder.TakeStatus{Status: f.status}, f.err
+}
+func (f *told) TakeStatus(context.Context, string) (recorder.TakeStatus, error) {
+	return recorder.TakeStatus{Status: f.status}, f.err
 }
 func (f *told) Join(string, string, string, time.Duration) (string, error) { return "", nil }
 
@@ -69,7 +76,7 @@ func newShelf(t *testing.T, count int, began time.Time) *shelf {
 	t.Cleanup(func() { files.Close() })
 	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
 	s := &Server{o: Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, Replay: 10 * time.Second}, metrics: newMetrics()}
+		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files, Replay: 10 * time.Second}, metrics: newMetrics()}
 	require.NoError(t, s.o.setDefaults())
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
 	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, finished: make(chan string, 8)}, fake: fake, files: files,

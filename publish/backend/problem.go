@@ -40,9 +40,9 @@ func asFailure(err error) *failure {
 	switch {
 	case errors.As(err, &f):
 		return f
-	case errors.Is(err, recorder.ErrForeign):
+	case errors.Is(err, recorder.ErrForeign), errors.Is(err, recorder.ErrAbsent):
 		return &failure{http.StatusForbidden, api.ProblemRoom, err.Error()}
-	case errors.Is(err, recorder.ErrTrack):
+	case errors.Is(err, recorder.ErrTrack), errors.Is(err, recorder.ErrFile):
 		return &failure{http.StatusUnprocessableEntity, api.ProblemInvalid, err.Error()}
 	case errors.Is(err, recorder.ErrUnavailable):
 		return &failure{http.StatusServiceUnavailable, api.ProblemRecorder, err.Error()}

@@ -66,6 +66,12 @@ func badRequests() []bad {
 		post("save: no time", "/save", `{"replayId":"nope","seconds":5,"pressedAt":"yesterday"}`, 400),
 		post("save: future", "/save", `{"replayId":"nope","seconds":5,"pressedAt":"2199-01-01T00:00:00Z"}`, 400),
 		post("save: past", "/save", `{"replayId":"nope","seconds":5,"pressedAt":"1970-01-01T00:00:00Z"}`, 400),
+		get("recording: unknown", "/recordings/nope"), get("recording: dots", "/recordings/..%2f..%2fprivate"),
+		get("recording file: unknown", "/recordings/nope/files/full.m3u8"),
+		get("recording file: dots", "/recordings/nope/files/..%2f..%2f..%2fprivate%2fstate.db"),
+		post("recording stop: unknown", "/recordings/nope/stop", "", 404),
+		{name: "recording delete: unknown", method: "DELETE", path: "/recordings/nope", status: 404},
+		{name: "recording delete: dots", method: "DELETE", path: "/recordings/%2e%2e", status: 404},
 		get("replay: unknown", "/replays/nope"), get("replay: dots", "/replays/..%2f..%2fstate.db"),
 		get("clip: unknown", "/clips/nope"), get("clip: dots", "/clips/..%2f..%2fprivate%2fstate.db"),
 		get("clip: long", "/clips/"+long), get("clip: zero byte", "/clips/a%00b"),
@@ -82,9 +88,40 @@ func badRequests() []bad {
 		{name: "text", method: "POST", path: "/token", body: `{"roomName":"den"}`, status: 415,
 			header: map[string]string{"Content-Type": "text/plain"}},
 	}
+	for name, c := range map[string]struct {
+		fields string
+		status int
+	}{
+		"nothing": {``, 400}, "number as type": {`"type":7`, 400}, "unknown type": {`"type":"web"`, 400},
+		"path as track": {`"videoTrackId":"../../etc/passwd"`, 400}, "template": {`"videoTrackId":"{room_name}"`, 400},
+		"same tracks": {`"videoTrackId":"TR_a","audioTrackId":"TR_a"`, 400}, "no such track": {`"videoTrackId":"TR_a"`, 422},
+		"track of composite": {`"videoTrackId":"TR_a","trackId":"TR_b"`, 400}, "no track": {`"type":"track"`, 400},
+		"tracks of track":    {`"type":"track","trackId":"TR_a","videoTrackId":"TR_b"`, 400},
+		"segments of track":  {`"type":"track","trackId":"TR_a","outputs":{"segments":true}`, 400},
+		"stream of track":    {`"type":"track","trackId":"TR_a","outputs":{"streams":["rtmp://a/b/c"]}`, 400},
+		"other person":       {`"type":"participant","identity":"bob"`, 403},
+		"layout":             {`"type":"roomComposite","layout":"../x"`, 400},
+		"layout of others":   {`"videoTrackId":"TR_a","layout":"grid"`, 400},
+		"empty room":         {`"type":"roomComposite"`, 403},
+		"path as file":       {`"videoTrackId":"TR_a","outputs":{"file":"/etc/x.mp4"}`, 400},
+		"ogg with picture":   {`"videoTrackId":"TR_a","outputs":{"file":"ogg"}`, 400},
+		"ogg and segments":   {`"audioTrackId":"TR_a","outputs":{"file":"ogg","segments":true}`, 400},
+		"webm":               {`"videoTrackId":"TR_a","outputs":{"file":"webm"}`, 400},
+		"outputs as list":    {`"videoTrackId":"TR_a","outputs":[]`, 400},
+		"stream not allowed": {`"videoTrackId":"TR_a","outputs":{"streams":["rtmp://a/b/c"]}`, 403},
+		"stream by HTTP":     {`"videoTrackId":"TR_a","outputs":{"streams":["http://a/b/c"]}`, 400},
+		"stream to a file":   {`"videoTrackId":"TR_a","outputs":{"streams":["file:///etc/passwd"]}`, 400},
+		"stream options":     {`"videoTrackId":"TR_a","outputs":{"streams":["rtmp://a/b/c socks=x:1"]}`, 400},
+	} {
+		body := `{"roomName":"void",` + c.fields + `}`
+		if c.fields == "" {
+			body = `{"roomName":"void"}`
+		}
+		list = append(list, post("recording: "+name, "/recordings", body, c.status))
+	}
 	for name, value := range map[string]string{"none": "", "scheme only": "Bearer", "basic": "Basic YTpi",
 		"wrong": "Bearer hs_wrong", "long": "Bearer " + strings.Repeat("x", 5000), "SQL": "Bearer ' OR 1=1 --"} {
-		for _, path := range []string{"/clips", "/replays/x", "/clips/x/video"} {
+		for _, path := range []string{"/clips", "/replays/x", "/clips/x/video", "/recordings/x/files/full.m3u8"} {
 			list = append(list, bad{name: "auth " + name + " " + path, method: "GET", path: path, status: 401,
 				header: map[string]string{"Authorization": value}})
 		}

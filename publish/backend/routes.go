@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ type userCall func(w http.ResponseWriter, r *http.Request, user state.Token) err
 // routes are the calls as patterns of http.ServeMux, for the check against the OpenAPI document.
 func (s *Server) routes() map[string]http.Handler {
 	user := func(f userCall) http.Handler { return s.authenticated(f) }
-	return map[string]http.Handler{
+	all := map[string]http.Handler{
 		"POST " + api.Prefix + "/token":                     user(s.postToken),
 		"POST " + api.Prefix + "/start":                     user(s.postStart),
 		"POST " + api.Prefix + "/stop":                      user(s.postStop),
@@ -47,6 +48,8 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/readyz":                     http.HandlerFunc(s.getReady),
 		"GET " + api.Prefix + "/metrics":                    s.metrics.handler,
 	}
+	maps.Copy(all, s.takeRoutes())
+	return all
 }
 
 // Handler answers all calls below api.Prefix, and the three for operators at the root as well.
@@ -70,7 +73,7 @@ func (s *Server) outer(mux *http.ServeMux) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		limit := callTimeout
-		if strings.HasSuffix(r.URL.Path, "/video") {
+		if strings.HasSuffix(r.URL.Path, "/video") || strings.Contains(r.URL.Path, "/files/") {
 			limit = videoTimeout
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(begun.Add(limit))
@@ -181,6 +184,8 @@ func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
 				s.o.Log.ErrorContext(r.Context(), "a webhook cannot be kept", "err", err)
 			}
 			s.nudge()
+		} else if _, err := s.o.State.TakeOf(r.Context(), status.EgressID); err == nil {
+			s.askTakes()
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -142,7 +142,11 @@ func (c *Client) DeleteClip(ctx context.Context, id string) error {
 
 // Video copies a clip's MP4 to w and answers its length in bytes. Only the context limits its time.
 func (c *Client) Video(ctx context.Context, id string, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(id) + "/video"}, nil)
+	return c.download(ctx, "/clips/"+url.PathEscape(id)+"/video", w)
+}
+
+func (c *Client) download(ctx context.Context, path string, w io.Writer) (int64, error) {
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: path}, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -152,7 +156,7 @@ func (c *Client) Video(ctx context.Context, id string, w io.Writer) (int64, erro
 	}
 	n, err := io.Copy(w, resp.Body)
 	if err != nil {
-		return n, fmt.Errorf("%w: the clip broke off after %d bytes: %v", ErrUnreachable, n, err)
+		return n, fmt.Errorf("%w: the download broke off after %d bytes: %v", ErrUnreachable, n, err)
 	}
 	return n, nil
 }

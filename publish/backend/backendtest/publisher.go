@@ -13,7 +13,7 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// Publisher plays a Loop into a room as SCREEN_SHARE and SCREEN_SHARE_AUDIO.
+// Publisher plays a Loop into a room as a picture and a sound track.
 type Publisher struct {
 	// VideoID and AudioID are the SIDs of the two tracks.
 	VideoID, AudioID string
@@ -28,13 +28,22 @@ type Publisher struct {
 
 // Publish joins the room that the token names and plays until Close.
 func Publish(url, token string, l *Loop) (*Publisher, error) {
+	return publish(url, token, l, livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO)
+}
+
+// PublishCamera is Publish with CAMERA and MICROPHONE.
+func PublishCamera(url, token string, l *Loop) (*Publisher, error) {
+	return publish(url, token, l, livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE)
+}
+
+func publish(url, token string, l *Loop, picture, sound livekit.TrackSource) (*Publisher, error) {
 	quiet := logger.GetDiscardLogger()
 	room, err := lksdk.ConnectToRoomWithToken(url, token, lksdk.NewRoomCallback(), lksdk.WithLogger(quiet))
 	if err != nil {
 		return nil, fmt.Errorf("the room cannot be joined: %w", err)
 	}
 	p := &Publisher{room: room, done: make(chan struct{})}
-	video, audio, err := p.publishTracks(l)
+	video, audio, err := p.publishTracks(l, picture, sound)
 	if err != nil {
 		room.Disconnect()
 		return nil, err
@@ -46,7 +55,7 @@ func Publish(url, token string, l *Loop) (*Publisher, error) {
 	return p, nil
 }
 
-func (p *Publisher) publishTracks(l *Loop) (video, audio *lksdk.LocalTrack, err error) {
+func (p *Publisher) publishTracks(l *Loop, picture, sound livekit.TrackSource) (video, audio *lksdk.LocalTrack, err error) {
 	video, err = lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"})
 	if err != nil {
@@ -58,13 +67,13 @@ func (p *Publisher) publishTracks(l *Loop) (video, audio *lksdk.LocalTrack, err 
 		return nil, nil, err
 	}
 	pub, err := p.room.LocalParticipant.PublishTrack(video, &lksdk.TrackPublicationOptions{Name: "screen",
-		Source: livekit.TrackSource_SCREEN_SHARE, VideoWidth: l.Width, VideoHeight: l.Height})
+		Source: picture, VideoWidth: l.Width, VideoHeight: l.Height})
 	if err != nil {
 		return nil, nil, err
 	}
 	p.VideoID = pub.SID()
 	pub, err = p.room.LocalParticipant.PublishTrack(audio, &lksdk.TrackPublicationOptions{Name: "sound",
-		Source: livekit.TrackSource_SCREEN_SHARE_AUDIO, Stereo: true, DisableDTX: true})
+		Source: sound, Stereo: true, DisableDTX: true})
 	if err != nil {
 		return nil, nil, err
 	}

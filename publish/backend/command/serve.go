@@ -33,6 +33,7 @@ type serve struct {
 	MaxWidth   int           `help:"Largest width of the recording." default:"1920" env:"HINDSIGHT_MAX_WIDTH"`
 	MaxHeight  int           `help:"Largest height of the recording." default:"1080" env:"HINDSIGHT_MAX_HEIGHT"`
 	AACPriming int           `help:"Delay of the recorder's AAC encoder in samples: faac 1024, vo-aacenc 1600." default:"1024" env:"HINDSIGHT_AAC_PRIMING"`
+	StreamTo   []string      `help:"RTMP servers that recordings may be sent to, rtmps://host/app, comma-separated; empty sends none." env:"HINDSIGHT_STREAM_TO"`
 	LogJSON    bool          `help:"Log JSON lines." env:"HINDSIGHT_LOG_JSON"`
 	LogLevel   slog.Level    `help:"debug, info, warn or error." default:"info" env:"HINDSIGHT_LOG_LEVEL"`
 }
@@ -108,7 +109,7 @@ func (s *serve) Run(ctx context.Context, c *cli) (err error) {
 	service, err := backend.New(backend.Options{State: db, Tokens: rec, Recorder: rec, Storage: files, Clips: files,
 		Cutter: &backend.Remuxer{Storage: files, Clips: files,
 			Priming: time.Duration(s.AACPriming) * time.Second / 48000},
-		Ready: rec.Ping, LiveKitURL: public, Replay: s.Replay, Expire: s.Expire, Log: log})
+		TakeRecorder: rec, TakeFiles: files, StreamTo: s.StreamTo, Ready: rec.Ping, LiveKitURL: public, Replay: s.Replay, Expire: s.Expire, Log: log})
 	if err != nil {
 		return err
 	}

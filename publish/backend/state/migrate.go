@@ -47,6 +47,17 @@ CREATE TABLE posters (
 	clip TEXT PRIMARY KEY REFERENCES clips(id) ON DELETE CASCADE, jpeg BLOB NOT NULL
 ) STRICT;
 `,
+	// 3: recordings beside the replays.
+	`
+CREATE TABLE takes (
+	id TEXT PRIMARY KEY, identity TEXT NOT NULL, room TEXT NOT NULL, egress TEXT NOT NULL UNIQUE, request TEXT NOT NULL,
+	fingerprint TEXT NOT NULL, state TEXT NOT NULL, error TEXT NOT NULL DEFAULT '', streams TEXT NOT NULL,
+	began INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, stopped INTEGER NOT NULL DEFAULT 0,
+	ended INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX takes_identity ON takes(identity, created);
+CREATE INDEX takes_state ON takes(state);
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

@@ -112,10 +112,10 @@ func (s *Store) Running(ctx context.Context) ([]Recording, error) {
 	return all(ctx, s, scanRecording, recordingColumns+"WHERE r.state IN (?,?)", api.StateStarting, api.StateActive)
 }
 
-// RecordingIDs lists the ids of all recordings.
+// RecordingIDs lists the ids of all recordings and takes.
 func (s *Store) RecordingIDs(ctx context.Context) ([]string, error) {
 	scanID := func(r scanner) (id string, err error) { return id, r.Scan(&id) }
-	return all(ctx, s, scanID, "SELECT id FROM recordings")
+	return all(ctx, s, scanID, "SELECT id FROM recordings UNION SELECT id FROM takes")
 }
 
 // UpdateRecording keeps State, Error, Began and Ended.

@@ -133,6 +133,28 @@ func (s *Storage) WriteFile(ctx context.Context, id, file string, data []byte) e
 	})
 }
 
+// Files lists the files of a recording, their names without the folder. A missing one has none.
+func (s *Storage) Files(ctx context.Context, id string) (out []Entry, err error) {
+	dir, err := name(segments, id)
+	if err != nil {
+		return nil, err
+	}
+	err = s.list(ctx, dir, func(e Entry) {
+		e.Name = strings.TrimPrefix(e.Name, dir+"/")
+		out = append(out, e)
+	})
+	return out, err
+}
+
+// OpenFile opens a file of a recording, from any place in it.
+func (s *Storage) OpenFile(ctx context.Context, id, file string) (io.ReadSeekCloser, error) {
+	file, err := name(segments, id, file)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, file, 0)
+}
+
 // Remove deletes a segment, or with an empty name the whole recording. What is missing is fine.
 func (s *Storage) Remove(ctx context.Context, id, segment string) error {
 	file, err := name(segments, id, segment)

@@ -1,0 +1,87 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// finishPatience is how long a recorder may take to finish the files of a recording whose end was asked for.
+const finishPatience = 2 * time.Minute
+
+// refreshTakes asks LiveKit for the takes that are not over: for all, or for those alone that are about to change.
+func (k *keeper) refreshTakes(ctx context.Context, every bool) {
+	running, err := k.o.State.RunningTakes(ctx)
+	if err != nil {
+		k.complain(ctx, "the recordings cannot be listed", err)
+		return
+	}
+	for _, t := range running {
+		if t.State == api.StateActive && t.Stopped.IsZero() && !every {
+			continue // a webhook tells sooner
+		}
+		if err := k.askTake(ctx, t); err != nil {
+			k.complain(ctx, "LiveKit does not tell about a recording", err)
+			return
+		}
+	}
+}
+
+// askTake brings one recording up to date, stops it where that was asked for, and gives it up where it is dead.
+func (k *keeper) askTake(ctx context.Context, t state.Take) error {
+	limited, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	now, err := k.o.TakeRecorder.TakeStatus(limited, t.EgressID)
+	if errors.Is(err, recorder.ErrUnknown) {
+		now = recorder.TakeStatus{Status: recorder.Status{EgressID: t.EgressID, State: api.StateFailed,
+			Error: "LiveKit has forgotten this recording; what it has stored is kept"}}
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	over := now.State == api.StateEnded || now.State == api.StateFailed
+	reason := ""
+	switch {
+	case over:
+	case !t.Stopped.IsZero() && time.Since(t.Stopped) > finishPatience:
+		reason = "the recorder did not finish the recording; it may have been killed"
+	case now.State == api.StateStarting && time.Since(t.Created) > startPatience:
+		reason = "the recorder did not find what it is to record"
+	}
+	if !over && (reason != "" || !t.Stopped.IsZero()) {
+		err = k.o.TakeRecorder.Stop(limited, t.EgressID)
+	}
+	if reason != "" {
+		now.State, now.Error = api.StateFailed, reason
+	}
+	return errors.Join(err, k.updateTake(ctx, t, now))
+}
+
+// updateTake keeps what LiveKit says about a recording. A state never goes back.
+func (s *Server) updateTake(ctx context.Context, t state.Take, now recorder.TakeStatus) error {
+	if !t.Over() && (t.State == api.StateStarting || now.State != api.StateStarting) {
+		t.State = now.State
+	}
+	if now.Error != "" {
+		t.Error = now.Error
+	}
+	if !now.Began.IsZero() {
+		t.Began = now.Began
+	}
+	if len(now.Streams) > 0 {
+		t.Streams = now.Streams
+	}
+	if t.Over() && t.Ended.IsZero() {
+		t.Ended = time.Now()
+		s.o.Log.InfoContext(ctx, "recording over", "recording", t.ID, "egress", t.EgressID, "state", t.State, "error", t.Error)
+		if t.State == api.StateFailed {
+			s.metrics.failures.Inc()
+		}
+	}
+	return s.o.State.UpdateTake(ctx, t)
+}

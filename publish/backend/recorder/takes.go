@@ -1,0 +1,293 @@
+package recorder
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/twitchtv/twirp"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// TakeFile is the name of a recording's file without its ending, beside Playlist and the segments.
+const TakeFile = "recording"
+
+// ErrAbsent means that who asks for the recording of a room is not in it.
+var ErrAbsent = errors.New("not in the room")
+
+// ErrFile means that a track cannot become the kind of file that was asked for.
+var ErrFile = errors.New("wrong kind of file")
+
+// TakeRequest asks for a recording of one of LiveKit's egress types. The request has been checked: what its type does
+// not use is empty.
+type TakeRequest struct {
+	api.RecordingRequest
+	// Own are the identities of the user who asks. Tracks and participants must be theirs; a whole room is recorded
+	// only with one of them in it.
+	Own []string
+	// Everybody allows what is others', for those who may.
+	Everybody bool
+	// Folder is as in Request.
+	Folder string
+}
+
+// mayTake tells whether a participant may be recorded.
+func (r TakeRequest) mayTake(identity string) bool {
+	return r.Everybody || slices.Contains(r.Own, identity)
+}
+
+// TakeStatus is what LiveKit says about a recording.
+type TakeStatus struct {
+	Status
+	// Streams are its RTMP streams.
+	Streams []api.RecordingStream
+}
+
+// Take starts a recording.
+func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
+	size, err := l.awaitSubject(ctx, r)
+	if err != nil {
+		return TakeStatus{}, err
+	}
+	var info *livekit.EgressInfo
+	switch r.Type {
+	case api.TypeTrack:
+		info, err = l.egress.StartTrackEgress(ctx, &livekit.TrackEgressRequest{RoomName: r.RoomName, TrackId: r.TrackID,
+			Output: &livekit.TrackEgressRequest_File{File: l.directFile(r)}})
+	case api.TypeParticipant:
+		info, err = l.egress.StartParticipantEgress(ctx, &livekit.ParticipantEgressRequest{RoomName: r.RoomName,
+			Identity: r.Identity, FileOutputs: l.files(r), SegmentOutputs: l.segments(r), StreamOutputs: streams(r),
+			Options: &livekit.ParticipantEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
+	case api.TypeRoomComposite:
+		info, err = l.egress.StartRoomCompositeEgress(ctx, &livekit.RoomCompositeEgressRequest{RoomName: r.RoomName,
+			Layout: r.Layout, AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r), StreamOutputs: streams(r),
+			Options: &livekit.RoomCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
+	default:
+		info, err = l.egress.StartTrackCompositeEgress(ctx, &livekit.TrackCompositeEgressRequest{RoomName: r.RoomName,
+			VideoTrackId: r.VideoTrackID, AudioTrackId: r.AudioTrackID,
+			FileOutputs: l.files(r), SegmentOutputs: l.segments(r), StreamOutputs: streams(r),
+			Options: &livekit.TrackCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
+	}
+	if err != nil {
+		return TakeStatus{}, refused(err)
+	}
+	return takeStatus(info), nil
+}
+
+func (l *LiveKit) directFile(r TakeRequest) *livekit.DirectFileOutput {
+	o := &livekit.DirectFileOutput{Filepath: path.Join(r.Folder, TakeFile), DisableManifest: true}
+	l.o.Upload.direct(o)
+	return o
+}
+
+func (l *LiveKit) files(r TakeRequest) []*livekit.EncodedFileOutput {
+	if r.Outputs.File == "" {
+		return nil
+	}
+	o := &livekit.EncodedFileOutput{Filepath: path.Join(r.Folder, TakeFile+"."+r.Outputs.File), DisableManifest: true,
+		FileType: map[string]livekit.EncodedFileType{
+			api.FileMP4: livekit.EncodedFileType_MP4, api.FileOGG: livekit.EncodedFileType_OGG}[r.Outputs.File]}
+	l.o.Upload.file(o)
+	return []*livekit.EncodedFileOutput{o}
+}
+
+func (l *LiveKit) segments(r TakeRequest) []*livekit.SegmentedFileOutput {
+	if !r.Outputs.Segments {
+		return nil
+	}
+	o := &livekit.SegmentedFileOutput{
+		Protocol:        livekit.SegmentedFileProtocol_HLS_PROTOCOL,
+		FilenamePrefix:  path.Join(r.Folder, SegmentPrefix),
+		PlaylistName:    path.Join(r.Folder, Playlist),
+		SegmentDuration: segmentSeconds, DisableManifest: true,
+	}
+	l.o.Upload.segments(o)
+	return []*livekit.SegmentedFileOutput{o}
+}
+
+func streams(r TakeRequest) []*livekit.StreamOutput {
+	if len(r.Outputs.Streams) == 0 {
+		return nil
+	}
+	return []*livekit.StreamOutput{{Protocol: livekit.StreamProtocol_RTMP, Urls: r.Outputs.Streams}}
+}
+
+// encoding is the quality of everything that is encoded anew; bitrates in kb/s.
+func (l *LiveKit) encoding(r TakeRequest, size [2]int) *livekit.EncodingOptions {
+	o := &livekit.EncodingOptions{AudioCodec: livekit.AudioCodec_AAC, AudioBitrate: 160, AudioFrequency: 48000}
+	if r.Outputs.File == api.FileOGG {
+		o.AudioCodec = livekit.AudioCodec_OPUS
+		return o
+	}
+	width, height := fit(size[0], size[1], l.o.MaxWidth, l.o.MaxHeight)
+	o.Width, o.Height, o.Framerate = int32(width), int32(height), int32(l.o.FrameRate)
+	o.VideoCodec, o.VideoBitrate = livekit.VideoCodec_H264_MAIN, int32(videoKbps(width, height, l.o.FrameRate))
+	return o
+}
+
+// awaitSubject waits until what is to be recorded is in the room, and answers the size of its picture in pixels, zero
+// where there is none or none is known.
+func (l *LiveKit) awaitSubject(ctx context.Context, r TakeRequest) ([2]int, error) {
+	deadline := time.Now().Add(trackPatience)
+	for {
+		list, err := l.members(ctx, r.RoomName)
+		if err == nil {
+			var size [2]int
+			if size, err = subject(list, r); err == nil {
+				return size, nil
+			}
+		}
+		if !errors.Is(err, ErrTrack) || time.Now().After(deadline) {
+			return [2]int{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return [2]int{}, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// members lists who is in a room.
+func (l *LiveKit) members(ctx context.Context, room string) ([]*livekit.ParticipantInfo, error) {
+	list, err := l.rooms.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: room})
+	var te twirp.Error
+	if errors.As(err, &te) && te.Code() == twirp.NotFound {
+		return nil, fmt.Errorf("%w: room %q is empty; join it and publish first", ErrTrack, room)
+	}
+	if err != nil {
+		return nil, refused(err)
+	}
+	return list.Participants, nil
+}
+
+// subject finds what is to be recorded, and refuses what is not the user's.
+func subject(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
+	switch r.Type {
+	case api.TypeTrack:
+		return oneTrack(list, r)
+	case api.TypeParticipant:
+		return oneParticipant(list, r)
+	case api.TypeRoomComposite:
+		if !slices.ContainsFunc(list, func(p *livekit.ParticipantInfo) bool { return r.mayTake(p.Identity) }) {
+			return size, fmt.Errorf("%w: only who is in %q can have it recorded; join it first", ErrAbsent, r.RoomName)
+		}
+		return size, nil
+	}
+	if r.VideoTrackID != "" {
+		t, err := findTrack(list, r, r.VideoTrackID, livekit.TrackType_VIDEO)
+		if err != nil {
+			return size, err
+		}
+		size = [2]int{int(t.Width), int(t.Height)}
+	}
+	if r.AudioTrackID != "" {
+		_, err = findTrack(list, r, r.AudioTrackID, livekit.TrackType_AUDIO)
+	}
+	return size, err
+}
+
+// anyKind lets findTrack take sound and picture alike.
+const anyKind livekit.TrackType = -1
+
+func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo, error) {
+	for _, p := range list {
+		for _, t := range p.Tracks {
+			switch {
+			case t.Sid != sid:
+			case !r.mayTake(p.Identity):
+				return nil, fmt.Errorf("%w: %s is not yours to record", ErrForeign, sid)
+			case kind != anyKind && t.Type != kind:
+				return nil, fmt.Errorf("%w: %s is not %s", ErrTrack, sid, strings.ToLower(kind.String()))
+			default:
+				return t, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("%w: nobody publishes %s in room %q", ErrTrack, sid, r.RoomName)
+}
+
+// oneTrack checks that the track's codec goes into the kind of file that is asked for.
+func oneTrack(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
+	t, err := findTrack(list, r, r.TrackID, anyKind)
+	if err != nil {
+		return size, err
+	}
+	_, codec, _ := strings.Cut(strings.ToLower(t.MimeType), "/")
+	kind := map[string]string{"h264": api.FileMP4, "opus": api.FileOGG, "vp8": api.FileWebM, "vp9": api.FileWebM}[codec]
+	switch {
+	case kind == "":
+		return size, fmt.Errorf("%w: a track of codec %s cannot be copied; use %s", ErrFile, cmp.Or(codec, "unknown"),
+			api.TypeTrackComposite)
+	case r.Outputs.File != "" && r.Outputs.File != kind:
+		return size, fmt.Errorf("%w: %s holds %s, which becomes a file of kind %s; leave outputs.file empty", ErrFile, r.TrackID,
+			codec, kind)
+	}
+	return [2]int{int(t.Width), int(t.Height)}, nil
+}
+
+// oneParticipant wants a camera or a microphone: Participant egress takes nothing else, and one with neither never ends
+// to wait for them.
+func oneParticipant(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
+	if !r.mayTake(r.Identity) {
+		return size, fmt.Errorf("%w: %q is not you", ErrForeign, r.Identity)
+	}
+	i := slices.IndexFunc(list, func(p *livekit.ParticipantInfo) bool { return p.Identity == r.Identity })
+	if i < 0 {
+		return size, fmt.Errorf("%w: %q is not in room %q", ErrTrack, r.Identity, r.RoomName)
+	}
+	found := false
+	for _, t := range list[i].Tracks {
+		switch t.Source {
+		case livekit.TrackSource_CAMERA:
+			size, found = [2]int{int(t.Width), int(t.Height)}, true
+		case livekit.TrackSource_MICROPHONE:
+			found = true
+		}
+	}
+	if !found {
+		return size, fmt.Errorf("%w: %q publishes neither a camera nor a microphone, and type %s takes nothing else; for a shared screen use %s",
+			ErrTrack, r.Identity, api.TypeParticipant, api.TypeTrackComposite)
+	}
+	return size, nil
+}
+
+// TakeStatus asks for a recording.
+func (l *LiveKit) TakeStatus(ctx context.Context, egressID string) (TakeStatus, error) {
+	list, err := l.egress.ListEgress(ctx, &livekit.ListEgressRequest{EgressId: egressID})
+	var te twirp.Error
+	switch {
+	case errors.As(err, &te) && te.Code() == twirp.NotFound:
+		return TakeStatus{}, ErrUnknown
+	case err != nil:
+		return TakeStatus{}, refused(err)
+	case len(list.Items) == 0:
+		return TakeStatus{}, ErrUnknown
+	}
+	return takeStatus(list.Items[0]), nil
+}
+
+func takeStatus(info *livekit.EgressInfo) TakeStatus {
+	s := TakeStatus{Status: status(info)}
+	if info.StartedAt > 0 {
+		s.Began = time.Unix(0, info.StartedAt)
+	}
+	for _, r := range info.StreamResults {
+		stream := api.RecordingStream{URL: api.RedactStream(r.Url), State: api.StateActive, Error: r.Error}
+		switch r.Status {
+		case livekit.StreamInfo_FINISHED:
+			stream.State = api.StateEnded
+		case livekit.StreamInfo_FAILED:
+			stream.State = api.StateFailed
+		}
+		s.Streams = append(s.Streams, stream)
+	}
+	return s
+}
