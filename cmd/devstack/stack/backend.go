@@ -22,6 +22,8 @@ type BackendOptions struct {
 	Port int
 	// Args are more flags of "hindsight-backend serve".
 	Args []string
+	// Env are environment variables of the service alone, NAME=value.
+	Env []string
 	// Program is a built hindsight-backend; empty builds it.
 	Program string
 }
@@ -90,7 +92,7 @@ func (b *Backend) start(ctx context.Context, dir string, o BackendOptions) (err 
 	args := []string{"--data", b.Folder, "serve", "--listen", addr, "--livekit-url", o.LiveKit.URL, "--aac-priming", "1600"}
 	b.Proc, err = Start(ctx, Spec{
 		Name: "hindsight-backend", Path: o.Program, Dir: dir, Args: append(args, o.Args...), Timeout: 30 * time.Second,
-		Env:   []string{"LIVEKIT_API_KEY=" + o.LiveKit.APIKey, "LIVEKIT_API_SECRET=" + o.LiveKit.APISecret},
+		Env:   append([]string{"LIVEKIT_API_KEY=" + o.LiveKit.APIKey, "LIVEKIT_API_SECRET=" + o.LiveKit.APISecret}, o.Env...),
 		Ready: func(ctx context.Context) error { return answersOK(ctx, b.URL+"/readyz") },
 	})
 	return err

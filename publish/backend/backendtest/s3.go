@@ -16,6 +16,7 @@ type S3 struct {
 	// Bucket is the name of its one bucket.
 	Bucket         string
 	server         *httptest.Server
+	objects        gofakes3.Backend
 	access, secret string
 }
 
@@ -26,6 +27,7 @@ func StartS3(ctx context.Context) (*S3, error) {
 	if err := backend.CreateBucket(ctx, s.Bucket); err != nil {
 		return nil, err
 	}
+	s.objects = backend
 	s.server = httptest.NewServer(gofakes3.New(backend, gofakes3.WithV4Auth(map[string]string{s.access: s.secret})).Server())
 	return s, nil
 }
@@ -39,6 +41,20 @@ func (s *S3) URL(prefix string) string {
 // Env are the environment variables with the keys.
 func (s *S3) Env() map[string]string {
 	return map[string]string{"AWS_ACCESS_KEY_ID": s.access, "AWS_SECRET_ACCESS_KEY": s.secret}
+}
+
+// Keys lists the objects below a prefix.
+func (s *S3) Keys(ctx context.Context, prefix string) (keys []string, err error) {
+	p := gofakes3.NewFolderPrefix(prefix)
+	p.HasDelimiter = false
+	list, err := s.objects.ListBucket(ctx, s.Bucket, &p, gofakes3.ListBucketPage{})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range list.Contents {
+		keys = append(keys, c.Key)
+	}
+	return keys, nil
 }
 
 // Close ends the server.
