@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +82,7 @@ func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 	}
 	buf.offset += int64(len(more))
 	buf.playlist.Append(more)
+	buf.gone = min(max(buf.gone, r.Gone), len(buf.playlist.Entries))
 	entries := buf.playlist.Entries[buf.gone:]
 	if len(entries) == 0 {
 		return nil, buf.playlist.Ended, nil
@@ -160,8 +162,10 @@ func (b *buffers) skipDeleted(ctx context.Context, r state.Recording, buf *buffe
 	}
 }
 
-// prune deletes the segments that end before t and answers how many are left.
-func (b *buffers) prune(ctx context.Context, r state.Recording, t time.Time) (left int, err error) {
+// prune deletes the segments that end before t and answers how many are left. keep is told how many are gone, for
+// other backends and the next start.
+func (b *buffers) prune(ctx context.Context, r state.Recording, t time.Time,
+	keep func(ctx context.Context, id string, gone int) error) (left int, err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
@@ -169,14 +173,18 @@ func (b *buffers) prune(ctx context.Context, r state.Recording, t time.Time) (le
 	if err != nil {
 		return 0, err
 	}
-	for i, s := range list {
-		if !s.To.Before(t) {
-			return len(list) - i, nil
-		}
+	old := slices.IndexFunc(list, func(s Segment) bool { return !s.To.Before(t) })
+	if old < 0 {
+		old = len(list)
+	}
+	for i, s := range list[:old] {
 		if err := b.storage.Remove(ctx, r.ID, s.Name); err != nil {
 			return len(list) - i, err
 		}
 		buf.gone++
 	}
-	return 0, nil
+	if r.Gone != buf.gone {
+		err = keep(ctx, r.ID, buf.gone)
+	}
+	return len(list) - old, err
 }

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -31,45 +32,70 @@ const (
 // margin is kept beyond what may be asked for: segments do not begin where clips do.
 const margin = 15 * time.Second
 
-// keep runs until the context ends. It is the only one that deletes segments and starts cuts.
+// keep runs until the context ends. Clips are cut by every backend that shares the database; one of them at a time asks
+// the recorder and deletes.
 func (s *Server) keep(ctx context.Context) {
 	k := &keeper{Server: s, cutting: map[string]bool{}, finished: make(chan string)}
-	status, prune, clips := time.NewTicker(statusPeriod), time.NewTicker(prunePeriod), time.NewTicker(clipPeriod)
-	defer status.Stop()
-	defer prune.Stop()
-	defer clips.Stop()
-	k.refresh(ctx)
-	k.refreshTakes(ctx, true)
+	var loops sync.WaitGroup // each on its own, for asking and deleting may take long where the network is slow
+	loops.Go(func() {
+		k.every(ctx, statusPeriod, s.takes, func(news bool) {
+			k.refresh(ctx)
+			k.refreshTakes(ctx, news || k.round%5 == 1)
+		})
+	})
+	loops.Go(func() { k.every(ctx, prunePeriod, nil, func(bool) { k.prune(ctx) }) })
+	k.cutClips(ctx)
+	loops.Wait()
+	s.release(ctx, keeperLease)
+}
+
+// keeper is the state of keep.
+type keeper struct {
+	*Server
+	cutting  map[string]bool // clip ids; only cutClips touches it
+	round    int             // of refresh, which alone touches it
+	finished chan string
+}
+
+// every does what only one backend at a time may do, now and then, and when there is news.
+func (k *keeper) every(ctx context.Context, period time.Duration, wake <-chan struct{}, work func(news bool)) {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for news := false; ; {
+		if k.leads(ctx) {
+			work(news)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			news = false
+		case <-wake:
+			news = true
+		}
+	}
+}
+
+// cutClips looks for clips until the context ends, and waits for its cuts, whose contexts end with it.
+func (k *keeper) cutClips(ctx context.Context) {
+	tick := time.NewTicker(clipPeriod)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			for range k.cutting { // their contexts end with ours
+			for range k.cutting {
 				<-k.finished
 			}
 			return
 		case id := <-k.finished:
 			delete(k.cutting, id)
-		case <-status.C:
-			k.refresh(ctx)
-			k.refreshTakes(ctx, k.round%5 == 0)
-		case <-s.takes:
-			k.refreshTakes(ctx, true)
-		case <-prune.C:
-			k.prune(ctx)
-		case <-clips.C:
 			k.clips(ctx)
-		case <-s.wake:
+		case <-tick.C:
+			k.clips(ctx)
+		case <-k.wake:
 			k.clips(ctx)
 		}
 	}
-}
-
-// keeper is the state of keep; only its goroutine touches it.
-type keeper struct {
-	*Server
-	cutting  map[string]bool // clip ids
-	round    int             // of refresh
-	finished chan string
 }
 
 // refresh asks LiveKit for all recordings that are not over.
@@ -126,9 +152,29 @@ func (k *keeper) dead(ctx context.Context, r state.Recording) bool {
 	return time.Since(segments[len(segments)-1].To) > stallPatience
 }
 
-// update keeps what LiveKit says about a recording. A state never goes back.
-func (s *Server) update(ctx context.Context, r state.Recording, now recorder.Status) error {
-	before := r
+// update keeps what LiveKit says about a recording.
+func (s *Server) update(ctx context.Context, before state.Recording, now recorder.Status) error {
+	for {
+		r := merged(before, now)
+		if r == before {
+			return nil
+		}
+		err := s.o.State.UpdateRecording(ctx, before, r)
+		if err == nil && r.Over() && !before.Over() {
+			s.over(ctx, r)
+		}
+		if !errors.Is(err, state.ErrNotFound) {
+			return err
+		}
+		// Somebody else was quicker: what they kept is where we go on from.
+		if before, err = s.o.State.RecordingOf(ctx, before.EgressID); err != nil {
+			return err
+		}
+	}
+}
+
+// merged is a recording with what LiveKit says about it. A state never goes back.
+func merged(r state.Recording, now recorder.Status) state.Recording {
 	if !r.Over() && (r.State == api.StateStarting || now.State != api.StateStarting) {
 		r.State = now.State
 	}
@@ -136,20 +182,19 @@ func (s *Server) update(ctx context.Context, r state.Recording, now recorder.Sta
 		r.Error = now.Error
 	}
 	if !now.Began.IsZero() {
-		r.Began = now.Began
+		r.Began = now.Began.UTC()
 	}
 	if r.Over() && r.Ended.IsZero() {
-		r.Ended = time.Now()
-		s.o.Log.InfoContext(ctx, "recording over", "replay", r.ReplayID, "egress", r.EgressID, "state", r.State,
-			"error", r.Error)
-		if r.State == api.StateFailed {
-			s.metrics.failures.Inc()
-		}
+		r.Ended = time.Now().UTC()
 	}
-	if r == before {
-		return nil
+	return r
+}
+
+func (s *Server) over(ctx context.Context, r state.Recording) {
+	s.o.Log.InfoContext(ctx, "recording over", "replay", r.ReplayID, "egress", r.EgressID, "state", r.State, "error", r.Error)
+	if r.State == api.StateFailed {
+		s.metrics.failures.Inc()
 	}
-	return s.o.State.UpdateRecording(ctx, r)
 }
 
 // prune deletes segments that nobody can ask for any more, and expired replays.
@@ -197,7 +242,7 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 		keepFrom = needed.Add(-margin)
 	}
 	for i, rec := range recordings {
-		left, err := k.buffers.prune(ctx, rec, keepFrom)
+		left, err := k.buffers.prune(ctx, rec, keepFrom, k.o.State.SetGone)
 		if err != nil {
 			return err
 		}

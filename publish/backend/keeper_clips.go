@@ -19,6 +19,7 @@ func (k *keeper) clips(ctx context.Context) {
 		return
 	}
 	k.metrics.waiting.Set(float64(len(waiting)))
+	look := k.newLook()
 	for _, c := range waiting {
 		if len(k.cutting) >= maxCuts {
 			return
@@ -26,7 +27,7 @@ func (k *keeper) clips(ctx context.Context) {
 		if k.cutting[c.ID] {
 			continue
 		}
-		segments, landed, err := k.lookFor(ctx, c)
+		segments, landed, err := look.lookFor(ctx, c)
 		if err != nil {
 			k.complain(ctx, "a clip's segments cannot be found", err)
 			continue
@@ -35,11 +36,24 @@ func (k *keeper) clips(ctx context.Context) {
 		if !landed && !late {
 			continue
 		}
+		ok, err := k.o.State.Lease(ctx, cutLease(c), cutTerm)
+		if err != nil {
+			k.complain(ctx, "the database does not say who cuts a clip", err)
+			return
+		}
+		if !ok {
+			continue // another backend cuts it
+		}
 		k.cutting[c.ID] = true
 		k.tasks.Add(1)
 		go func() {
 			defer k.tasks.Done()
-			k.cut(ctx, c, segments)
+			done := k.hold(ctx, cutLease(c))
+			// Another backend may have been quicker, between the list and the lease.
+			if now, err := k.o.State.Clip(ctx, c.ID); err == nil && now.State == api.ClipWaiting {
+				k.cut(ctx, c, segments)
+			}
+			done()
 			k.finished <- c.ID
 		}()
 	}
@@ -52,18 +66,52 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+func cutLease(c state.Clip) string { return "clip " + c.ID }
+
+// look is one look at what is stored; clips of the same replay share it.
+type look struct {
+	*keeper
+	replays map[string][]stored
+}
+
+// stored is a recording with what is stored of it.
+type stored struct {
+	state.Recording
+	segments []Segment
+	ended    bool
+}
+
+func (k *keeper) newLook() look { return look{k, map[string][]stored{}} }
+
+func (l look) recordings(ctx context.Context, replay string) ([]stored, error) {
+	if known, ok := l.replays[replay]; ok {
+		return known, nil
+	}
+	recordings, err := l.o.State.Recordings(ctx, replay)
+	if err != nil {
+		return nil, err
+	}
+	var out []stored
+	for _, r := range recordings {
+		segments, ended, err := l.buffers.segments(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, stored{r, segments, ended})
+	}
+	l.replays[replay] = out
+	return out, nil
+}
+
 // lookFor answers the segments a clip needs, and whether nothing more is to come for it.
-func (k *keeper) lookFor(ctx context.Context, c state.Clip) (found []Segment, landed bool, err error) {
-	recordings, err := k.o.State.Recordings(ctx, c.ReplayID)
+func (l look) lookFor(ctx context.Context, c state.Clip) (found []Segment, landed bool, err error) {
+	recordings, err := l.recordings(ctx, c.ReplayID)
 	if err != nil {
 		return nil, false, err
 	}
 	over := true
 	for _, r := range recordings {
-		segments, ended, err := k.buffers.segments(ctx, r)
-		if err != nil {
-			return nil, false, err
-		}
+		segments, ended := r.segments, r.ended
 		// The recorder closes the playlist before LiveKit says that it ended.
 		over = over && (ended || r.Over())
 		if r.State == api.StateActive && r.Began.IsZero() {
@@ -95,10 +143,18 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) {
 	k.o.Log.InfoContext(ctx, "clip cut", "clip", c.ID, "replay", c.ReplayID, "state", c.State, "bytes", c.Bytes,
 		"segments", len(segments), "took", time.Since(begun), "err", err)
 	if err := k.o.State.FinishClip(ctx, c); err != nil {
-		// Deleted meanwhile, or the database failed: the file has no owner.
-		if err := k.o.Clips.RemoveClip(ctx, c.ID); err != nil {
-			k.complain(ctx, "a clip without owner cannot be deleted", err)
-		}
+		k.dropUnowned(ctx, c, err)
+	}
+}
+
+// dropUnowned deletes the file of a clip that was deleted while it was cut. Where the database failed it stays: the clip
+// is cut again.
+func (k *keeper) dropUnowned(ctx context.Context, c state.Clip, err error) {
+	if _, missing := k.o.State.Clip(ctx, c.ID); errors.Is(missing, state.ErrNotFound) {
+		err = k.o.Clips.RemoveClip(ctx, c.ID)
+	}
+	if err != nil {
+		k.complain(ctx, "a clip that was cut cannot be kept", err)
 	}
 }
 

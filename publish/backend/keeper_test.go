@@ -157,7 +157,7 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 
 	over := s.rec
 	over.State, over.Ended = api.StateEnded, time.Now()
-	require.NoError(t, s.o.State.UpdateRecording(ctx, over))
+	require.NoError(t, s.o.State.UpdateRecording(ctx, s.rec, over))
 	s.prune(ctx)
 	require.NotEmpty(t, s.stored(t), "the buffer did not stay until it expires")
 	s.o.Expire = time.Nanosecond
@@ -190,8 +190,9 @@ func TestClipWaitsForItsPress(t *testing.T) {
 
 	late := add(end.Add(time.Second), time.Now().Add(-s.o.Landing-2*time.Second))
 	never := add(end.Add(time.Hour), time.Now())
-	s.rec.State, s.rec.Ended, s.rec.Error = api.StateFailed, time.Now(), "no room at the inn"
-	require.NoError(t, s.o.State.UpdateRecording(ctx, s.rec))
+	over := s.rec
+	over.State, over.Ended, over.Error = api.StateFailed, time.Now(), "no room at the inn"
+	require.NoError(t, s.o.State.UpdateRecording(ctx, s.rec, over))
 	s.clips(ctx)
 	<-s.finished
 	<-s.finished

@@ -30,6 +30,10 @@ func invalid(format string, args ...any) error {
 	return &failure{http.StatusBadRequest, api.ProblemInvalid, fmt.Sprintf(format, args...)}
 }
 
+func busy(detail string) error {
+	return &failure{http.StatusServiceUnavailable, api.ProblemRecorder, detail}
+}
+
 func notFound(what string) *failure {
 	return &failure{http.StatusNotFound, api.ProblemNotFound, "there is no such " + what + ", or it is not yours"}
 }

@@ -67,7 +67,11 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.To
 	if req.AudioTrackID != "" && !trackID.MatchString(req.AudioTrackID) || req.AudioTrackID == req.VideoTrackID {
 		return invalid("audioTrackId must be empty or the id of another published track, TR_…")
 	}
-	defer s.starts.lock(user.Identity + "\x00" + req.RoomName)()
+	done, err := s.alone(r.Context(), startKey(user.Identity, req.RoomName))
+	if err != nil {
+		return err
+	}
+	defer done()
 	rec, err := s.start(r.Context(), user, req)
 	if err != nil {
 		return err
@@ -166,7 +170,11 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err != nil {
 		return err
 	}
-	defer s.starts.lock(replay.Identity + "\x00" + replay.Room)()
+	done, err := s.alone(r.Context(), startKey(replay.Identity, replay.Room))
+	if err != nil {
+		return err
+	}
+	defer done()
 	if replay.Stopped.IsZero() {
 		replay.Stopped = time.Now().UTC()
 		if err := s.o.State.SetStopped(r.Context(), replay.ID, replay.Stopped); err != nil {

@@ -22,7 +22,8 @@ import (
 
 // cli is the grammar.
 type cli struct {
-	Data string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
+	Database string `help:"PostgreSQL, postgres://user:password@host/database, where several backends share the work; empty: SQLite in the data folder." env:"HINDSIGHT_DATABASE"`
+	Data     string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
 
 	Serve       serve       `cmd:"" help:"Run the service."`
 	Token       tokens      `cmd:"" help:"Make, list and revoke user tokens."`
@@ -66,8 +67,12 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// openState opens the database below the data folder.
-func openState(ctx context.Context, folder string) (*state.Store, error) {
+// openState opens the database, below the data folder where no other is given.
+func (c *cli) openState(ctx context.Context) (*state.Store, error) {
+	folder := c.Data
+	if c.Database != "" {
+		return state.OpenPostgres(ctx, c.Database)
+	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
 	}
@@ -91,7 +96,7 @@ func (t *tokenCreate) Run(ctx context.Context, c *cli, out output) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := openState(ctx, c.Data)
+	s, err := c.openState(ctx)
 	if err != nil {
 		return err
 	}
@@ -113,7 +118,7 @@ type tokenList struct {
 }
 
 func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
-	s, err := openState(ctx, c.Data)
+	s, err := c.openState(ctx)
 	if err != nil {
 		return err
 	}
@@ -142,7 +147,7 @@ type tokenRevoke struct {
 }
 
 func (t *tokenRevoke) Run(ctx context.Context, c *cli, _ output) (err error) {
-	s, err := openState(ctx, c.Data)
+	s, err := c.openState(ctx)
 	if err != nil {
 		return err
 	}

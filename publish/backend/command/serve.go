@@ -83,7 +83,7 @@ func (s *serve) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	log := s.logger()
-	db, err := openState(ctx, c.Data)
+	db, err := c.openState(ctx)
 	if err != nil {
 		return err
 	}
@@ -169,8 +169,12 @@ func (p *printConfig) Run(c *cli, out output) error {
 		}
 		return "set"
 	}
+	database := "SQLite in the data folder"
+	if u, err := url.Parse(c.Database); err == nil && c.Database != "" {
+		database = u.Redacted()
+	}
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")
-	return e.Encode(map[string]any{"data": c.Data, "serve": p.serve, "LIVEKIT_API_KEY": is("LIVEKIT_API_KEY"),
+	return e.Encode(map[string]any{"data": c.Data, "database": database, "serve": p.serve, "LIVEKIT_API_KEY": is("LIVEKIT_API_KEY"),
 		"LIVEKIT_API_SECRET": is("LIVEKIT_API_SECRET")})
 }

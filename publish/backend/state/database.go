@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,16 +39,30 @@ func (d dialect) numbered(query string) string {
 	}
 }
 
+// texts takes out what PostgreSQL has in no text, zero bytes and what is no UTF-8: callers may send such names.
+func (d dialect) texts(args []any) []any {
+	if !d.postgres {
+		return args
+	}
+	args = slices.Clone(args)
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+	return args
+}
+
 func (d dialect) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return d.to.ExecContext(ctx, d.numbered(query), args...)
+	return d.to.ExecContext(ctx, d.numbered(query), d.texts(args)...)
 }
 
 func (d dialect) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return d.to.QueryContext(ctx, d.numbered(query), args...)
+	return d.to.QueryContext(ctx, d.numbered(query), d.texts(args)...)
 }
 
 func (d dialect) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return d.to.QueryRowContext(ctx, d.numbered(query), args...)
+	return d.to.QueryRowContext(ctx, d.numbered(query), d.texts(args)...)
 }
 
 // transaction runs f's statements all or none. f must use tx and not the store: SQLite has one connection only.

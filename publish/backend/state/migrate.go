@@ -58,6 +58,11 @@ CREATE TABLE takes (
 CREATE INDEX takes_identity ON takes(identity, created);
 CREATE INDEX takes_state ON takes(state);
 `,
+	// 4: what one backend at a time may do, and how many segments of a recording are deleted.
+	`
+CREATE TABLE leases (name TEXT PRIMARY KEY, worker TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
+ALTER TABLE recordings ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

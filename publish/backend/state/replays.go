@@ -24,6 +24,8 @@ type Recording struct {
 	// Began is the wall clock at the zero of the media's running time; zero until known.
 	Began          time.Time
 	Created, Ended time.Time
+	// Gone is how many segments are deleted, from the first on.
+	Gone int
 }
 
 // Over tells that nothing will be added to the recording any more.
@@ -80,12 +82,12 @@ func (s *Store) AddRecording(ctx context.Context, r Recording) error {
 }
 
 const recordingColumns = `SELECT r.id, r.replay, r.egress, r.video, r.audio, r.state, r.error, r.began, r.created,
-	r.ended FROM recordings r `
+	r.ended, r.gone FROM recordings r `
 
 func scanRecording(r scanner) (v Recording, err error) {
 	var began, created, ended int64
 	err = r.Scan(&v.ID, &v.ReplayID, &v.EgressID, &v.VideoTrack, &v.AudioTrack, &v.State, &v.Error, &began, &created,
-		&ended)
+		&ended, &v.Gone)
 	v.Began, v.Created, v.Ended = moment(began), moment(created), moment(ended)
 	return v, err
 }
@@ -118,10 +120,17 @@ func (s *Store) RecordingIDs(ctx context.Context) ([]string, error) {
 	return all(ctx, s, scanID, "SELECT id FROM recordings UNION SELECT id FROM takes")
 }
 
-// UpdateRecording keeps State, Error, Began and Ended.
-func (s *Store) UpdateRecording(ctx context.Context, r Recording) error {
-	return s.change(ctx, "UPDATE recordings SET state = ?, error = ?, began = ?, ended = ? WHERE id = ?",
-		r.State, r.Error, stamp(r.Began), stamp(r.Ended), r.ID)
+// UpdateRecording keeps State, Error, Began and Ended, if they are still what they were before: LiveKit may tell two
+// backends at once. If not, it answers ErrNotFound.
+func (s *Store) UpdateRecording(ctx context.Context, before, r Recording) error {
+	return s.change(ctx, `UPDATE recordings SET state = ?, error = ?, began = ?, ended = ? WHERE id = ? AND state = ? AND
+		error = ? AND began = ? AND ended = ?`, r.State, r.Error, stamp(r.Began), stamp(r.Ended), r.ID,
+		before.State, before.Error, stamp(before.Began), stamp(before.Ended))
+}
+
+// SetGone keeps how many segments of a recording are deleted.
+func (s *Store) SetGone(ctx context.Context, id string, gone int) error {
+	return s.change(ctx, "UPDATE recordings SET gone = ? WHERE id = ?", gone, id)
 }
 
 // DeleteRecording forgets a recording.

@@ -34,6 +34,8 @@ var ErrNotFound = errors.New("not found")
 type Store struct {
 	pool *sql.DB
 	db   dialect // over pool
+	// worker is who holds this program's leases.
+	worker string
 }
 
 // Open opens or creates the SQLite database in folder.
@@ -47,7 +49,7 @@ func Open(ctx context.Context, folder string) (*Store, error) {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1) // one writer; the queries are short
-	s := &Store{pool, dialect{to: pool}}
+	s := &Store{pool, dialect{to: pool}, "service"}
 	if err := s.migrate(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("the database in %s cannot be opened: %w", folder, err)
@@ -61,15 +63,17 @@ const postgresConnections = 10
 // OpenPostgres opens a PostgreSQL database, which must exist; address is postgres://user:password@host/database. Its
 // tables are made where they are missing.
 func OpenPostgres(ctx context.Context, address string) (*Store, error) {
+	if u, err := url.Parse(address); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" {
+		return nil, errors.New("the address of the database must be of the form postgres://user:password@host/database")
+	}
 	pool, err := sql.Open("pgx", address)
 	if err != nil {
-		return nil, fmt.Errorf("the address of the database is not understood (it is of the form "+
-			"postgres://user:password@host/database): %w", err)
+		return nil, err
 	}
 	pool.SetMaxOpenConns(postgresConnections)
 	pool.SetMaxIdleConns(postgresConnections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	s := &Store{pool, dialect{pool, true}}
+	s := &Store{pool, dialect{pool, true}, NewID()}
 	if err := s.migrate(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("the PostgreSQL database cannot be opened: %w", err)

@@ -80,6 +80,11 @@ func survivesReopening(t *testing.T, open func() *Store) {
 	running, err := s.Running(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []Recording{rec}, running)
+	require.NoError(t, s.SetGone(ctx, rec.ID, 3))
+	before := rec
+	rec.Gone, rec.Began = 3, now.Add(time.Second)
+	require.NoError(t, s.UpdateRecording(ctx, before, rec))
+	require.ErrorIs(t, s.UpdateRecording(ctx, before, before), ErrNotFound, "somebody else was quicker")
 	ids, err := s.RecordingIDs(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []string{rec.ID}, ids)
@@ -256,4 +261,56 @@ func listsClips(t *testing.T, open func() *Store) {
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 	require.EqualValues(t, 40, bytes)
+}
+
+// What one backend holds no other one takes, until it gives it back or the time is up.
+func TestLeases(t *testing.T) {
+	ctx := t.Context()
+	url, err := postgres.NewDatabase(ctx)
+	require.NoError(t, err)
+	var backends []*Store
+	for range 2 {
+		s, err := OpenPostgres(ctx, url)
+		require.NoError(t, err)
+		defer s.Close()
+		backends = append(backends, s)
+	}
+	lease := func(i int, d time.Duration) bool {
+		ok, err := backends[i].Lease(ctx, "keeper", d)
+		require.NoError(t, err)
+		return ok
+	}
+	require.True(t, lease(0, time.Hour))
+	require.True(t, lease(0, time.Hour), "renewed")
+	require.False(t, lease(1, time.Hour))
+	require.NoError(t, backends[1].Release(ctx, "keeper"), "what it has not")
+	require.False(t, lease(1, time.Hour))
+	require.NoError(t, backends[0].Release(ctx, "keeper"))
+	require.True(t, lease(1, 10*time.Millisecond))
+	require.Eventually(t, func() bool { return lease(0, time.Hour) }, 30*time.Second, 10*time.Millisecond, "its time is up")
+	require.False(t, lease(1, time.Hour))
+}
+
+// A service that was killed has its leases again at once: SQLite serves one service only.
+func TestLeasesOutliveAKill(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	for range 2 {
+		s, err := Open(ctx, dir)
+		require.NoError(t, err)
+		ok, err := s.Lease(ctx, "keeper", time.Hour)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.NoError(t, s.Close())
+	}
+}
+
+// What callers send as names is not found, whatever its bytes; it is no error of the database.
+func TestNamesOfStrangeBytes(t *testing.T) { onBoth(t, findsNoStrangeNames) }
+
+func findsNoStrangeNames(t *testing.T, open func() *Store) {
+	s := open()
+	for _, name := range []string{"\x00", "a\xffb", "?", "$1", "'; DROP TABLE clips; --", "\u0000"} {
+		_, err := s.Clip(t.Context(), name)
+		require.ErrorIs(t, err, ErrNotFound, "%q", name)
+	}
 }
