@@ -132,7 +132,7 @@ func TestSegmentsAreTimedByCapture(t *testing.T) {
 // What is older than the replay goes, except what a waiting clip needs; after the expiry all goes but the clips.
 func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	ctx := t.Context()
-	s := newShelf(t, 20, time.Now().Add(-60*time.Second)) // segments from -60 s to -20 s; kept: 10 s + 15 s
+	s := newShelf(t, 30, time.Now().Add(-60*time.Second)) // segments from -60 s to 0; kept: 10 s + 15 s
 	clip := state.Clip{ID: state.NewID(), ReplayID: s.rec.ReplayID, Identity: "alice", Room: "den",
 		State: api.ClipWaiting, Asked: 5 * time.Second, Pressed: time.Now().Add(-30 * time.Second), Created: time.Now()}
 	ok, err := s.o.State.AddClip(ctx, clip, 1)
@@ -140,7 +140,7 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	require.True(t, ok)
 	s.prune(ctx)
 	kept := s.stored(t)
-	require.Less(t, len(kept), 20)
+	require.Less(t, len(kept), 30)
 	require.False(t, kept[0].From.After(clip.Start()), "the clip's first segment is gone")
 
 	s.clips(ctx)
