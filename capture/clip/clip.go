@@ -110,9 +110,13 @@ var trackNames = map[media.Track]string{media.AAC: "Mix", media.DesktopAAC: "Des
 func samples(packets []*media.Packet) []mp4.Sample {
 	out := make([]mp4.Sample, len(packets))
 	for i, p := range packets {
-		out[i] = mp4.Sample{DTS: p.DTS, PTS: p.PTS, Duration: p.Duration, Sync: p.Key, Data: p.Data, NALs: p.NALs}
+		out[i] = sample(p)
 	}
 	return out
+}
+
+func sample(p *media.Packet) mp4.Sample {
+	return mp4.Sample{DTS: p.DTS, PTS: p.PTS, Duration: p.Duration, Sync: p.Key, Data: p.Data, NALs: p.NALs}
 }
 
 // explain makes a sentence of what a file system says.

@@ -46,19 +46,11 @@ func created(m Movie) time.Time {
 var handlers = map[Kind]struct{ media, name string }{H264: {"video", "Picture"}, AAC: {"audio", "Sound"}, Opus: {"audio", "Sound"}, text: {"text", "Chapters"}}
 
 func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
-	t := box.CreateEmptyTrak(id, uint32(p.scale), handlers[p.Kind].media, "und")
-	t.Tkhd.Flags = 3 // enabled, in movie (ISO/IEC 14496-12, 8.3.2)
-	if p.Off {
-		t.Tkhd.Flags = 2
-	}
-	t.Mdia.Hdlr.Name = cmp.Or(p.Name, handlers[p.Kind].name)
-	if p.Kind == AAC || p.Kind == Opus {
-		t.Tkhd.AlternateGroup = 1
-	}
-	t.Mdia.Mdhd.Duration = uint64(p.total)
-	if err := describe(t, p); err != nil {
+	t, err := emptyTrak(p, id)
+	if err != nil {
 		return nil, err
 	}
+	t.Mdia.Mdhd.Duration = uint64(p.total)
 	edits, length := edits(m, p)
 	t.Tkhd.Duration = length
 	edts := &box.EdtsBox{}
@@ -68,6 +60,20 @@ func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 	n := len(t.Children)
 	t.Children[n-1], t.Children[n-2] = t.Children[n-2], t.Children[n-1]
 	return t, tables(t.Mdia.Minf.Stbl, p)
+}
+
+// emptyTrak is a track without samples.
+func emptyTrak(p *plan, id uint32) (*box.TrakBox, error) {
+	t := box.CreateEmptyTrak(id, uint32(p.scale), handlers[p.Kind].media, "und")
+	t.Tkhd.Flags = 3 // enabled, in movie (ISO/IEC 14496-12, 8.3.2)
+	if p.Off {
+		t.Tkhd.Flags = 2
+	}
+	t.Mdia.Hdlr.Name = cmp.Or(p.Name, handlers[p.Kind].name)
+	if p.Kind == AAC || p.Kind == Opus {
+		t.Tkhd.AlternateGroup = 1
+	}
+	return t, describe(t, p)
 }
 
 // describe adds the sample descriptions: one avc1 for each pair of parameter sets, one mp4a, one Opus, or one of text.
@@ -108,7 +114,7 @@ func edits(m Movie, p *plan) (*box.ElstBox, uint64) {
 	toMovie := func(t int64) int64 { return t * movieScale / p.scale }
 	zero := p.origin - p.Priming // the moment that media time 0 shows
 	begin, end := ticks(m.Start-zero, p.scale), ticks(m.End-zero, p.scale)
-	first, last := int64(p.items[0].offset), p.total+int64(p.items[len(p.items)-1].offset)
+	first, last := int64(p.samples.first), p.total+int64(p.samples.last)
 	var length uint64
 	if gap := first - begin; gap > 0 {
 		length = uint64(toMovie(gap))

@@ -76,6 +76,7 @@ func chapterPlan(m Movie) *plan {
 		p.items = append(p.items, item{parts: [][]byte{data}, size: uint32(len(data)), dts: ticks(c.At-m.Start, movieScale), sync: true, entry: 1})
 	}
 	p.total = max(ticks(m.End-m.Start, movieScale), p.items[len(p.items)-1].dts+1)
+	p.count()
 	return p
 }
 

@@ -78,12 +78,12 @@ type inspector struct {
 const mostBox = 1 << 20
 
 func (i *inspector) read() error {
-	size, err := i.r.Seek(0, io.SeekEnd)
+	st, err := i.r.Stat()
 	if err != nil {
 		return err
 	}
 	found := false
-	err = i.walk(0, size, func(name string, from, to int64) error {
+	err = i.walk(0, st.Size(), func(name string, from, to int64) error {
 		switch name {
 		case "moov":
 			found = true

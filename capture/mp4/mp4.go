@@ -72,6 +72,8 @@ type Movie struct {
 	// Cover draws a JPEG picture of at most CoverRoom bytes to keep in the file. WriteFile calls it while it writes the
 	// samples; nil, or an answer that is empty or too large, leaves the file without one.
 	Cover func() []byte
+
+	starred bool
 }
 
 // ErrEmpty says that a movie has no picture in its window.
@@ -93,6 +95,7 @@ type chunk struct {
 	entry               uint32
 	start               time.Duration
 	size                int64
+	at                  uint64 // its place in a file that grows
 }
 
 type plan struct {
@@ -103,6 +106,7 @@ type plan struct {
 	total   int64 // ticks from the first sample's DTS to the end of the last
 	entries []parameterSets
 	chunks  []chunk
+	samples samples
 }
 
 type parameterSets struct{ sps, pps []byte }
@@ -142,6 +146,7 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 		length = max(length, ticks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
 	}
 	p.total = max(length, p.items[len(p.items)-1].dts+1)
+	p.count()
 	return p, nil
 }
 
@@ -183,6 +188,14 @@ func (p *plan) addPicture(it *item, s *Sample) error {
 		it.size += 8 + uint32(len(sets.sps)+len(sets.pps))
 	}
 	return nil
+}
+
+// count enters all items into the tables.
+func (p *plan) count() {
+	p.samples.sizes = make([]uint32, 0, len(p.items))
+	for i := range p.items {
+		p.samples.add(&p.items[i], p.duration(i))
+	}
 }
 
 // duration of sample i in ticks.

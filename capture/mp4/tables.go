@@ -34,35 +34,43 @@ func makeChunks(plans []*plan) []*chunk {
 	return all
 }
 
-// tables fills the sample tables of one track (ISO/IEC 14496-12, 8.6 and 8.7), but for the chunk offsets.
+// samples are the tables of a track, as they grow (ISO/IEC 14496-12, 8.6 and 8.7).
+type samples struct {
+	times       box.SttsBox
+	sizes       []uint32
+	syncs       []uint32
+	counts      []uint32
+	offsets     []int32
+	first, last int32 // PTS - DTS of the first and the last
+}
+
+func (s *samples) add(it *item, duration uint32) {
+	if len(s.sizes) == 0 {
+		s.first = it.offset
+	}
+	s.last = it.offset
+	s.sizes = append(s.sizes, it.size)
+	addTime(&s.times, duration)
+	if it.sync {
+		s.syncs = append(s.syncs, uint32(len(s.sizes)))
+	}
+	if n := len(s.offsets); n > 0 && s.offsets[n-1] == it.offset {
+		s.counts[n-1]++
+	} else {
+		s.counts, s.offsets = append(s.counts, 1), append(s.offsets, it.offset)
+	}
+}
+
+// tables fills the sample tables of one track, but for the chunk offsets.
 func tables(stbl *box.StblBox, p *plan) error {
-	stsz := stbl.Stsz
-	stsz.SampleNumber = uint32(len(p.items))
-	stsz.SampleSize = make([]uint32, len(p.items))
-	var syncs []uint32
-	var counts []uint32
-	var offsets []int32
-	reordered := false
-	for i := range p.items {
-		it := &p.items[i]
-		stsz.SampleSize[i] = it.size
-		addTime(stbl.Stts, p.duration(i))
-		if it.sync {
-			syncs = append(syncs, uint32(i+1))
-		}
-		reordered = reordered || it.offset != 0
-		if n := len(offsets); n > 0 && offsets[n-1] == it.offset {
-			counts[n-1]++
-		} else {
-			counts, offsets = append(counts, 1), append(offsets, it.offset)
-		}
-	}
+	stbl.Stsz.SampleNumber, stbl.Stsz.SampleSize = uint32(len(p.samples.sizes)), p.samples.sizes
+	*stbl.Stts = p.samples.times
 	if p.Kind == H264 {
-		stbl.AddChild(&box.StssBox{SampleNumber: syncs})
+		stbl.AddChild(&box.StssBox{SampleNumber: p.samples.syncs})
 	}
-	if reordered {
+	if len(p.samples.offsets) > 1 || p.samples.offsets[0] != 0 {
 		ctts := &box.CttsBox{Version: 1} // signed offsets
-		if err := ctts.AddSampleCountsAndOffset(counts, offsets); err != nil {
+		if err := ctts.AddSampleCountsAndOffset(p.samples.counts, p.samples.offsets); err != nil {
 			return err
 		}
 		stbl.AddChild(ctts)

@@ -43,9 +43,13 @@ func value(kind uint32, data []byte) []byte {
 // userData is the movie's chapters for other players, what made it, and its star.
 func userData(m Movie) (*box.UdtaBox, *box.IlstBox) {
 	full := func(text string) []byte { return append(make([]byte, 4), text...) } // version and flags, then the text
+	set := byte(starOff)
+	if m.starred {
+		set = starOn
+	}
 	star := encoded(raw("mean", full(starMean)))
 	star = append(star, encoded(raw("name", full(starName)))...)
-	star = append(star, value(typeUTF8, []byte{starOff})...)
+	star = append(star, value(typeUTF8, []byte{set})...)
 	list := &box.IlstBox{}
 	list.AddChild(raw("\xa9too", value(typeUTF8, []byte(toolName))))
 	list.AddChild(raw("----", star))

@@ -1,0 +1,194 @@
+package clip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
+
+// settle is how much picture a recording waits for before it fixes its tracks, so that sound that is late by as much
+// finds its place.
+const settle = 500 * time.Millisecond
+
+// defaultSound is the AudioSpecificConfig of AAC-LC, 48 kHz, stereo (ISO/IEC 14496-3, 1.6.2.1), for sound that may come.
+var defaultSound = []byte{0x11, 0x90}
+
+// Recording is a file that grows with every packet, under its name from the first second on, and plays whatever becomes
+// of the process. It belongs to one goroutine and has none.
+type Recording struct {
+	request Request
+	path    string
+	file    *os.File
+	movie   *mp4.Growing
+	tracks  map[media.Track]int
+	held    []*media.Packet // before the tracks are fixed
+	start   time.Duration
+	last    *media.Packet // of the picture
+	key     *media.Packet // the newest IDR, for the cover
+}
+
+// NewRecording prepares a file of the request's name and folder; the request's packets and window are not used. The file
+// is there with the first second.
+func NewRecording(r Request) (*Recording, error) {
+	if err := CheckFolder(r.Folder); err != nil {
+		return nil, err
+	}
+	return &Recording{request: r}, nil
+}
+
+// Path is the file, empty before there is one.
+func (r *Recording) Path() string { return r.path }
+
+// Bytes is the file's size.
+func (r *Recording) Bytes() int64 {
+	if r.movie == nil {
+		return 0
+	}
+	return r.movie.Size()
+}
+
+// Length is the time from the first picture to the newest.
+func (r *Recording) Length() time.Duration {
+	if r.last == nil {
+		return 0
+	}
+	return r.last.PTS + r.last.Duration - r.start
+}
+
+// Add takes the next packet. What comes before the first IDR is left out. The error is a sentence.
+func (r *Recording) Add(p *media.Packet) error {
+	if p.Track == media.Video {
+		if r.last == nil {
+			if !p.Key {
+				return nil
+			}
+			r.start = p.PTS
+		}
+		r.last = p
+		if p.Key {
+			r.key = p
+		}
+	}
+	if r.last == nil {
+		return nil
+	}
+	if r.movie == nil {
+		r.held = append(r.held, p)
+		if r.Length() < settle {
+			return nil
+		}
+		return r.begin()
+	}
+	return r.write(p)
+}
+
+func (r *Recording) write(p *media.Packet) error {
+	track, ok := r.tracks[p.Track]
+	if !ok {
+		return nil
+	}
+	err := r.movie.Add(track, sample(p))
+	if err != nil {
+		return r.explain(err)
+	}
+	return nil
+}
+
+// begin makes the file with the tracks that were heard so far, and one for the mix in any case.
+func (r *Recording) begin() error {
+	configs := map[media.Track][]byte{media.AAC: defaultSound}
+	var first *media.Packet
+	for _, p := range r.held {
+		if p.Track.ForClips() && len(p.Config) > 0 {
+			configs[p.Track] = p.Config
+		}
+		if first == nil && p.Track == media.Video {
+			first = p
+		}
+	}
+	tracks := []mp4.Track{{Kind: mp4.H264}}
+	r.tracks = map[media.Track]int{media.Video: 0}
+	for _, t := range []media.Track{media.AAC, media.DesktopAAC, media.MicAAC} {
+		if c, heard := configs[t]; heard {
+			r.tracks[t] = len(tracks)
+			tracks = append(tracks, mp4.Track{Kind: mp4.AAC, AACConfig: c, Name: trackNames[t], Off: t != media.AAC})
+		}
+	}
+	var err error
+	if r.file, r.path, err = create(r.request.Folder, name(r.request.Name, r.request.App, r.request.Created, 0)+r.request.Suffix); err != nil {
+		return r.explain(err)
+	}
+	r.movie, err = mp4.Grow(r.file, mp4.Movie{Tracks: tracks, Created: r.request.Created}, sample(first))
+	if err != nil {
+		return r.explain(err)
+	}
+	held := r.held
+	r.held = nil
+	for _, p := range held {
+		if err := r.write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create makes a new file under the first name that is free.
+func create(folder, base string) (*os.File, string, error) {
+	for n := 1; ; n++ {
+		path := numbered(folder, base, ".mp4", n)
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, path, err
+		}
+	}
+}
+
+func (r *Recording) explain(err error) error {
+	err = explain(r.request.Folder, err)
+	return fmt.Errorf("the recording ended early: %w", err)
+}
+
+// Close ends the file with the chapters and answers what it is. Where nothing was recorded it leaves nothing and answers
+// mp4.ErrEmpty. Where the disk is full it stays as it is, and plays.
+func (r *Recording) Close(chapters []mp4.Chapter) (Clip, error) {
+	if r.last != nil && r.movie == nil && len(r.held) > 0 {
+		if err := r.begin(); err != nil && r.movie == nil {
+			return Clip{}, errors.Join(err, r.discard())
+		}
+	}
+	if r.movie == nil {
+		return Clip{}, errors.Join(mp4.ErrEmpty, r.discard())
+	}
+	var jpeg []byte
+	if r.key != nil {
+		q := r.request
+		q.Video, q.Start, q.End = []*media.Packet{r.key}, r.key.PTS, r.key.PTS
+		jpeg, _ = cover(context.Background(), q) // without one it is a recording as well
+	}
+	err := r.movie.End(r.last.PTS+r.last.Duration, chapters, jpeg)
+	err = errors.Join(err, r.file.Close())
+	c := Clip{Path: r.path, Bytes: r.movie.Size(), Created: r.request.Created}
+	describe(&c)
+	if c.Seconds == 0 {
+		return Clip{}, errors.Join(err, mp4.ErrEmpty, os.Remove(r.path))
+	}
+	if err == nil && r.request.Poster && len(jpeg) > 0 {
+		err = writePoster(r.path, slices.Clone(jpeg))
+	}
+	return c, err
+}
+
+// discard removes a file in which there is nothing.
+func (r *Recording) discard() error {
+	if r.file == nil {
+		return nil
+	}
+	return errors.Join(r.file.Close(), os.Remove(r.path))
+}

@@ -1,0 +1,90 @@
+package mp4
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// End writes what is left and makes the file an ordinary movie, with chapters and a cover (JPEG; nil for none). The last
+// picture stays until the given end. After an error the file is as it was before: fragmented, and still to be played. The
+// file is not closed.
+func (g *Growing) End(end time.Duration, chapters []Chapter, cover []byte) error {
+	g.movie.End = end
+	for i, p := range g.plans {
+		if n := len(p.items); n > 0 {
+			p.total = p.items[n-1].dts + max(g.tail[i], 1)
+		}
+	}
+	if p := g.plans[0]; len(p.items) > 0 {
+		g.movie.End = max(end, p.origin+time.Duration(p.items[len(p.items)-1].dts+1)*time.Second/videoScale)
+		p.total = max(ticks(g.movie.End-p.origin, p.scale), p.items[len(p.items)-1].dts+1)
+	}
+	if err := g.flush(0); err != nil {
+		return err
+	}
+	if len(g.plans[0].samples.sizes) == 0 {
+		return ErrEmpty
+	}
+	i := inspector{r: g.file}
+	if err := i.read(); err != nil {
+		return err
+	}
+	g.movie.starred, g.movie.Chapters = i.info.Starred, chapters
+	whole := g.size
+	if err := g.finish(cover); err != nil {
+		g.size = whole
+		return errors.Join(err, g.file.Truncate(whole))
+	}
+	return nil
+}
+
+// finish appends the titles of the chapters and the tables, then turns all before the tables into media data.
+func (g *Growing) finish(cover []byte) error {
+	var plans []*plan
+	for _, p := range g.plans {
+		if len(p.samples.sizes) > 0 {
+			plans = append(plans, p)
+		}
+	}
+	if p := chapterPlan(g.movie); p != nil {
+		var b []byte
+		for i := range p.items {
+			p.chunks = append(p.chunks, chunk{count: 1, entry: 1, at: uint64(g.size) + uint64(len(b))})
+			b = p.appendItem(b, &p.items[i])
+		}
+		if err := g.write(b); err != nil {
+			return err
+		}
+		plans = append(plans, p)
+	}
+	mv, list, err := moov(g.movie, plans)
+	if err != nil {
+		return err
+	}
+	widen(mv)
+	for i, p := range plans {
+		for n, c := range p.chunks {
+			mv.Traks[i].Mdia.Minf.Stbl.Co64.ChunkOffset[n] = c.at
+		}
+	}
+	if len(cover) > 0 && len(cover) <= CoverRoom {
+		addCover(list, cover)
+	}
+	payload := uint64(g.size-g.front) - uint64(len(mdatHeader(0, true)))
+	var b bytes.Buffer
+	if err := mv.Encode(&b); err != nil {
+		return err
+	}
+	if err := g.write(b.Bytes()); err != nil {
+		return err
+	}
+	if err := g.file.Sync(); err != nil {
+		return err
+	}
+	if _, err := g.file.WriteAt(mdatHeader(payload, true), g.front); err != nil {
+		return fmt.Errorf("the recording cannot be ended: %w", err)
+	}
+	return g.file.Sync()
+}
