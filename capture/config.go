@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // Limits and default of the replay's length.
@@ -57,6 +59,14 @@ type Config struct {
 	MaxReplayBytes int64
 	// ClipFolder is where clips go; it is made when missing.
 	ClipFolder string
+	// ClipName is the template of clips' names, see clip.CheckName; empty is clip.DefaultName.
+	ClipName string
+	// Poster puts a JPEG picture beside each clip as well.
+	Poster bool
+	// Continue begins a clip no earlier than the one before it ended.
+	Continue bool
+	// MaxClipBytes is how much the clips may take before the oldest without a star are deleted; 0 deletes none.
+	MaxClipBytes int64
 	// JournalFolder is where the replay is kept against a crash of the process; empty keeps it in memory only.
 	JournalFolder string
 	// Log receives what the recorder has to say; nil discards it.
@@ -89,6 +99,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, MinReplay, MaxReplay)
 	case c.ClipFolder == "":
 		return errors.New("no folder for clips is set")
+	}
+	if err := clip.CheckName(c.ClipName); err != nil {
+		return err
 	}
 	for name, s := range map[string]SoundConfig{"desktop": c.Desktop, "microphone": c.Mic} {
 		if s.GainDB < -60 || s.GainDB > 20 || s.GainDB != s.GainDB {
@@ -127,6 +140,10 @@ type Status struct {
 type SaveRequest struct {
 	// Length is how much to save; 0 saves the configured replay length.
 	Length time.Duration
-	// Press is the moment of the key press on the recorder's clock; 0 is now. The clip ends there.
-	Press time.Duration
+	// Press is the moment of the key press on the recorder's clock; 0 is now. The clip ends there, or After later.
+	Press, After time.Duration
+	// Hurry ends the waiting for After early once it is closed; nil never does.
+	Hurry <-chan struct{}
+	// App is what {app} in the file's name stands for.
+	App string
 }

@@ -45,6 +45,7 @@ type pictures struct {
 	failed  []string // encoders that stopped while running
 	retryAt time.Duration
 
+	shots                      shots
 	wantKey                    atomic.Bool
 	encoded, repeated, dropped atomic.Uint64
 }
@@ -62,6 +63,7 @@ func startPictures(c VideoConfig, name string, now func() time.Duration, emit en
 
 // offer takes a frame from the source. It never blocks: a frame that finds no place is dropped.
 func (p *pictures) offer(f media.Frame) {
+	p.shots.take(f)
 	select {
 	case p.frames <- f:
 	default:

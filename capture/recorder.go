@@ -13,12 +13,16 @@ import (
 	"github.com/hindsight-app/hindsight/capture/fanout"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mp4"
 	"github.com/hindsight-app/hindsight/capture/replay"
 	"github.com/hindsight-app/hindsight/capture/source"
 )
 
 // ErrNothingYet says that a save found no picture in the buffer.
 var ErrNothingYet = errors.New("there is nothing to save yet; the replay has just begun")
+
+// ErrNothingNew says that a save found nothing behind the clip before it.
+var ErrNothingNew = errors.New("there is nothing new to save since the last clip; settings, Replay, can let clips overlap")
 
 // ErrReplayOff says that a save came while no replay is kept.
 var ErrReplayOff = errors.New("the replay is off; turn it on first")
@@ -40,6 +44,10 @@ type Recorder struct {
 	mu     sync.Mutex // never held while anything is waited for
 	config Config
 	screen *source.Supervisor
+	marks  []mp4.Chapter
+	// lastEnd is where the newest clip ends, on the recorder's clock.
+	lastEnd    time.Duration
+	recordings map[*Recording]struct{}
 }
 
 // Open starts a recorder. The error is for what no second try would heal: a configuration that cannot be used, no
@@ -59,7 +67,7 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{log: log, fan: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c}
+	r := &Recorder{log: log, fan: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}}
 	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
 	r.keep(c)
 	r.sound = &sound{now: gst.Now, emit: r.emit, wants: r.wants, log: log}
@@ -210,38 +218,6 @@ func (r *Recorder) HasSound() bool { return r.sound.running() }
 // Now is the recorder's clock.
 func (r *Recorder) Now() time.Duration { return gst.Now() }
 
-// Save writes the last seconds to a file. It works on a snapshot: capture goes on unharmed, and any number of saves may
-// run at once. Cancelling the context leaves no file.
-func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
-	began := gst.Now()
-	c, _ := r.now()
-	if c.Replay == 0 {
-		return clip.Clip{}, ErrReplayOff
-	}
-	if q.Length <= 0 {
-		q.Length = c.Replay
-	}
-	if q.Press == 0 {
-		q.Press = began
-	}
-	snap, ok := r.ring.Snapshot(q.Length, q.Press)
-	if !ok {
-		return clip.Clip{}, r.why()
-	}
-	info := r.pictures.info()
-	out, err := clip.Save(ctx, clip.Request{
-		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
-		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
-	})
-	if err != nil {
-		r.log.Error("the replay was not saved", "err", err)
-		return clip.Clip{}, err
-	}
-	out.SaveMS = float64(gst.Now()-q.Press) / 1e6
-	r.log.Info("replay saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes, "save_ms", out.SaveMS)
-	return out, nil
-}
-
 // why explains an empty buffer.
 func (r *Recorder) why() error {
 	if err := r.pictures.failure(); err != nil {
@@ -280,6 +256,7 @@ func (r *Recorder) Close() error {
 	}
 	r.closed = true
 	_, screen := r.now()
+	r.endRecordings()
 	err := errors.Join(r.fan.Close(), screen.Close())
 	r.sound.close()
 	r.pictures.close()

@@ -27,7 +27,7 @@ type Stream struct {
 	Channels, SampleRate int
 }
 
-// Info is what a file holds.
+// Info is what a file holds, but for its cover and its list of chapters.
 type Info struct {
 	// Seconds is the playing time, Bytes the size.
 	Seconds float64
@@ -67,6 +67,9 @@ func Probe(ctx context.Context, path string) (Info, error) {
 			Range      string `json:"color_range"`
 			Space      string `json:"color_space"`
 			SampleRate string `json:"sample_rate"`
+			Is         struct {
+				Cover int `json:"attached_pic"`
+			} `json:"disposition"`
 		}
 	}
 	if err := json.Unmarshal(out, &j); err != nil {
@@ -74,6 +77,9 @@ func Probe(ctx context.Context, path string) (Info, error) {
 	}
 	info := Info{Seconds: number(j.Format.Duration), Bytes: int64(number(j.Format.Size))}
 	for _, s := range j.Streams {
+		if s.Is.Cover == 1 || s.CodecType == "data" {
+			continue // what lies beside the film: its cover, the titles of its chapters
+		}
 		info.Streams = append(info.Streams, Stream{
 			Type: s.CodecType, Codec: s.CodecName, Width: s.Width, Height: s.Height, FPS: ratio(s.Rate),
 			Range: s.Range, Space: s.Space, Start: number(s.Start), Seconds: number(s.Duration), Channels: s.Channels, SampleRate: int(number(s.SampleRate)),

@@ -55,6 +55,11 @@ func name(template, app string, at time.Time, length time.Duration) string {
 	return shorten(clean(out), maxName)
 }
 
+// withoutSeconds is the template for what has no length yet.
+func withoutSeconds(template string) string {
+	return strings.ReplaceAll(template, "{seconds}", "0")
+}
+
 // clean leaves out what one file system or another does not allow in a name, and what would hide the file.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {

@@ -184,7 +184,7 @@ func WriteFile(ctx context.Context, path string, m Movie) (size int64, err error
 	if err := f.Close(); err != nil {
 		return 0, err
 	}
-	if err := publish(f.Name(), path); err != nil {
+	if err := Publish(f.Name(), path); err != nil {
 		return 0, err
 	}
 	return size, syncFolder(filepath.Dir(path))
@@ -212,9 +212,9 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// publish gives a complete file its name without ever replacing another. File systems without hard links (FAT) get the
+// Publish gives a complete file its name without ever replacing another. File systems without hard links (FAT) get the
 // name reserved first and replaced then.
-func publish(temp, path string) error {
+func Publish(temp, path string) error {
 	err := os.Link(temp, path)
 	if err == nil || errors.Is(err, os.ErrExist) {
 		return err

@@ -29,11 +29,12 @@ type Ring struct {
 	sound    [media.TrackCount]queue // the AAC tracks; the others stay empty
 	bytes    int64
 	needKey  bool
+	pins     map[*time.Duration]struct{}
 }
 
 // New makes an empty ring of the given length and at most maxBytes bytes of packet data.
 func New(length time.Duration, maxBytes int64) *Ring {
-	return &Ring{length: length, maxBytes: maxBytes, needKey: true}
+	return &Ring{length: length, maxBytes: maxBytes, needKey: true, pins: map[*time.Duration]struct{}{}}
 }
 
 // SetBounds changes the length and the bound in bytes. A shorter ring drops its oldest at the next packet.
@@ -66,21 +67,46 @@ func (r *Ring) Write(p *media.Packet) (wantKey bool) {
 	return r.needKey
 }
 
+// Pin keeps what is not older than from, beyond the ring's length and in as much more memory, until release is called. It
+// is for clips that end later than their beginning would be kept.
+func (r *Ring) Pin(from time.Duration) (release func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pin := &from
+	r.pins[pin] = struct{}{}
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.pins, pin)
+	}
+}
+
+// bounds are the oldest time that is kept while the newest picture is at last, and the most bytes.
+func (r *Ring) bounds(last time.Duration) (oldest time.Duration, maxBytes int64) {
+	oldest = last - r.length - slack
+	for p := range r.pins {
+		oldest = min(oldest, *p)
+	}
+	more := float64(last-oldest) / float64(r.length+slack)
+	return oldest, int64(float64(r.maxBytes) * max(more, 1))
+}
+
 // trim drops what is out of bounds.
 func (r *Ring) trim() {
 	for r.video.len() > 0 {
+		oldest, maxBytes := r.bounds(r.video.last().PTS)
 		second := r.video.secondKey()
-		tooMuch := r.bytes > r.maxBytes
+		tooMuch := r.bytes > maxBytes
 		if second == 0 { // one group of pictures only
 			span := r.video.last().PTS - r.video.at(0).PTS
-			if !tooMuch && span <= 2*r.length+slack {
+			if !tooMuch && (span <= 2*r.length+slack || len(r.pins) > 0) {
 				break
 			}
 			r.drop(&r.video, r.video.len())
 			r.needKey = true
 			break
 		}
-		if !tooMuch && r.video.at(second).PTS > r.video.last().PTS-r.length-slack {
+		if !tooMuch && r.video.at(second).PTS > oldest {
 			break
 		}
 		r.drop(&r.video, second)
@@ -124,6 +150,18 @@ func (r *Ring) Buffered() (time.Duration, int64) {
 	return last.PTS + last.Duration - r.video.at(0).PTS, r.bytes
 }
 
+// Reaches says whether the newest picture and the newest sound, where there is any, go as far as t.
+func (r *Ring) Reaches(t time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, q := range []*queue{&r.video, &r.sound[media.AAC]} {
+		if q.len() > 0 && q.last().PTS+q.last().Duration < t {
+			return false
+		}
+	}
+	return r.video.len() > 0
+}
+
 // Clear forgets everything.
 func (r *Ring) Clear() {
 	r.mu.Lock()
@@ -145,6 +183,12 @@ type Snapshot struct {
 // is shorter when less is held. Where sound is held, the window ends no later than the sound. The answer is false when
 // no picture is held.
 func (r *Ring) Snapshot(length, end time.Duration) (Snapshot, bool) {
+	return r.SnapshotSince(length, end, 0)
+}
+
+// SnapshotSince is Snapshot of what is not older than since as well: the end of another snapshot, for one that begins
+// with the picture behind it.
+func (r *Ring) SnapshotSince(length, end, since time.Duration) (Snapshot, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.video.len() == 0 {
@@ -167,7 +211,10 @@ func (r *Ring) Snapshot(length, end time.Duration) (Snapshot, bool) {
 		return Snapshot{}, false
 	}
 	out := Snapshot{End: r.video.at(stop-1).PTS + r.video.at(stop-1).Duration}
-	from := r.video.nearest(out.End-length, stop)
+	if out.End-since < time.Millisecond {
+		return Snapshot{}, false
+	}
+	from := r.video.nearest(max(out.End-length, since), stop)
 	out.Start = r.video.at(from).PTS
 	for !r.video.at(from).Key {
 		from--

@@ -218,3 +218,35 @@ func TestSourcesAreKeptBesideTheMix(t *testing.T) {
 		require.Equal(t, got.Sound[0].PTS, got.Sources[i][0].PTS)
 	}
 }
+
+func TestSnapshotsOneAfterTheOtherShareNoPicture(t *testing.T) {
+	r := replay.New(20*time.Second, 1<<30)
+	fill(r, 30)
+	first, ok := r.Snapshot(5*time.Second, 20*time.Second)
+	require.True(t, ok)
+	second, ok := r.SnapshotSince(15*time.Second, 0, first.End)
+	require.True(t, ok)
+	require.InDelta(t, first.End, second.Start, 1000, "to the rounding of times")
+	_, ok = r.SnapshotSince(15*time.Second, 0, second.End)
+	require.False(t, ok, "there is nothing new")
+}
+
+func TestPinnedPacketsStayUntilReleased(t *testing.T) {
+	r := replay.New(5*time.Second, 600_000)
+	fill(r, 10)
+	release := r.Pin(5 * time.Second)
+	for i := 300; i < 900; i++ {
+		r.Write(picture(i, 1000, i%60 == 0))
+	}
+	s, ok := r.Snapshot(time.Hour, 0)
+	require.True(t, ok)
+	require.LessOrEqual(t, s.Video[0].PTS, 5*time.Second)
+	release()
+	release()
+	for i := 900; i < 1000; i++ {
+		r.Write(picture(i, 1000, i%60 == 0))
+	}
+	s, ok = r.Snapshot(time.Hour, 0)
+	require.True(t, ok)
+	require.Greater(t, s.Video[0].PTS, 24*time.Second)
+}

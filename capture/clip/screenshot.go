@@ -1,0 +1,63 @@
+package clip
+
+import (
+	"errors"
+	"image"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
+
+// Format is how a screenshot is kept.
+type Format string
+
+// The formats: every pixel as it was, or a file of a tenth of the size.
+const (
+	PNG  Format = "png"
+	JPEG Format = "jpeg"
+)
+
+// SaveImage writes a picture under a free name in the folder, made from the same template as clips'. It answers the
+// path; the error is a sentence.
+func SaveImage(folder, template, app string, at time.Time, img image.Image, f Format) (path string, err error) {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", explain(folder, err)
+	}
+	temp, err := os.CreateTemp(folder, mp4.TempPrefix+"*"+mp4.TempSuffix)
+	if err != nil {
+		return "", explain(folder, err)
+	}
+	defer os.Remove(temp.Name())
+	err = errors.Join(encodeImage(temp, img, f), temp.Chmod(0o644), temp.Close())
+	if err != nil {
+		return "", explain(folder, err)
+	}
+	ending := ".png"
+	if f == JPEG {
+		ending = ".jpg"
+	}
+	base := name(withoutSeconds(template), app, at, 0)
+	for n := 1; ; n++ {
+		path = numbered(folder, base, ending, n)
+		err := mp4.Publish(temp.Name(), path)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", explain(folder, err)
+		}
+		return path, nil
+	}
+}
+
+func encodeImage(w io.Writer, img image.Image, f Format) error {
+	if f == JPEG {
+		return jpeg.Encode(w, img, &jpeg.Options{Quality: 92})
+	}
+	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, img)
+}

@@ -1,0 +1,146 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/fanout"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
+
+// recordingQueue is how many packets a recording may be behind the disk: about half a minute.
+const recordingQueue = 2048
+
+// ErrNothingRecorded says that a recording ended before the first picture.
+var ErrNothingRecorded = errors.New("nothing was recorded: there was no picture yet")
+
+// RecordingStatus is what a recording is doing.
+type RecordingStatus struct {
+	// Path is the file, empty before the first picture.
+	Path string
+	// Length is how much is recorded, Bytes what it takes.
+	Length time.Duration
+	Bytes  int64
+	// Dropped counts packets that the disk was too slow for.
+	Dropped uint64
+}
+
+// Recording writes what is captured from now on to a file, until it is stopped. It has one goroutine. A full disk ends
+// it by itself; what was recorded until then is kept.
+type Recording struct {
+	recorder *Recorder
+	reader   *fanout.Reader
+	began    time.Duration
+	cancel   context.CancelFunc
+	done     chan struct{}
+
+	mu     sync.Mutex
+	status RecordingStatus
+	clip   clip.Clip
+	err    error
+}
+
+// Record begins a recording; app is what {app} in the file's name stands for. The error is a sentence.
+func (r *Recorder) Record(app string) (*Recording, error) {
+	r.change.Lock() // not while it is being closed
+	defer r.change.Unlock()
+	if r.closed {
+		return nil, errors.New("the recorder is closed")
+	}
+	c, _ := r.now()
+	file, err := clip.NewRecording(clip.Request{Folder: c.ClipFolder, Name: c.ClipName, App: app, Created: time.Now(), Poster: c.Poster})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	rec := &Recording{
+		recorder: r, began: r.Now(), cancel: cancel, done: make(chan struct{}),
+		reader: r.NewReader(recordingQueue, media.Video, media.AAC, media.DesktopAAC, media.MicAAC),
+	}
+	r.mu.Lock()
+	r.recordings[rec] = struct{}{}
+	r.mu.Unlock()
+	r.RequestKeyframe()
+	go rec.run(ctx, file)
+	return rec, nil
+}
+
+// run writes until it is stopped or cannot go on, and ends the file.
+func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
+	defer close(rec.done)
+	var failure error
+	for failure == nil {
+		p, err := rec.reader.Read(ctx)
+		if err != nil {
+			break
+		}
+		failure = file.Add(p)
+		rec.mu.Lock()
+		rec.status = RecordingStatus{Path: file.Path(), Length: file.Length(), Bytes: file.Bytes(), Dropped: rec.reader.Dropped()}
+		rec.mu.Unlock()
+	}
+	_ = rec.reader.Close() // always nil
+	c, err := file.Close(rec.recorder.chapters(rec.began))
+	if errors.Is(err, mp4.ErrEmpty) {
+		err = ErrNothingRecorded
+	}
+	if failure != nil {
+		err = failure // the first one says what happened
+	}
+	rec.finish(c, err)
+}
+
+func (rec *Recording) finish(c clip.Clip, err error) {
+	r := rec.recorder
+	if err != nil {
+		r.log.Error("a recording did not end in order", "path", c.Path, "err", err)
+	} else {
+		r.log.Info("a recording was saved", "path", c.Path, "seconds", c.Seconds, "bytes", c.Bytes)
+	}
+	r.mu.Lock()
+	delete(r.recordings, rec)
+	r.mu.Unlock()
+	if config, _ := r.now(); c.Path != "" {
+		r.prune(config, c.Path)
+	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.clip, rec.err = c, err
+}
+
+// Status answers at once.
+func (rec *Recording) Status() RecordingStatus {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.status
+}
+
+// Done is closed when the recording has ended, by Stop or by itself.
+func (rec *Recording) Done() <-chan struct{} { return rec.done }
+
+// Stop ends the recording, waits, and answers the file. An error beside a file says why it ended early. It may be called
+// twice.
+func (rec *Recording) Stop() (clip.Clip, error) {
+	rec.cancel()
+	<-rec.done
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.clip, rec.err
+}
+
+// endRecordings stops all of them.
+func (r *Recorder) endRecordings() {
+	r.mu.Lock()
+	var all []*Recording
+	for rec := range r.recordings {
+		all = append(all, rec)
+	}
+	r.mu.Unlock()
+	for _, rec := range all {
+		_, _ = rec.Stop() // told by finish
+	}
+}

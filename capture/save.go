@@ -1,0 +1,163 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/mp4"
+	"github.com/hindsight-app/hindsight/capture/replay"
+)
+
+const (
+	// lateWait is how long the last packets before a moment may take to arrive after it, lateStep how often they are
+	// looked for.
+	lateWait, lateStep = 2 * time.Second, 20 * time.Millisecond
+	// maxMarks bounds the marks that are remembered; the oldest go first.
+	maxMarks = 1000
+)
+
+// Mark names this moment; clips and recordings that hold it get a chapter there. An empty text is numbered.
+func (r *Recorder) Mark(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.marks) >= maxMarks {
+		r.marks = append(r.marks[:0], r.marks[1:]...)
+	}
+	r.marks = append(r.marks, mp4.Chapter{At: gst.Now(), Title: text})
+}
+
+// chapters are the marks from a moment on, those without a text by their number.
+func (r *Recorder) chapters(from time.Duration) []mp4.Chapter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []mp4.Chapter
+	for _, m := range r.marks {
+		if m.At < from {
+			continue
+		}
+		if m.Title == "" {
+			m.Title = fmt.Sprintf("Mark %d", len(out)+1)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// Save writes the last seconds to a file, and those that follow where the request wants them: then it returns when they
+// have passed. It works on a snapshot: capture goes on unharmed, and any number of saves may run at once. Cancelling the
+// context leaves no file.
+func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
+	began := gst.Now()
+	c, _ := r.now()
+	if c.Replay == 0 {
+		return clip.Clip{}, ErrReplayOff
+	}
+	if q.Length <= 0 {
+		q.Length = c.Replay
+	}
+	if q.Press == 0 {
+		q.Press = began
+	}
+	end := q.Press
+	if q.After > 0 {
+		defer r.ring.Pin(q.Press - q.Length)()
+		var err error
+		if end, err = r.await(ctx, q); err != nil {
+			return clip.Clip{}, err
+		}
+	}
+	snap, undo, err := r.cut(c, q.Length+end-q.Press, end)
+	if err != nil {
+		return clip.Clip{}, err
+	}
+	info := r.pictures.info()
+	out, err := clip.Save(ctx, clip.Request{
+		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
+		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
+		Name: c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
+	})
+	if out.Path == "" {
+		undo()
+		r.log.Error("the replay was not saved", "err", err)
+		return clip.Clip{}, err
+	}
+	if err != nil {
+		r.log.Warn("the picture beside a clip is missing", "err", err)
+	}
+	out.SaveMS = float64(gst.Now()-end) / 1e6
+	r.log.Info("replay saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes, "save_ms", out.SaveMS)
+	r.prune(c, out.Path)
+	return out, nil
+}
+
+// await waits for what comes after the press and answers where the clip ends: earlier when there is a hurry.
+func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, error) {
+	end := q.Press + q.After
+	timer := time.NewTimer(end - gst.Now())
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			if now := gst.Now(); now < end+lateWait && !r.ring.Reaches(end) {
+				timer.Reset(lateStep)
+				continue
+			}
+			return end, nil
+		case <-q.Hurry:
+			return min(end, gst.Now()), nil
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// cut takes a snapshot. Where clips follow each other without overlap, the next one begins where this one ends, unless
+// undo is called.
+func (r *Recorder) cut(c Config, length, end time.Duration) (snap replay.Snapshot, undo func(), err error) {
+	r.mu.Lock()
+	before := r.lastEnd
+	since := time.Duration(0)
+	if c.Continue {
+		since = before
+	}
+	snap, ok := r.ring.SnapshotSince(length, end, since)
+	if ok {
+		r.lastEnd = snap.End
+	}
+	r.mu.Unlock()
+	if !ok {
+		if _, any := r.ring.Snapshot(length, end); any {
+			return snap, nil, ErrNothingNew
+		}
+		return snap, nil, r.why()
+	}
+	return snap, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.lastEnd == snap.End {
+			r.lastEnd = before
+		}
+	}, nil
+}
+
+// prune deletes old clips where the user asked for it, but not those that are being made or have just been.
+func (r *Recorder) prune(c Config, keep ...string) {
+	if c.MaxClipBytes == 0 {
+		return
+	}
+	r.mu.Lock()
+	for rec := range r.recordings {
+		keep = append(keep, rec.Status().Path)
+	}
+	r.mu.Unlock()
+	gone, err := clip.Prune(c.ClipFolder, c.MaxClipBytes, keep...)
+	for _, g := range gone {
+		r.log.Info("an old clip was deleted, as the settings want it", "path", g.Path, "bytes", g.Bytes)
+	}
+	if err != nil {
+		r.log.Warn("old clips stay", "err", err)
+	}
+}
