@@ -96,11 +96,15 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 		return
 	}
 	fill, from, slot, use := p.pacer.picture(f.PTS)
-	if !use || v.Pending() > mostPending {
+	if !use || (!f.Same && v.Pending() > mostPending) {
 		p.dropped.Add(1)
 		return
 	}
 	if !p.repeat(v, from, fill) {
+		return
+	}
+	if f.Same {
+		p.repeat(v, slot, 1)
 		return
 	}
 	p.key(v)

@@ -16,6 +16,8 @@ type encoder struct {
 	// bitrate is the property for a new bitrate while running, in bits instead of kilobits where bits is set.
 	bitrate string
 	bits    bool
+	// repeats says that its streams take pictures made by still.
+	repeats bool
 	// kind is the software's or the maker's name, for people.
 	kind string
 }
@@ -61,9 +63,9 @@ var encoders = []encoder{
 		setup: "bitrate={kbps} max-keyframe-interval={gop} allow-frame-reordering=false realtime=true",
 	},
 	{
-		name: "x264enc", format: "I420", bitrate: "bitrate", kind: "software",
+		name: "x264enc", format: "I420", bitrate: "bitrate", repeats: true, kind: "software",
 		setup:   "bitrate={kbps} key-int-max={gop} bframes=0 tune=zerolatency byte-stream=true speed-preset={preset}",
-		presets: map[string]string{Performance: "ultrafast", Balanced: "superfast", Quality: "veryfast"},
+		presets: map[string]string{Performance: "ultrafast", Balanced: "superfast cabac=false", Quality: "veryfast"},
 	},
 	{
 		name: "openh264enc", format: "I420", bitrate: "bitrate", bits: true, kind: "software",

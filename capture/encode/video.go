@@ -50,12 +50,17 @@ type Video struct {
 	pool          *gst.Pool
 	scaled        []byte
 	last          *gst.Buffer
+	repeats       int // pictures since the last one that was new
+	sinceKey      int // pictures since the last IDR
 
 	pipeline         *gst.Pipeline
 	in, out, element *gst.Element
 	emit             Emit
 	pushed, pulled   atomic.Int64
 	kbps             atomic.Int64
+	wantKey          atomic.Bool
+	order            sync.Mutex // one access unit after the other
+	still            still      // with order
 	failure          atomic.Pointer[error]
 	cancel           context.CancelFunc
 	done             chan struct{}
@@ -147,19 +152,17 @@ func (v *Video) Encode(f media.Frame, pts time.Duration) error {
 	if v.last != nil {
 		v.last.Release()
 	}
-	v.last = b.Again()
+	v.last, v.repeats = b.Again(), 0
 	return v.push(b, pts)
 }
 
-// Repeat encodes the last picture again; without one it does nothing.
-func (v *Video) Repeat(pts time.Duration) error {
-	if err := v.err(); err != nil || v.last == nil {
-		return err
-	}
-	return v.push(v.last.Again(), pts)
-}
-
 func (v *Video) push(b *gst.Buffer, pts time.Duration) error {
+	if v.keyIsDue() {
+		v.wantKey.Store(false)
+		v.sinceKey, v.repeats = 0, min(v.repeats, refine/2)
+		_ = v.in.ForceKeyUnit()
+	}
+	v.sinceKey++
 	v.pushed.Add(1)
 	return v.in.Push(b, pts, time.Second/time.Duration(v.config.FrameRate))
 }
@@ -226,7 +229,7 @@ func packed(f media.Frame) (*gst.Buffer, error) {
 }
 
 // RequestKeyframe makes the next picture an IDR.
-func (v *Video) RequestKeyframe() { _ = v.in.ForceKeyUnit() }
+func (v *Video) RequestKeyframe() { v.wantKey.Store(true) }
 
 // SetBitrate changes the target in kb/s while running.
 func (v *Video) SetBitrate(kbps int) error {
@@ -256,20 +259,27 @@ func (v *Video) pull(ctx context.Context) {
 
 func (v *Video) deliver(s *gst.Sample) error {
 	defer s.Release()
-	v.pulled.Add(1)
+	v.order.Lock()
+	defer v.order.Unlock()
+	defer v.pulled.Add(1)
 	b, err := s.Bytes()
 	if err != nil {
 		return err
 	}
-	p := &media.Packet{Track: media.Video, PTS: s.PTS(), DTS: s.PTS(), Duration: time.Second / time.Duration(v.config.FrameRate)}
 	nals := media.SplitAnnexB(b)
 	v.signal.all(nals)
+	v.still.pass(nals)
+	v.send(nals, s.PTS())
+	return nil
+}
+
+func (v *Video) send(nals [][]byte, pts time.Duration) {
+	p := &media.Packet{Track: media.Video, PTS: pts, DTS: pts, Duration: time.Second / time.Duration(v.config.FrameRate)}
 	for _, n := range nals {
 		p.Key = p.Key || media.NALType(n) == media.NALIDR
 	}
 	p.Data, p.NALs = media.JoinAnnexB(nals)
 	v.emit(p)
-	return nil
 }
 
 // Close ends the encoder; pictures still inside are lost. It may be called twice.

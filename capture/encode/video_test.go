@@ -118,6 +118,7 @@ func toRGB(t *testing.T, stream []byte) []byte {
 	var out, msg bytes.Buffer
 	c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(stream), &out, &msg
 	require.NoError(t, c.Run(), msg.String())
+	require.Empty(t, msg.String())
 	return out.Bytes()
 }
 

@@ -4,10 +4,11 @@ import "bytes"
 
 // NAL unit types (ITU-T H.264, table 7-1).
 const (
-	NALIDR = 5
-	NALSPS = 7
-	NALPPS = 8
-	NALAUD = 9
+	NALSlice = 1
+	NALIDR   = 5
+	NALSPS   = 7
+	NALPPS   = 8
+	NALAUD   = 9
 )
 
 // NALType is the type of a NAL unit, which must not be empty (ITU-T H.264, 7.3.1).

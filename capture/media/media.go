@@ -72,6 +72,8 @@ type Frame struct {
 	Stride int
 	// Data is packed BGRx, 4 bytes a pixel, top row first.
 	Data []byte
+	// Same says that nothing has changed since the picture before: there is no Data.
+	Same bool
 	// Release gives Data back to its owner; it may be nil.
 	Release func()
 }

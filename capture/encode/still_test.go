@@ -1,0 +1,86 @@
+package encode
+
+import (
+	"crypto/sha256"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// textured is a picture that no encoder gets exactly right at once.
+func textured(width, height, n int) media.Frame {
+	f := picture(width, height, [3]byte{})
+	for i := range f.Data {
+		f.Data[i] = byte((i/4%width)*(n%5+1) + (i/4/width)*(n%3+1)) // the same for each colour: 4:2:0 loses none of it
+	}
+	return f
+}
+
+// Pictures that repeat the last one without the encoder decode to exactly the picture before, and the encoder's own
+// pictures after them to what they are without anything in between.
+func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
+	for preset, adds := range map[string]bool{Performance: true, Balanced: true, Quality: false} {
+		t.Run(preset, func(t *testing.T) {
+			const w, h, frames = 322, 182, 160 // sizes that need cropping; more pictures than frame numbers
+			var got collector
+			v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: preset, Encoder: "x264enc"}, &got)
+			added := map[int]bool{}
+			for i := range frames {
+				at := time.Duration(i) * time.Second / 30
+				if i%40 == 0 || i%40 == 20 || i%40 == 21 {
+					require.NoError(t, v.Encode(textured(w, h, i), at))
+				} else {
+					before := v.pushed.Load()
+					require.NoError(t, v.Repeat(at))
+					added[i] = v.pushed.Load() == before
+				}
+				waitFor(t, &got, i+1)
+				require.Eventually(t, func() bool { return v.Pending() == 0 }, 10*time.Second, time.Millisecond)
+			}
+			var stream []byte
+			gap := 0
+			for i, p := range got.all() {
+				require.Equal(t, time.Duration(i)*time.Second/30, p.PTS)
+				if gap++; p.Key {
+					gap = 0
+				}
+				require.Less(t, gap, KeyInterval*30)
+				if added[i] {
+					require.Less(t, len(p.Data), 40, "picture %d", i)
+				}
+				stream = append(stream, p.Data...)
+			}
+			rgb := toRGB(t, stream)
+			require.Len(t, rgb, frames*w*h*3)
+			picture := func(i int) [32]byte { return sha256.Sum256(rgb[i*w*h*3 : (i+1)*w*h*3]) }
+			count := 0
+			for i := range frames {
+				if added[i] {
+					count++
+					require.Equal(t, picture(i-1), picture(i), "picture %d", i)
+				}
+				if !added[i] && i%40 == 20 {
+					require.NotEqual(t, picture(i-1), picture(i), "picture %d", i)
+				}
+				if i%40 == 39 { // the encoder's own pictures after added ones refer to the right ones
+					require.Less(t, difference(rgb[i*w*h*3:(i+1)*w*h*3], textured(w, h, i-18).Data), 12.0, "picture %d", i)
+				}
+			}
+			require.Equal(t, adds, count > frames/2, "%d of %d were added", count, frames)
+		})
+	}
+}
+
+// difference is the mean difference of the values of an RGB picture to those of a BGRx one.
+func difference(rgb, bgrx []byte) float64 {
+	sum := 0
+	for i := range len(rgb) / 3 {
+		for k := range 3 {
+			sum += max(int(rgb[i*3+k])-int(bgrx[i*4+2-k]), int(bgrx[i*4+2-k])-int(rgb[i*3+k]))
+		}
+	}
+	return float64(sum) / float64(len(rgb))
+}
