@@ -47,6 +47,7 @@ type pictures struct {
 
 	shots                      shots
 	wantKey                    atomic.Bool
+	wantWhole                  atomic.Bool // the encoder has no picture to repeat
 	encoded, repeated, dropped atomic.Uint64
 }
 
@@ -70,6 +71,15 @@ func (p *pictures) offer(f media.Frame) {
 		p.dropped.Add(1)
 		f.Release()
 	}
+}
+
+// offerSame takes a frame that is the same as the one before. It answers false when there is nothing to repeat.
+func (p *pictures) offerSame(f media.Frame) bool {
+	if p.wantWhole.Swap(false) {
+		return false
+	}
+	p.offer(f)
+	return true
 }
 
 func (p *pictures) loop(ctx context.Context) {
@@ -104,6 +114,9 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 		return
 	}
 	if f.Same {
+		if !v.HasPicture() {
+			p.wantWhole.Store(true)
+		}
 		p.repeat(v, slot, 1)
 		return
 	}

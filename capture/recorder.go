@@ -139,7 +139,8 @@ func (r *Recorder) keep(c Config) {
 
 func (r *Recorder) openScreen(v VideoConfig) *source.Supervisor {
 	return source.OpenScreen(source.Screen{
-		Display: v.Display, Target: v.Target, HideCursor: v.HideCursor, FrameRate: v.FrameRate, Frame: r.pictures.offer,
+		Display: v.Display, Target: v.Target, HideCursor: v.HideCursor, FrameRate: v.FrameRate,
+		Frame: r.pictures.offer, Same: r.pictures.offerSame,
 	}, r.log)
 }
 

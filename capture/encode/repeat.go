@@ -5,6 +5,9 @@ import "time"
 // refine is how often a picture that stays is encoded: what was too much for one picture's bits gets better in the next.
 const refine = 5
 
+// HasPicture says whether there is one to repeat. It belongs to the goroutine of Encode and Repeat.
+func (v *Video) HasPicture() bool { return v.last != nil }
+
 // Repeat shows the last picture again; without one it does nothing.
 func (v *Video) Repeat(pts time.Duration) error {
 	if err := v.err(); err != nil || v.last == nil {

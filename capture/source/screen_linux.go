@@ -24,6 +24,9 @@ func film(ctx context.Context, c Screen, r report) error {
 		Frame: func(p x11.Picture, at time.Duration) {
 			c.Frame(media.Frame{PTS: at, Width: p.Width, Height: p.Height, Stride: p.Width * 4, Data: p.Data, Release: p.Release})
 		},
+		Same: func(width, height int, at time.Duration) bool {
+			return c.Same != nil && c.Same(media.Frame{PTS: at, Width: width, Height: height, Same: true, Release: func() {}})
+		},
 		Up: func() { r.up(d.Name) }, Down: r.down,
 	})
 }

@@ -55,6 +55,9 @@ type Screen struct {
 	FrameRate int
 	// Frame receives each picture, and Frame.Release must be called when it is done with.
 	Frame func(media.Frame)
+	// Same may receive frames that are the same as the one before, which have no data; it answers false when it needs the
+	// picture. Nil takes all pictures as they are.
+	Same func(media.Frame) bool
 }
 
 // Sound says which device to hear.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"image"
 	"time"
-
-	"github.com/jezek/xgb/xproto"
 )
 
 const (
@@ -30,6 +28,9 @@ type Config struct {
 	Now func() time.Duration
 	// Frame gets each picture with the time at which it was asked for.
 	Frame func(Picture, time.Duration)
+	// Same is called instead, with the size in pixels, where nothing has changed since the picture before. It answers
+	// whether that is enough: else the picture is read.
+	Same func(width, height int, at time.Duration) bool
 	// Up is called for each picture, Down with a sentence when there is nothing to film for a while.
 	Up   func()
 	Down func(error)
@@ -41,7 +42,9 @@ type film struct {
 	d       *Display
 	viewer  viewer
 	pointer pointer
+	watcher watcher
 	grabber *grabber
+	had     bool // a picture of this size
 
 	view    view
 	there   bool
@@ -55,7 +58,7 @@ type film struct {
 // Film takes pictures until the context ends (nil) or the display does not answer any more. A target that is away is
 // waited for.
 func (d *Display) Film(ctx context.Context, c Config) error {
-	f := &film{Config: c, d: d, viewer: viewer{d: d, target: c.Target}, pointer: pointer{d: d}}
+	f := &film{Config: c, d: d, viewer: viewer{d: d, target: c.Target}, pointer: pointer{d: d}, watcher: watcher{d: d}}
 	d.layoutChanged.Store(true)
 	defer f.close()
 	f.changed = -settle // the first size counts at once
@@ -150,6 +153,7 @@ func (f *film) look(now time.Duration) error {
 		return err
 	}
 	f.view, f.lost = v, 0
+	f.watcher.watch(v.watched)
 	if size := v.area.Size(); size != f.size {
 		if f.size != (image.Point{}) {
 			f.changed = now
@@ -160,25 +164,32 @@ func (f *film) look(now time.Duration) error {
 	return nil
 }
 
-// take reads the picture and hands it on.
+// take reads the picture and hands it on, if it has changed.
 func (f *film) take() error {
-	var asked xproto.QueryPointerCookie
 	show := !f.HidePointer && f.d.hasPointer
 	at := f.Now()
+	changed, maybe := f.watcher.changed(at)
 	if show {
-		asked = f.pointer.where()
+		moved, err := f.pointer.look()
+		if err != nil {
+			return err
+		}
+		changed = changed || moved
+	}
+	if !changed && !maybe && f.had && f.Same(f.size.X, f.size.Y, at) {
+		return nil
 	}
 	p, err := f.grabber.grab(f.view.drawable, f.view.area.Min)
 	if err != nil {
 		return err
 	}
-	if show {
-		if err := f.pointer.draw(p, f.view.at, asked); err != nil {
-			p.Release()
-			return err
-		}
+	if maybe && !changed {
+		f.watcher.check(p, at)
 	}
-	f.told = ""
+	if show {
+		f.pointer.draw(p, f.view.at)
+	}
+	f.told, f.had = "", true
 	f.Up()
 	f.Frame(p, at)
 	return nil
@@ -195,11 +206,12 @@ func (f *film) down(err error) {
 func (f *film) drop() {
 	if f.grabber != nil {
 		f.grabber.close()
-		f.grabber = nil
+		f.grabber, f.had = nil, false
 	}
 }
 
 func (f *film) close() {
 	f.drop()
+	f.watcher.close()
 	f.viewer.forget()
 }

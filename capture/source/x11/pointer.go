@@ -7,32 +7,39 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
-// pointer is what the mouse pointer looks like.
+// pointer is where the mouse pointer is and what it looks like.
 type pointer struct {
 	d   *Display
-	now *xfixes.GetCursorImageReply // nil before the first
+	at  image.Point                 // on the screen
+	now *xfixes.GetCursorImageReply // nil while it is on another screen, or before the first look
 }
 
-// where asks for the pointer's place on the screen, without waiting.
-func (p *pointer) where() xproto.QueryPointerCookie {
-	return xproto.QueryPointer(p.d.conn, p.d.screen.Root)
+// look asks for the pointer and answers whether it has changed.
+func (p *pointer) look() (changed bool, err error) {
+	r, err := xproto.QueryPointer(p.d.conn, p.d.screen.Root).Reply()
+	if err != nil {
+		return false, err
+	}
+	if !r.SameScreen {
+		changed, p.now = p.now != nil, nil
+		return changed, nil
+	}
+	at := image.Pt(int(r.RootX), int(r.RootY))
+	changed, p.at = at != p.at, at
+	if p.d.pointerChanged.Swap(false) || p.now == nil {
+		p.now, err = xfixes.GetCursorImage(p.d.conn).Reply()
+		changed = true
+	}
+	return changed, err
 }
 
 // draw puts the pointer into a picture whose corner lies at the given point of the screen.
-func (p *pointer) draw(into Picture, corner image.Point, asked xproto.QueryPointerCookie) error {
-	at, err := asked.Reply()
-	if err != nil || !at.SameScreen {
-		return err
-	}
-	if p.now == nil || p.d.pointerChanged.Swap(false) {
-		look, err := xfixes.GetCursorImage(p.d.conn).Reply()
-		if err != nil {
-			return err
-		}
-		p.now = look
+func (p *pointer) draw(into Picture, corner image.Point) {
+	if p.now == nil {
+		return
 	}
 	c := p.now
-	left := image.Pt(int(at.RootX)-int(c.Xhot), int(at.RootY)-int(c.Yhot)).Sub(corner)
+	left := p.at.Sub(image.Pt(int(c.Xhot), int(c.Yhot))).Sub(corner)
 	area := image.Rect(0, 0, int(c.Width), int(c.Height)).Add(left).Intersect(image.Rect(0, 0, into.Width, into.Height))
 	for y := area.Min.Y; y < area.Max.Y; y++ {
 		from := c.CursorImage[(y-left.Y)*int(c.Width):]
@@ -41,7 +48,6 @@ func (p *pointer) draw(into Picture, corner image.Point, asked xproto.QueryPoint
 			blend(to[x*4:x*4+3], from[x-left.X])
 		}
 	}
-	return nil
 }
 
 // blend puts a pixel with premultiplied alpha (XFIXES 2.0, GetCursorImage) over one of the picture.

@@ -50,7 +50,8 @@ const smallest = 16
 
 // view is where the target is to be read.
 type view struct {
-	drawable xproto.Drawable
+	// drawable is read, watched tells of changes.
+	drawable, watched xproto.Drawable
 	// area is in the drawable, at is where its corner lies on the screen.
 	area image.Rectangle
 	at   image.Point
@@ -88,7 +89,7 @@ func (v *viewer) locate() (view, error) {
 	if area.Dx() < smallest || area.Dy() < smallest {
 		return view{}, away("%s lies outside the screen, which is %dx%d", v.target, whole.Dx(), whole.Dy())
 	}
-	return view{root, area, area.Min}, nil
+	return view{root, root, area, area.Min}, nil
 }
 
 func (v *viewer) monitor() (image.Rectangle, error) {
@@ -137,7 +138,7 @@ func (v *viewer) locateWindow() (view, error) {
 	if area.Dx() < smallest || area.Dy() < smallest {
 		return view{}, away("%s is smaller than %dx%d", v.target, smallest, smallest)
 	}
-	return view{xproto.Drawable(pixmap), area, image.Pt(int(at.DstX), int(at.DstY))}, nil
+	return view{xproto.Drawable(pixmap), xproto.Drawable(v.window), area, image.Pt(int(at.DstX), int(at.DstY))}, nil
 }
 
 // attributes are those of the window, which is looked for when there is none or it has been closed.

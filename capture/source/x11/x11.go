@@ -21,6 +21,7 @@ import (
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/composite"
+	"github.com/jezek/xgb/damage"
 	"github.com/jezek/xgb/randr"
 	"github.com/jezek/xgb/xfixes"
 	"github.com/jezek/xgb/xproto"
@@ -38,13 +39,15 @@ type Display struct {
 	screen *xproto.ScreenInfo
 	atoms  atoms
 
-	hasSHM, hasMonitors, hasComposite, hasPointer bool
+	hasSHM, hasMonitors, hasComposite, hasPointer, hasDamage bool
 
 	// layoutChanged says that monitors or windows are not where they were, pointerChanged that the pointer looks
 	// different. The goroutine that reads events sets them.
 	layoutChanged, pointerChanged atomic.Bool
 	// layout holds a token when monitors or windows have changed since it was last taken.
 	layout chan struct{}
+	// damaged says that the content of what is watched has changed; see watcher.
+	damaged atomic.Bool
 
 	done chan struct{}
 	once sync.Once
@@ -119,6 +122,10 @@ func (d *Display) negotiate() {
 			xfixes.SelectCursorInput(d.conn, d.screen.Root, xfixes.CursorNotifyMaskDisplayCursor)
 		}
 	}
+	if d.extension("DAMAGE") {
+		_, err := damage.QueryVersion(d.conn, 1, 1).Reply()
+		d.hasDamage = err == nil
+	}
 	d.listenTo(d.screen.Root, xproto.EventMaskStructureNotify|xproto.EventMaskPropertyChange)
 }
 
@@ -163,6 +170,8 @@ func (d *Display) read() {
 			return
 		}
 		switch e := event.(type) {
+		case damage.NotifyEvent:
+			d.damaged.Store(true)
 		case xfixes.CursorNotifyEvent:
 			d.pointerChanged.Store(true)
 		case xproto.PropertyNotifyEvent:
