@@ -102,6 +102,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.notifier = a.openNotifier()
 	a.ui = ui.New(ui.Parts{
 		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
+		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: version(), Log: a.log,
 	})
 	a.hotkeys = hotkey.NewManager(a.binder(), a.log)

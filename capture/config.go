@@ -40,7 +40,8 @@ type VideoConfig struct {
 type SoundConfig struct {
 	// Enabled opens the device at all.
 	Enabled bool
-	// Device is the sound server's name of the device; empty follows the system's default.
+	// Device is the sound server's name of the device; empty follows the system's default. For the desktop it may also be
+	// a program as DeviceList.Applications has it: then only that is heard.
 	Device string
 	// GainDB is the gain in dB, -60 to +20.
 	GainDB float64
@@ -113,7 +114,7 @@ func (c Config) Validate() error {
 
 // SourceState is what one device is doing.
 type SourceState struct {
-	// State is "off", "starting", "running" or "failed" (it is tried again with backoff).
+	// State is "off", "starting", "running", "waiting" (for a first device) or "failed" (it is tried again).
 	State string
 	// Device is what is open: a display or a device name.
 	Device string

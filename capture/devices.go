@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hindsight-app/hindsight/capture/source"
 )
@@ -21,15 +22,19 @@ type DeviceList struct {
 	// Desktop holds the monitor sources of the sound outputs, Microphones everything else that can be recorded.
 	Desktop     []Device `json:"desktop"`
 	Microphones []Device `json:"microphones"`
+	// Applications are the programs that play just now; each can be heard alone in place of the desktop.
+	Applications []Device `json:"applications"`
 }
 
 // Devices lists the sound devices. The error is a sentence when no sound server answers.
 func Devices(ctx context.Context) (DeviceList, error) {
 	found, err := source.Devices(ctx)
-	list := DeviceList{Desktop: []Device{}, Microphones: []Device{}}
+	list := DeviceList{Desktop: []Device{}, Microphones: []Device{}, Applications: []Device{}}
 	for _, d := range found {
 		device := Device{ID: d.ID, Name: d.Name, Default: d.Default}
-		if d.Monitor {
+		if strings.HasPrefix(d.ID, source.Application) {
+			list.Applications = append(list.Applications, device)
+		} else if d.Monitor {
 			list.Desktop = append(list.Desktop, device)
 		} else {
 			list.Microphones = append(list.Microphones, device)

@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"image"
+	"sync"
 
 	"github.com/hindsight-app/hindsight/capture/source"
 	"github.com/hindsight-app/hindsight/capture/source/x11"
@@ -59,5 +60,11 @@ func Preview(t Target, width, height int) (image.Image, error) {
 	return source.Preview("", t, width, height)
 }
 
-// WatchScreens calls changed whenever Screens would answer something else, until the context ends.
-func WatchScreens(ctx context.Context, changed func()) { source.WatchScreens(ctx, "", changed) }
+// Watch calls changed whenever Screens or Devices would answer something else, until the context ends. It may be called
+// from several goroutines at once.
+func Watch(ctx context.Context, changed func()) {
+	var wg sync.WaitGroup
+	wg.Go(func() { source.WatchScreens(ctx, "", changed) })
+	wg.Go(func() { source.WatchDevices(ctx, changed) })
+	wg.Wait()
+}

@@ -10,6 +10,7 @@
 package config
 
 import (
+	"image"
 	"path/filepath"
 	"time"
 
@@ -38,7 +39,7 @@ type Sound struct {
 type Source struct {
 	Enabled bool `toml:"enabled"`
 	// Device is the sound server's name of the device; empty follows the system's default.
-	Device string `toml:"device"`
+	Device string `toml:"device" comment:"empty follows the system; app:NAME is what one program plays"`
 	// GainDB is in dB.
 	GainDB float64 `toml:"gain_db" min:"-60" max:"20"`
 	Muted  bool    `toml:"muted"`
@@ -46,6 +47,7 @@ type Source struct {
 
 // Video is the picture.
 type Video struct {
+	Source Picture `toml:"source" comment:"What is filmed; hindsightctl screens lists what there is."`
 	// FrameRate is in frames a second.
 	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`
@@ -55,6 +57,42 @@ type Video struct {
 	BitrateKbps int    `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
 	Cursor      bool   `toml:"cursor"`
 	Encoder     string `toml:"encoder" comment:"empty takes the best that works"`
+}
+
+// The kinds of pictures.
+const (
+	WholeScreen = "screen"
+	OneMonitor  = "monitor"
+	OneWindow   = "window"
+	Rectangle   = "area"
+)
+
+// Picture is what is filmed. What belongs to other kinds is kept, so that changing back is easy.
+type Picture struct {
+	Kind string `toml:"kind" oneof:"screen,monitor,window,area"`
+	// Monitor is the name of an output, for example HDMI-1.
+	Monitor string `toml:"monitor"`
+	// WindowClass and WindowTitle choose a window: the topmost with both, else the topmost with the class.
+	WindowClass string `toml:"window_class"`
+	WindowTitle string `toml:"window_title"`
+	// X, Y, Width and Height are a rectangle of the screen in pixels.
+	X      int `toml:"x" min:"0" max:"32767"`
+	Y      int `toml:"y" min:"0" max:"32767"`
+	Width  int `toml:"width" min:"0" max:"32767"`
+	Height int `toml:"height" min:"0" max:"32767"`
+}
+
+// Target is what the recorder films.
+func (p Picture) Target() capture.Target {
+	switch p.Kind {
+	case OneMonitor:
+		return capture.Target{Monitor: p.Monitor}
+	case OneWindow:
+		return capture.Target{Class: p.WindowClass, Title: p.WindowTitle}
+	case Rectangle:
+		return capture.Target{Area: image.Rect(p.X, p.Y, p.X+p.Width, p.Y+p.Height)}
+	}
+	return capture.Target{}
 }
 
 // Replay is the local buffer.
@@ -102,7 +140,7 @@ type App struct {
 func Defaults() Config {
 	return Config{
 		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
-		Video:   Video{FrameRate: 30, Quality: "balanced", Cursor: true},
+		Video:   Video{Source: Picture{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
 		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), KeepAfterCrash: true},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
 		App:     App{Notifications: true, Theme: "system"},
@@ -134,7 +172,7 @@ func (c Config) Capture(keep bool) capture.Config {
 	}
 	out := capture.Config{
 		Video: capture.VideoConfig{
-			HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
+			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
 			BitrateKbps: c.Video.BitrateKbps, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
 		},
 		Desktop:    source(c.Sound.Desktop),

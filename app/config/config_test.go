@@ -39,7 +39,7 @@ func TestSavedSettingsComeBack(t *testing.T) {
 	dir := t.TempDir()
 	s, c, _ := config.Open(dir)
 	c.Sound.Microphone = config.Source{Enabled: true, Device: `mic "one"`, GainDB: -4.5, Muted: true}
-	c.Video = config.Video{FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, Encoder: "x264enc"}
+	c.Video = config.Video{Source: config.Picture{Kind: "window", WindowClass: "Firefox", WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, Encoder: "x264enc"}
 	c.Replay = config.Replay{Seconds: 300, Folder: "/srv/clips"}
 	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum"}
 	c.Hotkeys.Saves = []config.SaveKey{{Keys: "Ctrl+Alt+1", Seconds: 30}, {Keys: "Ctrl+Alt+2", Seconds: 600}}
@@ -83,6 +83,10 @@ func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 		"unknown setting":    {"[video]\nframerate = 30", "video.framerate", "frame_rate"},
 		"unknown table":      {"[colour]\nx = 1", "colour", "video"},
 		"not TOML":           {"frame_rate: 30", "the settings file", "TOML"},
+		"unknown picture":    {"[video.source]\nkind = \"tv\"", "video.source.kind", "screen, monitor, window or area"},
+		"no monitor":         {"[video.source]\nkind = \"monitor\"", "video.source.kind", "video.source.monitor"},
+		"no window":          {"[video.source]\nkind = \"window\"", "video.source.kind", "window_title"},
+		"no rectangle":       {"[video.source]\nkind = \"area\"\nwidth = 300", "video.source.kind", "at least 16"},
 		"unknown appearance": {"[app]\ntheme = \"pink\"", "app.theme", "system, light or dark"},
 	}
 	for name, c := range cases {

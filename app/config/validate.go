@@ -34,8 +34,26 @@ func (c Config) Validate() []Problem {
 			problems = append(problems, Problem{f.key, quote(f.value.Interface()), allowed})
 		}
 	})
+	problems = append(problems, c.Video.Source.nameless()...)
 	return append(problems, duplicates(c.Hotkeys)...)
 }
+
+// nameless finds a kind of picture that lacks what it is about.
+func (p Picture) nameless() []Problem {
+	const key = "video.source.kind"
+	switch {
+	case p.Kind == OneMonitor && p.Monitor == "":
+		return []Problem{{key, quote(p.Kind), "screen as long as video.source.monitor names no monitor"}}
+	case p.Kind == OneWindow && p.WindowClass == "" && p.WindowTitle == "":
+		return []Problem{{key, quote(p.Kind), "screen as long as video.source.window_class and window_title name no window"}}
+	case p.Kind == Rectangle && (p.Width < smallestPicture || p.Height < smallestPicture):
+		return []Problem{{key, quote(p.Kind), "screen as long as video.source.width and height are not at least 16"}}
+	}
+	return nil
+}
+
+// smallestPicture is the width and height in pixels that encoders take.
+const smallestPicture = 16
 
 // field is one leaf of Config.
 type field struct {

@@ -21,6 +21,7 @@ type settings struct {
 	u    *UI
 	root fyne.CanvasObject
 
+	source  *sourceCard
 	sound   *soundCard
 	video   *videoCard
 	replay  *replayCard
@@ -32,6 +33,8 @@ type settings struct {
 	apply, revert *widget.Button
 	loaded        config.Config
 	filling       bool
+
+	watching, looking, lookAgain bool
 }
 
 // group is one card of the page.
@@ -45,7 +48,7 @@ type group interface {
 func newSettings(u *UI) *settings {
 	s := &settings{u: u, message: widget.NewLabel("")}
 	s.message.Wrapping = fyne.TextWrapWord
-	s.sound, s.video, s.replay = newSoundCard(s), newVideoCard(s), newReplayCard(s)
+	s.source, s.sound, s.video, s.replay = newSourceCard(s), newSoundCard(s), newVideoCard(s), newReplayCard(s)
 	s.sharing, s.keys, s.general = newSharingCard(s), newHotkeyCard(s), newAppCard(s)
 	s.apply = widget.NewButtonWithIcon("Apply", theme.ConfirmIcon(), s.submit)
 	s.apply.Importance = widget.HighImportance
@@ -61,17 +64,48 @@ func newSettings(u *UI) *settings {
 }
 
 func (s *settings) groups() []group {
-	return []group{s.sound, s.video, s.replay, s.sharing, s.keys, s.general}
+	return []group{s.source, s.sound, s.video, s.replay, s.sharing, s.keys, s.general}
 }
 
 func (s *settings) content() fyne.CanvasObject { return s.root }
 
-// enter shows the newest settings, unless something is being edited, and looks for devices.
+// enter shows the newest settings, unless something is being edited, and looks for devices; again whenever some come or
+// go, as long as the page is to be seen.
 func (s *settings) enter() {
 	if s.apply.Disabled() {
 		s.fill(s.u.parts.Feed.Snapshot().Settings)
 	}
-	s.u.do(func() error {
+	s.lookAround()
+	if s.watching {
+		return
+	}
+	s.watching = true
+	ctx, stop := context.WithCancel(s.u.ctx)
+	s.u.watches.Go(func() {
+		s.u.parts.Watch(ctx, func() {
+			s.u.main(func() {
+				if !s.visible() {
+					stop()
+					s.watching = false
+					return
+				}
+				s.lookAround()
+			})
+		})
+		stop()
+	})
+}
+
+func (s *settings) visible() bool { return s.u.shown.Load() && s.u.pages[s.u.nav.current] == page(s) }
+
+// lookAround lists what can be filmed and heard. While it does, it is not begun again but repeated afterwards.
+func (s *settings) lookAround() {
+	if s.looking {
+		s.lookAgain = true
+		return
+	}
+	s.looking = true
+	s.u.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.u.ctx, 5*time.Second)
 		defer cancel()
 		list, err := s.u.parts.Devices(ctx)
@@ -79,8 +113,16 @@ func (s *settings) enter() {
 			s.u.parts.Log.Warn("sound devices could not be listed", "error", err)
 			list = capture.DeviceList{}
 		}
-		s.u.main(func() { s.sound.devices(list) })
-		return nil
+		seen := takeIn(s.u.parts)
+		s.u.main(func() {
+			s.looking = false
+			s.sound.devices(list)
+			s.source.offer(seen)
+			if s.lookAgain {
+				s.lookAgain = false
+				s.lookAround()
+			}
+		})
 	})
 }
 

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -80,7 +81,11 @@ func (c *soundCard) enable() {
 }
 
 func (c *soundCard) devices(list capture.DeviceList) {
-	c.desktop.offer(list.Desktop)
+	desktop := slices.Clone(list.Desktop)
+	for _, a := range list.Applications {
+		desktop = append(desktop, capture.Device{ID: a.ID, Name: "Only " + a.Name})
+	}
+	c.desktop.offer(desktop)
 	c.mic.offer(list.Microphones)
 }
 

@@ -10,6 +10,7 @@ package ui
 
 import (
 	"context"
+	"image"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,11 @@ type Parts struct {
 	Editor   Editor
 	// Devices lists what can be chosen as a source of sound.
 	Devices func(context.Context) (capture.DeviceList, error)
+	// Screens lists what can be filmed, Preview takes a picture of it that fits into a width and height in pixels.
+	Screens func() (capture.ScreenList, error)
+	Preview func(t capture.Target, width, height int) (image.Image, error)
+	// Watch calls changed when there may be other devices or screens, until ctx ends.
+	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
 	Open, Reveal func(path string) error
 	// Tray is whether something shows tray icons; without it the window is always there and closing it quits.
@@ -88,7 +94,9 @@ type UI struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	wg     sync.WaitGroup // commands
+	// watches are what goes on until Close.
+	watches sync.WaitGroup
 }
 
 // page is one screen of the window. Its methods run on the main goroutine.
@@ -166,6 +174,7 @@ func (u *UI) Close() {
 	u.cancel()
 	u.presenter.stop()
 	u.wg.Wait()
+	u.watches.Wait()
 }
 
 // show opens the window at a page; -1 keeps the page.

@@ -2,9 +2,12 @@ package ui
 
 import (
 	"context"
+	"image"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,12 +28,14 @@ type bench struct {
 	engine  *apptest.Engine
 	tokens  *config.Tokens
 	dir     string
-	queue   chan func() // what wants to run on the main goroutine, here the test's
+	webcam  atomic.Bool   // there is one more microphone
+	plugged chan struct{} // a token is a change of devices
+	queue   chan func()   // what wants to run on the main goroutine, here the test's
 }
 
 func start(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024)}
+	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{})}
 	b.tokens = &config.Tokens{File: filepath.Join(b.dir, "token"), NoKeyring: true}
 	store, cfg, _ := config.Open(b.dir)
 	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
@@ -38,14 +43,38 @@ func start(t *testing.T) *bench {
 	b.session = session.New(session.Options{Engine: b.engine, Settings: store, Secrets: b.tokens, Config: cfg, Log: log})
 	eventually(t, "the replay runs", func() bool { return b.session.Snapshot().State == session.Buffering })
 	devices := func(context.Context) (capture.DeviceList, error) {
-		return capture.DeviceList{
+		list := capture.DeviceList{
 			Desktop:     []capture.Device{{ID: "out.monitor", Name: "Speakers", Default: true}},
 			Microphones: []capture.Device{{ID: "mic-1", Name: "Headset", Default: true}, {ID: "mic-2", Name: "Webcam"}},
-		}, nil
+		}
+		if b.webcam.Load() {
+			list.Microphones = append(list.Microphones, capture.Device{ID: "mic-3", Name: "New webcam"})
+		}
+		return list, nil
 	}
 	opened := func(string) error { return nil }
+	screens := func() (capture.ScreenList, error) {
+		return capture.ScreenList{
+			Width: 3840, Height: 1080, Monitors: []capture.Monitor{{Name: "DP-1", Width: 1920, Height: 1080}, {Name: "HDMI-1", X: 1920, Width: 1920, Height: 1080}},
+			Windows: []capture.Window{{Class: "Game", Title: "A game"}, {Class: "Editor", Title: "main.go"}},
+		}, nil
+	}
+	preview := func(capture.Target, int, int) (image.Image, error) {
+		return image.NewRGBA(image.Rect(0, 0, 16, 9)), nil
+	}
+	watch := func(ctx context.Context, changed func()) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-b.plugged:
+				changed()
+			}
+		}
+	}
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
-		Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices, Open: opened, Reveal: opened, Tray: true, Log: log,
+		Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
+		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: true, Log: log,
 	})
 	t.Cleanup(func() {
 		b.ui.closed()
@@ -239,4 +268,52 @@ func TestTextsForPeople(t *testing.T) {
 			t.Errorf("%v is %q; want %q", at, got, want)
 		}
 	}
+}
+
+// What is filmed is chosen by its picture; what is plugged in shows up by itself.
+func TestSourcesAreChosenAndKeptUpToDate(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageSettings)
+	b.settle()
+	s := b.ui.settings
+	s.source.kind.SetSelected("One monitor")
+	if !strings.Contains(s.message.Text, "hoose a monitor") || !s.apply.Disabled() {
+		t.Errorf("no monitor is chosen, and the page says %q", s.message.Text)
+	}
+	tap := func(i int) { s.source.tiles.Objects[i].(*choice).Tapped(nil) }
+	tap(1)
+	test.Tap(s.apply)
+	b.settle()
+	eventually(t, "the second monitor is filmed", func() bool { return b.engine.Recorder().Config().Video.Target == capture.Target{Monitor: "HDMI-1"} })
+	s.source.kind.SetSelected("One window")
+	tap(0)
+	test.Tap(s.apply)
+	b.settle()
+	eventually(t, "the game is filmed", func() bool {
+		return b.engine.Recorder().Config().Video.Target == capture.Target{Class: "Game", Title: "A game"}
+	})
+	s.source.kind.SetSelected("A rectangle")
+	s.source.width.SetText("8")
+	if !strings.Contains(s.message.Text, "16 pixels") {
+		t.Errorf("a rectangle without size: %q", s.message.Text)
+	}
+	s.source.width.SetText("640")
+	s.source.height.SetText("480")
+	test.Tap(s.apply)
+	b.settle()
+	eventually(t, "the rectangle is filmed", func() bool {
+		return b.engine.Recorder().Config().Video.Target == capture.Target{Area: image.Rect(0, 0, 640, 480)}
+	})
+	if b.engine.Opened() != 1 {
+		t.Error("the buffer was thrown away")
+	}
+	b.webcam.Store(true)
+	b.plugged <- struct{}{}
+	eventually(t, "the new microphone is offered", func() bool {
+		b.settle()
+		return slices.Contains(s.sound.mic.device.Options, "New webcam")
+	})
+	b.ui.nav.choose(pageHome)
+	b.plugged <- struct{}{}
+	eventually(t, "nothing is watched that nobody sees", func() bool { b.settle(); return !s.watching })
 }

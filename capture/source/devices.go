@@ -2,7 +2,10 @@ package source
 
 import "context"
 
-// Device is one sound device.
+// Application begins the ID of a program: what it plays is heard, and nothing else.
+const Application = "app:"
+
+// Device is one sound device, or a program that plays.
 type Device struct {
 	// ID is the sound server's name of it, Name what people call it.
 	ID, Name string

@@ -51,7 +51,7 @@ func (l *lag) run(ctx context.Context, monitor string) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })()
-	if err := hello(client); err != nil {
+	if err := hello(client, func(any) {}); err != nil {
 		return
 	}
 	mean, n := 0.0, 0.0
@@ -78,8 +78,8 @@ func (l *lag) run(ctx context.Context, monitor string) {
 }
 
 // hello introduces this program. The client calls its callback without looking when the server goes away.
-func hello(client *proto.Client) error {
-	client.Callback = func(any) {}
+func hello(client *proto.Client, callback func(any)) error {
+	client.Callback = callback
 	props := proto.PropList{"application.name": proto.PropListString("Hindsight")}
 	return client.Request(&proto.SetClientName{Props: props}, &proto.SetClientNameReply{})
 }

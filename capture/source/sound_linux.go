@@ -15,14 +15,14 @@ import (
 // defaultMonitor is the sound server's own name for the monitor of the default output (PulseAudio, pa_namereg_get).
 const defaultMonitor = "@DEFAULT_MONITOR@"
 
-// listen records one source of the sound server with pulsesrc; the server converts to our format. PipeWire answers the
+// hear records one source of the sound server with pulsesrc; the server converts to our format. PipeWire answers the
 // same protocol.
 //
 // slave-method=re-timestamp stamps each block with the clock as it arrives. The default, skew, counts samples from the
 // moment the stream is asked for and stays wrong by however long the server took to begin: 129 ms in a measurement
 // against a pipe source that was fed by the clock, where re-timestamp is off by 1 to 6 ms. The jitter of the stamps is the
 // mixer's to smooth.
-func listen(ctx context.Context, c Sound, r report) error {
+func hear(ctx context.Context, c Sound, r report) error {
 	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false slave-method=re-timestamp buffer-time=1000000 latency-time=10000" +
 		" ! audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=100 drop=true")
 	if err != nil {

@@ -23,6 +23,7 @@ var ErrUnsupported = errors.New("this system cannot be captured by Hindsight yet
 const (
 	Starting = "starting"
 	Running  = "running"
+	Waiting  = "waiting"
 	Failed   = "failed"
 )
 
@@ -35,11 +36,12 @@ const (
 
 // Status says what a source is doing.
 type Status struct {
-	// State is Starting, Running or Failed; a failed source is tried again.
+	// State is Starting, Running, Failed or Waiting. A failed source is tried again; one that waits misses nothing that
+	// anybody asked for by name.
 	State string
 	// Device is what is open.
 	Device string
-	// Err is why it failed; nil while running.
+	// Err is why it failed or waits; nil while running.
 	Err error
 }
 
@@ -64,7 +66,7 @@ type Screen struct {
 type Sound struct {
 	// Monitor hears what an output plays instead of an input.
 	Monitor bool
-	// Device is the sound server's name; empty follows the default.
+	// Device is the sound server's name; empty follows the default. One that begins with Application is a program.
 	Device string
 	// PCM receives each block; its memory is the receiver's for the length of the call.
 	PCM func(media.PCM)
@@ -79,6 +81,8 @@ type report struct {
 	up func(device string)
 	// down says in a sentence why no data flows, while the run itself waits for it to come back.
 	down func(error)
+	// idle is down for what is no failure.
+	idle func(error)
 }
 
 // Supervisor keeps one source open.
@@ -133,7 +137,7 @@ func (s *Supervisor) loop(ctx context.Context) {
 	t := teller{s: s}
 	for {
 		t.began = time.Time{}
-		err := s.run(ctx, report{up: t.up, down: t.down})
+		err := s.run(ctx, report{up: t.up, down: t.down, idle: t.idle})
 		if ctx.Err() != nil {
 			return
 		}
@@ -171,11 +175,15 @@ func (t *teller) up(device string) {
 	t.s.log.Info("source is running", "source", t.s.name, "device", device)
 }
 
-func (t *teller) down(err error) {
+func (t *teller) down(err error) { t.not(Failed, err) }
+
+func (t *teller) idle(err error) { t.not(Waiting, err) }
+
+func (t *teller) not(state string, err error) {
 	t.running = false
-	t.s.set(Status{State: Failed, Err: err})
+	t.s.set(Status{State: state, Err: err})
 	if err.Error() != t.told { // the same failure again and again is told once
-		t.s.log.Warn("source failed; it is tried again", "source", t.s.name, "err", err)
+		t.s.log.Warn("source gives nothing; it is tried again", "source", t.s.name, "err", err)
 		t.told = err.Error()
 	}
 }

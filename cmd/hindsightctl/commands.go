@@ -24,6 +24,7 @@ type commands struct {
 	Mute    muteCmd    `cmd:"" help:"Mute a source of sound, or let it be heard again."`
 	Talk    switchCmd  `cmd:"" help:"Hold or let go the push-to-talk key, for desktops without global hotkeys."`
 	Devices devicesCmd `cmd:"" help:"List the sound devices. Works without a running Hindsight."`
+	Screens screensCmd `cmd:"" help:"List the monitors and windows that can be filmed. Works without a running Hindsight."`
 	Clips   clipsCmd   `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
 	Doctor  doctorCmd  `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
 	Show    plainCmd   `cmd:"" help:"Show the window."`
@@ -171,6 +172,29 @@ func (devicesCmd) Run(ctx context.Context, out *output) error {
 		}
 		section("desktop sound", list.Desktop)
 		section("microphones", list.Microphones)
+		section("programs that play", list.Applications)
+	})
+}
+
+type screensCmd struct{}
+
+func (screensCmd) Run(out *output) error {
+	list, err := capture.Screens()
+	if err != nil {
+		return err
+	}
+	return out.print(list, func(w io.Writer) {
+		fmt.Fprintf(w, "screen %s, %d x %d\n", list.Display, list.Width, list.Height)
+		for _, m := range list.Monitors {
+			mark := " "
+			if m.Primary {
+				mark = "*"
+			}
+			fmt.Fprintf(w, "monitor %s %s, %d x %d at %d,%d\n", mark, m.Name, m.Width, m.Height, m.X, m.Y)
+		}
+		for _, x := range list.Windows {
+			fmt.Fprintf(w, "window    %s: %s\n", x.Class, x.Title)
+		}
 	})
 }
 

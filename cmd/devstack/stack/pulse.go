@@ -38,8 +38,8 @@ type player struct {
 	stream uintptr
 }
 
-// openPlayer connects to a sink and asks for so much sound to be under way at most.
-func openPlayer(server, sink string, underWay time.Duration) (*player, error) {
+// openPlayer connects to a sink as a program of that name and asks for so much sound to be under way at most.
+func openPlayer(server, name, sink string, underWay time.Duration) (*player, error) {
 	api, err := loadPulse()
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func openPlayer(server, sink string, underWay time.Duration) (*player, error) {
 	target := uint32(underWay*toneRate/time.Second) * 4
 	buffering := struct{ maxLength, targetLength, preBuffer, minRequest, fragment uint32 }{unset, target, unset, unset, unset}
 	var code int32
-	stream := api.open(server, "pattern", playback, sink, "test tone", unsafe.Pointer(&spec), nil, unsafe.Pointer(&buffering), &code)
+	stream := api.open(server, name, playback, sink, "test tone", unsafe.Pointer(&spec), nil, unsafe.Pointer(&buffering), &code)
 	if stream == 0 {
 		return nil, fmt.Errorf("the sound server %s does not play the pattern on %s: PulseAudio's error %d", server, sink, code)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -23,8 +24,40 @@ type tone struct {
 	clicks bool
 }
 
+// Player is a program that plays a steady tone of ToneLevel.
+type Player struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	once   sync.Once
+}
+
+// Play begins to play on a sink as a program of that name, until Close or the end of the sink.
+func Play(server, name, sink string, hz float64) (*Player, error) {
+	p, err := openPlayer(server, name, sink, toneUnderWay)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	player := &Player{cancel: cancel, done: make(chan struct{})}
+	t := &tone{player: p, hz: hz}
+	go func() {
+		defer close(player.done)
+		_ = t.play(ctx) // a sink that goes away ends it
+		t.close()
+	}()
+	return player, nil
+}
+
+// Close ends the program and waits. It may be called twice.
+func (p *Player) Close() {
+	p.once.Do(func() {
+		p.cancel()
+		<-p.done
+	})
+}
+
 func newTone(server, sink string, hz float64, clicks bool) (*tone, error) {
-	p, err := openPlayer(server, sink, toneUnderWay)
+	p, err := openPlayer(server, "pattern", sink, toneUnderWay)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,183 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"strconv"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// kinds are the kinds of pictures, as the settings file and as the page name them.
+var kinds, kindNames = []string{config.WholeScreen, config.OneMonitor, config.OneWindow, config.Rectangle},
+	[]string{"The whole screen", "One monitor", "One window", "A rectangle"}
+
+const (
+	previewWidth, previewHeight = 192, 108 // pixels
+	// mostWindows is how many windows are offered.
+	mostWindows = 12
+)
+
+// sourceCard chooses what is filmed, with a small picture of each thing.
+type sourceCard struct {
+	s     *settings
+	kind  *widget.Select
+	tiles *fyne.Container
+	hint  *widget.Label
+	numbers
+	rectangle fyne.CanvasObject
+	root      fyne.CanvasObject
+
+	found  found
+	chosen config.Picture
+}
+
+// numbers are the rectangle's.
+type numbers struct{ x, y, width, height *widget.Entry }
+
+// found is what there is to film.
+type found struct {
+	list     capture.ScreenList
+	err      error
+	pictures map[capture.Target]image.Image // what cannot be seen now has none
+}
+
+func newSourceCard(s *settings) *sourceCard {
+	c := &sourceCard{s: s, tiles: container.NewGridWrap(fyne.NewSize(previewWidth+12, previewHeight+44)), hint: muted("")}
+	c.hint.Wrapping = fyne.TextWrapWord
+	c.kind = widget.NewSelect(kindNames, func(string) {
+		c.chosen.Kind = kinds[max(c.kind.SelectedIndex(), 0)]
+		c.show()
+		s.changed()
+	})
+	c.numbers = numbers{s.newEntry("0"), s.newEntry("0"), s.newEntry("1280"), s.newEntry("720")}
+	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y, label("Width"), c.width, label("Height"), c.height)
+	c.root = card("What is filmed", container.NewVBox(form(label("Film"), c.kind), c.rectangle, c.tiles, c.hint))
+	return c
+}
+
+func (c *sourceCard) content() fyne.CanvasObject { return c.root }
+
+func (c *sourceCard) load(cfg config.Config) {
+	c.chosen = cfg.Video.Source
+	for e, n := range map[*widget.Entry]int{c.x: c.chosen.X, c.y: c.chosen.Y, c.width: c.chosen.Width, c.height: c.chosen.Height} {
+		text := ""
+		if n > 0 {
+			text = strconv.Itoa(n)
+		}
+		e.SetText(text)
+	}
+	for i, k := range kinds {
+		if k == c.chosen.Kind {
+			c.kind.SetSelectedIndex(i)
+		}
+	}
+	c.show()
+}
+
+func (c *sourceCard) store(cfg *config.Config) error {
+	p := c.chosen
+	for e, to := range map[*widget.Entry]*int{c.x: &p.X, c.y: &p.Y, c.width: &p.Width, c.height: &p.Height} {
+		*to = 0
+		if text := trimmed(e); text != "" {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return fmt.Errorf("%q is no number of pixels", text)
+			}
+			*to = n
+		}
+	}
+	switch {
+	case p.Kind == config.OneMonitor && p.Monitor == "":
+		return errors.New("choose a monitor below")
+	case p.Kind == config.OneWindow && p.WindowClass == "" && p.WindowTitle == "":
+		return errors.New("choose a window below")
+	case p.Kind == config.Rectangle && (p.Width < 16 || p.Height < 16):
+		return errors.New("the rectangle must be at least 16 pixels wide and high")
+	}
+	cfg.Video.Source = p
+	return nil
+}
+
+// offer shows what was found.
+func (c *sourceCard) offer(f found) {
+	c.found = f
+	c.show()
+}
+
+// takeIn takes small pictures of everything there is; it is called beside the main goroutine.
+func takeIn(p Parts) found {
+	f := found{pictures: map[capture.Target]image.Image{}}
+	f.list, f.err = p.Screens()
+	if len(f.list.Windows) > mostWindows {
+		f.list.Windows = f.list.Windows[:mostWindows]
+	}
+	targets := []capture.Target{{}}
+	for _, m := range f.list.Monitors {
+		targets = append(targets, capture.Target{Monitor: m.Name})
+	}
+	for _, w := range f.list.Windows {
+		targets = append(targets, capture.Target{Class: w.Class, Title: w.Title})
+	}
+	for _, t := range targets {
+		if picture, err := p.Preview(t, previewWidth, previewHeight); err == nil {
+			f.pictures[t] = picture
+		}
+	}
+	return f
+}
+
+// show builds the tiles of the chosen kind.
+func (c *sourceCard) show() {
+	c.tiles.RemoveAll()
+	setShown(c.rectangle, c.chosen.Kind == config.Rectangle)
+	hint := ""
+	switch c.chosen.Kind {
+	case config.OneMonitor:
+		there := false
+		for _, m := range c.found.list.Monitors {
+			there = there || m.Name == c.chosen.Monitor
+			c.add(capture.Target{Monitor: m.Name}, fmt.Sprintf("%s · %d × %d", m.Name, m.Width, m.Height), m.Name == c.chosen.Monitor,
+				func() { c.chosen.Monitor = m.Name })
+		}
+		if !there && c.chosen.Monitor != "" {
+			hint = c.chosen.Monitor + " is not connected now. Its last picture stays until it is back."
+		}
+	case config.OneWindow:
+		there := false
+		for _, w := range c.found.list.Windows {
+			on := w.Class == c.chosen.WindowClass && (w.Title == c.chosen.WindowTitle || c.chosen.WindowTitle == "")
+			there = there || on
+			c.add(capture.Target{Class: w.Class, Title: w.Title}, w.Title, on, func() { c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title })
+		}
+		hint = "The window is followed when it is moved or resized; what lies over it is not filmed. If its title changes, another window of the same program is taken."
+		if !there && c.chosen.WindowClass+c.chosen.WindowTitle != "" {
+			hint = fmt.Sprintf("Chosen: %q of %s, which is not open now.", c.chosen.WindowTitle, c.chosen.WindowClass)
+		}
+	case config.Rectangle:
+		hint = fmt.Sprintf("In pixels; the screen has %d × %d.", c.found.list.Width, c.found.list.Height)
+	default:
+		c.add(capture.Target{}, fmt.Sprintf("%d × %d", c.found.list.Width, c.found.list.Height), true, func() {})
+	}
+	if c.found.err != nil {
+		hint = c.found.err.Error()
+	}
+	setText(c.hint, hint)
+	setShown(c.hint, hint != "")
+	c.tiles.Refresh()
+}
+
+// add adds a tile; choose runs when it is tapped.
+func (c *sourceCard) add(t capture.Target, name string, on bool, choose func()) {
+	c.tiles.Add(newChoice(c.found.pictures[t], name, on, func() {
+		choose()
+		c.show()
+		c.s.changed()
+	}))
+}

@@ -1,0 +1,151 @@
+package source
+
+import (
+	"context"
+	"slices"
+	"time"
+	"unsafe"
+
+	"github.com/jfreymuth/pulse/proto"
+
+	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// heard is a block of a record stream with the time of its arrival.
+type heard struct {
+	stream  uint32
+	samples []float32
+	at      time.Duration
+}
+
+// ear records the streams that one program plays (PulseAudio's native protocol, CREATE_RECORD_STREAM with
+// direct_on_input_idx: the sound of one sink input before it is mixed; PipeWire's server has it, too).
+type ear struct {
+	*server
+	program string
+	streams map[uint32]uint32 // sink input → record stream
+	sum     sum
+	sink    string // its monitor's name
+	lag     *lag
+}
+
+// overhear hears what a program plays; silence while it plays nothing.
+func overhear(ctx context.Context, c Sound, program string, r report) error {
+	if err := gst.Init(); err != nil { // its clock stamps everything
+		return err
+	}
+	blocks := make(chan heard, 200)
+	s, err := connect(func(stream uint32, data []byte) {
+		if len(data) < 8 {
+			return
+		}
+		// The memory is the client library's for the length of this call.
+		b := heard{stream, slices.Clone(unsafe.Slice((*float32)(unsafe.Pointer(&data[0])), len(data)/4)), gst.Now()}
+		select {
+		case blocks <- b:
+		default: // nobody listens any more, or the machine is too busy
+		}
+	})
+	if err != nil {
+		return unheard(c, err)
+	}
+	defer s.close()
+	e := &ear{server: s, program: program, streams: map[uint32]uint32{}, sum: sum{pcm: c.PCM}}
+	defer func() { e.measure("") }()
+	if err := e.look(); err != nil {
+		return unheard(c, err)
+	}
+	r.up(label(c))
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.gone:
+			return unheard(c, s.ended(ctx))
+		case <-s.changed:
+			if err := e.look(); err != nil {
+				return unheard(c, err)
+			}
+		case b := <-blocks:
+			b.at += e.ahead() - media.SamplesToDuration(len(b.samples)/media.Channels)
+			e.sum.add(b, len(e.streams))
+		}
+	}
+}
+
+// look records streams that are new and forgets those that have ended.
+func (e *ear) look() error {
+	playing, err := e.playing(e.program)
+	if err != nil {
+		return err
+	}
+	there := map[uint32]bool{}
+	for _, p := range playing {
+		there[p.index] = true
+		if _, ok := e.streams[p.index]; ok {
+			continue
+		}
+		if err := e.record(p); err != nil {
+			continue // it ended meanwhile, which is told as a change
+		}
+	}
+	for index, stream := range e.streams {
+		if !there[index] {
+			delete(e.streams, index)
+			e.sum.forget(stream)
+			_ = e.client.Request(&proto.DeleteRecordStream{StreamIndex: stream}, nil) // the server may have done so
+		}
+	}
+	if len(e.streams) == 0 {
+		e.measure("")
+	}
+	return nil
+}
+
+// record begins to hear one stream in blocks of 10 ms.
+func (e *ear) record(p stream) error {
+	var sink proto.GetSinkInfoReply
+	if err := e.client.Request(&proto.GetSinkInfo{SinkIndex: p.sink}, &sink); err != nil {
+		return err
+	}
+	const block = media.SampleRate / 100 * media.Channels * 4 // bytes
+	var reply proto.CreateRecordStreamReply
+	err := e.client.Request(&proto.CreateRecordStream{
+		SampleSpec: proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: media.Channels, Rate: media.SampleRate},
+		ChannelMap: proto.ChannelMap{proto.ChannelLeft, proto.ChannelRight}, SourceIndex: sink.MonitorSourceIndex,
+		BufferMaxLength: 100 * block, BufferFragSize: block, AdjustLatency: true, DirectOnInputIndex: p.index,
+		ChannelVolumes: proto.ChannelVolumes{volumeNorm, volumeNorm},
+		Properties:     proto.PropList{"media.name": proto.PropListString("Hindsight")},
+	}, &reply)
+	if err != nil {
+		return err
+	}
+	e.streams[p.index] = reply.StreamIndex
+	e.measure(sink.MonitorSourceName)
+	return nil
+}
+
+// volumeNorm leaves sound as it is (PulseAudio, PA_VOLUME_NORM).
+const volumeNorm = 0x10000
+
+// measure watches the latency of the output behind a monitor; an empty name ends that.
+func (e *ear) measure(monitor string) {
+	if monitor == e.sink {
+		return
+	}
+	if e.lag != nil {
+		e.lag.close()
+		e.lag = nil
+	}
+	if e.sink = monitor; monitor != "" {
+		e.lag = watchLag(monitor)
+	}
+}
+
+func (e *ear) ahead() time.Duration {
+	if e.lag == nil {
+		return 0
+	}
+	return e.lag.value()
+}

@@ -1,0 +1,151 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/jfreymuth/pulse/proto"
+)
+
+// server is a connection to the sound server. The client library reads it in a goroutine of its own, which ends with
+// close.
+type server struct {
+	client *proto.Client
+	conn   net.Conn
+	// changed holds a token when devices, programs' streams or defaults have changed since it was last taken.
+	changed chan struct{}
+	// gone is closed when the server has ended the connection.
+	gone chan struct{}
+	// packet gets the sound of record streams, in the client library's goroutine.
+	packet func(stream uint32, data []byte)
+}
+
+// connect opens a connection that tells of changes. The error is a sentence.
+func connect(packet func(stream uint32, data []byte)) (*server, error) {
+	client, conn, err := proto.Connect("")
+	if err != nil {
+		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)
+	}
+	s := &server{client: client, conn: conn, changed: make(chan struct{}, 1), gone: make(chan struct{}), packet: packet}
+	once := sync.OnceFunc(func() { close(s.gone) })
+	err = hello(client, func(m any) {
+		switch m := m.(type) {
+		case *proto.DataPacket:
+			if s.packet != nil {
+				s.packet(m.StreamIndex, m.Data)
+			}
+		case *proto.SubscribeEvent, *proto.RecordStreamKilled:
+			select {
+			case s.changed <- struct{}{}:
+			default:
+			}
+		case *proto.ConnectionClosed:
+			once()
+		}
+	})
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("the sound server refuses to talk: %w", err)
+	}
+	const what = proto.SubscriptionMaskSink | proto.SubscriptionMaskSource | proto.SubscriptionMaskSinkInput | proto.SubscriptionMaskServer
+	if err := client.Request(&proto.Subscribe{Mask: what}, nil); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("the sound server does not tell of changes: %w", err)
+	}
+	return s, nil
+}
+
+func (s *server) close() { s.conn.Close() }
+
+// wait waits for a change. It answers false when the context has ended or the server is gone.
+func (s *server) wait(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-s.gone:
+		return false
+	case <-s.changed:
+		return true
+	}
+}
+
+// devices lists what can be heard, and the programs that play.
+func (s *server) devices() ([]Device, error) {
+	var info proto.GetServerInfoReply
+	var sources proto.GetSourceInfoListReply
+	for _, r := range []struct {
+		request proto.RequestArgs
+		reply   proto.Reply
+	}{
+		{&proto.GetServerInfo{}, &info},
+		{&proto.GetSourceInfoList{}, &sources},
+	} {
+		if err := s.client.Request(r.request, r.reply); err != nil {
+			return nil, fmt.Errorf("the sound server refuses to list its devices: %w", err)
+		}
+	}
+	devices := make([]Device, 0, len(sources))
+	for _, d := range sources {
+		monitor := d.MonitorSourceIndex != proto.Undefined
+		devices = append(devices, Device{
+			ID: d.SourceName, Name: d.Device, Monitor: monitor,
+			Default: d.SourceName == info.DefaultSourceName && !monitor || monitor && d.MonitorSourceName == info.DefaultSinkName,
+		})
+	}
+	playing, err := s.playing("")
+	for _, p := range playing {
+		d := Device{ID: Application + p.program, Name: p.program, Monitor: true}
+		if !slices.Contains(devices, d) {
+			devices = append(devices, d)
+		}
+	}
+	return devices, err
+}
+
+// playing are the streams of a program; an empty name is all programs.
+func (s *server) playing(program string) ([]stream, error) {
+	var inputs proto.GetSinkInputInfoListReply
+	if err := s.client.Request(&proto.GetSinkInputInfoList{}, &inputs); err != nil {
+		return nil, fmt.Errorf("the sound server refuses to list what plays: %w", err)
+	}
+	var list []stream
+	for _, in := range inputs {
+		p := stream{index: in.SinkInputIndex, sink: in.SinkIndex}
+		for _, key := range []string{"application.name", "application.process.binary"} {
+			if v, ok := in.Properties[key]; ok && p.program == "" {
+				p.program = v.String()
+			}
+		}
+		if p.program != "" && (program == "" || p.program == program) {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+// stream is one stream that a program plays on a sink.
+type stream struct {
+	program     string
+	index, sink uint32
+}
+
+// WatchDevices calls changed whenever Devices may answer something else, until the context ends. A server that is away
+// is looked for again.
+func WatchDevices(ctx context.Context, changed func()) {
+	for ctx.Err() == nil {
+		if s, err := connect(nil); err == nil {
+			changed() // it may have come just now
+			for s.wait(ctx) {
+				changed()
+			}
+			s.close()
+			if ctx.Err() == nil {
+				changed()
+			}
+		}
+		wait(ctx, firstPause)
+	}
+}
