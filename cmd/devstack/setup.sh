@@ -14,7 +14,7 @@ servers=(redis-server libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgs
 desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11 xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
   x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql)
 # An RTMP server to stream to, and the browser that Room Composite films with.
-egress=(libnginx-mod-rtmp nginx-light)
+egress=(libnginx-mod-rtmp nginx-light chromium)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -82,7 +82,10 @@ fetch_go() {
 
 case ${1:-} in
 run) packages "${build[@]}" "${media[@]}" "${servers[@]}" ;;
-test) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" ;;
+test)
+  packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}"
+  command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client
+  ;;
 *) say "say what for: run or test"; exit 2 ;;
 esac
 suits || fetch_go

@@ -25,6 +25,7 @@ type bench struct {
 	*testing.T
 	ctx     context.Context
 	livekit *stack.LiveKit
+	redis   *stack.Redis
 	egress  *stack.Egress
 	backend *stack.Backend
 	dir     string
@@ -40,6 +41,7 @@ func newBench(t *testing.T, withEgress bool) *bench {
 	redis, err := stack.StartRedis(ctx, t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { redis.Close() })
+	b.redis = redis
 	port, err := stack.FreePort()
 	require.NoError(t, err)
 	b.livekit, err = stack.StartLiveKit(ctx, t.TempDir(), stack.LiveKitOptions{RedisAddr: redis.Addr,

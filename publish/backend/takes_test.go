@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,7 +59,10 @@ func (b *bench) waitSegments(id string, count int) {
 	b.Helper()
 	b.eventually(90*time.Second, "segments of the recording", func() bool {
 		var list strings.Builder
-		_, err := b.client.RecordingFile(b.ctx, id, "full.m3u8", &list)
+		rec, err := b.client.Recording(b.ctx, id)
+		require.NoError(b, err)
+		require.NotEqual(b, api.StateFailed, rec.State, rec.LastError)
+		_, err = b.client.RecordingFile(b.ctx, id, "full.m3u8", &list)
 		return err == nil && strings.Count(list.String(), "#EXTINF") >= count
 	})
 }
@@ -237,4 +241,39 @@ func (b *bench) deleted(id string) {
 	list, err = b.client.Recordings(b.ctx)
 	require.NoError(b, err)
 	require.Len(b, list.Recordings, before-1)
+}
+
+// The whole room, filmed by a browser: what two people publish side by side.
+func TestRoomCompositeOnRealStack(t *testing.T) {
+	b := newBench(t, false)
+	egress, err := stack.StartEgress(b.ctx, t.TempDir(), stack.EgressOptions{RedisAddr: b.redis.Addr, LiveKit: b.livekit,
+		Browser: true})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		egress.Close()
+		if t.Failed() {
+			t.Logf("the recorder's last words:\n%s", egress.Tail(6000))
+		}
+	})
+	require.NoError(t, b.backend.Close())
+	b.startBackend(stack.BackendOptions{LiveKit: b.livekit, Identity: "alice", Program: b.backend.Program,
+		Args: []string{"--max-width", "640", "--max-height", "360", "--frame-rate", "15"}})
+	b.publish("meeting")
+	b.publishCamera("meeting", "bob")
+	rec := b.record(api.RecordingRequest{RoomName: "meeting", Type: api.TypeRoomComposite,
+		Outputs: api.RecordingOutputs{File: api.FileMP4, Segments: true}})
+	require.Equal(t, api.LayoutGrid, rec.Layout)
+	b.waitSegments(rec.RecordingID, 2)
+	done, dir := b.finish(rec.RecordingID)
+	file := filepath.Join(dir, "recording.mp4")
+	b.holds(file, 4*time.Second, "h264", "aac")
+	b.checkSegments(done, dir, 4*time.Second)
+	marks, err := backendtest.FindMarks(b.ctx, file)
+	require.NoError(t, err)
+	require.NotEmpty(t, marks.Clicks, "the room's sound is not in it")
+	out, err := exec.CommandContext(b.ctx, "ffmpeg", "-v", "error", "-ss", "3", "-i", file, "-frames:v", "1", "-vf", "scale=1:1",
+		"-f", "rawvideo", "-pix_fmt", "gray", "-").Output()
+	require.NoError(t, err)
+	require.Len(t, out, 1)
+	require.Greater(t, out[0], byte(60), "the page is empty: without pictures it is nearly black")
 }

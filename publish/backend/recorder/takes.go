@@ -19,6 +19,9 @@ import (
 // TakeFile is the name of a recording's file without its ending, beside Playlist and the segments.
 const TakeFile = "recording"
 
+// maxReason is how much of LiveKit's reason for a failure is kept, in bytes.
+const maxReason = 400
+
 // ErrAbsent means that who asks for the recording of a room is not in it.
 var ErrAbsent = errors.New("not in the room")
 
@@ -276,6 +279,9 @@ func (l *LiveKit) TakeStatus(ctx context.Context, egressID string) (TakeStatus, 
 
 func takeStatus(info *livekit.EgressInfo) TakeStatus {
 	s := TakeStatus{Status: status(info)}
+	if s.Error = strings.Join(strings.Fields(s.Error), " "); len(s.Error) > maxReason {
+		s.Error = strings.ToValidUTF8(s.Error[:maxReason], "") + "…" // a browser that dies says a lot
+	}
 	if info.StartedAt > 0 {
 		s.Began = time.Unix(0, info.StartedAt)
 	}

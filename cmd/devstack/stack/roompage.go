@@ -1,0 +1,83 @@
+package stack
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// LiveKit's JavaScript client, from its package livekit-client, and the SHA-256 of the file that is taken.
+const (
+	jsClientVersion = "2.15.0"
+	jsClientFile    = "livekit-client.umd.js"
+	jsClientSum     = "a36f67a6382a80eea00746e5778ebb3cb6650641ff0d84e351ab501010e8157d"
+)
+
+//go:embed room.html
+var roomHTML []byte
+
+// roomPage serves the page that LiveKit Egress films for Room Composite. LiveKit's own page is part of Egress's image
+// and not of its Go module; this one has the same layouts. Close ends the server.
+type roomPage struct {
+	// URL is http://127.0.0.1:port/.
+	URL    string
+	server *http.Server
+}
+
+// startRoomPage fetches LiveKit's client once and serves on a free port of the loopback interface.
+func startRoomPage(ctx context.Context, log io.Writer) (*roomPage, error) {
+	dir, err := cached(ctx, "livekit-client-"+jsClientVersion, func(dir string) error { return fetchJSClient(ctx, log, dir) })
+	if err != nil {
+		return nil, fmt.Errorf("LiveKit's JavaScript client, for Room Composite, cannot be fetched: %w", err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(roomHTML)
+	})
+	mux.HandleFunc("GET /"+jsClientFile, func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(dir, jsClientFile))
+	})
+	p := &roomPage{URL: "http://" + l.Addr().String() + "/", server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
+	go p.server.Serve(l) //nolint:errcheck // ErrServerClosed after Close
+	return p, nil
+}
+
+// Close ends the server. It may be called twice.
+func (p *roomPage) Close() error { return p.server.Close() }
+
+func fetchJSClient(ctx context.Context, log io.Writer, dir string) error {
+	if _, err := exec.LookPath("npm"); err != nil {
+		return errors.New("npm is not installed; run make setup")
+	}
+	fmt.Fprintln(log, "fetching LiveKit's JavaScript client", jsClientVersion)
+	if err := runBuild(ctx, log, dir, nil, "npm", "pack", "--silent", "livekit-client@"+jsClientVersion); err != nil {
+		return err
+	}
+	archive := "livekit-client-" + jsClientVersion + ".tgz"
+	if err := runBuild(ctx, log, dir, nil, "tar", "-xzf", archive, "--strip-components=2", "package/dist/"+jsClientFile); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(filepath.Join(dir, jsClientFile))
+	if err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != jsClientSum {
+		return errors.New("it is not the file that is expected; its SHA-256 is " + hex.EncodeToString(sum[:]))
+	}
+	return os.Remove(filepath.Join(dir, archive))
+}
