@@ -14,7 +14,8 @@ MODULE := github.com/hindsight-app/hindsight
 NEEDS_CGO := $(MODULE)/(app|app/ui.*|app/hotkey/x11|app/hotkey/precheck|cmd/hindsight)$$
 # Rooms of pure computation and small loops, where the race detector costs seconds.
 RACE := ./app/config ./app/control ./app/hotkey ./app/session ./capture/fanout ./capture/mp4 ./capture/media \
-	./capture/replay ./publish/client ./publish/livekit ./publish/backend/state ./publish/backend/storage
+	./capture/replay ./publish/client ./publish/livekit ./publish/backend/jwt ./publish/backend/state \
+	./publish/backend/storage
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10

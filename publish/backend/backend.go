@@ -16,7 +16,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/mp4"
@@ -66,6 +69,12 @@ type CutResult struct {
 	Bytes    int64
 }
 
+// Verifier reads tokens that somebody else has signed.
+type Verifier interface {
+	// Verify answers whose token it is. An error says what is wrong with it, for the caller to read.
+	Verify(ctx context.Context, token string) (state.Token, error)
+}
+
 // Options are the parts and limits of a Server. The parts must be set; zero limits get the defaults.
 type Options struct {
 	State    *state.Store
@@ -93,6 +102,22 @@ type Options struct {
 	// UnknownDelay is how much later than the picture the program time of a segment is, where LiveKit does not say
 	// when the recording began: 700 ms, as measured with LiveKit Egress 1.8.
 	UnknownDelay time.Duration
+	// JWT accepts the tokens of somebody else beside our own; nil accepts only our own.
+	JWT Verifier
+	// Audit gets a record of who did what; nil is Log.
+	Audit *slog.Logger
+	// Rate is how many calls a second are taken from one user, and from one address without a user, in the long run;
+	// ten times as many at once. 0 bounds nothing.
+	Rate float64
+	// TrustedProxies may say whom they call for, by X-Forwarded-For, -Proto and -Host.
+	TrustedProxies []netip.Prefix
+	// CORSOrigins are the web pages that may call from a browser, like https://app.example.com; none by default.
+	CORSOrigins []string
+	// KeepClips is how long clips are kept; 0 is for ever.
+	KeepClips time.Duration
+	// MaxClips and MaxClipBytes are how much one user may have; 0 is without bound.
+	MaxClips     int
+	MaxClipBytes int64
 	// BaseURL is where users reach this service, http(s)://host without a slash at the end; empty takes it from the
 	// request.
 	BaseURL string
@@ -121,6 +146,8 @@ func (o *Options) setDefaults() error {
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 20)
 	o.MaxTakes = cmp.Or(o.MaxTakes, 8)
 	o.Log = cmp.Or(o.Log, slog.Default())
+	o.Audit = cmp.Or(o.Audit, o.Log)
+	o.BaseURL = strings.TrimSuffix(o.BaseURL, "/")
 	if o.Replay < 5*time.Second || o.Replay > 24*time.Hour {
 		return fmt.Errorf("the replay length %v is not between 5 s and 24 h", o.Replay)
 	}
@@ -132,7 +159,10 @@ type Server struct {
 	o       Options
 	buffers *buffers
 	metrics *metrics
+	limiter *limiter
 	starts  keyedMutex // one start at a time for each user and room
+	// draining has /readyz say so, for a load balancer to look elsewhere.
+	draining atomic.Bool
 
 	wake   chan struct{}
 	takes  chan struct{} // LiveKit has news of a take
@@ -147,7 +177,8 @@ func New(o Options) (*Server, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{o: o, buffers: newBuffers(o.Storage, o.UnknownDelay), metrics: newMetrics(),
-		wake: make(chan struct{}, 1), takes: make(chan struct{}, 1), cancel: cancel}
+		limiter: newLimiter(o.Rate),
+		wake:    make(chan struct{}, 1), takes: make(chan struct{}, 1), cancel: cancel}
 	s.tasks.Add(1)
 	go func() {
 		defer s.tasks.Done()
@@ -155,6 +186,9 @@ func New(o Options) (*Server, error) {
 	}()
 	return s, nil
 }
+
+// Drain has /readyz tell that the service is about to stop; everything else goes on.
+func (s *Server) Drain() { s.draining.Store(true) }
 
 // Close ends the keeper and waits for it. It may be called twice.
 func (s *Server) Close() error {

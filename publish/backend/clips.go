@@ -41,6 +41,9 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err != nil {
 		return err
 	}
+	if err := s.checkQuota(r.Context(), replay.Identity); err != nil {
+		return err
+	}
 	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
 		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now}
 	ok, err := s.o.State.AddClip(r.Context(), clip, s.o.MaxWaiting)
@@ -51,8 +54,29 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 		return &failure{http.StatusTooManyRequests, api.ProblemTooMany,
 			fmt.Sprintf("%d clips are waiting already; try again when they are done", s.o.MaxWaiting)}
 	}
+	about(r.Context(), "replay", replay.ID, "clip", clip.ID)
 	s.nudge()
 	return writeJSON(w, http.StatusAccepted, api.SaveResponse{ClipID: clip.ID})
+}
+
+// checkQuota refuses a user who has as much as allowed. Clips that wait count as none: MaxWaiting bounds them.
+func (s *Server) checkQuota(ctx context.Context, identity string) error {
+	if s.o.MaxClips <= 0 && s.o.MaxClipBytes <= 0 {
+		return nil
+	}
+	clips, bytes, err := s.o.State.Used(ctx, identity)
+	if err != nil {
+		return err
+	}
+	if s.o.MaxClips > 0 && clips >= s.o.MaxClips {
+		return &failure{http.StatusForbidden, api.ProblemQuota,
+			fmt.Sprintf("%s has %d clips on the server, which are all that are allowed; delete some first", identity, clips)}
+	}
+	if s.o.MaxClipBytes > 0 && bytes >= s.o.MaxClipBytes {
+		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
+			"the clips of %s on the server take %d MB, which is all that is allowed; delete some first", identity, bytes/1e6)}
+	}
+	return nil
 }
 
 // view is a clip as the caller sees it.

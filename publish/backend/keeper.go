@@ -43,7 +43,13 @@ func (s *Server) keep(ctx context.Context) {
 			k.refreshTakes(ctx, news || k.round%5 == 1)
 		})
 	})
-	loops.Go(func() { k.every(ctx, prunePeriod, nil, func(bool) { k.prune(ctx) }) })
+	loops.Go(func() {
+		k.every(ctx, prunePeriod, nil, func(bool) {
+			k.prune(ctx)
+			k.tidy(ctx)
+			k.gauge(ctx)
+		})
+	})
 	k.cutClips(ctx)
 	loops.Wait()
 	s.release(ctx, keeperLease)

@@ -76,7 +76,7 @@ func newShelf(t *testing.T, count int, began time.Time) *shelf {
 	t.Cleanup(func() { files.Close() })
 	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
 	s := &Server{o: Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files, Replay: 10 * time.Second}, metrics: newMetrics()}
+		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files, Replay: 10 * time.Second}, metrics: newMetrics(), limiter: newLimiter(0)}
 	require.NoError(t, s.o.setDefaults())
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
 	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, finished: make(chan string, 8)}, fake: fake, files: files,

@@ -52,6 +52,7 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 		return &failure{http.StatusConflict, api.ProblemConflict,
 			fmt.Sprintf("the clip has %d links already; revoke some first", maxLinks)}
 	}
+	about(r.Context(), "link", link.ID, "expires", link.Expires)
 	out := linkView(link)
 	out.URL = s.origin(r) + api.Prefix + "/watch/" + secret
 	return writeJSON(w, http.StatusCreated, out)

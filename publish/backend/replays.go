@@ -44,6 +44,7 @@ func (s *Server) postToken(w http.ResponseWriter, r *http.Request, user state.To
 	if err := checkRoom(user, req.RoomName); err != nil {
 		return err
 	}
+	about(r.Context(), "room", req.RoomName)
 	expires := time.Now().Add(s.o.TokenTTL)
 	token, err := s.o.Tokens.Join(req.RoomName, user.AppIdentity(), user.Identity, s.o.TokenTTL)
 	if err != nil {
@@ -76,6 +77,7 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.To
 	if err != nil {
 		return err
 	}
+	about(r.Context(), "room", req.RoomName, "replay", rec.ReplayID, "egress", rec.EgressID)
 	return writeJSON(w, http.StatusCreated, api.StartResponse{ReplayID: rec.ReplayID, EgressID: rec.EgressID,
 		State: rec.State})
 }
@@ -175,6 +177,7 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Tok
 		return err
 	}
 	defer done()
+	about(r.Context(), "room", replay.Room, "replay", replay.ID)
 	if replay.Stopped.IsZero() {
 		replay.Stopped = time.Now().UTC()
 		if err := s.o.State.SetStopped(r.Context(), replay.ID, replay.Stopped); err != nil {

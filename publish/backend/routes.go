@@ -1,13 +1,17 @@
 package backend
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rs/cors"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -39,11 +43,11 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/clips/{id}/links":           user(s.getLinks),
 		"DELETE " + api.Prefix + "/clips/{id}/links/{link}": user(s.deleteLink),
 		"PUT " + api.Prefix + "/clips/{id}/poster":          user(s.putPoster),
-		"GET " + api.Prefix + "/watch/{link}":               http.HandlerFunc(s.getWatch),
-		"GET " + api.Prefix + "/watch/{link}/video":         http.HandlerFunc(s.getWatchVideo),
-		"GET " + api.Prefix + "/watch/{link}/poster.jpg":    http.HandlerFunc(s.getWatchPoster),
+		"GET " + api.Prefix + "/watch/{link}":               s.limited(s.getWatch),
+		"GET " + api.Prefix + "/watch/{link}/video":         s.limited(s.getWatchVideo),
+		"GET " + api.Prefix + "/watch/{link}/poster.jpg":    s.limited(s.getWatchPoster),
 		"POST " + api.Prefix + "/webhook":                   http.HandlerFunc(s.postWebhook),
-		"GET " + api.Prefix + "/openapi.json":               http.HandlerFunc(getOpenAPI),
+		"GET " + api.Prefix + "/openapi.json":               s.limited(getOpenAPI),
 		"GET " + api.Prefix + "/healthz":                    http.HandlerFunc(getHealth),
 		"GET " + api.Prefix + "/readyz":                     http.HandlerFunc(s.getReady),
 		"GET " + api.Prefix + "/metrics":                    s.metrics.handler,
@@ -61,12 +65,18 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /healthz", http.HandlerFunc(getHealth))
 	mux.Handle("GET /readyz", http.HandlerFunc(s.getReady))
 	mux.Handle("GET /metrics", s.metrics.handler)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeProblem(w, notFound("call")) })
-	return s.outer(mux)
+	mux.Handle("/", s.limited(func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, notFound("call")) }))
+	if len(s.o.CORSOrigins) == 0 {
+		return s.outer(mux)
+	}
+	return s.outer(cors.New(cors.Options{AllowedOrigins: s.o.CORSOrigins, MaxAge: 600,
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Range"},
+		ExposedHeaders: []string{api.TimeHeader, "Content-Range", "Retry-After"}}).Handler(mux))
 }
 
-// outer sets what every answer has, bounds the time and counts.
-func (s *Server) outer(mux *http.ServeMux) http.Handler {
+// outer sets what every answer has, bounds the time, counts, and writes the audit log.
+func (s *Server) outer(inner http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
 		w.Header().Set(api.TimeHeader, begun.UTC().Format(time.RFC3339Nano))
@@ -79,9 +89,12 @@ func (s *Server) outer(mux *http.ServeMux) http.Handler {
 		_ = http.NewResponseController(w).SetWriteDeadline(begun.Add(limit))
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
+		t := &trail{}
+		ctx = context.WithValue(ctx, trailKey{}, t)
 		rec := &recorded{ResponseWriter: w, status: http.StatusOK}
 		r = r.WithContext(ctx)
-		mux.ServeHTTP(rec, r)
+		inner.ServeHTTP(rec, r)
+		s.audit(r, t, rec.status)
 		s.metrics.requests.WithLabelValues(r.Pattern, strconv.Itoa(rec.status)).Inc()
 		level := slog.LevelDebug
 		if rec.status >= 500 {
@@ -109,37 +122,58 @@ func (r *recorded) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (s *Server) authenticated(f userCall) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, err := s.user(r)
+		key := "user " + user.Identity
+		if err != nil {
+			key = "from " + s.caller(r).bucket() // who guesses tokens is slowed down
+		}
+		if slow := s.limit(w, key); slow != nil {
+			err = slow
+		}
 		if err == nil {
 			err = f(w, r, user)
 		}
-		if err == nil {
-			return
+		if err != nil {
+			s.fail(w, r, err)
 		}
-		s.fail(w, r, user, err)
 	})
 }
 
 // fail answers with a problem, and logs what is not the caller's fault.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, user state.Token, err error) {
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	fail := asFailure(err)
 	if fail.status >= 500 {
-		s.o.Log.ErrorContext(r.Context(), "call failed", "call", r.Pattern, "user", user.Identity, "err", err)
+		s.o.Log.ErrorContext(r.Context(), "call failed", "call", r.Pattern, "user", trailOf(r.Context()).user.Identity,
+			"err", err)
 	}
 	writeProblem(w, fail)
 }
 
+// user finds out whose token comes with a call.
 func (s *Server) user(r *http.Request) (state.Token, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return state.Token{}, &failure{http.StatusUnauthorized, api.ProblemToken,
 			"a user token is needed, as Authorization: Bearer"}
 	}
-	user, err := s.o.State.Authenticate(r.Context(), secret)
-	if err == nil {
-		return user, nil
+	user, err := s.authenticate(r.Context(), secret)
+	if err != nil {
+		return state.Token{}, err
 	}
-	if asFailure(err).status == http.StatusNotFound {
-		return user, &failure{http.StatusUnauthorized, api.ProblemToken,
+	trailOf(r.Context()).user = user
+	return user, nil
+}
+
+func (s *Server) authenticate(ctx context.Context, secret string) (state.Token, error) {
+	if s.o.JWT != nil && !strings.HasPrefix(secret, state.SecretPrefix) {
+		user, err := s.o.JWT.Verify(ctx, secret)
+		if err != nil {
+			err = &failure{http.StatusUnauthorized, api.ProblemToken, "the token is not accepted: " + err.Error()}
+		}
+		return user, err
+	}
+	user, err := s.o.State.Authenticate(ctx, secret)
+	if errors.Is(err, state.ErrNotFound) {
+		err = &failure{http.StatusUnauthorized, api.ProblemToken,
 			"the user token is not known here or was revoked; ask whoever runs the backend for a new one"}
 	}
 	return user, err
@@ -159,6 +193,9 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	err := s.o.State.Ping(ctx)
+	if s.draining.Load() {
+		err = errors.New("the service is stopping")
+	}
 	if err == nil && s.o.Ready != nil {
 		err = s.o.Ready(ctx)
 	}
@@ -174,7 +211,8 @@ func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	status, ok, err := s.o.Recorder.Webhook(r)
 	if err != nil {
-		writeProblem(w, &failure{http.StatusUnauthorized, api.ProblemToken, "the webhook is not signed by our LiveKit"})
+		err = &failure{http.StatusUnauthorized, api.ProblemToken, "the webhook is not signed by our LiveKit"}
+		s.fail(w, r, cmp.Or(s.limit(w, "from "+s.caller(r).bucket()), err))
 		return
 	}
 	if ok {

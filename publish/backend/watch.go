@@ -51,6 +51,7 @@ func (s *Server) findLinked(r *http.Request) (state.Link, state.Clip, error) {
 	if err != nil {
 		return link, state.Clip{}, err
 	}
+	about(r.Context(), "link", link.ID, "id", link.ClipID)
 	clip, err := s.o.State.Clip(r.Context(), link.ClipID)
 	return link, clip, err
 }
@@ -64,7 +65,7 @@ func (s *Server) getWatch(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, state.ErrNotFound) || err == nil && clip.State != api.ClipReady:
 		status, page.Missing = http.StatusNotFound, true
 	case err != nil:
-		s.fail(w, r, state.Token{}, err)
+		s.fail(w, r, err)
 		return
 	default:
 		_, err := s.o.State.Poster(r.Context(), clip.ID)
@@ -72,7 +73,7 @@ func (s *Server) getWatch(w http.ResponseWriter, r *http.Request) {
 	}
 	var body bytes.Buffer
 	if err := watchPage.Execute(&body, page); err != nil {
-		s.fail(w, r, state.Token{}, err)
+		s.fail(w, r, err)
 		return
 	}
 	h := w.Header()
@@ -122,7 +123,7 @@ func (s *Server) getWatchVideo(w http.ResponseWriter, r *http.Request) {
 		err = s.sendVideo(w, r, clip, disposition)
 	}
 	if err != nil {
-		s.fail(w, r, state.Token{}, err)
+		s.fail(w, r, err)
 	}
 }
 
@@ -136,20 +137,9 @@ func (s *Server) getWatchPoster(w http.ResponseWriter, r *http.Request) {
 		err = notFound("poster")
 	}
 	if err != nil {
-		s.fail(w, r, state.Token{}, err)
+		s.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
 	http.ServeContent(w, r, "", clip.Created, bytes.NewReader(picture))
-}
-
-// origin is where the caller reaches this service, without a slash at the end.
-func (s *Server) origin(r *http.Request) string {
-	if s.o.BaseURL != "" {
-		return s.o.BaseURL
-	}
-	if r.TLS != nil {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
 }

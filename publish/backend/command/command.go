@@ -25,9 +25,10 @@ type cli struct {
 	Database string `help:"PostgreSQL, postgres://user:password@host/database, where several backends share the work; empty: SQLite in the data folder." env:"HINDSIGHT_DATABASE"`
 	Data     string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
 
-	Serve       serve       `cmd:"" help:"Run the service."`
-	Token       tokens      `cmd:"" help:"Make, list and revoke user tokens."`
-	PrintConfig printConfig `cmd:"" help:"Print what serve would run with; secrets only as set or missing."`
+	Config kong.ConfigFlag `help:"TOML file with settings, named as the flags are; flags and environment go before it." env:"HINDSIGHT_CONFIG"`
+
+	Serve serve  `cmd:"" help:"Run the service."`
+	Token tokens `cmd:"" help:"Make, list and revoke user tokens."`
 }
 
 type tokens struct {
@@ -46,7 +47,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.Writers(stdout, stderr),
 		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets come by environment: "+
 			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
-		kong.Exit(func(code int) { exited = code }))
+		kong.Configuration(loadFile), kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1

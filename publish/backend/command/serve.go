@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend"
@@ -34,8 +35,14 @@ type serve struct {
 	MaxHeight  int           `help:"Largest height of the recording." default:"1080" env:"HINDSIGHT_MAX_HEIGHT"`
 	AACPriming int           `help:"Delay of the recorder's AAC encoder in samples: faac 1024, vo-aacenc 1600." default:"1024" env:"HINDSIGHT_AAC_PRIMING"`
 	StreamTo   []string      `help:"RTMP servers that recordings may be sent to, rtmps://host/app, comma-separated; empty sends none." env:"HINDSIGHT_STREAM_TO"`
+	Drain      time.Duration `help:"How long running calls may take to end when the service is stopped." default:"15s" env:"HINDSIGHT_DRAIN"`
+	DrainDelay time.Duration `help:"How long /readyz says no before that, for load balancers to look elsewhere." default:"0s" env:"HINDSIGHT_DRAIN_DELAY"`
 	LogJSON    bool          `help:"Log JSON lines." env:"HINDSIGHT_LOG_JSON"`
 	LogLevel   slog.Level    `help:"debug, info, warn or error." default:"info" env:"HINDSIGHT_LOG_LEVEL"`
+
+	guard
+
+	PrintConfig bool `help:"Print the settings in effect as a configuration file, and end."`
 }
 
 // validate names the flag that is wrong and what is allowed.
@@ -58,6 +65,8 @@ func (s *serve) validate() error {
 		return fmt.Errorf("--expire is %v; it must be between 1s and 720h", s.Expire)
 	case s.AACPriming < 0 || s.AACPriming > 8192:
 		return fmt.Errorf("--aac-priming is %d; it must be 0 to 8192 samples", s.AACPriming)
+	case s.Drain < 0 || s.Drain > time.Hour || s.DrainDelay < 0 || s.DrainDelay > time.Hour:
+		return errors.New("--drain and --drain-delay must be between 0s and 1h")
 	case (s.TLSCert == "") != (s.TLSKey == ""):
 		return errors.New("--tls-cert and --tls-key are needed together")
 	}
@@ -73,9 +82,13 @@ func (s *serve) logger() *slog.Logger {
 }
 
 // Run serves until the context ends.
-func (s *serve) Run(ctx context.Context, c *cli) (err error) {
-	if err := s.validate(); err != nil {
+func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output) (err error) {
+	var o backend.Options
+	if err := errors.Join(s.validate(), s.fill(&o)); err != nil {
 		return err
+	}
+	if s.PrintConfig {
+		return printed(out, call.Flags())
 	}
 	key, err1 := secret("LIVEKIT_API_KEY")
 	apiSecret, err2 := secret("LIVEKIT_API_SECRET")
@@ -106,15 +119,21 @@ func (s *serve) Run(ctx context.Context, c *cli) (err error) {
 	if public == "" {
 		public = s.LivekitURL
 	}
-	service, err := backend.New(backend.Options{State: db, Tokens: rec, Recorder: rec, Storage: files, Clips: files,
-		Cutter: &backend.Remuxer{Storage: files, Clips: files,
-			Priming: time.Duration(s.AACPriming) * time.Second / 48000},
-		TakeRecorder: rec, TakeFiles: files, StreamTo: s.StreamTo, Ready: rec.Ping, LiveKitURL: public, Replay: s.Replay, Expire: s.Expire, Log: log})
+	o.State, o.Tokens, o.Recorder, o.Storage, o.Clips, o.Ready = db, rec, rec, files, files, rec.Ping
+	o.Cutter = &backend.Remuxer{Storage: files, Clips: files, Priming: time.Duration(s.AACPriming) * time.Second / 48000}
+	o.TakeRecorder, o.TakeFiles, o.StreamTo = rec, files, s.StreamTo
+	o.LiveKitURL, o.Replay, o.Expire, o.Log = public, s.Replay, s.Expire, log
+	opened, err := s.open(&o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	service, err := backend.New(o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
-	return s.listen(ctx, service.Handler(), log)
+	return s.listen(ctx, service, log)
 }
 
 // openStorage opens the bucket, or the data folder where none is given.
@@ -125,13 +144,13 @@ func (s *serve) openStorage(ctx context.Context, data string) (*storage.Storage,
 	return storage.OpenBucket(ctx, s.Storage)
 }
 
-// listen serves HTTP until the context ends, then lets running calls finish for up to 10 s.
-func (s *serve) listen(ctx context.Context, h http.Handler, log *slog.Logger) error {
+// listen serves HTTP until the context ends, then tells so and lets running calls finish.
+func (s *serve) listen(ctx context.Context, service *backend.Server, log *slog.Logger) error {
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen at %s (%w); choose another address with --listen", s.Listen, err)
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	ended := make(chan error, 1)
 	go func() {
@@ -147,34 +166,20 @@ func (s *serve) listen(ctx context.Context, h http.Handler, log *slog.Logger) er
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("stopping")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	log.Info("stopping", "delay", s.DrainDelay, "drain", s.Drain)
+	service.Drain()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(s.DrainDelay):
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Drain)
 	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
+	if err := server.Shutdown(drain); errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("calls that took longer were cut off")
+		return server.Close()
+	} else if err != nil {
 		return errors.Join(err, server.Close())
 	}
 	return nil
-}
-
-type printConfig struct{ serve }
-
-// Run prints the configuration as JSON.
-func (p *printConfig) Run(c *cli, out output) error {
-	if err := p.validate(); err != nil {
-		return err
-	}
-	is := func(name string) string {
-		if _, err := secret(name); err != nil {
-			return err.Error()
-		}
-		return "set"
-	}
-	database := "SQLite in the data folder"
-	if u, err := url.Parse(c.Database); err == nil && c.Database != "" {
-		database = u.Redacted()
-	}
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(map[string]any{"data": c.Data, "database": database, "serve": p.serve, "LIVEKIT_API_KEY": is("LIVEKIT_API_KEY"),
-		"LIVEKIT_API_SECRET": is("LIVEKIT_API_SECRET")})
 }

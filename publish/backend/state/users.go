@@ -79,8 +79,8 @@ func (t Token) Allows(room string) bool {
 // from the user's own, and per token, so that two machines of one user do not push each other out.
 func (t Token) AppIdentity() string { return t.Identity + "+hindsight-" + t.ID }
 
-// secretPrefix makes a leaked token easy to find.
-const secretPrefix = "hs_"
+// SecretPrefix makes a leaked token easy to find, and tells it from others' tokens.
+const SecretPrefix = "hs_"
 
 // Check tells what is wrong with a token's identity or pattern.
 func (t Token) Check() error {
@@ -105,7 +105,7 @@ func (s *Store) CreateToken(ctx context.Context, identity, rooms string, scopes 
 	if err := t.Check(); err != nil {
 		return Token{}, "", err
 	}
-	secret := secretPrefix + strings.ToLower(rand.Text()+rand.Text())
+	secret := SecretPrefix + strings.ToLower(rand.Text()+rand.Text())
 	sum := sha256.Sum256([]byte(secret))
 	_, err := s.db.ExecContext(ctx, "INSERT INTO tokens (id, hash, identity, rooms, scopes, created) VALUES (?,?,?,?,?,?)",
 		t.ID, sum[:], t.Identity, t.Rooms, joinScopes(t.Scopes), stamp(t.Created))

@@ -1,0 +1,115 @@
+package command
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// run answers what the command line prints.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, complaint bytes.Buffer
+	code = Main(t.Context(), args, &out, &complaint)
+	return code, out.String(), complaint.String()
+}
+
+func config(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "backend.toml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// Flags go before the environment, that before the file, that before the defaults; what is printed is a file again.
+func TestConfigurationComesFromThreePlaces(t *testing.T) {
+	file := config(t, `
+replay = "5m"
+expire = "1h"
+rate = 3.5
+max-clips = 7
+trusted-proxies = ["10.0.0.0/8", "127.0.0.1"]
+log-level = "warn"
+log-json = true
+`)
+	t.Setenv("HINDSIGHT_EXPIRE", "2h")
+	t.Setenv("HINDSIGHT_MAX_CLIPS", "8")
+	t.Setenv("LIVEKIT_API_SECRET", "hush-hush")
+	code, printed, complaint := run(t, "--config", file, "serve", "--max-clips", "9", "--print-config")
+	require.Zero(t, code, complaint)
+	for _, want := range []string{"replay = '5m0s'", "expire = '2h0m0s'", "rate = 3.5", "max-clips = 9", "log-level = 'warn'",
+		"log-json = true", "trusted-proxies = ['10.0.0.0/8', '127.0.0.1']", "listen = '127.0.0.1:8484'", "cors-origins = []",
+		"LIVEKIT_API_SECRET: set"} {
+		require.Contains(t, printed, want)
+	}
+	require.NotContains(t, printed, "hush-hush")
+	_, database, _ := run(t, "--database", "postgres://me:hush-hush@host/db", "serve", "--print-config")
+	require.Contains(t, database, "postgres://me:xxxxx@host/db")
+
+	os.Unsetenv("HINDSIGHT_EXPIRE")
+	os.Unsetenv("HINDSIGHT_MAX_CLIPS")
+	code, again, complaint := run(t, "--config", config(t, printed), "serve", "--print-config")
+	require.Zero(t, code, complaint)
+	require.Equal(t, printed, again)
+}
+
+// What cannot be is refused with a sentence that names the setting.
+func TestBadConfigurationIsRefused(t *testing.T) {
+	for _, c := range []struct{ flag, value, says string }{
+		{"listen", "nowhere:http:x", ""}, // refused only by the system
+		{"livekit-url", "host", "--livekit-url"}, {"public-url", "ftp://host", "--public-url"},
+		{"base-url", "host", "--base-url"}, {"base-url", "https://host/?q=1", "--base-url"},
+		{"trusted-proxies", "everyone", "--trusted-proxies"}, {"trusted-proxies", "10.0.0.0/99", "--trusted-proxies"},
+		{"cors-origins", "*", "--cors-origins"}, {"cors-origins", "https://host/path", "--cors-origins"},
+		{"rate", "-1", "--rate"}, {"rate", "many", "--rate"}, {"keep-clips", "1s", "--keep-clips"},
+		{"keep-clips", "-1h", "--keep-clips"}, {"max-clips", "-1", "--max-clips"}, {"max-clip-mb", "-1", "--max-clip-mb"},
+		{"max-link", "1s", "--max-link"}, {"jwt-issuer", "x", "--jwt-key-set"}, {"jwt-key-set", "x", "--jwt-issuer"},
+		{"jwt-rooms", "[a", "--jwt-rooms"}, {"jwt-scopes", "root", "--jwt-scopes"}, {"replay", "1s", "--replay"},
+		{"expire", "0s", "--expire"}, {"frame-rate", "0", "--frame-rate"}, {"max-width", "1", "--max-width"},
+		{"aac-priming", "-1", "--aac-priming"}, {"tls-cert", "x", "--tls-key"}, {"drain", "-1s", "--drain"},
+		{"log-level", "loud", "--log-level"},
+	} {
+		code, _, complaint := run(t, "serve", "--print-config", "--"+c.flag+"="+c.value)
+		if c.says == "" {
+			require.Zero(t, code, complaint)
+			continue
+		}
+		require.NotZero(t, code, "%s=%s", c.flag, c.value)
+		require.Contains(t, complaint, c.says, "%s=%s", c.flag, c.value)
+	}
+	for text, says := range map[string]string{"nothing = 1": "nothing", "=": "TOML", "help = true": "help",
+		"rate = {a = 1}": "rate", "[serve]\nrate = 1": "serve"} {
+		code, _, complaint := run(t, "--config", config(t, text), "serve", "--print-config")
+		require.NotZero(t, code, text)
+		require.Contains(t, complaint, says, text)
+	}
+	code, _, complaint := run(t, "--config", filepath.Join(t.TempDir(), "none.toml"), "serve", "--print-config")
+	require.NotZero(t, code)
+	require.Contains(t, complaint, "none.toml")
+}
+
+// Tokens are made, listed with what they are good for, and revoked.
+func TestTokenCommands(t *testing.T) {
+	data := t.TempDir()
+	code, secret, complaint := run(t, "--data", data, "token", "create", "--identity", "alice", "--rooms", "team-*", "--scopes", "view,admin")
+	require.Zero(t, code, complaint)
+	require.True(t, strings.HasPrefix(secret, "hs_"))
+	code, list, _ := run(t, "--data", data, "token", "list")
+	require.Zero(t, code)
+	require.Contains(t, list, "alice")
+	require.Contains(t, list, "[view admin]")
+	require.NotContains(t, list, strings.TrimSpace(secret))
+	id := strings.Fields(strings.Split(list, "\n")[1])[0]
+	code, _, complaint = run(t, "--data", data, "token", "revoke", id)
+	require.Zero(t, code, complaint)
+	code, _, complaint = run(t, "--data", data, "token", "revoke", id)
+	require.NotZero(t, code)
+	require.Contains(t, complaint, id)
+	code, _, complaint = run(t, "--data", data, "token", "create", "--identity", "bob", "--scopes", "root")
+	require.NotZero(t, code)
+	require.Contains(t, complaint, "root")
+}

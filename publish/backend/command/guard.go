@@ -1,0 +1,122 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/backend"
+	"github.com/hindsight-app/hindsight/publish/backend/jwt"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// guard holds the flags of serve that say who may do what, and how much of it.
+type guard struct {
+	BaseURL        string        `help:"This service as users reach it, https://host, for share links; empty takes it from each call." env:"HINDSIGHT_BASE_URL"`
+	TrustedProxies []string      `help:"Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed, like 10.0.0.0/8." env:"HINDSIGHT_TRUSTED_PROXIES"`
+	CORSOrigins    []string      `name:"cors-origins" help:"Web pages that may call from a browser, like https://app.example.com; none otherwise." env:"HINDSIGHT_CORS_ORIGINS"`
+	Rate           float64       `help:"Calls a second of one user, or of one address without a user, in the long run; ten times as many at once. 0 is without bound." default:"20" env:"HINDSIGHT_RATE"`
+	KeepClips      time.Duration `help:"How long clips are kept, like 720h; 0 is for ever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
+	MaxClips       int           `help:"How many clips one user may have; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_CLIPS"`
+	MaxClipMB      int64         `name:"max-clip-mb" help:"How many MB the clips of one user may take; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_CLIP_MB"`
+	MaxLink        time.Duration `help:"How long a share link may work at most." default:"2160h" env:"HINDSIGHT_MAX_LINK"`
+	AuditLog       string        `help:"File that who did what is written to as JSON lines; empty writes it to the log." env:"HINDSIGHT_AUDIT_LOG"`
+
+	JWTKeySet   string `name:"jwt-key-set" help:"JSON Web Key Set of your identity provider, an address or a file: its tokens are accepted beside our own." env:"HINDSIGHT_JWT_KEY_SET"`
+	JWTIssuer   string `name:"jwt-issuer" help:"Their iss." env:"HINDSIGHT_JWT_ISSUER"`
+	JWTAudience string `name:"jwt-audience" help:"Their aud." env:"HINDSIGHT_JWT_AUDIENCE"`
+	JWTIdentity string `name:"jwt-identity-claim" help:"Their claim with the user's name." default:"sub" env:"HINDSIGHT_JWT_IDENTITY_CLAIM"`
+	JWTRooms    string `name:"jwt-rooms" help:"Pattern of rooms for tokens without the claim hindsight_rooms." default:"*" env:"HINDSIGHT_JWT_ROOMS"`
+	JWTScopes   string `name:"jwt-scopes" help:"Scopes of tokens without the claim hindsight_scopes." default:"publish" env:"HINDSIGHT_JWT_SCOPES"`
+}
+
+// fill checks the flags and sets the options that need nothing opened.
+func (g *guard) fill(o *backend.Options) error {
+	for _, text := range g.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if addr, err2 := netip.ParseAddr(text); err != nil && err2 == nil {
+			p, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return fmt.Errorf("--trusted-proxies has %q; it must be a network like 10.0.0.0/8 or an address", text)
+		}
+		o.TrustedProxies = append(o.TrustedProxies, p)
+	}
+	for _, origin := range g.CORSOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return fmt.Errorf("--cors-origins has %q; it must be of the form https://host, without a path", origin)
+		}
+	}
+	if u, err := url.Parse(g.BaseURL); g.BaseURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "") {
+		return fmt.Errorf("--base-url is %q; it must be of the form https://host", g.BaseURL)
+	}
+	_, err := path.Match(g.JWTRooms, "")
+	switch {
+	case g.Rate < 0 || g.Rate > 1e6:
+		return fmt.Errorf("--rate is %g; it must be 0 to 1000000 calls a second", g.Rate)
+	case g.KeepClips < 0 || g.KeepClips > 0 && g.KeepClips < time.Minute:
+		return fmt.Errorf("--keep-clips is %v; it must be 0 or at least 1m", g.KeepClips)
+	case g.MaxClips < 0 || g.MaxClipMB < 0:
+		return errors.New("--max-clips and --max-clip-mb must not be negative")
+	case g.MaxLink < time.Minute || g.MaxLink > 10*365*24*time.Hour:
+		return fmt.Errorf("--max-link is %v; it must be between 1m and 87600h", g.MaxLink)
+	case g.JWTKeySet == "" && (g.JWTIssuer != "" || g.JWTAudience != ""):
+		return errors.New("--jwt-issuer and --jwt-audience need --jwt-key-set")
+	case g.JWTKeySet != "" && (g.JWTIssuer == "" || g.JWTAudience == ""):
+		return errors.New("--jwt-key-set needs --jwt-issuer and --jwt-audience: tokens meant for others must not work here")
+	case err != nil:
+		return fmt.Errorf("--jwt-rooms is %q; it must be a pattern like team-*", g.JWTRooms)
+	}
+	if _, err := state.ParseScopes(g.JWTScopes); err != nil {
+		return fmt.Errorf("--jwt-scopes: %w", err)
+	}
+	o.BaseURL, o.CORSOrigins, o.Rate, o.MaxLink = strings.TrimSuffix(g.BaseURL, "/"), g.CORSOrigins, g.Rate, g.MaxLink
+	o.KeepClips, o.MaxClips, o.MaxClipBytes = g.KeepClips, g.MaxClips, g.MaxClipMB*1e6
+	return nil
+}
+
+// open opens what the options need: the audit log and the key set. The caller closes what it answers.
+func (g *guard) open(o *backend.Options) (io.Closer, error) {
+	var opened closers
+	if g.AuditLog != "" {
+		f, err := os.OpenFile(g.AuditLog, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("the audit log cannot be written: %w", err)
+		}
+		opened = append(opened, f)
+		o.Audit = slog.New(slog.NewJSONHandler(f, nil))
+	}
+	if g.JWTKeySet == "" {
+		return opened, nil
+	}
+	scopes, err := state.ParseScopes(g.JWTScopes)
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	v, err := jwt.Open(jwt.Options{KeySet: g.JWTKeySet, Issuer: g.JWTIssuer, Audience: g.JWTAudience,
+		IdentityClaim: g.JWTIdentity, Rooms: g.JWTRooms, Scopes: scopes, Log: o.Log})
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	o.JWT = v
+	return append(opened, v), nil
+}
+
+// closers are closed together.
+type closers []io.Closer
+
+// Close closes all.
+func (c closers) Close() error {
+	var err error
+	for _, one := range c {
+		err = errors.Join(err, one.Close())
+	}
+	return err
+}
