@@ -37,7 +37,8 @@ func (s *Server) audit(r *http.Request, t *trail, status int) {
 	refused := status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests
 	changes := r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
 	piece := r.Header.Get("Range")
-	hands := strings.HasSuffix(r.Pattern, "/video") && (piece == "" || strings.HasPrefix(piece, "bytes=0-"))
+	hands := (strings.HasSuffix(r.Pattern, "/video") || strings.HasSuffix(r.Pattern, "/files/{name}")) &&
+		(piece == "" || strings.HasPrefix(piece, "bytes=0-"))
 	if r.Pattern == "/" || strings.HasSuffix(r.Pattern, "/webhook") && !refused || !refused && !changes && !hands {
 		return
 	}
