@@ -88,8 +88,15 @@ type Clip struct {
 	To        *time.Time `json:"to,omitempty"`
 	Seconds   float64    `json:"seconds"`
 	Bytes     int64      `json:"bytes"`
-	URL       string     `json:"url,omitempty"` // path of the MP4, relative to the backend
+	Gaps      []Span     `json:"gaps,omitempty"` // where nothing was recorded between From and To
+	URL       string     `json:"url,omitempty"`  // path of the MP4, relative to the backend
 	CreatedAt time.Time  `json:"createdAt"`
+}
+
+// Span is a stretch of time.
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
 }
 
 // ClipList is the answer of GET /clips, newest first.

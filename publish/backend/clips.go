@@ -86,6 +86,9 @@ func view(c state.Clip) api.Clip {
 	if c.State == api.ClipReady {
 		out.From, out.To = &c.From, &c.To
 		out.Seconds, out.Bytes = c.To.Sub(c.From).Seconds(), c.Bytes
+		for _, g := range c.Gaps {
+			out.Gaps = append(out.Gaps, api.Span(g))
+		}
 		out.URL = api.Prefix + "/clips/" + c.ID + "/video"
 	}
 	return out

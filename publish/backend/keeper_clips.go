@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -135,6 +136,7 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) {
 		return // it stays waiting for the next start
 	}
 	c.State, c.From, c.To, c.Bytes = api.ClipReady, result.From, result.To, result.Bytes
+	c.Gaps = gaps(segments, c.From, c.To)
 	if err != nil {
 		c.State, c.Reason = api.ClipFailed, k.reason(ctx, c, err)
 	}
@@ -156,6 +158,29 @@ func (k *keeper) dropUnowned(ctx context.Context, c state.Clip, err error) {
 	if err != nil {
 		k.complain(ctx, "a clip that was cut cannot be kept", err)
 	}
+}
+
+// gapFrom is how much between two segments is a gap; less is the grain of their times.
+const gapFrom = time.Second
+
+// gaps are the stretches between from and to that no segment covers. The segments may overlap, and be in any order.
+func gaps(segments []Segment, from, to time.Time) (out []state.Span) {
+	sorted := slices.SortedFunc(slices.Values(segments), func(a, b Segment) int { return a.From.Compare(b.From) })
+	end := from
+	for _, s := range sorted {
+		if s.From.Sub(end) >= gapFrom && end.Before(to) {
+			out = append(out, state.Span{From: end.UTC(), To: earlier(s.From, to).UTC()})
+		}
+		end = later(end, s.To)
+	}
+	return out
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // reason puts a failed cut into a sentence for the user.

@@ -26,10 +26,11 @@ type told struct {
 	status recorder.Status
 	hangs  bool
 	err    error // about takes
+	fails  error // of Start
 }
 
 func (f *told) Start(context.Context, recorder.Request) (recorder.Status, error) {
-	return f.status, nil
+	return f.status, f.fails
 }
 func (f *told) Stop(ctx context.Context, _ string) error {
 	if f.hangs {

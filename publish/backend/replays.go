@@ -120,6 +120,7 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 	if err = errors.Join(err, s.o.State.AddRecording(ctx, rec)); err != nil {
 		return rec, errors.Join(err, s.stopEgress(ctx, rec), s.o.Storage.Remove(ctx, rec.ID, ""))
 	}
+	s.forgetIntent(ctx, rec.ID)
 	if known {
 		s.stopRecordings(ctx, replay.ID, rec.ID)
 	}
@@ -134,10 +135,13 @@ func (s *Server) record(ctx context.Context, user state.Token, room string, rec 
 	if err != nil {
 		return err
 	}
+	if err := s.o.State.AddIntent(ctx, rec.ID); err != nil {
+		return errors.Join(err, s.o.Storage.Remove(context.WithoutCancel(ctx), rec.ID, ""))
+	}
 	status, err := s.o.Recorder.Start(ctx, recorder.Request{Room: room, VideoTrack: rec.VideoTrack,
 		AudioTrack: rec.AudioTrack, Folder: folder, Identities: []string{user.AppIdentity(), user.Identity}})
 	if err != nil {
-		return errors.Join(err, s.o.Storage.Remove(context.WithoutCancel(ctx), rec.ID, ""))
+		return errors.Join(err, s.notStarted(context.WithoutCancel(ctx), rec.ID, err))
 	}
 	rec.EgressID, rec.State, rec.Error, rec.Began = status.EgressID, status.State, status.Error, status.Began
 	return nil

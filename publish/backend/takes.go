@@ -78,10 +78,13 @@ func (s *Server) take(ctx context.Context, user state.Token, req api.RecordingRe
 	if err != nil {
 		return take, err
 	}
+	if err := s.o.State.AddIntent(ctx, take.ID); err != nil {
+		return take, errors.Join(err, s.o.TakeFiles.Remove(context.WithoutCancel(ctx), take.ID, ""))
+	}
 	status, err := s.o.TakeRecorder.Take(ctx, recorder.TakeRequest{RecordingRequest: req, Folder: folder,
 		Own: []string{user.AppIdentity(), user.Identity}, Everybody: user.Has(state.Admin)})
 	if err != nil {
-		return take, errors.Join(err, s.o.TakeFiles.Remove(context.WithoutCancel(ctx), take.ID, ""))
+		return take, errors.Join(err, s.notStarted(context.WithoutCancel(ctx), take.ID, err))
 	}
 	take.EgressID, take.State, take.Error, take.Streams = status.EgressID, status.State, status.Error, status.Streams
 	// An egress runs: what follows must be kept even if the caller goes away.
@@ -89,6 +92,7 @@ func (s *Server) take(ctx context.Context, user state.Token, req api.RecordingRe
 	if err := s.o.State.AddTake(ctx, take); err != nil {
 		return take, errors.Join(err, s.stopTake(ctx, take), s.o.TakeFiles.Remove(ctx, take.ID, ""))
 	}
+	s.forgetIntent(ctx, take.ID)
 	s.o.Log.InfoContext(ctx, "recording started", "recording", take.ID, "egress", take.EgressID, "type", req.Type,
 		"room", req.RoomName, "user", user.Identity)
 	return take, nil

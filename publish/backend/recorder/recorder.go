@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/livekit/protocol/auth"
@@ -225,6 +226,21 @@ func (l *LiveKit) Status(ctx context.Context, egressID string) (Status, error) {
 		return Status{}, ErrUnknown
 	}
 	return status(list.Items[0]), nil
+}
+
+// Writing lists the egresses that run and write into the folder of a recording's id.
+func (l *LiveKit) Writing(ctx context.Context, id string) (egressIDs []string, err error) {
+	list, err := l.egress.ListEgress(ctx, &livekit.ListEgressRequest{Active: true})
+	if err != nil {
+		return nil, refused(err)
+	}
+	for _, info := range list.Items {
+		// Every kind of request names its files in a place of its own; ids are long and random.
+		if strings.Contains(info.String(), "/"+id+"/") {
+			egressIDs = append(egressIDs, info.EgressId)
+		}
+	}
+	return egressIDs, nil
 }
 
 // Ping asks LiveKit a cheap question.

@@ -81,6 +81,12 @@ func TestTrackCompositeOnRealStack(t *testing.T) {
 	require.Equal(t, pub.VideoID, composite.VideoTrackId)
 	require.Equal(t, pub.AudioID, composite.AudioTrackId)
 
+	writing, err := r.Writing(ctx, filepath.Base(folder))
+	require.NoError(t, err)
+	require.Equal(t, []string{s.EgressID}, writing)
+	writing, err = r.Writing(ctx, "other")
+	require.NoError(t, err)
+	require.Empty(t, writing)
 	require.NoError(t, r.Stop(ctx, s.EgressID))
 	require.Eventually(t, func() bool {
 		now, err := r.Status(ctx, s.EgressID)

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -18,6 +19,14 @@ type Clip struct {
 	// From and To are what the file holds; zero until ready.
 	From, To time.Time
 	Bytes    int64
+	// Gaps are where nothing was recorded between From and To, in their order.
+	Gaps []Span
+}
+
+// Span is a stretch of time.
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
 }
 
 // Start is the beginning of what was asked for.
@@ -44,13 +53,17 @@ func (s *Store) AddClip(ctx context.Context, c Clip, limit int) (ok bool, err er
 	return ok, err
 }
 
-const clipColumns = `SELECT id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes
+const clipColumns = `SELECT id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps
 	FROM clips `
 
 func scanClip(r scanner) (c Clip, err error) {
 	var asked, pressed, created, start, stop int64
+	var gaps string
 	err = r.Scan(&c.ID, &c.ReplayID, &c.Identity, &c.Room, &c.State, &c.Reason, &asked, &pressed, &created, &start, &stop,
-		&c.Bytes)
+		&c.Bytes, &gaps)
+	if err == nil && gaps != "" {
+		err = json.Unmarshal([]byte(gaps), &c.Gaps)
+	}
 	c.Asked, c.Pressed, c.Created = time.Duration(asked), moment(pressed), moment(created)
 	c.From, c.To = moment(start), moment(stop)
 	return c, err
@@ -90,10 +103,18 @@ func (s *Store) WaitingClips(ctx context.Context) ([]Clip, error) {
 	return all(ctx, s, scanClip, clipColumns+"WHERE state = ? ORDER BY created", api.ClipWaiting)
 }
 
-// FinishClip keeps State, Reason, From, To and Bytes of a clip that was waiting.
+// FinishClip keeps State, Reason, From, To, Bytes and Gaps of a clip that was waiting.
 func (s *Store) FinishClip(ctx context.Context, c Clip) error {
-	return s.change(ctx, "UPDATE clips SET state = ?, reason = ?, start = ?, stop = ?, bytes = ? WHERE id = ? AND state = ?",
-		c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, c.ID, api.ClipWaiting)
+	gaps := ""
+	if len(c.Gaps) > 0 {
+		b, err := json.Marshal(c.Gaps)
+		if err != nil {
+			return err
+		}
+		gaps = string(b)
+	}
+	return s.change(ctx, `UPDATE clips SET state = ?, reason = ?, start = ?, stop = ?, bytes = ?, gaps = ?
+		WHERE id = ? AND state = ?`, c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, gaps, c.ID, api.ClipWaiting)
 }
 
 // DeleteClip forgets a clip, its links and its poster.

@@ -63,6 +63,11 @@ CREATE INDEX takes_state ON takes(state);
 CREATE TABLE leases (name TEXT PRIMARY KEY, worker TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
 ALTER TABLE recordings ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 `,
+	// 5: recordings that are being started, and what is missing in a clip, as JSON.
+	`
+CREATE TABLE intents (id TEXT PRIMARY KEY, created INTEGER NOT NULL) STRICT;
+ALTER TABLE clips ADD COLUMN gaps TEXT NOT NULL DEFAULT '';
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables
