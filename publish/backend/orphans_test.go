@@ -102,7 +102,7 @@ func TestGaps(t *testing.T) {
 	}{
 		{[]Segment{seg(0, 4), seg(4.02, 8), seg(8.3, 12)}, nil},
 		{[]Segment{seg(8, 12), seg(0, 4)}, []state.Span{{From: at(4), To: at(8)}}},
-		{[]Segment{seg(0, 9), seg(2, 3), seg(11, 12)}, []state.Span{{From: at(9), To: at(11)}}},
+		{[]Segment{seg(0, 9), seg(2, 3), seg(11, 12)}, []state.Span{{From: at(9), To: at(10)}}},
 		{[]Segment{seg(-4, 1), seg(3, 5), seg(7, 20)}, []state.Span{{From: at(1), To: at(3)}, {From: at(5), To: at(7)}}},
 		{nil, nil},
 	} {
