@@ -97,7 +97,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		sentences = append(sentences, "Setting "+p.Error()+". The default is used instead.")
 	}
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: config.OpenTokens(dir), Config: cfg, Problems: sentences, Log: a.log,
+		Engine: engine{a.log}, Settings: store, Secrets: config.OpenTokens(dir), Config: cfg, Problems: sentences, App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
 	a.ui = ui.New(ui.Parts{

@@ -19,7 +19,19 @@ func (e engine) Record(ctx context.Context, c capture.Config) (session.Recorder,
 	if err != nil {
 		return nil, err // not r: a nil *Recorder in an interface is not nil
 	}
-	return r, nil
+	return recorder{r}, nil
+}
+
+// recorder answers recordings as the session knows them.
+type recorder struct{ *capture.Recorder }
+
+// Record implements session.Recorder.
+func (r recorder) Record(app string) (session.Recording, error) {
+	rec, err := r.Recorder.Record(app)
+	if err != nil {
+		return nil, err // not rec: a nil *Recording in an interface is not nil
+	}
+	return rec, nil
 }
 
 // Share implements session.Engine.

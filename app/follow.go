@@ -38,14 +38,53 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 		{Name: hotkey.MuteName, Purpose: "Mute the microphone", Keys: h.Mute, Press: a.toggleMute},
 		{Name: hotkey.TalkName, Purpose: "Push to talk", Keys: h.Talk, Press: func() { a.session.Talk(true) }, Release: func() { a.session.Talk(false) }},
 	}
+	wants = append(wants,
+		hotkey.Want{Name: hotkey.RecordName, Purpose: "Start or end a recording", Keys: h.Record, Press: a.logged("a recording could not be switched", a.session.ToggleRecord)},
+		hotkey.Want{Name: hotkey.MarkName, Purpose: "Mark this moment", Keys: h.Mark, Press: a.logged("a moment could not be marked", func() error { return a.session.Mark("") })},
+		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: "Keep a screenshot", Keys: h.Screenshot, Press: a.logged("a screenshot was not saved", a.screenshot)},
+	)
 	for _, k := range h.Saves {
-		seconds := float64(k.Seconds)
+		ask := session.Ask{Seconds: float64(k.Seconds), All: k.Seconds == 0, After: float64(k.After)}
 		wants = append(wants, hotkey.Want{
-			Name: fmt.Sprintf("save-%d-%s", k.Seconds, k.Keys), Purpose: fmt.Sprintf("Save the last %d seconds", k.Seconds),
-			Keys: k.Keys, Press: func() { a.session.Press(seconds) },
+			Name: fmt.Sprintf("save-%d-%d-%s", k.Seconds, k.After, k.Keys), Purpose: purpose(k),
+			Keys: k.Keys, Press: func() { a.session.PressAs(ask) },
 		})
 	}
 	return wants
+}
+
+// purpose says what a key saves.
+func purpose(k config.SaveKey) string {
+	text := "Save everything that is buffered"
+	if k.Seconds > 0 {
+		text = fmt.Sprintf("Save the last %d seconds", k.Seconds)
+	}
+	if k.After > 0 {
+		text += fmt.Sprintf(" and the next %d", k.After)
+	}
+	return text
+}
+
+// logged runs a command beside the key's goroutine, which must not wait.
+func (a *App) logged(failed string, command func() error) func() {
+	return func() {
+		a.tasks.Go(func() {
+			if err := command(); err != nil {
+				a.log.Warn(failed, "error", err)
+			}
+		})
+	}
+}
+
+// screenshotWait bounds what a screenshot may take.
+const screenshotWait = 10 * time.Second
+
+// screenshot is told as an event.
+func (a *App) screenshot() error {
+	ctx, cancel := context.WithTimeout(context.Background(), screenshotWait)
+	defer cancel()
+	_, err := a.session.Screenshot(ctx)
+	return err
 }
 
 // toggleShare must not wait in the key's goroutine.
@@ -105,6 +144,16 @@ func (a *App) notification(e session.Event) desktop.Notification {
 		}
 	case session.ServerFailed:
 		return desktop.Notification{Title: "The server did not save the replay", Body: e.Text}
+	case session.Recorded:
+		return desktop.Notification{Title: "Recording saved", Body: e.Text, Actions: a.clipActions(e.Path)}
+	case session.RecordFailed:
+		return desktop.Notification{Title: "The recording ended", Body: e.Text, Urgent: true}
+	case session.Shot:
+		return desktop.Notification{Title: "Screenshot saved", Body: filepath.Base(e.Path), Actions: a.clipActions(e.Path)}
+	case session.ShotFailed:
+		return desktop.Notification{Title: "The screenshot could not be saved", Body: e.Text, Urgent: true}
+	case session.Marked:
+		return desktop.Notification{Title: "Moment marked", Body: e.Text}
 	case session.Trouble:
 		return desktop.Notification{Title: "Hindsight needs attention", Body: e.Text}
 	}

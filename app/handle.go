@@ -8,6 +8,9 @@ import (
 	"github.com/hindsight-app/hindsight/app/session"
 )
 
+// maxAfter is the most that a clip may reach into the future, in seconds.
+const maxAfter = 600
+
 // handle answers the control socket.
 func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	s := a.session
@@ -18,7 +21,10 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		if r.Seconds < 0 || r.Seconds > 24*60*60 {
 			return nil, fmt.Errorf("%g seconds cannot be saved; ask for 0 (the replay's length) or more", r.Seconds)
 		}
-		record, err := s.Save(ctx, r.Seconds)
+		if r.After < 0 || r.After > maxAfter {
+			return nil, fmt.Errorf("%g seconds more cannot be waited for; ask for 0 to %d", r.After, maxAfter)
+		}
+		record, err := s.SaveAs(ctx, session.Ask{Seconds: r.Seconds, All: r.All, After: r.After})
 		if err != nil {
 			return nil, err
 		}
@@ -35,6 +41,19 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	case control.Talk:
 		s.Talk(r.On)
 		return nil, nil
+	case control.Record:
+		if r.Toggle {
+			return nil, s.ToggleRecord()
+		}
+		return nil, s.SetRecord(r.On)
+	case control.Mark:
+		return nil, s.Mark(r.Text)
+	case control.Shot:
+		path, err := s.Screenshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return control.ShotAnswer{Path: path}, nil
 	case control.Show:
 		a.ui.Show()
 		return nil, nil
@@ -42,5 +61,5 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		a.ui.Quit()
 		return nil, nil
 	}
-	return nil, fmt.Errorf("there is no command %q; use status, save, share, replay, mute, talk, show or quit", r.Command)
+	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, talk, show or quit", r.Command)
 }

@@ -92,6 +92,9 @@ type Recorder struct {
 	inFlight int
 	closed   bool
 	names    int
+
+	marks     []string
+	recording *Recording
 }
 
 // Config is what was applied last.
@@ -171,6 +174,17 @@ func (r *Recorder) Save(ctx context.Context, q capture.SaveRequest) (clip.Clip, 
 		r.inFlight--
 		r.mu.Unlock()
 	}()
+	if q.After > 0 {
+		timer := time.NewTimer(q.After)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			q.Length += q.After
+		case <-q.Hurry:
+		case <-ctx.Done():
+			return clip.Clip{}, ctx.Err()
+		}
+	}
 	if hold != nil {
 		select {
 		case <-hold:

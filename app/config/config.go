@@ -24,6 +24,7 @@ type Config struct {
 	Sound   Sound   `toml:"sound" comment:"What is heard in a clip: desktop and microphone are mixed into one track."`
 	Video   Video   `toml:"video"`
 	Replay  Replay  `toml:"replay"`
+	Clips   Clips   `toml:"clips"`
 	Sharing Sharing `toml:"sharing" comment:"Sharing in a LiveKit room, recorded by a backend. Not needed for local replays."`
 	Hotkeys Hotkeys `toml:"hotkeys"`
 	App     App     `toml:"app"`
@@ -105,6 +106,20 @@ type Replay struct {
 	KeepAfterCrash bool `toml:"keep_after_crash" comment:"also keeps the buffer on disk, so that a crash does not lose it"`
 }
 
+// Clips is how clips are kept.
+type Clips struct {
+	// Name is the template of files' names; empty is clip.DefaultName.
+	Name string `toml:"name" check:"filename" comment:"{date}, {time}, {app} (the focused window) and {seconds}; empty is Hindsight {date} {time}"`
+	// Poster puts a JPEG picture beside each clip; there is one inside in any case.
+	Poster bool `toml:"poster" comment:"a JPEG picture beside each clip"`
+	// NoOverlap begins a clip where the one before ended.
+	NoOverlap bool `toml:"no_overlap" comment:"a clip begins no earlier than the one before it ended"`
+	// QuotaGB is in 10^9 bytes; 0 deletes nothing.
+	QuotaGB int `toml:"quota_gb" min:"0" max:"100000" comment:"the oldest clips without a star are deleted when all take more; 0 deletes none"`
+	// Screenshot is the format of screenshots.
+	Screenshot string `toml:"screenshot" oneof:"png,jpeg"`
+}
+
 // Sharing is how a room is joined. The user's token is not here: see Tokens.
 type Sharing struct {
 	AtLaunch   bool   `toml:"at_launch"`
@@ -119,14 +134,20 @@ type Hotkeys struct {
 	// Mute mutes the microphone and lets it be heard again. With Talk set it is heard only while that key is held.
 	Mute string `toml:"mute" check:"keys"`
 	Talk string `toml:"talk" check:"keys" comment:"push to talk: the microphone is heard only while this key is held"`
+	// Record starts and ends a recording, Mark makes a chapter, Screenshot keeps the picture.
+	Record     string `toml:"record" check:"keys"`
+	Mark       string `toml:"mark" check:"keys"`
+	Screenshot string `toml:"screenshot" check:"keys"`
 	// Saves are further lengths on further keys.
 	Saves []SaveKey `toml:"saves,omitempty"`
 }
 
 // SaveKey saves its own number of seconds.
 type SaveKey struct {
-	Keys    string `toml:"keys" check:"keys"`
-	Seconds int    `toml:"seconds" min:"5" max:"1200"`
+	Keys string `toml:"keys" check:"keys"`
+	// Seconds are the past; 0 is everything that is buffered. After are those still to come.
+	Seconds int `toml:"seconds" check:"length"`
+	After   int `toml:"after" min:"0" max:"600"`
 }
 
 // App is how the app itself behaves.
@@ -142,6 +163,7 @@ func Defaults() Config {
 		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
 		Video:   Video{Source: Picture{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
 		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), KeepAfterCrash: true},
+		Clips:   Clips{Screenshot: "png"},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
 		App:     App{Notifications: true, Theme: "system"},
 	}
@@ -178,6 +200,7 @@ func (c Config) Capture(keep bool) capture.Config {
 		Desktop:    source(c.Sound.Desktop),
 		Mic:        source(c.Sound.Microphone),
 		ClipFolder: c.ClipFolder(),
+		ClipName:   c.Clips.Name, Poster: c.Clips.Poster, Continue: c.Clips.NoOverlap, MaxClipBytes: int64(c.Clips.QuotaGB) * 1e9,
 	}
 	if keep {
 		out.Replay = c.ReplayLength()

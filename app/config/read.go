@@ -200,7 +200,7 @@ func repair(c *Config) []Problem {
 	kept := c.Hotkeys.Saves[:0]
 	for i, s := range c.Hotkeys.Saves {
 		name := fmt.Sprintf("hotkeys.saves[%d].", i)
-		if !bad[name+"keys"] && !bad[name+"seconds"] {
+		if !bad[name+"keys"] && !bad[name+"seconds"] && !bad[name+"after"] {
 			kept = append(kept, s)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // Problem is one setting that cannot be used.
@@ -132,6 +133,14 @@ var checks = map[string]func(reflect.Value) (string, bool){
 	"folder": func(v reflect.Value) (string, bool) {
 		return "an absolute path, or empty for the videos folder", v.String() == "" || filepath.IsAbs(v.String())
 	},
+	"filename": func(v reflect.Value) (string, bool) {
+		const allowed = "a name made with {date}, {time}, {app} and {seconds}, without / \\ : * ? \" < > |, or empty"
+		return allowed, clip.CheckName(v.String()) == nil
+	},
+	"length": func(v reflect.Value) (string, bool) {
+		n := v.Int()
+		return "a number from 5 to 1200, or 0 for everything", n == 0 || n >= 5 && n <= 1200
+	},
 	"url": func(v reflect.Value) (string, bool) {
 		const allowed = "an address like https://replay.example.com, or empty"
 		if v.String() == "" {
@@ -152,7 +161,8 @@ var checks = map[string]func(reflect.Value) (string, bool){
 // duplicates finds one key combination asked for twice.
 func duplicates(h Hotkeys) []Problem {
 	type named struct{ key, keys string }
-	all := []named{{"hotkeys.save", h.Save}, {"hotkeys.share", h.Share}, {"hotkeys.mute", h.Mute}, {"hotkeys.talk", h.Talk}}
+	all := []named{{"hotkeys.save", h.Save}, {"hotkeys.share", h.Share}, {"hotkeys.mute", h.Mute}, {"hotkeys.talk", h.Talk},
+		{"hotkeys.record", h.Record}, {"hotkeys.mark", h.Mark}, {"hotkeys.screenshot", h.Screenshot}}
 	for i, s := range h.Saves {
 		all = append(all, named{fmt.Sprintf("hotkeys.saves[%d].keys", i), s.Keys})
 	}

@@ -23,12 +23,15 @@ var ErrRunning = errors.New("hindsight already runs")
 
 // The commands.
 const (
-	Status = "status" // → session.Snapshot
-	Save   = "save"   // Seconds → session.SaveRecord
-	Share  = "share"  // On
-	Replay = "replay" // On
-	Mute   = "mute"   // Source, On or Toggle
-	Talk   = "talk"   // On
+	Status = "status"     // → session.Snapshot
+	Save   = "save"       // Seconds or All, After → session.SaveRecord
+	Share  = "share"      // On
+	Replay = "replay"     // On
+	Mute   = "mute"       // Source, On or Toggle
+	Talk   = "talk"       // On
+	Record = "record"     // On or Toggle
+	Mark   = "mark"       // Text
+	Shot   = "screenshot" // → ShotAnswer
 	Show   = "show"
 	Quit   = "quit"
 )
@@ -40,6 +43,14 @@ type Request struct {
 	On      bool    `json:"on,omitempty"`
 	Source  string  `json:"source,omitempty"`
 	Toggle  bool    `json:"toggle,omitempty"`
+	All     bool    `json:"all,omitempty"`
+	After   float64 `json:"after,omitempty"`
+	Text    string  `json:"text,omitempty"`
+}
+
+// ShotAnswer is where a screenshot is.
+type ShotAnswer struct {
+	Path string `json:"path"`
 }
 
 // Response is the answer.

@@ -155,4 +155,8 @@ const (
 	ShareName = "share"
 	MuteName  = "mute"
 	TalkName  = "talk"
+
+	RecordName     = "record"
+	MarkName       = "mark"
+	ScreenshotName = "screenshot"
 )

@@ -15,6 +15,9 @@ import (
 func (s *Session) SetReplay(on bool) error {
 	return s.do(func() error {
 		s.st.replayOn = on
+		if !on {
+			s.st.hurryUp()
+		}
 		s.retryOpen()
 		return nil
 	})

@@ -16,12 +16,28 @@ type Recorder interface {
 	Apply(capture.Config) error
 	// Save writes the last seconds to a file.
 	Save(context.Context, capture.SaveRequest) (clip.Clip, error)
+	// Record writes what follows to a file; app is what {app} in its name stands for.
+	Record(app string) (Recording, error)
+	// Mark makes a chapter of this moment.
+	Mark(text string)
+	// Screenshot keeps the picture of this moment and answers the file.
+	Screenshot(ctx context.Context, app string, f clip.Format) (string, error)
 	// Status answers at once.
 	Status() capture.Status
 	// Now reads the clock that SaveRequest.Press is on.
 	Now() time.Duration
 	// Close ends capture and waits.
 	Close() error
+}
+
+// Recording is a file that is being recorded.
+type Recording interface {
+	// Status answers at once.
+	Status() capture.RecordingStatus
+	// Done is closed when it has ended, also by itself.
+	Done() <-chan struct{}
+	// Stop ends it and waits. An error beside a file says why it ended early.
+	Stop() (clip.Clip, error)
 }
 
 // Publisher is what the session needs of a running share.

@@ -11,7 +11,7 @@ import (
 // closeWait bounds how long leaving the room may take.
 const closeWait = 10 * time.Second
 
-func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn }
+func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn || st.recordOn }
 
 // micClosed is whether the microphone waits for its push-to-talk key.
 func (st *state) micClosed() bool { return st.cfg.Hotkeys.Talk != "" && !st.talking }
@@ -19,6 +19,7 @@ func (st *state) micClosed() bool { return st.cfg.Hotkeys.Talk != "" && !st.talk
 // reconcile starts what is missing and ends what is too much. It runs in the owner after everything that happens.
 func (s *Session) reconcile() {
 	s.reconcileRecorder()
+	s.reconcileRecording()
 	s.reconcileShare()
 }
 
@@ -35,9 +36,11 @@ func (s *Session) reconcileRecorder() {
 		s.openRecorder(want)
 	case st.rec != nil && !st.wantRecorder():
 		// The share reads from the recorder and saves write from it: both end first.
-		if st.pub == nil && !st.pubBusy && st.saving == 0 {
+		if st.pub == nil && !st.pubBusy && st.saving == 0 && st.recording == nil && !st.toggling {
 			s.closeRecorder()
 		}
+	case st.rec != nil && want.Replay == 0 && st.saving > 0:
+		// The buffer is not emptied under a save.
 	case st.rec != nil && !reflect.DeepEqual(want, st.recCfg) && (st.badCfg == nil || !reflect.DeepEqual(want, *st.badCfg)):
 		s.applyRecorder(want)
 	}
@@ -51,6 +54,7 @@ func (s *Session) openRecorder(cfg capture.Config) {
 			s.st.recBusy = false
 			if err != nil {
 				s.st.openError = err.Error()
+				s.recordingFailed(err)
 				return
 			}
 			s.st.rec, s.st.recCfg, s.st.badCfg, s.st.applyError = rec, cfg, nil, ""

@@ -26,6 +26,9 @@ type job struct {
 	rec    Recorder      // nil: no local copy
 	press  time.Duration // on the recorder's clock
 	length time.Duration
+	after  time.Duration
+	hurry  <-chan struct{}
+	app    string
 	pub    Publisher // nil: no server copy
 }
 
@@ -33,12 +36,31 @@ type job struct {
 // and on the server in the background while sharing. It waits for the local copy, or for the server to accept where
 // there is no local one. The answer holds what is known by then.
 func (s *Session) Save(ctx context.Context, seconds float64) (SaveRecord, error) {
+	return s.SaveAs(ctx, Ask{Seconds: seconds})
+}
+
+// Ask is what a save may want besides a length.
+type Ask struct {
+	// Seconds are the past, 0 the replay's length; All is everything that is buffered.
+	Seconds float64
+	All     bool
+	// After are seconds still to come: the clip is written when they have passed, or with what is there when the replay
+	// goes off before.
+	After float64
+}
+
+// SaveAs is Save with more to ask for.
+func (s *Session) SaveAs(ctx context.Context, a Ask) (SaveRecord, error) {
 	pressed := time.Now()
 	result := make(chan SaveRecord, 1)
+	app := s.focused()
 	err := s.do(func() error {
-		j, err := s.newJob(pressed, seconds)
+		j, err := s.newJob(pressed, a)
+		if err == nil {
+			j.app = app
+		}
 		if err != nil {
-			s.feed.event(Event{Kind: LocalFailed, Text: Sentence(err.Error()), Save: &SaveRecord{PressedAt: pressed, Seconds: seconds, Local: "failed", LocalError: Sentence(err.Error()), Server: "off"}})
+			s.feed.event(Event{Kind: LocalFailed, Text: Sentence(err.Error()), Save: &SaveRecord{PressedAt: pressed, Seconds: a.Seconds, Local: "failed", LocalError: Sentence(err.Error()), Server: "off"}})
 			return err
 		}
 		s.start(j, result)
@@ -64,21 +86,43 @@ func (s *Session) Save(ctx context.Context, seconds float64) (SaveRecord, error)
 }
 
 // Press is Save for a key: it does not wait, the result comes as an event.
-func (s *Session) Press(seconds float64) {
-	s.background(func() { _, _ = s.Save(s.ctx, seconds) }) // told as an event
+func (s *Session) Press(seconds float64) { s.PressAs(Ask{Seconds: seconds}) }
+
+// PressAs is SaveAs for a key.
+func (s *Session) PressAs(a Ask) {
+	s.background(func() { _, _ = s.SaveAs(s.ctx, a) }) // told as an event
 }
 
-func (s *Session) newJob(pressed time.Time, seconds float64) (*job, error) {
+// focused is the name of the focused window's program, where files' names want it.
+func (s *Session) focused() string {
+	if s.app == nil || !strings.Contains(s.Snapshot().Settings.Clips.Name, "{app}") {
+		return ""
+	}
+	return s.app()
+}
+
+func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	st := &s.st
-	if seconds <= 0 {
+	seconds := a.Seconds
+	if seconds <= 0 || a.All {
 		seconds = float64(st.cfg.Replay.Seconds)
 	}
 	st.nextID++
-	j := &job{record: SaveRecord{ID: st.nextID, PressedAt: pressed, Seconds: seconds, Local: "off", Server: "off"}}
-	j.length = time.Duration(seconds * float64(time.Second))
+	j := &job{record: SaveRecord{ID: st.nextID, PressedAt: pressed, Seconds: seconds + a.After, Local: "off", Server: "off"}}
+	j.length, j.hurry = time.Duration(seconds*float64(time.Second)), st.hurry
+	if a.All {
+		j.length = 2 * capture.MaxReplay // a little more than the length may be there
+	}
+	if a.After > 0 {
+		j.after = time.Duration(a.After * float64(time.Second))
+		j.record.DueAt = pressed.Add(j.after)
+	}
 	if st.rec != nil && st.replayOn {
 		// The command may have waited for the owner: the clip still ends at the press.
 		j.rec, j.press, j.record.Local = st.rec, st.rec.Now()-time.Since(pressed), "saving"
+		if j.after > 0 {
+			j.record.Local = "waiting"
+		}
 	}
 	if st.pub != nil && st.shareOn && (st.share.State == "live" || st.share.State == "reconnecting") {
 		j.pub, j.record.Server = st.pub, "saving"
@@ -107,7 +151,7 @@ func (s *Session) start(j *job, result chan<- SaveRecord) {
 	s.background(func() {
 		accepted := make(chan SaveRecord, 1)
 		if j.pub != nil {
-			s.background(func() { s.saveServer(j.pub, first, accepted) })
+			s.background(func() { s.saveServer(j, first, accepted) })
 		}
 		if j.rec == nil {
 			result <- <-accepted
@@ -118,9 +162,9 @@ func (s *Session) start(j *job, result chan<- SaveRecord) {
 }
 
 func (s *Session) saveLocal(j *job) SaveRecord {
-	ctx, cancel := context.WithTimeout(s.ctx, localWait)
+	ctx, cancel := context.WithTimeout(s.ctx, localWait+j.after)
 	defer cancel()
-	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press})
+	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Hurry: j.hurry, App: j.app})
 	r := j.record
 	if err != nil {
 		r.Local, r.LocalError = "failed", Sentence(err.Error())
@@ -142,10 +186,15 @@ func (s *Session) saveLocal(j *job) SaveRecord {
 }
 
 // saveServer asks for the server's copy and waits for it.
-func (s *Session) saveServer(pub Publisher, r SaveRecord, accepted chan<- SaveRecord) {
+func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
+	pub, ends := j.pub, r.PressedAt
+	if j.after > 0 {
+		ends = j.wait()
+		r.Seconds -= r.DueAt.Sub(ends).Seconds()
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, serverWait)
 	defer cancel()
-	id, err := pub.Save(ctx, r.Seconds, r.PressedAt)
+	id, err := pub.Save(ctx, r.Seconds, ends)
 	r.ClipID = id
 	if err != nil {
 		r.Server, r.ServerError = "failed", Sentence(err.Error())
@@ -178,6 +227,18 @@ func (s *Session) saveServer(pub Publisher, r SaveRecord, accepted chan<- SaveRe
 		}
 		s.feed.event(Event{Kind: kind, Text: r.ServerError, Save: &r})
 	})
+}
+
+// wait waits for the seconds after the press and answers when they ended: earlier in a hurry.
+func (j *job) wait() time.Time {
+	timer := time.NewTimer(time.Until(j.record.DueAt))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return j.record.DueAt
+	case <-j.hurry:
+		return time.Now()
+	}
 }
 
 // note changes the last save's record if it still is the one meant.

@@ -44,7 +44,9 @@ type Options struct {
 	Config   config.Config
 	// Problems found before the session began, as sentences; they are told like any other.
 	Problems []string
-	Log      *slog.Logger
+	// App names the focused window's program, for files' names; nil knows none.
+	App func() string
+	Log *slog.Logger
 }
 
 // Session runs the parts. All methods may be called from any goroutine.
@@ -52,6 +54,7 @@ type Session struct {
 	engine   Engine
 	settings Settings
 	secrets  Secrets
+	app      func() string
 	log      *slog.Logger
 
 	cmds    chan func() // run by the owner
@@ -93,6 +96,11 @@ type state struct {
 	shareWait   time.Duration
 	shareAfter  time.Time
 
+	recordOn  bool
+	recording Recording
+	toggling  bool          // a recording is being started or ended
+	hurry     chan struct{} // closed when saves may not wait any longer for what is to come
+
 	saving  int
 	nextID  int
 	last    *SaveRecord
@@ -105,12 +113,12 @@ type state struct {
 func New(o Options) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
-		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, log: o.Log,
+		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, app: o.App, log: o.Log,
 		cmds: make(chan func(), 16), done: make(chan struct{}), ctx: ctx, cancel: cancel,
 	}
 	s.st = state{
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
-		startup: o.Problems, told: map[string]string{},
+		startup: o.Problems, told: map[string]string{}, hurry: make(chan struct{}),
 	}
 	s.feed.init(s.snapshot())
 	go s.run()
@@ -211,7 +219,8 @@ func (s *Session) Close(ctx context.Context) error {
 	s.closeOnce.Do(func() {
 		select {
 		case s.cmds <- func() {
-			s.st.closing, s.st.replayOn, s.st.shareOn = true, false, false
+			s.st.closing, s.st.replayOn, s.st.shareOn, s.st.recordOn = true, false, false, false
+			s.st.hurryUp()
 		}:
 		case <-s.done:
 		}

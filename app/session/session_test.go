@@ -36,7 +36,7 @@ func start(t *testing.T, edit func(*config.Config)) *bench {
 	}
 	b.Session = session.New(session.Options{
 		Engine: b.engine, Settings: store, Secrets: &config.Tokens{File: filepath.Join(b.dir, "token"), NoKeyring: true},
-		Config: cfg, Log: slog.New(slog.DiscardHandler),
+		Config: cfg, App: func() string { return "Pong" }, Log: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() { b.close(t) })
 	return b

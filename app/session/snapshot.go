@@ -59,7 +59,9 @@ type SaveRecord struct {
 	PressedAt time.Time `json:"pressed_at"`
 	// Seconds is what was asked for.
 	Seconds float64 `json:"seconds"`
-	// Local is "off", "saving", "saved" or "failed".
+	// DueAt is when a clip that ends after its press can be written; zero for others.
+	DueAt time.Time `json:"due_at,omitzero"`
+	// Local is "off", "waiting" (for DueAt), "saving", "saved" or "failed".
 	Local      string     `json:"local"`
 	Clip       *clip.Clip `json:"clip,omitempty"`
 	LocalError string     `json:"local_error,omitempty"`
@@ -77,6 +79,7 @@ type Snapshot struct {
 	// ReplayOn and ShareOn are what the user asked for, whether or not it runs yet.
 	ReplayOn bool `json:"replay_on"`
 	ShareOn  bool `json:"share_on"`
+	RecordOn bool `json:"record_on"`
 	// BufferedSeconds could be saved now; ReplaySeconds is the length asked for.
 	BufferedSeconds float64 `json:"buffered_seconds"`
 	ReplaySeconds   float64 `json:"replay_seconds"`
@@ -95,6 +98,8 @@ type Snapshot struct {
 	Dropped     uint64 `json:"dropped"`
 
 	Share ShareStatus `json:"share"`
+	// Recording is the file that is being recorded, nil while none is.
+	Recording *RecordingStatus `json:"recording,omitempty"`
 	// Saving is the number of local saves on their way.
 	Saving   int            `json:"saving"`
 	LastSave *SaveRecord    `json:"last_save,omitempty"`
@@ -115,6 +120,12 @@ const (
 	LocalFailed  EventKind = "save_failed"
 	ServerSaved  EventKind = "server_saved"
 	ServerFailed EventKind = "server_failed"
+	// A recording ended, a picture was kept, a moment was marked: Path is the file.
+	Recorded     EventKind = "recorded"
+	RecordFailed EventKind = "record_failed"
+	Shot         EventKind = "screenshot"
+	ShotFailed   EventKind = "screenshot_failed"
+	Marked       EventKind = "marked"
 	Trouble      EventKind = "problem" // Text is a sentence that was not told before
 )
 
@@ -122,6 +133,7 @@ const (
 type Event struct {
 	Kind EventKind
 	Text string
+	Path string
 	// Save is set for the first four kinds.
 	Save *SaveRecord
 }
@@ -139,13 +151,17 @@ var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}
 func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
-		ReplayOn: st.replayOn, ShareOn: st.shareOn, ReplaySeconds: float64(st.cfg.Replay.Seconds),
+		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, ReplaySeconds: float64(st.cfg.Replay.Seconds),
 		Screen: offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
 		Saving: st.saving, Hotkeys: append([]hotkey.State{}, st.hotkeys...), Folder: st.cfg.ClipFolder(),
 		Settings: st.cfg.Clone(), Problems: []string{},
 	}
+	snap.Recording = st.recordingStatus()
 	if st.last != nil {
 		last := *st.last
+		if last.Local == "waiting" && !time.Now().Before(last.DueAt) {
+			last.Local = "saving"
+		}
 		snap.LastSave = &last
 	}
 	if st.rec != nil {
@@ -201,7 +217,7 @@ func (st *state) state() State {
 		return Live
 	case st.shareOn && share == "failed" && !st.replayOn:
 		return Failed
-	case st.replayOn:
+	case st.replayOn, st.recording != nil:
 		return Buffering
 	}
 	return Starting

@@ -21,11 +21,15 @@ type commands struct {
 	Save    saveCmd    `cmd:"" help:"Save the replay and print the clip's path."`
 	Share   switchCmd  `cmd:"" help:"Start or stop sharing."`
 	Replay  switchCmd  `cmd:"" help:"Turn the local replay on or off."`
+	Record  recordCmd  `cmd:"" help:"Start or end a recording."`
+	Mark    markCmd    `cmd:"" help:"Make this moment a chapter of the clips that hold it."`
+	Shot    shotCmd    `cmd:"" name:"screenshot" help:"Keep the screen's picture and print its path."`
 	Mute    muteCmd    `cmd:"" help:"Mute a source of sound, or let it be heard again."`
 	Talk    switchCmd  `cmd:"" help:"Hold or let go the push-to-talk key, for desktops without global hotkeys."`
 	Devices devicesCmd `cmd:"" help:"List the sound devices. Works without a running Hindsight."`
 	Screens screensCmd `cmd:"" help:"List the monitors and windows that can be filmed. Works without a running Hindsight."`
 	Clips   clipsCmd   `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
+	Star    starCmd    `cmd:"" help:"Mark a clip as one to keep whatever the quota, or take the mark away. Works without a running Hindsight."`
 	Doctor  doctorCmd  `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
 	Show    plainCmd   `cmd:"" help:"Show the window."`
 	Quit    plainCmd   `cmd:"" help:"End Hindsight."`
@@ -53,6 +57,9 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 	return out.print(s, func(w io.Writer) {
 		fmt.Fprintf(w, "state      %s\n", s.State)
 		fmt.Fprintf(w, "replay     %s, %.0f of %.0f s\n", onOff(s.ReplayOn), s.BufferedSeconds, s.ReplaySeconds)
+		if s.Recording != nil {
+			fmt.Fprintf(w, "recording  %.0f s, %.1f MB, %s\n", s.Recording.Seconds, float64(s.Recording.Bytes)/1e6, s.Recording.Path)
+		}
 		fmt.Fprintf(w, "sharing    %s%s\n", s.Share.State, in(s.Share.Room))
 		fmt.Fprintf(w, "server     %s, %.0f s\n", s.Share.Recording, s.Share.ServerSeconds)
 		fmt.Fprintf(w, "picture    %d x %d, %d/s, %d kb/s, %s\n", s.Width, s.Height, s.FrameRate, s.BitrateKbps, s.Encoder)
@@ -97,15 +104,20 @@ func sourceLine(s session.SourceStatus) string {
 }
 
 type saveCmd struct {
-	Seconds float64 `help:"How many seconds to save; the replay's length without it."`
+	Seconds float64 `help:"How many seconds to save; the replay's length without it." xor:"length"`
+	All     bool    `help:"Save everything that is buffered." xor:"length"`
+	After   float64 `help:"And the next so many seconds: the answer comes when they have passed."`
 }
 
 func (c saveCmd) Run(ctx context.Context, out *output) error {
 	if c.Seconds < 0 {
 		return fmt.Errorf("--seconds is %g; it must be more than 0", c.Seconds)
 	}
+	if c.After < 0 {
+		return fmt.Errorf("--after is %g; it must be 0 or more", c.After)
+	}
 	var r session.SaveRecord
-	if err := call(ctx, control.Request{Command: control.Save, Seconds: c.Seconds}, &r); err != nil {
+	if err := call(ctx, control.Request{Command: control.Save, Seconds: c.Seconds, All: c.All, After: c.After}, &r); err != nil {
 		return err
 	}
 	return out.print(r, func(w io.Writer) {
@@ -211,7 +223,11 @@ func (clipsCmd) Run(out *output) error {
 	}
 	return out.print(list, func(w io.Writer) {
 		for _, c := range list {
-			fmt.Fprintf(w, "%s  %7.1f s  %7.1f MB  %s\n", c.Created.Local().Format(time.DateTime), c.Seconds, float64(c.Bytes)/1e6, c.Path)
+			star := " "
+			if c.Starred {
+				star = "*"
+			}
+			fmt.Fprintf(w, "%s %s  %7.1f s  %7.1f MB  %s\n", star, c.Created.Local().Format(time.DateTime), c.Seconds, float64(c.Bytes)/1e6, c.Path)
 		}
 	})
 }

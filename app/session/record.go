@@ -1,0 +1,150 @@
+package session
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
+)
+
+// RecordingStatus is a recording on its way.
+type RecordingStatus struct {
+	// Path is the file, empty before the first picture.
+	Path string `json:"path,omitempty"`
+	// Seconds is how much is recorded, Bytes what it takes.
+	Seconds float64 `json:"seconds"`
+	Bytes   int64   `json:"bytes"`
+	// Dropped counts packets that the disk was too slow for.
+	Dropped uint64 `json:"dropped,omitempty"`
+}
+
+// SetRecord starts a recording or ends it. Both go on in the background; what came of it is an event. A recording needs
+// no replay.
+func (s *Session) SetRecord(on bool) error {
+	return s.do(func() error {
+		s.st.recordOn = on
+		s.retryOpen()
+		return nil
+	})
+}
+
+// ToggleRecord is what the record key does.
+func (s *Session) ToggleRecord() error {
+	return s.do(func() error {
+		s.st.recordOn = !s.st.recordOn
+		s.retryOpen()
+		return nil
+	})
+}
+
+// Mark makes this moment a chapter of the clips and recordings that hold it. An empty text is numbered.
+func (s *Session) Mark(text string) error {
+	return s.do(func() error {
+		if s.st.rec == nil {
+			return errNothing
+		}
+		s.st.rec.Mark(text)
+		s.feed.event(Event{Kind: Marked, Text: text})
+		return nil
+	})
+}
+
+// Screenshot keeps the picture of this moment and answers the file.
+func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
+	app := s.focused()
+	var rec Recorder
+	var format clip.Format
+	err = s.do(func() error {
+		if rec = s.st.rec; rec == nil {
+			return errNothing
+		}
+		format = clip.Format(s.st.cfg.Clips.Screenshot)
+		s.st.saving++ // the recorder is not closed meanwhile
+		return nil
+	})
+	if err == nil {
+		path, err = rec.Screenshot(ctx, app, format)
+		s.post(func() { s.st.saving-- })
+	}
+	e := Event{Kind: Shot, Path: path}
+	if err != nil {
+		e = Event{Kind: ShotFailed, Text: Sentence(err.Error())}
+	}
+	s.post(func() { s.feed.event(e) })
+	return path, err
+}
+
+// reconcileRecording starts a recording that is wanted and ends one that is not, or that ended by itself.
+func (s *Session) reconcileRecording() {
+	st := &s.st
+	if st.toggling {
+		return
+	}
+	if st.recording != nil {
+		select {
+		case <-st.recording.Done():
+			st.recordOn = false
+		default:
+		}
+	}
+	switch {
+	case st.recording == nil && st.recordOn && st.rec != nil && !st.recBusy:
+		s.startRecording()
+	case st.recording != nil && !st.recordOn:
+		s.endRecording()
+	}
+}
+
+func (s *Session) startRecording() {
+	rec := s.st.rec
+	s.st.toggling = true
+	s.background(func() {
+		r, err := rec.Record(s.focused())
+		s.post(func() {
+			s.st.toggling = false
+			if err != nil {
+				s.recordingFailed(err)
+				return
+			}
+			s.st.recording = r
+		})
+	})
+}
+
+// recordingFailed ends the wish for a recording, if there is one.
+func (s *Session) recordingFailed(err error) {
+	if s.st.recordOn {
+		s.st.recordOn = false
+		s.feed.event(Event{Kind: RecordFailed, Text: Sentence(err.Error())})
+	}
+}
+
+func (s *Session) endRecording() {
+	r := s.st.recording
+	s.st.toggling = true
+	s.background(func() {
+		c, err := r.Stop()
+		s.post(func() {
+			s.st.toggling, s.st.recording = false, nil
+			if err != nil {
+				s.feed.event(Event{Kind: RecordFailed, Text: Sentence(err.Error()), Path: c.Path})
+				return
+			}
+			s.feed.event(Event{Kind: Recorded, Text: filepath.Base(c.Path), Path: c.Path})
+		})
+	})
+}
+
+func (st *state) recordingStatus() *RecordingStatus {
+	if st.recording == nil {
+		return nil
+	}
+	r := st.recording.Status()
+	return &RecordingStatus{Path: r.Path, Seconds: r.Length.Seconds(), Bytes: r.Bytes, Dropped: r.Dropped}
+}
+
+// hurryUp lets saves that wait for what is to come be written with what is there.
+func (st *state) hurryUp() {
+	close(st.hurry)
+	st.hurry = make(chan struct{})
+}
