@@ -42,7 +42,9 @@ test: setup ## formatting, vet, a build without cgo, all tests against the real 
 	go test -race -timeout 5m $(RACE)
 	go test -p 1 -timeout 20m ./...
 
-bench: setup build ## cost of capturing beside other programs; save time; mixer and ring
+bench: ## cost of capturing beside other programs; save time; mixer and ring
+	@cmd/devstack/setup.sh bench
+	@$(MAKE) --no-print-directory build
 	go test -run '^$$' -bench . -benchmem ./capture/mix ./capture/replay ./capture/clip
 	bin/devstack bench
 

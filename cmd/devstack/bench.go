@@ -4,51 +4,42 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"math"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// benchKbps is the bitrate of every contender in kb/s, benchFrames how many pictures x264 alone gets.
 const (
+	// benchKbps is the bitrate of every contender in kb/s, benchFrames how many pictures x264 alone gets.
 	benchKbps   = 8000
 	benchFrames = 300
+	// benchReplay is the replay's length in s.
+	benchReplay = 15
+	// warmUp is how long a program runs before it is measured.
+	warmUp = 6 * time.Second
 )
-
-// x264Setup is how every contender encodes, in gst-launch's words.
-const x264Setup = "x264enc bitrate=8000 key-int-max=60 bframes=0 tune=zerolatency speed-preset=ultrafast"
 
 type benchCommand struct {
 	Rounds  int `help:"How often each one is measured." default:"3"`
 	Seconds int `help:"How long each one is measured, in seconds." default:"15"`
 }
 
-// contender is one program that captures the same screen and sound at the same settings.
-type contender struct {
-	Name string
-	spec stack.Spec
-	// cores is CPU time by wall time of each round, rss the highest memory in MiB.
-	cores []float64
-	rss   float64
+// result is what the rounds found out about one program.
+type result struct {
+	name string
+	// moving and still are CPU time by wall time, in cores, of each round.
+	moving, still []float64
+	// mib is the most memory of its own, in MiB; 0 is not measured.
+	mib   float64
+	clips []savedClip
 }
 
-type benchRow struct {
-	Name  string  `json:"name"`
-	Cores float64 `json:"cores"`
-	Low   float64 `json:"low"`
-	High  float64 `json:"high"`
-	Ratio float64 `json:"ratio_to_x264"`
-	MiB   float64 `json:"mib,omitempty"`
-}
-
-// Run measures all contenders in turn, round by round, on one moving 1080p30 desktop with sound.
+// Run measures all contenders in turn, round by round, on one 1080p30 desktop with sound: once with a moving picture and
+// once with nothing that moves.
 func (b *benchCommand) Run(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "hs-bench-")
 	if err != nil {
@@ -65,188 +56,134 @@ func (b *benchCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink, MicSink: s.MicSink})
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	raw, err := recordRaw(ctx, d)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(raw)
 	all, err := contenders(dir, d, s)
 	if err != nil {
 		return err
 	}
-	alone := &contender{Name: "x264 alone"}
+	alone := &result{name: "x264 alone"}
+	results := []*result{alone}
+	for _, c := range all {
+		results = append(results, &c.result)
+	}
+	pattern := stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink, MicSink: s.MicSink}
 	for round := range b.Rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, b.Rounds)
-		if err := alone.encodeRaw(ctx, raw); err != nil {
+		fmt.Fprintf(os.Stderr, "round %d of %d, moving\n", round+1, b.Rounds)
+		if err := b.moving(ctx, d, pattern, alone, all); err != nil {
 			return err
 		}
-		for _, c := range all {
-			if err := c.measure(ctx, time.Duration(b.Seconds)*time.Second); err != nil {
-				return err
-			}
+		fmt.Fprintf(os.Stderr, "round %d of %d, still\n", round+1, b.Rounds)
+		quiet := pattern
+		quiet.Display = ""
+		if err := b.still(ctx, quiet, all); err != nil {
+			return err
 		}
 	}
-	return printBench(append([]*contender{alone}, all...))
+	return printBench(os.Stdout, results)
 }
 
-// recordRaw keeps pictures of the moving desktop as x264 takes them.
-func recordRaw(ctx context.Context, d *stack.Desktop) (string, error) {
-	folder := "/dev/shm" // memory: reading them must cost nothing
-	if _, err := os.Stat(folder); err != nil {
-		folder = os.TempDir()
-	}
-	f, err := os.CreateTemp(folder, "hs-bench-*.i420")
-	if err != nil {
-		return "", err
-	}
-	if err := f.Close(); err != nil {
-		return "", err
-	}
-	line := fmt.Sprintf("ximagesrc use-damage=false num-buffers=%d ! video/x-raw,framerate=30/1 ! videoconvert ! video/x-raw,format=I420 ! filesink location=%s", benchFrames, f.Name())
-	if out, err := d.Command(ctx, "gst-launch-1.0", append([]string{"-q"}, strings.Fields(line)...)...).CombinedOutput(); err != nil {
-		_ = os.Remove(f.Name())
-		return "", fmt.Errorf("the pictures for x264 cannot be recorded: %w: %s", err, out)
-	}
-	return f.Name(), nil
-}
-
-// encodeRaw is what x264 alone costs: the same pictures from memory, nothing else.
-func (c *contender) encodeRaw(ctx context.Context, raw string) error {
-	line := fmt.Sprintf("filesrc location=%s blocksize=3110400 ! rawvideoparse format=i420 width=1920 height=1080 framerate=30/1 ! %s ! fakesink", raw, x264Setup)
-	cmd := exec.CommandContext(ctx, "gst-launch-1.0", append([]string{"-q"}, strings.Fields(line)...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("x264 alone cannot be measured: %w: %s", err, out)
-	}
-	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	c.cores = append(c.cores, used.Seconds()/benchFrames*30)
-	return nil
-}
-
-func contenders(dir string, d *stack.Desktop, s *stack.Sound) ([]*contender, error) {
-	program, err := built("hindsight")
-	if err != nil {
-		return nil, err
-	}
-	settings := filepath.Join(dir, "settings")
-	store, c, problems := config.Open(settings)
-	if len(problems) > 0 {
-		return nil, problems[0]
-	}
-	c.Video.Quality, c.Video.BitrateKbps, c.Video.Encoder = "performance", benchKbps, "x264enc"
-	c.Replay.Folder = filepath.Join(dir, "clips")
-	if err := store.Save(c); err != nil {
-		return nil, err
-	}
-	env := append(append([]string{"LANG=en_US.UTF-8"}, d.Env...), s.Env...)
-	gst := "ximagesrc use-damage=false ! video/x-raw,framerate=30/1 ! videoconvert ! video/x-raw,format=I420 ! " + x264Setup +
-		" ! fakesink pulsesrc device=" + s.DesktopMonitor + " ! audioconvert ! avenc_aac bitrate=192000 ! fakesink"
-	ffmpeg := "-nostdin -v error -f x11grab -framerate 30 -video_size 1920x1080 -i " + d.Display + " -f pulse -i " + s.DesktopMonitor +
-		" -c:v libx264 -preset ultrafast -tune zerolatency -b:v 8000k -maxrate 8000k -bufsize 4800k -g 60 -pix_fmt yuv420p -c:a aac -b:a 192k -f null -"
-	return []*contender{
-		{Name: "Hindsight", spec: stack.Spec{
-			Name: "hindsight", Path: program, Args: []string{"--hidden"}, Dir: dir,
-			Env: append([]string{"HINDSIGHT_CONFIG_DIR=" + settings, "HINDSIGHT_RUNTIME_DIR=" + dir}, env...),
-		}},
-		{Name: "gst-launch", spec: stack.Spec{Name: "gst-launch", Path: "gst-launch-1.0", Args: append([]string{"-q"}, strings.Fields(gst)...), Dir: dir, Env: env}},
-		{Name: "ffmpeg x11grab", spec: stack.Spec{Name: "ffmpeg", Path: "ffmpeg", Args: strings.Fields(ffmpeg), Dir: dir, Env: env}},
-	}, nil
-}
-
-// warmUp is how long a program runs before it is measured.
-const warmUp = 5 * time.Second
-
-// measure starts the program, lets it settle and counts its CPU time.
-func (c *contender) measure(ctx context.Context, length time.Duration) error {
-	p, err := stack.Start(ctx, c.spec)
+// moving measures everybody on a moving picture, and has the replay programs save a clip of it.
+func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.PatternOptions, alone *result, all []*contender) error {
+	p, err := stack.StartPattern(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	if err := pause(ctx, p, warmUp); err != nil {
+	if err := alone.encodeRaw(ctx, d); err != nil {
 		return err
 	}
-	before, err := cpuTime(p.PID())
-	if err != nil {
-		return err
+	for _, c := range all {
+		cores, err := c.measure(ctx, b.length(), func() error { return c.saveClip(ctx, d) })
+		if err != nil {
+			return err
+		}
+		c.moving = append(c.moving, cores)
 	}
-	began := time.Now()
-	if err := pause(ctx, p, length); err != nil {
-		return err
-	}
-	after, err := cpuTime(p.PID())
-	if err != nil {
-		return err
-	}
-	c.cores = append(c.cores, (after-before).Seconds()/time.Since(began).Seconds())
-	c.rss = max(c.rss, memoryMiB(p.PID()))
 	return nil
 }
 
-func pause(ctx context.Context, p *stack.Proc, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-p.Done():
-		return fmt.Errorf("%s ended while it was measured: %s", filepath.Base(p.LogPath()), p.Tail(500))
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// cpuTime is user and system time of a process and all its threads (proc(5), /proc/pid/stat, fields 14 and 15, in
-// hundredths of a second).
-func cpuTime(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+// still measures everybody on a screen that stays as it is; the sound goes on.
+func (b *benchCommand) still(ctx context.Context, o stack.PatternOptions, all []*contender) error {
+	p, err := stack.StartPattern(ctx, o)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
-}
-
-// memoryMiB is the process's own memory now: anonymous pages, in MiB (proc(5), /proc/pid/status, RssAnon).
-func memoryMiB(pid int) float64 {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for _, line := range strings.Split(string(b), "\n") {
-		if v, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			kb, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
-			return kb / 1024
-		}
-	}
-	return 0
-}
-
-func printBench(all []*contender) error {
-	median := func(v []float64) float64 {
-		s := slices.Clone(v)
-		slices.Sort(s)
-		return s[len(s)/2]
-	}
-	base := median(all[0].cores)
-	var rows []benchRow
-	fmt.Printf("%-16s %8s %16s %8s %10s\n", "1080p30, moving", "cores", "(low to high)", "ratio", "memory")
+	defer p.Close()
 	for _, c := range all {
-		r := benchRow{Name: c.Name, Cores: median(c.cores), Low: slices.Min(c.cores), High: slices.Max(c.cores), MiB: c.rss}
-		r.Ratio = r.Cores / base
-		rows = append(rows, r)
-		memory := ""
-		if r.MiB > 0 {
-			memory = fmt.Sprintf("%.0f MiB", r.MiB)
+		cores, err := c.measure(ctx, b.length(), func() error { return nil })
+		if err != nil {
+			return err
 		}
-		fmt.Printf("%-16s %8.3f %7.3f to %5.3f %8.2f %10s\n", r.Name, r.Cores, r.Low, r.High, r.Ratio, memory)
+		c.still = append(c.still, cores)
 	}
-	return json.NewEncoder(os.Stdout).Encode(rows)
+	return nil
+}
+
+func (b *benchCommand) length() time.Duration { return time.Duration(b.Seconds) * time.Second }
+
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+// benchRow is a program in the last line.
+type benchRow struct {
+	Name       string    `json:"name"`
+	Moving     []float64 `json:"moving_cores"`
+	Ratio      float64   `json:"ratio_to_x264"`
+	Still      []float64 `json:"still_cores,omitempty"`
+	MiB        float64   `json:"mib,omitempty"`
+	SaveMS     float64   `json:"save_ms,omitempty"`
+	LengthMS   float64   `json:"length_error_ms,omitempty"`
+	StepMS     float64   `json:"av_offset_ms,omitempty"`
+	LostFrames float64   `json:"lost_frames,omitempty"`
+}
+
+func (r *result) row(base float64) benchRow {
+	of := func(f func(savedClip) float64) float64 {
+		var v []float64
+		for _, c := range r.clips {
+			v = append(v, f(c))
+		}
+		if len(v) == 0 {
+			return 0
+		}
+		return median(v)
+	}
+	return benchRow{
+		Name: r.name, Moving: r.moving, Ratio: median(r.moving) / base, Still: r.still, MiB: r.mib,
+		SaveMS: of(func(c savedClip) float64 { return c.saveMS }), LengthMS: of(func(c savedClip) float64 { return c.lengthMS }),
+		StepMS: of(func(c savedClip) float64 { return c.stepMS }), LostFrames: of(func(c savedClip) float64 { return c.lost }),
+	}
+}
+
+// printBench writes a table and, as the last line, the same as JSON.
+func printBench(to io.Writer, all []*result) error {
+	base := median(all[0].moving)
+	spread := func(v []float64) string {
+		if len(v) == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%.3f (%.3f to %.3f)", median(v), slices.Min(v), slices.Max(v))
+	}
+	unless := func(missing bool, format string, v float64) string {
+		if missing {
+			return "-"
+		}
+		return fmt.Sprintf(format, v)
+	}
+	const line = "%-15s %-24s %6s  %-24s %8s %8s %8s %8s %6s\n"
+	fmt.Fprintf(to, line, "1080p30", "moving: cores", "ratio", "still: cores", "MiB", "save ms", "length", "sound", "lost")
+	var rows []benchRow
+	for _, r := range all {
+		w := r.row(base)
+		rows = append(rows, w)
+		none := len(r.clips) == 0
+		fmt.Fprintf(to, line, r.name, spread(r.moving), fmt.Sprintf("%.2f", w.Ratio), spread(r.still), unless(r.mib == 0, "%.0f", r.mib),
+			unless(none, "%.0f", w.SaveMS), unless(none, "%+.0f ms", w.LengthMS), unless(none, "%+.0f ms", w.StepMS), unless(none, "%.0f", w.LostFrames))
+	}
+	fmt.Fprintln(to, "length: of a saved clip, less what was asked for; sound: less picture; lost: frames of the clip")
+	return json.NewEncoder(to).Encode(rows)
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian machine: "setup.sh run" what the programs and their servers need, "setup.sh test"
-# also a virtual desktop and the tools that tests look with. With everything there it only looks, in well under a second.
+# also a virtual desktop and the tools that tests look with, "setup.sh bench" also the programs to compare with. With
+# everything there it only looks, in well under a second.
 set -euo pipefail
 
 # The newest Go that was tried, fetched only where no Go of at least go.mod's version can be had.
@@ -86,6 +87,7 @@ test)
   packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}"
   command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client
   ;;
-*) say "say what for: run or test"; exit 2 ;;
+bench) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" obs-studio libgl1-mesa-dri ;;
+*) say "say what for: run, test or bench"; exit 2 ;;
 esac
 suits || fetch_go
