@@ -59,11 +59,13 @@ func (w *watcher) changed(now time.Duration) (yes, maybe bool) {
 	return w.blind, now-w.looked >= checkEvery
 }
 
-// check looks at a picture that may have changed.
-func (w *watcher) check(p Picture, now time.Duration) {
+// check looks at a picture that may have changed, and answers whether it is for certain that of the last check.
+func (w *watcher) check(p Picture, now time.Duration) bool {
 	hash := maphash.Bytes(seed, p.Data)
-	w.doubt = w.known && hash != w.last
+	same := w.known && hash == w.last
+	w.doubt = w.known && !same
 	w.looked, w.last, w.known = now, hash, true
+	return same
 }
 
 func (w *watcher) close() {

@@ -29,7 +29,7 @@ type Config struct {
 	// Frame gets each picture with the time at which it was asked for.
 	Frame func(Picture, time.Duration)
 	// Same is called instead, with the size in pixels, where nothing has changed since the picture before. It answers
-	// whether that is enough: else the picture is read.
+	// whether that is enough: else the picture is read. Nil wants all pictures.
 	Same func(width, height int, at time.Duration) bool
 	// Up is called for each picture, Down with a sentence when there is nothing to film for a while.
 	Up   func()
@@ -176,15 +176,16 @@ func (f *film) take() error {
 		}
 		changed = changed || moved
 	}
-	if !changed && !maybe && f.had && f.Same(f.size.X, f.size.Y, at) {
+	if !changed && !maybe && f.same(at) {
 		return nil
 	}
 	p, err := f.grabber.grab(f.view.drawable, f.view.area.Min)
 	if err != nil {
 		return err
 	}
-	if maybe && !changed {
-		f.watcher.check(p, at)
+	if maybe && !changed && f.watcher.check(p, at) && f.same(at) {
+		p.Release()
+		return nil
 	}
 	if show {
 		f.pointer.draw(p, f.view.at)
@@ -193,6 +194,11 @@ func (f *film) take() error {
 	f.Up()
 	f.Frame(p, at)
 	return nil
+}
+
+// same tells that the picture is the one before, and answers whether that is enough.
+func (f *film) same(at time.Duration) bool {
+	return f.had && f.Same != nil && f.Same(f.size.X, f.size.Y, at)
 }
 
 // down tells a failure once.
