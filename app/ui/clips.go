@@ -32,11 +32,14 @@ type clips struct {
 	list  *widget.List
 	empty fyne.CanvasObject
 	count *widget.Label
+	quota int // GB
 
 	items  []clip.Clip
 	thumbs map[string]image.Image // by path; nil while on its way
 	folder string
 	lastID int
+	// recording is whether a file was growing when last looked.
+	recording bool
 }
 
 func newClips(u *UI) *clips {
@@ -71,9 +74,12 @@ func (c *clips) content() fyne.CanvasObject { return c.root }
 func (c *clips) enter() { c.load(c.u.parts.Feed.Snapshot().Folder) }
 
 func (c *clips) update(s session.Snapshot) {
-	done := s.LastSave != nil && s.LastSave.Clip != nil && s.LastSave.ID != c.lastID
+	c.quota = s.Settings.Clips.QuotaGB
+	ended := c.recording && s.Recording == nil
+	c.recording = s.Recording != nil
+	done := ended || s.LastSave != nil && s.LastSave.Clip != nil && s.LastSave.ID != c.lastID
 	if done || s.Folder != c.folder {
-		if done {
+		if done && !ended {
 			c.lastID = s.LastSave.ID
 		}
 		c.load(s.Folder)
@@ -103,6 +109,9 @@ func (c *clips) show(items []clip.Clip) {
 	setText(c.count, fmt.Sprintf("%d clips · %s", len(items), size(total)))
 	if len(items) == 1 {
 		setText(c.count, "1 clip · "+size(total))
+	}
+	if c.quota > 0 {
+		setText(c.count, c.count.Text+fmt.Sprintf(" of %d GB", c.quota))
 	}
 	setShown(c.empty, len(items) == 0)
 	setShown(c.count, len(items) > 0)
@@ -148,6 +157,7 @@ type row struct {
 	*surface
 	thumb        *canvas.Image
 	name, detail *widget.Label
+	star         *widget.Button
 	clip         clip.Clip
 }
 
@@ -161,10 +171,11 @@ func (c *clips) newRow() fyne.CanvasObject {
 	picture := container.New(layout.NewGridWrapLayout(fyne.NewSize(thumbWidth, thumbHeight)), container.NewStack(back, r.thumb))
 	play := widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() { c.open(c.u.parts.Open, r) })
 	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() { c.open(c.u.parts.Reveal, r) })
+	r.star = widget.NewButtonWithIcon("", starEmpty, func() { c.setStar(r.clip) })
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { c.askDelete(r.clip) })
 	text := container.NewVBox(layout.NewSpacer(), container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail), layout.NewSpacer())
 	r.surface = newSurface(colorCard, 10, 8, container.NewBorder(nil, nil, picture,
-		container.NewCenter(container.NewHBox(play, show, remove)), text))
+		container.NewCenter(container.NewHBox(play, r.star, show, remove)), text))
 	return r
 }
 
@@ -174,6 +185,10 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 		return
 	}
 	r.clip = c.items[i]
+	if want := starIcon(r.clip.Starred); r.star.Icon != want {
+		r.star.SetIcon(want)
+	}
+	setEnabled(r.star, r.clip.Ours)
 	setText(r.name, when(r.clip.Created, time.Now()))
 	setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), size(r.clip.Bytes), r.clip.Width, r.clip.Height, filepath.Base(r.clip.Path)))
 	if img := c.thumbs[r.clip.Path]; r.thumb.Image != img {
@@ -187,6 +202,23 @@ func (c *clips) open(with func(string) error, r *row) {
 	c.u.do(func() error { return with(path) })
 }
 
+func starIcon(on bool) fyne.Resource {
+	if on {
+		return starFull
+	}
+	return starEmpty
+}
+
+// setStar marks a clip as one to keep, or takes the mark away.
+func (c *clips) setStar(item clip.Clip) {
+	folder := c.folder
+	c.u.do(func() error {
+		err := clip.Star(item.Path, !item.Starred)
+		c.u.main(func() { c.load(folder) })
+		return err
+	})
+}
+
 func (c *clips) askDelete(item clip.Clip) {
 	text := fmt.Sprintf("Delete %s? It cannot be brought back.", filepath.Base(item.Path))
 	d := dialog.NewConfirm("Delete clip", text, func(yes bool) {
@@ -195,12 +227,9 @@ func (c *clips) askDelete(item clip.Clip) {
 		}
 		folder := c.folder
 		c.u.do(func() error {
-			err := os.Remove(item.Path)
+			err := clip.Remove(item.Path)
 			c.u.main(func() { c.load(folder) })
-			if err != nil {
-				return fmt.Errorf("the clip could not be deleted: %w", err)
-			}
-			return nil
+			return err
 		})
 	}, c.u.window)
 	d.SetConfirmText("Delete")

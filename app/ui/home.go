@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -27,6 +28,8 @@ type home struct {
 	title, line *widget.Label
 	fill        *bar
 	save        *widget.Button
+	record      *widget.Button
+	recording   *widget.Label
 
 	replay, share, server *tile
 	desktop, mic          *soundRow
@@ -45,9 +48,16 @@ func newHome(u *UI) *home {
 	h.icon.FillMode = canvas.ImageFillContain
 	h.save = widget.NewButtonWithIcon("Save replay", theme.DocumentSaveIcon(), func() { u.parts.Commands.Press(0) })
 	h.save.Importance = widget.HighImportance
-	hero := container.NewBorder(nil, nil, container.NewCenter(h.icon), container.NewCenter(h.save),
+	h.record = widget.NewButtonWithIcon("Record", theme.MediaRecordIcon(), func() {
+		on := !u.parts.Feed.Snapshot().RecordOn
+		u.do(func() error { return u.parts.Commands.SetRecord(on) })
+	})
+	h.recording = oneLine(widget.NewLabel(""))
+	h.recording.Importance = widget.DangerImportance
+	h.recording.Hide()
+	hero := container.NewBorder(nil, nil, container.NewCenter(h.icon), container.NewCenter(container.NewHBox(h.record, h.save)),
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), h.title, h.line))
-	top := card("", container.NewVBox(hero, h.fill))
+	top := card("", container.NewVBox(hero, h.fill, h.recording))
 
 	commands := u.parts.Commands
 	h.replay = newTile("Local replay", func() {
@@ -96,7 +106,16 @@ func (h *home) update(s session.Snapshot) {
 	}
 	h.fill.set(full, fill)
 	setButton(h.save, "Save the last "+span(s.ReplaySeconds), theme.DocumentSaveIcon())
-	setEnabled(h.save, s.State == session.Buffering || s.State == session.Live)
+	setEnabled(h.save, s.State == session.Buffering && s.ReplayOn || s.State == session.Live)
+	if s.RecordOn {
+		setButton(h.record, "Stop recording", theme.MediaStopIcon())
+	} else {
+		setButton(h.record, "Record", theme.MediaRecordIcon())
+	}
+	setText(h.recording, recordingLine(s.Recording))
+	if setShown(h.recording, s.Recording != nil) {
+		h.root.Refresh()
+	}
 
 	h.tiles(s)
 	h.desktop.update(s.Desktop)
@@ -144,7 +163,7 @@ func (h *home) tiles(s session.Snapshot) {
 }
 
 func stateTitle(s session.Snapshot) string {
-	if s.State == session.Buffering {
+	if s.State == session.Buffering && s.ReplayOn {
 		return "Replay is on"
 	}
 	return stateWord(s)
@@ -166,11 +185,29 @@ func stateLine(s session.Snapshot) string {
 		if s.ReplayOn {
 			return "The last " + span(s.BufferedSeconds) + " are ready." + keys
 		}
+		if s.State == session.Buffering {
+			return "The local replay is off."
+		}
 		return "The local replay is off; clips are made on the server." + keys
 	case session.Failed:
 		return "See below for what to do."
 	}
 	return "Everything is being closed."
+}
+
+// recordingLine says what is being recorded.
+func recordingLine(r *session.RecordingStatus) string {
+	switch {
+	case r == nil:
+		return ""
+	case r.Path == "":
+		return "Recording begins…"
+	}
+	text := fmt.Sprintf("Recording %s · %s · %s", span(r.Seconds), size(r.Bytes), filepath.Base(r.Path))
+	if r.Dropped > 0 {
+		text += " · the disk is too slow, parts are missing"
+	}
+	return text
 }
 
 func pictureLine(s session.Snapshot) string {

@@ -131,6 +131,9 @@ func (l *lastClip) update(r *session.SaveRecord) {
 		l.path = r.Clip.Path
 		name = filepath.Base(r.Clip.Path)
 		detail = fmt.Sprintf("%s · %s · %d × %d", span(r.Clip.Seconds), size(r.Clip.Bytes), r.Clip.Width, r.Clip.Height)
+	case r.Local == "waiting":
+		left := max(time.Until(r.DueAt).Round(time.Second), 0)
+		name = fmt.Sprintf("Saved in %d s, with what happens until then", int(left.Seconds()))
 	case r.Local == "failed":
 		name, detail = "The clip could not be saved", r.LocalError
 	case r.Local == "off":

@@ -25,6 +25,7 @@ type settings struct {
 	sound   *soundCard
 	video   *videoCard
 	replay  *replayCard
+	clips   *clipsCard
 	sharing *sharingCard
 	keys    *hotkeyCard
 	general *appCard
@@ -49,6 +50,7 @@ func newSettings(u *UI) *settings {
 	s := &settings{u: u, message: widget.NewLabel("")}
 	s.message.Wrapping = fyne.TextWrapWord
 	s.source, s.sound, s.video, s.replay = newSourceCard(s), newSoundCard(s), newVideoCard(s), newReplayCard(s)
+	s.clips = newClipsCard(s)
 	s.sharing, s.keys, s.general = newSharingCard(s), newHotkeyCard(s), newAppCard(s)
 	s.apply = widget.NewButtonWithIcon("Apply", theme.ConfirmIcon(), s.submit)
 	s.apply.Importance = widget.HighImportance
@@ -64,7 +66,7 @@ func newSettings(u *UI) *settings {
 }
 
 func (s *settings) groups() []group {
-	return []group{s.source, s.sound, s.video, s.replay, s.sharing, s.keys, s.general}
+	return []group{s.source, s.sound, s.video, s.replay, s.clips, s.sharing, s.keys, s.general}
 }
 
 func (s *settings) content() fyne.CanvasObject { return s.root }

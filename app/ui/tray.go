@@ -24,6 +24,7 @@ type tray struct {
 type trayKey struct {
 	state            session.State
 	replay, share    bool
+	record           bool
 	seconds          float64
 	shareState, room string
 	saving           bool
@@ -33,7 +34,7 @@ type trayKey struct {
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
-		s.State, s.ReplayOn, s.ShareOn, s.ReplaySeconds, s.Share.State, s.Share.Room, s.Saving > 0, s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme,
+		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, s.Saving > 0, s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme,
 	}
 }
 
@@ -84,7 +85,10 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	status.Disabled = true
 	save := fyne.NewMenuItem("Save replay", func() { u.parts.Commands.Press(0) })
 	save.Disabled = s.State != session.Buffering && s.State != session.Live
-	share, replay := "Start sharing", "Start replay"
+	share, replay, record := "Start sharing", "Start replay", "Start recording"
+	if s.RecordOn {
+		record = "Stop recording"
+	}
 	if s.ShareOn {
 		share = "Stop sharing"
 	}
@@ -95,10 +99,14 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 		u.do(func() error { return u.parts.Commands.Mute(session.Microphone, !s.Settings.Sound.Microphone.Muted) })
 	})
 	mute.Checked, mute.Disabled = s.Settings.Sound.Microphone.Muted, !s.Settings.Sound.Microphone.Enabled
+	shot := fyne.NewMenuItem("Screenshot", u.screenshot)
+	shot.Disabled = save.Disabled
 	return fyne.NewMenu("Hindsight",
 		status,
 		fyne.NewMenuItemSeparator(),
 		save,
+		fyne.NewMenuItem(record, func() { u.do(func() error { return u.parts.Commands.SetRecord(!s.RecordOn) }) }),
+		shot,
 		fyne.NewMenuItem(replay, func() { u.do(func() error { return u.parts.Commands.SetReplay(!s.ReplayOn) }) }),
 		fyne.NewMenuItem(share, func() { u.do(func() error { return u.parts.Commands.SetShare(!s.ShareOn) }) }),
 		mute,
@@ -117,6 +125,9 @@ func stateWord(s session.Snapshot) string {
 	case session.Starting:
 		return "Starting…"
 	case session.Buffering:
+		if !s.ReplayOn {
+			return "Recording"
+		}
 		return fmt.Sprintf("Replay is on (%s)", span(s.ReplaySeconds))
 	case session.Live:
 		if s.Share.State == "reconnecting" {

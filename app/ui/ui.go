@@ -40,6 +40,9 @@ type Commands interface {
 	Press(seconds float64)
 	SetReplay(on bool) error
 	SetShare(on bool) error
+	SetRecord(on bool) error
+	Mark(text string) error
+	Screenshot(ctx context.Context) (path string, err error)
 	Mute(src session.Source, muted bool) error
 }
 
@@ -223,6 +226,14 @@ func (u *UI) do(command func() error) {
 			u.main(func() { u.tell(err) })
 		}
 	}()
+}
+
+// screenshot keeps the screen's picture; what came of it is told by a notification.
+func (u *UI) screenshot() {
+	u.do(func() error {
+		_, err := u.parts.Commands.Screenshot(u.ctx)
+		return err
+	})
 }
 
 // tell shows an error over the window.
