@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/source"
 )
 
 // Limits and default of the replay's length.
@@ -18,6 +19,11 @@ const (
 
 // VideoConfig says what is filmed and how it is encoded.
 type VideoConfig struct {
+	// Way is how the screen is filmed: "auto" takes what fits the session, "x11" reads the X display, "portal" asks the
+	// desktop, as Wayland wants it. Empty is "auto".
+	Way string
+	// TokenFile keeps the desktop's permission, so that its dialog comes once; empty asks at each start.
+	TokenFile string
 	// Display is the X display, for example ":0"; empty for the environment's.
 	Display string
 	// Target is what of the display is filmed.
@@ -96,6 +102,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("the bitrate is %d kb/s; it must be 0 (automatic) or 200 to 200000", v.BitrateKbps)
 	case v.Preset != "performance" && v.Preset != "balanced" && v.Preset != "quality":
 		return fmt.Errorf("the preset is %q; it must be performance, balanced or quality", v.Preset)
+	case v.Way != "" && v.Way != source.Auto && v.Way != source.X11 && v.Way != source.Portal:
+		return fmt.Errorf("the way to film is %q; it must be auto, x11 or portal", v.Way)
 	case c.Replay != 0 && (c.Replay < MinReplay || c.Replay > MaxReplay):
 		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, MinReplay, MaxReplay)
 	case c.ClipFolder == "":

@@ -139,8 +139,8 @@ func (r *Recorder) keep(c Config) {
 
 func (r *Recorder) openScreen(v VideoConfig) *source.Supervisor {
 	return source.OpenScreen(source.Screen{
-		Display: v.Display, Target: v.Target, HideCursor: v.HideCursor, FrameRate: v.FrameRate,
-		Frame: r.pictures.offer, Same: r.pictures.offerSame,
+		Way: v.Way, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, HideCursor: v.HideCursor,
+		FrameRate: v.FrameRate, Frame: r.pictures.offer, Same: r.pictures.offerSame,
 	}, r.log)
 }
 
@@ -160,7 +160,7 @@ func (r *Recorder) Apply(c Config) error {
 		return err
 	}
 	r.keep(c)
-	if o, n := old.Video, c.Video; o.Display != n.Display || o.Target != n.Target || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
+	if o, n := old.Video, c.Video; o.Way != n.Way || o.Display != n.Display || o.Target != n.Target || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
 		_ = screen.Close()
 		screen = r.openScreen(n)
 	}

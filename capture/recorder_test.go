@@ -31,6 +31,7 @@ func newBench(t *testing.T, width, height int) *bench {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	t.Setenv("DISPLAY", d.Display)
+	t.Setenv("XDG_SESSION_TYPE", "x11")
 	t.Setenv("PULSE_SERVER", s.Server)
 	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink, MicSink: s.MicSink})
 	require.NoError(t, err)

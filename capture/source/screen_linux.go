@@ -9,11 +9,19 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// film films an X display.
+// film opens the screen in the way that fits the session.
 func film(ctx context.Context, c Screen, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
 	}
+	if way, _ := Way(c.Way, c.Display); way == Portal {
+		return filmPortal(ctx, c, r)
+	}
+	return filmX(ctx, c, r)
+}
+
+// filmX films an X display.
+func filmX(ctx context.Context, c Screen, r report) error {
 	d, err := x11.Open(c.Display)
 	if err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// defaultMonitor is the sound server's own name for the monitor of the default output (PulseAudio, pa_namereg_get).
+// defaultMonitor is the sound server's own name for the monitor of the default output (PulseAudio, pa_namereg_get). It is
+// good for questions only: PipeWire 0.3 records the default microphone under it.
 const defaultMonitor = "@DEFAULT_MONITOR@"
 
 // hear records one source of the sound server with pulsesrc; the server converts to our format. PipeWire answers the

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/source/portal"
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
@@ -47,6 +48,10 @@ type Status struct {
 
 // Screen says which picture to take.
 type Screen struct {
+	// Way is Auto, X11 or Portal; empty is Auto.
+	Way string
+	// TokenFile remembers what was chosen in the desktop's dialog; empty asks each time.
+	TokenFile string
 	// Display is the X display, empty for the environment's.
 	Display string
 	// Target is what of it is filmed.
@@ -145,6 +150,10 @@ func (s *Supervisor) loop(ctx context.Context) {
 			err = errors.New("the device ended its stream")
 		}
 		t.down(err)
+		if errors.Is(err, portal.ErrRefused) || errors.Is(err, portal.ErrEnded) {
+			<-ctx.Done() // the user decided; a dialog again and again would be no help
+			return
+		}
 		if !t.began.IsZero() && time.Since(t.began) > proven {
 			pause = firstPause
 		}

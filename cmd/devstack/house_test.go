@@ -55,6 +55,7 @@ var within = []struct{ room, may string }{
 	{"capture/gst", ""},
 	{"capture/mp4", "capture/media"},
 	{"capture/source", "capture/media capture/gst capture/source/..."},
+	{"capture/source/portal", ""},
 	{"capture/source/x11", ""},
 	{"capture/encode", "capture/media capture/gst"},
 	{"capture/clip", "capture/media capture/gst capture/mp4"},

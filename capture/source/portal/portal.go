@@ -1,0 +1,125 @@
+// Package portal asks the desktop for a screen or window to film: org.freedesktop.portal.ScreenCast over D-Bus
+// (xdg-desktop-portal's documentation, ScreenCast, version 4). It is the only way on Wayland, where the choice is made in
+// a dialog of the desktop's; a token remembers it, so that the dialog comes once.
+//
+// A Session owns its D-Bus connection and one goroutine that reads the connection's signals. Close ends the session, the
+// connection and the goroutine and waits; it may be called twice.
+package portal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// What the user decided; trying again by itself would only be a nuisance.
+var (
+	// ErrRefused says that nothing was chosen in the desktop's dialog.
+	ErrRefused = errors.New("no screen was chosen in the desktop's dialog; turn the replay off and on to be asked again")
+	// ErrEnded says that the user, or the desktop in the user's name, ended the session.
+	ErrEnded = errors.New("the desktop ended the filming of the screen; turn the replay off and on to go on, or choose another screen in the settings")
+)
+
+// The portal's names.
+const (
+	busName     = "org.freedesktop.portal.Desktop"
+	objectPath  = dbus.ObjectPath("/org/freedesktop/portal/desktop")
+	castFace    = "org.freedesktop.portal.ScreenCast"
+	requestFace = "org.freedesktop.portal.Request"
+	sessionFace = "org.freedesktop.portal.Session"
+)
+
+// Values of the interface's bit masks and enumerations.
+const (
+	monitor, window = 1, 2
+
+	cursorHidden, cursorEmbedded = 1, 2
+
+	persistUntilRevoked = 2
+
+	cancelled = 1 // org.freedesktop.portal.Request.Response
+)
+
+// Offer is what the desktop's portal can do.
+type Offer struct {
+	// Version is that of the interface; tokens came with version 4.
+	Version uint32
+	// Sources and Cursors are bit masks: 1 monitor, 2 window; 1 hidden, 2 embedded.
+	Sources, Cursors uint32
+}
+
+// Windows says whether the dialog offers single windows.
+func (o Offer) Windows() bool { return o.Sources&window != 0 }
+
+// Remembers says whether the choice can be kept for the next time.
+func (o Offer) Remembers() bool { return o.Version >= 4 }
+
+// Ask finds out what the desktop's portal offers. The error is a sentence that says what to install.
+func Ask(ctx context.Context) (Offer, error) {
+	conn, err := connect(ctx)
+	if err != nil {
+		return Offer{}, err
+	}
+	defer conn.Close()
+	return ask(ctx, conn)
+}
+
+func connect(ctx context.Context) (*dbus.Conn, error) {
+	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("the screen is filmed through the desktop portal, but no session bus answers (%w); log in to a graphical session", err)
+	}
+	return conn, nil
+}
+
+func ask(ctx context.Context, conn *dbus.Conn) (Offer, error) {
+	var all map[string]dbus.Variant
+	call := conn.Object(busName, objectPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, castFace)
+	if err := call.Store(&all); err != nil {
+		return Offer{}, fmt.Errorf("this desktop has no portal that films the screen (%w); install xdg-desktop-portal and the part for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like", err)
+	}
+	number := func(name string) uint32 { n, _ := all[name].Value().(uint32); return n }
+	o := Offer{Version: number("version"), Sources: number("AvailableSourceTypes"), Cursors: number("AvailableCursorModes")}
+	if o.Sources&(monitor|window) == 0 {
+		return o, errors.New("the desktop portal offers neither monitors nor windows; install the portal's part for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like")
+	}
+	return o, nil
+}
+
+// Request says what to ask for.
+type Request struct {
+	// HideCursor leaves the pointer out of the picture.
+	HideCursor bool
+	// Token brings back what was chosen before, without a dialog; empty asks anew.
+	Token string
+}
+
+// selection is SelectSources' options.
+func (o Offer) selection(r Request) map[string]dbus.Variant {
+	options := map[string]dbus.Variant{
+		"types":    dbus.MakeVariant(o.Sources & (monitor | window)),
+		"multiple": dbus.MakeVariant(false),
+	}
+	cursor := uint32(cursorEmbedded)
+	if r.HideCursor {
+		cursor = cursorHidden
+	}
+	if o.Cursors&cursor != 0 { // a mode that is not offered is refused
+		options["cursor_mode"] = dbus.MakeVariant(cursor)
+	}
+	if o.Remembers() {
+		options["persist_mode"] = dbus.MakeVariant(uint32(persistUntilRevoked))
+		if r.Token != "" {
+			options["restore_token"] = dbus.MakeVariant(r.Token)
+		}
+	}
+	return options
+}
+
+// handleName makes a part of an object path out of a connection's unique name, as the portal does.
+func handleName(unique string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(unique, ":"), ".", "_")
+}

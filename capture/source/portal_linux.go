@@ -1,0 +1,185 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/source/portal"
+)
+
+const (
+	// keepAlive is how often pipewiresrc repeats its last picture: a desktop sends none while nothing changes, and without
+	// repeats a stream that stopped could not be told from a still screen.
+	keepAlive = time.Second
+	// silent is how long no picture, not even a repeated one, may come.
+	silent = 10 * keepAlive
+	// reconnects is how often the stream is opened again within one session before the session is given up.
+	reconnects = 3
+	// latest and earliest bound what is believed of a picture's time stamp, relative to now.
+	latest, earliest = 5 * time.Millisecond, -time.Second
+)
+
+// errResized says that the stream changed its size without saying so, as PipeWire's element does before 1.0.
+var errResized = errors.New("the picture changed its size")
+
+// filmPortal films what the user chooses in the desktop's dialog. One session lives through interruptions of its stream.
+func filmPortal(ctx context.Context, c Screen, r report) error {
+	if !gst.HasElement("pipewiresrc") {
+		return errors.New("GStreamer cannot read PipeWire's pictures; install gstreamer1.0-pipewire")
+	}
+	s, err := portal.Open(ctx, portal.Request{HideCursor: c.HideCursor, Token: readToken(c.TokenFile)})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := writeToken(c.TokenFile, s.Token); err != nil {
+		return err
+	}
+	for tries := 0; ; {
+		came, err := show(ctx, c, s, r)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if gone := s.Err(); gone != nil {
+			return gone
+		}
+		if came {
+			tries = 0
+		}
+		if !errors.Is(err, errResized) {
+			r.down(err)
+		}
+		if tries++; tries > reconnects {
+			return err
+		}
+	}
+}
+
+// show opens the session's pictures and hands them on until the stream, the session or ctx ends. It answers whether
+// any came.
+func show(ctx context.Context, c Screen, s *portal.Session, r report) (came bool, err error) {
+	remote, err := s.Remote()
+	if err != nil {
+		return false, err
+	}
+	defer remote.Close() // after the pipeline that uses it
+	// A desktop that is asked for 30 pictures a second at most gives fewer: it waits 33 ms and then for the screen's next
+	// picture. Asked for half as many again it gives every second one of a screen at 60 Hz, and none is wasted.
+	// path is the only property that takes the portal's number of the node; target-object wants another one.
+	p, err := gst.Parse(fmt.Sprintf("pipewiresrc fd=%d path=%d client-name=Hindsight keepalive-time=%d"+
+		" ! video/x-raw,max-framerate=[1/1,%d/1] ! videoconvert ! video/x-raw,format=BGRx ! videoflip video-direction=auto"+
+		" ! appsink name=out sync=false max-buffers=2 drop=true", remote.Fd(), s.Node, keepAlive.Milliseconds(), c.FrameRate*3/2))
+	if err != nil {
+		return false, err
+	}
+	defer p.Close()
+	out, err := p.Element("out")
+	if err != nil {
+		return false, err
+	}
+	if err := p.Play(5 * time.Second); err != nil {
+		return false, fmt.Errorf("the desktop's pictures do not come: %w", err)
+	}
+	size, last := 0, gst.Now()
+	for ctx.Err() == nil && s.Err() == nil {
+		sample, err := out.Pull(100*time.Millisecond, 4*time.Millisecond)
+		switch {
+		case err == nil:
+			b, err := sample.Bytes()
+			if err == nil && size != 0 && len(b) != size {
+				err = errResized
+			}
+			if err != nil {
+				sample.Release()
+				return came, err
+			}
+			last, size = gst.Now(), len(b)
+			f, err := picture(sample, b, trusted(sample.PTS(), last))
+			if err != nil {
+				return came, err
+			}
+			r.up("the desktop portal")
+			c.Frame(f)
+			came = true
+		case !errors.Is(err, gst.ErrTimeout):
+			return came, stopped(p, err)
+		case gst.Now()-last > silent:
+			return came, stopped(p, errors.New("none came for some time"))
+		}
+	}
+	return came, nil
+}
+
+var (
+	widthOf  = regexp.MustCompile(`width=\(int\)(\d+)`)
+	heightOf = regexp.MustCompile(`height=\(int\)(\d+)`)
+)
+
+// picture makes a frame of a sample, which is released when that cannot be done.
+func picture(s *gst.Sample, b []byte, pts time.Duration) (media.Frame, error) {
+	caps := s.Caps()
+	width, height := number(widthOf, caps), number(heightOf, caps)
+	if width < 2 || height < 2 || len(b) < width*height*4 {
+		s.Release()
+		return media.Frame{}, fmt.Errorf("the desktop's pictures are of a form that is not supported (%s)", caps)
+	}
+	return media.Frame{PTS: pts, Width: width, Height: height, Stride: len(b) / height, Data: b, Release: s.Release}, nil
+}
+
+func number(r *regexp.Regexp, s string) int {
+	m := r.FindStringSubmatch(s)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1])
+	return n
+}
+
+// stopped makes a sentence of the pipeline's own reason, or of what was seen of it.
+func stopped(p *gst.Pipeline, seen error) error {
+	if cause := p.Err(0); cause != nil {
+		seen = cause
+	}
+	return fmt.Errorf("the desktop's pictures stopped: %w", seen)
+}
+
+// trusted is a picture's time: the desktop's own where that can be true. Some desktops stamp nothing, and PipeWire's
+// element may add an offset of its own.
+func trusted(pts, now time.Duration) time.Duration {
+	if d := pts - now; d < earliest || d > latest {
+		return now
+	}
+	return min(pts, now)
+}
+
+func readToken(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// writeToken keeps the token for the next time; each is good once, so an old one goes.
+func writeToken(path, token string) error {
+	if path == "" {
+		return nil
+	}
+	if token == "" {
+		_ = os.Remove(path)
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(token+"\n"), 0o600)
+}
