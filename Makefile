@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test bench lint fmt clean
+.PHONY: help setup build run demo test bench bench-egress lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -18,7 +18,7 @@ RACE := ./app/config ./app/control ./app/hotkey ./app/session ./capture/fanout .
 	./publish/backend/storage
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## install what is missing to build and test (Debian packages, Go)
 	@cmd/devstack/setup.sh test
@@ -47,6 +47,9 @@ bench: ## cost of capturing beside other programs; save time; mixer and ring
 	@$(MAKE) --no-print-directory build
 	go test -run '^$$' -bench . -benchmem ./capture/mix ./capture/replay ./capture/clip
 	bin/devstack bench
+
+bench-egress: setup build ## cost of a recording of each of LiveKit's egress types
+	bin/devstack bench-egress
 
 lint: ## staticcheck and known vulnerabilities; golangci-lint too where it is installed
 	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...

@@ -12,9 +12,10 @@ import (
 )
 
 type cli struct {
-	Run   runCommand   `cmd:"" help:"Start servers, backend and app, and go on until Ctrl-C."`
-	Bench benchCommand `cmd:"" help:"What capturing costs beside other programs, on the same screen."`
-	Demo  demoCommand  `cmd:"" help:"The same on a virtual desktop without hands: save a replay with the real hotkey and check both clips."`
+	Run         runCommand         `cmd:"" help:"Start servers, backend and app, and go on until Ctrl-C."`
+	Bench       benchCommand       `cmd:"" help:"What capturing costs beside other programs, on the same screen."`
+	Demo        demoCommand        `cmd:"" help:"The same on a virtual desktop without hands: save a replay with the real hotkey and check both clips."`
+	BenchEgress benchEgressCommand `cmd:"" help:"What a recording of each of LiveKit's egress types costs."`
 }
 
 func main() {

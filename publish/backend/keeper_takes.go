@@ -83,5 +83,8 @@ func (s *Server) updateTake(ctx context.Context, t state.Take, now recorder.Take
 			s.metrics.failures.Inc()
 		}
 	}
-	return s.o.State.UpdateTake(ctx, t)
+	if err := s.o.State.UpdateTake(ctx, t); !errors.Is(err, state.ErrNotFound) {
+		return err
+	}
+	return nil // over already, or deleted
 }

@@ -58,7 +58,11 @@ func (s *Server) postTake(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err := checkTake(&req, user, s.o.StreamTo); err != nil {
 		return err
 	}
-	defer s.starts.lock(user.Identity + "\x00takes")()
+	done, err := s.alone(r.Context(), "takes of "+user.Identity)
+	if err != nil {
+		return err
+	}
+	defer done()
 	take, err := s.take(r.Context(), user, req)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type cli struct {
 
 	Serve serve  `cmd:"" help:"Run the service."`
 	Token tokens `cmd:"" help:"Make, list and revoke user tokens."`
+	Plan  plan   `cmd:"" help:"How many Egress workers so many recordings need."`
 }
 
 type tokens struct {

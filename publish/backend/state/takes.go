@@ -82,14 +82,15 @@ func (s *Store) RunningTakes(ctx context.Context) ([]Take, error) {
 	return all(ctx, s, scanTake, takeColumns+"WHERE state IN (?,?) ORDER BY created", api.StateStarting, api.StateActive)
 }
 
-// UpdateTake keeps State, Error, Streams, Began and Ended.
+// UpdateTake keeps State, Error, Streams, Began and Ended, unless the recording is known to be over; that is
+// ErrNotFound.
 func (s *Store) UpdateTake(ctx context.Context, t Take) error {
 	streams, err := json.Marshal(t.Streams)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, `UPDATE takes SET state = ?, error = ?, streams = ?, began = ?, ended = ?
-		WHERE id = ?`, t.State, t.Error, string(streams), stamp(t.Began), stamp(t.Ended), t.ID)
+		WHERE id = ? AND ended = 0`, t.State, t.Error, string(streams), stamp(t.Began), stamp(t.Ended), t.ID)
 }
 
 // StopTake marks a recording as one whose end is asked for.
