@@ -13,7 +13,7 @@ media=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-
   gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-pulseaudio gstreamer1.0-pipewire gstreamer1.0-tools libyuv0)
 servers=(redis-server libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev)
 desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11 xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
-  x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql chromium)
+  x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql chromium systemd)
 # An RTMP server to stream to, and the browser that Room Composite films with.
 egress=(libnginx-mod-rtmp nginx-light chromium)
 # A Wayland desktop without a screen, its portal, and PipeWire. xhost comes with x11-xserver-utils.
