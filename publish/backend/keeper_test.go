@@ -65,7 +65,7 @@ type shelf struct {
 const segmentLength = 2 * time.Second
 
 // newShelf lays out a recording of count segments that began at began, as LiveKit Egress writes it.
-func newShelf(t *testing.T, count int, began time.Time) *shelf {
+func newShelf(t testing.TB, count int, began time.Time) *shelf {
 	t.Helper()
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -94,7 +94,7 @@ func newShelf(t *testing.T, count int, began time.Time) *shelf {
 
 // makeSegments has ffmpeg write MPEG-TS segments whose PTS begin at one hour, and the playlist with program times that
 // are 1.5 s late.
-func makeSegments(t *testing.T, folder string, count int, began time.Time) {
+func makeSegments(t testing.TB, folder string, count int, began time.Time) {
 	t.Helper()
 	length := fmt.Sprint((time.Duration(count) * segmentLength).Seconds())
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30",
@@ -111,7 +111,7 @@ func makeSegments(t *testing.T, folder string, count int, began time.Time) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, recorder.Playlist), []byte(list), 0o644))
 }
 
-func (s *shelf) stored(t *testing.T) []Segment {
+func (s *shelf) stored(t testing.TB) []Segment {
 	t.Helper()
 	list, _, err := s.buffers.segments(t.Context(), s.rec)
 	require.NoError(t, err)

@@ -61,6 +61,7 @@ func (d *desk) call(token, method, path, kind, body string) (*http.Response, []b
 	defer resp.Body.Close()
 	out, err := io.ReadAll(resp.Body)
 	require.NoError(d.t, err)
+	described(d.t, resp, out)
 	return resp, out
 }
 
@@ -95,7 +96,7 @@ func (d *desk) clip(seconds int) state.Clip {
 	return c
 }
 
-func poster(t *testing.T, width, height int) string {
+func poster(t testing.TB, width, height int) string {
 	t.Helper()
 	var b bytes.Buffer
 	require.NoError(t, jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, width, height)), nil))
@@ -151,6 +152,20 @@ func TestLinkShowsTheClip(t *testing.T) {
 	require.Equal(t, 404, resp.StatusCode)
 	require.Contains(t, string(page), "This link does not work")
 	require.NotContains(t, string(page), "alice")
+}
+
+// A poster is a JPEG of a size that can be looked at; anything else is refused and nothing is kept.
+func TestPostersAreChecked(t *testing.T) {
+	d := newDesk(t, 2)
+	clip := d.clip(2)
+	whole := poster(t, 64, 36)
+	for name, body := range map[string]string{"empty": "", "text": "hello", "half": whole[:len(whole)/2], "tiny": poster(t, 8, 8),
+		"wide": poster(t, 5000, 16), "huge": strings.Repeat(whole, 1+maxPoster/len(whole)), "PNG": "\x89PNG\r\n\x1a\n"} {
+		resp, answer := d.call(d.alice, "PUT", "/clips/"+clip.ID+"/poster", "image/jpeg", body)
+		require.True(t, resp.StatusCode == 400 || resp.StatusCode == 413, "%s: %d %s", name, resp.StatusCode, answer)
+	}
+	_, err := d.o.State.Poster(t.Context(), clip.ID)
+	require.ErrorIs(t, err, state.ErrNotFound)
 }
 
 // Names that users choose are text on the page, and nothing else.

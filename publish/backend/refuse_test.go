@@ -136,7 +136,9 @@ func badRequests() []bad {
 func TestRefusalsOnRealStack(t *testing.T) {
 	b := newBench(t, false)
 	before := files(t, b.backend.Folder)
-	for _, c := range badRequests() {
+	list := append(badRequests(), moreBadRequests()...)
+	require.GreaterOrEqual(t, len(list), 100)
+	for _, c := range list {
 		t.Run(c.name, func(t *testing.T) {
 			req, err := http.NewRequestWithContext(b.ctx, c.method, b.backend.URL+api.Prefix+c.path, strings.NewReader(c.body))
 			require.NoError(t, err)

@@ -1,0 +1,87 @@
+package backend
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// starting is a recorder that begins whatever it is asked for.
+type starting struct{ *told }
+
+func (s starting) Start(context.Context, recorder.Request) (recorder.Status, error) {
+	return recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}, nil
+}
+
+func (s starting) Take(context.Context, recorder.TakeRequest) (recorder.TakeStatus, error) {
+	return recorder.TakeStatus{Status: recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}}, nil
+}
+
+// Whatever a caller with a good token sends, the answer is no 5xx, and a refusal is a problem with a sentence.
+func FuzzHandlers(f *testing.F) {
+	s := newShelf(f, 1, time.Now())
+	s.o.Recorder, s.o.TakeRecorder, s.o.MaxTakes = starting{s.fake}, starting{s.fake}, 1<<30
+	_, secret, err := s.o.State.CreateToken(f.Context(), "alice", "*", state.Admin)
+	require.NoError(f, err)
+	handler := s.Handler()
+	const replay = `{"replayId":"x","seconds":5,"pressedAt":"2026-01-01T00:00:00Z"}`
+	for _, seed := range [][4]string{
+		{"POST", "/token", "application/json", `{"roomName":"den"}`},
+		{"POST", "/start", "application/json", `{"roomName":"den","videoTrackId":"TR_a","audioTrackId":"TR_b"}`},
+		{"POST", "/stop", "application/json", `{"replayId":"` + s.rec.ReplayID + `"}`},
+		{"POST", "/save", "application/json", replay}, {"GET", "/replays/" + s.rec.ReplayID, "", ""},
+		{"GET", "/clips?whose=all&before=2026-01-01T00:00:00Z", "", ""}, {"DELETE", "/clips/x", "", ""},
+		{"GET", "/clips/x/video", "", ""}, {"POST", "/clips/x/links", "application/json", `{"expiresIn":60}`},
+		{"PUT", "/clips/x/poster", "image/jpeg", "\xff\xd8\xff"}, {"GET", "/watch/x", "", ""},
+		{"GET", "/watch/x/video?download=1", "", ""}, {"POST", "/webhook", "application/webhook+json", "{}"},
+		{"POST", "/recordings", "application/json", `{"roomName":"den","type":"track","trackId":"TR_a","file":{"type":"mp4"}}`},
+		{"GET", "/recordings/x/files/..%2fy", "", ""}, {"GET", "/openapi.json", "", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	f.Fuzz(func(t *testing.T, method, path, kind, body string) {
+		target, err := url.Parse("http://host" + api.Prefix + path)
+		if err != nil || strings.Contains(path, "readyz") {
+			return // no client can send it; readyz tells about others with a 503
+		}
+		r, err := http.NewRequestWithContext(t.Context(), method, target.String(), strings.NewReader(body))
+		if err != nil {
+			return
+		}
+		r.RemoteAddr = "192.0.2.1:1"
+		r.Header.Set("Authorization", "Bearer "+secret)
+		r.Header.Set("Content-Type", kind)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		require.Less(t, w.Code, 500, "%s", w.Body)
+		if w.Code >= 400 && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+			require.Equal(t, api.ProblemMediaType, w.Header().Get("Content-Type"), "%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// FuzzPoster: what is kept is a JPEG that can be read, or nothing.
+func FuzzPoster(f *testing.F) {
+	f.Add([]byte(poster(f, 32, 18)))
+	f.Add([]byte("\xff\xd8\xff\xe0"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if len(body) > 1<<16 {
+			return
+		}
+		picture, err := readPoster(body)
+		if err == nil {
+			_, err = readPoster(picture)
+			require.NoError(t, err)
+		}
+	})
+}
