@@ -21,6 +21,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/capture"
@@ -50,6 +51,8 @@ type App struct {
 	session  *session.Session
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
+	links    *links.Book
+	ctx      context.Context // of what may be left undone at the end
 	ui       *ui.UI
 	tasks    sync.WaitGroup
 }
@@ -71,7 +74,7 @@ func Run(o Options) error {
 	debug.SetGCPercent(gcPercent)
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
-	a := &App{log: log, control: server}
+	a := &App{log: log, control: server, ctx: ctx, links: links.Open(config.Dir())}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()
@@ -103,6 +106,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.ui = ui.New(ui.Parts{
 		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
+		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: version(), Log: a.log,
 	})
 	a.hotkeys = hotkey.NewManager(a.binder(), a.log)

@@ -11,6 +11,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/capture"
@@ -110,7 +111,11 @@ func (a *App) toggleMute() {
 func (a *App) followEvents() {
 	events, stop := a.session.Events()
 	defer stop()
+	copies := links.Pairs{}
 	for e := range events {
+		if err := copies.Note(e, a.links, a.session.Snapshot().Settings.Sharing.BackendURL); err != nil {
+			a.log.Warn("a clip cannot be shared by a link later", "error", err)
+		}
 		if e.Kind == session.LocalSaved && a.settings().SaveSound {
 			a.tasks.Go(a.playSaved)
 		}
@@ -131,10 +136,14 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	switch e.Kind {
 	case session.LocalSaved:
 		path := e.Save.Clip.Path
+		actions := a.clipActions(path)
+		if e.Save.Server != "off" {
+			actions = append(actions, desktop.Action{Label: "Copy share link", Do: func() { a.copyLink(path) }})
+		}
 		return desktop.Notification{
 			Title:   "Replay saved",
 			Body:    fmt.Sprintf("%s\n%.1f s · %.1f MB", filepath.Base(path), e.Save.Clip.Seconds, float64(e.Save.Clip.Bytes)/1e6),
-			Actions: a.clipActions(path),
+			Actions: actions,
 		}
 	case session.LocalFailed:
 		return desktop.Notification{Title: "The replay could not be saved", Body: e.Text, Urgent: true}

@@ -54,6 +54,19 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 			return nil, err
 		}
 		return control.ShotAnswer{Path: path}, nil
+	case control.Link:
+		path, err := r.Path, error(nil)
+		if path == "" {
+			path, err = a.newestCopy()
+		}
+		var url string
+		if err == nil {
+			url, err = a.link(ctx, path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return control.LinkAnswer{Path: path, URL: url}, nil
 	case control.Show:
 		a.ui.Show()
 		return nil, nil
@@ -61,5 +74,5 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		a.ui.Quit()
 		return nil, nil
 	}
-	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, talk, show or quit", r.Command)
+	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, talk, link, show or quit", r.Command)
 }

@@ -32,6 +32,7 @@ const (
 	Record = "record"     // On or Toggle
 	Mark   = "mark"       // Text
 	Shot   = "screenshot" // → ShotAnswer
+	Link   = "link"       // Path, empty for the newest clip → LinkAnswer
 	Show   = "show"
 	Quit   = "quit"
 )
@@ -46,11 +47,18 @@ type Request struct {
 	All     bool    `json:"all,omitempty"`
 	After   float64 `json:"after,omitempty"`
 	Text    string  `json:"text,omitempty"`
+	Path    string  `json:"path,omitempty"`
 }
 
 // ShotAnswer is where a screenshot is.
 type ShotAnswer struct {
 	Path string `json:"path"`
+}
+
+// LinkAnswer is a share link to the server's copy of a clip.
+type LinkAnswer struct {
+	Path string `json:"path"`
+	URL  string `json:"url"`
 }
 
 // Response is the answer.

@@ -40,6 +40,7 @@ type clips struct {
 	lastID int
 	// recording is whether a file was growing when last looked.
 	recording bool
+	server    string // how the last save fared there
 }
 
 func newClips(u *UI) *clips {
@@ -78,6 +79,10 @@ func (c *clips) update(s session.Snapshot) {
 	ended := c.recording && s.Recording == nil
 	c.recording = s.Recording != nil
 	done := ended || s.LastSave != nil && s.LastSave.Clip != nil && s.LastSave.ID != c.lastID
+	if s.LastSave != nil && s.LastSave.Server != c.server {
+		c.server = s.LastSave.Server
+		c.list.Refresh() // the server's copy may have come
+	}
 	if done || s.Folder != c.folder {
 		if done && !ended {
 			c.lastID = s.LastSave.ID
@@ -158,6 +163,7 @@ type row struct {
 	thumb        *canvas.Image
 	name, detail *widget.Label
 	star         *widget.Button
+	link         *widget.Button // there where the server has a copy
 	clip         clip.Clip
 }
 
@@ -173,9 +179,10 @@ func (c *clips) newRow() fyne.CanvasObject {
 	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() { c.open(c.u.parts.Reveal, r) })
 	r.star = widget.NewButtonWithIcon("", starEmpty, func() { c.setStar(r.clip) })
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { c.askDelete(r.clip) })
+	r.link = widget.NewButtonWithIcon("Link", theme.ContentCopyIcon(), func() { c.copyLink(r.clip.Path) })
 	text := container.NewVBox(layout.NewSpacer(), container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail), layout.NewSpacer())
 	r.surface = newSurface(colorCard, 10, 8, container.NewBorder(nil, nil, picture,
-		container.NewCenter(container.NewHBox(play, r.star, show, remove)), text))
+		container.NewCenter(container.NewHBox(r.link, play, r.star, show, remove)), text))
 	return r
 }
 
@@ -191,6 +198,7 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 	setEnabled(r.star, r.clip.Ours)
 	setText(r.name, when(r.clip.Created, time.Now()))
 	setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), size(r.clip.Bytes), r.clip.Width, r.clip.Height, filepath.Base(r.clip.Path)))
+	setShown(r.link, c.u.parts.Linked(r.clip.Path))
 	if img := c.thumbs[r.clip.Path]; r.thumb.Image != img {
 		r.thumb.Image = img
 		r.thumb.Refresh()
@@ -215,6 +223,20 @@ func (c *clips) setStar(item clip.Clip) {
 	c.u.do(func() error {
 		err := clip.Star(item.Path, !item.Starred)
 		c.u.main(func() { c.load(folder) })
+		return err
+	})
+}
+
+// copyLink puts a new link to the server's copy into the clipboard.
+func (c *clips) copyLink(path string) {
+	c.u.do(func() error {
+		url, err := c.u.parts.Link(c.u.ctx, path)
+		if err == nil {
+			c.u.main(func() {
+				c.u.app.Clipboard().SetContent(url)
+				dialog.ShowInformation("Share link copied", "Whoever has it can watch the clip for a week:\n"+url, c.u.window)
+			})
+		}
 		return err
 	})
 }

@@ -66,6 +66,9 @@ type Parts struct {
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
 	Open, Reveal func(path string) error
+	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
+	Linked func(path string) bool
+	Link   func(ctx context.Context, path string) (url string, err error)
 	// Tray is whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray bool
 	// Hidden starts in the tray, where there is one.
@@ -168,6 +171,9 @@ func (u *UI) Run() {
 
 // Show brings the window to the front.
 func (u *UI) Show() { u.main(func() { u.show(-1) }) }
+
+// Copy puts a text into the clipboard.
+func (u *UI) Copy(text string) { u.main(func() { u.app.Clipboard().SetContent(text) }) }
 
 // Quit ends Run.
 func (u *UI) Quit() { u.main(u.app.Quit) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"image"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type bench struct {
 	engine  *apptest.Engine
 	tokens  *config.Tokens
 	dir     string
+	linked  string        // the file that the server has a copy of
 	webcam  atomic.Bool   // there is one more microphone
 	plugged chan struct{} // a token is a change of devices
 	queue   chan func()   // what wants to run on the main goroutine, here the test's
@@ -75,6 +77,7 @@ func start(t *testing.T) *bench {
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: true, Log: log,
+		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (string, error) { return "https://x/watch/y", nil },
 	})
 	t.Cleanup(func() {
 		b.ui.closed()
@@ -316,4 +319,29 @@ func TestSourcesAreChosenAndKeptUpToDate(t *testing.T) {
 	b.ui.nav.choose(pageHome)
 	b.plugged <- struct{}{}
 	eventually(t, "nothing is watched that nobody sees", func() bool { b.settle(); return !s.watching })
+}
+
+// A clip that the server has, too, has a button that puts a link to it into the clipboard; others have none.
+func TestShareLinkIsCopied(t *testing.T) {
+	b := start(t)
+	b.linked = "both.mp4"
+	folder := b.session.Snapshot().Folder
+	require.NoError(t, os.MkdirAll(folder, 0o755))
+	for _, name := range []string{"both.mp4", "local.mp4"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("x"), 0o600))
+	}
+	c := b.ui.clips
+	c.enter()
+	b.settle()
+	require.Len(t, c.items, 2)
+	for i, item := range c.items {
+		r := c.newRow().(*row)
+		c.fillRow(i, r)
+		require.Equal(t, filepath.Base(item.Path) == b.linked, r.link.Visible(), item.Path)
+		if r.link.Visible() {
+			test.Tap(r.link)
+		}
+	}
+	b.settle()
+	require.Equal(t, "https://x/watch/y", b.ui.app.Clipboard().Content())
 }

@@ -30,6 +30,7 @@ type commands struct {
 	Screens screensCmd `cmd:"" help:"List the monitors and windows that can be filmed. Works without a running Hindsight."`
 	Clips   clipsCmd   `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
 	Star    starCmd    `cmd:"" help:"Mark a clip as one to keep whatever the quota, or take the mark away. Works without a running Hindsight."`
+	Link    linkCmd    `cmd:"" help:"Make a share link to the server's copy of a clip and print it."`
 	Doctor  doctorCmd  `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
 	Show    plainCmd   `cmd:"" help:"Show the window."`
 	Quit    plainCmd   `cmd:"" help:"End Hindsight."`
@@ -151,6 +152,18 @@ func (c muteCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	return out.print(map[string]any{"ok": true}, nil)
+}
+
+type linkCmd struct {
+	Path string `arg:"" optional:"" type:"path" help:"The clip; the newest that the server has, without it."`
+}
+
+func (c linkCmd) Run(ctx context.Context, out *output) error {
+	var a control.LinkAnswer
+	if err := call(ctx, control.Request{Command: control.Link, Path: c.Path}, &a); err != nil {
+		return err
+	}
+	return out.print(a, func(w io.Writer) { fmt.Fprintln(w, a.URL) })
 }
 
 type plainCmd struct{ command string }

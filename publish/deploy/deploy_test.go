@@ -189,10 +189,9 @@ func TestRealServersTakeTheirSettings(t *testing.T) {
 
 	tool, err := stack.EgressTool(ctx, io.Discard)
 	require.NoError(t, err)
-	health := port(t)
 	conf = changed(t, "egress.yaml", func(m map[string]any) {
 		m["ws_url"], m["redis"] = "ws://127.0.0.1:"+strconv.Itoa(httpPort), atRedis
-		m["health_port"], m["prometheus_port"] = health, port(t)
+		m["health_port"], m["prometheus_port"] = port(t), port(t)
 		for kind := range m["cpu_cost"].(map[string]any) { // the machine of a test may be smaller than a worker
 			m["cpu_cost"].(map[string]any)[kind] = 0.01
 		}
@@ -201,7 +200,13 @@ func TestRealServersTakeTheirSettings(t *testing.T) {
 	egress, err := stack.Start(ctx, stack.Spec{Name: "egress", Path: tool.Program, Dir: dir, Timeout: 2 * time.Minute,
 		Env: []string{"EGRESS_CONFIG_FILE=" + conf, "LIVEKIT_API_KEY=hindsight", "LIVEKIT_API_SECRET=" + secret, "TMPDIR=" + dir,
 			"GST_PLUGIN_PATH=" + tool.Plugins, "PATH=" + filepath.Dir(tool.Program) + ":" + os.Getenv("PATH")},
-		Ready: func(ctx context.Context) error { return answers(ctx, "http://127.0.0.1:"+strconv.Itoa(health)) }})
+		Ready: func(context.Context) error {
+			log, err := os.ReadFile(filepath.Join(dir, "egress.log"))
+			if err == nil && !bytes.Contains(log, []byte("service ready")) {
+				err = errors.New("it is not ready")
+			}
+			return err
+		}})
 	require.NoError(t, err)
 	defer egress.Close()
 }

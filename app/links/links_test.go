@@ -1,0 +1,114 @@
+package links
+
+import (
+	"encoding/json"
+	"image"
+	"image/jpeg"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// What was written down is there after a restart, except for files that are gone.
+func TestBook(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	here, gone := filepath.Join(t.TempDir(), "here.mp4"), filepath.Join(t.TempDir(), "gone.mp4")
+	require.NoError(t, os.WriteFile(here, nil, 0o600))
+	b := Open(dir)
+	require.NoError(t, b.Add(here, Copy{"https://a", "1"}))
+	require.NoError(t, b.Add(gone, Copy{"https://a", "2"}))
+	b = Open(dir)
+	c, ok := b.Of(here)
+	require.True(t, ok)
+	require.Equal(t, Copy{"https://a", "1"}, c)
+	_, ok = b.Of(gone)
+	require.False(t, ok)
+	require.NoError(t, os.WriteFile(b.file, []byte("{"), 0o600))
+	_, ok = Open(dir).Of(here)
+	require.False(t, ok, "a broken book is empty")
+}
+
+// A link is made with its picture; without one where the server takes none; and not where the clip is gone.
+func TestMake(t *testing.T) {
+	var width int
+	posterStatus, linkStatus := http.StatusNoContent, http.StatusCreated
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT "+api.Prefix+"/clips/one/poster", func(w http.ResponseWriter, r *http.Request) {
+		if c, err := jpeg.DecodeConfig(r.Body); err == nil {
+			width = c.Width
+		}
+		w.WriteHeader(posterStatus)
+	})
+	mux.HandleFunc("POST "+api.Prefix+"/clips/one/links", func(w http.ResponseWriter, _ *http.Request) {
+		if linkStatus != http.StatusCreated {
+			w.Header().Set("Content-Type", api.ProblemMediaType)
+			w.WriteHeader(linkStatus)
+			_ = json.NewEncoder(w).Encode(api.Problem{Type: api.ProblemNotFound, Detail: "no such clip"})
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(linkStatus)
+		_ = json.NewEncoder(w).Encode(api.Link{LinkID: "l", URL: "https://x/watch/y", ExpiresAt: time.Now()})
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	at, log := Copy{server.URL, "one"}, slog.New(slog.DiscardHandler)
+	link, err := Make(t.Context(), at, "hs_x", image.NewGray(image.Rect(0, 0, 64, 36)), log)
+	require.NoError(t, err)
+	require.Equal(t, "https://x/watch/y", link.URL)
+	require.Equal(t, 64, width)
+	posterStatus = http.StatusBadRequest
+	_, err = Make(t.Context(), at, "hs_x", image.NewGray(image.Rect(0, 0, 64, 36)), log)
+	require.NoError(t, err)
+	linkStatus = http.StatusNotFound
+	_, err = Make(t.Context(), at, "hs_x", nil, log)
+	require.ErrorContains(t, err, "was deleted")
+	_, err = Make(t.Context(), at, "", nil, log)
+	require.Error(t, err)
+}
+
+// The two copies of one press are joined whichever is done first; a press without one of them is none.
+func TestPairs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.mp4")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	local := func(id int, server string) session.Event {
+		return session.Event{Kind: session.LocalSaved, Save: &session.SaveRecord{ID: id, Local: "saved", Server: server, Clip: &clip.Clip{Path: file}}}
+	}
+	server := func(id int, local string) session.Event {
+		return session.Event{Kind: session.ServerSaved, Save: &session.SaveRecord{ID: id, Local: local, Server: "saved", ClipID: "one"}}
+	}
+	failed := session.Event{Kind: session.ServerFailed, Save: &session.SaveRecord{ID: 1}}
+	for name, c := range map[string]struct {
+		events []session.Event
+		paired bool
+	}{
+		"local first":   {[]session.Event{local(1, "saving"), server(1, "saving")}, true},
+		"server first":  {[]session.Event{server(1, "saving"), local(1, "saving")}, true},
+		"two presses":   {[]session.Event{local(1, "saving"), server(2, "saving")}, false},
+		"only local":    {[]session.Event{local(1, "off")}, false},
+		"only server":   {[]session.Event{server(1, "off")}, false},
+		"server failed": {[]session.Event{local(1, "saving"), failed, server(1, "saving")}, false},
+		"other events":  {[]session.Event{{Kind: session.Trouble}, local(1, "saving")}, false},
+	} {
+		b, p := Open(t.TempDir()), Pairs{}
+		for _, e := range c.events {
+			require.NoError(t, p.Note(e, b, "https://a"))
+		}
+		at, ok := b.Of(file)
+		require.Equal(t, c.paired, ok, name)
+		if ok {
+			require.Equal(t, Copy{"https://a", "one"}, at)
+			require.Empty(t, p, name)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/desktop"
+	"github.com/hindsight-app/hindsight/app/links"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/clip"
+)
+
+const (
+	linkWait    = 90 * time.Second // for the server's copy to be cut, and the link to be made
+	posterWidth = 1280             // pixels
+)
+
+// link makes a link with which others can watch a clip's copy on the server, and waits for a copy that is on its way.
+func (a *App) link(ctx context.Context, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, linkWait)
+	defer cancel()
+	at, err := a.findCopy(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	if now := a.session.Snapshot().Settings.Sharing.BackendURL; at.Backend != now {
+		return "", fmt.Errorf("the copy of this clip is on another backend, %s; set its address in the settings under Sharing", at.Backend)
+	}
+	token, err := config.OpenTokens(config.Dir()).Get()
+	if err != nil {
+		return "", err
+	}
+	picture, err := clip.Thumbnail(ctx, path, posterWidth)
+	if err != nil {
+		a.log.Warn("the link will have no picture", "path", path, "error", err)
+		picture = nil
+	}
+	made, err := links.Make(ctx, at, token, picture, a.log)
+	if err != nil {
+		return "", err
+	}
+	a.log.Info("a share link was made", "path", path, "link", made.LinkID, "expires", made.ExpiresAt)
+	return made.URL, nil
+}
+
+// findCopy waits as long as the last save is still on its way to the server.
+func (a *App) findCopy(ctx context.Context, path string) (links.Copy, error) {
+	for {
+		last := a.session.Snapshot().LastSave // before the look: what is done since then is in the book
+		if at, ok := a.links.Of(path); ok {
+			return at, nil
+		}
+		if last == nil || last.Clip == nil || last.Clip.Path != path || last.Server != "saving" {
+			return links.Copy{}, links.ErrNoCopy
+		}
+		select {
+		case <-ctx.Done():
+			return links.Copy{}, errors.New("the server's copy of this clip is not ready yet; try again in a moment")
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+// newestCopy is the path of the newest clip that the server has, too.
+func (a *App) newestCopy() (string, error) {
+	list, err := clip.List(a.session.Snapshot().Folder)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range list {
+		if _, ok := a.links.Of(c.Path); ok {
+			return c.Path, nil
+		}
+	}
+	return "", links.ErrNoCopy
+}
+
+// copyLink is the notification's button.
+func (a *App) copyLink(path string) {
+	a.tasks.Go(func() {
+		url, err := a.link(a.ctx, path)
+		if a.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			a.notify(desktop.Notification{Title: "There is no share link", Body: session.Sentence(err.Error())})
+			return
+		}
+		a.ui.Copy(url)
+		a.notify(desktop.Notification{Title: "Share link copied", Body: "Whoever has it can watch the clip for a week."})
+	})
+}
