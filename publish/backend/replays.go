@@ -138,7 +138,7 @@ func (s *Server) record(ctx context.Context, user state.Token, room string, rec 
 	if err := s.o.State.AddIntent(ctx, rec.ID); err != nil {
 		return errors.Join(err, s.o.Storage.Remove(context.WithoutCancel(ctx), rec.ID, ""))
 	}
-	status, err := s.o.Recorder.Start(ctx, recorder.Request{Room: room, VideoTrack: rec.VideoTrack,
+	status, err := s.o.Recorder.Start(ctx, recorder.Request{ID: rec.ID, Room: room, VideoTrack: rec.VideoTrack,
 		AudioTrack: rec.AudioTrack, Folder: folder, Identities: []string{user.AppIdentity(), user.Identity}})
 	if err != nil {
 		return errors.Join(err, s.notStarted(context.WithoutCancel(ctx), rec.ID, err))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend"
+	"github.com/hindsight-app/hindsight/publish/backend/embedded"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
 )
@@ -27,6 +28,7 @@ type serve struct {
 	LivekitURL string        `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
 	PublicURL  string        `help:"LiveKit as users reach it; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
 	Storage    string        `help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, for this service and LiveKit Egress; empty: the data folder. Keys come by environment." env:"HINDSIGHT_STORAGE"`
+	Recorder   string        `help:"Who records: livekit (LiveKit Egress, Track Composite), embedded (this service itself; H.264 and Opus as they are published), or auto: livekit where the LiveKit server is set up for egress (has Redis), else embedded, asked once." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
 	EgressDir  string        `help:"The data folder's subfolder segments, as LiveKit Egress sees it; empty means the same path." env:"HINDSIGHT_EGRESS_DIR"`
 	Replay     time.Duration `help:"How much is kept of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
 	Expire     time.Duration `help:"How long it stays after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
@@ -115,11 +117,17 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	}
 	rec := recorder.New(recorder.Options{URL: s.LivekitURL, APIKey: key, APISecret: apiSecret, FrameRate: s.FrameRate,
 		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight, Upload: files.Upload()})
+	here := embedded.New(embedded.Options{URL: s.LivekitURL, Rooms: rec, Files: files, Log: log})
+	defer func() { err = errors.Join(err, here.Close()) }()
+	choice := embedded.Choose(s.Recorder, rec, here, log)
+	if err := decide(ctx, choice); err != nil {
+		log.Warn("which recorder is used is decided at the first share", "err", err)
+	}
 	public := s.PublicURL
 	if public == "" {
 		public = s.LivekitURL
 	}
-	o.State, o.Tokens, o.Recorder, o.Storage, o.Clips, o.Ready = db, rec, rec, files, files, rec.Ping
+	o.State, o.Tokens, o.Recorder, o.Storage, o.Clips, o.Ready = db, rec, choice, files, files, rec.Ping
 	o.Cutter = &backend.Remuxer{Storage: files, Clips: files, Priming: time.Duration(s.AACPriming) * time.Second / 48000}
 	o.TakeRecorder, o.TakeFiles, o.StreamTo = rec, files, s.StreamTo
 	o.LiveKitURL, o.Replay, o.Expire, o.Log = public, s.Replay, s.Expire, log
@@ -134,6 +142,14 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
 	return s.listen(ctx, service, log)
+}
+
+// decide has the recorder chosen, so that the log says at the start which it is.
+func decide(ctx context.Context, c *embedded.Choice) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := c.Decide(ctx)
+	return err
 }
 
 // openStorage opens the bucket, or the data folder where none is given.

@@ -1,9 +1,11 @@
 package recorder
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/livekit/protocol/auth"
@@ -33,6 +35,31 @@ func (l *LiveKit) Join(room, identity, name string, ttl time.Duration) (string, 
 		livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO})
 	return auth.NewAccessToken(l.o.APIKey, l.o.APISecret).SetIdentity(identity).SetName(name).
 		SetValidFor(ttl).SetVideoGrant(grant).ToJWT()
+}
+
+// Listen signs a token to join a room unseen and only listen, as recorders do: the room shows that it is recorded, and
+// such a participant alone does not keep it open.
+func (l *LiveKit) Listen(room, identity string, ttl time.Duration) (string, error) {
+	grant := &auth.VideoGrant{RoomJoin: true, Room: room, Hidden: true, Recorder: true}
+	grant.SetCanPublish(false)
+	grant.SetCanPublishData(false)
+	grant.SetCanSubscribe(true)
+	return auth.NewAccessToken(l.o.APIKey, l.o.APISecret).SetIdentity(identity).SetKind(livekit.ParticipantInfo_EGRESS).
+		SetValidFor(ttl).SetVideoGrant(grant).ToJWT()
+}
+
+// HasEgress tells whether LiveKit is set up for egress, which needs Redis; whether a worker waits there, nobody knows
+// before one is asked for.
+func (l *LiveKit) HasEgress(ctx context.Context) (bool, error) {
+	_, err := l.egress.ListEgress(ctx, &livekit.ListEgressRequest{Active: true})
+	var te twirp.Error
+	if errors.As(err, &te) && strings.Contains(te.Msg(), "egress not connected") {
+		return false, nil
+	}
+	if err != nil {
+		return false, refused(err)
+	}
+	return true, nil
 }
 
 func status(info *livekit.EgressInfo) Status {

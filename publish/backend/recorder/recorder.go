@@ -80,6 +80,8 @@ func New(o Options) *LiveKit {
 
 // Request asks for a recording.
 type Request struct {
+	// ID is the recording's in the backend's storage.
+	ID   string
 	Room string
 	// Identities are those of the participant that must publish both tracks.
 	Identities []string
@@ -104,7 +106,7 @@ type Status struct {
 
 // Start checks that the tracks are the participant's and asks for a Track Composite egress.
 func (l *LiveKit) Start(ctx context.Context, r Request) (Status, error) {
-	video, err := l.findTracks(ctx, r)
+	video, _, err := l.Tracks(ctx, r)
 	if err != nil {
 		return Status{}, err
 	}
@@ -133,30 +135,31 @@ func (l *LiveKit) Start(ctx context.Context, r Request) (Status, error) {
 	return status(info), nil
 }
 
-// findTracks waits until both tracks are published by one of the identities and answers the video track.
-func (l *LiveKit) findTracks(ctx context.Context, r Request) (*livekit.TrackInfo, error) {
+// Tracks waits until both tracks are published by one of the identities and answers them; audio is nil if none is
+// asked for.
+func (l *LiveKit) Tracks(ctx context.Context, r Request) (video, audio *livekit.TrackInfo, err error) {
 	deadline := time.Now().Add(trackPatience)
 	for {
-		video, err := l.lookUp(ctx, r)
+		video, audio, err = l.lookUp(ctx, r)
 		if !errors.Is(err, ErrTrack) || time.Now().After(deadline) {
-			return video, err
+			return video, audio, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
 
-func (l *LiveKit) lookUp(ctx context.Context, r Request) (*livekit.TrackInfo, error) {
+func (l *LiveKit) lookUp(ctx context.Context, r Request) (video, audio *livekit.TrackInfo, err error) {
 	list, err := l.rooms.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: r.Room})
 	var te twirp.Error
 	if errors.As(err, &te) && te.Code() == twirp.NotFound {
-		return nil, fmt.Errorf("%w: room %q is empty; join it and publish first", ErrTrack, r.Room)
+		return nil, nil, fmt.Errorf("%w: room %q is empty; join it and publish first", ErrTrack, r.Room)
 	}
 	if err != nil {
-		return nil, refused(err)
+		return nil, nil, refused(err)
 	}
 	find := func(sid string, kind livekit.TrackType) (*livekit.TrackInfo, error) {
 		for _, p := range list.Participants {
@@ -173,11 +176,11 @@ func (l *LiveKit) lookUp(ctx context.Context, r Request) (*livekit.TrackInfo, er
 		}
 		return nil, fmt.Errorf("%w: nobody publishes %s in room %q", ErrTrack, sid, r.Room)
 	}
-	video, err := find(r.VideoTrack, livekit.TrackType_VIDEO)
+	video, err = find(r.VideoTrack, livekit.TrackType_VIDEO)
 	if err == nil && r.AudioTrack != "" {
-		_, err = find(r.AudioTrack, livekit.TrackType_AUDIO)
+		audio, err = find(r.AudioTrack, livekit.TrackType_AUDIO)
 	}
-	return video, err
+	return video, audio, err
 }
 
 // fit scales a size down into bounds and makes both sides even, as 4:2:0 and the recorder want. An unknown size

@@ -1,0 +1,318 @@
+package embedded
+
+import (
+	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
+)
+
+const (
+	// shortest is the least length of a segment. With a key picture every 2 s, as Hindsight sends them, segments are 2 s.
+	shortest = 1500 * time.Millisecond
+	// asking is the length at which the publisher is asked for a key picture, for whoever sends none unasked.
+	asking = 4 * time.Second
+	// longest is the length at which a segment ends without one, and what the playlist announces.
+	longest = 10 * time.Second
+	// askAgain is the time between two requests for a key picture; LiveKit passes on one a second.
+	askAgain = time.Second
+	// still is how long no picture comes before the segment ends without the next one. LiveKit Egress shows black by then.
+	still = 4 * time.Second
+	// soundPatience is how long after its last picture a segment waits for its sound.
+	soundPatience = time.Second
+	// reportPatience is how long sender reports are waited for at the beginning. LiveKit sends them every 3 s.
+	reportPatience = 6 * time.Second
+)
+
+// silence is an Opus packet of one stereo CELT frame, full band, of 20 silent ms (RFC 6716, 3.1 and 4.3).
+var silence = []byte{0xfc, 0xff, 0xfe}
+
+const silenceLength = 20 * time.Millisecond
+
+// sample is a picture or an Opus packet at its moment.
+type sample struct {
+	at     time.Time
+	length time.Duration
+	data   []byte
+	key    bool
+}
+
+// segment is what goes into one file. Pictures may be missing where the picture stands still.
+type segment struct {
+	sets            parameterSets
+	from, to        time.Time
+	pictures, sound []sample
+}
+
+// segmenter cuts two tracks into segments. It has no clock of its own and no goroutines; it is used by one.
+type segmenter struct {
+	clock    *clock
+	hasSound bool
+	asked    time.Time
+
+	needKey  bool // nothing can be decoded before the next key picture
+	pictures []unit
+	scanned  int // pictures that were looked at for a cut
+	video    anchor
+	begun    bool      // video is set
+	to       time.Time // end of the newest segment
+	lastSeen time.Time // arrival of the newest picture that was taken
+	sets     parameterSets
+	rest     struct{ from, at time.Time } // the moment the picture stood still: on the track and on arrival's clock
+
+	sounds     []unit
+	sound      anchor
+	soundBegun bool
+	soundTo    time.Time // end of the newest sound in a segment
+}
+
+func newSegmenter(c *clock, hasSound bool) *segmenter {
+	return &segmenter{clock: c, hasSound: hasSound, needKey: true}
+}
+
+// empty tells that no picture has come yet that can be decoded.
+func (s *segmenter) empty() bool { return !s.begun && len(s.pictures) == 0 }
+
+// addPicture takes the next picture.
+func (s *segmenter) addPicture(u unit) {
+	s.needKey = s.needKey || u.lost
+	if s.needKey && (!u.key || u.sets.sps == "" || u.sets.pps == "") {
+		return
+	}
+	s.needKey = false
+	s.clock.arrival(&s.clock.video, u.rtp, u.at)
+	if n := len(s.pictures); n > 0 && u.rtp <= s.pictures[n-1].rtp {
+		return // WebRTC has no reordered pictures; time does not go back
+	}
+	s.lastSeen = u.at
+	s.pictures = append(s.pictures, u)
+}
+
+// addSound takes the next Opus packet.
+func (s *segmenter) addSound(u unit) {
+	s.clock.arrival(&s.clock.sound, u.rtp, u.at)
+	if n := len(s.sounds); n > 0 && u.rtp <= s.sounds[n-1].rtp {
+		return
+	}
+	s.sounds = append(s.sounds, u)
+}
+
+// wantsKey tells whether the publisher must be asked for a key picture now.
+func (s *segmenter) wantsKey(now time.Time) bool {
+	want := s.needKey || len(s.pictures) > 0 && (!s.pictures[0].key || now.Sub(s.pictures[0].at) > asking)
+	if !want || now.Sub(s.asked) < askAgain {
+		return false
+	}
+	s.asked = now
+	return true
+}
+
+// step answers the next segment that is complete, or nil.
+func (s *segmenter) step(now time.Time) *segment {
+	if len(s.pictures) == 0 {
+		return s.stillSegment(now)
+	}
+	end := s.cut()
+	standing := end == 0 && now.Sub(s.lastSeen) > still
+	if end == 0 && !standing || !s.timed(now) {
+		return nil
+	}
+	if standing {
+		s.begin()
+		last := s.pictures[len(s.pictures)-1]
+		s.rest.at = now
+		s.rest.from = s.video.at.Add(ticksToTime(last.rtp-s.video.rtp, videoRate) + now.Sub(last.at))
+		return s.take(len(s.pictures), s.rest.from, true)
+	}
+	next := s.pictures[end]
+	to := s.reach(next.rtp).at
+	late := now.Sub(next.at) > soundPatience
+	if s.hasSound && !late && s.soundEnd().Before(to) {
+		return nil
+	}
+	return s.take(end, to, late)
+}
+
+// finish answers the last segment, with what there is.
+func (s *segmenter) finish() *segment {
+	n := len(s.pictures)
+	if n == 0 {
+		return nil
+	}
+	s.begin()
+	last, step := s.pictures[n-1], int64(videoRate/30)
+	if n > 1 {
+		step = last.rtp - s.pictures[n-2].rtp
+	}
+	return s.take(n, s.reach(last.rtp+step).at, false)
+}
+
+// cut is the number of pictures in the next segment, 0 while it goes on.
+func (s *segmenter) cut() int {
+	first := s.pictures[0]
+	for ; s.scanned < len(s.pictures); s.scanned++ {
+		u := s.pictures[s.scanned]
+		length := ticksToTime(u.rtp-first.rtp, videoRate)
+		if s.scanned > 0 && (u.key && (length >= shortest || u.sets != first.sets) || length >= longest) {
+			return s.scanned
+		}
+	}
+	return 0
+}
+
+// timed tells whether the moments of the tracks are known, or are not going to be.
+func (s *segmenter) timed(now time.Time) bool {
+	known := s.clock.known(&s.clock.video) && (!s.hasSound || len(s.sounds) == 0 || s.clock.known(&s.clock.sound))
+	return known || s.begun || now.Sub(s.pictures[0].at) > reportPatience
+}
+
+// begin sets the anchor of the pictures at the first of all.
+func (s *segmenter) begin() {
+	if first := s.pictures[0].rtp; !s.begun {
+		s.begun, s.video = true, anchor{first, s.clock.when(&s.clock.video, first)}
+		s.to = s.video.at
+		s.soundTo = s.to
+	}
+}
+
+// reach is the anchor of the pictures at a later RTP time.
+func (s *segmenter) reach(rtp int64) anchor {
+	s.begin()
+	return s.video.follow(rtp, videoRate, s.clock.when(&s.clock.video, rtp))
+}
+
+// take makes a segment of the first n pictures and the sound until to. filled says that what sound is missing by then
+// is not going to come.
+func (s *segmenter) take(n int, to time.Time, filled bool) *segment {
+	list := s.pictures[:n]
+	if first := list[0]; first.rtp != s.video.rtp { // the picture stood still before it
+		s.video = s.reach(first.rtp)
+		s.video.at = later(s.video.at, s.to)
+	}
+	s.sets = list[0].sets
+	to = later(to, s.video.at.Add(time.Millisecond))
+	seg := &segment{sets: s.sets, from: s.video.at, to: to}
+	after := anchor{list[n-1].rtp, s.video.at.Add(ticksToTime(list[n-1].rtp-s.video.rtp, videoRate))}
+	if n < len(s.pictures) {
+		after = anchor{s.pictures[n].rtp, to}
+	}
+	for _, u := range list {
+		seg.pictures = append(seg.pictures, sample{at: s.video.between(after, u.rtp), data: u.data, key: u.key})
+	}
+	spread(seg.pictures, to)
+	if s.to = to; n < len(s.pictures) {
+		s.video = after
+	}
+	s.pictures, s.scanned = append([]unit(nil), s.pictures[n:]...), 0
+	s.takeSound(seg, filled)
+	return seg
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// spread gives each sample the time to the next as its length.
+func spread(list []sample, to time.Time) {
+	for i := range list {
+		end := to
+		if i+1 < len(list) {
+			end = list[i+1].at
+		}
+		list[i].length = end.Sub(list[i].at)
+	}
+}
+
+// stillSegment is a segment of sound alone, while the picture stands still.
+func (s *segmenter) stillSegment(now time.Time) *segment {
+	if !s.hasSound || !s.begun {
+		return nil
+	}
+	to := s.rest.from.Add(now.Sub(s.rest.at) - soundPatience)
+	if to.Sub(s.to) < still {
+		return nil
+	}
+	seg := &segment{sets: s.sets, from: s.to, to: to}
+	s.to = to
+	if s.takeSound(seg, true); len(seg.sound) == 0 {
+		return nil
+	}
+	seg.from = seg.sound[0].at
+	return seg
+}
+
+// soundAt is the anchor line of the sound.
+func (s *segmenter) soundAt(rtp int64) time.Time {
+	return s.sound.at.Add(ticksToTime(rtp-s.sound.rtp, soundRate))
+}
+
+func (s *segmenter) beginSound() bool {
+	if len(s.sounds) > 0 && !s.soundBegun {
+		first := s.sounds[0].rtp
+		s.soundBegun, s.sound = true, anchor{first, s.clock.when(&s.clock.sound, first)}
+	}
+	return s.soundBegun
+}
+
+// soundEnd is how far the sound has come.
+func (s *segmenter) soundEnd() time.Time {
+	if !s.beginSound() || len(s.sounds) == 0 {
+		return s.soundTo
+	}
+	last := s.sounds[len(s.sounds)-1]
+	return s.soundAt(last.rtp).Add(opusLength(last.data))
+}
+
+func opusLength(packet []byte) time.Duration {
+	return ticksToTime(opus.PacketDuration2(packet), soundRate)
+}
+
+// takeSound moves sound into a segment: what begins before its end. Gaps become silence, so that all players go on.
+func (s *segmenter) takeSound(seg *segment, filled bool) {
+	if !s.hasSound {
+		return
+	}
+	n := 0
+	if s.beginSound() {
+		for n < len(s.sounds) && s.soundAt(s.sounds[n].rtp).Before(seg.to) {
+			n++
+		}
+	}
+	if n > 0 {
+		last := s.sounds[n-1]
+		end := last.rtp + opus.PacketDuration2(last.data)
+		after := s.sound.follow(end, soundRate, s.clock.when(&s.clock.sound, end))
+		for _, u := range s.sounds[:n] {
+			s.putSound(seg, s.sound.between(after, u.rtp), u.data)
+		}
+		s.sound = after
+		s.sounds = append([]unit(nil), s.sounds[n:]...)
+	}
+	if filled {
+		s.fillSound(seg, seg.to)
+	}
+	for i := range seg.sound[:max(0, len(seg.sound)-1)] {
+		seg.sound[i].length = seg.sound[i+1].at.Sub(seg.sound[i].at)
+	}
+}
+
+// putSound appends a packet, unless the time it belongs to has passed.
+func (s *segmenter) putSound(seg *segment, at time.Time, data []byte) {
+	length := opusLength(data)
+	if length == 0 || at.Add(length/2).Before(s.soundTo) {
+		return
+	}
+	s.fillSound(seg, at)
+	seg.sound = append(seg.sound, sample{at: at, length: length, data: data, key: true})
+	s.soundTo = at.Add(length)
+}
+
+// fillSound appends silence up to a moment, to the nearest packet.
+func (s *segmenter) fillSound(seg *segment, until time.Time) {
+	for s.soundTo.Add(silenceLength / 2).Before(until) {
+		seg.sound = append(seg.sound, sample{at: s.soundTo, length: silenceLength, data: silence, key: true})
+		s.soundTo = s.soundTo.Add(silenceLength)
+	}
+}

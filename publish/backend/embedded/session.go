@@ -1,0 +1,316 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	lksdk "github.com/livekit/server-sdk-go/v2"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+)
+
+const (
+	joinTimeout = 10 * time.Second
+	// tokenTTL is for joining and for the client's reconnects; the server renews it meanwhile.
+	tokenTTL = 10 * time.Minute
+	// stepPeriod is how often the tracks are looked at for a segment.
+	stepPeriod = 200 * time.Millisecond
+	// firstPicture is how long the first picture may take, as with LiveKit Egress.
+	firstPicture = 30 * time.Second
+	// queued is how many pictures and packets of sound may wait for a slow disk: about 6 s of both tracks.
+	queued = 512
+	// storeTimeout bounds the storing of one segment.
+	storeTimeout = 30 * time.Second
+)
+
+// end says why a recording is over; err is nil if that is all right, as it always is when it was asked for.
+type end struct {
+	err   error
+	asked bool
+}
+
+// received is a unit of one of the tracks.
+type received struct {
+	unit
+	video bool
+}
+
+// session is one recording. loop is the only one that touches cutter and files.
+type session struct {
+	id     string
+	req    recorder.Request
+	o      Options
+	clock  *clock
+	cutter *segmenter
+	files  *writer
+
+	room    *lksdk.Room
+	units   chan received
+	over    chan end // the first reason to end
+	leaving chan struct{}
+	done    chan struct{} // closed when all is stored
+	readers sync.WaitGroup
+
+	mu       sync.Mutex
+	askKey   func()
+	left     bool // no reader may begin any more
+	segments int
+	began    time.Time
+	finished time.Time
+	err      error
+}
+
+func newSession(id string, req recorder.Request, o Options) *session {
+	s := &session{id: id, req: req, o: o, clock: newClock(), units: make(chan received, queued), over: make(chan end, 1),
+		done: make(chan struct{}), askKey: func() {}}
+	hasSound := req.AudioTrack != ""
+	s.cutter = newSegmenter(s.clock, hasSound)
+	s.files = &writer{hasSound: hasSound, put: func(ctx context.Context, name string, data []byte) error {
+		return o.Files.WriteFile(ctx, req.ID, name, data)
+	}}
+	return s
+}
+
+// start joins the room; what follows runs until end.
+func (s *session) start(ctx context.Context) error {
+	token, err := s.o.Rooms.Listen(s.req.Room, "recorder-"+s.id, tokenTTL)
+	if err != nil {
+		close(s.done)
+		return err
+	}
+	s.room = lksdk.NewRoom(&lksdk.RoomCallback{
+		ParticipantCallback: lksdk.ParticipantCallback{
+			OnTrackPublished:   func(p *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) { s.subscribe(p) },
+			OnTrackSubscribed:  s.onTrack,
+			OnTrackUnpublished: s.onUnpublished,
+		},
+		OnDisconnectedWithReason: s.onDisconnected,
+	})
+	s.room.SetLogger(quiet)
+	if err := s.room.JoinWithContextAndToken(ctx, s.o.URL, token, lksdk.WithAutoSubscribe(false),
+		lksdk.WithConnectTimeout(joinTimeout), lksdk.WithLogger(quiet)); err != nil {
+		s.room.Disconnect()
+		close(s.done)
+		return fmt.Errorf("the recorder cannot join the room: %w", err)
+	}
+	for _, p := range s.room.GetRemoteParticipants() {
+		for _, pub := range p.TrackPublications() {
+			if pub, ok := pub.(*lksdk.RemoteTrackPublication); ok {
+				s.subscribe(pub)
+			}
+		}
+	}
+	go s.loop()
+	return nil
+}
+
+// subscribe asks for a track if it is one of the two. Asking twice is fine.
+func (s *session) subscribe(p *lksdk.RemoteTrackPublication) {
+	if sid := p.SID(); sid == s.req.VideoTrack || sid == s.req.AudioTrack {
+		if err := p.SetSubscribed(true); err != nil {
+			s.end(end{err: fmt.Errorf("the tracks cannot be subscribed to: %w", err)})
+		}
+	}
+}
+
+// onTrack begins to receive a track.
+func (s *session) onTrack(t *webrtc.TrackRemote, p *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {
+	video := p.SID() == s.req.VideoTrack
+	if !video && p.SID() != s.req.AudioTrack {
+		return
+	}
+	want, line := webrtc.MimeTypeOpus, &s.clock.sound
+	if video {
+		want, line = webrtc.MimeTypeH264, &s.clock.video
+	}
+	if got := t.Codec().MimeType; got != want {
+		s.end(end{err: fmt.Errorf("the embedded recorder takes %s, not %s; record with --recorder livekit", want, got)})
+		return
+	}
+	p.OnRTCP(func(packet rtcp.Packet) {
+		// A compound packet with the reports of all tracks comes to each of them.
+		if sr, ok := packet.(*rtcp.SenderReport); ok && sr.SSRC == uint32(t.SSRC()) {
+			s.clock.report(line, sr.NTPTime, sr.RTPTime, time.Now())
+		}
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left {
+		return
+	}
+	if video {
+		s.askKey = func() { from.WritePLI(t.SSRC()) }
+	}
+	s.readers.Add(1)
+	go func() {
+		defer s.readers.Done()
+		s.receive(t, video)
+	}()
+}
+
+// receive reads a track until it ends. Units that the loop has no time for are left out.
+func (s *session) receive(t *webrtc.TrackRemote, video bool) {
+	dropped := false
+	a := newAssembler(video, func(u unit) {
+		u.lost = u.lost || dropped
+		select {
+		case s.units <- received{u, video}:
+			dropped = false
+		default:
+			dropped = true
+		}
+	})
+	for {
+		p, _, err := t.ReadRTP()
+		if err != nil {
+			break
+		}
+		a.push(p, time.Now())
+	}
+	a.flush(time.Now())
+	if video {
+		s.end(end{})
+	}
+}
+
+func (s *session) onUnpublished(p *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
+	if p.SID() == s.req.VideoTrack {
+		s.end(end{})
+	}
+}
+
+func (s *session) onDisconnected(reason lksdk.DisconnectionReason) {
+	switch {
+	case reason == lksdk.Failed:
+		s.end(end{err: errors.New("the connection to LiveKit was lost")})
+	case s.room.DisconnectReason() == livekit.DisconnectReason_SERVER_SHUTDOWN:
+		s.end(end{err: errors.New("the LiveKit server was shut down")})
+	default:
+		s.end(end{})
+	}
+}
+
+// end has the loop finish; only the first reason counts.
+func (s *session) end(e end) {
+	select {
+	case s.over <- e:
+	default:
+	}
+}
+
+// loop cuts and writes until the end.
+func (s *session) loop() {
+	defer close(s.done)
+	tick := time.NewTicker(stepPeriod)
+	defer tick.Stop()
+	begun := time.Now()
+	for {
+		select {
+		case u := <-s.units:
+			s.take(u)
+		case now := <-tick.C:
+			s.step(now)
+			if s.cutter.empty() && now.Sub(begun) > firstPicture {
+				s.end(end{err: errNoPicture})
+			}
+		case e := <-s.over:
+			s.leave()
+			s.finish(e)
+			return
+		}
+	}
+}
+
+func (s *session) take(u received) {
+	if u.video {
+		s.cutter.addPicture(u.unit)
+	} else {
+		s.cutter.addSound(u.unit)
+	}
+}
+
+func (s *session) step(now time.Time) {
+	if s.cutter.wantsKey(now) {
+		s.mu.Lock()
+		ask := s.askKey
+		s.mu.Unlock()
+		ask()
+	}
+	for seg := s.cutter.step(now); seg != nil; seg = s.cutter.step(now) {
+		s.store(seg)
+	}
+}
+
+// leave leaves the room and takes what was still on its way.
+func (s *session) leave() {
+	s.mu.Lock()
+	s.left = true
+	s.mu.Unlock()
+	s.room.Disconnect()
+	go func() {
+		s.readers.Wait()
+		close(s.units)
+	}()
+	for u := range s.units {
+		s.take(u)
+	}
+}
+
+// store writes a segment. A disk that is full for a while costs the segments of that while.
+func (s *session) store(seg *segment) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	err := s.files.write(ctx, seg)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err = err; err != nil {
+		s.o.Log.Error("the recording has a gap", "egress", s.id, "from", seg.from, "to", seg.to, "err", err)
+		return
+	}
+	if s.segments++; s.began.IsZero() {
+		s.began = seg.from
+	}
+}
+
+// finish stores the rest and says how it ended.
+func (s *session) finish(e end) {
+	s.step(time.Now())
+	if seg := s.cutter.finish(); seg != nil {
+		s.store(seg)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	err := errors.Join(e.err, s.files.writePlaylists(ctx, true))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished = time.Now(); s.segments == 0 && err == nil && !e.asked {
+		err = errNoPicture
+	}
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// ended is when the recording ended; zero while it runs.
+func (s *session) ended() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finished
+}
+
+// Status answers how the recording does.
+func (s *session) Status() recorder.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := recorder.Status{EgressID: s.id, State: stateOf(s.segments > 0, !s.finished.IsZero(), s.err), Began: s.began}
+	if s.err != nil {
+		out.Error = s.err.Error()
+	}
+	return out
+}

@@ -1,0 +1,174 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/livekit/server-sdk-go/v2/pkg/samplebuilder"
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+)
+
+// The clocks of the two tracks in Hz (RFC 6184, 8.2.1; RFC 7587, 4.1).
+const (
+	videoRate = 90000
+	soundRate = 48000
+)
+
+const (
+	// reorder is how many packets are kept at most while one is missing.
+	reorder = 2048
+	// patience is how long a missing packet is waited for: a few requests to send it again.
+	patience = 500 * time.Millisecond
+)
+
+// unit is one picture or one Opus packet.
+type unit struct {
+	rtp  int64 // ticks of the track's clock, unwrapped to 64 bits
+	data []byte
+	lost bool      // something is missing before it
+	at   time.Time // of arrival
+	// These are of pictures: data are NAL units with their lengths (ISO/IEC 14496-15, 5.3.4.2) without the parameter
+	// sets, which a key picture has here.
+	key  bool
+	sets parameterSets
+}
+
+type parameterSets struct{ sps, pps string }
+
+// assembler puts the packets of one track in order and together. It is used by one goroutine.
+type assembler struct {
+	video   bool
+	builder *samplebuilder.SampleBuilder
+	emit    func(unit)
+	// blocked is since when packets wait for a missing one.
+	blocked time.Time
+	begun   bool
+	next    uint16 // the sequence number that follows what was emitted
+	lost    bool
+	high    int64 // RTP time of the newest unit, unwrapped
+	sets    parameterSets
+}
+
+func newAssembler(video bool, emit func(unit)) *assembler {
+	a := &assembler{video: video, emit: emit}
+	if video {
+		a.builder = samplebuilder.New(reorder, &codecs.H264Packet{}, videoRate)
+	} else {
+		a.builder = samplebuilder.New(reorder, &codecs.OpusPacket{}, soundRate)
+	}
+	return a
+}
+
+// push takes a packet as it arrives.
+func (a *assembler) push(p *rtp.Packet, at time.Time) {
+	a.builder.Push(p)
+	popped := a.pop(a.builder.PopPackets, at)
+	switch {
+	case popped:
+		a.blocked = time.Time{}
+	case a.blocked.IsZero():
+		a.blocked = at
+	case at.Sub(a.blocked) > patience:
+		a.blocked = time.Time{}
+		if packets := a.builder.ForcePopPackets(); packets != nil {
+			a.assemble(packets, at)
+		}
+		a.pop(a.builder.PopPackets, at)
+	}
+}
+
+// flush emits what is whole at the end of the track.
+func (a *assembler) flush(at time.Time) { a.pop(a.builder.ForcePopPackets, at) }
+
+func (a *assembler) pop(next func() []*rtp.Packet, at time.Time) (popped bool) {
+	for packets := next(); packets != nil; packets = next() {
+		a.assemble(packets, at)
+		popped = true
+	}
+	return popped
+}
+
+// assemble emits the unit that packets in unbroken order make. Packets without payload are padding by which the server
+// measures the path.
+func (a *assembler) assemble(packets []*rtp.Packet, at time.Time) {
+	if a.begun && packets[0].SequenceNumber != a.next {
+		a.lost = true
+	}
+	a.begun, a.next = true, packets[len(packets)-1].SequenceNumber+1
+	u := unit{at: at}
+	whole := true
+	depacketizer := codecs.H264Packet{IsAVC: true}
+	for _, p := range packets {
+		if len(p.Payload) == 0 {
+			continue
+		}
+		if !a.video {
+			u.data = p.Payload
+			continue
+		}
+		part, err := depacketizer.Unmarshal(p.Payload)
+		whole = whole && err == nil
+		u.data = append(u.data, part...)
+	}
+	if !whole {
+		a.lost = true
+		return
+	}
+	if len(u.data) == 0 {
+		return
+	}
+	if u.rtp = a.unwrap(packets[0].Timestamp); a.video {
+		a.readPicture(&u)
+		if len(u.data) == 0 {
+			return // parameter sets alone
+		}
+	}
+	u.lost, a.lost = a.lost, false
+	a.emit(u)
+}
+
+// unwrap extends a 32-bit RTP time by its nearness to the newest one.
+func (a *assembler) unwrap(v uint32) int64 {
+	if a.high == 0 {
+		a.high = int64(v) + 1<<32 // so that a little earlier is not negative
+		return a.high
+	}
+	t := a.high + int64(int32(v-uint32(a.high)))
+	a.high = max(a.high, t)
+	return t
+}
+
+// NAL unit types (ITU-T H.264, table 7-1).
+const (
+	nalIDR       = 5
+	nalSPS       = 7
+	nalPPS       = 8
+	nalDelimiter = 9
+	nalFiller    = 12
+)
+
+// readPicture takes the parameter sets out and tells a key picture. Sets that came before hold on.
+func (a *assembler) readPicture(u *unit) {
+	rest := u.data
+	out := u.data[:0]
+	for len(rest) > 4 {
+		n := 4 + int(binary.BigEndian.Uint32(rest))
+		if n <= 4 || n > len(rest) {
+			break
+		}
+		nal := rest[:n]
+		rest = rest[n:]
+		switch nal[4] & 0x1f {
+		case nalSPS:
+			a.sets.sps = string(nal[4:])
+		case nalPPS:
+			a.sets.pps = string(nal[4:])
+		case nalDelimiter, nalFiller:
+		default:
+			u.key = u.key || nal[4]&0x1f == nalIDR
+			out = append(out, nal...)
+		}
+	}
+	u.data, u.sets = out, a.sets
+}
