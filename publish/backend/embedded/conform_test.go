@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"syscall"
 	"testing"
 	"time"
 
@@ -242,7 +243,8 @@ func TestChoice(t *testing.T) {
 		chosen, err := embedded.Choose(embedded.ChooseAuto, client, nil, slog.Default()).Decide(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, name, chosen)
-		require.NoError(t, lk.Close())
+		require.NoError(t, lk.Signal(syscall.SIGKILL))
+		<-lk.Done()
 		_, err = embedded.Choose(embedded.ChooseAuto, client, nil, slog.Default()).Decide(t.Context())
 		require.ErrorIs(t, err, recorder.ErrUnavailable, "LiveKit does not answer")
 		for _, set := range []string{embedded.ChooseEmbedded, embedded.ChooseLiveKit} {
