@@ -28,7 +28,7 @@ type serve struct {
 	LivekitURL string        `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
 	PublicURL  string        `help:"LiveKit as users reach it; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
 	Storage    string        `help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, for this service and LiveKit Egress; empty: the data folder. Keys come by environment." env:"HINDSIGHT_STORAGE"`
-	Recorder   string        `help:"Who records: livekit (LiveKit Egress, Track Composite), embedded (this service itself; H.264 and Opus as they are published), or auto: livekit where the LiveKit server is set up for egress (has Redis), else embedded, asked once." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
+	Recorder   string        `help:"Who records: livekit (LiveKit Egress, Track Composite), embedded (this service itself; H.264 and Opus as they are published), or auto: livekit where the LiveKit server is set up for egress (has Redis) or --database is given, else embedded; asked once." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
 	EgressDir  string        `help:"The data folder's subfolder segments, as LiveKit Egress sees it; empty means the same path." env:"HINDSIGHT_EGRESS_DIR"`
 	Replay     time.Duration `help:"How much is kept of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
 	Expire     time.Duration `help:"How long it stays after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
@@ -86,7 +86,7 @@ func (s *serve) logger() *slog.Logger {
 // Run serves until the context ends.
 func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output) (err error) {
 	var o backend.Options
-	if err := errors.Join(s.validate(), s.fill(&o)); err != nil {
+	if err := errors.Join(s.validate(), s.validateShared(c), s.fill(&o)); err != nil {
 		return err
 	}
 	if s.PrintConfig {
@@ -119,7 +119,7 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight, Upload: files.Upload()})
 	here := embedded.New(embedded.Options{URL: s.LivekitURL, Rooms: rec, Files: files, Log: log})
 	defer func() { err = errors.Join(err, here.Close()) }()
-	choice := embedded.Choose(s.Recorder, rec, here, log)
+	choice := embedded.Choose(s.recorder(c), rec, here, log)
 	if err := decide(ctx, choice); err != nil {
 		log.Warn("which recorder is used is decided at the first share", "err", err)
 	}
@@ -142,6 +142,21 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
 	return s.listen(ctx, service, log)
+}
+
+// validateShared refuses a recorder that only its own process can stop and ask, where several share the work.
+func (s *serve) validateShared(c *cli) error {
+	if c.Database != "" && s.Recorder == embedded.ChooseEmbedded {
+		return errors.New("--recorder embedded is for a backend on its own; leave --database out, or record with --recorder livekit")
+	}
+	return nil
+}
+
+func (s *serve) recorder(c *cli) string {
+	if c.Database != "" {
+		return embedded.ChooseLiveKit
+	}
+	return s.Recorder
 }
 
 // decide has the recorder chosen, so that the log says at the start which it is.
