@@ -290,7 +290,7 @@ func (s *segmenter) takeSound(seg *segment, filled bool) {
 		s.sound = after
 		s.sounds = append([]unit(nil), s.sounds[n:]...)
 	}
-	if filled {
+	if filled || len(s.sounds) > 0 { // what came later tells that nothing more comes before
 		s.fillSound(seg, seg.to)
 	}
 	for i := range seg.sound[:max(0, len(seg.sound)-1)] {

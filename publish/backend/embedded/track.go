@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/livekit/server-sdk-go/v2/pkg/samplebuilder"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
@@ -44,8 +45,9 @@ type assembler struct {
 	// blocked is since when packets wait for a missing one.
 	blocked time.Time
 	begun   bool
-	next    uint16 // the sequence number that follows what was emitted
-	lost    bool
+	next    uint16 // the sequence number that follows what was taken
+	open    openUnit
+	lost    bool  // something is missing since the newest unit
 	high    int64 // RTP time of the newest unit, unwrapped
 	sets    parameterSets
 }
@@ -79,7 +81,10 @@ func (a *assembler) push(p *rtp.Packet, at time.Time) {
 }
 
 // flush emits what is whole at the end of the track.
-func (a *assembler) flush(at time.Time) { a.pop(a.builder.ForcePopPackets, at) }
+func (a *assembler) flush(at time.Time) {
+	a.pop(a.builder.ForcePopPackets, at)
+	a.close()
+}
 
 func (a *assembler) pop(next func() []*rtp.Packet, at time.Time) (popped bool) {
 	for packets := next(); packets != nil; packets = next() {
@@ -89,40 +94,66 @@ func (a *assembler) pop(next func() []*rtp.Packet, at time.Time) (popped bool) {
 	return popped
 }
 
-// assemble emits the unit that packets in unbroken order make. Packets without payload are padding by which the server
-// measures the path.
+// assemble takes packets in unbroken order. Those without payload are padding by which the server measures the path.
 func (a *assembler) assemble(packets []*rtp.Packet, at time.Time) {
-	if a.begun && packets[0].SequenceNumber != a.next {
-		a.lost = true
-	}
+	gap := a.begun && packets[0].SequenceNumber != a.next
 	a.begun, a.next = true, packets[len(packets)-1].SequenceNumber+1
-	u := unit{at: at}
-	whole := true
-	depacketizer := codecs.H264Packet{IsAVC: true}
+	if gap { // the end of the open unit is missing, or the beginning of the next
+		a.lost, a.open.broken = true, true
+	}
 	for _, p := range packets {
 		if len(p.Payload) == 0 {
 			continue
 		}
-		if !a.video {
-			u.data = p.Payload
-			continue
+		if !a.open.active || a.open.stamp != p.Timestamp {
+			a.close()
+			a.open = openUnit{active: true, broken: gap, stamp: p.Timestamp, at: at, video: codecs.H264Packet{IsAVC: true}}
 		}
-		part, err := depacketizer.Unmarshal(p.Payload)
-		whole = whole && err == nil
-		u.data = append(u.data, part...)
+		gap = false
+		if a.open.add(a.video, p.Payload); p.Marker || !a.video {
+			a.close()
+		}
 	}
-	if !whole {
+}
+
+// openUnit is a unit whose packets still come.
+type openUnit struct {
+	active, broken bool
+	stamp          uint32
+	at             time.Time
+	data           []byte
+	video          codecs.H264Packet
+}
+
+func (o *openUnit) add(video bool, payload []byte) {
+	if !video {
+		o.data = payload
+		return
+	}
+	part, err := o.video.Unmarshal(payload)
+	o.broken = o.broken || err != nil
+	o.data = append(o.data, part...)
+}
+
+// close emits the open unit if it is whole.
+func (a *assembler) close() {
+	o := a.open
+	if a.open = (openUnit{}); !o.active {
+		return
+	}
+	if o.broken {
 		a.lost = true
 		return
 	}
-	if len(u.data) == 0 {
-		return
-	}
-	if u.rtp = a.unwrap(packets[0].Timestamp); a.video {
-		a.readPicture(&u)
-		if len(u.data) == 0 {
-			return // parameter sets alone
+	u := unit{data: o.data, at: o.at}
+	if u.rtp = a.unwrap(o.stamp); a.video {
+		if !a.readPicture(&u) {
+			a.lost = true // what follows needs a key picture of the publisher's own
+			return
 		}
+	}
+	if len(u.data) == 0 {
+		return // parameter sets alone
 	}
 	u.lost, a.lost = a.lost, false
 	a.emit(u)
@@ -148,9 +179,10 @@ const (
 	nalFiller    = 12
 )
 
-// readPicture takes the parameter sets out and tells a key picture. Sets that came before hold on.
-func (a *assembler) readPicture(u *unit) {
-	rest := u.data
+// readPicture takes the parameter sets out and tells a key picture. Sets that came before hold on. It answers false for a
+// picture that is none of the publisher's: when a track is muted or ends, LiveKit sends black pictures of 2x2.
+func (a *assembler) readPicture(u *unit) bool {
+	rest, sets := u.data, a.sets
 	out := u.data[:0]
 	for len(rest) > 4 {
 		n := 4 + int(binary.BigEndian.Uint32(rest))
@@ -161,14 +193,25 @@ func (a *assembler) readPicture(u *unit) {
 		rest = rest[n:]
 		switch nal[4] & 0x1f {
 		case nalSPS:
-			a.sets.sps = string(nal[4:])
+			sets.sps = string(nal[4:])
 		case nalPPS:
-			a.sets.pps = string(nal[4:])
+			sets.pps = string(nal[4:])
 		case nalDelimiter, nalFiller:
 		default:
 			u.key = u.key || nal[4]&0x1f == nalIDR
 			out = append(out, nal...)
 		}
 	}
-	u.data, u.sets = out, a.sets
+	if sets.sps != a.sets.sps && !proper(sets.sps) {
+		return false
+	}
+	a.sets = sets
+	u.data, u.sets = out, sets
+	return true
+}
+
+// proper tells whether a sequence parameter set is readable and of a picture of one macroblock at least.
+func proper(sps string) bool {
+	var v h264.SPS
+	return v.Unmarshal([]byte(sps)) == nil && v.Width() >= 16 && v.Height() >= 16
 }
