@@ -152,7 +152,8 @@ func (w *world) startServers(ctx context.Context) (err error) {
 		return err
 	}
 	w.backend, err = stack.StartBackend(ctx, w.logs(), stack.BackendOptions{
-		LiveKit: w.livekit, Identity: "devstack", Port: port, Program: program, Args: []string{"--frame-rate", strconv.Itoa(recordRate())},
+		LiveKit: w.livekit, Identity: "devstack", Port: port, Program: program,
+		Args: []string{"--recorder", "livekit", "--frame-rate", strconv.Itoa(recordRate())},
 	})
 	if err != nil {
 		return err

@@ -88,3 +88,11 @@ func (c *Choice) Status(ctx context.Context, id string) (recorder.Status, error)
 
 // Webhook reads a notification of LiveKit's; the embedded recorder sends none.
 func (c *Choice) Webhook(r *http.Request) (recorder.Status, bool, error) { return c.livekit.Webhook(r) }
+
+// Writing lists what LiveKit runs that writes into the folder of a recording's id; what is embedded ends with its process.
+func (c *Choice) Writing(ctx context.Context, id string) ([]string, error) {
+	if has, err := c.livekit.HasEgress(ctx); err != nil || !has {
+		return nil, err
+	}
+	return c.livekit.Writing(ctx, id)
+}

