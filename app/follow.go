@@ -158,7 +158,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.RecordFailed:
 		return desktop.Notification{Title: "The recording ended", Body: e.Text, Urgent: true}
 	case session.Shot:
-		return desktop.Notification{Title: "Screenshot saved", Body: filepath.Base(e.Path), Actions: a.clipActions(e.Path)}
+		return desktop.Notification{Title: "Screenshot saved", Body: filepath.Base(e.Path), Actions: a.fileActions("Open", e.Path)}
 	case session.ShotFailed:
 		return desktop.Notification{Title: "The screenshot could not be saved", Body: e.Text, Urgent: true}
 	case session.Marked:
@@ -186,9 +186,11 @@ func (a *App) recover(ctx context.Context, folder string) {
 	}
 }
 
-func (a *App) clipActions(path string) []desktop.Action {
+func (a *App) clipActions(path string) []desktop.Action { return a.fileActions("Play", path) }
+
+func (a *App) fileActions(open, path string) []desktop.Action {
 	return []desktop.Action{
-		{Label: "Play", Do: func() { a.open(desktop.Open, path) }},
+		{Label: open, Do: func() { a.open(desktop.Open, path) }},
 		{Label: "Open folder", Do: func() { a.open(desktop.Reveal, path) }},
 	}
 }

@@ -5,14 +5,15 @@ import (
 	"fyne.io/fyne/v2/theme"
 )
 
-// Stars for clips that are to be kept, and for those that are not.
+// Stars for clips that are to be kept, and for those that are not. Fyne colours only what is filled: the empty one is a
+// star with a smaller one, drawn the other way round, cut out of it.
 var (
-	starFull  = star("star-full.svg", `fill="#000"`)
-	starEmpty = star("star-empty.svg", `fill="none" stroke="#000" stroke-width="1.6" stroke-linejoin="round"`)
+	starFull  = star("star-full.svg", "")
+	starEmpty = star("star-empty.svg", "M12 5.9L10.1 9.8 5.8 10.4 9 13.4 8.2 17.7 12 15.6 15.8 17.7 15 13.4 18.2 10.4 13.9 9.8z")
 )
 
-func star(name, how string) fyne.Resource {
+func star(name, hole string) fyne.Resource {
 	return theme.NewThemedResource(fyne.NewStaticResource(name, []byte(
-		`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24"><path `+how+
-			` d="M12 3.2l2.7 5.6 6.1.8-4.5 4.3 1.1 6.1-5.4-3-5.4 3 1.1-6.1L3.2 9.6l6.1-.8z"/></svg>`)))
+		`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24">`+
+			`<path d="M12 3.2L14.7 8.8 20.8 9.6 16.3 13.9 17.4 20 12 17 6.6 20 7.7 13.9 3.2 9.6 9.3 8.8z`+hole+`"/></svg>`)))
 }

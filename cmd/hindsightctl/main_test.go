@@ -41,6 +41,14 @@ func answer(_ context.Context, r control.Request) (any, error) {
 	case r.Command == control.Share && r.On, r.Command == control.Replay && !r.On, r.Command == control.Mute && r.Source == "mic" && r.On:
 		return nil, nil
 	}
+	switch {
+	case r.Command == control.Save && r.All && r.After == 5:
+		return session.SaveRecord{ID: 2, Local: "saved", Clip: &clip.Clip{Path: "/clips/all.mp4"}}, nil
+	case r.Command == control.Record && (r.On || r.Toggle), r.Command == control.Mark && r.Text == "a fine goal":
+		return nil, nil
+	case r.Command == control.Shot:
+		return control.ShotAnswer{Path: "/clips/one.png"}, nil
+	}
 	return nil, errors.New("the disk is full")
 }
 
@@ -57,25 +65,37 @@ func TestCommands(t *testing.T) {
 		fails bool
 		says  string
 	}{
-		"status":              {false, "sharing    live in studio"},
-		"status --json":       {false, `"buffered_seconds": 12`},
-		"save --seconds 30":   {false, "/clips/one.mp4\n"},
-		"save":                {true, "hindsightctl: the disk is full\n"},
-		"save --json":         {true, `"error": "the disk is full"`},
-		"save --seconds=-1":   {true, "more than 0"},
-		"share on":            {false, ""},
-		"share off":           {true, "the disk is full"},
-		"replay off":          {false, ""},
-		"mute mic":            {false, ""},
-		"mute mic on":         {false, ""},
-		"mute mic off":        {true, "the disk is full"},
-		"mute desktop toggle": {false, ""},
-		"talk on":             {false, ""},
-		"talk off":            {true, "the disk is full"},
-		"mute tuba":           {true, "mic"},
-		"share perhaps":       {true, "on"},
-		"dance":               {true, "dance"},
-		"clips --json":        {false, "[]"},
+		"status":                   {false, "sharing    live in studio"},
+		"status --json":            {false, `"buffered_seconds": 12`},
+		"save --seconds 30":        {false, "/clips/one.mp4\n"},
+		"save":                     {true, "hindsightctl: the disk is full\n"},
+		"save --json":              {true, `"error": "the disk is full"`},
+		"save --seconds=-1":        {true, "more than 0"},
+		"share on":                 {false, ""},
+		"share off":                {true, "the disk is full"},
+		"replay off":               {false, ""},
+		"mute mic":                 {false, ""},
+		"mute mic on":              {false, ""},
+		"mute mic off":             {true, "the disk is full"},
+		"mute desktop toggle":      {false, ""},
+		"talk on":                  {false, ""},
+		"talk off":                 {true, "the disk is full"},
+		"mute tuba":                {true, "mic"},
+		"save --all --after 5":     {false, "/clips/all.mp4\n"},
+		"save --all --seconds 5":   {true, "--all"},
+		"save --after=-1":          {true, "0 or more"},
+		"record on":                {false, ""},
+		"record":                   {false, ""},
+		"record off":               {true, "the disk is full"},
+		"mark a fine goal":         {false, ""},
+		"mark":                     {true, "the disk is full"},
+		"screenshot":               {false, "/clips/one.png\n"},
+		"screenshot --json":        {false, `"path": "/clips/one.png"`},
+		"star /nowhere/at/all.mp4": {true, "/nowhere/at/all.mp4"},
+		"star main_test.go":        {true, "only clips that Hindsight made"},
+		"share perhaps":            {true, "on"},
+		"dance":                    {true, "dance"},
+		"clips --json":             {false, "[]"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			out, err := ctl(t, path, dir, run, line)
