@@ -11,8 +11,11 @@ import (
 )
 
 // freshWait is how long a screenshot waits for the next picture of the screen. A screen on which nothing moves may send
-// none; then the newest picture of the replay is as good.
+// none; then it is asked for one, or, where it cannot be asked, the newest picture of the replay is as good.
 const freshWait = 300 * time.Millisecond
+
+// anySize is larger than any screen, in pixels.
+const anySize = 1 << 15
 
 // shots hands a copy of the next frame to whoever waits for one. It costs a frame nothing while nobody does.
 type shots struct {
@@ -22,7 +25,7 @@ type shots struct {
 // take copies a frame for the one that waits.
 func (s *shots) take(f media.Frame) {
 	c := s.waiting.Load()
-	if c == nil || !s.waiting.CompareAndSwap(c, nil) {
+	if c == nil || f.Same || !s.waiting.CompareAndSwap(c, nil) {
 		return
 	}
 	*c <- copyFrame(f) // it has room for one
@@ -61,6 +64,9 @@ func (r *Recorder) Screenshot(ctx context.Context, app string, format clip.Forma
 	pressed := time.Now()
 	c, _ := r.now()
 	img := r.pictures.shots.next(ctx, freshWait)
+	if img == nil && c.Video.Display == "" {
+		img, _ = Preview(c.Video.Target, anySize, anySize) // not every kind of screen can be asked
+	}
 	if img == nil {
 		snap, ok := r.ring.Snapshot(time.Millisecond, 0)
 		if !ok {

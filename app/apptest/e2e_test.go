@@ -32,6 +32,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })
 	t.Run("wrong backend", func(t *testing.T) { testWrongBackend(t, m) })
 	t.Run("bad settings", func(t *testing.T) { testBadSettings(t, m) })
+	t.Run("recording", func(t *testing.T) { testRecording(t, m) })
 	t.Run("killed", func(t *testing.T) { testKilled(t, m) })
 	t.Run("no display", func(t *testing.T) { testNoDisplay(t, m) })
 }
