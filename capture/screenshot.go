@@ -11,11 +11,8 @@ import (
 )
 
 // freshWait is how long a screenshot waits for the next picture of the screen. A screen on which nothing moves may send
-// none; then it is asked for one, or, where it cannot be asked, the newest picture of the replay is as good.
+// none even when it is asked to; then the newest picture of the replay is as good.
 const freshWait = 300 * time.Millisecond
-
-// anySize is larger than any screen, in pixels.
-const anySize = 1 << 15
 
 // shots hands a copy of the next frame to whoever waits for one. It costs a frame nothing while nobody does.
 type shots struct {
@@ -63,10 +60,8 @@ func copyFrame(f media.Frame) image.Image {
 func (r *Recorder) Screenshot(ctx context.Context, app string, format clip.Format) (string, error) {
 	pressed := time.Now()
 	c, _ := r.now()
+	r.pictures.wantWhole.Store(true)
 	img := r.pictures.shots.next(ctx, freshWait)
-	if img == nil && c.Video.Display == "" {
-		img, _ = Preview(c.Video.Target, anySize, anySize) // not every kind of screen can be asked
-	}
 	if img == nil {
 		snap, ok := r.ring.Snapshot(time.Millisecond, 0)
 		if !ok {
