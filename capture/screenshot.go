@@ -28,10 +28,11 @@ func (s *shots) take(f media.Frame) {
 	*c <- copyFrame(f) // it has room for one
 }
 
-// next answers the next frame, nil when none comes in time.
-func (s *shots) next(ctx context.Context, wait time.Duration) image.Image {
+// next calls ask and answers the next frame, nil when none comes in time.
+func (s *shots) next(ctx context.Context, wait time.Duration, ask func()) image.Image {
 	c := make(chan image.Image, 1)
 	s.waiting.Store(&c) // an earlier one gets none and looks into the replay
+	ask()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -60,8 +61,7 @@ func copyFrame(f media.Frame) image.Image {
 func (r *Recorder) Screenshot(ctx context.Context, app string, format clip.Format) (string, error) {
 	pressed := time.Now()
 	c, _ := r.now()
-	r.pictures.wantWhole.Store(true)
-	img := r.pictures.shots.next(ctx, freshWait)
+	img := r.pictures.shots.next(ctx, freshWait, func() { r.pictures.wantWhole.Store(true) })
 	if img == nil {
 		snap, ok := r.ring.Snapshot(time.Millisecond, 0)
 		if !ok {
