@@ -36,9 +36,13 @@ func (r recorder) Record(app string) (session.Recording, error) {
 
 // Share implements session.Engine.
 func (e engine) Share(ctx context.Context, rec session.Recorder, c session.ShareConfig) (session.Publisher, error) {
-	source, ok := rec.(publish.Source)
+	recorder, ok := rec.(*capture.Recorder)
 	if !ok {
 		return nil, fmt.Errorf("a %T cannot be published", rec)
+	}
+	var source publish.Source = recorder
+	if c.Lower {
+		source = recorder.Lower()
 	}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room, Log: e.log}, source)
 	if err != nil {

@@ -36,6 +36,9 @@ type VideoConfig struct {
 	Height int
 	// BitrateKbps is the target in kb/s; 0 chooses it from size and frame rate.
 	BitrateKbps int
+	// ConstantQuality is a quantiser, 1 (excellent) to 51, that stays as long as the bitrate, then the most that may be
+	// spent, suffices; 0 spends the bitrate.
+	ConstantQuality int
 	// Preset is "performance", "balanced" or "quality".
 	Preset string
 	// Encoder is the name of a GStreamer encoder; empty takes the first that passes a trial.
@@ -51,6 +54,8 @@ type SoundConfig struct {
 	Device string
 	// GainDB is the gain in dB, -60 to +20.
 	GainDB float64
+	// Suppress takes steady noise out of a microphone.
+	Suppress bool
 	// Muted plays silence in the source's place without closing the device.
 	Muted bool
 }
@@ -59,6 +64,8 @@ type SoundConfig struct {
 type Config struct {
 	Video        VideoConfig
 	Desktop, Mic SoundConfig
+	// SeparateSound keeps desktop and microphone in clips also as tracks of their own.
+	SeparateSound bool
 	// Replay is the length of the buffer, 5 s to 20 min; 0 keeps none.
 	Replay time.Duration
 	// MaxReplayBytes bounds the buffer's memory; 0 allows twice what the bitrate needs, and where that is automatic, what
@@ -100,6 +107,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("the picture height is %d; it must be 0 (as captured) or 144 to 4320", v.Height)
 	case v.BitrateKbps != 0 && (v.BitrateKbps < 200 || v.BitrateKbps > 200_000):
 		return fmt.Errorf("the bitrate is %d kb/s; it must be 0 (automatic) or 200 to 200000", v.BitrateKbps)
+	case v.ConstantQuality < 0 || v.ConstantQuality > 51:
+		return fmt.Errorf("the constant quality is %d; it must be 0 (off) or 1 to 51", v.ConstantQuality)
 	case v.Preset != "performance" && v.Preset != "balanced" && v.Preset != "quality":
 		return fmt.Errorf("the preset is %q; it must be performance, balanced or quality", v.Preset)
 	case v.Way != "" && v.Way != source.Auto && v.Way != source.X11 && v.Way != source.Portal:

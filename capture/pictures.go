@@ -45,6 +45,7 @@ type pictures struct {
 	failed  []string // encoders that stopped while running
 	retryAt time.Duration
 
+	lower                      *lower
 	shots                      shots
 	wantKey                    atomic.Bool
 	wantWhole                  atomic.Bool // the encoder has no picture to repeat
@@ -56,7 +57,7 @@ func startPictures(c VideoConfig, name string, now func() time.Duration, emit en
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &pictures{
 		now: now, emit: emit, log: log, frames: make(chan media.Frame, 1), cancel: cancel, done: make(chan struct{}),
-		config: c, name: name, pacer: pacer{fps: c.FrameRate},
+		config: c, name: name, pacer: pacer{fps: c.FrameRate}, lower: newLower(log),
 	}
 	go p.loop(ctx)
 	return p
@@ -125,6 +126,7 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 		p.lost(v, err)
 		return
 	}
+	p.lower.encode(ctx, f, p.pacer.stamp(slot), v.Config(), v.Info().Encoder)
 	p.encoded.Add(1)
 }
 
@@ -150,6 +152,7 @@ func (p *pictures) repeat(v *encode.Video, from, n int64) bool {
 			p.lost(v, err)
 			return false
 		}
+		p.lower.repeat(p.pacer.stamp(from + i))
 		p.repeated.Add(1)
 	}
 	return true
@@ -185,8 +188,8 @@ func (p *pictures) ready(ctx context.Context, width, height int) (*encode.Video,
 	p.pacer = pacer{fps: c.FrameRate}
 	v, err := p.open(ctx, encode.VideoConfig{
 		Width: width, Height: height, OutHeight: c.Height, FrameRate: c.FrameRate,
-		BitrateKbps: c.BitrateKbps, Preset: c.Preset, Encoder: name,
-	})
+		BitrateKbps: c.BitrateKbps, ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: name,
+	}, c.Encoder == "")
 	if err != nil {
 		p.retryAt = p.now() + retryEncoder
 		p.failed = nil // all of them may be tried again then
@@ -204,17 +207,18 @@ func (p *pictures) ready(ctx context.Context, width, height int) (*encode.Video,
 	return v, nil
 }
 
-// open opens the chosen encoder, or the next that passes a trial when it has failed.
-func (p *pictures) open(ctx context.Context, c encode.VideoConfig) (*encode.Video, error) {
-	if c.Encoder != "" {
+// open opens the encoder that the user chose, or the one that holds the frame rate at this size. When it has failed, it is
+// the next.
+func (p *pictures) open(ctx context.Context, c encode.VideoConfig, auto bool) (*encode.Video, error) {
+	if !auto && c.Encoder != "" {
 		v, err := encode.OpenVideo(c, p.emit)
 		if err == nil {
 			return v, nil
 		}
 		p.log.Warn("the encoder cannot be opened; the next one is tried", "encoder", c.Encoder, "err", err)
 		p.failed = append(p.failed, c.Encoder)
-		c.Encoder = ""
 	}
+	c.Encoder = ""
 	name, err := encode.Choose(ctx, c, p.failed...)
 	if err != nil {
 		return nil, err
@@ -227,6 +231,7 @@ func (p *pictures) open(ctx context.Context, c encode.VideoConfig) (*encode.Vide
 func (p *pictures) lost(v *encode.Video, err error) {
 	p.log.Warn("the encoder stopped; the next one is tried", "err", err)
 	p.failed = append(p.failed, v.Info().Encoder)
+	encode.Forget(v.Info().Encoder)
 	p.mu.Lock()
 	p.name, p.encoder = "", nil
 	p.mu.Unlock()
@@ -277,6 +282,7 @@ func (p *pictures) failure() error {
 func (p *pictures) close() {
 	p.cancel()
 	<-p.done
+	p.lower.close()
 	p.mu.Lock()
 	v := p.encoder
 	p.encoder = nil
@@ -297,7 +303,7 @@ func (p *pictures) close() {
 // checkEncoder finds the encoder to use, by trial on a picture of common size.
 func checkEncoder(ctx context.Context, c VideoConfig) (string, error) {
 	name, err := encode.Choose(ctx, encode.VideoConfig{
-		Width: 1280, Height: 720, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps, Preset: c.Preset, Encoder: c.Encoder,
+		Width: 1280, Height: 720, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps, ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: c.Encoder,
 	})
 	if err != nil {
 		return "", fmt.Errorf("pictures cannot be encoded: %w", err)

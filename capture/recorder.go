@@ -71,7 +71,7 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
 	r.keep(c)
 	r.sound = &sound{now: gst.Now, emit: r.emit, wants: r.wants, log: log}
-	if err := r.sound.apply(c.Desktop, c.Mic); err != nil {
+	if err := r.sound.apply(c.Desktop, c.Mic, c.SeparateSound); err != nil {
 		log.Error("sound is off", "err", err)
 	}
 	r.screen = r.openScreen(c.Video)
@@ -90,7 +90,7 @@ func ringBytes(c Config) int64 {
 	if kbps == 0 {
 		kbps = encode.DefaultBitrateKbps(3840, 2160, c.Video.FrameRate)
 	}
-	const soundKbps = 192
+	const soundKbps = 3 * 192
 	return int64((c.Replay + 5*time.Second).Seconds() * float64(kbps+soundKbps) * 1000 / 8 * 2)
 }
 
@@ -106,11 +106,14 @@ func (r *Recorder) emit(p *media.Packet) {
 		}
 	}
 	r.fan.Write(p)
+	if p.Track == media.Opus {
+		r.pictures.lower.fan.Write(p)
+	}
 }
 
 // wants says whether a track is of use to anybody.
 func (r *Recorder) wants(t media.Track) bool {
-	return t.ForClips() && r.replays.Load() || r.fan.Wants(t)
+	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || t == media.Opus && r.pictures.lower.fan.Wants(t)
 }
 
 // keep brings ring and journal to the configured length. It runs under change or before the recorder is shared.
@@ -167,7 +170,7 @@ func (r *Recorder) Apply(c Config) error {
 	r.mu.Lock()
 	r.config, r.screen = c, screen
 	r.mu.Unlock()
-	return r.sound.apply(c.Desktop, c.Mic)
+	return r.sound.apply(c.Desktop, c.Mic, c.SeparateSound)
 }
 
 // now is the configuration and the screen as they are.
@@ -258,7 +261,7 @@ func (r *Recorder) Close() error {
 	r.closed = true
 	_, screen := r.now()
 	r.endRecordings()
-	err := errors.Join(r.fan.Close(), screen.Close())
+	err := errors.Join(r.fan.Close(), r.pictures.lower.fan.Close(), screen.Close())
 	r.sound.close()
 	r.pictures.close()
 	if j := r.journal.Swap(nil); j != nil {

@@ -48,10 +48,14 @@ type sound struct {
 	mu           sync.Mutex // never held while anything is waited for
 	on           bool       // mixing
 	desktop, mic input
+	separate     bool // the sources are encoded each for itself as well
 	err          error
 }
 
-func (s *sound) apply(desktop, mic SoundConfig) error {
+func (s *sound) apply(desktop, mic SoundConfig, separate bool) error {
+	s.mu.Lock()
+	s.separate = separate
+	s.mu.Unlock()
 	if !desktop.Enabled && !mic.Enabled {
 		s.close()
 		return nil
@@ -72,14 +76,14 @@ func (s *sound) apply(desktop, mic SoundConfig) error {
 // set brings one source to its configuration.
 func (s *sound) set(in *input, c SoundConfig) {
 	src := in.source
-	if src != nil && (!c.Enabled || c.Device != in.config.Device) {
+	if src != nil && (!c.Enabled || c.Device != in.config.Device || c.Suppress != in.config.Suppress) {
 		_ = src.Close()
 		src = nil
 	}
 	if c.Enabled {
 		in.mix.SetGain(c.GainDB, c.Muted)
 		if src == nil {
-			src = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, PCM: in.mix.Push}, s.log)
+			src = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, Suppress: c.Suppress, PCM: in.mix.Push}, s.log)
 		}
 	}
 	s.mu.Lock()
@@ -133,6 +137,7 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, done chan struct{}) {
 	defer encoders.close()
 	const length = blockFrames * time.Second / media.SampleRate
 	block := make([]float32, blockFrames*media.Channels)
+	own := ownSound{sound: s}
 	at := s.now().Truncate(length)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -149,11 +154,41 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, done chan struct{}) {
 			return
 		case <-timer.C:
 		}
-		pcm := media.PCM{PTS: m.Mix(at, block), Samples: block}
+		blocks := own.blocks()
+		pts := m.Mix(at, block, blocks[:]...)
 		at += length
 		late.adapt(m.Starved(), at)
-		encoders.encode(pcm)
+		encoders.encode(media.Opus, media.PCM{PTS: pts, Samples: block})
+		encoders.encode(media.AAC, media.PCM{PTS: pts, Samples: block})
+		for i, track := range ownTracks {
+			encoders.encode(track, media.PCM{PTS: pts, Samples: blocks[i]})
+		}
 	}
+}
+
+// ownTracks are the sources each for itself, in the order of the mixer's inputs.
+var ownTracks = [2]media.Track{media.DesktopAAC, media.MicAAC}
+
+// ownSound is the memory for them.
+type ownSound struct {
+	sound  *sound
+	memory [len(ownTracks)][]float32
+}
+
+// blocks are what the mixer fills now: nil for a source that is off, or where only the mix is wanted.
+func (o *ownSound) blocks() (out [len(ownTracks)][]float32) {
+	o.sound.mu.Lock()
+	defer o.sound.mu.Unlock()
+	for i, in := range []*input{&o.sound.desktop, &o.sound.mic} {
+		if !o.sound.separate || in.source == nil {
+			continue
+		}
+		if o.memory[i] == nil {
+			o.memory[i] = make([]float32, blockFrames*media.Channels)
+		}
+		out[i] = o.memory[i]
+	}
+	return out
 }
 
 // tracks are the encoders of the mix. They belong to the mixing goroutine; each runs while somebody takes its packets,
@@ -165,22 +200,21 @@ type tracks struct {
 	told     bool
 }
 
-func (t *tracks) encode(pcm media.PCM) {
-	for _, track := range []media.Track{media.Opus, media.AAC} {
-		if !t.sound.wants(track) {
-			t.drop(track)
-			continue
-		}
-		err := t.one(track, pcm)
-		if err == nil {
-			continue
-		}
+// encode hands a block to a track's encoder; an empty one ends it.
+func (t *tracks) encode(track media.Track, pcm media.PCM) {
+	if len(pcm.Samples) == 0 || !t.sound.wants(track) {
 		t.drop(track)
-		t.retryAt[track] = pcm.PTS + retrySound
-		if !t.told {
-			t.sound.log.Error("sound cannot be encoded; it is tried again", "track", track.String(), "err", err)
-			t.told = true
-		}
+		return
+	}
+	err := t.one(track, pcm)
+	if err == nil {
+		return
+	}
+	t.drop(track)
+	t.retryAt[track] = pcm.PTS + retrySound
+	if !t.told {
+		t.sound.log.Error("sound cannot be encoded; it is tried again", "track", track.String(), "err", err)
+		t.told = true
 	}
 }
 

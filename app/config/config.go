@@ -34,6 +34,10 @@ type Config struct {
 type Sound struct {
 	Desktop    Source `toml:"desktop"`
 	Microphone Source `toml:"microphone"`
+	// Separate keeps both sources in clips also as tracks of their own, for editing.
+	Separate bool `toml:"separate_tracks" comment:"clips also hold desktop and microphone as tracks of their own"`
+	// SuppressNoise takes steady noise out of the microphone.
+	SuppressNoise bool `toml:"suppress_noise" comment:"takes steady noise, of fans for example, out of the microphone"`
 }
 
 // Source is one source of sound.
@@ -55,9 +59,11 @@ type Video struct {
 	// Height is in rows; 0 keeps the size as captured.
 	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"0 keeps the size of the screen"`
 	// BitrateKbps is in kb/s; 0 chooses it from size and frame rate.
-	BitrateKbps int    `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
-	Cursor      bool   `toml:"cursor"`
-	Encoder     string `toml:"encoder" comment:"empty takes the best that works"`
+	BitrateKbps int `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
+	// ConstantQuality is a quantiser; the bitrate is then the most that may be spent.
+	ConstantQuality int    `toml:"constant_quality" oneof:"0,18,23,28" comment:"0 spends the bitrate; 18 is very good, 28 small"`
+	Cursor          bool   `toml:"cursor"`
+	Encoder         string `toml:"encoder" comment:"empty takes the best that works"`
 }
 
 // The kinds of pictures.
@@ -125,6 +131,8 @@ type Sharing struct {
 	AtLaunch   bool   `toml:"at_launch"`
 	BackendURL string `toml:"backend_url" check:"url"`
 	Room       string `toml:"room"`
+	// StreamQuality "lower" encodes smaller pictures for the room, beside the replay's.
+	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"lower: smaller pictures for a poor upload, encoded beside the replay's"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
@@ -162,6 +170,7 @@ func Defaults() Config {
 	return Config{
 		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
 		Video:   Video{Source: Picture{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
+		Sharing: Sharing{StreamQuality: "same"},
 		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
@@ -195,13 +204,14 @@ func (c Config) Capture(keep bool) capture.Config {
 	out := capture.Config{
 		Video: capture.VideoConfig{
 			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
-			BitrateKbps: c.Video.BitrateKbps, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
+			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
 		},
 		Desktop:    source(c.Sound.Desktop),
 		Mic:        source(c.Sound.Microphone),
 		ClipFolder: c.ClipFolder(),
 		ClipName:   c.Clips.Name, Poster: c.Clips.Poster, Continue: c.Clips.NoOverlap, MaxClipBytes: int64(c.Clips.QuotaGB) * 1e9,
 	}
+	out.Mic.Suppress, out.SeparateSound = c.Sound.SuppressNoise, c.Sound.Separate
 	if keep {
 		out.Replay = c.ReplayLength()
 		if c.Replay.KeepAfterCrash {

@@ -74,4 +74,6 @@ type Secrets interface {
 // ShareConfig is where and as whom to publish.
 type ShareConfig struct {
 	BackendURL, UserToken, Room string
+	// Lower publishes smaller pictures than the replay keeps.
+	Lower bool
 }

@@ -52,7 +52,7 @@ func (b *bench) close(t *testing.T) {
 }
 
 func share(c *config.Config) {
-	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "http://127.0.0.1:1", Room: "room"}
+	c.Sharing.AtLaunch, c.Sharing.BackendURL, c.Sharing.Room = true, "http://127.0.0.1:1", "room"
 }
 
 // until waits for a snapshot that fits.

@@ -218,7 +218,7 @@ func pictureLine(s session.Snapshot) string {
 		float64(s.BitrateKbps)/1000, s.Encoder, s.Folder)
 }
 
-func setEnabled(b *widget.Button, on bool) {
+func setEnabled(b fyne.Disableable, on bool) {
 	switch {
 	case on && b.Disabled():
 		b.Enable()

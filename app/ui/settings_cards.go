@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 // videoCard is the picture.
 type videoCard struct {
 	rate, quality, height *widget.Select
+	spend                 *widget.Select
 	bitrate               *widget.Entry
 	cursor                *widget.Check
 	root                  fyne.CanvasObject
@@ -25,12 +27,18 @@ type videoCard struct {
 
 var heights = []int{0, 480, 720, 900, 1080, 1440, 2160}
 
+// spends are the constant qualities to choose from, with their names.
+var (
+	spends     = []int{0, 18, 23, 28}
+	spendNames = []string{"Spend the bitrate", "Constant quality, very good", "Constant quality, good", "Constant quality, small"}
+)
+
 var qualities = []string{"performance", "balanced", "quality"}
 
 func newVideoCard(s *settings) *videoCard {
 	c := &videoCard{
 		rate: s.newSelect("30", "60"), quality: s.newSelect("Performance", "Balanced", "Quality"),
-		bitrate: s.newEntry("automatic"), cursor: s.newCheck("Show the pointer in the picture"),
+		spend: s.newSelect(spendNames...), bitrate: s.newEntry("automatic"), cursor: s.newCheck("Show the pointer in the picture"),
 	}
 	var names []string
 	for _, h := range heights {
@@ -41,6 +49,7 @@ func newVideoCard(s *settings) *videoCard {
 		label("Frames a second"), c.rate,
 		label("Size"), c.height,
 		label("Quality"), c.quality,
+		label("Rate control"), c.spend,
 		label("Bitrate (kb/s)"), c.bitrate,
 		label("Pointer"), c.cursor,
 	))
@@ -69,6 +78,7 @@ func (c *videoCard) load(cfg config.Config) {
 		text = strconv.Itoa(cfg.Video.BitrateKbps)
 	}
 	c.bitrate.SetText(text)
+	c.spend.SetSelectedIndex(max(slices.Index(spends, cfg.Video.ConstantQuality), 0))
 	c.cursor.SetChecked(cfg.Video.Cursor)
 }
 
@@ -76,6 +86,7 @@ func (c *videoCard) store(cfg *config.Config) error {
 	cfg.Video.FrameRate, _ = strconv.Atoi(c.rate.Selected) // only numbers can be chosen
 	cfg.Video.Height = heights[max(c.height.SelectedIndex(), 0)]
 	cfg.Video.Quality = qualities[max(c.quality.SelectedIndex(), 0)]
+	cfg.Video.ConstantQuality = spends[max(c.spend.SelectedIndex(), 0)]
 	cfg.Video.Cursor = c.cursor.Checked
 	cfg.Video.BitrateKbps = 0
 	if text := trimmed(c.bitrate); text != "" && !strings.EqualFold(text, "automatic") {
@@ -137,15 +148,19 @@ func (c *replayCard) store(cfg *config.Config) error {
 	return nil
 }
 
+var streams = []string{"same", "lower"}
+
 // sharingCard is backend, room and token.
 type sharingCard struct {
 	url, room, token *widget.Entry
+	stream           *widget.Select
 	atLaunch         *widget.Check
 	root             fyne.CanvasObject
 }
 
 func newSharingCard(s *settings) *sharingCard {
 	c := &sharingCard{url: s.newEntry("https://replay.example.com"), room: s.newEntry("name of the LiveKit room"), atLaunch: s.newCheck("Start sharing when Hindsight starts")}
+	c.stream = s.newSelect("Same as the replay", "Lower, for a poor upload")
 	c.token = widget.NewPasswordEntry()
 	c.token.SetPlaceHolder("unchanged; kept in the system's keyring")
 	c.token.OnChanged = func(string) { s.changed() }
@@ -153,6 +168,7 @@ func newSharingCard(s *settings) *sharingCard {
 		label("Backend"), c.url,
 		label("Your token"), c.token,
 		label("Room"), c.room,
+		label("Stream quality"), c.stream,
 		label("At launch"), c.atLaunch,
 	))
 	return c
@@ -163,12 +179,14 @@ func (c *sharingCard) content() fyne.CanvasObject { return c.root }
 func (c *sharingCard) load(cfg config.Config) {
 	c.url.SetText(cfg.Sharing.BackendURL)
 	c.room.SetText(cfg.Sharing.Room)
+	c.stream.SetSelectedIndex(max(slices.Index(streams, cfg.Sharing.StreamQuality), 0))
 	c.token.SetText("")
 	c.atLaunch.SetChecked(cfg.Sharing.AtLaunch)
 }
 
 func (c *sharingCard) store(cfg *config.Config) error {
 	cfg.Sharing.BackendURL, cfg.Sharing.Room, cfg.Sharing.AtLaunch = trimmed(c.url), trimmed(c.room), c.atLaunch.Checked
+	cfg.Sharing.StreamQuality = streams[max(c.stream.SelectedIndex(), 0)]
 	return nil
 }
 

@@ -27,11 +27,13 @@ const defaultDevice = "System default"
 type soundCard struct {
 	mode         *widget.Select
 	desktop, mic *sourceControls
+	suppress     *widget.Check
+	separate     *widget.Check
 	root         fyne.CanvasObject
 }
 
 func newSoundCard(s *settings) *soundCard {
-	c := &soundCard{desktop: newSourceControls(s), mic: newSourceControls(s)}
+	c := &soundCard{desktop: newSourceControls(s), mic: newSourceControls(s), suppress: s.newCheck("Suppress steady noise, of fans for example"), separate: s.newCheck("Keep desktop and microphone also as tracks of their own")}
 	c.mode = widget.NewSelect([]string{hearBoth, hearDesktop, hearMic, hearNothing}, func(string) {
 		c.enable()
 		s.changed()
@@ -42,6 +44,8 @@ func newSoundCard(s *settings) *soundCard {
 		label("Desktop volume"), c.desktop.volume,
 		label("Microphone"), c.mic.device,
 		label("Microphone volume"), c.mic.volume,
+		label("Microphone noise"), c.suppress,
+		label("Tracks in clips"), c.separate,
 	))
 	return c
 }
@@ -52,6 +56,8 @@ func (c *soundCard) load(cfg config.Config) {
 	c.mode.SetSelected(mode(cfg.Sound.Desktop.Enabled, cfg.Sound.Microphone.Enabled))
 	c.desktop.load(cfg.Sound.Desktop)
 	c.mic.load(cfg.Sound.Microphone)
+	c.suppress.SetChecked(cfg.Sound.SuppressNoise)
+	c.separate.SetChecked(cfg.Sound.Separate)
 	c.enable()
 }
 
@@ -72,12 +78,14 @@ func (c *soundCard) store(cfg *config.Config) error {
 	cfg.Sound.Microphone.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearMic
 	c.desktop.store(&cfg.Sound.Desktop)
 	c.mic.store(&cfg.Sound.Microphone)
+	cfg.Sound.SuppressNoise, cfg.Sound.Separate = c.suppress.Checked, c.separate.Checked
 	return nil
 }
 
 func (c *soundCard) enable() {
 	c.desktop.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop)
 	c.mic.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
+	setEnabled(c.suppress, c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
 }
 
 func (c *soundCard) devices(list capture.DeviceList) {

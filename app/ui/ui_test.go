@@ -135,6 +135,9 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.video.height.SetSelected(heightName(720))
 	s.video.quality.SetSelected("Quality")
 	s.video.cursor.SetChecked(false)
+	s.sound.suppress.SetChecked(true)
+	s.sound.separate.SetChecked(true)
+	s.video.spend.SetSelected("Constant quality, good")
 	s.replay.seconds.SetText("120")
 	s.sharing.url.SetText("https://replay.example.com")
 	s.sharing.room.SetText("studio")
@@ -152,7 +155,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	eventually(t, "the recorder has them", func() bool {
 		c := b.engine.Recorder().Config()
 		return !c.Desktop.Enabled && c.Mic.Device == "mic-2" && c.Mic.GainDB == 6 && c.Video.FrameRate == 60 &&
-			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Replay == 2*time.Minute
+			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Mic.Suppress && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
 	})
 	if b.engine.Opened() != 1 {
 		t.Error("the buffer was thrown away")

@@ -2,6 +2,7 @@ package encode
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -10,12 +11,15 @@ type encoder struct {
 	name string
 	// format is the raw format it takes; hardware takes NV12.
 	format string
-	// setup are its properties. Placeholders: {kbps}, {bps}, {gop}, and {preset}, which stands for one of presets.
+	// setup are its properties. Placeholders: {kbps}, {bps}, {gop}, {q}, and {preset}, which stands for one of presets.
 	setup   string
 	presets map[string]string
-	// bitrate is the property for a new bitrate while running, in bits instead of kilobits where bits is set.
-	bitrate string
-	bits    bool
+	// rate is added for a bitrate, constant for a quality that stays as long as the bitrate suffices.
+	rate, constant string
+	// ceiling is the property for a new bitrate while running, in bits instead of kilobits where bits is set. It is
+	// constantCeiling where quality is constant and that has another.
+	ceiling, constantCeiling string
+	bits                     bool
 	// repeats says that its streams take pictures made by still.
 	repeats bool
 	// kind is the software's or the maker's name, for people.
@@ -23,53 +27,58 @@ type encoder struct {
 }
 
 // encoders in the order of trial: hardware first. Properties are those documented for each element in GStreamer 1.22
-// to 1.26 (gst-inspect-1.0 NAME).
+// to 1.26 (gst-inspect-1.0 NAME); one that another version does not have is left out, see video.go. Where an element
+// has no constant quality with a ceiling, the least quantiser does it: the rate control cannot spend what is left over.
 var encoders = []encoder{
 	{
-		name: "nvh264enc", format: "NV12", bitrate: "bitrate", kind: "NVIDIA",
-		setup:   "bitrate={kbps} gop-size={gop} bframes=0 zerolatency=true rc-mode=cbr preset={preset}",
-		presets: map[string]string{Performance: "low-latency-hp", Balanced: "low-latency", Quality: "low-latency-hq"},
+		name: "nvh264enc", format: "NV12", ceiling: "bitrate", constantCeiling: "max-bitrate", kind: "NVIDIA",
+		setup: "gop-size={gop} bframes=0 zerolatency=true preset={preset}", rate: "bitrate={kbps} rc-mode=cbr",
+		constant: "bitrate=0 max-bitrate={kbps} rc-mode=vbr const-quality={q}",
+		presets:  map[string]string{Performance: "low-latency-hp", Balanced: "low-latency", Quality: "low-latency-hq"},
 	},
 	{
-		name: "vah264enc", format: "NV12", bitrate: "bitrate", kind: "VA-API",
-		setup:   "bitrate={kbps} key-int-max={gop} b-frames=0 rate-control=cbr target-usage={preset}",
+		name: "vah264enc", format: "NV12", ceiling: "bitrate", kind: "VA-API",
+		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
 		presets: map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
 	},
 	{
-		name: "vah264lpenc", format: "NV12", bitrate: "bitrate", kind: "VA-API low power",
-		setup:   "bitrate={kbps} key-int-max={gop} b-frames=0 rate-control=cbr target-usage={preset}",
+		name: "vah264lpenc", format: "NV12", ceiling: "bitrate", kind: "VA-API low power",
+		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
 		presets: map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
 	},
 	{
-		name: "vaapih264enc", format: "NV12", bitrate: "bitrate", kind: "VA-API",
-		setup: "bitrate={kbps} keyframe-period={gop} max-bframes=0 rate-control=cbr",
+		name: "vaapih264enc", format: "NV12", ceiling: "bitrate", kind: "VA-API",
+		setup: "bitrate={kbps} keyframe-period={gop} max-bframes=0", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
 	},
 	{
-		name: "qsvh264enc", format: "NV12", bitrate: "bitrate", kind: "Intel Quick Sync",
-		setup:   "bitrate={kbps} gop-size={gop} b-frames=0 low-latency=true rate-control=cbr target-usage={preset}",
-		presets: map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
+		name: "qsvh264enc", format: "NV12", ceiling: "bitrate", kind: "Intel Quick Sync",
+		setup: "bitrate={kbps} gop-size={gop} b-frames=0 low-latency=true target-usage={preset}", rate: "rate-control=cbr",
+		constant: "rate-control=vbr min-qp-i={q} min-qp-p={q}",
+		presets:  map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
 	},
 	{
-		name: "amfh264enc", format: "NV12", bitrate: "bitrate", kind: "AMD AMF",
-		setup:   "bitrate={kbps} gop-size={gop} usage=low-latency rate-control=cbr preset={preset}",
-		presets: map[string]string{Performance: "speed", Balanced: "balanced", Quality: "quality"},
+		name: "amfh264enc", format: "NV12", ceiling: "bitrate", kind: "AMD AMF",
+		setup: "bitrate={kbps} gop-size={gop} usage=low-latency preset={preset}", rate: "rate-control=cbr",
+		constant: "rate-control=cqp qp-i={q} qp-p={q}",
+		presets:  map[string]string{Performance: "speed", Balanced: "balanced", Quality: "quality"},
 	},
 	{
-		name: "mfh264enc", format: "NV12", bitrate: "bitrate", kind: "Media Foundation",
-		setup: "bitrate={kbps} gop-size={gop} bframes=0 low-latency=true rc-mode=cbr",
+		name: "mfh264enc", format: "NV12", ceiling: "bitrate", kind: "Media Foundation",
+		setup: "bitrate={kbps} gop-size={gop} bframes=0 low-latency=true", rate: "rc-mode=cbr", constant: "rc-mode=pcvbr max-bitrate={kbps} min-qp={q}",
 	},
 	{
-		name: "vtenc_h264", format: "NV12", bitrate: "bitrate", kind: "VideoToolbox",
+		name: "vtenc_h264", format: "NV12", ceiling: "bitrate", kind: "VideoToolbox",
 		setup: "bitrate={kbps} max-keyframe-interval={gop} allow-frame-reordering=false realtime=true",
 	},
 	{
-		name: "x264enc", format: "I420", bitrate: "bitrate", repeats: true, kind: "software",
-		setup:   "bitrate={kbps} key-int-max={gop} bframes=0 tune=zerolatency byte-stream=true speed-preset={preset}",
-		presets: map[string]string{Performance: "ultrafast", Balanced: "superfast cabac=false", Quality: "veryfast"},
+		name: "x264enc", format: "I420", ceiling: "bitrate", repeats: true, kind: "software",
+		setup:    "bitrate={kbps} key-int-max={gop} bframes=0 tune=zerolatency byte-stream=true speed-preset={preset}",
+		constant: "pass=qual quantizer={q}",
+		presets:  map[string]string{Performance: "ultrafast", Balanced: "superfast cabac=false", Quality: "veryfast"},
 	},
 	{
-		name: "openh264enc", format: "I420", bitrate: "bitrate", bits: true, kind: "software",
-		setup:   "bitrate={bps} gop-size={gop} usage-type=screen rate-control=bitrate complexity={preset}",
+		name: "openh264enc", format: "I420", ceiling: "bitrate", bits: true, kind: "software",
+		setup: "bitrate={bps} gop-size={gop} usage-type=screen rate-control=bitrate complexity={preset}", constant: "qp-min={q}",
 		presets: map[string]string{Performance: "low", Balanced: "low", Quality: "medium"},
 	},
 }
@@ -92,10 +101,29 @@ func find(name string) (encoder, error) {
 	return encoder{}, fmt.Errorf("there is no encoder named %q; the known ones are %s", name, strings.Join(Names(), ", "))
 }
 
-// element is the part of a pipeline's description that encodes.
-func (e encoder) element(c VideoConfig) string {
-	return e.name + " name=encoder " + strings.NewReplacer(
-		"{kbps}", fmt.Sprint(c.BitrateKbps), "{bps}", fmt.Sprint(c.BitrateKbps*1000),
+// element is the part of a pipeline's description that encodes, without the properties left out.
+func (e encoder) element(c VideoConfig, without []string) string {
+	setup := e.setup + " " + e.rate
+	if c.ConstantQuality > 0 {
+		setup = e.setup + " " + e.constant
+	}
+	text := e.name + " name=encoder"
+	for _, property := range strings.Fields(setup) {
+		name, _, _ := strings.Cut(property, "=")
+		if !slices.Contains(without, name) {
+			text += " " + property
+		}
+	}
+	return strings.NewReplacer(
+		"{kbps}", fmt.Sprint(c.BitrateKbps), "{bps}", fmt.Sprint(c.BitrateKbps*1000), "{q}", fmt.Sprint(c.ConstantQuality),
 		"{gop}", fmt.Sprint(KeyInterval*c.FrameRate), "{preset}", e.presets[c.Preset],
-	).Replace(e.setup)
+	).Replace(text)
+}
+
+// limit is the property for a new bitrate while running.
+func (e encoder) limit(c VideoConfig) string {
+	if c.ConstantQuality > 0 && e.constantCeiling != "" {
+		return e.constantCeiling
+	}
+	return e.ceiling
 }

@@ -48,6 +48,7 @@ func frameLength(t media.Track) int {
 // Sound is a running sound encoder. Encode belongs to one goroutine, the other methods to any.
 type Sound struct {
 	kind     soundEncoder
+	track    media.Track
 	pipeline *gst.Pipeline
 	in, out  *gst.Element
 	emit     Emit
@@ -58,13 +59,14 @@ type Sound struct {
 	once     sync.Once
 }
 
-// OpenSound starts the first encoder that this machine has for the track (media.Opus or media.AAC).
+// OpenSound starts the first encoder that this machine has for the track: media.Opus, or one of those for clips, which are
+// AAC.
 func OpenSound(track media.Track, emit Emit) (*Sound, error) {
 	k, err := chooseSound(track)
 	if err != nil {
 		return nil, err
 	}
-	return openSound(k, emit)
+	return openSound(k, track, emit)
 }
 
 // CheckSound says whether this machine has an encoder for the track.
@@ -77,6 +79,9 @@ func chooseSound(track media.Track) (soundEncoder, error) {
 	if err := gst.Init(); err != nil {
 		return soundEncoder{}, err
 	}
+	if track.ForClips() {
+		track = media.AAC
+	}
 	for _, k := range soundEncoders {
 		if k.track == track && gst.HasElement(k.name) {
 			return k, nil
@@ -88,13 +93,13 @@ func chooseSound(track media.Track) (soundEncoder, error) {
 	return soundEncoder{}, errors.New("no Opus encoder is installed; install gstreamer1.0-plugins-base (opusenc)")
 }
 
-func openSound(k soundEncoder, emit Emit) (*Sound, error) {
+func openSound(k soundEncoder, track media.Track, emit Emit) (*Sound, error) {
 	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 caps=audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! " +
 		k.description + " ! appsink name=out sync=false")
 	if err != nil {
 		return nil, err
 	}
-	s := &Sound{kind: k, pipeline: p, emit: emit, done: make(chan struct{})}
+	s := &Sound{kind: k, track: track, pipeline: p, emit: emit, done: make(chan struct{})}
 	for name, e := range map[string]**gst.Element{"in": &s.in, "out": &s.out} {
 		if *e, err = p.Element(name); err != nil {
 			_ = p.Close()
@@ -153,7 +158,7 @@ func (s *Sound) deliver(sample *gst.Sample) error {
 	}
 	pts := sample.PTS() - media.SamplesToDuration(s.kind.delay)
 	s.emit(&media.Packet{
-		Track: s.kind.track, PTS: pts, DTS: pts, Key: true, Data: bytes.Clone(b), Config: s.config,
+		Track: s.track, PTS: pts, DTS: pts, Key: true, Data: bytes.Clone(b), Config: s.config,
 		Duration: media.SamplesToDuration(frameLength(s.kind.track)),
 	})
 	return nil

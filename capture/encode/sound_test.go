@@ -79,7 +79,7 @@ func TestDecodedSoundIsInTime(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			require.NoError(t, gst.Init())
 			var got collector
-			s, err := openSound(k, got.emit)
+			s, err := openSound(k, k.track, got.emit)
 			require.NoError(t, err)
 			defer s.Close()
 			const origin, length, burst = 100 * time.Second, 2 * time.Second, 1200 * time.Millisecond

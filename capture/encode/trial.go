@@ -2,56 +2,107 @@ package encode
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// trialFrames is how many pictures a trial encodes.
-const trialFrames = 8
+const (
+	// trialFrames is how many pictures a trial encodes, trialRun how many in a row count for the speed: the quickest run
+	// does, so that a machine busy with something else for a moment makes no encoder slow.
+	trialFrames, trialRun = 24, 12
+	// trialAhead is how many pictures are inside the encoder at once.
+	trialAhead = 4
+	// trialTime bounds one trial.
+	trialTime = 4 * time.Second
+)
 
-// trialTime bounds one trial.
-const trialTime = 4 * time.Second
+// chosen remembers what was chosen, for the same question gets the same answer.
+var chosen = struct {
+	sync.Mutex
+	name map[VideoConfig]string
+}{name: map[VideoConfig]string{}}
 
-// Choose answers the first encoder that passes a trial with this configuration: the configured one if it is set, else
-// the catalogue from hardware to software, leaving out those named in skip. The error names what each one said.
+// Forget makes Choose try again where it had chosen this encoder: it has failed.
+func Forget(name string) {
+	chosen.Lock()
+	defer chosen.Unlock()
+	for c, n := range chosen.name {
+		if n == name {
+			delete(chosen.name, c)
+		}
+	}
+}
+
+// Choose answers the first encoder that passes a trial with this configuration and holds the frame rate: the configured
+// one if it is set, else the catalogue from hardware to software, leaving out those named in skip. Where none holds the
+// frame rate, it is the quickest of those that work. The error names what each one said.
 func Choose(ctx context.Context, c VideoConfig, skip ...string) (string, error) {
 	if err := gst.Init(); err != nil {
 		return "", err
 	}
+	question := c
+	question.BitrateKbps = 0
+	chosen.Lock()
+	name, known := chosen.name[question]
+	chosen.Unlock()
+	if known && !slices.Contains(skip, name) {
+		return name, nil
+	}
+	name, err := choose(ctx, c, skip)
+	if err != nil {
+		return "", err
+	}
+	chosen.Lock()
+	chosen.name[question] = name
+	chosen.Unlock()
+	return name, nil
+}
+
+func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 	if c.Encoder != "" {
 		if _, err := find(c.Encoder); err != nil {
 			return "", err
 		}
-		if err := Try(ctx, c); err != nil {
+		if _, err := Try(ctx, c); err != nil {
 			return "", fmt.Errorf("%w: %s: %w", ErrNoEncoder, c.Encoder, err)
 		}
 		return c.Encoder, nil
 	}
 	var said []string
-next:
+	best, quickest := "", time.Duration(0)
 	for _, e := range encoders {
-		for _, s := range skip {
-			if s == e.name {
-				said = append(said, e.name+": stopped before")
-				continue next
-			}
+		if slices.Contains(skip, e.name) {
+			said = append(said, e.name+": stopped before")
+			continue
 		}
 		if !gst.HasElement(e.name) {
 			continue
 		}
 		c.Encoder = e.name
-		err := Try(ctx, c)
-		if err == nil {
-			return e.name, nil
-		}
+		took, err := Try(ctx, c)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		said = append(said, e.name+": "+err.Error())
+		if err != nil {
+			said = append(said, e.name+": "+err.Error())
+			continue
+		}
+		if took <= time.Second/time.Duration(c.FrameRate) {
+			return e.name, nil
+		}
+		if best == "" || took < quickest {
+			best, quickest = e.name, took
+		}
+	}
+	if best != "" {
+		return best, nil
 	}
 	if len(said) == 0 {
 		said = []string{"none is installed; install gstreamer1.0-plugins-ugly (x264enc) or gstreamer1.0-plugins-bad (openh264enc)"}
@@ -59,9 +110,10 @@ next:
 	return "", fmt.Errorf("%w (%s)", ErrNoEncoder, strings.Join(said, "; "))
 }
 
-// Try encodes a few pictures and looks at what comes out: it must begin with an IDR that carries its parameter sets.
-func Try(ctx context.Context, c VideoConfig) error {
-	packets := make(chan *media.Packet, 2*trialFrames)
+// Try encodes a few moving pictures and looks at what comes out: it must begin with an IDR that carries its parameter
+// sets. It answers how long a picture took.
+func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
+	packets := make(chan *media.Packet, trialFrames)
 	v, err := OpenVideo(c, func(p *media.Packet) {
 		select {
 		case packets <- p:
@@ -69,36 +121,77 @@ func Try(ctx context.Context, c VideoConfig) error {
 		}
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer v.Close()
-	f := media.Frame{Width: c.Width, Height: c.Height, Stride: c.Width * 4, Data: make([]byte, c.Width*c.Height*4)}
-	for i := range trialFrames {
-		for j := 0; j < len(f.Data); j += 97 {
-			f.Data[j] = byte(i*31 + j)
-		}
-		if err := v.Encode(f, time.Duration(i)*time.Second/time.Duration(c.FrameRate)); err != nil {
-			return err
-		}
-	}
 	limit := time.NewTimer(trialTime)
 	defer limit.Stop()
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for {
+	strip := newStrip(c.Width, c.Height)
+	var out []time.Time
+	for pushed := 0; len(out) < trialFrames; {
+		for ; pushed < trialFrames && pushed < len(out)+trialAhead; pushed++ {
+			if err := v.Encode(strip.picture(pushed), time.Duration(pushed)*time.Second/time.Duration(c.FrameRate)); err != nil {
+				return 0, err
+			}
+		}
 		select {
 		case p := <-packets:
-			return check(p)
+			if err := check(p); len(out) == 0 && err != nil {
+				return 0, err
+			}
+			out = append(out, time.Now())
 		case <-look.C:
 			if err := v.err(); err != nil {
-				return err
+				return 0, err
 			}
 		case <-limit.C:
-			return fmt.Errorf("no picture came out within %v", trialTime)
+			if len(out) == 0 {
+				return 0, fmt.Errorf("no picture came out within %v", trialTime)
+			}
+			return trialTime / time.Duration(len(out)), nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
 	}
+	return perPicture(out), nil
+}
+
+// perPicture is the mean time between pictures in the quickest run.
+func perPicture(out []time.Time) time.Duration {
+	best := time.Duration(0)
+	for i := trialRun; i < len(out); i++ {
+		if d := out[i].Sub(out[i-trialRun]) / trialRun; best == 0 || d < best {
+			best = d
+		}
+	}
+	return best
+}
+
+// strip is a picture of coloured blocks with some noise, higher than the screen, past which it moves.
+type strip struct {
+	width, height int
+	data          []byte
+}
+
+// stripStep is by how many rows it moves.
+const stripStep = 4
+
+func newStrip(width, height int) strip {
+	s := strip{width, height, make([]byte, width*(height+stripStep*trialFrames)*4)}
+	for y := range len(s.data) / (width * 4) {
+		row := s.data[y*width*4 : (y+1)*width*4]
+		for x := 0; x < len(row); x++ {
+			blocks := uint32(x/64*2654435761) ^ uint32(y/16*40503)
+			row[x] = byte(blocks>>(8*uint(x%3))) + byte((x*y*7)>>4&7)
+		}
+	}
+	return s
+}
+
+func (s strip) picture(n int) media.Frame {
+	return media.Frame{Width: s.width, Height: s.height, Stride: s.width * 4, Data: s.data[n*stripStep*s.width*4:][:s.width*s.height*4]}
 }
 
 // check looks at the first packet of a stream.
@@ -108,7 +201,7 @@ func check(p *media.Packet) error {
 		have[media.NALType(n)] = true
 	}
 	if !have[media.NALIDR] || !have[media.NALSPS] || !have[media.NALPPS] {
-		return fmt.Errorf("its first picture is no IDR with parameter sets")
+		return errors.New("its first picture is no IDR with parameter sets")
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +22,11 @@ type VideoConfig struct {
 	OutHeight int
 	// FrameRate is in frames a second.
 	FrameRate int
-	// BitrateKbps is the target in kb/s; 0 takes DefaultBitrateKbps.
+	// BitrateKbps is the target in kb/s; 0 takes DefaultBitrateKbps, or twice that where the quality is constant.
 	BitrateKbps int
+	// ConstantQuality is a quantiser, 1 (excellent) to 51, that stays as long as the bitrate, then the most that may be
+	// spent, suffices; 0 spends the bitrate.
+	ConstantQuality int
 	// Preset is Performance, Balanced or Quality.
 	Preset string
 	// Encoder is one of Names.
@@ -79,6 +84,9 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 	v.signal.matrix = v.matrix
 	if v.config.BitrateKbps == 0 {
 		v.config.BitrateKbps = DefaultBitrateKbps(v.width, v.height, c.FrameRate)
+		if c.ConstantQuality > 0 {
+			v.config.BitrateKbps *= 2
+		}
 	}
 	v.kbps.Store(int64(v.config.BitrateKbps))
 	if err := v.build(); err != nil {
@@ -109,19 +117,38 @@ func (v *Video) build() error {
 		source = fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/1", v.config.Width, v.config.Height, v.config.FrameRate)
 		convert = " ! videoscale n-threads=2 ! videoconvert n-threads=2 ! " + raw
 	}
-	var err error
-	v.pipeline, err = gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 caps=\"" + source + "\"" + convert + " ! " +
-		v.kind.element(v.config) +
-		" ! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false")
-	if err != nil {
+	if err := v.parse("appsrc name=in format=time is-live=true max-bytes=0 caps=\"" + source + "\"" + convert + " ! "); err != nil {
 		return err
 	}
+	var err error
 	for name, e := range map[string]**gst.Element{"in": &v.in, "out": &v.out, "encoder": &v.element} {
 		if *e, err = v.pipeline.Element(name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unknown finds the property that GStreamer's parser does not know.
+var unknown = regexp.MustCompile(`no property "([^"]+)"`)
+
+// parse makes the pipeline. A property that this version of the encoder does not have is left out: what matters of them is
+// seen in the trial.
+func (v *Video) parse(before string) error {
+	var without []string
+	for {
+		var err error
+		v.pipeline, err = gst.Parse(before + v.kind.element(v.config, without) +
+			" ! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false")
+		if err == nil {
+			return nil
+		}
+		m := unknown.FindStringSubmatch(err.Error())
+		if m == nil || slices.Contains(without, m[1]) {
+			return err
+		}
+		without = append(without, m[1])
+	}
 }
 
 // Info describes the stream.
@@ -131,6 +158,9 @@ func (v *Video) Info() media.TrackInfo {
 		FrameRate: v.config.FrameRate, BitrateKbps: int(v.kbps.Load()),
 	}
 }
+
+// Config is what the stream was opened with, with the bitrate that was chosen.
+func (v *Video) Config() VideoConfig { return v.config }
 
 // Fits says whether a picture of this size can be encoded without opening the encoder anew.
 func (v *Video) Fits(width, height int) bool {
@@ -238,7 +268,7 @@ func (v *Video) SetBitrate(kbps int) error {
 		value *= 1000
 	}
 	v.kbps.Store(int64(kbps))
-	return v.element.Set(v.kind.bitrate, fmt.Sprint(value))
+	return v.element.Set(v.kind.limit(v.config), fmt.Sprint(value))
 }
 
 func (v *Video) err() error {

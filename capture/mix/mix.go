@@ -26,6 +26,7 @@ const SilenceDB = -100
 type Mixer struct {
 	inputs  []*Input
 	limiter limiter
+	own     []limiter // of each input alone
 }
 
 // New makes a mixer without inputs.
@@ -34,16 +35,28 @@ func New() *Mixer { return &Mixer{} }
 // AddInput adds a source. It must not be called after the first Mix.
 func (m *Mixer) AddInput() *Input {
 	in := newInput()
-	m.inputs = append(m.inputs, in)
+	m.inputs, m.own = append(m.inputs, in), append(m.own, limiter{})
 	return in
 }
 
 // Mix makes the block of len(dst)/2 sample frames whose inputs were heard from pts on. What it writes is the mix Latency
 // earlier; the answer is that earlier time, the PTS of dst's first sample. len(dst) must be a multiple of 2*48.
-func (m *Mixer) Mix(pts time.Duration, dst []float32) time.Duration {
+//
+// Each of own that is not nil is as long as dst and gets what one input adds, in the order of the inputs, at the same
+// time and below the same ceiling.
+func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Duration {
 	clear(dst)
-	for _, in := range m.inputs {
-		in.addTo(pts, dst)
+	for i, in := range m.inputs {
+		if i >= len(own) || own[i] == nil {
+			in.addTo(pts, dst)
+			continue
+		}
+		clear(own[i])
+		in.addTo(pts, own[i])
+		for j, v := range own[i] {
+			dst[j] += v
+		}
+		m.own[i].process(own[i])
 	}
 	m.limiter.process(dst)
 	return pts - Latency

@@ -299,3 +299,32 @@ func BenchmarkMixTwoSources(b *testing.B) {
 		at += step
 	}
 }
+
+// Each source's own sound is what it adds to the mix, at the same time.
+func TestOwnSoundsAddUpToTheMix(t *testing.T) {
+	m := mix.New()
+	low, high := m.AddInput(), m.AddInput()
+	devices := []*device{{in: low, hz: 440, amp: 0.2}, {in: high, hz: 880, amp: 0.1}}
+	high.SetGain(6, false)
+	a, b := make([]float32, block*2), make([]float32, block*2)
+	mixed := make([]float32, block*2)
+	step := media.SamplesToDuration(block)
+	for at := time.Second; at < 4*time.Second; at += step {
+		for _, d := range devices {
+			d.until(at + step + 40*time.Millisecond)
+		}
+		m.Mix(at, mixed, a, b)
+		if at < 2*time.Second {
+			continue
+		}
+		var peakA, peakB float32
+		for i := range mixed {
+			require.InDelta(t, mixed[i], a[i]+b[i], 1e-5)
+			peakA, peakB = max(peakA, a[i]), max(peakB, b[i])
+		}
+		require.InDelta(t, 0.2, peakA, 0.01)
+		require.InDelta(t, 0.2, peakB, 0.01)
+	}
+	m.Mix(4*time.Second, mixed, nil, b)
+	require.NotZero(t, mixed[100], "one of them is not asked for, and is in the mix")
+}

@@ -24,10 +24,14 @@ const defaultMonitor = "@DEFAULT_MONITOR@"
 // against a pipe source that was fed by the clock, where re-timestamp is off by 1 to 6 ms. The jitter of the stamps is the
 // mixer's to smooth.
 func hear(ctx context.Context, c Sound, r report) error {
-	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false slave-method=re-timestamp buffer-time=1000000 latency-time=10000" +
-		" ! audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=100 drop=true")
+	between, late := "", time.Duration(0)
+	if c.Suppress {
+		between, late = suppressed, suppressDelay
+	}
+	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false slave-method=re-timestamp buffer-time=1000000 latency-time=10000 ! " +
+		between + "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=100 drop=true")
 	if err != nil {
-		return err
+		return unsuppressed(c, err)
 	}
 	defer p.Close()
 	src, err := p.Element("src")
@@ -66,13 +70,21 @@ func hear(ctx context.Context, c Sound, r report) error {
 			return err
 		}
 		r.up(label(c))
-		c.PCM(media.PCM{PTS: s.PTS() + ahead(), Discont: s.Discont(), Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
+		c.PCM(media.PCM{PTS: s.PTS() + ahead() - late, Discont: s.Discont(), Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
 		return nil
 	})
 	if err != nil {
 		return unheard(c, err)
 	}
 	return nil
+}
+
+// unsuppressed says that the sound is not lost for good where only the suppression of noise cannot be had.
+func unsuppressed(c Sound, err error) error {
+	if c.Suppress && !gst.HasElement("webrtcdsp") {
+		return fmt.Errorf("noise cannot be suppressed: %w; or turn that off in the settings", err)
+	}
+	return err
 }
 
 func label(c Sound) string {

@@ -73,6 +73,8 @@ type Sound struct {
 	Monitor bool
 	// Device is the sound server's name; empty follows the default. One that begins with Application is a program.
 	Device string
+	// Suppress takes steady noise out, fans and hum; it is for microphones, for the sound becomes mono.
+	Suppress bool
 	// PCM receives each block; its memory is the receiver's for the length of the call.
 	PCM func(media.PCM)
 }

@@ -1,0 +1,120 @@
+package encode
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/gst"
+)
+
+// A machine that stops for a moment makes no encoder slow, one that is slow throughout is.
+func TestTheQuickestRunCounts(t *testing.T) {
+	at := time.Now()
+	out := []time.Time{at}
+	for i := 1; i < trialFrames; i++ {
+		at = at.Add(10 * time.Millisecond)
+		if i == 3 || i == 6 {
+			at = at.Add(time.Second)
+		}
+		out = append(out, at)
+	}
+	require.Equal(t, 10*time.Millisecond, perPicture(out))
+	require.Equal(t, time.Duration(0), perPicture(out[:3]))
+}
+
+// Where no encoder holds the frame rate, the quickest of those that work is taken, and the answer is remembered until that
+// encoder fails.
+func TestSlowIsBetterThanNothing(t *testing.T) {
+	require.NoError(t, gst.Init())
+	c := VideoConfig{Width: 640, Height: 360, FrameRate: 9000, Preset: Quality}
+	first, err := Choose(context.Background(), c)
+	require.NoError(t, err)
+	known := func() bool {
+		chosen.Lock()
+		defer chosen.Unlock()
+		return chosen.name[c] == first
+	}
+	require.True(t, known())
+	Forget(first)
+	require.False(t, known())
+	second, err := Choose(context.Background(), c, first)
+	require.NoError(t, err)
+	require.NotEqual(t, first, second)
+}
+
+// catalogue puts an encoder before the others for the length of a test.
+func catalogue(t *testing.T, e encoder) {
+	before := encoders
+	encoders = append([]encoder{e}, before...)
+	t.Cleanup(func() { encoders = before })
+}
+
+// An encoder that fails while it runs says so at the next picture, and the choice falls on the next one.
+func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
+	require.NoError(t, gst.Init())
+	software := softwareEncoders(t)
+	catalogue(t, encoder{
+		name: "identity", format: "I420", setup: "error-after=60 ! x264enc bitrate={kbps} key-int-max={gop} tune=zerolatency speed-preset=ultrafast",
+	})
+	c := VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced}
+	name, err := Choose(context.Background(), c)
+	require.NoError(t, err)
+	require.Equal(t, "identity", name, "it lives through its trial")
+	c.Encoder = name
+	var got collector
+	v := open(t, c, &got)
+	var failure error
+	require.Eventually(t, func() bool {
+		failure = v.Encode(picture(320, 180, [3]byte{1, 2, 3}), time.Duration(len(got.all()))*time.Second/30)
+		return failure != nil
+	}, 30*time.Second, time.Millisecond)
+	require.ErrorContains(t, failure, "identity stopped")
+	require.NotEmpty(t, got.all(), "what was encoded before is kept")
+	c.Encoder = ""
+	next, err := Choose(context.Background(), c, name)
+	require.NoError(t, err)
+	require.True(t, slices.Contains(software, next) || next != name)
+}
+
+// A constant quality spends what the picture needs: less for less quality, and never more than the bitrate.
+func TestConstantQuality(t *testing.T) {
+	for _, name := range softwareEncoders(t) {
+		t.Run(name, func(t *testing.T) {
+			const frames = 60
+			size := func(quality, kbps int) (sum int) {
+				var got collector
+				v := open(t, VideoConfig{
+					Width: 640, Height: 360, FrameRate: 30, Preset: Balanced, Encoder: name, ConstantQuality: quality, BitrateKbps: kbps,
+				}, &got)
+				s := newStrip(640, 360)
+				for i := range frames {
+					require.NoError(t, v.Encode(s.picture(i%trialFrames), time.Duration(i)*time.Second/30))
+				}
+				for _, p := range waitFor(t, &got, frames) {
+					sum += len(p.Data)
+				}
+				return sum * 8 / 1000 * 30 / frames // kb/s
+			}
+			good, small, capped := size(18, 100_000), size(28, 100_000), size(18, 1500)
+			t.Logf("%d kb/s at 18, %d at 28, %d at 18 with at most 1500", good, small, capped)
+			require.Less(t, small, good)
+			require.Less(t, good, 60_000, "it does not spend all it may")
+			require.Less(t, capped, max(2500, good/2))
+		})
+	}
+}
+
+// A property that the installed version does not have is left out.
+func TestUnknownPropertiesAreLeftOut(t *testing.T) {
+	require.NoError(t, gst.Init())
+	x := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
+	x.setup += " no-such-thing=1 nor-this=2"
+	catalogue(t, x)
+	took, err := Try(context.Background(), VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced, Encoder: "x264enc"})
+	require.NoError(t, err)
+	require.Positive(t, took)
+}

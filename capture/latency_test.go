@@ -1,0 +1,60 @@
+package capture
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/encode"
+	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mix"
+)
+
+// The mixer's latency is what it waits for its sources plus the limiter's look-ahead. A busy machine makes the wait grow, so
+// the measurement only logs.
+func TestMixerLatency(t *testing.T) {
+	require.LessOrEqual(t, mixDelay+mix.Latency, 40*time.Millisecond)
+	require.NoError(t, gst.Init())
+	packets := make(chan time.Duration, 1000)
+	s := &sound{now: gst.Now, log: slog.New(slog.DiscardHandler), wants: func(tr media.Track) bool { return tr == media.Opus },
+		emit: func(p *media.Packet) { packets <- gst.Now() - (p.PTS + p.Duration) }}
+	require.NoError(t, s.start())
+	defer s.close()
+	var all []time.Duration
+	for range 100 {
+		all = append(all, <-packets)
+	}
+	slices.Sort(all)
+	t.Logf("from the end of a packet's sound to the packet: %v at best, %v in the middle, %v at worst", all[0], all[50], all[99])
+}
+
+// An encoder that stops while running is replaced by the next that passes its trial.
+func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
+	require.NoError(t, gst.Init())
+	got := make(chan *media.Packet, 1000)
+	p := &pictures{
+		now: gst.Now, emit: func(k *media.Packet) { got <- k }, log: slog.New(slog.DiscardHandler),
+		config: VideoConfig{FrameRate: 30, Preset: encode.Performance}, pacer: pacer{fps: 30},
+	}
+	p.lower = newLower(p.log)
+	show := func(n int) {
+		for i := range n {
+			p.onFrame(context.Background(), media.Frame{PTS: gst.Now() + time.Duration(i)*time.Second/30, Width: 320, Height: 180, Stride: 1280, Data: make([]byte, 1280*180), Release: func() {}})
+		}
+	}
+	show(3)
+	first := p.info().Encoder
+	require.NotEmpty(t, first)
+	require.True(t, (<-got).Key)
+	p.lost(p.encoder, encode.ErrNoEncoder)
+	show(3)
+	require.NoError(t, p.failure())
+	require.NotEqual(t, first, p.info().Encoder)
+	require.Eventually(t, func() bool { return (<-got).Key }, 30*time.Second, time.Millisecond, "the next one begins with an IDR")
+	require.NoError(t, p.encoder.Close())
+}

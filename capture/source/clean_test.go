@@ -1,0 +1,119 @@
+package source_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"log/slog"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/source"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+)
+
+// ear keeps what a source hears: the power of each 10 ms, by time.
+type ear struct {
+	mu    sync.Mutex
+	power map[int64]float64
+}
+
+func listen(t *testing.T, suppress bool) *ear {
+	t.Helper()
+	e := &ear{power: map[int64]float64{}}
+	s := source.OpenSound(source.Sound{Suppress: suppress, PCM: e.hear}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return e
+}
+
+const grain = 10 * time.Millisecond
+
+func (e *ear) hear(p media.PCM) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := 0; i < len(p.Samples); i += media.Channels {
+		at := p.PTS + media.SamplesToDuration(i/media.Channels)
+		v := float64(p.Samples[i])
+		e.power[int64(at/grain)] += v * v / (media.SampleRate / 100)
+	}
+}
+
+func (e *ear) heard(d time.Duration) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.power) >= int(d/grain)
+}
+
+// level is the power in dB below which so much of the time lies, after the first 4 s.
+func (e *ear) level(share float64) float64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at := slices.Sorted(maps.Keys(e.power))
+	var all []float64
+	for _, g := range at[400 : len(at)-1] {
+		all = append(all, e.power[g])
+	}
+	slices.Sort(all)
+	return 10 * math.Log10(all[int(share*float64(len(all)))]+1e-12)
+}
+
+// voice is something like speech: harmonics of a wandering pitch in syllables, with pauses of 0.8 s every 2 s, over noise.
+func voice(seconds int, level, noise float64) []float32 {
+	r := rand.New(rand.NewPCG(7, 7))
+	out := make([]float32, seconds*media.SampleRate)
+	phase := 0.0
+	for i := range out {
+		t := float64(i) / media.SampleRate
+		phase += 2 * math.Pi * (140 + 30*math.Sin(2*math.Pi*0.7*t)) / media.SampleRate
+		v := 0.0
+		if math.Mod(t, 2) < 1.2 {
+			for k := 1.0; k < 14; k++ {
+				v += math.Sin(k*phase) / k
+			}
+			v *= math.Pow(max(0, math.Sin(2*math.Pi*3*t)), 2)
+		}
+		out[i] = float32(level*v + noise*r.NormFloat64())
+	}
+	return out
+}
+
+// play begins to play on a sink of the sound server.
+func play(t *testing.T, s *stack.Sound, sink string, sound []float32) {
+	t.Helper()
+	var raw bytes.Buffer
+	require.NoError(t, binary.Write(&raw, binary.LittleEndian, sound))
+	c := exec.CommandContext(t.Context(), "pacat", "--playback", "--device="+sink, "--format=float32le", "--rate=48000", "--channels=1", "--raw", "--latency-msec=50")
+	c.Env, c.Stdin = append(os.Environ(), s.Env...), &raw
+	require.NoError(t, c.Start())
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+}
+
+func startSound(t *testing.T) *stack.Sound {
+	t.Helper()
+	s, err := stack.StartSound(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	t.Setenv("PULSE_SERVER", s.Server)
+	return s
+}
+
+// A plain and a cleaned ear at one real microphone with noise: in the pauses the noise is gone, speech stays.
+func TestNoiseIsSuppressed(t *testing.T) {
+	s := startSound(t)
+	play(t, s, s.MicSink, voice(30, 0.12, 0.02))
+	plain, clean := listen(t, false), listen(t, true)
+	require.Eventually(t, func() bool { return plain.heard(9*time.Second) && clean.heard(9*time.Second) }, time.Minute, 50*time.Millisecond)
+	const pauses, speech = 0.2, 0.9
+	t.Logf("noise %.1f dB becomes %.1f dB, speech %.1f dB becomes %.1f dB", plain.level(pauses), clean.level(pauses), plain.level(speech), clean.level(speech))
+	require.Less(t, clean.level(pauses), plain.level(pauses)-8)
+	require.Greater(t, clean.level(speech), plain.level(speech)-4)
+}
