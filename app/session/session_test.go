@@ -342,3 +342,21 @@ func TestCloseEndsEverythingInOrderAndTwice(t *testing.T) {
 		t.Error("watching a closed session does not end")
 	}
 }
+
+func TestStreamQualityReachesTheShare(t *testing.T) {
+	b := start(t, share)
+	b.until(t, "live", in(session.Live))
+	first := b.engine.Publisher()
+	if first.Config.Lower {
+		t.Error("the stream is lower before anybody asked")
+	}
+	c := b.Snapshot().Settings
+	c.Sharing.StreamQuality = "lower"
+	if err := b.Apply(c); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "shared anew", func(session.Snapshot) bool {
+		p := b.engine.Publisher()
+		return p != nil && p != first && p.Config.Lower
+	})
+}
