@@ -36,13 +36,13 @@ func (r recorder) Record(app string) (session.Recording, error) {
 
 // Share implements session.Engine.
 func (e engine) Share(ctx context.Context, rec session.Recorder, c session.ShareConfig) (session.Publisher, error) {
-	recorder, ok := rec.(*capture.Recorder)
+	engine, ok := rec.(recorder)
 	if !ok {
 		return nil, fmt.Errorf("a %T cannot be published", rec)
 	}
-	var source publish.Source = recorder
+	var source publish.Source = engine
 	if c.Lower {
-		source = recorder.Lower()
+		source = engine.Lower()
 	}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room, Log: e.log}, source)
 	if err != nil {
