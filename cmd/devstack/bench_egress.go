@@ -20,7 +20,7 @@ import (
 
 type benchEgressCommand struct {
 	Seconds int      `help:"How long each type is measured, in seconds." default:"15"`
-	Types   []string `help:"Which types." default:"track,trackComposite,participant,roomComposite"`
+	Types   []string `help:"Which types, and embedded: the backend's own recorder." default:"embedded,track,trackComposite,participant,roomComposite"`
 }
 
 // stated is what LiveKit says a recording needs, in its documentation of Egress.
@@ -38,8 +38,7 @@ type egressRow struct {
 	// it starts: browser, display.
 	Cores float64 `json:"cores"`
 	MiB   float64 `json:"mib"`
-	// FPS is what arrived in the file: less than 30 where the machine was too small, or where the file begins before its
-	// first picture, as that of Track does.
+	// FPS is what arrived in the file: less than 30 where the machine was too small.
 	FPS float64 `json:"fps"`
 }
 
@@ -59,12 +58,21 @@ func (b *benchEgressCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	screen, err := publishBench(ctx, w, c, dir)
+	loop, err := backendtest.NewLoop(ctx, dir, 1920, 1080, 30)
+	if err != nil {
+		return err
+	}
+	screen, err := publishBench(ctx, w, c, loop)
 	if err != nil {
 		return err
 	}
 	for i, typ := range b.Types {
-		row, err := b.measure(ctx, w, c, typ, screen)
+		var row egressRow
+		if typ == embedded {
+			row, err = b.measureEmbedded(ctx, w, filepath.Join(dir, embedded), loop)
+		} else {
+			row, err = b.measure(ctx, w, c, typ, screen)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", typ, err)
 		}
@@ -109,11 +117,7 @@ func (w *world) startEgressBench(ctx context.Context, dir string) (err error) {
 
 // publishBench plays one 1080p30 loop into the room twice: as a shared screen, whose tracks are answered, and as the
 // camera and microphone that Participant wants.
-func publishBench(ctx context.Context, w *world, c *client.Client, dir string) (*backendtest.Publisher, error) {
-	loop, err := backendtest.NewLoop(ctx, dir, 1920, 1080, 30)
-	if err != nil {
-		return nil, err
-	}
+func publishBench(ctx context.Context, w *world, c *client.Client, loop *backendtest.Loop) (*backendtest.Publisher, error) {
 	token, err := c.Token(ctx, api.TokenRequest{RoomName: room})
 	if err != nil {
 		return nil, err
@@ -178,6 +182,79 @@ func (b *benchEgressCommand) measure(ctx context.Context, w *world, c *client.Cl
 	}
 	row.FPS, err = backendtest.FrameRate(ctx, filepath.Join(w.backend.Folder, "segments", rec.RecordingID, "recording.mp4"))
 	return row, err
+}
+
+// embedded is the recorder of replays in the backend's own process, which encodes nothing.
+const embedded = "embedded"
+
+// measureEmbedded has a backend of its own record a replay, and counts all that this backend does.
+func (b *benchEgressCommand) measureEmbedded(ctx context.Context, w *world, dir string, loop *backendtest.Loop) (row egressRow, err error) {
+	backend, err := stack.StartBackend(ctx, dir, stack.BackendOptions{LiveKit: w.livekit, Identity: "bench",
+		Program: w.backend.Program, Args: []string{"--recorder", embedded}})
+	if err != nil {
+		return row, err
+	}
+	defer backend.Close()
+	c, err := client.New(backend.URL, backend.Token)
+	if err != nil {
+		return row, err
+	}
+	token, err := c.Token(ctx, api.TokenRequest{RoomName: embedded})
+	if err != nil {
+		return row, err
+	}
+	screen, err := backendtest.Publish(token.ServerURL, token.Token, loop)
+	if err != nil {
+		return row, err
+	}
+	defer screen.Close()
+	replay, err := c.Start(ctx, api.StartRequest{RoomName: embedded, VideoTrackID: screen.VideoID, AudioTrackID: screen.AudioID})
+	if err != nil {
+		return row, err
+	}
+	if err := pause(ctx, backend.Proc, warmUp); err != nil {
+		return row, err
+	}
+	row = egressRow{Type: embedded}
+	if row.Cores, row.MiB, err = watchTree(ctx, backend.Proc, nil, time.Duration(b.Seconds)*time.Second); err != nil {
+		return row, err
+	}
+	row.FPS, err = clipFrameRate(ctx, c, replay.ReplayID, filepath.Join(dir, "clip.mp4"))
+	return row, err
+}
+
+// clipFrameRate saves what a replay's last seconds hold.
+func clipFrameRate(ctx context.Context, c *client.Client, replay, file string) (fps float64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	saved, err := c.Save(ctx, api.SaveRequest{ReplayID: replay, Seconds: 5})
+	if err != nil {
+		return 0, err
+	}
+	for {
+		clip, err := c.Clip(ctx, saved.ClipID)
+		switch {
+		case err != nil:
+			return 0, err
+		case clip.State == api.ClipFailed:
+			return 0, errors.New("the replay cannot be saved: " + clip.Reason)
+		case clip.State == api.ClipReady:
+			f, err := os.Create(file)
+			if err != nil {
+				return 0, err
+			}
+			_, err = c.Video(ctx, saved.ClipID, f)
+			if err = errors.Join(err, f.Close()); err != nil {
+				return 0, err
+			}
+			return backendtest.FrameRate(ctx, file)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // awaitRecording waits for a state.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -104,25 +105,25 @@ func Probe(ctx context.Context, file string) ([]Stream, time.Duration, error) {
 	return v.Streams, time.Duration(seconds * float64(time.Second)), err
 }
 
-// FrameRate is how many pictures a second a file's video stream holds.
+// FrameRate is how many pictures a second a file's video stream holds on average.
 func FrameRate(ctx context.Context, file string) (float64, error) {
 	out, err := command(ctx, "ffprobe", "-v", "error", "-of", "json", "-select_streams", "v:0", "-show_entries",
-		"stream=nb_frames,duration", file)
+		"stream=avg_frame_rate", file)
 	if err != nil {
 		return 0, err
 	}
 	var v struct {
 		Streams []struct {
-			Frames   string `json:"nb_frames"`
-			Duration string
+			Rate string `json:"avg_frame_rate"`
 		}
 	}
 	if err := json.Unmarshal(out, &v); err != nil || len(v.Streams) == 0 {
 		return 0, fmt.Errorf("%s has no video stream (%v)", file, err)
 	}
-	frames, err1 := strconv.ParseFloat(v.Streams[0].Frames, 64)
-	seconds, err2 := strconv.ParseFloat(v.Streams[0].Duration, 64)
-	return frames / seconds, errors.Join(err1, err2)
+	frames, seconds, _ := strings.Cut(v.Streams[0].Rate, "/")
+	n, err1 := strconv.ParseFloat(frames, 64)
+	d, err2 := strconv.ParseFloat(seconds, 64)
+	return n / d, errors.Join(err1, err2)
 }
 
 // command runs a tool; anything it complains about is an error.
