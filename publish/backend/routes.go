@@ -17,7 +17,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// Time limits of calls. Videos may take long on slow lines.
+// Time limits of calls. Videos and recordings may take long on slow lines.
 const (
 	callTimeout  = 60 * time.Second
 	videoTimeout = 2 * time.Hour
