@@ -98,7 +98,7 @@ func makeSegments(t testing.TB, folder string, count int, began time.Time) {
 	t.Helper()
 	length := fmt.Sprint((time.Duration(count) * segmentLength).Seconds())
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30",
-		"-f", "lavfi", "-i", "sine=r=48000", "-t", length, "-c:v", "libx264", "-g", "60", "-bf", "2", "-c:a", "aac",
+		"-f", "lavfi", "-i", "sine=r=48000", "-t", length, "-c:v", "libx264", "-preset", "veryfast", "-g", "60", "-bf", "2", "-c:a", "aac",
 		"-output_ts_offset", "3600", "-muxdelay", "0", "-f", "segment", "-segment_time", fmt.Sprint(segmentLength.Seconds()),
 		"-segment_format", "mpegts", filepath.Join(folder, "s_%05d.ts")).CombinedOutput()
 	require.NoError(t, err, "ffmpeg is needed, run make setup: %s", out)
