@@ -48,6 +48,7 @@ type Storage interface {
 	ReadPlaylist(ctx context.Context, id string, offset int64) ([]byte, error)
 	OpenSegment(ctx context.Context, id, segment string) (io.ReadCloser, error)
 	Remove(ctx context.Context, id, segment string) error
+	NoteRecording(ctx context.Context, id string, note []byte) error
 }
 
 // ClipFiles holds the clips.
@@ -55,6 +56,7 @@ type ClipFiles interface {
 	WriteClip(ctx context.Context, id string, m mp4.Movie) (int64, error)
 	OpenClip(ctx context.Context, id string) (io.ReadSeekCloser, error)
 	RemoveClip(ctx context.Context, id string) error
+	NoteClip(ctx context.Context, id string, note []byte) error
 }
 
 // ClipCutter makes a file of a stretch of a replay.

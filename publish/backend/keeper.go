@@ -167,6 +167,9 @@ func (s *Server) update(ctx context.Context, before state.Recording, now recorde
 			return nil
 		}
 		err := s.o.State.UpdateRecording(ctx, before, r)
+		if err == nil {
+			s.noteRecording(ctx, r)
+		}
 		if err == nil && r.Over() && !before.Over() {
 			s.over(ctx, r)
 		}

@@ -146,6 +146,8 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) {
 		"segments", len(segments), "took", time.Since(begun), "err", err)
 	if err := k.o.State.FinishClip(ctx, c); err != nil {
 		k.dropUnowned(ctx, c, err)
+	} else if c.State == api.ClipReady {
+		k.note(ctx, c.ID, state.Note{Clip: &c}, k.o.Clips.NoteClip)
 	}
 }
 

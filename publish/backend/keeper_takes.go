@@ -64,6 +64,7 @@ func (k *keeper) askTake(ctx context.Context, t state.Take) error {
 
 // updateTake keeps what LiveKit says about a recording. A state never goes back.
 func (s *Server) updateTake(ctx context.Context, t state.Take, now recorder.TakeStatus) error {
+	before := t
 	if !t.Over() && (t.State == api.StateStarting || now.State != api.StateStarting) {
 		t.State = now.State
 	}
@@ -71,20 +72,24 @@ func (s *Server) updateTake(ctx context.Context, t state.Take, now recorder.Take
 		t.Error = now.Error
 	}
 	if !now.Began.IsZero() {
-		t.Began = now.Began
+		t.Began = now.Began.UTC()
 	}
 	if len(now.Streams) > 0 {
 		t.Streams = now.Streams
 	}
 	if t.Over() && t.Ended.IsZero() {
-		t.Ended = time.Now()
+		t.Ended = time.Now().UTC()
 		s.o.Log.InfoContext(ctx, "recording over", "recording", t.ID, "egress", t.EgressID, "state", t.State, "error", t.Error)
 		if t.State == api.StateFailed {
 			s.metrics.failures.Inc()
 		}
 	}
-	if err := s.o.State.UpdateTake(ctx, t); !errors.Is(err, state.ErrNotFound) {
-		return err
+	err := s.o.State.UpdateTake(ctx, t)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil // over already, or deleted
 	}
-	return nil // over already, or deleted
+	if err == nil && (t.State != before.State || !t.Began.Equal(before.Began)) {
+		s.noteTake(ctx, t)
+	}
+	return err
 }

@@ -121,6 +121,7 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 		return rec, errors.Join(err, s.stopEgress(ctx, rec), s.o.Storage.Remove(ctx, rec.ID, ""))
 	}
 	s.forgetIntent(ctx, rec.ID)
+	s.noteRecording(ctx, rec)
 	if known {
 		s.stopRecordings(ctx, replay.ID, rec.ID)
 	}

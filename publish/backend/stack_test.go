@@ -35,6 +35,12 @@ type bench struct {
 
 func newBench(t *testing.T, withEgress bool) *bench {
 	t.Helper()
+	return newBenchWith(t, withEgress, stack.BackendOptions{})
+}
+
+// newBenchWith is newBench with a backend of these Args and Env.
+func newBenchWith(t *testing.T, withEgress bool, o stack.BackendOptions) *bench {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 9*time.Minute)
 	t.Cleanup(cancel)
 	b := &bench{T: t, ctx: ctx, dir: t.TempDir()}
@@ -53,7 +59,8 @@ func newBench(t *testing.T, withEgress bool) *bench {
 		require.NoError(t, err)
 		t.Cleanup(func() { b.egress.Close() })
 	}
-	b.startBackend(stack.BackendOptions{LiveKit: b.livekit, Identity: "alice", Port: port})
+	o.LiveKit, o.Identity, o.Port = b.livekit, "alice", port
+	b.startBackend(o)
 	t.Cleanup(func() {
 		b.backend.Close()
 		if t.Failed() {

@@ -29,6 +29,7 @@ type TakeFiles interface {
 	Files(ctx context.Context, id string) ([]storage.Entry, error)
 	OpenFile(ctx context.Context, id, name string) (io.ReadSeekCloser, error)
 	Remove(ctx context.Context, id, segment string) error
+	NoteRecording(ctx context.Context, id string, note []byte) error
 }
 
 // takeRoutes are the calls about takes.
@@ -97,6 +98,7 @@ func (s *Server) take(ctx context.Context, user state.Token, req api.RecordingRe
 		return take, errors.Join(err, s.stopTake(ctx, take), s.o.TakeFiles.Remove(ctx, take.ID, ""))
 	}
 	s.forgetIntent(ctx, take.ID)
+	s.noteTake(ctx, take)
 	s.o.Log.InfoContext(ctx, "recording started", "recording", take.ID, "egress", take.EgressID, "type", req.Type,
 		"room", req.RoomName, "user", user.Identity)
 	return take, nil

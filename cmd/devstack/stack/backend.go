@@ -65,7 +65,7 @@ func StartBackend(ctx context.Context, dir string, o BackendOptions) (*Backend, 
 	}
 	b := &Backend{Folder: filepath.Join(dir, "data"), Program: o.Program}
 	var err error
-	if b.Token, err = run(ctx, o.Program, "--data", b.Folder, "token", "create", "--identity", o.Identity); err != nil {
+	if b.Token, err = run(ctx, o.Env, o.Program, "--data", b.Folder, "token", "create", "--identity", o.Identity); err != nil {
 		return nil, err
 	}
 	for range startAttempts {
@@ -116,11 +116,11 @@ func BuildProgram(ctx context.Context, dir, name string) (string, error) {
 	return out, nil
 }
 
-// run runs a program and answers its standard output.
-func run(ctx context.Context, program string, args ...string) (string, error) {
+// run runs a program with more environment and answers its standard output.
+func run(ctx context.Context, env []string, program string, args ...string) (string, error) {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stderr = &stderr
+	cmd.Stderr, cmd.Env = &stderr, append(os.Environ(), env...)
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("%s: %w: %s", filepath.Base(program), err, bytes.TrimSpace(stderr.Bytes()))

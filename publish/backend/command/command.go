@@ -27,9 +27,10 @@ type cli struct {
 
 	Config kong.ConfigFlag `help:"TOML file with settings, named as the flags are; flags and environment go before it." env:"HINDSIGHT_CONFIG"`
 
-	Serve serve  `cmd:"" help:"Run the service."`
-	Token tokens `cmd:"" help:"Make, list and revoke user tokens."`
-	Plan  plan   `cmd:"" help:"How many Egress workers so many recordings need."`
+	Serve  serve  `cmd:"" help:"Run the service."`
+	Token  tokens `cmd:"" help:"Make, list and revoke user tokens."`
+	Plan   plan   `cmd:"" help:"How many Egress workers so many recordings need."`
+	Repair repair `cmd:"" help:"Add to the database what lies in the storage and it does not know; for a database that was lost."`
 }
 
 type tokens struct {

@@ -22,12 +22,12 @@ import (
 
 // serve holds the flags of the service.
 type serve struct {
-	Listen     string        `help:"Address to listen at." default:"127.0.0.1:8484" env:"HINDSIGHT_LISTEN"`
-	TLSCert    string        `help:"Certificate file; empty serves plain HTTP, for a proxy in front." env:"HINDSIGHT_TLS_CERT"`
-	TLSKey     string        `help:"Key file of the certificate." env:"HINDSIGHT_TLS_KEY"`
-	LivekitURL string        `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
-	PublicURL  string        `help:"LiveKit as users reach it; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
-	Storage    string        `help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, for this service and LiveKit Egress; empty: the data folder. Keys come by environment." env:"HINDSIGHT_STORAGE"`
+	Listen     string `help:"Address to listen at." default:"127.0.0.1:8484" env:"HINDSIGHT_LISTEN"`
+	TLSCert    string `help:"Certificate file; empty serves plain HTTP, for a proxy in front." env:"HINDSIGHT_TLS_CERT"`
+	TLSKey     string `help:"Key file of the certificate." env:"HINDSIGHT_TLS_KEY"`
+	LivekitURL string `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
+	PublicURL  string `help:"LiveKit as users reach it; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
+	place
 	Recorder   string        `help:"Who records: livekit (LiveKit Egress, Track Composite), embedded (this service itself; H.264 and Opus as they are published), or auto: livekit where the LiveKit server is set up for egress (has Redis) or --database is given, else embedded; asked once." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
 	EgressDir  string        `help:"The data folder's subfolder segments, as LiveKit Egress sees it; empty means the same path." env:"HINDSIGHT_EGRESS_DIR"`
 	Replay     time.Duration `help:"How much is kept of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
@@ -103,7 +103,7 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	files, err := s.openStorage(ctx, c.Data)
+	files, err := s.openStorage(ctx, c.Data, s.EgressDir)
 	if err != nil {
 		return err
 	}
@@ -167,12 +167,18 @@ func decide(ctx context.Context, c *embedded.Choice) error {
 	return err
 }
 
-// openStorage opens the bucket, or the data folder where none is given.
-func (s *serve) openStorage(ctx context.Context, data string) (*storage.Storage, error) {
-	if s.Storage == "" {
-		return storage.Open(data, s.EgressDir)
+// place says where segments and clips are.
+type place struct {
+	Storage string `help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, for this service and LiveKit Egress; empty: the data folder. Keys come by environment." env:"HINDSIGHT_STORAGE"`
+}
+
+// openStorage opens the bucket, or the data folder where none is given; egress is what that one's segments are called at LiveKit
+// Egress.
+func (p place) openStorage(ctx context.Context, data, egress string) (*storage.Storage, error) {
+	if p.Storage == "" {
+		return storage.Open(data, egress)
 	}
-	return storage.OpenBucket(ctx, s.Storage)
+	return storage.OpenBucket(ctx, p.Storage)
 }
 
 // listen serves HTTP until the context ends, then tells so and lets running calls finish.

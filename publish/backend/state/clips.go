@@ -105,16 +105,21 @@ func (s *Store) WaitingClips(ctx context.Context) ([]Clip, error) {
 
 // FinishClip keeps State, Reason, From, To, Bytes and Gaps of a clip that was waiting.
 func (s *Store) FinishClip(ctx context.Context, c Clip) error {
-	gaps := ""
-	if len(c.Gaps) > 0 {
-		b, err := json.Marshal(c.Gaps)
-		if err != nil {
-			return err
-		}
-		gaps = string(b)
+	gaps, err := c.gaps()
+	if err != nil {
+		return err
 	}
 	return s.change(ctx, `UPDATE clips SET state = ?, reason = ?, start = ?, stop = ?, bytes = ?, gaps = ?
 		WHERE id = ? AND state = ?`, c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, gaps, c.ID, api.ClipWaiting)
+}
+
+// gaps are the clip's gaps in JSON; none are an empty text.
+func (c Clip) gaps() (string, error) {
+	if len(c.Gaps) == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(c.Gaps)
+	return string(b), err
 }
 
 // DeleteClip forgets a clip, its links and its poster.

@@ -25,7 +25,7 @@ type Recording struct {
 	Began          time.Time
 	Created, Ended time.Time
 	// Gone is how many segments are deleted, from the first on.
-	Gone int
+	Gone int `json:"-"`
 }
 
 // Over tells that nothing will be added to the recording any more.
@@ -33,9 +33,14 @@ func (r Recording) Over() bool { return r.State == api.StateEnded || r.State == 
 
 // AddReplay keeps a new replay.
 func (s *Store) AddReplay(ctx context.Context, r Replay) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO replays (id, identity, room, created) VALUES (?,?,?,?)",
-		r.ID, r.Identity, r.Room, stamp(r.Created))
+	query, args := insertReplay(r)
+	_, err := s.db.ExecContext(ctx, query, args...)
 	return err
+}
+
+func insertReplay(r Replay) (query string, args []any) {
+	return "INSERT INTO replays (id, identity, room, created, stopped) VALUES (?,?,?,?,?)",
+		[]any{r.ID, r.Identity, r.Room, stamp(r.Created), stamp(r.Stopped)}
 }
 
 const replayColumns = "SELECT id, identity, room, created, stopped FROM replays "
@@ -75,10 +80,15 @@ func (s *Store) DeleteReplay(ctx context.Context, id string) error {
 
 // AddRecording keeps a new recording.
 func (s *Store) AddRecording(ctx context.Context, r Recording) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO recordings (id, replay, egress, video, audio, state, error, began,
-		created) VALUES (?,?,?,?,?,?,?,?,?)`, r.ID, r.ReplayID, r.EgressID, r.VideoTrack, r.AudioTrack, r.State, r.Error,
-		stamp(r.Began), stamp(r.Created))
+	query, args := insertRecording(r)
+	_, err := s.db.ExecContext(ctx, query, args...)
 	return err
+}
+
+func insertRecording(r Recording) (query string, args []any) {
+	return `INSERT INTO recordings (id, replay, egress, video, audio, state, error, began, created, ended)
+		VALUES (?,?,?,?,?,?,?,?,?,?)`, []any{r.ID, r.ReplayID, r.EgressID, r.VideoTrack, r.AudioTrack, r.State, r.Error,
+			stamp(r.Began), stamp(r.Created), stamp(r.Ended)}
 }
 
 const recordingColumns = `SELECT r.id, r.replay, r.egress, r.video, r.audio, r.state, r.error, r.began, r.created,

@@ -314,3 +314,47 @@ func findsNoStrangeNames(t *testing.T, open func() *Store) {
 		require.ErrorIs(t, err, ErrNotFound, "%q", name)
 	}
 }
+
+// What notes say is restored once; what is known already stays as it is.
+func TestRestore(t *testing.T) { onBoth(t, restores) }
+
+func restores(t *testing.T, open func() *Store) {
+	ctx, s := t.Context(), open()
+	now := time.Now().UTC()
+	replay := Replay{ID: NewID(), Identity: "alice", Room: "den", Created: now, Stopped: now.Add(time.Minute)}
+	rec := Recording{ID: NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v", State: api.StateEnded, Began: now,
+		Created: now, Ended: now.Add(time.Minute)}
+	take := Take{ID: NewID(), Identity: "alice", EgressID: "EG_2", State: api.StateEnded, Created: now, Stopped: now, Ended: now,
+		Request: api.RecordingRequest{RoomName: "den", Type: api.TypeTrack}}
+	clip := Clip{ID: NewID(), ReplayID: replay.ID, Identity: "alice", Room: "den", State: api.ClipReady, Asked: time.Minute,
+		Pressed: now, Created: now, From: now.Add(-time.Minute), To: now, Bytes: 5,
+		Gaps: []Span{{now.Add(-30 * time.Second), now.Add(-20 * time.Second)}}}
+	var count Restored
+	for range 2 {
+		for _, n := range []Note{{Replay: &replay, Recording: &rec}, {Take: &take}, {Clip: &clip}} {
+			b, err := n.Write()
+			require.NoError(t, err)
+			n, err = ReadNote(b)
+			require.NoError(t, err)
+			require.NoError(t, s.Restore(ctx, n, &count))
+		}
+	}
+	require.Equal(t, Restored{1, 1, 1, 1}, count)
+	gotReplay, err := s.Replay(ctx, replay.ID)
+	require.NoError(t, err)
+	require.Equal(t, replay, gotReplay)
+	gotRec, err := s.RecordingOf(ctx, "EG_1")
+	require.NoError(t, err)
+	require.Equal(t, rec, gotRec)
+	gotTake, err := s.Take(ctx, take.ID)
+	require.NoError(t, err)
+	require.Equal(t, take, gotTake)
+	gotClip, err := s.Clip(ctx, clip.ID)
+	require.NoError(t, err)
+	require.Equal(t, clip, gotClip)
+	for _, bad := range []string{"", "{}", `{"version":2,"clip":{}}`, `{"version":1}`, `{"version":1,"recording":{}}`,
+		`{"version":1,"replay":{"ID":"a"},"recording":{"ReplayID":"b"}}`} {
+		_, err := ReadNote([]byte(bad))
+		require.Error(t, err, bad)
+	}
+}

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -26,18 +27,21 @@ func (t Take) Over() bool { return t.State == api.StateEnded || t.State == api.S
 
 // AddTake keeps a new recording.
 func (s *Store) AddTake(ctx context.Context, t Take) error {
-	request, err := json.Marshal(t.Request)
+	query, args, err := insertTake(t)
 	if err != nil {
 		return err
 	}
-	streams, err := json.Marshal(t.Streams)
-	if err != nil {
-		return err
-	}
-	_, err = s.db.ExecContext(ctx, `INSERT INTO takes (id, identity, room, egress, request, fingerprint, state, error,
-		streams, began, created) VALUES (?,?,?,?,?,?,?,?,?,?,?)`, t.ID, t.Identity, t.Request.RoomName, t.EgressID,
-		string(request), t.Fingerprint, t.State, t.Error, string(streams), stamp(t.Began), stamp(t.Created))
+	_, err = s.db.ExecContext(ctx, query, args...)
 	return err
+}
+
+func insertTake(t Take) (query string, args []any, err error) {
+	request, err1 := json.Marshal(t.Request)
+	streams, err2 := json.Marshal(t.Streams)
+	return `INSERT INTO takes (id, identity, room, egress, request, fingerprint, state, error, streams, began, created,
+		stopped, ended) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, []any{t.ID, t.Identity, t.Request.RoomName, t.EgressID, string(request),
+			t.Fingerprint, t.State, t.Error, string(streams), stamp(t.Began), stamp(t.Created), stamp(t.Stopped),
+			stamp(t.Ended)}, errors.Join(err1, err2)
 }
 
 const takeColumns = `SELECT id, identity, egress, request, fingerprint, state, error, streams, began, created, stopped,

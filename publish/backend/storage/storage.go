@@ -1,8 +1,9 @@
 // Package storage keeps recordings and clips where the recorder writes to as well: in a local folder, or in a bucket of
 // S3, Google Cloud Storage or Azure. Every name in it is made of an id of the service.
 //
-//	segments/ID/    playlists and segments of one recording
-//	clips/ID.mp4    a clip
+//	segments/ID/             playlists and segments of one recording
+//	segments/ID/note.json    what the database knows of it
+//	clips/ID.mp4, ID.json    a clip, and what the database knows of it
 //
 // It has no goroutines of its own but those of the buckets' clients; Close ends them.
 package storage
@@ -27,6 +28,9 @@ const (
 	segments = "segments"
 	clips    = "clips"
 )
+
+// noteName is the file of a recording's note.
+const noteName = "note.json"
 
 // idForm is the form of all ids; anything else is refused before it becomes a name.
 var idForm = regexp.MustCompile(`^[a-z0-9]{8,64}$`)
@@ -196,25 +200,88 @@ func (s *Storage) RemoveClip(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.remove(ctx, file+".mp4")
+	return errors.Join(s.remove(ctx, file+".mp4"), s.remove(ctx, file+".json"))
 }
 
-// KeepRecordings deletes recordings that are not among these and that nothing was added to since before. A process that
-// was killed while LiveKit started a recording has made its folder and could not write it down: nobody would ever delete
-// it, nor stop a recorder that fills it. Without any known recording the database may be a new one, and nothing goes.
+// NoteRecording writes beside a recording what the database knows of it.
+func (s *Storage) NoteRecording(ctx context.Context, id string, note []byte) error {
+	return s.WriteFile(ctx, id, noteName, note)
+}
+
+// NoteClip writes beside a clip what the database knows of it.
+func (s *Storage) NoteClip(ctx context.Context, id string, note []byte) error {
+	file, err := name(clips, id)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, file+".json", func(w io.Writer) error {
+		_, err := w.Write(note)
+		return err
+	})
+}
+
+// Notes calls found with every note of a recording or of a clip that has its media, and with the error of one that
+// cannot be read. silent is how many recordings and clips have none.
+func (s *Storage) Notes(ctx context.Context, found func(file string, note []byte, err error)) (silent int, err error) {
+	noted := map[string]bool{} // what has media → whether it has a note
+	for _, top := range []string{segments, clips} {
+		err := s.list(ctx, top, func(e Entry) {
+			key := strings.TrimSuffix(strings.TrimSuffix(e.Name, ".mp4"), ".json")
+			if top == segments {
+				key = path.Dir(e.Name)
+			}
+			if idForm.MatchString(path.Base(key)) && path.Ext(e.Name) != mp4.TempSuffix {
+				noted[key] = noted[key] || path.Ext(e.Name) == ".json"
+			}
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	for key, has := range noted {
+		file := key + ".json"
+		if strings.HasPrefix(key, segments+"/") {
+			file = path.Join(key, noteName)
+		} else if _, err := s.size(ctx, key+".mp4"); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if !has {
+			silent++
+			continue
+		}
+		note, err := s.readAll(ctx, file)
+		found(file, note, err)
+	}
+	return silent, nil
+}
+
+func (s *Storage) readAll(ctx context.Context, file string) ([]byte, error) {
+	f, err := s.open(ctx, file, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// KeepRecordings deletes recordings that are not among these, have no note, and had nothing added to them since before.
+// A process that was killed while LiveKit started a recording has made its folder and could not write it down: nobody
+// would ever delete it, nor stop a recorder that fills it. What has a note was written down once, and waits for a repair
+// of the database. Without any known recording the database may be a new one, and nothing goes.
 func (s *Storage) KeepRecordings(ctx context.Context, ids []string, before time.Time) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	newest := map[string]time.Time{}
+	newest, noted := map[string]time.Time{}, map[string]bool{}
 	err := s.list(ctx, segments, func(e Entry) {
-		id, _, _ := strings.Cut(strings.TrimPrefix(e.Name, segments+"/"), "/")
+		id, file, _ := strings.Cut(strings.TrimPrefix(e.Name, segments+"/"), "/")
 		if e.Modified.After(newest[id]) {
 			newest[id] = e.Modified
 		}
+		noted[id] = noted[id] || file == noteName
 	})
 	for id, t := range newest {
-		if idForm.MatchString(id) && t.Before(before) && !slices.Contains(ids, id) {
+		if idForm.MatchString(id) && t.Before(before) && !noted[id] && !slices.Contains(ids, id) {
 			err = errors.Join(err, s.Remove(ctx, id, ""))
 		}
 	}

@@ -236,6 +236,42 @@ func removesUnknown(t *testing.T, s *Storage) {
 	require.Len(t, names(t, s), 2, "the database is new")
 	require.NoError(t, s.KeepRecordings(ctx, []string{id}, time.Now().Add(-time.Minute)))
 	require.Len(t, names(t, s), 2, "the recording is new")
+	require.NoError(t, s.NoteRecording(ctx, other, []byte("{}")))
+	require.NoError(t, s.KeepRecordings(ctx, []string{id}, later))
+	require.Len(t, names(t, s), 3, "it was written down once")
+	require.NoError(t, s.Remove(ctx, other, "note.json"))
 	require.NoError(t, s.KeepRecordings(ctx, []string{id}, later))
 	require.Equal(t, []string{"segments/" + id + "/s_00000.ts"}, names(t, s))
+}
+
+// Notes are found with what they are about, and what has none is counted. A clip's note goes with it.
+func TestNotes(t *testing.T) { onBoth(t, findsNotes) }
+
+func findsNotes(t *testing.T, s *Storage) {
+	ctx := t.Context()
+	const third = "abababababababab"
+	for _, id := range []string{id, other} {
+		_, err := s.NewRecording(ctx, id)
+		require.NoError(t, err)
+		put(t, s, id, "s_00000.ts", "ts")
+	}
+	require.NoError(t, s.NoteRecording(ctx, id, []byte("recording")))
+	for _, id := range []string{id, other} {
+		_, err := s.WriteClip(ctx, id, movie(10))
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.NoteClip(ctx, id, []byte("clip")))
+	require.NoError(t, s.NoteClip(ctx, third, []byte("no clip")))
+	found := map[string]string{}
+	silent, err := s.Notes(ctx, func(file string, b []byte, err error) {
+		require.NoError(t, err)
+		found[file] = string(b)
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, silent)
+	require.Equal(t, map[string]string{"segments/" + id + "/note.json": "recording", "clips/" + id + ".json": "clip"}, found)
+	require.NoError(t, s.RemoveClip(ctx, id))
+	silent, err = s.Notes(ctx, func(file string, _ []byte, _ error) { require.Equal(t, "segments/"+id+"/note.json", file) })
+	require.NoError(t, err)
+	require.Equal(t, 2, silent)
 }

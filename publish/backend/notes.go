@@ -1,0 +1,37 @@
+package backend
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// note writes beside the media what the database knows of them, for hindsight-backend repair. The media are as good
+// without it, so that a failure is told and stops nothing.
+func (s *Server) note(ctx context.Context, id string, n state.Note,
+	write func(ctx context.Context, id string, note []byte) error) {
+	b, err := n.Write()
+	if err == nil {
+		err = write(context.WithoutCancel(ctx), id, b)
+	}
+	if err != nil {
+		s.o.Log.WarnContext(ctx, "a note cannot be written beside the media", "id", id, "err", err)
+	}
+}
+
+func (s *Server) noteRecording(ctx context.Context, r state.Recording) {
+	replay, err := s.o.State.Replay(ctx, r.ReplayID)
+	if errors.Is(err, state.ErrNotFound) {
+		return // deleted meanwhile
+	}
+	if err != nil {
+		s.o.Log.WarnContext(ctx, "a recording's replay cannot be noted", "replay", r.ReplayID, "err", err)
+		return
+	}
+	s.note(ctx, r.ID, state.Note{Replay: &replay, Recording: &r}, s.o.Storage.NoteRecording)
+}
+
+func (s *Server) noteTake(ctx context.Context, t state.Take) {
+	s.note(ctx, t.ID, state.Note{Take: &t}, s.o.TakeFiles.NoteRecording)
+}

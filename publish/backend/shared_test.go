@@ -1,0 +1,106 @@
+package backend_test
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/client"
+)
+
+// Two backends on one PostgreSQL and one bucket, which LiveKit Egress writes to: a replay that one of them started is
+// saved by the other, and kept by it when the first is killed.
+func TestSharedReplayOnRealStack(t *testing.T) {
+	ctx := t.Context()
+	database, err := stack.StartPostgres(ctx)
+	require.NoError(t, err)
+	t.Cleanup(func() { database.Close() })
+	url, err := database.NewDatabase(ctx)
+	require.NoError(t, err)
+	s3, err := backendtest.StartS3(ctx)
+	require.NoError(t, err)
+	t.Cleanup(s3.Close)
+	o := stack.BackendOptions{Env: []string{"HINDSIGHT_DATABASE=" + url, "HINDSIGHT_STORAGE=" + s3.URL("team"), "HINDSIGHT_REPLAY=6s"}}
+	for k, v := range s3.Env() {
+		o.Env = append(o.Env, k+"="+v)
+	}
+	b := newBenchWith(t, true, o)
+	pub := b.publish("den")
+	started, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID})
+	require.NoError(t, err)
+	b.waitBuffered(started.ReplayID, 8)
+
+	first := b.backend
+	o.LiveKit, o.Identity, o.Program = b.livekit, "alice", first.Program
+	second, err := stack.StartBackend(b.ctx, t.TempDir(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		second.Close()
+		if t.Failed() {
+			t.Logf("the second backend's last words:\n%s", second.Tail(6000))
+		}
+	})
+	b.backend = second
+	b.client, err = client.New(second.URL, first.Token)
+	require.NoError(t, err)
+	again, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID})
+	require.NoError(t, err)
+	require.Equal(t, started.EgressID, again.EgressID, "one of them has started it already")
+	clip, file := b.save(started.ReplayID, 5, time.Now())
+	b.check(clip, file, 5, pub)
+	checkRange(b, clip)
+
+	require.NoError(t, first.Signal(syscall.SIGKILL))
+	<-first.Done()
+	stored := func() (out []string) {
+		keys, err := s3.Keys(b.ctx, "team/segments/")
+		require.NoError(t, err)
+		for _, k := range keys {
+			if strings.HasSuffix(k, ".ts") {
+				out = append(out, k)
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	oldest := stored()[0]
+	b.eventually(90*time.Second, "the second backend deletes what is too old", func() bool { return stored()[0] > oldest })
+	clip, file = b.save(started.ReplayID, 5, time.Now())
+	b.check(clip, file, 5, pub)
+	require.NoError(t, b.client.DeleteClip(b.ctx, clip.ClipID))
+	left, err := s3.Keys(b.ctx, "team/clips/")
+	require.NoError(t, err)
+	require.Len(t, left, 2, "the other clip and its note")
+
+	// The database is lost while the replay runs; a new one is made from what lies in the bucket.
+	require.NoError(t, second.Close())
+	url, err = database.NewDatabase(ctx)
+	require.NoError(t, err)
+	o.Env = append(o.Env, "HINDSIGHT_DATABASE="+url)
+	repair := exec.CommandContext(b.ctx, second.Program, "repair", "--json")
+	repair.Env = append(os.Environ(), o.Env...)
+	out, err := repair.Output()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"replays":1,"recordings":1,"takes":0,"clips":1,"unknown":0}`, string(out))
+	b.startBackend(o)
+	clips, err := b.client.Clips(b.ctx)
+	require.NoError(t, err)
+	require.Len(t, clips.Clips, 1)
+	_, err = b.client.Video(b.ctx, clips.Clips[0].ClipID, io.Discard)
+	require.NoError(t, err)
+	clip, file = b.save(started.ReplayID, 5, time.Now())
+	b.check(clip, file, 5, pub)
+	stopped, err := b.client.Stop(b.ctx, api.StopRequest{ReplayID: started.ReplayID})
+	require.NoError(t, err)
+	require.Equal(t, api.StateEnded, stopped.State)
+}

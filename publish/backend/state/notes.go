@@ -1,0 +1,98 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// Note is what the database knows of a folder or a clip, as it is written beside the media, so that a lost database can
+// be made again: a recording with its replay, a take, or a clip.
+type Note struct {
+	Version   int        `json:"version"`
+	Replay    *Replay    `json:"replay,omitempty"`
+	Recording *Recording `json:"recording,omitempty"`
+	Take      *Take      `json:"take,omitempty"`
+	Clip      *Clip      `json:"clip,omitempty"`
+}
+
+const noteVersion = 1
+
+// Write puts the note into JSON.
+func (n Note) Write() ([]byte, error) {
+	n.Version = noteVersion
+	return json.MarshalIndent(n, "", "  ")
+}
+
+// ReadNote reads a note.
+func ReadNote(b []byte) (n Note, err error) {
+	if err = json.Unmarshal(b, &n); err != nil {
+		return n, fmt.Errorf("this is no note: %w", err)
+	}
+	if n.Version < 1 || n.Version > noteVersion {
+		return n, fmt.Errorf("the note is of version %d, which this program does not know", n.Version)
+	}
+	if (n.Recording == nil) != (n.Replay == nil) || n.Recording != nil && n.Recording.ReplayID != n.Replay.ID ||
+		n.Recording == nil && n.Take == nil && n.Clip == nil {
+		return n, errors.New("the note lacks what it is about")
+	}
+	return n, nil
+}
+
+// Restored counts what Restore has added.
+type Restored struct{ Replays, Recordings, Takes, Clips int }
+
+// Restore adds what a note says and the database does not know; what it knows it leaves as it is.
+func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
+	return s.transaction(ctx, func(tx runner) error {
+		if n.Replay != nil {
+			query, args := insertReplay(*n.Replay)
+			if err := restore(ctx, tx, &count.Replays, query, args); err != nil {
+				return err
+			}
+		}
+		if n.Recording != nil {
+			query, args := insertRecording(*n.Recording)
+			if err := restore(ctx, tx, &count.Recordings, query, args); err != nil {
+				return err
+			}
+		}
+		if n.Clip != nil && n.Clip.State == api.ClipReady {
+			if err := restoreClip(ctx, tx, *n.Clip, count); err != nil {
+				return err
+			}
+		}
+		if n.Take == nil {
+			return nil
+		}
+		query, args, err := insertTake(*n.Take)
+		if err != nil {
+			return err
+		}
+		return restore(ctx, tx, &count.Takes, query, args)
+	})
+}
+
+// restore runs an INSERT unless the row is there, and counts it.
+func restore(ctx context.Context, tx runner, counter *int, query string, args []any) error {
+	res, err := tx.ExecContext(ctx, query+" ON CONFLICT DO NOTHING", args...)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	*counter += int(n)
+	return err
+}
+
+func restoreClip(ctx context.Context, tx runner, c Clip, count *Restored) error {
+	gaps, err := c.gaps()
+	if err != nil {
+		return err
+	}
+	return restore(ctx, tx, &count.Clips, `INSERT INTO clips (id, replay, identity, room, state, reason, asked, pressed, created,
+		start, stop, bytes, gaps) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, []any{c.ID, c.ReplayID, c.Identity, c.Room, c.State, c.Reason,
+		int64(c.Asked), stamp(c.Pressed), stamp(c.Created), stamp(c.From), stamp(c.To), c.Bytes, gaps})
+}
