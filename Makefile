@@ -42,10 +42,11 @@ test: setup ## formatting, vet, a build without cgo, all tests against the real 
 	go test -race -timeout 5m $(RACE)
 	go test -p 1 -timeout 20m ./...
 
-bench: ## cost of capturing beside other programs; save time; mixer and ring
+bench: ## cost of capturing beside other programs; save time; mixer and ring; the backend under load
 	@cmd/devstack/setup.sh bench
 	@$(MAKE) --no-print-directory build
 	go test -run '^$$' -bench . -benchmem ./capture/mix ./capture/replay ./capture/clip
+	go test -run '^$$' -bench Load -benchtime 1x ./publish/backend
 	bin/devstack bench
 
 bench-egress: setup build ## cost of a recording of each of LiveKit's egress types
