@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test bench bench-egress lint fmt clean
+.PHONY: help setup build run demo test bench bench-egress soak lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -51,6 +51,9 @@ bench: ## cost of capturing beside other programs; save time; mixer and ring; th
 
 bench-egress: setup build ## cost of a recording of each of LiveKit's egress types
 	bin/devstack bench-egress
+
+soak: setup build ## half an hour of saving, every clip and the memory looked at; SOAK_MINUTES=N
+	bin/devstack soak $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
 
 lint: ## staticcheck and known vulnerabilities; golangci-lint too where it is installed
 	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
