@@ -59,6 +59,7 @@ type App struct {
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
 func Run(o Options) error {
+	capture.Prepare()
 	level := slog.LevelInfo
 	if o.Debug {
 		level = slog.LevelDebug

@@ -114,7 +114,6 @@ func symbols() (core, app, object, glib []symbol) {
 }
 
 var initialise = sync.OnceValue(func() error {
-	limitArenas()
 	core, app, object, glib := symbols()
 	for _, lib := range []struct {
 		base    string

@@ -2,4 +2,5 @@
 
 package gst
 
-func limitArenas() {}
+// LimitArenas does nothing here.
+func LimitArenas() {}
