@@ -82,7 +82,7 @@ func TestMarksPastAndFuture(t *testing.T) {
 	second, err := r.Save(context.Background(), capture.SaveRequest{Press: next})
 	require.NoError(t, err)
 	require.InDelta(t, (next - press - 6*time.Second).Seconds(), second.Seconds, 0.3)
-	_, err = r.Save(context.Background(), capture.SaveRequest{Press: press})
+	_, err = r.Save(context.Background(), capture.SaveRequest{Press: press + 6*time.Second})
 	require.ErrorIs(t, err, capture.ErrNothingNew)
 
 	// Who is in a hurry gets what is there.
