@@ -67,6 +67,8 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 			return nil, err
 		}
 		return control.LinkAnswer{Path: path, URL: url}, nil
+	case control.Choose:
+		return nil, s.ChooseScreen()
 	case control.Show:
 		a.ui.Show()
 		return nil, nil
@@ -74,5 +76,5 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		a.ui.Quit()
 		return nil, nil
 	}
-	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, talk, link, show or quit", r.Command)
+	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, talk, link, choose-screen, show or quit", r.Command)
 }

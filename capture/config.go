@@ -22,6 +22,9 @@ type VideoConfig struct {
 	// Way is how the screen is filmed: "auto" takes what fits the session, "x11" reads the X display, "portal" asks the
 	// desktop, as Wayland wants it. Empty is "auto".
 	Way string
+	// Asked counts how often the user wanted to choose anew in the desktop's dialog: when it changes, the kept choice is
+	// forgotten.
+	Asked int
 	// TokenFile keeps the desktop's permission, so that its dialog comes once; empty asks at each start.
 	TokenFile string
 	// Display is the X display, for example ":0"; empty for the environment's.

@@ -12,6 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source"
+	"github.com/hindsight-app/hindsight/capture/source/portal"
 )
 
 // Check is one thing that capture needs.
@@ -23,8 +24,9 @@ type Check struct {
 	Detail string `json:"detail"`
 }
 
-// Doctor looks at everything that capture needs, by using it.
-func Doctor(ctx context.Context) []Check {
+// Doctor looks at everything that capture needs, by using it. Way says how the screen is filmed, tokenFile where the
+// desktop's permission is kept: see VideoConfig.
+func Doctor(ctx context.Context, way, tokenFile string) []Check {
 	if err := gst.Init(); err != nil {
 		return []Check{{"gstreamer", false, err.Error()}}
 	}
@@ -52,16 +54,43 @@ func Doctor(ctx context.Context) []Check {
 	} else {
 		checks = append(checks, Check{"libyuv", false, "libyuv is not installed, so scaling pictures takes several times as long; install libyuv0"})
 	}
-	checks = append(checks, checkScreen(ctx), checkSound(ctx))
+	checks = append(checks, checkScreen(ctx, way, tokenFile), checkSound(ctx))
 	return checks
 }
 
-// checkScreen films until the first picture.
-func checkScreen(ctx context.Context) Check {
+// checkScreen says how the screen is filmed and why, and tries it.
+func checkScreen(ctx context.Context, way, tokenFile string) Check {
+	way, why := source.Way(way, "")
+	if way == source.Portal {
+		return checkPortal(ctx, why, tokenFile)
+	}
+	return checkX(ctx, why)
+}
+
+// checkPortal asks the portal what it offers. It does not film: that would show a dialog, or use up the permission.
+func checkPortal(ctx context.Context, why, tokenFile string) Check {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	offer, err := portal.Ask(ctx)
+	switch {
+	case err != nil:
+		return Check{"screen", false, "The screen is filmed through the desktop portal, because " + why + ", but " + err.Error() + "."}
+	case !gst.HasElement("pipewiresrc"):
+		return Check{"screen", false, "The screen is filmed through the desktop portal, because " + why + ", but GStreamer cannot read its pictures; install gstreamer1.0-pipewire."}
+	}
+	said := fmt.Sprintf("The screen is filmed through the desktop portal (version %d), because %s. ", offer.Version, why)
+	if _, err := os.Stat(tokenFile); err == nil {
+		return Check{"screen", true, said + "The desktop has allowed it."}
+	}
+	return Check{"screen", true, said + "The desktop asks which screen when the replay or sharing begins."}
+}
+
+// checkX films until the first picture.
+func checkX(ctx context.Context, why string) Check {
 	got := make(chan string, 1)
-	s := source.OpenScreen(source.Screen{FrameRate: 30, Frame: func(f media.Frame) {
+	s := source.OpenScreen(source.Screen{Way: source.X11, FrameRate: 30, Frame: func(f media.Frame) {
 		select {
-		case got <- fmt.Sprintf("The X display %s is filmed at %dx%d.", os.Getenv("DISPLAY"), f.Width, f.Height):
+		case got <- fmt.Sprintf("The X display %s is filmed at %dx%d, because %s.", os.Getenv("DISPLAY"), f.Width, f.Height, why):
 		default:
 		}
 		f.Release()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,8 +167,11 @@ func (r *Recorder) Apply(c Config) error {
 		return err
 	}
 	r.keep(c)
-	if o, n := old.Video, c.Video; o.Way != n.Way || o.Display != n.Display || o.Target != n.Target || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
+	if o, n := old.Video, c.Video; o.Way != n.Way || o.Asked != n.Asked || o.Display != n.Display || o.Target != n.Target || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
 		_ = screen.Close()
+		if o.Asked != n.Asked {
+			_ = os.Remove(n.TokenFile)
+		}
 		screen = r.openScreen(n)
 	}
 	r.mu.Lock()

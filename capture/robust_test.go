@@ -219,14 +219,14 @@ func TestCloseWaitsForEverything(t *testing.T) {
 
 func TestDoctorNamesEachPart(t *testing.T) {
 	newBench(t, 640, 360)
-	for _, c := range capture.Doctor(context.Background()) {
+	for _, c := range capture.Doctor(context.Background(), "", "") {
 		require.True(t, c.OK, "%s: %s", c.Name, c.Detail)
 		require.NotEmpty(t, c.Detail)
 	}
 	t.Setenv("PULSE_SERVER", "unix:/nowhere/native")
 	t.Setenv("DISPLAY", "")
 	bad := map[string]bool{}
-	for _, c := range capture.Doctor(context.Background()) {
+	for _, c := range capture.Doctor(context.Background(), "", "") {
 		if !c.OK {
 			bad[c.Name] = true
 		}

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"sync"
 
@@ -44,6 +45,10 @@ type ScreenList struct {
 
 // Screens lists what of the display can be filmed. The error is a sentence.
 func Screens() (ScreenList, error) {
+	if way, why := source.Way(source.Auto, ""); way == source.Portal {
+		return ScreenList{Monitors: []Monitor{}, Windows: []Window{}}, fmt.Errorf(
+			"what is filmed is chosen in the desktop's own dialog, because %s; hindsightctl choose-screen asks again", why)
+	}
 	found, err := source.ListScreens("")
 	list := ScreenList{Display: found.Display, Width: found.Size.X, Height: found.Size.Y, Monitors: []Monitor{}, Windows: []Window{}}
 	for _, m := range found.Monitors {

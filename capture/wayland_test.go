@@ -17,7 +17,7 @@ import (
 )
 
 // newWayland is a Sway desktop with PipeWire and the portal, and the test pattern on it.
-func newWayland(t *testing.T) *stack.Wayland {
+func newWayland(t *testing.T) (*stack.Wayland, *stack.Pattern) {
 	t.Helper()
 	ctx := context.Background()
 	w, err := stack.StartWayland(ctx, t.TempDir(), stack.WaylandOptions{Width: 1280, Height: 720})
@@ -30,7 +30,7 @@ func newWayland(t *testing.T) *stack.Wayland {
 	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: w.Display, PulseServer: w.Sound.Server, DesktopSink: w.Sound.DesktopSink, MicSink: w.Sound.MicSink})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close() })
-	return w
+	return w, p
 }
 
 // The whole engine on Wayland and PipeWire: the portal's pictures with their own times, PipeWire's sound.
@@ -68,4 +68,43 @@ func TestWaylandClipIsExactAndInStep(t *testing.T) {
 	token, err := os.ReadFile(c.Video.TokenFile)
 	require.NoError(t, err)
 	require.NotEmpty(t, strings.TrimSpace(string(token)), "the desktop's permission is kept")
+}
+
+// The output changes its size, nothing moves any more, the portal crashes and comes back: pictures go on.
+func TestWaylandTroubles(t *testing.T) {
+	w, p := newWayland(t)
+	ctx := context.Background()
+	c := config(t)
+	c.Video.TokenFile = filepath.Join(t.TempDir(), "token")
+	r := openRecorder(t, c)
+	waitBuffered(t, r, 2*time.Second)
+	out, err := w.Sway(ctx, "output HEADLESS-1 resolution 800x600")
+	require.NoError(t, err, out)
+	require.Eventually(t, func() bool { s := r.Status(); return s.Width == 800 && s.Height == 600 && s.Screen.State == "running" },
+		60*time.Second, 50*time.Millisecond, "the new size is filmed")
+
+	require.NoError(t, p.Close())
+	began := r.Now()
+	frames := r.Status().Frames
+	require.Eventually(t, func() bool { return r.Now()-began > 4*time.Second }, time.Minute, 50*time.Millisecond)
+	saved, err := r.Save(ctx, capture.SaveRequest{Length: 3 * time.Second})
+	require.NoError(t, err)
+	pictures, err := capturetest.Pictures(ctx, saved.Path)
+	require.NoError(t, err)
+	require.InDelta(t, 90, len(pictures), 2, "a still screen is held")
+	t.Logf("%d pictures came in 4 s from a still screen", r.Status().Frames-frames)
+
+	w.StopPortal()
+	require.Eventually(t, func() bool { return r.Status().Screen.State == "failed" }, 60*time.Second, 20*time.Millisecond)
+	require.NotEmpty(t, r.Status().Screen.Error)
+	require.NoError(t, w.StartPortal(ctx))
+	require.Eventually(t, func() bool { return r.Status().Screen.State == "running" }, 60*time.Second, 50*time.Millisecond)
+	_, err = r.Save(ctx, capture.SaveRequest{Length: 2 * time.Second})
+	require.NoError(t, err)
+	for _, check := range capture.Doctor(ctx, "", c.Video.TokenFile) {
+		require.True(t, check.OK, "%+v", check)
+		if check.Name == "screen" {
+			require.Contains(t, check.Detail, "portal (version 4), because the session is Wayland")
+		}
+	}
 }

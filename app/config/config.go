@@ -52,7 +52,9 @@ type Source struct {
 
 // Video is the picture.
 type Video struct {
-	Source Picture `toml:"source" comment:"What is filmed; hindsightctl screens lists what there is."`
+	// Way is "portal" on Wayland and "x11" elsewhere, unless the user insists.
+	Way    string  `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is filmed: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
+	Source Picture `toml:"source" comment:"What is filmed on X11; hindsightctl screens lists what there is."`
 	// FrameRate is in frames a second.
 	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`
@@ -169,7 +171,7 @@ type App struct {
 func Defaults() Config {
 	return Config{
 		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
-		Video:   Video{Source: Picture{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
+		Video:   Video{Way: "auto", Source: Picture{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
 		Sharing: Sharing{StreamQuality: "same"},
 		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
@@ -193,6 +195,9 @@ func (c Config) ClipFolder() string {
 // JournalFolder is where the buffer survives a crash.
 func JournalFolder() string { return filepath.Join(xdg.CacheHome, "hindsight", "replay") }
 
+// ScreenToken is the file that remembers what the desktop's portal may show us.
+func ScreenToken() string { return filepath.Join(xdg.StateHome, "hindsight", "screen") }
+
 // ReplayLength is the length of the local buffer.
 func (c Config) ReplayLength() time.Duration { return time.Duration(c.Replay.Seconds) * time.Second }
 
@@ -203,6 +208,7 @@ func (c Config) Capture(keep bool) capture.Config {
 	}
 	out := capture.Config{
 		Video: capture.VideoConfig{
+			Way: c.Video.Way, TokenFile: ScreenToken(),
 			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
 			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
 		},

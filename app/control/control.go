@@ -33,6 +33,7 @@ const (
 	Mark   = "mark"       // Text
 	Shot   = "screenshot" // → ShotAnswer
 	Link   = "link"       // Path, empty for the newest clip → LinkAnswer
+	Choose = "choose-screen"
 	Show   = "show"
 	Quit   = "quit"
 )

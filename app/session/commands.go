@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +19,20 @@ func (s *Session) SetReplay(on bool) error {
 		s.st.replayOn = on
 		if !on {
 			s.st.hurryUp()
+		}
+		s.retryOpen()
+		return nil
+	})
+}
+
+// ChooseScreen forgets which screen the desktop's dialog was told and asks again, at once where the screen is filmed.
+func (s *Session) ChooseScreen() error {
+	if err := os.Remove(config.ScreenToken()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the desktop's permission cannot be forgotten: %w", err)
+	}
+	return s.do(func() error {
+		if s.st.rec != nil {
+			s.st.asked++
 		}
 		s.retryOpen()
 		return nil

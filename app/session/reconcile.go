@@ -30,6 +30,7 @@ func (s *Session) reconcileRecorder() {
 	}
 	want := st.cfg.Capture(st.replayOn)
 	want.Log = s.log
+	want.Video.Asked = st.asked
 	want.Mic.Muted = want.Mic.Muted || st.micClosed()
 	switch {
 	case st.rec == nil && st.wantRecorder() && st.openError == "":

@@ -83,6 +83,7 @@ type state struct {
 	recCfg     capture.Config
 	recBusy    bool
 	openError  string
+	asked      int // how often the user wanted to choose a screen anew
 	applyError string
 	badCfg     *capture.Config // the last that Apply refused; not tried again as it is
 	status     capture.Status

@@ -45,39 +45,44 @@ func filmPortal(ctx context.Context, c Screen, r report) error {
 		return err
 	}
 	for tries := 0; ; {
-		came, err := show(ctx, c, s, r)
+		came, err := show(ctx, c, s, tries%2 == 1, r)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if gone := s.Err(); gone != nil {
 			return gone
 		}
+		if errors.Is(err, errResized) {
+			continue
+		}
+		r.down(err)
 		if came {
 			tries = 0
-		}
-		if !errors.Is(err, errResized) {
-			r.down(err)
-		}
-		if tries++; tries > reconnects {
+		} else if tries++; tries > reconnects {
 			return err
 		}
 	}
 }
 
 // show opens the session's pictures and hands them on until the stream, the session or ctx ends. It answers whether
-// any came.
-func show(ctx context.Context, c Screen, s *portal.Session, r report) (came bool, err error) {
+// any came. Convert takes pictures of any form: the converter hides a change of their size, so they are taken as they are
+// first.
+func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r report) (came bool, err error) {
 	remote, err := s.Remote()
 	if err != nil {
 		return false, err
 	}
 	defer remote.Close() // after the pipeline that uses it
+	form := ",format={BGRx,BGRA}"
+	if convert {
+		form = " ! videoconvert ! video/x-raw,format=BGRx"
+	}
 	// A desktop that is asked for 30 pictures a second at most gives fewer: it waits 33 ms and then for the screen's next
 	// picture. Asked for half as many again it gives every second one of a screen at 60 Hz, and none is wasted.
 	// path is the only property that takes the portal's number of the node; target-object wants another one.
 	p, err := gst.Parse(fmt.Sprintf("pipewiresrc fd=%d path=%d client-name=Hindsight keepalive-time=%d"+
-		" ! video/x-raw,max-framerate=[1/1,%d/1] ! videoconvert ! video/x-raw,format=BGRx ! videoflip video-direction=auto"+
-		" ! appsink name=out sync=false max-buffers=2 drop=true", remote.Fd(), s.Node, keepAlive.Milliseconds(), c.FrameRate*3/2))
+		" ! video/x-raw,max-framerate=[1/1,%d/1]%s ! appsink name=out sync=false max-buffers=2 drop=true",
+		remote.Fd(), s.Node, keepAlive.Milliseconds(), c.FrameRate*3/2, form))
 	if err != nil {
 		return false, err
 	}

@@ -32,6 +32,7 @@ type commands struct {
 	Star    starCmd    `cmd:"" help:"Mark a clip as one to keep whatever the quota, or take the mark away. Works without a running Hindsight."`
 	Link    linkCmd    `cmd:"" help:"Make a share link to the server's copy of a clip and print it."`
 	Doctor  doctorCmd  `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
+	Choose  plainCmd   `cmd:"" name:"choose-screen" help:"Let the desktop ask again which screen is filmed (Wayland)."`
 	Show    plainCmd   `cmd:"" help:"Show the window."`
 	Quit    plainCmd   `cmd:"" help:"End Hindsight."`
 }
@@ -40,7 +41,7 @@ type commands struct {
 func (c *commands) AfterApply() error {
 	c.Share.command, c.Replay.command = control.Share, control.Replay
 	c.Talk.command = control.Talk
-	c.Show.command, c.Quit.command = control.Show, control.Quit
+	c.Choose.command, c.Show.command, c.Quit.command = control.Choose, control.Show, control.Quit
 	return nil
 }
 

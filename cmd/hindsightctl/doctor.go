@@ -22,7 +22,8 @@ type doctorCmd struct{}
 func (doctorCmd) Run(ctx context.Context, out *output) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	checks := append(capture.Doctor(ctx), appChecks(ctx)...)
+	_, cfg, _ := config.Open(config.Dir())
+	checks := append(capture.Doctor(ctx, cfg.Video.Way, config.ScreenToken()), appChecks(ctx)...)
 	err := out.print(checks, func(w io.Writer) {
 		for _, c := range checks {
 			mark := "ok "

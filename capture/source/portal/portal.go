@@ -20,7 +20,7 @@ var (
 	// ErrRefused says that nothing was chosen in the desktop's dialog.
 	ErrRefused = errors.New("no screen was chosen in the desktop's dialog; turn the replay off and on to be asked again")
 	// ErrEnded says that the user, or the desktop in the user's name, ended the session.
-	ErrEnded = errors.New("the desktop ended the filming of the screen; turn the replay off and on to go on, or choose another screen in the settings")
+	ErrEnded = errors.New("the desktop ended the filming of the screen; turn the replay off and on to go on, or run hindsightctl choose-screen to film another one")
 )
 
 // The portal's names.
