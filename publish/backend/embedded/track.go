@@ -44,6 +44,8 @@ type assembler struct {
 	emit    func(unit)
 	// blocked is since when packets wait for a missing one.
 	blocked time.Time
+	pushed  bool
+	newest  uint16 // the highest sequence number that came
 	begun   bool
 	next    uint16 // the sequence number that follows what was taken
 	open    openUnit
@@ -64,6 +66,12 @@ func newAssembler(video bool, emit func(unit)) *assembler {
 
 // push takes a packet as it arrives.
 func (a *assembler) push(p *rtp.Packet, at time.Time) {
+	if a.pushed && p.SequenceNumber == a.newest {
+		return // the builder would take the newest packet, come twice, for one far ahead, and drop all it has
+	}
+	if !a.pushed || int16(p.SequenceNumber-a.newest) > 0 {
+		a.pushed, a.newest = true, p.SequenceNumber
+	}
 	a.builder.Push(p)
 	popped := a.pop(a.builder.PopPackets, at)
 	switch {
