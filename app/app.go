@@ -114,6 +114,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
+	a.tasks.Go(func() { desktop.FollowAway(ctx, a.session.SetAway, a.log) })
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version(), "settings", store.Path())
 }

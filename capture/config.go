@@ -86,6 +86,8 @@ type Config struct {
 	MaxClipBytes int64
 	// JournalFolder is where the replay is kept against a crash of the process; empty keeps it in memory only.
 	JournalFolder string
+	// Paused closes screen and sound sources. The replay keeps what it has; readers of packets get the last picture, held.
+	Paused bool
 	// Log receives what the recorder has to say; nil discards it.
 	Log *slog.Logger
 }
@@ -134,7 +136,7 @@ func (c Config) Validate() error {
 
 // SourceState is what one device is doing.
 type SourceState struct {
-	// State is "off", "starting", "running", "waiting" (for a first device) or "failed" (it is tried again).
+	// State is "off", "starting", "running", "waiting" (for a first device), "paused" or "failed" (it is tried again).
 	State string
 	// Device is what is open: a display or a device name.
 	Device string

@@ -14,7 +14,6 @@ import (
 	"github.com/hindsight-app/hindsight/capture/fanout"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
-	"github.com/hindsight-app/hindsight/capture/mp4"
 	"github.com/hindsight-app/hindsight/capture/replay"
 	"github.com/hindsight-app/hindsight/capture/source"
 )
@@ -41,6 +40,7 @@ type Recorder struct {
 
 	journal atomic.Pointer[replay.Journal]
 	replays atomic.Bool
+	pauses  pauses
 
 	change sync.Mutex // one Apply or Close at a time
 	closed bool       // guarded by change
@@ -48,7 +48,7 @@ type Recorder struct {
 	mu     sync.Mutex // never held while anything is waited for
 	config Config
 	screen *source.Supervisor
-	marks  []mp4.Chapter
+	marks  []mark
 	// lastEnd is where the newest clip ends, on the recorder's clock.
 	lastEnd    time.Duration
 	recordings map[*Recording]struct{}
@@ -73,12 +73,15 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	}
 	r := &Recorder{log: log, fan: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}}
 	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
+	if c.Paused {
+		r.pauses.begin(gst.Now())
+	}
 	r.keep(c)
 	r.sound = &sound{now: gst.Now, emit: r.emit, wants: r.wants, log: log}
-	if err := r.sound.apply(c.Desktop, c.Mic, c.SeparateSound); err != nil {
+	if err := r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused); err != nil {
 		log.Error("sound is off", "err", err)
 	}
-	r.screen = r.openScreen(c.Video)
+	r.screen = r.openScreen(c)
 	if err := clip.RemoveStale(c.ClipFolder, time.Now()); err != nil {
 		log.Warn("unfinished files stay in the clip folder", "err", err)
 	}
@@ -102,16 +105,25 @@ func ringBytes(c Config) int64 {
 // waited for under those.
 func (r *Recorder) emit(p *media.Packet) {
 	if r.replays.Load() {
-		if r.ring.Write(p) {
-			r.RequestKeyframe()
-		}
-		if j := r.journal.Load(); j != nil {
-			j.Write(p)
-		}
+		r.remember(p)
 	}
 	r.fan.Write(p)
 	if p.Track == media.Opus {
 		r.pictures.lower.fan.Write(p)
+	}
+}
+
+// remember keeps a packet in the ring and the journal.
+func (r *Recorder) remember(p *media.Packet) {
+	p, want := r.pauses.keep(p)
+	if p != nil {
+		want = r.ring.Write(p)
+		if j := r.journal.Load(); j != nil {
+			j.Write(p)
+		}
+	}
+	if want {
+		r.RequestKeyframe()
 	}
 }
 
@@ -144,7 +156,12 @@ func (r *Recorder) keep(c Config) {
 	}
 }
 
-func (r *Recorder) openScreen(v VideoConfig) *source.Supervisor {
+// openScreen begins to film; in a pause that waits for its end.
+func (r *Recorder) openScreen(c Config) *source.Supervisor {
+	if c.Paused {
+		return source.Idle()
+	}
+	v := c.Video
 	return source.OpenScreen(source.Screen{
 		Way: v.Way, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, HideCursor: v.HideCursor,
 		FrameRate: v.FrameRate, Frame: r.pictures.offer, Same: r.pictures.offerSame,
@@ -167,17 +184,24 @@ func (r *Recorder) Apply(c Config) error {
 		return err
 	}
 	r.keep(c)
-	if o, n := old.Video, c.Video; o.Way != n.Way || o.Asked != n.Asked || o.Display != n.Display || o.Target != n.Target || o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate {
+	if c.Paused {
+		r.pauses.begin(gst.Now())
+	}
+	if o, n := old.Video, c.Video; o.Way != n.Way || o.Asked != n.Asked || o.Display != n.Display || o.Target != n.Target ||
+		o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate || old.Paused != c.Paused {
 		_ = screen.Close()
 		if o.Asked != n.Asked {
 			_ = os.Remove(n.TokenFile)
 		}
-		screen = r.openScreen(n)
+		screen = r.openScreen(c)
 	}
 	r.mu.Lock()
 	r.config, r.screen = c, screen
 	r.mu.Unlock()
-	return r.sound.apply(c.Desktop, c.Mic, c.SeparateSound)
+	if !c.Paused {
+		r.pauses.end(gst.Now())
+	}
+	return r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused)
 }
 
 // now is the configuration and the screen as they are.

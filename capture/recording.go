@@ -84,7 +84,7 @@ func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
 		rec.mu.Unlock()
 	}
 	_ = rec.reader.Close() // always nil
-	c, err := file.Close(rec.recorder.chapters(rec.began))
+	c, err := file.Close(rec.recorder.chapters(rec.began, mark.onClock))
 	if errors.Is(err, mp4.ErrEmpty) {
 		err = ErrNothingRecorded
 	}

@@ -26,22 +26,35 @@ func (r *Recorder) Mark(text string) {
 	if len(r.marks) >= maxMarks {
 		r.marks = append(r.marks[:0], r.marks[1:]...)
 	}
-	r.marks = append(r.marks, mp4.Chapter{At: gst.Now(), Title: text})
+	now := gst.Now()
+	r.marks = append(r.marks, mark{clock: now, kept: r.pauses.at(now), title: text})
 }
 
-// chapters are the marks from a moment on, those without a text by their number.
-func (r *Recorder) chapters(from time.Duration) []mp4.Chapter {
+// mark is a moment with a name.
+type mark struct {
+	// clock is its time on the clock, kept on the replay's time line, which leaves out pauses.
+	clock, kept time.Duration
+	title       string
+}
+
+func (m mark) onClock() time.Duration { return m.clock }
+
+func (m mark) inReplay() time.Duration { return m.kept }
+
+// chapters are the marks from a moment on, those without a text by their number, on one of the two time lines.
+func (r *Recorder) chapters(from time.Duration, at func(mark) time.Duration) []mp4.Chapter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []mp4.Chapter
 	for _, m := range r.marks {
-		if m.At < from {
+		c := mp4.Chapter{At: at(m), Title: m.title}
+		if c.At < from {
 			continue
 		}
-		if m.Title == "" {
-			m.Title = fmt.Sprintf("Mark %d", len(out)+1)
+		if c.Title == "" {
+			c.Title = fmt.Sprintf("Mark %d", len(out)+1)
 		}
-		out = append(out, m)
+		out = append(out, c)
 	}
 	return out
 }
@@ -63,13 +76,14 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	}
 	end := q.Press
 	if q.After > 0 {
-		defer r.ring.Pin(q.Press - q.Length)()
+		defer r.ring.Pin(r.pauses.at(q.Press) - q.Length)()
 		var err error
 		if end, err = r.await(ctx, q); err != nil {
 			return clip.Clip{}, err
 		}
 	}
-	snap, undo, err := r.cut(c, q.Length+end-q.Press, end)
+	last := r.pauses.at(end)
+	snap, undo, err := r.cut(c, q.Length+last-r.pauses.at(q.Press), last)
 	if err != nil {
 		return clip.Clip{}, err
 	}
@@ -77,7 +91,7 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	out, err := clip.Save(ctx, clip.Request{
 		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
 		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
-		Name: c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
+		Name: c.ClipName, App: q.App, Chapters: r.chapters(snap.Start, mark.inReplay), Poster: c.Poster,
 	})
 	if out.Path == "" {
 		undo()
@@ -101,7 +115,7 @@ func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, err
 	for {
 		select {
 		case <-timer.C:
-			if now := gst.Now(); now < end+lateWait && !r.ring.Reaches(end) {
+			if now := gst.Now(); now < end+lateWait && !r.ring.Reaches(r.pauses.at(end)) {
 				timer.Reset(lateStep)
 				continue
 			}

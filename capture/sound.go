@@ -32,6 +32,7 @@ type input struct {
 	config  SoundConfig
 	mix     *mix.Input
 	source  *source.Supervisor // nil while off
+	paused  bool
 }
 
 // sound mixes and encodes while at least one source is on. The recorder calls apply and close one at a time.
@@ -52,7 +53,8 @@ type sound struct {
 	err          error
 }
 
-func (s *sound) apply(desktop, mic SoundConfig, separate bool) error {
+// apply brings the sources to their configuration; paused leaves them closed and mixes silence.
+func (s *sound) apply(desktop, mic SoundConfig, separate, paused bool) error {
 	s.mu.Lock()
 	s.separate = separate
 	s.mu.Unlock()
@@ -68,27 +70,29 @@ func (s *sound) apply(desktop, mic SoundConfig, separate bool) error {
 			return err
 		}
 	}
-	s.set(&s.desktop, desktop)
-	s.set(&s.mic, mic)
+	s.set(&s.desktop, desktop, paused)
+	s.set(&s.mic, mic, paused)
 	return nil
 }
 
 // set brings one source to its configuration.
-func (s *sound) set(in *input, c SoundConfig) {
+func (s *sound) set(in *input, c SoundConfig, paused bool) {
 	src := in.source
-	if src != nil && (!c.Enabled || c.Device != in.config.Device || c.Suppress != in.config.Suppress) {
+	if src != nil && (!c.Enabled || c.Device != in.config.Device || c.Suppress != in.config.Suppress || paused != in.paused) {
 		_ = src.Close()
 		src = nil
 	}
 	if c.Enabled {
 		in.mix.SetGain(c.GainDB, c.Muted)
-		if src == nil {
+		if src == nil && paused {
+			src = source.Idle()
+		} else if src == nil {
 			src = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, Suppress: c.Suppress, PCM: in.mix.Push}, s.log)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in.config, in.source = c, src
+	in.config, in.source, in.paused = c, src, paused
 }
 
 // start begins to mix.
@@ -114,8 +118,8 @@ func (s *sound) start() error {
 // close ends the sources, then the mixing and its encoders. apply may begin anew.
 func (s *sound) close() {
 	if s.running() {
-		s.set(&s.desktop, SoundConfig{})
-		s.set(&s.mic, SoundConfig{})
+		s.set(&s.desktop, SoundConfig{}, false)
+		s.set(&s.mic, SoundConfig{}, false)
 		s.cancel()
 		<-s.done
 	}

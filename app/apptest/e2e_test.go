@@ -34,6 +34,8 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("bad settings", func(t *testing.T) { testBadSettings(t, m) })
 	t.Run("recording", func(t *testing.T) { testRecording(t, m) })
 	t.Run("killed", func(t *testing.T) { testKilled(t, m) })
+	t.Run("away", func(t *testing.T) { testAway(t, m) })
+	t.Run("display dies", func(t *testing.T) { testDisplayDies(t, m) })
 	t.Run("no display", func(t *testing.T) { testNoDisplay(t, m) })
 }
 

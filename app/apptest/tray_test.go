@@ -12,6 +12,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
 func testTray(t *testing.T, m *machine) {
@@ -56,21 +57,23 @@ func (n *notices) Notify(_ string, _ uint32, _, title, body string, actions []st
 // GetCapabilities is called over D-Bus.
 func (n *notices) GetCapabilities() ([]string, *dbus.Error) { return []string{"body", "actions"}, nil }
 
-func testNotification(t *testing.T, m *machine) {
-	conn, err := dbus.Connect(m.desktop.DBusAddress)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+// serveNotices answers in the place of the desktop's notification service, which must not have started yet.
+func serveNotices(t *testing.T, d *stack.Desktop) *notices {
+	t.Helper()
+	conn, err := dbus.Connect(d.DBusAddress)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
 	const name, path = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
 	n := &notices{make(chan notice, 16)}
-	if err := conn.Export(n, path, name); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, conn.Export(n, path, name))
 	reply, err := conn.RequestName(name, dbus.NameFlagReplaceExisting|dbus.NameFlagDoNotQueue)
-	if err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		t.Fatalf("the name %s is taken: %v, %v", name, reply, err)
-	}
+	require.NoError(t, err)
+	require.Equal(t, dbus.RequestNameReplyPrimaryOwner, reply, "the name %s is taken", name)
+	return n
+}
+
+func testNotification(t *testing.T, m *machine) {
+	n := serveNotices(t, m.desktop)
 	r := m.start(t, t.TempDir())
 	r.until(t, "the replay runs", buffering)
 	r.call(t, control.Request{Command: control.Save}, nil)

@@ -110,6 +110,8 @@ type Replay struct {
 	Seconds  int  `toml:"seconds" min:"5" max:"1200"`
 	// Folder is where clips go; empty is Hindsight in the user's videos folder.
 	Folder string `toml:"folder" check:"folder"`
+	// WhenLocked is what happens while the screen is locked.
+	WhenLocked string `toml:"when_locked" oneof:"pause,record" comment:"while the screen is locked: pause keeps what was before, record goes on"`
 	// KeepAfterCrash also writes the buffer to the user's cache folder, from where the next start saves it.
 	KeepAfterCrash bool `toml:"keep_after_crash" comment:"also keeps the buffer on disk, so that a crash does not lose it"`
 }
@@ -173,7 +175,7 @@ func Defaults() Config {
 		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
 		Video:   Video{Way: "auto", Source: Picture{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
 		Sharing: Sharing{StreamQuality: "same"},
-		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), KeepAfterCrash: true},
+		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: "pause", KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
 		App:     App{Notifications: true, Theme: "system"},

@@ -41,7 +41,7 @@ func TestSavedSettingsComeBack(t *testing.T) {
 	c.Sound.Microphone = config.Source{Enabled: true, Device: `mic "one"`, GainDB: -4.5, Muted: true}
 	c.Sound.SuppressNoise, c.Sound.Separate = true, true
 	c.Video = config.Video{Way: "portal", Source: config.Picture{Kind: "window", WindowClass: "Firefox", WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
-	c.Replay = config.Replay{Seconds: 300, Folder: "/srv/clips"}
+	c.Replay = config.Replay{WhenLocked: "record", Seconds: 300, Folder: "/srv/clips"}
 	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum", StreamQuality: "lower"}
 	c.Hotkeys.Saves = []config.SaveKey{{Keys: "Ctrl+Alt+1", Seconds: 30}, {Keys: "Ctrl+Alt+2", Seconds: 600}}
 	if err := s.Save(c); err != nil {
@@ -84,6 +84,7 @@ func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 		"unknown setting":    {"[video]\nframerate = 30", "video.framerate", "frame_rate"},
 		"unknown table":      {"[colour]\nx = 1", "colour", "video"},
 		"not TOML":           {"frame_rate: 30", "the settings file", "TOML"},
+		"unknown when":       {"[replay]\nwhen_locked = \"sleep\"", "replay.when_locked", "pause or record"},
 		"unknown picture":    {"[video.source]\nkind = \"tv\"", "video.source.kind", "screen, monitor, window or area"},
 		"no monitor":         {"[video.source]\nkind = \"monitor\"", "video.source.kind", "video.source.monitor"},
 		"no window":          {"[video.source]\nkind = \"window\"", "video.source.kind", "window_title"},

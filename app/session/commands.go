@@ -148,6 +148,14 @@ func (s *Session) SetToken(token string) error {
 	})
 }
 
+// SetAway tells the session whether the screen is locked and whether the machine is about to sleep.
+func (s *Session) SetAway(locked, sleeping bool) {
+	_ = s.do(func() error { // after Close nothing runs any more
+		s.st.locked, s.st.sleeping = locked, sleeping
+		return nil
+	})
+}
+
 // SetHotkeys tells the session what became of the hotkeys, for snapshots.
 func (s *Session) SetHotkeys(states []hotkey.State) {
 	_ = s.do(func() error { // after Close nobody looks any more

@@ -11,6 +11,11 @@ import (
 // closeWait bounds how long leaving the room may take.
 const closeWait = 10 * time.Second
 
+// paused is whether nothing is to be captured for now.
+func (st *state) paused() bool {
+	return st.sleeping || st.locked && st.cfg.Replay.WhenLocked == "pause"
+}
+
 func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn || st.recordOn }
 
 // micClosed is whether the microphone waits for its push-to-talk key.
@@ -31,6 +36,7 @@ func (s *Session) reconcileRecorder() {
 	want := st.cfg.Capture(st.replayOn)
 	want.Log = s.log
 	want.Video.Asked = st.asked
+	want.Paused = st.paused()
 	want.Mic.Muted = want.Mic.Muted || st.micClosed()
 	switch {
 	case st.rec == nil && st.wantRecorder() && st.openError == "":

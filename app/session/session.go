@@ -76,6 +76,7 @@ type state struct {
 	cfg               config.Config
 	replayOn, shareOn bool
 	closing           bool
+	locked, sleeping  bool // the screen, the machine
 	talking           bool // the push-to-talk key is held
 	meters            int
 

@@ -80,6 +80,8 @@ type Snapshot struct {
 	ReplayOn bool `json:"replay_on"`
 	ShareOn  bool `json:"share_on"`
 	RecordOn bool `json:"record_on"`
+	// Paused says that nothing is captured while the screen is locked or the machine sleeps.
+	Paused bool `json:"paused"`
 	// BufferedSeconds could be saved now; ReplaySeconds is the length asked for.
 	BufferedSeconds float64 `json:"buffered_seconds"`
 	ReplaySeconds   float64 `json:"replay_seconds"`
@@ -151,7 +153,7 @@ var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}
 func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
-		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, ReplaySeconds: float64(st.cfg.Replay.Seconds),
+		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, Paused: st.wantRecorder() && st.paused(), ReplaySeconds: float64(st.cfg.Replay.Seconds),
 		Screen: offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
 		Saving: st.saving, Hotkeys: append([]hotkey.State{}, st.hotkeys...), Folder: st.cfg.ClipFolder(),
 		Settings: st.cfg.Clone(), Problems: []string{},

@@ -163,7 +163,7 @@ func (h *home) tiles(s session.Snapshot) {
 }
 
 func stateTitle(s session.Snapshot) string {
-	if s.State == session.Buffering && s.ReplayOn {
+	if s.State == session.Buffering && s.ReplayOn && !s.Paused {
 		return "Replay is on"
 	}
 	return stateWord(s)

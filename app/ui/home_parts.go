@@ -74,6 +74,8 @@ func (r *soundRow) update(s session.SourceStatus) {
 		db, text = -100, "off"
 	case s.State == "failed":
 		db, text = -100, "does not work"
+	case s.State == "paused":
+		db, text = -100, "paused"
 	case s.State == "waiting":
 		db, text = -100, "none there"
 	case s.State == "starting":

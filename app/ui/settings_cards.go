@@ -99,10 +99,14 @@ func (c *videoCard) store(cfg *config.Config) error {
 	return nil
 }
 
+// whenLocked is what may happen while the screen is locked, in the order of the choices.
+var whenLocked = []string{"pause", "record"}
+
 // replayCard is the local buffer.
 type replayCard struct {
 	seconds, folder *widget.Entry
 	atLaunch, keep  *widget.Check
+	locked          *widget.Select
 	root            fyne.CanvasObject
 }
 
@@ -112,6 +116,7 @@ func newReplayCard(s *settings) *replayCard {
 		atLaunch: s.newCheck("Turn the replay on when Hindsight starts"),
 		keep:     s.newCheck("Keep a copy on disk, and save it at the next start"),
 	}
+	c.locked = s.newSelect("Pause, and keep what was before", "Go on")
 	browse := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
 		dialog.ShowFolderOpen(func(at fyne.ListableURI, err error) {
 			if err == nil && at != nil {
@@ -124,6 +129,7 @@ func newReplayCard(s *settings) *replayCard {
 		label("Folder for clips"), container.NewBorder(nil, nil, nil, browse, c.folder),
 		label("At launch"), c.atLaunch,
 		label("After a crash"), c.keep,
+		label("Screen locked"), c.locked,
 	))
 	return c
 }
@@ -136,6 +142,7 @@ func (c *replayCard) load(cfg config.Config) {
 	c.folder.SetPlaceHolder(cfg.ClipFolder())
 	c.atLaunch.SetChecked(cfg.Replay.AtLaunch)
 	c.keep.SetChecked(cfg.Replay.KeepAfterCrash)
+	c.locked.SetSelectedIndex(max(slices.Index(whenLocked, cfg.Replay.WhenLocked), 0))
 }
 
 func (c *replayCard) store(cfg *config.Config) error {
@@ -145,6 +152,7 @@ func (c *replayCard) store(cfg *config.Config) error {
 	}
 	cfg.Replay.Seconds, cfg.Replay.Folder, cfg.Replay.AtLaunch = n, trimmed(c.folder), c.atLaunch.Checked
 	cfg.Replay.KeepAfterCrash = c.keep.Checked
+	cfg.Replay.WhenLocked = whenLocked[max(c.locked.SelectedIndex(), 0)]
 	return nil
 }
 

@@ -156,7 +156,7 @@ func (c *sourceCard) show() {
 			there = there || on
 			c.add(capture.Target{Class: w.Class, Title: w.Title}, w.Title, on, func() { c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title })
 		}
-		hint = "The window is followed when it is moved or resized; what lies over it is not filmed. If its title changes, another window of the same program is taken."
+		hint = "The window is followed when it is moved or resized; what lies over it is not filmed. After it was closed, the next window with its title or of its program is taken."
 		if !there && c.chosen.WindowClass+c.chosen.WindowTitle != "" {
 			hint = fmt.Sprintf("Chosen: %q of %s, which is not open now.", c.chosen.WindowTitle, c.chosen.WindowClass)
 		}

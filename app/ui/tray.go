@@ -30,11 +30,12 @@ type trayKey struct {
 	saving           bool
 	mic, muted       bool
 	theme            string
+	paused           bool
 }
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
-		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, s.Saving > 0, s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme,
+		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, s.Saving > 0, s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused,
 	}
 }
 
@@ -121,6 +122,9 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 
 // stateWord is the state in a few words.
 func stateWord(s session.Snapshot) string {
+	if s.Paused {
+		return "Paused while you are away"
+	}
 	switch s.State {
 	case session.Starting:
 		return "Starting…"

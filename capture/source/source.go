@@ -25,6 +25,7 @@ const (
 	Starting = "starting"
 	Running  = "running"
 	Waiting  = "waiting"
+	Paused   = "paused"
 	Failed   = "failed"
 )
 
@@ -123,6 +124,13 @@ func OpenSound(c Sound, log *slog.Logger) *Supervisor {
 		name = "desktop sound"
 	}
 	return supervise(name, log, func(ctx context.Context, r report) error { return listen(ctx, c, r) })
+}
+
+// Idle is a source that is not opened, for the time of a pause.
+func Idle() *Supervisor {
+	s := &Supervisor{cancel: func() {}, done: make(chan struct{}), status: Status{State: Paused}}
+	close(s.done)
+	return s
 }
 
 // Status is what the source is doing now.

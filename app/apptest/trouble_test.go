@@ -1,0 +1,157 @@
+package apptest_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/capturetest"
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+)
+
+const (
+	logindPath  = "/org/freedesktop/login1"
+	sessionPath = "/org/freedesktop/login1/session/_31"
+)
+
+// logind stands in for the service of that name, which a machine without systemd does not have.
+type logind struct {
+	t     *testing.T
+	holds chan hold
+}
+
+// hold is a pipe whose one end the program gets as its inhibitor: reading the other one ends when the program lets go, as
+// soon as our copy of its end is closed.
+type hold struct{ ours, theirs *os.File }
+
+// Inhibit is called over D-Bus (org.freedesktop.login1(5)).
+func (l *logind) Inhibit(what, _, _, mode string) (dbus.UnixFD, *dbus.Error) {
+	if what != "sleep" || mode != "delay" {
+		l.t.Errorf("it inhibits %s in mode %s", what, mode)
+	}
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		return 0, dbus.MakeFailedError(err)
+	}
+	l.holds <- hold{ours, theirs}
+	return dbus.UnixFD(theirs.Fd()), nil
+}
+
+// GetSessionByPID is called over D-Bus.
+func (l *logind) GetSessionByPID(uint32) (dbus.ObjectPath, *dbus.Error) { return sessionPath, nil }
+
+// The screen is locked and the machine sleeps: nothing of that time is kept, what was before stays, and all goes on
+// afterwards without anybody being bothered.
+func testAway(t *testing.T, m *machine) {
+	bus, err := dbus.Connect(m.desktop.DBusAddress)
+	require.NoError(t, err)
+	defer bus.Close()
+	l := &logind{t, make(chan hold, 8)}
+	require.NoError(t, bus.Export(l, logindPath, "org.freedesktop.login1.Manager"))
+	reply, err := bus.RequestName("org.freedesktop.login1", dbus.NameFlagDoNotQueue)
+	require.NoError(t, err)
+	require.Equal(t, dbus.RequestNameReplyPrimaryOwner, reply)
+	emit := func(path dbus.ObjectPath, signal string, body ...any) {
+		require.NoError(t, bus.Emit(path, signal, body...))
+	}
+	hint := func(locked bool) {
+		emit(sessionPath, "org.freedesktop.DBus.Properties.PropertiesChanged", "org.freedesktop.login1.Session",
+			map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(locked)}, []string{})
+	}
+	saver := func(active bool) { emit("/ScreenSaver", "org.freedesktop.ScreenSaver.ActiveChanged", active) }
+
+	r := m.start(t, t.TempDir(), "DBUS_SYSTEM_BUS_ADDRESS="+m.desktop.DBusAddress)
+	held := <-l.holds
+	defer held.ours.Close()
+	running := func(s session.Snapshot) bool {
+		return !s.Paused && s.Screen.State == "running" && s.Desktop.State == "running"
+	}
+	paused := func(s session.Snapshot) bool {
+		return s.Paused && s.Screen.State == "paused" && s.Mic.State == "paused"
+	}
+	r.until(t, "there is something to keep", func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > 3 })
+	saver(true)
+	r.until(t, "it pauses", paused)
+	hint(true)
+	saver(false)
+	before := r.until(t, "it stays paused as long as anything says so", paused).BufferedSeconds
+	hint(false)
+	s := r.until(t, "it goes on", func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+1 })
+	require.Empty(t, s.Problems)
+
+	emit(logindPath, "org.freedesktop.login1.Manager.PrepareForSleep", true)
+	require.NoError(t, held.theirs.Close()) // the program has had its copy for long
+	require.NoError(t, held.ours.SetReadDeadline(time.Now().Add(60*time.Second)))
+	_, err = held.ours.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF, "the program lets the machine sleep")
+	before = r.until(t, "it pauses before sleep", paused).BufferedSeconds
+	require.NoError(t, r.Signal(syscall.SIGSTOP)) // for the program, the machine sleeps
+	<-time.After(3 * time.Second)
+	require.NoError(t, r.Signal(syscall.SIGCONT))
+	emit(logindPath, "org.freedesktop.login1.Manager.PrepareForSleep", false)
+	s = r.until(t, "it goes on after sleep", func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+2 })
+	require.Empty(t, s.Problems)
+	require.Eventually(t, func() bool { return len(l.holds) == 1 }, 60*time.Second, 20*time.Millisecond, "the next sleep waits again")
+	r.call(t, control.Request{Command: control.Save}, nil)
+	plays(t, r.saved(t, 1), before+1) // a clip ends with its sound, which is a little behind
+}
+
+// plays checks that a clip has all its pictures, from the first to the last.
+func plays(t *testing.T, path string, atLeast float64) {
+	t.Helper()
+	info, err := capturetest.Probe(t.Context(), path)
+	require.NoError(t, err)
+	require.Greater(t, info.Seconds, atLeast-0.1)
+	pictures, err := capturetest.Pictures(t.Context(), path)
+	require.NoError(t, err)
+	require.Greater(t, float64(len(pictures)), info.Seconds*30*0.9)
+	for i, p := range pictures[1:] {
+		require.Less(t, p.At-pictures[i].At, 0.5, "picture %d is followed by a gap", i)
+	}
+}
+
+// The X server dies, and takes the program's window library and with it the whole program along: what was kept is saved
+// and told at the next start.
+func testDisplayDies(t *testing.T, m *machine) {
+	dir := t.TempDir()
+	desktop := func() *machine {
+		d, err := stack.StartDesktop(t.Context(), t.TempDir(), stack.DesktopOptions{Width: 640, Height: 480, WindowManager: true})
+		require.NoError(t, err)
+		t.Cleanup(func() { d.Close() })
+		return &machine{desktop: d, sound: m.sound, program: m.program}
+	}
+	first := desktop()
+	cache := "XDG_CACHE_HOME=" + filepath.Join(dir, "cache") // each desktop has its own
+	r := first.start(t, dir, cache)
+	kept := r.until(t, "there is something to lose", func(s session.Snapshot) bool { return s.BufferedSeconds > 4 }).BufferedSeconds
+	require.NoError(t, first.desktop.Close())
+	r.wait(t)
+
+	second := desktop()
+	n := serveNotices(t, second.desktop)
+	again := second.start(t, dir, cache)
+	var told notice
+	for told.title != "Replay recovered" {
+		select {
+		case told = <-n.shown:
+		case <-time.After(60 * time.Second):
+			t.Fatalf("the next start tells nothing of it:\n%s", again.Tail(3000))
+		}
+	}
+	found, err := clip.List(filepath.Join(dir, "clips"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.True(t, strings.Contains(told.body, filepath.Base(found[0].Path)))
+	plays(t, found[0].Path, kept-1)
+	again.until(t, "the replay runs again", buffering)
+}

@@ -1,0 +1,81 @@
+package capture
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// pauses takes the times at which nothing was kept out of the replay's time line, so that what was before a pause is as
+// old afterwards as it was when the pause began. It decides about packets and times; it has no clock and no goroutine.
+type pauses struct {
+	mu sync.Mutex
+	// since is when the running pause began; 0 while there is none.
+	since time.Duration
+	// from and until are the last pause that has ended, before is the length of all before it.
+	from, until, before time.Duration
+	needKey             bool // the next picture to keep must be an IDR
+}
+
+// begin starts a pause; one that runs goes on.
+func (p *pauses) begin(now time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.since == 0 {
+		p.since = now
+	}
+}
+
+// end ends the running pause.
+func (p *pauses) end(now time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.since == 0 {
+		return
+	}
+	p.before += p.until - p.from
+	p.from, p.until, p.since, p.needKey = p.since, max(now, p.since), 0, true
+}
+
+// keep answers the packet as the replay keeps it, with its time on the replay's time line; nil when it belongs to a pause.
+// wantKey says that the replay waits for an IDR.
+func (p *pauses) keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	off := p.before + p.until - p.from
+	switch {
+	case p.since > 0 && packet.PTS >= p.since, packet.PTS < p.until && packet.PTS >= p.from:
+		return nil, false
+	case packet.PTS < p.from: // it was on its way when the pause began
+		off = p.before
+	case p.needKey && packet.Track == media.Video:
+		if !packet.Key {
+			return nil, true
+		}
+		p.needKey = false
+	}
+	if off == 0 {
+		return packet, false
+	}
+	moved := *packet // packets are shared with others, who see them as they are
+	moved.PTS -= off
+	moved.DTS -= off
+	return &moved, false
+}
+
+// at is a time of the clock on the replay's time line; times within a pause are its begin.
+func (p *pauses) at(t time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.since > 0 {
+		t = min(t, p.since)
+	}
+	switch {
+	case t < p.from:
+		return t - p.before
+	case t < p.until:
+		return p.from - p.before
+	}
+	return t - p.before - (p.until - p.from)
+}
