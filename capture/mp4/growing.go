@@ -118,12 +118,6 @@ func (g *Growing) Add(track int, s Sample) error {
 	} else if err := p.addPicture(&it, &s); err != nil {
 		return err
 	}
-	if it.entry > 1 && s.Sync {
-		// Fragments know the first description only: later parameter sets stay in the stream as well.
-		e := p.entries[it.entry-1]
-		it.parts = append([][]byte{e.sps, e.pps}, it.parts...)
-		it.size += uint32(8 + len(e.sps) + len(e.pps))
-	}
 	p.items = append(p.items, it)
 	p.total = it.dts + 1
 	g.tail[track] = ticks(s.Duration, p.scale)

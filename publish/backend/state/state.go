@@ -24,7 +24,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	"modernc.org/sqlite"               // the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // ErrNotFound means that no such row exists, or not for this user.
@@ -50,11 +51,35 @@ func Open(ctx context.Context, folder string) (*Store, error) {
 	}
 	pool.SetMaxOpenConns(1) // one writer; the queries are short
 	s := &Store{pool, dialect{to: pool}, "service"}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrateWhenFree(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("the database in %s cannot be opened: %w", folder, err)
 	}
 	return s, nil
+}
+
+// busyWait is how long an opening database may be in another program's hands.
+const busyWait = 10 * time.Second
+
+// migrateWhenFree tries again while another program opens the same SQLite database: the change to WAL needs it alone
+// and, unlike all that follows, does not wait (sqlite.org/pragma.html, journal_mode).
+func (s *Store) migrateWhenFree(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, busyWait)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := s.migrate(ctx)
+		var e *sqlite.Error
+		if err == nil || !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-again.C:
+		}
+	}
 }
 
 // postgresConnections is how many connections one backend has at most; a PostgreSQL as it comes allows 100 for all.
