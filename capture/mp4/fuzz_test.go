@@ -27,7 +27,6 @@ var (
 type stream struct {
 	tracks []mp4.Track
 	want   [][][]byte // for each track the bytes of each sample as they are in a file
-	starts [][]time.Duration
 }
 
 func randomStream(r *rand.Rand) stream {

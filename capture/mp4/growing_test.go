@@ -105,9 +105,9 @@ func topBoxes(b []byte) (names []string) {
 func TestGrowingEndsEarlyOrWithoutSound(t *testing.T) {
 	v := pictures(t, 2, "128x72")
 	_, config := sound(t, 1)
-	g, path := growing(t, config, v[0])
+	g, _ := growing(t, config, v[0])
 	require.ErrorIs(t, g.End(time.Second, nil, nil), mp4.ErrEmpty)
-	g, path = growing(t, config, v[0])
+	g, path := growing(t, config, v[0])
 	grow(t, g, v[:1], nil)
 	require.NoError(t, g.End(time.Second/fps, nil, nil))
 	require.Len(t, grey(t, path), 1)

@@ -52,8 +52,7 @@ type session struct {
 
 	room    *lksdk.Room
 	units   chan received
-	over    chan end // the first reason to end
-	leaving chan struct{}
+	over    chan end      // the first reason to end
 	done    chan struct{} // closed when all is stored
 	readers sync.WaitGroup
 
