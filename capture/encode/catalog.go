@@ -26,6 +26,9 @@ type encoder struct {
 	kind string
 }
 
+// software is the kind of encoders that run on the processor.
+const software = "software"
+
 // encoders in the order of trial: hardware first. Properties are those documented for each element in GStreamer 1.22
 // to 1.26 (gst-inspect-1.0 NAME); one that another version does not have is left out, see video.go. Where an element
 // has no constant quality with a ceiling, the least quantiser does it: the rate control cannot spend what is left over.
@@ -71,13 +74,13 @@ var encoders = []encoder{
 		setup: "bitrate={kbps} max-keyframe-interval={gop} allow-frame-reordering=false realtime=true",
 	},
 	{
-		name: "x264enc", format: "I420", ceiling: "bitrate", repeats: true, kind: "software",
+		name: "x264enc", format: "I420", ceiling: "bitrate", repeats: true, kind: software,
 		setup:    "bitrate={kbps} key-int-max={gop} bframes=0 tune=zerolatency byte-stream=true speed-preset={preset}",
 		constant: "pass=qual quantizer={q}",
 		presets:  map[string]string{Performance: "ultrafast", Balanced: "superfast cabac=false", Quality: "veryfast"},
 	},
 	{
-		name: "openh264enc", format: "I420", ceiling: "bitrate", bits: true, kind: "software",
+		name: "openh264enc", format: "I420", ceiling: "bitrate", bits: true, kind: software,
 		setup: "bitrate={bps} gop-size={gop} usage-type=screen rate-control=bitrate complexity={preset}", constant: "qp-min={q}",
 		presets: map[string]string{Performance: "low", Balanced: "low", Quality: "medium"},
 	},

@@ -40,9 +40,10 @@ func Forget(name string) {
 	}
 }
 
-// Choose answers the first encoder that passes a trial with this configuration and holds the frame rate: the configured
-// one if it is set, else the catalogue from hardware to software, leaving out those named in skip. Where none holds the
-// frame rate, it is the quickest of those that work. The error names what each one said.
+// Choose answers the first encoder that passes a trial with this configuration: the configured one if it is set, else the
+// catalogue from hardware to software, leaving out those named in skip. Hardware that does not hold the frame rate is
+// taken only where nothing else works. Software is not measured: on a machine that is busy just now, when an app begins
+// with the session for instance, that would say nothing and take seconds. The error names what each one said.
 func Choose(ctx context.Context, c VideoConfig, skip ...string) (string, error) {
 	if err := gst.Init(); err != nil {
 		return "", err
@@ -94,7 +95,7 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 			said = append(said, e.name+": "+err.Error())
 			continue
 		}
-		if took <= time.Second/time.Duration(c.FrameRate) {
+		if e.kind == software || took <= time.Second/time.Duration(c.FrameRate) {
 			return e.name, nil
 		}
 		if best == "" || took < quickest {
@@ -111,8 +112,12 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 }
 
 // Try encodes a few moving pictures and looks at what comes out: it must begin with an IDR that carries its parameter
-// sets. It answers how long a picture took.
+// sets. It answers how long a picture took; for software it looks at the first picture only, and answers 0.
 func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
+	frames := trialFrames
+	if e, err := find(c.Encoder); err == nil && e.kind == software {
+		frames = 1
+	}
 	packets := make(chan *media.Packet, trialFrames)
 	v, err := OpenVideo(c, func(p *media.Packet) {
 		select {
@@ -130,8 +135,8 @@ func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 	defer look.Stop()
 	strip := newStrip(c.Width, c.Height)
 	var out []time.Time
-	for pushed := 0; len(out) < trialFrames; {
-		for ; pushed < trialFrames && pushed < len(out)+trialAhead; pushed++ {
+	for pushed := 0; len(out) < frames; {
+		for ; pushed < frames && pushed < len(out)+trialAhead; pushed++ {
 			if err := v.Encode(strip.picture(pushed), time.Duration(pushed)*time.Second/time.Duration(c.FrameRate)); err != nil {
 				return 0, err
 			}
