@@ -82,7 +82,7 @@ func (l *lower) repeat(stamp time.Duration) {
 		return
 	}
 	l.key(v)
-	if err := v.Repeat(stamp); err != nil {
+	if err := v.Repeat(stamp, false); err != nil {
 		l.failed(stamp, err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// mostPending is how many pictures may be inside the encoder before new ones are dropped; mostPendingFill before
-	// repeats are.
+	// mostPending is how many pictures may be inside the encoder before new ones are dropped, and the last one shown in
+	// their place; mostPendingFill before repeats are not encoded any more.
 	mostPending     = 6
 	mostPendingFill = 3
 	// tick is how often the pictures' goroutine looks for slots without a picture.
@@ -107,11 +107,16 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 		return
 	}
 	fill, from, slot, use := p.pacer.picture(f.PTS)
-	if !use || (!f.Same && v.Pending() > mostPending) {
+	if !use {
 		p.dropped.Add(1)
 		return
 	}
 	if !p.repeat(v, from, fill) {
+		return
+	}
+	if !f.Same && v.Pending() > mostPending {
+		p.dropped.Add(1)
+		p.repeat(v, slot, 1)
 		return
 	}
 	if f.Same {
@@ -141,14 +146,11 @@ func (p *pictures) onIdle() {
 	p.repeat(v, from, fill)
 }
 
-// repeat fills n slots with the last picture, as long as the encoder keeps up. It answers whether the encoder still works.
+// repeat fills n slots with the last picture. It answers whether the encoder still works.
 func (p *pictures) repeat(v *encode.Video, from, n int64) bool {
 	for i := range n {
-		if v.Pending() > mostPendingFill {
-			return true
-		}
 		p.key(v)
-		if err := v.Repeat(p.pacer.stamp(from + i)); err != nil {
+		if err := v.Repeat(p.pacer.stamp(from+i), v.Pending() > mostPendingFill); err != nil {
 			p.lost(v, err)
 			return false
 		}

@@ -8,30 +8,51 @@ const refine = 5
 // HasPicture says whether there is one to repeat. It belongs to the goroutine of Encode and Repeat.
 func (v *Video) HasPicture() bool { return v.last != nil }
 
-// Repeat shows the last picture again; without one it does nothing.
-func (v *Video) Repeat(pts time.Duration) error {
+// Repeat shows the last picture again; without one it does nothing. In a hurry the encoder, which is behind, is left out
+// of it: where its stream does not allow that, nothing is shown.
+func (v *Video) Repeat(pts time.Duration, hurry bool) error {
 	if err := v.err(); err != nil || v.last == nil {
 		return err
 	}
-	if v.repeats++; v.repeats > refine && !v.keyIsDue() && v.insert(pts) {
-		v.sinceKey++
-		return nil
+	v.repeats++
+	if hurry || (v.repeats > refine && !v.keyIsDue()) {
+		if v.insert(pts) {
+			v.sinceKey++
+			return nil
+		}
+		if hurry {
+			return nil
+		}
 	}
 	return v.push(v.last.Again(), pts)
 }
 
-// insert shows the last picture again without the encoder, where the stream allows it and nothing is on its way.
+// waiting is a picture to be shown again once the encoder has delivered so many.
+type waiting struct {
+	after int64
+	pts   time.Duration
+}
+
+// insert shows the last picture again without the encoder, after what is on its way in it.
 func (v *Video) insert(pts time.Duration) bool {
 	v.order.Lock()
 	defer v.order.Unlock()
-	if !v.kind.repeats || v.Pending() > 0 {
+	if !v.kind.repeats || !v.still.ready() {
 		return false
 	}
-	nals, ok := v.still.picture()
-	if ok {
-		v.send(nals, pts)
+	v.waiting = append(v.waiting, waiting{v.pushed.Load(), pts})
+	v.insertDue()
+	return true
+}
+
+// insertDue shows what waits for pictures that the encoder has delivered by now.
+func (v *Video) insertDue() {
+	for len(v.waiting) > 0 && v.waiting[0].after <= v.pulled.Load() {
+		if nals, ok := v.still.picture(); ok {
+			v.send(nals, v.waiting[0].pts)
+		}
+		v.waiting = v.waiting[1:]
 	}
-	return ok
 }
 
 func (v *Video) keyIsDue() bool {

@@ -110,9 +110,12 @@ func (s *still) frameNumBits() int { return int(s.sps.Log2MaxFrameNumMinus4) + 4
 // refIDCMask is where nal_ref_idc lies in a NAL unit's first byte (7.3.1).
 const refIDCMask = 0x60
 
+// ready says whether there is a picture to repeat, in a stream that allows it.
+func (s *still) ready() bool { return s.usable && s.refIDC != 0 }
+
 // picture makes an access unit that repeats the last picture; ok is false where the stream does not allow it.
 func (s *still) picture() (nals [][]byte, ok bool) {
-	if !s.usable || s.refIDC == 0 {
+	if !s.ready() {
 		return nil, false
 	}
 	s.added++

@@ -34,7 +34,7 @@ func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 					require.NoError(t, v.Encode(textured(w, h, i), at))
 				} else {
 					before := v.pushed.Load()
-					require.NoError(t, v.Repeat(at))
+					require.NoError(t, v.Repeat(at, false))
 					added[i] = v.pushed.Load() == before
 				}
 				waitFor(t, &got, i+1)
@@ -72,6 +72,32 @@ func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 			require.Equal(t, adds, count > frames/2, "%d of %d were added", count, frames)
 		})
 	}
+}
+
+// An encoder that is behind is left out: pictures that it was given meanwhile keep their order and their number.
+func TestAHurryLosesNoPicture(t *testing.T) {
+	const w, h, frames = 640, 360, 240
+	var got collector
+	v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: Balanced, Encoder: "x264enc"}, &got)
+	require.NoError(t, v.Encode(textured(w, h, 0), 0))
+	waitFor(t, &got, 1)
+	for i := 1; i < frames; i++ {
+		at := time.Duration(i) * time.Second / 30
+		if i%3 == 0 || i == frames-1 {
+			require.NoError(t, v.Encode(textured(w, h, i), at))
+		} else {
+			require.NoError(t, v.Repeat(at, true))
+		}
+	}
+	var stream []byte
+	for i, p := range waitFor(t, &got, frames) {
+		require.Equal(t, time.Duration(i)*time.Second/30, p.PTS)
+		stream = append(stream, p.Data...)
+	}
+	require.Equal(t, int64(frames/3+1), v.pushed.Load())
+	rgb := toRGB(t, stream)
+	require.Len(t, rgb, frames*w*h*3)
+	require.Less(t, difference(rgb[(frames-1)*w*h*3:], textured(w, h, frames-1).Data), 12.0)
 }
 
 // difference is the mean difference of the values of an RGB picture to those of a BGRx one.

@@ -64,6 +64,7 @@ type Video struct {
 	wantKey          atomic.Bool
 	order            sync.Mutex // one access unit after the other
 	still            still      // with order
+	waiting          []waiting  // with order
 	failure          atomic.Pointer[error]
 	cancel           context.CancelFunc
 	done             chan struct{}
@@ -241,7 +242,6 @@ func (v *Video) deliver(s *gst.Sample) error {
 	defer s.Release()
 	v.order.Lock()
 	defer v.order.Unlock()
-	defer v.pulled.Add(1)
 	b, err := s.Bytes()
 	if err != nil {
 		return err
@@ -250,6 +250,8 @@ func (v *Video) deliver(s *gst.Sample) error {
 	v.signal.all(nals)
 	v.still.pass(nals)
 	v.send(nals, s.PTS())
+	v.pulled.Add(1)
+	v.insertDue()
 	return nil
 }
 

@@ -56,7 +56,7 @@ func TestPicturesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
 					}
 					at := time.Hour + time.Duration(i)*time.Second/30
 					if i%3 == 2 {
-						require.NoError(t, v.Repeat(at))
+						require.NoError(t, v.Repeat(at, false))
 					} else {
 						require.NoError(t, v.Encode(picture(320, 180, [3]byte{byte(i * 3), byte(i), 50}), at))
 					}
@@ -162,7 +162,7 @@ func TestBitrateChangesWhileRunning(t *testing.T) {
 func TestBrokenInputIsRefused(t *testing.T) {
 	var got collector
 	v := open(t, VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced, Encoder: "x264enc"}, &got)
-	require.NoError(t, v.Repeat(0), "nothing to repeat is nothing done")
+	require.NoError(t, v.Repeat(0, false), "nothing to repeat is nothing done")
 	require.Error(t, v.Encode(picture(640, 360, [3]byte{}), 0))
 	f := picture(320, 180, [3]byte{})
 	f.Data = f.Data[:100]
