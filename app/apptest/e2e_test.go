@@ -86,7 +86,8 @@ func testMicrophoneKeys(t *testing.T, m *machine) {
 		if err := m.desktop.Press(t.Context(), "ctrl+F7"); err != nil {
 			t.Fatal(err)
 		}
-		r.until(t, "the mute key mutes and unmutes", func(s session.Snapshot) bool { return s.Mic.Muted == muted })
+		since := r.until(t, "the mute key mutes and unmutes", func(s session.Snapshot) bool { return s.Mic.Muted == muted }).BufferedSeconds
+		r.until(t, "a hand needs a moment between two presses", func(s session.Snapshot) bool { return s.BufferedSeconds > since+0.3 })
 	}
 }
 

@@ -4,7 +4,7 @@ import "time"
 
 // repeatGap is longer than the pause between the up and the down of one automatic repeat (0 to 1 ms on X servers, and
 // what a busy machine adds), and shorter than two presses by hand.
-const repeatGap = 60 * time.Millisecond
+const repeatGap = 40 * time.Millisecond
 
 // repeatFilter tells a press from the automatic repeat of a held key. It counts, because ups and downs arrive on two
 // channels and so in any order: a key is up when as many ups as downs have come, and no more within repeatGap.
