@@ -87,6 +87,9 @@ func StartEgress(ctx context.Context, dir string, o EgressOptions) (*Egress, err
 }
 
 func (e *Egress) start(ctx context.Context, dir string, tool EgressPaths, o EgressOptions) (err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	var browser []string
 	template := ""
 	if o.Browser {
