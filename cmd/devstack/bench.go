@@ -41,21 +41,11 @@ type result struct {
 // Run measures all contenders in turn, round by round, on one 1080p30 desktop with sound: once with a moving picture and
 // once with nothing that moves.
 func (b *benchCommand) Run(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "hs-bench-")
+	dir, d, s, end, err := virtualDesktop(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	d, err := stack.StartDesktop(ctx, dir, stack.DesktopOptions{WindowManager: true, Panel: true})
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	s, err := stack.StartSound(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+	defer end()
 	all, err := contenders(dir, d, s)
 	if err != nil {
 		return err
@@ -79,6 +69,23 @@ func (b *benchCommand) Run(ctx context.Context) error {
 		}
 	}
 	return printBench(os.Stdout, results)
+}
+
+// virtualDesktop starts a desktop and its sound, with a folder for all files; end takes everything away again.
+func virtualDesktop(ctx context.Context) (dir string, d *stack.Desktop, s *stack.Sound, end func(), err error) {
+	if dir, err = os.MkdirTemp("", "hs-bench-"); err != nil {
+		return "", nil, nil, nil, err
+	}
+	if d, err = stack.StartDesktop(ctx, dir, stack.DesktopOptions{WindowManager: true, Panel: true}); err != nil {
+		os.RemoveAll(dir)
+		return "", nil, nil, nil, err
+	}
+	if s, err = stack.StartSound(ctx, dir); err != nil {
+		d.Close()
+		os.RemoveAll(dir)
+		return "", nil, nil, nil, err
+	}
+	return dir, d, s, func() { s.Close(); d.Close(); os.RemoveAll(dir) }, nil
 }
 
 // moving measures everybody on a moving picture, and has the replay programs save a clip of it.

@@ -26,21 +26,11 @@ const (
 
 // Run films a moving desktop for long, saves again and again, and looks at every clip and at the app's memory.
 func (s *soakCommand) Run(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "hs-soak-")
+	dir, d, sound, end, err := virtualDesktop(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	d, err := stack.StartDesktop(ctx, dir, stack.DesktopOptions{WindowManager: true, Panel: true})
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	sound, err := stack.StartSound(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer sound.Close()
+	defer end()
 	pattern, err := stack.StartPattern(ctx, stack.PatternOptions{Display: d.Display, PulseServer: sound.Server,
 		DesktopSink: sound.DesktopSink, MicSink: sound.MicSink})
 	if err != nil {
