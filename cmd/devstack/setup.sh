@@ -47,7 +47,7 @@ packages() {
     return
   fi
   local missing
-  missing=$(comm -23 <(printf '%s\n' "$@" | sort) \
+  missing=$(comm -23 <(printf '%s\n' "$@" | sort -u) \
     <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | sort -u))
   [ -n "$missing" ] || return 0
   # shellcheck disable=SC2086 # names of packages, one a word
