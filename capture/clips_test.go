@@ -74,7 +74,10 @@ func TestMarksPastAndFuture(t *testing.T) {
 	got := chapters(t, saved.Path)
 	require.InDelta(t, (marked - press + 4*time.Second).Seconds(), got["goal"], 0.2)
 	require.Contains(t, got, "Mark 2")
-	require.FileExists(t, filepath.Join(c.ClipFolder, "Pong 10.jpg"))
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(filepath.Join(c.ClipFolder, "Pong 10.jpg"))
+		return err == nil
+	}, 30*time.Second, 20*time.Millisecond, "the picture beside the clip")
 
 	// The next clip begins where this one ends. A moment of future makes the save wait for pictures that are on their way.
 	next := r.Now()

@@ -52,6 +52,8 @@ type Recorder struct {
 	// lastEnd is where the newest clip ends, on the recorder's clock.
 	lastEnd    time.Duration
 	recordings map[*Recording]struct{}
+	// illustrating are the saves whose clips get their pictures.
+	illustrating sync.WaitGroup
 }
 
 // Open starts a recorder. The error is for what no second try would heal: a configuration that cannot be used, no
@@ -292,6 +294,7 @@ func (r *Recorder) Close() error {
 	r.closed = true
 	_, screen := r.now()
 	r.endRecordings()
+	r.illustrating.Wait()
 	err := errors.Join(r.fan.Close(), r.pictures.lower.fan.Close(), screen.Close())
 	r.sound.close()
 	r.pictures.close()

@@ -23,14 +23,16 @@ func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip
 			err = errors.Join(err, r.Discard())
 			continue
 		}
-		c, e := clip.Save(ctx, clip.Request{
+		q := clip.Request{
 			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Sources: s.Sources, Start: s.Start, End: s.End, Created: r.Last, Suffix: " recovered",
-		})
+		}
+		c, e := clip.Save(ctx, q)
 		if e != nil {
 			err = errors.Join(err, e, r.Release())
 			continue
 		}
 		clips = append(clips, c)
+		_ = clip.Illustrate(ctx, c.Path, q) // without a cover it is a clip as well
 		err = errors.Join(err, r.Discard())
 	}
 	return clips, err

@@ -61,7 +61,7 @@ func (r *Recorder) chapters(from time.Duration, at func(mark) time.Duration) []m
 
 // Save writes the last seconds to a file, and those that follow where the request wants them: then it returns when they
 // have passed. It works on a snapshot: capture goes on unharmed, and any number of saves may run at once. Cancelling the
-// context leaves no file.
+// context leaves no file. The clip's picture of itself follows a moment later; Close waits for it.
 func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	began := gst.Now()
 	c, _ := r.now()
@@ -88,21 +88,24 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 		return clip.Clip{}, err
 	}
 	info := r.pictures.info()
-	out, err := clip.Save(ctx, clip.Request{
+	write := clip.Request{
 		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
 		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
 		Name: c.ClipName, App: q.App, Chapters: r.chapters(snap.Start, mark.inReplay), Poster: c.Poster,
-	})
-	if out.Path == "" {
+	}
+	out, err := clip.Save(ctx, write)
+	if err != nil {
 		undo()
 		r.log.Error("the replay was not saved", "err", err)
 		return clip.Clip{}, err
 	}
-	if err != nil {
-		r.log.Warn("the picture beside a clip is missing", "err", err)
-	}
 	out.SaveMS = float64(gst.Now()-end) / 1e6
 	r.log.Info("replay saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes, "save_ms", out.SaveMS)
+	r.illustrating.Go(func() {
+		if err := clip.Illustrate(context.Background(), out.Path, write); err != nil {
+			r.log.Warn("a picture of a clip is missing", "path", out.Path, "err", err)
+		}
+	})
 	r.prune(c, out.Path)
 	return out, nil
 }

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -60,18 +59,12 @@ type Request struct {
 	Poster bool
 }
 
-// Save writes the clip. The error is a sentence that says what to do; beside an answer with a path it is about the
-// picture beside the clip only.
+// Save writes the clip. The error is a sentence that says what to do. Illustrate may follow.
 func Save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
-	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters}
-	var poster []byte
-	m.Cover = sync.OnceValue(func() []byte {
-		poster, _ = cover(ctx, r) // a clip without a picture of itself is a clip
-		return poster
-	})
+	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters, Room: true}
 	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true}
 	base := name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix
 	for n := 1; ; n++ {
@@ -87,11 +80,24 @@ func Save(ctx context.Context, r Request) (Clip, error) {
 			return Clip{}, explain(r.Folder, err)
 		}
 		c.Bytes = size
-		if r.Poster && len(poster) > 0 {
-			return c, writePoster(c.Path, poster)
-		}
 		return c, nil
 	}
+}
+
+// Illustrate puts a picture from the middle into a saved clip, and beside it where the request says so. Save does not do
+// it, for decoding a picture can take longer than writing the file. An error leaves a clip without a picture of itself.
+func Illustrate(ctx context.Context, path string, r Request) error {
+	jpeg, err := cover(ctx, r)
+	if err == nil {
+		err = mp4.SetCover(path, jpeg)
+	}
+	if err != nil {
+		return fmt.Errorf("the clip is saved, but has no cover: %w", err)
+	}
+	if !r.Poster {
+		return nil
+	}
+	return writePoster(path, jpeg)
 }
 
 func tracks(r Request) []mp4.Track {

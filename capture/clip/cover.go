@@ -17,8 +17,8 @@ import (
 const (
 	// coverWidth is in pixels, sharp in lists of files.
 	coverWidth = 480
-	// coverTime bounds the drawing of a cover: a save does not wait longer for it.
-	coverTime = 2 * time.Second
+	// coverTime bounds the drawing of a cover.
+	coverTime = 5 * time.Second
 )
 
 // cover draws the IDR picture nearest to the middle of the window, as a JPEG; nil when that is not possible. One IDR is

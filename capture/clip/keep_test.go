@@ -62,6 +62,7 @@ func TestCoverInAndBesideTheClip(t *testing.T) {
 	r.Poster = true
 	c, err := clip.Save(context.Background(), r)
 	require.NoError(t, err)
+	require.NoError(t, clip.Illustrate(context.Background(), c.Path, r))
 	inside, err := exec.Command("ffmpeg", "-v", "error", "-i", c.Path, "-map", "0:v:1", "-c", "copy", "-f", "image2pipe", "-").Output()
 	require.NoError(t, err)
 	beside, err := os.ReadFile(strings.TrimSuffix(c.Path, ".mp4") + ".jpg")
@@ -84,6 +85,7 @@ func TestCoverInAndBesideTheClip(t *testing.T) {
 	require.NoError(t, os.WriteFile(mine, inside, 0o644))
 	c, err = clip.Save(context.Background(), r)
 	require.NoError(t, err)
+	require.NoError(t, clip.Illustrate(context.Background(), c.Path, r))
 	require.NoError(t, clip.Remove(c.Path))
 	now, err := os.ReadFile(mine)
 	require.NoError(t, err)
@@ -100,6 +102,7 @@ func TestPruneTakesOnlyWhatItMay(t *testing.T) {
 		r.Name = fmt.Sprintf("clip %d", i)
 		c, err := clip.Save(context.Background(), r)
 		require.NoError(t, err)
+		require.NoError(t, clip.Illustrate(context.Background(), c.Path, r))
 		at := time.Now().Add(time.Duration(i-100) * time.Minute)
 		require.NoError(t, os.Chtimes(c.Path, at, at))
 		paths, size = append(paths, c.Path), c.Bytes

@@ -95,7 +95,20 @@ func TestCoverAndTags(t *testing.T) {
 	for name, size := range map[string]int{"small": 64, "large": 160, "too large": 1000} {
 		t.Run(name, func(t *testing.T) {
 			cover := noise(t, size, size)
-			path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}, End: time.Second, Cover: func() []byte { return cover }})
+			path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}, End: time.Second, Room: true})
+			before, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Len(t, ffprobe(t, path).Streams, 1, "room is no cover")
+			if err = mp4.SetCover(path, cover); name == "too large" {
+				require.ErrorContains(t, err, "bytes")
+			} else {
+				require.NoError(t, err)
+				require.ErrorIs(t, mp4.SetCover(path, cover), mp4.ErrNoRoom)
+			}
+			after, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, before.Size(), after.Size())
+			require.Equal(t, before.ModTime(), after.ModTime())
 			require.Len(t, ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-"), fps)
 			p := ffprobe(t, path)
 			if name == "too large" {

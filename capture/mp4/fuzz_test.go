@@ -148,9 +148,12 @@ func FuzzWriter(f *testing.F) {
 		cover, marks := payload(r, r.IntN(1000)), s.chapters(r)
 		path := filepath.Join(t.TempDir(), "a.mp4")
 		_, err := mp4.WriteFile(context.Background(), path, mp4.Movie{
-			Tracks: s.tracks, Start: start, End: end, Chapters: marks, Cover: func() []byte { return cover },
+			Tracks: s.tracks, Start: start, End: end, Chapters: marks, Room: true,
 		})
 		require.NoError(t, err)
+		if len(cover) > 0 {
+			require.NoError(t, mp4.SetCover(path, cover))
+		}
 		file, err := os.ReadFile(path)
 		require.NoError(t, err)
 		s.check(t, file, cover, marks)

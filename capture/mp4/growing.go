@@ -55,7 +55,7 @@ func Grow(f *os.File, m Movie, first Sample) (*Growing, error) {
 	ftyp := box.NewFtyp("isom", 0x200, []string{"isom", "iso2", "avc1", "iso5", "mp41"})
 	g.front = int64(ftyp.Size())
 	var b bytes.Buffer
-	err = errors.Join(ftyp.Encode(&b), writeFree(&b, len(mdatHeader(0, true))), mv.Encode(&b))
+	err = errors.Join(ftyp.Encode(&b), raw("free", make([]byte, len(mdatHeader(0, true))-8)).Encode(&b), mv.Encode(&b))
 	if err != nil {
 		return nil, err
 	}

@@ -70,6 +70,7 @@ type inspector struct {
 	r        *os.File
 	info     Info
 	star     int64 // where the star's byte lies
+	room     int64 // where the free box for a cover lies
 	scale    uint32
 	fragment [2]int64 // the last moof
 }
@@ -145,6 +146,10 @@ func (i *inspector) movie(name string, from, to int64) error {
 		i.info.Hindsight = err == nil && len(b) > 16 && string(b[16:]) == toolName
 	case "----":
 		return i.item(from, to)
+	case "free":
+		if to-from == room-8 {
+			i.room = from - 8
+		}
 	}
 	return nil
 }

@@ -3,8 +3,7 @@
 // The file is progressive (ISO/IEC 14496-12): ftyp, moov, mdat, so that it plays while it downloads. Samples keep their
 // bytes; nothing is decoded. A window that begins between two key pictures is served by the samples from the key
 // picture before it, which players decode and do not show (8.6.6, edit list box). Box structures come from mp4ff; the
-// room owns how samples become chunks, tables and edits. A goroutine draws the cover while a file is written; nothing is
-// left of a call when it returns.
+// room owns how samples become chunks, tables and edits. It has no goroutines.
 package mp4
 
 import (
@@ -69,9 +68,8 @@ type Movie struct {
 	Created    time.Time
 	// Chapters may lie outside the window; those do not count.
 	Chapters []Chapter
-	// Cover draws a JPEG picture of at most CoverRoom bytes to keep in the file. WriteFile calls it while it writes the
-	// samples; nil, or an answer that is empty or too large, leaves the file without one.
-	Cover func() []byte
+	// Room leaves CoverRoom bytes for a cover, which SetCover puts in later.
+	Room bool
 
 	starred bool
 }

@@ -2,7 +2,6 @@ package mp4
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -20,40 +19,16 @@ const (
 	TempSuffix = ".partial"
 )
 
-// CoverRoom is the most that a cover may take, in bytes.
-const CoverRoom = 64 << 10
-
-// coverHead is what the boxes around a cover take: covr, data, type and locale.
-const coverHead = 24
-
 // Write writes the movie and answers the number of bytes. It answers ErrEmpty when no picture lies in the window.
 func Write(ctx context.Context, w io.Writer, m Movie) (int64, error) {
-	h, err := write(ctx, w, m, 0)
+	plans, err := m.plans()
 	if err != nil {
 		return 0, err
 	}
-	return h.size, nil
-}
-
-// header is the beginning of a written file, kept for a cover to be put in.
-type header struct {
-	at   int64 // where moov begins
-	moov *box.MoovBox
-	list *box.IlstBox
-	room int   // bytes of the free box behind moov
-	size int64 // of the whole file
-}
-
-// write writes the movie with a free box of room bytes behind moov (0: none).
-func write(ctx context.Context, w io.Writer, m Movie, room int) (*header, error) {
-	plans, err := m.plans()
-	if err != nil {
-		return nil, err
-	}
 	chunks := makeChunks(plans)
-	mv, list, err := moov(m, plans)
+	mv, _, err := moov(m, plans)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	var payload uint64
 	for _, c := range chunks {
@@ -66,19 +41,19 @@ func write(ctx context.Context, w io.Writer, m Movie, room int) (*header, error)
 		widen(mv)
 		mdatHead = 16
 	}
-	first := ftyp.Size() + mv.Size() + uint64(room) + mdatHead
+	first := ftyp.Size() + mv.Size() + mdatHead
 	setOffsets(mv, plans, chunks, first, wide)
 	out := bufio.NewWriterSize(w, 1<<20)
-	if err := errors.Join(ftyp.Encode(out), mv.Encode(out), writeFree(out, room)); err != nil {
-		return nil, err
+	if err := errors.Join(ftyp.Encode(out), mv.Encode(out)); err != nil {
+		return 0, err
 	}
 	if _, err := out.Write(mdatHeader(payload, wide)); err != nil {
-		return nil, err
+		return 0, err
 	}
 	if err := writeChunks(ctx, out, plans, chunks); err != nil {
-		return nil, err
+		return 0, err
 	}
-	return &header{at: int64(ftyp.Size()), moov: mv, list: list, room: room, size: int64(first + payload)}, out.Flush()
+	return int64(first + payload), out.Flush()
 }
 
 // plans makes all tracks ready; the chapters come last.
@@ -98,31 +73,6 @@ func (m *Movie) plans() ([]*plan, error) {
 		plans = append(plans, p)
 	}
 	return plans, nil
-}
-
-// writeFree fills room bytes that a player passes over (ISO/IEC 14496-12, 8.1.2); less than 8 are none.
-func writeFree(w io.Writer, room int) error {
-	if room == 0 {
-		return nil
-	}
-	_, err := w.Write(encoded(raw("free", make([]byte, room-8))))
-	return err
-}
-
-// cover puts a picture into the room that was left for it: moov grows by as much as the free box shrinks, so nothing
-// else moves.
-func (h *header) cover(w io.WriterAt, jpeg []byte) error {
-	if len(jpeg) == 0 || len(jpeg) > CoverRoom {
-		return nil
-	}
-	addCover(h.list, jpeg)
-	var b bytes.Buffer
-	b.Grow(int(h.moov.Size()) + h.room)
-	if err := errors.Join(h.moov.Encode(&b), writeFree(&b, h.room-coverHead-len(jpeg))); err != nil {
-		return err
-	}
-	_, err := w.WriteAt(b.Bytes(), h.at)
-	return err
 }
 
 // mdatHeader is the header of the media data box; size 1 announces a 64-bit size (ISO/IEC 14496-12, 4.2).
@@ -175,7 +125,7 @@ func WriteFile(ctx context.Context, path string, m Movie) (size int64, err error
 	if err := f.Chmod(0o644); err != nil {
 		return 0, err
 	}
-	if size, err = writeBoth(ctx, f, m); err != nil {
+	if size, err = Write(ctx, &writeBehind{file: f}, m); err != nil {
 		return 0, err
 	}
 	if err := f.Sync(); err != nil {
@@ -188,21 +138,6 @@ func WriteFile(ctx context.Context, path string, m Movie) (size int64, err error
 		return 0, err
 	}
 	return size, syncFolder(filepath.Dir(path))
-}
-
-// writeBoth writes the movie while its cover is drawn.
-func writeBoth(ctx context.Context, f *os.File, m Movie) (int64, error) {
-	if m.Cover == nil {
-		return Write(ctx, &writeBehind{file: f}, m)
-	}
-	drawn := make(chan []byte, 1)
-	go func() { drawn <- m.Cover() }()
-	h, err := write(ctx, &writeBehind{file: f}, m, CoverRoom+coverHead+8)
-	jpeg := <-drawn // also after an error: nothing is left of a call
-	if err != nil {
-		return 0, err
-	}
-	return h.size, h.cover(f, jpeg)
 }
 
 func ignoreClosed(err error) error {
