@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/session"
@@ -74,19 +75,43 @@ type report struct {
 	OK     bool          `json:"ok"`
 }
 
+// tries is how many replays are taken at most. The next one is for a virtual machine whose host gave the processors to
+// others while the one before was recorded: nothing can keep step with real time then.
+const tries = 4
+
 func (d *demo) run(ctx context.Context) error {
-	record, err := d.save(ctx)
-	if err != nil {
+	d.w.say("waiting until it is live")
+	if err := d.live(ctx); err != nil {
 		return err
 	}
-	if d.report.Egress, err = findEgress(ctx, d.w); err != nil {
-		return err
+	for try := 1; ; try++ {
+		d.rows = nil
+		from := processorTime()
+		record, err := d.save(ctx)
+		if err != nil {
+			return err
+		}
+		_, stolen := processorTime().since(from)
+		if err := d.look(ctx, record); err != nil {
+			return err
+		}
+		if d.allHolds() || stolen <= mostStolen || try == tries {
+			break
+		}
+		d.w.say(fmt.Sprintf("this replay does not count: %.0f %% of the processors' time were taken away by the machine's host; taking another", 100*stolen))
 	}
 	if err := d.show(ctx); err != nil {
 		d.fail("screenshot", err)
 	}
 	d.checkStatus(ctx)
-	// Decoding below takes all of the machine; what follows needs no more of the app.
+	return nil
+}
+
+// look holds both clips to what was promised. Decoding takes all of the machine.
+func (d *demo) look(ctx context.Context, record *session.SaveRecord) (err error) {
+	if d.report.Egress, err = findEgress(ctx, d.w); err != nil {
+		return err
+	}
 	server := filepath.Join(d.w.clips(), "server.mp4")
 	if err := d.download(ctx, record.ClipID, server); err != nil {
 		return err
@@ -111,12 +136,13 @@ func (d *demo) save(ctx context.Context) (*session.SaveRecord, error) {
 		return nil, err
 	}
 	d.w.say("pressing Alt+F10")
+	before := time.Now()
 	if err := d.w.desktop.Press(ctx, "alt+F10"); err != nil {
 		return nil, err
 	}
 	s, err := app.await(ctx, 90*time.Second, func(s session.Snapshot) string {
 		switch {
-		case s.LastSave == nil:
+		case s.LastSave == nil || s.LastSave.PressedAt.Before(before):
 			return "the key saved nothing"
 		case s.LastSave.Local != "saved" && s.LastSave.Local != "failed":
 			return "the local clip is not there: " + s.LastSave.Local
@@ -137,11 +163,7 @@ func (d *demo) save(ctx context.Context) (*session.SaveRecord, error) {
 	return s.LastSave, nil
 }
 
-// fill waits until both buffers hold the replay. What the recorder is given while all programs start at once may have
-// gaps: it is slower than real time then, and catches up as soon as the machine has time. The replay begins after that.
-func (d *demo) fill(ctx context.Context) error {
-	n := float64(d.seconds)
-	d.w.say("waiting until it is live")
+func (d *demo) live(ctx context.Context) error {
 	_, err := d.w.app.await(ctx, 2*time.Minute, func(s session.Snapshot) string {
 		switch {
 		case s.State != session.Live:
@@ -151,15 +173,19 @@ func (d *demo) fill(ctx context.Context) error {
 		}
 		return ""
 	})
-	if err != nil {
-		return err
-	}
-	if !awaitIdle(ctx, 0.08, 45*time.Second) {
+	return err
+}
+
+// fill waits until both buffers hold the replay. What the recorder is given while all programs start at once may have
+// gaps: it is slower than real time then, and catches up as soon as the machine has time. The replay begins after that.
+func (d *demo) fill(ctx context.Context) error {
+	n := float64(d.seconds)
+	if !awaitIdle(ctx, 0.08, 90*time.Second) {
 		d.w.say("this machine is busy to the last; the recorder may lose something")
 	}
 	d.w.say("waiting until both buffers hold the replay")
 	from := time.Now()
-	_, err = d.w.app.await(ctx, 2*time.Minute+time.Duration(d.seconds)*time.Second, func(s session.Snapshot) string {
+	_, err := d.w.app.await(ctx, 2*time.Minute+time.Duration(d.seconds)*time.Second, func(s session.Snapshot) string {
 		switch {
 		case s.BufferedSeconds < n:
 			return fmt.Sprintf("the app holds %.1f of %.0f s", s.BufferedSeconds, n)
@@ -230,11 +256,12 @@ func (d *demo) download(ctx context.Context, id, path string) error {
 	return f.Sync()
 }
 
+func (d *demo) allHolds() bool {
+	return len(d.rows) > 0 && !slices.ContainsFunc(d.rows, func(r row) bool { return !r.ok })
+}
+
 // result prints the last line.
 func (d *demo) result(to *os.File) error {
-	d.report.OK = len(d.rows) > 0
-	for _, r := range d.rows {
-		d.report.OK = d.report.OK && r.ok
-	}
+	d.report.OK = d.allHolds()
 	return json.NewEncoder(to).Encode(d.report)
 }
