@@ -131,32 +131,39 @@ func (k *keeper) ask(ctx context.Context, r state.Recording) error {
 	limited, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	status, err := k.o.Recorder.Status(limited, r.EgressID)
-	if errors.Is(err, recorder.ErrUnknown) {
-		status, err = recorder.Status{EgressID: r.EgressID, State: api.StateEnded}, nil
+	forgotten := errors.Is(err, recorder.ErrUnknown)
+	if forgotten {
+		// A LiveKit whose Redis was lost does not know its egresses, which go on all the same. What they store tells.
+		status, err = recorder.Status{EgressID: r.EgressID, State: r.State}, nil
 	}
 	if err != nil {
 		return err
 	}
 	over := status.State == api.StateEnded || status.State == api.StateFailed
-	dead := !over && k.dead(ctx, r)
+	dead, closed := k.pulse(ctx, r)
 	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
 	if err == nil && !over && (dead || stopped) {
 		err = k.o.Recorder.Stop(limited, r.EgressID)
 	}
-	if dead {
+	switch {
+	case over:
+	case forgotten && closed:
+		status.State = api.StateEnded
+	case dead:
 		status.State, status.Error = api.StateFailed, "the recorder has stored nothing for a while; it may have been killed"
 	}
 	// LiveKit may wait for a killed recorder until the time is up; what is known is kept all the same.
 	return errors.Join(err, k.update(ctx, r, status))
 }
 
-// dead tells whether the recorder has given no sign of life for too long.
-func (k *keeper) dead(ctx context.Context, r state.Recording) bool {
-	segments, _, err := k.buffers.segments(ctx, r)
+// pulse tells by what is stored whether the recorder has given no sign of life for too long, and whether it has closed
+// the playlist.
+func (k *keeper) pulse(ctx context.Context, r state.Recording) (dead, closed bool) {
+	segments, closed, err := k.buffers.segments(ctx, r)
 	if err != nil || len(segments) == 0 {
-		return err == nil && time.Since(r.Created) > startPatience
+		return err == nil && time.Since(r.Created) > startPatience, closed
 	}
-	return time.Since(segments[len(segments)-1].To) > stallPatience
+	return time.Since(segments[len(segments)-1].To) > stallPatience, closed
 }
 
 // update keeps what LiveKit says about a recording.

@@ -36,6 +36,11 @@ func (k *keeper) askTake(ctx context.Context, t state.Take) error {
 	limited, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	now, err := k.o.TakeRecorder.TakeStatus(limited, t.EgressID)
+	if errors.Is(err, recorder.ErrUnknown) && t.Stopped.IsZero() {
+		// Its Redis was lost. The recorder goes on, and finishes its files when it is told to; then LiveKit knows it again.
+		k.o.Log.WarnContext(ctx, "LiveKit has forgotten a recording, which is stopped", "recording", t.ID, "egress", t.EgressID)
+		return errors.Join(k.o.State.StopTake(ctx, t.ID, time.Now().UTC()), k.o.TakeRecorder.Stop(limited, t.EgressID))
+	}
 	if errors.Is(err, recorder.ErrUnknown) {
 		now = recorder.TakeStatus{Status: recorder.Status{EgressID: t.EgressID, State: api.StateFailed,
 			Error: "LiveKit has forgotten this recording; what it has stored is kept"}}

@@ -24,6 +24,7 @@ import (
 // patience.
 type told struct {
 	status recorder.Status
+	asked  error // of Status
 	hangs  bool
 	err    error // about takes
 	fails  error // of Start
@@ -38,7 +39,7 @@ func (f *told) Stop(ctx context.Context, _ string) error {
 	}
 	return ctx.Err()
 }
-func (f *told) Status(context.Context, string) (recorder.Status, error) { return f.status, nil }
+func (f *told) Status(context.Context, string) (recorder.Status, error) { return f.status, f.asked }
 func (f *told) Webhook(*http.Request) (recorder.Status, bool, error) {
 	return recorder.Status{}, false, errors.New("none")
 }
@@ -98,7 +99,7 @@ func makeSegments(t testing.TB, folder string, count int, began time.Time) {
 	t.Helper()
 	length := fmt.Sprint((time.Duration(count) * segmentLength).Seconds())
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30",
-		"-f", "lavfi", "-i", "sine=r=48000", "-t", length, "-c:v", "libx264", "-preset", "veryfast", "-g", "60", "-bf", "2", "-c:a", "aac",
+		"-f", "lavfi", "-i", "sine=r=48000", "-t", length, "-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-bf", "2", "-c:a", "aac",
 		"-output_ts_offset", "3600", "-muxdelay", "0", "-f", "segment", "-segment_time", fmt.Sprint(segmentLength.Seconds()),
 		"-segment_format", "mpegts", filepath.Join(folder, "s_%05d.ts")).CombinedOutput()
 	require.NoError(t, err, "ffmpeg is needed, run make setup: %s", out)
@@ -225,6 +226,29 @@ func TestSilentRecorderIsGivenUp(t *testing.T) {
 	require.Equal(t, api.StateFailed, rec.State)
 	require.NotEmpty(t, rec.Error)
 	require.False(t, rec.Ended.IsZero())
+}
+
+// An egress that LiveKit has forgotten goes on as long as it stores something, and is over when it closes its playlist.
+func TestForgottenRecorderGoesOn(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
+	s.fake.asked = recorder.ErrUnknown
+	state := func() string {
+		require.NoError(t, s.ask(ctx, s.rec))
+		rec, err := s.o.State.RecordingOf(ctx, "EG_1")
+		require.NoError(t, err)
+		return rec.State
+	}
+	require.Equal(t, api.StateActive, state())
+	f, err := os.OpenFile(filepath.Join(s.folder, recorder.Playlist), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString("#EXT-X-ENDLIST\n")
+	require.NoError(t, errors.Join(err, f.Close()))
+	require.Equal(t, api.StateEnded, state())
+
+	s = newShelf(t, 3, time.Now().Add(-stallPatience-10*time.Second))
+	s.fake.asked = recorder.ErrUnknown
+	require.Equal(t, api.StateFailed, state())
 }
 
 // LiveKit asks a killed recorder again and again to stop, longer than we wait; it is given up even so.

@@ -105,6 +105,10 @@ func TestDeadTakesAreGivenUp(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.askTake(ctx, take))
 	s.fake.err = recorder.ErrUnknown
+	add("forgotten", time.Now(), time.Time{})
 	s.refreshTakes(ctx, true)
-	require.Equal(t, map[string]string{"fine": api.StateFailed, "stopping": api.StateFailed, "dead": api.StateFailed}, states())
+	require.Equal(t, map[string]string{"fine": api.StateFailed, "stopping": api.StateFailed, "dead": api.StateFailed,
+		"forgotten": api.StateStopping}, states())
+	s.refreshTakes(ctx, true)
+	require.Equal(t, api.StateFailed, states()["forgotten"])
 }

@@ -143,12 +143,12 @@ func (r *Recorder) Stop(ctx context.Context, id string) error {
 	}
 }
 
-// Status answers how a recording does.
+// Status answers how a recording does. One that is not known has ended with the process that made it.
 func (r *Recorder) Status(_ context.Context, id string) (recorder.Status, error) {
 	if s := r.find(id); s != nil {
 		return s.Status(), nil
 	}
-	return recorder.Status{}, recorder.ErrUnknown
+	return recorder.Status{EgressID: id, State: api.StateEnded}, nil
 }
 
 // Close ends all recordings and waits for them.
