@@ -34,14 +34,14 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	for k, v := range s3.Env() {
 		o.Env = append(o.Env, k+"="+v)
 	}
-	b := newBenchWith(t, true, o)
+	b := newBench(t, with{egress: true, backend: o})
 	pub := b.publish("den")
 	started, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID})
 	require.NoError(t, err)
 	b.waitBuffered(started.ReplayID, 8)
 
 	first := b.backend
-	o.LiveKit, o.Identity, o.Program = b.livekit, "alice", first.Program
+	o.LiveKit, o.Identity, o.Program = b.livekit, "alice", program
 	second, err := stack.StartBackend(b.ctx, t.TempDir(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -87,7 +87,7 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	url, err = database.NewDatabase(ctx)
 	require.NoError(t, err)
 	o.Env = append(o.Env, "HINDSIGHT_DATABASE="+url)
-	repair := exec.CommandContext(b.ctx, second.Program, "repair", "--json")
+	repair := exec.CommandContext(b.ctx, program, "repair", "--json")
 	repair.Env = append(os.Environ(), o.Env...)
 	out, err := repair.Output()
 	require.NoError(t, err)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +21,24 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
+
+// program is the service, built once for all tests.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "hs-backend-")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			program, err = stack.BuildProgram(context.Background(), dir, "hindsight-backend")
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
 
 // bench is the real stack: Redis, livekit-server, LiveKit Egress and the backend as a process of its own.
 type bench struct {
@@ -33,52 +53,85 @@ type bench struct {
 	loop    *backendtest.Loop
 }
 
-func newBench(t *testing.T, withEgress bool) *bench {
-	t.Helper()
-	return newBenchWith(t, withEgress, stack.BackendOptions{})
+// with says what a bench consists of beside livekit-server and the backend.
+type with struct {
+	// alone has livekit-server do without Redis, and so without egress.
+	alone bool
+	// egress starts a recorder, browser one that can film rooms.
+	egress, browser bool
+	backend         stack.BackendOptions
 }
 
-// newBenchWith is newBench with a backend of these Args and Env.
-func newBenchWith(t *testing.T, withEgress bool, o stack.BackendOptions) *bench {
+func newBench(t *testing.T, w with) *bench {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 9*time.Minute)
 	t.Cleanup(cancel)
-	b := &bench{T: t, ctx: ctx, dir: t.TempDir()}
-	redis, err := stack.StartRedis(ctx, t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { redis.Close() })
-	b.redis = redis
 	port, err := stack.FreePort()
 	require.NoError(t, err)
-	b.livekit, err = stack.StartLiveKit(ctx, t.TempDir(), stack.LiveKitOptions{RedisAddr: redis.Addr,
-		WebhookURL: "http://127.0.0.1:" + strconv.Itoa(port) + stack.WebhookPath})
-	require.NoError(t, err)
-	t.Cleanup(func() { b.livekit.Close() })
-	if withEgress {
-		b.egress, err = stack.StartEgress(ctx, t.TempDir(), stack.EgressOptions{RedisAddr: redis.Addr, LiveKit: b.livekit})
+	b := &bench{T: t, ctx: ctx, dir: t.TempDir()}
+	o := stack.LiveKitOptions{WebhookURL: "http://127.0.0.1:" + strconv.Itoa(port) + stack.WebhookPath}
+	if !w.alone {
+		b.redis, err = stack.StartRedis(ctx, t.TempDir())
 		require.NoError(t, err)
-		t.Cleanup(func() { b.egress.Close() })
+		t.Cleanup(func() { b.redis.Close() })
+		o.RedisAddr = b.redis.Addr
 	}
-	o.LiveKit, o.Identity, o.Port = b.livekit, "alice", port
-	b.startBackend(o)
+	b.livekit, err = stack.StartLiveKit(ctx, t.TempDir(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = b.livekit.Signal(syscall.SIGKILL) // a gentle end waits for its participants
+		b.livekit.Close()
+	})
+	if w.egress || w.browser {
+		b.startEgress(w.browser)
+	}
+	w.backend.Port = port
+	b.startBackend(w.backend)
 	t.Cleanup(func() {
 		b.backend.Close()
 		if t.Failed() {
 			t.Logf("the backend's last words:\n%s", b.backend.Tail(6000))
-			if withEgress {
-				t.Logf("the recorder's last words:\n%s", b.egress.Tail(3000))
-			}
 		}
 	})
 	return b
 }
 
+func (b *bench) startEgress(browser bool) {
+	b.Helper()
+	egress, err := stack.StartEgress(b.ctx, b.TempDir(), stack.EgressOptions{RedisAddr: b.redis.Addr, LiveKit: b.livekit,
+		Browser: browser})
+	require.NoError(b, err)
+	b.egress = egress
+	b.Cleanup(func() {
+		egress.Close()
+		if b.Failed() {
+			b.Logf("the recorder's last words:\n%s", egress.Tail(6000))
+		}
+	})
+}
+
+// startBackend starts the service on the bench's data, which may be there from before.
 func (b *bench) startBackend(o stack.BackendOptions) {
 	b.Helper()
 	var err error
+	o.LiveKit, o.Identity, o.Program = b.livekit, "alice", program
 	b.backend, err = stack.StartBackend(b.ctx, b.dir, o)
 	require.NoError(b, err)
 	b.client, err = client.New(b.backend.URL, b.backend.Token)
+	require.NoError(b, err)
+}
+
+// killBackend ends the service as a crash does and starts it anew, with the user token of before: to LiveKit another one
+// is another participant.
+func (b *bench) killBackend() {
+	b.Helper()
+	require.NoError(b, b.backend.Signal(syscall.SIGKILL))
+	<-b.backend.Done()
+	token := b.backend.Token
+	b.startBackend(stack.BackendOptions{})
+	var err error
+	b.backend.Token = token
+	b.client, err = client.New(b.backend.URL, token)
 	require.NoError(b, err)
 }
 
@@ -88,7 +141,7 @@ func (b *bench) publish(room string) *backendtest.Publisher {
 	if b.loop == nil {
 		var err error
 		// Small, so that a busy machine still records in real time.
-		b.loop, err = backendtest.NewLoop(b.ctx, b.TempDir(), 640, 360, 30)
+		b.loop, err = backendtest.NewLoop(b.ctx, b.TempDir(), 320, 180, 30)
 		require.NoError(b, err)
 	}
 	token, err := b.client.Token(b.ctx, api.TokenRequest{RoomName: room})
@@ -103,15 +156,7 @@ func (b *bench) publish(room string) *backendtest.Publisher {
 // eventually polls until ok, and says what did not come.
 func (b *bench) eventually(limit time.Duration, what string, ok func() bool) {
 	b.Helper()
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	for !ok() {
-		select {
-		case <-deadline.C:
-			b.Fatalf("%s: not within %v", what, limit)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	require.True(b, backendtest.Await(limit, ok), "%s: not within %v", what, limit)
 }
 
 func (b *bench) waitBuffered(replay string, seconds float64) {
@@ -124,14 +169,21 @@ func (b *bench) waitBuffered(replay string, seconds float64) {
 	})
 }
 
-// save asks for a clip, waits for it and downloads it.
+// save asks for a clip and downloads it.
 func (b *bench) save(replay string, seconds float64, pressed time.Time) (api.Clip, string) {
 	b.Helper()
 	saved, err := b.client.Save(b.ctx, api.SaveRequest{ReplayID: replay, Seconds: seconds, PressedAt: &pressed})
 	require.NoError(b, err)
+	return b.download(saved.ClipID)
+}
+
+// download waits for a clip and fetches it.
+func (b *bench) download(id string) (api.Clip, string) {
+	b.Helper()
 	var clip *api.Clip
+	var err error
 	b.eventually(60*time.Second, "the clip", func() bool {
-		clip, err = b.client.Clip(b.ctx, saved.ClipID)
+		clip, err = b.client.Clip(b.ctx, id)
 		require.NoError(b, err)
 		return clip.State != api.ClipWaiting
 	})
@@ -159,7 +211,7 @@ func (b *bench) checkClip(clip api.Clip, file string, seconds float64, pub *back
 	require.Len(b, streams, 2)
 	require.Equal(b, "h264", streams[0].Codec)
 	require.Equal(b, sound, streams[1].Codec)
-	require.Equal(b, 640, streams[0].Width)
+	require.Equal(b, b.loop.Width, streams[0].Width)
 	require.InDelta(b, seconds, length.Seconds(), 0.1)
 	require.InDelta(b, seconds, clip.Seconds, 0.1)
 	marks, err := backendtest.FindMarks(b.ctx, file)
@@ -181,9 +233,24 @@ func (b *bench) checkClip(clip api.Clip, file string, seconds float64, pub *back
 	require.LessOrEqual(b, late.Abs(), off)
 }
 
-// The main job: record, save, survive a restart of the backend and a reconnect of the publisher, stop.
+// savesWhole saves a stretch that spans several recordings, and wants a file that decodes from end to end without
+// complaint.
+func (b *bench) savesWhole(replay string, seconds float64, pressed time.Time) api.Clip {
+	b.Helper()
+	clip, file := b.save(replay, seconds, pressed)
+	require.InDelta(b, seconds, clip.Seconds, 0.1)
+	streams, length, err := backendtest.Probe(b.ctx, file)
+	require.NoError(b, err)
+	require.Len(b, streams, 2)
+	require.InDelta(b, seconds, length.Seconds(), 0.1)
+	_, err = backendtest.FindMarks(b.ctx, file)
+	require.NoError(b, err)
+	return clip
+}
+
+// The main job: record, save, survive the backend's being killed and a reconnect of the publisher, stop.
 func TestReplayOnRealStack(t *testing.T) {
-	b := newBench(t, true)
+	b := newBench(t, with{egress: true})
 	pub := b.publish("den")
 	req := api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID}
 	started, err := b.client.Start(b.ctx, req)
@@ -198,19 +265,15 @@ func TestReplayOnRealStack(t *testing.T) {
 	b.check(clip, file, 10, pub)
 	checkRange(b, clip)
 
-	// A new process goes on with the replay, and finishes a clip that the old one left waiting.
+	// Killed, the service goes on with the replay, and finishes a clip that it left waiting.
 	pressed := time.Now()
-	waiting, err := b.client.Save(b.ctx, api.SaveRequest{ReplayID: started.ReplayID, Seconds: 6, PressedAt: &pressed})
+	waiting, err := b.client.Save(b.ctx, api.SaveRequest{ReplayID: started.ReplayID, Seconds: 14, PressedAt: &pressed})
 	require.NoError(t, err)
-	require.NoError(t, b.backend.Close())
-	b.startBackend(stack.BackendOptions{LiveKit: b.livekit, Identity: "alice", Program: b.backend.Program})
-	b.eventually(60*time.Second, "the clip of before the restart", func() bool {
-		c, err := b.client.Clip(b.ctx, waiting.ClipID)
-		require.NoError(t, err)
-		require.NotEqual(t, api.ClipFailed, c.State, c.Reason)
-		return c.State == api.ClipReady
-	})
-	clip, file = b.save(started.ReplayID, 14, time.Now())
+	b.killBackend()
+	again, err = b.client.Start(b.ctx, req)
+	require.NoError(t, err)
+	require.Equal(t, started.EgressID, again.EgressID, "the recording did not go on without the backend")
+	clip, file = b.download(waiting.ClipID)
 	b.check(clip, file, 14, pub)
 
 	// New track ids go on with the same replay, and a clip spans both recordings.
@@ -230,14 +293,7 @@ func TestReplayOnRealStack(t *testing.T) {
 	})
 	pressed = time.Now()
 	seconds := pressed.Sub(closed).Seconds() + 6
-	clip, file = b.save(started.ReplayID, seconds, pressed)
-	require.InDelta(t, seconds, clip.Seconds, 0.1)
-	streams, length, err := backendtest.Probe(b.ctx, file)
-	require.NoError(t, err)
-	require.Len(t, streams, 2)
-	require.InDelta(t, seconds, length.Seconds(), 0.1)
-	_, err = backendtest.FindMarks(b.ctx, file) // decodes from end to end without complaint
-	require.NoError(t, err)
+	clip = b.savesWhole(started.ReplayID, seconds, pressed)
 
 	stopped, err := b.client.Stop(b.ctx, api.StopRequest{ReplayID: started.ReplayID})
 	require.NoError(t, err)

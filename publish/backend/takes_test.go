@@ -104,13 +104,11 @@ func (b *bench) holds(file string, least time.Duration, codecs ...string) {
 
 // The types that need no browser, on the real recorder, to files, segments and a real RTMP server.
 func TestRecordingsOnRealStack(t *testing.T) {
-	b := newBench(t, true)
-	rtmp, err := stack.StartRTMP(b.ctx, t.TempDir())
+	rtmp, err := stack.StartRTMP(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { rtmp.Close() })
-	require.NoError(t, b.backend.Close())
-	b.startBackend(stack.BackendOptions{LiveKit: b.livekit, Identity: "alice", Program: b.backend.Program,
-		Args: []string{"--stream-to", rtmp.URL + ",rtmp://127.0.0.1:1/live"}})
+	b := newBench(t, with{egress: true, backend: stack.BackendOptions{
+		Args: []string{"--stream-to", rtmp.URL + ",rtmp://127.0.0.1:1/live"}}})
 
 	screen := b.publish("composite")
 	composite := api.RecordingRequest{RoomName: "composite", VideoTrackID: screen.VideoID, AudioTrackID: screen.AudioID,
@@ -119,24 +117,9 @@ func TestRecordingsOnRealStack(t *testing.T) {
 	require.Equal(t, api.TypeTrackComposite, rec.Type)
 	b.refusals(composite, rec, screen)
 
-	parts := b.publish("parts")
-	picture := b.record(api.RecordingRequest{RoomName: "parts", Type: api.TypeTrack, TrackID: parts.VideoID})
-	sound := b.record(api.RecordingRequest{RoomName: "parts", Type: api.TypeTrack, TrackID: parts.AudioID})
-	b.publishCamera("people", "alice")
-	person := b.record(api.RecordingRequest{RoomName: "people", Type: api.TypeParticipant,
-		Outputs: api.RecordingOutputs{File: api.FileMP4, Segments: true}})
-	require.Equal(t, "alice", person.Identity)
-	deaf := b.publish("deaf")
-	lost := b.record(api.RecordingRequest{RoomName: "deaf", VideoTrackID: deaf.VideoID,
-		Outputs: api.RecordingOutputs{Streams: []string{"rtmp://127.0.0.1:1/live/nobody"}}})
-
 	b.waitSegments(rec.RecordingID, 2)
-	b.waitSegments(person.RecordingID, 2)
-	b.waitRecording(picture.RecordingID, api.StateActive)
-	b.waitRecording(sound.RecordingID, api.StateActive)
 	_, err = b.client.RecordingFile(b.ctx, rec.RecordingID, "recording.mp4", io.Discard)
 	require.ErrorIs(t, err, client.ErrInvalid, "a file that is not finished")
-
 	done, dir := b.finish(rec.RecordingID)
 	b.holds(filepath.Join(dir, "recording.mp4"), 6*time.Second, "h264", "aac")
 	b.checkSegments(done, dir, 6*time.Second)
@@ -147,18 +130,44 @@ func TestRecordingsOnRealStack(t *testing.T) {
 	offset, pairs := marks.Offset()
 	require.GreaterOrEqual(t, pairs, 2)
 	require.LessOrEqual(t, offset.Abs(), 45*time.Millisecond)
+	b.deleted(rec.RecordingID)
 
-	_, dir = b.finish(picture.RecordingID)
+	b.tracksAlone(screen)
+	b.participant()
+}
+
+// tracksAlone records each of two tracks as it is, without encoding, and beside them a stream that nobody takes.
+func (b *bench) tracksAlone(pub *backendtest.Publisher) {
+	b.Helper()
+	picture := b.record(api.RecordingRequest{RoomName: "composite", Type: api.TypeTrack, TrackID: pub.VideoID})
+	sound := b.record(api.RecordingRequest{RoomName: "composite", Type: api.TypeTrack, TrackID: pub.AudioID})
+	b.waitRecording(picture.RecordingID, api.StateActive)
+	b.waitRecording(sound.RecordingID, api.StateActive)
+	both := time.Now()
+	deaf := b.publish("deaf")
+	lost := b.record(api.RecordingRequest{RoomName: "deaf", VideoTrackID: deaf.VideoID,
+		Outputs: api.RecordingOutputs{Streams: []string{"rtmp://127.0.0.1:1/live/nobody"}}})
+	failed := b.waitRecording(lost.RecordingID, api.StateFailed)
+	require.NotEmpty(b, failed.LastError)
+	require.NoError(b, deaf.Close())
+	b.eventually(time.Minute, "something to record", func() bool { return time.Since(both) > 5*time.Second })
+	_, dir := b.finish(picture.RecordingID)
 	b.holds(filepath.Join(dir, "recording.mp4"), 4*time.Second, "h264")
 	_, dir = b.finish(sound.RecordingID)
 	b.holds(filepath.Join(dir, "recording.ogg"), 4*time.Second, "opus")
-	done, dir = b.finish(person.RecordingID)
+}
+
+// participant records somebody's camera and microphone.
+func (b *bench) participant() {
+	b.Helper()
+	b.publishCamera("people", "alice")
+	rec := b.record(api.RecordingRequest{RoomName: "people", Type: api.TypeParticipant,
+		Outputs: api.RecordingOutputs{File: api.FileMP4, Segments: true}})
+	require.Equal(b, "alice", rec.Identity)
+	b.waitSegments(rec.RecordingID, 2)
+	done, dir := b.finish(rec.RecordingID)
 	b.holds(filepath.Join(dir, "recording.mp4"), 4*time.Second, "h264", "aac")
 	b.checkSegments(done, dir, 4*time.Second)
-
-	failed := b.waitRecording(lost.RecordingID, api.StateFailed)
-	require.NotEmpty(t, failed.LastError)
-	b.deleted(rec.RecordingID)
 }
 
 // checkSegments joins the segments that the playlist names.
@@ -246,19 +255,8 @@ func (b *bench) deleted(id string) {
 
 // The whole room, filmed by a browser: what two people publish side by side.
 func TestRoomCompositeOnRealStack(t *testing.T) {
-	b := newBench(t, false)
-	egress, err := stack.StartEgress(b.ctx, t.TempDir(), stack.EgressOptions{RedisAddr: b.redis.Addr, LiveKit: b.livekit,
-		Browser: true})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		egress.Close()
-		if t.Failed() {
-			t.Logf("the recorder's last words:\n%s", egress.Tail(6000))
-		}
-	})
-	require.NoError(t, b.backend.Close())
-	b.startBackend(stack.BackendOptions{LiveKit: b.livekit, Identity: "alice", Program: b.backend.Program,
-		Args: []string{"--max-width", "640", "--max-height", "360", "--frame-rate", "15"}})
+	b := newBench(t, with{browser: true, backend: stack.BackendOptions{
+		Args: []string{"--max-width", "320", "--max-height", "180", "--frame-rate", "15"}}})
 	b.publish("meeting")
 	b.publishCamera("meeting", "bob")
 	rec := b.record(api.RecordingRequest{RoomName: "meeting", Type: api.TypeRoomComposite,

@@ -42,7 +42,7 @@ type Spec struct {
 
 // Proc is a running program.
 type Proc struct {
-	name    string
+	spec    Spec
 	logPath string
 	cmd     *exec.Cmd
 	done    chan struct{}
@@ -83,7 +83,7 @@ func Start(ctx context.Context, s Spec) (*Proc, error) {
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("%s does not start: %w", s.Name, err)
 	}
-	p := &Proc{name: s.Name, logPath: logPath, cmd: cmd, done: make(chan struct{})}
+	p := &Proc{spec: s, logPath: logPath, cmd: cmd, done: make(chan struct{})}
 	go func() {
 		p.err = cmd.Wait()
 		close(p.done)
@@ -112,12 +112,18 @@ func (p *Proc) waitReady(ctx context.Context, s Spec) error {
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended before it was ready (%v); its last words:\n%s", p.name, p.err, p.Tail(2000))
+			return fmt.Errorf("%s ended before it was ready (%v); its last words:\n%s", p.spec.Name, p.err, p.Tail(2000))
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready after %v: %w; its last words:\n%s", p.name, limit, last, p.Tail(2000))
+			return fmt.Errorf("%s is not ready after %v: %w; its last words:\n%s", p.spec.Name, limit, last, p.Tail(2000))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// Again starts the program anew as it was started before, once it has ended.
+func (p *Proc) Again(ctx context.Context) (*Proc, error) {
+	<-p.done
+	return Start(ctx, p.spec)
 }
 
 // PID is the process id.

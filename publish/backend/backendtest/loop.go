@@ -35,7 +35,8 @@ type Loop struct {
 	audio              [][]byte // Opus packets of 20 ms
 }
 
-// NewLoop encodes a moving picture with marks by ffmpeg. fps must divide 1000 ms times 10 into whole frames.
+// NewLoop encodes a moving picture with marks by ffmpeg, at a quarter of a bit a pixel and at most 3 Mb/s. fps must
+// divide 1000 ms times 10 into whole frames.
 func NewLoop(ctx context.Context, dir string, width, height, fps int) (*Loop, error) {
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		return nil, errors.New("ffmpeg is not installed; run make setup")
@@ -49,8 +50,9 @@ func NewLoop(ctx context.Context, dir string, width, height, fps int) (*Loop, er
 		"if(lt(mod(t,%g),0.04),0.8*sin(2*PI*1000*t),0.02*sin(2*PI*330*t))':s=48000",
 		MarkEvery.Seconds(), MarkEvery.Seconds())
 	gop := fmt.Sprint(2 * fps)
+	kbps := min(3000, width*height*fps/4/1000) // small pictures are light, for busy machines
 	if err := ffmpeg(ctx, "-f", "lavfi", "-i", flash, "-t", seconds, "-c:v", "libx264", "-preset", "ultrafast",
-		"-tune", "zerolatency", "-profile:v", "baseline", "-b:v", "3M", "-g", gop, "-bf", "0", "-x264-params",
+		"-tune", "zerolatency", "-profile:v", "baseline", "-b:v", fmt.Sprintf("%dk", kbps), "-g", gop, "-bf", "0", "-x264-params",
 		"aud=1:repeat-headers=1:scenecut=0:sliced-threads=0:slices=1", "-f", "h264", h264); err != nil {
 		return nil, err
 	}

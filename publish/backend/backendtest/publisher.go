@@ -115,3 +115,17 @@ func (p *Publisher) Close() error {
 	})
 	return nil
 }
+
+// Await asks every 100 ms until ok answers true, and answers false if it has not within the limit.
+func Await(limit time.Duration, ok func() bool) bool {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	for !ok() {
+		select {
+		case <-deadline.C:
+			return false
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return true
+}
