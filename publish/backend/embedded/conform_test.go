@@ -263,6 +263,18 @@ func TestLiveKitConforms(t *testing.T) {
 		require.NotEmpty(t, composite.VideoTrackId)
 		require.NotEmpty(t, composite.AudioTrackId)
 	}
+
+	pub := b.publish("alice+hindsight")
+	req := b.request(pub)
+	s, err := b.client.Start(b.ctx, req)
+	require.NoError(t, err)
+	writing, err := b.client.Writing(b.ctx, req.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{s.EgressID}, writing)
+	writing, err = b.client.Writing(b.ctx, state.NewID())
+	require.NoError(t, err)
+	require.Empty(t, writing)
+	require.NoError(t, b.client.Stop(b.ctx, s.EgressID))
 }
 
 // The choice is the flag's, or LiveKit's own word on whether it is set up for egress.
