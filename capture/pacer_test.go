@@ -51,17 +51,3 @@ func TestPacerLeavesAGapAfterASleep(t *testing.T) {
 	fill, _ = p.idle(3 * time.Hour)
 	require.LessOrEqual(t, fill, int64(1))
 }
-
-func TestDelayGrowsWithLatenessAndShrinksInCalm(t *testing.T) {
-	d := delay{now: mixDelay}
-	d.adapt(1, time.Second)
-	require.Equal(t, mixDelay+delayStep, d.now)
-	for i := range 100 {
-		d.adapt(2+i, time.Second)
-	}
-	require.Equal(t, mostDelay, d.now)
-	for at := time.Second; at < 2*time.Hour; at += time.Second {
-		d.adapt(101, at)
-	}
-	require.Equal(t, mixDelay, d.now)
-}

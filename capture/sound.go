@@ -12,19 +12,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source"
 )
 
-const (
-	// blockFrames is the length of one mixed block in sample frames: 20 ms, one Opus packet.
-	blockFrames = 960
-	// mixDelay is how long a block waits for its sources after its end. Where a busy machine delivers later, the wait
-	// grows by delayStep up to mostDelay, and shrinks again after calmAfter without a late block. Times stay exact.
-	mixDelay, mostDelay = 30 * time.Millisecond, time.Second
-	delayStep           = 30 * time.Millisecond
-	calmAfter           = 30 * time.Second
-	// retrySound is the pause before a sound encoder that failed is opened again.
-	retrySound = time.Second
-	// lostTime is how far the mixing may lag before it jumps ahead (the machine slept).
-	lostTime = time.Second
-)
+// retrySound is the pause before a sound encoder that failed is opened again.
+const retrySound = time.Second
 
 // input is one sound source of the recorder.
 type input struct {
@@ -139,29 +128,24 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, done chan struct{}) {
 	defer close(done)
 	encoders := tracks{sound: s}
 	defer encoders.close()
-	const length = blockFrames * time.Second / media.SampleRate
 	block := make([]float32, blockFrames*media.Channels)
 	own := ownSound{sound: s}
-	at := s.now().Truncate(length)
+	next := newBlocks(s.now())
+	awaited := func(begin time.Duration) bool { return m.Awaits(begin, blockFrames, s.now()-mostDelay) }
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	late := delay{now: mixDelay}
-	for {
-		wait := at + length + late.now - s.now()
-		if wait < -lostTime {
-			at = s.now().Truncate(length)
+	for ctx.Err() == nil {
+		if wait := next.wait(s.now(), awaited); wait > 0 {
+			timer.Reset(wait)
+			select {
+			case <-ctx.Done():
+			case <-timer.C:
+			}
 			continue
 		}
-		timer.Reset(max(wait, 0))
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
 		blocks := own.blocks()
-		pts := m.Mix(at, block, blocks[:]...)
-		at += length
-		late.adapt(m.Starved(), at)
+		pts := m.Mix(next.at, block, blocks[:]...)
+		next.mixed(s.now())
 		encoders.encode(media.Opus, media.PCM{PTS: pts, Samples: block})
 		encoders.encode(media.AAC, media.PCM{PTS: pts, Samples: block})
 		for i, track := range ownTracks {
@@ -246,25 +230,6 @@ func (t *tracks) drop(track media.Track) {
 func (t *tracks) close() {
 	for track := range media.TrackCount {
 		t.drop(track)
-	}
-}
-
-// delay is how long to wait for late sound.
-type delay struct {
-	now     time.Duration
-	starved int
-	since   time.Duration
-}
-
-// adapt looks at how often a source has been late until the given time.
-func (d *delay) adapt(starved int, at time.Duration) {
-	switch {
-	case starved > d.starved:
-		d.now = min(d.now+delayStep, mostDelay)
-		d.starved, d.since = starved, at
-	case at-d.since > calmAfter:
-		d.now = max(d.now-delayStep, mixDelay)
-		d.since = at
 	}
 }
 

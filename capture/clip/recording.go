@@ -15,13 +15,13 @@ import (
 )
 
 // settle is how much picture a recording waits for before it fixes its tracks, so that sound that is late by as much
-// finds its place.
-const settle = 500 * time.Millisecond
+// finds its place: a busy machine mixes up to a second late.
+const settle = 1100 * time.Millisecond
 
 // defaultSound is the AudioSpecificConfig of AAC-LC, 48 kHz, stereo (ISO/IEC 14496-3, 1.6.2.1), for sound that may come.
 var defaultSound = []byte{0x11, 0x90}
 
-// Recording is a file that grows with every packet, under its name from the first second on, and plays whatever becomes
+// Recording is a file that grows with every packet, under its name within two seconds, and plays whatever becomes
 // of the process. It belongs to one goroutine and has none.
 type Recording struct {
 	request Request
@@ -36,7 +36,7 @@ type Recording struct {
 }
 
 // NewRecording prepares a file of the request's name and folder; the request's packets and window are not used. The file
-// is there with the first second.
+// is there within two seconds.
 func NewRecording(r Request) (*Recording, error) {
 	if err := CheckFolder(r.Folder); err != nil {
 		return nil, err

@@ -18,8 +18,6 @@ const (
 	settle = 1.0
 	// maxCorrection bounds the resampling ratio; 0.5 % is not heard as a change of pitch.
 	maxCorrection = 0.005
-	// missingAfter is how many blocks without a push make a source missing.
-	missingAfter = 25
 	// fade is the length of a fade around a gap in sample frames (5 ms).
 	fade = 5 * media.SampleRate / 1000
 )
@@ -37,8 +35,7 @@ type Input struct {
 	target, muted float32 // wanted gain, and 0 or 1
 	gain          float32 // gain at the end of the last block
 	meter         meter
-	starved       int
-	silent        int // blocks mixed since the last push
+	resting       bool // nothing follows what was pushed
 	kernels       *kernelTable
 }
 
@@ -56,11 +53,14 @@ func (in *Input) SetGain(db float64, muted bool) {
 	}
 }
 
-// Push takes a block of sound with its time. It never blocks; what is older than two seconds is forgotten.
+// Push takes a block of sound with its time. It never blocks; what is older than two seconds is forgotten. A block without
+// samples says that none follows for now.
 func (in *Input) Push(p media.PCM) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.silent = 0
+	if in.resting = len(p.Samples) == 0; in.resting {
+		return
+	}
 	if in.line.push(p.PTS, in.written, len(p.Samples)/media.Channels, p.Discont) {
 		in.reading = false // a jump: position anew, with a fade
 	}
@@ -101,27 +101,24 @@ func (in *Input) addTo(pts time.Duration, dst []float32) {
 	}
 	in.meter.end(frames)
 	if n < frames {
-		// Too late is what comes all the same: a source that delivers nothing at all is missing, not late.
-		if in.silent < missingAfter && in.line.valid && in.line.index(pts)+float64(frames) > float64(in.written) {
-			in.starved++
-		}
 		in.reading = false
 	}
-	in.silent++
 }
 
-// Starved counts how often the source's sound came too late for its block.
-func (in *Input) Starved() int {
+// awaited says whether the source runs, and has brought something since the given time, but not yet all that was heard
+// from pts on.
+func (in *Input) awaited(pts time.Duration, frames int, since time.Duration) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.starved
+	if in.resting || in.muted+in.gain == 0 || !in.line.valid || in.line.index(since) >= float64(in.written) {
+		return false
+	}
+	in.locate(pts)
+	return in.ready() < frames
 }
 
-// position makes sure that the reading position fits the time and says how many frames can be read.
-func (in *Input) position(pts time.Duration, frames int) int {
-	if !in.line.valid {
-		return 0
-	}
+// locate makes sure that the reading position fits the time.
+func (in *Input) locate(pts time.Duration) {
 	want := in.line.index(pts)
 	if in.reading && math.Abs(want-in.pos) > jumpAfter {
 		in.reading = false
@@ -129,12 +126,25 @@ func (in *Input) position(pts time.Duration, frames int) int {
 	if !in.reading {
 		in.pos = want
 	}
+}
+
+// ready is how many frames can be read from the reading position on.
+func (in *Input) ready() int {
+	behind := float64(in.written) - taps/2 - 1 - in.pos
+	return max(int(behind/(1+maxCorrection)), 0)
+}
+
+// position goes to a time and says how many frames can be read.
+func (in *Input) position(pts time.Duration, frames int) int {
+	if !in.line.valid {
+		return 0
+	}
+	in.locate(pts)
 	if in.pos < float64(max(in.written-capacity, 0)+taps) {
 		in.reading = false // before the source began, or so old that it is forgotten
 		return 0
 	}
-	ready := float64(in.written) - taps/2 - 1 - in.pos
-	n := min(frames, max(int(ready/(1+maxCorrection)), 0))
+	n := min(frames, in.ready())
 	if n > 0 && !in.reading {
 		in.reading, in.fadeIn = true, fade
 	}

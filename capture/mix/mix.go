@@ -1,9 +1,9 @@
 // Package mix turns any number of sound sources into one track: gain, mute, drift correction, sum, limiter, levels.
 //
 // It is a step function without a clock: sources push what they hear with its time, and whoever owns the clock asks for
-// one block after the other. A source that is missing, late or broken is silence in the block. Sources run on their own
-// crystals; each one's rate is estimated from its time stamps and corrected by resampling, so that it stays in step for
-// hours without a click.
+// one block after the other, and may ask first whether all of it has come. A source that is missing, late or broken is
+// silence in the block. Sources run on their own crystals; each one's rate is estimated from its time stamps and corrected
+// by resampling, so that it stays in step for hours without a click.
 //
 // The Mixer owns its inputs. It has no goroutines. Push, the setters and Level may be called from any goroutine, Mix
 // from one at a time.
@@ -18,6 +18,9 @@ import (
 
 // Latency is by how much a mixed block is older than the block asked for: the limiter looks that far ahead.
 const Latency = time.Duration(lookahead*hop) * time.Second / media.SampleRate
+
+// Reach is how long after its begin a block can be mixed: inputs hold a little more of what they were given.
+const Reach = (capacity - media.SampleRate/10) * time.Second / media.SampleRate
 
 // SilenceDB is the level that stands for silence, in dB of full scale.
 const SilenceDB = -100
@@ -62,13 +65,15 @@ func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Dur
 	return pts - Latency
 }
 
-// Starved counts how often a source's sound came too late for its block, over all inputs.
-func (m *Mixer) Starved() int {
-	n := 0
+// Awaits says whether a source that runs has not yet brought all of the block of so many sample frames from pts on, but has
+// brought something that was heard after since. A source that is muted, missing or silent for longer is not waited for.
+func (m *Mixer) Awaits(pts time.Duration, frames int, since time.Duration) bool {
 	for _, in := range m.inputs {
-		n += in.Starved()
+		if in.awaited(pts, frames, since) {
+			return true
+		}
 	}
-	return n
+	return false
 }
 
 // Gain converts dB to a factor.

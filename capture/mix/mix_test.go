@@ -218,6 +218,7 @@ func TestLateStampsDoNotTearTheSound(t *testing.T) {
 		at += 10 * time.Millisecond
 		if i%2 == 1 && i > 50 {
 			out := make([]float32, block*2)
+			require.False(t, m.Awaits(at-60*time.Millisecond, block, 0), "all of it has come")
 			pts := m.Mix(at-60*time.Millisecond, out)
 			for j := 0; j < block && i > 300; j++ {
 				want := 0.5 * math.Sin(2*math.Pi*200*(pts+media.SamplesToDuration(j)).Seconds())
@@ -225,7 +226,6 @@ func TestLateStampsDoNotTearTheSound(t *testing.T) {
 			}
 		}
 	}
-	require.Zero(t, m.Starved())
 	// An error of e in time shows as at most 2*pi*200*e of the amplitude.
 	t.Logf("worst error %.3f of amplitude 0.5: %.2f ms", worst, worst/0.5/(2*math.Pi*200)*1000)
 	require.Less(t, worst/0.5/(2*math.Pi*200), 0.0015)
@@ -234,25 +234,31 @@ func TestLateStampsDoNotTearTheSound(t *testing.T) {
 	require.InDelta(t, -9, rms, 0.3)
 }
 
-// A source that is always later than its blocks is counted as late each time, so that whoever mixes can wait longer; one
-// that is gone is not.
-func TestLatenessIsCounted(t *testing.T) {
+// What runs and is late is awaited; what is muted, gone, or has said that nothing follows is not.
+func TestWhatIsLateIsAwaited(t *testing.T) {
 	m := mix.New()
 	d := newDevice(m, 440, 0.5)
+	m.AddInput() // never heard of
+	const at = 2 * time.Second
 	step := media.SamplesToDuration(block)
-	at := 2 * time.Second
-	for range 50 {
-		d.until(at - 100*time.Millisecond)
-		m.Mix(at, make([]float32, block*2))
-		at += step
-	}
-	late := m.Starved()
-	require.GreaterOrEqual(t, late, 45)
-	for range 200 {
-		m.Mix(at, make([]float32, block*2))
-		at += step
-	}
-	require.LessOrEqual(t, m.Starved(), late+30)
+	awaits := func(since time.Duration) bool { return m.Awaits(at, block, since) }
+	require.False(t, awaits(0), "nothing has come yet")
+	d.until(at - 100*time.Millisecond)
+	require.True(t, awaits(at-time.Second))
+	require.False(t, awaits(at-50*time.Millisecond), "silent for too long")
+	d.until(at + step/2)
+	require.True(t, awaits(at), "half of it")
+	d.in.Push(media.PCM{})
+	require.False(t, awaits(at), "it rests")
+	d.until(at + step/2 + 10*time.Millisecond)
+	d.in.SetGain(0, true)
+	require.True(t, awaits(at), "the last sound before a mute")
+	m.Mix(at-step, make([]float32, block*2))
+	require.False(t, awaits(at), "muted")
+	d.in.SetGain(0, false)
+	require.True(t, awaits(at), "the interpolation needs a little more")
+	d.until(at + 2*step)
+	require.False(t, awaits(at), "all of it has come")
 }
 
 func TestLevels(t *testing.T) {

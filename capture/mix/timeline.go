@@ -17,7 +17,8 @@ type timeline struct {
 	n      int64
 	rate   float64
 	heard  float64 // s of sound since the last jump
-	astray float64 // s of sound whose stamps were all far from what was expected
+	stamp  float64 // the newest time stamp in s
+	astray float64 // s for which all stamps were far from what was expected
 }
 
 const (
@@ -30,8 +31,9 @@ const (
 	// early, so that the early stamps tell the truth.
 	trustedLate, trustedEarly = 0.002, 0.010
 	// farOff is an error in s that no delay explains: the source jumped. An error beyond jumpAfter counts as a jump
-	// when it lasts for astrayFor seconds of sound; until then the count of samples is believed, not the stamps.
-	farOff, astrayFor = 0.5, 0.4
+	// when it lasts for astrayFor seconds; until then the count of samples is believed, not the stamps. What a busy machine
+	// held back comes all at once and takes no time.
+	farOff, astrayFor = 1.5, 0.4
 )
 
 // push tells the loop that frame number n was heard at pts and that frames follow. It answers whether the source
@@ -44,15 +46,17 @@ func (t *timeline) push(pts time.Duration, n int64, frames int, discont bool) bo
 		if math.Abs(e)*media.SampleRate <= jumpAfter {
 			t.follow(expected, min(max(e, -trustedEarly), trustedLate), n)
 			t.heard += length
-			t.astray = 0
+			t.stamp, t.astray = at, 0
 			return false
 		}
-		if t.astray += length; t.astray < astrayFor && math.Abs(e) < farOff {
+		t.astray += min(max(at-t.stamp, 0), length)
+		t.stamp = at
+		if t.astray < astrayFor && math.Abs(e) < farOff {
 			return false
 		}
 	}
 	jumped := t.valid
-	*t = timeline{valid: true, anchor: at, n: n, rate: 1}
+	*t = timeline{valid: true, anchor: at, n: n, rate: 1, stamp: at}
 	return jumped
 }
 

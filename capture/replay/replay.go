@@ -20,6 +20,9 @@ const slack = time.Second
 // be in full swing (two AAC frames).
 const preroll = 2 * 1024 * time.Second / media.SampleRate
 
+// lateSound is by how much sound that is still heard may lag behind the picture: a busy machine mixes up to a second late.
+const lateSound = 1500 * time.Millisecond
+
 // Ring is the buffer. It holds video and the AAC tracks; other tracks are ignored.
 type Ring struct {
 	mu       sync.Mutex
@@ -202,7 +205,7 @@ func (r *Ring) SnapshotSince(length, end, since time.Duration) (Snapshot, bool) 
 	if mix := &r.sound[media.AAC]; mix.len() > 0 {
 		s := mix.last()
 		// Sound that stopped long ago (all sources off) must not hold the picture back.
-		if heard := s.PTS + s.Duration; limit-heard < time.Second {
+		if heard := s.PTS + s.Duration; limit-heard < lateSound {
 			limit = min(limit, heard)
 		}
 	}

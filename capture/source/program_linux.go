@@ -52,7 +52,7 @@ func overhear(ctx context.Context, c Sound, program string, r report) error {
 	}
 	defer s.close()
 	e := &ear{server: s, program: program, streams: map[uint32]uint32{}, sum: sum{pcm: c.PCM}}
-	defer func() { e.measure("") }()
+	defer e.rest()
 	if err := e.look(); err != nil {
 		return unheard(c, err)
 	}
@@ -98,9 +98,15 @@ func (e *ear) look() error {
 		}
 	}
 	if len(e.streams) == 0 {
-		e.measure("")
+		e.rest()
 	}
 	return nil
+}
+
+// rest ends the measuring and says that nothing is heard for now.
+func (e *ear) rest() {
+	e.measure("")
+	e.sum.pcm(media.PCM{})
 }
 
 // record begins to hear one stream in blocks of 10 ms.

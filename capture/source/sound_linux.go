@@ -29,7 +29,7 @@ func hear(ctx context.Context, c Sound, r report) error {
 		between, late = suppressed, suppressDelay
 	}
 	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false slave-method=re-timestamp buffer-time=1000000 latency-time=10000 ! " +
-		between + "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=100 drop=true")
+		between + "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=200 drop=true")
 	if err != nil {
 		return unsuppressed(c, err)
 	}
@@ -57,6 +57,7 @@ func hear(ctx context.Context, c Sound, r report) error {
 	if err := p.Play(5 * time.Second); err != nil {
 		return unheard(c, err)
 	}
+	defer c.PCM(media.PCM{})
 	ahead := func() time.Duration { return 0 }
 	if c.Monitor {
 		l := watchLag(c.Device)

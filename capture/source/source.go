@@ -76,7 +76,8 @@ type Sound struct {
 	Device string
 	// Suppress takes steady noise out, fans and hum; it is for microphones, for the sound becomes mono.
 	Suppress bool
-	// PCM receives each block; its memory is the receiver's for the length of the call.
+	// PCM receives each block; its memory is the receiver's for the length of the call. A block without samples says that
+	// none follows for now.
 	PCM func(media.PCM)
 }
 
