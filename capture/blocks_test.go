@@ -134,6 +134,7 @@ func TestLateSoundIsWaitedFor(t *testing.T) {
 		require.Less(t, d.latest, late+60*time.Millisecond)
 		require.Greater(t, d.blocks.delay, late/2, "the standing delay follows")
 		t.Logf("bursts of %v: latest %v, off by %v", late, d.latest, d.off)
+		require.Less(t, d.off, 2*time.Millisecond)
 	}
 }
 

@@ -18,6 +18,7 @@ type timeline struct {
 	rate   float64
 	heard  float64 // s of sound since the last jump
 	stamp  float64 // the newest time stamp in s
+	tail   int64   // the frame that has it
 	astray float64 // s for which all stamps were far from what was expected
 }
 
@@ -41,33 +42,46 @@ const (
 func (t *timeline) push(pts time.Duration, n int64, frames int, discont bool) bool {
 	at, length := pts.Seconds(), float64(frames)/media.SampleRate
 	if t.valid && !discont {
-		expected := t.anchor + float64(n-t.n)/(media.SampleRate*t.rate)
-		e := at - expected
-		if math.Abs(e)*media.SampleRate <= jumpAfter {
-			t.follow(expected, min(max(e, -trustedEarly), trustedLate), n)
-			t.heard += length
-			t.stamp, t.astray = at, 0
+		// What was held back comes all at once, and only the stamp of the last of it tells when that was heard.
+		passed := max(at-t.stamp, 0)
+		if passed > length/2 {
+			t.follow()
+		}
+		t.stamp, t.tail = at, n
+		t.heard += length
+		e := math.Abs(t.late()) * media.SampleRate
+		if e <= jumpAfter {
+			t.astray = 0
 			return false
 		}
-		t.astray += min(max(at-t.stamp, 0), length)
-		t.stamp = at
-		if t.astray < astrayFor && math.Abs(e) < farOff {
+		if t.astray += min(passed, length); t.astray < astrayFor && e < farOff*media.SampleRate {
 			return false
 		}
 	}
 	jumped := t.valid
-	*t = timeline{valid: true, anchor: at, n: n, rate: 1, stamp: at}
+	*t = timeline{valid: true, anchor: at, n: n, rate: 1, stamp: at, tail: n}
 	return jumped
 }
 
-func (t *timeline) follow(expected, e float64, n int64) {
+// late is how much later in s than expected the newest stamp is.
+func (t *timeline) late() float64 {
+	return t.stamp - t.anchor - float64(t.tail-t.n)/(media.SampleRate*t.rate)
+}
+
+// follow moves the estimate towards the newest stamp, unless that is far off.
+func (t *timeline) follow() {
+	e := t.late()
+	if math.Abs(e)*media.SampleRate > jumpAfter {
+		return
+	}
 	band := bandSlow
 	if t.heard < fastFor {
 		band = bandFast
 	}
-	dt := float64(n-t.n) / media.SampleRate
+	dt := float64(t.tail-t.n) / media.SampleRate
 	w := min(2*math.Pi*band*dt, 0.5)
-	t.anchor, t.n = expected+math.Sqrt2*w*e, n
+	e = min(max(e, -trustedEarly), trustedLate)
+	t.anchor, t.n = t.anchor+dt/t.rate+math.Sqrt2*w*e, t.tail
 	if dt > 0 {
 		// A positive error means that the source is slower than thought: fewer frames a second.
 		t.rate = min(max(t.rate-w*w*e/dt, 1-maxDrift), 1+maxDrift)
