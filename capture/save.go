@@ -14,7 +14,10 @@ import (
 const (
 	// lateWait is how long the last packets before a moment may take to arrive after it, lateStep how often they are
 	// looked for.
-	lateWait, lateStep = 2 * time.Second, 20 * time.Millisecond
+	lateWait, lateStep = 2 * time.Second, 10 * time.Millisecond
+	// onTheWay is how much of the sound before a press may still be in the mixer and the encoder when the clip is written:
+	// as much as in calm. What a busy machine has not delivered yet is waited for.
+	onTheWay = 100 * time.Millisecond
 	// maxMarks bounds the marks that are remembered; the oldest go first.
 	maxMarks = 1000
 )
@@ -74,13 +77,10 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	if q.Press == 0 {
 		q.Press = began
 	}
-	end := q.Press
-	if q.After > 0 {
-		defer r.ring.Pin(r.pauses.at(q.Press) - q.Length)()
-		var err error
-		if end, err = r.await(ctx, q); err != nil {
-			return clip.Clip{}, err
-		}
+	defer r.ring.Pin(r.pauses.at(q.Press) - q.Length)()
+	end, err := r.await(ctx, q)
+	if err != nil {
+		return clip.Clip{}, err
 	}
 	last := r.pauses.at(end)
 	snap, undo, err := r.cut(c, q.Length+last-r.pauses.at(q.Press), last)
@@ -110,15 +110,22 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	return out, nil
 }
 
-// await waits for what comes after the press and answers where the clip ends: earlier when there is a hurry.
+// await waits for what comes up to the clip's end, and answers that: earlier when there is a hurry.
 func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, error) {
-	end := q.Press + q.After
+	end, enough := q.Press+q.After, time.Duration(0)
+	if q.After == 0 {
+		enough = onTheWay
+	}
+	late := func() bool {
+		_, bytes := r.ring.Buffered()
+		return bytes > 0 && gst.Now() < end+lateWait && !r.ring.Reaches(r.pauses.at(end-enough), r.HasSound())
+	}
 	timer := time.NewTimer(end - gst.Now())
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
-			if now := gst.Now(); now < end+lateWait && !r.ring.Reaches(r.pauses.at(end)) {
+			if late() {
 				timer.Reset(lateStep)
 				continue
 			}

@@ -153,16 +153,12 @@ func (r *Ring) Buffered() (time.Duration, int64) {
 	return last.PTS + last.Duration - r.video.at(0).PTS, r.bytes
 }
 
-// Reaches says whether the newest picture and the newest sound, where there is any, go as far as t.
-func (r *Ring) Reaches(t time.Duration) bool {
+// Reaches says whether the newest picture, and the newest sound where that is asked for, go as far as t.
+func (r *Ring) Reaches(t time.Duration, sound bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, q := range []*queue{&r.video, &r.sound[media.AAC]} {
-		if q.len() > 0 && q.last().PTS+q.last().Duration < t {
-			return false
-		}
-	}
-	return r.video.len() > 0
+	reach := func(q *queue) bool { return q.len() > 0 && q.last().PTS+q.last().Duration >= t }
+	return reach(&r.video) && (!sound || reach(&r.sound[media.AAC]))
 }
 
 // Clear forgets everything.
