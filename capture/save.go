@@ -131,7 +131,8 @@ func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, err
 			}
 			return end, nil
 		case <-q.Hurry:
-			return min(end, gst.Now()), nil
+			end, q.Hurry = min(end, gst.Now()), nil
+			timer.Reset(0)
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,6 +21,8 @@ import (
 
 type benchEgressCommand struct {
 	Seconds int      `help:"How long each type is measured, in seconds." default:"15"`
+	Streams int      `help:"How many shares the backend's own recorder records at once." default:"1"`
+	Kbps    int      `help:"Bitrate of the picture in kb/s." default:"3000"`
 	Types   []string `help:"Which types, and embedded: the backend's own recorder." default:"embedded,track,trackComposite,participant,roomComposite"`
 }
 
@@ -58,7 +61,7 @@ func (b *benchEgressCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	loop, err := backendtest.NewLoop(ctx, dir, 1920, 1080, 30)
+	loop, err := backendtest.NewLoopAt(ctx, dir, 1920, 1080, 30, b.Kbps)
 	if err != nil {
 		return err
 	}
@@ -187,7 +190,8 @@ func (b *benchEgressCommand) measure(ctx context.Context, w *world, c *client.Cl
 // embedded is the recorder of replays in the backend's own process, which encodes nothing.
 const embedded = "embedded"
 
-// measureEmbedded has a backend of its own record a replay, and counts all that this backend does.
+// measureEmbedded has a backend of its own record replays, all of one share, and counts all that this backend does. The
+// frame rate is the least of any clip's.
 func (b *benchEgressCommand) measureEmbedded(ctx context.Context, w *world, dir string, loop *backendtest.Loop) (row egressRow, err error) {
 	backend, err := stack.StartBackend(ctx, dir, stack.BackendOptions{LiveKit: w.livekit, Identity: "bench",
 		Program: w.backend.Program, Args: []string{"--recorder", embedded}})
@@ -199,28 +203,43 @@ func (b *benchEgressCommand) measureEmbedded(ctx context.Context, w *world, dir 
 	if err != nil {
 		return row, err
 	}
-	token, err := c.Token(ctx, api.TokenRequest{RoomName: embedded})
-	if err != nil {
-		return row, err
-	}
-	screen, err := backendtest.Publish(token.ServerURL, token.Token, loop)
-	if err != nil {
-		return row, err
-	}
-	defer screen.Close()
-	replay, err := c.Start(ctx, api.StartRequest{RoomName: embedded, VideoTrackID: screen.VideoID, AudioTrackID: screen.AudioID})
-	if err != nil {
-		return row, err
+	var replays []string
+	for i := range b.Streams {
+		name := fmt.Sprint(embedded, i)
+		token, err := c.Token(ctx, api.TokenRequest{RoomName: name})
+		if err != nil {
+			return row, err
+		}
+		screen, err := backendtest.Publish(token.ServerURL, token.Token, loop)
+		if err != nil {
+			return row, err
+		}
+		defer screen.Close()
+		replay, err := c.Start(ctx, api.StartRequest{RoomName: name, VideoTrackID: screen.VideoID, AudioTrackID: screen.AudioID})
+		if err != nil {
+			return row, err
+		}
+		replays = append(replays, replay.ReplayID)
 	}
 	if err := pause(ctx, backend.Proc, warmUp); err != nil {
 		return row, err
 	}
 	row = egressRow{Type: embedded}
+	if b.Streams > 1 {
+		row.Type = fmt.Sprintf("%s, %d", embedded, b.Streams)
+	}
 	if row.Cores, row.MiB, err = watchTree(ctx, backend.Proc, nil, time.Duration(b.Seconds)*time.Second); err != nil {
 		return row, err
 	}
-	row.FPS, err = clipFrameRate(ctx, c, replay.ReplayID, filepath.Join(dir, "clip.mp4"))
-	return row, err
+	row.FPS = math.Inf(1)
+	for _, id := range replays {
+		fps, err := clipFrameRate(ctx, c, id, filepath.Join(dir, "clip.mp4"))
+		if err != nil {
+			return row, err
+		}
+		row.FPS = min(row.FPS, fps)
+	}
+	return row, nil
 }
 
 // clipFrameRate saves what a replay's last seconds hold.

@@ -38,6 +38,11 @@ type Loop struct {
 // NewLoop encodes a moving picture with marks by ffmpeg, at a quarter of a bit a pixel and at most 3 Mb/s. fps must
 // divide 1000 ms times 10 into whole frames.
 func NewLoop(ctx context.Context, dir string, width, height, fps int) (*Loop, error) {
+	return NewLoopAt(ctx, dir, width, height, fps, 3000)
+}
+
+// NewLoopAt does so at a bitrate in kb/s.
+func NewLoopAt(ctx context.Context, dir string, width, height, fps, kbps int) (*Loop, error) {
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		return nil, errors.New("ffmpeg is not installed; run make setup")
 	}
@@ -50,7 +55,7 @@ func NewLoop(ctx context.Context, dir string, width, height, fps int) (*Loop, er
 		"if(lt(mod(t,%g),0.04),0.8*sin(2*PI*1000*t),0.02*sin(2*PI*330*t))':s=48000",
 		MarkEvery.Seconds(), MarkEvery.Seconds())
 	gop := fmt.Sprint(2 * fps)
-	kbps := min(3000, width*height*fps/4/1000) // small pictures are light, for busy machines
+	kbps = min(kbps, width*height*fps/4/1000) // small pictures are light, for busy machines
 	if err := ffmpeg(ctx, "-f", "lavfi", "-i", flash, "-t", seconds, "-c:v", "libx264", "-preset", "ultrafast",
 		"-tune", "zerolatency", "-profile:v", "baseline", "-b:v", fmt.Sprintf("%dk", kbps), "-g", gop, "-bf", "0", "-x264-params",
 		"aud=1:repeat-headers=1:scenecut=0:sliced-threads=0:slices=1", "-f", "h264", h264); err != nil {
