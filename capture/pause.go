@@ -7,8 +7,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// pauses takes the times at which nothing was kept out of the replay's time line, so that what was before a pause is as
-// old afterwards as it was when the pause began. It decides about packets and times; it has no clock and no goroutine.
+// pauses takes the times at which nothing was kept out of the time line of replay and recordings, so that what was
+// before a pause is as old afterwards as it was when the pause began. It decides about packets and times; it has no clock and no goroutine.
 type pauses struct {
 	mu sync.Mutex
 	// since is when the running pause began; 0 while there is none.
@@ -38,8 +38,8 @@ func (p *pauses) end(now time.Duration) {
 	p.from, p.until, p.since, p.needKey = p.since, max(now, p.since), 0, true
 }
 
-// keep answers the packet as the replay keeps it, with its time on the replay's time line; nil when it belongs to a pause.
-// wantKey says that the replay waits for an IDR.
+// keep answers the packet as it is kept, with its time on the time line without pauses; nil when it belongs to a pause.
+// wantKey says that an IDR is waited for.
 func (p *pauses) keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +64,7 @@ func (p *pauses) keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
 	return &moved, false
 }
 
-// at is a time of the clock on the replay's time line; times within a pause are its begin.
+// at is a time of the clock on the time line without pauses; times within a pause are its begin.
 func (p *pauses) at(t time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -32,8 +32,10 @@ func Prepare() { gst.LimitArenas() }
 
 // Recorder films, mixes, encodes and remembers. Its methods may be called from any goroutine.
 type Recorder struct {
-	log      *slog.Logger
-	fan      *fanout.Fanout
+	log *slog.Logger
+	fan *fanout.Fanout
+	// kept is the stream without its pauses, for recordings.
+	kept     *fanout.Fanout
 	ring     *replay.Ring
 	pictures *pictures
 	sound    *sound
@@ -48,7 +50,7 @@ type Recorder struct {
 	mu     sync.Mutex // never held while anything is waited for
 	config Config
 	screen *source.Supervisor
-	marks  []mark
+	marks  []replay.Mark
 	// lastEnd is where the newest clip ends, on the recorder's clock.
 	lastEnd    time.Duration
 	recordings map[*Recording]struct{}
@@ -73,7 +75,7 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{log: log, fan: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}}
+	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}}
 	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
 	if c.Paused {
 		r.pauses.begin(gst.Now())
@@ -106,23 +108,24 @@ func ringBytes(c Config) int64 {
 // emit receives every encoded packet. It runs on the encoders' goroutines and takes no lock of the recorder's: they are
 // waited for under those.
 func (r *Recorder) emit(p *media.Packet) {
-	if r.replays.Load() {
-		r.remember(p)
-	}
+	r.remember(p)
 	r.fan.Write(p)
 	if p.Track == media.Opus {
 		r.pictures.lower.fan.Write(p)
 	}
 }
 
-// remember keeps a packet in the ring and the journal.
+// remember keeps a packet in the ring, the journal and the recordings, unless it belongs to a pause.
 func (r *Recorder) remember(p *media.Packet) {
 	p, want := r.pauses.keep(p)
-	if p != nil {
+	if p != nil && r.replays.Load() {
 		want = r.ring.Write(p)
 		if j := r.journal.Load(); j != nil {
 			j.Write(p)
 		}
+	}
+	if p != nil {
+		r.kept.Write(p)
 	}
 	if want {
 		r.RequestKeyframe()
@@ -131,7 +134,7 @@ func (r *Recorder) remember(p *media.Packet) {
 
 // wants says whether a track is of use to anybody.
 func (r *Recorder) wants(t media.Track) bool {
-	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || t == media.Opus && r.pictures.lower.fan.Wants(t)
+	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || r.kept.Wants(t) || t == media.Opus && r.pictures.lower.fan.Wants(t)
 }
 
 // keep brings ring and journal to the configured length. It runs under change or before the recorder is shared.
@@ -295,7 +298,7 @@ func (r *Recorder) Close() error {
 	_, screen := r.now()
 	r.endRecordings()
 	r.illustrating.Wait()
-	err := errors.Join(r.fan.Close(), r.pictures.lower.fan.Close(), screen.Close())
+	err := errors.Join(r.fan.Close(), r.kept.Close(), r.pictures.lower.fan.Close(), screen.Close())
 	r.sound.close()
 	r.pictures.close()
 	if j := r.journal.Swap(nil); j != nil {

@@ -29,12 +29,12 @@ type RecordingStatus struct {
 	Dropped uint64
 }
 
-// Recording writes what is captured from now on to a file, until it is stopped. It has one goroutine. A full disk ends
-// it by itself; what was recorded until then is kept.
+// Recording writes what is captured from now on to a file, until it is stopped; pauses are left out. It has one
+// goroutine. A full disk ends it by itself; what was recorded until then is kept.
 type Recording struct {
 	recorder *Recorder
 	reader   *fanout.Reader
-	began    time.Duration
+	began    time.Duration // on the time line without pauses
 	cancel   context.CancelFunc
 	done     chan struct{}
 
@@ -58,8 +58,8 @@ func (r *Recorder) Record(app string) (*Recording, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	rec := &Recording{
-		recorder: r, began: r.Now(), cancel: cancel, done: make(chan struct{}),
-		reader: r.NewReader(recordingQueue, media.Video, media.AAC, media.DesktopAAC, media.MicAAC),
+		recorder: r, began: r.pauses.at(r.Now()), cancel: cancel, done: make(chan struct{}),
+		reader: r.kept.NewReader(recordingQueue, media.Video, media.AAC, media.DesktopAAC, media.MicAAC),
 	}
 	r.mu.Lock()
 	r.recordings[rec] = struct{}{}
@@ -84,7 +84,7 @@ func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
 		rec.mu.Unlock()
 	}
 	_ = rec.reader.Close() // always nil
-	c, err := file.Close(rec.recorder.chapters(rec.began, mark.onClock))
+	c, err := file.Close(rec.recorder.chapters(rec.began))
 	if errors.Is(err, mp4.ErrEmpty) {
 		err = ErrNothingRecorded
 	}

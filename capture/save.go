@@ -29,28 +29,25 @@ func (r *Recorder) Mark(text string) {
 	if len(r.marks) >= maxMarks {
 		r.marks = append(r.marks[:0], r.marks[1:]...)
 	}
-	now := gst.Now()
-	r.marks = append(r.marks, mark{clock: now, kept: r.pauses.at(now), title: text})
+	m := replay.Mark{At: r.pauses.at(gst.Now()), Title: text}
+	r.marks = append(r.marks, m)
+	if j := r.journal.Load(); j != nil {
+		j.Mark(m)
+	}
 }
 
-// mark is a moment with a name.
-type mark struct {
-	// clock is its time on the clock, kept on the replay's time line, which leaves out pauses.
-	clock, kept time.Duration
-	title       string
-}
-
-func (m mark) onClock() time.Duration { return m.clock }
-
-func (m mark) inReplay() time.Duration { return m.kept }
-
-// chapters are the marks from a moment on, those without a text by their number, on one of the two time lines.
-func (r *Recorder) chapters(from time.Duration, at func(mark) time.Duration) []mp4.Chapter {
+// chapters are the marks from a moment of the time line without pauses on.
+func (r *Recorder) chapters(from time.Duration) []mp4.Chapter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return chapters(r.marks, from)
+}
+
+// chapters are the marks from a moment on, those without a text by their number.
+func chapters(marks []replay.Mark, from time.Duration) []mp4.Chapter {
 	var out []mp4.Chapter
-	for _, m := range r.marks {
-		c := mp4.Chapter{At: at(m), Title: m.title}
+	for _, m := range marks {
+		c := mp4.Chapter{At: m.At, Title: m.Title}
 		if c.At < from {
 			continue
 		}
@@ -91,7 +88,7 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	write := clip.Request{
 		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
 		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
-		Name: c.ClipName, App: q.App, Chapters: r.chapters(snap.Start, mark.inReplay), Poster: c.Poster,
+		Name: c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
 	}
 	out, err := clip.Save(ctx, write)
 	if err != nil {

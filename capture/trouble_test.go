@@ -100,19 +100,29 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	r := openRecorder(t, c)
 	heard := func(s capture.Status) bool { return s.Screen.State == "running" && s.Desktop.State == "running" }
 	begin := until(t, r, "all runs", heard).Buffered
+	rec, err := r.Record("")
+	require.NoError(t, err)
 	waitBuffered(t, r, begin+4*time.Second)
 	c.Paused = true
 	require.NoError(t, r.Apply(c))
+	r.Mark("while paused")
 	s := r.Status()
 	require.Equal(t, []string{"paused", "paused", "paused"}, []string{s.Screen.State, s.Desktop.State, s.Mic.State})
 	frames := s.Frames + s.Repeated
 	until(t, r, "the picture is held for who watches", func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
 	require.Less(t, r.Status().Buffered, s.Buffered+time.Second, "the pause is not kept")
+	before := rec.Status().Length
+	require.Less(t, before, s.Buffered-begin+2*time.Second, "nor recorded")
 	whole(t, r, 4*time.Second)
 	c.Paused = false
 	require.NoError(t, r.Apply(c))
 	frames = until(t, r, "all runs again", heard).Frames
 	until(t, r, "two seconds more", func(s capture.Status) bool { return s.Frames >= frames+60 })
+	recorded, err := rec.Stop()
+	require.NoError(t, err)
+	require.InDelta(t, r.Status().Buffered-begin, recorded.Seconds*1e9, 2e9, "recorded is what was kept")
+	playsWhole(t, recorded.Path, recorded.Seconds)
+	require.InDelta(t, before.Seconds(), chapters(t, recorded.Path)["while paused"], 1)
 	clip, err := r.Save(context.Background(), capture.SaveRequest{Length: 6 * time.Second})
 	require.NoError(t, err)
 	whole(t, r, 6*time.Second)

@@ -190,6 +190,8 @@ func testKilled(t *testing.T, m *machine) {
 	dir := t.TempDir()
 	r := m.start(t, dir)
 	kept := r.until(t, "there is something to lose", func(s session.Snapshot) bool { return s.BufferedSeconds > 4 }).BufferedSeconds
+	r.call(t, control.Request{Command: control.Mark, Text: "before the crash"}, nil)
+	r.until(t, "what is marked is kept", func(s session.Snapshot) bool { return s.BufferedSeconds > kept+2 })
 	if err := r.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -204,6 +206,7 @@ func testKilled(t *testing.T, m *machine) {
 	if len(found) != 1 || !strings.HasSuffix(found[0].Path, " recovered.mp4") || found[0].Seconds < kept-1 {
 		t.Errorf("%.1f s were kept; the next start saves %+v", kept, found)
 	}
+	hasChapter(t, found[0].Path, "before the crash")
 	r.until(t, "the replay runs again", buffering)
 }
 

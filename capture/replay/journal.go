@@ -43,12 +43,13 @@ const (
 	kindConfig = 'C' // AudioSpecificConfig of the sound that follows
 	kindOwn    = 'D' // the desktop's sound for itself
 	kindMic    = 'M' // the microphone's
+	kindMark   = 'K' // a mark: its PTS, and its title as data
 )
 
 var kinds = map[media.Track]byte{media.Video: kindVideo, media.AAC: kindSound, media.DesktopAAC: kindOwn, media.MicAAC: kindMic}
 
 // record is one entry of a file: kind (1 byte), key (1), PTS and duration in ns (8 each), length (4), CRC-32C of all
-// that and the data (4), then the data; numbers are little-endian.
+// that and the data (4), then the data; numbers are little-endian. Readers leave out kinds that they do not know.
 type record struct {
 	kind          byte
 	key           bool
@@ -90,11 +91,6 @@ func (j *Journal) SetLength(d time.Duration) {
 	j.length = d
 }
 
-// SetSoundConfig tells how the AAC packets are decoded; it is needed before the first of them.
-func (j *Journal) SetSoundConfig(config []byte) {
-	j.put(record{kind: kindConfig, key: true, data: config})
-}
-
 // Write adds a packet of the video or of an AAC track.
 func (j *Journal) Write(p *media.Packet) {
 	kind, kept := kinds[p.Track]
@@ -111,6 +107,22 @@ func (j *Journal) Write(p *media.Packet) {
 		j.put(record{kind: kindConfig, key: true, data: p.Config})
 	}
 	j.put(record{kind: kind, key: p.Key, pts: p.PTS, duration: p.Duration, data: p.Data})
+}
+
+// Mark is a moment with a name; an empty title is numbered by who shows it.
+type Mark struct {
+	// At is on the packets' time line.
+	At    time.Duration
+	Title string
+}
+
+// Mark adds a mark.
+func (j *Journal) Mark(m Mark) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.closed {
+		j.put(record{kind: kindMark, pts: m.At, data: []byte(m.Title)})
+	}
 }
 
 // put runs under the lock.

@@ -2,12 +2,15 @@ package replay_test
 
 import (
 	"bufio"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,6 +30,9 @@ func TestMain(m *testing.M) {
 		s := 0
 		for i := range 30 * 60 {
 			j.Write(picture(i, 3000, i%60 == 0))
+			if i == 45 || i == 1500 {
+				j.Mark(replay.Mark{At: picture(i, 0, false).PTS, Title: fmt.Sprintf("picture %d", i)})
+			}
 			for ; sound(s).PTS < picture(i, 0, false).PTS; s++ {
 				j.Write(sound(s))
 				j.Write(alone(s, media.MicAAC))
@@ -69,6 +75,7 @@ func TestAKilledProcessLosesAtMostASecond(t *testing.T) {
 	require.GreaterOrEqual(t, s.End-s.Start, 10*time.Second)
 	require.LessOrEqual(t, s.End-s.Start, 16*time.Second, "and the old is gone from the disk")
 	require.Equal(t, []byte{0x11, 0x90}, found[0].SoundConfig)
+	require.Equal(t, []replay.Mark{{At: picture(1500, 0, false).PTS, Title: "picture 1500"}}, found[0].Marks, "marks go with what they are about")
 	require.NotEmpty(t, s.Sound)
 	require.NoError(t, found[0].Discard())
 	entries, err := os.ReadDir(parent)
@@ -102,4 +109,28 @@ func TestTornAndForeignFilesAreRead(t *testing.T) {
 	require.NoDirExists(t, folder)
 	_, err = replay.NewJournal("/proc/nowhere", time.Second, slog.Default())
 	require.Error(t, err)
+}
+
+// raw is a record as it stands in a file.
+func raw(kind byte, at time.Duration, data string) []byte {
+	b := binary.LittleEndian.AppendUint64([]byte{kind, 1}, uint64(at))
+	b = binary.LittleEndian.AppendUint64(b, uint64(frame))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(append(slices.Clone(b), data...), crc32.MakeTable(crc32.Castagnoli)))
+	return append(b, data...)
+}
+
+// A file is read up to where it is torn, whatever there is in it that later versions know.
+func TestRecordsOfOtherVersionsAreLeftOut(t *testing.T) {
+	parent := t.TempDir()
+	folder := filepath.Join(parent, "replay-1")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	content := slices.Concat(raw('V', time.Second, "one"), raw('Z', time.Second, "?"), raw('K', time.Second, ""), raw('V', 2*time.Second, "two"), []byte("Vtorn"))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "000000001.gop"), content, 0o600))
+	found, err := replay.FindRemains(parent)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Len(t, found[0].Snapshot.Video, 2)
+	require.Equal(t, []replay.Mark{{At: time.Second}}, found[0].Marks)
+	require.NoError(t, found[0].Discard())
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -21,6 +20,8 @@ type Remains struct {
 	Snapshot Snapshot
 	// SoundConfig is the AudioSpecificConfig of the sound.
 	SoundConfig []byte
+	// Marks are the marked moments, in their order.
+	Marks []Mark
 	// Last is the wall-clock moment of the last write.
 	Last time.Time
 	lock *os.File
@@ -95,6 +96,8 @@ func (r *Remains) add(rec record) {
 	switch rec.kind {
 	case kindConfig:
 		r.SoundConfig = rec.data
+	case kindMark:
+		r.Marks = append(r.Marks, Mark{At: rec.pts, Title: string(rec.data)})
 	case kindSound:
 		p.Track, p.Config = media.AAC, r.SoundConfig
 		r.Snapshot.Sound = append(r.Snapshot.Sound, p)
@@ -133,9 +136,6 @@ func parse(b []byte) (r record, n int) {
 	}
 	data := b[recordHead : recordHead+size : recordHead+size]
 	if crc32.Update(crc32.Checksum(b[:22], castagnoli), castagnoli, data) != binary.LittleEndian.Uint32(b[22:]) {
-		return record{}, 0
-	}
-	if !strings.ContainsRune("VACDM", rune(b[0])) {
 		return record{}, 0
 	}
 	return record{
