@@ -100,8 +100,9 @@ func (a *App) start(ctx context.Context, o Options) {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
 		sentences = append(sentences, "Setting "+p.Error()+". The default is used instead.")
 	}
+	away := desktop.OpenAway(ctx, a.log)
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: config.OpenTokens(dir), Config: cfg, Problems: sentences, App: desktop.FocusedApp, Log: a.log,
+		Engine: engine{a.log}, Settings: store, Secrets: config.OpenTokens(dir), Config: cfg, Problems: sentences, Locked: away.Locked(), App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
 	a.ui = ui.New(ui.Parts{
@@ -114,7 +115,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
-	a.tasks.Go(func() { desktop.FollowAway(ctx, a.session.SetAway, a.log) })
+	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version(), "settings", store.Path())
 }
@@ -140,7 +141,7 @@ func (a *App) openNotifier() *desktop.Notifier {
 	if err != nil {
 		a.log.Warn("the icon for notifications could not be written", "error", err)
 	}
-	n, err := desktop.OpenNotifier(icon)
+	n, err := desktop.OpenNotifier(icon, a.log)
 	if err != nil {
 		a.log.Warn("there will be no notifications", "error", err)
 		return nil

@@ -203,14 +203,12 @@ func (a *App) open(with func(string) error, path string) {
 
 func (a *App) settings() config.App { return a.session.Snapshot().Settings.App }
 
-// notify shows a notification, where there are any and the user wants them.
+// notify has a notification shown, where there are any and the user wants them. It does not wait.
 func (a *App) notify(n desktop.Notification) {
 	if a.notifier == nil || n.Title == "" || !a.settings().Notifications {
 		return
 	}
-	if err := a.notifier.Show(n); err != nil {
-		a.log.Warn("a notification could not be shown", "title", n.Title, "error", err)
-	}
+	a.notifier.Show(n)
 }
 
 // writeIcon puts the icon where the notification service can read it.

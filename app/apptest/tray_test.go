@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ func testTray(t *testing.T, m *machine) {
 // notices stands in for the desktop's notification service.
 type notices struct {
 	shown chan notice
+	busy  sync.Mutex // while it is held, no notification is answered
 }
 
 type notice struct {
@@ -50,6 +52,8 @@ type notice struct {
 
 // Notify is called over D-Bus (Desktop Notifications Specification 1.2).
 func (n *notices) Notify(_ string, _ uint32, _, title, body string, actions []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+	n.busy.Lock()
+	defer n.busy.Unlock()
 	n.shown <- notice{title, body, actions}
 	return 7, nil
 }
@@ -64,7 +68,7 @@ func serveNotices(t *testing.T, d *stack.Desktop) *notices {
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	const name, path = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
-	n := &notices{make(chan notice, 16)}
+	n := &notices{shown: make(chan notice, 16)}
 	require.NoError(t, conn.Export(n, path, name))
 	reply, err := conn.RequestName(name, dbus.NameFlagReplaceExisting|dbus.NameFlagDoNotQueue)
 	require.NoError(t, err)
@@ -87,6 +91,23 @@ func testNotification(t *testing.T, m *machine) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("no notification after a save")
 	}
+	// A service that does not answer for a while delays neither saves nor keys, and misses nothing.
+	n.busy.Lock()
+	for id := 2; id <= 4; id++ {
+		if err := m.desktop.Press(t.Context(), "alt+F10"); err != nil {
+			t.Fatal(err)
+		}
+		r.saved(t, id)
+	}
+	n.busy.Unlock()
+	for range 3 {
+		select {
+		case got := <-n.shown:
+			require.Equal(t, "Replay saved", got.title)
+		case <-time.After(30 * time.Second):
+			t.Fatal("a notification is missing")
+		}
+	}
 	r.call(t, control.Request{Command: control.Replay}, nil)
 	r.until(t, "the replay is off", func(s session.Snapshot) bool { return s.State == session.Idle })
 	if err := m.desktop.Press(t.Context(), "alt+F10"); err != nil {
@@ -97,6 +118,8 @@ func testNotification(t *testing.T, m *machine) {
 		if got.title != "The replay could not be saved" || !strings.Contains(got.body, "turn the replay on") {
 			t.Errorf("a press while nothing runs shows %+v", got)
 		}
+		s := r.until(t, "the window can show it as well", func(s session.Snapshot) bool { return s.LastSave.ID == 5 })
+		require.Equal(t, got.body, s.LastSave.LocalError)
 	case <-time.After(30 * time.Second):
 		t.Fatal("no notification of a press that could not be served")
 	}

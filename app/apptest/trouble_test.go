@@ -47,6 +47,20 @@ func (l *logind) Inhibit(what, _, _, mode string) (dbus.UnixFD, *dbus.Error) {
 	return dbus.UnixFD(theirs.Fd()), nil
 }
 
+// Get is called over D-Bus: the screen is locked from the start.
+func (l *logind) Get(iface, property string) (dbus.Variant, *dbus.Error) {
+	if iface != "org.freedesktop.login1.Session" || property != "LockedHint" {
+		l.t.Errorf("it asks for %s of %s", property, iface)
+	}
+	return dbus.MakeVariant(true), nil
+}
+
+// locker is a screen saver that shows its lock.
+type locker struct{}
+
+// GetActive is called over D-Bus.
+func (locker) GetActive() (bool, *dbus.Error) { return true, nil }
+
 // GetSessionByPID is called over D-Bus.
 func (l *logind) GetSessionByPID(uint32) (dbus.ObjectPath, *dbus.Error) { return sessionPath, nil }
 
@@ -58,9 +72,18 @@ func testAway(t *testing.T, m *machine) {
 	defer bus.Close()
 	l := &logind{t, make(chan hold, 8)}
 	require.NoError(t, bus.Export(l, logindPath, "org.freedesktop.login1.Manager"))
-	reply, err := bus.RequestName("org.freedesktop.login1", dbus.NameFlagDoNotQueue)
+	require.NoError(t, bus.Export(l, sessionPath, "org.freedesktop.DBus.Properties"))
+	own := func(c *dbus.Conn, name string) {
+		reply, err := c.RequestName(name, dbus.NameFlagDoNotQueue)
+		require.NoError(t, err)
+		require.Equal(t, dbus.RequestNameReplyPrimaryOwner, reply)
+	}
+	own(bus, "org.freedesktop.login1")
+	saverBus, err := dbus.Connect(m.desktop.DBusAddress)
 	require.NoError(t, err)
-	require.Equal(t, dbus.RequestNameReplyPrimaryOwner, reply)
+	defer saverBus.Close()
+	require.NoError(t, saverBus.Export(locker{}, "/org/gnome/ScreenSaver", "org.gnome.ScreenSaver"))
+	own(saverBus, "org.gnome.ScreenSaver")
 	emit := func(path dbus.ObjectPath, signal string, body ...any) {
 		require.NoError(t, bus.Emit(path, signal, body...))
 	}
@@ -79,6 +102,11 @@ func testAway(t *testing.T, m *machine) {
 	paused := func(s session.Snapshot) bool {
 		return s.Paused && s.Screen.State == "paused" && s.Mic.State == "paused"
 	}
+	require.Zero(t, r.until(t, "it is paused from the start", paused).Frames)
+	require.NoError(t, saverBus.Close())
+	require.Eventually(t, func() bool { return strings.Contains(r.Tail(2000), "locked=true") }, 60*time.Second, 20*time.Millisecond,
+		"a screen saver that crashed says nothing any more, but logind does")
+	hint(false)
 	r.until(t, "there is something to keep", func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > 3 })
 	saver(true)
 	r.until(t, "it pauses", paused)

@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
 
-// screenSavers are the interfaces whose signal ActiveChanged says that the screen is locked: the first is the
-// freedesktop.org one (KDE, XFCE and others), the rest are the desktops' own.
+// screenSavers are the interfaces, and names of services, whose signal ActiveChanged and whose method GetActive say that
+// the screen is locked: the first is the freedesktop.org one (KDE, XFCE and others), the rest are the desktops' own. Each
+// has its object at the path of the same words.
 var screenSavers = []string{
 	"org.freedesktop.ScreenSaver", "org.gnome.ScreenSaver", "org.cinnamon.ScreenSaver", "org.mate.ScreenSaver", "org.xfce.ScreenSaver",
 }
@@ -21,44 +23,64 @@ const (
 	logindManager = logind + ".Manager"
 	logindSession = logind + ".Session"
 	logindPath    = dbus.ObjectPath("/org/freedesktop/login1")
-	properties    = "org.freedesktop.DBus.Properties"
+	lockedHint    = "LockedHint"
+	busName       = "org.freedesktop.DBus"
+	properties    = busName + ".Properties"
 )
 
-// away is what is known about the user's and the machine's absence.
-type away struct {
-	locked   map[string]bool // by who says so
-	sleeping bool
-	session  dbus.ObjectPath // logind's name of this session; empty where it has none
-	delay    *os.File        // holds back the machine's sleep until capture has paused
-	system   *dbus.Conn
-	log      *slog.Logger
+// askWait is how long screen savers may take to say how things are at the start.
+const askWait = time.Second
+
+// Away is what is known about the user's and the machine's absence. It has no goroutine.
+type Away struct {
+	locked          map[string]bool // by who says so
+	sleeping        bool
+	logind          dbus.ObjectPath // its name of this session; empty where it has none
+	delay           *os.File        // holds back the machine's sleep until capture has paused
+	session, system *dbus.Conn      // nil where there is none
+	screen, machine chan *dbus.Signal
+	log             *slog.Logger
 }
 
-// FollowAway calls changed whenever the screen is locked or unlocked and before and after the machine sleeps, until ctx
-// ends.
-func FollowAway(ctx context.Context, changed func(locked, sleeping bool), log *slog.Logger) {
-	a := &away{locked: map[string]bool{}, log: log}
-	var screen, machine chan *dbus.Signal // a connection closes its own
-	if conn, err := sessionBus(); err != nil {
+// OpenAway asks the desktop whether the screen is locked and makes ready to hear what changes; Follow has to be called
+// for that, and closes it.
+func OpenAway(ctx context.Context, log *slog.Logger) *Away {
+	a := &Away{locked: map[string]bool{}, log: log}
+	var err error
+	if a.session, err = sessionBus(); err != nil {
 		log.Info("nothing tells when the screen is locked", "error", err)
 	} else {
-		defer conn.Close()
-		for _, name := range screenSavers {
-			_ = conn.AddMatchSignal(dbus.WithMatchInterface(name), dbus.WithMatchMember("ActiveChanged"))
-		}
-		screen = make(chan *dbus.Signal, 64)
-		conn.Signal(screen)
+		a.screen = make(chan *dbus.Signal, 64) // the connection closes it
+		a.session.Signal(a.screen)
+		a.askScreenSavers(ctx)
 	}
-	if conn, err := dbus.ConnectSystemBus(); err != nil {
+	if a.system, err = dbus.ConnectSystemBus(); err != nil {
 		log.Info("nothing tells when the machine sleeps", "error", err)
 	} else {
-		defer conn.Close()
-		a.system = conn
-		machine = make(chan *dbus.Signal, 64)
-		conn.Signal(machine)
+		a.machine = make(chan *dbus.Signal, 64)
+		a.system.Signal(a.machine)
 		a.join(ctx)
 	}
-	defer a.release()
+	return a
+}
+
+// Locked is whether anything says that the screen is locked.
+func (a *Away) Locked() bool {
+	for _, on := range a.locked {
+		if on {
+			return true
+		}
+	}
+	return false
+}
+
+// Follow calls changed whenever the screen is locked or unlocked and before and after the machine sleeps, until ctx ends.
+func (a *Away) Follow(ctx context.Context, changed func(locked, sleeping bool)) {
+	defer a.close()
+	if a.system != nil {
+		a.hold(ctx)
+	}
+	screen, machine := a.screen, a.machine
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,27 +101,61 @@ func FollowAway(ctx context.Context, changed func(locked, sleeping bool), log *s
 	}
 }
 
-// join asks logind to tell of this session and of sleep.
-func (a *away) join(ctx context.Context) {
+func (a *Away) close() {
+	for _, c := range []*dbus.Conn{a.session, a.system} {
+		if c != nil {
+			c.Close()
+		}
+	}
+	a.release()
+}
+
+// askScreenSavers asks all of them at once, and wakes none that does not run. One that ends takes its word along.
+func (a *Away) askScreenSavers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	calls := map[string]*dbus.Call{}
+	for _, name := range screenSavers {
+		_ = a.session.AddMatchSignal(dbus.WithMatchInterface(name), dbus.WithMatchMember("ActiveChanged"))
+		_ = a.session.AddMatchSignal(dbus.WithMatchInterface(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, name))
+		path := dbus.ObjectPath("/" + strings.ReplaceAll(name, ".", "/"))
+		calls[name] = a.session.Object(name, path).GoWithContext(ctx, name+".GetActive", dbus.FlagNoAutoStart, make(chan *dbus.Call, 1))
+	}
+	for name, c := range calls {
+		<-c.Done // ctx ends all of them
+		var on bool
+		if c.Store(&on) == nil {
+			a.locked[name] = on
+		}
+	}
+}
+
+// join asks logind about this session, and to tell of it and of sleep.
+func (a *Away) join(ctx context.Context) {
 	_ = a.system.AddMatchSignal(dbus.WithMatchInterface(logindManager), dbus.WithMatchMember("PrepareForSleep"))
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	manager := a.system.Object(logind, logindPath)
-	if err := manager.CallWithContext(ctx, logindManager+".GetSessionByPID", 0, uint32(os.Getpid())).Store(&a.session); err != nil {
+	if err := manager.CallWithContext(ctx, logindManager+".GetSessionByPID", 0, uint32(os.Getpid())).Store(&a.logind); err != nil {
 		// Programs that the user's service manager starts belong to no session; the desktop tells them which one is theirs.
 		id := os.Getenv("XDG_SESSION_ID")
-		if id == "" || manager.CallWithContext(ctx, logindManager+".GetSession", 0, id).Store(&a.session) != nil {
-			a.session = ""
+		if id == "" || manager.CallWithContext(ctx, logindManager+".GetSession", 0, id).Store(&a.logind) != nil {
+			a.logind = ""
 		}
 	}
-	if a.session != "" {
-		_ = a.system.AddMatchSignal(dbus.WithMatchObjectPath(a.session), dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged"))
+	if a.logind != "" {
+		_ = a.system.AddMatchSignal(dbus.WithMatchObjectPath(a.logind), dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged"))
+		var on bool
+		if a.system.Object(logind, a.logind).CallWithContext(ctx, properties+".Get", 0, logindSession, lockedHint).Store(&on) == nil {
+			a.locked[logindSession] = on
+		}
 	}
-	a.hold(ctx)
 }
 
 // hold asks logind to wait for this program before the machine sleeps.
-func (a *away) hold(ctx context.Context) {
+func (a *Away) hold(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
 	var fd dbus.UnixFD
 	err := a.system.Object(logind, logindPath).CallWithContext(ctx, logindManager+".Inhibit", 0, "sleep", "Hindsight", "pause the replay", "delay").Store(&fd)
 	if err == nil {
@@ -108,7 +164,7 @@ func (a *away) hold(ctx context.Context) {
 }
 
 // release lets the machine sleep.
-func (a *away) release() {
+func (a *Away) release() {
 	if a.delay != nil {
 		a.delay.Close()
 		a.delay = nil
@@ -116,14 +172,20 @@ func (a *away) release() {
 }
 
 // take understands one signal.
-func (a *away) take(s *dbus.Signal, changed func(locked, sleeping bool)) {
+func (a *Away) take(s *dbus.Signal, changed func(locked, sleeping bool)) {
 	switch {
 	case strings.HasSuffix(s.Name, ".ScreenSaver.ActiveChanged") && len(s.Body) == 1:
 		on, _ := s.Body[0].(bool)
-		a.locked[s.Name] = on
-	case s.Name == properties+".PropertiesChanged" && s.Path == a.session && len(s.Body) >= 2:
+		a.locked[strings.TrimSuffix(s.Name, ".ActiveChanged")] = on
+	case s.Name == busName+".NameOwnerChanged" && len(s.Body) == 3:
+		name, _ := s.Body[0].(string)
+		if owner, _ := s.Body[2].(string); owner != "" || !a.locked[name] {
+			return
+		}
+		a.locked[name] = false
+	case s.Name == properties+".PropertiesChanged" && s.Path == a.logind && len(s.Body) >= 2:
 		values, _ := s.Body[1].(map[string]dbus.Variant)
-		hint, ok := values["LockedHint"]
+		hint, ok := values[lockedHint]
 		if !ok {
 			return
 		}
@@ -134,22 +196,11 @@ func (a *away) take(s *dbus.Signal, changed func(locked, sleeping bool)) {
 	default:
 		return
 	}
-	a.log.Info("the user or the machine is away, or back", "locked", a.isLocked(), "sleeping", a.sleeping)
-	changed(a.isLocked(), a.sleeping)
+	a.log.Info("the user or the machine is away, or back", "locked", a.Locked(), "sleeping", a.sleeping)
+	changed(a.Locked(), a.sleeping)
 	if a.sleeping {
 		a.release()
 	} else if a.system != nil && a.delay == nil && s.Name == logindManager+".PrepareForSleep" {
-		ctx, cancel := context.WithTimeout(context.Background(), callWait)
-		defer cancel()
-		a.hold(ctx)
+		a.hold(context.Background())
 	}
-}
-
-func (a *away) isLocked() bool {
-	for _, on := range a.locked {
-		if on {
-			return true
-		}
-	}
-	return false
 }

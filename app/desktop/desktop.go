@@ -1,8 +1,9 @@
 // Package desktop asks the user's desktop for small things: to show a notification with buttons, open a file, show it
 // in its folder, play a short sound, and to say whether there is a tray. No Fyne, no cgo.
 //
-// A Notifier owns one D-Bus connection and one goroutine that waits for pressed buttons; Close ends both and waits. The
-// other functions start a program or make one call and keep nothing.
+// A Notifier owns one D-Bus connection and two goroutines, one that shows what is queued and one that waits for pressed
+// buttons; Close ends them and waits. An Away owns two connections and works in its caller's goroutine. The other
+// functions start a program or make one call and keep nothing.
 package desktop
 
 import (

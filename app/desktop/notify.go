@@ -3,7 +3,9 @@ package desktop
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -12,6 +14,10 @@ const (
 	notifyName = "org.freedesktop.Notifications"
 	notifyPath = dbus.ObjectPath("/org/freedesktop/Notifications")
 	keepLast   = 32 // notifications whose buttons still work
+	mostQueued = 32 // notifications that wait for a slow service
+	// showWait is how long the service may take for one notification: it may have to be started first. lastWait is for
+	// what is still queued at the end.
+	showWait, lastWait = 25 * time.Second, 2 * time.Second
 )
 
 // Action is a button of a notification.
@@ -31,10 +37,15 @@ type Notification struct {
 
 // Notifier shows notifications by the Desktop Notifications Specification 1.2.
 type Notifier struct {
-	conn *dbus.Conn
-	icon string
-	done chan struct{}
-	once sync.Once
+	conn   *dbus.Conn
+	icon   string
+	log    *slog.Logger
+	queue  chan Notification
+	ending chan struct{}   // closed when nothing more is to come
+	ctx    context.Context // of what is being shown
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	once   sync.Once
 
 	mu    sync.Mutex
 	shown map[uint32][]Action
@@ -42,7 +53,7 @@ type Notifier struct {
 }
 
 // OpenNotifier connects to the session bus. icon is a path or a name of the icon theme.
-func OpenNotifier(icon string) (*Notifier, error) {
+func OpenNotifier(icon string, log *slog.Logger) (*Notifier, error) {
 	conn, err := sessionBus()
 	if err != nil {
 		return nil, err
@@ -51,15 +62,18 @@ func OpenNotifier(icon string) (*Notifier, error) {
 		conn.Close()
 		return nil, err
 	}
-	n := &Notifier{conn: conn, icon: icon, done: make(chan struct{}), shown: map[uint32][]Action{}}
+	n := &Notifier{
+		conn: conn, icon: icon, log: log, queue: make(chan Notification, mostQueued), ending: make(chan struct{}), shown: map[uint32][]Action{},
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
-	go n.read(signals)
+	n.work.Go(func() { n.read(signals) })
+	n.work.Go(n.showQueued)
 	return n, nil
 }
 
 func (n *Notifier) read(signals <-chan *dbus.Signal) {
-	defer close(n.done)
 	for s := range signals {
 		if s.Name != notifyName+".ActionInvoked" || len(s.Body) < 2 {
 			continue
@@ -85,9 +99,38 @@ func actionKey(i int) string {
 	return fmt.Sprintf("action-%d", i)
 }
 
-// Show shows a notification; buttons are left out where the desktop has none.
-func (n *Notifier) Show(m Notification) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callWait)
+// Show queues a notification. It never waits: what a service that does not answer leaves no room for is left out.
+func (n *Notifier) Show(m Notification) {
+	select {
+	case n.queue <- m:
+	default:
+		n.log.Warn("a notification was left out, for the desktop does not take them", "title", m.Title)
+	}
+}
+
+// showQueued shows one after the other, at the end those that are left.
+func (n *Notifier) showQueued() {
+	defer n.conn.Close() // ends read
+	for {
+		var m Notification
+		select {
+		case m = <-n.queue:
+		default:
+			select {
+			case m = <-n.queue:
+			case <-n.ending:
+				return
+			}
+		}
+		if err := n.show(m); err != nil {
+			n.log.Warn("a notification could not be shown", "title", m.Title, "error", err)
+		}
+	}
+}
+
+// show shows a notification; buttons are left out where the desktop has none.
+func (n *Notifier) show(m Notification) error {
+	ctx, cancel := context.WithTimeout(n.ctx, showWait)
 	defer cancel()
 	obj := n.conn.Object(notifyName, notifyPath)
 	var caps []string
@@ -130,11 +173,13 @@ func (n *Notifier) remember(id uint32, actions []Action) {
 	}
 }
 
-// Close ends the connection and waits. It may be called twice.
+// Close lets what is queued be shown, but not for long, ends the connection and waits. It may be called twice.
 func (n *Notifier) Close() error {
 	n.once.Do(func() {
-		n.conn.Close()
-		<-n.done
+		defer n.cancel()
+		close(n.ending)
+		defer time.AfterFunc(lastWait, n.cancel).Stop()
+		n.work.Wait()
 	})
 	return nil
 }

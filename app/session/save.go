@@ -51,18 +51,22 @@ type Ask struct {
 
 // SaveAs is Save with more to ask for.
 func (s *Session) SaveAs(ctx context.Context, a Ask) (SaveRecord, error) {
-	pressed := time.Now()
+	return s.saveAt(ctx, a, time.Now())
+}
+
+func (s *Session) saveAt(ctx context.Context, a Ask, pressed time.Time) (SaveRecord, error) {
 	result := make(chan SaveRecord, 1)
 	app := s.focused()
 	err := s.do(func() error {
 		j, err := s.newJob(pressed, a)
-		if err == nil {
-			j.app = app
-		}
 		if err != nil {
-			s.feed.event(Event{Kind: LocalFailed, Text: Sentence(err.Error()), Save: &SaveRecord{PressedAt: pressed, Seconds: a.Seconds, Local: "failed", LocalError: Sentence(err.Error()), Server: "off"}})
+			j.record.Local, j.record.LocalError = "failed", Sentence(err.Error())
+			told, last := j.record, j.record
+			s.st.last = &last
+			s.feed.event(Event{Kind: LocalFailed, Text: told.LocalError, Save: &told})
 			return err
 		}
+		j.app = app
 		s.start(j, result)
 		return nil
 	})
@@ -90,7 +94,8 @@ func (s *Session) Press(seconds float64) { s.PressAs(Ask{Seconds: seconds}) }
 
 // PressAs is SaveAs for a key.
 func (s *Session) PressAs(a Ask) {
-	s.background(func() { _, _ = s.SaveAs(s.ctx, a) }) // told as an event
+	pressed := time.Now()
+	s.background(func() { _, _ = s.saveAt(s.ctx, a, pressed) }) // told as an event
 }
 
 // focused is the name of the focused window's program, where files' names want it.
@@ -101,6 +106,7 @@ func (s *Session) focused() string {
 	return s.app()
 }
 
+// newJob is a save with a record, also where an error says that there is nothing to save.
 func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	st := &s.st
 	seconds := a.Seconds
@@ -128,14 +134,13 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		j.pub, j.record.Server = st.pub, "saving"
 	}
 	if j.rec == nil && j.pub == nil {
-		st.nextID--
 		switch {
 		case st.openError != "":
-			return nil, errors.New("nothing is being recorded: " + st.openError)
+			return j, errors.New("nothing is being recorded: " + st.openError)
 		case st.wantRecorder() && st.rec == nil:
-			return nil, errors.New("nothing is recorded yet: the recording is just starting")
+			return j, errors.New("nothing is recorded yet: the recording is just starting")
 		}
-		return nil, errNothing
+		return j, errNothing
 	}
 	return j, nil
 }

@@ -44,6 +44,8 @@ type Options struct {
 	Config   config.Config
 	// Problems found before the session began, as sentences; they are told like any other.
 	Problems []string
+	// Locked is whether the screen is locked; see SetAway.
+	Locked bool
 	// App names the focused window's program, for files' names; nil knows none.
 	App func() string
 	Log *slog.Logger
@@ -120,7 +122,7 @@ func New(o Options) *Session {
 	}
 	s.st = state{
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
-		startup: o.Problems, told: map[string]string{}, hurry: make(chan struct{}),
+		startup: o.Problems, locked: o.Locked, told: map[string]string{}, hurry: make(chan struct{}),
 	}
 	s.feed.init(s.snapshot())
 	go s.run()
