@@ -43,9 +43,15 @@ type ScreenList struct {
 	Windows  []Window  `json:"windows"`
 }
 
-// Screens lists what of the display can be filmed. The error is a sentence.
-func Screens() (ScreenList, error) {
-	if way, why := source.Way(source.Auto, ""); way == source.Portal {
+// ByPortal is whether the desktop's own dialog chooses what is filmed, and why; way is VideoConfig.Way.
+func ByPortal(way string) (yes bool, why string) {
+	way, why = source.Way(way, "")
+	return way == source.Portal, why
+}
+
+// Screens lists what of the display can be filmed; way is VideoConfig.Way. The error is a sentence.
+func Screens(way string) (ScreenList, error) {
+	if yes, why := ByPortal(way); yes {
 		return ScreenList{Monitors: []Monitor{}, Windows: []Window{}}, fmt.Errorf(
 			"what is filmed is chosen in the desktop's own dialog, because %s; hindsightctl choose-screen asks again", why)
 	}

@@ -21,10 +21,10 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 	s.keys.mark.SetText("Ctrl+Alt+M")
 	s.keys.shot.SetText("Print")
 	s.keys.add(config.SaveKey{})
-	s.keys.rows[0].keys.SetText("Ctrl+Alt+1")
-	s.keys.rows[0].after.SetText("10")
+	s.keys.saves[0].keys.SetText("Ctrl+Alt+1")
+	s.keys.saves[0].after.SetText("10")
 	s.keys.add(config.SaveKey{Seconds: 30})
-	s.keys.rows[1].keys.SetText("Ctrl+Alt+2")
+	s.keys.saves[1].keys.SetText("Ctrl+Alt+2")
 	s.clips.name.SetText("{app} {date}")
 	s.clips.quota.SetText("20")
 	s.clips.overlap.SetChecked(true)
@@ -46,9 +46,9 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 		enter func()
 		says  string
 	}{
-		{func() { s.keys.rows[0].seconds.SetText("3") }, "5 to 1200"},
-		{func() { s.keys.rows[0].after.SetText("soon") }, "to come"},
-		{func() { s.keys.rows[0].after.SetText("1000") }, "0 to 600"},
+		{func() { s.keys.saves[0].seconds.SetText("3") }, "5 to 1200"},
+		{func() { s.keys.saves[0].after.SetText("soon") }, "to come"},
+		{func() { s.keys.saves[0].after.SetText("1000") }, "0 to 600"},
 		{func() { s.clips.name.SetText("{day}") }, "{date}"},
 		{func() { s.clips.quota.SetText("much") }, "GB"},
 		{func() { s.keys.mark.SetText("Print") }, "different"},
@@ -59,7 +59,7 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 		}
 		test.Tap(s.revert)
 	}
-	s.keys.remove(s.keys.rows[0])
+	s.keys.remove(s.keys.saves[0])
 	test.Tap(s.apply)
 	b.settle()
 	if _, again, _ := config.Open(b.dir); len(again.Hotkeys.Saves) != 1 || again.Hotkeys.Saves[0].Seconds != 30 {

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -107,6 +106,7 @@ func (s *settings) lookAround() {
 		return
 	}
 	s.looking = true
+	way := s.source.chosenWay()
 	s.u.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.u.ctx, 5*time.Second)
 		defer cancel()
@@ -115,7 +115,7 @@ func (s *settings) lookAround() {
 			s.u.parts.Log.Warn("sound devices could not be listed", "error", err)
 			list = capture.DeviceList{}
 		}
-		seen := takeIn(s.u.parts)
+		seen := takeIn(s.u.parts, way)
 		s.u.main(func() {
 			s.looking = false
 			s.sound.devices(list)
@@ -213,30 +213,3 @@ func (s *settings) applied(c config.Config, err error) {
 	s.fill(c)
 	s.say("Saved. The new settings are in use.", widget.SuccessImportance)
 }
-
-// form lays out names on the left and controls on the right.
-func form(pairs ...fyne.CanvasObject) *fyne.Container {
-	for i := 0; i < len(pairs); i += 2 {
-		pairs[i] = container.New(layout.NewGridWrapLayout(fyne.NewSize(150, 36)), pairs[i])
-	}
-	return container.New(layout.NewFormLayout(), pairs...)
-}
-
-func label(text string) *widget.Label { return widget.NewLabel(text) }
-
-func (s *settings) newSelect(options ...string) *widget.Select {
-	return widget.NewSelect(options, func(string) { s.changed() })
-}
-
-func (s *settings) newEntry(placeholder string) *widget.Entry {
-	e := widget.NewEntry()
-	e.SetPlaceHolder(placeholder)
-	e.OnChanged = func(string) { s.changed() }
-	return e
-}
-
-func (s *settings) newCheck(text string) *widget.Check {
-	return widget.NewCheck(text, func(bool) { s.changed() })
-}
-
-func trimmed(e *widget.Entry) string { return strings.TrimSpace(e.Text) }

@@ -1,11 +1,7 @@
 package ui
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -14,46 +10,37 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // videoCard is the picture.
 type videoCard struct {
-	rate, quality, height *widget.Select
-	spend                 *widget.Select
-	bitrate               *widget.Entry
-	cursor                *widget.Check
-	root                  fyne.CanvasObject
+	fields
+	rate, height, quality, spend *widget.Select
+	bitrate                      *widget.Entry
+	cursor                       *widget.Check
 }
 
-var heights = []int{0, 480, 720, 900, 1080, 1440, 2160}
-
-// spends are the constant qualities to choose from, with their names.
-var (
-	spends     = []int{0, 18, 23, 28}
-	spendNames = []string{"Spend the bitrate", "Constant quality, very good", "Constant quality, good", "Constant quality, small"}
-)
-
-var qualities = []string{"performance", "balanced", "quality"}
-
 func newVideoCard(s *settings) *videoCard {
-	c := &videoCard{
-		rate: s.newSelect("30", "60"), quality: s.newSelect("Performance", "Balanced", "Quality"),
-		spend: s.newSelect(spendNames...), bitrate: s.newEntry("automatic"), cursor: s.newCheck("Show the pointer in the picture"),
-	}
+	v := &videoCard{fields: fields{s: s}}
+	f := &v.fields
+	heights := []int{0, 480, 720, 900, 1080, 1440, 2160}
 	var names []string
 	for _, h := range heights {
 		names = append(names, heightName(h))
 	}
-	c.height = s.newSelect(names...)
-	c.root = card("Picture", form(
-		label("Frames a second"), c.rate,
-		label("Size"), c.height,
-		label("Quality"), c.quality,
-		label("Rate control"), c.spend,
-		label("Bitrate (kb/s)"), c.bitrate,
-		label("Pointer"), c.cursor,
-	))
-	return c
+	v.rate = pick(f, "Frames a second", []int{30, 60}, []string{"30", "60"}, func(c *config.Config) *int { return &c.Video.FrameRate })
+	v.height = pick(f, "Size", heights, names, func(c *config.Config) *int { return &c.Video.Height })
+	v.quality = pick(f, "Quality", []string{"performance", "balanced", "quality"}, []string{"Performance", "Balanced", "Quality"},
+		func(c *config.Config) *string { return &c.Video.Quality })
+	v.spend = pick(f, "Rate control", []int{0, 18, 23, 28},
+		[]string{"Spend the bitrate", "Constant quality, very good", "Constant quality, good", "Constant quality, small"},
+		func(c *config.Config) *int { return &c.Video.ConstantQuality })
+	v.bitrate = f.number("Bitrate (kb/s)", "automatic", "the bitrate must be a number of kb/s, or empty for automatic",
+		func(c *config.Config) *int { return &c.Video.BitrateKbps })
+	v.cursor = f.check("Pointer", "Show the pointer in the picture", func(c *config.Config) *bool { return &c.Video.Cursor })
+	f.card("Picture")
+	return v
 }
 
 func heightName(h int) string {
@@ -63,176 +50,106 @@ func heightName(h int) string {
 	return fmt.Sprintf("%d rows", h)
 }
 
-func (c *videoCard) content() fyne.CanvasObject { return c.root }
-
-func (c *videoCard) load(cfg config.Config) {
-	c.rate.SetSelected(strconv.Itoa(cfg.Video.FrameRate))
-	c.height.SetSelected(heightName(cfg.Video.Height))
-	for i, q := range qualities {
-		if q == cfg.Video.Quality {
-			c.quality.SetSelectedIndex(i)
-		}
-	}
-	text := ""
-	if cfg.Video.BitrateKbps > 0 {
-		text = strconv.Itoa(cfg.Video.BitrateKbps)
-	}
-	c.bitrate.SetText(text)
-	c.spend.SetSelectedIndex(max(slices.Index(spends, cfg.Video.ConstantQuality), 0))
-	c.cursor.SetChecked(cfg.Video.Cursor)
-}
-
-func (c *videoCard) store(cfg *config.Config) error {
-	cfg.Video.FrameRate, _ = strconv.Atoi(c.rate.Selected) // only numbers can be chosen
-	cfg.Video.Height = heights[max(c.height.SelectedIndex(), 0)]
-	cfg.Video.Quality = qualities[max(c.quality.SelectedIndex(), 0)]
-	cfg.Video.ConstantQuality = spends[max(c.spend.SelectedIndex(), 0)]
-	cfg.Video.Cursor = c.cursor.Checked
-	cfg.Video.BitrateKbps = 0
-	if text := trimmed(c.bitrate); text != "" && !strings.EqualFold(text, "automatic") {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return errors.New("the bitrate must be a number of kb/s, or empty for automatic")
-		}
-		cfg.Video.BitrateKbps = n
-	}
-	return nil
-}
-
-// whenLocked is what may happen while the screen is locked, in the order of the choices.
-var whenLocked = []string{"pause", "record"}
-
 // replayCard is the local buffer.
 type replayCard struct {
+	fields
 	seconds, folder *widget.Entry
-	atLaunch, keep  *widget.Check
-	locked          *widget.Select
-	root            fyne.CanvasObject
 }
 
 func newReplayCard(s *settings) *replayCard {
-	c := &replayCard{
-		seconds: s.newEntry("60"), folder: s.newEntry("Videos/Hindsight"),
-		atLaunch: s.newCheck("Turn the replay on when Hindsight starts"),
-		keep:     s.newCheck("Keep a copy on disk, and save it at the next start"),
-	}
-	c.locked = s.newSelect("Pause, and keep what was before", "Go on")
+	r := &replayCard{fields: fields{s: s}}
+	f := &r.fields
+	r.seconds = f.number("Length (seconds)", "", "the replay length must be a number of seconds, 5 to 1200",
+		func(c *config.Config) *int { return &c.Replay.Seconds })
+	r.folder = s.newEntry("")
 	browse := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
 		dialog.ShowFolderOpen(func(at fyne.ListableURI, err error) {
 			if err == nil && at != nil {
-				c.folder.SetText(at.Path())
+				r.folder.SetText(at.Path())
 			}
 		}, s.u.window)
 	})
-	c.root = card("Replay", form(
-		label("Length (seconds)"), c.seconds,
-		label("Folder for clips"), container.NewBorder(nil, nil, nil, browse, c.folder),
-		label("At launch"), c.atLaunch,
-		label("After a crash"), c.keep,
-		label("Screen locked"), c.locked,
-	))
-	return c
+	f.row("Folder for clips", container.NewBorder(nil, nil, nil, browse, r.folder))
+	f.bind(func(c config.Config) {
+		r.folder.SetText(c.Replay.Folder)
+		r.folder.SetPlaceHolder(c.ClipFolder())
+	}, func(c *config.Config) error {
+		c.Replay.Folder = trimmed(r.folder)
+		return nil
+	})
+	f.check("At launch", "Turn the replay on when Hindsight starts", func(c *config.Config) *bool { return &c.Replay.AtLaunch })
+	f.check("After a crash", "Keep a copy on disk, and save it at the next start", func(c *config.Config) *bool { return &c.Replay.KeepAfterCrash })
+	pick(f, "Screen locked", []string{"pause", "record"}, []string{"Pause, and keep what was before", "Go on"},
+		func(c *config.Config) *string { return &c.Replay.WhenLocked })
+	f.card("Replay")
+	return r
 }
 
-func (c *replayCard) content() fyne.CanvasObject { return c.root }
-
-func (c *replayCard) load(cfg config.Config) {
-	c.seconds.SetText(strconv.Itoa(cfg.Replay.Seconds))
-	c.folder.SetText(cfg.Replay.Folder)
-	c.folder.SetPlaceHolder(cfg.ClipFolder())
-	c.atLaunch.SetChecked(cfg.Replay.AtLaunch)
-	c.keep.SetChecked(cfg.Replay.KeepAfterCrash)
-	c.locked.SetSelectedIndex(max(slices.Index(whenLocked, cfg.Replay.WhenLocked), 0))
+// clipsCard is how clips are named and kept.
+type clipsCard struct {
+	fields
+	name, quota     *widget.Entry
+	overlap, poster *widget.Check
+	format          *widget.Select
 }
 
-func (c *replayCard) store(cfg *config.Config) error {
-	n, err := strconv.Atoi(trimmed(c.seconds))
-	if err != nil {
-		return errors.New("the replay length must be a number of seconds, 5 to 1200")
-	}
-	cfg.Replay.Seconds, cfg.Replay.Folder, cfg.Replay.AtLaunch = n, trimmed(c.folder), c.atLaunch.Checked
-	cfg.Replay.KeepAfterCrash = c.keep.Checked
-	cfg.Replay.WhenLocked = whenLocked[max(c.locked.SelectedIndex(), 0)]
-	return nil
+func newClipsCard(s *settings) *clipsCard {
+	k := &clipsCard{fields: fields{s: s}}
+	f := &k.fields
+	k.name = f.text("File name", clip.DefaultName, func(c *config.Config) *string { return &c.Clips.Name })
+	f.note("{date}, {time}, {app} (the focused window's program) and {seconds} stand for what they say.")
+	k.quota = f.number("Keep at most (GB)", "no limit: nothing is ever deleted", "what clips may take must be a whole number of GB, or empty for no limit",
+		func(c *config.Config) *int { return &c.Clips.QuotaGB })
+	f.note("Then the oldest clips without a star go. Only files that Hindsight made.")
+	k.overlap = f.check("Overlap", "Start a clip where the one before it ended", func(c *config.Config) *bool { return &c.Clips.NoOverlap })
+	k.poster = f.check("Pictures", "Also put a picture of the clip beside it", func(c *config.Config) *bool { return &c.Clips.Poster })
+	k.format = pick(f, "Screenshots", []string{"png", "jpeg"}, []string{"PNG: every pixel as it is", "JPEG: small files"},
+		func(c *config.Config) *string { return &c.Clips.Screenshot })
+	f.card("Clips")
+	return k
 }
-
-var streams = []string{"same", "lower"}
 
 // sharingCard is backend, room and token.
 type sharingCard struct {
-	url, room, token *widget.Entry
-	stream           *widget.Select
-	atLaunch         *widget.Check
-	root             fyne.CanvasObject
+	fields
+	url, token, room *widget.Entry
 }
 
 func newSharingCard(s *settings) *sharingCard {
-	c := &sharingCard{url: s.newEntry("https://replay.example.com"), room: s.newEntry("name of the LiveKit room"), atLaunch: s.newCheck("Start sharing when Hindsight starts")}
-	c.stream = s.newSelect("Same as the replay", "Lower, for a poor upload")
-	c.token = widget.NewPasswordEntry()
-	c.token.SetPlaceHolder("unchanged; kept in the system's keyring")
-	c.token.OnChanged = func(string) { s.changed() }
-	c.root = card("Sharing", form(
-		label("Backend"), c.url,
-		label("Your token"), c.token,
-		label("Room"), c.room,
-		label("Stream quality"), c.stream,
-		label("At launch"), c.atLaunch,
-	))
-	return c
-}
-
-func (c *sharingCard) content() fyne.CanvasObject { return c.root }
-
-func (c *sharingCard) load(cfg config.Config) {
-	c.url.SetText(cfg.Sharing.BackendURL)
-	c.room.SetText(cfg.Sharing.Room)
-	c.stream.SetSelectedIndex(max(slices.Index(streams, cfg.Sharing.StreamQuality), 0))
-	c.token.SetText("")
-	c.atLaunch.SetChecked(cfg.Sharing.AtLaunch)
-}
-
-func (c *sharingCard) store(cfg *config.Config) error {
-	cfg.Sharing.BackendURL, cfg.Sharing.Room, cfg.Sharing.AtLaunch = trimmed(c.url), trimmed(c.room), c.atLaunch.Checked
-	cfg.Sharing.StreamQuality = streams[max(c.stream.SelectedIndex(), 0)]
-	return nil
+	h := &sharingCard{fields: fields{s: s}}
+	f := &h.fields
+	h.url = f.text("Backend", "https://replay.example.com", func(c *config.Config) *string { return &c.Sharing.BackendURL })
+	h.token = s.newEntry("unchanged; kept in the system's keyring")
+	h.token.Password = true
+	f.row("Your token", h.token)
+	f.bind(func(config.Config) { h.token.SetText("") }, func(*config.Config) error { return nil }) // see newToken
+	h.room = f.text("Room", "name of the LiveKit room", func(c *config.Config) *string { return &c.Sharing.Room })
+	pick(f, "Stream quality", []string{"same", "lower"}, []string{"Same as the replay", "Lower, for a poor upload"},
+		func(c *config.Config) *string { return &c.Sharing.StreamQuality })
+	f.check("At launch", "Start sharing when Hindsight starts", func(c *config.Config) *bool { return &c.Sharing.AtLaunch })
+	f.card("Sharing")
+	return h
 }
 
 // newToken is the token entered, if any.
-func (c *sharingCard) newToken() (string, bool) {
-	t := trimmed(c.token)
+func (h *sharingCard) newToken() (string, bool) {
+	t := trimmed(h.token)
 	return t, t != ""
 }
 
 // appCard is the app itself.
 type appCard struct {
-	notify, sound *widget.Check
-	look          *widget.Select
-	root          fyne.CanvasObject
+	fields
+	look *widget.Select
 }
-
-var looks = []string{"system", "light", "dark"}
 
 func newAppCard(s *settings) *appCard {
-	c := &appCard{notify: s.newCheck("Show a notification after a save"), sound: s.newCheck("Play a short sound after a save"), look: s.newSelect("Like the system", "Light", "Dark")}
-	c.root = card("App", form(label("Notifications"), c.notify, label("Sound"), c.sound, label("Appearance"), c.look))
-	return c
-}
-
-func (c *appCard) content() fyne.CanvasObject { return c.root }
-
-func (c *appCard) load(cfg config.Config) {
-	c.notify.SetChecked(cfg.App.Notifications)
-	c.sound.SetChecked(cfg.App.SaveSound)
-	for i, l := range looks {
-		if l == cfg.App.Theme {
-			c.look.SetSelectedIndex(i)
-		}
-	}
-}
-
-func (c *appCard) store(cfg *config.Config) error {
-	cfg.App.Notifications, cfg.App.SaveSound = c.notify.Checked, c.sound.Checked
-	cfg.App.Theme = looks[max(c.look.SelectedIndex(), 0)]
-	return nil
+	a := &appCard{fields: fields{s: s}}
+	f := &a.fields
+	f.check("Notifications", "Show a notification after a save", func(c *config.Config) *bool { return &c.App.Notifications })
+	f.check("Sound", "Play a short sound after a save", func(c *config.Config) *bool { return &c.App.SaveSound })
+	a.look = pick(f, "Appearance", []string{"system", "light", "dark"}, []string{"Like the system", "Light", "Dark"},
+		func(c *config.Config) *string { return &c.App.Theme })
+	f.card("App")
+	return a
 }

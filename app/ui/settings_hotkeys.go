@@ -17,15 +17,11 @@ import (
 
 // hotkeyCard is the global keys, with further lengths on further keys.
 type hotkeyCard struct {
-	s           *settings
-	save, share *widget.Entry
-	mute, talk  *widget.Entry
-	record      *widget.Entry
-	mark, shot  *widget.Entry
-	extra       *fyne.Container
-	rows        []*saveKeyRow
-	state       *widget.Label
-	root        fyne.CanvasObject
+	fields
+	save, record, mark, shot *widget.Entry
+	extra                    *fyne.Container
+	saves                    []*saveKeyRow
+	state                    *widget.Label
 }
 
 type saveKeyRow struct {
@@ -34,61 +30,56 @@ type saveKeyRow struct {
 }
 
 func newHotkeyCard(s *settings) *hotkeyCard {
-	c := &hotkeyCard{s: s, save: s.newEntry("none"), share: s.newEntry("none"), mute: s.newEntry("none"), talk: s.newEntry("none: the microphone is always heard"),
-		record: s.newEntry("none"), mark: s.newEntry("none"), shot: s.newEntry("none"), extra: container.NewVBox(), state: widget.NewLabel("")}
-	c.state.Wrapping = fyne.TextWrapWord
-	c.state.Importance = widget.WarningImportance
-	c.state.Hide()
+	h := &hotkeyCard{fields: fields{s: s}, extra: container.NewVBox(), state: widget.NewLabel("")}
+	h.state.Wrapping = fyne.TextWrapWord
+	h.state.Importance = widget.WarningImportance
+	h.state.Hide()
 	add := widget.NewButtonWithIcon("Another length on another key", theme.ContentAddIcon(), func() {
-		c.add(config.SaveKey{Seconds: 30})
+		h.add(config.SaveKey{Seconds: 30})
 		s.changed()
 	})
 	add.Alignment = widget.ButtonAlignLeading
 	add.Importance = widget.LowImportance
-	c.root = card("Hotkeys", container.NewVBox(
-		form(label("Save the replay"), c.save, label("Start or stop sharing"), c.share,
-			label("Mute the microphone"), c.mute, label("Push to talk"), c.talk,
-			label("Record, and end it"), c.record, label("Mark the moment"), c.mark, label("Screenshot"), c.shot), c.extra, add, c.state))
-	return c
+	h.save = h.key("Save the replay", "none", func(k *config.Hotkeys) *string { return &k.Save })
+	h.key("Start or stop sharing", "none", func(k *config.Hotkeys) *string { return &k.Share })
+	h.key("Mute the microphone", "none", func(k *config.Hotkeys) *string { return &k.Mute })
+	h.key("Push to talk", "none: the microphone is always heard", func(k *config.Hotkeys) *string { return &k.Talk })
+	h.record = h.key("Record, and end it", "none", func(k *config.Hotkeys) *string { return &k.Record })
+	h.mark = h.key("Mark the moment", "none", func(k *config.Hotkeys) *string { return &k.Mark })
+	h.shot = h.key("Screenshot", "none", func(k *config.Hotkeys) *string { return &k.Screenshot })
+	h.bind(h.loadSaves, h.storeSaves)
+	h.card("Hotkeys", h.extra, add, h.state)
+	return h
 }
 
-func (c *hotkeyCard) content() fyne.CanvasObject { return c.root }
+// key is a row for a combination, which is kept in its canonical form; empty is none.
+func (h *hotkeyCard) key(name, placeholder string, of func(*config.Hotkeys) *string) *widget.Entry {
+	return h.entry(name, placeholder, func(c config.Config) string { return *of(&c.Hotkeys) }, func(c *config.Config, text string) (err error) {
+		*of(&c.Hotkeys), err = keys(text)
+		return err
+	})
+}
 
-func (c *hotkeyCard) load(cfg config.Config) {
-	c.save.SetText(cfg.Hotkeys.Save)
-	c.share.SetText(cfg.Hotkeys.Share)
-	c.mute.SetText(cfg.Hotkeys.Mute)
-	c.talk.SetText(cfg.Hotkeys.Talk)
-	c.record.SetText(cfg.Hotkeys.Record)
-	c.mark.SetText(cfg.Hotkeys.Mark)
-	c.shot.SetText(cfg.Hotkeys.Screenshot)
-	c.rows = nil
-	c.extra.RemoveAll()
-	for _, k := range cfg.Hotkeys.Saves {
-		c.add(k)
+func (h *hotkeyCard) loadSaves(c config.Config) {
+	h.saves = nil
+	h.extra.RemoveAll()
+	for _, k := range c.Hotkeys.Saves {
+		h.add(k)
 	}
 }
 
 // add shows one more key: what it saves of the past (nothing entered: all of it) and of what follows.
-func (c *hotkeyCard) add(k config.SaveKey) {
-	r := &saveKeyRow{keys: c.s.newEntry("for example Ctrl+Alt+1"), seconds: c.s.newEntry("all"), after: c.s.newEntry("0")}
+func (h *hotkeyCard) add(k config.SaveKey) {
+	r := &saveKeyRow{keys: h.s.newEntry("for example Ctrl+Alt+1"), seconds: h.s.newEntry("all"), after: h.s.newEntry("0")}
 	r.keys.Text, r.seconds.Text, r.after.Text = k.Keys, positive(k.Seconds), positive(k.After)
-	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { c.remove(r) })
+	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { h.remove(r) })
 	small := func(o fyne.CanvasObject) fyne.CanvasObject {
 		return container.New(layout.NewGridWrapLayout(fyne.NewSize(64, 36)), o)
 	}
 	r.root = form(label("Save other length"), container.NewBorder(nil, nil, nil,
 		container.NewHBox(label("the last"), small(r.seconds), label("s, and the next"), small(r.after), label("s"), remove), r.keys))
-	c.rows = append(c.rows, r)
-	c.extra.Add(r.root)
-}
-
-// positive is a number's text, empty for 0.
-func positive(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
+	h.saves = append(h.saves, r)
+	h.extra.Add(r.root)
 }
 
 // whole reads a number that may be left out.
@@ -104,31 +95,21 @@ func whole(e *widget.Entry, what, keys string) (int, error) {
 	return n, nil
 }
 
-func (c *hotkeyCard) remove(r *saveKeyRow) {
-	for i, other := range c.rows {
+func (h *hotkeyCard) remove(r *saveKeyRow) {
+	for i, other := range h.saves {
 		if other == r {
-			c.rows = append(c.rows[:i], c.rows[i+1:]...)
+			h.saves = append(h.saves[:i], h.saves[i+1:]...)
 			break
 		}
 	}
-	c.extra.Remove(r.root)
-	c.s.changed()
+	h.extra.Remove(r.root)
+	h.s.changed()
 }
 
-func (c *hotkeyCard) store(cfg *config.Config) error {
-	h := &cfg.Hotkeys
-	for _, f := range []struct {
-		to   *string
-		from *widget.Entry
-	}{{&h.Save, c.save}, {&h.Share, c.share}, {&h.Mute, c.mute}, {&h.Talk, c.talk}, {&h.Record, c.record}, {&h.Mark, c.mark}, {&h.Screenshot, c.shot}} {
-		var err error
-		if *f.to, err = keys(f.from); err != nil {
-			return err
-		}
-	}
-	h.Saves = nil
-	for _, r := range c.rows {
-		k, err := keys(r.keys)
+func (h *hotkeyCard) storeSaves(c *config.Config) error {
+	c.Hotkeys.Saves = nil
+	for _, r := range h.saves {
+		k, err := keys(trimmed(r.keys))
 		if err != nil {
 			return err
 		}
@@ -140,14 +121,13 @@ func (c *hotkeyCard) store(cfg *config.Config) error {
 		if err != nil {
 			return err
 		}
-		h.Saves = append(h.Saves, config.SaveKey{Keys: k, Seconds: n, After: after})
+		c.Hotkeys.Saves = append(c.Hotkeys.Saves, config.SaveKey{Keys: k, Seconds: n, After: after})
 	}
 	return nil
 }
 
 // keys is an entered combination in its canonical form; empty is none.
-func keys(e *widget.Entry) (string, error) {
-	text := trimmed(e)
+func keys(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
@@ -156,13 +136,13 @@ func keys(e *widget.Entry) (string, error) {
 }
 
 // states shows which keys do not work.
-func (c *hotkeyCard) states(states []hotkey.State) {
+func (h *hotkeyCard) states(states []hotkey.State) {
 	var bad []string
 	for _, s := range states {
 		if s.Error != "" {
 			bad = append(bad, s.Error)
 		}
 	}
-	setText(c.state, strings.Join(bad, "\n"))
-	setShown(c.state, len(bad) > 0)
+	setText(h.state, strings.Join(bad, "\n"))
+	setShown(h.state, len(bad) > 0)
 }

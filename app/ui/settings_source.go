@@ -8,9 +8,11 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
@@ -24,15 +26,21 @@ const (
 	mostWindows = 12
 )
 
-// sourceCard chooses what is filmed, with a small picture of each thing.
+// ways are the ways to film, in the order of the choices.
+var ways = []string{"auto", "x11", "portal"}
+
+// sourceCard chooses what is filmed, with a small picture of each thing. Where the desktop's own dialog does that, it is
+// asked for.
 type sourceCard struct {
-	s     *settings
-	kind  *widget.Select
-	tiles *fyne.Container
-	hint  *widget.Label
+	fields
+	way     *widget.Select
+	kind    *widget.Select
+	kindRow fyne.CanvasObject
+	tiles   *fyne.Container
+	hint    *widget.Label
+	ask     *widget.Button
 	numbers
 	rectangle fyne.CanvasObject
-	root      fyne.CanvasObject
 
 	found  found
 	chosen config.Picture
@@ -49,7 +57,7 @@ type found struct {
 }
 
 func newSourceCard(s *settings) *sourceCard {
-	c := &sourceCard{s: s, tiles: container.NewGridWrap(fyne.NewSize(previewWidth+12, previewHeight+44)), hint: muted("")}
+	c := &sourceCard{fields: fields{s: s}, tiles: container.NewGridWrap(fyne.NewSize(previewWidth+12, previewHeight+44)), hint: muted("")}
 	c.hint.Wrapping = fyne.TextWrapWord
 	c.kind = widget.NewSelect(kindNames, func(string) {
 		c.chosen.Kind = kinds[max(c.kind.SelectedIndex(), 0)]
@@ -57,14 +65,36 @@ func newSourceCard(s *settings) *sourceCard {
 		s.changed()
 	})
 	c.numbers = numbers{s.newEntry("0"), s.newEntry("0"), s.newEntry("1280"), s.newEntry("720")}
+	c.kindRow = form(label("Film"), c.kind)
+	c.way = pick(&c.fields, "Way to film", ways, []string{"As the session needs it", "Read the X display", "Ask the desktop (portal)"},
+		func(c *config.Config) *string { return &c.Video.Way })
+	c.way.OnChanged = func(string) {
+		c.show()
+		if !s.filling {
+			s.lookAround()
+			s.changed()
+		}
+	}
+	c.bind(c.loadPicture, c.storePicture)
+	c.ask = widget.NewButtonWithIcon("Choose screen…", theme.ComputerIcon(), c.chooseScreen)
 	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y, label("Width"), c.width, label("Height"), c.height)
-	c.root = card("What is filmed", container.NewVBox(form(label("Film"), c.kind), c.rectangle, c.tiles, c.hint))
+	c.card("What is filmed", c.kindRow, c.rectangle, c.tiles, c.hint, container.NewHBox(c.ask))
 	return c
 }
 
-func (c *sourceCard) content() fyne.CanvasObject { return c.root }
+// chosenWay is the way that the page shows, applied or not.
+func (c *sourceCard) chosenWay() string { return ways[max(c.way.SelectedIndex(), 0)] }
 
-func (c *sourceCard) load(cfg config.Config) {
+// chooseScreen lets the desktop ask anew; it does so as soon as the screen is filmed.
+func (c *sourceCard) chooseScreen() {
+	s := c.s
+	if now := s.u.parts.Feed.Snapshot(); !now.ReplayOn && !now.ShareOn && !now.RecordOn {
+		s.say("The desktop asks when the replay, a recording or sharing begins.", widget.MediumImportance)
+	}
+	s.u.do(s.u.parts.Commands.ChooseScreen)
+}
+
+func (c *sourceCard) loadPicture(cfg config.Config) {
 	c.chosen = cfg.Video.Source
 	for e, n := range map[*widget.Entry]int{c.x: c.chosen.X, c.y: c.chosen.Y, c.width: c.chosen.Width, c.height: c.chosen.Height} {
 		text := ""
@@ -81,7 +111,10 @@ func (c *sourceCard) load(cfg config.Config) {
 	c.show()
 }
 
-func (c *sourceCard) store(cfg *config.Config) error {
+func (c *sourceCard) storePicture(cfg *config.Config) error {
+	if portal, _ := capture.ByPortal(cfg.Video.Way); portal {
+		return nil // what was chosen for X11 stays
+	}
 	p := c.chosen
 	for e, to := range map[*widget.Entry]*int{c.x: &p.X, c.y: &p.Y, c.width: &p.Width, c.height: &p.Height} {
 		*to = 0
@@ -112,9 +145,11 @@ func (c *sourceCard) offer(f found) {
 }
 
 // takeIn takes small pictures of everything there is; it is called beside the main goroutine.
-func takeIn(p Parts) found {
+func takeIn(p Parts, way string) found {
 	f := found{pictures: map[capture.Target]image.Image{}}
-	f.list, f.err = p.Screens()
+	if f.list, f.err = p.Screens(way); f.err != nil {
+		return f
+	}
 	if len(f.list.Windows) > mostWindows {
 		f.list.Windows = f.list.Windows[:mostWindows]
 	}
@@ -133,11 +168,28 @@ func takeIn(p Parts) found {
 	return f
 }
 
-// show builds the tiles of the chosen kind.
+// show builds what belongs to the chosen way and kind.
 func (c *sourceCard) show() {
 	c.tiles.RemoveAll()
-	setShown(c.rectangle, c.chosen.Kind == config.Rectangle)
+	portal, why := capture.ByPortal(c.chosenWay())
+	setShown(c.rectangle, c.chosen.Kind == config.Rectangle && !portal)
+	setShown(c.kindRow, !portal)
+	setShown(c.tiles, !portal)
+	setShown(c.ask, portal)
+	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Way)
 	hint := ""
+	if portal {
+		hint = "The desktop's own dialog chooses what is filmed, because " + why + ". It asks once, and its answer is remembered."
+	} else {
+		hint = c.showKind()
+	}
+	setText(c.hint, hint)
+	setShown(c.hint, hint != "")
+	c.tiles.Refresh()
+}
+
+// showKind builds the tiles of the chosen kind and answers what there is to say about it.
+func (c *sourceCard) showKind() (hint string) {
 	switch c.chosen.Kind {
 	case config.OneMonitor:
 		there := false
@@ -166,11 +218,9 @@ func (c *sourceCard) show() {
 		c.add(capture.Target{}, fmt.Sprintf("%d × %d", c.found.list.Width, c.found.list.Height), true, func() {})
 	}
 	if c.found.err != nil {
-		hint = c.found.err.Error()
+		hint = session.Sentence(c.found.err.Error())
 	}
-	setText(c.hint, hint)
-	setShown(c.hint, hint != "")
-	c.tiles.Refresh()
+	return hint
 }
 
 // add adds a tile; choose runs when it is tapped.

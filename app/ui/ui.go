@@ -44,6 +44,7 @@ type Commands interface {
 	Mark(text string) error
 	Screenshot(ctx context.Context) (path string, err error)
 	Mute(src session.Source, muted bool) error
+	ChooseScreen() error
 }
 
 // Editor takes changed settings.
@@ -59,8 +60,8 @@ type Parts struct {
 	Editor   Editor
 	// Devices lists what can be chosen as a source of sound.
 	Devices func(context.Context) (capture.DeviceList, error)
-	// Screens lists what can be filmed, Preview takes a picture of it that fits into a width and height in pixels.
-	Screens func() (capture.ScreenList, error)
+	// Screens lists what can be filmed in a way of config.Video, Preview takes a picture of it that fits into a width and height in pixels.
+	Screens func(way string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
 	Watch func(ctx context.Context, changed func())

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2/test"
+	"github.com/adrg/xdg"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/apptest"
@@ -55,7 +56,7 @@ func start(t *testing.T) *bench {
 		return list, nil
 	}
 	opened := func(string) error { return nil }
-	screens := func() (capture.ScreenList, error) {
+	screens := func(string) (capture.ScreenList, error) {
 		return capture.ScreenList{
 			Width: 3840, Height: 1080, Monitors: []capture.Monitor{{Name: "DP-1", Width: 1920, Height: 1080}, {Name: "HDMI-1", X: 1920, Width: 1920, Height: 1080}},
 			Windows: []capture.Window{{Class: "Game", Title: "A game"}, {Class: "Editor", Title: "main.go"}},
@@ -322,6 +323,35 @@ func TestSourcesAreChosenAndKeptUpToDate(t *testing.T) {
 	b.ui.nav.choose(pageHome)
 	b.plugged <- struct{}{}
 	eventually(t, "nothing is watched that nobody sees", func() bool { b.settle(); return !s.watching })
+}
+
+// Where the desktop's dialog chooses the screen, the page offers to ask again, once that way is in use.
+func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
+	t.Setenv("XDG_SESSION_TYPE", "x11")
+	t.Setenv("XDG_STATE_HOME", t.TempDir()) // the permission of whoever runs this stays
+	xdg.Reload()
+	b := start(t)
+	b.ui.show(pageSettings)
+	b.settle()
+	c, apply := b.ui.settings.source, b.ui.settings.apply
+	require.False(t, c.ask.Visible())
+	c.kind.SetSelected("One monitor")
+	require.True(t, apply.Disabled(), "no monitor is chosen")
+	c.way.SetSelected("Ask the desktop (portal)")
+	require.False(t, apply.Disabled(), "and none is needed")
+	require.False(t, c.kindRow.Visible())
+	require.True(t, c.ask.Visible() && c.ask.Disabled())
+	test.Tap(apply)
+	b.settle()
+	require.False(t, c.ask.Disabled())
+	test.Tap(c.ask)
+	b.settle()
+	eventually(t, "the desktop is asked", func() bool {
+		v := b.engine.Recorder().Config().Video
+		return v.Way == "portal" && v.Asked == 1 && v.Target == capture.Target{}
+	})
+	c.way.SetSelected("Read the X display")
+	require.True(t, c.kindRow.Visible() && !c.ask.Visible())
 }
 
 // A clip that the server has, too, has a button that puts a link to it into the clipboard; others have none.

@@ -205,7 +205,8 @@ func (devicesCmd) Run(ctx context.Context, out *output) error {
 type screensCmd struct{}
 
 func (screensCmd) Run(out *output) error {
-	list, err := capture.Screens()
+	_, cfg, _ := config.Open(config.Dir())
+	list, err := capture.Screens(cfg.Video.Way)
 	if err != nil {
 		return err
 	}
