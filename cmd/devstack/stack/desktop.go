@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,10 +130,7 @@ func (d *Desktop) startBus(ctx context.Context, dir string) error {
 	address := "unix:path=" + filepath.Join(d.dir, "bus")
 	err := d.run(ctx, Spec{
 		Name: "dbus", Path: "dbus-daemon", Args: []string{"--session", "--nofork", "--nopidfile", "--address=" + address}, Dir: dir,
-		Ready: func(context.Context) error {
-			_, err := os.Stat(filepath.Join(d.dir, "bus"))
-			return err
-		},
+		Ready: listens(filepath.Join(d.dir, "bus")),
 	})
 	if err != nil {
 		return err
@@ -140,6 +138,17 @@ func (d *Desktop) startBus(ctx context.Context, dir string) error {
 	d.DBusAddress = address
 	d.Env = append(d.Env, "DBUS_SESSION_BUS_ADDRESS="+address)
 	return nil
+}
+
+// listens answers nil once somebody takes connections at a socket: its file is there before that.
+func listens(path string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
 }
 
 // managed answers nil once a window manager has announced itself (EWMH, _NET_SUPPORTING_WM_CHECK).

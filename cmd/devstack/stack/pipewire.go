@@ -9,9 +9,9 @@ import (
 // output and a microphone that lead nowhere.
 func (w *Wayland) startPipeWire(ctx context.Context) error {
 	for _, s := range []Spec{
-		{Name: "pipewire", Path: "pipewire", Ready: w.exists("pipewire-0")},
+		{Name: "pipewire", Path: "pipewire", Ready: w.listens("pipewire-0")},
 		{Name: "wireplumber", Path: "wireplumber"},
-		{Name: "pipewire-pulse", Path: "pipewire-pulse", Ready: w.exists("pulse/native")},
+		{Name: "pipewire-pulse", Path: "pipewire-pulse", Ready: w.listens("pulse/native")},
 	} {
 		if err := w.run(ctx, s); err != nil {
 			return err

@@ -128,16 +128,11 @@ func (w *Wayland) spawn(ctx context.Context, s Spec) (*Proc, error) {
 	return Start(ctx, s)
 }
 
-// exists waits for a socket.
-func (w *Wayland) exists(name string) func(context.Context) error {
-	return func(context.Context) error {
-		_, err := os.Stat(w.path(name))
-		return err
-	}
-}
+// listens waits for a socket.
+func (w *Wayland) listens(name string) func(context.Context) error { return listens(w.path(name)) }
 
 func (w *Wayland) startBus(ctx context.Context) error {
-	return w.run(ctx, Spec{Name: "wl-dbus", Path: "dbus-daemon", Args: []string{"--config-file=" + w.path("bus.conf"), "--nofork", "--nopidfile"}, Ready: w.exists("bus")})
+	return w.run(ctx, Spec{Name: "wl-dbus", Path: "dbus-daemon", Args: []string{"--config-file=" + w.path("bus.conf"), "--nofork", "--nopidfile"}, Ready: w.listens("bus")})
 }
 
 // startSway starts the compositor and, through it, Xwayland.
