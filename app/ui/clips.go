@@ -1,11 +1,10 @@
 package ui
 
 import (
-	"context"
 	"fmt"
-	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -20,11 +19,6 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-const (
-	thumbWidth, thumbHeight = 144, 81
-	thumbPixels             = 288 // sharp on screens of double density
-)
-
 // clips is the page of saved files.
 type clips struct {
 	u     *UI
@@ -35,7 +29,7 @@ type clips struct {
 	quota int // GB
 
 	items  []clip.Clip
-	thumbs map[string]image.Image // by path; nil while on its way
+	thumbs *thumbs
 	folder string
 	lastID int
 	// recording is whether a file was growing when last looked.
@@ -44,7 +38,8 @@ type clips struct {
 }
 
 func newClips(u *UI) *clips {
-	c := &clips{u: u, thumbs: map[string]image.Image{}, count: muted("")}
+	c := &clips{u: u, count: muted("")}
+	c.thumbs = newThumbs(u, c.redraw)
 	c.list = widget.NewList(func() int { return len(c.items) }, c.newRow, c.fillRow)
 	c.list.HideSeparators = true
 	title := widget.NewLabel("No clips yet")
@@ -121,40 +116,13 @@ func (c *clips) show(items []clip.Clip) {
 	setShown(c.empty, len(items) == 0)
 	setShown(c.count, len(items) > 0)
 	c.list.Refresh()
-	c.loadThumbs(items)
 }
 
-// loadThumbs draws missing thumbnails one after the other.
-func (c *clips) loadThumbs(items []clip.Clip) {
-	var missing []string
-	for _, i := range items {
-		if _, known := c.thumbs[i.Path]; !known {
-			c.thumbs[i.Path] = nil
-			missing = append(missing, i.Path)
-		}
+// redraw draws one clip anew; all of them would cost much more.
+func (c *clips) redraw(path string) {
+	if i := slices.IndexFunc(c.items, func(item clip.Clip) bool { return item.Path == path }); i >= 0 {
+		c.list.RefreshItem(i)
 	}
-	if len(missing) == 0 {
-		return
-	}
-	c.u.do(func() error {
-		for _, path := range missing {
-			ctx, cancel := context.WithTimeout(c.u.ctx, 20*time.Second)
-			img, err := clip.Thumbnail(ctx, path, thumbPixels)
-			cancel()
-			if c.u.ctx.Err() != nil {
-				return nil
-			}
-			if err != nil {
-				c.u.parts.Log.Warn("no thumbnail", "path", path, "error", err)
-				continue
-			}
-			c.u.main(func() {
-				c.thumbs[path] = img
-				c.list.Refresh()
-			})
-		}
-		return nil
-	})
 }
 
 // row is one line of the list; Fyne uses it again for other clips.
@@ -199,7 +167,7 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 	setText(r.name, when(r.clip.Created, time.Now()))
 	setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), size(r.clip.Bytes), r.clip.Width, r.clip.Height, filepath.Base(r.clip.Path)))
 	setShown(r.link, c.u.parts.Linked(r.clip.Path))
-	if img := c.thumbs[r.clip.Path]; r.thumb.Image != img {
+	if img := c.thumbs.get(r.clip.Path); r.thumb.Image != img {
 		r.thumb.Image = img
 		r.thumb.Refresh()
 	}

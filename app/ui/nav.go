@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -72,6 +73,10 @@ func (n *nav) choose(i int) {
 		return
 	}
 	n.current = i
+	c := n.u.window.Canvas()
+	if b, _ := c.Focused().(*widget.Button); !slices.Contains(n.buttons, b) {
+		c.Unfocus() // nothing is typed into a page that is not to be seen
+	}
 	n.mark()
 	n.u.pages[i].enter()
 	n.u.pages[i].update(n.u.parts.Feed.Snapshot())

@@ -174,7 +174,6 @@ func (c *sourceCard) show() {
 	portal, why := capture.ByPortal(c.chosenWay())
 	setShown(c.rectangle, c.chosen.Kind == config.Rectangle && !portal)
 	setShown(c.kindRow, !portal)
-	setShown(c.tiles, !portal)
 	setShown(c.ask, portal)
 	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Way)
 	hint := ""
@@ -185,6 +184,7 @@ func (c *sourceCard) show() {
 	}
 	setText(c.hint, hint)
 	setShown(c.hint, hint != "")
+	setShown(c.tiles, len(c.tiles.Objects) > 0)
 	c.tiles.Refresh()
 }
 

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"log/slog"
 	"os"
@@ -377,4 +378,21 @@ func TestShareLinkIsCopied(t *testing.T) {
 	}
 	b.settle()
 	require.Equal(t, "https://x/watch/y", b.ui.app.Clipboard().Content())
+}
+
+// A folder with many clips costs no more than those that are looked at, however fast somebody scrolls.
+func TestFewPicturesAreMadeAtOnce(t *testing.T) {
+	b := start(t)
+	made := b.ui.clips.thumbs
+	for i := range 500 {
+		require.Nil(t, made.get(fmt.Sprintf("/nowhere/%d.mp4", i)))
+	}
+	require.LessOrEqual(t, len(made.made), mostWanted+1)
+	require.Contains(t, made.made, "/nowhere/499.mp4")
+	eventually(t, "all were tried", func() bool { b.settle(); return len(made.wanted) == 0 && !made.busy })
+	for i := range 500 {
+		made.keep(fmt.Sprintf("/some/%d.mp4", i), image.NewRGBA(image.Rect(0, 0, 1, 1)), nil)
+	}
+	require.LessOrEqual(t, len(made.made), mostThumbs+mostWanted+1)
+	require.NotNil(t, made.get("/some/499.mp4"))
 }
