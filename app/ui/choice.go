@@ -11,17 +11,19 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// choice is a small picture with a name that can be chosen.
+// choice is a small picture with a name that can be chosen, by a click or, with the focus, by the space bar.
 type choice struct {
 	widget.BaseWidget
-	on   bool
-	tap  func()
-	body fyne.CanvasObject
+	on, focused bool
+	tap         func()
+	frame       *canvas.Rectangle
+	body        fyne.CanvasObject
 }
 
 // newChoice makes a choice; a nil picture is an empty place.
 func newChoice(picture image.Image, name string, on bool, tap func()) *choice {
-	c := &choice{on: on, tap: tap}
+	c := &choice{on: on, tap: tap, frame: canvas.NewRectangle(nil)}
+	c.frame.CornerRadius = 8
 	var shown fyne.CanvasObject = container.NewCenter(muted("no picture now"))
 	if picture != nil {
 		i := canvas.NewImageFromImage(picture)
@@ -31,7 +33,7 @@ func newChoice(picture image.Image, name string, on bool, tap func()) *choice {
 	caption := oneLine(widget.NewLabel(name))
 	caption.Alignment = fyne.TextAlignCenter
 	caption.TextStyle.Bold = on
-	c.body = container.NewBorder(nil, caption, nil, nil, shown)
+	c.body = container.NewStack(c.frame, container.NewPadded(container.NewBorder(nil, caption, nil, nil, shown)))
 	c.ExtendBaseWidget(c)
 	return c
 }
@@ -42,12 +44,42 @@ func (c *choice) Tapped(*fyne.PointEvent) { c.tap() }
 // Cursor says that it can be tapped.
 func (c *choice) Cursor() desktop.Cursor { return desktop.PointerCursor }
 
-// CreateRenderer draws a frame around the chosen one.
-func (c *choice) CreateRenderer() fyne.WidgetRenderer {
-	frame := canvas.NewRectangle(theme.Color(colorTrack))
-	frame.CornerRadius = 8
-	if c.on {
-		frame.StrokeColor, frame.StrokeWidth = theme.Color(theme.ColorNamePrimary), 2
+// FocusGained shows where the space bar goes.
+func (c *choice) FocusGained() { c.focused = true; c.draw() }
+
+// FocusLost ends that.
+func (c *choice) FocusLost() { c.focused = false; c.draw() }
+
+// TypedKey chooses by the space bar.
+func (c *choice) TypedKey(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeySpace {
+		c.tap()
 	}
-	return widget.NewSimpleRenderer(container.NewStack(frame, container.NewPadded(c.body)))
+}
+
+// TypedRune takes no text.
+func (c *choice) TypedRune(rune) {}
+
+// draw frames the chosen one, and the one with the focus.
+func (c *choice) draw() {
+	c.frame.FillColor, c.frame.StrokeColor, c.frame.StrokeWidth = theme.Color(colorTrack), theme.Color(theme.ColorNamePrimary), 0
+	switch {
+	case c.focused:
+		c.frame.StrokeColor, c.frame.StrokeWidth = theme.Color(theme.ColorNameFocus), 4
+	case c.on:
+		c.frame.StrokeWidth = 2
+	}
+	c.frame.Refresh()
+}
+
+// CreateRenderer draws the choice.
+func (c *choice) CreateRenderer() fyne.WidgetRenderer {
+	c.draw()
+	return widget.NewSimpleRenderer(c.body)
+}
+
+// Refresh takes new colours of the theme.
+func (c *choice) Refresh() {
+	c.draw()
+	c.BaseWidget.Refresh()
 }

@@ -202,7 +202,7 @@ func (c *clips) copyLink(path string) {
 		if err == nil {
 			c.u.main(func() {
 				c.u.app.Clipboard().SetContent(url)
-				dialog.ShowInformation("Share link copied", "Whoever has it can watch the clip for a week:\n"+url, c.u.window)
+				c.u.inform("Share link copied", "Whoever has it can watch the clip for a week:\n"+url)
 			})
 		}
 		return err
@@ -224,5 +224,5 @@ func (c *clips) askDelete(item clip.Clip) {
 	}, c.u.window)
 	d.SetConfirmText("Delete")
 	d.SetConfirmImportance(widget.DangerImportance)
-	d.Show()
+	c.u.ask(d)
 }

@@ -1,15 +1,20 @@
 package ui
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
+	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 func TestKeysForOtherLengthsAndClips(t *testing.T) {
@@ -96,4 +101,63 @@ func TestRecordingIsShown(t *testing.T) {
 	if found, err := filepath.Glob(filepath.Join(snap.Folder, "*.png")); err != nil || len(found) != 1 {
 		t.Errorf("screenshots: %q, %v", found, err)
 	}
+}
+
+// What became of the last press is said by the tray and the window, whether or not there are notifications.
+func TestTheLastPressIsShown(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageHome)
+	at := time.Date(2026, 3, 4, 12, 13, 14, 0, time.Local)
+	for _, c := range []struct {
+		says string
+		save session.SaveRecord
+	}{
+		{"Saving the clip of 12:13:14…", session.SaveRecord{Local: "saving", Server: "saving"}},
+		{"Play the clip of 12:13:14", session.SaveRecord{Local: "saved", Server: "failed", Clip: &clip.Clip{Path: "/x"}}},
+		{"The clip of 12:13:14 was not saved", session.SaveRecord{Local: "failed", Server: "saved"}},
+		{"The clip of 12:13:14 is on the server", session.SaveRecord{Local: "off", Server: "saved"}},
+		{"The clip of 12:13:14 was not saved", session.SaveRecord{Local: "off", Server: "failed"}},
+	} {
+		c.save.PressedAt = at
+		require.Equal(t, c.says, b.ui.tray.menu(session.Snapshot{LastSave: &c.save}).Items[1].Label)
+	}
+	require.NoError(t, b.session.SetReplay(false))
+	b.session.Press(0)
+	eventually(t, "a press that cannot be served is there", func() bool { return b.session.Snapshot().LastSave != nil })
+	b.ui.home.update(b.session.Snapshot())
+	require.Contains(t, b.ui.home.last.name.Text+b.ui.home.last.detail.Text, "could not be saved")
+	require.Contains(t, b.ui.home.last.detail.Text, "turn the replay on")
+}
+
+// Enter takes what was entered, Escape closes what is asked, and Enter does not say yes to it.
+func TestKeysOfTheWindow(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageSettings)
+	b.settle()
+	s := b.ui.settings
+	s.replay.seconds.SetText("77")
+	s.replay.seconds.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	b.settle()
+	require.Equal(t, 77, b.session.Snapshot().Settings.Replay.Seconds)
+
+	folder := b.session.Snapshot().Folder
+	require.NoError(t, os.MkdirAll(folder, 0o755))
+	path := filepath.Join(folder, "a.mp4")
+	require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
+	press := func(k fyne.KeyName) { b.ui.window.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: k}) }
+	overlays := b.ui.window.Canvas().Overlays()
+	b.ui.clips.askDelete(clip.Clip{Path: path})
+	press(fyne.KeyReturn)
+	require.NotNil(t, overlays.Top())
+	press(fyne.KeyEscape)
+	require.Nil(t, overlays.Top())
+	b.settle()
+	require.FileExists(t, path)
+	for _, key := range []fyne.KeyName{fyne.KeyReturn, fyne.KeyEscape} {
+		b.ui.tell(errors.New("the disk is full"))
+		require.NotNil(t, overlays.Top())
+		press(key)
+		require.Nil(t, overlays.Top())
+	}
+	press(fyne.KeyEscape) // there is nothing left to close
 }

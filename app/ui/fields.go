@@ -115,10 +115,13 @@ func pick[T comparable](f *fields, name string, values []T, names []string, of f
 	return p
 }
 
+// nameWidth is the room for the names on the left.
+const nameWidth = 168
+
 // form lays out names on the left and controls on the right.
 func form(pairs ...fyne.CanvasObject) *fyne.Container {
 	for i := 0; i < len(pairs); i += 2 {
-		pairs[i] = container.New(layout.NewGridWrapLayout(fyne.NewSize(150, 36)), pairs[i])
+		pairs[i] = container.New(layout.NewGridWrapLayout(fyne.NewSize(nameWidth, 36)), pairs[i])
 	}
 	return container.New(layout.NewFormLayout(), pairs...)
 }
@@ -133,6 +136,11 @@ func (s *settings) newEntry(placeholder string) *widget.Entry {
 	e := widget.NewEntry()
 	e.SetPlaceHolder(placeholder)
 	e.OnChanged = func(string) { s.changed() }
+	e.OnSubmitted = func(string) {
+		if !s.apply.Disabled() {
+			s.submit()
+		}
+	}
 	return e
 }
 

@@ -40,7 +40,8 @@ type home struct {
 }
 
 func newHome(u *UI) *home {
-	h := &home{u: u, title: widget.NewLabel(""), line: muted(""), fill: newBar(theme.ColorNamePrimary, 6), picture: oneLine(muted(""))}
+	h := &home{u: u, title: oneLine(widget.NewLabel("")), line: muted(""), fill: newBar(theme.ColorNamePrimary, 6), picture: oneLine(muted(""))}
+	h.line.Wrapping = fyne.TextWrapWord
 	h.title.TextStyle.Bold = true
 	h.title.SizeName = theme.SizeNameHeadingText
 	h.icon = canvas.NewImageFromReader(bytes.NewReader(assets.TrayIcon("idle")), "idle.png")
@@ -72,7 +73,7 @@ func newHome(u *UI) *home {
 	tiles := container.NewGridWithColumns(3, h.replay.root, h.share.root, h.server.root)
 
 	h.desktop = newSoundRow(u, "Desktop", theme.VolumeUpIcon(), session.DesktopSound)
-	h.mic = newSoundRow(u, "Microphone", theme.MediaRecordIcon(), session.Microphone)
+	h.mic = newSoundRow(u, "Microphone", microphone, session.Microphone)
 	sound := card("Sound", container.NewVBox(h.desktop.root, h.mic.root))
 
 	h.problems = widget.NewLabel("")
@@ -112,7 +113,7 @@ func (h *home) update(s session.Snapshot) {
 	} else {
 		setButton(h.record, "Record", theme.MediaRecordIcon())
 	}
-	setText(h.recording, recordingLine(s.Recording))
+	setText(h.recording, recordingLine(s))
 	if setShown(h.recording, s.Recording != nil) {
 		h.root.Refresh()
 	}
@@ -196,14 +197,21 @@ func stateLine(s session.Snapshot) string {
 }
 
 // recordingLine says what is being recorded.
-func recordingLine(r *session.RecordingStatus) string {
+func recordingLine(s session.Snapshot) string {
+	r := s.Recording
+	what := "Recording"
+	if s.Paused {
+		what = "Recording is paused ·"
+	}
 	switch {
 	case r == nil:
 		return ""
+	case r.Path == "" && s.Paused:
+		return "Recording begins when you are back."
 	case r.Path == "":
 		return "Recording begins…"
 	}
-	text := fmt.Sprintf("Recording %s · %s · %s", span(r.Seconds), size(r.Bytes), filepath.Base(r.Path))
+	text := fmt.Sprintf("%s %s · %s · %s", what, span(r.Seconds), size(r.Bytes), filepath.Base(r.Path))
 	if r.Dropped > 0 {
 		text += " · the disk is too slow, parts are missing"
 	}

@@ -22,7 +22,7 @@ type tile struct {
 }
 
 func newTile(name string, tapped func()) *tile {
-	t := &tile{value: widget.NewLabel(""), detail: oneLine(muted(""))}
+	t := &tile{value: oneLine(widget.NewLabel("")), detail: oneLine(muted(""))}
 	t.value.TextStyle.Bold = true
 	t.value.SizeName = theme.SizeNameSubHeadingText
 	var right fyne.CanvasObject
@@ -107,7 +107,8 @@ type lastClip struct {
 }
 
 func newLastClip(u *UI) *lastClip {
-	l := &lastClip{u: u, name: oneLine(widget.NewLabel("")), detail: oneLine(muted(""))}
+	l := &lastClip{u: u, name: oneLine(widget.NewLabel("")), detail: muted("")}
+	l.detail.Wrapping = fyne.TextWrapWord
 	l.play = widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() { l.open(u.parts.Open) })
 	l.folder = widget.NewButtonWithIcon("Folder", theme.FolderOpenIcon(), func() { l.open(u.parts.Reveal) })
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), l.name, l.detail)

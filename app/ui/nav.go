@@ -34,6 +34,7 @@ type nav struct {
 
 func newNav(u *UI) *nav {
 	n := &nav{u: u, state: muted("")}
+	n.state.Wrapping = fyne.TextWrapWord
 	for i, item := range []struct {
 		text string
 		icon fyne.Resource

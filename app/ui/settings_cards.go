@@ -79,7 +79,7 @@ func newReplayCard(s *settings) *replayCard {
 	})
 	f.check("At launch", "Turn the replay on when Hindsight starts", func(c *config.Config) *bool { return &c.Replay.AtLaunch })
 	f.check("After a crash", "Keep a copy on disk, and save it at the next start", func(c *config.Config) *bool { return &c.Replay.KeepAfterCrash })
-	pick(f, "Screen locked", []string{"pause", "record"}, []string{"Pause, and keep what was before", "Go on"},
+	pick(f, "Screen locked", []string{"pause", "record"}, []string{"Pause replay and recordings; what was before stays", "Go on"},
 		func(c *config.Config) *string { return &c.Replay.WhenLocked })
 	f.card("Replay")
 	return r

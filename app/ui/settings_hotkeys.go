@@ -44,7 +44,7 @@ func newHotkeyCard(s *settings) *hotkeyCard {
 	h.key("Start or stop sharing", "none", func(k *config.Hotkeys) *string { return &k.Share })
 	h.key("Mute the microphone", "none", func(k *config.Hotkeys) *string { return &k.Mute })
 	h.key("Push to talk", "none: the microphone is always heard", func(k *config.Hotkeys) *string { return &k.Talk })
-	h.record = h.key("Record, and end it", "none", func(k *config.Hotkeys) *string { return &k.Record })
+	h.record = h.key("Start or stop recording", "none", func(k *config.Hotkeys) *string { return &k.Record })
 	h.mark = h.key("Mark the moment", "none", func(k *config.Hotkeys) *string { return &k.Mark })
 	h.shot = h.key("Screenshot", "none", func(k *config.Hotkeys) *string { return &k.Screenshot })
 	h.bind(h.loadSaves, h.storeSaves)
@@ -76,7 +76,7 @@ func (h *hotkeyCard) add(k config.SaveKey) {
 	small := func(o fyne.CanvasObject) fyne.CanvasObject {
 		return container.New(layout.NewGridWrapLayout(fyne.NewSize(64, 36)), o)
 	}
-	r.root = form(label("Save other length"), container.NewBorder(nil, nil, nil,
+	r.root = form(label("Save another length"), container.NewBorder(nil, nil, nil,
 		container.NewHBox(label("the last"), small(r.seconds), label("s, and the next"), small(r.after), label("s"), remove), r.keys))
 	h.saves = append(h.saves, r)
 	h.extra.Add(r.root)

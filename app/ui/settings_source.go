@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -128,9 +129,9 @@ func (c *sourceCard) storePicture(cfg *config.Config) error {
 	}
 	switch {
 	case p.Kind == config.OneMonitor && p.Monitor == "":
-		return errors.New("choose a monitor below")
+		return errors.New("choose a monitor, under What is filmed")
 	case p.Kind == config.OneWindow && p.WindowClass == "" && p.WindowTitle == "":
-		return errors.New("choose a window below")
+		return errors.New("choose a window, under What is filmed")
 	case p.Kind == config.Rectangle && (p.Width < 16 || p.Height < 16):
 		return errors.New("the rectangle must be at least 16 pixels wide and high")
 	}
@@ -206,7 +207,7 @@ func (c *sourceCard) showKind() (hint string) {
 		for _, w := range c.found.list.Windows {
 			on := w.Class == c.chosen.WindowClass && (w.Title == c.chosen.WindowTitle || c.chosen.WindowTitle == "")
 			there = there || on
-			c.add(capture.Target{Class: w.Class, Title: w.Title}, w.Title, on, func() { c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title })
+			c.add(capture.Target{Class: w.Class, Title: w.Title}, cmp.Or(w.Title, w.Class), on, func() { c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title })
 		}
 		hint = "The window is followed when it is moved or resized; what lies over it is not filmed. After it was closed, the next window with its title or of its program is taken."
 		if !there && c.chosen.WindowClass+c.chosen.WindowTitle != "" {

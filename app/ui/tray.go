@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -27,7 +28,7 @@ type trayKey struct {
 	record           bool
 	seconds          float64
 	shareState, room string
-	saving           bool
+	last             string
 	mic, muted       bool
 	theme            string
 	paused           bool
@@ -35,7 +36,7 @@ type trayKey struct {
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
-		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, s.Saving > 0, s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused,
+		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused,
 	}
 }
 
@@ -102,8 +103,17 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	mute.Checked, mute.Disabled = s.Settings.Sound.Microphone.Muted, !s.Settings.Sound.Microphone.Enabled
 	shot := fyne.NewMenuItem("Screenshot", u.screenshot)
 	shot.Disabled = save.Disabled
-	return fyne.NewMenu("Hindsight",
-		status,
+	items := []*fyne.MenuItem{status}
+	if text := lastLine(s.LastSave); text != "" {
+		items = append(items, fyne.NewMenuItem(text, func() {
+			if s.LastSave.Clip == nil {
+				u.show(pageHome) // it says more
+				return
+			}
+			u.do(func() error { return u.parts.Open(s.LastSave.Clip.Path) })
+		}))
+	}
+	return fyne.NewMenu("Hindsight", append(items,
 		fyne.NewMenuItemSeparator(),
 		save,
 		fyne.NewMenuItem(record, func() { u.do(func() error { return u.parts.Commands.SetRecord(!s.RecordOn) }) }),
@@ -117,7 +127,24 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 		fyne.NewMenuItem("Settings", func() { u.show(pageSettings) }),
 		fyne.NewMenuItemSeparator(),
 		fyne.NewMenuItem("Quit", u.app.Quit),
-	)
+	)...)
+}
+
+// lastLine says what became of the last press, for those who see no notifications.
+func lastLine(r *session.SaveRecord) string {
+	if r == nil {
+		return ""
+	}
+	at := r.PressedAt.Format(time.TimeOnly)
+	switch {
+	case r.Clip != nil:
+		return "Play the clip of " + at
+	case r.Local == "failed", r.Local == "off" && r.Server != "saving" && r.Server != "saved":
+		return "The clip of " + at + " was not saved"
+	case r.Local == "off" && r.Server == "saved":
+		return "The clip of " + at + " is on the server"
+	}
+	return "Saving the clip of " + at + "…"
 }
 
 // stateWord is the state in a few words.

@@ -17,7 +17,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
-	"fyne.io/fyne/v2/dialog"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -94,6 +93,7 @@ type UI struct {
 	pages    []page
 	nav      *nav
 	tray     *tray
+	dialogs  []*open // those that are to be seen, the topmost last
 
 	shown      atomic.Bool
 	stopMeters func()
@@ -153,6 +153,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.window.Resize(fyne.NewSize(940, 680))
 	u.window.CenterOnScreen()
 	u.window.SetCloseIntercept(u.closed)
+	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.tray = newTray(u)
 	u.presenter.u = u
 	return u
@@ -241,11 +242,4 @@ func (u *UI) screenshot() {
 		_, err := u.parts.Commands.Screenshot(u.ctx)
 		return err
 	})
-}
-
-// tell shows an error over the window.
-func (u *UI) tell(err error) {
-	u.show(-1)
-	d := dialog.NewInformation("That did not work", session.Sentence(err.Error()), u.window)
-	d.Show()
 }

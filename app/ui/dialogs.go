@@ -1,0 +1,57 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/dialog"
+
+	"github.com/hindsight-app/hindsight/app/session"
+)
+
+// open is a dialog that is to be seen, and whether it asks something.
+type open struct {
+	dialog.Dialog
+	asks bool
+}
+
+// ask shows a dialog that Escape closes without doing anything.
+func (u *UI) ask(d dialog.Dialog) { u.front(&open{d, true}) }
+
+// inform shows a text until the user closes it, by Escape or Enter as well.
+func (u *UI) inform(title, text string) {
+	u.front(&open{dialog.NewInformation(title, text, u.window), false})
+}
+
+// tell shows an error over the window.
+func (u *UI) tell(err error) {
+	u.show(-1)
+	u.inform("That did not work", session.Sentence(err.Error()))
+}
+
+func (u *UI) front(o *open) {
+	u.dialogs = append(u.dialogs, o)
+	o.SetOnClosed(func() {
+		for i, other := range u.dialogs {
+			if other == o {
+				u.dialogs = append(u.dialogs[:i], u.dialogs[i+1:]...)
+				return
+			}
+		}
+	})
+	o.Show()
+}
+
+// typed is called with keys that no control takes.
+func (u *UI) typed(e *fyne.KeyEvent) {
+	if len(u.dialogs) == 0 {
+		return
+	}
+	top := u.dialogs[len(u.dialogs)-1]
+	switch e.Name {
+	case fyne.KeyEscape:
+		top.Dismiss()
+	case fyne.KeyReturn, fyne.KeyEnter:
+		if !top.asks {
+			top.Dismiss()
+		}
+	}
+}
