@@ -223,6 +223,7 @@ func (c *clips) askDelete(item clip.Clip) {
 		})
 	}, c.u.window)
 	d.SetConfirmText("Delete")
+	d.SetDismissText("Keep")
 	d.SetConfirmImportance(widget.DangerImportance)
 	c.u.ask(d)
 }

@@ -57,7 +57,7 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	return out.print(s, func(w io.Writer) {
-		fmt.Fprintf(w, "state      %s\n", s.State)
+		fmt.Fprintf(w, "state      %s%s\n", s.State, away(s.Paused))
 		fmt.Fprintf(w, "replay     %s, %.0f of %.0f s\n", onOff(s.ReplayOn), s.BufferedSeconds, s.ReplaySeconds)
 		if s.Recording != nil {
 			fmt.Fprintf(w, "recording  %.0f s, %.1f MB, %s\n", s.Recording.Seconds, float64(s.Recording.Bytes)/1e6, s.Recording.Path)
@@ -76,6 +76,13 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 			fmt.Fprintf(w, "problem    %s\n", p)
 		}
 	})
+}
+
+func away(paused bool) string {
+	if paused {
+		return ", paused while you are away"
+	}
+	return ""
 }
 
 func onOff(on bool) string {
