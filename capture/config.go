@@ -59,6 +59,8 @@ type SoundConfig struct {
 	GainDB float64
 	// Suppress takes steady noise out of a microphone.
 	Suppress bool
+	// CancelEcho takes what the desktop plays out of a microphone that hears it from loudspeakers, while both are enabled.
+	CancelEcho bool
 	// Muted plays silence in the source's place without closing the device.
 	Muted bool
 }

@@ -35,6 +35,9 @@ type sound struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
+	mixer *mix.Mixer
+	echo  *canceller // of the microphone; nil while off
+
 	mu           sync.Mutex // never held while anything is waited for
 	on           bool       // mixing
 	desktop, mic input
@@ -60,6 +63,10 @@ func (s *sound) apply(desktop, mic SoundConfig, separate, paused bool) error {
 		}
 	}
 	s.set(&s.desktop, desktop, paused)
+	s.cancelEcho(desktop.Enabled && mic.Enabled && mic.CancelEcho, mic.Suppress)
+	if s.echo != nil {
+		mic.Suppress = false // that is done where the echo is cancelled, which wants the sound as it was heard
+	}
 	s.set(&s.mic, mic, paused)
 	return nil
 }
@@ -92,6 +99,7 @@ func (s *sound) start() error {
 		}
 	}
 	m := mix.New()
+	s.mixer = m
 	s.mu.Lock()
 	s.on, s.err = true, nil
 	s.desktop = input{monitor: true, mix: m.AddInput()}
@@ -109,6 +117,7 @@ func (s *sound) close() {
 	if s.running() {
 		s.set(&s.desktop, SoundConfig{}, false)
 		s.set(&s.mic, SoundConfig{}, false)
+		s.cancelEcho(false, false)
 		s.cancel()
 		<-s.done
 	}

@@ -35,7 +35,8 @@ type Input struct {
 	target, muted float32 // wanted gain, and 0 or 1
 	gain          float32 // gain at the end of the last block
 	meter         meter
-	resting       bool // nothing follows what was pushed
+	resting       bool   // nothing follows what was pushed
+	side          *Input // gets all that is pushed as well
 	kernels       *kernelTable
 }
 
@@ -58,6 +59,9 @@ func (in *Input) SetGain(db float64, muted bool) {
 func (in *Input) Push(p media.PCM) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.side != nil {
+		in.side.Push(p)
+	}
 	if in.resting = len(p.Samples) == 0; in.resting {
 		return
 	}
@@ -79,13 +83,11 @@ func (in *Input) Level() (peak, rms float64) {
 	return in.meter.read()
 }
 
-// addTo adds the source's sound from pts on to dst.
-func (in *Input) addTo(pts time.Duration, dst []float32) {
+// hear fills dst with what was heard from pts on; silence where there is nothing.
+func (in *Input) hear(pts time.Duration, dst []float32) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	frames := len(dst) / media.Channels
-	from, step := in.gain, (in.target*in.muted-in.gain)/float32(frames)
-	in.gain = in.target * in.muted
 	n := in.position(pts, frames)
 	ratio := in.ratio(pts)
 	for i := 0; i < n; i++ {
@@ -94,15 +96,28 @@ func (in *Input) addTo(pts time.Duration, dst []float32) {
 		if f := in.envelope(i, n, frames); f < 1 {
 			l, r = l*f, r*f
 		}
-		in.meter.add(l*in.target, r*in.target)
-		g := from + step*float32(i+1)
-		dst[2*i] += l * g
-		dst[2*i+1] += r * g
+		dst[2*i], dst[2*i+1] = l, r
 	}
-	in.meter.end(frames)
+	clear(dst[2*n:])
 	if n < frames {
 		in.reading = false
 	}
+}
+
+// level brings a block to the wanted gain and measures it.
+func (in *Input) level(block []float32) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	frames := len(block) / media.Channels
+	from, step := in.gain, (in.target*in.muted-in.gain)/float32(frames)
+	in.gain = in.target * in.muted
+	for i := 0; i < frames; i++ {
+		l, r := block[2*i], block[2*i+1]
+		in.meter.add(l*in.target, r*in.target)
+		g := from + step*float32(i+1)
+		block[2*i], block[2*i+1] = l*g, r*g
+	}
+	in.meter.end(frames)
 }
 
 // awaited says whether the source runs, and has brought something since the given time, but not yet all that was heard

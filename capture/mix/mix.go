@@ -30,6 +30,8 @@ type Mixer struct {
 	inputs  []*Input
 	limiter limiter
 	own     []limiter // of each input alone
+	block   []float32 // one input's sound
+	echo    echo
 }
 
 // New makes a mixer without inputs.
@@ -49,17 +51,22 @@ func (m *Mixer) AddInput() *Input {
 // time and below the same ceiling.
 func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Duration {
 	clear(dst)
+	if len(m.block) < len(dst) {
+		m.block = make([]float32, len(dst))
+	}
+	block := m.block[:len(dst)]
 	for i, in := range m.inputs {
-		if i >= len(own) || own[i] == nil {
-			in.addTo(pts, dst)
-			continue
+		if !m.echo.hear(in, pts, block) {
+			in.hear(pts, block)
 		}
-		clear(own[i])
-		in.addTo(pts, own[i])
-		for j, v := range own[i] {
+		in.level(block)
+		if i < len(own) && own[i] != nil {
+			copy(own[i], block)
+			m.own[i].process(own[i])
+		}
+		for j, v := range block {
 			dst[j] += v
 		}
-		m.own[i].process(own[i])
 	}
 	m.limiter.process(dst)
 	return pts - Latency
@@ -69,11 +76,11 @@ func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Dur
 // brought something that was heard after since. A source that is muted, missing or silent for longer is not waited for.
 func (m *Mixer) Awaits(pts time.Duration, frames int, since time.Duration) bool {
 	for _, in := range m.inputs {
-		if in.awaited(pts, frames, since) {
+		if in.awaited(pts+m.echo.late(in), frames, since) {
 			return true
 		}
 	}
-	return false
+	return m.echo.awaited(pts, frames, since)
 }
 
 // Gain converts dB to a factor.

@@ -12,3 +12,9 @@ const suppressed = "audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interl
 // suppressDelay is by how much its sound comes later than its time stamps say: the correlation of a modulated noise with
 // what becomes of it has its peak there.
 var suppressDelay = media.SamplesToDuration(334)
+
+// How many samples later the sound comes where echo is cancelled, and how many more where noise is suppressed with it.
+var (
+	echoDelay      = media.SamplesToDuration(382)
+	echoNoiseDelay = media.SamplesToDuration(288)
+)
