@@ -142,7 +142,7 @@ type SourceState struct {
 	State string
 	// Device is what is open: a display or a device name.
 	Device string
-	// Error is the last failure as a sentence; empty while running.
+	// Error is the last failure as a sentence; while running it is of something that is done to its sound.
 	Error string
 	// PeakDB and RMSDB are the level of a sound source over the last 100 ms in dB of full scale; -100 is silence.
 	PeakDB, RMSDB float64

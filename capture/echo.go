@@ -1,7 +1,7 @@
 package capture
 
 import (
-	"log/slog"
+	"fmt"
 
 	"github.com/hindsight-app/hindsight/capture/source"
 )
@@ -10,7 +10,7 @@ import (
 type canceller struct {
 	*source.Echo
 	suppress bool
-	log      *slog.Logger
+	tell     func(error)
 	failed   bool
 }
 
@@ -20,29 +20,40 @@ func (c *canceller) Cancel(near, far []float32) {
 	}
 	if err := c.Echo.Cancel(near, far); err != nil {
 		c.failed = true
-		c.log.Error("echo is not cancelled any more; turn that off and on again in the settings", "err", err)
+		c.tell(fmt.Errorf("echo is not cancelled any more (%w); turn that off and on again in the settings", err))
 	}
 }
 
 // cancelEcho begins or ends to take the desktop's sound out of the microphone, suppressing noise with it or not. Where it
 // cannot be done the microphone is heard as it is.
 func (s *sound) cancelEcho(on, suppress bool) {
-	if on == (s.echo != nil) && (!on || suppress == s.echo.suppress) {
+	old := s.echo
+	if on && old != nil && suppress == old.suppress {
 		return
 	}
-	if old := s.echo; old != nil {
+	if old != nil {
 		s.mixer.CancelEcho(s.mic.mix, s.desktop.mix, 0, nil)
 		_ = old.Close()
 		s.echo = nil
 	}
+	s.setEchoError(nil)
 	if !on {
 		return
 	}
 	e, err := source.NewEcho(suppress)
 	if err != nil {
-		s.log.Error("the microphone is heard with its echo", "err", err)
+		s.setEchoError(err)
 		return
 	}
-	s.echo = &canceller{Echo: e, suppress: suppress, log: s.log}
+	s.echo = &canceller{Echo: e, suppress: suppress, tell: s.setEchoError}
 	s.mixer.CancelEcho(s.mic.mix, s.desktop.mix, source.EchoLead, s.echo)
+}
+
+func (s *sound) setEchoError(err error) {
+	if err != nil {
+		s.log.Error("the microphone is heard with its echo", "err", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.echoErr = err
 }

@@ -59,9 +59,7 @@ func ownTracks(t *testing.T, path string) {
 	t.Helper()
 	ctx := context.Background()
 	for i, want := range [][2]float64{{-20, -20}, {-20, -50}, {-50, -20}} {
-		one := filepath.Join(t.TempDir(), "track.mp4")
-		out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-map", "0:a:"+strconv.Itoa(i), "-c", "copy", one).CombinedOutput()
-		require.NoError(t, err, string(out))
+		one := track(t, path, i)
 		for k, hz := range []float64{stack.DesktopHz, stack.MicHz} {
 			db, err := capturetest.ToneDB(ctx, one, hz)
 			require.NoError(t, err)
@@ -72,4 +70,13 @@ func ownTracks(t *testing.T, path string) {
 			}
 		}
 	}
+}
+
+// track makes a file of one sound track of a clip.
+func track(t *testing.T, path string, i int) string {
+	t.Helper()
+	one := filepath.Join(t.TempDir(), "track.mp4")
+	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-map", "0:a:"+strconv.Itoa(i), "-c", "copy", one).CombinedOutput()
+	require.NoError(t, err, string(out))
+	return one
 }

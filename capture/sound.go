@@ -42,7 +42,7 @@ type sound struct {
 	on           bool       // mixing
 	desktop, mic input
 	separate     bool // the sources are encoded each for itself as well
-	err          error
+	err, echoErr error
 }
 
 // apply brings the sources to their configuration; paused leaves them closed and mixes silence.
@@ -245,7 +245,11 @@ func (t *tracks) close() {
 func (s *sound) states() (desktop, mic SourceState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.desktop.state(s.err), s.mic.state(s.err)
+	desktop, mic = s.desktop.state(s.err), s.mic.state(s.err)
+	if mic.State == source.Running && s.echoErr != nil {
+		mic.Error = s.echoErr.Error()
+	}
+	return desktop, mic
 }
 
 func (in *input) state(err error) SourceState {

@@ -245,7 +245,7 @@ func (st *state) troubles() []trouble {
 			key string
 			src capture.SourceState
 		}{{"screen", st.status.Screen}, {"desktop", st.status.Desktop}, {"mic", st.status.Mic}} {
-			if s.src.State == "failed" {
+			if s.src.State == "failed" || s.src.State == "running" { // then it is something beside
 				add(s.key, s.src.Error)
 			}
 		}

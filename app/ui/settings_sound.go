@@ -21,19 +21,27 @@ const (
 	hearNothing = "No sound"
 )
 
-const defaultDevice = "System default"
+const (
+	defaultDevice = "System default"
+	takeOut       = "Take out what loudspeakers play"
+)
 
 // soundCard chooses what is heard, from which device, how loud.
 type soundCard struct {
 	mode         *widget.Select
 	desktop, mic *sourceControls
 	suppress     *widget.Check
+	echo         *widget.Check
 	separate     *widget.Check
 	root         fyne.CanvasObject
 }
 
 func newSoundCard(s *settings) *soundCard {
-	c := &soundCard{desktop: newSourceControls(s), mic: newSourceControls(s), suppress: s.newCheck("Suppress steady noise, of fans for example"), separate: s.newCheck("Keep desktop and microphone also as tracks of their own")}
+	c := &soundCard{
+		desktop: newSourceControls(s), mic: newSourceControls(s),
+		suppress: s.newCheck("Suppress steady noise, of fans for example"), echo: s.newCheck(takeOut),
+		separate: s.newCheck("Keep desktop and microphone also as tracks of their own"),
+	}
 	c.mode = widget.NewSelect([]string{hearBoth, hearDesktop, hearMic, hearNothing}, func(string) {
 		c.enable()
 		s.changed()
@@ -45,6 +53,7 @@ func newSoundCard(s *settings) *soundCard {
 		label("Microphone"), c.mic.device,
 		label("Microphone volume"), c.mic.volume,
 		label("Microphone noise"), c.suppress,
+		label("Microphone echo"), c.echo,
 		label("Tracks in clips"), c.separate,
 	))
 	return c
@@ -57,6 +66,7 @@ func (c *soundCard) load(cfg config.Config) {
 	c.desktop.load(cfg.Sound.Desktop)
 	c.mic.load(cfg.Sound.Microphone)
 	c.suppress.SetChecked(cfg.Sound.SuppressNoise)
+	c.echo.SetChecked(cfg.Sound.EchoCancellation)
 	c.separate.SetChecked(cfg.Sound.Separate)
 	c.enable()
 }
@@ -78,7 +88,7 @@ func (c *soundCard) store(cfg *config.Config) error {
 	cfg.Sound.Microphone.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearMic
 	c.desktop.store(&cfg.Sound.Desktop)
 	c.mic.store(&cfg.Sound.Microphone)
-	cfg.Sound.SuppressNoise, cfg.Sound.Separate = c.suppress.Checked, c.separate.Checked
+	cfg.Sound.SuppressNoise, cfg.Sound.EchoCancellation, cfg.Sound.Separate = c.suppress.Checked, c.echo.Checked, c.separate.Checked
 	return nil
 }
 
@@ -86,6 +96,15 @@ func (c *soundCard) enable() {
 	c.desktop.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop)
 	c.mic.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
 	setEnabled(c.suppress, c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
+	setEnabled(c.echo, c.mode.Selected == hearBoth)
+	text := takeOut
+	if c.mode.Selected == hearMic {
+		text += "; does nothing without the desktop's sound"
+	}
+	if c.echo.Text != text {
+		c.echo.Text = text
+		c.echo.Refresh()
+	}
 }
 
 func (c *soundCard) devices(list capture.DeviceList) {

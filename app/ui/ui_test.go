@@ -130,7 +130,11 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	if !s.apply.Disabled() {
 		t.Error("there is something to apply before anything was changed")
 	}
+	s.sound.echo.SetChecked(true)
 	s.sound.mode.SetSelected(hearMic)
+	if !s.sound.echo.Disabled() || !strings.HasSuffix(s.sound.echo.Text, "without the desktop's sound") {
+		t.Errorf("no word about the echo that is not cancelled: %q", s.sound.echo.Text)
+	}
 	s.sound.mic.device.SetSelected("Webcam")
 	s.sound.mic.gain.SetValue(6)
 	s.video.rate.SetSelected("60")
@@ -157,7 +161,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	eventually(t, "the recorder has them", func() bool {
 		c := b.engine.Recorder().Config()
 		return !c.Desktop.Enabled && c.Mic.Device == "mic-2" && c.Mic.GainDB == 6 && c.Video.FrameRate == 60 &&
-			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Mic.Suppress && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
+			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Mic.Suppress && c.Mic.CancelEcho && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
 	})
 	if b.engine.Opened() != 1 {
 		t.Error("the buffer was thrown away")

@@ -46,7 +46,7 @@ func loud(sound []float32, from, to time.Duration) float64 {
 	for _, v := range sound[samples(from):samples(to)] {
 		sum += float64(v) * float64(v)
 	}
-	return 10*math.Log10(sum/float64(samples(to-from))+1e-12)
+	return 10 * math.Log10(sum/float64(samples(to-from))+1e-12)
 }
 
 // What the loudspeakers play comes back into the microphone: it goes, and what is said beside it stays.
