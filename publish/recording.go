@@ -21,7 +21,12 @@ type recording struct {
 	tryAt        time.Time
 	pause        time.Duration // before the next try, after a failure
 	pollAt       time.Time
+	unknown      int // how often in a row the server did not know the tracks
 }
+
+// unknownTracks is how often in a row the server may not know tracks that are published before they are published anew:
+// where LiveKit's Redis was lost, the room goes on, but for all others it is empty until somebody joins it.
+const unknownTracks = 2
 
 // due tells whether the recording must be started for these tracks.
 func (r *recording) due(st livekit.State) bool {
@@ -58,6 +63,10 @@ func (s *supervisor) startRecording(ctx context.Context, st livekit.State) {
 	})
 	if ctx.Err() != nil {
 		return
+	}
+	r.unknown++
+	if !errors.Is(err, client.ErrTrack) {
+		r.unknown = 0
 	}
 	if err != nil {
 		if errors.Is(err, client.ErrNotFound) && r.replayID != "" {

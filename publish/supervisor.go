@@ -176,6 +176,11 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 			wait = min(s.record(ctx, st), pollEvery)
 			s.tell(nil)
 		}
+		if s.rec.unknown >= unknownTracks {
+			s.rec.unknown, s.rec.tryAt = 0, time.Time{}
+			s.log.Warn("the server does not know the tracks; the room is joined anew")
+			return false
+		}
 		select {
 		case <-session.Changed():
 		case <-time.After(wait):

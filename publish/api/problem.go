@@ -3,6 +3,7 @@ package api
 // Values of Problem.Type: they tell a program what went wrong, Problem.Detail tells a person (RFC 9457, 3.1.1).
 const (
 	ProblemInvalid  = "tag:hindsight.app,2026:problem/invalid"   // 400, 413, 415, 422: the request itself is wrong
+	ProblemTrack    = "tag:hindsight.app,2026:problem/track"     // 422: the room has no such track, or not of that kind
 	ProblemToken    = "tag:hindsight.app,2026:problem/token"     // 401: the user token is missing, wrong or revoked
 	ProblemRoom     = "tag:hindsight.app,2026:problem/room"      // 403: the user may not share in this room
 	ProblemScope    = "tag:hindsight.app,2026:problem/scope"     // 403: the user token is not good for this

@@ -57,6 +57,7 @@ type ClipFiles interface {
 	OpenClip(ctx context.Context, id string) (io.ReadSeekCloser, error)
 	RemoveClip(ctx context.Context, id string) error
 	NoteClip(ctx context.Context, id string, note []byte) error
+	NotePoster(ctx context.Context, id string, jpeg []byte) error
 }
 
 // ClipCutter makes a file of a stretch of a replay.
@@ -97,6 +98,8 @@ type Options struct {
 	Replay time.Duration
 	// Expire is how long the buffer stays after a recording has ended: 10 min.
 	Expire time.Duration
+	// Stall is how long a running recorder may store nothing before it is given up: 45 s.
+	Stall time.Duration
 	// Landing is how long a clip waits for its last segment: 40 s.
 	Landing time.Duration
 	// TokenTTL is how long a token to join a room is good for: 10 min.
@@ -141,6 +144,7 @@ func (o *Options) setDefaults() error {
 	}
 	o.Replay = cmp.Or(o.Replay, 20*time.Minute)
 	o.Expire = cmp.Or(o.Expire, 10*time.Minute)
+	o.Stall = cmp.Or(o.Stall, 45*time.Second)
 	o.Landing = cmp.Or(o.Landing, 40*time.Second)
 	o.TokenTTL = cmp.Or(o.TokenTTL, 10*time.Minute)
 	o.UnknownDelay = cmp.Or(o.UnknownDelay, 700*time.Millisecond)

@@ -41,7 +41,6 @@ func TestReplayWithoutEgress(t *testing.T) {
 	require.NoError(t, pub.Close())
 	again := b.publish("den")
 	require.Equal(t, replay, b.share(again, replay, 5))
-	b.savesAll(replay)
 
 	b.killBackend()
 	b.eventually(60*time.Second, "the recording of the killed backend is over", func() bool {
@@ -50,19 +49,13 @@ func TestReplayWithoutEgress(t *testing.T) {
 		return r.State == api.StateEnded
 	})
 	require.Equal(t, replay, b.share(again, replay, 8))
-	clip, file = b.save(replay, 6, time.Now())
+	clip, file = b.save(replay, 6, b.landed(replay))
 	b.checkClip(clip, file, 6, again, "opus", sharp)
-	b.savesAll(replay)
+	r, err := b.client.Replay(b.ctx, replay)
+	require.NoError(t, err)
+	b.savesWhole(replay, r.To.Sub(*r.From).Seconds()-0.5, *r.To)
 
 	stopped, err := b.client.Stop(b.ctx, api.StopRequest{ReplayID: replay})
 	require.NoError(t, err)
 	require.Equal(t, api.StateEnded, stopped.State)
-}
-
-// savesAll saves a replay from its beginning on, over all its recordings.
-func (b *bench) savesAll(replay string) {
-	b.Helper()
-	r, err := b.client.Replay(b.ctx, replay)
-	require.NoError(b, err)
-	b.savesWhole(replay, time.Since(*r.From).Seconds()-0.5, time.Now())
 }

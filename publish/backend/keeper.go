@@ -22,12 +22,9 @@ const (
 // askTimeout bounds what the keeper waits for LiveKit to tell about one recording and to stop it.
 const askTimeout = 5 * time.Second
 
-// A recorder that has not become active, or has stored nothing, for so long is dead: LiveKit goes on calling the egress
-// of a killed worker active.
-const (
-	startPatience = 90 * time.Second
-	stallPatience = 45 * time.Second
-)
+// startPatience is when a recorder that has not become active is dead, as one is that has stored nothing for
+// Options.Stall: LiveKit goes on calling the egress of a killed worker active.
+const startPatience = 90 * time.Second
 
 // margin is kept beyond what may be asked for: segments do not begin where clips do.
 const margin = 15 * time.Second
@@ -116,7 +113,7 @@ func (k *keeper) refresh(ctx context.Context) {
 	k.round++
 	for _, r := range running {
 		calm := r.State == api.StateActive && !r.Began.IsZero()
-		if calm && k.round%5 != 0 {
+		if calm && k.round%5 != 1 {
 			continue // nothing new is expected, and a webhook would tell sooner
 		}
 		if err := k.ask(ctx, r); err != nil {
@@ -163,7 +160,7 @@ func (k *keeper) pulse(ctx context.Context, r state.Recording) (dead, closed boo
 	if err != nil || len(segments) == 0 {
 		return err == nil && time.Since(r.Created) > startPatience, closed
 	}
-	return time.Since(segments[len(segments)-1].To) > stallPatience, closed
+	return time.Since(segments[len(segments)-1].To) > k.o.Stall, closed
 }
 
 // update keeps what LiveKit says about a recording.
@@ -190,21 +187,27 @@ func (s *Server) update(ctx context.Context, before state.Recording, now recorde
 	}
 }
 
-// merged is a recording with what LiveKit says about it. A state never goes back.
+// merged is a recording with what LiveKit says about it.
 func merged(r state.Recording, now recorder.Status) state.Recording {
-	if !r.Over() && (r.State == api.StateStarting || now.State != api.StateStarting) {
-		r.State = now.State
+	advance(now, &r.State, &r.Error, &r.Began, &r.Ended)
+	return r
+}
+
+// advance brings a recording's progress up to date. A state never goes back.
+func advance(now recorder.Status, word, reason *string, began, ended *time.Time) {
+	over := func() bool { return *word == api.StateEnded || *word == api.StateFailed }
+	if !over() && (*word == api.StateStarting || now.State != api.StateStarting) {
+		*word = now.State
 	}
 	if now.Error != "" {
-		r.Error = now.Error
+		*reason = now.Error
 	}
 	if !now.Began.IsZero() {
-		r.Began = now.Began.UTC()
+		*began = now.Began.UTC()
 	}
-	if r.Over() && r.Ended.IsZero() {
-		r.Ended = time.Now().UTC()
+	if over() && ended.IsZero() {
+		*ended = time.Now().UTC()
 	}
-	return r
 }
 
 func (s *Server) over(ctx context.Context, r state.Recording) {
@@ -212,83 +215,6 @@ func (s *Server) over(ctx context.Context, r state.Recording) {
 	if r.State == api.StateFailed {
 		s.metrics.failures.Inc()
 	}
-}
-
-// prune deletes segments that nobody can ask for any more, and expired replays.
-func (k *keeper) prune(ctx context.Context) {
-	replays, err := k.o.State.Replays(ctx)
-	waiting, err2 := k.o.State.WaitingClips(ctx)
-	if err := errors.Join(err, err2); err != nil {
-		k.complain(ctx, "the replays cannot be listed", err)
-		return
-	}
-	needed := map[string]time.Time{} // replay id → earliest moment that a clip still needs
-	for _, c := range waiting {
-		if t, ok := needed[c.ReplayID]; !ok || c.Start().Before(t) {
-			needed[c.ReplayID] = c.Start()
-		}
-	}
-	for _, r := range replays {
-		from, waits := needed[r.ID]
-		if err := k.pruneReplay(ctx, r, from, waits); err != nil {
-			k.complain(ctx, "a replay cannot be pruned", err)
-		}
-	}
-}
-
-func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Time, waits bool) error {
-	recordings, err := k.o.State.Recordings(ctx, r.ID)
-	if err != nil {
-		return err
-	}
-	end := lastMoment(r, recordings)
-	if !end.IsZero() && time.Since(end) > k.o.Expire && !waits {
-		for _, rec := range recordings {
-			if err := k.remove(ctx, rec); err != nil {
-				return err
-			}
-		}
-		k.o.Log.InfoContext(ctx, "replay expired", "replay", r.ID)
-		return k.o.State.DeleteReplay(ctx, r.ID)
-	}
-	if end.IsZero() {
-		end = time.Now()
-	}
-	keepFrom := end.Add(-k.o.Replay - margin)
-	if waits && needed.Add(-margin).Before(keepFrom) {
-		keepFrom = needed.Add(-margin)
-	}
-	for i, rec := range recordings {
-		left, err := k.buffers.prune(ctx, rec, keepFrom, k.o.State.SetGone)
-		if err != nil {
-			return err
-		}
-		if left == 0 && i < len(recordings)-1 && rec.Over() && rec.Ended.Before(keepFrom) {
-			if err := errors.Join(k.remove(ctx, rec), k.o.State.DeleteRecording(ctx, rec.ID)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (k *keeper) remove(ctx context.Context, r state.Recording) error {
-	k.buffers.forget(r.ID)
-	return k.o.Storage.Remove(ctx, r.ID, "")
-}
-
-// lastMoment is when a replay ended; zero while it runs.
-func lastMoment(r state.Replay, recordings []state.Recording) time.Time {
-	end := r.Created
-	for _, rec := range recordings {
-		if !rec.Over() {
-			return time.Time{}
-		}
-		if rec.Ended.After(end) {
-			end = rec.Ended
-		}
-	}
-	return end
 }
 
 // complain logs an error unless the service is closing.

@@ -2,11 +2,91 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
 // oldAtOnce is how many old clips go in one round; the next round takes the rest.
 const oldAtOnce = 200
+
+// prune deletes segments that nobody can ask for any more, and expired replays.
+func (k *keeper) prune(ctx context.Context) {
+	replays, err := k.o.State.Replays(ctx)
+	waiting, err2 := k.o.State.WaitingClips(ctx)
+	if err := errors.Join(err, err2); err != nil {
+		k.complain(ctx, "the replays cannot be listed", err)
+		return
+	}
+	needed := map[string]time.Time{} // replay id → earliest moment that a clip still needs
+	for _, c := range waiting {
+		if t, ok := needed[c.ReplayID]; !ok || c.Start().Before(t) {
+			needed[c.ReplayID] = c.Start()
+		}
+	}
+	for _, r := range replays {
+		from, waits := needed[r.ID]
+		if err := k.pruneReplay(ctx, r, from, waits); err != nil {
+			k.complain(ctx, "a replay cannot be pruned", err)
+		}
+	}
+}
+
+func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Time, waits bool) error {
+	recordings, err := k.o.State.Recordings(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	end := lastMoment(r, recordings)
+	if !end.IsZero() && time.Since(end) > k.o.Expire && !waits {
+		for _, rec := range recordings {
+			if err := k.remove(ctx, rec); err != nil {
+				return err
+			}
+		}
+		k.o.Log.InfoContext(ctx, "replay expired", "replay", r.ID)
+		return k.o.State.DeleteReplay(ctx, r.ID)
+	}
+	if end.IsZero() {
+		end = time.Now()
+	}
+	keepFrom := end.Add(-k.o.Replay - margin)
+	if waits && needed.Add(-margin).Before(keepFrom) {
+		keepFrom = needed.Add(-margin)
+	}
+	for i, rec := range recordings {
+		left, err := k.buffers.prune(ctx, rec, keepFrom, k.o.State.SetGone)
+		if err != nil {
+			return err
+		}
+		if left == 0 && i < len(recordings)-1 && rec.Over() && rec.Ended.Before(keepFrom) {
+			if err := errors.Join(k.remove(ctx, rec), k.o.State.DeleteRecording(ctx, rec.ID)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (k *keeper) remove(ctx context.Context, r state.Recording) error {
+	k.buffers.forget(r.ID)
+	return k.o.Storage.Remove(ctx, r.ID, "")
+}
+
+// lastMoment is when a replay ended; zero while it runs.
+func lastMoment(r state.Replay, recordings []state.Recording) time.Time {
+	end := r.Created
+	for _, rec := range recordings {
+		if !rec.Over() {
+			return time.Time{}
+		}
+		if rec.Ended.After(end) {
+			end = rec.Ended
+		}
+	}
+	return end
+}
 
 // tidy deletes clips that are older than clips are kept, and links that have expired.
 func (k *keeper) tidy(ctx context.Context) {

@@ -67,23 +67,14 @@ func (k *keeper) askTake(ctx context.Context, t state.Take) error {
 	return errors.Join(err, k.updateTake(ctx, t, now))
 }
 
-// updateTake keeps what LiveKit says about a recording. A state never goes back.
+// updateTake keeps what LiveKit says about a recording.
 func (s *Server) updateTake(ctx context.Context, t state.Take, now recorder.TakeStatus) error {
 	before := t
-	if !t.Over() && (t.State == api.StateStarting || now.State != api.StateStarting) {
-		t.State = now.State
-	}
-	if now.Error != "" {
-		t.Error = now.Error
-	}
-	if !now.Began.IsZero() {
-		t.Began = now.Began.UTC()
-	}
+	advance(now.Status, &t.State, &t.Error, &t.Began, &t.Ended)
 	if len(now.Streams) > 0 {
 		t.Streams = now.Streams
 	}
-	if t.Over() && t.Ended.IsZero() {
-		t.Ended = time.Now().UTC()
+	if t.Over() && before.Ended.IsZero() {
 		s.o.Log.InfoContext(ctx, "recording over", "recording", t.ID, "egress", t.EgressID, "state", t.State, "error", t.Error)
 		if t.State == api.StateFailed {
 			s.metrics.failures.Inc()

@@ -212,14 +212,12 @@ func TestClipWaitsForItsPress(t *testing.T) {
 func TestSilentRecorderIsGivenUp(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
-	s.round = 4 // the next round asks for calm recordings too
 	s.refresh(ctx)
 	rec, err := s.o.State.RecordingOf(ctx, "EG_1")
 	require.NoError(t, err)
 	require.Equal(t, api.StateActive, rec.State, "a recorder that stored something lately is alive")
 
-	s = newShelf(t, 3, time.Now().Add(-stallPatience-10*time.Second))
-	s.round = 4
+	s = newShelf(t, 3, time.Now().Add(-time.Minute))
 	s.refresh(ctx)
 	rec, err = s.o.State.RecordingOf(ctx, "EG_1")
 	require.NoError(t, err)
@@ -246,7 +244,7 @@ func TestForgottenRecorderGoesOn(t *testing.T) {
 	require.NoError(t, errors.Join(err, f.Close()))
 	require.Equal(t, api.StateEnded, state())
 
-	s = newShelf(t, 3, time.Now().Add(-stallPatience-10*time.Second))
+	s = newShelf(t, 3, time.Now().Add(-time.Minute))
 	s.fake.asked = recorder.ErrUnknown
 	require.Equal(t, api.StateFailed, state())
 }
@@ -254,7 +252,7 @@ func TestForgottenRecorderGoesOn(t *testing.T) {
 // LiveKit asks a killed recorder again and again to stop, longer than we wait; it is given up even so.
 func TestRecorderThatCannotBeStoppedIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newShelf(t, 3, time.Now().Add(-stallPatience-10*time.Second))
+		s := newShelf(t, 3, time.Now().Add(-time.Minute))
 		s.fake.hangs = true
 		require.ErrorIs(t, s.ask(t.Context(), s.rec), context.DeadlineExceeded)
 		rec, err := s.o.State.RecordingOf(t.Context(), "EG_1")

@@ -1,57 +1,96 @@
 package backend_test
 
 import (
+	"context"
+	"log/slog"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/api"
-	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
-// The recorder is killed in the middle of a replay. A save over all of it then holds what was recorded, in one
-// piece, and names what is missing.
+// kill ends a server as a crash does.
+func (b *bench) kill(p *stack.Proc) {
+	b.Helper()
+	require.NoError(b, p.Signal(syscall.SIGKILL))
+	<-p.Done()
+}
+
+// again starts a server that was killed on its old ports.
+func (b *bench) again(p **stack.Proc) {
+	b.Helper()
+	next, err := (*p).Again(b.ctx)
+	require.NoError(b, err)
+	*p = next
+}
+
+// app shares a picture in the room as the app does: it looks after its connection and its recording by itself.
+func (b *bench) app(room string) *publish.Publisher {
+	b.Helper()
+	src, err := publishtest.NewSource(b.ctx, b.TempDir(), publishtest.SourceOptions{Width: 320, Height: 180, BitrateKbps: 500})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = src.Close() })
+	p, err := publish.Start(b.ctx, publish.Config{BackendURL: b.backend.URL, UserToken: b.backend.Token, Room: room,
+		Log: slog.New(slog.NewTextHandler(b.Output(), nil))}, src)
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = p.Close(context.Background()) })
+	return p
+}
+
+// goesOn waits until some seconds have been recorded since t.
+func (b *bench) goesOn(replay string, t time.Time, seconds float64) *api.Replay {
+	b.Helper()
+	var r *api.Replay
+	b.eventually(3*time.Minute, "the recording goes on", func() bool {
+		var err error
+		r, err = b.client.Replay(b.ctx, replay)
+		require.NoError(b, err)
+		return r.To != nil && r.To.Sub(t).Seconds() >= seconds
+	})
+	return r
+}
+
+// livekit-server, Redis with all that it knows, and the recorder are killed one after the other in the middle of a
+// replay. It goes on each time, and a save over all of it holds what was recorded, in one piece, and names what is missing.
 func TestKilledOnRealStack(t *testing.T) {
-	b := newBench(t, with{egress: true})
-	pub := b.publish("den")
-	req := api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID}
-	started, err := b.client.Start(b.ctx, req)
-	require.NoError(t, err)
-	b.waitBuffered(started.ReplayID, 8)
+	b := newBench(t, with{egress: true, backend: stack.BackendOptions{Args: []string{"--stall", "30s"}}})
+	p := b.app("den")
+	replay := p.Status().ReplayID
+	before := b.goesOn(replay, time.Now(), 6)
+	from := *before.From
 
-	whole, err := b.client.Replay(b.ctx, started.ReplayID)
-	require.NoError(t, err)
+	b.kill(b.livekit.Proc)
+	b.again(&b.livekit.Proc)
+	back := time.Now()
+	after := b.goesOn(replay, back, 6)
+	require.NotEqual(t, before.EgressID, after.EgressID, "an egress ends with its tracks")
+	t.Logf("livekit-server killed: %v until it went on", time.Since(back))
 
-	require.NoError(t, b.egress.Signal(syscall.SIGKILL))
-	<-b.egress.Done()
+	b.kill(b.redis.Proc)
+	b.again(&b.redis.Proc)
+	empty := time.Now()
+	before = b.goesOn(replay, empty, 10)
+	require.Equal(t, after.EgressID, before.EgressID, "a recorder that LiveKit has forgotten was not left alone")
+	require.Equal(t, api.StateActive, before.State)
+
+	b.kill(b.egress.Proc)
+	died := time.Now()
 	b.startEgress(false)
-	b.eventually(2*time.Minute, "the killed recorder is given up", func() bool {
-		r, err := b.client.Replay(b.ctx, started.ReplayID)
-		require.NoError(t, err)
-		return r.State == api.StateFailed && r.LastError != ""
-	})
-	req.ReplayID = started.ReplayID
-	again, err := b.client.Start(b.ctx, req)
-	require.NoError(t, err)
-	require.Equal(t, started.ReplayID, again.ReplayID)
-	require.NotEqual(t, started.EgressID, again.EgressID)
-	resumed := time.Now()
-	b.eventually(90*time.Second, "segments of the new recorder", func() bool {
-		r, err := b.client.Replay(b.ctx, started.ReplayID)
-		require.NoError(t, err)
-		return r.To != nil && r.To.After(resumed.Add(6*time.Second))
-	})
-	pressed := time.Now()
-	seconds := pressed.Sub(*whole.From).Seconds() - 1
-	clip, file := b.save(started.ReplayID, seconds, pressed)
-	require.InDelta(t, seconds, clip.Seconds, 0.2)
-	require.Len(t, clip.Gaps, 1, "%+v", clip.Gaps)
-	require.WithinDuration(t, resumed, clip.Gaps[0].To, 10*time.Second)
-	require.False(t, clip.Gaps[0].From.Before(whole.To.Add(-time.Second)), "what was recorded before the kill is missing")
-	streams, length, err := backendtest.Probe(b.ctx, file)
-	require.NoError(t, err)
-	require.Len(t, streams, 2)
-	require.InDelta(t, seconds, length.Seconds(), 0.2)
+	after = b.goesOn(replay, died, 6)
+	require.NotEqual(t, before.EgressID, after.EgressID)
+	require.Equal(t, replay, p.Status().ReplayID)
+	t.Logf("recorder killed: %v until it went on", time.Since(died))
+
+	clip := b.savesWhole(replay, after.To.Sub(from).Seconds()-1, *after.To)
+	t.Logf("gaps: %+v", clip.Gaps)
+	require.Len(t, clip.Gaps, 2)
+	require.True(t, clip.Gaps[0].To.After(back) && clip.Gaps[0].To.Before(empty), "the gap of livekit-server")
+	require.WithinDuration(t, died, clip.Gaps[1].From, 15*time.Second, "what was recorded before the kill is missing")
+	require.False(t, clip.Gaps[1].From.Before(before.To.Add(-time.Second)), "what was stored is missing")
 }

@@ -120,6 +120,7 @@ func (s *Server) putPoster(w http.ResponseWriter, r *http.Request, user state.To
 	if err := s.o.State.SetPoster(r.Context(), clip.ID, picture); err != nil {
 		return err
 	}
+	s.writeNote(r.Context(), clip.ID, picture, s.o.Clips.NotePoster)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

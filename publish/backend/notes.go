@@ -12,10 +12,15 @@ import (
 func (s *Server) note(ctx context.Context, id string, n state.Note,
 	write func(ctx context.Context, id string, note []byte) error) {
 	b, err := n.Write()
-	if err == nil {
-		err = write(context.WithoutCancel(ctx), id, b)
-	}
 	if err != nil {
+		s.o.Log.WarnContext(ctx, "a note cannot be made", "id", id, "err", err)
+		return
+	}
+	s.writeNote(ctx, id, b, write)
+}
+
+func (s *Server) writeNote(ctx context.Context, id string, b []byte, write func(ctx context.Context, id string, b []byte) error) {
+	if err := write(context.WithoutCancel(ctx), id, b); err != nil {
 		s.o.Log.WarnContext(ctx, "a note cannot be written beside the media", "id", id, "err", err)
 	}
 }

@@ -46,7 +46,9 @@ func asFailure(err error) *failure {
 		return f
 	case errors.Is(err, recorder.ErrForeign), errors.Is(err, recorder.ErrAbsent):
 		return &failure{http.StatusForbidden, api.ProblemRoom, err.Error()}
-	case errors.Is(err, recorder.ErrTrack), errors.Is(err, recorder.ErrFile):
+	case errors.Is(err, recorder.ErrTrack):
+		return &failure{http.StatusUnprocessableEntity, api.ProblemTrack, err.Error()}
+	case errors.Is(err, recorder.ErrFile):
 		return &failure{http.StatusUnprocessableEntity, api.ProblemInvalid, err.Error()}
 	case errors.Is(err, recorder.ErrUnavailable):
 		return &failure{http.StatusServiceUnavailable, api.ProblemRecorder, err.Error()}

@@ -1,7 +1,11 @@
 package backend_test
 
 import (
+	"bytes"
+	"image"
+	"image/jpeg"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -59,6 +63,7 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	clip, file := b.save(started.ReplayID, 5, time.Now())
 	b.check(clip, file, 5, pub)
 	checkRange(b, clip)
+	require.NoError(t, b.client.SetPoster(b.ctx, clip.ClipID, jpegOf(t)))
 
 	require.NoError(t, first.Signal(syscall.SIGKILL))
 	<-first.Done()
@@ -75,12 +80,6 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	}
 	oldest := stored()[0]
 	b.eventually(90*time.Second, "the second backend deletes what is too old", func() bool { return stored()[0] > oldest })
-	clip, file = b.save(started.ReplayID, 5, time.Now())
-	b.check(clip, file, 5, pub)
-	require.NoError(t, b.client.DeleteClip(b.ctx, clip.ClipID))
-	left, err := s3.Keys(b.ctx, "team/clips/")
-	require.NoError(t, err)
-	require.Len(t, left, 2, "the other clip and its note")
 
 	// The database is lost while the replay runs; a new one is made from what lies in the bucket.
 	require.NoError(t, second.Close())
@@ -91,16 +90,34 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	repair.Env = append(os.Environ(), o.Env...)
 	out, err := repair.Output()
 	require.NoError(t, err)
-	require.JSONEq(t, `{"replays":1,"recordings":1,"takes":0,"clips":1,"unknown":0}`, string(out))
+	require.JSONEq(t, `{"replays":1,"recordings":1,"takes":0,"clips":1,"posters":1,"unknown":0}`, string(out))
 	b.startBackend(o)
 	clips, err := b.client.Clips(b.ctx)
 	require.NoError(t, err)
 	require.Len(t, clips.Clips, 1)
 	_, err = b.client.Video(b.ctx, clips.Clips[0].ClipID, io.Discard)
 	require.NoError(t, err)
-	clip, file = b.save(started.ReplayID, 5, time.Now())
+	link, err := b.client.CreateLink(b.ctx, clips.Clips[0].ClipID, 0)
+	require.NoError(t, err)
+	resp, err := http.Get(link.URL + "/poster.jpg")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode, "the poster is lost")
+	clip, file = b.save(started.ReplayID, 5, b.landed(started.ReplayID))
 	b.check(clip, file, 5, pub)
+	require.NoError(t, b.client.DeleteClip(b.ctx, clip.ClipID))
+	left, err := s3.Keys(b.ctx, "team/clips/")
+	require.NoError(t, err)
+	require.Len(t, left, 3, "the other clip, its note and its poster")
 	stopped, err := b.client.Stop(b.ctx, api.StopRequest{ReplayID: started.ReplayID})
 	require.NoError(t, err)
 	require.Equal(t, api.StateEnded, stopped.State)
+}
+
+// jpegOf is a grey picture.
+func jpegOf(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, jpeg.Encode(&out, image.NewGray(image.Rect(0, 0, 64, 36)), nil))
+	return out.Bytes()
 }

@@ -169,6 +169,15 @@ func (b *bench) waitBuffered(replay string, seconds float64) {
 	})
 }
 
+// landed is the newest moment that is stored: a clip up to it need not wait.
+func (b *bench) landed(replay string) time.Time {
+	b.Helper()
+	r, err := b.client.Replay(b.ctx, replay)
+	require.NoError(b, err)
+	require.NotNil(b, r.To)
+	return *r.To
+}
+
 // save asks for a clip and downloads it.
 func (b *bench) save(replay string, seconds float64, pressed time.Time) (api.Clip, string) {
 	b.Helper()
@@ -248,7 +257,7 @@ func (b *bench) savesWhole(replay string, seconds float64, pressed time.Time) ap
 	return clip
 }
 
-// The main job: record, save, survive the backend's being killed and a reconnect of the publisher, stop.
+// The main job: record, save, survive the backend's being killed, stop.
 func TestReplayOnRealStack(t *testing.T) {
 	b := newBench(t, with{egress: true})
 	pub := b.publish("den")
@@ -261,39 +270,20 @@ func TestReplayOnRealStack(t *testing.T) {
 	require.Equal(t, started.EgressID, again.EgressID)
 	b.waitBuffered(started.ReplayID, 12)
 
-	clip, file := b.save(started.ReplayID, 10, time.Now())
+	clip, file := b.save(started.ReplayID, 10, b.landed(started.ReplayID))
 	b.check(clip, file, 10, pub)
 	checkRange(b, clip)
 
 	// Killed, the service goes on with the replay, and finishes a clip that it left waiting.
 	pressed := time.Now()
-	waiting, err := b.client.Save(b.ctx, api.SaveRequest{ReplayID: started.ReplayID, Seconds: 14, PressedAt: &pressed})
+	waiting, err := b.client.Save(b.ctx, api.SaveRequest{ReplayID: started.ReplayID, Seconds: 12, PressedAt: &pressed})
 	require.NoError(t, err)
 	b.killBackend()
 	again, err = b.client.Start(b.ctx, req)
 	require.NoError(t, err)
 	require.Equal(t, started.EgressID, again.EgressID, "the recording did not go on without the backend")
 	clip, file = b.download(waiting.ClipID)
-	b.check(clip, file, 14, pub)
-
-	// New track ids go on with the same replay, and a clip spans both recordings.
-	closed := time.Now()
-	require.NoError(t, pub.Close())
-	pub = b.publish("den")
-	continued, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID,
-		AudioTrackID: pub.AudioID, ReplayID: started.ReplayID})
-	require.NoError(t, err)
-	require.Equal(t, started.ReplayID, continued.ReplayID)
-	require.NotEqual(t, started.EgressID, continued.EgressID)
-	reconnected := time.Now()
-	b.eventually(90*time.Second, "segments after the reconnect", func() bool {
-		r, err := b.client.Replay(b.ctx, started.ReplayID)
-		require.NoError(t, err)
-		return r.To != nil && r.To.After(reconnected.Add(6*time.Second))
-	})
-	pressed = time.Now()
-	seconds := pressed.Sub(closed).Seconds() + 6
-	clip = b.savesWhole(started.ReplayID, seconds, pressed)
+	b.check(clip, file, 12, pub)
 
 	stopped, err := b.client.Stop(b.ctx, api.StopRequest{ReplayID: started.ReplayID})
 	require.NoError(t, err)

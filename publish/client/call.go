@@ -150,6 +150,7 @@ func problem(resp *http.Response) error {
 	kind := map[string]error{
 		api.ProblemToken: ErrToken, api.ProblemRoom: ErrRoom, api.ProblemScope: ErrRoom, api.ProblemRecorder: ErrEgress,
 		api.ProblemNotFound: ErrNotFound, api.ProblemInvalid: ErrInvalid, api.ProblemConflict: ErrInvalid,
+		api.ProblemTrack: ErrTrack,
 	}[p.Type]
 	if kind == nil {
 		kind = ErrServer

@@ -29,6 +29,8 @@ var (
 	ErrToken = errors.New("wrong user token")
 	// ErrRoom means that the user may not share in this room, or that the tracks are not the user's.
 	ErrRoom = errors.New("room refused")
+	// ErrTrack means that LiveKit does not know the tracks.
+	ErrTrack = errors.New("track refused")
 	// ErrEgress means that LiveKit's recorder refused or does not answer.
 	ErrEgress = errors.New("recorder refused")
 	// ErrNotFound means that the replay or clip does not exist.

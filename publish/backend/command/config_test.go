@@ -69,7 +69,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		{"keep-clips", "-1h", "--keep-clips"}, {"max-clips", "-1", "--max-clips"}, {"max-clip-mb", "-1", "--max-clip-mb"},
 		{"max-link", "1s", "--max-link"}, {"jwt-issuer", "x", "--jwt-key-set"}, {"jwt-key-set", "x", "--jwt-issuer"},
 		{"jwt-rooms", "[a", "--jwt-rooms"}, {"jwt-scopes", "root", "--jwt-scopes"}, {"replay", "1s", "--replay"},
-		{"expire", "0s", "--expire"}, {"frame-rate", "0", "--frame-rate"}, {"max-width", "1", "--max-width"},
+		{"expire", "0s", "--expire"}, {"stall", "1s", "--stall"}, {"frame-rate", "0", "--frame-rate"}, {"max-width", "1", "--max-width"},
 		{"aac-priming", "-1", "--aac-priming"}, {"tls-cert", "x", "--tls-key"}, {"drain", "-1s", "--drain"},
 		{"log-level", "loud", "--log-level"},
 	} {

@@ -32,6 +32,7 @@ type serve struct {
 	EgressDir  string        `help:"The data folder's subfolder segments, as LiveKit Egress sees it; empty means the same path." env:"HINDSIGHT_EGRESS_DIR"`
 	Replay     time.Duration `help:"How much is kept of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
 	Expire     time.Duration `help:"How long it stays after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
+	Stall      time.Duration `help:"How long a recorder may store nothing before it is given up and another begins; above what storage and a busy machine may take." default:"45s" env:"HINDSIGHT_STALL"`
 	FrameRate  int           `help:"Frames a second of the recording." default:"30" env:"HINDSIGHT_FRAME_RATE"`
 	MaxWidth   int           `help:"Largest width of the recording." default:"1920" env:"HINDSIGHT_MAX_WIDTH"`
 	MaxHeight  int           `help:"Largest height of the recording." default:"1080" env:"HINDSIGHT_MAX_HEIGHT"`
@@ -65,6 +66,8 @@ func (s *serve) validate() error {
 		return fmt.Errorf("--replay is %v; it must be between 5s and 24h", s.Replay)
 	case s.Expire < time.Second || s.Expire > 30*24*time.Hour:
 		return fmt.Errorf("--expire is %v; it must be between 1s and 720h", s.Expire)
+	case s.Stall < 20*time.Second || s.Stall > 10*time.Minute:
+		return fmt.Errorf("--stall is %v; it must be between 20s and 10m", s.Stall)
 	case s.AACPriming < 0 || s.AACPriming > 8192:
 		return fmt.Errorf("--aac-priming is %d; it must be 0 to 8192 samples", s.AACPriming)
 	case s.Drain < 0 || s.Drain > time.Hour || s.DrainDelay < 0 || s.DrainDelay > time.Hour:
@@ -130,7 +133,7 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	o.State, o.Tokens, o.Recorder, o.Storage, o.Clips, o.Ready = db, rec, choice, files, files, rec.Ping
 	o.Cutter = &backend.Remuxer{Storage: files, Clips: files, Priming: time.Duration(s.AACPriming) * time.Second / 48000}
 	o.TakeRecorder, o.TakeFiles, o.StreamTo = rec, files, s.StreamTo
-	o.LiveKitURL, o.Replay, o.Expire, o.Log = public, s.Replay, s.Expire, log
+	o.LiveKitURL, o.Replay, o.Expire, o.Stall, o.Log = public, s.Replay, s.Expire, s.Stall, log
 	opened, err := s.open(&o)
 	if err != nil {
 		return err

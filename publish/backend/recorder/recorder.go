@@ -8,9 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +16,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/twitchtv/twirp"
+
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // What Start fails with; see errors.Is.
@@ -138,49 +138,34 @@ func (l *LiveKit) Start(ctx context.Context, r Request) (Status, error) {
 // Tracks waits until both tracks are published by one of the identities and answers them; audio is nil if none is
 // asked for.
 func (l *LiveKit) Tracks(ctx context.Context, r Request) (video, audio *livekit.TrackInfo, err error) {
+	asked := TakeRequest{RecordingRequest: api.RecordingRequest{RoomName: r.Room}, Own: r.Identities}
+	err = l.await(ctx, r.Room, func(list []*livekit.ParticipantInfo) (err error) {
+		video, err = findTrack(list, asked, r.VideoTrack, livekit.TrackType_VIDEO)
+		if err == nil && r.AudioTrack != "" {
+			audio, err = findTrack(list, asked, r.AudioTrack, livekit.TrackType_AUDIO)
+		}
+		return err
+	})
+	return video, audio, err
+}
+
+// await has find look at who is in a room until it finds the tracks it is about, or for trackPatience.
+func (l *LiveKit) await(ctx context.Context, room string, find func([]*livekit.ParticipantInfo) error) error {
 	deadline := time.Now().Add(trackPatience)
 	for {
-		video, audio, err = l.lookUp(ctx, r)
+		list, err := l.members(ctx, room)
+		if err == nil {
+			err = find(list)
+		}
 		if !errors.Is(err, ErrTrack) || time.Now().After(deadline) {
-			return video, audio, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return ctx.Err()
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-}
-
-func (l *LiveKit) lookUp(ctx context.Context, r Request) (video, audio *livekit.TrackInfo, err error) {
-	list, err := l.rooms.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: r.Room})
-	var te twirp.Error
-	if errors.As(err, &te) && te.Code() == twirp.NotFound {
-		return nil, nil, fmt.Errorf("%w: room %q is empty; join it and publish first", ErrTrack, r.Room)
-	}
-	if err != nil {
-		return nil, nil, refused(err)
-	}
-	find := func(sid string, kind livekit.TrackType) (*livekit.TrackInfo, error) {
-		for _, p := range list.Participants {
-			i := slices.IndexFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Sid == sid })
-			switch {
-			case i < 0:
-			case !slices.Contains(r.Identities, p.Identity):
-				return nil, fmt.Errorf("%w: %s is not yours to record", ErrForeign, sid)
-			case p.Tracks[i].Type != kind:
-				return nil, fmt.Errorf("%w: %s is not %s", ErrTrack, sid, kind)
-			default:
-				return p.Tracks[i], nil
-			}
-		}
-		return nil, fmt.Errorf("%w: nobody publishes %s in room %q", ErrTrack, sid, r.Room)
-	}
-	video, err = find(r.VideoTrack, livekit.TrackType_VIDEO)
-	if err == nil && r.AudioTrack != "" {
-		audio, err = find(r.AudioTrack, livekit.TrackType_AUDIO)
-	}
-	return video, audio, err
 }
 
 // fit scales a size down into bounds and makes both sides even, as 4:2:0 and the recorder want. An unknown size
@@ -217,18 +202,26 @@ func (l *LiveKit) Stop(ctx context.Context, egressID string) error {
 
 // Status asks for an egress.
 func (l *LiveKit) Status(ctx context.Context, egressID string) (Status, error) {
+	info, err := l.info(ctx, egressID)
+	if err != nil {
+		return Status{}, err
+	}
+	return status(info), nil
+}
+
+// info is what LiveKit knows of an egress.
+func (l *LiveKit) info(ctx context.Context, egressID string) (*livekit.EgressInfo, error) {
 	list, err := l.egress.ListEgress(ctx, &livekit.ListEgressRequest{EgressId: egressID})
 	var te twirp.Error
-	if errors.As(err, &te) && te.Code() == twirp.NotFound {
-		return Status{}, ErrUnknown
+	switch {
+	case errors.As(err, &te) && te.Code() == twirp.NotFound:
+		return nil, ErrUnknown
+	case err != nil:
+		return nil, refused(err)
+	case len(list.Items) == 0:
+		return nil, ErrUnknown
 	}
-	if err != nil {
-		return Status{}, refused(err)
-	}
-	if len(list.Items) == 0 {
-		return Status{}, ErrUnknown
-	}
-	return status(list.Items[0]), nil
+	return list.Items[0], nil
 }
 
 // Writing lists the egresses that run and write into the folder of a recording's id.

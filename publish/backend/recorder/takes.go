@@ -55,7 +55,11 @@ type TakeStatus struct {
 
 // Take starts a recording.
 func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
-	size, err := l.awaitSubject(ctx, r)
+	var size [2]int // of the picture in pixels, zero where there is none or none is known
+	err := l.await(ctx, r.RoomName, func(list []*livekit.ParticipantInfo) (err error) {
+		size, err = subject(list, r)
+		return err
+	})
 	if err != nil {
 		return TakeStatus{}, err
 	}
@@ -133,29 +137,6 @@ func (l *LiveKit) encoding(r TakeRequest, size [2]int) *livekit.EncodingOptions 
 	o.Width, o.Height, o.Framerate = int32(width), int32(height), int32(l.o.FrameRate)
 	o.VideoCodec, o.VideoBitrate = livekit.VideoCodec_H264_MAIN, int32(videoKbps(width, height, l.o.FrameRate))
 	return o
-}
-
-// awaitSubject waits until what is to be recorded is in the room, and answers the size of its picture in pixels, zero
-// where there is none or none is known.
-func (l *LiveKit) awaitSubject(ctx context.Context, r TakeRequest) ([2]int, error) {
-	deadline := time.Now().Add(trackPatience)
-	for {
-		list, err := l.members(ctx, r.RoomName)
-		if err == nil {
-			var size [2]int
-			if size, err = subject(list, r); err == nil {
-				return size, nil
-			}
-		}
-		if !errors.Is(err, ErrTrack) || time.Now().After(deadline) {
-			return [2]int{}, err
-		}
-		select {
-		case <-ctx.Done():
-			return [2]int{}, ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
 }
 
 // members lists who is in a room.
@@ -264,17 +245,11 @@ func oneParticipant(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int
 
 // TakeStatus asks for a recording.
 func (l *LiveKit) TakeStatus(ctx context.Context, egressID string) (TakeStatus, error) {
-	list, err := l.egress.ListEgress(ctx, &livekit.ListEgressRequest{EgressId: egressID})
-	var te twirp.Error
-	switch {
-	case errors.As(err, &te) && te.Code() == twirp.NotFound:
-		return TakeStatus{}, ErrUnknown
-	case err != nil:
-		return TakeStatus{}, refused(err)
-	case len(list.Items) == 0:
-		return TakeStatus{}, ErrUnknown
+	info, err := l.info(ctx, egressID)
+	if err != nil {
+		return TakeStatus{}, err
 	}
-	return takeStatus(list.Items[0]), nil
+	return takeStatus(info), nil
 }
 
 func takeStatus(info *livekit.EgressInfo) TakeStatus {

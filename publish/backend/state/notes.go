@@ -17,6 +17,8 @@ type Note struct {
 	Recording *Recording `json:"recording,omitempty"`
 	Take      *Take      `json:"take,omitempty"`
 	Clip      *Clip      `json:"clip,omitempty"`
+	// Poster is the clip's, which lies in a file of its own.
+	Poster []byte `json:"-"`
 }
 
 const noteVersion = 1
@@ -43,7 +45,7 @@ func ReadNote(b []byte) (n Note, err error) {
 }
 
 // Restored counts what Restore has added.
-type Restored struct{ Replays, Recordings, Takes, Clips int }
+type Restored struct{ Replays, Recordings, Takes, Clips, Posters int }
 
 // Restore adds what a note says and the database does not know; what it knows it leaves as it is.
 func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
@@ -61,7 +63,7 @@ func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
 			}
 		}
 		if n.Clip != nil && n.Clip.State == api.ClipReady {
-			if err := restoreClip(ctx, tx, *n.Clip, count); err != nil {
+			if err := restoreClip(ctx, tx, n, count); err != nil {
 				return err
 			}
 		}
@@ -87,12 +89,17 @@ func restore(ctx context.Context, tx runner, counter *int, query string, args []
 	return err
 }
 
-func restoreClip(ctx context.Context, tx runner, c Clip, count *Restored) error {
+func restoreClip(ctx context.Context, tx runner, n Note, count *Restored) error {
+	c := n.Clip
 	gaps, err := c.gaps()
 	if err != nil {
 		return err
 	}
-	return restore(ctx, tx, &count.Clips, `INSERT INTO clips (id, replay, identity, room, state, reason, asked, pressed, created,
+	err = restore(ctx, tx, &count.Clips, `INSERT INTO clips (id, replay, identity, room, state, reason, asked, pressed, created,
 		start, stop, bytes, gaps) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, []any{c.ID, c.ReplayID, c.Identity, c.Room, c.State, c.Reason,
 		int64(c.Asked), stamp(c.Pressed), stamp(c.Created), stamp(c.From), stamp(c.To), c.Bytes, gaps})
+	if err != nil || len(n.Poster) == 0 {
+		return err
+	}
+	return restore(ctx, tx, &count.Posters, "INSERT INTO posters (clip, jpeg) VALUES (?,?)", []any{c.ID, n.Poster})
 }

@@ -336,10 +336,13 @@ func restores(t *testing.T, open func() *Store) {
 			require.NoError(t, err)
 			n, err = ReadNote(b)
 			require.NoError(t, err)
+			if n.Clip != nil {
+				n.Poster = []byte("picture")
+			}
 			require.NoError(t, s.Restore(ctx, n, &count))
 		}
 	}
-	require.Equal(t, Restored{1, 1, 1, 1}, count)
+	require.Equal(t, Restored{1, 1, 1, 1, 1}, count)
 	gotReplay, err := s.Replay(ctx, replay.ID)
 	require.NoError(t, err)
 	require.Equal(t, replay, gotReplay)
@@ -352,6 +355,9 @@ func restores(t *testing.T, open func() *Store) {
 	gotClip, err := s.Clip(ctx, clip.ID)
 	require.NoError(t, err)
 	require.Equal(t, clip, gotClip)
+	poster, err := s.Poster(ctx, clip.ID)
+	require.NoError(t, err)
+	require.Equal(t, "picture", string(poster))
 	for _, bad := range []string{"", "{}", `{"version":2,"clip":{}}`, `{"version":1}`, `{"version":1,"recording":{}}`,
 		`{"version":1,"replay":{"ID":"a"},"recording":{"ReplayID":"b"}}`} {
 		_, err := ReadNote([]byte(bad))

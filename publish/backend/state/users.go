@@ -112,7 +112,7 @@ func (s *Store) CreateToken(ctx context.Context, identity, rooms string, scopes 
 	return t, secret, err
 }
 
-const tokenColumns = "SELECT id, identity, rooms, scopes, created, revoked FROM tokens "
+const tokenColumns = "SELECT id, identity, rooms, scopes, created, revoked FROM tokens " // #nosec G101 -- no password
 
 func scanToken(r scanner) (t Token, err error) {
 	var created, revoked int64

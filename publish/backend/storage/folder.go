@@ -31,8 +31,9 @@ func Open(dir, egress string) (*Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{segments, clips} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+	// The recorder, which may be another user, reaches the folders whose ids it was told; nobody else learns of them.
+	for sub, mode := range map[string]os.FileMode{segments: 0o711, clips: 0o700} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), mode); err != nil {
 			return nil, fmt.Errorf("the storage folder cannot be made: %w", err)
 		}
 	}

@@ -4,6 +4,7 @@
 //	segments/ID/             playlists and segments of one recording
 //	segments/ID/note.json    what the database knows of it
 //	clips/ID.mp4, ID.json    a clip, and what the database knows of it
+//	clips/ID.jpg             its poster, where it has one
 //
 // It has no goroutines of its own but those of the buckets' clients; Close ends them.
 package storage
@@ -200,7 +201,7 @@ func (s *Storage) RemoveClip(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.remove(ctx, file+".mp4"), s.remove(ctx, file+".json"))
+	return errors.Join(s.remove(ctx, file+".mp4"), s.remove(ctx, file+".json"), s.remove(ctx, file+".jpg"))
 }
 
 // NoteRecording writes beside a recording what the database knows of it.
@@ -210,14 +211,36 @@ func (s *Storage) NoteRecording(ctx context.Context, id string, note []byte) err
 
 // NoteClip writes beside a clip what the database knows of it.
 func (s *Storage) NoteClip(ctx context.Context, id string, note []byte) error {
+	return s.writeBeside(ctx, id, ".json", note)
+}
+
+// NotePoster writes beside a clip its poster, a JPEG.
+func (s *Storage) NotePoster(ctx context.Context, id string, jpeg []byte) error {
+	return s.writeBeside(ctx, id, ".jpg", jpeg)
+}
+
+func (s *Storage) writeBeside(ctx context.Context, id, ext string, data []byte) error {
 	file, err := name(clips, id)
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, file+".json", func(w io.Writer) error {
-		_, err := w.Write(note)
+	return s.write(ctx, file+ext, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
 	})
+}
+
+// Poster answers the poster that lies beside a clip; none is empty.
+func (s *Storage) Poster(ctx context.Context, id string) ([]byte, error) {
+	file, err := name(clips, id)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.readAll(ctx, file+".jpg")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
 }
 
 // Notes calls found with every note of a recording or of a clip that has its media, and with the error of one that
@@ -226,7 +249,7 @@ func (s *Storage) Notes(ctx context.Context, found func(file string, note []byte
 	noted := map[string]bool{} // what has media → whether it has a note
 	for _, top := range []string{segments, clips} {
 		err := s.list(ctx, top, func(e Entry) {
-			key := strings.TrimSuffix(strings.TrimSuffix(e.Name, ".mp4"), ".json")
+			key := strings.TrimSuffix(e.Name, path.Ext(e.Name))
 			if top == segments {
 				key = path.Dir(e.Name)
 			}

@@ -194,6 +194,16 @@ func safe(t *testing.T, s *Storage) string {
 	return id
 }
 
+// Other users of the machine neither read clips nor learn the names of recordings, which the recorder is told.
+func TestFolderIsNotForOthers(t *testing.T) {
+	_, dir := openFolder(t)
+	for sub, want := range map[string]fs.FileMode{clips: 0, segments: 1} {
+		info, err := os.Stat(filepath.Join(dir, sub))
+		require.NoError(t, err)
+		require.Equal(t, want, info.Mode().Perm()&0o7, sub)
+	}
+}
+
 // Not even through a link.
 func TestLinksOutOfTheFolderAreRefused(t *testing.T) {
 	s, dir := openFolder(t)
@@ -261,6 +271,10 @@ func findsNotes(t *testing.T, s *Storage) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.NoteClip(ctx, id, []byte("clip")))
+	none, err := s.Poster(ctx, id)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	require.NoError(t, s.NotePoster(ctx, id, []byte("picture")))
 	require.NoError(t, s.NoteClip(ctx, third, []byte("no clip")))
 	found := map[string]string{}
 	silent, err := s.Notes(ctx, func(file string, b []byte, err error) {
