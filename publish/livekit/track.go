@@ -45,7 +45,8 @@ func newTrack(codec webrtc.RTPCodecCapability, opts ...lksdk.LocalTrackOptions) 
 	if err != nil {
 		return nil, err
 	}
-	t := &track{local: local, rate: codec.ClockRate, base: rand.Uint32(), sequence: uint16(rand.Uint32())}
+	// Random beginnings (RFC 3550, 5.1) tell two streams apart; DTLS-SRTP is what keeps them secret.
+	t := &track{local: local, rate: codec.ClockRate, base: rand.Uint32(), sequence: uint16(rand.Uint32())} // #nosec G404
 	if codec.MimeType == webrtc.MimeTypeH264 {
 		t.video, t.payloader = true, &codecs.H264Payloader{}
 		t.needKey.Store(true)
