@@ -114,20 +114,6 @@ func TestManifests(t *testing.T) {
 	text := at(t, documents(t, "kubernetes/egress.yaml")[0], "data", "egress.yaml").(string)
 	require.NoError(t, yaml.Unmarshal([]byte(text), &inMap))
 	require.Equal(t, at(t, documents(t, "egress.yaml")[0], "cpu_cost"), at(t, inMap, "cpu_cost"))
-
-	compose := documents(t, "compose.yaml")[0]
-	volumes := at(t, compose, "volumes").(map[string]any)
-	for name, service := range at(t, compose, "services").(map[string]any) {
-		mounts, _ := service.(map[string]any)["volumes"].([]any)
-		for _, m := range mounts {
-			source, _, _ := strings.Cut(m.(string), ":")
-			if path, local := strings.CutPrefix(source, "./"); local {
-				require.FileExists(t, path, name)
-			} else {
-				require.Contains(t, volumes, source, name)
-			}
-		}
-	}
 }
 
 // changed writes a configuration with other addresses.
