@@ -5,9 +5,6 @@ package publish_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -15,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/media"
-	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
@@ -32,24 +28,9 @@ func (b *bench) killServer(t *testing.T) {
 // startAgain starts the LiveKit server of the bench anew, on the same ports with the same keys.
 func (b *bench) startAgain(t *testing.T) {
 	t.Helper()
-	program, err := stack.LiveKitTool(b.ctx, io.Discard)
+	p, err := b.lk.Again(b.ctx)
 	require.NoError(t, err)
-	dir := filepath.Join(b.dir, "livekit")
-	p, err := stack.Start(b.ctx, stack.Spec{
-		Name: "livekit", Path: program, Dir: dir, Args: []string{"--config", filepath.Join(dir, "livekit.yaml")},
-		Ready: func(ctx context.Context) error {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.lk.HTTPURL, nil)
-			if err != nil {
-				return err
-			}
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				return err
-			}
-			return resp.Body.Close()
-		},
-	})
-	require.NoError(t, err)
+	b.lk.Proc = p
 	killAtEnd(t, p)
 }
 
