@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"time"
 )
 
 // CoverRoom is the most that a cover may take, in bytes.
@@ -29,29 +27,19 @@ func SetCover(path string, jpeg []byte) error {
 	if len(jpeg) == 0 || len(jpeg) > CoverRoom {
 		return fmt.Errorf("a cover has 1 to %d bytes, not %d", CoverRoom, len(jpeg))
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
+	return amend(path, func(i inspector) error {
+		if i.room == 0 {
+			return fmt.Errorf("%s takes no cover: %w", path, ErrNoRoom)
+		}
+		cover := encoded(raw("covr", value(typeJPEG, jpeg)))
+		rest := binary.BigEndian.AppendUint32(nil, uint32(room-len(cover)))
+		if _, err := i.r.WriteAt(append(append(cover[8:len(cover):len(cover)], rest...), "free"...), i.room+8); err != nil {
+			return err
+		}
+		if err := i.r.Sync(); err != nil {
+			return err
+		}
+		_, err := i.r.WriteAt(cover[:8], i.room)
 		return err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	i := inspector{r: f}
-	if err := i.read(); err != nil || i.room == 0 {
-		return fmt.Errorf("%s takes no cover: %w", path, ErrNoRoom)
-	}
-	cover := encoded(raw("covr", value(typeJPEG, jpeg)))
-	rest := binary.BigEndian.AppendUint32(nil, uint32(room-len(cover)))
-	if _, err := f.WriteAt(append(append(cover[8:len(cover):len(cover)], rest...), "free"...), i.room+8); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if _, err := f.WriteAt(cover[:8], i.room); err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), os.Chtimes(path, time.Time{}, st.ModTime()))
+	})
 }

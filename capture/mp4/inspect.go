@@ -42,6 +42,22 @@ func Inspect(path string) (Info, error) {
 
 // SetStar marks a file, or takes its mark away, in place: one byte changes, and the time of the last change does not.
 func SetStar(path string, on bool) error {
+	return amend(path, func(i inspector) error {
+		if i.star == 0 {
+			return fmt.Errorf("%s cannot be starred: %w", path, ErrNotOurs)
+		}
+		b := byte(starOff)
+		if on {
+			b = starOn
+		}
+		_, err := i.r.WriteAt([]byte{b}, i.star)
+		return err
+	})
+}
+
+// amend changes a file in place, durably, and leaves the time of the last change. A file that is no movie has nothing that
+// the inspector knows of.
+func amend(path string, change func(inspector) error) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -52,14 +68,10 @@ func SetStar(path string, on bool) error {
 		return err
 	}
 	i := inspector{r: f}
-	if err := i.read(); err != nil || i.star == 0 {
-		return fmt.Errorf("%s cannot be starred: %w", path, ErrNotOurs)
+	if i.read() != nil {
+		i = inspector{r: f}
 	}
-	b := byte(starOff)
-	if on {
-		b = starOn
-	}
-	if _, err := f.WriteAt([]byte{b}, i.star); err != nil {
+	if err := change(i); err != nil {
 		return err
 	}
 	return errors.Join(f.Sync(), os.Chtimes(path, time.Time{}, st.ModTime()))
