@@ -29,8 +29,8 @@ func (b *bench) share(pub *backendtest.Publisher, replay string, seconds float64
 	return started.ReplayID
 }
 
-// Without Egress the backend records by itself: clips show the moment they should, also across a reconnect of the
-// publisher and after the backend was killed.
+// Without Egress the backend records by itself: clips show the moment they should, also after livekit-server and the
+// backend were killed.
 func TestReplayWithoutEgress(t *testing.T) {
 	b := newBench(t, with{alone: true})
 	pub := b.publish("den")
@@ -38,6 +38,8 @@ func TestReplayWithoutEgress(t *testing.T) {
 	clip, file := b.save(replay, 6, time.Now())
 	b.checkClip(clip, file, 6, pub, "opus", sharp)
 
+	b.kill(b.livekit.Proc)
+	b.again(&b.livekit.Proc)
 	require.NoError(t, pub.Close())
 	again := b.publish("den")
 	require.Equal(t, replay, b.share(again, replay, 5))
