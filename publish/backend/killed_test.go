@@ -3,6 +3,7 @@ package backend_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -89,8 +90,13 @@ func TestKilledOnRealStack(t *testing.T) {
 
 	clip := b.savesWhole(replay, after.To.Sub(from).Seconds()-1, *after.To)
 	t.Logf("gaps: %+v", clip.Gaps)
-	require.Len(t, clip.Gaps, 2)
-	require.True(t, clip.Gaps[0].To.After(back) && clip.Gaps[0].To.Before(empty), "the gap of livekit-server")
-	require.WithinDuration(t, died, clip.Gaps[1].From, 15*time.Second, "what was recorded before the kill is missing")
-	require.False(t, clip.Gaps[1].From.Before(before.To.Add(-time.Second)), "what was stored is missing")
+	gap := func(what string, holds func(api.Span) bool) {
+		require.True(t, slices.ContainsFunc(clip.Gaps, holds), "%s in %+v", what, clip.Gaps)
+	}
+	gap("the gap of livekit-server", func(g api.Span) bool { return g.To.After(back) && g.To.Before(empty) })
+	// What was stored before the kill is there, and so is what the next recorder stored.
+	gap("the gap of the recorder", func(g api.Span) bool {
+		return g.From.After(before.To.Add(-time.Second)) && g.From.Before(died.Add(time.Second)) && g.To.Before(*after.To)
+	})
+	require.LessOrEqual(t, len(clip.Gaps), 3, "nothing else is missing but what a busy machine may lose: %+v", clip.Gaps)
 }
