@@ -2,6 +2,8 @@ package ui
 
 import (
 	"errors"
+	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,4 +162,46 @@ func TestKeysOfTheWindow(t *testing.T) {
 		require.Nil(t, overlays.Top())
 	}
 	press(fyne.KeyEscape) // there is nothing left to close
+}
+
+// A clip that the server has, too, has a button that puts a link to it into the clipboard; others have none.
+func TestShareLinkIsCopied(t *testing.T) {
+	b := start(t)
+	b.linked = "both.mp4"
+	folder := b.session.Snapshot().Folder
+	require.NoError(t, os.MkdirAll(folder, 0o755))
+	for _, name := range []string{"both.mp4", "local.mp4"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("x"), 0o600))
+	}
+	c := b.ui.clips
+	c.enter()
+	b.settle()
+	require.Len(t, c.items, 2)
+	for i, item := range c.items {
+		r := c.newRow().(*row)
+		c.fillRow(i, r)
+		require.Equal(t, filepath.Base(item.Path) == b.linked, r.link.Visible(), item.Path)
+		if r.link.Visible() {
+			test.Tap(r.link)
+		}
+	}
+	b.settle()
+	require.Equal(t, "https://x/watch/y", b.ui.app.Clipboard().Content())
+}
+
+// A folder with many clips costs no more than those that are looked at, however fast somebody scrolls.
+func TestFewPicturesAreMadeAtOnce(t *testing.T) {
+	b := start(t)
+	made := b.ui.clips.thumbs
+	for i := range 500 {
+		require.Nil(t, made.get(fmt.Sprintf("/nowhere/%d.mp4", i)))
+	}
+	require.LessOrEqual(t, len(made.made), mostWanted+1)
+	require.Contains(t, made.made, "/nowhere/499.mp4")
+	eventually(t, "all were tried", func() bool { b.settle(); return len(made.wanted) == 0 && !made.busy })
+	for i := range 500 {
+		made.keep(fmt.Sprintf("/some/%d.mp4", i), image.NewRGBA(image.Rect(0, 0, 1, 1)), nil)
+	}
+	require.LessOrEqual(t, len(made.made), mostThumbs+mostWanted+1)
+	require.NotNil(t, made.get("/some/499.mp4"))
 }

@@ -2,19 +2,15 @@ package ui
 
 import (
 	"context"
-	"fmt"
 	"image"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"fyne.io/fyne/v2/test"
-	"github.com/adrg/xdg"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/apptest"
@@ -280,123 +276,4 @@ func TestTextsForPeople(t *testing.T) {
 			t.Errorf("%v is %q; want %q", at, got, want)
 		}
 	}
-}
-
-// What is filmed is chosen by its picture; what is plugged in shows up by itself.
-func TestSourcesAreChosenAndKeptUpToDate(t *testing.T) {
-	b := start(t)
-	b.ui.show(pageSettings)
-	b.settle()
-	s := b.ui.settings
-	s.source.kind.SetSelected("One monitor")
-	if !strings.Contains(s.message.Text, "hoose a monitor") || !s.apply.Disabled() {
-		t.Errorf("no monitor is chosen, and the page says %q", s.message.Text)
-	}
-	tap := func(i int) { s.source.tiles.Objects[i].(*choice).Tapped(nil) }
-	tap(1)
-	test.Tap(s.apply)
-	b.settle()
-	eventually(t, "the second monitor is filmed", func() bool { return b.engine.Recorder().Config().Video.Target == capture.Target{Monitor: "HDMI-1"} })
-	s.source.kind.SetSelected("One window")
-	tap(0)
-	test.Tap(s.apply)
-	b.settle()
-	eventually(t, "the game is filmed", func() bool {
-		return b.engine.Recorder().Config().Video.Target == capture.Target{Class: "Game", Title: "A game"}
-	})
-	s.source.kind.SetSelected("A rectangle")
-	s.source.width.SetText("8")
-	if !strings.Contains(s.message.Text, "16 pixels") {
-		t.Errorf("a rectangle without size: %q", s.message.Text)
-	}
-	s.source.width.SetText("640")
-	s.source.height.SetText("480")
-	test.Tap(s.apply)
-	b.settle()
-	eventually(t, "the rectangle is filmed", func() bool {
-		return b.engine.Recorder().Config().Video.Target == capture.Target{Area: image.Rect(0, 0, 640, 480)}
-	})
-	if b.engine.Opened() != 1 {
-		t.Error("the buffer was thrown away")
-	}
-	b.webcam.Store(true)
-	b.plugged <- struct{}{}
-	eventually(t, "the new microphone is offered", func() bool {
-		b.settle()
-		return slices.Contains(s.sound.mic.device.Options, "New webcam")
-	})
-	b.ui.nav.choose(pageHome)
-	b.plugged <- struct{}{}
-	eventually(t, "nothing is watched that nobody sees", func() bool { b.settle(); return !s.watching })
-}
-
-// Where the desktop's dialog chooses the screen, the page offers to ask again, once that way is in use.
-func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
-	t.Setenv("XDG_SESSION_TYPE", "x11")
-	t.Setenv("XDG_STATE_HOME", t.TempDir()) // the permission of whoever runs this stays
-	xdg.Reload()
-	b := start(t)
-	b.ui.show(pageSettings)
-	b.settle()
-	c, apply := b.ui.settings.source, b.ui.settings.apply
-	require.False(t, c.ask.Visible())
-	c.kind.SetSelected("One monitor")
-	require.True(t, apply.Disabled(), "no monitor is chosen")
-	c.way.SetSelected("Ask the desktop (portal)")
-	require.False(t, apply.Disabled(), "and none is needed")
-	require.False(t, c.kindRow.Visible())
-	require.True(t, c.ask.Visible() && c.ask.Disabled())
-	test.Tap(apply)
-	b.settle()
-	require.False(t, c.ask.Disabled())
-	test.Tap(c.ask)
-	b.settle()
-	eventually(t, "the desktop is asked", func() bool {
-		v := b.engine.Recorder().Config().Video
-		return v.Way == "portal" && v.Asked == 1 && v.Target == capture.Target{}
-	})
-	c.way.SetSelected("Read the X display")
-	require.True(t, c.kindRow.Visible() && !c.ask.Visible())
-}
-
-// A clip that the server has, too, has a button that puts a link to it into the clipboard; others have none.
-func TestShareLinkIsCopied(t *testing.T) {
-	b := start(t)
-	b.linked = "both.mp4"
-	folder := b.session.Snapshot().Folder
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	for _, name := range []string{"both.mp4", "local.mp4"} {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("x"), 0o600))
-	}
-	c := b.ui.clips
-	c.enter()
-	b.settle()
-	require.Len(t, c.items, 2)
-	for i, item := range c.items {
-		r := c.newRow().(*row)
-		c.fillRow(i, r)
-		require.Equal(t, filepath.Base(item.Path) == b.linked, r.link.Visible(), item.Path)
-		if r.link.Visible() {
-			test.Tap(r.link)
-		}
-	}
-	b.settle()
-	require.Equal(t, "https://x/watch/y", b.ui.app.Clipboard().Content())
-}
-
-// A folder with many clips costs no more than those that are looked at, however fast somebody scrolls.
-func TestFewPicturesAreMadeAtOnce(t *testing.T) {
-	b := start(t)
-	made := b.ui.clips.thumbs
-	for i := range 500 {
-		require.Nil(t, made.get(fmt.Sprintf("/nowhere/%d.mp4", i)))
-	}
-	require.LessOrEqual(t, len(made.made), mostWanted+1)
-	require.Contains(t, made.made, "/nowhere/499.mp4")
-	eventually(t, "all were tried", func() bool { b.settle(); return len(made.wanted) == 0 && !made.busy })
-	for i := range 500 {
-		made.keep(fmt.Sprintf("/some/%d.mp4", i), image.NewRGBA(image.Rect(0, 0, 1, 1)), nil)
-	}
-	require.LessOrEqual(t, len(made.made), mostThumbs+mostWanted+1)
-	require.NotNil(t, made.get("/some/499.mp4"))
 }

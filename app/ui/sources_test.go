@@ -1,0 +1,91 @@
+package ui
+
+import (
+	"image"
+	"slices"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2/test"
+	"github.com/adrg/xdg"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// What is filmed is chosen by its picture; what is plugged in shows up by itself.
+func TestSourcesAreChosenAndKeptUpToDate(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageSettings)
+	b.settle()
+	s := b.ui.settings
+	s.source.kind.SetSelected("One monitor")
+	if !strings.Contains(s.message.Text, "hoose a monitor") || !s.apply.Disabled() {
+		t.Errorf("no monitor is chosen, and the page says %q", s.message.Text)
+	}
+	tap := func(i int) { s.source.tiles.Objects[i].(*choice).Tapped(nil) }
+	tap(1)
+	test.Tap(s.apply)
+	b.settle()
+	eventually(t, "the second monitor is filmed", func() bool { return b.engine.Recorder().Config().Video.Target == capture.Target{Monitor: "HDMI-1"} })
+	s.source.kind.SetSelected("One window")
+	tap(0)
+	test.Tap(s.apply)
+	b.settle()
+	eventually(t, "the game is filmed", func() bool {
+		return b.engine.Recorder().Config().Video.Target == capture.Target{Class: "Game", Title: "A game"}
+	})
+	s.source.kind.SetSelected("A rectangle")
+	s.source.width.SetText("8")
+	if !strings.Contains(s.message.Text, "16 pixels") {
+		t.Errorf("a rectangle without size: %q", s.message.Text)
+	}
+	s.source.width.SetText("640")
+	s.source.height.SetText("480")
+	test.Tap(s.apply)
+	b.settle()
+	eventually(t, "the rectangle is filmed", func() bool {
+		return b.engine.Recorder().Config().Video.Target == capture.Target{Area: image.Rect(0, 0, 640, 480)}
+	})
+	if b.engine.Opened() != 1 {
+		t.Error("the buffer was thrown away")
+	}
+	b.webcam.Store(true)
+	b.plugged <- struct{}{}
+	eventually(t, "the new microphone is offered", func() bool {
+		b.settle()
+		return slices.Contains(s.sound.mic.device.Options, "New webcam")
+	})
+	b.ui.nav.choose(pageHome)
+	b.plugged <- struct{}{}
+	eventually(t, "nothing is watched that nobody sees", func() bool { b.settle(); return !s.watching })
+}
+
+// Where the desktop's dialog chooses the screen, the page offers to ask again, once that way is in use.
+func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
+	t.Setenv("XDG_SESSION_TYPE", "x11")
+	t.Setenv("XDG_STATE_HOME", t.TempDir()) // the permission of whoever runs this stays
+	xdg.Reload()
+	b := start(t)
+	b.ui.show(pageSettings)
+	b.settle()
+	c, apply := b.ui.settings.source, b.ui.settings.apply
+	require.False(t, c.ask.Visible())
+	c.kind.SetSelected("One monitor")
+	require.True(t, apply.Disabled(), "no monitor is chosen")
+	c.way.SetSelected("Ask the desktop (portal)")
+	require.False(t, apply.Disabled(), "and none is needed")
+	require.False(t, c.kindRow.Visible())
+	require.True(t, c.ask.Visible() && c.ask.Disabled())
+	test.Tap(apply)
+	b.settle()
+	require.False(t, c.ask.Disabled())
+	test.Tap(c.ask)
+	b.settle()
+	eventually(t, "the desktop is asked", func() bool {
+		v := b.engine.Recorder().Config().Video
+		return v.Way == "portal" && v.Asked == 1 && v.Target == capture.Target{}
+	})
+	c.way.SetSelected("Read the X display")
+	require.True(t, c.kindRow.Visible() && !c.ask.Visible())
+}
