@@ -40,6 +40,7 @@ type sourceCard struct {
 	tiles   *fyne.Container
 	hint    *widget.Label
 	ask     *widget.Button
+	askRow  fyne.CanvasObject
 	numbers
 	rectangle fyne.CanvasObject
 
@@ -79,7 +80,8 @@ func newSourceCard(s *settings) *sourceCard {
 	c.bind(c.loadPicture, c.storePicture)
 	c.ask = widget.NewButtonWithIcon("Choose screen…", theme.ComputerIcon(), c.chooseScreen)
 	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y, label("Width"), c.width, label("Height"), c.height)
-	c.card("What is filmed", c.kindRow, c.rectangle, c.tiles, c.hint, container.NewHBox(c.ask))
+	c.askRow = form(label("Screen"), container.NewHBox(c.ask))
+	c.card("What is filmed", c.kindRow, c.askRow, c.rectangle, c.tiles, c.hint)
 	return c
 }
 
@@ -175,7 +177,7 @@ func (c *sourceCard) show() {
 	portal, why := capture.ByPortal(c.chosenWay())
 	setShown(c.rectangle, c.chosen.Kind == config.Rectangle && !portal)
 	setShown(c.kindRow, !portal)
-	setShown(c.ask, portal)
+	setShown(c.askRow, portal)
 	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Way)
 	hint := ""
 	if portal {

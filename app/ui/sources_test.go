@@ -70,13 +70,13 @@ func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
 	b.ui.show(pageSettings)
 	b.settle()
 	c, apply := b.ui.settings.source, b.ui.settings.apply
-	require.False(t, c.ask.Visible())
+	require.False(t, c.askRow.Visible())
 	c.kind.SetSelected("One monitor")
 	require.True(t, apply.Disabled(), "no monitor is chosen")
 	c.way.SetSelected("Ask the desktop (portal)")
 	require.False(t, apply.Disabled(), "and none is needed")
 	require.False(t, c.kindRow.Visible())
-	require.True(t, c.ask.Visible() && c.ask.Disabled())
+	require.True(t, c.askRow.Visible() && c.ask.Disabled())
 	test.Tap(apply)
 	b.settle()
 	require.False(t, c.ask.Disabled())
@@ -87,5 +87,5 @@ func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
 		return v.Way == "portal" && v.Asked == 1 && v.Target == capture.Target{}
 	})
 	c.way.SetSelected("Read the X display")
-	require.True(t, c.kindRow.Visible() && !c.ask.Visible())
+	require.True(t, c.kindRow.Visible() && !c.askRow.Visible())
 }
