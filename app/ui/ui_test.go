@@ -95,20 +95,10 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	require.Eventually(t, holds, 20*time.Second, 5*time.Millisecond, "it never came to this: %s", what)
 }
 
-// settle waits until everything the page started has come back.
+// settle waits until everything the page started has come back. What comes back may start more.
 func (b *bench) settle() {
-	done := make(chan struct{})
-	go func() {
-		b.ui.wg.Wait()
-		close(done)
-	}()
 	for {
-		select {
-		case f := <-b.queue:
-			f()
-			continue
-		case <-done:
-		}
+		b.ui.wg.Wait()
 		select {
 		case f := <-b.queue:
 			f()
