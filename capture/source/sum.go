@@ -10,12 +10,17 @@ const (
 	// sumDelay is how far the leading stream may be ahead of the others before their sound is left out, in sample frames
 	// (30 ms).
 	sumDelay = 30 * media.SampleRate / 1000
-	// astray is the error between a stream's place and its time that makes it be placed anew, in sample frames (40 ms).
-	astray = 40 * media.SampleRate / 1000
+	// astray is the error between a stream's place and its time that makes it be placed anew once it lasts for astrayFor, in
+	// sample frames (40 ms). What a busy machine held back comes all at once and takes no time.
+	astray    = 40 * media.SampleRate / 1000
+	astrayFor = 400 * time.Millisecond
+	// follow is how slowly the common time goes after what streams say: their clock is not ours.
+	follow = 128
 )
 
 // sum adds streams that a sound server renders in step into one. Each is placed by the time of its first block and counts
-// samples from there, so that the jitter of arrivals does no harm. It has no clock and is used by one goroutine.
+// samples from there, so that neither the jitter of arrivals nor a busy machine does harm. It has no clock and is used by
+// one goroutine.
 type sum struct {
 	pcm func(media.PCM)
 	// base is the time of frame number 0; done is the next frame to hand on.
@@ -23,25 +28,51 @@ type sum struct {
 	done int64
 	// pending holds frames from done on, interleaved.
 	pending []float32
-	// next is the frame that each stream continues with.
-	next map[uint32]int64
+	streams map[uint32]*place
+}
+
+// place is where a stream is.
+type place struct {
+	next   int64         // the frame that it continues with
+	stamp  time.Duration // its newest time
+	astray time.Duration // for how long all its times were far from its place
+}
+
+// off takes the time of a block that lies frames away from its place, and says whether the stream is really elsewhere.
+func (p *place) off(frames int64, at, length time.Duration) bool {
+	passed := max(at-p.stamp, 0)
+	p.stamp = at
+	if max(frames, -frames) <= astray {
+		p.astray = 0
+		return false
+	}
+	p.astray += min(passed, length)
+	return p.astray >= astrayFor
 }
 
 // forget drops a stream that has ended.
-func (s *sum) forget(stream uint32) { delete(s.next, stream) }
+func (s *sum) forget(stream uint32) { delete(s.streams, stream) }
 
 // add takes a block whose first sample was heard at b.at; streams is how many there are in all.
 func (s *sum) add(b heard, streams int) {
-	if len(s.next) == 0 { // a new begin
-		s.base, s.done, s.pending, s.next = b.at, 0, nil, map[uint32]int64{}
+	if len(s.streams) == 0 { // a new begin
+		s.base, s.done, s.pending, s.streams = b.at, 0, nil, map[uint32]*place{}
 	}
 	frames := int64(len(b.samples) / media.Channels)
 	want := int64(media.DurationToSamples(b.at - s.base))
-	at, known := s.next[b.stream]
-	if !known || at < s.done || max(want-at, at-want) > astray {
-		at = max(want, s.done)
+	p, known := s.streams[b.stream]
+	if !known {
+		p = &place{next: want, stamp: b.at}
+		s.streams[b.stream] = p
 	}
-	s.next[b.stream] = at + frames
+	if p.off(want-p.next, b.at, media.SamplesToDuration(int(frames))) || p.next < s.done {
+		p.next, p.astray = max(want, s.done), 0
+	}
+	at := p.next
+	p.next += frames
+	if early := want - at; max(early, -early) <= astray {
+		s.base += media.SamplesToDuration(int(early)) / follow
+	}
 	for need := int(at+frames-s.done) * media.Channels; len(s.pending) < need; {
 		s.pending = append(s.pending, make([]float32, need-len(s.pending))...)
 	}
@@ -55,10 +86,10 @@ func (s *sum) add(b heard, streams int) {
 // that of the block just added, which has the newest stamp.
 func (s *sum) flush(b heard, at int64, streams int) {
 	lead, last := int64(0), int64(1)<<62
-	for _, n := range s.next {
-		lead, last = max(lead, n), min(last, n)
+	for _, p := range s.streams {
+		lead, last = max(lead, p.next), min(last, p.next)
 	}
-	if len(s.next) < streams { // one of them has not begun; it may be paused
+	if len(s.streams) < streams { // one of them has not begun; it may be paused
 		last = lead - sumDelay
 	}
 	until := max(last, lead-sumDelay)
