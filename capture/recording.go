@@ -83,6 +83,9 @@ func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
 		rec.status = RecordingStatus{Path: file.Path(), Length: file.Length(), Bytes: file.Bytes(), Dropped: rec.reader.Dropped()}
 		rec.mu.Unlock()
 	}
+	if failure == nil {
+		failure = rec.addLate(file)
+	}
 	_ = rec.reader.Close() // always nil
 	c, err := file.Close(rec.recorder.chapters(rec.began))
 	if errors.Is(err, mp4.ErrEmpty) {
@@ -92,6 +95,25 @@ func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
 		err = failure // the first one says what happened
 	}
 	rec.finish(c, err)
+}
+
+// addLate adds the sound that was on its way when the recording was stopped.
+func (rec *Recording) addLate(file *clip.Recording) error {
+	ctx, cancel := context.WithTimeout(context.Background(), lateWait)
+	defer cancel()
+	for c, _ := rec.recorder.now(); rec.recorder.HasSound() && !c.Paused && file.SoundLags() > 0; {
+		p, err := rec.reader.Read(ctx)
+		if err != nil {
+			return nil
+		}
+		if p.Track == media.Video {
+			continue
+		}
+		if err := file.Add(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (rec *Recording) finish(c clip.Clip, err error) {

@@ -32,6 +32,7 @@ type Recording struct {
 	held    []*media.Packet // before the tracks are fixed
 	start   time.Duration
 	last    *media.Packet // of the picture
+	heard   time.Duration // where the mix ends
 	key     *media.Packet // the newest IDR, for the cover
 }
 
@@ -63,6 +64,14 @@ func (r *Recording) Length() time.Duration {
 	return r.last.PTS + r.last.Duration - r.start
 }
 
+// SoundLags is by how much the sound is behind the picture.
+func (r *Recording) SoundLags() time.Duration {
+	if r.last == nil {
+		return 0
+	}
+	return r.last.PTS + r.last.Duration - max(r.heard, r.start)
+}
+
 // Add takes the next packet. What comes before the first IDR is left out. The error is a sentence.
 func (r *Recording) Add(p *media.Packet) error {
 	if p.Track == media.Video {
@@ -76,6 +85,9 @@ func (r *Recording) Add(p *media.Packet) error {
 		if p.Key {
 			r.key = p
 		}
+	}
+	if p.Track == media.AAC {
+		r.heard = p.PTS + p.Duration
 	}
 	if r.last == nil {
 		return nil
