@@ -15,7 +15,7 @@ type Picture struct {
 
 // Pictures decodes every frame. An undecodable file is an error.
 func Pictures(ctx context.Context, path string) ([]Picture, error) {
-	out, err := run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-i", path, "-an", "-fps_mode", "passthrough",
+	out, err := run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-i", path, "-an", "-fps_mode", "passthrough", "-enc_time_base", "-1",
 		"-vf", "scale=64:36:flags=area,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-f", "null", "-")
 	if err != nil {
 		return nil, err

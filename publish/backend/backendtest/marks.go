@@ -26,9 +26,10 @@ var (
 // FindMarks decodes a file and looks for the beginnings of flashes and clicks.
 func FindMarks(ctx context.Context, file string) (Marks, error) {
 	var m Marks
+	// In a time base of one frame, ffmpeg's own choice, pictures in step to the millisecond can fall on one tick.
 	out, err := command(ctx, "ffmpeg", "-v", "error", "-nostdin", "-i", file, "-an", "-vf",
 		"crop=iw/4-20:ih/4-20:10:10,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-fps_mode", "passthrough",
-		"-f", "null", "-")
+		"-enc_time_base", "-1", "-f", "null", "-")
 	if err != nil {
 		return m, err
 	}
