@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 const (
 	// lagEvery is how often the latency of the output is asked for, lagFirst how often during the first second.
 	lagEvery, lagFirst = time.Second, 50 * time.Millisecond
+	// lagAnswers is how many answers are compared, answerWait how long one may take.
+	lagAnswers, answerWait = 20, 10 * time.Second
 	// halfBlock is half of what the server renders at once for a listener that asks for 10 ms blocks: the latency it
 	// states is that of a moment between two blocks, a block arrives right after it was rendered.
 	halfBlock = 5 * time.Millisecond
@@ -43,8 +46,22 @@ func (l *lag) close() {
 	<-l.done
 }
 
+// run goes on when the server does not answer: on a busy machine that passes, and where the server is away the source
+// itself fails as well.
 func (l *lag) run(ctx context.Context, monitor string) {
 	defer close(l.done)
+	for ctx.Err() == nil {
+		l.ask(ctx, monitor)
+		select {
+		case <-ctx.Done():
+		case <-time.After(lagEvery):
+		}
+	}
+}
+
+// ask asks until it gets no answer. The answers are spread over a block, and while a stream begins they are about a longer
+// one; so the median of the last ones counts.
+func (l *lag) ask(ctx context.Context, monitor string) {
 	client, conn, err := proto.Connect("")
 	if err != nil {
 		return
@@ -54,20 +71,21 @@ func (l *lag) run(ctx context.Context, monitor string) {
 	if err := hello(client, func(any) {}); err != nil {
 		return
 	}
-	mean, n := 0.0, 0.0
+	var last []time.Duration
 	for {
 		d, err := sinkLatency(client, monitor)
 		if err != nil {
-			return // the source itself fails as well, and is opened anew
-		}
-		if d < mostLag {
-			n = min(n+1, 50)
-			mean += (float64(d+halfBlock) - mean) / n
-			l.now.Store(int64(mean))
+			return
 		}
 		wait := lagEvery
-		if n < 20 {
-			wait = lagFirst
+		if d < mostLag {
+			if last = append(last, d); len(last) > lagAnswers {
+				last = last[1:]
+			} else {
+				wait = lagFirst
+			}
+			sorted := slices.Sorted(slices.Values(last))
+			l.now.Store(int64(sorted[len(sorted)/2] + halfBlock))
 		}
 		select {
 		case <-ctx.Done():
@@ -80,6 +98,7 @@ func (l *lag) run(ctx context.Context, monitor string) {
 // hello introduces this program. The client calls its callback without looking when the server goes away.
 func hello(client *proto.Client, callback func(any)) error {
 	client.Callback = callback
+	client.SetTimeout(answerWait) // the library's own second is too short for a busy machine
 	props := proto.PropList{"application.name": proto.PropListString("Hindsight")}
 	return client.Request(&proto.SetClientName{Props: props}, &proto.SetClientNameReply{})
 }
