@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture"
@@ -213,7 +214,10 @@ func TestCloseWaitsForEverything(t *testing.T) {
 	require.NoError(t, r.Close())
 	require.Eventually(t, func() bool { _, err := reader.Read(context.Background()); return err != nil }, 5*time.Second, time.Millisecond)
 	// Eventually asks from a goroutine of its own.
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond, "goroutines are left")
+	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond) {
+		stacks := make([]byte, 1<<20)
+		t.Fatalf("goroutines are left: %s", stacks[:runtime.Stack(stacks, true)])
+	}
 	require.Error(t, r.Apply(config(t)))
 }
 
@@ -298,5 +302,8 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 		wg.Go(func() { require.NoError(t, r.Close()) })
 	}
 	wg.Wait()
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond, "goroutines are left")
+	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond) {
+		stacks := make([]byte, 1<<20)
+		t.Fatalf("goroutines are left: %s", stacks[:runtime.Stack(stacks, true)])
+	}
 }

@@ -136,7 +136,11 @@ func (s *Sound) Encode(p media.PCM) error {
 
 func (s *Sound) pull(ctx context.Context) {
 	defer close(s.done)
-	if err := s.pipeline.Each(ctx, s.out, 10*time.Millisecond, s.deliver); err != nil {
+	every := 20 * time.Millisecond // clips have time
+	if s.track == media.Opus {
+		every = 8 * time.Millisecond
+	}
+	if err := s.pipeline.Each(ctx, s.out, every, s.deliver); err != nil {
 		err = fmt.Errorf("the encoder %s stopped: %w", s.kind.name, err)
 		s.failure.Store(&err)
 	}

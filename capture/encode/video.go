@@ -69,6 +69,7 @@ type Video struct {
 	cancel           context.CancelFunc
 	done             chan struct{}
 	once             sync.Once
+	given            chan struct{} // holds a token when pictures went in since it was last taken
 }
 
 // OpenVideo starts the named encoder. Its packets go to emit.
@@ -77,7 +78,7 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Video{config: c, kind: kind, emit: emit, done: make(chan struct{})}
+	v := &Video{config: c, kind: kind, emit: emit, done: make(chan struct{}), given: make(chan struct{}, 1)}
 	v.width, v.height = c.size()
 	v.matrix = matrixFor(v.width, v.height)
 	v.signal.matrix = v.matrix
@@ -145,7 +146,12 @@ func (v *Video) push(b *gst.Buffer, pts time.Duration) error {
 	}
 	v.sinceKey++
 	v.pushed.Add(1)
-	return v.in.Push(b, pts, time.Second/time.Duration(v.config.FrameRate))
+	err := v.in.Push(b, pts, time.Second/time.Duration(v.config.FrameRate))
+	select {
+	case v.given <- struct{}{}:
+	default:
+	}
+	return err
 }
 
 func (v *Video) buffer(f media.Frame) (*gst.Buffer, error) {
@@ -229,12 +235,22 @@ func (v *Video) err() error {
 	return nil
 }
 
-// pull hands finished pictures on until the encoder is closed or fails.
+// errAllOut says that no picture is inside the encoder.
+var errAllOut = errors.New("the encoder is empty")
+
+// pull hands finished pictures on until the encoder is closed or fails. It looks for them only while there are some.
 func (v *Video) pull(ctx context.Context) {
 	defer close(v.done)
-	if err := v.pipeline.Each(ctx, v.out, 4*time.Millisecond, v.deliver); err != nil {
-		err = fmt.Errorf("the encoder %s stopped: %w", v.kind.name, err)
-		v.failure.Store(&err)
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-v.given:
+		}
+		if err := v.pipeline.Each(ctx, v.out, 4*time.Millisecond, v.deliver); err != nil && err != errAllOut {
+			err = fmt.Errorf("the encoder %s stopped: %w", v.kind.name, err)
+			v.failure.Store(&err)
+			return
+		}
 	}
 }
 
@@ -252,6 +268,9 @@ func (v *Video) deliver(s *gst.Sample) error {
 	v.send(nals, s.PTS())
 	v.pulled.Add(1)
 	v.insertDue()
+	if v.Pending() == 0 {
+		return errAllOut
+	}
 	return nil
 }
 

@@ -114,10 +114,11 @@ const endEvery = 50 * time.Millisecond
 // ErrTimeout or ErrEnded when there is none.
 //
 // It does not wait inside the C library: the Go scheduler watches every call out that lasts longer than 20 us, and that
-// watching cost more than all of capture's own work.
+// watching cost more than all of capture's own work. Whoever waits looks at multiples of the interval on one clock: those who
+// look at the same time wake the machine once.
 func (e *Element) Pull(wait, every time.Duration) (*Sample, error) {
 	end, ask := time.Now().Add(wait), time.Now()
-	for ; ; time.Sleep(every) {
+	for ; ; time.Sleep(every - time.Since(loaded)%every) {
 		if sample := gAppSinkPull(e.object, 0); sample != nil {
 			return &Sample{sample: sample, buffer: gSampleGetBuffer(sample)}, nil
 		}

@@ -141,7 +141,10 @@ var initialise = sync.OnceValue(func() error {
 	return nil
 })
 
-var clock ptr
+var (
+	clock  ptr
+	loaded = time.Now()
+)
 
 // Init loads GStreamer once. It answers ErrUnavailable with a sentence when that is impossible.
 func Init() error { return initialise() }

@@ -24,7 +24,7 @@ func listDevices(ctx context.Context) ([]Device, error) {
 }
 
 func askServer() ([]Device, error) {
-	s, err := connect(nil)
+	s, err := connect()
 	if err != nil {
 		return nil, err
 	}

@@ -13,11 +13,12 @@ func listen(ctx context.Context, c Sound, r report) error {
 	if program, ok := strings.CutPrefix(c.Device, Application); ok {
 		return overhear(ctx, c, program, r)
 	}
-	s, err := connect(nil)
+	s, err := connect()
 	if err != nil {
 		return unheard(c, err)
 	}
 	defer s.close()
+	defer context.AfterFunc(ctx, func() { s.conn.Close() })() // no answer is worth waiting for then
 	named := r
 	named.up = func(string) { r.up(label(c)) }
 	for ctx.Err() == nil {
@@ -38,7 +39,7 @@ func listen(ctx context.Context, c Sound, r report) error {
 		}
 		now := c
 		now.Device = device
-		moved, err := s.during(ctx, c, device, func(ctx context.Context) error { return hear(ctx, now, named) })
+		moved, err := s.during(ctx, c, device, func(ctx context.Context) error { return s.hear(ctx, now, named) })
 		if !moved {
 			return err
 		}

@@ -12,8 +12,8 @@ import (
 const (
 	// lagEvery is how often the latency of the output is asked for, lagFirst how often during the first second.
 	lagEvery, lagFirst = time.Second, 50 * time.Millisecond
-	// lagAnswers is how many answers are compared, answerWait how long one may take.
-	lagAnswers, answerWait = 20, 10 * time.Second
+	// lagAnswers is how many answers are compared.
+	lagAnswers = 20
 	// halfBlock is half of what the server renders at once for a listener that asks for 10 ms blocks: the latency it
 	// states is that of a moment between two blocks, a block arrives right after it was rendered.
 	halfBlock = 5 * time.Millisecond
@@ -62,15 +62,12 @@ func (l *lag) run(ctx context.Context, monitor string) {
 // ask asks until it gets no answer. The answers are spread over a block, and while a stream begins they are about a longer
 // one; so the median of the last ones counts.
 func (l *lag) ask(ctx context.Context, monitor string) {
-	client, conn, err := proto.Connect("")
+	client, conn, err := dial(func(any) {}, func() {})
 	if err != nil {
 		return
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })()
-	if err := hello(client, func(any) {}); err != nil {
-		return
-	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	var last []time.Duration
 	for {
 		d, err := sinkLatency(client, monitor)
@@ -93,14 +90,6 @@ func (l *lag) ask(ctx context.Context, monitor string) {
 		case <-time.After(wait):
 		}
 	}
-}
-
-// hello introduces this program. The client calls its callback without looking when the server goes away.
-func hello(client *proto.Client, callback func(any)) error {
-	client.Callback = callback
-	client.SetTimeout(answerWait) // the library's own second is too short for a busy machine
-	props := proto.PropList{"application.name": proto.PropListString("Hindsight")}
-	return client.Request(&proto.SetClientName{Props: props}, &proto.SetClientNameReply{})
 }
 
 func sinkLatency(client *proto.Client, monitor string) (time.Duration, error) {

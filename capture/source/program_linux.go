@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-	"unsafe"
 
 	"github.com/jfreymuth/pulse/proto"
 
@@ -19,8 +18,7 @@ type heard struct {
 	at      time.Duration
 }
 
-// ear records the streams that one program plays (PulseAudio's native protocol, CREATE_RECORD_STREAM with
-// direct_on_input_idx: the sound of one sink input before it is mixed; PipeWire's server has it, too).
+// ear records the streams that one program plays.
 type ear struct {
 	*server
 	program string
@@ -35,22 +33,18 @@ func overhear(ctx context.Context, c Sound, program string, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
 	}
-	blocks := make(chan heard, 200)
-	s, err := connect(func(stream uint32, data []byte) {
-		if len(data) < 8 {
-			return
-		}
-		// The memory is the client library's for the length of this call.
-		b := heard{stream, slices.Clone(unsafe.Slice((*float32)(unsafe.Pointer(&data[0])), len(data)/4)), gst.Now()}
-		select {
-		case blocks <- b:
-		default: // nobody listens any more, or the machine is too busy
-		}
-	})
+	s, err := connect()
 	if err != nil {
 		return unheard(c, err)
 	}
 	defer s.close()
+	blocks := make(chan heard, 200)
+	s.deliver(func(stream uint32, sound []float32) {
+		select {
+		case blocks <- heard{stream, slices.Clone(sound), gst.Now()}:
+		default: // nobody listens any more, or the machine is too busy
+		}
+	})
 	e := &ear{server: s, program: program, streams: map[uint32]uint32{}, sum: sum{pcm: c.PCM}}
 	defer e.rest()
 	if err := e.look(); err != nil {
@@ -94,7 +88,7 @@ func (e *ear) look() error {
 		if !there[index] {
 			delete(e.streams, index)
 			e.sum.forget(stream)
-			_ = e.client.Request(&proto.DeleteRecordStream{StreamIndex: stream}, nil) // the server may have done so
+			e.forget(stream)
 		}
 	}
 	if len(e.streams) == 0 {
@@ -109,31 +103,20 @@ func (e *ear) rest() {
 	e.sum.pcm(media.PCM{})
 }
 
-// record begins to hear one stream in blocks of 10 ms.
+// record begins to hear one stream.
 func (e *ear) record(p stream) error {
 	var sink proto.GetSinkInfoReply
 	if err := e.client.Request(&proto.GetSinkInfo{SinkIndex: p.sink}, &sink); err != nil {
 		return err
 	}
-	const block = media.SampleRate / 100 * media.Channels * 4 // bytes
-	var reply proto.CreateRecordStreamReply
-	err := e.client.Request(&proto.CreateRecordStream{
-		SampleSpec: proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: media.Channels, Rate: media.SampleRate},
-		ChannelMap: proto.ChannelMap{proto.ChannelLeft, proto.ChannelRight}, SourceIndex: sink.MonitorSourceIndex,
-		BufferMaxLength: 100 * block, BufferFragSize: block, AdjustLatency: true, DirectOnInputIndex: p.index,
-		ChannelVolumes: proto.ChannelVolumes{volumeNorm, volumeNorm},
-		Properties:     proto.PropList{"media.name": proto.PropListString("Hindsight")},
-	}, &reply)
+	stream, err := e.server.record(sink.MonitorSourceName, p.index)
 	if err != nil {
 		return err
 	}
-	e.streams[p.index] = reply.StreamIndex
+	e.streams[p.index] = stream
 	e.measure(sink.MonitorSourceName)
 	return nil
 }
-
-// volumeNorm leaves sound as it is (PulseAudio, PA_VOLUME_NORM).
-const volumeNorm = 0x10000
 
 // measure watches the latency of the output behind a monitor; an empty name ends that.
 func (e *ear) measure(monitor string) {

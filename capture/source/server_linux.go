@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/jfreymuth/pulse/proto"
 )
@@ -17,39 +18,23 @@ type server struct {
 	conn   net.Conn
 	// changed holds a token when devices, programs' streams or defaults have changed since it was last taken.
 	changed chan struct{}
-	// gone is closed when the server has ended the connection.
+	// gone is closed when the connection has ended.
 	gone chan struct{}
-	// packet gets the sound of record streams, in the client library's goroutine.
-	packet func(stream uint32, data []byte)
+	// killed holds a token when the server has ended a record stream since it was last taken.
+	killed chan struct{}
+
+	mu     sync.Mutex
+	packet func(stream uint32, sound []float32)
 }
 
 // connect opens a connection that tells of changes. The error is a sentence.
-func connect(packet func(stream uint32, data []byte)) (*server, error) {
-	client, conn, err := proto.Connect("")
+func connect() (*server, error) {
+	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1), gone: make(chan struct{})}
+	client, conn, err := dial(s.told, sync.OnceFunc(func() { close(s.gone) }))
 	if err != nil {
 		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)
 	}
-	s := &server{client: client, conn: conn, changed: make(chan struct{}, 1), gone: make(chan struct{}), packet: packet}
-	once := sync.OnceFunc(func() { close(s.gone) })
-	err = hello(client, func(m any) {
-		switch m := m.(type) {
-		case *proto.DataPacket:
-			if s.packet != nil {
-				s.packet(m.StreamIndex, m.Data)
-			}
-		case *proto.SubscribeEvent, *proto.RecordStreamKilled:
-			select {
-			case s.changed <- struct{}{}:
-			default:
-			}
-		case *proto.ConnectionClosed:
-			once()
-		}
-	})
-	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("the sound server refuses to talk: %w", err)
-	}
+	s.client, s.conn = client, conn
 	const what = proto.SubscriptionMaskSink | proto.SubscriptionMaskSource | proto.SubscriptionMaskSinkInput | proto.SubscriptionMaskServer
 	if err := client.Request(&proto.Subscribe{Mask: what}, nil); err != nil {
 		conn.Close()
@@ -58,7 +43,47 @@ func connect(packet func(stream uint32, data []byte)) (*server, error) {
 	return s, nil
 }
 
-func (s *server) close() { s.conn.Close() }
+// told takes what the server says without being asked.
+func (s *server) told(m any) {
+	switch m := m.(type) {
+	case *proto.DataPacket:
+		s.arrived(m.StreamIndex, m.Data)
+	case *proto.RecordStreamKilled:
+		signal(s.killed)
+		signal(s.changed)
+	case *proto.SubscribeEvent:
+		signal(s.changed)
+	}
+}
+
+func (s *server) close() {
+	s.conn.Close()
+	<-s.gone
+}
+
+// signal leaves a token.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// deliver hands the sound of record streams to f from now on, in the client library's goroutine, whose memory it is; nil
+// ends that. When it answers, nobody is inside the one before.
+func (s *server) deliver(f func(stream uint32, sound []float32)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.packet = f
+}
+
+func (s *server) arrived(stream uint32, data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.packet != nil && len(data) >= 8 {
+		s.packet(stream, unsafe.Slice((*float32)(unsafe.Pointer(&data[0])), len(data)/4))
+	}
+}
 
 // wait waits for a change. It answers false when the context has ended or the server is gone.
 func (s *server) wait(ctx context.Context) bool {
@@ -136,7 +161,7 @@ type stream struct {
 // is looked for again.
 func WatchDevices(ctx context.Context, changed func()) {
 	for ctx.Err() == nil {
-		if s, err := connect(nil); err == nil {
+		if s, err := connect(); err == nil {
 			changed() // it may have come just now
 			for s.wait(ctx) {
 				changed()

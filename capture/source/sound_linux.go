@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
-	"unsafe"
+
+	"github.com/jfreymuth/pulse/proto"
 
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -16,76 +16,89 @@ import (
 // good for questions only: PipeWire 0.3 records the default microphone under it.
 const defaultMonitor = "@DEFAULT_MONITOR@"
 
-// hear records one source of the sound server with pulsesrc; the server converts to our format. PipeWire answers the
-// same protocol.
+// hear records c.Device by the sound server's own protocol; the server converts to our format.
 //
-// slave-method=re-timestamp stamps each block with the clock as it arrives. The default, skew, counts samples from the
-// moment the stream is asked for and stays wrong by however long the server took to begin: 129 ms in a measurement
-// against a pipe source that was fed by the clock, where re-timestamp is off by 1 to 6 ms. The jitter of the stamps is the
-// mixer's to smooth.
-func hear(ctx context.Context, c Sound, r report) error {
-	between, late := "", time.Duration(0)
-	if c.Suppress {
-		between, late = suppressed, suppressDelay
-	}
-	p, err := gst.Parse("pulsesrc name=src client-name=Hindsight provide-clock=false slave-method=re-timestamp buffer-time=1000000 latency-time=10000 ! " +
-		between + "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! appsink name=out sync=false max-buffers=200 drop=true")
-	if err != nil {
-		return unsuppressed(c, err)
-	}
-	defer p.Close()
-	src, err := p.Element("src")
-	if err != nil {
+// Each block is stamped with the clock as it arrives. Counting samples from the moment the stream is asked for would stay
+// wrong by however long the server took to begin: 129 ms in a measurement against a pipe source that was fed by the clock.
+// The jitter of the stamps is the mixer's to smooth. The protocol is spoken here, without GStreamer's pulsesrc, because
+// each block passes three threads there, which cost more than all that is done with the sound afterwards.
+func (s *server) hear(ctx context.Context, c Sound, r report) error {
+	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
-	}
-	device := c.Device
-	if device == "" && c.Monitor {
-		device = defaultMonitor
-	}
-	for name, value := range map[string]string{"device": device, "server": os.Getenv("PULSE_SERVER")} {
-		if value == "" {
-			continue
-		}
-		if err := src.Set(name, value); err != nil {
-			return err
-		}
-	}
-	out, err := p.Element("out")
-	if err != nil {
-		return err
-	}
-	if err := p.Play(5 * time.Second); err != nil {
-		return unheard(c, err)
 	}
 	defer c.PCM(media.PCM{})
+	take, failed := c.PCM, (chan error)(nil)
+	if c.Suppress {
+		clean, err := newCleaner(c.PCM)
+		if err != nil {
+			return err
+		}
+		defer clean.close()
+		take, failed = clean.push, clean.failed
+	}
 	ahead := func() time.Duration { return 0 }
 	if c.Monitor {
 		l := watchLag(c.Device)
 		defer l.close()
 		ahead = l.value
 	}
-	err = p.Each(ctx, out, 8*time.Millisecond, func(s *gst.Sample) error {
-		defer s.Release()
-		b, err := s.Bytes()
-		if err != nil || len(b) < 8 {
-			return err
+	came, first := make(chan struct{}, 1), true
+	s.deliver(func(_ uint32, sound []float32) {
+		p := media.PCM{Discont: first, Samples: sound}
+		p.PTS = gst.Now() - p.Duration() + ahead()
+		take(p)
+		if first {
+			first = false
+			came <- struct{}{}
 		}
-		r.up(label(c))
-		c.PCM(media.PCM{PTS: s.PTS() + ahead() - late, Discont: s.Discont(), Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
-		return nil
 	})
+	defer s.deliver(nil)
+	stream, err := s.record(c.Device, proto.Undefined)
 	if err != nil {
 		return unheard(c, err)
 	}
-	return nil
+	defer s.forget(stream)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-came:
+			r.up(label(c))
+		case err := <-failed:
+			return err
+		case <-s.gone:
+			return unheard(c, s.ended(ctx))
+		case <-s.killed:
+			// Where the device is gone, who called finds out.
+			if there, err := s.find(c); err != nil || there != "" {
+				return unheard(c, errors.New("the sound server ended the recording"))
+			}
+		}
+	}
 }
 
-// unsuppressed says that the sound is not lost for good where only the suppression of noise cannot be had.
-func unsuppressed(c Sound, err error) error {
-	if c.Suppress && !gst.HasElement("webrtcdsp") {
-		return fmt.Errorf("noise cannot be suppressed: %w; or turn that off in the settings", err)
-	}
-	return err
+// record begins to hear a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it is mixed
+// (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has both).
+func (s *server) record(source string, input uint32) (stream uint32, err error) {
+	const block = media.SampleRate / 100 * media.Channels * 4 // bytes
+	var reply proto.CreateRecordStreamReply
+	err = s.client.Request(&proto.CreateRecordStream{
+		SampleSpec:  proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: media.Channels, Rate: media.SampleRate},
+		ChannelMap:  proto.ChannelMap{proto.ChannelLeft, proto.ChannelRight},
+		SourceIndex: proto.Undefined, SourceName: source, DirectOnInputIndex: input,
+		BufferMaxLength: 100 * block, BufferFragSize: block, AdjustLatency: true,
+		ChannelVolumes: proto.ChannelVolumes{volumeNorm, volumeNorm},
+		Properties:     proto.PropList{"media.name": proto.PropListString("Hindsight")},
+	}, &reply)
+	return reply.StreamIndex, err
+}
+
+// volumeNorm leaves sound as it is (PulseAudio, PA_VOLUME_NORM).
+const volumeNorm = 0x10000
+
+// forget ends a stream; the server may have done so.
+func (s *server) forget(stream uint32) {
+	_ = s.client.Request(&proto.DeleteRecordStream{StreamIndex: stream}, nil)
 }
 
 func label(c Sound) string {
@@ -103,9 +116,6 @@ func unheard(c Sound, err error) error {
 		what = "the sound device " + c.Device
 	case c.Monitor:
 		what = "the desktop's sound"
-	}
-	if errors.Is(err, gst.ErrEnded) {
-		return fmt.Errorf("%s went away", what)
 	}
 	return fmt.Errorf("%s cannot be heard: %w", what, err)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -80,9 +81,10 @@ func (s *Sound) Pactl(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// Stop ends the server but keeps its address, as a crash of a sound server does.
+// Stop kills the server but keeps its address, as a crash of a sound server does.
 func (s *Sound) Stop() {
 	if s.proc != nil {
+		_ = s.proc.Signal(syscall.SIGKILL)
 		_ = s.proc.Close()
 		s.proc = nil
 	}
