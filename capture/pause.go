@@ -8,7 +8,8 @@ import (
 )
 
 // pauses takes the times at which nothing was kept out of the time line of replay and recordings, so that what was
-// before a pause is as old afterwards as it was when the pause began. It decides about packets and times; it has no clock and no goroutine.
+// before a pause is as old afterwards as it was when the pause began. It decides about packets and times; it has no clock and
+// no goroutine.
 type pauses struct {
 	mu sync.Mutex
 	// since is when the running pause began; 0 while there is none.

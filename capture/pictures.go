@@ -18,7 +18,7 @@ const (
 	mostPending     = 6
 	mostPendingFill = 3
 	// tick is how often the pictures' goroutine looks for slots without a picture.
-	tick = 25 * time.Millisecond
+	tick = 50 * time.Millisecond
 	// retryEncoder is the pause before encoders are tried again after all have failed.
 	retryEncoder = 5 * time.Second
 )

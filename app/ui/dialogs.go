@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
 
@@ -30,12 +32,7 @@ func (u *UI) tell(err error) {
 func (u *UI) front(o *open) {
 	u.dialogs = append(u.dialogs, o)
 	o.SetOnClosed(func() {
-		for i, other := range u.dialogs {
-			if other == o {
-				u.dialogs = append(u.dialogs[:i], u.dialogs[i+1:]...)
-				return
-			}
-		}
+		u.dialogs = slices.DeleteFunc(u.dialogs, func(other *open) bool { return other == o })
 	})
 	o.Show()
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,12 +97,7 @@ func whole(e *widget.Entry, what, keys string) (int, error) {
 }
 
 func (h *hotkeyCard) remove(r *saveKeyRow) {
-	for i, other := range h.saves {
-		if other == r {
-			h.saves = append(h.saves[:i], h.saves[i+1:]...)
-			break
-		}
-	}
+	h.saves = slices.DeleteFunc(h.saves, func(other *saveKeyRow) bool { return other == r })
 	h.extra.Remove(r.root)
 	h.s.changed()
 }

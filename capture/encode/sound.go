@@ -112,20 +112,30 @@ func openSound(k soundEncoder, track media.Track, emit Emit) (*Sound, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	go s.pull(ctx)
+	if s.track == media.Opus {
+		go s.pull(ctx)
+	} else {
+		close(s.done)
+	}
 	return s, nil
 }
 
 // Name is the GStreamer element that encodes.
 func (s *Sound) Name() string { return s.kind.name }
 
-// Encode gives a block of sound to the encoder, which copies it. Blocks must follow each other without gaps.
+// Encode gives a block of sound to the encoder, which copies it. Blocks must follow each other without gaps. Packets for clips
+// are emitted in here, one block later; Opus packets, which somebody waits for, from a goroutine as soon as they are there.
 func (s *Sound) Encode(p media.PCM) error {
 	if e := s.failure.Load(); e != nil {
 		return *e
 	}
 	if len(p.Samples) == 0 {
 		return nil
+	}
+	if s.track != media.Opus {
+		if err := s.collect(); err != nil {
+			return err
+		}
 	}
 	b, err := gst.NewBuffer(unsafe.Slice((*byte)(unsafe.Pointer(&p.Samples[0])), len(p.Samples)*4))
 	if err != nil {
@@ -136,14 +146,30 @@ func (s *Sound) Encode(p media.PCM) error {
 
 func (s *Sound) pull(ctx context.Context) {
 	defer close(s.done)
-	every := 20 * time.Millisecond // clips have time
-	if s.track == media.Opus {
-		every = 8 * time.Millisecond
-	}
-	if err := s.pipeline.Each(ctx, s.out, every, s.deliver); err != nil {
-		err = fmt.Errorf("the encoder %s stopped: %w", s.kind.name, err)
+	if err := s.pipeline.Each(ctx, s.out, 8*time.Millisecond, s.deliver); err != nil {
+		err = s.stopped(err)
 		s.failure.Store(&err)
 	}
+}
+
+// collect emits what is ready.
+func (s *Sound) collect() error {
+	for {
+		sample, err := s.out.Pull(0, 0)
+		if err == nil {
+			err = s.deliver(sample)
+		}
+		switch {
+		case errors.Is(err, gst.ErrTimeout):
+			return nil
+		case err != nil:
+			return s.stopped(errors.Join(err, s.pipeline.Err(0)))
+		}
+	}
+}
+
+func (s *Sound) stopped(err error) error {
+	return fmt.Errorf("the encoder %s stopped: %w", s.kind.name, err)
 }
 
 // codecData finds the AudioSpecificConfig in the caps.

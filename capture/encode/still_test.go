@@ -38,7 +38,7 @@ func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 					added[i] = v.pushed.Load() == before
 				}
 				waitFor(t, &got, i+1)
-				require.Eventually(t, func() bool { return v.Pending() == 0 }, 10*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return v.Pending() == 0 }, time.Minute, time.Millisecond)
 			}
 			var stream []byte
 			gap := 0

@@ -32,7 +32,7 @@ func open(t *testing.T, c VideoConfig, got *collector) *Video {
 
 func waitFor(t *testing.T, got *collector, n int) []*media.Packet {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(got.all()) >= n }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(got.all()) >= n }, time.Minute, 5*time.Millisecond)
 	return got.all()
 }
 

@@ -61,8 +61,8 @@ func (s *Sample) PTS() time.Duration {
 	if v == clockTimeNone {
 		return -1
 	}
-	if seg := gSampleGetSegment(s.sample); seg != nil && *(*int32)(unsafe.Add(seg, offsetSegmentFormat)) == formatTime {
-		if v = gSegmentRunning(seg, formatTime, v); v == clockTimeNone {
+	if seg := gSampleGetSegment.pointer(uintptr(s.sample)); seg != nil && *(*int32)(unsafe.Add(seg, offsetSegmentFormat)) == formatTime {
+		if v = uint64(gSegmentRunning.call(uintptr(seg), formatTime, uintptr(v))); v == clockTimeNone {
 			return -1
 		}
 	}
@@ -88,7 +88,7 @@ func (s *Sample) Caps() string {
 // Bytes is the data itself, valid until Release.
 func (s *Sample) Bytes() ([]byte, error) {
 	if !s.mapped {
-		if gBufferMap(s.buffer, &s.info, mapRead) == 0 {
+		if !gBufferMap.yes(uintptr(s.buffer), uintptr(ptr(&s.info)), mapRead) {
 			return nil, errors.New("GStreamer gives no access to a buffer's memory")
 		}
 		s.mapped = true
@@ -102,9 +102,9 @@ func (s *Sample) Release() {
 		return
 	}
 	if s.mapped {
-		gBufferUnmap(s.buffer, &s.info)
+		gBufferUnmap.call(uintptr(s.buffer), uintptr(ptr(&s.info)))
 	}
-	gMiniObjectUnref(s.sample)
+	gMiniObjectUnref.call(uintptr(s.sample))
 }
 
 // endEvery is how often Pull asks whether the stream has ended.
@@ -119,14 +119,14 @@ const endEvery = 50 * time.Millisecond
 func (e *Element) Pull(wait, every time.Duration) (*Sample, error) {
 	end, ask := time.Now().Add(wait), time.Now()
 	for ; ; time.Sleep(every - time.Since(loaded)%every) {
-		if sample := gAppSinkPull(e.object, 0); sample != nil {
-			return &Sample{sample: sample, buffer: gSampleGetBuffer(sample)}, nil
+		if sample := gAppSinkPull.pointer(uintptr(e.object), 0); sample != nil {
+			return &Sample{sample: sample, buffer: gSampleGetBuffer.pointer(uintptr(sample))}, nil
 		}
 		now := time.Now()
 		if now.Before(ask) {
 			continue
 		}
-		if gAppSinkEOS(e.object) != 0 {
+		if gAppSinkEOS.yes(uintptr(e.object)) {
 			return nil, ErrEnded
 		}
 		if !now.Before(end) {
@@ -143,7 +143,7 @@ type Buffer struct{ object ptr }
 
 // NewBuffer copies data into a new buffer.
 func NewBuffer(data []byte) (*Buffer, error) {
-	b := &Buffer{gBufferNew(nil, uintptr(len(data)), nil)}
+	b := &Buffer{gBufferNew.pointer(0, uintptr(len(data)), 0)}
 	if b.object == nil {
 		return nil, errors.New("GStreamer has no memory for a buffer")
 	}
@@ -158,10 +158,10 @@ func NewBuffer(data []byte) (*Buffer, error) {
 // Fill gives write access to the buffer's memory for the length of the call.
 func (b *Buffer) Fill(f func(dst []byte) error) error {
 	var info mapInfo
-	if gBufferMap(b.object, &info, mapWrite) == 0 {
+	if !gBufferMap.yes(uintptr(b.object), uintptr(ptr(&info)), mapWrite) {
 		return errors.New("GStreamer gives no access to a buffer's memory")
 	}
-	defer gBufferUnmap(b.object, &info)
+	defer gBufferUnmap.call(uintptr(b.object), uintptr(ptr(&info)))
 	return f(unsafe.Slice((*byte)(info.data), int(info.size)))
 }
 
@@ -173,7 +173,7 @@ func (b *Buffer) Again() *Buffer {
 // Release gives the buffer back without pushing it.
 func (b *Buffer) Release() {
 	if b.object != nil {
-		gMiniObjectUnref(b.object)
+		gMiniObjectUnref.call(uintptr(b.object))
 		b.object = nil
 	}
 }
@@ -185,7 +185,7 @@ func (e *Element) Push(b *Buffer, pts, duration time.Duration) error {
 	writeTime(b.object, offsetDuration, duration)
 	object := b.object
 	b.object = nil
-	if r := gAppSrcPush(e.object, object); r != 0 {
+	if r := int32(gAppSrcPush.call(uintptr(e.object), uintptr(object))); r != 0 {
 		return fmt.Errorf("the pipeline takes no more data (GstFlowReturn %d)", r)
 	}
 	return nil
@@ -203,7 +203,7 @@ func NewPool(caps string, size, limit int) (*Pool, error) {
 	if c == nil {
 		return nil, fmt.Errorf("GStreamer does not know the format %q", caps)
 	}
-	defer gMiniObjectUnref(c)
+	defer gMiniObjectUnref.call(uintptr(c))
 	p := &Pool{gPoolNew()}
 	config := gPoolGetConfig(p.object)
 	gPoolSetParams(config, c, uint32(size), 0, uint32(limit))

@@ -43,22 +43,14 @@ var (
 	gBusTimedPop      func(bus ptr, timeout uint64, types uint32) ptr
 	gParseError       func(msg ptr, err, debug *ptr)
 	gSystemClock      func() ptr
-	gClockGetTime     func(clock ptr) uint64
 	gBinByName        func(bin ptr, name string) ptr
 	gFactoryFind      func(name string) ptr
 	gSetObjectArg     func(object ptr, name, value string)
 	gObjectUnref      func(object ptr)
-	gMiniObjectUnref  func(object ptr)
-	gSampleGetBuffer  func(sample ptr) ptr
 	gSampleGetCaps    func(sample ptr) ptr
-	gSampleGetSegment func(sample ptr) ptr
-	gSegmentRunning   func(segment ptr, format int32, position uint64) uint64
 	gCapsFromString   func(caps string) ptr
 	gCapsToString     func(caps ptr) ptr
-	gBufferMap        func(buffer ptr, info *mapInfo, flags uint32) int32
-	gBufferUnmap      func(buffer ptr, info *mapInfo)
 	gBufferGetSize    func(buffer ptr) uintptr
-	gBufferNew        func(allocator ptr, size uintptr, params ptr) ptr
 	gBufferCopyRegion func(buffer ptr, flags uint32, offset, size uintptr) ptr
 	gPoolNew          func() ptr
 	gPoolGetConfig    func(pool ptr) ptr
@@ -71,12 +63,46 @@ var (
 	gFindProperty     func(class ptr, name string) ptr
 	gFree             func(p ptr)
 	gErrorFree        func(err ptr)
-
-	gAppSinkPull func(sink ptr, timeout uint64) ptr
-	gAppSinkEOS  func(sink ptr) int32
-	gAppSrcPush  func(src, buffer ptr) int32
-	gAppSrcEOS   func(src ptr) int32
+	gAppSrcEOS        func(src ptr) int32
 )
+
+// C functions that are called for each picture and each block of sound.
+var (
+	gClockGetTime     function // (clock) uint64
+	gMiniObjectUnref  function // (object)
+	gSampleGetBuffer  function // (sample) ptr
+	gSampleGetSegment function // (sample) ptr
+	gSegmentRunning   function // (segment, format int32, position uint64) uint64
+	gBufferMap        function // (buffer, info *mapInfo, flags uint32) int32
+	gBufferUnmap      function // (buffer, info *mapInfo)
+	gBufferNew        function // (allocator, size uintptr, params) ptr
+	gAppSinkPull      function // (sink, timeout uint64) ptr
+	gAppSinkEOS       function // (sink) int32
+	gAppSrcPush       function // (src, buffer) int32
+)
+
+// function is the address of a C function that takes up to 15 integers or pointers. purego's Go functions go by reflection,
+// which costs more than these calls themselves.
+type function uintptr
+
+//go:uintptrescapes
+func (f function) call(args ...uintptr) uintptr {
+	r, _, _ := purego.SyscallN(uintptr(f), args...)
+	return r
+}
+
+// pointer is call for a function that answers a pointer to C memory.
+//
+//go:uintptrescapes
+func (f function) pointer(args ...uintptr) ptr {
+	r := f.call(args...)
+	return *(*ptr)(ptr(&r))
+}
+
+// yes is call for a function that answers a gboolean.
+//
+//go:uintptrescapes
+func (f function) yes(args ...uintptr) bool { return uint32(f.call(args...)) != 0 }
 
 type symbol struct {
 	target any
@@ -130,6 +156,10 @@ var initialise = sync.OnceValue(func() error {
 			if err != nil {
 				return fmt.Errorf("%w in a usable version (%s is missing: %v); %s", ErrUnavailable, s.name, err, installHint)
 			}
+			if f, ok := s.target.(*function); ok {
+				*f = function(address)
+				continue
+			}
 			purego.RegisterFunc(s.target, address)
 		}
 	}
@@ -153,7 +183,7 @@ func Init() error { return initialise() }
 func Version() string { return goString(gVersionString()) }
 
 // Now is the time of the system clock, which all pipelines share. Init must have succeeded.
-func Now() time.Duration { return time.Duration(gClockGetTime(clock)) }
+func Now() time.Duration { return time.Duration(gClockGetTime.call(uintptr(clock))) }
 
 // HasElement says whether GStreamer is there and a plugin of it offers an element of this name.
 func HasElement(name string) bool {
@@ -191,7 +221,7 @@ func takeError(e ptr) string {
 
 // installHint tells people what to install.
 var installHint = map[string]string{
-	"linux":   "install it with: apt install gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-pulseaudio",
+	"linux":   "install it with: apt install gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x",
 	"windows": "install the GStreamer runtime (MSVC, 64 bit) and start Hindsight again",
 	"darwin":  "install the GStreamer runtime package and start Hindsight again",
 }[runtime.GOOS]

@@ -95,7 +95,7 @@ func (p *Pipeline) Err(wait time.Duration) error {
 	if m == nil {
 		return nil
 	}
-	defer gMiniObjectUnref(m)
+	defer gMiniObjectUnref.call(uintptr(m))
 	// GstMessage: GstMiniObject (64 bytes), then the type.
 	if *(*uint32)(unsafe.Add(m, miniObjectSize))&messageEOS != 0 {
 		return ErrEnded

@@ -121,11 +121,7 @@ func (w *world) startEgressBench(ctx context.Context, dir string) (err error) {
 // publishBench plays one 1080p30 loop into the room twice: as a shared screen, whose tracks are answered, and as the
 // camera and microphone that Participant wants.
 func publishBench(ctx context.Context, w *world, c *client.Client, loop *backendtest.Loop) (*backendtest.Publisher, error) {
-	token, err := c.Token(ctx, api.TokenRequest{RoomName: room})
-	if err != nil {
-		return nil, err
-	}
-	screen, err := backendtest.Publish(token.ServerURL, token.Token, loop)
+	screen, err := share(ctx, c, room, loop)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +137,15 @@ func publishBench(ctx context.Context, w *world, c *client.Client, loop *backend
 	}
 	w.own("the camera's publisher", camera.Close)
 	return screen, nil
+}
+
+// share plays a loop into a room as a shared screen.
+func share(ctx context.Context, c *client.Client, room string, loop *backendtest.Loop) (*backendtest.Publisher, error) {
+	token, err := c.Token(ctx, api.TokenRequest{RoomName: room})
+	if err != nil {
+		return nil, err
+	}
+	return backendtest.Publish(token.ServerURL, token.Token, loop)
 }
 
 // people is the room of the camera. It is another one, so that Room Composite films the same single picture as the rest.
@@ -206,11 +211,7 @@ func (b *benchEgressCommand) measureEmbedded(ctx context.Context, w *world, dir 
 	var replays []string
 	for i := range b.Streams {
 		name := fmt.Sprint(embedded, i)
-		token, err := c.Token(ctx, api.TokenRequest{RoomName: name})
-		if err != nil {
-			return row, err
-		}
-		screen, err := backendtest.Publish(token.ServerURL, token.Token, loop)
+		screen, err := share(ctx, c, name, loop)
 		if err != nil {
 			return row, err
 		}

@@ -17,8 +17,8 @@ type processors struct {
 	idle, stolen, total uint64
 }
 
-// idle and stolen are the shares of the time since an earlier moment in which nothing was to do, and in which the
-// machine's host did something else.
+// since answers the shares of the time since an earlier moment in which nothing was to do, and in which the machine's host did
+// something else.
 func (p processors) since(from processors) (idle, stolen float64) {
 	total := float64(p.total - from.total)
 	if p.total <= from.total {
