@@ -163,7 +163,10 @@ func (s *Sound) collect() error {
 		case errors.Is(err, gst.ErrTimeout):
 			return nil
 		case err != nil:
-			return s.stopped(errors.Join(err, s.pipeline.Err(0)))
+			if cause := s.pipeline.Err(0); cause != nil {
+				err = cause // the end of the stream is how an error looks from the sink
+			}
+			return s.stopped(err)
 		}
 	}
 }

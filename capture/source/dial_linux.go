@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
@@ -23,11 +24,18 @@ const answerWait = 10 * time.Second
 // flags, each 32 bits, big-endian (PulseAudio, pulsecore/pstream.c).
 const descriptor = 20
 
-// dial connects to the sound server as PulseAudio's own programs do, and introduces this one. The client calls back from a
-// goroutine of its own, which ends with the connection; lost is called when that happens, by whatever cause.
+// connection is one to a sound server. The client calls back from a goroutine of its own, which ends with the connection.
+type connection struct {
+	client *proto.Client
+	conn   net.Conn
+	// gone is closed when the connection has ended, by whatever cause.
+	gone chan struct{}
+}
+
+// dial connects to the sound server as PulseAudio's own programs do, and introduces this one.
 //
 // The client library could dial by itself, but it never ends reading a list that the connection breaks off.
-func dial(callback func(any), lost func()) (*proto.Client, net.Conn, error) {
+func dial(callback func(any)) (connection, error) {
 	var failures []error
 	for _, address := range addresses() {
 		network, path, _ := strings.Cut(address, ":")
@@ -36,20 +44,26 @@ func dial(callback func(any), lost func()) (*proto.Client, net.Conn, error) {
 			failures = append(failures, err)
 			continue
 		}
-		client := &proto.Client{Callback: callback}
-		client.SetTimeout(answerWait)
-		client.Open(&messages{conn: conn, from: bufio.NewReaderSize(conn, 16<<10), lost: lost})
-		if err := hello(client); err != nil {
-			conn.Close()
+		c := connection{&proto.Client{Callback: callback}, conn, make(chan struct{})}
+		c.client.SetTimeout(answerWait)
+		c.client.Open(&messages{conn: conn, from: bufio.NewReaderSize(conn, 16<<10), lost: sync.OnceFunc(func() { close(c.gone) })})
+		if err := hello(c.client); err != nil {
+			c.close()
 			failures = append(failures, err)
 			continue
 		}
-		return client, conn, nil
+		return c, nil
 	}
 	if len(failures) == 0 {
-		return nil, nil, errors.New("PULSE_SERVER names no server that can be reached")
+		return connection{}, errors.New("PULSE_SERVER names no server that can be reached")
 	}
-	return nil, nil, errors.Join(failures...)
+	return connection{}, errors.Join(failures...)
+}
+
+// close ends the connection and waits until nobody calls back any more.
+func (c connection) close() {
+	c.conn.Close()
+	<-c.gone
 }
 
 // addresses are where a server may be, as network:address ("Server Strings" in PulseAudio's documentation).

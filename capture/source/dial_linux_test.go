@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -68,4 +71,27 @@ func TestServerIsLost(t *testing.T) {
 	<-c.gone
 	require.Error(t, <-asked)
 	c.close()
+}
+
+// How far a monitor runs ahead is asked for again after the sound server did not answer.
+func TestLeadIsAskedForAgain(t *testing.T) {
+	s, err := stack.StartSound(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	defer s.Close()
+	t.Setenv("PULSE_SERVER", s.Server)
+	listener := OpenSound(Sound{Monitor: true, PCM: func(media.PCM) {}}, slog.New(slog.DiscardHandler))
+	defer listener.Close() // for whom the server works in short blocks
+	l := watchLag("")
+	defer l.close()
+	asked := func() {
+		t.Helper()
+		const never = -time.Hour
+		l.now.Store(int64(never))
+		require.Eventually(t, func() bool { return l.value() != never }, time.Minute, 10*time.Millisecond)
+	}
+	asked()
+	s.Stop()
+	require.NoError(t, s.Start(t.Context()))
+	asked()
+	require.Less(t, l.value(), mostLag)
 }

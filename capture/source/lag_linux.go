@@ -62,15 +62,15 @@ func (l *lag) run(ctx context.Context, monitor string) {
 // ask asks until it gets no answer. The answers are spread over a block, and while a stream begins they are about a longer
 // one; so the median of the last ones counts.
 func (l *lag) ask(ctx context.Context, monitor string) {
-	client, conn, err := dial(func(any) {}, func() {})
+	c, err := dial(func(any) {})
 	if err != nil {
 		return
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	defer c.close()
+	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
 	var last []time.Duration
 	for {
-		d, err := sinkLatency(client, monitor)
+		d, err := sinkLatency(c.client, monitor)
 		if err != nil {
 			return
 		}

@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"unsafe"
@@ -14,12 +13,9 @@ import (
 // server is a connection to the sound server. The client library reads it in a goroutine of its own, which ends with
 // close.
 type server struct {
-	client *proto.Client
-	conn   net.Conn
+	connection
 	// changed holds a token when devices, programs' streams or defaults have changed since it was last taken.
 	changed chan struct{}
-	// gone is closed when the connection has ended.
-	gone chan struct{}
 	// killed holds a token when the server has ended a record stream since it was last taken.
 	killed chan struct{}
 
@@ -29,15 +25,14 @@ type server struct {
 
 // connect opens a connection that tells of changes. The error is a sentence.
 func connect() (*server, error) {
-	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1), gone: make(chan struct{})}
-	client, conn, err := dial(s.told, sync.OnceFunc(func() { close(s.gone) }))
-	if err != nil {
+	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1)}
+	var err error
+	if s.connection, err = dial(s.told); err != nil {
 		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)
 	}
-	s.client, s.conn = client, conn
 	const what = proto.SubscriptionMaskSink | proto.SubscriptionMaskSource | proto.SubscriptionMaskSinkInput | proto.SubscriptionMaskServer
-	if err := client.Request(&proto.Subscribe{Mask: what}, nil); err != nil {
-		conn.Close()
+	if err := s.client.Request(&proto.Subscribe{Mask: what}, nil); err != nil {
+		s.close()
 		return nil, fmt.Errorf("the sound server does not tell of changes: %w", err)
 	}
 	return s, nil
@@ -54,11 +49,6 @@ func (s *server) told(m any) {
 	case *proto.SubscribeEvent:
 		signal(s.changed)
 	}
-}
-
-func (s *server) close() {
-	s.conn.Close()
-	<-s.gone
 }
 
 // signal leaves a token.

@@ -53,6 +53,10 @@ func (s *server) hear(ctx context.Context, c Sound, r report) error {
 		}
 	})
 	defer s.deliver(nil)
+	select {
+	case <-s.killed: // a stream before this one
+	default:
+	}
 	stream, err := s.record(c.Device, proto.Undefined)
 	if err != nil {
 		return unheard(c, err)
