@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -200,5 +201,20 @@ func (d *Desktop) Close() error {
 		_ = d.procs[i].Close()
 	}
 	d.procs = nil
-	return os.RemoveAll(d.dir)
+	return removeRuntime(d.dir)
+}
+
+// removeRuntime removes a folder that was somebody's XDG_RUNTIME_DIR. The desktop portal's document store mounts a file system
+// there, which stays behind when it is killed.
+func removeRuntime(dir string) error {
+	if documents := filepath.Join(dir, "doc"); exists(documents) {
+		_ = exec.Command("fusermount3", "-u", "-z", "-q", documents).Run() // it may not be mounted
+	}
+	return os.RemoveAll(dir)
+}
+
+// exists answers true for what is there but cannot be looked at, too.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }

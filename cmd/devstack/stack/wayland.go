@@ -258,5 +258,5 @@ func (w *Wayland) Close() error {
 		w.proxy.close()
 		w.proxy = nil
 	}
-	return os.RemoveAll(w.dir)
+	return removeRuntime(w.dir)
 }
