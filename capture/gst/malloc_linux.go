@@ -1,23 +1,33 @@
 package gst
 
-import "github.com/ebitengine/purego"
+import (
+	"os"
+	"syscall"
+)
 
-// mallocArenas is how many heaps the C library may have, arenaMax mallopt's name for that (malloc.h, M_ARENA_MAX).
-const mallocArenas, arenaMax = 2, -8
+// arenaMax is what the C library's allocator reads when a program starts: how many heaps it may have at most
+// (mallopt(3), M_ARENA_MAX). again says that it was set by LimitArenas.
+const (
+	arenaMax = "MALLOC_ARENA_MAX"
+	arenas   = "2"
+	again    = "HINDSIGHT_ARENAS_LIMITED"
+)
 
-// LimitArenas, called before there are many threads, keeps the C library from giving nearly every thread a heap of its own, as it does by default: codecs come
-// and go on many threads, and what they leave behind in each heap would come to more than 100 MiB. Other C libraries
-// than glibc have no such setting and do not need it.
+// LimitArenas, called before anything else, keeps the C library from giving nearly every thread a heap of its own, as it does
+// by default: codecs come and go on many threads, and what they leave behind in each heap comes to more than the replay. Each
+// thread that Go starts gets its heap before any of our code runs, so the limit has to be there when the program begins: it
+// starts itself anew in its own place, once. Where that fails it goes on as it is. Other C libraries than glibc have no such
+// setting and do not need it.
 func LimitArenas() {
-	libc, err := purego.Dlopen("libc.so.6", purego.RTLD_NOW)
-	if err != nil {
+	if os.Getenv(again) != "" {
+		_ = os.Unsetenv(again) // programs that are started from here decide for themselves
+		_ = os.Unsetenv(arenaMax)
 		return
 	}
-	address, err := purego.Dlsym(libc, "mallopt")
-	if err != nil {
+	if os.Getenv(arenaMax) != "" {
 		return
 	}
-	var mallopt func(parameter, value int32) int32
-	purego.RegisterFunc(&mallopt, address)
-	mallopt(arenaMax, mallocArenas)
+	if self, err := os.Executable(); err == nil {
+		_ = syscall.Exec(self, os.Args, append(os.Environ(), arenaMax+"="+arenas, again+"=1"))
+	}
 }
