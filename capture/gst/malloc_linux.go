@@ -28,6 +28,6 @@ func LimitArenas() {
 		return
 	}
 	if self, err := os.Executable(); err == nil {
-		_ = syscall.Exec(self, os.Args, append(os.Environ(), arenaMax+"="+arenas, again+"=1"))
+		_ = syscall.Exec(self, os.Args, append(os.Environ(), arenaMax+"="+arenas, again+"=1")) // #nosec G204 -- this program itself, with its own arguments
 	}
 }
