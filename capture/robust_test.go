@@ -213,11 +213,7 @@ func TestCloseWaitsForEverything(t *testing.T) {
 	require.NoError(t, r.Close())
 	require.NoError(t, r.Close())
 	require.Eventually(t, func() bool { _, err := reader.Read(context.Background()); return err != nil }, 5*time.Second, time.Millisecond)
-	// Eventually asks from a goroutine of its own.
-	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond) {
-		stacks := make([]byte, 1<<20)
-		t.Fatalf("goroutines are left: %s", stacks[:runtime.Stack(stacks, true)])
-	}
+	noneLeft(t, before)
 	require.Error(t, r.Apply(config(t)))
 }
 
@@ -302,6 +298,13 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 		wg.Go(func() { require.NoError(t, r.Close()) })
 	}
 	wg.Wait()
+	noneLeft(t, before)
+}
+
+// noneLeft waits until there are no more goroutines than before.
+func noneLeft(t *testing.T, before int) {
+	t.Helper()
+	// Eventually asks from a goroutine of its own.
 	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond) {
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("goroutines are left: %s", stacks[:runtime.Stack(stacks, true)])

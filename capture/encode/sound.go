@@ -154,21 +154,10 @@ func (s *Sound) pull(ctx context.Context) {
 
 // collect emits what is ready.
 func (s *Sound) collect() error {
-	for {
-		sample, err := s.out.Pull(0, 0)
-		if err == nil {
-			err = s.deliver(sample)
-		}
-		switch {
-		case errors.Is(err, gst.ErrTimeout):
-			return nil
-		case err != nil:
-			if cause := s.pipeline.Err(0); cause != nil {
-				err = cause // the end of the stream is how an error looks from the sink
-			}
-			return s.stopped(err)
-		}
+	if err := s.pipeline.Ready(s.out, s.deliver); err != nil {
+		return s.stopped(err)
 	}
+	return nil
 }
 
 func (s *Sound) stopped(err error) error {

@@ -123,19 +123,33 @@ const busEvery = 100 * time.Millisecond
 // or until f or the pipeline fails. It looks for samples at the given interval.
 func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, f func(*Sample) error) error {
 	for ctx.Err() == nil {
-		s, err := out.Pull(busEvery, every)
-		if err == nil {
-			err = f(s)
-		} else if cause := p.Err(0); cause != nil {
-			err = cause // the end of the stream is how an error looks from the sink
-		} else if errors.Is(err, ErrTimeout) {
-			err = nil
-		}
-		if err != nil {
+		if err := p.next(out, busEvery, every, f); err != nil && !errors.Is(err, ErrTimeout) {
 			return err
 		}
 	}
 	return nil
+}
+
+// Ready is Each for the samples that are there already.
+func (p *Pipeline) Ready(out *Element, f func(*Sample) error) error {
+	for {
+		if err := p.next(out, 0, 0, f); errors.Is(err, ErrTimeout) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Pipeline) next(out *Element, wait, every time.Duration, f func(*Sample) error) error {
+	s, err := out.Pull(wait, every)
+	if err == nil {
+		return f(s)
+	}
+	if cause := p.Err(0); cause != nil {
+		return cause // the end of the stream is how an error looks from the sink
+	}
+	return err
 }
 
 // Close stops the pipeline and frees it. It may be called twice.

@@ -39,11 +39,19 @@ func watchLag(monitor string) *lag {
 	return l
 }
 
-func (l *lag) value() time.Duration { return time.Duration(l.now.Load()) }
+// value is 0 where nothing is measured.
+func (l *lag) value() time.Duration {
+	if l == nil {
+		return 0
+	}
+	return time.Duration(l.now.Load())
+}
 
 func (l *lag) close() {
-	l.cancel()
-	<-l.done
+	if l != nil {
+		l.cancel()
+		<-l.done
+	}
 }
 
 // run goes on when the server does not answer: on a busy machine that passes, and where the server is away the source

@@ -62,7 +62,7 @@ func overhear(ctx context.Context, c Sound, program string, r report) error {
 				return unheard(c, err)
 			}
 		case b := <-blocks:
-			b.at += e.ahead() - media.SamplesToDuration(len(b.samples)/media.Channels)
+			b.at += e.lag.value() - media.SamplesToDuration(len(b.samples)/media.Channels)
 			e.sum.add(b, len(e.streams))
 		}
 	}
@@ -123,18 +123,9 @@ func (e *ear) measure(monitor string) {
 	if monitor == e.sink {
 		return
 	}
-	if e.lag != nil {
-		e.lag.close()
-		e.lag = nil
-	}
+	e.lag.close()
+	e.lag = nil
 	if e.sink = monitor; monitor != "" {
 		e.lag = watchLag(monitor)
 	}
-}
-
-func (e *ear) ahead() time.Duration {
-	if e.lag == nil {
-		return 0
-	}
-	return e.lag.value()
 }

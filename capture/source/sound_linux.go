@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jfreymuth/pulse/proto"
 
@@ -36,16 +35,15 @@ func (s *server) hear(ctx context.Context, c Sound, r report) error {
 		defer clean.close()
 		take, failed = clean.push, clean.failed
 	}
-	ahead := func() time.Duration { return 0 }
+	var ahead *lag
 	if c.Monitor {
-		l := watchLag(c.Device)
-		defer l.close()
-		ahead = l.value
+		ahead = watchLag(c.Device)
+		defer ahead.close()
 	}
 	came, first := make(chan struct{}, 1), true
 	s.deliver(func(_ uint32, sound []float32) {
 		p := media.PCM{Discont: first, Samples: sound}
-		p.PTS = gst.Now() - p.Duration() + ahead()
+		p.PTS = gst.Now() - p.Duration() + ahead.value()
 		take(p)
 		if first {
 			first = false
