@@ -74,7 +74,7 @@ func (b *bench) checkClip(clip api.Clip, file string, seconds float64, pub *back
 	offset, pairs := marks.Offset()
 	b.Logf("clip of %v: sound against picture %v in %d pairs", length, offset, pairs)
 	require.GreaterOrEqual(b, pairs, max(2, int(seconds/backendtest.MarkEvery.Seconds())/2))
-	require.LessOrEqual(b, offset.Abs(), 45*time.Millisecond)
+	require.LessOrEqual(b, offset.Abs(), 25*time.Millisecond)
 	if pub == nil {
 		return
 	}

@@ -25,8 +25,13 @@ const MarkEvery = 2 * time.Second
 // loopLength is a multiple of MarkEvery.
 const loopLength = 10 * time.Second
 
-// opusPacket is the length of one Opus packet.
-const opusPacket = 20 * time.Millisecond
+const (
+	// opusPacket is the length of one Opus packet.
+	opusPacket = 20 * time.Millisecond
+	// opusLookahead is by how much libopus delays sound in its audio mode (OPUS_GET_LOOKAHEAD): the app's PTS say when
+	// sound is heard, so the loop's clicks are made that much earlier.
+	opusLookahead = 312 * time.Second / 48000
+)
 
 // Loop is encoded sound and picture that can be played round and round.
 type Loop struct {
@@ -51,9 +56,9 @@ func NewLoopAt(ctx context.Context, dir string, width, height, fps, kbps int) (*
 	flash := fmt.Sprintf("testsrc2=s=%dx%d:r=%d,drawbox=color=black:t=fill:w=iw/4:h=ih/4,"+
 		"drawbox=color=white:t=fill:w=iw/4:h=ih/4:enable='lt(mod(n,%d),2)',format=yuv420p",
 		width, height, fps, int(MarkEvery.Seconds())*fps)
-	click := fmt.Sprintf("aevalsrc='if(lt(mod(t,%g),0.04),0.8*sin(2*PI*1000*t),0.02*sin(2*PI*220*t))|"+
-		"if(lt(mod(t,%g),0.04),0.8*sin(2*PI*1000*t),0.02*sin(2*PI*330*t))':s=48000",
-		MarkEvery.Seconds(), MarkEvery.Seconds())
+	click := fmt.Sprintf("aevalsrc='if(lt(mod(t+%[1]g,%[2]g),0.04),0.8*sin(2*PI*1000*t),0.02*sin(2*PI*220*t))|"+
+		"if(lt(mod(t+%[1]g,%[2]g),0.04),0.8*sin(2*PI*1000*t),0.02*sin(2*PI*330*t))':s=48000",
+		opusLookahead.Seconds(), MarkEvery.Seconds())
 	gop := fmt.Sprint(2 * fps)
 	kbps = min(kbps, width*height*fps/4/1000) // small pictures are light, for busy machines
 	if err := ffmpeg(ctx, "-f", "lavfi", "-i", flash, "-t", seconds, "-c:v", "libx264", "-preset", "ultrafast",

@@ -4,11 +4,12 @@
 // Time: the recorder stamps a packet with its running time, which is zero at the moment the first packet of the
 // recording arrived; mpegtsmux writes running time plus one hour (its clock base) into sound and picture alike. With
 // the wall clock of that first moment, which LiveKit reports, a picture's PTS is a wall-clock moment of its arrival at
-// the recorder. Measured with flashes and clicks published at known moments (backendtest), on LiveKit Egress 1.8: in four
-// segments read raw, 3 ms off; in finished clips the picture -16 to -6 ms (the recorder moves pictures to a grid of its
-// frame rate), sound against picture +18 to +30 ms of the allowed 45. The program times of the playlist are no help: they
+// the recorder. Measured with flashes and clicks published at known moments (backendtest), on LiveKit Egress 1.8: in
+// four clips the picture 2 to 4 ms late, sound against picture +0.2 to +0.4 ms. The recorder moves pictures to a grid of its
+// frame rate; where that is less than the publisher's, single pictures are off by up to half its frame time. The program times of the playlist are no help: they
 // are the moment of writing, 0.5 to 3 s later. All this is about segments in MPEG-TS. Those of the embedded recorder, in
-// fragmented MP4, say themselves when they were taken. Segments of one clip may come from several recordings, of either
+// fragmented MP4, say themselves when they were taken. Opus is taken to say when its sound is heard, as the app's does;
+// browsers are late by what their encoder looks ahead, 6.5 ms. Segments of one clip may come from several recordings, of either
 // recorder; a file has one codec for sound, so that the sound is silent where it is of another codec than the last.
 package cut
 
@@ -18,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -78,14 +80,14 @@ func Movie(ctx context.Context, sources []Source, from, to time.Time, primed tim
 	for _, s := range l.video {
 		first = min(first, s.PTS)
 	}
-	m := mp4.Movie{Start: max(0, first), End: min(to.Sub(from), l.end), Created: from}
+	m := mp4.Movie{Start: l.open(max(0, first)), End: min(to.Sub(from), l.end), Created: from}
 	if m.End <= m.Start {
 		return mp4.Movie{}, ErrNothing
 	}
 	m.Tracks = []mp4.Track{{Kind: mp4.H264, Samples: l.video}}
 	sound := mp4.Track{Kind: mp4.AAC, Samples: l.audio, AACConfig: l.config, Priming: primed}
 	if l.opus {
-		sound = mp4.Track{Kind: mp4.Opus, Samples: l.audio, Priming: opusLookahead}
+		sound = mp4.Track{Kind: mp4.Opus, Samples: l.audio}
 	}
 	if len(l.audio) > 0 {
 		m.Tracks = append(m.Tracks, sound)
@@ -186,9 +188,6 @@ var opusSilence = []byte{0xfc, 0xff, 0xfe}
 
 const (
 	opusSilenceLength = 20 * time.Millisecond
-	// opusLookahead is by how much libopus delays sound in its audio mode, which WebRTC publishers do not correct for:
-	// 312 samples at 48 kHz (OPUS_GET_LOOKAHEAD).
-	opusLookahead = 312 * time.Second / 48000
 	// opusPreroll is how long a decoder must run before what it plays is right (RFC 7845, 4.6).
 	opusPreroll = 80 * time.Millisecond
 )
@@ -217,6 +216,26 @@ func (l *line) dropLeadIn() {
 		i = len(l.video)
 	}
 	l.video = l.video[i:]
+}
+
+// open lets a clip begin with a picture, and answers when it does: the picture that is on show at start begins there, not
+// before; or, where the next one is due within a millisecond, that one opens the clip. ffmpeg, and with it most players,
+// shows the first picture of the window at once and moves all others by as much, though not the sound (mov_fix_index in
+// its mov.c): up to the time of one picture.
+func (l *line) open(start time.Duration) time.Duration {
+	shown, next := -1, time.Duration(math.MaxInt64)
+	for i, s := range l.video {
+		if s.PTS > start {
+			next = min(next, s.PTS)
+		} else if shown < 0 || s.PTS > l.video[shown].PTS {
+			shown = i
+		}
+	}
+	if shown >= 0 && next-start > time.Millisecond {
+		l.video[shown].PTS = start
+		return start
+	}
+	return next
 }
 
 // trim drops whole groups of pictures and sound that the window does not need.

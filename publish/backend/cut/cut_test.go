@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -78,12 +79,31 @@ func TestCutIsExactAnywhere(t *testing.T) {
 		require.NoError(t, err)
 		length := m.End - m.Start
 		require.InDelta(t, c.length, length.Seconds(), 0.1, "%+v", c) // ffmpeg's first picture comes two frames late
-		check(t, m, length)
+		requirePlace(t, m, check(t, m, length))
 	}
 	_, err := Movie(t.Context(), list, at(20), at(30), 0)
 	require.ErrorIs(t, err, ErrNothing)
 	_, err = Movie(t.Context(), nil, at(0), at(30), 0)
 	require.ErrorIs(t, err, ErrNothing)
+}
+
+// requirePlace wants the file's pictures where the movie has them, wherever between two pictures it begins.
+func requirePlace(t *testing.T, m mp4.Movie, file string) {
+	t.Helper()
+	var want []time.Duration
+	for _, s := range m.Tracks[0].Samples {
+		if s.PTS >= m.Start && s.PTS < m.End {
+			want = append(want, s.PTS-m.Start)
+		}
+	}
+	slices.Sort(want)
+	pictures, err := capturetest.Pictures(t.Context(), file)
+	require.NoError(t, err)
+	require.Len(t, pictures, len(want))
+	require.Zero(t, want[0])
+	for i, p := range pictures {
+		require.InDelta(t, want[i].Seconds(), p.At, 0.001, "picture %d", i)
+	}
 }
 
 // Two recordings of different size with a gap, and two that overlap, become one movie that plays through.

@@ -21,12 +21,13 @@ import (
 )
 
 // fragments has ffmpeg encode size for seconds as the embedded recorder would: H.264 without B-frames and Opus in
-// fragmented MP4, in files of 2 s. The sound is a tone that begins at second 3.
+// fragmented MP4, in files of 2 s. The sound is a tone that is heard from second 3 on: libopus
+// delays it by 312 samples.
 func fragments(t *testing.T, size string, seconds int) (header []byte, media [][]byte) {
 	t.Helper()
 	dir := t.TempDir()
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
-		"-f", "lavfi", "-i", "aevalsrc='if(gte(t,3),0.3*sin(440*2*PI*t),0)':s=48000:c=stereo", "-t", strconv.Itoa(seconds),
+		"-f", "lavfi", "-i", "aevalsrc='if(gte(t,3-312/48000),0.3*sin(440*2*PI*t),0)':s=48000:c=stereo", "-t", strconv.Itoa(seconds),
 		"-c:v", "libx264", "-g", "60", "-bf", "0", "-c:a", "libopus", "-f", "hls", "-hls_time", "2", "-hls_list_size", "0",
 		"-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "i.mp4", "-hls_segment_filename",
 		filepath.Join(dir, "s_%05d.m4s"), filepath.Join(dir, "full.m3u8")).CombinedOutput()
@@ -67,6 +68,7 @@ func TestFragmentsAreCutExactly(t *testing.T) {
 		require.Equal(t, mp4.Opus, m.Tracks[1].Kind)
 		require.InDelta(t, c.length, (m.End - m.Start).Seconds(), 0.04, "%+v", c)
 		file := check(t, m, m.End-m.Start)
+		requirePlace(t, m, file)
 		pcm, err := capturetest.PCM(t.Context(), file)
 		require.NoError(t, err)
 		tone := 3 - math.Max(c.from, 0)
