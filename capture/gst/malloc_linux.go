@@ -2,7 +2,10 @@ package gst
 
 import (
 	"os"
+	"sync"
 	"syscall"
+
+	"github.com/ebitengine/purego"
 )
 
 // arenaMax is what the C library's allocator reads when a program starts: how many heaps it may have at most
@@ -29,5 +32,21 @@ func LimitArenas() {
 	}
 	if self, err := os.Executable(); err == nil {
 		_ = syscall.Exec(self, os.Args, append(os.Environ(), arenaMax+"="+arenas, again+"=1")) // #nosec G204 -- this program itself, with its own arguments
+	}
+}
+
+// mallocTrim is malloc_trim(3), which only glibc has; 0 elsewhere.
+var mallocTrim = sync.OnceValue(func() uintptr {
+	address, err := purego.Dlsym(purego.RTLD_DEFAULT, "malloc_trim")
+	if err != nil {
+		return 0
+	}
+	return address
+})
+
+// trim gives back to the system what the C library's allocator keeps for later. A decoder leaves pictures of several MiB.
+func trim() {
+	if f := mallocTrim(); f != 0 {
+		purego.SyscallN(f, 0)
 	}
 }

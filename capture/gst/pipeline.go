@@ -166,6 +166,7 @@ func (p *Pipeline) Close() error {
 	}
 	gObjectUnref(p.bus)
 	gObjectUnref(p.object)
+	trim()
 	return nil
 }
 

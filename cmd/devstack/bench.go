@@ -31,8 +31,9 @@ type benchCommand struct {
 // result is what the rounds found out about one program.
 type result struct {
 	name string
-	// moving and still are CPU time by wall time, in cores, of each round.
-	moving, still []float64
+	// moving and still are CPU time by wall time, in cores, of each round; alone is what x264 alone took just before and
+	// after the moving ones, in the mean: the speed of a virtual machine changes from minute to minute.
+	moving, still, alone []float64
 	// mib is the most memory of its own, in MiB; 0 is not measured.
 	mib   float64
 	clips []savedClip
@@ -95,15 +96,28 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 		return err
 	}
 	defer p.Close()
-	if err := alone.encodeRaw(ctx, d); err != nil {
+	raw, err := recordRaw(ctx, d)
+	if err != nil {
 		return err
 	}
+	defer os.Remove(raw)
+	before, err := encodeRaw(ctx, raw)
+	if err != nil {
+		return err
+	}
+	alone.moving = append(alone.moving, before)
 	for _, c := range all {
 		cores, err := c.measure(ctx, b.length(), func() error { return c.saveClip(ctx, d) })
 		if err != nil {
 			return err
 		}
-		c.moving = append(c.moving, cores)
+		after, err := encodeRaw(ctx, raw)
+		if err != nil {
+			return err
+		}
+		c.moving, c.alone = append(c.moving, cores), append(c.alone, (before+after)/2)
+		alone.moving = append(alone.moving, after)
+		before = after
 	}
 	return nil
 }
@@ -139,7 +153,7 @@ func median(v []float64) float64 {
 type benchRow struct {
 	Name       string    `json:"name"`
 	Moving     []float64 `json:"moving_cores"`
-	Ratio      float64   `json:"ratio_to_x264"`
+	Ratios     []float64 `json:"ratios_to_x264,omitempty"`
 	Still      []float64 `json:"still_cores,omitempty"`
 	MiB        float64   `json:"mib,omitempty"`
 	SaveMS     float64   `json:"save_ms,omitempty"`
@@ -148,7 +162,15 @@ type benchRow struct {
 	LostFrames float64   `json:"lost_frames,omitempty"`
 }
 
-func (r *result) row(base float64) benchRow {
+// ratios are the costs of the rounds by those of x264 alone.
+func (r *result) ratios() (out []float64) {
+	for i := range r.alone {
+		out = append(out, r.moving[i]/r.alone[i])
+	}
+	return out
+}
+
+func (r *result) row() benchRow {
 	of := func(f func(savedClip) float64) float64 {
 		var v []float64
 		for _, c := range r.clips {
@@ -160,7 +182,7 @@ func (r *result) row(base float64) benchRow {
 		return median(v)
 	}
 	return benchRow{
-		Name: r.name, Moving: r.moving, Ratio: median(r.moving) / base, Still: r.still, MiB: r.mib,
+		Name: r.name, Moving: r.moving, Ratios: r.ratios(), Still: r.still, MiB: r.mib,
 		SaveMS: of(func(c savedClip) float64 { return c.saveMS }), LengthMS: of(func(c savedClip) float64 { return c.lengthMS }),
 		StepMS: of(func(c savedClip) float64 { return c.stepMS }), LostFrames: of(func(c savedClip) float64 { return c.lost }),
 	}
@@ -168,12 +190,11 @@ func (r *result) row(base float64) benchRow {
 
 // printBench writes a table and, as the last line, the same as JSON.
 func printBench(to io.Writer, all []*result) error {
-	base := median(all[0].moving)
-	spread := func(v []float64) string {
+	spread := func(v []float64, digits int) string {
 		if len(v) == 0 {
 			return "-"
 		}
-		return fmt.Sprintf("%.3f (%.3f to %.3f)", median(v), slices.Min(v), slices.Max(v))
+		return fmt.Sprintf("%.[1]*[2]f (%.[1]*[3]f to %.[1]*[4]f)", digits, median(v), slices.Min(v), slices.Max(v))
 	}
 	unless := func(missing bool, format string, v float64) string {
 		if missing {
@@ -181,16 +202,16 @@ func printBench(to io.Writer, all []*result) error {
 		}
 		return fmt.Sprintf(format, v)
 	}
-	const line = "%-15s %-24s %6s  %-24s %8s %8s %8s %8s %6s\n"
+	const line = "%-15s %-24s %-21s %-24s %8s %8s %8s %8s %6s\n"
 	fmt.Fprintf(to, line, "1080p30", "moving: cores", "ratio", "still: cores", "MiB", "save ms", "length", "sound", "lost")
 	var rows []benchRow
 	for _, r := range all {
-		w := r.row(base)
+		w := r.row()
 		rows = append(rows, w)
 		none := len(r.clips) == 0
-		fmt.Fprintf(to, line, r.name, spread(r.moving), fmt.Sprintf("%.2f", w.Ratio), spread(r.still), unless(r.mib == 0, "%.0f", r.mib),
+		fmt.Fprintf(to, line, r.name, spread(r.moving, 3), spread(w.Ratios, 2), spread(r.still, 3), unless(r.mib == 0, "%.0f", r.mib),
 			unless(none, "%.0f", w.SaveMS), unless(none, "%+.0f ms", w.LengthMS), unless(none, "%+.0f ms", w.StepMS), unless(none, "%.0f", w.LostFrames))
 	}
-	fmt.Fprintln(to, "length: of a saved clip, less what was asked for; sound: less picture; lost: frames of the clip")
+	fmt.Fprintln(to, "ratio: to x264 alone, which is measured before and after each; length: of a saved clip, less what was asked for; sound: less picture; lost: frames of the clip")
 	return json.NewEncoder(to).Encode(rows)
 }

@@ -103,21 +103,15 @@ func obsContender(dir string, d *stack.Desktop, s *stack.Sound) (*contender, err
 		spec: stack.Spec{Name: "obs", Path: "obs", Args: args, Dir: dir, Env: env}}, nil
 }
 
-// encodeRaw is what x264 alone costs: pictures of the moving desktop from memory, nothing else.
-func (r *result) encodeRaw(ctx context.Context, d *stack.Desktop) error {
-	raw, err := recordRaw(ctx, d)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(raw)
+// encodeRaw is what x264 alone costs in cores: pictures of the moving desktop from memory, nothing else.
+func encodeRaw(ctx context.Context, raw string) (float64, error) {
 	line := fmt.Sprintf("filesrc location=%s blocksize=3110400 ! rawvideoparse format=i420 width=1920 height=1080 framerate=30/1 ! %s ! fakesink", raw, x264Setup)
 	cmd := exec.CommandContext(ctx, "gst-launch-1.0", append([]string{"-q"}, strings.Fields(line)...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("x264 alone cannot be measured: %w: %s", err, out)
+		return 0, fmt.Errorf("x264 alone cannot be measured: %w: %s", err, out)
 	}
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	r.moving = append(r.moving, used.Seconds()/benchFrames*30)
-	return nil
+	return used.Seconds() / benchFrames * 30, nil
 }
 
 // recordRaw keeps pictures of the moving desktop as x264 takes them.

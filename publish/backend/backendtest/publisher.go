@@ -26,6 +26,9 @@ type Publisher struct {
 	once sync.Once
 }
 
+// quietClient silences what the client's WebRTC says of its inner life.
+var quietClient = sync.OnceFunc(func() { lksdk.SetLogger(logger.GetDiscardLogger()) })
+
 // Publish joins the room that the token names and plays until Close.
 func Publish(url, token string, l *Loop) (*Publisher, error) {
 	return publish(url, token, l, livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO)
@@ -37,6 +40,7 @@ func PublishCamera(url, token string, l *Loop) (*Publisher, error) {
 }
 
 func publish(url, token string, l *Loop, picture, sound livekit.TrackSource) (*Publisher, error) {
+	quietClient()
 	quiet := logger.GetDiscardLogger()
 	room, err := lksdk.ConnectToRoomWithToken(url, token, lksdk.NewRoomCallback(), lksdk.WithLogger(quiet))
 	if err != nil {
