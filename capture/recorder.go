@@ -27,9 +27,6 @@ var ErrNothingNew = errors.New("there is nothing new to save since the last clip
 // ErrReplayOff says that a save came while no replay is kept.
 var ErrReplayOff = errors.New("the replay is off; turn it on first")
 
-// Prepare sets the process up for capture. It is called once, before anything else, and saves much memory.
-func Prepare() { gst.LimitArenas() }
-
 // Recorder films, mixes, encodes and remembers. Its methods may be called from any goroutine.
 type Recorder struct {
 	log *slog.Logger

@@ -2,7 +2,4 @@
 
 package gst
 
-// LimitArenas does nothing here.
-func LimitArenas() {}
-
 func trim() {}

@@ -5,12 +5,14 @@
 // recording arrived; mpegtsmux writes running time plus one hour (its clock base) into sound and picture alike. With
 // the wall clock of that first moment, which LiveKit reports, a picture's PTS is a wall-clock moment of its arrival at
 // the recorder. Measured with flashes and clicks published at known moments (backendtest), on LiveKit Egress 1.8: in
-// four clips the picture 2 to 4 ms late, sound against picture +0.2 to +0.4 ms. The recorder moves pictures to a grid of its
-// frame rate; where that is less than the publisher's, single pictures are off by up to half its frame time. The program times of the playlist are no help: they
-// are the moment of writing, 0.5 to 3 s later. All this is about segments in MPEG-TS. Those of the embedded recorder, in
-// fragmented MP4, say themselves when they were taken. Opus is taken to say when its sound is heard, as the app's does;
-// browsers are late by what their encoder looks ahead, 6.5 ms. Segments of one clip may come from several recordings, of either
-// recorder; a file has one codec for sound, so that the sound is silent where it is of another codec than the last.
+// four clips the picture 2 to 4 ms late, sound against picture +0.2 to +0.4 ms. The recorder moves pictures to a grid of
+// its frame rate, so that single ones are off by up to half its frame time. The program times of the playlist are no
+// help: they are the moment of writing, 0.5 to 3 s later. All this is about segments in MPEG-TS. Those of the embedded
+// recorder, in fragmented MP4, say themselves when they were taken.
+//
+// Opus is taken to say when its sound is heard, as the app's does; browsers' is late by what their encoder looks ahead,
+// 6.5 ms. Segments of one clip may come from several recordings, of either recorder; a file has one codec for sound, so
+// that the sound is silent where it is of another codec than the last.
 package cut
 
 import (
