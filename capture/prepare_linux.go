@@ -15,7 +15,7 @@ const (
 	// goDebug is where Go's runtime reads its settings. With schedtrace its watching thread goes its rounds every 10 ms.
 	// Without, it sleeps while nothing runs, is woken as soon as something does, and then looks each 20 us for a while
 	// (sysmon, in runtime/proc.go): with a process that works a little and often, 2700 times a second, a twentieth of
-	// all the app costs. The trace itself, one line, is due after 24 days.
+	// all the app costs. The trace itself, one line, is due when the machine has been up for 24 days.
 	goDebug, calmWatch = "GODEBUG", "schedtrace=2147483647"
 	// again says that Prepare has set all this.
 	again = "HINDSIGHT_PREPARED"

@@ -31,9 +31,11 @@ type benchCommand struct {
 // result is what the rounds found out about one program.
 type result struct {
 	name string
-	// moving and still are CPU time by wall time, in cores, of each round; alone is what x264 alone took just before and
-	// after the moving ones, in the mean: the speed of a virtual machine changes from minute to minute.
-	moving, still, alone []float64
+	// moving and still are CPU time by wall time, in cores, of each round.
+	moving, still []float64
+	// ratios are those of moving to what x264 alone took just before and after, in the mean: the speed of a virtual
+	// machine changes from minute to minute.
+	ratios []float64
 	// mib is the most memory of its own, in MiB; 0 is not measured.
 	mib   float64
 	clips []savedClip
@@ -115,7 +117,7 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 		if err != nil {
 			return err
 		}
-		c.moving, c.alone = append(c.moving, cores), append(c.alone, (before+after)/2)
+		c.moving, c.ratios = append(c.moving, cores), append(c.ratios, cores/((before+after)/2))
 		alone.moving = append(alone.moving, after)
 		before = after
 	}
@@ -162,14 +164,6 @@ type benchRow struct {
 	LostFrames float64   `json:"lost_frames,omitempty"`
 }
 
-// ratios are the costs of the rounds by those of x264 alone.
-func (r *result) ratios() (out []float64) {
-	for i := range r.alone {
-		out = append(out, r.moving[i]/r.alone[i])
-	}
-	return out
-}
-
 func (r *result) row() benchRow {
 	of := func(f func(savedClip) float64) float64 {
 		var v []float64
@@ -182,7 +176,7 @@ func (r *result) row() benchRow {
 		return median(v)
 	}
 	return benchRow{
-		Name: r.name, Moving: r.moving, Ratios: r.ratios(), Still: r.still, MiB: r.mib,
+		Name: r.name, Moving: r.moving, Ratios: r.ratios, Still: r.still, MiB: r.mib,
 		SaveMS: of(func(c savedClip) float64 { return c.saveMS }), LengthMS: of(func(c savedClip) float64 { return c.lengthMS }),
 		StepMS: of(func(c savedClip) float64 { return c.stepMS }), LostFrames: of(func(c savedClip) float64 { return c.lost }),
 	}
@@ -209,7 +203,7 @@ func printBench(to io.Writer, all []*result) error {
 		w := r.row()
 		rows = append(rows, w)
 		none := len(r.clips) == 0
-		fmt.Fprintf(to, line, r.name, spread(r.moving, 3), spread(w.Ratios, 2), spread(r.still, 3), unless(r.mib == 0, "%.0f", r.mib),
+		fmt.Fprintf(to, line, r.name, spread(r.moving, 3), spread(r.ratios, 2), spread(r.still, 3), unless(r.mib == 0, "%.0f", r.mib),
 			unless(none, "%.0f", w.SaveMS), unless(none, "%+.0f ms", w.LengthMS), unless(none, "%+.0f ms", w.StepMS), unless(none, "%.0f", w.LostFrames))
 	}
 	fmt.Fprintln(to, "ratio: to x264 alone, which is measured before and after each; length: of a saved clip, less what was asked for; sound: less picture; lost: frames of the clip")

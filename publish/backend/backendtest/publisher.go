@@ -11,6 +11,8 @@ import (
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
+
+	hindsightlivekit "github.com/hindsight-app/hindsight/publish/livekit"
 )
 
 // Publisher plays a Loop into a room as a picture and a sound track.
@@ -26,9 +28,6 @@ type Publisher struct {
 	once sync.Once
 }
 
-// quietClient silences what the client's WebRTC says of its inner life.
-var quietClient = sync.OnceFunc(func() { lksdk.SetLogger(logger.GetDiscardLogger()) })
-
 // Publish joins the room that the token names and plays until Close.
 func Publish(url, token string, l *Loop) (*Publisher, error) {
 	return publish(url, token, l, livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO)
@@ -40,7 +39,7 @@ func PublishCamera(url, token string, l *Loop) (*Publisher, error) {
 }
 
 func publish(url, token string, l *Loop, picture, sound livekit.TrackSource) (*Publisher, error) {
-	quietClient()
+	hindsightlivekit.QuietClient()
 	quiet := logger.GetDiscardLogger()
 	room, err := lksdk.ConnectToRoomWithToken(url, token, lksdk.NewRoomCallback(), lksdk.WithLogger(quiet))
 	if err != nil {

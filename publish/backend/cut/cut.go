@@ -78,11 +78,7 @@ func Movie(ctx context.Context, sources []Source, from, to time.Time, primed tim
 	if len(l.video) == 0 {
 		return mp4.Movie{}, ErrNothing
 	}
-	first := l.video[0].PTS
-	for _, s := range l.video {
-		first = min(first, s.PTS)
-	}
-	m := mp4.Movie{Start: l.open(max(0, first)), End: min(to.Sub(from), l.end), Created: from}
+	m := mp4.Movie{Start: l.open(), End: min(to.Sub(from), l.end), Created: from}
 	if m.End <= m.Start {
 		return mp4.Movie{}, ErrNothing
 	}
@@ -220,22 +216,22 @@ func (l *line) dropLeadIn() {
 	l.video = l.video[i:]
 }
 
-// open lets a clip begin with a picture, and answers when it does: the picture that is on show at start begins there, not
-// before; or, where the next one is due within a millisecond, that one opens the clip. ffmpeg, and with it most players,
-// shows the first picture of the window at once and moves all others by as much, though not the sound (mov_fix_index in
-// its mov.c): up to the time of one picture.
-func (l *line) open(start time.Duration) time.Duration {
+// open lets a clip begin with a picture, and answers when it does: the picture that is on show at the origin begins there,
+// not before; or, where there is none or the next one is due within a millisecond, that one opens the clip. ffmpeg, and
+// with it most players, shows the first picture of the window at once and moves all others by as much, though not the
+// sound (mov_fix_index in its mov.c): up to the time of one picture.
+func (l *line) open() time.Duration {
 	shown, next := -1, time.Duration(math.MaxInt64)
 	for i, s := range l.video {
-		if s.PTS > start {
+		if s.PTS > 0 {
 			next = min(next, s.PTS)
 		} else if shown < 0 || s.PTS > l.video[shown].PTS {
 			shown = i
 		}
 	}
-	if shown >= 0 && next-start > time.Millisecond {
-		l.video[shown].PTS = start
-		return start
+	if shown >= 0 && next > time.Millisecond {
+		l.video[shown].PTS = 0
+		return 0
 	}
 	return next
 }

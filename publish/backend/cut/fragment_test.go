@@ -21,8 +21,7 @@ import (
 )
 
 // fragments has ffmpeg encode size for seconds as the embedded recorder would: H.264 without B-frames and Opus in
-// fragmented MP4, in files of 2 s. The sound is a tone that is heard from second 3 on:
-// libopus delays it by 312 samples.
+// fragmented MP4, in files of 2 s. The sound is a tone that is heard from second 3 on: libopus delays it by 312 samples.
 func fragments(t *testing.T, size string, seconds int) (header []byte, media [][]byte) {
 	t.Helper()
 	dir := t.TempDir()
