@@ -86,6 +86,7 @@ type UI struct {
 	// main runs a function on Fyne's main goroutine, some time later.
 	main  func(func())
 	ended *atomic.Bool // Run is over
+	naps  *naps
 
 	home     *home
 	clips    *clips
@@ -121,8 +122,9 @@ func New(p Parts) *UI {
 		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
-	ended := new(atomic.Bool)
+	ended, naps := new(atomic.Bool), newNaps()
 	onMain := func(f func()) {
+		defer naps.wake()
 		// While Fyne ends it runs what it is given in the caller's goroutine; nothing may touch the window then.
 		fyne.Do(func() {
 			if !ended.Load() {
@@ -131,13 +133,13 @@ func New(p Parts) *UI {
 		})
 	}
 	u := build(app.NewWithID(ID), onMain, p)
-	u.ended = ended
+	u.ended, u.naps = ended, naps
 	return u
 }
 
 // build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
-	u := &UI{parts: p, app: a, main: onMain}
+	u := &UI{parts: p, app: a, main: onMain, naps: newNaps()}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
 	a.Settings().SetTheme(u.look)
@@ -165,6 +167,8 @@ func (u *UI) Run() {
 		u.presenter.start()
 		if !u.parts.Hidden || !u.parts.Tray {
 			u.show(0)
+		} else {
+			u.naps.set(true)
 		}
 	})
 	u.app.Run()
@@ -193,6 +197,7 @@ func (u *UI) show(index int) {
 	if index >= 0 {
 		u.nav.choose(index)
 	}
+	u.naps.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
 	if !u.shown.Swap(true) {
@@ -211,6 +216,7 @@ func (u *UI) closed() {
 	u.shown.Store(false)
 	u.meters()
 	u.window.Hide()
+	u.naps.set(true)
 }
 
 // meters asks for fast snapshots exactly while level meters are visible.
