@@ -91,12 +91,12 @@ func (in *Input) hear(pts time.Duration, dst []float32) {
 	n := in.position(pts, frames)
 	ratio := in.ratio(pts)
 	for i := 0; i < n; i++ {
-		l, r := in.at(in.pos)
+		dst[2*i], dst[2*i+1] = in.at(in.pos)
 		in.pos += ratio
-		if f := in.envelope(i, n, frames); f < 1 {
-			l, r = l*f, r*f
-		}
-		dst[2*i], dst[2*i+1] = l, r
+	}
+	for i := 0; i < n && (in.fadeIn > 0 || n < frames); i++ {
+		f := in.envelope(i, n, frames)
+		dst[2*i], dst[2*i+1] = dst[2*i]*f, dst[2*i+1]*f
 	}
 	clear(dst[2*n:])
 	if n < frames {
@@ -109,13 +109,12 @@ func (in *Input) level(block []float32) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	frames := len(block) / media.Channels
+	in.meter.add(block, in.target)
 	from, step := in.gain, (in.target*in.muted-in.gain)/float32(frames)
 	in.gain = in.target * in.muted
-	for i := 0; i < frames; i++ {
-		l, r := block[2*i], block[2*i+1]
-		in.meter.add(l*in.target, r*in.target)
+	for i := 0; i < frames && (from != 1 || step != 0); i++ {
 		g := from + step*float32(i+1)
-		block[2*i], block[2*i+1] = l*g, r*g
+		block[2*i], block[2*i+1] = block[2*i]*g, block[2*i+1]*g
 	}
 	in.meter.end(frames)
 }
@@ -195,17 +194,10 @@ func (in *Input) at(pos float64) (l, r float32) {
 	k := in.kernels.at(pos - float64(base))
 	first := int((base - taps/2 + 1) % capacity)
 	if first+taps <= capacity {
-		s := in.ring[first*2 : (first+taps)*2 : (first+taps)*2]
-		for i := 0; i < taps; i++ {
-			l += k[i] * s[2*i]
-			r += k[i] * s[2*i+1]
-		}
-		return l, r
+		return dot(k, (*[2 * taps]float32)(in.ring[first*2:]))
 	}
-	for i := 0; i < taps; i++ {
-		j := (first + i) % capacity * 2
-		l += k[i] * in.ring[j]
-		r += k[i] * in.ring[j+1]
-	}
-	return l, r
+	var around [2 * taps]float32
+	n := copy(around[:], in.ring[first*2:])
+	copy(around[n:], in.ring)
+	return dot(k, &around)
 }

@@ -38,6 +38,22 @@ func makeKernels() *kernelTable {
 // at is the tabulated kernel nearest to the fraction.
 func (k *kernelTable) at(frac float64) *[taps]float32 { return &k[int(frac*phases+0.5)] }
 
+// dot weighs stereo frames, interleaved, with a kernel.
+func dot(k *[taps]float32, s *[2 * taps]float32) (l, r float32) {
+	if hasAVX {
+		return dotAVX(k, s)
+	}
+	return dotGo(k, s)
+}
+
+func dotGo(k *[taps]float32, s *[2 * taps]float32) (l, r float32) {
+	for i, w := range k {
+		l += w * s[2*i]
+		r += w * s[2*i+1]
+	}
+	return l, r
+}
+
 func sinc(x float64) float64 {
 	if x == 0 {
 		return 1

@@ -31,10 +31,7 @@ func (l *limiter) process(b []float32) {
 }
 
 func (l *limiter) hop(b []float32) {
-	var peak float32
-	for _, v := range b {
-		peak = max(peak, v, -v)
-	}
+	peak, _ := measure(b)
 	var cut float32
 	if peak > ceiling {
 		cut = 1 - ceiling/peak
@@ -69,7 +66,10 @@ func (l *limiter) hop(b []float32) {
 
 // clamp is the last word where rounding or a source that is not a number would exceed full scale.
 func clamp(v float32) float32 {
-	if v != v {
+	switch {
+	case v >= -1 && v <= 1:
+		return v
+	case v != v:
 		return 0
 	}
 	return min(max(v, -1), 1)

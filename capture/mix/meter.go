@@ -16,9 +16,11 @@ type meter struct {
 	shown               bool
 }
 
-func (m *meter) add(l, r float32) {
-	m.peak = max(m.peak, l, -l, r, -r)
-	m.sum += l*l + r*r
+// add takes a block as it is after a gain.
+func (m *meter) add(block []float32, gain float32) {
+	peak, power := measure(block)
+	m.peak = max(m.peak, peak*gain)
+	m.sum += power * gain * gain
 }
 
 // end closes a block of the given length; what was not added to it was silence.
@@ -36,4 +38,25 @@ func (m *meter) read() (peak, rms float64) {
 		return SilenceDB, SilenceDB
 	}
 	return m.shownPeak, m.shownRMS
+}
+
+// measure is the highest magnitude among samples and the sum of their squares. Their number is a multiple of 16.
+func measure(samples []float32) (peak, power float32) {
+	if hasAVX && len(samples) > 0 {
+		return measureAVX(&samples[0], len(samples))
+	}
+	return measureGo(samples)
+}
+
+func measureGo(samples []float32) (peak, power float32) {
+	for _, v := range samples {
+		power += v * v
+		if v < 0 {
+			v = -v
+		}
+		if v > peak {
+			peak = v
+		}
+	}
+	return peak, power
 }
