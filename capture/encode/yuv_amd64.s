@@ -33,6 +33,8 @@ TEXT ·lumaRow(SB), NOSPLIT, $0-32
 	VMOVDQU      order<>(SB), Y12
 
 luma32:
+	PREFETCHT0 8192(SI) // about a row of HD ahead: the X server wrote all this on another core
+	PREFETCHT0 8256(SI)
 	LUMA8(0, Y0)
 	LUMA8(32, Y1)
 	LUMA8(64, Y2)
