@@ -246,7 +246,7 @@ func (v *Video) pull(ctx context.Context) {
 		case <-ctx.Done():
 		case <-v.given:
 		}
-		if err := v.pipeline.Each(ctx, v.out, 4*time.Millisecond, v.deliver); err != nil && err != errAllOut {
+		if err := v.pipeline.Each(ctx, v.out, 8*time.Millisecond, v.deliver); err != nil && err != errAllOut {
 			err = fmt.Errorf("the encoder %s stopped: %w", v.kind.name, err)
 			v.failure.Store(&err)
 			return

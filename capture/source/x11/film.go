@@ -5,6 +5,8 @@ import (
 	"errors"
 	"image"
 	"time"
+
+	"github.com/jezek/xgb/xproto"
 )
 
 const (
@@ -164,31 +166,45 @@ func (f *film) look(now time.Duration) error {
 	return nil
 }
 
-// take reads the picture and hands it on, if it has changed.
-func (f *film) take() error {
+// take reads the picture and hands it on, if it has changed. Server and program answer each other as seldom as can be: each
+// time wakes both.
+func (f *film) take() (err error) {
+	defer func() {
+		if err != nil {
+			f.d.damaged.Store(true) // what changed is still to be read
+		}
+	}()
 	show := !f.HidePointer && f.d.hasPointer
 	at := f.Now()
 	changed, maybe := f.watcher.changed(at)
+	var where xproto.QueryPointerCookie
 	if show {
-		moved, err := f.pointer.look()
+		where = f.pointer.ask()
+	}
+	var p Picture
+	if changed || maybe {
+		if p, at, err = f.read(); err != nil {
+			return err
+		}
+	}
+	if show {
+		moved, err := f.pointer.look(where)
 		if err != nil {
+			p.free()
 			return err
 		}
 		changed = changed || moved
 	}
-	if !changed && !maybe && f.same(at) {
-		return nil
+	if p.Data == nil {
+		if !changed && f.same(at) {
+			return nil
+		}
+		if p, at, err = f.read(); err != nil {
+			return err
+		}
 	}
-	// The server reads the picture between question and answer. On a busy machine that is a while, and the middle is
-	// the best guess.
-	asked := f.Now()
-	p, err := f.grabber.grab(f.view.drawable, f.view.area.Min)
-	if err != nil {
-		return err
-	}
-	at = (asked + f.Now()) / 2
 	if maybe && !changed && f.watcher.check(p, at) && f.same(at) {
-		p.Release()
+		p.free()
 		return nil
 	}
 	if show {
@@ -198,6 +214,14 @@ func (f *film) take() error {
 	f.Up()
 	f.Frame(p, at)
 	return nil
+}
+
+// read reads the picture. The server does so between question and answer. On a busy machine that is a while, and the middle
+// is the best guess of when.
+func (f *film) read() (p Picture, at time.Duration, err error) {
+	asked := f.Now()
+	p, err = f.grabber.grab(f.view.drawable, f.view.area.Min)
+	return p, (asked + f.Now()) / 2, err
 }
 
 // same tells that the picture is the one before, and answers whether that is enough.

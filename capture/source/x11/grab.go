@@ -17,6 +17,13 @@ type Picture struct {
 	Release       func()
 }
 
+// free gives back a picture that nobody gets.
+func (p Picture) free() {
+	if p.Release != nil {
+		p.Release()
+	}
+}
+
 // segments is how many pictures may be in their receivers' hands: one on its way, one being worked on, one being taken.
 const segments = 3
 

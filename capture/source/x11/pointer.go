@@ -14,9 +14,14 @@ type pointer struct {
 	now *xfixes.GetCursorImageReply // nil while it is on another screen, or before the first look
 }
 
-// look asks for the pointer and answers whether it has changed.
-func (p *pointer) look() (changed bool, err error) {
-	r, err := xproto.QueryPointer(p.d.conn, p.d.screen.Root).Reply()
+// ask asks where the pointer is; look waits for the answer.
+func (p *pointer) ask() xproto.QueryPointerCookie {
+	return xproto.QueryPointer(p.d.conn, p.d.screen.Root)
+}
+
+// look answers whether the pointer has changed.
+func (p *pointer) look(asked xproto.QueryPointerCookie) (changed bool, err error) {
+	r, err := asked.Reply()
 	if err != nil {
 		return false, err
 	}
