@@ -167,7 +167,7 @@ func (b *Buffer) Fill(f func(dst []byte) error) error {
 
 // Again makes a second buffer that shares this one's memory.
 func (b *Buffer) Again() *Buffer {
-	return &Buffer{gBufferCopyRegion(b.object, copyMemory, 0, gBufferGetSize(b.object))}
+	return &Buffer{gBufferCopyRegion.pointer(uintptr(b.object), copyMemory, 0, gBufferGetSize.call(uintptr(b.object)))}
 }
 
 // Release gives the buffer back without pushing it.
@@ -217,7 +217,7 @@ func NewPool(caps string, size, limit int) (*Pool, error) {
 // Get takes a buffer out of the pool, waiting for one to come back when the bound is reached.
 func (p *Pool) Get() (*Buffer, error) {
 	var b ptr
-	if r := gPoolAcquire(p.object, &b, nil); r != 0 {
+	if r := int32(gPoolAcquire.call(uintptr(p.object), uintptr(ptr(&b)), 0)); r != 0 {
 		return nil, fmt.Errorf("the buffer pool is closed (GstFlowReturn %d)", r)
 	}
 	return &Buffer{b}, nil

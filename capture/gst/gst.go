@@ -30,40 +30,36 @@ type ptr = unsafe.Pointer
 
 // C functions, filled by load.
 var (
-	gInitCheck        func(argc, argv ptr, err *ptr) int32
-	gVersionString    func() ptr
-	gParseLaunch      func(desc string, err *ptr) ptr
-	gElementSetState  func(element ptr, state int32) int32
-	gElementGetState  func(element ptr, state, pending *int32, timeout uint64) int32
-	gElementSetClock  func(pipeline, clock ptr)
-	gSetBaseTime      func(element ptr, t uint64)
-	gSetStartTime     func(element ptr, t uint64)
-	gSendEvent        func(element, event ptr) int32
-	gElementGetBus    func(element ptr) ptr
-	gBusTimedPop      func(bus ptr, timeout uint64, types uint32) ptr
-	gParseError       func(msg ptr, err, debug *ptr)
-	gSystemClock      func() ptr
-	gBinByName        func(bin ptr, name string) ptr
-	gFactoryFind      func(name string) ptr
-	gSetObjectArg     func(object ptr, name, value string)
-	gObjectUnref      func(object ptr)
-	gSampleGetCaps    func(sample ptr) ptr
-	gCapsFromString   func(caps string) ptr
-	gCapsToString     func(caps ptr) ptr
-	gBufferGetSize    func(buffer ptr) uintptr
-	gBufferCopyRegion func(buffer ptr, flags uint32, offset, size uintptr) ptr
-	gPoolNew          func() ptr
-	gPoolGetConfig    func(pool ptr) ptr
-	gPoolSetParams    func(config, caps ptr, size, minBuffers, maxBuffers uint32)
-	gPoolSetConfig    func(pool, config ptr) int32
-	gPoolSetActive    func(pool ptr, active int32) int32
-	gPoolAcquire      func(pool ptr, buffer *ptr, params ptr) int32
-	gStructureNew     func(s string, end *ptr) ptr
-	gEventNewCustom   func(kind uint32, structure ptr) ptr
-	gFindProperty     func(class ptr, name string) ptr
-	gFree             func(p ptr)
-	gErrorFree        func(err ptr)
-	gAppSrcEOS        func(src ptr) int32
+	gInitCheck       func(argc, argv ptr, err *ptr) int32
+	gVersionString   func() ptr
+	gParseLaunch     func(desc string, err *ptr) ptr
+	gElementSetState func(element ptr, state int32) int32
+	gElementGetState func(element ptr, state, pending *int32, timeout uint64) int32
+	gElementSetClock func(pipeline, clock ptr)
+	gSetBaseTime     func(element ptr, t uint64)
+	gSetStartTime    func(element ptr, t uint64)
+	gSendEvent       func(element, event ptr) int32
+	gElementGetBus   func(element ptr) ptr
+	gParseError      func(msg ptr, err, debug *ptr)
+	gSystemClock     func() ptr
+	gBinByName       func(bin ptr, name string) ptr
+	gFactoryFind     func(name string) ptr
+	gSetObjectArg    func(object ptr, name, value string)
+	gObjectUnref     func(object ptr)
+	gSampleGetCaps   func(sample ptr) ptr
+	gCapsFromString  func(caps string) ptr
+	gCapsToString    func(caps ptr) ptr
+	gPoolNew         func() ptr
+	gPoolGetConfig   func(pool ptr) ptr
+	gPoolSetParams   func(config, caps ptr, size, minBuffers, maxBuffers uint32)
+	gPoolSetConfig   func(pool, config ptr) int32
+	gPoolSetActive   func(pool ptr, active int32) int32
+	gStructureNew    func(s string, end *ptr) ptr
+	gEventNewCustom  func(kind uint32, structure ptr) ptr
+	gFindProperty    func(class ptr, name string) ptr
+	gFree            func(p ptr)
+	gErrorFree       func(err ptr)
+	gAppSrcEOS       func(src ptr) int32
 )
 
 // C functions that are called for each picture and each block of sound.
@@ -79,6 +75,10 @@ var (
 	gAppSinkPull      function // (sink, timeout uint64) ptr
 	gAppSinkEOS       function // (sink) int32
 	gAppSrcPush       function // (src, buffer) int32
+	gBusTimedPop      function // (bus, timeout uint64, types uint32) ptr
+	gBufferGetSize    function // (buffer) uintptr
+	gBufferCopyRegion function // (buffer, flags uint32, offset, size uintptr) ptr
+	gPoolAcquire      function // (pool, *buffer, params) int32
 )
 
 // function is the address of a C function that takes up to 15 integers or pointers. purego's Go functions go by reflection,

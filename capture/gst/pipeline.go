@@ -91,7 +91,7 @@ func (p *Pipeline) failure() error {
 
 // Err waits up to the given time for an error or the end of the stream and answers it; nil when neither came.
 func (p *Pipeline) Err(wait time.Duration) error {
-	m := gBusTimedPop(p.bus, uint64(wait), messageEOS|messageError)
+	m := gBusTimedPop.pointer(uintptr(p.bus), uintptr(wait), messageEOS|messageError)
 	if m == nil {
 		return nil
 	}
@@ -130,7 +130,7 @@ func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, 
 	return nil
 }
 
-// Ready is Each for the samples that are there already.
+// Ready is Each for the samples that are there already. A pipeline that fails ends its stream as well.
 func (p *Pipeline) Ready(out *Element, f func(*Sample) error) error {
 	for {
 		if err := p.next(out, 0, 0, f); errors.Is(err, ErrTimeout) {
@@ -145,6 +145,9 @@ func (p *Pipeline) next(out *Element, wait, every time.Duration, f func(*Sample)
 	s, err := out.Pull(wait, every)
 	if err == nil {
 		return f(s)
+	}
+	if wait == 0 && errors.Is(err, ErrTimeout) {
+		return err
 	}
 	if cause := p.Err(0); cause != nil {
 		return cause // the end of the stream is how an error looks from the sink
