@@ -8,8 +8,8 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
-// checkEvery is how often a picture is read although the server told of no change. It is compared with the one before:
-// some drivers draw without telling.
+// checkEvery is how often two pictures are compared between which the server told of no change: some drivers draw without
+// telling, games above all, while it does tell of the clock beside them.
 const checkEvery = time.Second
 
 // seed is that of all hashes of pictures.
@@ -18,14 +18,14 @@ var seed = maphash.MakeSeed()
 // watcher knows whether something has changed since the last look (the DAMAGE extension, version 1.1). It is used by
 // one goroutine.
 type watcher struct {
-	d      *Display
-	id     damage.Damage // 0: nobody tells
-	on     xproto.Drawable
-	blind  bool          // the server does not tell of all changes
-	looked time.Duration // at the picture, for a change or a check
-	last   uint64        // hash of the picture at the last check
-	known  bool          // there was one since the last change
-	doubt  bool          // it found a change
+	d       *Display
+	id      damage.Damage // 0: nobody tells
+	on      xproto.Drawable
+	blind   bool          // the server does not tell of all changes
+	checked time.Duration // when two pictures were compared
+	last    uint64        // hash of the last picture that was read for that
+	known   bool          // nothing was told since
+	doubt   bool          // the two differed
 }
 
 // watch begins to look at a window and all in it.
@@ -52,19 +52,24 @@ func (w *watcher) changed(now time.Duration) (yes, maybe bool) {
 	}
 	if w.d.damaged.Swap(false) {
 		damage.Subtract(w.d.conn, w.id, 0, 0) // before the picture is read: what changes meanwhile is told again
-		w.looked, w.known, w.doubt = now, false, false
+		w.told()
 		return true, false
 	}
 	w.blind = w.doubt // that change was not told late either
-	return w.blind, now-w.looked >= checkEvery
+	return w.blind, now-w.checked >= checkEvery
 }
 
-// check looks at a picture that may have changed, and answers whether it is for certain that of the last check.
+// told notes a change that the server told of.
+func (w *watcher) told() { w.known, w.doubt = false, false }
+
+// check looks at a picture that may have changed, and answers whether it is for certain that of the last look.
 func (w *watcher) check(p Picture, now time.Duration) bool {
 	hash := maphash.Bytes(seed, p.Data)
 	same := w.known && hash == w.last
-	w.doubt = w.known && !same
-	w.looked, w.last, w.known = now, hash, true
+	if w.known {
+		w.checked, w.doubt = now, !same
+	}
+	w.last, w.known = hash, true
 	return same
 }
 
