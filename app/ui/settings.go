@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -31,6 +32,7 @@ type settings struct {
 
 	message       *widget.Label
 	apply, revert *widget.Button
+	follower      *follower
 	loaded        config.Config
 	filling       bool
 
@@ -59,7 +61,12 @@ func newSettings(u *UI) *settings {
 		cards = append(cards, g.content())
 	}
 	bottom := container.NewBorder(nil, nil, nil, container.NewHBox(s.revert, s.apply), s.message)
-	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), column(cards...))))
+	scroll := container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), column(cards...)))
+	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, scroll)
+	s.follower = newFollower(u.window.Canvas(), scroll, s.visible, func(f fyne.Focusable) bool {
+		b, _ := f.(*widget.Button)
+		return b != nil && (b == s.apply || b == s.revert || slices.Contains(u.nav.buttons, b))
+	})
 	s.fill(u.parts.Feed.Snapshot().Settings)
 	return s
 }
@@ -73,6 +80,7 @@ func (s *settings) content() fyne.CanvasObject { return s.root }
 // enter shows the newest settings, unless something is being edited, and looks for devices; again whenever some come or
 // go, as long as the page is to be seen.
 func (s *settings) enter() {
+	s.follower.begin()
 	if s.apply.Disabled() {
 		s.fill(s.u.parts.Feed.Snapshot().Settings)
 	}
