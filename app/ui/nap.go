@@ -11,8 +11,8 @@ import (
 const napLength = 100 * time.Millisecond
 
 // naps let the main goroutine sleep while the window is hidden. Fyne's loop goes its round 60 times a second, whether there
-// is a window or not, which takes over 1 % of a core: more than mixing the sound does. In each round it calls the
-// animations, so this is one.
+// is a window or not, which takes 1 % of a core: more than mixing the sound does. In each round it calls the animations, so
+// this is one.
 type naps struct {
 	animation *fyne.Animation
 	resting   bool

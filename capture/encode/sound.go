@@ -53,6 +53,7 @@ type Sound struct {
 	in, out  *gst.Element
 	emit     Emit
 	config   []byte // AudioSpecificConfig, the pulling goroutine's
+	silent   int    // blocks since the last packet for clips
 	failure  atomic.Pointer[error]
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -152,9 +153,17 @@ func (s *Sound) pull(ctx context.Context) {
 	}
 }
 
+// patience is how many blocks an encoder may take without a packet before it is asked what is wrong.
+const patience = 50
+
 // collect emits what is ready.
 func (s *Sound) collect() error {
-	if err := s.pipeline.Ready(s.out, s.deliver); err != nil {
+	s.silent++
+	err := s.pipeline.Ready(s.out, s.deliver)
+	if err == nil && s.silent > patience {
+		err = s.pipeline.Err(0)
+	}
+	if err != nil {
 		return s.stopped(err)
 	}
 	return nil
@@ -169,6 +178,7 @@ var codecData = regexp.MustCompile(`codec_data=\(buffer\)([0-9a-f]+)`)
 
 func (s *Sound) deliver(sample *gst.Sample) error {
 	defer sample.Release()
+	s.silent = 0
 	b, err := sample.Bytes()
 	if err != nil {
 		return err

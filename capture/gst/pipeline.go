@@ -130,7 +130,8 @@ func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, 
 	return nil
 }
 
-// Ready is Each for the samples that are there already. A pipeline that fails ends its stream as well.
+// Ready is Each for the samples that are there already. A pipeline that fails ends its stream, as a rule; Err says why where it
+// does not.
 func (p *Pipeline) Ready(out *Element, f func(*Sample) error) error {
 	for {
 		if err := p.next(out, 0, 0, f); errors.Is(err, ErrTimeout) {
