@@ -154,6 +154,9 @@ func (f *film) look(now time.Duration) error {
 	case err != nil:
 		return err
 	}
+	if v.area != f.view.area {
+		f.watcher.forget()
+	}
 	f.view, f.lost = v, 0
 	f.watcher.watch(v.watched)
 	if size := v.area.Size(); size != f.size {
@@ -176,13 +179,13 @@ func (f *film) take() (err error) {
 	}()
 	show := !f.HidePointer && f.d.hasPointer
 	at := f.Now()
-	changed, maybe := f.watcher.changed(at)
+	changed, look := f.watcher.changed(at)
 	var where xproto.QueryPointerCookie
 	if show {
 		where = f.pointer.ask()
 	}
 	var p Picture
-	if changed || maybe {
+	if changed || look {
 		if p, at, err = f.read(); err != nil {
 			return err
 		}
@@ -203,7 +206,7 @@ func (f *film) take() (err error) {
 			return err
 		}
 	}
-	if maybe && !changed && f.watcher.check(p, at) && f.same(at) {
+	if look && f.watcher.check(p, at) && !changed && f.same(at) {
 		p.free()
 		return nil
 	}
