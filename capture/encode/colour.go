@@ -1,6 +1,10 @@
 package encode
 
-import "math"
+import (
+	"math"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
 
 // A matrix turns a screen's RGB into YUV of limited range, in the form that the kernels read: each plane is
 // ((parts[0]*B + parts[1]*G)*weights[0] + parts[2]*R*weights[1] + bias) >> 22, bytes times bytes, then words times words.
@@ -68,16 +72,16 @@ func matrixFor(width, height int) *matrix {
 // block is how many pixels the kernels take at least.
 const block = 32
 
-// convert writes the BGRx picture into dst as 4:2:0. The picture is even in both directions and at least block wide; a
-// width that is no multiple of block has its last pixels converted twice.
-func (m *matrix) convert(src []byte, stride int, g geometry, dst []byte) {
+// convert writes rows of the BGRx picture into dst as 4:2:0. The picture is even in both directions and at least block wide,
+// and the rows come in pairs; a width that is no multiple of block has its last pixels converted twice.
+func (m *matrix) convert(src []byte, stride int, g geometry, rows media.Rows, dst []byte) {
 	whole := g.width &^ (block - 1)
 	runs := [2][2]int{{0, whole}, {g.width - block, block}}
 	n := 2
 	if whole == g.width {
 		n = 1
 	}
-	for y := 0; y < g.height; y += 2 {
+	for y := rows.From; y < rows.To; y += 2 {
 		for _, r := range runs[:n] {
 			x := r[0]
 			row := src[y*stride+x*4:]

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // exact is the conversion as the recommendations write it: one square of 2x2 pixels at (x, y).
@@ -45,7 +47,7 @@ func TestKernelsAreExact(t *testing.T) {
 					}
 					g := layout(w, h, nv12)
 					dst := make([]byte, g.size)
-					m.m.convert(src, stride, g, dst)
+					m.m.convert(src, stride, g, media.Rows{To: g.height}, dst)
 					for y := 0; y < h; y += 2 {
 						for x := 0; x < w; x += 2 {
 							luma, u, v := exact(m.red, m.blue, func(dx, dy int) (r, gr, b float64) {
@@ -82,7 +84,7 @@ func TestGreyHasNoColour(t *testing.T) {
 			}
 			g := layout(32, 2, false)
 			dst := make([]byte, g.size)
-			m.convert(src, 32*4, g, dst)
+			m.convert(src, 32*4, g, media.Rows{To: g.height}, dst)
 			require.EqualValues(t, 16+math.Round(float64(grey)*219/255), dst[0])
 			require.EqualValues(t, 128, dst[g.offsetU])
 			require.EqualValues(t, 128, dst[g.offsetV])
@@ -104,7 +106,7 @@ func TestFlatColoursAreExact(t *testing.T) {
 			}
 			g := layout(32, 2, false)
 			dst := make([]byte, g.size)
-			m.m.convert(src, 32*4, g, dst)
+			m.m.convert(src, 32*4, g, media.Rows{To: g.height}, dst)
 			luma, u, v := exact(m.red, m.blue, func(int, int) (r, g, b float64) {
 				return float64(bgr[2]) / 255, float64(bgr[1]) / 255, float64(bgr[0]) / 255
 			})
@@ -127,12 +129,12 @@ func BenchmarkConvert(b *testing.B) {
 		dst := make([]byte, g.size)
 		b.Run(fmt.Sprintf("kernels nv12=%t", nv12), func(b *testing.B) {
 			for b.Loop() {
-				bt709.convert(src, w*4, g, dst)
+				bt709.convert(src, w*4, g, media.Rows{To: g.height}, dst)
 			}
 		})
 		b.Run(fmt.Sprintf("libyuv nv12=%t", nv12), func(b *testing.B) {
 			for b.Loop() {
-				if err := libyuv().convert(src, w*4, g, dst); err != nil {
+				if err := libyuv().convert(src, w*4, g, media.Rows{To: g.height}, dst); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -14,11 +14,9 @@ func (v *Video) build() error {
 	source, convert := raw, ""
 	if v.direct() {
 		v.geometry = layout(v.width, v.height, v.kind.format == "NV12")
-		var err error
-		if v.pool, err = gst.NewPool(raw, v.geometry.size, 0); err != nil {
-			return err
-		}
+		v.size = v.geometry.size
 	} else {
+		v.size = v.config.Width * v.config.Height * 4
 		source = fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/1", v.config.Width, v.config.Height, v.config.FrameRate)
 		convert = " ! videoscale n-threads=2 ! videoconvert n-threads=2 ! " + raw
 	}

@@ -24,7 +24,7 @@ func (v *Video) Repeat(pts time.Duration, hurry bool) error {
 			return nil
 		}
 	}
-	return v.push(v.last.Again(), pts)
+	return v.push(v.last.buffer.Again(), pts)
 }
 
 // waiting is a picture to be shown again once the encoder has delivered so many.

@@ -50,11 +50,13 @@ type Video struct {
 	matrix        *matrix
 	signal        signaller // the pulling goroutine's
 	geometry      geometry
-	pool          *gst.Pool
+	size          int // of a picture that goes in, in bytes
 	scaled        []byte
-	last          *gst.Buffer
-	repeats       int // pictures since the last one that was new
-	sinceKey      int // pictures since the last IDR
+	surfaces      []*surface
+	last          *surface
+	stale         []media.Rows // of the picture that is being converted
+	repeats       int          // pictures since the last one that was new
+	sinceKey      int          // pictures since the last IDR
 
 	pipeline         *gst.Pipeline
 	in, out, element *gst.Element
@@ -127,15 +129,21 @@ func (v *Video) Encode(f media.Frame, pts time.Duration) error {
 	if err := v.err(); err != nil {
 		return err
 	}
-	b, err := v.buffer(f)
+	if !v.Fits(f.Width, f.Height) {
+		return fmt.Errorf("the picture is %dx%d, not %dx%d", f.Width, f.Height, v.config.Width, v.config.Height)
+	}
+	if len(f.Data) < f.Stride*(f.Height-1)+f.Width*4 {
+		return errShort
+	}
+	p, err := v.free()
 	if err != nil {
 		return err
 	}
-	if v.last != nil {
-		v.last.Release()
+	if err := v.fill(p, f); err != nil {
+		return err
 	}
-	v.last, v.repeats = b.Again(), 0
-	return v.push(b, pts)
+	v.last, v.repeats = p, 0
+	return v.push(p.buffer.Again(), pts)
 }
 
 func (v *Video) push(b *gst.Buffer, pts time.Duration) error {
@@ -154,32 +162,67 @@ func (v *Video) push(b *gst.Buffer, pts time.Duration) error {
 	return err
 }
 
-func (v *Video) buffer(f media.Frame) (*gst.Buffer, error) {
-	if !v.Fits(f.Width, f.Height) {
-		return nil, fmt.Errorf("the picture is %dx%d, not %dx%d", f.Width, f.Height, v.config.Width, v.config.Height)
+// surface is memory for a picture in the form that goes in. It is used again and again: the encoder seldom has more than
+// one, and what has not changed stays as it is.
+type surface struct {
+	buffer *gst.Buffer
+	serial uint64 // of the frame that it shows; 0: unknown
+}
+
+// free answers a surface that the encoder has let go of, if possible the last one.
+func (v *Video) free() (*surface, error) {
+	if v.last != nil && v.last.buffer.Free() {
+		return v.last, nil
 	}
-	if !v.direct() {
-		return packed(f)
-	}
-	data, stride := f.Data, f.Stride
-	if v.config.scales() {
-		if v.scaled == nil {
-			v.scaled = make([]byte, v.width*v.height*4)
+	for _, p := range v.surfaces {
+		if p.buffer.Free() {
+			return p, nil
 		}
-		if err := libyuv().scale(f.Data, f.Stride, f.Width, f.Height, v.scaled, v.width, v.height); err != nil {
-			return nil, err
-		}
-		data, stride = v.scaled, v.width*4
 	}
-	b, err := v.pool.Get()
+	b, err := gst.Allocate(v.size)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Fill(func(dst []byte) error { return v.toYUV(data, stride, dst) }); err != nil {
-		b.Release()
-		return nil, err
+	p := &surface{buffer: b}
+	v.surfaces = append(v.surfaces, p)
+	return p, nil
+}
+
+var errShort = errors.New("the picture's memory is smaller than its size says")
+
+// fill has a surface show a frame.
+func (v *Video) fill(p *surface, f media.Frame) error {
+	held := p.serial
+	p.serial = 0
+	err := p.buffer.Fill(func(dst []byte) error {
+		switch {
+		case len(dst) < v.size:
+			return errShort
+		case !v.direct():
+			return pack(f, dst)
+		case v.config.scales():
+			if v.scaled == nil {
+				v.scaled = make([]byte, v.width*v.height*4)
+			}
+			if err := libyuv().scale(f.Data, f.Stride, f.Width, f.Height, v.scaled, v.width, v.height); err != nil {
+				return err
+			}
+			return v.toYUV(v.scaled, v.width*4, media.Rows{To: v.height}, dst)
+		}
+		v.stale = media.AppendRows(v.stale[:0], v.height, 0, func(band int) bool {
+			return held == 0 || band >= len(f.Bands) || f.Bands[band] > held
+		})
+		for _, rows := range v.stale {
+			if err := v.toYUV(f.Data, f.Stride, rows, dst); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		p.serial = f.Serial
 	}
-	return b, nil
+	return err
 }
 
 // direct says whether pictures are converted here, and not by GStreamer's slower elements.
@@ -187,32 +230,21 @@ func (v *Video) direct() bool { return libyuv() != nil || v.kernels() && !v.conf
 
 func (v *Video) kernels() bool { return hasKernels && v.width >= block }
 
-func (v *Video) toYUV(src []byte, stride int, dst []byte) error {
-	g := v.geometry
-	if len(src) < stride*(g.height-1)+g.width*4 || len(dst) < g.size {
-		return errors.New("the picture's memory is smaller than its size says")
-	}
+func (v *Video) toYUV(src []byte, stride int, rows media.Rows, dst []byte) error {
 	if v.kernels() {
-		v.matrix.convert(src, stride, g, dst)
+		v.matrix.convert(src, stride, v.geometry, rows, dst)
 		return nil
 	}
-	return libyuv().convert(src, stride, g, dst)
+	return libyuv().convert(src, stride, v.geometry, rows, dst)
 }
 
-// packed copies a picture without padding at the ends of its rows, as GStreamer expects BGRx.
-func packed(f media.Frame) (*gst.Buffer, error) {
+// pack copies a picture without padding at the ends of its rows, as GStreamer expects BGRx.
+func pack(f media.Frame, dst []byte) error {
 	row := f.Width * 4
-	if len(f.Data) < f.Stride*(f.Height-1)+row {
-		return nil, errors.New("the picture's memory is smaller than its size says")
-	}
-	if f.Stride == row {
-		return gst.NewBuffer(f.Data[:row*f.Height])
-	}
-	data := make([]byte, 0, row*f.Height)
 	for y := range f.Height {
-		data = append(data, f.Data[y*f.Stride:y*f.Stride+row]...)
+		copy(dst[y*row:(y+1)*row], f.Data[y*f.Stride:])
 	}
-	return gst.NewBuffer(data)
+	return nil
 }
 
 // RequestKeyframe makes the next picture an IDR.
@@ -294,13 +326,10 @@ func (v *Video) Close() error {
 }
 
 func (v *Video) release() {
-	if v.last != nil {
-		v.last.Release()
+	for _, p := range v.surfaces {
+		p.buffer.Release()
 	}
 	if v.pipeline != nil {
 		_ = v.pipeline.Close()
-	}
-	if v.pool != nil {
-		_ = v.pool.Close()
 	}
 }

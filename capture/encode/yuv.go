@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // converter is libyuv, loaded at run time. libyuv's "ARGB" is BGRA in memory, which is what screens deliver.
@@ -75,16 +77,17 @@ func layout(width, height int, nv12 bool) geometry {
 	return g
 }
 
-// convert writes the BGRx picture into dst as 4:2:0 of BT.601, libyuv's only matrix in this direction.
-func (c *converter) convert(src []byte, stride int, g geometry, dst []byte) error {
-	s, d := unsafe.Pointer(&src[0]), unsafe.Pointer(&dst[0])
+// convert writes rows of the BGRx picture, which come in pairs, into dst as 4:2:0 of BT.601, libyuv's only matrix in this
+// direction.
+func (c *converter) convert(src []byte, stride int, g geometry, rows media.Rows, dst []byte) error {
+	s, height, chroma := unsafe.Pointer(&src[rows.From*stride]), int32(rows.To-rows.From), rows.From/2*g.strideC
+	y, u := unsafe.Pointer(&dst[rows.From*g.strideY]), unsafe.Pointer(&dst[g.offsetU+chroma])
 	var r int32
 	if g.nv12 {
-		r = c.argbToNV12(s, int32(stride), d, int32(g.strideY), unsafe.Add(d, g.offsetU), int32(g.strideC),
-			int32(g.width), int32(g.height))
+		r = c.argbToNV12(s, int32(stride), y, int32(g.strideY), u, int32(g.strideC), int32(g.width), height)
 	} else {
-		r = c.argbToI420(s, int32(stride), d, int32(g.strideY), unsafe.Add(d, g.offsetU), int32(g.strideC),
-			unsafe.Add(d, g.offsetV), int32(g.strideC), int32(g.width), int32(g.height))
+		r = c.argbToI420(s, int32(stride), y, int32(g.strideY), u, int32(g.strideC),
+			unsafe.Pointer(&dst[g.offsetV+chroma]), int32(g.strideC), int32(g.width), height)
 	}
 	if r != 0 {
 		return errors.New("the picture cannot be converted")

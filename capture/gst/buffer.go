@@ -141,14 +141,22 @@ func (e *Element) Pull(wait, every time.Duration) (*Sample, error) {
 // Buffer is memory that can be filled and pushed.
 type Buffer struct{ object ptr }
 
-// NewBuffer copies data into a new buffer.
-func NewBuffer(data []byte) (*Buffer, error) {
-	b := &Buffer{gBufferNew.pointer(0, uintptr(len(data)), 0)}
+// Allocate makes a buffer of a size in bytes.
+func Allocate(size int) (*Buffer, error) {
+	b := &Buffer{gBufferNew.pointer(0, uintptr(size), 0)}
 	if b.object == nil {
 		return nil, errors.New("GStreamer has no memory for a buffer")
 	}
-	err := b.Fill(func(dst []byte) error { copy(dst, data); return nil })
+	return b, nil
+}
+
+// NewBuffer copies data into a new buffer.
+func NewBuffer(data []byte) (*Buffer, error) {
+	b, err := Allocate(len(data))
 	if err != nil {
+		return nil, err
+	}
+	if err := b.Fill(func(dst []byte) error { copy(dst, data); return nil }); err != nil {
 		b.Release()
 		return nil, err
 	}
@@ -164,6 +172,9 @@ func (b *Buffer) Fill(f func(dst []byte) error) error {
 	defer gBufferUnmap.call(uintptr(b.object), uintptr(ptr(&info)))
 	return f(unsafe.Slice((*byte)(info.data), int(info.size)))
 }
+
+// Free says whether nobody else uses the buffer's memory: all that Again has made is gone.
+func (b *Buffer) Free() bool { return gBufferIsFree.yes(uintptr(b.object)) }
 
 // Again makes a second buffer that shares this one's memory.
 func (b *Buffer) Again() *Buffer {
@@ -193,42 +204,3 @@ func (e *Element) Push(b *Buffer, pts, duration time.Duration) error {
 
 // EndStream tells an appsrc's pipeline that no more data will come.
 func (e *Element) EndStream() { gAppSrcEOS(e.object) }
-
-// Pool hands out buffers of one size again and again, so that no picture costs fresh memory.
-type Pool struct{ object ptr }
-
-// NewPool makes a pool for the given caps and size in bytes, bounded to limit buffers (0: no bound).
-func NewPool(caps string, size, limit int) (*Pool, error) {
-	c := gCapsFromString(caps)
-	if c == nil {
-		return nil, fmt.Errorf("GStreamer does not know the format %q", caps)
-	}
-	defer gMiniObjectUnref.call(uintptr(c))
-	p := &Pool{gPoolNew()}
-	config := gPoolGetConfig(p.object)
-	gPoolSetParams(config, c, uint32(size), 0, uint32(limit))
-	if gPoolSetConfig(p.object, config) == 0 || gPoolSetActive(p.object, 1) == 0 {
-		gObjectUnref(p.object)
-		return nil, errors.New("GStreamer made no buffer pool")
-	}
-	return p, nil
-}
-
-// Get takes a buffer out of the pool, waiting for one to come back when the bound is reached.
-func (p *Pool) Get() (*Buffer, error) {
-	var b ptr
-	if r := int32(gPoolAcquire.call(uintptr(p.object), uintptr(ptr(&b)), 0)); r != 0 {
-		return nil, fmt.Errorf("the buffer pool is closed (GstFlowReturn %d)", r)
-	}
-	return &Buffer{b}, nil
-}
-
-// Close frees the pool once all its buffers have come back. It may be called twice.
-func (p *Pool) Close() error {
-	if p.object != nil {
-		gPoolSetActive(p.object, 0)
-		gObjectUnref(p.object)
-		p.object = nil
-	}
-	return nil
-}

@@ -49,11 +49,6 @@ var (
 	gSampleGetCaps   func(sample ptr) ptr
 	gCapsFromString  func(caps string) ptr
 	gCapsToString    func(caps ptr) ptr
-	gPoolNew         func() ptr
-	gPoolGetConfig   func(pool ptr) ptr
-	gPoolSetParams   func(config, caps ptr, size, minBuffers, maxBuffers uint32)
-	gPoolSetConfig   func(pool, config ptr) int32
-	gPoolSetActive   func(pool ptr, active int32) int32
 	gStructureNew    func(s string, end *ptr) ptr
 	gEventNewCustom  func(kind uint32, structure ptr) ptr
 	gFindProperty    func(class ptr, name string) ptr
@@ -78,7 +73,7 @@ var (
 	gBusTimedPop      function // (bus, timeout uint64, types uint32) ptr
 	gBufferGetSize    function // (buffer) uintptr
 	gBufferCopyRegion function // (buffer, flags uint32, offset, size uintptr) ptr
-	gPoolAcquire      function // (pool, *buffer, params) int32
+	gBufferIsFree     function // (buffer) int32
 )
 
 // function is the address of a C function that takes up to 15 integers or pointers. purego's Go functions go by reflection,
@@ -124,10 +119,8 @@ func symbols() (core, app, object, glib []symbol) {
 		{&gSegmentRunning, "gst_segment_to_running_time"}, {&gCapsFromString, "gst_caps_from_string"},
 		{&gCapsToString, "gst_caps_to_string"}, {&gBufferMap, "gst_buffer_map"}, {&gBufferUnmap, "gst_buffer_unmap"},
 		{&gBufferGetSize, "gst_buffer_get_size"}, {&gBufferNew, "gst_buffer_new_allocate"},
-		{&gBufferCopyRegion, "gst_buffer_copy_region"}, {&gPoolNew, "gst_buffer_pool_new"},
-		{&gPoolGetConfig, "gst_buffer_pool_get_config"}, {&gPoolSetParams, "gst_buffer_pool_config_set_params"},
-		{&gPoolSetConfig, "gst_buffer_pool_set_config"}, {&gPoolSetActive, "gst_buffer_pool_set_active"},
-		{&gPoolAcquire, "gst_buffer_pool_acquire_buffer"}, {&gStructureNew, "gst_structure_from_string"},
+		{&gBufferCopyRegion, "gst_buffer_copy_region"}, {&gBufferIsFree, "gst_buffer_is_all_memory_writable"},
+		{&gStructureNew, "gst_structure_from_string"},
 		{&gEventNewCustom, "gst_event_new_custom"},
 	}
 	app = []symbol{

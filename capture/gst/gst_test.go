@@ -41,24 +41,25 @@ func TestPushesThroughAnEncoderAndForcesAnIDR(t *testing.T) {
 	require.NoError(t, err)
 	out, err := p.Element("out")
 	require.NoError(t, err)
-	pool, err := gst.NewPool("video/x-raw,format=I420,width=64,height=64", w*h*3/2, 0)
+	b, err := gst.Allocate(w * h * 3 / 2)
 	require.NoError(t, err)
-	defer pool.Close()
+	defer b.Release()
 	require.NoError(t, p.Play(0))
 	keys := map[int]bool{}
 	for i := range 20 {
 		if i == 10 {
 			require.NoError(t, in.ForceKeyUnit())
 		}
-		b, err := pool.Get()
-		require.NoError(t, err)
+		require.Eventually(t, b.Free, 5*time.Second, time.Millisecond, "the encoder still has the picture before")
 		require.NoError(t, b.Fill(func(d []byte) error {
 			for j := range d {
 				d[j] = byte(i * 5)
 			}
 			return nil
 		}))
-		require.NoError(t, in.Push(b, time.Duration(i)*time.Second/30, time.Second/30))
+		again := b.Again()
+		require.False(t, b.Free())
+		require.NoError(t, in.Push(again, time.Duration(i)*time.Second/30, time.Second/30))
 		s, err := out.Pull(5*time.Second, time.Millisecond)
 		require.NoError(t, err)
 		data, err := s.Bytes()

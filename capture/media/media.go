@@ -62,7 +62,10 @@ func (t Track) String() string {
 // ForClips says whether the track is sound that clips hold: the mix, or one of the sources beside it.
 func (t Track) ForClips() bool { return t == AAC || t == DesktopAAC || t == MicAAC }
 
-// Frame is one raw picture. Data is valid until Release is called.
+// BandRows is the height of a band of a Frame in rows.
+const BandRows = 16
+
+// Frame is one raw picture. Data and Bands are valid until Release is called.
 type Frame struct {
 	// PTS is the moment the picture was taken.
 	PTS time.Duration
@@ -72,10 +75,35 @@ type Frame struct {
 	Stride int
 	// Data is packed BGRx, 4 bytes a pixel, top row first.
 	Data []byte
+	// Serial numbers the frames of all sources, rising. Bands holds for each band, top first, the serial with which it last
+	// changed: who has what an earlier frame showed needs the bands with a higher one only. Nil says nothing of changes.
+	Serial uint64
+	Bands  []uint64
 	// Same says that nothing has changed since the picture before: there is no Data.
 	Same bool
 	// Release gives Data back to its owner; it may be nil.
 	Release func()
+}
+
+// Rows is a range of rows of a picture; To is not in it.
+type Rows struct{ From, To int }
+
+// AppendRows appends the rows of all bands of which stale holds, those next to each other as one, and those with up to gap
+// bands between them, too.
+func AppendRows(to []Rows, height, gap int, stale func(band int) bool) []Rows {
+	began := len(to)
+	for i := 0; i*BandRows < height; i++ {
+		if !stale(i) {
+			continue
+		}
+		from, end := i*BandRows, min((i+1)*BandRows, height)
+		if n := len(to) - 1; n >= began && from-to[n].To <= gap*BandRows {
+			to[n].To = end
+		} else {
+			to = append(to, Rows{from, end})
+		}
+	}
+	return to
 }
 
 // PCM is a block of sound, interleaved stereo float32 at SampleRate.

@@ -30,7 +30,9 @@ func filmX(ctx context.Context, c Screen, r report) error {
 	return d.Film(ctx, x11.Config{
 		Target: c.Target, HidePointer: c.HideCursor, FrameRate: c.FrameRate, Now: gst.Now,
 		Frame: func(p x11.Picture, at time.Duration) {
-			c.Frame(media.Frame{PTS: at, Width: p.Width, Height: p.Height, Stride: p.Width * 4, Data: p.Data, Release: p.Release})
+			c.Frame(media.Frame{
+				PTS: at, Width: p.Width, Height: p.Height, Stride: p.Width * 4, Data: p.Data, Serial: p.Serial, Bands: p.Bands, Release: p.Release,
+			})
 		},
 		Same: func(width, height int, at time.Duration) bool {
 			return c.Same != nil && c.Same(media.Frame{PTS: at, Width: width, Height: height, Same: true, Release: func() {}})

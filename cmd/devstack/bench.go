@@ -103,7 +103,7 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 		return err
 	}
 	defer os.Remove(raw)
-	before, err := encodeRaw(ctx, raw)
+	before, err := aloneCores(ctx, raw)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 		if err != nil {
 			return err
 		}
-		after, err := encodeRaw(ctx, raw)
+		after, err := aloneCores(ctx, raw)
 		if err != nil {
 			return err
 		}

@@ -2,31 +2,39 @@ package x11
 
 import (
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"github.com/jezek/xgb/damage"
+	"github.com/jezek/xgb/xfixes"
 	"github.com/jezek/xgb/xproto"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// checkEvery is how often it is tried to compare two pictures between which the server told of no change: some drivers draw
+// checkEvery is how often the whole picture is looked at for changes of which the server did not tell: some drivers draw
 // without telling, games above all, while it does tell of the clock beside them.
 const checkEvery = time.Second
 
-// seed is that of all hashes of pictures.
+// late is within how many pictures the server may tell of a change that was seen first.
+const late = 3
+
+// seed is that of all hashes of bands.
 var seed = maphash.MakeSeed()
 
-// watcher knows whether something has changed since the last look (the DAMAGE extension, version 1.1). It is used by
-// one goroutine.
+// watcher knows what has changed since the last picture (the DAMAGE extension, version 1.1). It is used by one goroutine.
 type watcher struct {
 	d     *Display
 	id    damage.Damage // 0: nobody tells
 	on    xproto.Drawable
+	parts xfixes.Region // what was told last; 0: the server has no regions
 	blind bool          // the server does not tell of all changes
-	tried time.Duration // when the last try began
-	last  uint64        // hash of the picture last looked at
-	known bool          // nothing was told since
-	pair  bool          // the next picture is to be compared with it
-	doubt bool          // the last two differed
+
+	looked time.Duration // when the whole picture was last looked at
+	at     uint64        // its serial; 0: never
+	hashes []uint64      // of its bands
+	doubts []int         // bands that differed though nothing was told
+	since  int           // pictures since then
 }
 
 // watch begins to look at a window and all in it.
@@ -44,49 +52,101 @@ func (w *watcher) watch(on xproto.Drawable) {
 		return
 	}
 	w.id, w.on = id, on
+	if parts, err := xfixes.NewRegionId(w.d.conn); err == nil && w.d.hasPointer &&
+		xfixes.CreateRegionChecked(w.d.conn, parts, nil).Check() == nil {
+		w.parts = parts
+	}
 }
 
-// changed says whether something has changed, and whether the picture is to be shown to check.
-func (w *watcher) changed(now time.Duration) (yes, look bool) {
+// question is what the server was asked about changes.
+type question struct {
+	told  bool
+	where *xfixes.FetchRegionCookie // nil: it may be anything
+}
+
+// ask asks what has changed in a view; hear waits for the answer.
+func (w *watcher) ask(v view) (q question) {
 	if w.id == 0 || w.blind {
-		return true, false
+		return question{told: true}
 	}
-	told := w.d.damaged.Swap(false)
-	if told {
+	if !w.d.damaged.Swap(false) {
+		return q
+	}
+	q.told = true
+	if w.parts == 0 || v.drawable != v.watched {
 		damage.Subtract(w.d.conn, w.id, 0, 0) // before the picture is read: what changes meanwhile is told again
+		return q
 	}
-	return w.next(told, now)
+	damage.Subtract(w.d.conn, w.id, 0, w.parts)
+	cookie := xfixes.FetchRegion(w.d.conn, w.parts)
+	q.where = &cookie
+	return q
 }
 
-// next is what is to be done for the next picture, told of a change or not.
-func (w *watcher) next(told bool, now time.Duration) (yes, look bool) {
-	due := now-w.tried > checkEvery
-	if told {
-		w.forget()
-		return true, due
+// hear marks what has changed, and answers whether the whole picture is to be looked at.
+func (w *watcher) hear(q question, v view, b *bands, now time.Duration) (look bool, err error) {
+	switch {
+	case q.where != nil:
+		r, err := q.where.Reply()
+		if err != nil {
+			b.all()
+			return false, err
+		}
+		for _, p := range r.Rectangles {
+			if x := int(p.X); x < v.area.Max.X && x+int(p.Width) > v.area.Min.X {
+				y := int(p.Y) - v.area.Min.Y
+				b.mark(media.Rows{From: y, To: y + int(p.Height)})
+			}
+		}
+	case q.told:
+		b.all()
 	}
-	w.blind = w.doubt // that change was not told late either
-	return w.blind, due || w.pair
+	return w.judge(b, now), nil
 }
 
-// forget lets go of the last look: what follows is a different picture for certain.
-func (w *watcher) forget() { w.known, w.pair, w.doubt = false, false, false }
-
-// check looks at a picture, and answers whether it is for certain that of the last look.
-func (w *watcher) check(p Picture, now time.Duration) bool {
-	hash := maphash.Bytes(seed, p.Data)
-	same := w.known && hash == w.last
-	if !w.pair {
-		w.tried = now
+// judge settles doubts: a change that has not been told of by now never will be.
+func (w *watcher) judge(b *bands, now time.Duration) (look bool) {
+	if w.id == 0 || w.blind {
+		return false
 	}
-	w.pair, w.doubt = !w.known, w.known && !same
-	w.last, w.known = hash, true
-	return same
+	if len(w.doubts) > 0 {
+		w.doubts = slices.DeleteFunc(w.doubts, func(band int) bool { return b.last[band] > w.at })
+		if w.since++; w.since >= late && len(w.doubts) > 0 {
+			w.blind = true
+			b.all()
+			return false
+		}
+	}
+	return now-w.looked > checkEvery
 }
+
+// check looks at a whole picture, marks the bands that are others although nothing was told, and answers whether for certain
+// there are none.
+func (w *watcher) check(p Picture, b *bands, now time.Duration) bool {
+	known := w.at != 0
+	w.doubts, w.since = w.doubts[:0], 0
+	w.hashes = slices.Grow(w.hashes[:0], len(b.last))[:len(b.last)]
+	for i := range b.last {
+		hash := maphash.Bytes(seed, b.of(i, p.Data))
+		if known && b.last[i] <= w.at && hash != w.hashes[i] {
+			w.doubts = append(w.doubts, i)
+			b.last[i] = b.serial
+		}
+		w.hashes[i] = hash
+	}
+	w.looked, w.at = now, b.serial
+	return known && len(w.doubts) == 0
+}
+
+// forget lets go of the last look: the view is another.
+func (w *watcher) forget() { w.at, w.doubts = 0, nil }
 
 func (w *watcher) close() {
 	if w.id != 0 {
 		damage.Destroy(w.d.conn, w.id)
+	}
+	if w.parts != 0 {
+		xfixes.DestroyRegion(w.d.conn, w.parts)
 	}
 	*w = watcher{d: w.d}
 }

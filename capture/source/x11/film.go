@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jezek/xgb/xproto"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 const (
@@ -46,7 +48,10 @@ type film struct {
 	pointer pointer
 	watcher watcher
 	grabber *grabber
-	had     bool // a picture of this size
+	bands   *bands     // with grabber
+	shown   media.Rows // of the pointer in the last picture
+	had     bool       // a picture of this size
+	owed    bool       // changes that were marked and not handed on
 
 	view    view
 	there   bool
@@ -110,7 +115,8 @@ func (f *film) step(now time.Duration) error {
 		return nil
 	}
 	if f.grabber == nil {
-		f.grabber = f.d.newGrabber(f.size.X, f.size.Y)
+		f.grabber, f.bands = f.d.newGrabber(f.size.X, f.size.Y), newBands(f.size.Y)
+		f.watcher.forget()
 	}
 	err := f.take()
 	var form formError
@@ -154,8 +160,11 @@ func (f *film) look(now time.Duration) error {
 	case err != nil:
 		return err
 	}
-	if v.area != f.view.area {
+	if (v.area != f.view.area || v.at != f.view.at) && f.grabber != nil {
 		f.watcher.forget()
+		f.bands.next()
+		f.bands.all()
+		f.owed = true
 	}
 	f.view, f.lost = v, 0
 	f.watcher.watch(v.watched)
@@ -169,24 +178,25 @@ func (f *film) look(now time.Duration) error {
 	return nil
 }
 
-// take reads the picture and hands it on, if it has changed. Server and program answer each other as seldom as can be: each
-// time wakes both.
+// take reads what has changed of the picture and hands it on, if anything has. Server and program answer each other as seldom
+// as can be: each time wakes both.
 func (f *film) take() (err error) {
-	defer func() {
-		if err != nil {
-			f.d.damaged.Store(true) // what changed is still to be read
-		}
-	}()
+	defer func() { f.owed = f.owed || err != nil }()
 	show := !f.HidePointer && f.d.hasPointer
 	at := f.Now()
-	changed, look := f.watcher.changed(at)
+	f.bands.next()
+	asked := f.watcher.ask(f.view)
 	var where xproto.QueryPointerCookie
 	if show {
 		where = f.pointer.ask()
 	}
+	look, err := f.watcher.hear(asked, f.view, f.bands, at)
+	if err != nil {
+		return err
+	}
 	var p Picture
-	if changed || look {
-		if p, at, err = f.read(); err != nil {
+	if look || f.news() {
+		if p, at, err = f.read(look); err != nil {
 			return err
 		}
 	}
@@ -196,34 +206,42 @@ func (f *film) take() (err error) {
 			p.free()
 			return err
 		}
-		changed = changed || moved
+		if moved {
+			f.bands.mark(f.shown)
+			f.shown = f.pointer.rows(f.view.at)
+			f.bands.mark(f.shown)
+		}
 	}
 	if p.Data == nil {
-		if !changed && f.same(at) {
+		if !f.news() && f.same(at) {
 			return nil
 		}
-		if p, at, err = f.read(); err != nil {
+		if p, at, err = f.read(false); err != nil {
 			return err
 		}
 	}
-	if look && f.watcher.check(p, at) && !changed && f.same(at) {
+	if look && f.watcher.check(p, f.bands, at) && !f.news() && f.same(at) {
 		p.free()
 		return nil
 	}
+	f.bands.give(&p)
 	if show {
 		f.pointer.draw(p, f.view.at)
 	}
-	f.told, f.had = "", true
+	f.told, f.had, f.owed = "", true, false
 	f.Up()
 	f.Frame(p, at)
 	return nil
 }
 
-// read reads the picture. The server does so between question and answer. On a busy machine that is a while, and the middle
-// is the best guess of when.
-func (f *film) read() (p Picture, at time.Duration, err error) {
+// news says whether the picture is another than the last that was handed on.
+func (f *film) news() bool { return f.owed || f.bands.changed() }
+
+// read reads the picture, all of it or what changed. The server does so between question and answer. On a busy machine that is
+// a while, and the middle is the best guess of when.
+func (f *film) read(all bool) (p Picture, at time.Duration, err error) {
 	asked := f.Now()
-	p, err = f.grabber.grab(f.view.drawable, f.view.area.Min)
+	p, err = f.grabber.grab(f.view.drawable, f.view.area.Min, f.bands, all)
 	return p, (asked + f.Now()) / 2, err
 }
 

@@ -8,13 +8,19 @@ import (
 
 	"github.com/jezek/xgb/shm"
 	"github.com/jezek/xgb/xproto"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// Picture is what was read. Data is BGRx, 4 bytes a pixel without padding, top row first, and valid until Release.
+// Picture is what was read. Data is BGRx, 4 bytes a pixel without padding, top row first. Serial and Bands are those of
+// media.Frame. Data and Bands are valid until Release.
 type Picture struct {
 	Width, Height int
 	Data          []byte
+	Serial        uint64
+	Bands         []uint64
 	Release       func()
+	from          *segment // nil where nothing is shared
 }
 
 // free gives back a picture that nobody gets.
@@ -34,16 +40,21 @@ var errNoMemory = errors.New("all memory for pictures is in use")
 type grabber struct {
 	d             *Display
 	width, height int
+	stale         []media.Rows         // of the segment that is being read into
+	asked         []shm.GetImageCookie // for them
 	mu            sync.Mutex
 	free          []*segment // nil where nothing can be shared
 	all           []*segment
 	closed        bool
 }
 
-// segment is memory that the X server writes into.
+// segment is memory that the X server writes into. It keeps what it was given: only what has changed since is read again.
 type segment struct {
 	seg    shm.Seg
 	memory []byte
+	serial uint64     // of the picture that it holds; 0: none
+	drawn  media.Rows // what the pointer was drawn over
+	bands  []uint64   // the picture's
 }
 
 // newGrabber prepares memory for pictures of a size. Where none can be shared with the server, pictures come over the
@@ -79,7 +90,7 @@ func (d *Display) share(size int) (*segment, error) {
 	if err != nil {
 		return nil, errors.Join(err, freeShared(memory))
 	}
-	return &segment{seg, memory}, nil
+	return &segment{seg: seg, memory: memory}, nil
 }
 
 const (
@@ -87,8 +98,12 @@ const (
 	zPixmap   = xproto.ImageFormatZPixmap
 )
 
-// grab reads a part of a drawable, which has to have the grabber's size.
-func (g *grabber) grab(from xproto.Drawable, at image.Point) (Picture, error) {
+// gap is up to how many bands that have not changed are read with those around them, rather than by a request more.
+const gap = 8
+
+// grab reads a part of a drawable, which has to have the grabber's size: all of it, or the bands that have changed since the
+// memory for it was last read into.
+func (g *grabber) grab(from xproto.Drawable, at image.Point, b *bands, all bool) (Picture, error) {
 	p := Picture{Width: g.width, Height: g.height}
 	if g.all == nil {
 		r, err := xproto.GetImage(g.d.conn, zPixmap, from, int16(at.X), int16(at.Y), uint16(g.width), uint16(g.height), allPlanes).Reply()
@@ -102,16 +117,37 @@ func (g *grabber) grab(from xproto.Drawable, at image.Point) (Picture, error) {
 	if s == nil {
 		return p, errNoMemory
 	}
-	r, err := shm.GetImage(g.d.conn, from, int16(at.X), int16(at.Y), uint16(g.width), uint16(g.height), allPlanes, zPixmap, s.seg, 0).Reply()
-	if err == nil {
-		err = g.d.checkForm(r.Depth, int(r.Size), len(s.memory))
-	}
-	if err != nil {
+	g.stale = media.AppendRows(g.stale[:0], g.height, gap, func(band int) bool {
+		top := band * media.BandRows
+		return all || b.last[band] > s.serial || top < s.drawn.To && top+media.BandRows > s.drawn.From
+	})
+	s.serial, s.drawn = 0, media.Rows{}
+	if err := g.read(from, at, s); err != nil {
 		g.put(s)
 		return p, err
 	}
-	p.Data, p.Release = s.memory, sync.OnceFunc(func() { g.put(s) })
+	s.serial = b.serial
+	p.Data, p.from, p.Release = s.memory, s, sync.OnceFunc(func() { g.put(s) })
 	return p, nil
+}
+
+// read reads the stale rows. It waits for all of them, also when one cannot be read: they go into the same memory.
+func (g *grabber) read(from xproto.Drawable, at image.Point, s *segment) (err error) {
+	g.asked = g.asked[:0]
+	for _, r := range g.stale {
+		g.asked = append(g.asked, shm.GetImage(g.d.conn, from, int16(at.X), int16(at.Y+r.From), uint16(g.width), uint16(r.To-r.From), allPlanes,
+			zPixmap, s.seg, uint32(r.From*g.width*4)))
+	}
+	for i, cookie := range g.asked {
+		r, failed := cookie.Reply()
+		if failed == nil {
+			failed = g.d.checkForm(r.Depth, int(r.Size), (g.stale[i].To-g.stale[i].From)*g.width*4)
+		}
+		if err == nil {
+			err = failed
+		}
+	}
+	return err
 }
 
 // formError says that pictures come in a form that nobody here understands.

@@ -5,6 +5,8 @@ import (
 
 	"github.com/jezek/xgb/xfixes"
 	"github.com/jezek/xgb/xproto"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // pointer is where the mouse pointer is and what it looks like.
@@ -38,14 +40,30 @@ func (p *pointer) look(asked xproto.QueryPointerCookie) (changed bool, err error
 	return changed, err
 }
 
+// corner is where the pointer's picture begins in a picture whose own corner lies at the given point of the screen.
+func (p *pointer) corner(of image.Point) image.Point {
+	return p.at.Sub(image.Pt(int(p.now.Xhot), int(p.now.Yhot))).Sub(of)
+}
+
+// rows are those that the pointer covers in a picture whose corner lies at the given point of the screen.
+func (p *pointer) rows(corner image.Point) media.Rows {
+	if p.now == nil {
+		return media.Rows{}
+	}
+	top := p.corner(corner).Y
+	return media.Rows{From: top, To: top + int(p.now.Height)}
+}
+
 // draw puts the pointer into a picture whose corner lies at the given point of the screen.
 func (p *pointer) draw(into Picture, corner image.Point) {
 	if p.now == nil {
 		return
 	}
-	c := p.now
-	left := p.at.Sub(image.Pt(int(c.Xhot), int(c.Yhot))).Sub(corner)
+	c, left := p.now, p.corner(corner)
 	area := image.Rect(0, 0, int(c.Width), int(c.Height)).Add(left).Intersect(image.Rect(0, 0, into.Width, into.Height))
+	if into.from != nil {
+		into.from.drawn = media.Rows{From: area.Min.Y, To: area.Max.Y}
+	}
 	for y := area.Min.Y; y < area.Max.Y; y++ {
 		from := c.CursorImage[(y-left.Y)*int(c.Width):]
 		to := into.Data[(y*into.Width)*4:]

@@ -16,7 +16,7 @@ func (d *Display) Preview(t Target, width, height int) (image.Image, error) {
 	size := at.area.Size()
 	g := d.newGrabber(size.X, size.Y)
 	defer g.close()
-	p, err := g.grab(at.drawable, at.area.Min)
+	p, err := g.grab(at.drawable, at.area.Min, newBands(size.Y), true)
 	if err != nil {
 		return nil, v.gone(err)
 	}

@@ -1,0 +1,59 @@
+package x11
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// serials numbers the pictures of all films.
+var serials atomic.Uint64
+
+// bands knows for each band of the film's picture in which picture it last changed.
+type bands struct {
+	serial uint64 // of the picture that is being taken
+	height int
+	last   []uint64
+}
+
+// newBands begins with a picture in which everything is new.
+func newBands(height int) *bands {
+	b := &bands{height: height, last: make([]uint64, (height+media.BandRows-1)/media.BandRows)}
+	b.next()
+	b.all()
+	return b
+}
+
+// next begins a picture.
+func (b *bands) next() { b.serial = serials.Add(1) }
+
+func (b *bands) all() { b.mark(media.Rows{To: b.height}) }
+
+// mark notes that rows changed; what lies outside the picture does not matter.
+func (b *bands) mark(r media.Rows) {
+	r.From, r.To = max(r.From, 0), min(r.To, b.height)
+	for i := r.From / media.BandRows; i*media.BandRows < r.To; i++ {
+		b.last[i] = b.serial
+	}
+}
+
+// changed says whether something is marked in this picture.
+func (b *bands) changed() bool { return slices.Contains(b.last, b.serial) }
+
+// of is the part of a picture's data, 4 bytes a pixel, that a band covers.
+func (b *bands) of(band int, data []byte) []byte {
+	row := len(data) / b.height
+	return data[band*media.BandRows*row : min((band+1)*media.BandRows, b.height)*row]
+}
+
+// give lets a picture say what changed.
+func (b *bands) give(p *Picture) {
+	p.Serial = b.serial
+	if p.from == nil {
+		p.Bands = slices.Clone(b.last)
+		return
+	}
+	p.from.bands = append(p.from.bands[:0], b.last...)
+	p.Bands = p.from.bands
+}

@@ -1,0 +1,128 @@
+package x11_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/source/x11"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+)
+
+// holder keeps a copy that is made the way encoders do: of each picture only the bands that have changed since.
+type holder struct {
+	mu     sync.Mutex
+	data   []byte
+	serial uint64
+	taken  int // rows
+	frames int
+	keeps  []x11.Picture
+}
+
+func (h *holder) frame(p x11.Picture, _ time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.frames++
+	if h.data == nil {
+		h.data = make([]byte, len(p.Data))
+	}
+	stale := media.AppendRows(nil, p.Height, 0, func(band int) bool { return p.Bands[band] > h.serial })
+	for _, r := range stale {
+		h.taken += r.To - r.From
+		copy(h.data[r.From*p.Width*4:r.To*p.Width*4], p.Data[r.From*p.Width*4:])
+	}
+	h.serial = p.Serial
+	h.keeps = append(h.keeps, p) // as one who is slow, so that several memories are in turn
+	if len(h.keeps) > rand.IntN(3) {
+		h.keeps[0].Release()
+		h.keeps = h.keeps[1:]
+	}
+}
+
+func (h *holder) now() []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return bytes.Clone(h.data)
+}
+
+func (h *holder) counts() (rows, frames int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.taken, h.frames
+}
+
+// scribbler draws and moves the pointer.
+type scribbler struct {
+	t    *testing.T
+	conn *xgb.Conn
+	root xproto.Window
+	gc   xproto.Gcontext
+}
+
+func newScribbler(t *testing.T, display string) *scribbler {
+	c, err := xgb.NewConnDisplay(display)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	s := &scribbler{t: t, conn: c, root: xproto.Setup(c).DefaultScreen(c).Root}
+	s.gc, err = xproto.NewGcontextId(c)
+	require.NoError(t, err)
+	require.NoError(t, xproto.CreateGCChecked(c, s.gc, xproto.Drawable(s.root), xproto.GcGraphicsExposures, []uint32{0}).Check())
+	return s
+}
+
+// scribble draws something small, or moves what is there or the pointer.
+func (s *scribbler) scribble() {
+	d := xproto.Drawable(s.root)
+	x, y, w, h := int16(rand.IntN(600)-20), int16(rand.IntN(440)-20), uint16(1+rand.IntN(80)), uint16(1+rand.IntN(60))
+	switch rand.IntN(4) {
+	case 0:
+		require.NoError(s.t, xproto.WarpPointerChecked(s.conn, 0, s.root, 0, 0, 0, 0, x, y).Check())
+	case 1:
+		require.NoError(s.t, xproto.CopyAreaChecked(s.conn, d, d, s.gc, int16(rand.IntN(500)), int16(rand.IntN(400)), x, y, w, h).Check())
+	default:
+		xproto.ChangeGC(s.conn, s.gc, xproto.GcForeground, []uint32{rand.Uint32() & 0xffffff})
+		require.NoError(s.t, xproto.PolyFillRectangleChecked(s.conn, d, s.gc, []xproto.Rectangle{{X: x, Y: y, Width: w, Height: h}}).Check())
+	}
+}
+
+// Whoever takes only what has changed has the picture that somebody else has who reads all of it, pointer and all.
+func TestChangedBandsMakeTheWholePicture(t *testing.T) {
+	desktop, err := stack.StartDesktop(t.Context(), t.TempDir(), stack.DesktopOptions{Width: 640, Height: 470})
+	require.NoError(t, err)
+	defer desktop.Close()
+	began := time.Now()
+	film := func(h *holder) (end func()) {
+		d, err := x11.Open(desktop.Display)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- d.Film(ctx, x11.Config{FrameRate: 60, Now: func() time.Duration { return time.Since(began) },
+				Frame: h.frame, Same: func(int, int, time.Duration) bool { return true }, Up: func() {}, Down: func(error) {}})
+		}()
+		return func() { cancel(); require.NoError(t, <-done); require.NoError(t, d.Close()) }
+	}
+	var patient holder
+	defer film(&patient)()
+	s := newScribbler(t, desktop.Display)
+	for range 25 {
+		for range 1 + rand.IntN(12) {
+			s.scribble()
+			time.Sleep(time.Duration(rand.IntN(12)) * time.Millisecond)
+		}
+		var fresh holder
+		end := film(&fresh)
+		require.Eventually(t, func() bool { return fresh.now() != nil && bytes.Equal(fresh.now(), patient.now()) }, 20*time.Second, 5*time.Millisecond)
+		end()
+	}
+	rows, frames := patient.counts()
+	require.Less(t, rows, frames*470/2, "rows taken of %d pictures: most stay as they are", frames)
+}
