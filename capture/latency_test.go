@@ -33,6 +33,18 @@ func TestMixerLatency(t *testing.T) {
 	t.Logf("from the end of a packet's sound to the packet: %v at best, %v in the middle, %v at worst", all[0], all[50], all[99])
 }
 
+// A change that finds no place is asked for again, for nothing else may change for long.
+func TestALostChangeIsAskedForAgain(t *testing.T) {
+	p := &pictures{frames: make(chan media.Frame, 1)}
+	frame := media.Frame{Width: 2, Height: 2, Release: func() {}}
+	p.offer(frame)
+	p.offer(frame)
+	require.EqualValues(t, 1, p.dropped.Load())
+	same := media.Frame{Same: true, Release: func() {}}
+	require.False(t, p.offerSame(same), "the whole picture is wanted")
+	require.True(t, p.offerSame(same), "once")
+}
+
 // An encoder that stops while running is replaced by the next that passes its trial.
 func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
 	require.NoError(t, gst.Init())

@@ -47,32 +47,34 @@ func (l *lower) set(v *encode.Video) (old *encode.Video) {
 	return old
 }
 
-// encode takes a picture that the first encode, set up as given, got with this stamp.
-func (l *lower) encode(ctx context.Context, f media.Frame, stamp time.Duration, first encode.VideoConfig, name string) {
+// encode takes a picture that the first encode, set up as given, got with this stamp. It answers false where the encoder has
+// no time for it.
+func (l *lower) encode(ctx context.Context, f media.Frame, stamp time.Duration, first encode.VideoConfig, name string) bool {
 	if !l.fan.Wants(media.Video) {
 		l.close()
-		return
+		return true
 	}
 	v := l.now()
 	if v == nil || !v.Fits(f.Width, f.Height) || v.Info().FrameRate != first.FrameRate {
 		l.close()
 		if stamp < l.retryAt {
-			return
+			return true
 		}
 		var err error
 		if v, err = l.open(ctx, first, name); err != nil {
 			l.failed(stamp, err)
-			return
+			return true
 		}
 		l.set(v)
 	}
 	if v.Pending() > mostPending {
-		return
+		return false
 	}
 	l.key(v)
 	if err := v.Encode(f, stamp); err != nil {
 		l.failed(stamp, err)
 	}
+	return true
 }
 
 // repeat follows a repeat of the first encode.

@@ -69,8 +69,16 @@ func (p *pictures) offer(f media.Frame) {
 	select {
 	case p.frames <- f:
 	default:
-		p.dropped.Add(1)
+		p.drop(f)
 		f.Release()
+	}
+}
+
+// drop counts a frame that is not encoded. What has changed in it is asked for again: it may be the last change for long.
+func (p *pictures) drop(f media.Frame) {
+	p.dropped.Add(1)
+	if !f.Same {
+		p.wantWhole.Store(true)
 	}
 }
 
@@ -108,14 +116,14 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 	}
 	fill, from, slot, use := p.pacer.picture(f.PTS)
 	if !use {
-		p.dropped.Add(1)
+		p.drop(f)
 		return
 	}
 	if !p.repeat(v, from, fill) {
 		return
 	}
 	if !f.Same && v.Pending() > mostPending {
-		p.dropped.Add(1)
+		p.drop(f)
 		p.repeat(v, slot, 1)
 		return
 	}
@@ -131,7 +139,9 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 		p.lost(v, err)
 		return
 	}
-	p.lower.encode(ctx, f, p.pacer.stamp(slot), v.Config(), v.Info().Encoder)
+	if !p.lower.encode(ctx, f, p.pacer.stamp(slot), v.Config(), v.Info().Encoder) {
+		p.wantWhole.Store(true)
+	}
 	p.encoded.Add(1)
 }
 

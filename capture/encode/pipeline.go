@@ -38,11 +38,15 @@ var unknown = regexp.MustCompile(`no property "([^"]+)"`)
 // parse makes the pipeline. A property that this version of the encoder does not have is left out: what matters of them is
 // seen in the trial.
 func (v *Video) parse(before string) error {
+	const form = "video/x-h264,stream-format=byte-stream,alignment=au"
+	after := " ! h264parse config-interval=-1 ! " + form + " ! appsink name=out sync=false"
+	if v.kind.whole {
+		after = " ! " + form + " ! appsink name=out sync=false"
+	}
 	var without []string
 	for {
 		var err error
-		v.pipeline, err = gst.Parse(before + v.kind.element(v.config, without) +
-			" ! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false")
+		v.pipeline, err = gst.Parse(before + v.kind.element(v.config, without) + after)
 		if err == nil {
 			return nil
 		}

@@ -3,14 +3,15 @@ package encode
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -29,12 +30,12 @@ type soundEncoder struct {
 
 // soundEncoders are tried in order for each track. Opus: 128 kb/s, stereo, audio mode, 20 ms, no DTX, as WebRTC takes
 // it (RFC 7587). AAC: LC, 192 kb/s; voaacenc goes before FFmpeg's encoder because it costs 1 to 3 % of a core whatever it
-// hears, where that one takes up to 7 % of pure tones. What 16 bits round is left as it is: the codecs add far more.
+// hears, where that one takes up to 7 % of pure tones.
 var soundEncoders = []soundEncoder{
-	{"opusenc", media.Opus, "audioconvert dithering=none ! opusenc bitrate=128000 audio-type=generic frame-size=20 dtx=false bitrate-type=cbr", 312},
-	{"fdkaacenc", media.AAC, "audioconvert dithering=none ! fdkaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 2048},
-	{"voaacenc", media.AAC, "audioconvert dithering=none ! voaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 1600},
-	{"avenc_aac", media.AAC, "audioconvert dithering=none ! avenc_aac bitrate=192000 aac-coder=fast ! audio/mpeg,mpegversion=4,stream-format=raw", 1024},
+	{"opusenc", media.Opus, "opusenc bitrate=128000 audio-type=generic frame-size=20 dtx=false bitrate-type=cbr", 312},
+	{"fdkaacenc", media.AAC, "fdkaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 2048},
+	{"voaacenc", media.AAC, "voaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 1600},
+	{"avenc_aac", media.AAC, "audioconvert ! avenc_aac bitrate=192000 aac-coder=fast ! audio/mpeg,mpegversion=4,stream-format=raw", 1024},
 }
 
 // frameLength is the length of one packet of a track in samples.
@@ -95,7 +96,7 @@ func chooseSound(track media.Track) (soundEncoder, error) {
 }
 
 func openSound(k soundEncoder, track media.Track, emit Emit) (*Sound, error) {
-	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 caps=audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved ! " +
+	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 caps=audio/x-raw,format=S16LE,rate=48000,channels=2,channel-mask=(bitmask)0x3,layout=interleaved ! " +
 		k.description + " ! appsink name=out sync=false")
 	if err != nil {
 		return nil, err
@@ -138,11 +139,23 @@ func (s *Sound) Encode(p media.PCM) error {
 			return err
 		}
 	}
-	b, err := gst.NewBuffer(unsafe.Slice((*byte)(unsafe.Pointer(&p.Samples[0])), len(p.Samples)*4))
+	b, err := gst.Allocate(len(p.Samples) * 2)
 	if err != nil {
 		return err
 	}
+	if err := b.Fill(func(dst []byte) error { quantise(dst, p.Samples); return nil }); err != nil {
+		b.Release()
+		return err
+	}
 	return s.in.Push(b, p.PTS, p.Duration())
+}
+
+// quantise writes samples as 16 bits, which the encoders take. What that rounds is left as it is: the codecs add far more.
+func quantise(dst []byte, samples []float32) {
+	for i, v := range samples {
+		v = min(max(v*(math.MaxInt16+1), math.MinInt16), math.MaxInt16)
+		binary.LittleEndian.PutUint16(dst[i*2:], uint16(int16(math.RoundToEven(float64(v)))))
+	}
 }
 
 func (s *Sound) pull(ctx context.Context) {

@@ -64,8 +64,8 @@ type question struct {
 	where *xfixes.FetchRegionCookie // nil: it may be anything
 }
 
-// ask asks what has changed in a view; hear waits for the answer.
-func (w *watcher) ask(v view) (q question) {
+// ask asks what has changed; hear waits for the answer.
+func (w *watcher) ask() (q question) {
 	if w.id == 0 || w.blind {
 		return question{told: true}
 	}
@@ -73,7 +73,7 @@ func (w *watcher) ask(v view) (q question) {
 		return q
 	}
 	q.told = true
-	if w.parts == 0 || v.drawable != v.watched {
+	if w.parts == 0 {
 		damage.Subtract(w.d.conn, w.id, 0, 0) // before the picture is read: what changes meanwhile is told again
 		return q
 	}
@@ -83,7 +83,7 @@ func (w *watcher) ask(v view) (q question) {
 	return q
 }
 
-// hear marks what has changed, and answers whether the whole picture is to be looked at.
+// hear marks what has changed in a view, and answers whether the whole picture is to be looked at.
 func (w *watcher) hear(q question, v view, b *bands, now time.Duration) (look bool, err error) {
 	switch {
 	case q.where != nil:
@@ -93,8 +93,8 @@ func (w *watcher) hear(q question, v view, b *bands, now time.Duration) (look bo
 			return false, err
 		}
 		for _, p := range r.Rectangles {
-			if x := int(p.X); x < v.area.Max.X && x+int(p.Width) > v.area.Min.X {
-				y := int(p.Y) - v.area.Min.Y
+			x, y := int(p.X)-v.corner.X, int(p.Y)-v.corner.Y
+			if x < v.area.Dx() && x+int(p.Width) > 0 {
 				b.mark(media.Rows{From: y, To: y + int(p.Height)})
 			}
 		}

@@ -185,7 +185,7 @@ func (f *film) take() (err error) {
 	show := !f.HidePointer && f.d.hasPointer
 	at := f.Now()
 	f.bands.next()
-	asked := f.watcher.ask(f.view)
+	asked := f.watcher.ask()
 	var where xproto.QueryPointerCookie
 	if show {
 		where = f.pointer.ask()

@@ -52,9 +52,9 @@ const smallest = 16
 type view struct {
 	// drawable is read, watched tells of changes.
 	drawable, watched xproto.Drawable
-	// area is in the drawable, at is where its corner lies on the screen.
-	area image.Rectangle
-	at   image.Point
+	// area is in the drawable; its corner lies at this point of the screen, and at that of what is watched.
+	area       image.Rectangle
+	at, corner image.Point
 }
 
 // viewer finds a target again and again.
@@ -89,7 +89,7 @@ func (v *viewer) locate() (view, error) {
 	if area.Dx() < smallest || area.Dy() < smallest {
 		return view{}, away("%s lies outside the screen, which is %dx%d", v.target, whole.Dx(), whole.Dy())
 	}
-	return view{root, root, area, area.Min}, nil
+	return view{root, root, area, area.Min, area.Min}, nil
 }
 
 func (v *viewer) monitor() (image.Rectangle, error) {
@@ -138,7 +138,7 @@ func (v *viewer) locateWindow() (view, error) {
 	if area.Dx() < smallest || area.Dy() < smallest {
 		return view{}, away("%s is smaller than %dx%d", v.target, smallest, smallest)
 	}
-	return view{xproto.Drawable(pixmap), xproto.Drawable(v.window), area, image.Pt(int(at.DstX), int(at.DstY))}, nil
+	return view{xproto.Drawable(pixmap), xproto.Drawable(v.window), area, image.Pt(int(at.DstX), int(at.DstY)), image.Point{}}, nil
 }
 
 // attributes are those of the window, which is looked for when there is none or it has been closed.
