@@ -78,8 +78,9 @@ func ToneDB(ctx context.Context, path string, hz float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// Half-second stretches, averaged in power: phases may drift over a long file.
-	const n = rate / 2
+	// Short stretches, averaged in power: phases drift, and a source whose clock is being caught up with is off by up to a
+	// few Hz.
+	const n = rate / 10
 	sum, count := 0.0, 0
 	for from := 0; from+n <= len(pcm); from += n {
 		var re, im float64

@@ -3,7 +3,8 @@
 // An encoder is a GStreamer pipeline between an appsrc and an appsink. Each Video or Sound owns its pipeline and one
 // goroutine that pulls what comes out and hands it to the emit function it was opened with; Close ends the pipeline,
 // waits for that goroutine, and may be called twice. Pictures are converted to 4:2:0 here: by AVX2 kernels of this room, by
-// libyuv on other processors, and by GStreamer, several times as slowly, where neither is there.
+// libyuv on other processors, and by GStreamer, several times as slowly, where neither is there; of pictures that say what has
+// changed, only that.
 //
 // Which H.264 encoder is used is decided by a real trial, never by the existence of an element: a driver may be missing
 // behind it.

@@ -65,7 +65,7 @@ func (t Track) ForClips() bool { return t == AAC || t == DesktopAAC || t == MicA
 // BandRows is the height of a band of a Frame in rows.
 const BandRows = 16
 
-// Frame is one raw picture. Data and Bands are valid until Release is called.
+// Frame is one raw picture. Data and Bands are valid until Release is called, and only read.
 type Frame struct {
 	// PTS is the moment the picture was taken.
 	PTS time.Duration

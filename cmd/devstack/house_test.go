@@ -56,7 +56,7 @@ var within = []struct{ room, may string }{
 	{"capture/mp4", "capture/media"},
 	{"capture/source", "capture/media capture/gst capture/source/..."},
 	{"capture/source/portal", ""},
-	{"capture/source/x11", ""},
+	{"capture/source/x11", "capture/media"},
 	{"capture/encode", "capture/media capture/gst"},
 	{"capture/clip", "capture/media capture/gst capture/mp4"},
 	{"capture/mix", "capture/media"},

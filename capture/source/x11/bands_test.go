@@ -6,6 +6,7 @@ import (
 	"image"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,9 +27,11 @@ type holder struct {
 	taken  int // rows
 	shown  int // rows of all pictures
 	keeps  []x11.Picture
+	turns  atomic.Int64 // pictures, also those in which nothing has changed
 }
 
 func (h *holder) frame(p x11.Picture, _ time.Duration) {
+	h.turns.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.shown += p.Height
@@ -124,7 +127,7 @@ func bandsMakeThePicture(t *testing.T, target x11.Target, window bool) {
 		done := make(chan error, 1)
 		go func() {
 			done <- x.Film(ctx, x11.Config{Target: target, FrameRate: 60, Now: func() time.Duration { return time.Since(began) },
-				Frame: h.frame, Same: func(int, int, time.Duration) bool { return true }, Up: func() {}, Down: func(error) {}})
+				Frame: h.frame, Same: func(int, int, time.Duration) bool { h.turns.Add(1); return true }, Up: func() {}, Down: func(error) {}})
 		}()
 		return func() { cancel(); require.NoError(t, <-done); require.NoError(t, x.Close()) }
 	}
@@ -133,7 +136,8 @@ func bandsMakeThePicture(t *testing.T, target x11.Target, window bool) {
 	for range 15 {
 		for range 1 + rand.IntN(12) {
 			s.scribble()
-			time.Sleep(time.Duration(rand.IntN(12)) * time.Millisecond)
+			turn := patient.turns.Load() + rand.Int64N(2)
+			require.Eventually(t, func() bool { return patient.turns.Load() >= turn }, 20*time.Second, time.Millisecond)
 		}
 		var fresh holder
 		end := film(&fresh)

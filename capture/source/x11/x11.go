@@ -5,8 +5,9 @@
 // both are errors that somebody can act on. That is why this room does not leave the work to ximagesrc.
 //
 // A Display owns one connection and one goroutine, which reads events and notes what they change; Close ends both and
-// waits. Film runs in its caller's goroutine. Memory that pictures lie in belongs to the receiver until it calls Release,
-// also after Close.
+// waits. Film runs in its caller's goroutine. Memory that pictures lie in is the receiver's to read until it calls Release,
+// also after Close; nobody writes to it, for only what has changed on the screen is read into it anew. The server says what
+// has, and is checked (damage.go).
 package x11
 
 import (
