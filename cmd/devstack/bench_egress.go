@@ -110,7 +110,8 @@ func (w *world) startEgressBench(ctx context.Context, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	w.backend, err = stack.StartBackend(ctx, dir, stack.BackendOptions{LiveKit: w.livekit, Identity: "bench", Program: program})
+	w.backend, err = stack.StartBackend(ctx, dir, stack.BackendOptions{LiveKit: w.livekit, Identity: "bench",
+		Scopes: "publish,record", Program: program})
 	if err != nil {
 		return err
 	}

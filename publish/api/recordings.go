@@ -54,7 +54,7 @@ type RecordingRequest struct {
 	AudioTrackID string `json:"audioTrackId,omitempty"`
 	// TrackID is for track.
 	TrackID string `json:"trackId,omitempty"`
-	// Identity is for participant; empty is the user's own in the room.
+	// Identity is for participant; empty is the identity of POST /token, or with the scope record the user's own name.
 	Identity string `json:"identity,omitempty"`
 	// Layout and AudioOnly are for roomComposite; empty is grid.
 	Layout    string `json:"layout,omitempty"`

@@ -9,13 +9,31 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// Who may do what: everybody sees what is theirs. Publish shares, saves, deletes and hands out what is one's own. View
-// sees everybody's. Admin does all of it with everybody's. View and Admin end at the rooms that the token is for.
+// Who may do what is the table in the OpenAPI document, which TestAccessTable holds against every call. What belongs to
+// others is reached only in the rooms that the token is for.
 
 // mayShare refuses tokens that only look.
 func mayShare(user state.Token) error {
 	if !user.Has(state.Publish) {
 		return &failure{http.StatusForbidden, api.ProblemScope, "this user token is only for watching; ask for one with the scope publish"}
+	}
+	return nil
+}
+
+// mayRecord refuses tokens that can record nothing at all, not even their own tracks.
+func mayRecord(user state.Token) error {
+	if !user.Has(state.Publish) && !user.Has(state.Record) {
+		return &failure{http.StatusForbidden, api.ProblemScope,
+			"this user token is only for watching; ask for one with the scope publish, or record for what others publish"}
+	}
+	return nil
+}
+
+// mayRecordOthers refuses tokens that record nothing but their own tracks.
+func mayRecordOthers(user state.Token, what string) error {
+	if !user.Has(state.Record) {
+		return &failure{http.StatusForbidden, api.ProblemScope,
+			"recording " + what + " needs a user token with the scope record; ask whoever runs the backend for one"}
 	}
 	return nil
 }
@@ -27,12 +45,17 @@ func sees(user state.Token, owner, room string) bool {
 
 // owns tells whether the user may change what belongs to owner in room.
 func owns(user state.Token, owner, room string) bool {
-	return user.Identity == owner && user.Has(state.Publish) || user.Has(state.Admin) && user.Allows(room)
+	return user.Identity == owner && user.Has(state.Publish) || user.Has(state.Manage) && user.Allows(room)
+}
+
+// ownsTake is owns for recordings, which Record makes as well.
+func ownsTake(user state.Token, owner, room string) bool {
+	return owns(user, owner, room) || user.Identity == owner && user.Has(state.Record)
 }
 
 // notTheirs is the answer to a change of what the user may only see.
 func notTheirs(what string) error {
-	return &failure{http.StatusForbidden, api.ProblemScope, "this " + what + " is not yours to change; ask its owner or an admin"}
+	return &failure{http.StatusForbidden, api.ProblemScope, "this " + what + " is not yours to change; ask its owner, or somebody with the scope manage"}
 }
 
 // findReplay answers a replay that the user may see.

@@ -31,7 +31,7 @@ func (s starting) Take(context.Context, recorder.TakeRequest) (recorder.TakeStat
 func FuzzHandlers(f *testing.F) {
 	s := newShelf(f, 1, time.Now())
 	s.o.Recorder, s.o.TakeRecorder, s.o.MaxTakes = starting{s.fake}, starting{s.fake}, 1<<30
-	_, secret, err := s.o.State.CreateToken(f.Context(), "alice", "*", state.Admin)
+	_, secret, err := s.o.State.CreateToken(f.Context(), "alice", "*", state.Manage)
 	require.NoError(f, err)
 	handler := s.Handler()
 	const replay = `{"replayId":"x","seconds":5,"pressedAt":"2026-01-01T00:00:00Z"}`

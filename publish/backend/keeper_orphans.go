@@ -26,8 +26,7 @@ type finder interface {
 // notStarted cleans up after a start that failed. Where LiveKit may have begun all the same, for its answer was lost, the
 // intent stays, and the keeper looks for what runs.
 func (s *Server) notStarted(ctx context.Context, id string, why error) error {
-	if errors.Is(why, recorder.ErrTrack) || errors.Is(why, recorder.ErrForeign) || errors.Is(why, recorder.ErrFile) ||
-		errors.Is(why, recorder.ErrAbsent) {
+	if errors.Is(why, recorder.ErrTrack) || errors.Is(why, recorder.ErrForeign) || errors.Is(why, recorder.ErrFile) {
 		s.forgetIntent(ctx, id)
 	}
 	return s.o.Storage.Remove(ctx, id, "")

@@ -187,7 +187,7 @@ func TestScopes(t *testing.T) {
 	tokens := map[string]string{
 		"owner": d.alice, "owner's viewer": d.user("alice", "*", state.View), "stranger": d.user("bob", "*", state.Publish),
 		"viewer": d.user("carol", "d*", state.View), "viewer of others": d.user("carol", "team-*", state.View),
-		"admin": d.user("dave", "den", state.Admin), "admin of others": d.user("dave", "lab", state.Admin),
+		"manager": d.user("dave", "den", state.Manage), "manager of others": d.user("dave", "lab", state.Manage),
 	}
 	save := `{"replayId":"` + d.rec.ReplayID + `","seconds":1}`
 	for _, c := range []struct {
@@ -195,9 +195,9 @@ func TestScopes(t *testing.T) {
 		see, list, save, stop, link, del, token int
 	}{
 		{"stranger", 404, 0, 404, 404, 404, 404, 200}, {"viewer", 200, 1, 403, 403, 403, 403, 403},
-		{"viewer of others", 404, 0, 404, 404, 404, 404, 403}, {"admin of others", 404, 0, 404, 404, 404, 404, 403},
-		{"owner's viewer", 200, 1, 403, 403, 403, 403, 403}, {"admin", 200, 1, 202, 200, 201, 204, 200},
-		{"owner", 404, 0, 202, 200, 404, 404, 200}, // the admin has deleted it
+		{"viewer of others", 404, 0, 404, 404, 404, 404, 403}, {"manager of others", 404, 0, 404, 404, 404, 404, 403},
+		{"owner's viewer", 200, 1, 403, 403, 403, 403, 403}, {"manager", 200, 1, 202, 200, 201, 204, 200},
+		{"owner", 404, 0, 202, 200, 404, 404, 200}, // the manager has deleted it
 	} {
 		t.Run(c.who, func(t *testing.T) {
 			d := *d

@@ -44,7 +44,7 @@ func asFailure(err error) *failure {
 	switch {
 	case errors.As(err, &f):
 		return f
-	case errors.Is(err, recorder.ErrForeign), errors.Is(err, recorder.ErrAbsent):
+	case errors.Is(err, recorder.ErrForeign):
 		return &failure{http.StatusForbidden, api.ProblemRoom, err.Error()}
 	case errors.Is(err, recorder.ErrTrack):
 		return &failure{http.StatusUnprocessableEntity, api.ProblemTrack, err.Error()}

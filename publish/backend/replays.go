@@ -22,11 +22,8 @@ const stopTimeout = 10 * time.Second
 // trackID is the form of LiveKit's track SIDs.
 var trackID = regexp.MustCompile(`^TR_[A-Za-z0-9_-]{1,64}$`)
 
-// checkRoom refuses names that are no room names and rooms the user may not share in.
+// checkRoom refuses names that are no room names and rooms that the token is not for.
 func checkRoom(user state.Token, room string) error {
-	if err := mayShare(user); err != nil {
-		return err
-	}
 	switch {
 	case room == "" || len(room) > 128 || !utf8.ValidString(room) || strings.ContainsFunc(room, unicode.IsControl):
 		return invalid("roomName must have 1 to 128 bytes of printable text")
@@ -39,6 +36,9 @@ func checkRoom(user state.Token, room string) error {
 func (s *Server) postToken(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	var req api.TokenRequest
 	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	if err := mayShare(user); err != nil {
 		return err
 	}
 	if err := checkRoom(user, req.RoomName); err != nil {
@@ -57,6 +57,9 @@ func (s *Server) postToken(w http.ResponseWriter, r *http.Request, user state.To
 func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	var req api.StartRequest
 	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	if err := mayShare(user); err != nil {
 		return err
 	}
 	if err := checkRoom(user, req.RoomName); err != nil {
@@ -140,12 +143,21 @@ func (s *Server) record(ctx context.Context, user state.Token, room string, rec 
 		return errors.Join(err, s.o.Storage.Remove(context.WithoutCancel(ctx), rec.ID, ""))
 	}
 	status, err := s.o.Recorder.Start(ctx, recorder.Request{ID: rec.ID, Room: room, VideoTrack: rec.VideoTrack,
-		AudioTrack: rec.AudioTrack, Folder: folder, Identities: []string{user.AppIdentity(), user.Identity}})
+		AudioTrack: rec.AudioTrack, Folder: folder, Identities: ownIdentities(user)})
 	if err != nil {
 		return errors.Join(err, s.notStarted(context.WithoutCancel(ctx), rec.ID, err))
 	}
 	rec.EgressID, rec.State, rec.Error, rec.Began = status.EgressID, status.State, status.Error, status.Began
 	return nil
+}
+
+// ownIdentities are the participants whose tracks a replay may take: the one that joined with the token from POST
+// /token. With the scope record that is also the user in person, who joined by other means: there a name proves nothing.
+func ownIdentities(user state.Token) []string {
+	if user.Has(state.Record) {
+		return []string{user.AppIdentity(), user.Identity}
+	}
+	return []string{user.AppIdentity()}
 }
 
 // stopRecordings ends the recordings of a replay but one; most have ended by themselves. The keeper sees the end.

@@ -107,12 +107,18 @@ func checkSubject(req *api.RecordingRequest, user state.Token) error {
 		}
 	case api.TypeParticipant:
 		if req.Identity == "" {
-			req.Identity = user.Identity
+			req.Identity = user.AppIdentity()
+			if user.Has(state.Record) {
+				req.Identity = user.Identity
+			}
 		}
-		if req.Identity != user.Identity && req.Identity != user.AppIdentity() && !user.Has(state.Admin) {
-			return &failure{http.StatusForbidden, api.ProblemRoom, "only your own camera and microphone can be recorded"}
+		if req.Identity != user.AppIdentity() {
+			return mayRecordOthers(user, "another participant than the one that this token joins as")
 		}
 	case api.TypeRoomComposite:
+		if err := mayRecordOthers(user, "a whole room"); err != nil {
+			return err
+		}
 		layouts := []string{api.LayoutGrid, api.LayoutSpeaker, api.LayoutSingleSpeaker}
 		if req.Layout == "" {
 			req.Layout = api.LayoutGrid

@@ -52,7 +52,7 @@ func TestStreamsGoWhereTheyMay(t *testing.T) {
 
 // What is not asked for is filled in as the type needs it.
 func TestTakesHaveDefaults(t *testing.T) {
-	user := state.Token{ID: "1", Identity: "alice"}
+	user := state.Token{ID: "1", Identity: "alice", Scopes: []state.Scope{state.Record}}
 	for _, c := range []struct {
 		req       api.RecordingRequest
 		typ, file string

@@ -50,7 +50,7 @@ func (s *Server) postTake(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err := readJSON(w, r, &req); err != nil {
 		return err
 	}
-	if err := mayShare(user); err != nil {
+	if err := mayRecord(user); err != nil {
 		return err
 	}
 	if err := checkRoom(user, req.RoomName); err != nil {
@@ -87,7 +87,7 @@ func (s *Server) take(ctx context.Context, user state.Token, req api.RecordingRe
 		return take, errors.Join(err, s.o.TakeFiles.Remove(context.WithoutCancel(ctx), take.ID, ""))
 	}
 	status, err := s.o.TakeRecorder.Take(ctx, recorder.TakeRequest{RecordingRequest: req, Folder: folder,
-		Own: []string{user.AppIdentity(), user.Identity}, Everybody: user.Has(state.Admin)})
+		Own: []string{user.AppIdentity()}, Everybody: user.Has(state.Record)})
 	if err != nil {
 		return take, errors.Join(err, s.notStarted(context.WithoutCancel(ctx), take.ID, err))
 	}
@@ -157,7 +157,7 @@ func (s *Server) findTake(r *http.Request, user state.Token) (state.Take, error)
 // ownTake answers a recording that the user may stop and delete.
 func (s *Server) ownTake(r *http.Request, user state.Token) (state.Take, error) {
 	take, err := s.findTake(r, user)
-	if err == nil && !owns(user, take.Identity, take.Request.RoomName) {
+	if err == nil && !ownsTake(user, take.Identity, take.Request.RoomName) {
 		err = notTheirs("recording")
 	}
 	return take, err

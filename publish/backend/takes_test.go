@@ -107,7 +107,7 @@ func TestRecordingsOnRealStack(t *testing.T) {
 	rtmp, err := stack.StartRTMP(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { rtmp.Close() })
-	b := newBench(t, with{egress: true, backend: stack.BackendOptions{
+	b := newBench(t, with{egress: true, backend: stack.BackendOptions{Scopes: "publish,record",
 		Args: []string{"--stream-to", rtmp.URL + ",rtmp://127.0.0.1:1/live"}}})
 
 	screen := b.publish("composite")
@@ -258,7 +258,7 @@ func (b *bench) deleted(id string) {
 
 // The whole room, filmed by a browser: what two people publish side by side.
 func TestRoomCompositeOnRealStack(t *testing.T) {
-	b := newBench(t, with{browser: true, backend: stack.BackendOptions{
+	b := newBench(t, with{browser: true, backend: stack.BackendOptions{Scopes: "publish,record",
 		Args: []string{"--max-width", "320", "--max-height", "180", "--frame-rate", "15"}}})
 	b.publish("meeting")
 	b.publishCamera("meeting", "bob")

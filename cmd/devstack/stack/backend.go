@@ -18,6 +18,8 @@ type BackendOptions struct {
 	LiveKit *LiveKit
 	// Identity is the user that a token is made for; empty is "demo".
 	Identity string
+	// Scopes are the token's, with commas between; empty is publish.
+	Scopes string
 	// Port to listen at; 0 finds a free one. LiveKit's webhooks go to WebhookPath there.
 	Port int
 	// Args are more flags of "hindsight-backend serve".
@@ -53,6 +55,9 @@ func StartBackend(ctx context.Context, dir string, o BackendOptions) (*Backend, 
 	if o.Identity == "" {
 		o.Identity = "demo"
 	}
+	if o.Scopes == "" {
+		o.Scopes = "publish"
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -65,7 +70,8 @@ func StartBackend(ctx context.Context, dir string, o BackendOptions) (*Backend, 
 	}
 	b := &Backend{Folder: filepath.Join(dir, "data"), Program: o.Program}
 	var err error
-	if b.Token, err = run(ctx, o.Env, o.Program, "--data", b.Folder, "token", "create", "--identity", o.Identity); err != nil {
+	if b.Token, err = run(ctx, o.Env, o.Program, "--data", b.Folder, "token", "create", "--identity", o.Identity,
+		"--scopes", o.Scopes); err != nil {
 		return nil, err
 	}
 	for range startAttempts {

@@ -90,7 +90,7 @@ func (c *cli) openState(ctx context.Context) (*state.Store, error) {
 type tokenCreate struct {
 	Identity string `required:"" help:"The user's name in rooms."`
 	Rooms    string `default:"*" help:"Pattern of the rooms the user may share in, for example team-*."`
-	Scopes   string `default:"publish" help:"What the token is good for, with commas between: publish shares and saves, view sees everybody's clips in those rooms, admin may change them."`
+	Scopes   string `default:"publish" help:"What the token is good for, with commas between: view sees what is everybody's in those rooms, publish shares, saves and records one's own tracks, record records what others publish, manage does all that with everybody's."`
 	JSON     bool   `help:"Print JSON."`
 }
 

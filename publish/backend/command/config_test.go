@@ -101,7 +101,7 @@ func TestTokenCommands(t *testing.T) {
 	code, list, _ := run(t, "--data", data, "token", "list")
 	require.Zero(t, code)
 	require.Contains(t, list, "alice")
-	require.Contains(t, list, "[view admin]")
+	require.Contains(t, list, "[view manage]")
 	require.NotContains(t, list, strings.TrimSpace(secret))
 	id := strings.Fields(strings.Split(list, "\n")[1])[0]
 	code, _, complaint = run(t, "--data", data, "token", "revoke", id)

@@ -22,9 +22,6 @@ const TakeFile = "recording"
 // maxReason is how much of LiveKit's reason for a failure is kept, in bytes.
 const maxReason = 400
 
-// ErrAbsent means that who asks for the recording of a room is not in it.
-var ErrAbsent = errors.New("not in the room")
-
 // ErrFile means that a track cannot become the kind of file that was asked for.
 var ErrFile = errors.New("wrong kind of file")
 
@@ -32,10 +29,9 @@ var ErrFile = errors.New("wrong kind of file")
 // not use is empty.
 type TakeRequest struct {
 	api.RecordingRequest
-	// Own are the identities of the user who asks. Tracks and participants must be theirs; a whole room is recorded
-	// only with one of them in it.
+	// Own are the identities of the user who asks. Tracks and participants must be theirs.
 	Own []string
-	// Everybody allows what is others', for those who may.
+	// Everybody allows what is others', for those who may. A whole room needs it.
 	Everybody bool
 	// Folder is as in Request.
 	Folder string
@@ -160,8 +156,11 @@ func subject(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err e
 	case api.TypeParticipant:
 		return oneParticipant(list, r)
 	case api.TypeRoomComposite:
-		if !slices.ContainsFunc(list, func(p *livekit.ParticipantInfo) bool { return r.mayTake(p.Identity) }) {
-			return size, fmt.Errorf("%w: only who is in %q can have it recorded; join it first", ErrAbsent, r.RoomName)
+		if !r.Everybody {
+			return size, fmt.Errorf("%w: room %q as a whole is not yours to record", ErrForeign, r.RoomName)
+		}
+		if len(list) == 0 {
+			return size, fmt.Errorf("%w: room %q is empty; join it and publish first", ErrTrack, r.RoomName)
 		}
 		return size, nil
 	}

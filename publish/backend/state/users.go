@@ -28,19 +28,28 @@ type Token struct {
 // Scope is a right of a token. Whatever its scopes, a token sees what belongs to its identity.
 type Scope string
 
-// The scopes. All of them end at the rooms that the token is for.
+// The scopes. All of them end at the rooms that the token is for. What each may do, call by call, is the table in the
+// OpenAPI document.
 const (
-	// Publish shares the screen, saves, and deletes and hands out what is its own.
-	Publish Scope = "publish"
-	// View sees everybody's replays and clips.
+	// View sees everybody's replays, recordings and clips.
 	View Scope = "view"
-	// Admin does all that, with everybody's replays and clips.
-	Admin Scope = "admin"
+	// Publish shares the screen, saves, records its own tracks, and deletes and hands out what is its own.
+	Publish Scope = "publish"
+	// Record records what others publish, up to whole rooms, as LiveKit's own grant roomRecord does.
+	Record Scope = "record"
+	// Manage does all that, with everybody's replays, recordings and clips.
+	Manage Scope = "manage"
 )
 
-// Has tells whether the token has a right; an admin has all.
+// oldManage is what Manage was called before: tokens in databases and of identity providers still have it.
+const oldManage Scope = "admin"
+
+// scopes are all there are, from the least to the most.
+var scopes = []Scope{View, Publish, Record, Manage}
+
+// Has tells whether the token has a right; Manage has all.
 func (t Token) Has(s Scope) bool {
-	return slices.Contains(t.Scopes, s) || slices.Contains(t.Scopes, Admin)
+	return slices.Contains(t.Scopes, s) || slices.Contains(t.Scopes, Manage)
 }
 
 // ParseScopes reads scopes separated by commas or spaces.
@@ -48,15 +57,18 @@ func ParseScopes(text string) (out []Scope, err error) {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 	for _, w := range words {
 		s := Scope(w)
-		if s != Publish && s != View && s != Admin {
-			return nil, fmt.Errorf("there is no scope %q; use publish, view or admin", w)
+		if s == oldManage {
+			s = Manage
+		}
+		if !slices.Contains(scopes, s) {
+			return nil, fmt.Errorf("there is no scope %q; use view, publish, record or manage", w)
 		}
 		if !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
 	if len(out) == 0 {
-		return nil, errors.New("no scope is given; use publish, view or admin")
+		return nil, errors.New("no scope is given; use view, publish, record or manage")
 	}
 	return out, nil
 }
@@ -116,11 +128,11 @@ const tokenColumns = "SELECT id, identity, rooms, scopes, created, revoked FROM 
 
 func scanToken(r scanner) (t Token, err error) {
 	var created, revoked int64
-	var scopes string
-	if err = r.Scan(&t.ID, &t.Identity, &t.Rooms, &scopes, &created, &revoked); err != nil {
+	var words string
+	if err = r.Scan(&t.ID, &t.Identity, &t.Rooms, &words, &created, &revoked); err != nil {
 		return t, err
 	}
-	t.Scopes, err = ParseScopes(scopes)
+	t.Scopes, err = ParseScopes(words)
 	t.Created, t.Revoked = moment(created), moment(revoked)
 	return t, err
 }
