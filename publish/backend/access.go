@@ -40,17 +40,17 @@ func mayRecordOthers(user state.Token, what string) error {
 
 // sees tells whether the user may see what belongs to owner in room.
 func sees(user state.Token, owner, room string) bool {
-	return user.Identity == owner || user.Has(state.View) && user.Allows(room)
+	return user.Owner() == owner || user.Has(state.View) && user.Allows(room)
 }
 
 // owns tells whether the user may change what belongs to owner in room.
 func owns(user state.Token, owner, room string) bool {
-	return user.Identity == owner && user.Has(state.Publish) || user.Has(state.Manage) && user.Allows(room)
+	return user.Owner() == owner && user.Has(state.Publish) || user.Has(state.Manage) && user.Allows(room)
 }
 
 // ownsTake is owns for recordings, which Record makes as well.
 func ownsTake(user state.Token, owner, room string) bool {
-	return owns(user, owner, room) || user.Identity == owner && user.Has(state.Record)
+	return owns(user, owner, room) || user.Owner() == owner && user.Has(state.Record)
 }
 
 // notTheirs is the answer to a change of what the user may only see.

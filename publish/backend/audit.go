@@ -44,7 +44,7 @@ func (s *Server) audit(r *http.Request, t *trail, status int) {
 	}
 	args := []any{"call", r.Pattern, "status", status, "from", s.caller(r).addr.String()}
 	if t.user.Identity != "" {
-		args = append(args, "user", t.user.Identity, "token", t.user.ID)
+		args = append(args, "user", t.user.Owner(), "token", t.user.ID)
 	}
 	if id := r.PathValue("id"); id != "" {
 		args = append(args, "id", id)

@@ -70,18 +70,18 @@ func (s *Server) checkQuota(ctx context.Context, identity string) error {
 	}
 	if s.o.MaxClips > 0 && clips >= s.o.MaxClips {
 		return &failure{http.StatusForbidden, api.ProblemQuota,
-			fmt.Sprintf("%s has %d clips on the server, which are all that are allowed; delete some first", identity, clips)}
+			fmt.Sprintf("%s has %d clips on the server, which are all that are allowed; delete some first", state.OwnerName(identity), clips)}
 	}
 	if s.o.MaxClipBytes > 0 && bytes >= s.o.MaxClipBytes {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
-			"the clips of %s on the server take %d MB, which is all that is allowed; delete some first", identity, bytes/1e6)}
+			"the clips of %s on the server take %d MB, which is all that is allowed; delete some first", state.OwnerName(identity), bytes/1e6)}
 	}
 	return nil
 }
 
 // view is a clip as the caller sees it.
 func view(c state.Clip) api.Clip {
-	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, Owner: c.Identity, State: c.State, Reason: c.Reason,
+	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, Owner: state.OwnerName(c.Identity), State: c.State, Reason: c.Reason,
 		Seconds: c.Asked.Seconds(), CreatedAt: c.Created}
 	if c.State == api.ClipReady {
 		out.From, out.To = &c.From, &c.To
@@ -121,7 +121,7 @@ func (s *Server) getClips(w http.ResponseWriter, r *http.Request, user state.Tok
 
 func (s *Server) listClips(ctx context.Context, user state.Token, everybodys bool, before time.Time) (out []state.Clip, err error) {
 	if !everybodys {
-		return s.o.State.ClipsOf(ctx, user.Identity, before, maxListed)
+		return s.o.State.ClipsOf(ctx, user.Owner(), before, maxListed)
 	}
 	for len(out) < maxListed {
 		page, err := s.o.State.AllClips(ctx, before, maxListed)

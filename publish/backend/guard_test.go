@@ -181,6 +181,39 @@ func (p provider) Verify(_ context.Context, token string) (state.Token, error) {
 	return state.Token{}, errors.New("it has expired; log in again")
 }
 
+// An identity provider's alice is not the alice of our own tokens: neither sees what is the other's, and both are alice to
+// people.
+func TestIssuersHaveNamesOfTheirOwn(t *testing.T) {
+	d := newDesk(t, 2)
+	all := []state.Scope{state.Publish, state.Record}
+	theirs := state.Token{Identity: "alice", Issuer: "https://id.example.com", ID: "1", Rooms: "*", Scopes: all}
+	other := theirs
+	other.Issuer = "https://other.example.com"
+	d.o.JWT = provider{"theirs": theirs, "other": other}
+	d.o.Recorder = starting{d.fake}
+	clip := d.clip(2)
+	d.do(404, "theirs", "GET", "/clips/"+clip.ID, "", nil)
+	d.do(404, "theirs", "POST", "/save", `{"replayId":"`+d.rec.ReplayID+`","seconds":1}`, nil)
+	var started api.StartResponse
+	d.do(201, "theirs", "POST", "/start", `{"roomName":"den","videoTrackId":"TR_x"}`, &started)
+	var saved api.SaveResponse
+	d.do(202, "theirs", "POST", "/save", `{"replayId":"`+started.ReplayID+`","seconds":1}`, &saved)
+	d.do(404, d.alice, "GET", "/clips/"+saved.ClipID, "", nil)
+	d.do(404, "other", "GET", "/clips/"+saved.ClipID, "", nil)
+	var got api.Clip
+	d.do(200, "theirs", "GET", "/clips/"+saved.ClipID, "", &got)
+	require.Equal(t, "alice", got.Owner)
+	var list api.ClipList
+	d.do(200, "theirs", "GET", "/clips", "", &list)
+	require.Len(t, list.Clips, 1)
+	d.do(200, d.alice, "GET", "/clips", "", &list)
+	require.Len(t, list.Clips, 1)
+	require.Equal(t, clip.ID, list.Clips[0].ClipID)
+	// Neither does it make a name that a participant in the room merely carries one's own.
+	require.Equal(t, []string{theirs.AppIdentity()}, ownIdentities(state.Token{Identity: "alice", ID: "1",
+		Scopes: []state.Scope{state.Publish}}))
+}
+
 // Others' tokens work beside our own.
 func TestOthersTokens(t *testing.T) {
 	d := newDesk(t, 1)

@@ -71,7 +71,7 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.To
 	if req.AudioTrackID != "" && !trackID.MatchString(req.AudioTrackID) || req.AudioTrackID == req.VideoTrackID {
 		return invalid("audioTrackId must be empty or the id of another published track, TR_…")
 	}
-	done, err := s.alone(r.Context(), startKey(user.Identity, req.RoomName))
+	done, err := s.alone(r.Context(), startKey(user.Owner(), req.RoomName))
 	if err != nil {
 		return err
 	}
@@ -87,21 +87,21 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.To
 
 // start answers the recording of these tracks, a running one where there is one.
 func (s *Server) start(ctx context.Context, user state.Token, req api.StartRequest) (state.Recording, error) {
-	running, err := s.o.State.RecordingWith(ctx, user.Identity, req.RoomName, req.VideoTrackID, req.AudioTrackID)
+	running, err := s.o.State.RecordingWith(ctx, user.Owner(), req.RoomName, req.VideoTrackID, req.AudioTrackID)
 	if err == nil && (req.ReplayID == "" || req.ReplayID == running.ReplayID) {
 		return running, nil
 	}
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return running, err
 	}
-	replay := state.Replay{ID: state.NewID(), Identity: user.Identity, Room: req.RoomName, Created: time.Now().UTC()}
+	replay := state.Replay{ID: state.NewID(), Identity: user.Owner(), Room: req.RoomName, Created: time.Now().UTC()}
 	known := req.ReplayID != ""
 	if known {
 		replay, err = s.findReplay(ctx, user, req.ReplayID)
 		if err != nil {
 			return running, err
 		}
-		if replay.Identity != user.Identity {
+		if replay.Identity != user.Owner() {
 			return running, notTheirs("replay")
 		}
 		if replay.Room != req.RoomName {
@@ -129,7 +129,7 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 		s.stopRecordings(ctx, replay.ID, rec.ID)
 	}
 	s.o.Log.InfoContext(ctx, "recording started", "replay", replay.ID, "egress", rec.EgressID, "room", replay.Room,
-		"user", user.Identity, "continued", known)
+		"user", user.Owner(), "continued", known)
 	return rec, nil
 }
 

@@ -122,7 +122,7 @@ func (r *recorded) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (s *Server) authenticated(f userCall) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, err := s.user(r)
-		key := "user " + user.Identity
+		key := "user " + user.Owner()
 		if err != nil {
 			key = "from " + s.caller(r).bucket() // who guesses tokens is slowed down
 		}
@@ -142,7 +142,7 @@ func (s *Server) authenticated(f userCall) http.Handler {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	fail := asFailure(err)
 	if fail.status >= 500 {
-		s.o.Log.ErrorContext(r.Context(), "call failed", "call", r.Pattern, "user", trailOf(r.Context()).user.Identity,
+		s.o.Log.ErrorContext(r.Context(), "call failed", "call", r.Pattern, "user", trailOf(r.Context()).user.Owner(),
 			"err", err)
 	}
 	writeProblem(w, fail)

@@ -59,7 +59,7 @@ func (s *Server) postTake(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err := checkTake(&req, user, s.o.StreamTo); err != nil {
 		return err
 	}
-	done, err := s.alone(r.Context(), "takes of "+user.Identity)
+	done, err := s.alone(r.Context(), "takes of "+user.Owner())
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Server) postTake(w http.ResponseWriter, r *http.Request, user state.Tok
 
 // take answers the running recording of an equal request, or starts one.
 func (s *Server) take(ctx context.Context, user state.Token, req api.RecordingRequest) (state.Take, error) {
-	take := state.Take{ID: state.NewID(), Identity: user.Identity, Request: redacted(req), Fingerprint: fingerprint(req),
+	take := state.Take{ID: state.NewID(), Identity: user.Owner(), Request: redacted(req), Fingerprint: fingerprint(req),
 		Created: time.Now().UTC()}
 	running, err := s.sameTake(ctx, take)
 	if err != nil || running.ID != "" {
@@ -100,7 +100,7 @@ func (s *Server) take(ctx context.Context, user state.Token, req api.RecordingRe
 	s.forgetIntent(ctx, take.ID)
 	s.noteTake(ctx, take)
 	s.o.Log.InfoContext(ctx, "recording started", "recording", take.ID, "egress", take.EgressID, "type", req.Type,
-		"room", req.RoomName, "user", user.Identity)
+		"room", req.RoomName, "user", user.Owner())
 	return take, nil
 }
 
@@ -184,7 +184,7 @@ func (s *Server) getTakes(w http.ResponseWriter, r *http.Request, user state.Tok
 	var err error
 	switch whose := r.URL.Query().Get("whose"); whose {
 	case "", "mine":
-		takes, err = s.o.State.TakesOf(r.Context(), user.Identity, maxListed)
+		takes, err = s.o.State.TakesOf(r.Context(), user.Owner(), maxListed)
 	case "all":
 		takes, err = s.o.State.AllTakes(r.Context(), maxListed)
 	default:

@@ -87,7 +87,8 @@ func (s *Server) getWatch(w http.ResponseWriter, r *http.Request) {
 
 func (p *watched) fill(c state.Clip, l state.Link, url string, poster bool) {
 	length := c.To.Sub(c.From)
-	p.Owner, p.Title = c.Identity, fmt.Sprintf("A clip of %s by %s", spoken(length), c.Identity)
+	p.Owner = state.OwnerName(c.Identity)
+	p.Title = fmt.Sprintf("A clip of %s by %s", spoken(length), p.Owner)
 	p.Recorded, p.RecordedAt = c.From.UTC().Format("2 January 2006, 15:04"), c.From.UTC().Format(time.RFC3339)
 	p.Length, p.Size = spoken(length), fmt.Sprintf("%.1f MB", float64(c.Bytes)/1e6)
 	p.Ends = l.Expires.UTC().Format("2 January 2006, 15:04")

@@ -120,7 +120,7 @@ func (b *Backend) token(_ *http.Request, in api.TokenRequest) (int, api.TokenRes
 	grant := &auth.VideoGrant{RoomJoin: true, Room: in.RoomName}
 	grant.SetCanPublishSources([]livekit.TrackSource{livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO})
 	grant.SetCanSubscribe(false)
-	grant.SetCanPublishData(true)
+	grant.SetCanPublishData(false)
 	const identity = "tester-hindsight"
 	jwt, err := auth.NewAccessToken(b.key, b.secret).SetIdentity(identity).SetVideoGrant(grant).SetValidFor(10 * time.Minute).ToJWT()
 	if err != nil {

@@ -110,7 +110,7 @@ func (v *Verifier) Verify(ctx context.Context, text string) (state.Token, error)
 	if _, err := v.parser.ParseWithClaims(text, claims, v.keys.KeyfuncCtx(ctx)); err != nil {
 		return state.Token{}, explain(err)
 	}
-	t := state.Token{Rooms: v.o.Rooms, Scopes: v.o.Scopes}
+	t := state.Token{Issuer: v.o.Issuer, Rooms: v.o.Rooms, Scopes: v.o.Scopes}
 	t.Identity, _ = claims[v.o.IdentityClaim].(string)
 	if claim, ok := claims[v.o.RoomsClaim]; ok {
 		if t.Rooms, ok = claim.(string); !ok || t.Rooms == "" {

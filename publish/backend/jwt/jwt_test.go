@@ -81,6 +81,7 @@ func TestVerify(t *testing.T) {
 	plain, err := v.Verify(t.Context(), ours.sign(t, nil))
 	require.NoError(t, err)
 	require.Equal(t, "alice", plain.Identity)
+	require.Equal(t, "https://id.example.com", plain.Issuer)
 	require.True(t, plain.Allows("team-1"))
 	require.False(t, plain.Allows("den"))
 	require.True(t, plain.Has(state.Publish))
@@ -120,6 +121,7 @@ func TestVerify(t *testing.T) {
 		"other audience":   ours.sign(t, func(c jwt.MapClaims) { c["aud"] = "chat" }),
 		"nobody":           ours.sign(t, func(c jwt.MapClaims) { delete(c, "sub") }),
 		"number as name":   ours.sign(t, func(c jwt.MapClaims) { c["sub"] = 7 }),
+		"an app's name":    ours.sign(t, func(c jwt.MapClaims) { c["sub"] = "bob+hindsight-x" }),
 		"control in name":  ours.sign(t, func(c jwt.MapClaims) { c["sub"] = "a\nb" }),
 		"bad pattern":      ours.sign(t, func(c jwt.MapClaims) { c["hindsight_rooms"] = "[a" }),
 		"number as rooms":  ours.sign(t, func(c jwt.MapClaims) { c["hindsight_rooms"] = 7 }),

@@ -25,11 +25,11 @@ func (l *LiveKit) Webhook(r *http.Request) (s Status, ok bool, err error) {
 	return status(event.EgressInfo), true, nil
 }
 
-// Join signs a token for a room: publish screen and sound, and data; nothing else, and no listening.
+// Join signs a token for a room: publish screen and sound; nothing else, no data and no listening.
 func (l *LiveKit) Join(room, identity, name string, ttl time.Duration) (string, error) {
 	grant := &auth.VideoGrant{RoomJoin: true, Room: room}
 	grant.SetCanPublish(true)
-	grant.SetCanPublishData(true)
+	grant.SetCanPublishData(false) // unset means as CanPublish
 	grant.SetCanSubscribe(false)
 	grant.SetCanPublishSources([]livekit.TrackSource{
 		livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO})

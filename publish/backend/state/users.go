@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path"
@@ -18,6 +19,8 @@ type Token struct {
 	ID string
 	// Identity is the user's name in LiveKit rooms.
 	Identity string
+	// Issuer is who vouches for Identity, for tokens of an identity provider; empty for our own.
+	Issuer string
 	// Rooms is a pattern of path.Match that room names must match.
 	Rooms string
 	// Scopes are what the token is good for, never empty.
@@ -89,7 +92,30 @@ func (t Token) Allows(room string) bool {
 
 // AppIdentity is the identity the app uses in a room: LiveKit disconnects the first of two equal ones, so it differs
 // from the user's own, and per token, so that two machines of one user do not push each other out.
-func (t Token) AppIdentity() string { return t.Identity + "+hindsight-" + t.ID }
+func (t Token) AppIdentity() string { return t.Identity + reserved + t.ID }
+
+// reserved is in the names that this service makes out of identities, and in no identity: one that has it could be taken
+// for what another user's app is called.
+const reserved = "+hindsight-"
+
+// issuerMark leads to the hash of an issuer at the end of an owner's name.
+const issuerMark = reserved + "of-"
+
+// Owner is who replays, recordings and clips of this token belong to: its identity and, unless the token is our own, who
+// vouches for it. Two issuers may both know an alice, and they need not be one person.
+func (t Token) Owner() string {
+	if t.Issuer == "" {
+		return t.Identity
+	}
+	sum := sha256.Sum256([]byte(t.Issuer))
+	return t.Identity + issuerMark + hex.EncodeToString(sum[:8])
+}
+
+// OwnerName is what people call an owner: the identity alone.
+func OwnerName(owner string) string {
+	name, _, _ := strings.Cut(owner, issuerMark)
+	return name
+}
 
 // SecretPrefix makes a leaked token easy to find, and tells it from others' tokens.
 const SecretPrefix = "hs_"
@@ -98,6 +124,9 @@ const SecretPrefix = "hs_"
 func (t Token) Check() error {
 	if t.Identity == "" || len(t.Identity) > 128 || strings.ContainsFunc(t.Identity, unicode.IsControl) {
 		return errors.New("the identity must have 1 to 128 printable characters")
+	}
+	if strings.Contains(t.Identity, reserved) {
+		return fmt.Errorf("the identity must not contain %s: the app's own names in rooms do", reserved)
 	}
 	if _, err := path.Match(t.Rooms, ""); err != nil {
 		return fmt.Errorf("the room pattern %q is malformed; write for example team-*", t.Rooms)
