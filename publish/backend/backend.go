@@ -89,7 +89,7 @@ type Options struct {
 	// TakeRecorder and TakeFiles are for recordings beside the replays.
 	TakeRecorder TakeRecorder
 	TakeFiles    TakeFiles
-	// Ready is asked by /readyz: does LiveKit answer?
+	// Ready is asked by /readyz: does LiveKit answer? nil is taken for a LiveKit that does.
 	Ready func(ctx context.Context) error
 	// LiveKitURL is what users are told to join, ws:// or wss://.
 	LiveKitURL string
@@ -169,6 +169,7 @@ type Server struct {
 	starts  keyedMutex // one start at a time for each user and room
 	// draining has /readyz say so, for a load balancer to look elsewhere.
 	draining atomic.Bool
+	ready    cached[readiness]
 
 	wake   chan struct{}
 	takes  chan struct{} // LiveKit has news of a take

@@ -51,8 +51,8 @@ func FuzzHandlers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, method, path, kind, body string) {
 		target, err := url.Parse("http://host" + api.Prefix + path)
-		if err != nil || strings.Contains(path, "readyz") {
-			return // no client can send it; readyz tells about others with a 503
+		if err != nil {
+			return // no client can send it
 		}
 		r, err := http.NewRequestWithContext(t.Context(), method, target.String(), strings.NewReader(body))
 		if err != nil {

@@ -83,11 +83,49 @@ func TestTooManyCalls(t *testing.T) {
 	d.do(429, "hs_guess", "GET", "/clips", "", nil)
 	d.do(429, "", "GET", "/watch/guess", "", nil)
 	d.do(200, "", "GET", "/healthz", "", nil)
-	d.do(200, "", "GET", "/readyz", "", nil)
 	d.do(429, "", "GET", "/nothing", "", nil)
+}
+
+// What is for operators is not for users, is asked for no more often than every few seconds, and tells no address. Only a
+// database that is away, or a service that stops, has calls go elsewhere.
+func TestOperatorCalls(t *testing.T) {
+	d := newDesk(t, 1)
+	for _, path := range []string{"/readyz", "/metrics"} {
+		d.do(404, d.alice, "GET", path, "", nil)
+		d.do(404, d.alice, "GET", d.server.URL+path, "", nil)
+	}
+	d.do(200, "", "GET", d.server.URL+"/healthz", "", nil)
+	operator := httptest.NewServer(d.OperatorHandler())
+	t.Cleanup(operator.Close)
+	asked := 0
+	var away error
+	d.o.Ready = func(context.Context) error {
+		asked++
+		return away
+	}
+	d.do(200, "", "GET", operator.URL+"/healthz", "", nil)
+	d.do(200, "", "GET", operator.URL+"/metrics", "", nil)
+	for range 50 {
+		d.do(200, "", "GET", operator.URL+"/readyz", "", nil)
+	}
+	require.Equal(t, 1, asked)
+	later := func() { d.ready.made = d.ready.made.Add(-2 * operatorCache) }
+	ready := func(status int) (got readiness) {
+		resp, body := d.call("", "GET", operator.URL+"/readyz", "", "")
+		require.Equal(t, status, resp.StatusCode, "%s", body)
+		require.NotContains(t, string(body), "10.9.8.7")
+		require.NoError(t, json.Unmarshal(body, &got))
+		return got
+	}
+	later()
+	away = errors.New("dial tcp 10.9.8.7:7880: connect: no route to host")
+	require.Equal(t, readiness{"degraded", "ok", "unreachable"}, ready(200))
 	d.Drain()
-	d.do(503, "", "GET", "/readyz", "", nil)
-	d.do(200, "", "GET", "/healthz", "", nil)
+	require.Equal(t, "stopping", ready(503).Status)
+	d.draining.Store(false)
+	later()
+	require.NoError(t, d.o.State.Close())
+	require.Equal(t, readiness{"not ready", "unreachable", "unreachable"}, ready(503))
 }
 
 // A browser's page may call only if it is allowed by name.

@@ -24,7 +24,7 @@ type metrics struct {
 func newMetrics() *metrics {
 	r := prometheus.NewRegistry()
 	m := &metrics{
-		handler: promhttp.HandlerFor(r, promhttp.HandlerOpts{}),
+		handler: promhttp.HandlerFor(cachedGatherer(r), promhttp.HandlerOpts{}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hindsight_requests_total",
 			Help: "HTTP requests by call and status."}, []string{"call", "status"}),
 		recordings: prometheus.NewGauge(prometheus.GaugeOpts{Name: "hindsight_recordings",

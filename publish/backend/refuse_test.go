@@ -242,10 +242,14 @@ func (b *bench) users() {
 		}
 		return err
 	}))
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", api.Prefix + "/openapi.json"} {
-		resp, err := http.Get(b.backend.URL + path)
+	for url, status := range map[string]int{
+		b.backend.URL + "/healthz": 200, b.backend.URL + "/readyz": 404, b.backend.URL + "/metrics": 404,
+		b.backend.URL + api.Prefix + "/openapi.json": 200, b.backend.OperatorURL + "/healthz": 200,
+		b.backend.OperatorURL + "/readyz": 200, b.backend.OperatorURL + "/metrics": 200,
+	} {
+		resp, err := http.Get(url)
 		require.NoError(b, err)
 		resp.Body.Close()
-		require.Equal(b, http.StatusOK, resp.StatusCode, path)
+		require.Equal(b, status, resp.StatusCode, url)
 	}
 }

@@ -49,22 +49,18 @@ func (s *Server) routes() map[string]http.Handler {
 		"POST " + api.Prefix + "/webhook":                   http.HandlerFunc(s.postWebhook),
 		"GET " + api.Prefix + "/openapi.json":               s.limited(getOpenAPI),
 		"GET " + api.Prefix + "/healthz":                    http.HandlerFunc(getHealth),
-		"GET " + api.Prefix + "/readyz":                     http.HandlerFunc(s.getReady),
-		"GET " + api.Prefix + "/metrics":                    s.metrics.handler,
 	}
 	maps.Copy(all, s.takeRoutes())
 	return all
 }
 
-// Handler answers all calls below api.Prefix, and the three for operators at the root as well.
+// Handler answers all calls below api.Prefix, and /healthz at the root as well.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range s.routes() {
 		mux.Handle(pattern, h)
 	}
 	mux.Handle("GET /healthz", http.HandlerFunc(getHealth))
-	mux.Handle("GET /readyz", http.HandlerFunc(s.getReady))
-	mux.Handle("GET /metrics", s.metrics.handler)
 	mux.Handle("/", s.limited(func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, notFound("call")) }))
 	if len(s.o.CORSOrigins) == 0 {
 		return s.outer(mux)
@@ -185,24 +181,6 @@ func getOpenAPI(w http.ResponseWriter, _ *http.Request) {
 }
 
 func getHealth(w http.ResponseWriter, _ *http.Request) {
-	_ = writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-}
-
-// getReady asks what the service depends on.
-func (s *Server) getReady(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-	defer cancel()
-	err := s.o.State.Ping(ctx)
-	if s.draining.Load() {
-		err = errors.New("the service is stopping")
-	}
-	if err == nil && s.o.Ready != nil {
-		err = s.o.Ready(ctx)
-	}
-	if err != nil {
-		writeProblem(w, &failure{http.StatusServiceUnavailable, api.ProblemRecorder, "not ready: " + err.Error()})
-		return
-	}
 	_ = writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 

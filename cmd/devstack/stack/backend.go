@@ -38,6 +38,8 @@ type Backend struct {
 	*Proc
 	// URL is http://127.0.0.1:port.
 	URL string
+	// OperatorURL is the same of /healthz, /readyz and /metrics.
+	OperatorURL string
 	// Token is the secret of a user token for Identity, for all rooms.
 	Token string
 	// Folder is the data folder: segments and clips lie below it.
@@ -94,12 +96,18 @@ func (b *Backend) start(ctx context.Context, dir string, o BackendOptions) (err 
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	b.URL = "http://" + addr
+	if port, err = FreePort(); err != nil {
+		return err
+	}
+	operator := fmt.Sprintf("127.0.0.1:%d", port)
+	b.OperatorURL = "http://" + operator
 	// The recorder's AAC encoder is vo-aacenc under the name of faac.
-	args := []string{"--data", b.Folder, "serve", "--listen", addr, "--livekit-url", o.LiveKit.URL, "--aac-priming", "1600"}
+	args := []string{"--data", b.Folder, "serve", "--listen", addr, "--operator-listen", operator, "--livekit-url", o.LiveKit.URL,
+		"--aac-priming", "1600"}
 	b.Proc, err = Start(ctx, Spec{
 		Name: "hindsight-backend", Path: o.Program, Dir: dir, Args: append(args, o.Args...), Timeout: 30 * time.Second,
 		Env:   append([]string{"LIVEKIT_API_KEY=" + o.LiveKit.APIKey, "LIVEKIT_API_SECRET=" + o.LiveKit.APISecret}, o.Env...),
-		Ready: func(ctx context.Context) error { return answersOK(ctx, b.URL+"/readyz") },
+		Ready: func(ctx context.Context) error { return answersOK(ctx, b.OperatorURL+"/readyz") },
 	})
 	return err
 }

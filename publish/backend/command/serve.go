@@ -23,6 +23,7 @@ import (
 // serve holds the flags of the service.
 type serve struct {
 	Listen     string `help:"Address to listen at." default:"127.0.0.1:8484" env:"HINDSIGHT_LISTEN"`
+	Operators  string `name:"operator-listen" help:"Address of /readyz and /metrics, which are not for users; keep it inside. Empty: they are not served." default:"127.0.0.1:8485" env:"HINDSIGHT_OPERATOR_LISTEN"`
 	TLSCert    string `help:"Certificate file; empty serves plain HTTP, for a proxy in front." env:"HINDSIGHT_TLS_CERT"`
 	TLSKey     string `help:"Key file of the certificate." env:"HINDSIGHT_TLS_KEY"`
 	LivekitURL string `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
@@ -184,15 +185,26 @@ func (p place) openStorage(ctx context.Context, data, egress string) (*storage.S
 	return storage.OpenBucket(ctx, p.Storage)
 }
 
-// listen serves HTTP until the context ends, then tells so and lets running calls finish.
-func (s *serve) listen(ctx context.Context, service *backend.Server, log *slog.Logger) error {
+// listen serves HTTP until the context ends, then tells so and lets running calls finish. Operators are answered until
+// the end.
+func (s *serve) listen(ctx context.Context, service *backend.Server, log *slog.Logger) (err error) {
+	ended := make(chan error, 2)
+	if s.Operators != "" {
+		l, err := net.Listen("tcp", s.Operators)
+		if err != nil {
+			return fmt.Errorf("cannot listen at %s (%w); choose another address with --operator-listen", s.Operators, err)
+		}
+		operators := newHTTP(service.OperatorHandler(), log)
+		operators.WriteTimeout = 30 * time.Second
+		go func() { ended <- operators.Serve(l) }()
+		defer func() { err = errors.Join(err, operators.Close()) }()
+		log.Info("listening for operators", "address", l.Addr().String())
+	}
 	l, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen at %s (%w); choose another address with --listen", s.Listen, err)
 	}
-	server := &http.Server{Handler: service.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-	ended := make(chan error, 1)
+	server := newHTTP(service.Handler(), log)
 	go func() {
 		if s.TLSCert != "" {
 			ended <- server.ServeTLS(l, s.TLSCert, s.TLSKey)
@@ -203,14 +215,14 @@ func (s *serve) listen(ctx context.Context, service *backend.Server, log *slog.L
 	log.Info("listening", "address", l.Addr().String(), "prefix", api.Prefix, "livekit", s.LivekitURL)
 	select {
 	case err := <-ended:
-		return err
+		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
 	log.Info("stopping", "delay", s.DrainDelay, "drain", s.Drain)
 	service.Drain()
 	select {
 	case err := <-ended:
-		return err
+		return errors.Join(err, server.Close())
 	case <-time.After(s.DrainDelay):
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Drain)
@@ -222,4 +234,10 @@ func (s *serve) listen(ctx context.Context, service *backend.Server, log *slog.L
 		return errors.Join(err, server.Close())
 	}
 	return nil
+}
+
+// newHTTP is a server with limits against slow callers.
+func newHTTP(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 }
