@@ -169,7 +169,7 @@ func (s *Server) dropClip(ctx context.Context, c state.Clip) error {
 	return s.o.Clips.RemoveClip(context.WithoutCancel(ctx), c.ID) // nothing leads to the file any more
 }
 
-// getVideo sends the file, whole or in ranges (RFC 9110, 14).
+// getVideo sends the file, whole or a range of it (RFC 9110, 14).
 func (s *Server) getVideo(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	clip, err := s.findClip(r, user)
 	if err != nil {
@@ -195,6 +195,6 @@ func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Cl
 	w.Header().Set("Content-Disposition",
 		disposition+`; filename="hindsight-`+clip.To.Format("20060102-150405")+`.mp4"`)
 	w.Header().Set("ETag", `"`+clip.ID+`"`)
-	http.ServeContent(w, r, "", clip.Created, f)
+	serveContent(w, r, clip.Created, f)
 	return nil
 }

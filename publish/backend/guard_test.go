@@ -86,6 +86,29 @@ func TestTooManyCalls(t *testing.T) {
 	d.do(429, "", "GET", "/nothing", "", nil)
 }
 
+// Calls from one address are bounded before anybody is asked whose token it is.
+func TestAddressesAreLimitedFirst(t *testing.T) {
+	d := newDesk(t, 1)
+	d.limiter = newLimiter(0.001)
+	var asked verifyCount
+	d.o.JWT = &asked
+	for range 100 {
+		d.call("guess", "GET", "/clips", "", "")
+	}
+	d.do(429, d.alice, "GET", "/clips", "", nil)
+	d.do(429, "", "POST", "/webhook", "{}", nil)
+	require.LessOrEqual(t, int(asked), addressFactor)
+	require.Positive(t, int(asked))
+}
+
+// verifyCount counts the tokens that it refuses.
+type verifyCount int
+
+func (c *verifyCount) Verify(context.Context, string) (state.Token, error) {
+	*c++
+	return state.Token{}, errors.New("it has expired; log in again")
+}
+
 // What is for operators is not for users, is asked for no more often than every few seconds, and tells no address. Only a
 // database that is away, or a service that stops, has calls go elsewhere.
 func TestOperatorCalls(t *testing.T) {

@@ -15,7 +15,10 @@ import (
 // burstSeconds is how long a caller may have been silent for what it may then do at once.
 const burstSeconds = 10
 
-// limiter bounds the calls of each user, and of each address that has no user.
+// addressFactor is how much more than one user all calls from one address may make: many users may share it.
+const addressFactor = 10
+
+// limiter bounds the calls of each user, of each address that has no user, and more loosely of each address.
 type limiter struct {
 	perSecond rate.Limit // 0 or less bounds nothing
 	mu        sync.Mutex
@@ -30,7 +33,10 @@ func newLimiter(perSecond float64) *limiter {
 func (l *limiter) burst() int { return max(1, int(math.Ceil(float64(l.perSecond)*burstSeconds))) }
 
 // wait is how long the caller has to wait before this call; 0 lets it pass and counts it.
-func (l *limiter) wait(key string, now time.Time) time.Duration {
+func (l *limiter) wait(key string, now time.Time) time.Duration { return l.waitFor(key, 1, now) }
+
+// waitFor is wait for a key that may make factor times as many calls.
+func (l *limiter) waitFor(key string, factor int, now time.Time) time.Duration {
 	if l.perSecond <= 0 {
 		return 0
 	}
@@ -47,7 +53,7 @@ func (l *limiter) wait(key string, now time.Time) time.Duration {
 	}
 	b := l.buckets[key]
 	if b == nil {
-		b = rate.NewLimiter(l.perSecond, l.burst())
+		b = rate.NewLimiter(l.perSecond*rate.Limit(factor), l.burst()*factor)
 		l.buckets[key] = b
 	}
 	r := b.ReserveN(now, 1)
@@ -60,7 +66,15 @@ func (l *limiter) wait(key string, now time.Time) time.Duration {
 
 // limit refuses a caller that is too quick.
 func (s *Server) limit(w http.ResponseWriter, key string) error {
-	delay := s.limiter.wait(key, time.Now())
+	return tooMany(w, s.limiter.wait(key, time.Now()))
+}
+
+// limitAddress refuses an address that is too quick, before anything is looked up for it.
+func (s *Server) limitAddress(w http.ResponseWriter, r *http.Request) error {
+	return tooMany(w, s.limiter.waitFor("all from "+s.caller(r).bucket(), addressFactor, time.Now()))
+}
+
+func tooMany(w http.ResponseWriter, delay time.Duration) error {
 	if delay <= 0 {
 		return nil
 	}

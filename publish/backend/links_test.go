@@ -125,6 +125,7 @@ func TestLinkShowsTheClip(t *testing.T) {
 	require.Equal(t, 200, resp.StatusCode)
 	require.Equal(t, clip.Bytes, int64(len(video)))
 	require.Contains(t, resp.Header.Get("Content-Disposition"), "inline")
+	d.oneRange(link.URL+"/video", video)
 	resp, _ = d.call("", "GET", link.URL+"/video?download=1", "", "")
 	require.Contains(t, resp.Header.Get("Content-Disposition"), "attachment")
 
@@ -152,6 +153,24 @@ func TestLinkShowsTheClip(t *testing.T) {
 	require.Equal(t, 404, resp.StatusCode)
 	require.Contains(t, string(page), "This link does not work")
 	require.NotContains(t, string(page), "alice")
+}
+
+// oneRange wants one range to be sent, and several to be ignored.
+func (d *desk) oneRange(url string, whole []byte) {
+	d.t.Helper()
+	for ranges, want := range map[string][]byte{"bytes=2-9": whole[2:10], "bytes=-4": whole[len(whole)-4:],
+		"bytes=0-0" + strings.Repeat(",5-5", 5500): whole, "bytes=0-0, 2-2": whole} {
+		req, err := http.NewRequestWithContext(d.t.Context(), "GET", url, nil)
+		require.NoError(d.t, err)
+		req.Header.Set("Range", ranges)
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(d.t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(d.t, err)
+		require.NoError(d.t, resp.Body.Close())
+		require.Equal(d.t, want, body)
+		require.Equal(d.t, len(want) == len(whole), resp.StatusCode == http.StatusOK)
+	}
 }
 
 // A poster is a JPEG of a size that can be looked at; anything else is refused and nothing is kept.

@@ -117,6 +117,10 @@ func (r *recorded) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // authenticated finds the user and turns errors into problems.
 func (s *Server) authenticated(f userCall) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.limitAddress(w, r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		user, err := s.user(r)
 		key := "user " + user.Owner()
 		if err != nil {
@@ -186,6 +190,10 @@ func getHealth(w http.ResponseWriter, _ *http.Request) {
 
 // postWebhook takes LiveKit's notifications; only signed ones.
 func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
+	if err := s.limitAddress(w, r); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	status, ok, err := s.o.Recorder.Webhook(r)
 	if err != nil {

@@ -26,7 +26,7 @@ func isSegment(name string) bool { return path.Ext(name) == ".ts" }
 // modified is when a take's file was last changed; the zero time, which no cache relies on, while it may grow.
 func modified(t state.Take) time.Time { return t.Ended }
 
-// getTakeFile sends a file of a recording, whole or in ranges. What a player of the playlist asks for is complete while
+// getTakeFile sends a file of a recording, whole or a range of it. What a player of the playlist asks for is complete while
 // the recording runs; the file is not.
 func (s *Server) getTakeFile(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	take, err := s.findTake(r, user)
@@ -55,6 +55,6 @@ func (s *Server) getTakeFile(w http.ResponseWriter, r *http.Request, user state.
 		w.Header().Set("Content-Disposition",
 			`attachment; filename="hindsight-`+take.Created.Format("20060102-150405")+ext+`"`)
 	}
-	http.ServeContent(w, r, "", modified(take), f)
+	serveContent(w, r, modified(take), f)
 	return nil
 }

@@ -142,5 +142,5 @@ func (s *Server) getWatchPoster(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	http.ServeContent(w, r, "", clip.Created, bytes.NewReader(picture))
+	serveContent(w, r, clip.Created, bytes.NewReader(picture))
 }

@@ -22,8 +22,9 @@ import (
 
 // cli is the grammar.
 type cli struct {
-	Database string `help:"PostgreSQL, postgres://user:password@host/database, where several backends share the work; empty: SQLite in the data folder." env:"HINDSIGHT_DATABASE"`
-	Data     string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
+	Database     string `help:"PostgreSQL, postgres://user:password@host/database, where several backends share the work; empty: SQLite in the data folder. With a password rather by environment or --database-file, for everybody on the machine can see the command line." env:"HINDSIGHT_DATABASE"`
+	DatabaseFile string `help:"File that holds the address of --database, with its password." env:"HINDSIGHT_DATABASE_FILE"`
+	Data         string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
 
 	Config kong.ConfigFlag `help:"TOML file with settings, named as the flags are; flags and environment go before it." env:"HINDSIGHT_CONFIG"`
 
@@ -73,18 +74,44 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // openState opens the database, below the data folder where no other is given.
 func (c *cli) openState(ctx context.Context) (*state.Store, error) {
 	folder := c.Data
-	if c.Database != "" {
-		return state.OpenPostgres(ctx, c.Database)
+	if c.shared() {
+		address, err := c.databaseAddress()
+		if err != nil {
+			return nil, err
+		}
+		return state.OpenPostgres(ctx, address)
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w", err)
 	}
-	// The media beside it must be readable for the recorder, the database must not.
+	// The media beside it are for the recorder's user as well, which is in this one's group; the database is not.
 	private := filepath.Join(folder, "private")
 	if err := os.MkdirAll(private, 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be written: %w", err)
 	}
 	return state.Open(ctx, private)
+}
+
+// shared tells whether the database is one that several backends share.
+func (c *cli) shared() bool { return c.Database != "" || c.DatabaseFile != "" }
+
+// databaseAddress is that of the shared database, from the file where it is in one.
+func (c *cli) databaseAddress() (string, error) {
+	if c.DatabaseFile == "" {
+		return c.Database, nil
+	}
+	if c.Database != "" {
+		return "", errors.New("--database and --database-file are given both; leave one out")
+	}
+	b, err := os.ReadFile(c.DatabaseFile)
+	if err != nil {
+		return "", fmt.Errorf("the file of --database-file cannot be read: %w", err)
+	}
+	address := strings.TrimSpace(string(b))
+	if address == "" {
+		return "", fmt.Errorf("%s, the file of --database-file, is empty", c.DatabaseFile)
+	}
+	return address, nil
 }
 
 type tokenCreate struct {

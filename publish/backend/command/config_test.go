@@ -92,6 +92,23 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 	require.Contains(t, complaint, "none.toml")
 }
 
+// The address of a database, which has a password, may come from a file, and what is wrong with that is said.
+func TestDatabaseComesFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "database")
+	list := func(args ...string) string {
+		code, _, complaint := run(t, append(append([]string{"--data", t.TempDir()}, args...), "token", "list")...)
+		require.NotZero(t, code)
+		require.NotContains(t, complaint, "hush-hush")
+		return complaint
+	}
+	require.Contains(t, list("--database-file", file), "cannot be read")
+	require.NoError(t, os.WriteFile(file, []byte(" \n"), 0o600))
+	require.Contains(t, list("--database-file", file), "empty")
+	require.NoError(t, os.WriteFile(file, []byte("mysql://me:hush-hush@host/db\n"), 0o600))
+	require.Contains(t, list("--database-file", file), "must be of the form postgres://")
+	require.Contains(t, list("--database-file", file, "--database", "postgres://host/db"), "leave one out")
+}
+
 // Tokens are made, listed with what they are good for, and revoked.
 func TestTokenCommands(t *testing.T) {
 	data := t.TempDir()

@@ -150,14 +150,14 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 
 // validateShared refuses a recorder that only its own process can stop and ask, where several share the work.
 func (s *serve) validateShared(c *cli) error {
-	if c.Database != "" && s.Recorder == embedded.ChooseEmbedded {
-		return errors.New("--recorder embedded is for a backend on its own; leave --database out, or record with --recorder livekit")
+	if c.shared() && s.Recorder == embedded.ChooseEmbedded {
+		return errors.New("--recorder embedded is for a backend on its own; leave --database and --database-file out, or record with --recorder livekit")
 	}
 	return nil
 }
 
 func (s *serve) recorder(c *cli) string {
-	if c.Database != "" {
+	if c.shared() {
 		return embedded.ChooseLiveKit
 	}
 	return s.Recorder

@@ -31,8 +31,8 @@ func Open(dir, egress string) (*Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The recorder, which may be another user, reaches the folders whose ids it was told; nobody else learns of them.
-	for sub, mode := range map[string]os.FileMode{segments: 0o711, clips: 0o700} {
+	// The recorder may be another user; then it is in the group of this one. Nobody else comes in.
+	for sub, mode := range map[string]os.FileMode{segments: 0o750, clips: 0o700} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), mode); err != nil {
 			return nil, fmt.Errorf("the storage folder cannot be made: %w", err)
 		}
@@ -45,6 +45,9 @@ func Open(dir, egress string) (*Storage, error) {
 		egress = filepath.ToSlash(filepath.Join(dir, segments))
 	}
 	f := folder{root}
+	if err := f.share(segments, 0o750); err != nil { // an older version let everybody in
+		return nil, errors.Join(fmt.Errorf("the storage folder cannot be closed to other users: %w", err), root.Close())
+	}
 	f.removePartial()
 	return &Storage{files: f, recordings: egress, make: f.make}, nil
 }
@@ -58,12 +61,26 @@ func (f folder) removePartial() {
 	})
 }
 
-// make makes a recording's folder. It is writable for everybody, for the recorder may run as another user.
+// make makes a recording's folder, which the recorder writes to: as another user of the group, perhaps.
 func (f folder) make(dir string) error {
-	if err := f.root.Mkdir(dir, 0o777); err != nil {
+	if err := f.root.Mkdir(dir, 0o770); err != nil {
 		return err
 	}
-	return f.root.Chmod(dir, 0o777)
+	return f.share(dir, 0o770)
+}
+
+// share gives a folder its mode whatever the umask, and has what is made in it belong to its group. Where setgid is not
+// allowed (systemd's RestrictSUIDSGID, some file systems), that is left to how the folder above was set up.
+func (f folder) share(dir string, mode fs.FileMode) error {
+	err := f.root.Chmod(dir, mode|fs.ModeSetgid)
+	if errors.Is(err, fs.ErrPermission) {
+		info, statErr := f.root.Stat(dir)
+		if statErr == nil && info.Mode().Perm() == mode {
+			return nil
+		}
+		err = f.root.Chmod(dir, mode)
+	}
+	return err
 }
 
 func (f folder) open(_ context.Context, name string, offset int64) (io.ReadSeekCloser, error) {
@@ -89,7 +106,7 @@ func (f folder) size(_ context.Context, name string) (int64, error) {
 func (f folder) write(_ context.Context, name string, fill func(io.Writer) error) error {
 	dir, base := path.Split(name)
 	temp := dir + "." + base + "." + rand.Text() + mp4.TempSuffix
-	file, err := f.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	file, err := f.root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if err != nil {
 		return err
 	}

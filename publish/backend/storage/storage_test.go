@@ -194,17 +194,7 @@ func safe(t *testing.T, s *Storage) string {
 	return id
 }
 
-// Other users of the machine neither read clips nor learn the names of recordings, which the recorder is told.
-func TestFolderIsNotForOthers(t *testing.T) {
-	_, dir := openFolder(t)
-	for sub, want := range map[string]fs.FileMode{clips: 0, segments: 1} {
-		info, err := os.Stat(filepath.Join(dir, sub))
-		require.NoError(t, err)
-		require.Equal(t, want, info.Mode().Perm()&0o7, sub)
-	}
-}
-
-// Not even through a link.
+// Nothing outside of the folder is reached, not even through a link.
 func TestLinksOutOfTheFolderAreRefused(t *testing.T) {
 	s, dir := openFolder(t)
 	outside := filepath.Join(t.TempDir(), "secret.mp4")
