@@ -10,7 +10,6 @@ require (
 	github.com/abema/go-mp4 v1.7.1
 	github.com/adrg/xdg v0.5.3
 	github.com/alecthomas/kong v1.12.1
-	github.com/asticode/go-astits v1.15.0
 	github.com/bluenviron/mediacommon/v2 v2.9.1
 	github.com/chromedp/cdproto v0.0.0-20250724212937-08a3db8b4327
 	github.com/chromedp/chromedp v0.14.2
@@ -77,6 +76,7 @@ require (
 	github.com/anthonynsimon/bild v0.14.0 // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
 	github.com/asticode/go-astikit v0.30.0 // indirect
+	github.com/asticode/go-astits v1.15.0 // indirect
 	github.com/aws/aws-sdk-go-v2 v1.43.7 // indirect
 	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.18 // indirect
 	github.com/aws/aws-sdk-go-v2/config v1.32.6 // indirect

@@ -8,6 +8,7 @@ package mp4
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -45,6 +46,10 @@ type Sample struct {
 	Data []byte
 	// NALs are the NAL units of Data, where the caller knows them already; it saves looking for start codes.
 	NALs [][]byte
+	// Place, where it is not 0, says that Movie.Fetch brings the sample when its turn to be written comes. NALs are then
+	// the picture's parameter sets alone, and Size is what PictureSize or the length of Data is.
+	Place int64
+	Size  uint32
 }
 
 // Track is one stream of samples in decoding order. A track's first video sample must be an IDR with SPS and PPS.
@@ -70,6 +75,9 @@ type Movie struct {
 	Chapters []Chapter
 	// Room leaves CoverRoom bytes for a cover, which SetCover puts in later.
 	Room bool
+	// Fetch brings the NAL units or the data of a sample with a Place, so that a long movie need not be held in memory.
+	// Each track's samples are asked for in their order, each once. What it returns is used until the next call.
+	Fetch func(ctx context.Context, place int64) ([][]byte, error)
 
 	starred bool
 }
@@ -80,6 +88,7 @@ var ErrEmpty = errors.New("there is no picture in the asked time")
 // item is a sample made ready: NAL units chosen, times in ticks.
 type item struct {
 	parts  [][]byte
+	place  int64 // where more parts are to be fetched from; 0 if these are all
 	size   uint32
 	dts    int64 // ticks since the track's first sample
 	offset int32 // PTS - DTS in ticks
@@ -131,7 +140,9 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 		if i > 0 && it.dts <= p.items[i-1].dts {
 			it.dts = p.items[i-1].dts + 1 // decoding times must grow
 		}
-		if t.Kind != H264 {
+		if t.Kind != H264 && s.Place != 0 {
+			it.place, it.size = s.Place, s.Size
+		} else if t.Kind != H264 {
 			it.parts, it.size = [][]byte{s.Data}, uint32(len(s.Data))
 		} else if err := p.addPicture(it, s); err != nil {
 			return nil, err
@@ -152,24 +163,14 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 // description (ISO/IEC 14496-15, 5.3.3). New parameter sets begin a new description.
 func (p *plan) addPicture(it *item, s *Sample) error {
 	nals := s.NALs
-	if nals == nil {
+	if nals == nil && s.Place == 0 {
 		nals = media.SplitAnnexB(s.Data)
 	}
 	var sets parameterSets
-	for _, n := range nals {
-		if len(n) == 0 {
-			continue
-		}
-		switch media.NALType(n) {
-		case media.NALSPS:
-			sets.sps = n
-		case media.NALPPS:
-			sets.pps = n
-		case media.NALAUD:
-		default:
-			it.parts = append(it.parts, n)
-			it.size += 4 + uint32(len(n))
-		}
+	sets, it.parts = splitPicture(nals)
+	it.place, it.size = s.Place, s.Size
+	if s.Place == 0 {
+		it.size = sizeOf(it.parts)
 	}
 	known := len(p.entries)
 	if sets.sps != nil && sets.pps != nil {
@@ -186,6 +187,45 @@ func (p *plan) addPicture(it *item, s *Sample) error {
 		it.size += 8 + uint32(len(sets.sps)+len(sets.pps))
 	}
 	return nil
+}
+
+// splitPicture parts the NAL units of an access unit into its parameter sets and what goes into the file.
+func splitPicture(nals [][]byte) (sets parameterSets, parts [][]byte) {
+	for _, n := range nals {
+		if len(n) == 0 {
+			continue
+		}
+		switch media.NALType(n) {
+		case media.NALSPS:
+			sets.sps = n
+		case media.NALPPS:
+			sets.pps = n
+		case media.NALAUD:
+		default:
+			parts = append(parts, n)
+		}
+	}
+	return sets, parts
+}
+
+// sizeOf is the length of NAL units in the file, each behind its own length in 4 bytes (ISO/IEC 14496-15, 5.3.3).
+func sizeOf(parts [][]byte) (size uint32) {
+	for _, n := range parts {
+		size += 4 + uint32(len(n))
+	}
+	return size
+}
+
+// PictureSize returns what a Sample with a Place must say of an access unit: its parameter sets, nil where it has none,
+// and its Size. The sets are not copied.
+func PictureSize(nals [][]byte) (sets [][]byte, size uint32) {
+	s, parts := splitPicture(nals)
+	for _, n := range [][]byte{s.sps, s.pps} {
+		if n != nil {
+			sets = append(sets, n)
+		}
+	}
+	return sets, sizeOf(parts)
 }
 
 // count enters all items into the tables.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
 )
@@ -50,7 +51,7 @@ func Write(ctx context.Context, w io.Writer, m Movie) (int64, error) {
 	if _, err := out.Write(mdatHeader(payload, wide)); err != nil {
 		return 0, err
 	}
-	if err := writeChunks(ctx, out, plans, chunks); err != nil {
+	if err := writeChunks(ctx, out, m, plans, chunks); err != nil {
 		return 0, err
 	}
 	return int64(first + payload), out.Flush()
@@ -85,25 +86,62 @@ func mdatHeader(payload uint64, wide bool) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(payload+8)), "mdat"...)
 }
 
-func writeChunks(ctx context.Context, w io.Writer, plans []*plan, chunks []*chunk) error {
-	var length [4]byte
+func writeChunks(ctx context.Context, w io.Writer, m Movie, plans []*plan, chunks []*chunk) error {
 	for _, c := range chunks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		p := plans[c.track]
 		for i := c.first; i < c.first+c.count; i++ {
-			for _, part := range p.items[i].parts {
-				if p.Kind == H264 {
-					binary.BigEndian.PutUint32(length[:], uint32(len(part)))
-					if _, err := w.Write(length[:]); err != nil {
-						return err
-					}
-				}
-				if _, err := w.Write(part); err != nil {
-					return err
-				}
+			parts, err := p.content(ctx, m, &p.items[i])
+			if err != nil {
+				return err
 			}
+			if err := writeParts(w, parts, p.Kind == H264); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// content returns what an item is made of, and fetches what is not here.
+func (p *plan) content(ctx context.Context, m Movie, it *item) ([][]byte, error) {
+	if it.place == 0 {
+		return it.parts, nil
+	}
+	fetched, err := m.Fetch(ctx, it.place)
+	if err != nil {
+		return nil, err
+	}
+	parts := fetched
+	size := uint32(0)
+	if p.Kind == H264 {
+		_, parts = splitPicture(fetched)
+		parts = slices.Concat(it.parts, parts)
+		size = sizeOf(parts)
+	} else {
+		for _, part := range parts {
+			size += uint32(len(part))
+		}
+	}
+	if size != it.size {
+		return nil, fmt.Errorf("what is stored has changed while it was read: %d bytes instead of %d", size, it.size)
+	}
+	return parts, nil
+}
+
+func writeParts(w io.Writer, parts [][]byte, lengths bool) error {
+	var length [4]byte
+	for _, part := range parts {
+		if lengths {
+			binary.BigEndian.PutUint32(length[:], uint32(len(part)))
+			if _, err := w.Write(length[:]); err != nil {
+				return err
+			}
+		}
+		if _, err := w.Write(part); err != nil {
+			return err
 		}
 	}
 	return nil

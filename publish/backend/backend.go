@@ -70,6 +70,8 @@ type ClipCutter interface {
 type CutResult struct {
 	From, To time.Time
 	Bytes    int64
+	// Lost are the segments that are missing or damaged; the clip has gaps for them.
+	Lost []Segment
 }
 
 // Verifier reads tokens that somebody else has signed.

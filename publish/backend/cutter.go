@@ -21,8 +21,9 @@ type Remuxer struct {
 // Cut implements ClipCutter.
 func (r *Remuxer) Cut(ctx context.Context, c state.Clip, segments []Segment) (CutResult, error) {
 	var sources []cut.Source
+	var result CutResult
 	for _, s := range segments {
-		source := cut.Source{Zero: s.Zero, Wall: s.From,
+		source := cut.Source{Zero: s.Zero, Wall: s.From, Lost: func(error) { result.Lost = append(result.Lost, s) },
 			Open: func() (io.ReadCloser, error) { return r.Storage.OpenSegment(ctx, s.RecordingID, s.Name) }}
 		if s.Header != "" {
 			source.Header = func() (io.ReadCloser, error) { return r.Storage.OpenSegment(ctx, s.RecordingID, s.Header) }
@@ -37,5 +38,6 @@ func (r *Remuxer) Cut(ctx context.Context, c state.Clip, segments []Segment) (Cu
 	if err != nil {
 		return CutResult{}, err
 	}
-	return CutResult{From: c.Start().Add(m.Start), To: c.Start().Add(m.End), Bytes: bytes}, nil
+	result.From, result.To, result.Bytes = c.Start().Add(m.Start), c.Start().Add(m.End), bytes
+	return result, nil
 }

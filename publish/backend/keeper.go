@@ -32,7 +32,7 @@ const margin = 15 * time.Second
 // keep runs until the context ends. Clips are cut by every backend that shares the database; one of them at a time asks
 // the recorder and deletes.
 func (s *Server) keep(ctx context.Context) {
-	k := &keeper{Server: s, cutting: map[string]bool{}, finished: make(chan string)}
+	k := &keeper{Server: s, cutting: map[string]bool{}, again: map[string]time.Time{}, finished: make(chan finished)}
 	var loops sync.WaitGroup // each on its own, for asking and deleting may take long where the network is slow
 	loops.Go(func() {
 		k.every(ctx, statusPeriod, s.takes, func(news bool) {
@@ -56,9 +56,26 @@ func (s *Server) keep(ctx context.Context) {
 // keeper is the state of keep.
 type keeper struct {
 	*Server
-	cutting  map[string]bool // clip ids; only cutClips touches it
-	round    int             // of refresh, which alone touches it
-	finished chan string
+	cutting map[string]bool // clip ids; only cutClips touches it
+	round   int             // of refresh, which alone touches it
+	// again is when a clip whose cut failed is tried next; only cutClips touches it.
+	again    map[string]time.Time
+	finished chan finished
+}
+
+// finished is a cut that has ended.
+type finished struct {
+	id    string
+	again time.Time // when to try again; zero if not
+}
+
+// ended takes a cut out of those that run.
+func (k *keeper) ended(f finished) {
+	delete(k.cutting, f.id)
+	delete(k.again, f.id)
+	if !f.again.IsZero() {
+		k.again[f.id] = f.again
+	}
 }
 
 // every does what only one backend at a time may do, now and then, and when there is news.
@@ -91,8 +108,8 @@ func (k *keeper) cutClips(ctx context.Context) {
 				<-k.finished
 			}
 			return
-		case id := <-k.finished:
-			delete(k.cutting, id)
+		case f := <-k.finished:
+			k.ended(f)
 			k.clips(ctx)
 		case <-tick.C:
 			k.clips(ctx)

@@ -21,11 +21,11 @@ func (k *keeper) clips(ctx context.Context) {
 	}
 	k.metrics.waiting.Set(float64(len(waiting)))
 	look := k.newLook()
-	for _, c := range waiting {
+	for _, c := range inTurn(waiting, k.cutting) {
 		if len(k.cutting) >= maxCuts {
 			return
 		}
-		if k.cutting[c.ID] {
+		if time.Now().Before(k.again[c.ID]) {
 			continue
 		}
 		segments, landed, err := look.lookFor(ctx, c)
@@ -50,14 +50,33 @@ func (k *keeper) clips(ctx context.Context) {
 		go func() {
 			defer k.tasks.Done()
 			done := k.hold(ctx, cutLease(c))
+			var again time.Time
 			// Another backend may have been quicker, between the list and the lease.
 			if now, err := k.o.State.Clip(ctx, c.ID); err == nil && now.State == api.ClipWaiting {
-				k.cut(ctx, c, segments)
+				again = k.cut(ctx, c, segments)
 			}
 			done()
-			k.finished <- c.ID
+			k.finished <- finished{c.ID, again}
 		}()
 	}
+}
+
+// inTurn puts the waiting clips, oldest first, into the order in which they are cut, without those that are being cut:
+// every user's first, then every user's second. A user's clips that are being cut count.
+func inTurn(waiting []state.Clip, cutting map[string]bool) []state.Clip {
+	turn, turns := map[string]int{}, map[string]int{}
+	for _, c := range waiting {
+		if cutting[c.ID] {
+			turns[c.Identity]++
+		}
+	}
+	waiting = slices.DeleteFunc(slices.Clone(waiting), func(c state.Clip) bool { return cutting[c.ID] })
+	for _, c := range waiting {
+		turn[c.ID] = turns[c.Identity]
+		turns[c.Identity]++
+	}
+	slices.SortStableFunc(waiting, func(a, b state.Clip) int { return turn[a.ID] - turn[b.ID] })
+	return waiting
 }
 
 func later(a, b time.Time) time.Time {
@@ -128,27 +147,76 @@ func (l look) lookFor(ctx context.Context, c state.Clip) (found []Segment, lande
 	return found, landed || over, nil
 }
 
-// cut makes one clip and keeps how it went.
-func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) {
+// How often a clip is tried, and how long after a failure it is tried again.
+const (
+	maxAttempts = 3
+	retryAfter  = 5 * time.Second
+)
+
+// errAttempts means that a clip was tried as often as may be, and none of the attempts came to an end.
+var errAttempts = errors.New("the server stopped each time it made this clip")
+
+// passes tells whether a cut that failed may work later: what is stored cannot be reached now. A clip without a frame
+// stays without.
+func passes(err error) bool {
+	return !errors.Is(err, cut.ErrNothing) && !errors.Is(err, cut.ErrLost) && !errors.Is(err, errAttempts)
+}
+
+// cut makes one clip and keeps how it went. again is when it is to be tried again; zero if it is done.
+func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) (again time.Time) {
 	begun := time.Now()
-	result, err := k.o.Cutter.Cut(ctx, c, segments)
-	if ctx.Err() != nil {
-		return // it stays waiting for the next start
+	attempts, err := k.o.State.TryClip(ctx, c.ID, 1)
+	if errors.Is(err, state.ErrNotFound) {
+		return again // deleted meanwhile
 	}
+	if err != nil {
+		k.complain(ctx, "the attempt to make a clip cannot be kept", err)
+		return begun.Add(retryAfter)
+	}
+	var result CutResult
+	if attempts > maxAttempts {
+		err = errAttempts
+	} else {
+		result, err = k.o.Cutter.Cut(ctx, c, segments)
+	}
+	if ctx.Err() != nil {
+		// It stays waiting for the next start, and a service that is stopped in order has not tried it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
+		defer cancel()
+		if _, err := k.o.State.TryClip(ctx, c.ID, -1); err != nil && !errors.Is(err, state.ErrNotFound) {
+			k.o.Log.WarnContext(ctx, "an attempt that was stopped stays counted", "clip", c.ID, "err", err)
+		}
+		return again
+	}
+	if err != nil && passes(err) && attempts < maxAttempts {
+		k.o.Log.WarnContext(ctx, "a clip cannot be made now and is tried again", "clip", c.ID, "attempt", attempts, "err", err)
+		return time.Now().Add(retryAfter)
+	}
+	k.finish(ctx, c, segments, result, begun, err)
+	return again
+}
+
+// finish keeps a clip that is ready or has failed for good.
+func (k *keeper) finish(ctx context.Context, c state.Clip, segments []Segment, result CutResult, begun time.Time, err error) {
 	c.State, c.From, c.To, c.Bytes = api.ClipReady, result.From, result.To, result.Bytes
-	c.Gaps = gaps(segments, c.From, c.To)
+	c.Gaps = gaps(without(segments, result.Lost), c.From, c.To)
 	if err != nil {
 		c.State, c.Reason = api.ClipFailed, k.reason(ctx, c, err)
 	}
 	k.metrics.clips.WithLabelValues(c.State).Inc()
 	k.metrics.saved.Observe(time.Since(c.Created).Seconds())
 	k.o.Log.InfoContext(ctx, "clip cut", "clip", c.ID, "replay", c.ReplayID, "state", c.State, "bytes", c.Bytes,
-		"segments", len(segments), "took", time.Since(begun), "err", err)
+		"segments", len(segments), "lost", len(result.Lost), "took", time.Since(begun), "err", err)
 	if err := k.o.State.FinishClip(ctx, c); err != nil {
 		k.dropUnowned(ctx, c, err)
 	} else if c.State == api.ClipReady {
 		k.note(ctx, c.ID, state.Note{Clip: &c}, k.o.Clips.NoteClip)
 	}
+}
+
+// without are the segments that are not lost.
+func without(segments, lost []Segment) []Segment {
+	return slices.DeleteFunc(slices.Clone(segments), func(s Segment) bool { return slices.Contains(lost, s) })
 }
 
 // dropUnowned deletes the file of a clip that was deleted while it was cut. Where the database failed it stays: the clip
@@ -185,10 +253,16 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// reason puts a failed cut into a sentence for the user.
+// reason says for the user why a cut failed.
 func (k *keeper) reason(ctx context.Context, c state.Clip, err error) string {
-	if !errors.Is(err, cut.ErrNothing) {
-		return fmt.Sprintf("the clip could not be cut: %v", err)
+	switch {
+	case errors.Is(err, errAttempts):
+		return fmt.Sprintf("the server stopped %d times while it made this clip; save a shorter one, or ask whoever runs it",
+			maxAttempts)
+	case errors.Is(err, cut.ErrLost):
+		return "what the server had recorded of that time is missing or damaged"
+	case !errors.Is(err, cut.ErrNothing):
+		return fmt.Sprintf("the server tried %d times and could not make the clip; its log says why", maxAttempts)
 	}
 	recordings, _ := k.o.State.Recordings(ctx, c.ReplayID)
 	if n := len(recordings); n > 0 && recordings[n-1].Error != "" {

@@ -81,7 +81,8 @@ func newShelf(t testing.TB, count int, began time.Time) *shelf {
 		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files, Replay: 10 * time.Second}, metrics: newMetrics(), limiter: newLimiter(0)}
 	require.NoError(t, s.o.setDefaults())
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
-	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, finished: make(chan string, 8)}, fake: fake, files: files,
+	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, again: map[string]time.Time{},
+		finished: make(chan finished, 8)}, fake: fake, files: files,
 		began: began, count: count}
 	sh.rec = state.Recording{ID: state.NewID(), ReplayID: state.NewID(), EgressID: "EG_1", VideoTrack: "TR_v",
 		AudioTrack: "TR_a", State: api.StateActive, Began: began, Created: began}
@@ -146,7 +147,7 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	require.False(t, kept[0].From.After(clip.Start()), "the clip's first segment is gone")
 
 	s.clips(ctx)
-	require.Equal(t, clip.ID, <-s.finished)
+	require.Equal(t, clip.ID, (<-s.finished).id)
 	delete(s.cutting, clip.ID)
 	clip, err = s.o.State.Clip(ctx, clip.ID)
 	require.NoError(t, err)

@@ -88,7 +88,7 @@ func (d *desk) clip(seconds int) state.Clip {
 	require.NoError(d.t, err)
 	require.True(d.t, ok)
 	d.clips(d.t.Context())
-	require.Equal(d.t, c.ID, <-d.finished)
+	require.Equal(d.t, c.ID, (<-d.finished).id)
 	delete(d.cutting, c.ID)
 	c, err = d.o.State.Clip(d.t.Context(), c.ID)
 	require.NoError(d.t, err)

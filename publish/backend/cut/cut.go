@@ -1,5 +1,6 @@
 // Package cut makes a movie of a stretch of time out of HLS segments, without transcoding. It has no goroutines and
-// keeps nothing open.
+// keeps nothing open. Segments are read twice, one after the other: once for their times and sizes, and once more while
+// the movie is written. So a long clip takes no more memory than a segment or two and 200 bytes for each sample.
 //
 // Time: the recorder stamps a packet with its running time, which is zero at the moment the first packet of the
 // recording arrived; mpegtsmux writes running time plus one hour (its clock base) into sound and picture alike. With
@@ -16,10 +17,10 @@
 package cut
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -31,6 +32,9 @@ import (
 
 // ClockBase is the PTS that mpegtsmux gives to running time zero.
 const ClockBase = time.Hour
+
+// ErrLost means that a segment is missing or damaged.
+var ErrLost = errors.New("a stored segment is missing or damaged")
 
 // ErrNothing means that no segment holds a picture of the time asked for.
 var ErrNothing = errors.New("nothing was recorded in the time asked for")
@@ -45,6 +49,8 @@ type Source struct {
 	Zero time.Time
 	// Wall is about when the segment begins, on the same clock; exactly for fragmented MP4.
 	Wall time.Time
+	// Lost is told that the segment is missing or damaged; the movie is made without it. It may be nil.
+	Lost func(error)
 }
 
 // line collects samples on one time line whose zero is origin.
@@ -56,29 +62,43 @@ type line struct {
 	channels     int
 	unit         time.Duration // of sound
 	end          time.Duration // of the last picture
+	sets         [][]byte      // the parameter sets seen last, shared by all pictures that repeat them
+	torn         bool          // a segment is missing: pictures up to the next IDR cannot be decoded
 }
 
-// Movie reads the segments and answers what they hold of [from, to). from and to of the movie are what there was: later
+// Movie reads the segments and returns what they hold of [from, to). from and to of the movie are what there was: later
 // or earlier where the recording began late or ended early. primed is by how much the recorder's AAC encoder delays the
-// sound against its time stamps.
+// sound against its time stamps. The samples are read again when the movie is written, which must be done once.
+//
+// A segment that is missing or damaged is a gap: time goes on, the picture stands still and the sound is silent. Where
+// nothing else is left the error is ErrLost.
 func Movie(ctx context.Context, sources []Source, from, to time.Time, primed time.Duration) (mp4.Movie, error) {
 	l := &line{origin: from}
-	for _, s := range sources {
+	in := &fetcher{sources: sources}
+	var lost error
+	for i, s := range sources {
 		if err := ctx.Err(); err != nil {
 			return mp4.Movie{}, err
 		}
-		seg, zero, err := read(s)
+		seg, zero, err := in.read(s)
+		if errors.Is(err, ErrLost) {
+			lost, l.torn = cmp.Or(lost, err), true
+			if s.Lost != nil {
+				s.Lost(err)
+			}
+			continue
+		}
 		if err != nil {
 			return mp4.Movie{}, err
 		}
-		l.addVideo(seg, zero.Sub(from))
-		l.addAudio(seg, zero.Sub(from))
+		l.addVideo(seg, zero.Sub(from), i)
+		l.addAudio(seg, zero.Sub(from), i)
 	}
 	l.dropLeadIn()
 	if len(l.video) == 0 {
-		return mp4.Movie{}, ErrNothing
+		return mp4.Movie{}, cmp.Or(lost, ErrNothing)
 	}
-	m := mp4.Movie{Start: l.open(), End: min(to.Sub(from), l.end), Created: from}
+	m := mp4.Movie{Start: l.open(), End: min(to.Sub(from), l.end), Created: from, Fetch: in.fetch}
 	if m.End <= m.Start {
 		return mp4.Movie{}, ErrNothing
 	}
@@ -94,25 +114,29 @@ func Movie(ctx context.Context, sources []Source, from, to time.Time, primed tim
 	return m, nil
 }
 
-// read answers a segment and the wall clock at its PTS zero.
-func read(s Source) (seg *hls.Segment, zero time.Time, err error) {
-	f, err := s.Open()
+// read returns a segment and the wall clock at its PTS zero. The error is ErrLost where the segment is missing or
+// damaged; all others may pass.
+func (in *fetcher) read(s Source) (seg *hls.Segment, zero time.Time, err error) {
+	in.collect()
+	f, err := in.open(s.Open)
 	if err != nil {
-		return nil, zero, fmt.Errorf("a segment of the clip is gone: %w", err)
+		return nil, zero, err
 	}
 	defer f.Close()
 	if s.Header == nil {
-		if seg, err = hls.ReadSegment(f); err == nil {
+		seg, err = hls.ReadSegment(f)
+		if err = f.verdict(err); err == nil {
 			seg.Unwrap(s.Wall.Sub(s.Zero))
 		}
 		return seg, s.Zero, err
 	}
-	header, err := s.Header()
+	header, err := in.open(s.Header)
 	if err != nil {
-		return nil, zero, fmt.Errorf("the header of a segment of the clip is gone: %w", err)
+		return nil, zero, err
 	}
 	defer header.Close()
-	if seg, err = hls.ReadFragment(header, f); err != nil {
+	seg, err = hls.ReadFragment(header, f)
+	if err = cmp.Or(header.err, f.verdict(err)); err != nil {
 		return nil, zero, err
 	}
 	first := slices.Concat(seg.Video, seg.Audio)[0].PTS
@@ -121,40 +145,59 @@ func read(s Source) (seg *hls.Segment, zero time.Time, err error) {
 
 // addVideo puts a segment's pictures at the end of the line. Where it overlaps with what is there, as two recordings may
 // around a reconnect, the newer one wins.
-func (l *line) addVideo(seg *hls.Segment, shift time.Duration) {
+func (l *line) addVideo(seg *hls.Segment, shift time.Duration, source int) {
 	if len(seg.Video) == 0 {
 		return
 	}
+	l.video = slices.Grow(l.video, len(seg.Video))
 	start := seg.Video[0].PTS + shift
 	// Pictures are cut in decoding order, so that none is kept that needs a dropped one.
 	if i := slices.IndexFunc(l.video, func(s mp4.Sample) bool { return s.PTS >= start }); i >= 0 {
 		l.video = l.video[:i]
 	}
 	for i, s := range seg.Video {
+		if l.torn = l.torn && !s.Sync; l.torn {
+			continue
+		}
 		step := cmp.Or(s.Duration, frameTime(seg.Video, i))
+		sets, size := mp4.PictureSize(s.NALs)
 		l.video = append(l.video, mp4.Sample{DTS: s.DTS + shift, PTS: s.PTS + shift, Duration: step, Sync: s.Sync,
-			NALs: s.NALs})
+			NALs: l.shared(sets), Place: place(source, i, false), Size: size})
 		l.end = max(l.end, s.PTS+shift+step)
 	}
 }
 
+// shared returns the parameter sets as a copy of their own, so that they do not hold the rest of the segment in memory.
+func (l *line) shared(sets [][]byte) [][]byte {
+	if sets != nil && !slices.EqualFunc(sets, l.sets, bytes.Equal) {
+		l.sets = nil
+		for _, n := range sets {
+			l.sets = append(l.sets, bytes.Clone(n))
+		}
+	}
+	if sets == nil {
+		return nil
+	}
+	return l.sets
+}
+
 // addAudio does the same for sound.
-func (l *line) addAudio(seg *hls.Segment, shift time.Duration) {
+func (l *line) addAudio(seg *hls.Segment, shift time.Duration, source int) {
 	if len(seg.Audio) == 0 {
 		return
 	}
 	if l.opus != seg.Opus {
 		l.audio = nil // of another codec
 	}
-	l.config, l.opus, l.channels, l.unit = seg.AACConfig, seg.Opus, seg.Channels, seg.Audio[0].Duration
+	l.config, l.opus, l.channels, l.unit = bytes.Clone(seg.AACConfig), seg.Opus, seg.Channels, seg.Audio[0].Duration
 	begin := seg.Audio[0].PTS + shift
 	if i := slices.IndexFunc(l.audio, func(s mp4.Sample) bool { return s.PTS > begin-l.unit/2 }); i >= 0 {
 		l.audio = l.audio[:i]
 	}
-	for _, s := range seg.Audio {
+	for i, s := range seg.Audio {
 		l.fillSilence(s.PTS + shift)
 		l.audio = append(l.audio, mp4.Sample{DTS: s.DTS + shift, PTS: s.PTS + shift, Duration: s.Duration, Sync: true,
-			Data: s.Data})
+			Place: place(source, i, true), Size: uint32(len(s.Data))})
 	}
 	if len(seg.Video) == 0 {
 		// The picture stands still; the segment lasts as long as its sound.

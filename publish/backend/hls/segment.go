@@ -1,13 +1,11 @@
 package hls
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/asticode/go-astits"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 )
@@ -44,35 +42,31 @@ type Segment struct {
 // packetSize is the length of a transport packet in bytes (ISO/IEC 13818-1, 2.4.3.2).
 const packetSize = 188
 
+// readAhead is how much is read at a time, in bytes.
+const readAhead = 64 << 10
+
 // mostDamage is how many damaged packets are left out before a file counts as broken.
 const mostDamage = 100
 
 // ReadSegment reads a whole MPEG-TS file. Damaged packets are left out, and a stream that is announced but has no packet is
 // silent: a recorder short of CPU writes such segments. A file without any picture is an error.
 func ReadSegment(r io.Reader) (*Segment, error) {
-	// The size is said because finding it out would eat the first packets of a reader that cannot seek.
-	demuxer := astits.NewDemuxer(context.Background(), r, astits.DemuxerOptPacketSize(packetSize))
+	in := newTransport(r)
 	s := &Segment{}
-	kinds := map[uint16]astits.StreamType{}
 	for damage := 0; ; {
-		d, err := demuxer.NextData()
-		if errors.Is(err, astits.ErrNoMorePackets) {
+		u, err := in.next()
+		if errors.Is(err, io.EOF) {
 			break
 		}
+		if errors.Is(err, errPacket) {
+			if damage++; damage <= mostDamage {
+				continue
+			}
+		}
 		if err != nil {
-			if damage++; damage > mostDamage {
-				return nil, fmt.Errorf("the segment is not readable as MPEG-TS: %w", err)
-			}
-			continue
+			return nil, fmt.Errorf("the segment is not readable as MPEG-TS: %w", err)
 		}
-		switch {
-		case d.PMT != nil:
-			for _, e := range d.PMT.ElementaryStreams {
-				kinds[e.ElementaryPID] = e.StreamType
-			}
-		case d.PES != nil:
-			s.add(kinds[d.PID], d.PES)
-		}
+		s.add(u)
 	}
 	if len(s.Video) == 0 {
 		return nil, errors.New("the segment holds no picture")
@@ -81,25 +75,17 @@ func ReadSegment(r io.Reader) (*Segment, error) {
 }
 
 // add takes one PES packet: an access unit of H.264, or AAC frames in ADTS.
-func (s *Segment) add(kind astits.StreamType, p *astits.PESData) {
-	h := p.Header.OptionalHeader
-	if h == nil || h.PTS == nil {
-		return
-	}
-	dts := h.PTS.Base
-	if h.DTS != nil {
-		dts = h.DTS.Base
-	}
-	switch kind {
-	case astits.StreamTypeH264Video:
+func (s *Segment) add(u unit) {
+	switch u.kind {
+	case typeH264:
 		var nals h264.AnnexB
-		if nals.Unmarshal(p.Data) == nil {
-			s.addPicture(h.PTS.Base, dts, nals)
+		if nals.Unmarshal(u.data) == nil {
+			s.addPicture(u.pts, u.dts, nals)
 		}
-	case astits.StreamTypeAACAudio:
+	case typeAAC:
 		var frames mpeg4audio.ADTSPackets
-		if frames.Unmarshal(p.Data) == nil {
-			s.addSound(h.PTS.Base, frames)
+		if frames.Unmarshal(u.data) == nil {
+			s.addSound(u.pts, frames)
 		}
 	}
 }

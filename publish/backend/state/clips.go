@@ -103,6 +103,13 @@ func (s *Store) WaitingClips(ctx context.Context) ([]Clip, error) {
 	return all(ctx, s, scanClip, clipColumns+"WHERE state = ? ORDER BY created", api.ClipWaiting)
 }
 
+// TryClip counts an attempt to cut a clip that is waiting, before it is made, and returns how many there have been: one
+// that kills this program counts too. With -1 it takes one back.
+func (s *Store) TryClip(ctx context.Context, id string, more int) (attempts int, err error) {
+	return one(s.db.QueryRowContext(ctx, `UPDATE clips SET attempts = attempts + ? WHERE id = ? AND state = ?
+		RETURNING attempts`, more, id, api.ClipWaiting), func(r scanner) (n int, err error) { return n, r.Scan(&n) })
+}
+
 // FinishClip keeps State, Reason, From, To, Bytes and Gaps of a clip that was waiting.
 func (s *Store) FinishClip(ctx context.Context, c Clip) error {
 	gaps, err := c.gaps()

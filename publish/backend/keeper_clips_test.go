@@ -1,0 +1,134 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// ask puts a clip of the last length of the shelf's recording into the queue.
+func (s *shelf) order(t *testing.T, user string, length time.Duration) state.Clip {
+	t.Helper()
+	c := state.Clip{ID: state.NewID(), ReplayID: s.rec.ReplayID, Identity: user, Room: "den", State: api.ClipWaiting,
+		Asked: length, Pressed: s.began.Add(time.Duration(s.count) * segmentLength), Created: time.Now().Add(-time.Hour)}
+	ok, err := s.o.State.AddClip(t.Context(), c, 10)
+	require.NoError(t, err)
+	require.True(t, ok)
+	return c
+}
+
+// once has the keeper look, waits for the one cut that it starts, and returns the clip.
+func (s *shelf) once(t *testing.T, c state.Clip) state.Clip {
+	t.Helper()
+	s.clips(t.Context())
+	require.Len(t, s.cutting, 1)
+	s.ended(<-s.finished)
+	clear(s.again) // the time has passed
+	c, err := s.o.State.Clip(t.Context(), c.ID)
+	require.NoError(t, err)
+	return c
+}
+
+// failing is a cutter that reaches no storage, or is killed where the context ends.
+type failing struct {
+	count int
+	kill  context.CancelFunc
+}
+
+func (f *failing) Cut(context.Context, state.Clip, []Segment) (CutResult, error) {
+	f.count++
+	if f.kill != nil {
+		f.kill()
+	}
+	return CutResult{}, errors.New("the bucket does not answer")
+}
+
+// A clip is tried three times, whether its cut fails or kills the service, and then fails for a reason.
+func TestClipIsTriedThreeTimes(t *testing.T) {
+	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
+	cutter := &failing{}
+	s.o.Cutter = cutter
+	c := s.order(t, "alice", 4*time.Second)
+	for range maxAttempts - 1 {
+		require.Equal(t, api.ClipWaiting, s.once(t, c).State)
+	}
+	c = s.once(t, c)
+	require.Equal(t, api.ClipFailed, c.State)
+	require.Contains(t, c.Reason, "3 times")
+	require.NotContains(t, c.Reason, "bucket", "a user has no use for it")
+	require.Equal(t, maxAttempts, cutter.count)
+
+	// A killed service has counted the attempt and nothing else.
+	c = s.order(t, "alice", 4*time.Second)
+	for range maxAttempts {
+		_, err := s.o.State.TryClip(t.Context(), c.ID, 1)
+		require.NoError(t, err)
+	}
+	c = s.once(t, c)
+	require.Equal(t, api.ClipFailed, c.State)
+	require.Contains(t, c.Reason, "shorter")
+	require.Equal(t, maxAttempts, cutter.count, "it was tried once more")
+
+	// One that is stopped in order has not tried.
+	c = s.order(t, "alice", 4*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	cutter.kill = cancel
+	s.cut(ctx, c, nil)
+	attempts, err := s.o.State.TryClip(t.Context(), c.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, attempts)
+}
+
+// A user with many clips does not keep others waiting.
+func TestUsersAreServedInTurn(t *testing.T) {
+	list := []state.Clip{{ID: "a1", Identity: "alice"}, {ID: "a2", Identity: "alice"}, {ID: "a3", Identity: "alice"},
+		{ID: "b1", Identity: "bob"}, {ID: "b2", Identity: "bob"}}
+	order := func(cutting ...string) (ids []string) {
+		running := map[string]bool{}
+		for _, id := range cutting {
+			running[id] = true
+		}
+		for _, c := range inTurn(list, running) {
+			ids = append(ids, c.ID)
+		}
+		return ids
+	}
+	require.Equal(t, []string{"a1", "b1", "a2", "b2", "a3"}, order())
+	require.Equal(t, []string{"b1", "a2", "b2", "a3"}, order("a1"))
+	require.Equal(t, []string{"b1", "b2", "a3"}, order("a1", "a2"))
+}
+
+// A segment that is missing or damaged is a gap that the clip names; the rest is where it was.
+func TestLostSegmentsAreGaps(t *testing.T) {
+	for name, lose := range map[string]func(file string) error{
+		"missing": os.Remove,
+		"damaged": func(file string) error { return os.WriteFile(file, []byte("x"), 0o644) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelf(t, 5, time.Now().Add(-10*time.Second))
+			list := s.stored(t)
+			require.NoError(t, lose(filepath.Join(s.folder, list[2].Name)))
+			c := s.once(t, s.order(t, "alice", 9*time.Second))
+			require.Equal(t, api.ClipReady, c.State, c.Reason)
+			require.InDelta(t, 9, c.To.Sub(c.From).Seconds(), 0.2, "time does not go on through the gap")
+			require.Len(t, c.Gaps, 1)
+			require.WithinDuration(t, list[2].From, c.Gaps[0].From, 100*time.Millisecond)
+			require.WithinDuration(t, list[2].To, c.Gaps[0].To, 100*time.Millisecond)
+
+			for _, seg := range list {
+				require.NoError(t, os.RemoveAll(filepath.Join(s.folder, seg.Name)))
+			}
+			c = s.once(t, s.order(t, "alice", 9*time.Second))
+			require.Equal(t, api.ClipFailed, c.State)
+			require.Contains(t, c.Reason, "missing or damaged")
+		})
+	}
+}
