@@ -68,6 +68,11 @@ ALTER TABLE recordings ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE intents (id TEXT PRIMARY KEY, created INTEGER NOT NULL) STRICT;
 ALTER TABLE clips ADD COLUMN gaps TEXT NOT NULL DEFAULT '';
 `,
+	// 6: clips and takes that are deleted, whose files may still be there.
+	`
+ALTER TABLE clips ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE takes ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables
