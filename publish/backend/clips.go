@@ -161,14 +161,6 @@ func (s *Server) deleteClip(w http.ResponseWriter, r *http.Request, user state.T
 	return nil
 }
 
-// dropClip deletes a clip, its links and its file.
-func (s *Server) dropClip(ctx context.Context, c state.Clip) error {
-	if err := s.o.State.DeleteClip(ctx, c.ID); err != nil {
-		return err
-	}
-	return s.o.Clips.RemoveClip(context.WithoutCancel(ctx), c.ID) // nothing leads to the file any more
-}
-
 // getVideo sends the file, whole or a range of it (RFC 9110, 14).
 func (s *Server) getVideo(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	clip, err := s.findClip(r, user)

@@ -44,6 +44,7 @@ func (s *Server) keep(ctx context.Context) {
 		k.every(ctx, prunePeriod, nil, func(bool) {
 			k.prune(ctx)
 			k.tidy(ctx)
+			k.erase(ctx)
 			k.orphans(ctx, time.Now())
 			k.gauge(ctx)
 		})

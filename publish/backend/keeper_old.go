@@ -61,7 +61,10 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 			return err
 		}
 		if left == 0 && i < len(recordings)-1 && rec.Over() && rec.Ended.Before(keepFrom) {
-			if err := errors.Join(k.remove(ctx, rec), k.o.State.DeleteRecording(ctx, rec.ID)); err != nil {
+			if err := k.remove(ctx, rec); err != nil {
+				return err // the row stays for the next round
+			}
+			if err := k.o.State.DeleteRecording(ctx, rec.ID); err != nil {
 				return err
 			}
 		}

@@ -26,10 +26,13 @@ type finder interface {
 // notStarted cleans up after a start that failed. Where LiveKit may have begun all the same, for its answer was lost, the
 // intent stays, and the keeper looks for what runs.
 func (s *Server) notStarted(ctx context.Context, id string, why error) error {
+	if err := s.o.Storage.Remove(ctx, id, ""); err != nil {
+		return err // the intent stays, so that the keeper tries again
+	}
 	if errors.Is(why, recorder.ErrTrack) || errors.Is(why, recorder.ErrForeign) || errors.Is(why, recorder.ErrFile) {
 		s.forgetIntent(ctx, id)
 	}
-	return s.o.Storage.Remove(ctx, id, "")
+	return nil
 }
 
 // forgetIntent is for a start that is over. Where it fails, the keeper forgets it later.
@@ -82,5 +85,8 @@ func (k *keeper) orphan(ctx context.Context, rec finder, id string, known, forgo
 	if err != nil || len(running) > 0 || !forgotten {
 		return err
 	}
-	return errors.Join(k.o.Storage.Remove(ctx, id, ""), k.o.State.DeleteIntent(ctx, id))
+	if err := k.o.Storage.Remove(ctx, id, ""); err != nil {
+		return err // the intent stays for the next round
+	}
+	return k.o.State.DeleteIntent(ctx, id)
 }

@@ -259,10 +259,7 @@ func (s *Server) deleteTake(w http.ResponseWriter, r *http.Request, user state.T
 			"the recording is not over; stop it with POST %s/recordings/%s/stop and delete it when its state is ended", api.Prefix,
 			take.ID)}
 	}
-	if err := s.o.State.DeleteTake(r.Context(), take.ID); err != nil {
-		return err
-	}
-	if err := s.o.TakeFiles.Remove(r.Context(), take.ID, ""); err != nil {
+	if err := s.dropTake(r.Context(), take.ID); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

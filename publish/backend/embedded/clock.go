@@ -33,10 +33,25 @@ type line struct {
 }
 
 func newClock() *clock {
-	return &clock{
-		video: line{rate: videoRate, fit: synchronizer.NewNtpEstimator(videoRate)},
-		sound: line{rate: soundRate, fit: synchronizer.NewNtpEstimator(soundRate)},
-	}
+	return &clock{video: newLine(videoRate), sound: newLine(soundRate)}
+}
+
+func newLine(rate int64) line {
+	return line{rate: rate, fit: synchronizer.NewNtpEstimator(uint32(rate))}
+}
+
+const (
+	// maxLead is how much later than it arrived a unit may be dated: nothing is captured after it came, but the first unit
+	// of all may have come late.
+	maxLead = 5 * time.Second
+	// maxLag is how much earlier: what was on its way while the network stood still.
+	maxLag = 30 * time.Second
+)
+
+// plausible tells whether what came at a moment may have been captured at another, both of this machine's clock.
+func plausible(captured, arrived time.Time) bool {
+	lead := captured.Sub(arrived)
+	return lead <= maxLead && lead >= -maxLag
 }
 
 // ntpEpoch is the number of seconds from the NTP epoch (1900) to the Unix epoch (RFC 5905, figure 4).
@@ -67,6 +82,13 @@ func (c *clock) arrival(l *line, rtp int64, at time.Time) {
 	}
 }
 
+// jumped forgets what is known of a track whose timestamps have jumped; the next reports tell anew.
+func (c *clock) jumped(l *line) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*l = newLine(l.rate)
+}
+
 // known tells whether a track's sender has reported.
 func (c *clock) known(l *line) bool {
 	c.mu.Lock()
@@ -74,10 +96,18 @@ func (c *clock) known(l *line) bool {
 	return l.reports > 0
 }
 
-// when is the moment of an RTP time.
-func (c *clock) when(l *line, rtp int64) time.Time {
+// when is the moment of an RTP time, of a unit that came at arrived. What the publisher's clock says is taken as far as
+// that is plausible, else the arrival.
+func (c *clock) when(l *line, rtp int64, arrived time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if t := c.reported(l, rtp); plausible(t, arrived) {
+		return t
+	}
+	return arrived
+}
+
+func (c *clock) reported(l *line, rtp int64) time.Time {
 	if l.reports == 0 {
 		return time.Unix(0, int64(l.earliest+ticksToTime(rtp, l.rate)))
 	}

@@ -21,6 +21,9 @@ const (
 	soundPatience = time.Second
 	// reportPatience is how long sender reports are waited for at the beginning. LiveKit sends them every 3 s.
 	reportPatience = 6 * time.Second
+	// maxPending is how many bytes of frames a segment may have, and maxSounds how many Opus packets may wait.
+	maxPending = 64 << 20
+	maxSounds  = 16384
 )
 
 // silence is an Opus packet of one stereo CELT frame, full band, of 20 silent ms (RFC 6716, 3.1 and 4.3).
@@ -49,15 +52,17 @@ type segmenter struct {
 	hasSound bool
 	asked    time.Time
 
-	needKey  bool // nothing can be decoded before the next key picture
-	pictures []unit
-	scanned  int // pictures that were looked at for a cut
-	video    anchor
-	begun    bool      // video is set
-	to       time.Time // end of the newest segment
-	lastSeen time.Time // arrival of the newest picture that was taken
-	sets     parameterSets
-	rest     struct{ from, at time.Time } // the moment the picture stood still: on the track and on arrival's clock
+	needKey                bool // nothing can be decoded before the next key picture
+	pictures               []unit
+	scanned                int   // pictures that were looked at for a cut
+	size                   int   // bytes of them
+	videoMoved, soundMoved int64 // ticks by which what comes is moved, after jumps
+	video                  anchor
+	begun                  bool      // video is set
+	to                     time.Time // end of the newest segment
+	lastSeen               time.Time // arrival of the newest picture that was taken
+	sets                   parameterSets
+	rest                   struct{ from, at time.Time } // the moment the picture stood still: on the track and on arrival's clock
 
 	sounds     []unit
 	sound      anchor
@@ -79,7 +84,11 @@ func (s *segmenter) addPicture(u unit) {
 		return
 	}
 	s.needKey = false
-	s.clock.arrival(&s.clock.video, u.rtp, u.at)
+	from, known := s.video, s.begun
+	if n := len(s.pictures); n > 0 && !known {
+		from, known = anchor{s.pictures[0].rtp, s.pictures[0].at}, true
+	}
+	s.settle(&u, &s.clock.video, from, known, &s.videoMoved, s.pictures)
 	if n := len(s.pictures); n > 0 && u.rtp <= s.pictures[n-1].rtp {
 		return // WebRTC has no reordered pictures; time does not go back
 	}
@@ -89,11 +98,31 @@ func (s *segmenter) addPicture(u unit) {
 
 // addSound takes the next Opus packet.
 func (s *segmenter) addSound(u unit) {
-	s.clock.arrival(&s.clock.sound, u.rtp, u.at)
-	if n := len(s.sounds); n > 0 && u.rtp <= s.sounds[n-1].rtp {
+	from, known := s.sound, s.soundBegun
+	if n := len(s.sounds); n > 0 && !known {
+		from, known = anchor{s.sounds[0].rtp, s.sounds[0].at}, true
+	}
+	s.settle(&u, &s.clock.sound, from, known, &s.soundMoved, s.sounds)
+	if n := len(s.sounds); n > 0 && u.rtp <= s.sounds[n-1].rtp || n >= maxSounds {
 		return
 	}
 	s.sounds = append(s.sounds, u)
+}
+
+// settle puts a unit on the track's line. Timestamps are the publisher's word: where they say what cannot be true of
+// something that came now, the line goes on from the arrival, and what follows is moved as much.
+func (s *segmenter) settle(u *unit, l *line, from anchor, known bool, moved *int64, waiting []unit) {
+	raw := u.rtp
+	if u.rtp += *moved; known && !plausible(from.at.Add(ticksToTime(u.rtp-from.rtp, l.rate)), u.at) {
+		s.clock.jumped(l)
+		u.rtp = from.rtp + timeToTicks(u.at.Sub(from.at), l.rate)
+		if n := len(waiting); n > 0 {
+			u.rtp = max(u.rtp, waiting[n-1].rtp+1)
+		}
+		*moved = u.rtp - raw
+	}
+	u.moved = *moved
+	s.clock.arrival(l, raw, u.at)
 }
 
 // wantsKey tells whether the publisher must be asked for a key picture now.
@@ -124,7 +153,7 @@ func (s *segmenter) step(now time.Time) *segment {
 		return s.take(len(s.pictures), s.rest.from, true)
 	}
 	next := s.pictures[end]
-	to := s.reach(next.rtp).at
+	to := s.reach(next, 0).at
 	late := now.Sub(next.at) > soundPatience
 	if s.hasSound && !late && s.soundEnd().Before(to) {
 		return nil
@@ -141,9 +170,9 @@ func (s *segmenter) finish() *segment {
 	s.begin()
 	last, step := s.pictures[n-1], int64(videoRate/30)
 	if n > 1 {
-		step = last.rtp - s.pictures[n-2].rtp
+		step = min(last.rtp-s.pictures[n-2].rtp, videoRate)
 	}
-	return s.take(n, s.reach(last.rtp+step).at, false)
+	return s.take(n, s.reach(last, step).at, false)
 }
 
 // cut is the number of pictures in the next segment, 0 while it goes on.
@@ -152,9 +181,12 @@ func (s *segmenter) cut() int {
 	for ; s.scanned < len(s.pictures); s.scanned++ {
 		u := s.pictures[s.scanned]
 		length := ticksToTime(u.rtp-first.rtp, videoRate)
-		if s.scanned > 0 && (u.key && (length >= shortest || u.sets != first.sets) || length >= longest) {
+		// Slow timestamps, and large frames, end a segment too.
+		full := length >= longest || u.at.Sub(first.at) >= 2*longest || s.size+len(u.data) > maxPending
+		if s.scanned > 0 && (u.key && (length >= shortest || u.sets != first.sets) || full) {
 			return s.scanned
 		}
+		s.size += len(u.data)
 	}
 	return 0
 }
@@ -167,17 +199,22 @@ func (s *segmenter) timed(now time.Time) bool {
 
 // begin sets the anchor of the pictures at the first of all.
 func (s *segmenter) begin() {
-	if first := s.pictures[0].rtp; !s.begun {
-		s.begun, s.video = true, anchor{first, s.clock.when(&s.clock.video, first)}
+	if first := s.pictures[0]; !s.begun {
+		s.begun, s.video = true, anchor{first.rtp, s.when(&s.clock.video, first, 0)}
 		s.to = s.video.at
 		s.soundTo = s.to
 	}
 }
 
-// reach is the anchor of the pictures at a later RTP time.
-func (s *segmenter) reach(rtp int64) anchor {
+// when is the moment of capture of a unit, or of what is some ticks later.
+func (s *segmenter) when(l *line, u unit, ticks int64) time.Time {
+	return s.clock.when(l, u.rtp-u.moved+ticks, u.at.Add(ticksToTime(ticks, l.rate)))
+}
+
+// reach is the anchor of the pictures at a picture, or some ticks later.
+func (s *segmenter) reach(u unit, ticks int64) anchor {
 	s.begin()
-	return s.video.follow(rtp, videoRate, s.clock.when(&s.clock.video, rtp))
+	return s.video.follow(u.rtp+ticks, videoRate, s.when(&s.clock.video, u, ticks))
 }
 
 // take makes a segment of the first n pictures and the sound until to. filled says that what sound is missing by then
@@ -185,7 +222,7 @@ func (s *segmenter) reach(rtp int64) anchor {
 func (s *segmenter) take(n int, to time.Time, filled bool) *segment {
 	list := s.pictures[:n]
 	if first := list[0]; first.rtp != s.video.rtp { // the picture stood still before it
-		s.video = s.reach(first.rtp)
+		s.video = s.reach(first, 0)
 		s.video.at = later(s.video.at, s.to)
 	}
 	s.sets = list[0].sets
@@ -202,7 +239,7 @@ func (s *segmenter) take(n int, to time.Time, filled bool) *segment {
 	if s.to = to; n < len(s.pictures) {
 		s.video = after
 	}
-	s.pictures, s.scanned = append([]unit(nil), s.pictures[n:]...), 0
+	s.pictures, s.scanned, s.size = append([]unit(nil), s.pictures[n:]...), 0, 0
 	s.takeSound(seg, filled)
 	return seg
 }
@@ -250,8 +287,8 @@ func (s *segmenter) soundAt(rtp int64) time.Time {
 
 func (s *segmenter) beginSound() bool {
 	if len(s.sounds) > 0 && !s.soundBegun {
-		first := s.sounds[0].rtp
-		s.soundBegun, s.sound = true, anchor{first, s.clock.when(&s.clock.sound, first)}
+		first := s.sounds[0]
+		s.soundBegun, s.sound = true, anchor{first.rtp, s.when(&s.clock.sound, first, 0)}
 	}
 	return s.soundBegun
 }
@@ -266,7 +303,15 @@ func (s *segmenter) soundEnd() time.Time {
 }
 
 func opusLength(packet []byte) time.Duration {
-	return ticksToTime(opus.PacketDuration2(packet), soundRate)
+	return ticksToTime(opusTicks(packet), soundRate)
+}
+
+// opusTicks is a packet's length; 0 is for what is longer than packets are, 120 ms (RFC 6716, 3.2.5, R5).
+func opusTicks(packet []byte) int64 {
+	if n := opus.PacketDuration2(packet); n <= soundRate*120/1000 {
+		return n
+	}
+	return 0
 }
 
 // takeSound moves sound into a segment: what begins before its end. Gaps become silence, so that all players go on.
@@ -282,8 +327,8 @@ func (s *segmenter) takeSound(seg *segment, filled bool) {
 	}
 	if n > 0 {
 		last := s.sounds[n-1]
-		end := last.rtp + opus.PacketDuration2(last.data)
-		after := s.sound.follow(end, soundRate, s.clock.when(&s.clock.sound, end))
+		length := opusTicks(last.data)
+		after := s.sound.follow(last.rtp+length, soundRate, s.when(&s.clock.sound, last, length))
 		for _, u := range s.sounds[:n] {
 			s.putSound(seg, s.sound.between(after, u.rtp), u.data)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -25,6 +26,8 @@ const (
 	firstPicture = 30 * time.Second
 	// queued is how many pictures and packets of sound may wait for a slow disk: about 6 s of both tracks.
 	queued = 512
+	// queuedBytes bounds them too: pictures may be large.
+	queuedBytes = 64 << 20
 	// storeTimeout bounds the storing of one segment.
 	storeTimeout = 30 * time.Second
 )
@@ -52,6 +55,7 @@ type session struct {
 
 	room    *lksdk.Room
 	units   chan received
+	waiting atomic.Int64  // bytes of what is in units
 	over    chan end      // the first reason to end
 	done    chan struct{} // closed when all is stored
 	readers sync.WaitGroup
@@ -158,12 +162,16 @@ func (s *session) receive(t *webrtc.TrackRemote, video bool) {
 	dropped := false
 	a := newAssembler(video, func(u unit) {
 		u.lost = u.lost || dropped
-		select {
-		case s.units <- received{u, video}:
-			dropped = false
-		default:
-			dropped = true
+		dropped = true
+		if size := int64(len(u.data)); s.waiting.Add(size) <= queuedBytes {
+			select {
+			case s.units <- received{u, video}:
+				dropped = false
+				return
+			default:
+			}
 		}
+		s.waiting.Add(-int64(len(u.data)))
 	})
 	for {
 		p, _, err := t.ReadRTP()
@@ -227,6 +235,7 @@ func (s *session) loop() {
 }
 
 func (s *session) take(u received) {
+	s.waiting.Add(-int64(len(u.data)))
 	if u.video {
 		s.cutter.addPicture(u.unit)
 	} else {

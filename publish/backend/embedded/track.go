@@ -21,14 +21,20 @@ const (
 	reorder = 2048
 	// patience is how long a missing packet is waited for: a few requests to send it again.
 	patience = 500 * time.Millisecond
+	// maxUnitBytes and maxUnitPackets bound one access unit: a publisher that never ends one must not fill the memory. A
+	// key frame of 4K at 50 Mb/s has about 1 MB.
+	maxUnitBytes   = 4 << 20
+	maxUnitPackets = 8192
 )
 
 // unit is one picture or one Opus packet.
 type unit struct {
-	rtp  int64 // ticks of the track's clock, unwrapped to 64 bits
-	data []byte
-	lost bool      // something is missing before it
-	at   time.Time // of arrival
+	rtp int64 // ticks of the track's clock, unwrapped to 64 bits
+	// moved is by how many ticks the segmenter has moved rtp, where the publisher's timestamps jumped.
+	moved int64
+	data  []byte
+	lost  bool      // something is missing before it
+	at    time.Time // of arrival
 	// These are of pictures: data are NAL units with their lengths (ISO/IEC 14496-15, 5.3.4.2) without the parameter
 	// sets, which a key picture has here.
 	key  bool
@@ -51,6 +57,7 @@ type assembler struct {
 	open    openUnit
 	lost    bool  // something is missing since the newest unit
 	high    int64 // RTP time of the newest unit, unwrapped
+	stamped bool  // high is set
 	sets    parameterSets
 }
 
@@ -129,6 +136,7 @@ type openUnit struct {
 	active, broken bool
 	stamp          uint32
 	at             time.Time
+	packets, bytes int // received, also of fragments that are not in data yet
 	data           []byte
 	video          codecs.H264Packet
 }
@@ -138,8 +146,17 @@ func (o *openUnit) add(video bool, payload []byte) {
 		o.data = payload
 		return
 	}
+	o.packets++
+	o.bytes += len(payload)
+	if o.broken || o.bytes > maxUnitBytes || o.packets > maxUnitPackets {
+		o.broken, o.data, o.video = true, nil, codecs.H264Packet{IsAVC: true} // nothing of it is used
+		return
+	}
 	part, err := o.video.Unmarshal(payload)
-	o.broken = o.broken || err != nil
+	if err != nil {
+		o.broken = true
+		return
+	}
 	o.data = append(o.data, part...)
 }
 
@@ -169,13 +186,12 @@ func (a *assembler) close() {
 
 // unwrap extends a 32-bit RTP time by its nearness to the newest one.
 func (a *assembler) unwrap(v uint32) int64 {
-	if a.high == 0 {
-		a.high = int64(v) + 1<<32 // so that a little earlier is not negative
+	if !a.stamped {
+		a.stamped, a.high = true, int64(v)+1<<32 // so that a little earlier is not negative
 		return a.high
 	}
-	t := a.high + int64(int32(v-uint32(a.high)))
-	a.high = max(a.high, t)
-	return t
+	a.high += int64(int32(v - uint32(a.high)))
+	return a.high
 }
 
 // NAL unit types (ITU-T H.264, table 7-1).

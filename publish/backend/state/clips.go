@@ -40,7 +40,7 @@ func (s *Store) AddClip(ctx context.Context, c Clip, limit int) (ok bool, err er
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO clips (id, replay, identity, room, state, asked, pressed, created)
-			SELECT ?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ?) < ?`,
+			SELECT ?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ? AND deleted = 0) < ?`,
 			c.ID, c.ReplayID, c.Identity, c.Room, c.State, int64(c.Asked), stamp(c.Pressed), stamp(c.Created),
 			c.Identity, api.ClipWaiting, limit)
 		if err != nil {
@@ -71,36 +71,36 @@ func scanClip(r scanner) (c Clip, err error) {
 
 // Clip finds a clip, whosever it is.
 func (s *Store) Clip(ctx context.Context, id string) (Clip, error) {
-	return one(s.db.QueryRowContext(ctx, clipColumns+"WHERE id = ?", id), scanClip)
+	return one(s.db.QueryRowContext(ctx, clipColumns+"WHERE id = ? AND deleted = 0", id), scanClip)
 }
 
 // ClipsOf lists a user's clips that were asked for before a moment, newest first, at most limit.
 func (s *Store) ClipsOf(ctx context.Context, identity string, before time.Time, limit int) ([]Clip, error) {
-	return all(ctx, s, scanClip, clipColumns+"WHERE identity = ? AND created < ? ORDER BY created DESC, id LIMIT ?",
+	return all(ctx, s, scanClip, clipColumns+"WHERE identity = ? AND created < ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?",
 		identity, stamp(before), limit)
 }
 
 // AllClips lists everybody's clips that were asked for before a moment, newest first, at most limit.
 func (s *Store) AllClips(ctx context.Context, before time.Time, limit int) ([]Clip, error) {
-	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? ORDER BY created DESC, id LIMIT ?", stamp(before), limit)
+	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?", stamp(before), limit)
 }
 
 // OldClips lists clips that were asked for before a moment and are not waiting, oldest first, at most limit.
 func (s *Store) OldClips(ctx context.Context, before time.Time, limit int) ([]Clip, error) {
-	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? AND state <> ? ORDER BY created, id LIMIT ?",
+	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? AND state <> ? AND deleted = 0 ORDER BY created, id LIMIT ?",
 		stamp(before), api.ClipWaiting, limit)
 }
 
 // Used is how many clips a user has that have not failed, and their length in bytes.
 func (s *Store) Used(ctx context.Context, identity string) (clips int, bytes int64, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM clips WHERE identity = ? AND state <> ?",
-		identity, api.ClipFailed).Scan(&clips, &bytes)
+	err = s.db.QueryRowContext(ctx, `SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM clips
+		WHERE identity = ? AND state <> ? AND deleted = 0`, identity, api.ClipFailed).Scan(&clips, &bytes)
 	return clips, bytes, err
 }
 
 // WaitingClips lists all users' clips that are not cut yet, oldest first.
 func (s *Store) WaitingClips(ctx context.Context) ([]Clip, error) {
-	return all(ctx, s, scanClip, clipColumns+"WHERE state = ? ORDER BY created", api.ClipWaiting)
+	return all(ctx, s, scanClip, clipColumns+"WHERE state = ? AND deleted = 0 ORDER BY created", api.ClipWaiting)
 }
 
 // TryClip counts an attempt to cut a clip that is waiting, before it is made, and returns how many there have been: one
@@ -117,7 +117,7 @@ func (s *Store) FinishClip(ctx context.Context, c Clip) error {
 		return err
 	}
 	return s.change(ctx, `UPDATE clips SET state = ?, reason = ?, start = ?, stop = ?, bytes = ?, gaps = ?
-		WHERE id = ? AND state = ?`, c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, gaps, c.ID, api.ClipWaiting)
+		WHERE id = ? AND state = ? AND deleted = 0`, c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, gaps, c.ID, api.ClipWaiting)
 }
 
 // gaps are the clip's gaps in JSON; none are an empty text.
@@ -127,6 +127,23 @@ func (c Clip) gaps() (string, error) {
 	}
 	b, err := json.Marshal(c.Gaps)
 	return string(b), err
+}
+
+// MarkClipDeleted hides a clip and ends its links. Its row stays until its files are deleted, for DeleteClip to forget:
+// what is left undone is in DeletedClips, and no repair brings it back.
+func (s *Store) MarkClipDeleted(ctx context.Context, id string) error {
+	return s.transaction(ctx, func(tx runner) error {
+		if err := changeOne(ctx, tx, "UPDATE clips SET deleted = 1 WHERE id = ? AND deleted = 0", id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM links WHERE clip = ?", id)
+		return err
+	})
+}
+
+// DeletedClips lists the ids of clips that are marked as deleted.
+func (s *Store) DeletedClips(ctx context.Context) ([]string, error) {
+	return all(ctx, s, scanID, "SELECT id FROM clips WHERE deleted <> 0 ORDER BY id")
 }
 
 // DeleteClip forgets a clip, its links and its poster.

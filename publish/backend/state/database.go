@@ -89,7 +89,11 @@ func (s *Store) lock(ctx context.Context, tx runner, name string) error {
 
 // change runs a statement that must touch a row.
 func (s *Store) change(ctx context.Context, query string, args ...any) error {
-	res, err := s.db.ExecContext(ctx, query, args...)
+	return changeOne(ctx, s.db, query, args...)
+}
+
+func changeOne(ctx context.Context, to runner, query string, args ...any) error {
+	res, err := to.ExecContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -98,6 +102,8 @@ func (s *Store) change(ctx context.Context, query string, args ...any) error {
 	}
 	return nil
 }
+
+func scanID(r scanner) (id string, err error) { return id, r.Scan(&id) }
 
 // scanner is a *sql.Row or *sql.Rows.
 type scanner interface{ Scan(dest ...any) error }

@@ -72,6 +72,11 @@ ALTER TABLE clips ADD COLUMN gaps TEXT NOT NULL DEFAULT '';
 	`
 ALTER TABLE clips ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
 `,
+	// 7: clips and takes that are deleted, whose files may still be there.
+	`
+ALTER TABLE clips ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE takes ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

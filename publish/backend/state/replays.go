@@ -126,7 +126,6 @@ func (s *Store) Running(ctx context.Context) ([]Recording, error) {
 
 // RecordingIDs lists the ids of all recordings and takes.
 func (s *Store) RecordingIDs(ctx context.Context) ([]string, error) {
-	scanID := func(r scanner) (id string, err error) { return id, r.Scan(&id) }
 	return all(ctx, s, scanID, "SELECT id FROM recordings UNION SELECT id FROM takes")
 }
 

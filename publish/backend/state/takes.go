@@ -63,27 +63,27 @@ func scanTake(r scanner) (t Take, err error) {
 
 // Take finds a recording, whosever it is.
 func (s *Store) Take(ctx context.Context, id string) (Take, error) {
-	return one(s.db.QueryRowContext(ctx, takeColumns+"WHERE id = ?", id), scanTake)
+	return one(s.db.QueryRowContext(ctx, takeColumns+"WHERE id = ? AND deleted = 0", id), scanTake)
 }
 
 // TakeOf finds the recording of an egress.
 func (s *Store) TakeOf(ctx context.Context, egressID string) (Take, error) {
-	return one(s.db.QueryRowContext(ctx, takeColumns+"WHERE egress = ?", egressID), scanTake)
+	return one(s.db.QueryRowContext(ctx, takeColumns+"WHERE egress = ? AND deleted = 0", egressID), scanTake)
 }
 
 // TakesOf lists a user's recordings, newest first, at most limit.
 func (s *Store) TakesOf(ctx context.Context, identity string, limit int) ([]Take, error) {
-	return all(ctx, s, scanTake, takeColumns+"WHERE identity = ? ORDER BY created DESC, id LIMIT ?", identity, limit)
+	return all(ctx, s, scanTake, takeColumns+"WHERE identity = ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?", identity, limit)
 }
 
 // AllTakes lists everybody's recordings, newest first, at most limit.
 func (s *Store) AllTakes(ctx context.Context, limit int) ([]Take, error) {
-	return all(ctx, s, scanTake, takeColumns+"ORDER BY created DESC, id LIMIT ?", limit)
+	return all(ctx, s, scanTake, takeColumns+"WHERE deleted = 0 ORDER BY created DESC, id LIMIT ?", limit)
 }
 
 // RunningTakes lists all users' recordings that are not over, oldest first.
 func (s *Store) RunningTakes(ctx context.Context) ([]Take, error) {
-	return all(ctx, s, scanTake, takeColumns+"WHERE state IN (?,?) ORDER BY created", api.StateStarting, api.StateActive)
+	return all(ctx, s, scanTake, takeColumns+"WHERE state IN (?,?) AND deleted = 0 ORDER BY created", api.StateStarting, api.StateActive)
 }
 
 // UpdateTake keeps State, Error, Streams, Began and Ended, unless the recording is known to be over; that is
@@ -94,12 +94,22 @@ func (s *Store) UpdateTake(ctx context.Context, t Take) error {
 		return err
 	}
 	return s.change(ctx, `UPDATE takes SET state = ?, error = ?, streams = ?, began = ?, ended = ?
-		WHERE id = ? AND ended = 0`, t.State, t.Error, string(streams), stamp(t.Began), stamp(t.Ended), t.ID)
+		WHERE id = ? AND ended = 0 AND deleted = 0`, t.State, t.Error, string(streams), stamp(t.Began), stamp(t.Ended), t.ID)
 }
 
 // StopTake marks a recording as one whose end is asked for.
 func (s *Store) StopTake(ctx context.Context, id string, at time.Time) error {
 	return s.change(ctx, "UPDATE takes SET stopped = ? WHERE id = ?", stamp(at), id)
+}
+
+// MarkTakeDeleted hides a recording, whose row stays until its files are deleted; see MarkClipDeleted.
+func (s *Store) MarkTakeDeleted(ctx context.Context, id string) error {
+	return s.change(ctx, "UPDATE takes SET deleted = 1 WHERE id = ? AND deleted = 0", id)
+}
+
+// DeletedTakes lists the ids of recordings that are marked as deleted.
+func (s *Store) DeletedTakes(ctx context.Context) ([]string, error) {
+	return all(ctx, s, scanID, "SELECT id FROM takes WHERE deleted <> 0 ORDER BY id")
 }
 
 // DeleteTake forgets a recording.

@@ -1,0 +1,76 @@
+package backend
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// Deleting goes in three steps: the row is marked, the files go, the row goes. Nobody sees what is marked any more. Where
+// the files cannot be deleted, or the process ends in between, the keeper tries again.
+
+// dropClip deletes a clip, its links and its files.
+func (s *Server) dropClip(ctx context.Context, c state.Clip) error {
+	if err := s.o.State.MarkClipDeleted(ctx, c.ID); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	s.tellLater(ctx, "clip", c.ID, s.eraseClip(ctx, c.ID))
+	return nil
+}
+
+// dropTake deletes a recording and its files.
+func (s *Server) dropTake(ctx context.Context, id string) error {
+	if err := s.o.State.MarkTakeDeleted(ctx, id); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	s.tellLater(ctx, "recording", id, s.eraseTake(ctx, id))
+	return nil
+}
+
+func (s *Server) tellLater(ctx context.Context, what, id string, err error) {
+	if err != nil {
+		s.o.Log.WarnContext(ctx, "files of a deleted "+what+" are still there; it is tried again", what, id, "err", err)
+	}
+}
+
+// eraseClip deletes the files of a clip that is marked, and then its row.
+func (s *Server) eraseClip(ctx context.Context, id string) error {
+	if err := s.o.Clips.RemoveClip(ctx, id); err != nil {
+		return err
+	}
+	return unlessGone(s.o.State.DeleteClip(ctx, id))
+}
+
+func (s *Server) eraseTake(ctx context.Context, id string) error {
+	if err := s.o.TakeFiles.Remove(ctx, id, ""); err != nil {
+		return err
+	}
+	return unlessGone(s.o.State.DeleteTake(ctx, id))
+}
+
+// unlessGone takes it as success that somebody else was quicker.
+func unlessGone(err error) error {
+	if errors.Is(err, state.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// erase finishes deletions that were left undone.
+func (k *keeper) erase(ctx context.Context) {
+	clips, err1 := k.o.State.DeletedClips(ctx)
+	takes, err2 := k.o.State.DeletedTakes(ctx)
+	err := errors.Join(err1, err2)
+	for _, id := range clips {
+		err = errors.Join(err, k.eraseClip(ctx, id))
+	}
+	for _, id := range takes {
+		err = errors.Join(err, k.eraseTake(ctx, id))
+	}
+	if err != nil {
+		k.complain(ctx, "files of deleted clips and recordings cannot be deleted; it is tried again", err)
+	}
+}

@@ -1,0 +1,138 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/backend/storage"
+)
+
+// refusing is a real folder that deletes no recordings while it refuses.
+type refusing struct {
+	*storage.Storage
+	refuses bool
+}
+
+var errRefused = errors.New("access denied")
+
+func (r *refusing) Remove(ctx context.Context, id, segment string) error {
+	if r.refuses {
+		return errRefused
+	}
+	return r.Storage.Remove(ctx, id, segment)
+}
+
+// What the storage does not delete stays known, hidden, until it does; no repair brings it back meanwhile.
+func TestDeletesAreTriedAgain(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now())
+	files := &refusing{s.files, true}
+	s.o.Storage, s.o.TakeFiles = files, files
+	home := filepath.Dir(filepath.Dir(s.folder))
+
+	clip := state.Clip{ID: state.NewID(), ReplayID: s.rec.ReplayID, Identity: "alice", Room: "den", State: api.ClipWaiting,
+		Created: time.Now()}
+	ok, err := s.o.State.AddClip(ctx, clip, 1)
+	require.NoError(t, err)
+	require.True(t, ok)
+	clip.State, clip.Bytes = api.ClipReady, 5
+	require.NoError(t, s.o.State.FinishClip(ctx, clip))
+	_, secret, ok, err := s.o.State.AddLink(ctx, clip.ID, time.Now().Add(time.Hour), 1)
+	require.NoError(t, err)
+	require.True(t, ok)
+	s.note(ctx, clip.ID, state.Note{Clip: &clip}, s.o.Clips.NoteClip)
+	// A folder that is not empty, which nobody can remove as a file.
+	video := filepath.Join(home, "clips", clip.ID+".mp4")
+	require.NoError(t, os.MkdirAll(filepath.Join(video, "x"), 0o755))
+
+	take := state.Take{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateEnded, Created: time.Now(),
+		Ended: time.Now()}
+	folder, err := s.files.NewRecording(ctx, take.ID)
+	require.NoError(t, err)
+	require.NoError(t, s.o.State.AddTake(ctx, take))
+
+	require.NoError(t, s.dropClip(ctx, clip))
+	require.NoError(t, s.dropTake(ctx, take.ID))
+	for range 2 {
+		require.DirExists(t, video)
+		require.DirExists(t, folder)
+		_, err = s.o.State.Clip(ctx, clip.ID)
+		require.ErrorIs(t, err, state.ErrNotFound)
+		_, err = s.o.State.LinkWith(ctx, secret)
+		require.ErrorIs(t, err, state.ErrNotFound)
+		_, err = s.o.State.Take(ctx, take.ID)
+		require.ErrorIs(t, err, state.ErrNotFound)
+		used, _, err := s.o.State.Used(ctx, "alice")
+		require.NoError(t, err)
+		require.Zero(t, used)
+		var count state.Restored
+		require.NoError(t, s.o.State.Restore(ctx, state.Note{Clip: &clip, Take: &take}, &count))
+		require.Zero(t, count, "deleted things come back")
+		known, err := s.o.State.RecordingIDs(ctx)
+		require.NoError(t, err)
+		require.Contains(t, known, take.ID)
+		s.erase(ctx)
+	}
+	require.ErrorIs(t, s.dropClip(ctx, clip), state.ErrNotFound)
+
+	require.NoError(t, os.Remove(filepath.Join(video, "x")))
+	files.refuses = false
+	s.erase(ctx)
+	require.NoFileExists(t, video)
+	require.NoDirExists(t, folder)
+	clips, err := s.o.State.DeletedClips(ctx)
+	require.NoError(t, err)
+	takes, err := s.o.State.DeletedTakes(ctx)
+	require.NoError(t, err)
+	require.Empty(t, append(clips, takes...))
+}
+
+// The rows of recordings, and of starts, stay as long as their files do.
+func TestRowsStayWithTheirFiles(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now().Add(-time.Hour))
+	files := &refusing{s.files, true}
+	s.o.Storage = files
+	s.o.Recorder = &finding{s.fake, map[string]string{}}
+	over := s.rec
+	over.State, over.Ended, over.Gone = api.StateEnded, time.Now().Add(-30*time.Minute), 1
+	require.NoError(t, s.o.State.UpdateRecording(ctx, s.rec, over))
+	require.NoError(t, s.o.State.SetGone(ctx, s.rec.ID, 1))
+	next := s.rec
+	next.ID, next.EgressID, next.Created = state.NewID(), "EG_2", time.Now()
+	require.NoError(t, s.o.State.AddRecording(ctx, next))
+	lost := state.NewID()
+	_, err := s.files.NewRecording(ctx, lost)
+	require.NoError(t, err)
+	require.NoError(t, s.o.State.AddIntent(ctx, lost))
+
+	rows := func() (recordings, intents int) {
+		list, err := s.o.State.Recordings(ctx, s.rec.ReplayID)
+		require.NoError(t, err)
+		left, err := s.o.State.IntentsBefore(ctx, time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		return len(list), len(left)
+	}
+	round := func() {
+		s.prune(ctx)
+		s.orphans(ctx, time.Now().Add(orphanForgotten+time.Second))
+	}
+	round()
+	recordings, intents := rows()
+	require.Equal(t, 2, recordings)
+	require.Equal(t, 1, intents)
+	files.refuses = false
+	round()
+	recordings, intents = rows()
+	require.Equal(t, 1, recordings)
+	require.Zero(t, intents)
+	require.NoDirExists(t, s.folder)
+}
