@@ -22,8 +22,8 @@ type VideoConfig struct {
 	// Way is how the screen is filmed: "auto" takes what fits the session, "x11" reads the X display, "portal" asks the
 	// desktop, as Wayland wants it. Empty is "auto".
 	Way string
-	// Asked counts how often the user wanted to choose anew in the desktop's dialog: when it changes, the kept choice is
-	// forgotten.
+	// Asked counts how often the user wanted to choose anew, in the desktop's dialog or the same window once more: when it
+	// changes, the kept choice is forgotten.
 	Asked int
 	// TokenFile keeps the desktop's permission, so that its dialog comes once; empty asks at each start.
 	TokenFile string
@@ -90,6 +90,9 @@ type Config struct {
 	JournalFolder string
 	// Paused closes screen and sound sources. The replay keeps what it has; readers of packets get the last picture, held.
 	Paused bool
+	// Sharing says that others see what is captured. A window that is closed is not replaced then with another one of its
+	// program: its last picture stays until VideoConfig.Target or Asked changes.
+	Sharing bool
 	// Log receives what the recorder has to say; nil discards it.
 	Log *slog.Logger
 }
@@ -138,8 +141,12 @@ func (c Config) Validate() error {
 
 // SourceState is what one device is doing.
 type SourceState struct {
-	// State is "off", "starting", "running", "waiting" (for a first device), "paused" or "failed" (it is tried again).
+	// State is "off", "starting", "running", "waiting" (for a first device, or for what Reason says), "paused" or "failed"
+	// (it is tried again).
 	State string
+	// Reason is why a screen waits: "closed" or "minimized", the window, or "disconnected", the monitor. Error says it in
+	// words; it is no failure.
+	Reason string
 	// Device is what is open: a display or a device name.
 	Device string
 	// Error is the last failure as a sentence; while running it is of something that is done to its sound.

@@ -12,6 +12,8 @@ import (
 // no goroutine.
 type pauses struct {
 	mu sync.Mutex
+	// causes are why the running pause goes on.
+	causes pauseCause
 	// since is when the running pause began; 0 while there is none.
 	since time.Duration
 	// from and until are the last pause that has ended, before is the length of all before it.
@@ -19,20 +21,30 @@ type pauses struct {
 	needKey             bool // the next picture to keep must be an IDR
 }
 
-// begin starts a pause; one that runs goes on.
-func (p *pauses) begin(now time.Duration) {
+// pauseCause is a set of reasons for a pause.
+type pauseCause uint8
+
+const (
+	pauseAsked pauseCause = 1 << iota // Config.Paused
+	pauseGone                         // what is captured is gone
+)
+
+// begin starts a pause for a cause; one that runs goes on.
+func (p *pauses) begin(now time.Duration, cause pauseCause) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.causes |= cause
 	if p.since == 0 {
 		p.since = now
 	}
 }
 
-// end ends the running pause.
-func (p *pauses) end(now time.Duration) {
+// end takes back a cause; the running pause ends with its last one.
+func (p *pauses) end(now time.Duration, cause pauseCause) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.since == 0 {
+	p.causes &^= cause
+	if p.since == 0 || p.causes != 0 {
 		return
 	}
 	p.before += p.until - p.from

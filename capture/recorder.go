@@ -16,6 +16,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/replay"
 	"github.com/hindsight-app/hindsight/capture/source"
+	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
 // ErrNothingYet says that a save found no picture in the buffer.
@@ -40,6 +41,7 @@ type Recorder struct {
 	journal atomic.Pointer[replay.Journal]
 	replays atomic.Bool
 	pauses  pauses
+	sharing atomic.Bool // Config.Sharing, for the source's goroutine
 
 	change sync.Mutex // one Apply or Close at a time
 	closed bool       // guarded by change
@@ -47,6 +49,7 @@ type Recorder struct {
 	mu     sync.Mutex // never held while anything is waited for
 	config Config
 	screen *source.Supervisor
+	held   *x11.Held // guarded by change; the window that is captured
 	marks  []replay.Mark
 	// lastEnd is where the newest clip ends, on the recorder's clock.
 	lastEnd    time.Duration
@@ -72,11 +75,12 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}}
+	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
 	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
 	if c.Paused {
-		r.pauses.begin(gst.Now())
+		r.pauses.begin(gst.Now(), pauseAsked)
 	}
+	r.sharing.Store(c.Sharing)
 	r.keep(c)
 	r.sound = &sound{now: gst.Now, emit: r.emit, wants: r.wants, log: log}
 	if err := r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused); err != nil {
@@ -165,9 +169,20 @@ func (r *Recorder) openScreen(c Config) *source.Supervisor {
 	}
 	v := c.Video
 	return source.OpenScreen(source.Screen{
-		Way: v.Way, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, HideCursor: v.HideCursor,
+		Way: v.Way, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, Held: r.held,
+		Stay: r.sharing.Load, Gone: r.gone, HideCursor: v.HideCursor,
 		FrameRate: v.FrameRate, Frame: r.pictures.offer, Same: r.pictures.offerSame,
 	}, r.log)
+}
+
+// gone begins a pause while what is captured is gone, so that its last picture does not push out what was kept of it. Who
+// watches the stream sees that picture all the while.
+func (r *Recorder) gone(gone bool) {
+	if gone {
+		r.pauses.begin(gst.Now(), pauseGone)
+		return
+	}
+	r.pauses.end(gst.Now(), pauseGone)
 }
 
 // Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that is not valid, or
@@ -185,9 +200,10 @@ func (r *Recorder) Apply(c Config) error {
 	if err := r.applyVideo(old.Video, c.Video); err != nil {
 		return err
 	}
+	r.sharing.Store(c.Sharing)
 	r.keep(c)
 	if c.Paused {
-		r.pauses.begin(gst.Now())
+		r.pauses.begin(gst.Now(), pauseAsked)
 	}
 	if o, n := old.Video, c.Video; o.Way != n.Way || o.Asked != n.Asked || o.Display != n.Display || o.Target != n.Target ||
 		o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate || old.Paused != c.Paused {
@@ -195,13 +211,16 @@ func (r *Recorder) Apply(c Config) error {
 		if o.Asked != n.Asked {
 			_ = os.Remove(n.TokenFile)
 		}
+		if o.Asked != n.Asked || o.Way != n.Way || o.Display != n.Display || o.Target != n.Target {
+			r.held = &x11.Held{} // the user chose anew
+		}
 		screen = r.openScreen(c)
 	}
 	r.mu.Lock()
 	r.config, r.screen = c, screen
 	r.mu.Unlock()
 	if !c.Paused {
-		r.pauses.end(gst.Now())
+		r.pauses.end(gst.Now(), pauseAsked)
 	}
 	return r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused)
 }

@@ -267,7 +267,7 @@ func (in *input) state(err error) SourceState {
 
 // stateOf is a source's status as a Recorder tells it; its level is silence.
 func stateOf(s source.Status) SourceState {
-	st := SourceState{State: s.State, Device: s.Device, PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB}
+	st := SourceState{State: s.State, Reason: s.Reason, Device: s.Device, PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB}
 	if s.Err != nil {
 		st.Error = s.Err.Error()
 	}

@@ -37,6 +37,7 @@ func (s *Session) reconcileRecorder() {
 	want.Log = s.log
 	want.Video.Asked = st.asked
 	want.Paused = st.paused()
+	want.Sharing = st.shareOn || st.pub != nil || st.pubBusy
 	want.Mic.Muted = want.Mic.Muted || st.micClosed()
 	switch {
 	case st.rec == nil && st.wantRecorder() && st.openError == "":

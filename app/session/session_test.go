@@ -98,11 +98,15 @@ func nextEvent(t *testing.T, events <-chan session.Event, kind session.EventKind
 func TestSwitchesDecideWhatRuns(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live at launch", in(session.Live))
+	if !b.engine.Recorder().Config().Sharing {
+		t.Error("the recorder does not know that others see its picture")
+	}
 	if err := b.SetShare(false); err != nil {
 		t.Fatal(err)
 	}
 	b.until(t, "only the replay", in(session.Buffering))
 	b.until(t, "no share", func(s session.Snapshot) bool { return s.Share.State == "off" })
+	b.until(t, "the recorder knows", func(session.Snapshot) bool { return !b.engine.Recorder().Config().Sharing })
 	if err := b.SetReplay(false); err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,10 @@ type ShareStatus struct {
 
 // SourceStatus is one device.
 type SourceStatus struct {
-	// State is "off", "starting", "running" or "failed".
-	State  string `json:"state"`
+	// State is "off", "starting", "running", "waiting", "paused" or "failed".
+	State string `json:"state"`
+	// Reason is why a screen waits: "closed" or "minimized", the window, or "disconnected", the monitor.
+	Reason string `json:"reason,omitempty"`
 	Device string `json:"device,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Muted  bool   `json:"muted,omitempty"`
@@ -144,7 +146,7 @@ func source(s capture.SourceState, muted bool) SourceStatus {
 	if s.State == "" {
 		s.State = "off"
 	}
-	return SourceStatus{State: s.State, Device: s.Device, Error: s.Error, Muted: muted, PeakDB: s.PeakDB, RMSDB: s.RMSDB}
+	return SourceStatus{State: s.State, Reason: s.Reason, Device: s.Device, Error: s.Error, Muted: muted, PeakDB: s.PeakDB, RMSDB: s.RMSDB}
 }
 
 var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}

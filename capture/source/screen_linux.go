@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/gst"
@@ -28,7 +29,7 @@ func filmX(ctx context.Context, c Screen, r report) error {
 	}
 	defer d.Close()
 	return d.Film(ctx, x11.Config{
-		Target: c.Target, HidePointer: c.HideCursor, FrameRate: c.FrameRate, Now: gst.Now,
+		Target: c.Target, Held: c.Held, Stay: c.Stay, HidePointer: c.HideCursor, FrameRate: c.FrameRate, Now: gst.Now,
 		Frame: func(p x11.Picture, at time.Duration) {
 			c.Frame(media.Frame{
 				PTS: at, Width: p.Width, Height: p.Height, Stride: p.Width * 4, Data: p.Data, Serial: p.Serial, Bands: p.Bands, Release: p.Release,
@@ -37,6 +38,13 @@ func filmX(ctx context.Context, c Screen, r report) error {
 		Same: func(width, height int, at time.Duration) bool {
 			return c.Same != nil && c.Same(media.Frame{PTS: at, Width: width, Height: height, Same: true, Release: func() {}})
 		},
-		Up: func() { r.up(d.Name) }, Down: r.down,
+		Up: func() { r.up(d.Name) }, Down: func(err error) {
+			var a x11.AwayError
+			if errors.As(err, &a) && a.Reason != "" {
+				r.away(a.Reason, err)
+				return
+			}
+			r.down(err)
+		},
 	})
 }

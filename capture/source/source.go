@@ -38,9 +38,11 @@ const (
 
 // Status says what a source is doing.
 type Status struct {
-	// State is Starting, Running, Failed or Waiting. A failed source is tried again; one that waits misses nothing that
-	// anybody asked for by name.
+	// State is Starting, Running, Failed or Waiting. A failed source is tried again; one that waits has nothing to give
+	// for now, which is no failure of its own.
 	State string
+	// Reason is why a screen waits: x11.Closed, x11.Minimized or x11.Disconnected.
+	Reason string
 	// Device is what is open.
 	Device string
 	// Err is why it failed or waits; nil while running.
@@ -57,6 +59,12 @@ type Screen struct {
 	Display string
 	// Target is what of it is filmed.
 	Target x11.Target
+	// Held remembers the window that is captured beyond this source; it may be nil.
+	Held *x11.Held
+	// Stay says whether a window that was closed is not replaced with another of its program; nil never does.
+	Stay func() bool
+	// Gone is told whether what is captured is gone: closed, disconnected, or taken back by the user; it may be nil.
+	Gone func(gone bool)
 	// HideCursor leaves the pointer out.
 	HideCursor bool
 	// FrameRate is in frames a second.
@@ -90,6 +98,8 @@ type report struct {
 	up func(device string)
 	// down says in a sentence why no data flows, while the run itself waits for it to come back.
 	down func(error)
+	// away is down for a target that is away for a reason.
+	away func(reason string, err error)
 	// idle is down for what is no failure.
 	idle func(error)
 }
@@ -101,21 +111,25 @@ type Supervisor struct {
 	log    *slog.Logger
 	cancel context.CancelFunc
 	done   chan struct{}
+	gone   func(bool)
 
 	mu     sync.Mutex
 	status Status
 }
 
-func supervise(name string, log *slog.Logger, r run) *Supervisor {
+func supervise(name string, log *slog.Logger, gone func(bool), r run) *Supervisor {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{name: name, run: r, log: log, cancel: cancel, done: make(chan struct{}), status: Status{State: Starting}}
+	s := &Supervisor{name: name, run: r, log: log, cancel: cancel, done: make(chan struct{}), status: Status{State: Starting}, gone: gone}
+	if gone == nil {
+		s.gone = func(bool) {}
+	}
 	go s.loop(ctx)
 	return s
 }
 
 // OpenScreen begins to film. A display that does not answer shows up in Status.
 func OpenScreen(c Screen, log *slog.Logger) *Supervisor {
-	return supervise("screen", log, func(ctx context.Context, r report) error { return film(ctx, c, r) })
+	return supervise("screen", log, c.Gone, func(ctx context.Context, r report) error { return film(ctx, c, r) })
 }
 
 // OpenSound begins to listen. A device that is missing shows up in Status.
@@ -124,7 +138,7 @@ func OpenSound(c Sound, log *slog.Logger) *Supervisor {
 	if c.Monitor {
 		name = "desktop sound"
 	}
-	return supervise(name, log, func(ctx context.Context, r report) error { return listen(ctx, c, r) })
+	return supervise(name, log, nil, func(ctx context.Context, r report) error { return listen(ctx, c, r) })
 }
 
 // Idle is a source that is not opened, for the time of a pause.
@@ -153,7 +167,7 @@ func (s *Supervisor) loop(ctx context.Context) {
 	t := teller{s: s}
 	for {
 		t.began = time.Time{}
-		err := s.run(ctx, report{up: t.up, down: t.down, idle: t.idle})
+		err := s.run(ctx, report{up: t.up, down: t.down, away: t.away, idle: t.idle})
 		if ctx.Err() != nil {
 			return
 		}
@@ -161,7 +175,7 @@ func (s *Supervisor) loop(ctx context.Context) {
 			err = errors.New("the device ended its stream")
 		}
 		t.down(err)
-		if errors.Is(err, portal.ErrRefused) || errors.Is(err, portal.ErrEnded) {
+		if byUser(err) {
 			<-ctx.Done() // the user decided; a dialog again and again would be no help
 			return
 		}
@@ -191,21 +205,35 @@ func (t *teller) up(device string) {
 	if t.began.IsZero() {
 		t.began = time.Now()
 	}
+	t.s.gone(false)
 	t.s.set(Status{State: Running, Device: device})
 	t.s.log.Info("source is running", "source", t.s.name, "device", device)
 }
 
-func (t *teller) down(err error) { t.not(Failed, err) }
+func (t *teller) down(err error) { t.not(Status{State: Failed, Err: err}) }
 
-func (t *teller) idle(err error) { t.not(Waiting, err) }
+func (t *teller) idle(err error) { t.not(Status{State: Waiting, Err: err}) }
 
-func (t *teller) not(state string, err error) {
+func (t *teller) away(reason string, err error) {
+	t.not(Status{State: Waiting, Reason: reason, Err: err})
+}
+
+func (t *teller) not(s Status) {
 	t.running = false
-	t.s.set(Status{State: state, Err: err})
+	err := s.Err
+	if s.Reason == x11.Closed || s.Reason == x11.Disconnected || byUser(err) {
+		t.s.gone(true)
+	}
+	t.s.set(s)
 	if err.Error() != t.told { // the same failure again and again is told once
 		t.s.log.Warn("source gives nothing; it is tried again", "source", t.s.name, "err", err)
 		t.told = err.Error()
 	}
+}
+
+// byUser says whether the user took the permission to capture back.
+func byUser(err error) bool {
+	return errors.Is(err, portal.ErrRefused) || errors.Is(err, portal.ErrEnded)
 }
 
 // Close ends the source and waits for it.

@@ -24,6 +24,10 @@ const (
 // Config says what to film and where pictures go.
 type Config struct {
 	Target Target
+	// Held remembers which window is captured, where that is to outlast one Film; it may be nil.
+	Held *Held
+	// Stay says whether a window that was closed is not replaced with another one that fits the target; nil never does.
+	Stay func() bool
 	// HidePointer leaves the mouse pointer out.
 	HidePointer bool
 	// FrameRate is in frames a second. Pictures are taken at multiples of a frame's time on the clock.
@@ -35,7 +39,8 @@ type Config struct {
 	// Same is called instead, with the size in pixels, where nothing has changed since the picture before. It answers
 	// whether that is enough: else the picture is read. Nil wants all pictures.
 	Same func(width, height int, at time.Duration) bool
-	// Up is called for each picture, Down with a sentence when there is nothing to film for a while.
+	// Up is called for each picture, Down with a message when there is nothing to film for a while:
+	// an AwayError while the target is away.
 	Up   func()
 	Down func(error)
 }
@@ -65,7 +70,10 @@ type film struct {
 // Film takes pictures until the context ends (nil) or the display does not answer any more. A target that is away is
 // waited for.
 func (d *Display) Film(ctx context.Context, c Config) error {
-	f := &film{Config: c, d: d, viewer: viewer{d: d, target: c.Target}, pointer: pointer{d: d}, watcher: watcher{d: d}}
+	if c.Held == nil {
+		c.Held = &Held{}
+	}
+	f := &film{Config: c, d: d, viewer: viewer{d: d, target: c.Target, held: c.Held, stay: c.Stay}, pointer: pointer{d: d}, watcher: watcher{d: d}}
 	d.layoutChanged.Store(true)
 	defer f.close()
 	f.changed = -settle // the first size counts at once
@@ -145,7 +153,7 @@ func (f *film) look(now time.Duration) error {
 	was := f.there
 	v, err := f.viewer.locate()
 	f.there = err == nil
-	var a awayError
+	var a AwayError
 	switch {
 	case errors.As(err, &a):
 		if was || f.lost == 0 {

@@ -7,7 +7,7 @@ import (
 
 // Preview takes one picture of the target, scaled down to fit into the given width and height in pixels.
 func (d *Display) Preview(t Target, width, height int) (image.Image, error) {
-	v := viewer{d: d, target: t}
+	v := viewer{d: d, target: t, held: &Held{}}
 	defer v.forget()
 	at, err := v.locate()
 	if err != nil {

@@ -36,13 +36,54 @@ func (t Target) String() string {
 
 func (t Target) isWindow() bool { return t.Monitor == "" && (t.Class != "" || t.Title != "") }
 
-// awayError says that there is nothing to film for now; it comes back by itself.
-type awayError struct{ text string }
+// Reasons why a target is away.
+const (
+	Closed       = "closed"       // the window
+	Minimized    = "minimized"    // the window, or it is hidden in another way
+	Disconnected = "disconnected" // the monitor
+)
 
-func (e awayError) Error() string { return e.text }
+// AwayError says that there is nothing to capture for now; it comes back by itself.
+type AwayError struct {
+	// Reason is Closed, Minimized, Disconnected, or empty for a target that cannot be captured as it is.
+	Reason string
+	text   string
+}
 
-func away(format string, args ...any) error {
-	return awayError{fmt.Sprintf(format, args...) + "; the last picture stays until it is back"}
+// Error says what is away and what becomes of the picture.
+func (e AwayError) Error() string { return e.text }
+
+func away(reason, format string, args ...any) error {
+	return AwayError{reason, fmt.Sprintf(format, args...) + "; the last picture stays until it is back"}
+}
+
+// Held is the window that is captured, across several calls of Film. Its zero value has none yet. It is used by one Film
+// at a time.
+type Held struct {
+	id     xproto.Window // 0: none, or it was closed
+	who    identity
+	closed bool
+}
+
+// identity tells windows apart whose X id is the same: servers use ids again. A field is empty where the program has
+// not said.
+type identity struct{ pid, class, machine string }
+
+// same says whether this may be the window that was identified before: a program may add what it did not say at first.
+func (i identity) same(before identity) bool {
+	fits := func(now, then string) bool { return then == "" || now == then }
+	return fits(i.pid, before.pid) && fits(i.class, before.class) && fits(i.machine, before.machine)
+}
+
+func (d *Display) identify(w xproto.Window) (i identity, err error) {
+	for to, a := range map[*string]xproto.Atom{&i.pid: d.atoms.pid, &i.class: d.atoms.class, &i.machine: d.atoms.machine} {
+		value, err := d.property(w, a)
+		if err != nil {
+			return i, err
+		}
+		*to = string(value)
+	}
+	return i, nil
 }
 
 // smallest is the width and height in pixels that encoders take.
@@ -61,11 +102,13 @@ type view struct {
 type viewer struct {
 	d      *Display
 	target Target
-	window xproto.Window
+	held   *Held
+	stay   func() bool
+	heard  xproto.Window // whose events come
 	pixmap xproto.Pixmap // what the window shows, also where others cover it; 0: none
 }
 
-// locate answers where the target is now; an awayError when it is not there.
+// locate answers where the target is now; an AwayError when it is not there.
 func (v *viewer) locate() (view, error) {
 	if v.target.isWindow() {
 		return v.locateWindow()
@@ -87,7 +130,7 @@ func (v *viewer) locate() (view, error) {
 	}
 	area = area.Intersect(whole)
 	if area.Dx() < smallest || area.Dy() < smallest {
-		return view{}, away("%s lies outside the screen, which is %dx%d", v.target, whole.Dx(), whole.Dy())
+		return view{}, away("", "%s lies outside the screen, which is %dx%d", v.target, whole.Dx(), whole.Dy())
 	}
 	return view{root, root, area, area.Min, area.Min}, nil
 }
@@ -102,7 +145,7 @@ func (v *viewer) monitor() (image.Rectangle, error) {
 			return m.Area, nil
 		}
 	}
-	return image.Rectangle{}, away("%s is not connected", v.target)
+	return image.Rectangle{}, away(Disconnected, "%s is not connected", v.target)
 }
 
 // locateWindow reads a window through the composite extension (Composite 0.2, NameWindowPixmap), so that what lies over
@@ -114,13 +157,13 @@ func (v *viewer) locateWindow() (view, error) {
 		return view{}, err
 	}
 	if a.MapState != xproto.MapStateViewable {
-		return view{}, away("%s is minimised", v.target)
+		return view{}, away(Minimized, "%s is minimized", v.target)
 	}
-	g, err := xproto.GetGeometry(d.conn, xproto.Drawable(v.window)).Reply()
+	g, err := xproto.GetGeometry(d.conn, xproto.Drawable(v.held.id)).Reply()
 	if err != nil {
 		return view{}, v.gone(err)
 	}
-	at, err := xproto.TranslateCoordinates(d.conn, v.window, d.screen.Root, 0, 0).Reply()
+	at, err := xproto.TranslateCoordinates(d.conn, v.held.id, d.screen.Root, 0, 0).Reply()
 	if err != nil {
 		return view{}, v.gone(err)
 	}
@@ -129,27 +172,39 @@ func (v *viewer) locateWindow() (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	if err := composite.NameWindowPixmapChecked(d.conn, v.window, pixmap).Check(); err != nil {
+	if err := composite.NameWindowPixmapChecked(d.conn, v.held.id, pixmap).Check(); err != nil {
 		return view{}, v.gone(err)
 	}
 	v.pixmap = pixmap
+	if err := v.recognize(); err != nil { // after the pixmap, which is the named window's whatever happens to its id
+		v.forget()
+		return view{}, err
+	}
 	border := int(g.BorderWidth)
 	area := image.Rect(0, 0, int(g.Width), int(g.Height)).Add(image.Pt(border, border))
 	if area.Dx() < smallest || area.Dy() < smallest {
-		return view{}, away("%s is smaller than %dx%d", v.target, smallest, smallest)
+		return view{}, away("", "%s is smaller than %dx%d", v.target, smallest, smallest)
 	}
-	return view{xproto.Drawable(pixmap), xproto.Drawable(v.window), area, image.Pt(int(at.DstX), int(at.DstY)), image.Point{}}, nil
+	return view{xproto.Drawable(pixmap), xproto.Drawable(v.held.id), area, image.Pt(int(at.DstX), int(at.DstY)), image.Point{}}, nil
 }
 
 // attributes are those of the window, which is looked for when there is none or it has been closed.
 func (v *viewer) attributes() (*xproto.GetWindowAttributesReply, error) {
-	if v.window != 0 {
-		a, err := xproto.GetWindowAttributes(v.d.conn, v.window).Reply()
-		if err == nil || !refused(err) {
+	if h := v.held; h.id != 0 && v.d.destroyed.Load() != uint32(h.id) {
+		a, err := xproto.GetWindowAttributes(v.d.conn, h.id).Reply()
+		if err == nil {
+			v.listen()
+			return a, nil
+		}
+		if !refused(err) {
 			return a, err
 		}
-		v.forget()
-		v.window = 0
+		v.close()
+	} else if h.id != 0 {
+		v.close()
+	}
+	if v.held.closed && v.stay != nil && v.stay() {
+		return nil, v.wasClosed()
 	}
 	if !v.d.hasComposite {
 		return nil, errors.New("the X server cannot show single windows (no Composite extension); film the screen or a monitor")
@@ -158,11 +213,53 @@ func (v *viewer) attributes() (*xproto.GetWindowAttributesReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.window = id
-	v.d.listenTo(id, xproto.EventMaskStructureNotify)
-	composite.RedirectWindow(v.d.conn, id, composite.RedirectAutomatic)
+	who, err := v.d.identify(id)
+	if err != nil {
+		return nil, v.gone(err)
+	}
+	v.d.destroyed.CompareAndSwap(uint32(id), 0)
+	*v.held = Held{id: id, who: who}
+	v.listen()
 	a, err := xproto.GetWindowAttributes(v.d.conn, id).Reply()
 	return a, v.gone(err)
+}
+
+// listen asks for the window's events and for its own pixmap, once on this connection.
+func (v *viewer) listen() {
+	if v.heard == v.held.id {
+		return
+	}
+	v.heard = v.held.id
+	v.d.listenTo(v.heard, xproto.EventMaskStructureNotify)
+	composite.RedirectWindow(v.d.conn, v.heard, composite.RedirectAutomatic)
+}
+
+// recognize checks that the id is still that of the window that was chosen; one that is not was closed.
+func (v *viewer) recognize() error {
+	now, err := v.d.identify(v.held.id)
+	if err != nil {
+		return v.gone(err)
+	}
+	if !now.same(v.held.who) {
+		v.close()
+		return v.wasClosed()
+	}
+	v.held.who = now
+	return nil
+}
+
+// close notes that the window was closed.
+func (v *viewer) close() {
+	v.forget()
+	v.heard = 0
+	*v.held = Held{closed: true}
+}
+
+func (v *viewer) wasClosed() error {
+	if v.stay == nil || !v.stay() {
+		return away(Closed, "%s is not open", v.target)
+	}
+	return AwayError{Closed, fmt.Sprintf("%s was closed; the last picture stays until you choose what to share instead", v.target)}
 }
 
 // find looks for the target's window.
@@ -182,7 +279,7 @@ func (v *viewer) find() (xproto.Window, error) {
 		}
 	}
 	if best == 0 {
-		return 0, away("%s is not open", t)
+		return 0, away(Closed, "%s is not open", t)
 	}
 	return best, nil
 }
@@ -190,7 +287,7 @@ func (v *viewer) find() (xproto.Window, error) {
 // gone makes of a refused request that the window is changing; anything else is passed on.
 func (v *viewer) gone(err error) error {
 	if err != nil && refused(err) {
-		return away("%s is not to be seen", v.target)
+		return away(Minimized, "%s is not to be seen", v.target)
 	}
 	return err
 }

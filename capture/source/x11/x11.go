@@ -47,6 +47,8 @@ type Display struct {
 	layoutChanged, pointerChanged atomic.Bool
 	// layout holds a token when monitors or windows have changed since it was last taken.
 	layout chan struct{}
+	// destroyed is the last window that was destroyed of those whose events come.
+	destroyed atomic.Uint32
 	// damaged says that the content of what is watched has changed; see watcher.
 	damaged atomic.Bool
 
@@ -85,13 +87,14 @@ func Open(name string) (*Display, error) {
 
 // atoms are the names of properties (ICCCM 2.0, 4.1.2; EWMH 1.5).
 type atoms struct {
-	clients, stacking, wmName, netName, class, utf8 xproto.Atom
+	clients, stacking, wmName, netName, class, pid, machine, utf8 xproto.Atom
 }
 
 func (d *Display) intern() error {
 	for name, to := range map[string]*xproto.Atom{
 		"_NET_CLIENT_LIST": &d.atoms.clients, "_NET_CLIENT_LIST_STACKING": &d.atoms.stacking, "WM_NAME": &d.atoms.wmName,
-		"_NET_WM_NAME": &d.atoms.netName, "WM_CLASS": &d.atoms.class, "UTF8_STRING": &d.atoms.utf8,
+		"_NET_WM_NAME": &d.atoms.netName, "WM_CLASS": &d.atoms.class, "_NET_WM_PID": &d.atoms.pid,
+		"WM_CLIENT_MACHINE": &d.atoms.machine, "UTF8_STRING": &d.atoms.utf8,
 	} {
 		r, err := xproto.InternAtom(d.conn, false, uint16(len(name)), name).Reply()
 		if err != nil {
@@ -179,7 +182,10 @@ func (d *Display) read() {
 			if e.Atom == d.atoms.clients || e.Atom == d.atoms.stacking {
 				d.moved()
 			}
-		case xproto.ConfigureNotifyEvent, xproto.MapNotifyEvent, xproto.UnmapNotifyEvent, xproto.DestroyNotifyEvent,
+		case xproto.DestroyNotifyEvent:
+			d.destroyed.Store(uint32(e.Window))
+			d.moved()
+		case xproto.ConfigureNotifyEvent, xproto.MapNotifyEvent, xproto.UnmapNotifyEvent,
 			xproto.ReparentNotifyEvent, randr.ScreenChangeNotifyEvent, randr.NotifyEvent:
 			d.moved()
 		}

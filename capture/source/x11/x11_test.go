@@ -2,10 +2,12 @@ package x11_test
 
 import (
 	"context"
+	"errors"
 	"image"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ type reel struct {
 	size   image.Point
 	pixels map[image.Point]uint32 // of the last picture
 	downs  []string
+	reason string // of the last one
 	ended  chan error
 }
 
@@ -37,7 +40,14 @@ func filmed(t *testing.T, display string, c x11.Config, look ...image.Point) *re
 	c.FrameRate, c.Now = 30, func() time.Duration { return time.Since(begin) }
 	last := time.Duration(-1)
 	c.Up = func() {}
-	c.Down = func(err error) { r.mu.Lock(); defer r.mu.Unlock(); r.downs = append(r.downs, err.Error()) }
+	c.Down = func(err error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.downs = append(r.downs, err.Error())
+		if away, ok := errors.AsType[x11.AwayError](err); ok {
+			r.reason = away.Reason
+		}
+	}
 	c.Frame = func(p x11.Picture, at time.Duration) {
 		defer p.Release()
 		r.mu.Lock()
@@ -136,6 +146,19 @@ func (p *program) window(at image.Rectangle, colour uint32, class, title string)
 	p.t.Helper()
 	id, err := xproto.NewWindowId(p.conn)
 	require.NoError(p.t, err)
+	p.windowAs(id, at, colour, class, title)
+	return id
+}
+
+func (p *program) atom(name string) xproto.Atom {
+	p.t.Helper()
+	r, err := xproto.InternAtom(p.conn, false, uint16(len(name)), name).Reply()
+	require.NoError(p.t, err)
+	return r.Atom
+}
+
+func (p *program) windowAs(id xproto.Window, at image.Rectangle, colour uint32, class, title string) {
+	p.t.Helper()
 	s := xproto.Setup(p.conn).DefaultScreen(p.conn)
 	override := uint32(0)
 	if class == "" {
@@ -147,7 +170,6 @@ func (p *program) window(at image.Rectangle, colour uint32, class, title string)
 	xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, xproto.AtomWmClass, xproto.AtomString, 8, uint32(len(names)), []byte(names))
 	xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, xproto.AtomWmName, xproto.AtomString, 8, uint32(len(title)), []byte(title))
 	require.NoError(p.t, xproto.MapWindowChecked(p.conn, id).Check())
-	return id
 }
 
 // managed waits until the window manager has taken a window. Openbox may sleep over what came while it started, until
@@ -208,13 +230,59 @@ func TestWindowIsFollowed(t *testing.T) {
 	r.shows(t, "resized", 401, 303, seen)
 	require.Empty(t, r.downs)
 	run(t, d, "xdotool", "search", "--name", "A picture", "windowminimize")
-	r.tells(t, 1, `the window "A picture" is minimised`)
+	r.tells(t, 1, `the window "A picture" is minimized`)
 	run(t, d, "xdotool", "search", "--name", "A picture", "windowmap")
 	r.shows(t, "back", 401, 303, seen)
 	require.NoError(t, xproto.DestroyWindowChecked(p.conn, id).Check())
 	r.tells(t, 2, `the window "A picture" is not open`)
 	p.window(image.Rect(0, 0, 320, 240), red, "Painter", "Another title")
 	r.shows(t, "opened again", 320, 240, seen)
+}
+
+// While the window that is captured stays chosen, nothing takes its place when it is closed: not another window of its
+// program, not one that got its X id again, nor one that only looks like it afterward.
+func TestClosedWindowIsNotReplaced(t *testing.T) {
+	for name, replace := range map[string]func(p *program, id xproto.Window){
+		"another of the program": func(p *program, id xproto.Window) {
+			require.NoError(p.t, xproto.DestroyWindowChecked(p.conn, id).Check())
+		},
+		"the id used again by the program": func(p *program, id xproto.Window) {
+			xproto.DestroyWindow(p.conn, id)
+			p.windowAs(id, image.Rect(20, 20, 340, 260), green, "Painter", "A picture")
+		},
+		"another identity": func(p *program, id xproto.Window) {
+			pid := []byte{1, 2, 0, 0}
+			xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, p.atom("_NET_WM_PID"), xproto.AtomCardinal, 32, 1, pid)
+			xproto.ConfigureWindow(p.conn, id, xproto.ConfigWindowX, []uint32{60})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := desktop(t, stack.DesktopOptions{Width: 800, Height: 600})
+			p := newProgram(t, d.Display)
+			p.window(image.Rect(400, 300, 720, 540), green, "Painter", "Another picture")
+			id := p.window(image.Rect(50, 50, 370, 290), red, "Painter", "A picture")
+			pid := []byte{7, 0, 0, 0}
+			xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, p.atom("_NET_WM_PID"), xproto.AtomCardinal, 32, 1, pid)
+			middle := image.Pt(150, 100)
+			var stay atomic.Bool
+			stay.Store(true)
+			r := filmed(t, d.Display, x11.Config{
+				Target: x11.Target{Class: "Painter", Title: "A picture"}, Stay: stay.Load, HidePointer: true,
+			}, middle)
+			r.shows(t, "the window", 320, 240, map[image.Point]uint32{middle: red})
+			replace(p, id)
+			r.tells(t, 1, `the window "A picture" was closed`)
+			r.mu.Lock()
+			require.Equal(t, uint32(red), r.pixels[middle], "the last picture stays")
+			require.Equal(t, x11.Closed, r.reason)
+			frames := r.frames
+			r.mu.Unlock()
+			p.window(image.Rect(300, 300, 620, 540), green, "Painter", "A picture")
+			require.Never(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.frames != frames }, time.Second, 50*time.Millisecond)
+			stay.Store(false)
+			r.shows(t, "another window once that is allowed", 320, 240, nil)
+		})
+	}
 }
 
 // A monitor is unplugged and comes back, changes its mode and its place; the whole screen follows as well.
