@@ -90,6 +90,8 @@ type Config struct {
 	JournalFolder string
 	// Paused closes screen and sound sources. The replay keeps what it has; readers of packets get the last picture, held.
 	Paused bool
+	// Mutes act at once, beside Apply; nil mutes nothing. Open takes them, Apply does not look at them.
+	Mutes *Mutes
 	// Log receives what the recorder has to say; nil discards it.
 	Log *slog.Logger
 }
