@@ -93,6 +93,8 @@ type Config struct {
 	// Sharing says that others see what is captured. A window that is closed is not replaced then with another one of its
 	// program: its last picture stays until VideoConfig.Target or Asked changes.
 	Sharing bool
+	// Mutes act at once, beside Apply; nil mutes nothing. Open takes them, Apply does not look at them.
+	Mutes *Mutes
 	// Log receives what the recorder has to say; nil discards it.
 	Log *slog.Logger
 }

@@ -82,7 +82,7 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	}
 	r.sharing.Store(c.Sharing)
 	r.keep(c)
-	r.sound = &sound{now: gst.Now, emit: r.emit, wants: r.wants, log: log}
+	r.sound = &sound{now: gst.Now, emit: r.emit, wants: r.wants, mutes: c.Mutes, log: log}
 	if err := r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused); err != nil {
 		log.Error("sound is off", "err", err)
 	}

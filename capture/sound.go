@@ -30,6 +30,7 @@ type sound struct {
 	emit encode.Emit
 	// wants says whether anybody takes a track; what nobody takes is not encoded.
 	wants func(media.Track) bool
+	mutes *Mutes // nil mutes nothing
 	log   *slog.Logger
 
 	cancel context.CancelFunc
@@ -104,6 +105,8 @@ func (s *sound) start() error {
 	s.on, s.err = true, nil
 	s.desktop = input{monitor: true, mix: m.AddInput()}
 	s.mic = input{mix: m.AddInput()}
+	s.desktop.mix.MuteWhile(s.mutes.Desktop)
+	s.mic.mix.MuteWhile(s.mutes.Mic)
 	s.mu.Unlock()
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())

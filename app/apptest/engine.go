@@ -84,21 +84,38 @@ func (e *Engine) Share(_ context.Context, rec session.Recorder, c session.ShareC
 type Recorder struct {
 	engine *Engine
 
-	mu       sync.Mutex
-	cfg      capture.Config
-	since    time.Time
-	screen   capture.SourceState
-	hold     chan struct{}
-	inFlight int
-	closed   bool
-	names    int
+	mu        sync.Mutex
+	cfg       capture.Config
+	since     time.Time
+	screen    capture.SourceState
+	hold      chan struct{}
+	holdApply func()
+	inFlight  int
+	closed    bool
+	names     int
 
 	marks     []string
 	recording *Recording
 }
 
-// Config is what was applied last.
-func (r *Recorder) Config() capture.Config { r.mu.Lock(); defer r.mu.Unlock(); return r.cfg }
+// Config is what was applied last, with what is muted just now.
+func (r *Recorder) Config() capture.Config {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.cfg
+	c.Desktop.Muted, c.Mic.Muted = c.Desktop.Muted || c.Mutes.Desktop(), c.Mic.Muted || c.Mutes.Mic()
+	return c
+}
+
+// HoldApply makes Apply wait until the returned function is called, as an encoder's trial does; waiting is closed when one
+// does.
+func (r *Recorder) HoldApply() (waiting <-chan struct{}, release func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	began, c := make(chan struct{}), make(chan struct{})
+	r.holdApply = func() { close(began); <-c }
+	return began, func() { close(c) }
+}
 
 // FailScreen gives the screen source an error; an empty text heals it.
 func (r *Recorder) FailScreen(text string) {
@@ -131,6 +148,13 @@ func (r *Recorder) InFlight() int { r.mu.Lock(); defer r.mu.Unlock(); return r.i
 func (r *Recorder) Apply(c capture.Config) error {
 	if err := c.Validate(); err != nil {
 		return err
+	}
+	r.mu.Lock()
+	hold := r.holdApply
+	r.holdApply = nil
+	r.mu.Unlock()
+	if hold != nil {
+		hold()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

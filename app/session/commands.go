@@ -80,15 +80,15 @@ const (
 
 // Mute silences a source or lets it be heard again; it is remembered over restarts.
 func (s *Session) Mute(src Source, muted bool) error {
-	return s.mute(src, func(bool) bool { return muted })
+	return s.changeMute(src, func(bool) bool { return muted })
 }
 
 // ToggleMute is what the mute key does.
 func (s *Session) ToggleMute(src Source) error {
-	return s.mute(src, func(muted bool) bool { return !muted })
+	return s.changeMute(src, func(muted bool) bool { return !muted })
 }
 
-func (s *Session) mute(src Source, to func(bool) bool) error {
+func (s *Session) changeMute(src Source, to func(bool) bool) error {
 	if src != DesktopSound && src != Microphone {
 		return fmt.Errorf("there is no sound source %q; use mic or desktop", src)
 	}
@@ -120,21 +120,22 @@ func (s *Session) Apply(c config.Config) error {
 	})
 }
 
-// change edits the settings in the owner and writes them here, in the caller: a slow disk holds up nobody else.
+// change edits the settings in the owner and writes them here, in the caller: a slow disk holds up nobody else, not even
+// the next change, which is written after this one.
 func (s *Session) change(edit func(*config.Config)) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	var c config.Config
 	err := s.do(func() error {
 		edit(&s.st.cfg)
 		s.st.startup = nil // said once; new settings are whole
-		c = s.st.cfg.Clone()
+		c := s.st.cfg.Clone()
+		s.newest.Store(&c)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return s.settings.Save(c)
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.settings.Save(*s.newest.Load())
 }
 
 // SetToken stores the backend token; a share on its way again uses it.

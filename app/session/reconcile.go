@@ -23,9 +23,17 @@ func (st *state) micClosed() bool { return st.cfg.Hotkeys.Talk != "" && !st.talk
 
 // reconcile starts what is missing and ends what is too much. It runs in the owner after everything that happens.
 func (s *Session) reconcile() {
+	s.mute()
 	s.reconcileRecorder()
 	s.reconcileRecording()
 	s.reconcileShare()
+}
+
+// mute brings the switches to what is wanted now. They act on the recorder at once: an Apply may take seconds.
+func (s *Session) mute() {
+	st := &s.st
+	s.mutes.Set(st.cfg.Sound.Desktop.Muted, st.cfg.Sound.Microphone.Muted || st.micClosed())
+	s.mutes.Pause(st.paused())
 }
 
 func (s *Session) reconcileRecorder() {
@@ -38,7 +46,7 @@ func (s *Session) reconcileRecorder() {
 	want.Video.Asked = st.asked
 	want.Paused = st.paused()
 	want.Sharing = st.shareOn || st.pub != nil || st.pubBusy
-	want.Mic.Muted = want.Mic.Muted || st.micClosed()
+	want.Mutes, want.Desktop.Muted, want.Mic.Muted = &s.mutes, false, false
 	switch {
 	case st.rec == nil && st.wantRecorder() && st.openError == "":
 		s.openRecorder(want)

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -63,8 +64,10 @@ type Session struct {
 	done    chan struct{}
 	ctx     context.Context // ends when Close gives up waiting or has finished
 	cancel  context.CancelFunc
-	work    sync.WaitGroup // saves and part operations
-	writing sync.Mutex     // keeps the settings file in the order of the changes
+	work    sync.WaitGroup                // saves and part operations
+	writing sync.Mutex                    // keeps the settings file in the order of the changes
+	newest  atomic.Pointer[config.Config] // what the file is to hold
+	mutes   capture.Mutes                 // of whichever recorder is open
 
 	closeOnce sync.Once
 	closeErr  error

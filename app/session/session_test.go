@@ -321,6 +321,46 @@ func TestTheMicrophoneWaitsForItsKey(t *testing.T) {
 	}
 }
 
+// Muting, the push-to-talk key and pausing act while the recorder takes its time over other settings, and those do not undo it.
+func TestMutingDoesNotWaitForApply(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Hotkeys.Talk = "Ctrl+F8" })
+	b.until(t, "replay", in(session.Buffering))
+	rec := b.engine.Recorder()
+	b.Talk(true)
+	b.until(t, "the microphone is open", func(s session.Snapshot) bool { return !rec.Config().Mic.Muted })
+	waiting, release := rec.HoldApply()
+	c := b.Snapshot().Settings
+	c.Replay.Seconds = 90
+	if err := b.Apply(c); err != nil {
+		t.Fatal(err)
+	}
+	<-waiting
+	for _, held := range []bool{false, true} {
+		b.Talk(held)
+		b.until(t, "the key acts during it", func(s session.Snapshot) bool { return rec.Config().Mic.Muted != held && s.Mic.Closed != held })
+	}
+	for _, away := range []bool{true, false} {
+		b.SetAway(away, false)
+		b.until(t, "a pause mutes all during it", func(session.Snapshot) bool {
+			return rec.Config().Mic.Muted == away && rec.Config().Desktop.Muted == away
+		})
+	}
+	for _, src := range []session.Source{session.Microphone, session.DesktopSound} {
+		if err := b.Mute(src, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	muted := func() bool { return rec.Config().Mic.Muted && rec.Config().Desktop.Muted }
+	b.until(t, "both are muted during it", func(session.Snapshot) bool { return muted() })
+	if rec.Config().Replay == 90*time.Second {
+		t.Error("the settings were applied before their time")
+	}
+	release()
+	b.until(t, "the settings are applied and it is still muted", func(session.Snapshot) bool {
+		return rec.Config().Replay == 90*time.Second && muted()
+	})
+}
+
 func TestUnwritableFolderIsASentence(t *testing.T) {
 	b := start(t, func(c *config.Config) { c.Replay.Folder = "/proc/hindsight" })
 	b.until(t, "replay", in(session.Buffering))

@@ -32,8 +32,9 @@ type Input struct {
 	reading bool
 	fadeIn  int // frames of fade-in still to play
 
-	target, muted float32 // wanted gain, and 0 or 1
-	gain          float32 // gain at the end of the last block
+	target, muted float32     // wanted gain, and 0 or 1
+	silenced      func() bool // mutes as well while it says so
+	gain          float32     // gain at the end of the last block
 	meter         meter
 	resting       bool   // nothing follows what was pushed
 	side          *Input // gets all that is pushed as well
@@ -52,6 +53,22 @@ func (in *Input) SetGain(db float64, muted bool) {
 	if muted {
 		in.muted = 0
 	}
+}
+
+// MuteWhile mutes the input while silenced returns true, whatever SetGain says. It is asked for each block and must neither
+// wait nor call the input.
+func (in *Input) MuteWhile(silenced func() bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.silenced = silenced
+}
+
+// wanted is the gain that the next block ends with.
+func (in *Input) wanted() float32 {
+	if in.silenced != nil && in.silenced() {
+		return 0
+	}
+	return in.target * in.muted
 }
 
 // Push takes a block of sound with its time. It never blocks; what is older than two seconds is forgotten. A block without
@@ -76,7 +93,7 @@ func (in *Input) Push(p media.PCM) {
 	}
 }
 
-// Level is the peak and RMS of the last 100 ms after gain and before mute, in dB of full scale.
+// Level is the peak and RMS of the last 100 ms after gain, in dB of full scale; silence while muted.
 func (in *Input) Level() (peak, rms float64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -109,9 +126,10 @@ func (in *Input) level(block []float32) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	frames := len(block) / media.Channels
-	in.meter.add(block, in.target)
-	from, step := in.gain, (in.target*in.muted-in.gain)/float32(frames)
-	in.gain = in.target * in.muted
+	wanted := in.wanted()
+	in.meter.add(block, wanted)
+	from, step := in.gain, (wanted-in.gain)/float32(frames)
+	in.gain = wanted
 	for i := 0; i < frames && (from != 1 || step != 0); i++ {
 		g := from + step*float32(i+1)
 		block[2*i], block[2*i+1] = block[2*i]*g, block[2*i+1]*g
@@ -124,7 +142,7 @@ func (in *Input) level(block []float32) {
 func (in *Input) awaited(pts time.Duration, frames int, since time.Duration) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.resting || in.muted+in.gain == 0 || !in.line.valid || in.line.index(since) >= float64(in.written) {
+	if in.resting || in.wanted()+in.gain == 0 || !in.line.valid || in.line.index(since) >= float64(in.written) {
 		return false
 	}
 	in.locate(pts)
