@@ -1,11 +1,7 @@
 //go:build linux && cgo
 
-// Package precheck ends the program with a sentence when no X display answers.
-//
-// golang.design/x/hotkey panics in its init in that case. Go initialises packages in the order of their import paths
-// as soon as their imports are ready (Go specification, "Program initialization"), so this package looks first: its
-// path sorts before golang.design, and it imports nothing that x/hotkey does not need as well. Whoever imports
-// x/hotkey imports this too.
+// Package precheck ends the program with a message when no X display answers, before a window library does so with
+// less help. It readies Xlib for several threads as well.
 package precheck
 
 /*

@@ -2,7 +2,7 @@ package x11
 
 import "time"
 
-// repeatGap is longer than the pause between the up and the down of one automatic repeat (0 to 1 ms on X servers, and
+// repeatGap is longer than the pause between the up and the down of one automatic repeat (short, and
 // what a busy machine adds), and shorter than two presses by hand.
 const repeatGap = 40 * time.Millisecond
 

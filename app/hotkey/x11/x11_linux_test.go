@@ -1,0 +1,196 @@
+package x11
+
+import (
+	"bufio"
+	"context"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+)
+
+// keyboard is a virtual display with a program that shows which keys reach it.
+type keyboard struct {
+	t       *testing.T
+	desktop *stack.Desktop
+	seen    chan string // "press w", "release w"
+}
+
+// startKeyboard starts a display and xev, whose window has the focus: without a window manager the pointer gives it.
+func startKeyboard(t *testing.T) *keyboard {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	d, err := stack.StartDesktop(ctx, t.TempDir(), stack.DesktopOptions{Width: 640, Height: 480})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = d.Close() })
+	t.Setenv("DISPLAY", d.Display)
+	k := &keyboard{t: t, desktop: d, seen: make(chan string, 4096)}
+	k.run("setxkbmap", "us")
+	xev := d.Command(t.Context(), "stdbuf", "-oL", "xev", "-geometry", "640x480+0+0", "-event", "keyboard")
+	out, err := xev.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, xev.Start())
+	t.Cleanup(func() { _ = xev.Process.Kill(); _ = xev.Wait() })
+	go k.listen(bufio.NewScanner(out))
+	require.Eventually(t, func() bool {
+		return exec.Command("xdotool", "search", "--onlyvisible", "--name", "Event Tester").Run() == nil
+	}, 20*time.Second, 50*time.Millisecond)
+	k.run("xdotool", "mousemove", "100", "100")
+	k.run("xdotool", "key", "z")
+	k.reaches("release z")
+	return k
+}
+
+func (k *keyboard) listen(lines *bufio.Scanner) {
+	name := regexp.MustCompile(`keysym 0x[0-9a-f]+, (\w+)\)`)
+	what := ""
+	for lines.Scan() {
+		line := lines.Text()
+		if head, _, ok := strings.Cut(line, " event,"); ok {
+			what = map[string]string{"KeyPress": "press ", "KeyRelease": "release "}[head]
+		}
+		if m := name.FindStringSubmatch(line); m != nil && what != "" {
+			k.seen <- what + m[1]
+		}
+	}
+}
+
+func (k *keyboard) run(name string, args ...string) {
+	k.t.Helper()
+	out, err := k.desktop.Command(k.t.Context(), name, args...).CombinedOutput()
+	require.NoError(k.t, err, "%s %v: %s", name, args, out)
+}
+
+// reaches waits until the program saw a key, and returns what it saw before.
+func (k *keyboard) reaches(want string) (before []string) {
+	k.t.Helper()
+	for late := time.After(20 * time.Second); ; {
+		select {
+		case got := <-k.seen:
+			if got == want {
+				return before
+			}
+			before = append(before, got)
+		case <-late:
+			require.Fail(k.t, "the key never reached the program", "%s; it saw %v", want, before)
+		}
+	}
+}
+
+// bind takes a combination and returns what it does as "down" and "up".
+func (k *keyboard) bind(b *Binder, keys string) (<-chan string, error) {
+	k.t.Helper()
+	c, err := hotkey.Parse(keys)
+	require.NoError(k.t, err)
+	did := make(chan string, 256)
+	bd, err := b.Bind("name", "purpose", c, hotkey.Handler{Down: func() { did <- "down" }, Up: func() { did <- "up" }})
+	if err == nil {
+		k.t.Cleanup(func() { require.NoError(k.t, bd.Close()) })
+	}
+	return did, err
+}
+
+func (k *keyboard) next(did <-chan string, want string) {
+	k.t.Helper()
+	select {
+	case got := <-did:
+		require.Equal(k.t, want, got)
+	case <-time.After(20 * time.Second):
+		require.Fail(k.t, "the hotkey did not answer", want)
+	}
+}
+
+func newBinder(t *testing.T) *Binder {
+	b := New()
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return b
+}
+
+// A key that the layout does not have is refused, and no other key is taken for it.
+func TestKeyThatTheLayoutLacks(t *testing.T) {
+	k := startKeyboard(t)
+	b := newBinder(t)
+	did, err := k.bind(b, "F13")
+	require.ErrorContains(t, err, "layout has no key F13")
+	require.NotErrorIs(t, err, hotkey.ErrTaken)
+	k.run("xdotool", "key", "x")
+	k.reaches("release x")
+	k.run("setxkbmap", "ru")
+	_, err = k.bind(b, "Ctrl+Shift+S")
+	require.ErrorContains(t, err, "layout has no key S")
+	require.Empty(t, did)
+}
+
+// A held hotkey is one press and one release, and other keys go on working meanwhile.
+func TestOtherKeysWhileAHotkeyIsHeld(t *testing.T) {
+	k := startKeyboard(t)
+	did, err := k.bind(newBinder(t), "F8")
+	require.NoError(t, err)
+	k.run("xset", "r", "rate", "150", "100")
+	k.run("xdotool", "keydown", "w")
+	k.reaches("press w")
+	k.run("xdotool", "keydown", "F8")
+	k.next(did, "down")
+	for range 20 { // long enough for many repeats
+		k.run("xdotool", "key", "x")
+		k.reaches("release x")
+	}
+	k.run("xdotool", "keyup", "w")
+	for _, other := range k.reaches("release w") {
+		require.NotEqual(t, "press F8", other)
+	}
+	require.Empty(t, did)
+	k.run("xdotool", "keyup", "F8")
+	k.next(did, "up")
+	k.run("xdotool", "key", "F8")
+	k.next(did, "down")
+	k.next(did, "up")
+}
+
+// Hotkeys follow the layout.
+func TestHotkeysFollowTheLayout(t *testing.T) {
+	k := startKeyboard(t)
+	b := newBinder(t)
+	did, err := k.bind(b, "Ctrl+Shift+S")
+	require.NoError(t, err)
+	us, err := keycodes(b.conn)
+	require.NoError(t, err)
+	before, err := us("S")
+	require.NoError(t, err)
+	k.run("setxkbmap", "dvorak")
+	require.Eventually(t, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for s := range b.grabs {
+			if s.key == before[0] {
+				return false
+			}
+		}
+		return len(b.grabs) > 0
+	}, 20*time.Second, 10*time.Millisecond)
+	k.run("xdotool", "key", "ctrl+shift+o")
+	k.reaches("release o")
+	require.Empty(t, did)
+	k.run("xdotool", "key", "ctrl+shift+s")
+	k.next(did, "down")
+	k.next(did, "up")
+}
+
+// A combination of another program is refused; a Shift that is held for another reason does not hide the press.
+func TestTakenAndHeldForms(t *testing.T) {
+	k := startKeyboard(t)
+	did, err := k.bind(newBinder(t), "Alt+F10")
+	require.NoError(t, err)
+	_, err = k.bind(newBinder(t), "Alt+F10")
+	require.ErrorIs(t, err, hotkey.ErrTaken)
+	k.run("xdotool", "key", "shift+alt+F10")
+	k.next(did, "down")
+	k.next(did, "up")
+}
