@@ -235,10 +235,20 @@ func (s *supervisor) closeContext() context.Context {
 func (s *supervisor) pump(ctx context.Context) {
 	var dropped uint64
 	var asked time.Time
+	var align aligner
+	begun := time.Now()
 	seen := false
 	for {
-		packet, err := s.reader.Read(ctx)
-		if err != nil {
+		packet, wait := align.next(time.Since(begun))
+		if packet != nil {
+			s.send(packet)
+			continue
+		}
+		packet, err := s.read(ctx, wait)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			continue // a packet that was held is due
+		case err != nil:
 			if errors.Is(err, fanout.ErrClosed) && ctx.Err() == nil {
 				s.log.Error("the capture has ended, so nothing more is sent")
 			}
@@ -252,15 +262,30 @@ func (s *supervisor) pump(ctx context.Context) {
 			dropped, asked = n, time.Now()
 			s.src.RequestKeyframe()
 		}
-		session := s.session.Load()
-		if session == nil {
-			continue
+		align.add(time.Since(begun), packet)
+	}
+}
+
+// read waits for the engine's next packet, for no longer than wait unless that is 0.
+func (s *supervisor) read(ctx context.Context, wait time.Duration) (*media.Packet, error) {
+	if wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+	}
+	return s.reader.Read(ctx)
+}
+
+// send hands a packet to the session, if there is one.
+func (s *supervisor) send(packet *media.Packet) {
+	session := s.session.Load()
+	if session == nil {
+		return
+	}
+	if err := session.Write(packet); err != nil {
+		if errors.Is(err, livekit.ErrSlow) {
+			s.unsent.Add(1)
 		}
-		if err := session.Write(packet); err != nil {
-			if errors.Is(err, livekit.ErrSlow) {
-				s.unsent.Add(1)
-			}
-			s.log.Debug("a packet was not sent", "error", err)
-		}
+		s.log.Debug("a packet was not sent", "error", err)
 	}
 }

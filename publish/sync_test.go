@@ -3,6 +3,7 @@
 package publish_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
@@ -49,4 +51,85 @@ func (b *bench) wallMinusPTS(t *testing.T, st *publishtest.Stream, track media.T
 	slices.Sort(offsets)
 	require.Less(t, offsets[len(offsets)-1]-offsets[0], 4*time.Millisecond, "time stamps jitter")
 	return offsets[len(offsets)/2]
+}
+
+// Sound and video of one moment must also arrive together, from the first second on: LiveKit Egress 1.14 dates tracks by
+// their arrival and does not move them to the sender reports. The sources are as late as the recorder's: sound leaves the
+// mixer 36 ms after the end of a packet, a frame the encoder 8 ms after it was captured.
+func TestSoundAndVideoArriveTogether(t *testing.T) {
+	for _, rate := range []int{15, 30, 60} {
+		t.Run(fmt.Sprint(rate, " frames per second"), func(t *testing.T) {
+			b := newBench(t, publishtest.SourceOptions{FrameRate: rate, SoundDelay: 36 * time.Millisecond,
+				VideoDelay: 8 * time.Millisecond})
+			viewer := b.subscribe(t)
+			p := b.publish(t)
+			b.arriveTogether(t, viewer)
+			if rate != 30 {
+				return
+			}
+			first := p.Status()
+			b.killServer(t)
+			b.eventually(t, func() bool { return p.Status().State == publish.StateReconnecting }, "the loss is not noticed")
+			b.startAgain(t)
+			b.eventually(t, func() bool {
+				st := p.Status()
+				return st.State == publish.StateLive && st.VideoSID != first.VideoSID
+			}, "sharing does not come back")
+			viewer = b.subscribe(t)
+			b.arriveTogether(t, viewer)
+		})
+	}
+}
+
+// The same holds where the encoder is the slow one.
+func TestSlowVideoHoldsSound(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{VideoDelay: 120 * time.Millisecond})
+	viewer := b.subscribe(t)
+	b.publish(t)
+	b.arriveTogether(t, viewer)
+}
+
+// arriveTogether compares what a viewer gets in the first and in the third second.
+func (b *bench) arriveTogether(t *testing.T, viewer *publishtest.Subscriber) {
+	t.Helper()
+	video, err := viewer.Wait(b.ctx, media.Video)
+	require.NoError(t, err)
+	sound, err := viewer.Wait(b.ctx, media.Opus)
+	require.NoError(t, err)
+	const span = 3 * time.Second
+	b.eventually(t, func() bool { return covers(video, span) && covers(sound, span) }, "too little arrives")
+	for _, from := range []time.Duration{0, 2 * time.Second} {
+		picture := b.medianAge(t, video, media.Video, 90000, from)
+		tone := b.medianAge(t, sound, media.Opus, media.SampleRate, from)
+		t.Logf("from %v on: video arrives at the age of %v, sound of %v, apart by %v", from, picture, tone, picture-tone)
+		require.InDelta(t, 0, (picture - tone).Seconds(), 0.010, "video and sound arrive apart, from %v on", from)
+	}
+}
+
+func covers(st *publishtest.Stream, span time.Duration) bool {
+	units := st.Units()
+	return len(units) > 0 && units[len(units)-1].Arrived.Sub(units[0].Arrived) > span
+}
+
+// medianAge is how old the units of one second were when they arrived.
+func (b *bench) medianAge(t *testing.T, st *publishtest.Stream, track media.Track, rate int, from time.Duration) time.Duration {
+	t.Helper()
+	units := st.Units()
+	// The PTS of the newest are known by their content, and so the RTP time of every PTS.
+	newest := units[len(units)-1]
+	pts, known := b.src.PTSOf(track, newest.Data)
+	require.True(t, known, "what was received is not what was played")
+	now, ptsNow := time.Now(), b.src.Now()
+	var ages []time.Duration
+	for _, u := range units {
+		if at := u.Arrived.Sub(units[0].Arrived); at < from || at > from+time.Second {
+			continue
+		}
+		ticks := int32(u.RTP - newest.RTP)
+		captured := pts + time.Duration(ticks)*time.Second/time.Duration(rate)
+		ages = append(ages, ptsNow-now.Sub(u.Arrived)-captured)
+	}
+	require.GreaterOrEqual(t, len(ages), 8, "too little arrives")
+	slices.Sort(ages)
+	return ages[len(ages)/2]
 }

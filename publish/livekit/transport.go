@@ -28,8 +28,16 @@ type transport struct {
 	estimate *estimator
 	pace     *pacer
 	tracks   map[uint32]*track // by SSRC
+	reports  interceptor.RTCPWriter
 	closed   bool
 }
+
+const (
+	// earlyReports is how many sender reports of its own a track sends from its first packet on, earlyEvery the time between
+	// them. pion's interceptor sends one a second, and the first may come a second after the packets that it dates.
+	earlyReports = 5
+	earlyEvery   = 200 * time.Millisecond
+)
 
 // NewInterceptor makes the Session a factory of transports (interceptor.Factory).
 func (f transportFactory) NewInterceptor(string) (interceptor.Interceptor, error) {
@@ -50,14 +58,14 @@ func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interce
 		if t.session.sound != nil {
 			t.tracks[info.SSRC] = t.session.sound
 		}
-		return writer
+		return t.reporting(info.SSRC, writer)
 	}
 	t.tracks[info.SSRC] = t.session.video
 	if t.pace == nil {
 		minimum, maximum := t.session.estimateBounds()
 		t.estimate, t.pace = newEstimator(minimum, maximum), newPacer(maximum)
 	}
-	send := t.numbered(extensionID(info, sdp.TransportCCURI), writer)
+	send := t.reporting(info.SSRC, t.numbered(extensionID(info, sdp.TransportCCURI), writer))
 	pace := t.pace
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
 		if err := pace.add(time.Now(), h, payload, send); err != nil {
@@ -65,6 +73,36 @@ func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interce
 		}
 		return h.MarshalSize() + len(payload), nil
 	})
+}
+
+// reporting sends the first sender reports of a track along with its packets. One goroutine at a time writes a track.
+func (t *transport) reporting(ssrc uint32, writer interceptor.RTPWriter) interceptor.RTPWriter {
+	report := rtcp.SenderReport{SSRC: ssrc}
+	sent := 0
+	var last time.Time
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		n, err := writer.Write(h, payload, a)
+		if err != nil || sent >= earlyReports {
+			return n, err
+		}
+		report.PacketCount++
+		report.OctetCount += uint32(len(payload))
+		if now := time.Now(); now.Sub(last) >= earlyEvery {
+			sent, last = sent+1, now
+			t.report(report)
+		}
+		return n, err
+	})
+}
+
+// report sends a sender report. One that cannot be sent is lost like any packet; the next says the same.
+func (t *transport) report(report rtcp.SenderReport) {
+	t.mu.Lock()
+	writer := t.reports
+	t.mu.Unlock()
+	if writer != nil && t.correct(&report) {
+		_, _ = writer.Write([]rtcp.Packet{&report}, interceptor.Attributes{})
+	}
 }
 
 // UnbindLocalStream forgets a track.
@@ -147,6 +185,9 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 // BindRTCPWriter corrects outgoing sender reports. pion fills them from the moment a packet was handed to the network,
 // which differs between sound and picture by what their encoders take.
 func (t *transport) BindRTCPWriter(writer interceptor.RTCPWriter) interceptor.RTCPWriter {
+	t.mu.Lock()
+	t.reports = writer
+	t.mu.Unlock()
 	return interceptor.RTCPWriterFunc(func(packets []rtcp.Packet, a interceptor.Attributes) (int, error) {
 		kept := packets[:0:0]
 		for _, p := range packets {

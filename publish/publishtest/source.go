@@ -20,8 +20,10 @@ type SourceOptions struct {
 	Width, Height, FrameRate, BitrateKbps int
 	// Seconds is the length of the loop, a multiple of 2.
 	Seconds int
-	// VideoDelay is how much later than sound a picture of the same PTS comes out, as with a slow encoder.
+	// VideoDelay is how much later than its PTS a frame comes out, as with a slow encoder.
 	VideoDelay time.Duration
+	// SoundDelay is how much later than its end a packet of sound comes out, as with a mixer that waits for its sources.
+	SoundDelay time.Duration
 	// NoSound begins without sound, NoPicture without a picture; SetSound and SetPicture change that.
 	NoSound, NoPicture bool
 }
@@ -117,7 +119,7 @@ func (s *Source) playSound(ctx context.Context, origin time.Duration) {
 	defer s.wg.Done()
 	for n := 0; ; n++ {
 		pts := origin + time.Duration(n)*soundPacket
-		if !s.sleepUntil(ctx, pts+soundPacket) {
+		if !s.sleepUntil(ctx, pts+soundPacket+s.opts.SoundDelay) {
 			return
 		}
 		if !s.soundOn.Load() {

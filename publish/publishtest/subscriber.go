@@ -32,6 +32,8 @@ type Unit struct {
 	RTP  uint32
 	Data []byte
 	Key  bool
+	// Arrived is when its first RTP packet came.
+	Arrived time.Time
 }
 
 // Report is one received sender report (RFC 3550, 6.4.1).
@@ -108,17 +110,23 @@ func (s *Subscriber) onTrack(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPu
 
 func (st *Stream) receive(track *webrtc.TrackRemote, depacketizer rtp.Depacketizer) {
 	builder := samplebuilder.New(1024, depacketizer, track.Codec().ClockRate)
+	arrived := map[uint32]time.Time{} // by RTP time, of units that are not whole yet
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
 			return
+		}
+		if _, known := arrived[packet.Timestamp]; !known {
+			arrived[packet.Timestamp] = time.Now()
 		}
 		builder.Push(packet)
 		st.mu.Lock()
 		st.packets = append(st.packets, packet)
 		for sample := builder.Pop(); sample != nil; sample = builder.Pop() {
 			key := st.kind != media.Video || slices.ContainsFunc(media.SplitAnnexB(sample.Data), isIDR)
-			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: key})
+			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: key,
+				Arrived: arrived[sample.PacketTimestamp]})
+			delete(arrived, sample.PacketTimestamp)
 		}
 		st.mu.Unlock()
 	}
