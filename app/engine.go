@@ -44,7 +44,8 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 	if c.Lower {
 		source = engine.Lower()
 	}
-	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room, Log: e.log}, source)
+	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
+		PlainHTTP: c.AllowHTTP, Log: e.log}, source)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/publish/client"
 )
 
 const (
@@ -38,7 +39,11 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 		a.log.Warn("the link will have no picture", "path", path, "error", err)
 		picture = nil
 	}
-	made, err := links.Make(ctx, at, token, picture, a.log)
+	var options []client.Option
+	if a.session.Snapshot().Settings.Sharing.AllowHTTP {
+		options = append(options, client.WithPlainHTTP())
+	}
+	made, err := links.Make(ctx, at, token, picture, a.log, options...)
 	if err != nil {
 		return "", err
 	}

@@ -47,6 +47,8 @@ type Source interface {
 type Config struct {
 	// BackendURL and UserToken are the access to the backend; Room is the LiveKit room's name.
 	BackendURL, UserToken, Room string
+	// PlainHTTP consents to sending the token unencrypted to a backend on another machine.
+	PlainHTTP bool
 	// Log receives what the publisher has to say; nil discards it.
 	Log *slog.Logger
 }
@@ -148,7 +150,11 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 2,
 		TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute,
 	}}
-	backend, err := client.New(cfg.BackendURL, cfg.UserToken, client.WithHTTPClient(hc))
+	options := []client.Option{client.WithHTTPClient(hc)}
+	if cfg.PlainHTTP {
+		options = append(options, client.WithPlainHTTP())
+	}
+	backend, err := client.New(cfg.BackendURL, cfg.UserToken, options...)
 	if err != nil {
 		return nil, err
 	}

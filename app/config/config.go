@@ -136,7 +136,9 @@ type Clips struct {
 type Sharing struct {
 	AtLaunch   bool   `toml:"at_launch"`
 	BackendURL string `toml:"backend_url" check:"url"`
-	Room       string `toml:"room"`
+	// AllowHTTP consents to http:// to other machines, where everybody on the way can read the token.
+	AllowHTTP bool   `toml:"allow_http" comment:"lets an address with http:// lead to another computer: everybody on the way can then read the access token"`
+	Room      string `toml:"room"`
 	// StreamQuality "lower" encodes smaller pictures for the room, beside the replay's.
 	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"lower: smaller pictures for a poor upload, encoded beside the replay's"`
 }

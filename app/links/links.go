@@ -83,8 +83,9 @@ func (b *Book) Of(path string) (Copy, bool) {
 
 // Make makes a link to a copy that works for a week. The picture, which may be nil, stands for the clip before it plays;
 // a link without it is better than none.
-func Make(ctx context.Context, c Copy, token string, picture image.Image, log *slog.Logger) (*api.Link, error) {
-	backend, err := client.New(c.Backend, token)
+func Make(ctx context.Context, c Copy, token string, picture image.Image, log *slog.Logger,
+	options ...client.Option) (*api.Link, error) {
+	backend, err := client.New(c.Backend, token, options...)
 	if err != nil {
 		return nil, err
 	}

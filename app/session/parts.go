@@ -74,6 +74,8 @@ type Secrets interface {
 // ShareConfig is where and as whom to publish.
 type ShareConfig struct {
 	BackendURL, UserToken, Room string
+	// AllowHTTP consents to sending the token unencrypted.
+	AllowHTTP bool
 	// Lower publishes smaller pictures than the replay keeps.
 	Lower bool
 }

@@ -126,7 +126,7 @@ type Options struct {
 	MaxClips     int
 	MaxClipBytes int64
 	// BaseURL is where users reach this service, http(s)://host without a slash at the end; empty takes it from the
-	// request.
+	// request for whoever makes a link, and keeps it off the pages behind links.
 	BaseURL string
 	// MaxLink is how long a share link may work at most: 90 days.
 	MaxLink time.Duration

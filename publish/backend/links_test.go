@@ -30,6 +30,7 @@ func newDesk(t *testing.T, count int) *desk {
 	d := &desk{shelf: newShelf(t, count, time.Now().Add(-time.Duration(count)*segmentLength)), t: t}
 	d.server = httptest.NewServer(d.Handler())
 	t.Cleanup(d.server.Close)
+	d.o.BaseURL = d.server.URL
 	d.alice = d.user("alice", "*", state.Publish)
 	return d
 }
@@ -187,13 +188,34 @@ func TestPostersAreChecked(t *testing.T) {
 	require.ErrorIs(t, err, state.ErrNotFound)
 }
 
+// Without a base URL a page names no host: the one in the request is the caller's word, and others would keep it.
+func TestPagesDoNotRepeatTheHost(t *testing.T) {
+	d := newDesk(t, 2)
+	clip := d.clip(2)
+	d.o.BaseURL = ""
+	var link api.Link
+	d.do(201, d.alice, "POST", "/clips/"+clip.ID+"/links", `{}`, &link)
+	resp, _ := d.call(d.alice, "PUT", "/clips/"+clip.ID+"/poster", "image/jpeg", poster(t, 320, 180))
+	require.Equal(t, 204, resp.StatusCode)
+	r := httptest.NewRequest("GET", strings.TrimPrefix(link.URL, d.server.URL), nil)
+	r.Host = "evil.example.com"
+	w := httptest.NewRecorder()
+	d.Handler().ServeHTTP(w, r)
+	require.Equal(t, 200, w.Code)
+	require.NotContains(t, w.Body.String(), "evil.example.com")
+	require.NotContains(t, w.Body.String(), "og:url")
+	secret := link.URL[strings.LastIndex(link.URL, "/")+1:]
+	require.Contains(t, w.Body.String(), `<source src="`+secret+`/video"`)
+	require.Contains(t, w.Body.String(), `poster="`+secret+`/poster.jpg"`)
+}
+
 // Names that users choose are text on the page, and nothing else.
 func TestPageQuotesNames(t *testing.T) {
 	d := newDesk(t, 2)
 	clip := d.clip(2)
 	clip.Identity = `"><script>alert(1)</script>`
 	var p watched
-	p.fill(clip, state.Link{}, "https://x/watch/y", true)
+	p.fill(clip, state.Link{}, "y", "https://x", true)
 	var out bytes.Buffer
 	require.NoError(t, watchPage.Execute(&out, p))
 	require.NotContains(t, out.String(), "<script>")

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -41,7 +40,9 @@ type watched struct {
 	Recorded, RecordedAt string // for people and for machines
 	Length, Size, Ends   string
 	Secs                 int
-	// URL, Video, Download and Poster are absolute; Poster may be empty.
+	// URL is absolute, and empty where nobody but the caller says what this service is called: what programs that show
+	// links fetch and keep must not be the caller's word. Video, Download and Poster are below it, or relative to the page;
+	// Poster may be empty.
 	URL, Video, Download, Poster string
 }
 
@@ -69,7 +70,7 @@ func (s *Server) getWatch(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 		_, err := s.o.State.Poster(r.Context(), clip.ID)
-		page.fill(clip, link, s.origin(r)+strings.TrimSuffix(r.URL.Path, "/"), err == nil)
+		page.fill(clip, link, r.PathValue("link"), s.o.BaseURL, err == nil)
 	}
 	var body bytes.Buffer
 	if err := watchPage.Execute(&body, page); err != nil {
@@ -85,14 +86,20 @@ func (s *Server) getWatch(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body.Bytes())
 }
 
-func (p *watched) fill(c state.Clip, l state.Link, url string, poster bool) {
+// fill describes a clip behind a link with a secret. base is where users reach this service; it may be empty.
+func (p *watched) fill(c state.Clip, l state.Link, secret, base string, poster bool) {
 	length := c.To.Sub(c.From)
 	p.Owner = state.OwnerName(c.Identity)
 	p.Title = fmt.Sprintf("A clip of %s by %s", spoken(length), p.Owner)
 	p.Recorded, p.RecordedAt = c.From.UTC().Format("2 January 2006, 15:04"), c.From.UTC().Format(time.RFC3339)
 	p.Length, p.Size = spoken(length), fmt.Sprintf("%.1f MB", float64(c.Bytes)/1e6)
 	p.Ends = l.Expires.UTC().Format("2 January 2006, 15:04")
-	p.URL, p.Video, p.Download = url, url+"/video", url+"/video?download=1"
+	url := secret
+	if base != "" {
+		url = base + api.Prefix + "/watch/" + secret
+		p.URL = url
+	}
+	p.Video, p.Download = url+"/video", url+"/video?download=1"
 	p.Secs = int(length.Round(time.Second).Seconds())
 	if poster {
 		p.Poster = url + "/poster.jpg"

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,6 +55,7 @@ type Client struct {
 	base  string // without a slash at the end, with api.Prefix
 	token string
 	http  *http.Client
+	plain bool // http:// to other machines was consented to
 	clock clock
 }
 
@@ -63,7 +65,11 @@ type Option func(*Client)
 // WithHTTPClient makes the calls with h, which must not have a Timeout: the calls have their own.
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
-// New makes a Client for the backend at baseURL, for example https://replay.example.com, with or without api.Prefix.
+// WithPlainHTTP consents to http:// to other machines: whoever is on the way can read the token, and use it.
+func WithPlainHTTP() Option { return func(c *Client) { c.plain = true } }
+
+// New makes a Client for the backend at baseURL, for example https://replay.example.com, with or without api.Prefix. The
+// token goes over http:// to this machine only, unless WithPlainHTTP is given.
 func New(baseURL, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -85,7 +91,44 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 	for _, o := range opts {
 		o(c)
 	}
+	if u.Scheme == "http" && !c.plain && !isLoopback(u.Hostname()) {
+		return nil, fmt.Errorf("%w: with http:// everybody on the way to %s can read your token; use https://, which whoever "+
+			"runs the backend has to set up", ErrURL, u.Host)
+	}
+	h := *c.http // the caller's keeps its own rule
+	h.CheckRedirect = c.checkRedirect
+	c.http = &h
 	return c, nil
+}
+
+// isLoopback tells whether a host is this machine: such traffic is on no network (RFC 6761, 6.3; RFC 1122, 3.2.1.3).
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// maxRedirects is how many are followed, as net/http does by itself.
+const maxRedirects = 10
+
+// errPlainRedirect means that a redirect would send the token unencrypted.
+var errPlainRedirect = errors.New("redirect to plain http")
+
+// checkRedirect follows no redirect from https:// to http://, nor from this machine to another in plain.
+func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
+	last := via[len(via)-1].URL
+	switch {
+	case len(via) >= maxRedirects:
+		return fmt.Errorf("stopped after %d redirects", maxRedirects)
+	case req.URL.Scheme == "https":
+		return nil
+	case last.Scheme == "https", !c.plain && !isLoopback(req.URL.Hostname()):
+		return errPlainRedirect
+	}
+	return nil
 }
 
 // Token asks how to join a room.

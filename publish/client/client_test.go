@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func TestPressIsMovedToTheBackendsClock(t *testing.T) {
 
 func TestBaseURL(t *testing.T) {
 	for in, want := range map[string]string{
-		"http://h:1": "http://h:1" + api.Prefix, "https://h/": "https://h" + api.Prefix, " https://h/x/ ": "https://h/x" + api.Prefix,
+		"http://127.0.0.1:1": "http://127.0.0.1:1" + api.Prefix, "https://h/": "https://h" + api.Prefix, " https://h/x/ ": "https://h/x" + api.Prefix,
 		"https://h" + api.Prefix: "https://h" + api.Prefix, "https://h" + api.Prefix + "/": "https://h" + api.Prefix,
 	} {
 		c, err := New(in, "hs_x")
@@ -114,8 +115,57 @@ func TestBaseURL(t *testing.T) {
 		_, err := New(in, "hs_x")
 		require.ErrorIs(t, err, ErrURL, in)
 	}
-	_, err := New("http://h", " ")
+	_, err := New("https://h", " ")
 	require.ErrorIs(t, err, ErrToken)
+}
+
+// A token goes in plain to this machine alone, or where that was consented to; nothing leads it there by a redirect, and no
+// advice does.
+func TestTokensDoNotTravelInPlain(t *testing.T) {
+	for in, ok := range map[string]bool{"http://127.0.0.1:8484": true, "http://127.8.8.8": true, "http://[::1]:8484": true,
+		"http://localhost:8484": true, "http://LOCALHOST.": true, "http://replay.localhost": true, "https://replay.example.com": true,
+		"http://replay.example.com": false, "http://192.168.1.5:8484": false, "http://localhost.example.com": false,
+		"http://127.0.0.1.example.com": false, "http://[::ffff:10.0.0.1]": false, "http://0.0.0.0": false} {
+		_, err := New(in, "hs_x")
+		if ok {
+			require.NoError(t, err, in)
+			continue
+		}
+		require.ErrorIs(t, err, ErrURL, in)
+		require.ErrorContains(t, err, "use https://", in)
+		_, err = New(in, "hs_x", WithPlainHTTP())
+		require.NoError(t, err, in)
+	}
+
+	var leaked atomic.Int32
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leaked.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"clips":[]}`))
+	}))
+	t.Cleanup(plain.Close)
+	secure := httptest.NewTLSServer(http.RedirectHandler(plain.URL+api.Prefix+"/clips", http.StatusTemporaryRedirect))
+	t.Cleanup(secure.Close)
+	for _, more := range [][]Option{nil, {WithPlainHTTP()}} {
+		c, err := New(secure.URL, "hs_x", append(more, WithHTTPClient(secure.Client()))...)
+		require.NoError(t, err)
+		_, err = c.Clips(t.Context())
+		require.ErrorIs(t, err, ErrURL)
+		require.ErrorContains(t, err, "redirects to http://")
+	}
+	c, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://192.0.2.1/clips", http.StatusTemporaryRedirect)
+	})
+	_, err := c.Clips(t.Context())
+	require.ErrorContains(t, err, "redirects to http://")
+	require.Zero(t, leaked.Load())
+	require.Nil(t, secure.Client().CheckRedirect, "the caller's client was changed")
+
+	c, err = New(strings.Replace(plain.URL, "http://", "https://", 1), "hs_x")
+	require.NoError(t, err)
+	_, err = c.Clips(t.Context())
+	require.ErrorIs(t, err, ErrURL)
+	require.NotContains(t, err.Error(), "write http://")
 }
 
 // A port that refuses gets tries even for a save, for nothing was sent; the error says so.

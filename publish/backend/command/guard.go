@@ -19,8 +19,8 @@ import (
 
 // guard holds the flags of serve that say who may do what, and how much of it.
 type guard struct {
-	BaseURL        string        `help:"This service as users reach it, https://host, for share links; empty takes it from each call." env:"HINDSIGHT_BASE_URL"`
-	TrustedProxies []string      `help:"Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed, like 10.0.0.0/8." env:"HINDSIGHT_TRUSTED_PROXIES"`
+	BaseURL        string        `help:"This service as users reach it, https://host, for share links; empty takes it from each call, and programs that show links get no preview." env:"HINDSIGHT_BASE_URL"`
+	TrustedProxies []string      `help:"Addresses, or networks, of the proxies whose X-Forwarded-For, -Proto and -Host are believed: those alone, for whatever else is in a network can say that it calls for anybody." env:"HINDSIGHT_TRUSTED_PROXIES"`
 	CORSOrigins    []string      `name:"cors-origins" help:"Web pages that may call from a browser, like https://app.example.com; none otherwise." env:"HINDSIGHT_CORS_ORIGINS"`
 	Rate           float64       `help:"Calls a second of one user, or of one address without a user, in the long run; ten times as many at once. 0 is without bound." default:"20" env:"HINDSIGHT_RATE"`
 	KeepClips      time.Duration `help:"How long clips are kept, like 720h; 0 is for ever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
@@ -40,12 +40,15 @@ type guard struct {
 // fill checks the flags and sets the options that need nothing opened.
 func (g *guard) fill(o *backend.Options) error {
 	for _, text := range g.TrustedProxies {
+		if text == "" { // of an empty variable
+			continue
+		}
 		p, err := netip.ParsePrefix(text)
 		if addr, err2 := netip.ParseAddr(text); err != nil && err2 == nil {
 			p, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil {
-			return fmt.Errorf("--trusted-proxies has %q; it must be a network like 10.0.0.0/8 or an address", text)
+			return fmt.Errorf("--trusted-proxies has %q; it must be an address or a network like 10.0.12.0/28", text)
 		}
 		o.TrustedProxies = append(o.TrustedProxies, p)
 	}

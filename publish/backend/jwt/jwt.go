@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -36,7 +38,8 @@ var methods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES
 
 // Options say whose tokens are accepted, and what their claims mean.
 type Options struct {
-	// KeySet is an https:// or http:// address, or the path of a file.
+	// KeySet is an https:// address, or the path of a file; http:// only on this machine, for whoever changes the set on
+	// its way makes tokens.
 	KeySet string
 	// Issuer and Audience must be in every token as iss and aud.
 	Issuer, Audience string
@@ -79,8 +82,12 @@ func Open(o Options) (*Verifier, error) {
 
 func openKeys(ctx context.Context, o Options) (keyfunc.Keyfunc, error) {
 	if u, err := url.Parse(o.KeySet); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
+		if !safe(u) {
+			return nil, fmt.Errorf("the key set must come over https://, not from %s: whoever changes it on its way could make tokens",
+				o.KeySet)
+		}
 		return keyfunc.NewDefaultOverrideCtx(ctx, []string{o.KeySet}, keyfunc.Override{
-			HTTPTimeout: fetchTimeout, RateLimitWaitMax: time.Second, RefreshUnknownKID: rate.NewLimiter(rate.Every(refetch), 1),
+			Client: &http.Client{CheckRedirect: checkRedirect}, HTTPTimeout: fetchTimeout, RateLimitWaitMax: time.Second, RefreshUnknownKID: rate.NewLimiter(rate.Every(refetch), 1),
 			RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 				return func(ctx context.Context, err error) {
 					o.Log.ErrorContext(ctx, "the key set for tokens cannot be fetched", "url", o.KeySet, "err", err)
@@ -96,6 +103,20 @@ func openKeys(ctx context.Context, o Options) (keyfunc.Keyfunc, error) {
 		return nil, fmt.Errorf("%s is no JSON Web Key Set: %w", o.KeySet, err)
 	}
 	return keys, nil
+}
+
+// safe tells whether nobody can change what comes from an address on its way.
+func safe(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// checkRedirect follows redirects as far as net/http does, and none to an address that is not safe.
+func checkRedirect(r *http.Request, via []*http.Request) error {
+	if len(via) >= 10 || !safe(r.URL) {
+		return fmt.Errorf("the key set is redirected to %s://%s, which is not followed", r.URL.Scheme, r.URL.Host)
+	}
+	return nil
 }
 
 // Close ends the fetching. It may be called twice.

@@ -134,6 +134,12 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// Keys that somebody on the way may have changed are no keys, also where the provider leads there.
+func TestKeysDoNotComeInPlain(t *testing.T) {
+	require.NoError(t, checkRedirect(httptest.NewRequest("GET", "https://other.example.com/keys", nil), nil))
+	require.Error(t, checkRedirect(httptest.NewRequest("GET", "http://id.example.com/keys", nil), nil))
+}
+
 // A key that the provider has begun to use since is fetched.
 func TestNewKeysAreFetched(t *testing.T) {
 	first, second := newSigner(t, "one"), newSigner(t, "two")
@@ -156,7 +162,8 @@ func TestNewKeysAreFetched(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "jwks.json")
 	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
-	for _, o := range []Options{options(file), options(file + ".none"), {KeySet: file}} {
+	for _, o := range []Options{options(file), options(file + ".none"), {KeySet: file}, options("http://id.example.com/keys"),
+		options("http://10.0.0.1/keys")} {
 		_, err := Open(o)
 		require.Error(t, err)
 	}
