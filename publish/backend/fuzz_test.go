@@ -78,9 +78,9 @@ func FuzzPoster(f *testing.F) {
 		if len(body) > 1<<16 {
 			return
 		}
-		picture, err := readPoster(body)
+		picture, err := readPoster(t.Context(), body)
 		if err == nil {
-			_, err = readPoster(picture)
+			_, err = readPoster(t.Context(), picture)
 			require.NoError(t, err)
 		}
 	})

@@ -1,11 +1,8 @@
 package backend
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"image"
-	"image/jpeg"
 	"io"
 	"mime"
 	"net/http"
@@ -19,10 +16,6 @@ const (
 	defaultLink = 7 * 24 * time.Hour
 	minLink     = time.Minute
 	maxLinks    = 50 // of one clip
-
-	maxPoster     = 2 << 20 // bytes
-	maxPosterSide = 4096    // pixels
-	posterQuality = 85
 )
 
 func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Token) error {
@@ -113,7 +106,7 @@ func (s *Server) putPoster(w http.ResponseWriter, r *http.Request, user state.To
 	if err != nil {
 		return invalid("the poster broke off")
 	}
-	picture, err := readPoster(body)
+	picture, err := readPoster(r.Context(), body)
 	if err != nil {
 		return err
 	}
@@ -123,19 +116,4 @@ func (s *Server) putPoster(w http.ResponseWriter, r *http.Request, user state.To
 	s.writeNote(r.Context(), clip.ID, picture, s.o.Clips.NotePoster)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// readPoster answers the picture encoded anew.
-func readPoster(body []byte) ([]byte, error) {
-	size, err := jpeg.DecodeConfig(bytes.NewReader(body))
-	if err != nil || size.Width < 16 || size.Height < 16 || size.Width > maxPosterSide || size.Height > maxPosterSide {
-		return nil, invalid("the poster must be a JPEG of 16 to %d pixels on each side", maxPosterSide)
-	}
-	var picture image.Image
-	if picture, err = jpeg.Decode(bytes.NewReader(body)); err != nil {
-		return nil, invalid("the poster is no whole JPEG")
-	}
-	var out bytes.Buffer
-	err = jpeg.Encode(&out, picture, &jpeg.Options{Quality: posterQuality})
-	return out.Bytes(), err
 }
