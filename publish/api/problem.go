@@ -7,7 +7,8 @@ const (
 	ProblemToken    = "tag:hindsight.app,2026:problem/token"     // 401: the user token is missing, wrong or revoked
 	ProblemRoom     = "tag:hindsight.app,2026:problem/room"      // 403: the user may not share in this room
 	ProblemScope    = "tag:hindsight.app,2026:problem/scope"     // 403: the user token is not good for this
-	ProblemQuota    = "tag:hindsight.app,2026:problem/quota"     // 403: the user has as many clips as allowed
+	ProblemQuota    = "tag:hindsight.app,2026:problem/quota"     // 403: the user has as many clips, recordings or replays as allowed
+	ProblemSpace    = "tag:hindsight.app,2026:problem/space"     // 507: the storage of the server is nearly full
 	ProblemNotFound = "tag:hindsight.app,2026:problem/not-found" // 404: no such replay, clip or path
 	ProblemConflict = "tag:hindsight.app,2026:problem/conflict"  // 409: not in this state
 	ProblemTooMany  = "tag:hindsight.app,2026:problem/too-many"  // 429: too many clips are waiting, or too many calls

@@ -134,6 +134,19 @@ type Options struct {
 	MaxWaiting int
 	// MaxTakes is how many recordings of one user may run at once beside the replays: 8.
 	MaxTakes int
+	// MaxReplays is how many replays one user may have at once, ended ones until they expire: 32.
+	MaxReplays int
+	// MaxTake is how long a recording beside the replays may get; it is stopped then: 12 h.
+	MaxTake time.Duration
+	// KeepTakes is how long recordings are kept after their ends; 0 is for ever.
+	KeepTakes time.Duration
+	// MaxStoredTakes and MaxTakeBytes are how many recordings one user may have, and how large together, when another
+	// begins; 0 is without bound.
+	MaxStoredTakes int
+	MaxTakeBytes   int64
+	// Reserve is how many bytes of a folder's file system stay free: below it the oldest segments of replays go, and nothing
+	// new is recorded. 0 is 1 GiB or a twentieth of the file system, whichever is less; a negative one turns it off.
+	Reserve int64
 	// StreamTo are prefixes of the RTMP servers that recordings may be sent to; without any, no streams are sent.
 	StreamTo []string
 	Log      *slog.Logger
@@ -153,6 +166,8 @@ func (o *Options) setDefaults() error {
 	o.MaxLink = cmp.Or(o.MaxLink, 90*24*time.Hour)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 20)
 	o.MaxTakes = cmp.Or(o.MaxTakes, 8)
+	o.MaxReplays = cmp.Or(o.MaxReplays, 32)
+	o.MaxTake = cmp.Or(o.MaxTake, 12*time.Hour)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	o.Audit = cmp.Or(o.Audit, o.Log)
 	o.BaseURL = strings.TrimSuffix(o.BaseURL, "/")

@@ -44,7 +44,9 @@ func (s *Server) keep(ctx context.Context) {
 		k.every(ctx, prunePeriod, nil, func(bool) {
 			k.prune(ctx)
 			k.tidy(ctx)
+			k.tidyTakes(ctx)
 			k.erase(ctx)
+			k.makeRoom(ctx)
 			k.orphans(ctx, time.Now())
 			k.gauge(ctx)
 		})

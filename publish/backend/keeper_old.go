@@ -14,16 +14,10 @@ const oldAtOnce = 200
 // prune deletes segments that nobody can ask for any more, and expired replays.
 func (k *keeper) prune(ctx context.Context) {
 	replays, err := k.o.State.Replays(ctx)
-	waiting, err2 := k.o.State.WaitingClips(ctx)
+	needed, err2 := k.needed(ctx)
 	if err := errors.Join(err, err2); err != nil {
 		k.complain(ctx, "the replays cannot be listed", err)
 		return
-	}
-	needed := map[string]time.Time{} // replay id → earliest moment that a clip still needs
-	for _, c := range waiting {
-		if t, ok := needed[c.ReplayID]; !ok || c.Start().Before(t) {
-			needed[c.ReplayID] = c.Start()
-		}
 	}
 	for _, r := range replays {
 		from, waits := needed[r.ID]
@@ -31,6 +25,18 @@ func (k *keeper) prune(ctx context.Context) {
 			k.complain(ctx, "a replay cannot be pruned", err)
 		}
 	}
+}
+
+// needed is the earliest moment that a waiting clip needs, by replay.
+func (k *keeper) needed(ctx context.Context) (map[string]time.Time, error) {
+	waiting, err := k.o.State.WaitingClips(ctx)
+	out := map[string]time.Time{}
+	for _, c := range waiting {
+		if t, ok := out[c.ReplayID]; !ok || c.Start().Before(t) {
+			out[c.ReplayID] = c.Start()
+		}
+	}
+	return out, err
 }
 
 func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Time, waits bool) error {

@@ -50,6 +50,13 @@ func (k *keeper) askTake(ctx context.Context, t state.Take) error {
 		return err
 	}
 	over := now.State == api.StateEnded || now.State == api.StateFailed
+	if !over && t.Stopped.IsZero() && time.Since(t.Created) > k.o.MaxTake {
+		k.o.Log.InfoContext(ctx, "a recording is as long as allowed, and stopped", "recording", t.ID, "length", k.o.MaxTake)
+		t.Stopped = time.Now().UTC()
+		if err := k.o.State.StopTake(ctx, t.ID, t.Stopped); err != nil {
+			return err
+		}
+	}
 	reason := ""
 	switch {
 	case over:

@@ -108,6 +108,14 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 			return running, &failure{http.StatusConflict, api.ProblemConflict, "this replay is of another room"}
 		}
 	}
+	if !known {
+		if err := s.checkReplays(ctx, user.Identity); err != nil {
+			return running, err
+		}
+	}
+	if err := s.checkSpace(); err != nil {
+		return running, err
+	}
 	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, VideoTrack: req.VideoTrackID,
 		AudioTrack: req.AudioTrackID, Created: time.Now().UTC()}
 	if err := s.record(ctx, user, replay.Room, &rec); err != nil {

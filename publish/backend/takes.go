@@ -79,6 +79,9 @@ func (s *Server) take(ctx context.Context, user state.Token, req api.RecordingRe
 	if err != nil || running.ID != "" {
 		return running, err
 	}
+	if err := errors.Join(s.checkSpace(), s.checkTakeQuota(ctx, user.Identity)); err != nil {
+		return take, err
+	}
 	folder, err := s.o.TakeFiles.NewRecording(ctx, take.ID)
 	if err != nil {
 		return take, err

@@ -26,6 +26,12 @@ type guard struct {
 	KeepClips      time.Duration `help:"How long clips are kept, like 720h; 0 is for ever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
 	MaxClips       int           `help:"How many clips one user may have; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_CLIPS"`
 	MaxClipMB      int64         `name:"max-clip-mb" help:"How many MB the clips of one user may take; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_CLIP_MB"`
+	MaxReplays     int           `help:"How many replays one user may have at once; ended ones count until they expire." default:"32" env:"HINDSIGHT_MAX_REPLAYS"`
+	MaxRecording   time.Duration `help:"How long a recording may get; it is stopped then." default:"12h" env:"HINDSIGHT_MAX_RECORDING"`
+	KeepRecordings time.Duration `help:"How long recordings are kept after their ends, like 720h; 0 is for ever." default:"0" env:"HINDSIGHT_KEEP_RECORDINGS"`
+	MaxRecordings  int           `help:"How many recordings one user may have; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_RECORDINGS"`
+	MaxRecordingMB int64         `name:"max-recording-mb" help:"How many MB the recordings of one user may take when another begins; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_RECORDING_MB"`
+	ReserveMB      int64         `name:"reserve-mb" help:"How many MB stay free where the data folder is: below that the oldest of the replays is deleted and nothing new is recorded. 0 is 1 GiB or a twentieth of the disk, whichever is less; -1 turns it off." default:"0" env:"HINDSIGHT_RESERVE_MB"`
 	MaxLink        time.Duration `help:"How long a share link may work at most." default:"2160h" env:"HINDSIGHT_MAX_LINK"`
 	AuditLog       string        `help:"File that who did what is written to as JSON lines; empty writes it to the log." env:"HINDSIGHT_AUDIT_LOG"`
 
@@ -68,6 +74,12 @@ func (g *guard) fill(o *backend.Options) error {
 		return fmt.Errorf("--keep-clips is %v; it must be 0 or at least 1m", g.KeepClips)
 	case g.MaxClips < 0 || g.MaxClipMB < 0:
 		return errors.New("--max-clips and --max-clip-mb must not be negative")
+	case g.KeepRecordings < 0 || g.KeepRecordings > 0 && g.KeepRecordings < time.Minute:
+		return fmt.Errorf("--keep-recordings is %v; it must be 0 or at least 1m", g.KeepRecordings)
+	case g.MaxReplays < 1 || g.MaxRecordings < 0 || g.MaxRecordingMB < 0 || g.ReserveMB < -1:
+		return errors.New("--max-replays must be 1 at least, --max-recordings and --max-recording-mb 0, and --reserve-mb -1")
+	case g.MaxRecording < time.Minute || g.MaxRecording > 30*24*time.Hour:
+		return fmt.Errorf("--max-recording is %v; it must be between 1m and 720h", g.MaxRecording)
 	case g.MaxLink < time.Minute || g.MaxLink > 10*365*24*time.Hour:
 		return fmt.Errorf("--max-link is %v; it must be between 1m and 87600h", g.MaxLink)
 	case g.JWTKeySet == "" && (g.JWTIssuer != "" || g.JWTAudience != ""):
@@ -82,6 +94,8 @@ func (g *guard) fill(o *backend.Options) error {
 	}
 	o.BaseURL, o.CORSOrigins, o.Rate, o.MaxLink = strings.TrimSuffix(g.BaseURL, "/"), g.CORSOrigins, g.Rate, g.MaxLink
 	o.KeepClips, o.MaxClips, o.MaxClipBytes = g.KeepClips, g.MaxClips, g.MaxClipMB*1e6
+	o.MaxReplays, o.MaxTake, o.KeepTakes = g.MaxReplays, g.MaxRecording, g.KeepRecordings
+	o.MaxStoredTakes, o.MaxTakeBytes, o.Reserve = g.MaxRecordings, g.MaxRecordingMB*1e6, g.ReserveMB*1e6
 	return nil
 }
 

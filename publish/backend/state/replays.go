@@ -62,6 +62,12 @@ func (s *Store) Replays(ctx context.Context) ([]Replay, error) {
 	return all(ctx, s, scanReplay, replayColumns+"ORDER BY created")
 }
 
+// CountReplays is how many replays a user has, ended ones until they are deleted.
+func (s *Store) CountReplays(ctx context.Context, identity string) (n int, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT count(*) FROM replays WHERE identity = ?", identity).Scan(&n)
+	return n, err
+}
+
 // Stopped tells whether the user stopped a replay.
 func (s *Store) Stopped(ctx context.Context, id string) (stopped bool, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT stopped <> 0 FROM replays WHERE id = ?", id).Scan(&stopped)

@@ -86,6 +86,12 @@ func (s *Store) RunningTakes(ctx context.Context) ([]Take, error) {
 	return all(ctx, s, scanTake, takeColumns+"WHERE state IN (?,?) AND deleted = 0 ORDER BY created", api.StateStarting, api.StateActive)
 }
 
+// OldTakes lists recordings that ended before a moment, oldest first, at most limit.
+func (s *Store) OldTakes(ctx context.Context, before time.Time, limit int) ([]Take, error) {
+	return all(ctx, s, scanTake, takeColumns+"WHERE ended > 0 AND ended < ? AND deleted = 0 ORDER BY ended, id LIMIT ?",
+		stamp(before), limit)
+}
+
 // UpdateTake keeps State, Error, Streams, Began and Ended, unless the recording is known to be over; that is
 // ErrNotFound.
 func (s *Store) UpdateTake(ctx context.Context, t Take) error {

@@ -115,4 +115,6 @@ func (b bucket) list(ctx context.Context, dir string, found func(Entry)) error {
 	}
 }
 
+func (b bucket) space() (free, total int64, err error) { return 0, 0, nil }
+
 func (b bucket) close() error { return b.b.Close() }

@@ -44,6 +44,8 @@ type files interface {
 	removeAll(ctx context.Context, folder string) error
 	// list calls found for every file below a folder, with its name from the top.
 	list(ctx context.Context, folder string, found func(Entry)) error
+	// space is how many bytes are free, and how many there are; 0 where that is not known.
+	space() (free, total int64, err error)
 	close() error
 }
 
@@ -65,6 +67,9 @@ type Storage struct {
 
 // Close gives the folder or bucket back.
 func (s *Storage) Close() error { return s.close() }
+
+// Space is how many bytes are free, and how many there are; both are 0 where that is not known, as of a bucket.
+func (s *Storage) Space() (free, total int64, err error) { return s.space() }
 
 // Upload is where the recorder is to put its files; nothing in it means a folder.
 func (s *Storage) Upload() recorder.Upload { return s.upload }

@@ -1,0 +1,146 @@
+package backend
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/backend/storage"
+)
+
+// small mounts a file system of so many bytes over a folder of the test.
+func small(t *testing.T, options string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, options), "this test mounts a small file system, as root")
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	return dir
+}
+
+var sharer = state.Token{Identity: "alice", Rooms: "*", Scopes: []state.Scope{state.Publish}}
+
+func refusedWith(t *testing.T, err error, status int, kind string) {
+	t.Helper()
+	require.Error(t, err)
+	f := asFailure(err)
+	require.Equal(t, status, f.status, f.detail)
+	require.Equal(t, kind, f.kind)
+}
+
+// On a disk that is nearly full the oldest segments go, clips stay, nothing new begins, and the database goes on.
+func TestFullDisk(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 8, time.Now().Add(-16*time.Second))
+	disk := small(t, "size=16m")
+	files, err := storage.Open(disk, "")
+	require.NoError(t, err)
+	t.Cleanup(func() { files.Close() })
+	db, err := state.Open(ctx, disk)
+	require.NoError(t, err)
+	t.Cleanup(func() { db.Close() })
+	s.o.State, s.o.Storage, s.o.Clips, s.o.TakeFiles, s.o.Reserve = db, files, files, files, 4<<20
+	s.buffers = newBuffers(files, s.o.UnknownDelay)
+	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: s.rec.ReplayID, Identity: "alice", Room: "den", Created: s.began}))
+	require.NoError(t, db.AddRecording(ctx, s.rec))
+	folder, err := files.NewRecording(ctx, s.rec.ID)
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(folder, os.DirFS(s.folder)))
+	for _, seg := range s.stored(t) { // a MiB each
+		f := filepath.Join(folder, seg.Name)
+		info, err := os.Stat(f)
+		require.NoError(t, err)
+		b, err := os.ReadFile(f)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(f, append(b, make([]byte, 1<<20-info.Size())...), 0o644))
+	}
+	clip := state.NewID()
+	require.NoError(t, os.WriteFile(filepath.Join(disk, "clips", clip+".mp4"), make([]byte, 1<<20), 0o644))
+
+	before := s.stored(t)
+	s.makeRoom(ctx)
+	require.Equal(t, before, s.stored(t), "there is room")
+	require.NoError(t, s.checkSpace())
+	require.NoError(t, os.WriteFile(filepath.Join(disk, "other"), make([]byte, 5<<20), 0o644))
+	refusedWith(t, s.checkSpace(), http.StatusInsufficientStorage, api.ProblemSpace)
+	_, err = s.start(ctx, sharer, api.StartRequest{RoomName: "den", VideoTrackID: "TR_x"})
+	refusedWith(t, err, http.StatusInsufficientStorage, api.ProblemSpace)
+	_, err = s.take(ctx, sharer, api.RecordingRequest{RoomName: "den", Type: api.TypeTrack, TrackID: "TR_x"})
+	refusedWith(t, err, http.StatusInsufficientStorage, api.ProblemSpace)
+
+	s.makeRoom(ctx)
+	left := s.stored(t)
+	require.NotEmpty(t, left, "more went than had to")
+	require.Less(t, len(left), len(before))
+	require.Equal(t, before[len(before)-len(left):], left, "the oldest go")
+	require.NoError(t, s.checkSpace())
+	require.FileExists(t, filepath.Join(disk, "clips", clip+".mp4"))
+
+	// Nothing is left to delete: what records is stopped, and the database still takes it.
+	take := state.Take{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateActive, Created: time.Now()}
+	require.NoError(t, db.AddTake(ctx, take))
+	s.takes = make(chan struct{}, 1)
+	for _, size := range []int{5 << 20, 7 << 19} {
+		require.NoError(t, os.WriteFile(filepath.Join(disk, state.NewID()), make([]byte, size), 0o644))
+		s.makeRoom(ctx)
+	}
+	require.Empty(t, s.stored(t))
+	got, err := db.Take(ctx, take.ID)
+	require.NoError(t, err)
+	require.False(t, got.Stopped.IsZero())
+	require.FileExists(t, filepath.Join(disk, "clips", clip+".mp4"))
+}
+
+// Recordings end when they are as long as allowed, go when they are old, and are as many and as large as allowed; so are
+// replays.
+func TestRecordingsAreBounded(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now())
+	s.o.Reserve = -1
+	old := state.Take{ID: state.NewID(), Identity: "alice", EgressID: "EG_old", State: api.StateActive,
+		Created: time.Now().Add(-s.o.MaxTake - time.Second)}
+	_, err := s.files.NewRecording(ctx, old.ID)
+	require.NoError(t, err)
+	require.NoError(t, s.files.WriteFile(ctx, old.ID, "recording.mp4", make([]byte, 2e6)))
+	require.NoError(t, s.o.State.AddTake(ctx, old))
+	s.fake.status = recorder.Status{EgressID: "EG_old", State: api.StateActive}
+	s.refreshTakes(ctx, true)
+	got, err := s.o.State.Take(ctx, old.ID)
+	require.NoError(t, err)
+	require.False(t, got.Stopped.IsZero(), "it is longer than recordings may be")
+
+	s.o.MaxStoredTakes = 1
+	refusedWith(t, s.checkTakeQuota(ctx, "alice"), http.StatusForbidden, api.ProblemQuota)
+	s.o.MaxStoredTakes, s.o.MaxTakeBytes = 2, 2e6
+	refusedWith(t, s.checkTakeQuota(ctx, "alice"), http.StatusForbidden, api.ProblemQuota)
+	s.o.MaxTakeBytes++
+	require.NoError(t, s.checkTakeQuota(ctx, "alice"))
+	require.NoError(t, s.checkTakeQuota(ctx, "bob"))
+
+	s.o.KeepTakes = time.Hour
+	s.tidyTakes(ctx)
+	_, err = s.o.State.Take(ctx, old.ID)
+	require.NoError(t, err, "one that runs is not old")
+	got.State, got.Ended = api.StateEnded, time.Now().Add(-2*time.Hour)
+	require.NoError(t, s.o.State.UpdateTake(ctx, got))
+	s.tidyTakes(ctx)
+	_, err = s.o.State.Take(ctx, old.ID)
+	require.ErrorIs(t, err, state.ErrNotFound)
+	files, err := s.files.Files(ctx, old.ID)
+	require.NoError(t, err)
+	require.Empty(t, files)
+
+	s.o.MaxReplays = 1
+	s.fake.status.EgressID = "EG_2"
+	_, err = s.start(ctx, sharer, api.StartRequest{RoomName: "attic", VideoTrackID: "TR_x"})
+	refusedWith(t, err, http.StatusTooManyRequests, api.ProblemTooMany)
+	_, err = s.start(ctx, sharer, api.StartRequest{RoomName: "den", VideoTrackID: "TR_x", ReplayID: s.rec.ReplayID})
+	require.NoError(t, err, "one's own goes on")
+}
