@@ -37,6 +37,9 @@ type VideoConfig struct {
 	FrameRate int
 	// Height scales the picture to this many rows, keeping its shape; 0 keeps the size as captured.
 	Height int
+	// FollowSize changes the size of the stream with that of what is captured, for example a window that is resized. Else
+	// the size at the start stays for the session, and other sizes are fitted into it with their shape kept.
+	FollowSize bool
 	// BitrateKbps is the target in kb/s; 0 chooses it from size and frame rate.
 	BitrateKbps int
 	// ConstantQuality is a quantiser, 1 (excellent) to 51, that stays as long as the bitrate, then the most that may be
@@ -46,6 +49,14 @@ type VideoConfig struct {
 	Preset string
 	// Encoder is the name of a GStreamer encoder; empty takes the first that passes a trial.
 	Encoder string
+}
+
+// forEncoder is what of the configuration the encoder depends on.
+func (c VideoConfig) forEncoder() VideoConfig {
+	return VideoConfig{
+		FrameRate: c.FrameRate, Height: c.Height, FollowSize: c.FollowSize, BitrateKbps: c.BitrateKbps,
+		ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: c.Encoder,
+	}
 }
 
 // SoundConfig says how one sound source takes part in the mix.

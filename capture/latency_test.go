@@ -36,13 +36,35 @@ func TestMixerLatency(t *testing.T) {
 // A change that finds no place is asked for again, for nothing else may change for long.
 func TestALostChangeIsAskedForAgain(t *testing.T) {
 	p := &pictures{frames: make(chan media.Frame, 1)}
-	frame := media.Frame{Width: 2, Height: 2, Release: func() {}}
+	frame := media.Frame{Width: 2, Height: 2, Serial: 1}
 	p.offer(frame)
+	frame.Serial, frame.PTS = 2, time.Second
 	p.offer(frame)
-	require.EqualValues(t, 1, p.dropped.Load())
-	same := media.Frame{Same: true, Release: func() {}}
+	same := media.Frame{Same: true, PTS: 2 * time.Second}
+	require.True(t, p.offerSame(same))
+	require.EqualValues(t, 2, p.dropped.Load())
+	frame = <-p.frames
+	require.EqualValues(t, 2, frame.Serial, "the newest waits")
+	require.Equal(t, 2*time.Second, frame.PTS, "and is what the screen still shows")
+	p.miss(frame)
 	require.False(t, p.offerSame(same), "the whole picture is wanted")
 	require.True(t, p.offerSame(same), "once")
+}
+
+// The newest frame of a source that cannot be asked again is shown once there is time, however long nothing else comes.
+func TestALostFrameIsShownLater(t *testing.T) {
+	require.NoError(t, gst.Init())
+	p := startPictures(VideoConfig{FrameRate: 30, Preset: encode.Performance}, "", gst.Now, func(*media.Packet) {},
+		slog.New(slog.DiscardHandler))
+	defer p.close()
+	frame := media.Frame{PTS: gst.Now(), Width: 320, Height: 180, Stride: 1280, Data: make([]byte, 1280*180)}
+	p.offer(frame)
+	require.Eventually(t, func() bool { return p.encoded.Load() == 1 }, 30*time.Second, time.Millisecond)
+	released := make(chan struct{})
+	frame.Release = func() { close(released) }
+	p.offer(frame) // its slot has a picture
+	<-released
+	require.EqualValues(t, 2, p.encoded.Load())
 }
 
 // An encoder that stops while running is replaced by the next that passes its trial.
@@ -53,7 +75,7 @@ func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
 		now: gst.Now, emit: func(k *media.Packet) { got <- k }, log: slog.New(slog.DiscardHandler),
 		config: VideoConfig{FrameRate: 30, Preset: encode.Performance}, pacer: pacer{fps: 30},
 	}
-	p.lower = newLower(p.log)
+	p.lower = newLower(p.log, func() {})
 	show := func(n int) {
 		for i := range n {
 			p.onFrame(context.Background(), media.Frame{PTS: gst.Now() + time.Duration(i)*time.Second/30, Width: 320, Height: 180, Stride: 1280, Data: make([]byte, 1280*180), Release: func() {}})

@@ -25,14 +25,21 @@ type lower struct {
 	fan *fanout.Fanout
 	log *slog.Logger
 
+	// begun is called when an encoder was opened, which has no picture yet.
+	begun func()
+
 	mu      sync.Mutex // never held while an encoder is opened or closed
 	encoder *encode.Video
+	opening bool
+	retryAt time.Duration
 
 	wantKey atomic.Bool
-	retryAt time.Duration // the pictures' goroutine's
+	work    sync.WaitGroup // opens encoders
 }
 
-func newLower(log *slog.Logger) *lower { return &lower{fan: fanout.New(), log: log} }
+func newLower(log *slog.Logger, begun func()) *lower {
+	return &lower{fan: fanout.New(), log: log, begun: begun}
+}
 
 func (l *lower) now() *encode.Video {
 	l.mu.Lock()
@@ -47,25 +54,49 @@ func (l *lower) set(v *encode.Video) (old *encode.Video) {
 	return old
 }
 
-// encode takes a picture that the first encode, set up as given, got with this stamp. It answers false where the encoder has
-// no time for it.
-func (l *lower) encode(ctx context.Context, f media.Frame, stamp time.Duration, first encode.VideoConfig, name string) bool {
+// follow opens and closes the encoder beside the first one, which is set up as given. Opening, and trying before, may take
+// seconds: a goroutine does so, and the first encode goes on.
+func (l *lower) follow(ctx context.Context, now time.Duration, first encode.VideoConfig, name string) {
 	if !l.fan.Wants(media.Video) {
 		l.close()
-		return true
+		return
 	}
-	v := l.now()
-	if v == nil || !v.Fits(f.Width, f.Height) || v.Info().FrameRate != first.FrameRate {
+	if v := l.now(); v != nil {
+		if v.Fits(first.Width, first.Height) && v.Info().FrameRate == first.FrameRate {
+			return
+		}
 		l.close()
-		if stamp < l.retryAt {
-			return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.opening || now < l.retryAt {
+		return
+	}
+	l.opening = true
+	l.work.Go(func() {
+		v, err := l.open(ctx, first, name)
+		l.mu.Lock()
+		l.opening = false
+		if err != nil {
+			l.retryAt = now + retryEncoder
+		} else {
+			l.encoder = v
 		}
-		var err error
-		if v, err = l.open(ctx, first, name); err != nil {
-			l.failed(stamp, err)
-			return true
+		l.mu.Unlock()
+		switch {
+		case err == nil:
+			l.begun()
+		case ctx.Err() == nil:
+			l.tell(err)
 		}
-		l.set(v)
+	})
+}
+
+// encode takes a picture that the first encode got with this stamp. It returns false where the encoder has no time for it.
+func (l *lower) encode(f media.Frame, stamp time.Duration) bool {
+	v := l.now()
+	if v == nil {
+		return true
 	}
 	if v.Pending() > mostPending {
 		return false
@@ -121,9 +152,15 @@ func (l *lower) open(ctx context.Context, c encode.VideoConfig, name string) (*e
 }
 
 func (l *lower) failed(at time.Duration, err error) {
-	l.log.Warn("the stream's smaller pictures cannot be encoded; it is tried again", "err", err)
+	l.tell(err)
+	l.mu.Lock()
 	l.retryAt = at + retryEncoder
+	l.mu.Unlock()
 	l.close()
+}
+
+func (l *lower) tell(err error) {
+	l.log.Warn("the stream's smaller pictures cannot be encoded; it is tried again", "err", err)
 }
 
 func (l *lower) close() {

@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"fmt"
+	"image"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -40,9 +41,16 @@ type pictures struct {
 	reopen  bool
 	err     error
 
+	// canvas is the size of frames that fill the stream, (0, 0) before the first one. Others are fitted in, so that a
+	// window that is resized leaves the encoder, the clip and who watches alone.
+	canvas image.Point
+	// anew is from when on a frame decides about the canvas anew; 0: none does.
+	anew time.Duration
+
 	// The loop's own.
 	pacer   pacer
-	failed  []string // encoders that stopped while running
+	missed  *media.Frame // the newest that found no place, of a source that cannot be asked for it again
+	failed  []string     // encoders that stopped while running
 	retryAt time.Duration
 
 	lower                      *lower
@@ -57,21 +65,49 @@ func startPictures(c VideoConfig, name string, now func() time.Duration, emit en
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &pictures{
 		now: now, emit: emit, log: log, frames: make(chan media.Frame, 1), cancel: cancel, done: make(chan struct{}),
-		config: c, name: name, pacer: pacer{fps: c.FrameRate}, lower: newLower(log),
+		config: c, name: name, pacer: pacer{fps: c.FrameRate},
 	}
+	p.lower = newLower(log, func() { p.wantWhole.Store(true) })
 	go p.loop(ctx)
 	return p
 }
 
-// offer takes a frame from the source. It never blocks: a frame that finds no place is dropped.
+// offer takes a frame from the source. It never blocks: the newest frame takes the place of one that still waits.
 func (p *pictures) offer(f media.Frame) {
 	p.shots.take(f)
-	select {
-	case p.frames <- f:
-	default:
-		p.drop(f)
+	for {
+		select {
+		case p.frames <- f:
+			return
+		default:
+		}
+		select {
+		case old := <-p.frames:
+			if f.Same && !old.Same { // the screen still shows what waits there
+				old.PTS = f.PTS
+				f, old = old, f
+			}
+			p.dropped.Add(1) // the newer frame tells of its changes as well
+			release(old)
+		default:
+		}
+	}
+}
+
+func release(f media.Frame) {
+	if f.Release != nil {
 		f.Release()
 	}
+}
+
+// miss is drop for a frame that is the newest: where the source cannot be asked again, it is kept for the next calm moment.
+func (p *pictures) miss(f media.Frame) {
+	p.drop(f)
+	if f.Same || f.Serial != 0 {
+		release(f)
+		return
+	}
+	p.missed = &f
 }
 
 // drop counts a frame that is not encoded. What has changed in it is asked for again: it may be the last change for long.
@@ -95,6 +131,7 @@ func (p *pictures) loop(ctx context.Context) {
 	defer close(p.done)
 	t := time.NewTicker(tick)
 	defer t.Stop()
+	defer p.forgetMissed()
 	for {
 		select {
 		case <-ctx.Done():
@@ -102,54 +139,91 @@ func (p *pictures) loop(ctx context.Context) {
 		case f := <-p.frames:
 			p.onFrame(ctx, f)
 		case <-t.C:
-			p.onIdle()
+			p.onIdle(ctx)
 		}
 	}
 }
 
+func (p *pictures) forgetMissed() {
+	if p.missed != nil {
+		release(*p.missed)
+		p.missed = nil
+	}
+}
+
+// onFrame takes a frame of the source's.
 func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
-	defer f.Release()
-	v, err := p.ready(ctx, f.Width, f.Height)
+	p.forgetMissed()
+	if p.place(ctx, f) {
+		release(f)
+	} else {
+		p.miss(f)
+	}
+}
+
+// place encodes a frame. It returns false where there is no place for it.
+func (p *pictures) place(ctx context.Context, f media.Frame) bool {
+	v, err := p.ready(ctx, f)
 	if err != nil {
 		p.fail(err)
-		return
+		return f.Same || f.Serial != 0
 	}
 	fill, from, slot, use := p.pacer.picture(f.PTS)
 	if !use {
-		p.drop(f)
-		return
+		return false
 	}
 	if !p.repeat(v, from, fill) {
-		return
+		return true
 	}
 	if !f.Same && v.Pending() > mostPending {
-		p.drop(f)
 		p.repeat(v, slot, 1)
-		return
+		return false
 	}
+	p.lower.follow(ctx, f.PTS, v.Config(), v.Info().Encoder)
 	if f.Same {
 		if !v.HasPicture() {
 			p.wantWhole.Store(true)
 		}
 		p.repeat(v, slot, 1)
-		return
+		return true
 	}
 	p.key(v)
 	if err := v.Encode(f, p.pacer.stamp(slot)); err != nil {
 		p.lost(v, err)
-		return
-	}
-	if !p.lower.encode(ctx, f, p.pacer.stamp(slot), v.Config(), v.Info().Encoder) {
-		p.wantWhole.Store(true)
+		return f.Serial != 0
 	}
 	p.encoded.Add(1)
+	if !p.lower.encode(f, p.pacer.stamp(slot)) {
+		p.wantWhole.Store(true)
+		return f.Serial != 0 // else it is the only one
+	}
+	return true
 }
 
-func (p *pictures) onIdle() {
+func (p *pictures) onIdle(ctx context.Context) {
 	p.mu.Lock()
 	v := p.encoder
 	p.mu.Unlock()
 	if v == nil {
+		if f := p.missed; f != nil {
+			again := *f
+			again.PTS = p.now()
+			if p.place(ctx, again) {
+				p.forgetMissed()
+			}
+		}
+		return
+	}
+	p.lower.follow(ctx, p.now(), v.Config(), v.Info().Encoder)
+	if f := p.missed; f != nil && v.Pending() <= mostPendingFill {
+		again := *f
+		again.PTS = p.now() - holdFor // where repeats would go
+		if p.pacer.slotOf(again.PTS) < p.pacer.next {
+			return
+		}
+		if p.place(ctx, again) {
+			p.forgetMissed()
+		}
 		return
 	}
 	fill, from := p.pacer.idle(p.now())
@@ -181,10 +255,15 @@ func (p *pictures) key(v *encode.Video) {
 
 // ready answers an encoder that fits the picture, opening one where needed. Opening may take seconds where encoders have to
 // be tried, so it happens outside the lock: only this goroutine opens and closes them.
-func (p *pictures) ready(ctx context.Context, width, height int) (*encode.Video, error) {
+func (p *pictures) ready(ctx context.Context, f media.Frame) (*encode.Video, error) {
 	p.mu.Lock()
 	v, c, name := p.encoder, p.config, p.name
-	if v != nil && !p.reopen && v.Fits(width, height) {
+	if size := image.Pt(f.Width, f.Height); p.canvas == (image.Point{}) || c.FollowSize || p.anew != 0 && f.PTS >= p.anew {
+		p.reopen = p.reopen || size != p.canvas
+		p.canvas, p.anew = size, 0
+	}
+	canvas := p.canvas
+	if v != nil && !p.reopen {
 		p.mu.Unlock()
 		return v, nil
 	}
@@ -199,7 +278,7 @@ func (p *pictures) ready(ctx context.Context, width, height int) (*encode.Video,
 	}
 	p.pacer = pacer{fps: c.FrameRate}
 	v, err := p.open(ctx, encode.VideoConfig{
-		Width: width, Height: height, OutHeight: c.Height, FrameRate: c.FrameRate,
+		Width: canvas.X, Height: canvas.Y, OutHeight: c.Height, FrameRate: c.FrameRate,
 		BitrateKbps: c.BitrateKbps, ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: name,
 	}, c.Encoder == "")
 	if err != nil {
@@ -263,8 +342,15 @@ func (p *pictures) fail(err error) {
 func (p *pictures) apply(c VideoConfig, name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.reopen = p.reopen || c != p.config || name != p.name
+	p.reopen = p.reopen || c.forEncoder() != p.config.forEncoder() || name != p.name
 	p.config, p.name = c, name
+}
+
+// another says that from now on another target is captured, whose size decides about the stream's.
+func (p *pictures) another() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.anew = p.now()
 }
 
 func (p *pictures) with(f func(*encode.Video)) {
@@ -294,6 +380,7 @@ func (p *pictures) failure() error {
 func (p *pictures) close() {
 	p.cancel()
 	<-p.done
+	p.lower.work.Wait()
 	p.lower.close()
 	p.mu.Lock()
 	v := p.encoder
@@ -305,7 +392,7 @@ func (p *pictures) close() {
 	for {
 		select {
 		case f := <-p.frames:
-			f.Release()
+			release(f)
 		default:
 			return
 		}

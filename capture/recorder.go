@@ -197,6 +197,10 @@ func (r *Recorder) Apply(c Config) error {
 		return errors.New("the recorder is closed")
 	}
 	old, screen := r.now()
+	// All that may be refused is tried first, so that nothing has changed then.
+	if err := r.sound.check(c.Desktop, c.Mic); err != nil {
+		return err
+	}
 	if err := r.applyVideo(old.Video, c.Video); err != nil {
 		return err
 	}
@@ -213,6 +217,7 @@ func (r *Recorder) Apply(c Config) error {
 		}
 		if o.Asked != n.Asked || o.Way != n.Way || o.Display != n.Display || o.Target != n.Target {
 			r.held = &x11.Held{} // the user chose anew
+			r.pictures.another()
 		}
 		screen = r.openScreen(c)
 	}
@@ -234,7 +239,7 @@ func (r *Recorder) now() (Config, *source.Supervisor) {
 
 // applyVideo hands a new picture configuration on, with a trial where another encoder may be wanted.
 func (r *Recorder) applyVideo(old, now VideoConfig) error {
-	if old == now {
+	if old.forEncoder() == now.forEncoder() {
 		return nil
 	}
 	name := r.pictures.info().Encoder

@@ -92,12 +92,23 @@ func (s *sound) set(in *input, c SoundConfig, paused bool) {
 	in.config, in.source, in.paused = c, src, paused
 }
 
-// start begins to mix.
-func (s *sound) start() error {
+// check says why sources cannot be brought to a configuration, before anything is.
+func (s *sound) check(desktop, mic SoundConfig) error {
+	if s.running() || !desktop.Enabled && !mic.Enabled {
+		return nil
+	}
 	for _, t := range []media.Track{media.Opus, media.AAC} {
 		if err := encode.CheckSound(t); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// start begins to mix.
+func (s *sound) start() error {
+	if err := s.check(SoundConfig{Enabled: true}, SoundConfig{}); err != nil {
+		return err
 	}
 	m := mix.New()
 	s.mixer = m

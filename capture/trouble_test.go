@@ -62,7 +62,7 @@ func TestDisplayTroubles(t *testing.T) {
 	until(t, r, "the screen", filming(800, 600))
 	waitBuffered(t, r, 2*time.Second)
 	run("xrandr", "--output", "DUMMY0", "--mode", "1024x768")
-	until(t, r, "another resolution", filming(1024, 768))
+	until(t, r, "another resolution is fitted in", filming(800, 600))
 	more(time.Second)
 	whole(t, r, 3*time.Second)
 
@@ -82,7 +82,7 @@ func TestDisplayTroubles(t *testing.T) {
 	require.Empty(t, s.Screen.Error)
 	more(2 * time.Second)
 
-	c.Video.Target = capture.Target{}
+	c.Video.Target, c.Video.FollowSize = capture.Target{}, true
 	require.NoError(t, r.Apply(c))
 	until(t, r, "the whole screen", filming(1664, 768))
 	run("xset", "s", "activate")

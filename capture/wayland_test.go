@@ -78,8 +78,8 @@ func TestWaylandTroubles(t *testing.T) {
 	waitBuffered(t, r, 2*time.Second)
 	out, err := w.Sway(ctx, "output HEADLESS-1 resolution 800x600")
 	require.NoError(t, err, out)
-	require.Eventually(t, func() bool { s := r.Status(); return s.Width == 800 && s.Height == 600 && s.Screen.State == "running" },
-		60*time.Second, 50*time.Millisecond, "the new size is filmed")
+	require.Eventually(t, func() bool { s := r.Status(); return s.Width == 1280 && s.Height == 720 && s.Screen.State == "running" },
+		60*time.Second, 50*time.Millisecond, "the new size is fitted in")
 
 	require.NoError(t, p.Close())
 	began := r.Now()

@@ -2,6 +2,12 @@ package capture_test
 
 import (
 	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,4 +92,99 @@ func TestClosedWindowKeepsItsReplay(t *testing.T) {
 	until(t, r, "the window that was chosen", func(s capture.Status) bool {
 		return s.Screen.State == "running" && s.Screen.Reason == "" && s.Frames > frames
 	})
+}
+
+// logged counts what a recorder's log says.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), what)
+}
+
+// A window that is resized leaves the stream's size and its encoder alone, and so does a target's change that the encoder
+// has nothing to do with; another target has its own size.
+func TestOneEncoderForTheSession(t *testing.T) {
+	p := newPainter(t, stack.DesktopOptions{Width: 640, Height: 480})
+	id := p.window(320, 240, "One")
+	c := windowConfig(t)
+	log := &logged{}
+	c.Log = slog.New(slog.NewTextHandler(log, nil))
+	r := openRecorder(t, c)
+	more := func(what string) {
+		t.Helper()
+		frames := r.Status().Frames
+		until(t, r, what, func(s capture.Status) bool { return s.Screen.State == "running" && s.Frames > frames })
+	}
+	until(t, r, "the window", func(s capture.Status) bool { return s.Frames > 0 })
+	size := []uint32{200, 300}
+	require.NoError(t, xproto.ConfigureWindowChecked(p.conn, id, xproto.ConfigWindowWidth|xproto.ConfigWindowHeight, size).Check())
+	more("resized")
+	c.Video.HideCursor = true
+	require.NoError(t, r.Apply(c))
+	more("without the pointer")
+	require.Equal(t, []int{320, 240}, []int{r.Status().Width, r.Status().Height})
+	require.Equal(t, 1, log.count("encoding pictures"))
+	c.Video.Target = capture.Target{}
+	require.NoError(t, r.Apply(c))
+	until(t, r, "the screen", func(s capture.Status) bool { return s.Width == 640 && s.Height == 480 })
+}
+
+// Who begins to watch the smaller stream gets it from a screen on which nothing moves.
+func TestLowerStreamOfAStillScreen(t *testing.T) {
+	newPainter(t, stack.DesktopOptions{Width: 640, Height: 480})
+	c := windowConfig(t)
+	c.Video.Target = capture.Target{}
+	r := openRecorder(t, c)
+	until(t, r, "the screen", func(s capture.Status) bool { return s.Frames > 0 && s.Repeated > 30 })
+	small := r.Lower().NewReader(1000, media.Video)
+	first := next(t, small, func(p *media.Packet) bool { return p.Key })
+	next(t, small, func(p *media.Packet) bool { return p.PTS > first.PTS+time.Second })
+	require.Equal(t, 320, r.Lower().Video().Height)
+	require.NoError(t, small.Close())
+	ended := func() bool { return r.Lower().Video().Width == 0 }
+	require.Eventually(t, ended, 30*time.Second, 20*time.Millisecond, "the second encoder ends with its reader")
+}
+
+// A configuration that cannot be applied changes nothing: here the sound has no encoder.
+func TestApplyIsAllOrNothing(t *testing.T) {
+	const inside = "HINDSIGHT_TEST_NO_OPUS"
+	if os.Getenv(inside) == "" {
+		plugins := t.TempDir()
+		found, err := filepath.Glob("/usr/lib/*/gstreamer-1.0/*.so")
+		require.NoError(t, err)
+		for _, file := range found {
+			if name := filepath.Base(file); name != "libgstopus.so" {
+				require.NoError(t, os.Symlink(file, filepath.Join(plugins, name)))
+			}
+		}
+		newPainter(t, stack.DesktopOptions{Width: 320, Height: 240})
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestApplyIsAllOrNothing$")
+		again.Env = append(os.Environ(), inside+"=1", "GST_PLUGIN_SYSTEM_PATH_1_0="+plugins, "GST_PLUGIN_PATH_1_0=",
+			"GST_REGISTRY_1_0="+filepath.Join(t.TempDir(), "registry"))
+		out, err := again.CombinedOutput()
+		require.NoError(t, err, string(out))
+		return
+	}
+	c := windowConfig(t)
+	c.Video.Target = capture.Target{}
+	r := openRecorder(t, c)
+	until(t, r, "the screen", func(s capture.Status) bool { return s.Frames > 0 })
+	bad := c
+	bad.Mic.Enabled, bad.Replay, bad.Video.FrameRate, bad.Video.HideCursor = true, 0, 60, true
+	require.ErrorContains(t, r.Apply(bad), "no Opus encoder is installed")
+	shown := r.Status().Repeated
+	until(t, r, "it goes on", func(s capture.Status) bool { return s.Repeated > shown+30 })
+	require.Equal(t, 30, r.Status().FrameRate)
+	require.Positive(t, r.Status().Buffered)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 // VideoConfig describes a stream of pictures to encode.
 type VideoConfig struct {
-	// Width and Height are the size of the pictures that come in, in pixels.
+	// Width and Height are the size of the pictures that come in, in pixels. Those of another size are fitted in.
 	Width, Height int
 	// OutHeight scales to this many rows and keeps the shape; 0 keeps the size.
 	OutHeight int
@@ -52,6 +53,8 @@ type Video struct {
 	geometry      geometry
 	size          int // of a picture that goes in, in bytes
 	scaled        []byte
+	canvas        []byte          // of a picture of another size
+	fitted        image.Rectangle // where it lies in there
 	surfaces      []*surface
 	last          *surface
 	stale         []media.Rows // of the picture that is being converted
@@ -116,7 +119,7 @@ func (v *Video) Info() media.TrackInfo {
 // Config is what the stream was opened with, with the bitrate that was chosen.
 func (v *Video) Config() VideoConfig { return v.config }
 
-// Fits says whether a picture of this size can be encoded without opening the encoder anew.
+// Fits says whether a picture of this size fills the stream's; others are fitted in with their shape kept.
 func (v *Video) Fits(width, height int) bool {
 	return width == v.config.Width && height == v.config.Height
 }
@@ -129,10 +132,7 @@ func (v *Video) Encode(f media.Frame, pts time.Duration) error {
 	if err := v.err(); err != nil {
 		return err
 	}
-	if !v.Fits(f.Width, f.Height) {
-		return fmt.Errorf("the picture is %dx%d, not %dx%d", f.Width, f.Height, v.config.Width, v.config.Height)
-	}
-	if len(f.Data) < f.Stride*(f.Height-1)+f.Width*4 {
+	if f.Width < 1 || f.Height < 1 || len(f.Data) < f.Stride*(f.Height-1)+f.Width*4 {
 		return errShort
 	}
 	p, err := v.free()
@@ -198,13 +198,23 @@ func (v *Video) fill(p *surface, f media.Frame) error {
 		switch {
 		case len(dst) < v.size:
 			return errShort
+		case !v.direct() && !v.Fits(f.Width, f.Height):
+			canvas, err := v.fit(f, v.config.Width, v.config.Height)
+			copy(dst, canvas)
+			return err
 		case !v.direct():
 			return pack(f, dst)
+		case !v.Fits(f.Width, f.Height):
+			canvas, err := v.fit(f, v.width, v.height)
+			if err != nil {
+				return err
+			}
+			return v.toYUV(canvas, v.width*4, media.Rows{To: v.height}, dst)
 		case v.config.scales():
 			if v.scaled == nil {
 				v.scaled = make([]byte, v.width*v.height*4)
 			}
-			if err := libyuv().scale(f.Data, f.Stride, f.Width, f.Height, v.scaled, v.width, v.height); err != nil {
+			if err := libyuv().scale(f.Data, f.Stride, f.Width, f.Height, v.scaled, v.width*4, v.width, v.height); err != nil {
 				return err
 			}
 			return v.toYUV(v.scaled, v.width*4, media.Rows{To: v.height}, dst)
@@ -219,7 +229,7 @@ func (v *Video) fill(p *surface, f media.Frame) error {
 		}
 		return nil
 	})
-	if err == nil {
+	if err == nil && v.Fits(f.Width, f.Height) {
 		p.serial = f.Serial
 	}
 	return err

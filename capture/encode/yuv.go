@@ -95,13 +95,13 @@ func (c *converter) convert(src []byte, stride int, g geometry, rows media.Rows,
 	return nil
 }
 
-// scale writes the BGRx picture into dst in another size, packed.
-func (c *converter) scale(src []byte, stride, width, height int, dst []byte, dstWidth, dstHeight int) error {
-	if len(src) < stride*(height-1)+width*4 || len(dst) < dstWidth*dstHeight*4 {
+// scale writes the BGRx picture into dst in another size.
+func (c *converter) scale(src []byte, stride, width, height int, dst []byte, dstStride, dstWidth, dstHeight int) error {
+	if len(src) < stride*(height-1)+width*4 || len(dst) < dstStride*(dstHeight-1)+dstWidth*4 {
 		return errors.New("the picture's memory is smaller than its size says")
 	}
 	if c.argbScale(unsafe.Pointer(&src[0]), int32(stride), int32(width), int32(height), unsafe.Pointer(&dst[0]),
-		int32(dstWidth*4), int32(dstWidth), int32(dstHeight), filterBox) != 0 {
+		int32(dstStride), int32(dstWidth), int32(dstHeight), filterBox) != 0 {
 		return errors.New("the picture cannot be scaled")
 	}
 	return nil

@@ -123,7 +123,7 @@ func (f *film) step(now time.Duration) error {
 		return nil
 	}
 	if f.grabber == nil {
-		f.grabber, f.bands = f.d.newGrabber(f.size.X, f.size.Y), newBands(f.size.Y)
+		f.grabber, f.bands = f.d.newGrabber(f.size.X, f.size.Y, f.view.form), newBands(f.size.Y)
 		f.watcher.forget()
 	}
 	err := f.take()
@@ -173,6 +173,9 @@ func (f *film) look(now time.Duration) error {
 		f.bands.next()
 		f.bands.all()
 		f.owed = true
+	}
+	if v.form != f.view.form {
+		f.drop()
 	}
 	f.view, f.lost = v, 0
 	f.watcher.watch(v.watched)

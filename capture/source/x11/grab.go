@@ -40,6 +40,8 @@ var errNoMemory = errors.New("all memory for pictures is in use")
 type grabber struct {
 	d             *Display
 	width, height int
+	form          form
+	converter     *converter           // nil: the server delivers BGRx
 	stale         []media.Rows         // of the segment that is being read into
 	asked         []shm.GetImageCookie // for them
 	mu            sync.Mutex
@@ -51,24 +53,28 @@ type grabber struct {
 // segment is memory that the X server writes into. It keeps what it was given: only what has changed since is read again.
 type segment struct {
 	seg    shm.Seg
-	memory []byte
+	raw    []byte     // what the server writes into
+	memory []byte     // the picture: raw where that is BGRx
 	serial uint64     // of the picture that it holds; 0: none
 	drawn  media.Rows // what the pointer was drawn over
 	bands  []uint64   // the picture's
 }
 
-// newGrabber prepares memory for pictures of a size. Where none can be shared with the server, pictures come over the
+// newGrabber prepares memory for pictures of a size and form. Where none can be shared with the server, pictures come over the
 // connection.
-func (d *Display) newGrabber(width, height int) *grabber {
-	g := &grabber{d: d, width: width, height: height}
+func (d *Display) newGrabber(width, height int, f form) *grabber {
+	g := &grabber{d: d, width: width, height: height, form: f, converter: newConverter(f)}
 	if !d.hasSHM {
 		return g
 	}
 	for range segments {
-		s, err := d.share(width * height * 4)
+		s, err := d.share(f.stride(width) * height)
 		if err != nil {
 			g.close()
-			return &grabber{d: d, width: width, height: height}
+			return &grabber{d: d, width: width, height: height, form: f, converter: g.converter}
+		}
+		if g.converter != nil {
+			s.memory = make([]byte, width*height*4)
 		}
 		g.all = append(g.all, s)
 	}
@@ -90,7 +96,7 @@ func (d *Display) share(size int) (*segment, error) {
 	if err != nil {
 		return nil, errors.Join(err, freeShared(memory))
 	}
-	return &segment{seg: seg, memory: memory}, nil
+	return &segment{seg: seg, raw: memory, memory: memory}, nil
 }
 
 const (
@@ -111,7 +117,12 @@ func (g *grabber) grab(from xproto.Drawable, at image.Point, b *bands, all bool)
 			return p, err
 		}
 		p.Data, p.Release = r.Data, func() {}
-		return p, g.d.checkForm(r.Depth, len(r.Data), g.width*g.height*4)
+		if err := g.checkForm(r.Depth, len(r.Data), g.height); err != nil || g.converter == nil {
+			return p, err
+		}
+		p.Data = make([]byte, g.width*g.height*4)
+		g.converter.convert(r.Data, g.width, media.Rows{To: g.height}, p.Data)
+		return p, nil
 	}
 	s := g.take()
 	if s == nil {
@@ -136,12 +147,15 @@ func (g *grabber) read(from xproto.Drawable, at image.Point, s *segment) (err er
 	g.asked = g.asked[:0]
 	for _, r := range g.stale {
 		g.asked = append(g.asked, shm.GetImage(g.d.conn, from, int16(at.X), int16(at.Y+r.From), uint16(g.width), uint16(r.To-r.From), allPlanes,
-			zPixmap, s.seg, uint32(r.From*g.width*4)))
+			zPixmap, s.seg, uint32(r.From*g.form.stride(g.width))))
 	}
 	for i, cookie := range g.asked {
 		r, failed := cookie.Reply()
 		if failed == nil {
-			failed = g.d.checkForm(r.Depth, int(r.Size), (g.stale[i].To-g.stale[i].From)*g.width*4)
+			failed = g.checkForm(r.Depth, int(r.Size), g.stale[i].To-g.stale[i].From)
+		}
+		if failed == nil && g.converter != nil {
+			g.converter.convert(s.raw, g.width, g.stale[i], s.memory)
 		}
 		if err == nil {
 			err = failed
@@ -153,10 +167,10 @@ func (g *grabber) read(from xproto.Drawable, at image.Point, s *segment) (err er
 // formError says that pictures come in a form that nobody here understands.
 type formError struct{ error }
 
-func (d *Display) checkForm(depth byte, size, want int) error {
-	if (depth != 24 && depth != 32) || size < want {
-		return formError{fmt.Errorf("the display %s delivers pictures of a form that is not supported (depth %d, %d of %d bytes); use 24-bit colour",
-			d.Name, depth, size, want)}
+func (g *grabber) checkForm(depth byte, size, rows int) error {
+	if want := rows * g.form.stride(g.width); depth != g.form.depth || size < want {
+		return formError{fmt.Errorf("the display %s delivers pictures of another form than it says (depth %d for %d, %d of %d bytes)",
+			g.d.Name, depth, g.form.depth, size, want)}
 	}
 	return nil
 }
@@ -176,7 +190,7 @@ func (g *grabber) put(s *segment) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		_ = freeShared(s.memory)
+		_ = freeShared(s.raw)
 		return
 	}
 	g.free = append(g.free, s)
@@ -194,7 +208,7 @@ func (g *grabber) close() {
 		shm.Detach(g.d.conn, s.seg)
 	}
 	for _, s := range g.free {
-		_ = freeShared(s.memory)
+		_ = freeShared(s.raw)
 	}
 	g.free = nil
 }

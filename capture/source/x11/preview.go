@@ -14,7 +14,7 @@ func (d *Display) Preview(t Target, width, height int) (image.Image, error) {
 		return nil, err
 	}
 	size := at.area.Size()
-	g := d.newGrabber(size.X, size.Y)
+	g := d.newGrabber(size.X, size.Y, at.form)
 	defer g.close()
 	p, err := g.grab(at.drawable, at.area.Min, newBands(size.Y), true)
 	if err != nil {

@@ -96,6 +96,7 @@ type view struct {
 	// area is in the drawable; its corner lies at this point of the screen, and at that of what is watched.
 	area       image.Rectangle
 	at, corner image.Point
+	form       form
 }
 
 // viewer finds a target again and again.
@@ -128,11 +129,16 @@ func (v *viewer) locate() (view, error) {
 	case !v.target.Area.Empty():
 		area = v.target.Area
 	}
+	if a := v.target.Area; v.target.Monitor == "" && !a.Empty() && !a.In(whole) {
+		return view{}, AwayError{"", fmt.Sprintf(
+			"%s is not within the screen, which is %dx%d; choose one that is", v.target, whole.Dx(), whole.Dy())}
+	}
 	area = area.Intersect(whole)
 	if area.Dx() < smallest || area.Dy() < smallest {
 		return view{}, away("", "%s lies outside the screen, which is %dx%d", v.target, whole.Dx(), whole.Dy())
 	}
-	return view{root, root, area, area.Min, area.Min}, nil
+	f, err := v.d.formOf(v.d.screen.RootVisual)
+	return view{root, root, area, area.Min, area.Min, f}, err
 }
 
 func (v *viewer) monitor() (image.Rectangle, error) {
@@ -158,6 +164,10 @@ func (v *viewer) locateWindow() (view, error) {
 	}
 	if a.MapState != xproto.MapStateViewable {
 		return view{}, away(Minimized, "%s is minimized", v.target)
+	}
+	f, err := d.formOf(a.Visual)
+	if err != nil {
+		return view{}, err
 	}
 	g, err := xproto.GetGeometry(d.conn, xproto.Drawable(v.held.id)).Reply()
 	if err != nil {
@@ -185,7 +195,7 @@ func (v *viewer) locateWindow() (view, error) {
 	if area.Dx() < smallest || area.Dy() < smallest {
 		return view{}, away("", "%s is smaller than %dx%d", v.target, smallest, smallest)
 	}
-	return view{xproto.Drawable(pixmap), xproto.Drawable(v.held.id), area, image.Pt(int(at.DstX), int(at.DstY)), image.Point{}}, nil
+	return view{xproto.Drawable(pixmap), xproto.Drawable(v.held.id), area, image.Pt(int(at.DstX), int(at.DstY)), image.Point{}, f}, nil
 }
 
 // attributes are those of the window, which is looked for when there is none or it has been closed.

@@ -346,8 +346,33 @@ func TestRectangleAndPointer(t *testing.T) {
 			run(t, d, "xdotool", "mousemove", "105", "105")
 			with.shows(t, "the pointer has moved", 233, 201, map[image.Point]uint32{tip: green, corner: green})
 			outside := filmed(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(700, 0, 800, 100)}})
-			outside.tells(t, 1, "lies outside the screen, which is 640x480")
+			outside.tells(t, 1, "is not within the screen, which is 640x480")
+			partly := filmed(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(600, 400, 700, 600)}})
+			partly.tells(t, 1, "the rectangle 100x200 at 600,400 is not within the screen, which is 640x480")
 		})
+	}
+}
+
+// Screens of every depth show their colors, through shared memory and without, the screen and a window; the pointer as well.
+func TestDepths(t *testing.T) {
+	for depth, red := range map[int]uint32{15: 0x7c00, 16: 0xf800, 30: 0x3ff00000} {
+		for _, noSHM := range []bool{false, true} {
+			d := desktop(t, stack.DesktopOptions{Width: 322, Height: 240, Depth: depth, NoSharedMemory: noSHM})
+			p := newProgram(t, d.Display)
+			p.window(image.Rect(0, 0, 322, 240), red, "", "")
+			p.window(image.Rect(101, 51, 252, 202), 0x1f, "Painter", "A picture")
+			low := uint32(0xff)
+			if depth == 30 {
+				low = (0x1f*255 + 511) / 1023
+			}
+			inside, last := image.Pt(101, 51), image.Pt(321, 239)
+			whole := filmed(t, d.Display, x11.Config{HidePointer: true}, inside, last)
+			whole.shows(t, "the screen", 322, 240, map[image.Point]uint32{inside: low, last: 0xff0000})
+			window := filmed(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter"}, HidePointer: true}, image.Pt(0, 0))
+			window.shows(t, "the window", 151, 151, map[image.Point]uint32{{}: low})
+			p.window(image.Rect(0, 0, 322, 240), 0x1f, "", "")
+			whole.shows(t, "what changed", 322, 240, map[image.Point]uint32{inside: low, last: low})
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 type DesktopOptions struct {
 	// Width and Height are in pixels; 0 means 1920x1080.
 	Width, Height int
+	// Depth is the number of color bits of Xvfb's screen; 0 means 24.
+	Depth int
 	// Outputs starts Xorg with RandR outputs that can be switched, DUMMY0 to DUMMY15, the first on at 1280x720; else the
 	// display is Xvfb's, which has one size for ever.
 	Outputs bool
@@ -106,7 +109,7 @@ func (d *Desktop) startX(ctx context.Context, dir string, o DesktopOptions) erro
 	number := filepath.Join(d.dir, "display")
 	script := `exec Xvfb -displayfd 3 -nolisten tcp -noreset "$3" MIT-SHM -screen 0 "$1" 3>"$2"`
 	shared := map[bool]string{true: "-extension", false: "+extension"}[o.NoSharedMemory]
-	args := []string{"-c", script, "sh", fmt.Sprintf("%dx%dx24", o.Width, o.Height), number, shared}
+	args := []string{"-c", script, "sh", fmt.Sprintf("%dx%dx%d", o.Width, o.Height, cmp.Or(o.Depth, 24)), number, shared}
 	if o.Outputs {
 		var err error
 		if args, err = xorgArgs(d.dir, number); err != nil {
