@@ -2,6 +2,7 @@ package source
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -55,9 +57,14 @@ func dial(callback func(any)) (connection, error) {
 		return c, nil
 	}
 	if len(failures) == 0 {
-		return connection{}, errors.New("PULSE_SERVER names no server that can be reached")
+		return connection{}, errors.New("PULSE_SERVER or default-server in client.conf names no server that can be reached")
 	}
-	return connection{}, errors.Join(failures...)
+	for _, err := range failures {
+		if !errors.Is(err, fs.ErrNotExist) { // where there is no socket, nobody expected a server
+			return connection{}, err
+		}
+	}
+	return connection{}, failures[0]
 }
 
 // close ends the connection and waits until nobody calls back any more.
@@ -66,53 +73,186 @@ func (c connection) close() {
 	<-c.gone
 }
 
-// addresses are where a server may be, as network:address ("Server Strings" in PulseAudio's documentation).
+// pulsePort is the port of PulseAudio's protocol.
+const pulsePort = "4713"
+
+// addresses are where a server may be, as network:address: what PULSE_SERVER, the settings of PulseAudio's programs or
+// habit say, in this order ("Server Strings" in PulseAudio's documentation; pulse/context.c).
 func addresses() (list []string) {
-	const port = "4713"
 	host, _ := os.Hostname()
 	servers := os.Getenv("PULSE_SERVER")
 	if servers == "" {
-		servers = filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "pulse", "native")
+		servers = clientSettings().server
+	}
+	if servers == "" {
+		for _, dir := range runtimeFolders() {
+			list = append(list, "unix:"+filepath.Join(dir, "native"))
+		}
+		return list
 	}
 	for _, s := range strings.Fields(servers) {
 		if only, rest, found := strings.Cut(strings.TrimPrefix(s, "{"), "}"); found && s[0] == '{' {
-			if only != host {
+			if only != host && only != machineID() {
 				continue
 			}
 			s = rest
 		}
-		kind, where, named := strings.Cut(s, ":")
-		switch {
-		case strings.HasPrefix(s, "/"):
-			list = append(list, "unix:"+s)
-		case named && kind == "unix":
-			list = append(list, s)
-		case named && (kind == "tcp" || kind == "tcp4" || kind == "tcp6"):
-			if _, _, err := net.SplitHostPort(where); err != nil {
-				where = net.JoinHostPort(strings.Trim(where, "[]"), port)
-			}
-			list = append(list, kind+":"+where)
+		if a := address(s); a != "" {
+			list = append(list, a)
 		}
 	}
 	return list
 }
 
+// address reads one server string without its host in braces; what has no kind and no slash is a host (pulsecore/parseaddr.c).
+// It is empty where there is nothing to dial.
+func address(s string) string {
+	kind, where, named := strings.Cut(s, ":")
+	switch {
+	case s == "":
+		return ""
+	case strings.HasPrefix(s, "/"):
+		return "unix:" + s
+	case named && kind == "unix":
+		return s
+	case named && (kind == "tcp" || kind == "tcp4" || kind == "tcp6"):
+	default:
+		kind, where = "tcp", s
+	}
+	if _, port, err := net.SplitHostPort(where); err != nil {
+		where = net.JoinHostPort(strings.Trim(where, "[]"), pulsePort)
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return ""
+	}
+	return kind + ":" + where
+}
+
+// machineID is how servers are named beside the host's name; empty where the machine has none.
+func machineID() string {
+	for _, path := range []string{"/etc/machine-id", "/var/lib/dbus/machine-id"} {
+		if b, err := os.ReadFile(path); err == nil && len(bytes.TrimSpace(b)) > 0 {
+			return string(bytes.TrimSpace(b))
+		}
+	}
+	return ""
+}
+
+// runtimeFolders are where the socket of the user's own server may be, and then the one of the machine's
+// (pulsecore/core-util.c, pa_get_runtime_dir; pulse/context.c).
+func runtimeFolders() (list []string) {
+	if dir := os.Getenv("PULSE_RUNTIME_PATH"); dir != "" {
+		list = append(list, dir)
+	} else if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		list = append(list, filepath.Join(dir, "pulse"))
+	} else {
+		list = append(list, filepath.Join("/run/user", strconv.Itoa(os.Getuid()), "pulse"))
+		if home, err := os.UserHomeDir(); err == nil {
+			list = append(list, filepath.Join(home, ".config", "pulse", machineID()+"-runtime"))
+		}
+	}
+	return append(list, "/run/pulse", "/var/run/pulse")
+}
+
+// settings are what PulseAudio's client.conf says about connections.
+type settings struct{ server, cookie string }
+
+// clientSettings reads client.conf as pulse/client-conf.c does: the user's file or else the machine's, and after it the files
+// *.conf of the folder beside it named client.conf.d, in order of their names. What comes later counts.
+func clientSettings() (s settings) {
+	file := os.Getenv("PULSE_CLIENTCONFIG")
+	if file == "" {
+		file = "/etc/pulse/client.conf"
+		for _, dir := range configFolders() {
+			if own := filepath.Join(dir, "client.conf"); readable(own) {
+				file = own
+				break
+			}
+		}
+	}
+	s.read(file)
+	dropIns, _ := filepath.Glob(filepath.Join(file+".d", "*.conf")) // sorted
+	for _, f := range dropIns {
+		s.read(f)
+	}
+	return s
+}
+
+// configFolders are where the user's files are, the usual one first.
+func configFolders() (list []string) {
+	home, err := os.UserHomeDir()
+	if dir := os.Getenv("XDG_CONFIG_HOME"); dir != "" {
+		list = append(list, filepath.Join(dir, "pulse"))
+	} else if err == nil {
+		list = append(list, filepath.Join(home, ".config", "pulse"))
+	}
+	if err == nil {
+		list = append(list, filepath.Join(home, ".pulse"))
+	}
+	return list
+}
+
+func readable(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
+
+// read takes what a file says; one that cannot be read says nothing.
+func (s *settings) read(path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(text)) {
+		if i := strings.IndexAny(line, "#;"); i >= 0 && strings.TrimSpace(line[:i]) == "" {
+			continue
+		}
+		key, value, found := strings.Cut(line, "=")
+		if !found {
+			continue
+		}
+		switch value = strings.TrimSpace(value); strings.TrimSpace(key) {
+		case "default-server":
+			s.server = value
+		case "cookie-file":
+			s.cookie = value
+		}
+	}
+}
+
+// cookie is the secret that a server may want: the first file that there is of those that PulseAudio's programs look for
+// (pulse/client-conf.c, pa_client_conf_load_cookie). A server that lets everybody in takes any.
+func cookie() []byte {
+	const size = 256 // PA_NATIVE_COOKIE_LENGTH
+	home, _ := os.UserHomeDir()
+	paths := []string{os.Getenv("PULSE_COOKIE"), clientSettings().cookie}
+	for _, dir := range configFolders() {
+		if filepath.Base(dir) == "pulse" {
+			paths = append(paths, filepath.Join(dir, "cookie"))
+		}
+	}
+	paths = append(paths, filepath.Join(home, ".pulse-cookie"))
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if dirs := configFolders(); !filepath.IsAbs(path) && len(dirs) > 0 {
+			path = filepath.Join(dirs[0], path) // pulsecore/core-util.c, pa_append_to_config_home_dir
+		}
+		if b, err := os.ReadFile(path); err == nil && len(b) >= size {
+			return b[:size]
+		}
+	}
+	return make([]byte, size)
+}
+
 // hello shows the cookie and tells the program's name.
 func hello(client *proto.Client) error {
-	path := os.Getenv("PULSE_COOKIE")
-	if path == "" {
-		home, _ := os.UserHomeDir()
-		path = filepath.Join(home, ".config", "pulse", "cookie")
-	}
-	cookie, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		cookie, err = make([]byte, 256), nil // a server that lets everybody in takes any
-	}
-	if err != nil {
-		return err
-	}
 	var auth proto.AuthReply
-	if err := client.Request(&proto.Auth{Version: client.Version(), Cookie: cookie}, &auth); err != nil {
+	if err := client.Request(&proto.Auth{Version: client.Version(), Cookie: cookie()}, &auth); err != nil {
 		return err
 	}
 	client.SetVersion(auth.Version)

@@ -18,11 +18,14 @@ type heard struct {
 	at      time.Duration
 }
 
+// recorded is how a sink input is heard: through a record stream, at the sink that it played on then.
+type recorded struct{ stream, sink uint32 }
+
 // ear records the streams that one program plays.
 type ear struct {
 	*server
 	program string
-	streams map[uint32]uint32 // sink input → record stream
+	streams map[uint32]recorded // by sink input
 	sum     sum
 	sink    string // its monitor's name
 	lag     *lag
@@ -45,56 +48,80 @@ func overhear(ctx context.Context, c Sound, program string, r report) error {
 		default: // nobody listens any more, or the machine is too busy
 		}
 	})
-	e := &ear{server: s, program: program, streams: map[uint32]uint32{}, sum: sum{pcm: c.PCM}}
+	e := &ear{server: s, program: program, streams: map[uint32]recorded{}, sum: sum{pcm: c.PCM}}
 	defer e.rest()
-	if err := e.look(); err != nil {
+	again, err := e.look()
+	if err != nil {
 		return unheard(c, err)
 	}
 	r.up(label(c))
+	var retry <-chan time.Time
 	for {
+		if again {
+			again, retry = false, time.After(firstPause)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.gone:
 			return unheard(c, s.ended(ctx))
 		case <-s.changed:
-			if err := e.look(); err != nil {
+			if again, err = e.look(); err != nil {
+				return unheard(c, err)
+			}
+		case <-retry:
+			if again, err = e.look(); err != nil {
 				return unheard(c, err)
 			}
 		case b := <-blocks:
+			if !e.hears(b.stream) {
+				continue // the last of one that was forgotten
+			}
 			b.at += e.lag.value() - media.SamplesToDuration(len(b.samples)/media.Channels)
 			e.sum.add(b, len(e.streams))
 		}
 	}
 }
 
-// look records streams that are new and forgets those that have ended.
-func (e *ear) look() error {
+// look records streams that are new and forgets those that have ended. A stream that has moved to another sink keeps its
+// index, but the server no longer hands it to who recorded it at the first one; so it is recorded anew. again says that one
+// could not be recorded, which is to be tried later unless it has ended.
+func (e *ear) look() (again bool, err error) {
+	dead := e.takeKilled()
 	playing, err := e.playing(e.program)
 	if err != nil {
-		return err
+		return false, err
 	}
-	there := map[uint32]bool{}
+	sinks := map[uint32]uint32{}
 	for _, p := range playing {
-		there[p.index] = true
-		if _, ok := e.streams[p.index]; ok {
-			continue
-		}
-		if err := e.record(p); err != nil {
-			continue // it ended meanwhile, which is told as a change
+		sinks[p.index] = p.sink
+	}
+	for index, r := range e.streams {
+		if sink, there := sinks[index]; !there || sink != r.sink || dead[r.stream] {
+			delete(e.streams, index)
+			e.sum.forget(r.stream)
+			e.forget(r.stream)
 		}
 	}
-	for index, stream := range e.streams {
-		if !there[index] {
-			delete(e.streams, index)
-			e.sum.forget(stream)
-			e.forget(stream)
+	for _, p := range playing {
+		if _, ok := e.streams[p.index]; !ok && e.record(p) != nil {
+			again = true
 		}
 	}
 	if len(e.streams) == 0 {
 		e.rest()
 	}
-	return nil
+	return again, nil
+}
+
+// hears is whether a record stream is one of those that are heard.
+func (e *ear) hears(stream uint32) bool {
+	for _, r := range e.streams {
+		if r.stream == stream {
+			return true
+		}
+	}
+	return false
 }
 
 // rest ends the measuring and says that nothing is heard for now.
@@ -113,7 +140,7 @@ func (e *ear) record(p stream) error {
 	if err != nil {
 		return err
 	}
-	e.streams[p.index] = stream
+	e.streams[p.index] = recorded{stream, p.sink}
 	e.measure(sink.MonitorSourceName)
 	return nil
 }

@@ -21,6 +21,7 @@ type server struct {
 
 	mu     sync.Mutex
 	packet func(stream uint32, sound []float32)
+	dead   map[uint32]bool // record streams that the server has ended since they were last asked for
 }
 
 // connect opens a connection that tells of changes. The error is a sentence.
@@ -44,11 +45,26 @@ func (s *server) told(m any) {
 	case *proto.DataPacket:
 		s.arrived(m.StreamIndex, m.Data)
 	case *proto.RecordStreamKilled:
+		s.mu.Lock()
+		if s.dead == nil {
+			s.dead = map[uint32]bool{}
+		}
+		s.dead[m.StreamIndex] = true
+		s.mu.Unlock()
 		signal(s.killed)
 		signal(s.changed)
 	case *proto.SubscribeEvent:
 		signal(s.changed)
 	}
+}
+
+// takeKilled returns the record streams that the server has ended since it was last called.
+func (s *server) takeKilled() map[uint32]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dead := s.dead
+	s.dead = nil
+	return dead
 }
 
 // signal leaves a token.

@@ -24,6 +24,7 @@ type listener struct {
 	mu      sync.Mutex
 	samples []float32 // the newest half second, left channel
 	last    time.Duration
+	fresh   int // frames since forget
 }
 
 func (l *listener) push(p media.PCM) {
@@ -34,6 +35,21 @@ func (l *listener) push(p media.PCM) {
 	}
 	l.samples = l.samples[max(len(l.samples)-media.SampleRate/2, 0):]
 	l.last = p.PTS + p.Duration()
+	l.fresh += len(p.Samples) / media.Channels
+}
+
+// forget drops what was heard before, so that nothing of it counts.
+func (l *listener) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.samples, l.fresh = nil, 0
+}
+
+// heard is for how long something was delivered since forget.
+func (l *listener) heard() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return media.SamplesToDuration(l.fresh)
 }
 
 // amplitude is that of a tone (one bin of a Fourier transform).
@@ -195,11 +211,35 @@ func TestOneProgramIsHeard(t *testing.T) {
 		defer all.mu.Unlock()
 		return max(a-all.last, all.last-a) < 100*time.Millisecond
 	}, 30*time.Second, 10*time.Millisecond, "both tell the same time")
+	moveAndHear(t, s, heard, 1500, 440)
+}
+
+// A program whose stream moves to another output and back is heard there as well, with both sound servers.
+func TestAMovedProgramIsHeardOnPipeWire(t *testing.T) {
+	w, err := stack.StartWayland(t.Context(), t.TempDir(), stack.WaylandOptions{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.Close()) })
+	t.Setenv("PULSE_SERVER", w.Sound.Server)
+	plays(t, w.Sound, "music", "desktop", 440)
+	plays(t, w.Sound, "game", "desktop", 1500)
+	_, heard := open(t, source.Sound{Monitor: true, Device: source.Application + "game"})
+	heard.hears(t, "the program", []float64{1500}, []float64{440})
+	moveAndHear(t, w.Sound, heard, 1500, 440)
+}
+
+// moveAndHear moves all streams to another output and back, and each time listens to nothing but what came afterwards.
+func moveAndHear(t *testing.T, s *stack.Sound, heard *listener, there, not float64) {
+	t.Helper()
 	sink(t, s, "headset")
-	for _, in := range inputs(t, s) {
-		pactl(t, s, "move-sink-input", in, "headset")
+	for _, output := range []string{"headset", s.DesktopSink} {
+		for _, in := range inputs(t, s) {
+			pactl(t, s, "move-sink-input", in, output)
+		}
+		heard.forget()
+		require.Eventually(t, func() bool { return heard.heard() > time.Second }, 20*time.Second, 20*time.Millisecond,
+			"something is heard after the move to %s", output)
+		heard.hears(t, "moved to "+output, []float64{there}, []float64{not})
 	}
-	heard.hears(t, "moved to another output", []float64{1500}, []float64{440})
 }
 
 // inputs are the numbers of all streams that play.
