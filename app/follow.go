@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/atomicfile"
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -217,5 +218,5 @@ func writeIcon() (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
-	return path, os.WriteFile(path, assets.Icon(), 0o600)
+	return path, atomicfile.Write(path, assets.Icon(), 0o600)
 }

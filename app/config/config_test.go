@@ -128,6 +128,26 @@ func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 	}
 }
 
+// Texts in an older encoding can be saved and read, and a line that cannot be read costs its own value only.
+func TestOneBadValueCostsOneValue(t *testing.T) {
+	s, c, _ := config.Open(t.TempDir())
+	c.Video.Source = config.Picture{Kind: "window", WindowClass: "Caf\xe9"}
+	c.Video.FrameRate = 60
+	if err := s.Save(c); err != nil {
+		t.Fatal(err)
+	}
+	_, again, problems := config.Open(filepath.Dir(s.Path()))
+	if len(problems) > 0 || again.Video.Source.WindowClass != "Caf?" || again.Video.FrameRate != 60 {
+		t.Errorf("came back as %+v with %v", again.Video, problems)
+	}
+	for name, bad := range map[string]string{"Latin-1": "encoder = 'Caf\xe9'", "no value": "quality =", "no quote": `way = "auto`} {
+		_, c, problems := config.Open(write(t, "[video]\n"+bad+"\nframe_rate = 60\n[replay]\nseconds = 300\n"))
+		if len(problems) != 1 || c.Video.FrameRate != 60 || c.Replay.Seconds != 300 {
+			t.Errorf("%s: %d frames/s, %d s, problems %v", name, c.Video.FrameRate, c.Replay.Seconds, problems)
+		}
+	}
+}
+
 func TestEnvironmentOverridesAndStaysOut(t *testing.T) {
 	dir := write(t, "[replay]\nseconds = 120\n")
 	t.Setenv("HINDSIGHT_REPLAY_SECONDS", "30")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -9,14 +10,15 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 )
 
 // parse reads TOML over c. Values of the wrong type and unknown keys are named and left out.
 func parse(data []byte, c *Config) []Problem {
-	var tree map[string]any
-	if err := toml.Unmarshal(data, &tree); err != nil {
+	tree, problems, err := readTOML(data)
+	if err != nil {
 		where := ""
 		var de *toml.DecodeError
 		if errors.As(err, &de) {
@@ -25,7 +27,51 @@ func parse(data []byte, c *Config) []Problem {
 		}
 		return []Problem{{"the settings file", "not TOML" + where, "a TOML file: " + strings.TrimPrefix(err.Error(), "toml: ")}}
 	}
-	return assign(reflect.ValueOf(c).Elem(), tree, "")
+	return append(problems, assign(reflect.ValueOf(c).Elem(), tree, "")...)
+}
+
+// readTOML reads a file. Lines that are not TOML are left out and named, so that one of them costs its value and not the
+// others; the error is that of the first where leaving lines out does not help, as in a text without its end.
+func readTOML(data []byte) (map[string]any, []Problem, error) {
+	var first error
+	var problems []Problem
+	lines := bytes.Split(bytes.ToValidUTF8(data, []byte("?")), []byte("\n"))
+	if !utf8.Valid(data) {
+		problems = append(problems, Problem{"the settings file", "not all UTF-8", "a file in UTF-8; other bytes were replaced by ?"})
+	}
+	for range maxBadLines + 1 {
+		var tree map[string]any
+		err := toml.Unmarshal(bytes.Join(lines, []byte("\n")), &tree)
+		var de *toml.DecodeError
+		if err == nil {
+			return tree, problems, nil
+		}
+		if first == nil {
+			first = err
+		}
+		if !errors.As(err, &de) {
+			return nil, nil, first
+		}
+		row, col := de.Position()
+		if row < 1 || row > len(lines) || !isValue(lines[row-1]) {
+			return nil, nil, first
+		}
+		problems = append(problems, Problem{
+			"the settings file", fmt.Sprintf("not TOML (line %d, column %d)", row, col),
+			"a TOML file: " + strings.TrimPrefix(err.Error(), "toml: "),
+		})
+		lines[row-1] = nil // the others keep their numbers
+	}
+	return nil, nil, first
+}
+
+// maxBadLines is how many lines of a file may be left out.
+const maxBadLines = 20
+
+// isValue tells a line with one value. Without the heading of a table its values would go to another.
+func isValue(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	return bytes.Contains(line, []byte("=")) && !bytes.HasPrefix(line, []byte("["))
 }
 
 func assign(v reflect.Value, tree map[string]any, prefix string) []Problem {

@@ -7,10 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"sync"
 
 	"github.com/adrg/xdg"
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/hindsight-app/hindsight/app/atomicfile"
 )
 
 // Dir is the folder of the settings, hindsight in the XDG configuration folder. HINDSIGHT_CONFIG_DIR overrides it.
@@ -67,7 +71,11 @@ func (s *Store) Save(c Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.withoutEnv(c)
+	toUTF8(&out)
 	data, err := encode(out)
+	if err == nil {
+		err = readsBack(data)
+	}
 	if err != nil {
 		return fmt.Errorf("the settings could not be written: %w", err)
 	}
@@ -79,10 +87,28 @@ func (s *Store) Save(c Config) error {
 			return err
 		}
 	}
-	if err := writeAtomic(s.path, data, 0o600); err != nil {
+	if err := atomicfile.Write(s.path, data, 0o600); err != nil {
 		return fmt.Errorf("the settings could not be saved: %w", err)
 	}
 	s.file, s.broken = out, false
+	return nil
+}
+
+// toUTF8 repairs texts, for TOML takes no other bytes. Names of windows and devices may be in an older encoding.
+func toUTF8(c *Config) {
+	walk(reflect.ValueOf(c).Elem(), "", func(f field) {
+		if f.value.Kind() == reflect.String {
+			f.value.SetString(strings.ToValidUTF8(f.value.String(), "?"))
+		}
+	})
+}
+
+// readsBack makes sure that the next start can read what is about to replace the file.
+func readsBack(data []byte) error {
+	c := Defaults()
+	if problems := parse(data, &c); len(problems) > 0 {
+		return problems[0]
+	}
 	return nil
 }
 
@@ -116,33 +142,10 @@ func backup(path string) error {
 		return nil
 	}
 	if err == nil {
-		err = writeAtomic(path+".bak", data, 0o600)
+		err = atomicfile.Write(path+".bak", data, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("the old settings could not be kept as %s.bak, so nothing was saved: %w", filepath.Base(path), err)
 	}
 	return nil
-}
-
-// writeAtomic replaces a file whole or not at all.
-func writeAtomic(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone after the rename
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

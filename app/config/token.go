@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/zalando/go-keyring"
+
+	"github.com/hindsight-app/hindsight/app/atomicfile"
 )
 
 const (
@@ -80,7 +82,7 @@ func (t *Tokens) writeFile(token string) error {
 	}
 	err := os.MkdirAll(filepath.Dir(t.File), 0o700)
 	if err == nil {
-		err = writeAtomic(t.File, []byte(token+"\n"), 0o600)
+		err = atomicfile.Write(t.File, []byte(token+"\n"), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("the backend token could not be saved: %w", err)

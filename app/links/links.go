@@ -6,17 +6,21 @@ package links
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
+	"github.com/hindsight-app/hindsight/app/atomicfile"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
@@ -30,24 +34,42 @@ type Copy struct {
 	ClipID  string `json:"clip_id"`
 }
 
-// Book holds the copies by the paths of the local files.
+// Book holds the copies by the paths of the local files, and by what the files hold, so that a renamed clip keeps its
+// copy.
 type Book struct {
 	file   string
 	mu     sync.Mutex
-	copies map[string]Copy
+	copies map[string]entry
+	seen   map[string]seen // what was read of files, by path
 }
 
-// Open reads the book in a folder; what cannot be read is empty. Clips whose file is gone are forgotten.
+// entry is a copy and the local file's fingerprint, empty where it could not be read.
+type entry struct {
+	Copy
+	Print string `json:"file,omitempty"`
+}
+
+// seen is a fingerprint and of which state of the file.
+type seen struct {
+	size  int64
+	mod   time.Time
+	print string
+}
+
+// Open reads the book in a folder; what cannot be read is empty. A clip whose file is gone is forgotten only where its
+// folder is there and it could not be found under another name: a drive may come back.
 func Open(dir string) *Book {
-	b := &Book{file: filepath.Join(dir, "server-clips.json"), copies: map[string]Copy{}}
+	b := &Book{file: filepath.Join(dir, "server-clips.json"), copies: map[string]entry{}, seen: map[string]seen{}}
 	if raw, err := os.ReadFile(b.file); err == nil {
-		var copies map[string]Copy
+		var copies map[string]entry
 		if json.Unmarshal(raw, &copies) == nil && copies != nil {
 			b.copies = copies
 		}
 	}
-	for path := range b.copies {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	for path, e := range b.copies {
+		_, err := os.Stat(path)
+		_, noFolder := os.Stat(filepath.Dir(path))
+		if errors.Is(err, fs.ErrNotExist) && noFolder == nil && e.Print == "" {
 			delete(b.copies, path)
 		}
 	}
@@ -58,27 +80,68 @@ func Open(dir string) *Book {
 func (b *Book) Add(path string, c Copy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.copies[path] = c
+	b.copies[path] = entry{c, b.print(path)}
 	raw, err := json.MarshalIndent(b.copies, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(b.file), 0o700)
+	}
+	if err == nil {
+		err = atomicfile.Write(b.file, raw, 0o600)
+	}
 	if err != nil {
-		return err
-	}
-	temp := b.file + ".new"
-	if err := os.MkdirAll(filepath.Dir(b.file), 0o700); err != nil {
-		return fmt.Errorf("where the clip's copy is cannot be written down: %w", err)
-	}
-	if err := errors.Join(os.WriteFile(temp, raw, 0o600), os.Rename(temp, b.file)); err != nil {
 		return fmt.Errorf("where the clip's copy is cannot be written down: %w", err)
 	}
 	return nil
 }
 
-// Of answers where the copy of a file is.
+// Of returns where the copy of a file is. A file under a new name is known by what it holds, and a new file under the
+// name of one that was renamed is not taken for it.
 func (b *Book) Of(path string) (Copy, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c, ok := b.copies[path]
-	return c, ok
+	e, ok := b.copies[path]
+	if ok && e.Print == "" {
+		return e.Copy, true
+	}
+	print := b.print(path)
+	if ok && (print == "" || print == e.Print) {
+		return e.Copy, true
+	}
+	if print != "" {
+		for _, e := range b.copies {
+			if e.Print == print {
+				return e.Copy, true
+			}
+		}
+	}
+	return Copy{}, false
+}
+
+// printed is how much of the middle of a file goes into its fingerprint. That is video or audio: a star changes only the
+// index, which lies at one of the ends.
+const printed = 64 << 10
+
+// print is the fingerprint of a file: its size and a digest of its middle. It is empty for what is empty or unreadable.
+func (b *Book) print(path string) string {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return ""
+	}
+	if s, ok := b.seen[path]; ok && s.size == info.Size() && s.mod.Equal(info.ModTime()) {
+		return s.print
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(f, info.Size()/2, printed)); err != nil {
+		return ""
+	}
+	print := fmt.Sprintf("%d-%x", info.Size(), h.Sum(nil)[:16])
+	b.seen[path] = seen{info.Size(), info.ModTime(), print}
+	return print
 }
 
 // Make makes a link to a copy that works for a week. The picture, which may be nil, stands for the clip before it plays;

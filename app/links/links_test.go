@@ -38,6 +38,29 @@ func TestBook(t *testing.T) {
 	require.False(t, ok, "a broken book is empty")
 }
 
+// A renamed clip keeps its copy, a new one under its old name has none, and a drive that is away is not forgotten.
+func TestBookFollowsClips(t *testing.T) {
+	dir, drive := t.TempDir(), filepath.Join(t.TempDir(), "drive")
+	require.NoError(t, os.Mkdir(drive, 0o700))
+	first, second := filepath.Join(drive, "first.mp4"), filepath.Join(drive, "second.mp4")
+	require.NoError(t, os.WriteFile(first, []byte("the first clip"), 0o600))
+	require.NoError(t, Open(dir).Add(first, Copy{"https://a", "1"}))
+	require.NoError(t, os.Rename(first, second))
+	require.NoError(t, os.WriteFile(first, []byte("another clip"), 0o600))
+	b := Open(dir)
+	c, ok := b.Of(second)
+	require.True(t, ok)
+	require.Equal(t, Copy{"https://a", "1"}, c)
+	_, ok = b.Of(first)
+	require.False(t, ok)
+	require.NoError(t, os.Rename(drive, drive+" away"))
+	b = Open(dir)
+	require.NoError(t, b.Add(filepath.Join(t.TempDir(), "other.mp4"), Copy{"https://a", "2"}))
+	require.NoError(t, os.Rename(drive+" away", drive))
+	_, ok = Open(dir).Of(second)
+	require.True(t, ok)
+}
+
 // A link is made with its picture; without one where the server takes none; and not where the clip is gone.
 func TestMake(t *testing.T) {
 	var width int

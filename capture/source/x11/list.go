@@ -107,7 +107,7 @@ func (d *Display) names(id xproto.Window) (class, title string, err error) {
 	}
 	// Two texts, each with a zero at its end: instance and class (ICCCM 2.0, 4.1.2.5).
 	if parts := bytes.Split(c, []byte{0}); len(parts) > 1 {
-		class = string(parts[1])
+		class = strings.ToValidUTF8(string(parts[1]), "?")
 	}
 	for _, a := range []xproto.Atom{d.atoms.netName, d.atoms.wmName} {
 		t, err := d.property(id, a)
