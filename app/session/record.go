@@ -68,7 +68,7 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	}
 	e := Event{Kind: Shot, Path: path}
 	if err != nil {
-		e = Event{Kind: ShotFailed, Text: Sentence(err.Error())}
+		e = Event{Kind: ShotFailed, Text: Plain(err)}
 	}
 	s.post(func() { s.feed.event(e) })
 	return path, err
@@ -115,7 +115,7 @@ func (s *Session) startRecording() {
 func (s *Session) recordingFailed(err error) {
 	if s.st.recordOn {
 		s.st.recordOn = false
-		s.feed.event(Event{Kind: RecordFailed, Text: Sentence(err.Error())})
+		s.feed.event(Event{Kind: RecordFailed, Text: Plain(err)})
 	}
 }
 
@@ -127,7 +127,7 @@ func (s *Session) endRecording() {
 		s.post(func() {
 			s.st.toggling, s.st.recording = false, nil
 			if err != nil {
-				s.feed.event(Event{Kind: RecordFailed, Text: Sentence(err.Error()), Path: c.Path})
+				s.feed.event(Event{Kind: RecordFailed, Text: Plain(err), Path: c.Path})
 				return
 			}
 			s.feed.event(Event{Kind: Recorded, Text: filepath.Base(c.Path), Path: c.Path})

@@ -60,7 +60,7 @@ func (s *Session) saveAt(ctx context.Context, a Ask, pressed time.Time) (SaveRec
 	err := s.do(func() error {
 		j, err := s.newJob(pressed, a)
 		if err != nil {
-			j.record.Local, j.record.LocalError = "failed", Sentence(err.Error())
+			j.record.Local, j.record.LocalError = "failed", Plain(err)
 			told, last := j.record, j.record
 			s.st.last = &last
 			s.feed.event(Event{Kind: LocalFailed, Text: told.LocalError, Save: &told})
@@ -172,7 +172,7 @@ func (s *Session) saveLocal(j *job) SaveRecord {
 	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Hurry: j.hurry, App: j.app})
 	r := j.record
 	if err != nil {
-		r.Local, r.LocalError = "failed", Sentence(err.Error())
+		r.Local, r.LocalError = "failed", Plain(err)
 		s.log.Error("a clip could not be saved", "error", err)
 	} else {
 		r.Local, r.Clip = "saved", &c
@@ -202,7 +202,7 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 	id, err := pub.Save(ctx, r.Seconds, ends)
 	r.ClipID = id
 	if err != nil {
-		r.Server, r.ServerError = "failed", Sentence(err.Error())
+		r.Server, r.ServerError = "failed", Plain(err)
 	}
 	accepted <- r
 	if err == nil {
@@ -210,7 +210,7 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 		c, err = pub.WaitClip(ctx, id)
 		switch {
 		case err != nil:
-			r.Server, r.ServerError = "failed", Sentence(err.Error())
+			r.Server, r.ServerError = "failed", Plain(err)
 		case c.State == api.ClipFailed:
 			r.Server, r.ServerError = "failed", Sentence(c.Reason)
 		default:

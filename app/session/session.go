@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,6 +112,14 @@ type state struct {
 	hotkeys []hotkey.State
 	startup []string
 	told    map[string]string
+	waiters []waiter
+}
+
+// waiter is a caller that waits for something to come about. The owner asks holds after each reconcile.
+type waiter struct {
+	ctx    context.Context
+	holds  func() (bool, error)
+	answer chan<- error
 }
 
 // New starts a session with the switches as the settings want them at launch.
@@ -138,6 +147,7 @@ func (s *Session) run() {
 	fast := false
 	for {
 		s.reconcile()
+		s.answerWaiters()
 		s.publish()
 		if s.st.closing && s.st.rec == nil && s.st.pub == nil && !s.st.recBusy && !s.st.pubBusy && s.st.saving == 0 {
 			return
@@ -197,6 +207,39 @@ func (s *Session) do(f func() error) error {
 	case <-s.done:
 		return ErrClosed
 	}
+}
+
+// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error.
+func (s *Session) wait(ctx context.Context, holds func() (bool, error)) error {
+	answer := make(chan error, 1)
+	err := s.do(func() error {
+		s.st.waiters = append(s.st.waiters, waiter{ctx, holds, answer})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.done:
+		return ErrClosed
+	}
+}
+
+func (s *Session) answerWaiters() {
+	s.st.waiters = slices.DeleteFunc(s.st.waiters, func(w waiter) bool {
+		if w.ctx.Err() != nil {
+			return true
+		}
+		ok, err := w.holds()
+		if ok || err != nil {
+			w.answer <- err
+		}
+		return ok || err != nil
+	})
 }
 
 // post hands a result to the owner; it does not block once the owner is gone.
