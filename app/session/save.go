@@ -20,6 +20,9 @@ const (
 // errNothing is the answer to a press while nothing runs.
 var errNothing = errors.New("nothing is being recorded: turn the replay on first")
 
+// errRecordingOnly is the answer to a press while a recording runs without the replay.
+var errRecordingOnly = errors.New("the replay is off: the running recording is kept as a file of its own; turn the replay on to save clips")
+
 // job is one save on its way. It belongs to its goroutines; the owner gets copies.
 type job struct {
 	record SaveRecord
@@ -131,7 +134,7 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		}
 	}
 	if st.pub != nil && st.shareOn && (st.share.State == "live" || st.share.State == "reconnecting") {
-		j.pub, j.record.Server = st.pub, "saving"
+		j.pub, j.record.Server, j.record.Backend = st.pub, "saving", st.pubCfg.BackendURL
 	}
 	if j.rec == nil && j.pub == nil {
 		switch {
@@ -139,6 +142,8 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 			return j, errors.New("nothing is being recorded: " + st.openError)
 		case st.wantRecorder() && st.rec == nil:
 			return j, errors.New("nothing is recorded yet: the recording is just starting")
+		case st.recording != nil:
+			return j, errRecordingOnly
 		}
 		return j, errNothing
 	}

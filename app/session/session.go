@@ -17,8 +17,10 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,6 +104,8 @@ type state struct {
 	shareAfter  time.Time
 
 	recordOn  bool
+	recordErr string // why the last recording did not begin or ended early
+	shots     int    // screenshots that wait for a recorder
 	recording Recording
 	toggling  bool          // a recording is being started or ended
 	hurry     chan struct{} // closed when saves may not wait any longer for what is to come
@@ -176,15 +180,29 @@ func (s *Session) publish() {
 		st.share = st.pub.Status()
 	}
 	now := map[string]string{}
+	var fresh []string
 	for _, t := range st.troubles() {
 		now[t.key] = t.text
 		if st.told[t.key] != t.text {
 			s.log.Warn("something does not work", "part", t.key, "error", t.text)
-			s.feed.event(Event{Kind: Trouble, Text: t.text})
+			fresh = append(fresh, t.text)
 		}
+	}
+	if len(fresh) > 0 {
+		s.feed.event(Event{Kind: Trouble, Text: summary(fresh)}) // one, however many there are
 	}
 	st.told = now
 	s.feed.snapshot(s.snapshot())
+}
+
+// mostTold is how many troubles one event holds; Home lists all of them.
+const mostTold = 3
+
+func summary(texts []string) string {
+	if more := len(texts) - mostTold; more > 0 {
+		texts = append(slices.Clone(texts[:mostTold]), fmt.Sprintf("And %d more; open Hindsight to see them.", more))
+	}
+	return strings.Join(texts, "\n")
 }
 
 // do runs f in the owner and waits for it.
