@@ -114,7 +114,7 @@ func (a *App) followEvents() {
 	defer stop()
 	copies := links.Pairs{}
 	for e := range events {
-		if err := copies.Note(e, a.links, a.session.Snapshot().Settings.Sharing.BackendURL); err != nil {
+		if err := copies.Note(e, a.links, backendOf(e)); err != nil {
 			a.log.Warn("a clip cannot be shared by a link later", "error", err)
 		}
 		if e.Kind == session.LocalSaved && a.settings().SaveSound {
@@ -122,6 +122,14 @@ func (a *App) followEvents() {
 		}
 		a.notify(a.notification(e))
 	}
+}
+
+// backendOf is the backend that a save went to, which need not be the one that is set now.
+func backendOf(e session.Event) string {
+	if e.Save == nil {
+		return ""
+	}
+	return e.Save.Backend
 }
 
 func (a *App) playSaved() {
@@ -153,10 +161,13 @@ func (a *App) notification(e session.Event) desktop.Notification {
 			return desktop.Notification{Title: "Replay saved on the server", Body: fmt.Sprintf("%.1f s", e.Save.ServerSeconds)}
 		}
 	case session.ServerFailed:
-		return desktop.Notification{Title: "The server did not save the replay", Body: e.Text}
+		return desktop.Notification{Title: "The server did not save the replay", Body: e.Text, Failure: true}
 	case session.Recorded:
 		return desktop.Notification{Title: "Recording saved", Body: e.Text, Actions: a.clipActions(e.Path)}
 	case session.RecordFailed:
+		if e.Path == "" {
+			return desktop.Notification{Title: "Couldn't start recording", Body: e.Text, Urgent: true}
+		}
 		return desktop.Notification{Title: "The recording ended", Body: e.Text, Urgent: true}
 	case session.Shot:
 		return desktop.Notification{Title: "Screenshot saved", Body: filepath.Base(e.Path), Actions: a.fileActions("Open", e.Path)}
@@ -165,7 +176,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.Marked:
 		return desktop.Notification{Title: "Moment marked", Body: e.Text}
 	case session.Trouble:
-		return desktop.Notification{Title: "Hindsight needs attention", Body: e.Text}
+		return desktop.Notification{Title: "Hindsight needs attention", Body: e.Text, Failure: true}
 	}
 	return desktop.Notification{}
 }
@@ -204,12 +215,17 @@ func (a *App) open(with func(string) error, path string) {
 
 func (a *App) settings() config.App { return a.session.Snapshot().Settings.App }
 
-// notify has a notification shown, where there are any and the user wants them. It does not wait.
+// notify has a notification shown, where there are any. Only what went well is left out where the user wants none of them.
+// It does not wait.
 func (a *App) notify(n desktop.Notification) {
-	if a.notifier == nil || n.Title == "" || !a.settings().Notifications {
+	if a.notifier == nil || n.Title == "" || !wanted(n, a.settings()) {
 		return
 	}
 	a.notifier.Show(n)
+}
+
+func wanted(n desktop.Notification, c config.App) bool {
+	return n.Failure || n.Urgent || c.Notifications
 }
 
 // writeIcon puts the icon where the notification service can read it.

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -10,6 +12,20 @@ import (
 
 // maxAfter is the most that a clip may reach into the future, in seconds.
 const maxAfter = 600
+
+// beginWait is how long a command waits for what it switched.
+const beginWait = time.Minute
+
+// begun waits until a switch has taken effect, so that a script knows.
+func begun(ctx context.Context, await func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, beginWait)
+	defer cancel()
+	err := await(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("it has not happened within a minute and goes on in the background; see: hindsightctl status")
+	}
+	return err
+}
 
 // handle answers the control socket.
 func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
@@ -30,7 +46,10 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		}
 		return record, nil
 	case control.Share:
-		return nil, s.SetShare(r.On)
+		if err := s.SetShare(r.On); err != nil {
+			return nil, err
+		}
+		return nil, begun(ctx, s.AwaitShare)
 	case control.Replay:
 		return nil, s.SetReplay(r.On)
 	case control.Mute:
@@ -42,10 +61,16 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		s.Talk(r.On)
 		return nil, nil
 	case control.Record:
+		err := error(nil)
 		if r.Toggle {
-			return nil, s.ToggleRecord()
+			err = s.ToggleRecord()
+		} else {
+			err = s.SetRecord(r.On)
 		}
-		return nil, s.SetRecord(r.On)
+		if err != nil {
+			return nil, err
+		}
+		return nil, begun(ctx, s.AwaitRecord)
 	case control.Mark:
 		return nil, s.Mark(r.Text)
 	case control.Shot:

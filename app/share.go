@@ -91,7 +91,7 @@ func (a *App) copyLink(path string) {
 			return
 		}
 		if err != nil {
-			a.notify(desktop.Notification{Title: "There is no share link", Body: session.Sentence(err.Error())})
+			a.notify(desktop.Notification{Title: "There is no share link", Body: session.Plain(err), Failure: true})
 			return
 		}
 		a.ui.Copy(url)

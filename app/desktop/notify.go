@@ -3,7 +3,9 @@ package desktop
 import (
 	"context"
 	"fmt"
+	"html"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +33,8 @@ type Notification struct {
 	Title, Body string
 	// Urgent stays until the user closes it, where the desktop allows.
 	Urgent bool
+	// Failure tells of something that did not work, and is shown also to those who want no other notifications.
+	Failure bool
 	// Actions are buttons; a click on the notification itself is the first of them.
 	Actions []Action
 }
@@ -46,6 +50,8 @@ type Notifier struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	once   sync.Once
+	// failures are the newest notifications of failures by their title, for showQueued alone.
+	failures map[string]uint32
 
 	mu    sync.Mutex
 	shown map[uint32][]Action
@@ -63,7 +69,8 @@ func OpenNotifier(icon string, log *slog.Logger) (*Notifier, error) {
 		return nil, err
 	}
 	n := &Notifier{
-		conn: conn, icon: icon, log: log, queue: make(chan Notification, mostQueued), ending: make(chan struct{}), shown: map[uint32][]Action{},
+		conn: conn, icon: icon, log: log, queue: make(chan Notification, mostQueued), ending: make(chan struct{}),
+		shown: map[uint32][]Action{}, failures: map[string]uint32{},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	signals := make(chan *dbus.Signal, 16)
@@ -150,13 +157,24 @@ func (n *Notifier) show(m Notification) error {
 	if m.Urgent {
 		urgency = 2
 	}
+	body := m.Body
+	if slices.Contains(caps, "body-markup") {
+		body = html.EscapeString(body) // names of files and what servers say are no markup
+	}
+	var replaces uint32
+	if m.Urgent || m.Failure {
+		replaces = n.failures[m.Title] // the same trouble again does not pile up
+	}
 	hints := map[string]dbus.Variant{
 		"desktop-entry": dbus.MakeVariant("app.hindsight.Hindsight"), "urgency": dbus.MakeVariant(urgency),
 	}
 	var id uint32
-	err := obj.CallWithContext(ctx, notifyName+".Notify", 0, "Hindsight", uint32(0), n.icon, m.Title, m.Body, buttons, hints, int32(-1)).Store(&id)
+	err := obj.CallWithContext(ctx, notifyName+".Notify", 0, "Hindsight", replaces, n.icon, m.Title, body, buttons, hints, int32(-1)).Store(&id)
 	if err != nil {
 		return err
+	}
+	if m.Urgent || m.Failure {
+		n.failures[m.Title] = id
 	}
 	n.remember(id, m.Actions)
 	return nil

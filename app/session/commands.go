@@ -1,16 +1,19 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // SetReplay turns the local buffer on or off. What it held is gone when it goes off.
@@ -41,7 +44,17 @@ func (s *Session) ChooseScreen() error {
 
 // SetShare starts or stops sharing. An error means that something is missing in the settings.
 func (s *Session) SetShare(on bool) error {
+	return s.switchShare(func(bool) bool { return on })
+}
+
+// ToggleShare is what the share key does.
+func (s *Session) ToggleShare() error {
+	return s.switchShare(func(on bool) bool { return !on })
+}
+
+func (s *Session) switchShare(to func(bool) bool) error {
 	return s.do(func() error {
+		on := to(s.st.shareOn) // the owner's: a second press sees the first
 		if on {
 			if err := canShare(s.st.cfg); err != nil {
 				return err
@@ -54,9 +67,6 @@ func (s *Session) SetShare(on bool) error {
 	})
 }
 
-// ToggleShare is what the share key does.
-func (s *Session) ToggleShare() error { return s.SetShare(!s.Snapshot().ShareOn) }
-
 func canShare(c config.Config) error {
 	switch {
 	case c.Sharing.BackendURL == "":
@@ -67,7 +77,7 @@ func canShare(c config.Config) error {
 	return nil
 }
 
-func (s *Session) retryOpen() { s.st.openError, s.st.badCfg = "", nil }
+func (s *Session) retryOpen() { s.st.openError, s.st.applyError, s.st.badCfg = "", "", nil }
 
 // Source names one of the two sources of sound.
 type Source string
@@ -92,39 +102,109 @@ func (s *Session) changeMute(src Source, to func(bool) bool) error {
 	if src != DesktopSound && src != Microphone {
 		return fmt.Errorf("there is no sound source %q; use mic or desktop", src)
 	}
-	return s.change(func(c *config.Config) {
+	return s.change(func(c *config.Config) error {
 		muted := &c.Sound.Microphone.Muted
 		if src == DesktopSound {
 			muted = &c.Sound.Desktop.Muted
 		}
 		*muted = to(*muted)
+		return nil
 	})
 }
 
 // Talk opens the microphone while the push-to-talk key is held. It does not wait. Without such a key it does nothing.
 func (s *Session) Talk(held bool) { s.post(func() { s.st.talking = held }) }
 
-// Apply checks, puts to work and stores new settings. An error leaves everything as it was, but for a file that could
-// not be written: then the settings count until the end of this run.
-func (s *Session) Apply(c config.Config) error {
+// Change checks, puts to work and stores an edit of the settings as they are at that moment, so that what others changed
+// meanwhile stays. The edit may run more than once and is not kept. An error leaves everything as it was, but for a file
+// that could not be written: then the settings count until the end of this run. Settled says what the recorder made of it.
+func (s *Session) Change(edit func(*config.Config)) error {
+	before := s.Snapshot().Settings
+	c := before.Clone()
+	edit(&c)
 	if problems := c.Validate(); len(problems) > 0 {
 		return problems[0]
 	}
-	return s.change(func(to *config.Config) {
+	if folder := c.ClipFolder(); folder != before.ClipFolder() {
+		// Here and not in the owner, which a network folder must not hold up.
+		if err := clip.CheckFolder(folder); err != nil {
+			return err
+		}
+	}
+	return s.change(func(to *config.Config) error {
+		c := to.Clone()
+		edit(&c)
+		if problems := c.Validate(); len(problems) > 0 {
+			return problems[0]
+		}
 		s.retryOpen()
 		s.st.shareWait, s.st.shareAfter = 0, time.Time{}
 		if s.st.shareOn && canShare(c) != nil {
 			s.st.shareOn = false
 		}
-		*to = c.Clone()
+		*to = c
+		return nil
+	})
+}
+
+// Apply is Change to a whole configuration, whatever the settings are now.
+func (s *Session) Apply(c config.Config) error {
+	return s.Change(func(to *config.Config) { *to = c.Clone() })
+}
+
+// Difference is the edit that makes to out of from. On other settings it changes only what differs between these two.
+func Difference(from, to config.Config) func(*config.Config) {
+	from, to = from.Clone(), to.Clone()
+	return func(c *config.Config) {
+		cloned := to.Clone()
+		copyChanged(reflect.ValueOf(&from).Elem(), reflect.ValueOf(&cloned).Elem(), reflect.ValueOf(c).Elem())
+	}
+}
+
+// copyChanged sets the fields in which from and to differ; a list is one field.
+func copyChanged(from, to, into reflect.Value) {
+	for i := range from.NumField() {
+		f, t := from.Field(i), to.Field(i)
+		switch {
+		case f.Kind() == reflect.Struct:
+			copyChanged(f, t, into.Field(i))
+		case !reflect.DeepEqual(f.Interface(), t.Interface()):
+			into.Field(i).Set(t)
+		}
+	}
+}
+
+// Settled waits until the recorder has taken the settings as they are, or refused them: then the error says why.
+func (s *Session) Settled(ctx context.Context) error {
+	return s.wait(ctx, func() (bool, error) {
+		st := &s.st
+		switch {
+		case st.recBusy: // the owner has just compared what is wanted with what is there
+			return false, nil
+		case st.openError != "":
+			return true, errors.New(st.openError)
+		case st.applyError != "":
+			return true, errors.New(st.applyError)
+		case st.rec == nil:
+			return true, nil
+		}
+		switch screen := st.rec.Status().Screen; screen.State {
+		case "starting":
+			return false, nil
+		case "failed":
+			return true, errors.New(screen.Error)
+		}
+		return true, nil
 	})
 }
 
 // change edits the settings in the owner and writes them here, in the caller: a slow disk holds up nobody else, not even
 // the next change, which is written after this one.
-func (s *Session) change(edit func(*config.Config)) error {
+func (s *Session) change(edit func(*config.Config) error) error {
 	err := s.do(func() error {
-		edit(&s.st.cfg)
+		if err := edit(&s.st.cfg); err != nil {
+			return err
+		}
 		s.st.startup = nil // said once; new settings are whole
 		c := s.st.cfg.Clone()
 		s.newest.Store(&c)

@@ -16,7 +16,7 @@ func (st *state) paused() bool {
 	return st.sleeping || st.locked && st.cfg.Replay.WhenLocked == "pause"
 }
 
-func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn || st.recordOn }
+func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn || st.recordOn || st.shots > 0 }
 
 // micClosed is whether the microphone waits for its push-to-talk key.
 func (st *state) micClosed() bool { return st.cfg.Hotkeys.Talk != "" && !st.talking }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
@@ -22,7 +23,7 @@ type RecordingStatus struct {
 // no replay.
 func (s *Session) SetRecord(on bool) error {
 	return s.do(func() error {
-		s.st.recordOn = on
+		s.st.recordOn, s.st.recordErr = on, ""
 		s.retryOpen()
 		return nil
 	})
@@ -31,9 +32,41 @@ func (s *Session) SetRecord(on bool) error {
 // ToggleRecord is what the record key does.
 func (s *Session) ToggleRecord() error {
 	return s.do(func() error {
-		s.st.recordOn = !s.st.recordOn
+		s.st.recordOn, s.st.recordErr = !s.st.recordOn, ""
 		s.retryOpen()
 		return nil
+	})
+}
+
+// AwaitRecord waits until a recording that was switched on has begun, or one that was switched off is finished. The error
+// says why not.
+func (s *Session) AwaitRecord(ctx context.Context) error {
+	return s.wait(ctx, func() (bool, error) {
+		st := &s.st
+		switch {
+		case st.toggling:
+			return false, nil
+		case st.recordErr != "":
+			return true, errors.New(st.recordErr)
+		}
+		return st.recordOn == (st.recording != nil), nil
+	})
+}
+
+// AwaitShare waits until sharing that was switched on is live, or has ended where it was switched off. The error says why
+// not; sharing is tried again nevertheless.
+func (s *Session) AwaitShare(ctx context.Context) error {
+	return s.wait(ctx, func() (bool, error) {
+		st := &s.st
+		switch {
+		case !st.shareOn:
+			return st.pub == nil && !st.pubBusy, nil
+		case st.openError != "":
+			return true, errors.New(st.openError)
+		case st.pub == nil && st.shareError != "":
+			return true, errors.New(st.shareError)
+		}
+		return st.pub != nil && st.share.State == "live", nil
 	})
 }
 
@@ -55,20 +88,34 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	var rec Recorder
 	var format clip.Format
 	err = s.do(func() error {
-		if rec = s.st.rec; rec == nil {
-			return errNothing
-		}
 		format = clip.Format(s.st.cfg.Clips.Screenshot)
-		s.st.saving++ // the recorder is not closed meanwhile
+		s.st.shots++ // a recorder is opened for it, or not closed meanwhile
+		if s.st.rec == nil {
+			s.retryOpen()
+		}
 		return nil
 	})
+	if err == nil {
+		err = s.wait(ctx, func() (bool, error) {
+			switch {
+			case s.st.openError != "":
+				return true, errors.New(s.st.openError)
+			case s.st.rec == nil || s.st.recBusy || s.st.rec.Status().Screen.State == "starting":
+				return false, nil
+			}
+			rec = s.st.rec
+			s.st.saving++
+			return true, nil
+		})
+		s.post(func() { s.st.shots-- })
+	}
 	if err == nil {
 		path, err = rec.Screenshot(ctx, app, format)
 		s.post(func() { s.st.saving-- })
 	}
 	e := Event{Kind: Shot, Path: path}
 	if err != nil {
-		e = Event{Kind: ShotFailed, Text: Sentence(err.Error())}
+		e = Event{Kind: ShotFailed, Text: Plain(err)}
 	}
 	s.post(func() { s.feed.event(e) })
 	return path, err
@@ -114,8 +161,8 @@ func (s *Session) startRecording() {
 // recordingFailed ends the wish for a recording, if there is one.
 func (s *Session) recordingFailed(err error) {
 	if s.st.recordOn {
-		s.st.recordOn = false
-		s.feed.event(Event{Kind: RecordFailed, Text: Sentence(err.Error())})
+		s.st.recordOn, s.st.recordErr = false, Plain(err)
+		s.feed.event(Event{Kind: RecordFailed, Text: Plain(err)})
 	}
 }
 
@@ -127,7 +174,8 @@ func (s *Session) endRecording() {
 		s.post(func() {
 			s.st.toggling, s.st.recording = false, nil
 			if err != nil {
-				s.feed.event(Event{Kind: RecordFailed, Text: Sentence(err.Error()), Path: c.Path})
+				s.st.recordErr = Plain(err)
+				s.feed.event(Event{Kind: RecordFailed, Text: Plain(err), Path: c.Path})
 				return
 			}
 			s.feed.event(Event{Kind: Recorded, Text: filepath.Base(c.Path), Path: c.Path})

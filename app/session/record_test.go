@@ -59,11 +59,15 @@ func TestRecordingThatEndsByItselfIsTold(t *testing.T) {
 	})
 
 	c := b.Snapshot().Settings
-	c.Replay.Folder = "/proc/hindsight"
+	folder := filepath.Join(b.dir, "other")
+	c.Replay.Folder = folder
 	if err := b.Apply(c); err != nil {
 		t.Fatal(err)
 	}
-	b.until(t, "the recorder knows the folder", func(session.Snapshot) bool { return b.engine.Recorder().Config().ClipFolder == "/proc/hindsight" })
+	b.until(t, "the recorder knows the folder", func(session.Snapshot) bool { return b.engine.Recorder().Config().ClipFolder == folder })
+	if err := errors.Join(os.RemoveAll(folder), os.WriteFile(folder, nil, 0o600)); err != nil { // only later is it bad
+		t.Fatal(err)
+	}
 	if err := b.SetRecord(true); err != nil {
 		t.Fatal(err)
 	}

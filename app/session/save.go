@@ -20,6 +20,9 @@ const (
 // errNothing is the answer to a press while nothing runs.
 var errNothing = errors.New("nothing is being recorded: turn the replay on first")
 
+// errRecordingOnly is the answer to a press while a recording runs without the replay.
+var errRecordingOnly = errors.New("the replay is off: the running recording is kept as a file of its own; turn the replay on to save clips")
+
 // job is one save on its way. It belongs to its goroutines; the owner gets copies.
 type job struct {
 	record SaveRecord
@@ -60,7 +63,7 @@ func (s *Session) saveAt(ctx context.Context, a Ask, pressed time.Time) (SaveRec
 	err := s.do(func() error {
 		j, err := s.newJob(pressed, a)
 		if err != nil {
-			j.record.Local, j.record.LocalError = "failed", Sentence(err.Error())
+			j.record.Local, j.record.LocalError = "failed", Plain(err)
 			told, last := j.record, j.record
 			s.st.last = &last
 			s.feed.event(Event{Kind: LocalFailed, Text: told.LocalError, Save: &told})
@@ -131,7 +134,7 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		}
 	}
 	if st.pub != nil && st.shareOn && (st.share.State == "live" || st.share.State == "reconnecting") {
-		j.pub, j.record.Server = st.pub, "saving"
+		j.pub, j.record.Server, j.record.Backend = st.pub, "saving", st.pubCfg.BackendURL
 	}
 	if j.rec == nil && j.pub == nil {
 		switch {
@@ -139,6 +142,8 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 			return j, errors.New("nothing is being recorded: " + st.openError)
 		case st.wantRecorder() && st.rec == nil:
 			return j, errors.New("nothing is recorded yet: the recording is just starting")
+		case st.recording != nil:
+			return j, errRecordingOnly
 		}
 		return j, errNothing
 	}
@@ -172,7 +177,7 @@ func (s *Session) saveLocal(j *job) SaveRecord {
 	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Hurry: j.hurry, App: j.app})
 	r := j.record
 	if err != nil {
-		r.Local, r.LocalError = "failed", Sentence(err.Error())
+		r.Local, r.LocalError = "failed", Plain(err)
 		s.log.Error("a clip could not be saved", "error", err)
 	} else {
 		r.Local, r.Clip = "saved", &c
@@ -202,7 +207,7 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 	id, err := pub.Save(ctx, r.Seconds, ends)
 	r.ClipID = id
 	if err != nil {
-		r.Server, r.ServerError = "failed", Sentence(err.Error())
+		r.Server, r.ServerError = "failed", Plain(err)
 	}
 	accepted <- r
 	if err == nil {
@@ -210,7 +215,7 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 		c, err = pub.WaitClip(ctx, id)
 		switch {
 		case err != nil:
-			r.Server, r.ServerError = "failed", Sentence(err.Error())
+			r.Server, r.ServerError = "failed", Plain(err)
 		case c.State == api.ClipFailed:
 			r.Server, r.ServerError = "failed", Sentence(c.Reason)
 		default:

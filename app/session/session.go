@@ -17,7 +17,10 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,6 +107,8 @@ type state struct {
 	shareAfter  time.Time
 
 	recordOn  bool
+	recordErr string // why the last recording did not begin or ended early
+	shots     int    // screenshots that wait for a recorder
 	recording Recording
 	toggling  bool          // a recording is being started or ended
 	hurry     chan struct{} // closed when saves may not wait any longer for what is to come
@@ -114,6 +119,14 @@ type state struct {
 	hotkeys []hotkey.State
 	startup []string
 	told    map[string]string
+	waiters []waiter
+}
+
+// waiter is a caller that waits for something to come about. The owner asks holds after each reconcile.
+type waiter struct {
+	ctx    context.Context
+	holds  func() (bool, error)
+	answer chan<- error
 }
 
 // New starts a session with the switches as the settings want them at launch.
@@ -141,6 +154,7 @@ func (s *Session) run() {
 	fast := false
 	for {
 		s.reconcile()
+		s.answerWaiters()
 		s.publish()
 		if s.st.closing && s.st.rec == nil && s.st.pub == nil && !s.st.recBusy && !s.st.pubBusy && s.st.saving == 0 {
 			return
@@ -169,15 +183,29 @@ func (s *Session) publish() {
 		st.share = st.pub.Status()
 	}
 	now := map[string]string{}
+	var fresh []string
 	for _, t := range st.troubles() {
 		now[t.key] = t.text
 		if st.told[t.key] != t.text {
 			s.log.Warn("something does not work", "part", t.key, "error", t.text)
-			s.feed.event(Event{Kind: Trouble, Text: t.text})
+			fresh = append(fresh, t.text)
 		}
+	}
+	if len(fresh) > 0 {
+		s.feed.event(Event{Kind: Trouble, Text: summary(fresh)}) // one, however many there are
 	}
 	st.told = now
 	s.feed.snapshot(s.snapshot())
+}
+
+// mostTold is how many troubles one event holds; Home lists all of them.
+const mostTold = 3
+
+func summary(texts []string) string {
+	if more := len(texts) - mostTold; more > 0 {
+		texts = append(slices.Clone(texts[:mostTold]), fmt.Sprintf("And %d more; open Hindsight to see them.", more))
+	}
+	return strings.Join(texts, "\n")
 }
 
 // do runs f in the owner and waits for it.
@@ -200,6 +228,39 @@ func (s *Session) do(f func() error) error {
 	case <-s.done:
 		return ErrClosed
 	}
+}
+
+// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error.
+func (s *Session) wait(ctx context.Context, holds func() (bool, error)) error {
+	answer := make(chan error, 1)
+	err := s.do(func() error {
+		s.st.waiters = append(s.st.waiters, waiter{ctx, holds, answer})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.done:
+		return ErrClosed
+	}
+}
+
+func (s *Session) answerWaiters() {
+	s.st.waiters = slices.DeleteFunc(s.st.waiters, func(w waiter) bool {
+		if w.ctx.Err() != nil {
+			return true
+		}
+		ok, err := w.holds()
+		if ok || err != nil {
+			w.answer <- err
+		}
+		return ok || err != nil
+	})
 }
 
 // post hands a result to the owner; it does not block once the owner is gone.

@@ -404,3 +404,85 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 		return p != nil && p != first && p.Config.Lower
 	})
 }
+
+func TestTwoQuickPressesOfTheShareKey(t *testing.T) {
+	b := start(t, func(c *config.Config) { share(c); c.Sharing.AtLaunch = false })
+	for range 10 {
+		if err := errors.Join(b.ToggleShare(), b.ToggleShare()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.until(t, "off after an even number of presses", func(s session.Snapshot) bool { return !s.ShareOn && s.Share.State == "off" })
+}
+
+func TestAClosedWindowLeavesTheReplayUsable(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Video.Source = config.Picture{Kind: config.OneWindow, WindowClass: "Game"} })
+	b.until(t, "something is kept", func(s session.Snapshot) bool { return s.BufferedSeconds > 0 })
+	b.engine.Recorder().FailScreen("The window is closed.")
+	s := b.until(t, "it is told", func(s session.Snapshot) bool { return s.SourceGone })
+	if s.State != session.Buffering || !s.CanSave() || len(s.Problems) != 1 {
+		t.Errorf("state %s, a save is possible: %v, problems %v", s.State, s.CanSave(), s.Problems)
+	}
+}
+
+func TestSwitchesSayWhenTheyHaveTakenEffect(t *testing.T) {
+	b := start(t, func(c *config.Config) { share(c); c.Sharing.AtLaunch, c.Replay.AtLaunch = false, false })
+	b.engine.FailRecord(errors.New("there is no screen"))
+	err := errors.Join(b.SetRecord(true), nil)
+	if err == nil {
+		err = b.AwaitRecord(t.Context())
+	}
+	if err == nil || !strings.Contains(err.Error(), "no screen") {
+		t.Errorf("a recording that cannot begin answers %v", err)
+	}
+	b.engine.FailRecord(nil)
+	if err := errors.Join(b.SetRecord(true), b.AwaitRecord(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.until(t, "it records", func(s session.Snapshot) bool { return s.Recording != nil }); s.ReplayOn {
+		t.Error("the replay is on")
+	}
+	if _, err := b.Save(t.Context(), 0); err == nil || strings.Contains(err.Error(), "nothing is being recorded") {
+		t.Errorf("a save while only recording answers %v", err)
+	}
+	if err := errors.Join(b.SetRecord(false), b.AwaitRecord(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	b.engine.FailShare(errors.New("the token was refused"))
+	if err := b.SetShare(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.AwaitShare(t.Context()); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("sharing that fails answers %v", err)
+	}
+}
+
+func TestAScreenshotNeedsNoReplay(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Replay.AtLaunch = false })
+	path, err := b.Screenshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	b.until(t, "all off again", func(s session.Snapshot) bool { return s.State == session.Idle && b.engine.Recorder() == nil })
+}
+
+func TestManyTroublesAreToldAtOnce(t *testing.T) {
+	s := session.New(session.Options{
+		Engine: &apptest.Engine{}, Config: config.Defaults(), Log: slog.New(slog.DiscardHandler),
+		Problems: []string{"One is bad.", "Two is bad.", "Three is bad.", "Four is bad.", "Five is bad."},
+	})
+	b := &bench{Session: s}
+	t.Cleanup(func() { b.close(t) })
+	b.until(t, "the replay runs", in(session.Buffering))
+	events, stop := b.Events()
+	defer stop()
+	if e := nextEvent(t, events, session.Trouble); !strings.Contains(e.Text, "One is bad.") || !strings.Contains(e.Text, "2 more") {
+		t.Errorf("told: %q", e.Text)
+	}
+	if len(events) > 0 {
+		t.Errorf("and %v more", len(events))
+	}
+}

@@ -73,6 +73,8 @@ type SaveRecord struct {
 	ServerURL     string  `json:"server_url,omitempty"`
 	ServerSeconds float64 `json:"server_seconds,omitempty"`
 	ServerError   string  `json:"server_error,omitempty"`
+	// Backend is the address of the backend that has the server's copy.
+	Backend string `json:"-"`
 }
 
 // Snapshot is everything a front end shows. It shares nothing with the session.
@@ -111,8 +113,16 @@ type Snapshot struct {
 	// Problems are sentences about what does not work right now.
 	Problems []string `json:"problems"`
 
+	// SourceGone says that the captured window or monitor is not there now; what was captured before is kept.
+	SourceGone bool `json:"source_gone,omitempty"`
+
 	Folder   string        `json:"folder"`
 	Settings config.Config `json:"-"`
+}
+
+// CanSave is whether a press of the save key makes a clip.
+func (s Snapshot) CanSave() bool {
+	return s.ReplayOn && (s.State == Buffering || s.BufferedSeconds > 0) || s.State == Live
 }
 
 // EventKind says what happened.
@@ -181,7 +191,7 @@ func (s *Session) snapshot() Snapshot {
 	for _, t := range st.troubles() {
 		snap.Problems = append(snap.Problems, t.text)
 	}
-	snap.State = st.state()
+	snap.State, snap.SourceGone = st.state(), st.sourceGone()
 	return snap
 }
 
@@ -215,7 +225,7 @@ func (st *state) state() State {
 		return Failed
 	case st.rec == nil:
 		return Starting
-	case st.status.Screen.State == "failed":
+	case st.status.Screen.State == "failed" && !st.sourceGone():
 		return Failed
 	case share == "live" || share == "reconnecting":
 		return Live
@@ -225,6 +235,14 @@ func (st *state) state() State {
 		return Buffering
 	}
 	return Starting
+}
+
+// sourceGone is whether the window or monitor that is captured is not there now, while the replay or a recording keeps what
+// it had: that is nothing wrong with the app.
+func (st *state) sourceGone() bool {
+	kind := st.cfg.Video.Source.Kind
+	return st.rec != nil && st.status.Screen.State == "failed" && (kind == config.OneWindow || kind == config.OneMonitor) &&
+		(st.status.Buffered > 0 || st.recording != nil || st.status.Frames > 0)
 }
 
 // trouble is a thing that does not work now. The key says which thing, so that each new text is told once.

@@ -58,7 +58,7 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 		{func() { s.keys.saves[0].after.SetText("1000") }, "0 to 600"},
 		{func() { s.clips.name.SetText("{day}") }, "{date}"},
 		{func() { s.clips.quota.SetText("much") }, "GB"},
-		{func() { s.keys.mark.SetText("Print") }, "different"},
+		{func() { s.keys.mark.SetText("Print") }, "Mark the moment"},
 	} {
 		c.enter()
 		if !s.apply.Disabled() || !strings.Contains(s.message.Text, c.says) {

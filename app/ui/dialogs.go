@@ -5,8 +5,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
-
-	"github.com/hindsight-app/hindsight/app/session"
 )
 
 // open is a dialog that is to be seen, and whether it asks something.
@@ -26,7 +24,7 @@ func (u *UI) inform(title, text string) {
 // tell shows an error over the window.
 func (u *UI) tell(err error) {
 	u.show(-1)
-	u.inform("That did not work", session.Sentence(err.Error()))
+	u.inform("That did not work", wording(err))
 }
 
 func (u *UI) front(o *open) {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,12 @@ type binding struct {
 	store func(*config.Config) error
 }
 
+// edited is whether the control shows something else than what it would show of c.
+func (b binding) edited(c config.Config) bool {
+	now := c.Clone()
+	return b.store(&now) != nil || !reflect.DeepEqual(now, c.Clone())
+}
+
 // card puts the rows below a heading, and more below them.
 func (f *fields) card(heading string, more ...fyne.CanvasObject) {
 	f.root = card(heading, container.NewVBox(append([]fyne.CanvasObject{form(f.rows...)}, more...)...))
@@ -36,20 +43,7 @@ func (f *fields) card(heading string, more ...fyne.CanvasObject) {
 
 func (f *fields) content() fyne.CanvasObject { return f.root }
 
-func (f *fields) load(c config.Config) {
-	for _, b := range f.bound {
-		b.load(c)
-	}
-}
-
-func (f *fields) store(c *config.Config) error {
-	for _, b := range f.bound {
-		if err := b.store(c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (f *fields) bindings() []binding { return f.bound }
 
 // row adds any control.
 func (f *fields) row(name string, control fyne.CanvasObject) {

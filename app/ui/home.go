@@ -107,7 +107,7 @@ func (h *home) update(s session.Snapshot) {
 	}
 	h.fill.set(full, fill)
 	setButton(h.save, "Save the last "+span(s.ReplaySeconds), theme.DocumentSaveIcon())
-	setEnabled(h.save, s.State == session.Buffering && s.ReplayOn || s.State == session.Live)
+	setEnabled(h.save, s.CanSave())
 	if s.RecordOn {
 		setButton(h.record, "Stop recording", theme.MediaStopIcon())
 	} else {
@@ -164,7 +164,7 @@ func (h *home) tiles(s session.Snapshot) {
 }
 
 func stateTitle(s session.Snapshot) string {
-	if s.State == session.Buffering && s.ReplayOn && !s.Paused {
+	if s.State == session.Buffering && s.ReplayOn && !s.Paused && !s.SourceGone {
 		return "Replay is on"
 	}
 	return stateWord(s)
@@ -191,6 +191,9 @@ func stateLine(s session.Snapshot) string {
 		}
 		return "The local replay is off; clips are made on the server." + keys
 	case session.Failed:
+		if s.CanSave() {
+			return "The last " + span(s.BufferedSeconds) + " can still be saved." + keys
+		}
 		return "See below for what to do."
 	}
 	return "Everything is being closed."

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -16,7 +18,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// settings is the page where things are changed. It edits a copy; Apply hands it to the session.
+// settings is the page where things are changed. It follows the session's settings, but for the controls that the user has
+// edited, and Apply hands over what was edited and nothing else.
 type settings struct {
 	u    *UI
 	root fyne.CanvasObject
@@ -33,18 +36,23 @@ type settings struct {
 	message       *widget.Label
 	apply, revert *widget.Button
 	follower      *follower
-	loaded        config.Config
+	all           []binding
+	// loaded are the session's settings; shown are those as the controls show them where nothing is edited, which differs
+	// where a control cannot show a value exactly.
+	loaded, shown config.Config
 	filling       bool
 
-	watching, looking, lookAgain bool
+	watching, looking, lookAgain, applying bool
 }
+
+// settleWait is how long the page waits for the recorder, which may have to try encoders or ask for a screen.
+const settleWait = 30 * time.Second
 
 // group is one card of the page.
 type group interface {
 	content() fyne.CanvasObject
-	// load shows settings, store writes what is entered into them.
-	load(config.Config)
-	store(*config.Config) error
+	// bindings connect its controls to settings, each to as few as belong together.
+	bindings() []binding
 }
 
 func newSettings(u *UI) *settings {
@@ -59,10 +67,11 @@ func newSettings(u *UI) *settings {
 	var cards []fyne.CanvasObject
 	for _, g := range s.groups() {
 		cards = append(cards, g.content())
+		s.all = append(s.all, g.bindings()...)
 	}
-	bottom := container.NewBorder(nil, nil, nil, container.NewHBox(s.revert, s.apply), s.message)
+	bottom := container.NewHBox(layout.NewSpacer(), s.revert, s.apply)
 	scroll := container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), column(cards...)))
-	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, scroll)
+	s.root = container.NewBorder(container.NewVBox(heading("Settings"), s.message), bottom, nil, nil, scroll)
 	s.follower = newFollower(u.window.Canvas(), scroll, s.visible, func(f fyne.Focusable) bool {
 		b, _ := f.(*widget.Button)
 		return b != nil && (b == s.apply || b == s.revert || slices.Contains(u.nav.buttons, b))
@@ -77,12 +86,13 @@ func (s *settings) groups() []group {
 
 func (s *settings) content() fyne.CanvasObject { return s.root }
 
-// enter shows the newest settings, unless something is being edited, and looks for devices; again whenever some come or
-// go, as long as the page is to be seen.
+// enter shows the newest settings, but for what is being edited, and looks for devices; again whenever some come or go,
+// as long as the page is to be seen.
 func (s *settings) enter() {
 	s.follower.begin()
-	if s.apply.Disabled() {
-		s.fill(s.u.parts.Feed.Snapshot().Settings)
+	s.follow(s.u.parts.Feed.Snapshot().Settings)
+	if !s.dirty() {
+		s.say("", widget.MediumImportance) // "Saved" was for then
 	}
 	s.lookAround()
 	if s.watching {
@@ -136,19 +146,50 @@ func (s *settings) lookAround() {
 	})
 }
 
-func (s *settings) update(snap session.Snapshot) { s.keys.states(snap.Hotkeys) }
+func (s *settings) update(snap session.Snapshot) {
+	s.follow(snap.Settings)
+	s.keys.states(snap.Hotkeys)
+}
 
 // fill shows settings and forgets what was entered.
 func (s *settings) fill(c config.Config) {
 	s.filling = true
-	s.loaded = c.Clone()
-	for _, g := range s.groups() {
-		g.load(c)
+	s.loaded, s.shown = c.Clone(), c.Clone()
+	for _, b := range s.all {
+		b.load(c)
+		_ = b.store(&s.shown) // what was just loaded
 	}
+	s.sharing.token.SetText("")
 	s.filling = false
 	s.say("", widget.MediumImportance)
 	setEnabled(s.apply, false)
 	setEnabled(s.revert, false)
+}
+
+// follow shows settings that others changed, or that were just applied; what else is entered stays.
+func (s *settings) follow(c config.Config) {
+	if reflect.DeepEqual(c.Clone(), s.loaded) {
+		return
+	}
+	s.filling = true
+	shown := c.Clone()
+	s.loaded = c.Clone()
+	for _, b := range s.all {
+		if b.edited(s.shown) && b.edited(c) {
+			continue
+		}
+		b.load(c)
+		_ = b.store(&shown)
+	}
+	s.shown = shown
+	s.filling = false
+	s.check()
+}
+
+// dirty is whether something is entered that is not applied.
+func (s *settings) dirty() bool {
+	_, token := s.sharing.newToken()
+	return token || slices.ContainsFunc(s.all, func(b binding) bool { return b.edited(s.shown) })
 }
 
 // changed is called by every control; it checks what is entered so far.
@@ -156,21 +197,27 @@ func (s *settings) changed() {
 	if s.filling {
 		return
 	}
-	setEnabled(s.revert, true)
-	_, err := s.entered()
-	if err != nil {
-		s.say(session.Sentence(err.Error()), widget.DangerImportance)
+	if err := s.check(); err != nil {
+		s.say(wording(err), widget.DangerImportance)
 	} else {
 		s.say("", widget.MediumImportance)
 	}
-	setEnabled(s.apply, err == nil)
+}
+
+// check enables what can be done with what is entered.
+func (s *settings) check() error {
+	_, err := s.entered()
+	dirty := s.dirty()
+	setEnabled(s.revert, dirty)
+	setEnabled(s.apply, dirty && err == nil && !s.applying)
+	return err
 }
 
 // entered is the settings as the controls show them.
 func (s *settings) entered() (config.Config, error) {
-	c := s.loaded.Clone()
-	for _, g := range s.groups() {
-		if err := g.store(&c); err != nil {
+	c := s.shown.Clone()
+	for _, b := range s.all {
+		if err := b.store(&c); err != nil {
 			return c, err
 		}
 	}
@@ -185,39 +232,67 @@ func (s *settings) say(text string, how widget.Importance) {
 		s.message.Importance = how
 		s.message.SetText(text)
 	}
+	setShown(s.message, text != "")
 }
 
 // submit hands the settings to the session.
 func (s *settings) submit() {
 	c, err := s.entered()
 	if err != nil {
-		s.say(session.Sentence(err.Error()), widget.DangerImportance)
+		s.say(wording(err), widget.DangerImportance)
 		return
 	}
 	token, newToken := s.sharing.newToken()
+	s.applying = true
 	setEnabled(s.apply, false)
 	s.say("Applying…", widget.MediumImportance)
-	editor := s.u.parts.Editor
-	s.u.wg.Add(1)
-	go func() {
-		defer s.u.wg.Done()
+	editor, edit := s.u.parts.Editor, session.Difference(s.shown, c)
+	s.u.wg.Go(func() {
 		var err error
 		if newToken {
 			err = editor.SetToken(token)
 		}
+		var now config.Config
 		if err == nil {
-			err = editor.Apply(c)
+			err = editor.Change(func(c *config.Config) {
+				edit(c)
+				now = c.Clone()
+			})
 		}
-		s.u.main(func() { s.applied(c, err) })
-	}()
+		if err != nil {
+			s.u.main(func() { s.refused(err) })
+			return
+		}
+		ctx, cancel := context.WithTimeout(s.u.ctx, settleWait)
+		defer cancel()
+		err = editor.Settled(ctx)
+		s.u.main(func() { s.applied(now, token, err) })
+	})
 }
 
-func (s *settings) applied(c config.Config, err error) {
-	if err != nil {
-		setEnabled(s.apply, true)
-		s.say(session.Sentence(err.Error()), widget.DangerImportance)
-		return
+// refused says why nothing was applied.
+func (s *settings) refused(err error) {
+	s.applying = false
+	_ = s.check() // what is entered was right a moment ago
+	s.say(wording(err), widget.DangerImportance)
+}
+
+// applied says what the recorder made of new settings.
+func (s *settings) applied(c config.Config, token string, err error) {
+	s.applying = false
+	s.filling = true
+	if trimmed(s.sharing.token) == token {
+		s.sharing.token.SetText("")
 	}
-	s.fill(c)
-	s.say("Saved. The new settings are in use.", widget.SuccessImportance)
+	s.filling = false
+	s.follow(c)
+	_ = s.check() // also where only the token is new
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		s.say("Saved. Capture has not restarted yet; Home shows when it has.", widget.WarningImportance)
+	case err != nil:
+		s.say("Saved, but it doesn't work yet: "+wording(err), widget.DangerImportance)
+	default:
+		s.say("Saved. The new settings are in use.", widget.SuccessImportance)
+	}
 }

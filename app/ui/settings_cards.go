@@ -122,7 +122,6 @@ func newSharingCard(s *settings) *sharingCard {
 	h.token = s.newEntry("unchanged; kept in the system's keyring")
 	h.token.Password = true
 	f.row("Your token", h.token)
-	f.bind(func(config.Config) { h.token.SetText("") }, func(*config.Config) error { return nil }) // see newToken
 	h.room = f.text("Room", "name of the LiveKit room", func(c *config.Config) *string { return &c.Sharing.Room })
 	pick(f, "Stream quality", []string{"same", "lower"}, []string{"Same as the replay", "Lower, for a poor upload"},
 		func(c *config.Config) *string { return &c.Sharing.StreamQuality })

@@ -61,14 +61,28 @@ func newSoundCard(s *settings) *soundCard {
 
 func (c *soundCard) content() fyne.CanvasObject { return c.root }
 
-func (c *soundCard) load(cfg config.Config) {
-	c.mode.SetSelected(mode(cfg.Sound.Desktop.Enabled, cfg.Sound.Microphone.Enabled))
-	c.desktop.load(cfg.Sound.Desktop)
-	c.mic.load(cfg.Sound.Microphone)
-	c.suppress.SetChecked(cfg.Sound.SuppressNoise)
-	c.echo.SetChecked(cfg.Sound.EchoCancellation)
-	c.separate.SetChecked(cfg.Sound.Separate)
-	c.enable()
+func (c *soundCard) bindings() []binding {
+	check := func(box *widget.Check, of func(*config.Config) *bool) binding {
+		return binding{func(cfg config.Config) { box.SetChecked(*of(&cfg)) }, func(cfg *config.Config) error {
+			*of(cfg) = box.Checked
+			return nil
+		}}
+	}
+	all := []binding{
+		{func(cfg config.Config) {
+			c.mode.SetSelected(mode(cfg.Sound.Desktop.Enabled, cfg.Sound.Microphone.Enabled))
+			c.enable()
+		}, func(cfg *config.Config) error {
+			cfg.Sound.Desktop.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop
+			cfg.Sound.Microphone.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearMic
+			return nil
+		}},
+		check(c.suppress, func(cfg *config.Config) *bool { return &cfg.Sound.SuppressNoise }),
+		check(c.echo, func(cfg *config.Config) *bool { return &cfg.Sound.EchoCancellation }),
+		check(c.separate, func(cfg *config.Config) *bool { return &cfg.Sound.Separate }),
+	}
+	all = append(all, c.desktop.bindings(func(cfg *config.Config) *config.Source { return &cfg.Sound.Desktop })...)
+	return append(all, c.mic.bindings(func(cfg *config.Config) *config.Source { return &cfg.Sound.Microphone })...)
 }
 
 func mode(desktop, mic bool) string {
@@ -81,15 +95,6 @@ func mode(desktop, mic bool) string {
 		return hearMic
 	}
 	return hearNothing
-}
-
-func (c *soundCard) store(cfg *config.Config) error {
-	cfg.Sound.Desktop.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop
-	cfg.Sound.Microphone.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearMic
-	c.desktop.store(&cfg.Sound.Desktop)
-	c.mic.store(&cfg.Sound.Microphone)
-	cfg.Sound.SuppressNoise, cfg.Sound.EchoCancellation, cfg.Sound.Separate = c.suppress.Checked, c.echo.Checked, c.separate.Checked
-	return nil
 }
 
 func (c *soundCard) enable() {
@@ -149,19 +154,24 @@ func newSourceControls(s *settings) *sourceControls {
 	return c
 }
 
-func (c *sourceControls) load(src config.Source) {
-	c.chosen = src.Device
-	c.show()
-	c.gain.SetValue(min(max(src.GainDB, c.gain.Min), c.gain.Max))
-	c.mute.SetChecked(src.Muted)
-}
-
-func (c *sourceControls) store(src *config.Source) {
-	src.Device = c.chosen
-	if c.gain.Value != min(max(src.GainDB, c.gain.Min), c.gain.Max) {
-		src.GainDB = c.gain.Value // a finer value from the file stays until the slider is moved
+func (c *sourceControls) bindings(of func(*config.Config) *config.Source) []binding {
+	return []binding{
+		{func(cfg config.Config) { c.chosen = of(&cfg).Device; c.show() }, func(cfg *config.Config) error {
+			of(cfg).Device = c.chosen
+			return nil
+		}},
+		{func(cfg config.Config) { c.gain.SetValue(min(max(of(&cfg).GainDB, c.gain.Min), c.gain.Max)) },
+			func(cfg *config.Config) error {
+				if src := of(cfg); c.gain.Value != min(max(src.GainDB, c.gain.Min), c.gain.Max) {
+					src.GainDB = c.gain.Value // a finer value from the file stays until the slider is moved
+				}
+				return nil
+			}},
+		{func(cfg config.Config) { c.mute.SetChecked(of(&cfg).Muted) }, func(cfg *config.Config) error {
+			of(cfg).Muted = c.mute.Checked
+			return nil
+		}},
 	}
-	src.Muted = c.mute.Checked
 }
 
 // offer lists devices; the chosen one stays even while it is unplugged.

@@ -13,7 +13,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
-	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
@@ -221,7 +220,7 @@ func (c *sourceCard) showKind() (hint string) {
 		c.add(capture.Target{}, fmt.Sprintf("%d × %d", c.found.list.Width, c.found.list.Height), true, func() {})
 	}
 	if c.found.err != nil {
-		hint = session.Sentence(c.found.err.Error())
+		hint = wording(c.found.err)
 	}
 	return hint
 }

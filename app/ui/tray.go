@@ -31,12 +31,13 @@ type trayKey struct {
 	last             string
 	mic, muted       bool
 	theme            string
-	paused           bool
+	paused, gone     bool
+	canSave          bool
 }
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
-		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused,
+		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone, s.CanSave(),
 	}
 }
 
@@ -86,7 +87,7 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	status := fyne.NewMenuItem(stateWord(s), nil)
 	status.Disabled = true
 	save := fyne.NewMenuItem("Save replay", func() { u.parts.Commands.Press(0) })
-	save.Disabled = s.State != session.Buffering && s.State != session.Live
+	save.Disabled = !s.CanSave()
 	share, replay, record := "Start sharing", "Start replay", "Start recording"
 	if s.RecordOn {
 		record = "Stop recording"
@@ -102,7 +103,6 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	})
 	mute.Checked, mute.Disabled = s.Settings.Sound.Microphone.Muted, !s.Settings.Sound.Microphone.Enabled
 	shot := fyne.NewMenuItem("Screenshot", u.screenshot)
-	shot.Disabled = save.Disabled
 	items := []*fyne.MenuItem{status}
 	if text := lastLine(s.LastSave); text != "" {
 		items = append(items, fyne.NewMenuItem(text, func() {
@@ -151,6 +151,9 @@ func lastLine(r *session.SaveRecord) string {
 func stateWord(s session.Snapshot) string {
 	if s.Paused {
 		return "Paused while you are away"
+	}
+	if s.SourceGone && s.State == session.Buffering {
+		return "Waiting for the captured window"
 	}
 	switch s.State {
 	case session.Starting:

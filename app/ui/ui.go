@@ -48,7 +48,10 @@ type Commands interface {
 
 // Editor takes changed settings.
 type Editor interface {
-	Apply(config.Config) error
+	// Change edits the settings as they are at that moment, not as the window read them.
+	Change(edit func(*config.Config)) error
+	// Settled waits until the recorder has taken the settings; the error says why it has not.
+	Settled(context.Context) error
 	SetToken(string) error
 }
 

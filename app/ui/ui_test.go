@@ -4,7 +4,9 @@ import (
 	"context"
 	"image"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -179,13 +181,21 @@ func TestMistakesAreSaidInThePage(t *testing.T) {
 		{func() { s.replay.folder.SetText("clips") }, "absolute path"},
 		{func() { s.video.bitrate.SetText("much") }, "kb/s"},
 		{func() { s.video.bitrate.SetText("7") }, "200 to 200000"},
+		{func() { s.video.bitrate.SetText("-5") }, "Bitrate"},
+		{func() {
+			s.keys.add(config.SaveKey{Keys: "Alt+F8", Seconds: 3})
+			s.changed()
+		}, "another length"},
 		{func() { s.sharing.url.SetText("example.com") }, "https://"},
 		{func() { s.keys.save.SetText("Alt+What") }, "What"},
-		{func() { s.keys.save.SetText("Alt+F9") }, "different"},
+		{func() { s.keys.save.SetText("Alt+F9") }, "Save the replay"},
 	} {
 		c.enter()
 		if !s.apply.Disabled() || !strings.Contains(s.message.Text, c.says) {
 			t.Errorf("apply is off: %v, and the page says %q; want %q", s.apply.Disabled(), s.message.Text, c.says)
+		}
+		if regexp.MustCompile(`[a-z]+[._][a-z]`).MatchString(strings.ReplaceAll(strings.ToLower(s.message.Text), "replay.example.com", "")) {
+			t.Errorf("a settings key is shown: %q", s.message.Text)
 		}
 		test.Tap(s.revert)
 		if s.message.Text != "" || !s.apply.Disabled() {
@@ -266,4 +276,57 @@ func TestTextsForPeople(t *testing.T) {
 			t.Errorf("%v is %q; want %q", at, got, want)
 		}
 	}
+}
+
+func TestOnlyWhatWasChangedInTheWindowIsApplied(t *testing.T) {
+	b := start(t)
+	s := b.ui.settings
+	b.ui.show(pageSettings)
+	b.settle()
+	s.replay.seconds.SetText("90")
+	require.NoError(t, b.session.Mute(session.Microphone, true))
+	eventually(t, "the mute is known", func() bool { return b.session.Snapshot().Mic.Muted })
+	test.Tap(s.apply)
+	b.settle()
+	now := b.session.Snapshot().Settings
+	require.True(t, now.Sound.Microphone.Muted, "the microphone is live again")
+	require.Equal(t, 90, now.Replay.Seconds)
+	require.True(t, s.sound.mic.mute.Checked, "the box does not show the mute")
+
+	s.replay.seconds.SetText("long")
+	require.NoError(t, b.session.Mute(session.Microphone, false))
+	eventually(t, "the unmute is known", func() bool { return !b.session.Snapshot().Mic.Muted })
+	b.ui.presenter.apply(b.session.Snapshot())
+	require.False(t, s.sound.mic.mute.Checked, "the box does not follow")
+	b.ui.nav.choose(pageHome)
+	b.ui.nav.choose(pageSettings)
+	b.settle()
+	require.Equal(t, "long", s.replay.seconds.Text, "what was entered is lost")
+	require.True(t, s.apply.Disabled())
+}
+
+func TestSavedIsSaidOfWhatWorks(t *testing.T) {
+	b := start(t)
+	s := b.ui.settings
+	b.ui.show(pageSettings)
+	b.settle()
+	before := b.session.Snapshot().Folder
+	file := filepath.Join(b.dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, folder := range []string{file, "/proc/x"} {
+		s.replay.folder.SetText(folder)
+		test.Tap(s.apply)
+		b.settle()
+		require.False(t, strings.HasPrefix(s.message.Text, "Saved"), s.message.Text)
+		require.Contains(t, s.message.Text, folder)
+		require.NotContains(t, s.message.Text, "mkdir")
+		require.Equal(t, before, b.session.Snapshot().Folder)
+	}
+	test.Tap(s.revert)
+	b.engine.Recorder().FailScreen("The desktop portal is not there.")
+	s.video.cursor.SetChecked(false)
+	test.Tap(s.apply)
+	b.settle()
+	require.Contains(t, s.message.Text, "The desktop portal is not there.")
+	require.NotContains(t, s.message.Text, "in use")
 }
