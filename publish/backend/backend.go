@@ -1,7 +1,7 @@
 // Package backend is the service that keeps a rolling replay of what users share in LiveKit rooms. It owns the
 // contract of package api: tokens to join a room, start and stop of the recorder, the buffer on disk, server clips.
 //
-// New starts one goroutine, the keeper: it asks LiveKit how the recordings fare, deletes what is too old and cuts the
+// New starts two goroutines. One removes from rooms whose token was revoked. The other is the keeper: it asks LiveKit how the recordings fare, deletes what is too old and cuts the
 // clips whose last segment has landed, each in a goroutine of its own and never more than two at once. Handlers work on
 // the database and wake the keeper. Close ends the keeper and waits for it and for the cuts; a clip that is not cut by
 // then is still waiting in the database and is cut after the next start. The http.Server that uses Handler is to be
@@ -91,6 +91,8 @@ type Options struct {
 	// TakeRecorder and TakeFiles are for recordings beside the replays.
 	TakeRecorder TakeRecorder
 	TakeFiles    TakeFiles
+	// Evictor removes from rooms whose token was revoked; nil leaves them there.
+	Evictor Evictor
 	// Ready is asked by /readyz: does LiveKit answer? nil is taken for a LiveKit that does.
 	Ready func(ctx context.Context) error
 	// LiveKitURL is what users are told to join, ws:// or wss://.
@@ -208,6 +210,9 @@ func New(o Options) (*Server, error) {
 		defer s.tasks.Done()
 		s.keep(ctx)
 	}()
+	if o.Evictor != nil {
+		s.tasks.Go(func() { s.watchRevoked(ctx) })
+	}
 	return s, nil
 }
 

@@ -37,7 +37,7 @@ type cli struct {
 type tokens struct {
 	Create tokenCreate `cmd:"" help:"Make a token and print it; it cannot be shown again."`
 	List   tokenList   `cmd:"" help:"List the tokens."`
-	Revoke tokenRevoke `cmd:"" help:"Make a token useless at once."`
+	Revoke tokenRevoke `cmd:"" help:"Make a token useless at once, remove its app from rooms, and where it was its user's last one end what is recorded for that user and revoke the links."`
 }
 
 // output is where commands print.

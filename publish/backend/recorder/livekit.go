@@ -37,6 +37,29 @@ func (l *LiveKit) Join(room, identity, name string, ttl time.Duration) (string, 
 		SetValidFor(ttl).SetVideoGrant(grant).ToJWT()
 }
 
+// Evict removes a participant from all rooms that allowed names, and returns those where it was.
+func (l *LiveKit) Evict(ctx context.Context, identity string, allowed func(room string) bool) (out []string, err error) {
+	rooms, err := l.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
+	if err != nil {
+		return nil, refused(err)
+	}
+	for _, room := range rooms.Rooms {
+		if !allowed(room.Name) {
+			continue
+		}
+		_, err := l.rooms.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: room.Name, Identity: identity})
+		var te twirp.Error
+		if errors.As(err, &te) && te.Code() == twirp.NotFound {
+			continue
+		}
+		if err != nil {
+			return out, refused(err)
+		}
+		out = append(out, room.Name)
+	}
+	return out, nil
+}
+
 // Listen signs a token to join a room unseen and only listen, as recorders do: the room shows that it is recorded, and
 // such a participant alone does not keep it open.
 func (l *LiveKit) Listen(room, identity string, ttl time.Duration) (string, error) {

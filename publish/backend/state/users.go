@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -177,7 +178,44 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return all(ctx, s, scanToken, tokenColumns+"ORDER BY created")
 }
 
-// RevokeToken makes a token useless at once.
+// RevokeToken makes a token useless at once. Where it was the last of its identity, everything that runs for that identity
+// is marked as stopped, for the keeper to end, and the links to its clips are gone.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
-	return s.change(ctx, "UPDATE tokens SET revoked = ? WHERE id = ? AND revoked = 0", stamp(time.Now()), id)
+	return s.transaction(ctx, func(tx runner) error {
+		var identity string
+		err := tx.QueryRowContext(ctx, "SELECT identity FROM tokens WHERE id = ? AND revoked = 0", id).Scan(&identity)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		now := stamp(time.Now())
+		if _, err := tx.ExecContext(ctx, "UPDATE tokens SET revoked = ? WHERE id = ?", now, id); err != nil {
+			return err
+		}
+		var left int
+		err = tx.QueryRowContext(ctx, "SELECT count(*) FROM tokens WHERE identity = ? AND revoked = 0", identity).Scan(&left)
+		if err != nil || left > 0 {
+			return err
+		}
+		for _, statement := range []struct {
+			query string
+			args  []any
+		}{
+			{"UPDATE replays SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, identity}},
+			{"UPDATE takes SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, identity}},
+			{"DELETE FROM links WHERE clip IN (SELECT id FROM clips WHERE identity = ?)", []any{identity}},
+		} {
+			if _, err := tx.ExecContext(ctx, statement.query, statement.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// RevokedSince lists the tokens that were revoked after t.
+func (s *Store) RevokedSince(ctx context.Context, t time.Time) ([]Token, error) {
+	return all(ctx, s, scanToken, tokenColumns+"WHERE revoked > ? ORDER BY created", stamp(t))
 }
