@@ -46,6 +46,39 @@ type buffer struct {
 	// late is by how much program times are later than the capture, once a segment has told.
 	late     time.Duration
 	measured bool
+	// newest is the last entry's name, and news when it came, by our clock.
+	newest string
+	news   time.Time
+	// ahead is by how much the recorder's clock is at least ahead of ours, told by segments that end in the future.
+	ahead time.Duration
+}
+
+// skew is by how much the recorder's clock differs from ours, as far as it is certain: it cannot have begun before it was
+// asked to, and a segment does not come before its end. Less than clockSlop is left alone.
+func (buf *buffer) skew(r state.Recording) time.Duration {
+	if buf.ahead > clockSlop {
+		return buf.ahead
+	}
+	if behind := r.Created.Sub(r.Began); !r.Began.IsZero() && !r.Created.IsZero() && behind > clockSlop {
+		return -behind
+	}
+	return 0
+}
+
+// heard keeps when the newest entry came.
+func (buf *buffer) heard(r state.Recording, last Segment) {
+	if last.Name == buf.newest {
+		return
+	}
+	now := time.Now()
+	if last.Header == "" {
+		buf.ahead = max(buf.ahead, last.To.Sub(now))
+	}
+	if buf.news = now; buf.newest == "" {
+		// The first look, maybe after a restart: it may have come long ago.
+		buf.news = earlier(now, last.To.Add(-buf.skew(r)))
+	}
+	buf.newest = last.Name
 }
 
 func newBuffers(s Storage, delay time.Duration) *buffers {
@@ -115,7 +148,28 @@ func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 		s.To = s.From.Add(e.Duration)
 		out = append(out, s)
 	}
+	buf.heard(r, out[len(out)-1])
+	if skew := buf.skew(r); skew != 0 {
+		for i := range out {
+			if s := &out[i]; s.Header == "" {
+				s.From, s.To, s.Zero = s.From.Add(-skew), s.To.Add(-skew), s.Zero.Add(-skew)
+			}
+		}
+	}
 	return out, buf.playlist.Ended, nil
+}
+
+// pulse returns when the newest segment came, by our clock; zero if there is none. skew is by how much the recorder's
+// clock is ahead of ours.
+func (b *buffers) pulse(ctx context.Context, r state.Recording) (news time.Time, skew time.Duration, closed bool, err error) {
+	buf := b.get(r.ID)
+	buf.mu.Lock()
+	defer buf.mu.Unlock()
+	list, closed, err := b.list(ctx, r, buf)
+	if err != nil || len(list) == 0 {
+		return news, 0, closed, err
+	}
+	return buf.news, buf.skew(r), closed, nil
 }
 
 // readLive takes what only the live playlist names. LiveKit Egress, from 1.9 on, uploads the whole playlist to a bucket

@@ -173,3 +173,23 @@ func TestLivePlaylistTellsWhatIsNew(t *testing.T) {
 		})
 	}
 }
+
+// A recorder whose clock is wrong is not taken for dead while it stores, is given up once it stops, and clips are where
+// they belong.
+func TestRecorderWithAWrongClock(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{"behind": -2 * time.Minute, "ahead": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			asked := time.Now().Add(-10 * time.Second)
+			s := newShelf(t, 5, asked.Add(wrong))
+			s.rec.Created = asked
+			dead, _ := s.pulse(t.Context(), s.rec)
+			require.False(t, dead, "it stores")
+			require.WithinDuration(t, time.Now(), s.stored(t)[4].To, clockSlop)
+
+			buf := s.buffers.get(s.rec.ID)
+			buf.news = time.Now().Add(-s.o.Stall - time.Second)
+			dead, _ = s.pulse(t.Context(), s.rec)
+			require.True(t, dead, "it has stored nothing for a while")
+		})
+	}
+}
