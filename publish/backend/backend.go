@@ -46,6 +46,7 @@ type Recorder interface {
 type Storage interface {
 	NewRecording(ctx context.Context, id string) (folder string, err error)
 	ReadPlaylist(ctx context.Context, id string, offset int64) ([]byte, error)
+	ReadLive(ctx context.Context, id string) ([]byte, error)
 	OpenSegment(ctx context.Context, id, segment string) (io.ReadCloser, error)
 	Remove(ctx context.Context, id, segment string) error
 	NoteRecording(ctx context.Context, id string, note []byte) error

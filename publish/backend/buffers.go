@@ -24,8 +24,8 @@ type Segment struct {
 	Zero time.Time
 }
 
-// buffers knows what is stored of each recording. The playlist is the only witness; it is read on from where the last
-// look ended.
+// buffers knows what is stored of each recording. The playlists are the only witnesses; the whole one is read on from
+// where the last look ended, the live one tells what it does not have yet.
 type buffers struct {
 	storage Storage
 	delay   time.Duration
@@ -38,10 +38,47 @@ type buffer struct {
 	mu       sync.Mutex
 	playlist hls.Playlist
 	offset   int64
-	gone     int // entries at the front that are deleted
+	// tail are entries after those of the playlist, which only the live playlist has named yet.
+	tail []hls.Entry
+	// entries are all of them.
+	entries []hls.Entry
+	gone    int // entries at the front that are deleted
 	// late is by how much program times are later than the capture, once a segment has told.
 	late     time.Duration
 	measured bool
+	// newest is the last entry's name, and news when it came, by our clock.
+	newest string
+	news   time.Time
+	// ahead is by how much the recorder's clock is at least ahead of ours, told by segments that end in the future.
+	ahead time.Duration
+}
+
+// skew is by how much the recorder's clock differs from ours, as far as it is certain: it cannot have begun before it was
+// asked to, and a segment does not come before its end. Less than clockSlop is left alone.
+func (buf *buffer) skew(r state.Recording) time.Duration {
+	if buf.ahead > clockSlop {
+		return buf.ahead
+	}
+	if behind := r.Created.Sub(r.Began); !r.Began.IsZero() && !r.Created.IsZero() && behind > clockSlop {
+		return -behind
+	}
+	return 0
+}
+
+// heard keeps when the newest entry came.
+func (buf *buffer) heard(r state.Recording, last Segment) {
+	if last.Name == buf.newest {
+		return
+	}
+	now := time.Now()
+	if last.Header == "" {
+		buf.ahead = max(buf.ahead, last.To.Sub(now))
+	}
+	if buf.news = now; buf.newest == "" {
+		// The first look, maybe after a restart: it may have come long ago.
+		buf.news = earlier(now, last.To.Add(-buf.skew(r)))
+	}
+	buf.newest = last.Name
 }
 
 func newBuffers(s Storage, delay time.Duration) *buffers {
@@ -82,14 +119,22 @@ func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 	}
 	buf.offset += int64(len(more))
 	buf.playlist.Append(more)
-	buf.gone = min(max(buf.gone, r.Gone), len(buf.playlist.Entries))
-	entries := buf.playlist.Entries[buf.gone:]
+	if len(more) > 0 {
+		buf.merge()
+	}
+	if !buf.playlist.Ended {
+		if err := b.readLive(ctx, r, buf); err != nil {
+			return nil, false, err
+		}
+	}
+	buf.gone = min(max(buf.gone, r.Gone), len(buf.entries))
+	entries := buf.entries[buf.gone:]
 	if len(entries) == 0 {
 		return nil, buf.playlist.Ended, nil
 	}
 	if !buf.measured {
 		b.measure(ctx, r, buf)
-		entries = buf.playlist.Entries[buf.gone:]
+		entries = buf.entries[buf.gone:]
 	}
 	late := b.delay
 	if buf.measured {
@@ -103,7 +148,57 @@ func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 		s.To = s.From.Add(e.Duration)
 		out = append(out, s)
 	}
+	buf.heard(r, out[len(out)-1])
+	if skew := buf.skew(r); skew != 0 {
+		for i := range out {
+			if s := &out[i]; s.Header == "" {
+				s.From, s.To, s.Zero = s.From.Add(-skew), s.To.Add(-skew), s.Zero.Add(-skew)
+			}
+		}
+	}
 	return out, buf.playlist.Ended, nil
+}
+
+// pulse returns when the newest segment came, by our clock; zero if there is none. skew is by how much the recorder's
+// clock is ahead of ours.
+func (b *buffers) pulse(ctx context.Context, r state.Recording) (news time.Time, skew time.Duration, closed bool, err error) {
+	buf := b.get(r.ID)
+	buf.mu.Lock()
+	defer buf.mu.Unlock()
+	list, closed, err := b.list(ctx, r, buf)
+	if err != nil || len(list) == 0 {
+		return news, 0, closed, err
+	}
+	return buf.news, buf.skew(r), closed, nil
+}
+
+// readLive takes what only the live playlist names. LiveKit Egress, from 1.9 on, uploads the whole playlist to a bucket
+// the more rarely the longer it is, after each (hours + 1) segments, but the live one after every segment.
+func (b *buffers) readLive(ctx context.Context, r state.Recording, buf *buffer) error {
+	text, err := b.storage.ReadLive(ctx, r.ID)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	var live hls.Playlist
+	live.Append(text)
+	if more := hls.Continue(buf.entries, live.Entries); len(more) > 0 {
+		buf.tail = append(buf.tail, more...)
+		buf.merge()
+	}
+	return nil
+}
+
+// merge puts the tail behind the playlist, without what that has named meanwhile.
+func (buf *buffer) merge() {
+	whole := buf.playlist.Entries
+	if len(whole) > 0 {
+		last := whole[len(whole)-1].Number()
+		buf.tail = slices.DeleteFunc(buf.tail, func(e hls.Entry) bool { return e.Number() <= last })
+	}
+	buf.entries = slices.Concat(whole, buf.tail)
+	if len(buf.tail) == 0 {
+		buf.entries = whole
+	}
 }
 
 // zero is the wall clock at PTS zero.
@@ -112,19 +207,19 @@ func zero(r state.Recording, buf *buffer, delay time.Duration) time.Time {
 		return r.Began.Add(-cut.ClockBase)
 	}
 	// LiveKit has not told: the first segment began at about running time zero.
-	return buf.playlist.Entries[0].Wall.Add(-delay - cut.ClockBase)
+	return buf.entries[0].Wall.Add(-delay - cut.ClockBase)
 }
 
 // measure compares the program time of the oldest stored segment with its first picture's PTS. Segments that are gone
 // already, after a restart, are skipped.
 func (b *buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
-	if exact := buf.playlist.Entries[buf.gone].Header != ""; exact || r.Began.IsZero() {
+	if exact := buf.entries[buf.gone].Header != ""; exact || r.Began.IsZero() {
 		b.skipDeleted(ctx, r, buf)
 		buf.measured = exact
 		return
 	}
-	for buf.gone < len(buf.playlist.Entries) {
-		e := buf.playlist.Entries[buf.gone]
+	for buf.gone < len(buf.entries) {
+		e := buf.entries[buf.gone]
 		f, err := b.storage.OpenSegment(ctx, r.ID, e.Name)
 		if errors.Is(err, fs.ErrNotExist) {
 			buf.gone++
@@ -151,8 +246,8 @@ func (b *buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
 }
 
 func (b *buffers) skipDeleted(ctx context.Context, r state.Recording, buf *buffer) {
-	for ; buf.gone < len(buf.playlist.Entries); buf.gone++ {
-		f, err := b.storage.OpenSegment(ctx, r.ID, buf.playlist.Entries[buf.gone].Name)
+	for ; buf.gone < len(buf.entries); buf.gone++ {
+		f, err := b.storage.OpenSegment(ctx, r.ID, buf.entries[buf.gone].Name)
 		if err == nil {
 			f.Close()
 		}

@@ -26,6 +26,9 @@ const askTimeout = 5 * time.Second
 // Options.Stall: LiveKit goes on calling the egress of a killed worker active.
 const startPatience = 90 * time.Second
 
+// skewRounds is how many rounds pass between two warnings about a recorder's clock.
+const skewRounds = 30
+
 // margin is kept beyond what may be asked for: segments do not begin where clips do.
 const margin = 15 * time.Second
 
@@ -176,11 +179,16 @@ func (k *keeper) ask(ctx context.Context, r state.Recording) error {
 // pulse tells by what is stored whether the recorder has given no sign of life for too long, and whether it has closed
 // the playlist.
 func (k *keeper) pulse(ctx context.Context, r state.Recording) (dead, closed bool) {
-	segments, closed, err := k.buffers.segments(ctx, r)
-	if err != nil || len(segments) == 0 {
+	news, skew, closed, err := k.buffers.pulse(ctx, r)
+	if err != nil || news.IsZero() {
 		return err == nil && time.Since(r.Created) > startPatience, closed
 	}
-	return time.Since(segments[len(segments)-1].To) > k.o.Stall, closed
+	if k.round%skewRounds == 1 && skew != 0 {
+		k.o.Log.WarnContext(ctx, "the clocks of the recorder and of this service differ; clips are put right only to a few "+
+			"seconds: keep both machines in time with NTP", "egress", r.EgressID, "ahead", skew)
+	}
+	// By our own clock: the recorder's may be wrong.
+	return time.Since(news) > k.o.Stall, closed
 }
 
 // update keeps what LiveKit says about a recording.

@@ -3,14 +3,17 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
@@ -129,6 +132,64 @@ func TestLostSegmentsAreGaps(t *testing.T) {
 			c = s.once(t, s.order(t, "alice", 9*time.Second))
 			require.Equal(t, api.ClipFailed, c.State)
 			require.Contains(t, c.Reason, "missing or damaged")
+		})
+	}
+}
+
+// LiveKit Egress uploads the whole playlist to a bucket only now and then. The live one tells that the recorder is alive
+// and what a clip can have, even where some segments are in neither.
+func TestLivePlaylistTellsWhatIsNew(t *testing.T) {
+	for name, from := range map[string]int{"in one of them": 9, "some in neither": 15} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelf(t, 20, time.Now().Add(-40*time.Second))
+			s.o.Stall = 15 * time.Second
+			file := filepath.Join(s.folder, recorder.Playlist)
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			at := func(n int) int {
+				if n == s.count {
+					return len(text)
+				}
+				end := strings.Index(string(text), fmt.Sprintf("s_%05d.ts", n))
+				return strings.LastIndex(string(text[:end]), "#EXT-X-PROGRAM")
+			}
+			live := "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:" + fmt.Sprint(from) + "\n"
+			require.NoError(t, os.WriteFile(file, text[:at(10)], 0o644))
+			require.NoError(t, os.WriteFile(filepath.Join(s.folder, recorder.LivePlaylist),
+				append([]byte(live), text[at(from):]...), 0o644))
+
+			require.Len(t, s.stored(t), 20)
+			dead, _ := s.pulse(t.Context(), s.rec)
+			require.False(t, dead, "a recorder that stores is alive")
+			c := s.once(t, s.order(t, "alice", 30*time.Second))
+			require.Equal(t, api.ClipReady, c.State, c.Reason)
+			require.InDelta(t, 30, c.To.Sub(c.From).Seconds(), 0.2)
+			require.Empty(t, c.Gaps)
+
+			require.NoError(t, os.WriteFile(file, text, 0o644)) // the next upload
+			list := s.stored(t)
+			require.Len(t, list, 20)
+			require.Equal(t, "s_00019.ts", list[19].Name)
+		})
+	}
+}
+
+// A recorder whose clock is wrong is not taken for dead while it stores, is given up once it stops, and clips are where
+// they belong.
+func TestRecorderWithAWrongClock(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{"behind": -2 * time.Minute, "ahead": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			asked := time.Now().Add(-10 * time.Second)
+			s := newShelf(t, 5, asked.Add(wrong))
+			s.rec.Created = asked
+			dead, _ := s.pulse(t.Context(), s.rec)
+			require.False(t, dead, "it stores")
+			require.WithinDuration(t, time.Now(), s.stored(t)[4].To, clockSlop)
+
+			buf := s.buffers.get(s.rec.ID)
+			buf.news = time.Now().Add(-s.o.Stall - time.Second)
+			dead, _ = s.pulse(t.Context(), s.rec)
+			require.True(t, dead, "it has stored nothing for a while")
 		})
 	}
 }

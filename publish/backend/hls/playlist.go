@@ -5,6 +5,7 @@ package hls
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -31,6 +32,49 @@ var (
 	headerName    = regexp.MustCompile(`^[A-Za-z0-9-]+_[0-9]{5,9}\.mp4$`)
 	mapTag        = regexp.MustCompile(`^#EXT-X-MAP:URI="([^"]*)"$`)
 )
+
+// Number is where the segment stands in its recording, from its name; -1 if that does not tell.
+func (e Entry) Number() int {
+	_, digits, _ := strings.Cut(e.Name, "_")
+	digits, _, _ = strings.Cut(digits, ".")
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// mostBetween is how many segments may be missing between two playlists.
+const mostBetween = 1000
+
+// Continue returns what follows the entries so far, by a playlist of the newest segments alone. Segments between the two
+// are known by their numbers, and their times by what lies around them; in fragmented MP4, whose times must be exact,
+// there is nothing to return until the whole playlist has caught up.
+func Continue(sofar []Entry, live []Entry) (more []Entry) {
+	if len(sofar) == 0 {
+		return nil
+	}
+	last := sofar[len(sofar)-1]
+	for _, e := range live {
+		between := e.Number() - last.Number() - 1
+		if between < 0 {
+			continue
+		}
+		end := last.Wall.Add(last.Duration)
+		if between > mostBetween || between > 0 && (e.Header != "" || !e.Wall.After(end)) {
+			return more
+		}
+		step := e.Wall.Sub(end) / time.Duration(max(between, 1))
+		prefix, digits, _ := strings.Cut(strings.TrimSuffix(e.Name, ".ts"), "_")
+		for i := range between {
+			name := fmt.Sprintf("%s_%0*d.ts", prefix, len(digits), last.Number()+1+i)
+			more = append(more, Entry{Name: name, Wall: end.Add(time.Duration(i) * step), Duration: step})
+		}
+		more = append(more, e)
+		last = e
+	}
+	return more
+}
 
 // valid tells whether an entry is whole and its files may be opened.
 func (e Entry) valid() bool {

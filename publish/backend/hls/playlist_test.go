@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -88,4 +89,26 @@ func TestUnwrap(t *testing.T) {
 		require.Equal(t, near+time.Second, s.Video[0].PTS, near)
 		require.Equal(t, near, s.Audio[0].DTS, near)
 	}
+}
+
+// What a live playlist names follows the whole one; what lies between is found by its number.
+func TestLivePlaylistContinuesTheWhole(t *testing.T) {
+	wall := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
+	entry := func(n int) Entry {
+		return Entry{Name: fmt.Sprintf("s_%05d.ts", n), Wall: wall.Add(time.Duration(n) * 4 * time.Second), Duration: 4 * time.Second}
+	}
+	entries := func(from, to int) (out []Entry) {
+		for n := from; n < to; n++ {
+			out = append(out, entry(n))
+		}
+		return out
+	}
+	require.Equal(t, entries(6, 10), Continue(entries(0, 6), entries(5, 10)), "they overlap")
+	require.Equal(t, entries(6, 16), Continue(entries(0, 6), entries(11, 16)), "there is something between")
+	require.Empty(t, Continue(entries(0, 16), entries(11, 16)))
+	require.Empty(t, Continue(nil, entries(11, 16)))
+	require.Empty(t, Continue(entries(0, 6), []Entry{entry(99999)}), "too far")
+	fragment := entry(11)
+	fragment.Name, fragment.Header = "s_00011.m4s", "i_00000.mp4"
+	require.Empty(t, Continue(entries(0, 6), []Entry{fragment}))
 }

@@ -119,6 +119,26 @@ func (s *Storage) ReadPlaylist(ctx context.Context, id string, offset int64) ([]
 	return io.ReadAll(f)
 }
 
+// maxLive is how much of a live playlist is read, in bytes; it has five segments.
+const maxLive = 64 << 10
+
+// ReadLive returns a recording's live playlist, which names the newest segments. A missing one is empty.
+func (s *Storage) ReadLive(ctx context.Context, id string) ([]byte, error) {
+	file, err := name(segments, id, recorder.LivePlaylist)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.open(ctx, file, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxLive))
+}
+
 // OpenSegment opens a segment that the playlist names.
 func (s *Storage) OpenSegment(ctx context.Context, id, segment string) (io.ReadCloser, error) {
 	file, err := name(segments, id, segment)
