@@ -59,12 +59,12 @@ func (s *Server) postTake(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err := checkTake(&req, user, s.o.StreamTo); err != nil {
 		return err
 	}
-	done, err := s.alone(r.Context(), "takes of "+user.Identity)
+	ctx, done, err := s.alone(r.Context(), "takes of "+user.Identity)
 	if err != nil {
 		return err
 	}
 	defer done()
-	take, err := s.take(r.Context(), user, req)
+	take, err := s.take(ctx, user, req)
 	if err != nil {
 		return err
 	}
