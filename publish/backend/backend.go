@@ -254,6 +254,26 @@ type countedMutex struct {
 // lock waits for the key's lock; the answer gives it back.
 func (k *keyedMutex) lock(key string) (unlock func()) {
 	k.mu.Lock()
+	m := k.join(key)
+	k.mu.Unlock()
+	m.Lock()
+	return k.unlock(key, m)
+}
+
+// tryLock is lock where nobody has it.
+func (k *keyedMutex) tryLock(key string) (unlock func(), ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.locks[key] != nil {
+		return nil, false
+	}
+	m := k.join(key)
+	m.Lock()
+	return k.unlock(key, m), true
+}
+
+// join counts a user of the key's lock; k.mu is held.
+func (k *keyedMutex) join(key string) *countedMutex {
 	if k.locks == nil {
 		k.locks = map[string]*countedMutex{}
 	}
@@ -263,8 +283,10 @@ func (k *keyedMutex) lock(key string) (unlock func()) {
 		k.locks[key] = m
 	}
 	m.users++
-	k.mu.Unlock()
-	m.Lock()
+	return m
+}
+
+func (k *keyedMutex) unlock(key string, m *countedMutex) func() {
 	return func() {
 		m.Unlock()
 		k.mu.Lock()

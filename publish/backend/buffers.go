@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -101,6 +102,17 @@ func (b *buffers) forget(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.byID, id)
+}
+
+// keepOnly drops all recordings but these.
+func (b *buffers) keepOnly(ids []string) {
+	known := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		known[id] = true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.byID, func(id string, _ *buffer) bool { return !known[id] })
 }
 
 // segments answers what is stored of a recording, oldest first. ended is true once the recorder closed the playlist.

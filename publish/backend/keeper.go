@@ -3,8 +3,11 @@ package backend
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
@@ -16,6 +19,8 @@ const (
 	clipPeriod   = 300 * time.Millisecond // for clips that can be cut
 	statusPeriod = 2 * time.Second        // LiveKit's view of the recordings
 	prunePeriod  = 5 * time.Second
+	forgetPeriod = time.Minute
+	asksAtOnce   = 8 // recordings that LiveKit is asked about at the same time
 	maxCuts      = 2
 )
 
@@ -54,6 +59,7 @@ func (s *Server) keep(ctx context.Context) {
 			k.gauge(ctx)
 		})
 	})
+	loops.Go(func() { k.forget(ctx) })
 	k.cutClips(ctx)
 	loops.Wait()
 	s.release(ctx, keeperLease)
@@ -90,7 +96,7 @@ func (k *keeper) every(ctx context.Context, period time.Duration, wake <-chan st
 	defer tick.Stop()
 	for news := false; ; {
 		if k.leads(ctx) {
-			work(news)
+			k.guarded(ctx, "keeping the replays", func() { work(news) })
 		}
 		select {
 		case <-ctx.Done():
@@ -101,6 +107,40 @@ func (k *keeper) every(ctx context.Context, period time.Duration, wake <-chan st
 			news = true
 		}
 	}
+}
+
+// guarded does work that must not end the process: a panic in it is told with its stack, and the next round goes on.
+func (s *Server) guarded(ctx context.Context, what string, work func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.o.Log.ErrorContext(ctx, "a worker panicked; the service goes on", "doing", what, "panic", v,
+				"stack", string(debug.Stack()))
+		}
+	}()
+	work()
+}
+
+// forget drops from time to time what this backend knows of recordings that it, or another, has deleted.
+func (k *keeper) forget(ctx context.Context) {
+	tick := time.NewTicker(forgetPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			k.guarded(ctx, "forgetting deleted recordings", func() { k.forgetDeleted(ctx) })
+		}
+	}
+}
+
+func (k *keeper) forgetDeleted(ctx context.Context) {
+	known, err := k.o.State.RecordingIDs(ctx)
+	if err != nil {
+		k.complain(ctx, "the recordings cannot be listed", err)
+		return
+	}
+	k.buffers.keepOnly(known)
 }
 
 // cutClips looks for clips until the context ends, and waits for its cuts, whose contexts end with it.
@@ -116,12 +156,10 @@ func (k *keeper) cutClips(ctx context.Context) {
 			return
 		case f := <-k.finished:
 			k.ended(f)
-			k.clips(ctx)
 		case <-tick.C:
-			k.clips(ctx)
 		case <-k.wake:
-			k.clips(ctx)
 		}
+		k.guarded(ctx, "looking for clips to cut", func() { k.clips(ctx) })
 	}
 }
 
@@ -134,16 +172,23 @@ func (k *keeper) refresh(ctx context.Context) {
 	}
 	k.metrics.recordings.Set(float64(len(running)))
 	k.round++
+	var asks errgroup.Group // one that does not answer keeps nobody waiting
+	asks.SetLimit(asksAtOnce)
 	for _, r := range running {
 		calm := r.State == api.StateActive && !r.Began.IsZero()
 		if calm && k.round%5 != 1 {
 			continue // nothing new is expected, and a webhook would tell sooner
 		}
-		if err := k.ask(ctx, r); err != nil {
-			k.complain(ctx, "LiveKit does not tell about a recording", err)
-			return
-		}
+		asks.Go(func() error {
+			k.guarded(ctx, "asking about a recording", func() {
+				if err := k.ask(ctx, r); err != nil {
+					k.complain(ctx, "LiveKit does not tell about a recording", err)
+				}
+			})
+			return nil
+		})
 	}
+	_ = asks.Wait()
 }
 
 // ask brings one recording up to date, ends it where its replay was stopped, and gives it up where it is dead.

@@ -49,11 +49,11 @@ func (k *keeper) clips(ctx context.Context) {
 		k.tasks.Add(1)
 		go func() {
 			defer k.tasks.Done()
-			done := k.hold(ctx, cutLease(c))
+			ctx, done := k.hold(ctx, cutLease(c), cutTerm)
 			var again time.Time
 			// Another backend may have been quicker, between the list and the lease.
 			if now, err := k.o.State.Clip(ctx, c.ID); err == nil && now.State == api.ClipWaiting {
-				again = k.cut(ctx, c, segments)
+				k.guarded(ctx, "cutting a clip", func() { again = k.cut(ctx, c, segments) })
 			}
 			done()
 			k.finished <- finished{c.ID, again}

@@ -45,14 +45,8 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 		return err
 	}
 	end := lastMoment(r, recordings)
-	if !end.IsZero() && time.Since(end) > k.o.Expire && !waits {
-		for _, rec := range recordings {
-			if err := k.remove(ctx, rec); err != nil {
-				return err
-			}
-		}
-		k.o.Log.InfoContext(ctx, "replay expired", "replay", r.ID)
-		return k.o.State.DeleteReplay(ctx, r.ID)
+	if k.expired(end) && !waits {
+		return k.expire(ctx, r)
 	}
 	if end.IsZero() {
 		end = time.Now()
@@ -76,6 +70,28 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 		}
 	}
 	return nil
+}
+
+func (k *keeper) expired(end time.Time) bool { return !end.IsZero() && time.Since(end) > k.o.Expire }
+
+// expire deletes a replay, unless somebody continues it just now.
+func (k *keeper) expire(ctx context.Context, r state.Replay) error {
+	ctx, done, ok, err := k.aloneNow(ctx, startKey(r.Identity, r.Room))
+	if err != nil || !ok {
+		return err // the next round looks again
+	}
+	defer done()
+	recordings, err := k.o.State.Recordings(ctx, r.ID)
+	if err != nil || !k.expired(lastMoment(r, recordings)) {
+		return err
+	}
+	for _, rec := range recordings {
+		if err := k.remove(ctx, rec); err != nil {
+			return err
+		}
+	}
+	k.o.Log.InfoContext(ctx, "replay expired", "replay", r.ID)
+	return k.o.State.DeleteReplay(ctx, r.ID)
 }
 
 func (k *keeper) remove(ctx context.Context, r state.Recording) error {

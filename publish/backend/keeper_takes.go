@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -20,15 +22,22 @@ func (k *keeper) refreshTakes(ctx context.Context, every bool) {
 		k.complain(ctx, "the recordings cannot be listed", err)
 		return
 	}
+	var asks errgroup.Group
+	asks.SetLimit(asksAtOnce)
 	for _, t := range running {
 		if t.State == api.StateActive && t.Stopped.IsZero() && !every {
 			continue // a webhook tells sooner
 		}
-		if err := k.askTake(ctx, t); err != nil {
-			k.complain(ctx, "LiveKit does not tell about a recording", err)
-			return
-		}
+		asks.Go(func() error {
+			k.guarded(ctx, "asking about a recording", func() {
+				if err := k.askTake(ctx, t); err != nil {
+					k.complain(ctx, "LiveKit does not tell about a recording", err)
+				}
+			})
+			return nil
+		})
 	}
+	_ = asks.Wait()
 }
 
 // askTake brings one recording up to date, stops it where that was asked for, and gives it up where it is dead.

@@ -13,8 +13,8 @@ const (
 	keeperLease  = "keeper"         // asking the recorder, and deleting
 	keeperTerm   = 15 * time.Second // renewed at every look
 	cutTerm      = 20 * time.Second
-	cutRenewal   = 5 * time.Second
-	startTerm    = 30 * time.Second // longer than a start takes
+	startTerm    = 30 * time.Second
+	renewals     = 4 // in a term, while the work goes on
 	leasePolling = 100 * time.Millisecond
 	releaseLimit = 5 * time.Second
 )
@@ -37,42 +37,67 @@ func (s *Server) release(ctx context.Context, name string) {
 	}
 }
 
-// hold renews a lease that is held, until done is called, which gives it back.
-func (s *Server) hold(ctx context.Context, name string) (done func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
+// errLeaseLost ends the work of a backend that another has taken a lease from.
+var errLeaseLost = errors.New("the lease on this work is lost")
+
+// hold renews a lease that is held, until done is called, which gives it back. The context it returns ends when the lease
+// is lost, or could not be renewed in time: another backend may do the same work then.
+func (s *Server) hold(ctx context.Context, name string, term time.Duration) (held context.Context, done func()) {
+	held, cancel := context.WithCancelCause(ctx)
+	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(cutRenewal)
+		tick := time.NewTicker(term / renewals)
 		defer tick.Stop()
-		for {
+		for until := time.Now().Add(term); ; {
 			select {
-			case <-ctx.Done():
+			case <-stop:
+				return
+			case <-held.Done():
 				return
 			case <-tick.C:
-				if _, err := s.o.State.Lease(ctx, name, cutTerm); err != nil && ctx.Err() == nil {
-					s.o.Log.WarnContext(ctx, "a lease cannot be renewed", "lease", name, "err", err)
-				}
+			}
+			asked := time.Now()
+			ok, err := s.renew(held, name, term)
+			switch {
+			case ok:
+				until = asked.Add(term)
+			case err == nil || time.Until(until) <= term/renewals: // the next try would be too late
+				s.o.Log.ErrorContext(ctx, "a lease is lost; its work is stopped", "lease", name, "err", err)
+				cancel(errLeaseLost)
+				return
+			default:
+				s.o.Log.WarnContext(ctx, "a lease cannot be renewed", "lease", name, "err", err)
 			}
 		}
 	}()
-	return func() {
-		cancel()
+	return held, func() {
+		close(stop)
+		cancel(nil)
 		<-ended
 		s.release(ctx, name)
 	}
 }
 
+// renew does not wait for a database that hangs.
+func (s *Server) renew(ctx context.Context, name string, term time.Duration) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, term/renewals)
+	defer cancel()
+	return s.o.State.Lease(ctx, name, term)
+}
+
 // startKey is for starts and stops of one user's replays in one room.
 func startKey(identity, room string) string { return fmt.Sprintf("start %q %q", identity, room) }
 
-// alone waits until nobody else, in this backend or another, does what key stands for.
-func (s *Server) alone(ctx context.Context, key string) (done func(), err error) {
+// alone waits until nobody else, in this backend or another, does what key stands for. The work goes on with the context
+// it returns, and ends with done.
+func (s *Server) alone(ctx context.Context, key string) (held context.Context, done func(), err error) {
 	unlock := s.starts.lock(key)
 	for {
 		ok, err := s.o.State.Lease(ctx, key, startTerm)
 		if ok {
-			return func() { s.release(ctx, key); unlock() }, nil
+			held, release := s.hold(ctx, key, startTerm)
+			return held, func() { release(); unlock() }, nil
 		}
 		if err == nil {
 			select {
@@ -86,6 +111,20 @@ func (s *Server) alone(ctx context.Context, key string) (done func(), err error)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = busy("another call for this room takes too long; try again")
 		}
-		return nil, err
+		return nil, nil, err
 	}
+}
+
+// aloneNow is alone where nobody has to be waited for; else ok is false.
+func (s *Server) aloneNow(ctx context.Context, key string) (held context.Context, done func(), ok bool, err error) {
+	unlock, ok := s.starts.tryLock(key)
+	if !ok {
+		return nil, nil, false, nil
+	}
+	if ok, err = s.o.State.Lease(ctx, key, startTerm); err != nil || !ok {
+		unlock()
+		return nil, nil, false, err
+	}
+	held, release := s.hold(ctx, key, startTerm)
+	return held, func() { release(); unlock() }, true, nil
 }

@@ -71,12 +71,12 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.To
 	if req.AudioTrackID != "" && !trackID.MatchString(req.AudioTrackID) || req.AudioTrackID == req.VideoTrackID {
 		return invalid("audioTrackId must be empty or the id of another published track, TR_…")
 	}
-	done, err := s.alone(r.Context(), startKey(user.Owner(), req.RoomName))
+	ctx, done, err := s.alone(r.Context(), startKey(user.Owner(), req.RoomName))
 	if err != nil {
 		return err
 	}
 	defer done()
-	rec, err := s.start(r.Context(), user, req)
+	rec, err := s.start(ctx, user, req)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 		}
 	}
 	if !known {
-		if err := s.checkReplays(ctx, user.Identity); err != nil {
+		if err := s.checkReplays(ctx, user.Owner()); err != nil {
 			return running, err
 		}
 	}
@@ -197,7 +197,7 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err != nil {
 		return err
 	}
-	done, err := s.alone(r.Context(), startKey(replay.Identity, replay.Room))
+	ctx, done, err := s.alone(r.Context(), startKey(replay.Identity, replay.Room))
 	if err != nil {
 		return err
 	}
@@ -205,11 +205,11 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Tok
 	about(r.Context(), "room", replay.Room, "replay", replay.ID)
 	if replay.Stopped.IsZero() {
 		replay.Stopped = time.Now().UTC()
-		if err := s.o.State.SetStopped(r.Context(), replay.ID, replay.Stopped); err != nil {
+		if err := s.o.State.SetStopped(ctx, replay.ID, replay.Stopped); err != nil {
 			return err
 		}
 	}
-	s.stopRecordings(r.Context(), replay.ID, "") // where LiveKit does not answer, the keeper tries again
+	s.stopRecordings(ctx, replay.ID, "") // where LiveKit does not answer, the keeper tries again
 	return s.writeReplay(w, r, replay)
 }
 

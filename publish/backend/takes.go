@@ -59,12 +59,12 @@ func (s *Server) postTake(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err := checkTake(&req, user, s.o.StreamTo); err != nil {
 		return err
 	}
-	done, err := s.alone(r.Context(), "takes of "+user.Owner())
+	ctx, done, err := s.alone(r.Context(), "takes of "+user.Owner())
 	if err != nil {
 		return err
 	}
 	defer done()
-	take, err := s.take(r.Context(), user, req)
+	take, err := s.take(ctx, user, req)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Server) take(ctx context.Context, user state.Token, req api.RecordingRe
 	if err != nil || running.ID != "" {
 		return running, err
 	}
-	if err := errors.Join(s.checkSpace(), s.checkTakeQuota(ctx, user.Identity)); err != nil {
+	if err := errors.Join(s.checkSpace(), s.checkTakeQuota(ctx, user.Owner())); err != nil {
 		return take, err
 	}
 	folder, err := s.o.TakeFiles.NewRecording(ctx, take.ID)

@@ -107,6 +107,9 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Serve(); err != nil {
+		return err
+	}
 	files, err := s.openStorage(ctx, c.Data, s.EgressDir)
 	if err != nil {
 		return err

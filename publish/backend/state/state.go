@@ -18,9 +18,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -35,6 +37,10 @@ var ErrNotFound = errors.New("not found")
 type Store struct {
 	pool *sql.DB
 	db   dialect // over pool
+	// folder is SQLite's; served is a lock held in it while a service runs.
+	folder string
+	lockMu sync.Mutex
+	served io.Closer
 	// worker is who holds this program's leases.
 	worker string
 }
@@ -43,14 +49,15 @@ type Store struct {
 func Open(ctx context.Context, folder string) (*Store, error) {
 	// SQLite reads the name as a URI, in which ?, # and % mean something (sqlite.org/uri.html).
 	name := url.URL{Path: filepath.ToSlash(filepath.Join(folder, "state.db"))}
+	// FULL: with WAL, NORMAL may lose the newest transactions at a power loss, a token's revocation among them.
 	dsn := "file:" + name.EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
-		"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate"
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(1) // one writer; the queries are short
-	s := &Store{pool, dialect{to: pool}, "service"}
+	s := &Store{pool: pool, db: dialect{to: pool}, folder: folder, worker: "service"}
 	if err := s.migrateWhenFree(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("the database in %s cannot be opened: %w", folder, err)
@@ -98,7 +105,7 @@ func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 	pool.SetMaxOpenConns(postgresConnections)
 	pool.SetMaxIdleConns(postgresConnections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	s := &Store{pool, dialect{pool, true}, NewID()}
+	s := &Store{pool: pool, db: dialect{pool, true}, worker: NewID()}
 	if err := s.migrate(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("the PostgreSQL database cannot be opened: %w", err)
@@ -107,7 +114,36 @@ func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 }
 
 // Close closes the database.
-func (s *Store) Close() error { return s.pool.Close() }
+func (s *Store) Close() error {
+	s.lockMu.Lock()
+	defer s.lockMu.Unlock()
+	err := s.pool.Close()
+	if s.served != nil {
+		err = errors.Join(err, s.served.Close())
+		s.served = nil
+	}
+	return err
+}
+
+// ErrServed means that another service runs on the same SQLite database.
+var ErrServed = errors.New("another hindsight-backend serves from this folder")
+
+// Serve is called by a service before it works: only one may on a SQLite database, whose leases it would share. Others may
+// open it meanwhile. It holds until Close, or the end of the process. Services on PostgreSQL are many.
+func (s *Store) Serve() error {
+	s.lockMu.Lock()
+	defer s.lockMu.Unlock()
+	if s.db.postgres || s.served != nil {
+		return nil
+	}
+	lock, err := lockFile(filepath.Join(s.folder, "service.lock"))
+	if errors.Is(err, ErrServed) {
+		return fmt.Errorf("%w: %s; stop it, or give this one a folder of its own with --data, or share the work through "+
+			"PostgreSQL with --database", err, s.folder)
+	}
+	s.served = lock
+	return err
+}
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.PingContext(ctx) }
