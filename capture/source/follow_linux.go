@@ -72,6 +72,9 @@ func (s *server) during(ctx context.Context, c Sound, device string, f func(cont
 				other <- true
 				return
 			}
+			if c.Monitor {
+				s.weigh(device)
+			}
 		}
 		other <- false
 	}()

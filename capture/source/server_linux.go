@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/jfreymuth/pulse/proto"
@@ -18,6 +19,9 @@ type server struct {
 	changed chan struct{}
 	// killed holds a token when the server has ended a record stream since it was last taken.
 	killed chan struct{}
+	// weight makes up for the volume of the monitor that is heard; weighed holds a token when it was asked for since it was last taken.
+	weight  atomic.Pointer[weight]
+	weighed chan struct{}
 
 	mu     sync.Mutex
 	packet func(stream uint32, sound []float32)
@@ -26,7 +30,7 @@ type server struct {
 
 // connect opens a connection that tells of changes. The error is a sentence.
 func connect() (*server, error) {
-	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1)}
+	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1), weighed: make(chan struct{}, 1)}
 	var err error
 	if s.connection, err = dial(s.told); err != nil {
 		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)

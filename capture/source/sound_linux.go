@@ -39,11 +39,16 @@ func (s *server) hear(ctx context.Context, c Sound, r report) error {
 	if c.Monitor {
 		ahead = watchLag(c.Device)
 		defer ahead.close()
+		s.weigh(c.Device)
 	}
+	var amp amplifier
 	came, first := make(chan struct{}, 1), true
 	s.deliver(func(_ uint32, sound []float32) {
 		p := media.PCM{Discont: first, Samples: sound}
 		p.PTS = gst.Now() - p.Duration() + ahead.value()
+		if c.Monitor {
+			amp.amplify(sound, s.weight.Load())
+		}
 		take(p)
 		if first {
 			first = false
@@ -66,6 +71,8 @@ func (s *server) hear(ctx context.Context, c Sound, r report) error {
 			return nil
 		case <-came:
 			r.up(label(c))
+		case <-s.weighed:
+			r.note(s.weight.Load().note)
 		case err := <-failed:
 			return err
 		case <-s.gone:

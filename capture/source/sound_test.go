@@ -242,6 +242,28 @@ func moveAndHear(t *testing.T, s *stack.Sound, heard *listener, there, not float
 	}
 }
 
+// The desktop is heard at its level whatever the volume of a speaker that is turned down by software; a muted one is told.
+func TestTheSpeakersVolumeDoesNotCount(t *testing.T) {
+	s := newSound(t)
+	plays(t, s, "player", "desktop", 440)
+	src, heard := open(t, source.Sound{Monitor: true})
+	heard.hears(t, "a full volume", []float64{440}, nil)
+	for _, percent := range []string{"30%", "120%", "60%"} {
+		pactl(t, s, "set-sink-volume", "desktop", percent)
+		heard.forget()
+		require.Eventually(t, func() bool { return heard.heard() > time.Second }, 20*time.Second, 20*time.Millisecond)
+		heard.hears(t, "a volume of "+percent, []float64{440}, nil)
+		require.NoError(t, src.Status().Err)
+	}
+	pactl(t, s, "set-sink-mute", "desktop", "1")
+	muted := func() bool { return src.Status().Err == source.ErrSpeakerMuted }
+	require.Eventually(t, muted, 20*time.Second, 20*time.Millisecond)
+	require.Equal(t, source.Running, src.Status().State)
+	pactl(t, s, "set-sink-mute", "desktop", "0")
+	require.Eventually(t, func() bool { return src.Status().Err == nil }, 20*time.Second, 20*time.Millisecond)
+	heard.hears(t, "unmuted", []float64{440}, nil)
+}
+
 // inputs are the numbers of all streams that play.
 func inputs(t *testing.T, s *stack.Sound) (list []string) {
 	t.Helper()

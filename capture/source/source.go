@@ -20,6 +20,14 @@ import (
 // ErrUnsupported says that this platform has no such source yet.
 var ErrUnsupported = errors.New("this system cannot be captured by Hindsight yet")
 
+// Notes about a source that runs but does not give what its user expects.
+var (
+	// ErrSpeakerMuted says that the server hands on nothing of what an output plays.
+	ErrSpeakerMuted = errors.New("the speaker is muted, so the desktop's sound is not recorded; unmute it to record the sound")
+	// ErrSpeakerLow says that what the server hands on is too quiet to be brought to its full level.
+	ErrSpeakerLow = errors.New("the speaker's volume is very low, so the desktop's sound is recorded quietly; turn it up")
+)
+
 // States of a source.
 const (
 	Starting = "starting"
@@ -45,7 +53,7 @@ type Status struct {
 	Reason string
 	// Device is what is open.
 	Device string
-	// Err is why it failed or waits; nil while running.
+	// Err is why it failed or waits; while running it is a note about what is delivered, as ErrSpeakerMuted, or nil.
 	Err error
 }
 
@@ -102,6 +110,8 @@ type report struct {
 	away func(reason string, err error)
 	// idle is down for what is no failure.
 	idle func(error)
+	// note says in a sentence what is wrong with the data that flows; nil says that nothing is.
+	note func(error)
 }
 
 // Supervisor keeps one source open.
@@ -167,7 +177,7 @@ func (s *Supervisor) loop(ctx context.Context) {
 	t := teller{s: s}
 	for {
 		t.began = time.Time{}
-		err := s.run(ctx, report{up: t.up, down: t.down, away: t.away, idle: t.idle})
+		err := s.run(ctx, report{up: t.up, down: t.down, away: t.away, idle: t.idle, note: t.note})
 		if ctx.Err() != nil {
 			return
 		}
@@ -195,6 +205,8 @@ type teller struct {
 	began   time.Time // when data first flowed in this run
 	running bool
 	told    string
+	device  string
+	noted   error // of the run
 }
 
 func (t *teller) up(device string) {
@@ -205,9 +217,24 @@ func (t *teller) up(device string) {
 	if t.began.IsZero() {
 		t.began = time.Now()
 	}
+	t.device = device
 	t.s.gone(false)
-	t.s.set(Status{State: Running, Device: device})
+	t.s.set(Status{State: Running, Device: device, Err: t.noted})
 	t.s.log.Info("source is running", "source", t.s.name, "device", device)
+}
+
+// note keeps what is wrong for as long as the source runs.
+func (t *teller) note(err error) {
+	if errors.Is(err, t.noted) {
+		return
+	}
+	if t.noted = err; !t.running {
+		return
+	}
+	t.s.set(Status{State: Running, Device: t.device, Err: err})
+	if err != nil {
+		t.s.log.Warn("source is not as expected", "source", t.s.name, "err", err)
+	}
 }
 
 func (t *teller) down(err error) { t.not(Status{State: Failed, Err: err}) }
@@ -219,7 +246,7 @@ func (t *teller) away(reason string, err error) {
 }
 
 func (t *teller) not(s Status) {
-	t.running = false
+	t.running, t.noted = false, nil
 	err := s.Err
 	if s.Reason == x11.Closed || s.Reason == x11.Disconnected || byUser(err) {
 		t.s.gone(true)

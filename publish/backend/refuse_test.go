@@ -100,7 +100,7 @@ func badRequests() []bad {
 		"segments of track":  {`"type":"track","trackId":"TR_a","outputs":{"segments":true}`, 400},
 		"stream of track":    {`"type":"track","trackId":"TR_a","outputs":{"streams":["rtmp://a/b/c"]}`, 400},
 		"other person":       {`"type":"participant","identity":"bob"`, 403},
-		"layout":             {`"type":"roomComposite","layout":"../x"`, 400},
+		"layout":             {`"type":"track","trackId":"TR_a","layout":"../x"`, 400},
 		"layout of others":   {`"videoTrackId":"TR_a","layout":"grid"`, 400},
 		"empty room":         {`"type":"roomComposite"`, 403},
 		"path as file":       {`"videoTrackId":"TR_a","outputs":{"file":"/etc/x.mp4"}`, 400},
