@@ -158,3 +158,24 @@ func TestStaleFilesGo(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }
+
+// A recording whose end cannot be read back, as when the process has no descriptors left, is kept; an empty one is not.
+func TestRecordingThatCannotBeReadBackIsKept(t *testing.T) {
+	r := request(t, t.TempDir())
+	rec, err := clip.NewRecording(r)
+	require.NoError(t, err)
+	for _, p := range r.Video {
+		require.NoError(t, rec.Add(p))
+	}
+	rec.WithoutCover()
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 3, Max: limit.Max}))
+	c, err := rec.Close(nil)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	require.NoError(t, err)
+	require.InDelta(t, 3, c.Seconds, 0.1)
+	i, err := mp4.Inspect(c.Path)
+	require.NoError(t, err)
+	require.InDelta(t, 3, i.Seconds, 0.1)
+}

@@ -32,18 +32,19 @@ func List(folder string) ([]Clip, error) {
 			continue // deleted meanwhile
 		}
 		c := Clip{Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Created: info.ModTime()}
-		describe(&c)
+		_ = describe(&c)
 		clips = append(clips, c)
 	}
 	sort.SliceStable(clips, func(i, j int) bool { return clips[i].Created.After(clips[j].Created) })
 	return clips, nil
 }
 
-// describe fills in what the movie's header says.
-func describe(c *Clip) {
+// describe fills in what the movie's header says; the error is that of reading it.
+func describe(c *Clip) error {
 	i, err := mp4.Inspect(c.Path)
 	if err != nil {
-		return
+		return err
 	}
 	c.Seconds, c.Width, c.Height, c.Ours, c.Starred = i.Seconds, i.Width, i.Height, i.Hindsight, i.Starred
+	return nil
 }

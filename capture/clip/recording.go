@@ -27,6 +27,7 @@ type Recording struct {
 	request Request
 	path    string
 	file    *os.File
+	head    int64 // its size without anything recorded
 	movie   *mp4.Growing
 	tracks  map[media.Track]int
 	held    []*media.Packet // before the tracks are fixed
@@ -142,6 +143,7 @@ func (r *Recording) begin() error {
 	if err != nil {
 		return r.explain(err)
 	}
+	r.head = r.movie.Size()
 	held := r.held
 	r.held = nil
 	for _, p := range held {
@@ -194,9 +196,11 @@ func (r *Recording) Close(chapters []mp4.Chapter) (Clip, error) {
 	err := r.movie.End(r.last.PTS+r.last.Duration, chapters, jpeg)
 	err = errors.Join(err, r.file.Close())
 	c := Clip{Path: r.path, Bytes: r.movie.Size(), Created: r.request.Created}
-	describe(&c)
-	if c.Seconds == 0 {
+	switch unread := describe(&c); {
+	case unread == nil && c.Seconds == 0, unread != nil && c.Bytes <= r.head:
 		return Clip{}, errors.Join(err, mp4.ErrEmpty, os.Remove(r.path))
+	case unread != nil: // the disk's or the process's trouble; what was recorded is there
+		c.Seconds, c.Ours = r.Length().Seconds(), true
 	}
 	if err == nil && r.request.Poster && len(jpeg) > 0 {
 		err = writePoster(r.path, slices.Clone(jpeg))

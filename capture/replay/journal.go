@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -149,7 +150,7 @@ type file struct {
 // run writes what is queued.
 func (j *Journal) run() {
 	defer close(j.done)
-	w := writer{folder: j.folder}
+	w := writer{folder: j.folder, hold: j.hold}
 	told := false
 	for r := range j.queue {
 		j.mu.Lock()
@@ -163,9 +164,29 @@ func (j *Journal) run() {
 	w.close()
 }
 
+// hold makes the folder and its lock again where a cleaner of caches took them: without the lock the next process would
+// take the journal for one that was left behind.
+func (j *Journal) hold() error {
+	path := filepath.Join(j.folder, lockName)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(j.folder, 0o700); err != nil {
+		return err
+	}
+	lock, err := takeLock(path)
+	if err != nil {
+		return err
+	}
+	err = j.lock.Close()
+	j.lock = lock // of the goroutine until it has ended
+	return err
+}
+
 // writer is the state of the writing goroutine.
 type writer struct {
 	folder string
+	hold   func() error // makes sure that folder and lock are there
 	number int
 	out    *os.File
 	files  []file
@@ -180,25 +201,28 @@ func (w *writer) write(r record, length time.Duration) error {
 			return nil
 		}
 	}
+	var failed error
 	if r.kind == kindVideo && r.key {
-		if err := w.next(r.pts, length); err != nil {
-			return err
-		}
+		failed = w.next(r.pts, length)
 	}
 	if w.out == nil {
-		return nil // nothing before the first IDR
+		return failed // nothing before the first IDR
 	}
-	return w.append(r)
+	return errors.Join(failed, w.append(r))
 }
 
 // next begins a file and deletes those that are too old.
 func (w *writer) next(start, length time.Duration) error {
 	w.close()
+	var failed error // deleting, which does not keep the new from being written
 	for len(w.files) > 1 && w.files[1].start < start-length-slack {
-		if err := os.Remove(w.files[0].path); err != nil {
-			return err
+		if err := os.Remove(w.files[0].path); !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
 		}
 		w.files = w.files[1:]
+	}
+	if err := w.hold(); err != nil {
+		return err
 	}
 	w.number++
 	path := filepath.Join(w.folder, fmt.Sprintf("%09d%s", w.number, fileSuffix))
@@ -209,9 +233,9 @@ func (w *writer) next(start, length time.Duration) error {
 	w.out = out
 	w.files = append(w.files, file{path, start})
 	if w.config != nil {
-		return w.append(record{kind: kindConfig, key: true, data: w.config})
+		failed = errors.Join(failed, w.append(record{kind: kindConfig, key: true, data: w.config}))
 	}
-	return nil
+	return failed
 }
 
 func (w *writer) append(r record) error {

@@ -98,6 +98,42 @@ func TestAJournalThatEndsInOrderLeavesNothing(t *testing.T) {
 	require.Empty(t, entries)
 }
 
+// A cleaner of caches that takes files, the lock or the whole folder costs what it took, and the journal goes on.
+func TestAJournalOutlivesACleaner(t *testing.T) {
+	for name, take := range map[string]string{"a file": "000000001.gop", "the lock": "lock", "the folder": ""} {
+		t.Run(name, func(t *testing.T) {
+			parent := t.TempDir()
+			j, err := replay.NewJournal(parent, time.Second, slog.Default())
+			require.NoError(t, err)
+			defer j.Close()
+			folders, err := filepath.Glob(filepath.Join(parent, "replay-*"))
+			require.NoError(t, err)
+			require.Len(t, folders, 1)
+			write := func(from, to int) {
+				for i := from; i < to; i++ {
+					j.Write(picture(i, 100, i%30 == 0))
+				}
+				require.Eventually(t, func() bool { return j.Queued() == 0 }, 20*time.Second, time.Millisecond)
+			}
+			write(0, 61)
+			require.Eventually(t, func() bool {
+				files, _ := filepath.Glob(filepath.Join(folders[0], "*.gop"))
+				return len(files) == 3
+			}, 20*time.Second, time.Millisecond)
+			require.NoError(t, os.RemoveAll(filepath.Join(folders[0], take)))
+			write(61, 600)
+			require.Eventually(t, func() bool {
+				_, err := os.Stat(filepath.Join(folders[0], "000000020.gop"))
+				return err == nil
+			}, 20*time.Second, time.Millisecond)
+			living, err := replay.FindRemains(parent)
+			require.NoError(t, err)
+			require.Empty(t, living, "the journal is held")
+			require.FileExists(t, filepath.Join(folders[0], "000000020.gop"))
+		})
+	}
+}
+
 func TestTornAndForeignFilesAreRead(t *testing.T) {
 	parent := t.TempDir()
 	folder := filepath.Join(parent, "replay-1")
