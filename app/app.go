@@ -59,12 +59,16 @@ type App struct {
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
 func Run(o Options) error {
+	busErr := desktop.NoAutolaunch() // before any library looks for it
 	capture.Prepare()
 	level := slog.LevelInfo
 	if o.Debug {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(o.Output, &slog.HandlerOptions{Level: level}))
+	if busErr != nil {
+		log.Warn("a session bus may be started and left behind", "error", busErr)
+	}
 	server, err := control.Listen(control.Dir(), log)
 	if errors.Is(err, control.ErrRunning) {
 		return showOther()
@@ -109,7 +113,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
-		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: version(), Log: a.log,
+		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: Version(), Log: a.log,
 	})
 	a.hotkeys = hotkey.NewManager(a.binder(), a.log)
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
@@ -117,7 +121,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
 	a.control.Serve(a.handle)
-	a.log.Info("Hindsight runs", "version", version(), "settings", store.Path())
+	a.log.Info("Hindsight runs", "version", Version(), "settings", store.Path())
 }
 
 // close ends everything in the order of the design: nothing new may begin before anything ends.
@@ -162,7 +166,8 @@ func (a *App) binder() hotkey.Binder {
 	return displayBinder()
 }
 
-func version() string {
+// Version is the version of this build.
+func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version
 	}

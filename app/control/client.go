@@ -6,12 +6,32 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 )
+
+// ours refuses a folder that another user made, who could play the app and be told everything.
+func ours(dir string) error {
+	st, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotRunning
+	}
+	if err != nil {
+		return fmt.Errorf("the folder of the control socket could not be read: %w", err)
+	}
+	if !st.IsDir() || !private(st) {
+		return notYours(dir)
+	}
+	return nil
+}
 
 // Call sends one request to the running app and decodes the answer's data into out, which may be nil. ErrNotRunning
 // means that none listens; other errors are the app's own sentences.
 func Call(ctx context.Context, dir string, r Request, out any) error {
+	if err := ours(dir); err != nil {
+		return err
+	}
 	c, err := new(net.Dialer).DialContext(ctx, "unix", socketPath(dir))
 	if err != nil {
 		return ErrNotRunning

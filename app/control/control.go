@@ -93,7 +93,11 @@ func prepare(dir string) error {
 		return fmt.Errorf("the folder for the control socket could not be read: %w", err)
 	}
 	if !st.IsDir() || !private(st) {
-		return fmt.Errorf("the folder %s is not yours alone; remove it or set XDG_RUNTIME_DIR", dir)
+		return notYours(dir)
 	}
 	return nil
+}
+
+func notYours(dir string) error {
+	return fmt.Errorf("the folder %s is not yours alone; remove it or set XDG_RUNTIME_DIR", dir)
 }

@@ -137,3 +137,23 @@ func TestForeignFolderIsRefused(t *testing.T) {
 		t.Errorf("a folder anybody can write to: %v", err)
 	}
 }
+
+func TestAFolderOfOthersIsNotTrusted(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	server, err := control.Listen(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	server.Serve(func(context.Context, control.Request) (any, error) { return nil, nil })
+	if err := control.Call(t.Context(), dir, control.Request{Command: control.Status}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil { // #nosec G302 -- that is the test
+		t.Fatal(err)
+	}
+	err = control.Call(t.Context(), dir, control.Request{Command: control.Status}, nil)
+	if err == nil || !strings.Contains(err.Error(), "not yours alone") {
+		t.Errorf("a folder that others can write to answers %v", err)
+	}
+}

@@ -39,13 +39,32 @@ func HasTray() bool {
 	return err == nil && has
 }
 
+// NoAutolaunch keeps every library of this process from starting a session bus where there is none: it would stay behind.
+// It is called before anything looks for the bus.
+func NoAutolaunch() error {
+	if runtime.GOOS != "linux" || hasBus() {
+		return nil
+	}
+	return os.Setenv("DBUS_SESSION_BUS_ADDRESS", noBus)
+}
+
+// noBus is an address that no transport understands.
+const noBus = "disabled:"
+
+// hasBus is whether there is an address, or the socket where libraries look without one.
+func hasBus() bool {
+	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" {
+		return address != noBus && address != "autolaunch:"
+	}
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	_, err := os.Stat(filepath.Join(dir, "bus"))
+	return dir != "" && err == nil
+}
+
 // sessionBus looks before it connects: the client would start a bus of its own where there is none.
 func sessionBus() (*dbus.Conn, error) {
-	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
-		dir := os.Getenv("XDG_RUNTIME_DIR")
-		if _, err := os.Stat(filepath.Join(dir, "bus")); dir == "" || err != nil {
-			return nil, errors.New("there is no session bus")
-		}
+	if !hasBus() {
+		return nil, errors.New("there is no session bus")
 	}
 	return dbus.ConnectSessionBus()
 }

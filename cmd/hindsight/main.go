@@ -13,7 +13,12 @@ import (
 func main() {
 	hidden := flag.Bool("hidden", false, "start in the tray, without the window")
 	debug := flag.Bool("debug", false, "log more")
+	version := flag.Bool("version", false, "print the version and end")
 	flag.Parse()
+	if *version {
+		fmt.Println("hindsight", app.Version())
+		return
+	}
 	if err := app.Run(app.Options{Hidden: *hidden, Debug: *debug, Output: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "hindsight:", err)
 		os.Exit(1)

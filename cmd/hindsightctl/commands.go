@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
@@ -15,7 +18,8 @@ import (
 )
 
 type commands struct {
-	JSON bool `name:"json" help:"Answer in JSON."`
+	JSON    bool             `name:"json" help:"Print JSON."`
+	Version kong.VersionFlag `name:"version" help:"Print the version and end."`
 
 	Status  statusCmd  `cmd:"" help:"Say what runs."`
 	Save    saveCmd    `cmd:"" help:"Save the replay and print the clip's path."`
@@ -118,13 +122,18 @@ type saveCmd struct {
 	After   float64 `help:"And the next so many seconds: the answer comes when they have passed."`
 }
 
-func (c saveCmd) Run(ctx context.Context, out *output) error {
-	if c.Seconds < 0 {
+// Validate implements kong's: what it refuses is a wrong command line.
+func (c saveCmd) Validate() error {
+	if !(c.Seconds >= 0) || math.IsInf(c.Seconds, 0) { // nor is NaN
 		return fmt.Errorf("--seconds is %g; it must be more than 0", c.Seconds)
 	}
-	if c.After < 0 {
+	if !(c.After >= 0) || math.IsInf(c.After, 0) {
 		return fmt.Errorf("--after is %g; it must be 0 or more", c.After)
 	}
+	return nil
+}
+
+func (c saveCmd) Run(ctx context.Context, out *output) error {
 	var r session.SaveRecord
 	if err := call(ctx, control.Request{Command: control.Save, Seconds: c.Seconds, All: c.All, After: c.After}, &r); err != nil {
 		return err

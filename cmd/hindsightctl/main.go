@@ -3,27 +3,38 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 )
 
+// usageError is the exit status for a command line that is not understood; other failures are 1.
+const usageError = 2
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string) int {
 	var cli commands
-	k := kong.Parse(&cli, kong.Name("hindsightctl"), kong.UsageOnError(),
+	out := &output{json: slices.Contains(args, "--json"), to: os.Stdout}
+	parser := kong.Must(&cli, kong.Name("hindsightctl"), kong.Vars{"version": "hindsightctl " + version()},
 		kong.Description("Controls Hindsight: save the replay, share the screen, see what runs."))
-	out := &output{json: cli.JSON, to: os.Stdout}
+	k, err := parser.Parse(args)
+	if err != nil {
+		out.fail(err, "run hindsightctl --help to see what there is")
+		return usageError
+	}
 	k.BindTo(ctx, (*context.Context)(nil))
 	if err := k.Run(out); err != nil {
-		if !out.failed(err) {
-			fmt.Fprintln(os.Stderr, "hindsightctl:", err)
-		}
-		stop()
-		os.Exit(1)
+		out.fail(err, "")
+		return 1
 	}
+	return 0
 }

@@ -129,3 +129,35 @@ func ctl(t *testing.T, path, dir, run, line string) (string, error) {
 	err := c.Run()
 	return out.String(), err
 }
+
+func TestAWrongCommandLine(t *testing.T) {
+	path, dir := program(t), t.TempDir()
+	for line, says := range map[string]string{
+		"dance": "dance", "share perhaps": "on", "save --seconds=NaN": "more than 0", "save --after=+Inf": "0 or more", "save --seconds=x": "seconds",
+	} {
+		for _, asJSON := range []bool{false, true} {
+			args := strings.Fields(line)
+			if asJSON {
+				args = append(args, "--json")
+			}
+			c := exec.CommandContext(t.Context(), path, args...)
+			c.Env = append(os.Environ(), "HINDSIGHT_RUNTIME_DIR="+dir, "HINDSIGHT_CONFIG_DIR="+dir)
+			var stdout, stderr bytes.Buffer
+			c.Stdout, c.Stderr = &stdout, &stderr
+			_ = c.Run()
+			told, other := &stderr, &stdout
+			if asJSON {
+				told, other = other, told
+			}
+			if code := c.ProcessState.ExitCode(); code != 2 || !strings.Contains(told.String(), says) || other.Len() > 0 {
+				t.Errorf("%v ends with %d, says %q, and %q", args, code, told, other)
+			}
+			if asJSON && !json.Valid(stdout.Bytes()) {
+				t.Errorf("%v: not JSON: %q", args, &stdout)
+			}
+		}
+	}
+	if out, err := ctl(t, path, dir, dir, "--version"); err != nil || !strings.HasPrefix(out, "hindsightctl ") {
+		t.Errorf("--version says %q, %v", out, err)
+	}
+}

@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"runtime/debug"
 )
 
 // output prints answers as text or JSON.
@@ -25,10 +28,23 @@ func (o *output) print(v any, text func(io.Writer)) error {
 	return e.Encode(v)
 }
 
-// failed writes an error as JSON where that was asked for, and answers whether it did.
-func (o *output) failed(err error) bool {
-	if o.json && !errors.Is(err, errSick) { // doctor has printed its checks
+// fail writes an error: as JSON where that was asked for, else for people, with what to do.
+func (o *output) fail(err error, hint string) {
+	if !o.json {
+		fmt.Fprintln(os.Stderr, "hindsightctl:", err)
+		if hint != "" {
+			fmt.Fprintln(os.Stderr, hint)
+		}
+		return
+	}
+	if !errors.Is(err, errSick) { // doctor has printed its checks
 		_ = o.print(map[string]any{"ok": false, "error": err.Error()}, nil)
 	}
-	return o.json
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "0.1.0"
 }
