@@ -76,6 +76,9 @@ type Status struct {
 	Identity string `json:"identity"`
 	VideoSID string `json:"video_sid"`
 	AudioSID string `json:"audio_sid"`
+	// VideoMuted and SoundMuted say that a moderator muted a track, so that nothing of it is sent.
+	VideoMuted bool `json:"video_muted"`
+	SoundMuted bool `json:"sound_muted"`
 	// Recording is the state of the replay on the server, ReplayID and EgressID its names there.
 	Recording string `json:"recording"`
 	ReplayID  string `json:"replay_id"`

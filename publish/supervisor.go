@@ -36,6 +36,8 @@ type supervisor struct {
 	picture chan struct{} // closed by the pump at the first picture
 	rec     recording
 	watch   sourceWatch
+	// videoMuted and soundMuted outlast a stay: coming back unmuted would go against the moderator's will.
+	videoMuted, soundMuted bool
 }
 
 func newSupervisor(p *Publisher) *supervisor {
@@ -126,6 +128,7 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	clock, _ := s.src.(media.Clock)
 	session, err := livekit.New(livekit.Options{
 		URL: token.ServerURL, Token: token.Token, Video: s.watch.video, Sound: s.watch.sound, Clock: clock,
+		VideoMuted: s.videoMuted, SoundMuted: s.soundMuted,
 		MinKbps: floor, MaxKbps: ceiling, Log: s.log,
 		OnKeyframe: s.src.RequestKeyframe, OnBitrate: s.src.SetBitrate,
 	})
@@ -173,7 +176,10 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 		}
 		wait := pollEvery
 		if st.Phase == livekit.Live {
-			wait = min(s.record(ctx, st), pollEvery)
+			// LiveKit announces a track at its first packet, so one that was published muted cannot be recorded yet.
+			if muted := st.VideoMuted || st.SoundMuted; !muted || !s.rec.due(st) {
+				wait = min(s.record(ctx, st), pollEvery)
+			}
 			s.tell(nil)
 		}
 		if s.rec.unknown >= unknownTracks {
@@ -193,8 +199,14 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 
 // show copies the session's state into the status.
 func (s *supervisor) show(session livekit.State) {
+	if session.Phase == livekit.Live {
+		s.videoMuted, s.soundMuted = session.VideoMuted, session.SoundMuted
+	}
 	s.update(func(st *Status) {
 		st.VideoSID, st.AudioSID, st.Error = session.VideoSID, session.AudioSID, session.Reason
+		if st.VideoMuted, st.SoundMuted = s.videoMuted, s.soundMuted; st.Error == "" {
+			st.Error = mutedError(st.VideoMuted, st.SoundMuted)
+		}
 		if session.Phase != livekit.Live && st.Recording == RecordingActive {
 			// What the server records now is not known; it is asked when the connection is back.
 			st.Recording, s.rec.pollAt = RecordingStarting, time.Time{}
@@ -208,6 +220,20 @@ func (s *supervisor) show(session livekit.State) {
 			st.State = StateReconnecting
 		}
 	})
+}
+
+// mutedError says what viewers miss because a moderator muted it.
+func mutedError(video, sound bool) string {
+	const again = "; if you may share again, stop and start sharing"
+	switch {
+	case video && sound:
+		return "Muted by a moderator: viewers neither see nor hear your screen" + again
+	case video:
+		return "Muted by a moderator: viewers do not see your screen" + again
+	case sound:
+		return "Muted by a moderator: viewers do not hear your sound" + again
+	}
+	return ""
 }
 
 // leave ends a stay and gives the video its configured bitrate back.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ func (s *Session) onReconnecting() {
 
 // onReconnected runs after a resume, where the tracks keep their ids, and after the client has published them anew.
 func (s *Session) onReconnected() {
+	s.muteAgain()
 	s.update(func(st *State) {
 		if st.Phase == Joining {
 			return // Join reads them itself
@@ -55,9 +57,79 @@ func (s *Session) readTracks(st *State) {
 			st.AudioSID = pub.SID()
 		}
 	}
+	st.VideoMuted, st.SoundMuted = s.video.muted.Load(), s.sound != nil && s.sound.muted.Load()
 	st.Phase = Live
-	if st.VideoSID == "" || (s.sound != nil && st.AudioSID == "") {
+	switch {
+	case st.VideoSID == "" && !s.mayPublish():
+		st.Phase, st.Reason, st.Final = Gone, reasonRevoked, true
+	case st.VideoSID == "" || (s.sound != nil && !s.noSound && st.AudioSID == ""):
 		st.Phase, st.Reason = Gone, "The tracks could not be published again after the connection was lost."
+	}
+}
+
+// reasonRevoked is why a stay is over whose right to share was taken.
+const reasonRevoked = "A moderator stopped your screen share; start sharing again once you are allowed to."
+
+// mayPublish says whether the server still lets us share the screen. No sources stand for all of them.
+func (s *Session) mayPublish() bool {
+	p := s.room.LocalParticipant.Permissions()
+	return p == nil || p.CanPublish && (len(p.CanPublishSources) == 0 ||
+		slices.Contains(p.CanPublishSources, livekit.TrackSource_SCREEN_SHARE))
+}
+
+// onUnpublished runs when the server takes a track away, which it does once the right to publish it is revoked. The
+// client calls it as well while it publishes anew after a loss of connection.
+func (s *Session) onUnpublished(pub *lksdk.LocalTrackPublication, _ *lksdk.LocalParticipant) {
+	s.update(func(st *State) {
+		switch {
+		case st.Phase != Live:
+		case pub.SID() == st.VideoSID:
+			st.Phase, st.Reason, st.Final = Gone, reasonRevoked, true
+		case pub.SID() == st.AudioSID:
+			st.AudioSID, st.SoundMuted, s.noSound = "", false, true
+		}
+	})
+}
+
+// onMuted runs when a moderator mutes or unmutes a track, and after muteAgain.
+func (s *Session) onMuted(pub lksdk.TrackPublication, muted bool) {
+	if _, own := pub.(*lksdk.LocalTrackPublication); !own {
+		return
+	}
+	t := s.trackOf(pub)
+	if t == nil || t.muted.Swap(muted) == muted {
+		return
+	}
+	s.update(func(st *State) {
+		if t.video {
+			st.VideoMuted = muted
+		} else {
+			st.SoundMuted = muted
+		}
+	})
+	if t.video && !muted {
+		s.requestKeyframe()
+	}
+}
+
+// trackOf is the track that a publication of ours stands for.
+func (s *Session) trackOf(pub lksdk.TrackPublication) *track {
+	switch pub.Source() {
+	case livekit.TrackSource_SCREEN_SHARE:
+		return s.video
+	case livekit.TrackSource_SCREEN_SHARE_AUDIO:
+		return s.sound
+	}
+	return nil
+}
+
+// muteAgain tells the server of tracks that were muted before they were published; it takes every new one for unmuted.
+func (s *Session) muteAgain() {
+	for _, pub := range s.room.LocalParticipant.TrackPublications() {
+		own, ok := pub.(*lksdk.LocalTrackPublication)
+		if t := s.trackOf(pub); ok && t != nil && t.muted.Load() {
+			own.SetMuted(true)
+		}
 	}
 }
 

@@ -34,6 +34,8 @@ const (
 	connectTimeout = 10 * time.Second
 	// retransmitPackets is how many packets can be sent again on request: more than half a second at 30 Mb/s.
 	retransmitPackets = 2048
+	// deliveredFor is how long the server's word on what was delivered holds. It comes some ten times a second.
+	deliveredFor = 2 * time.Second
 )
 
 // Options says what a Session needs.
@@ -43,6 +45,8 @@ type Options struct {
 	// Video describes the picture; Sound says that there is a sound track.
 	Video media.TrackInfo
 	Sound bool
+	// VideoMuted and SoundMuted publish a track muted, as it was in an earlier stay.
+	VideoMuted, SoundMuted bool
 	// Clock is what stamps the packets; nil takes the first packet's PTS for the present.
 	Clock media.Clock
 	// MinKbps and MaxKbps bound what OnBitrate is asked for, in kb/s.
@@ -71,6 +75,8 @@ type State struct {
 	Phase Phase
 	// VideoSID and AudioSID are the server's ids of the tracks; they change when the client has to publish again.
 	VideoSID, AudioSID string
+	// VideoMuted and SoundMuted say that a moderator has muted a track, so that nothing of it is sent.
+	VideoMuted, SoundMuted bool
 	// Reason says as a sentence why the Session is Gone.
 	Reason string
 	// Final says that coming back by itself would go against somebody's will.
@@ -86,7 +92,8 @@ type Session struct {
 	sound *track // nil without sound
 	line  atomic.Pointer[timeline]
 
-	delivered atomic.Int64 // bit/s
+	delivered   atomic.Int64 // bit/s
+	deliveredAt atomic.Int64 // when the server last said so, Unix time in ns
 
 	changed chan struct{}
 	left    chan struct{} // signals that a transport closed
@@ -96,6 +103,7 @@ type Session struct {
 	rate       rateControl
 	transports int
 	closing    bool
+	noSound    bool // a moderator has taken the right to share sound
 }
 
 // New prepares a Session. Packets may be written to it at once; they go nowhere before Join.
@@ -113,6 +121,7 @@ func New(opts Options) (*Session, error) {
 	if s.video, err = newVideoTrack(lksdk.WithRTCPHandler(s.onVideoRTCP)); err != nil {
 		return nil, fmt.Errorf("the video track cannot be made: %w", err)
 	}
+	s.video.muted.Store(opts.VideoMuted)
 	s.video.local.OnBind(func() {
 		s.video.needKey.Store(true)
 		s.requestKeyframe()
@@ -121,11 +130,17 @@ func New(opts Options) (*Session, error) {
 		if s.sound, err = newSoundTrack(); err != nil {
 			return nil, fmt.Errorf("the sound track cannot be made: %w", err)
 		}
+		s.sound.muted.Store(opts.SoundMuted)
 	}
 	s.room = lksdk.NewRoom(&lksdk.RoomCallback{
 		OnReconnecting:           s.onReconnecting,
 		OnReconnected:            s.onReconnected,
 		OnDisconnectedWithReason: s.onDisconnected,
+		ParticipantCallback: lksdk.ParticipantCallback{
+			OnTrackMuted:            func(pub lksdk.TrackPublication, _ lksdk.Participant) { s.onMuted(pub, true) },
+			OnTrackUnmuted:          func(pub lksdk.TrackPublication, _ lksdk.Participant) { s.onMuted(pub, false) },
+			OnLocalTrackUnpublished: s.onUnpublished,
+		},
 	})
 	logger := clientLogger(s.log)
 	s.room.SetLogger(logger)
@@ -154,6 +169,7 @@ func (s *Session) Join(ctx context.Context) error {
 	if err := s.publish(ctx); err != nil {
 		return err
 	}
+	s.muteAgain()
 	s.update(func(st *State) {
 		if st.Phase == Joining {
 			s.readTracks(st)
@@ -248,8 +264,14 @@ func (s *Session) estimateBounds() (minimum, maximum int) {
 	return s.rate.floor * 1000, (s.rate.ceiling*3/2 + soundShare) * 1000
 }
 
-// DeliveredKbps is how much of the video reached the server in the last half second before it last said so, in kb/s.
-func (s *Session) DeliveredKbps() int { return int(s.delivered.Load() / 1000) }
+// DeliveredKbps is how much of the video reached the server in the last half second before it last said so, in kb/s; 0 if it
+// has not done so for a while, since nothing was sent.
+func (s *Session) DeliveredKbps() int {
+	if time.Since(time.Unix(0, s.deliveredAt.Load())) > deliveredFor {
+		return 0
+	}
+	return int(s.delivered.Load() / 1000)
+}
 
 // Close leaves the room and waits until its connections are closed, or for ctx. It may be called twice.
 func (s *Session) Close(ctx context.Context) error {

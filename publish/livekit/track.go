@@ -38,6 +38,7 @@ type track struct {
 	sequence  uint16
 	video     bool
 	needKey   atomic.Bool
+	muted     atomic.Bool // nothing is sent
 }
 
 func newTrack(codec webrtc.RTPCodecCapability, opts ...lksdk.LocalTrackOptions) (*track, error) {
@@ -70,6 +71,10 @@ func newSoundTrack(opts ...lksdk.LocalTrackOptions) (*track, error) {
 // left out: nobody could decode it.
 func (t *track) write(p *media.Packet) error {
 	if !t.local.IsBound() {
+		return nil
+	}
+	if t.muted.Load() {
+		t.needKey.Store(t.video)
 		return nil
 	}
 	if t.video {

@@ -87,3 +87,18 @@ func TestVideoGoesOnAtTheNextKeyPicture(t *testing.T) {
 	require.NoError(t, video.write(picture(true, 100)))
 	require.Len(t, b.got, 5)
 }
+
+// A muted track sends nothing; unmuted, it goes on at the next IDR picture.
+func TestMutedVideoIsNotSent(t *testing.T) {
+	video, b := boundVideo(t)
+	require.NoError(t, video.write(picture(true, 100)))
+	video.muted.Store(true)
+	require.NoError(t, video.write(picture(true, 100)))
+	require.NoError(t, video.write(picture(false, 100)))
+	require.Len(t, b.got, 1)
+	video.muted.Store(false)
+	require.NoError(t, video.write(picture(false, 100)))
+	require.Len(t, b.got, 1, "it cannot be decoded")
+	require.NoError(t, video.write(picture(true, 100)))
+	require.Len(t, b.got, 2)
+}

@@ -178,6 +178,7 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 	bits := t.estimate.feedback(time.Now(), feedback)
 	t.pace.setRate(bits)
 	t.session.delivered.Store(int64(t.estimate.delivered()))
+	t.session.deliveredAt.Store(time.Now().UnixNano())
 	t.mu.Unlock()
 	t.session.onEstimate(bits)
 }

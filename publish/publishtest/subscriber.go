@@ -258,6 +258,22 @@ func Remove(ctx context.Context, httpURL, key, secret, room, identity string) er
 	return err
 }
 
+// Mute mutes or unmutes a track, as a moderator does.
+func Mute(ctx context.Context, httpURL, key, secret, room, identity, trackSID string, muted bool) error {
+	rooms := lksdk.NewRoomServiceClient(httpURL, key, secret)
+	_, err := rooms.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: room, Identity: identity, TrackSid: trackSID,
+		Muted: muted})
+	return err
+}
+
+// Permit sets what a participant may publish, as a moderator does; no sources take the right to publish.
+func Permit(ctx context.Context, httpURL, key, secret, room, identity string, sources ...livekit.TrackSource) error {
+	rooms := lksdk.NewRoomServiceClient(httpURL, key, secret)
+	_, err := rooms.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: room, Identity: identity,
+		Permission: &livekit.ParticipantPermission{CanPublish: len(sources) > 0, CanPublishSources: sources}})
+	return err
+}
+
 // Poll calls f every 20 ms until it answers true or ctx ends.
 func Poll(ctx context.Context, f func() bool) error {
 	for !f() {

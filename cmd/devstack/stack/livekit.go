@@ -94,6 +94,7 @@ func liveKitConfig(lk *LiveKit, o LiveKitOptions, httpPort, tcpPort, udpPort int
 	fmt.Fprintf(&b, "rtc:\n  tcp_port: %d\n  udp_port: %d\n  node_ip: 127.0.0.1\n", tcpPort, udpPort)
 	b.WriteString("  use_external_ip: false\n  enable_loopback_candidate: true\n  interfaces:\n    includes: [lo]\n")
 	fmt.Fprintf(&b, "keys:\n  %s: %s\n", lk.APIKey, lk.APISecret)
+	b.WriteString("room:\n  enable_remote_unmute: true\n") // a moderator's test undoes what it did
 	b.WriteString("node_selector:\n  kind: any\nlogging:\n  level: info\n  json: false\n")
 	if o.RedisAddr != "" {
 		fmt.Fprintf(&b, "redis:\n  address: %s\n", o.RedisAddr)
