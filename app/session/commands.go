@@ -61,7 +61,7 @@ func (s *Session) switchShare(to func(bool) bool) error {
 			}
 			s.st.shareError, s.st.shareWait, s.st.shareAfter = "", 0, time.Time{}
 		}
-		s.st.shareOn = on
+		s.st.shareOn, s.st.shareEnded = on, ""
 		s.retryOpen()
 		return nil
 	})

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 	"time"
@@ -120,7 +121,8 @@ func (s *Session) reconcileShare() {
 	case st.pub != nil && (!st.shareOn || st.pubChanged()):
 		s.closeShare(false)
 	case st.pub != nil && st.share.State == "failed":
-		s.shareFailed(st.share.Error)
+		// Somebody ended it, a moderator or whoever closed the room: only the user may share again.
+		st.shareOn, st.shareEnded = false, cmp.Or(st.share.Error, "Sharing was ended by the room.")
 		s.closeShare(true)
 	case st.pub == nil && st.shareOn && st.rec != nil && !st.recBusy && !time.Now().Before(st.shareAfter):
 		s.openShare()

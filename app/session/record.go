@@ -59,6 +59,8 @@ func (s *Session) AwaitShare(ctx context.Context) error {
 	return s.wait(ctx, func() (bool, error) {
 		st := &s.st
 		switch {
+		case !st.shareOn && st.shareEnded != "":
+			return true, errors.New(st.shareEnded)
 		case !st.shareOn:
 			return st.pub == nil && !st.pubBusy, nil
 		case st.openError != "":

@@ -103,6 +103,7 @@ type state struct {
 	cancelShare context.CancelFunc
 	share       ShareStatus
 	shareError  string
+	shareEnded  string // why sharing is off although the user did not turn it off
 	shareWait   time.Duration
 	shareAfter  time.Time
 

@@ -258,8 +258,16 @@ func TestShareIsTriedAgain(t *testing.T) {
 	b.until(t, "live by itself", in(session.Live))
 	b.engine.Publisher().SetStatus(session.ShareStatus{State: "failed", Error: "The room was closed."})
 	tries := b.engine.ShareTries()
-	b.until(t, "told", func(s session.Snapshot) bool { return s.Share.Error == "The room was closed." })
-	b.until(t, "live again", func(s session.Snapshot) bool { return s.State == session.Live && b.engine.ShareTries() > tries })
+	b.until(t, "told, and off", func(s session.Snapshot) bool {
+		return s.State == session.Buffering && !s.ShareOn && s.Share.State == "failed" && s.Share.Error == "The room was closed."
+	})
+	if b.engine.ShareTries() != tries {
+		t.Error("the screen is shared again although somebody else ended it")
+	}
+	if err := b.SetShare(true); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "live when the user wants it", in(session.Live))
 }
 
 func TestSharingNeedsSettings(t *testing.T) {

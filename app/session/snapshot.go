@@ -205,6 +205,8 @@ func (st *state) shareStatus() ShareStatus {
 		return s
 	case st.shareOn && st.shareError != "":
 		return ShareStatus{State: "failed", Room: st.cfg.Sharing.Room, Recording: "off", Error: st.shareError}
+	case !st.shareOn && st.shareEnded != "":
+		return ShareStatus{State: "failed", Room: st.cfg.Sharing.Room, Recording: "off", Error: st.shareEnded}
 	case st.shareOn:
 		return ShareStatus{State: "connecting", Room: st.cfg.Sharing.Room, Recording: "off"}
 	}
@@ -270,7 +272,7 @@ func (st *state) troubles() []trouble {
 			}
 		}
 	}
-	if st.shareOn {
+	if st.shareOn || st.shareEnded != "" {
 		add("share", st.shareStatus().Error)
 	}
 	for _, h := range st.hotkeys {
