@@ -21,6 +21,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/ui"
@@ -59,6 +60,9 @@ type App struct {
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
 func Run(o Options) error {
+	if err := precheck.Display(); err != nil {
+		return err
+	}
 	busErr := desktop.NoAutolaunch() // before any library looks for it
 	capture.Prepare()
 	level := slog.LevelInfo

@@ -152,7 +152,8 @@ func testOneInstance(t *testing.T, m *machine) {
 func testWrongBackend(t *testing.T, m *machine) {
 	r := m.start(t, t.TempDir(), "HINDSIGHT_SHARING_BACKEND_URL=http://127.0.0.1:1", "HINDSIGHT_SHARING_ROOM=room", "HINDSIGHT_TOKEN=x")
 	r.until(t, "the replay runs", buffering)
-	r.call(t, control.Request{Command: control.Share, On: true}, nil)
+	err := control.Call(t.Context(), filepath.Join(r.dir, "run"), control.Request{Command: control.Share, On: true}, nil)
+	require.ErrorContains(t, err, "127.0.0.1:1")
 	s := r.until(t, "the failure is told", func(s session.Snapshot) bool { return s.Share.State == "failed" })
 	if s.State != session.Buffering || !strings.Contains(s.Share.Error, "127.0.0.1:1") || len(s.Problems) != 1 {
 		t.Errorf("the state is %s, it says %q in %q", s.State, s.Share.Error, s.Problems)

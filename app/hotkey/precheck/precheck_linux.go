@@ -1,7 +1,7 @@
 //go:build linux && cgo
 
-// Package precheck ends the program with a message when no X display answers, before a window library does so with
-// less help. It readies Xlib for several threads as well.
+// Package precheck finds out whether an X display answers, before a window library does so with less help. It readies
+// Xlib for several threads as well.
 package precheck
 
 /*
@@ -18,18 +18,17 @@ static int answers(void) {
 */
 import "C"
 
-import "os"
+import (
+	"cmp"
+	"fmt"
+	"os"
+)
 
-func init() {
+// Display returns an error that says what to do when no X display answers. It comes before any other call into Xlib.
+func Display() error {
 	if C.answers() != 0 {
-		return
+		return nil
 	}
-	name := os.Getenv("DISPLAY")
-	if name == "" {
-		name = "not set"
-	}
-	_, _ = os.Stderr.WriteString("hindsight: no X display answers (DISPLAY is " + name + "). " +
-		"Start it inside a desktop session; on Wayland install and enable Xwayland. " +
-		"hindsightctl works without a display.\n")
-	os.Exit(1)
+	return fmt.Errorf("no X display answers (DISPLAY is %s). Start it inside a desktop session; on Wayland install and "+
+		"enable Xwayland. hindsightctl works without a display", cmp.Or(os.Getenv("DISPLAY"), "not set"))
 }
