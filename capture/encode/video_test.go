@@ -163,8 +163,10 @@ func TestBrokenInputIsRefused(t *testing.T) {
 	var got collector
 	v := open(t, VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced, Encoder: "x264enc"}, &got)
 	require.NoError(t, v.Repeat(0, false), "nothing to repeat is nothing done")
-	require.Error(t, v.Encode(picture(640, 360, [3]byte{}), 0))
 	f := picture(320, 180, [3]byte{})
+	f.Height = 0
+	require.Error(t, v.Encode(f, 0))
+	f = picture(320, 180, [3]byte{})
 	f.Data = f.Data[:100]
 	require.Error(t, v.Encode(f, 0))
 	_, err := OpenVideo(VideoConfig{Width: 320, Height: 180, FrameRate: 30, Encoder: "nosuchenc"}, got.emit)
