@@ -127,6 +127,13 @@ func (r *Recorder) FailScreen(text string) {
 	}
 }
 
+// CloseWindow makes the captured window one that is closed.
+func (r *Recorder) CloseWindow() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.screen = capture.SourceState{State: "waiting", Reason: "closed", Error: "The window is closed."}
+}
+
 // Hold makes saves wait until the returned function is called.
 func (r *Recorder) Hold() (release func()) {
 	r.mu.Lock()

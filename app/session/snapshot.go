@@ -227,7 +227,7 @@ func (st *state) state() State {
 		return Failed
 	case st.rec == nil:
 		return Starting
-	case st.status.Screen.State == "failed" && !st.sourceGone():
+	case st.status.Screen.State == "failed":
 		return Failed
 	case share == "live" || share == "reconnecting":
 		return Live
@@ -239,13 +239,9 @@ func (st *state) state() State {
 	return Starting
 }
 
-// sourceGone is whether the window or monitor that is captured is not there now, while the replay or a recording keeps what
-// it had: that is nothing wrong with the app.
-func (st *state) sourceGone() bool {
-	kind := st.cfg.Video.Source.Kind
-	return st.rec != nil && st.status.Screen.State == "failed" && (kind == config.OneWindow || kind == config.OneMonitor) &&
-		(st.status.Buffered > 0 || st.recording != nil || st.status.Frames > 0)
-}
+// sourceGone is whether the window or monitor that is captured is not there now. What was captured before is kept: that
+// is nothing wrong with the app.
+func (st *state) sourceGone() bool { return st.rec != nil && st.status.Screen.Reason != "" }
 
 // trouble is a thing that does not work now. The key says which thing, so that each new text is told once.
 type trouble struct{ key, text string }
@@ -267,7 +263,8 @@ func (st *state) troubles() []trouble {
 			key string
 			src capture.SourceState
 		}{{"screen", st.status.Screen}, {"desktop", st.status.Desktop}, {"mic", st.status.Mic}} {
-			if s.src.State == "failed" || s.src.State == "running" { // then it is something beside
+			// Beside a source that runs it is a note; one that waits for a program to play is nothing to tell.
+			if s.src.State == "failed" || s.src.State == "running" || s.src.Reason != "" {
 				add(s.key, s.src.Error)
 			}
 		}
