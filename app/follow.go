@@ -215,8 +215,8 @@ func (a *App) open(with func(string) error, path string) {
 
 func (a *App) settings() config.App { return a.session.Snapshot().Settings.App }
 
-// notify has a notification shown, where there are any. Only what went well is left out where the user wants none of them.
-// It does not wait.
+// notify has a notification shown, where there are any. Only what went well is left out where the user wants none of
+// them. It does not wait.
 func (a *App) notify(n desktop.Notification) {
 	if a.notifier == nil || n.Title == "" || !wanted(n, a.settings()) {
 		return

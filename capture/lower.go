@@ -54,8 +54,8 @@ func (l *lower) set(v *encode.Video) (old *encode.Video) {
 	return old
 }
 
-// follow opens and closes the encoder beside the first one, which is set up as given. Opening, and trying before, may take
-// seconds: a goroutine does so, and the first encode goes on.
+// follow opens and closes the encoder beside the first one, which is set up as given. Opening, and trying before, may
+// take seconds: a goroutine does so, and the first encode goes on.
 func (l *lower) follow(ctx context.Context, now time.Duration, first encode.VideoConfig, name string) {
 	if !l.fan.Wants(media.Video) {
 		l.close()
@@ -92,7 +92,8 @@ func (l *lower) follow(ctx context.Context, now time.Duration, first encode.Vide
 	})
 }
 
-// encode takes a picture that the first encode got with this stamp. It returns false where the encoder has no time for it.
+// encode takes a picture that the first encode got with this stamp. It returns false where the encoder has no time
+// for it.
 func (l *lower) encode(f media.Frame, stamp time.Duration) bool {
 	v := l.now()
 	if v == nil {

@@ -2,9 +2,9 @@ package capture
 
 import "sync/atomic"
 
-// Mutes are switches that act on the next block mixed, at most 20 ms later, whatever else the recorder is doing: they take
-// no lock and do not pass through Apply. A source is silent while either its switch or its configuration says so. The zero
-// value mutes nothing. All methods may be called from any goroutine.
+// Mutes are switches that act on the next block mixed, at most 20 ms later, whatever else the recorder is doing: they
+// take no lock and do not pass through Apply. A source is silent while either its switch or its configuration says
+// so. The zero value mutes nothing. All methods may be called from any goroutine.
 type Mutes struct {
 	desktop, mic, paused atomic.Bool
 }

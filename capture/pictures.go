@@ -100,7 +100,8 @@ func release(f media.Frame) {
 	}
 }
 
-// miss is drop for a frame that is the newest: where the source cannot be asked again, it is kept for the next calm moment.
+// miss is drop for a frame that is the newest: where the source cannot be asked again, it is kept for the next calm
+// moment.
 func (p *pictures) miss(f media.Frame) {
 	p.drop(f)
 	if f.Same || f.Serial != 0 {

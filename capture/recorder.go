@@ -175,8 +175,8 @@ func (r *Recorder) openScreen(c Config) *source.Supervisor {
 	}, r.log)
 }
 
-// gone begins a pause while what is captured is gone, so that its last picture does not push out what was kept of it. Who
-// watches the stream sees that picture all the while.
+// gone begins a pause while what is captured is gone, so that its last picture does not push out what was kept of it.
+// Who watches the stream sees that picture all the while.
 func (r *Recorder) gone(gone bool) {
 	if gone {
 		r.pauses.begin(gst.Now(), pauseGone)

@@ -112,8 +112,8 @@ func (l *logged) count(what string) int {
 	return strings.Count(l.text.String(), what)
 }
 
-// A window that is resized leaves the stream's size and its encoder alone, and so does a target's change that the encoder
-// has nothing to do with; another target has its own size.
+// A window that is resized leaves the stream's size and its encoder alone, and so does a target's change that the
+// encoder has nothing to do with; another target has its own size.
 func TestOneEncoderForTheSession(t *testing.T) {
 	p := newPainter(t, stack.DesktopOptions{Width: 640, Height: 480})
 	id := p.window(320, 240, "One")

@@ -18,12 +18,13 @@ const (
 )
 
 // aligner makes sound and video of one moment leave together. The mixer holds sound some 50 ms longer than the encoder
-// holds video; receivers that date packets by their arrival instead of by sender reports would play them that far apart.
-// Whichever track is ahead is held until its packets are as old as the other track's usually are. The age of a packet is
-// the time now less its PTS; the two clocks may begin at different moments, since only the difference of ages counts.
+// holds video; receivers that date packets by their arrival instead of by sender reports would play them that far
+// apart. Whichever track is ahead is held until its packets are as old as the other track's usually are. The age of a
+// packet is the time now less its PTS; the two clocks may begin at different moments, since only the difference of
+// ages counts.
 //
-// It only decides, without a clock or goroutine: add takes what was read, next says what leaves when. The order within a
-// track stays. While either track has been silent for ageSpan, nothing is held.
+// It only decides, without a clock or goroutine: add takes what was read, next says what leaves when. The order
+// within a track stays. While either track has been silent for ageSpan, nothing is held.
 type aligner struct {
 	lanes  [2]lane // video, sound
 	age    time.Duration

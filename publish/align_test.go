@@ -16,8 +16,8 @@ type left struct {
 	pts, age time.Duration
 }
 
-// play runs an aligner for a time in which video has 30 frames/s and sound 50 packets a second, each as old as told when
-// it is read; a negative age is a track without packets.
+// play runs an aligner for a time in which video has 30 frames/s and sound 50 packets a second, each as old as told
+// when it is read; a negative age is a track without packets.
 func play(a *aligner, from, until time.Duration, video, sound func(n int) time.Duration) (out []left) {
 	// The clock of the packets began long before the aligner's.
 	const epoch = 37 * time.Hour

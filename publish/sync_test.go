@@ -53,9 +53,9 @@ func (b *bench) wallMinusPTS(t *testing.T, st *publishtest.Stream, track media.T
 	return offsets[len(offsets)/2]
 }
 
-// Sound and video of one moment must also arrive together, from the first second on: LiveKit Egress 1.14 dates tracks by
-// their arrival and does not move them to the sender reports. The sources are as late as the recorder's: sound leaves the
-// mixer 36 ms after the end of a packet, a frame the encoder 8 ms after it was captured.
+// Sound and video of one moment must also arrive together, from the first second on: LiveKit Egress 1.14 dates tracks
+// by their arrival and does not move them to the sender reports. The sources are as late as the recorder's: sound
+// leaves the mixer 36 ms after the end of a packet, a frame the encoder 8 ms after it was captured.
 func TestSoundAndVideoArriveTogether(t *testing.T) {
 	for _, rate := range []int{15, 30, 60} {
 		t.Run(fmt.Sprint(rate, " frames per second"), func(t *testing.T) {

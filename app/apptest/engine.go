@@ -107,8 +107,8 @@ func (r *Recorder) Config() capture.Config {
 	return c
 }
 
-// HoldApply makes Apply wait until the returned function is called, as an encoder's trial does; waiting is closed when one
-// does.
+// HoldApply makes Apply wait until the returned function is called, as an encoder's trial does; waiting is closed
+// when one does.
 func (r *Recorder) HoldApply() (waiting <-chan struct{}, release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

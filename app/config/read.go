@@ -30,8 +30,8 @@ func parse(data []byte, c *Config) []Problem {
 	return append(problems, assign(reflect.ValueOf(c).Elem(), tree, "")...)
 }
 
-// readTOML reads a file. Lines that are not TOML are left out and named, so that one of them costs its value and not the
-// others; the error is that of the first where leaving lines out does not help, as in a text without its end.
+// readTOML reads a file. Lines that are not TOML are left out and named, so that one of them costs its value and not
+// the others; the error is that of the first where leaving lines out does not help, as in a text without its end.
 func readTOML(data []byte) (map[string]any, []Problem, error) {
 	var first error
 	var problems []Problem

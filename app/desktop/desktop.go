@@ -39,8 +39,8 @@ func HasTray() bool {
 	return err == nil && has
 }
 
-// NoAutolaunch keeps every library of this process from starting a session bus where there is none: it would stay behind.
-// It is called before anything looks for the bus.
+// NoAutolaunch keeps every library of this process from starting a session bus where there is none: it would stay
+// behind. It is called before anything looks for the bus.
 func NoAutolaunch() error {
 	if runtime.GOOS != "linux" || hasBus() {
 		return nil

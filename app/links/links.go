@@ -117,8 +117,8 @@ func (b *Book) Of(path string) (Copy, bool) {
 	return Copy{}, false
 }
 
-// printed is how much of the middle of a file goes into its fingerprint. That is video or audio: a star changes only the
-// index, which lies at one of the ends.
+// printed is how much of the middle of a file goes into its fingerprint. That is video or audio: a star changes only
+// the index, which lies at one of the ends.
 const printed = 64 << 10
 
 // print is the fingerprint of a file: its size and a digest of its middle. It is empty for what is empty or unreadable.

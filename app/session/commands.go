@@ -115,9 +115,10 @@ func (s *Session) changeMute(src Source, to func(bool) bool) error {
 // Talk opens the microphone while the push-to-talk key is held. It does not wait. Without such a key it does nothing.
 func (s *Session) Talk(held bool) { s.post(func() { s.st.talking = held }) }
 
-// Change checks, puts to work and stores an edit of the settings as they are at that moment, so that what others changed
-// meanwhile stays. The edit may run more than once and is not kept. An error leaves everything as it was, but for a file
-// that could not be written: then the settings count until the end of this run. Settled says what the recorder made of it.
+// Change checks, puts to work and stores an edit of the settings as they are at that moment, so that what others
+// changed meanwhile stays. The edit may run more than once and is not kept. An error leaves everything as it was, but
+// for a file that could not be written: then the settings count until the end of this run. Settled says what the
+// recorder made of it.
 func (s *Session) Change(edit func(*config.Config)) error {
 	before := s.Snapshot().Settings
 	c := before.Clone()
@@ -198,8 +199,8 @@ func (s *Session) Settled(ctx context.Context) error {
 	})
 }
 
-// change edits the settings in the owner and writes them here, in the caller: a slow disk holds up nobody else, not even
-// the next change, which is written after this one.
+// change edits the settings in the owner and writes them here, in the caller: a slow disk holds up nobody else, not
+// even the next change, which is written after this one.
 func (s *Session) change(edit func(*config.Config) error) error {
 	err := s.do(func() error {
 		if err := edit(&s.st.cfg); err != nil {

@@ -38,8 +38,8 @@ func (s *Session) ToggleRecord() error {
 	})
 }
 
-// AwaitRecord waits until a recording that was switched on has begun, or one that was switched off is finished. The error
-// says why not.
+// AwaitRecord waits until a recording that was switched on has begun, or one that was switched off is finished. The
+// error says why not.
 func (s *Session) AwaitRecord(ctx context.Context) error {
 	return s.wait(ctx, func() (bool, error) {
 		st := &s.st
@@ -53,8 +53,8 @@ func (s *Session) AwaitRecord(ctx context.Context) error {
 	})
 }
 
-// AwaitShare waits until sharing that was switched on is live, or has ended where it was switched off. The error says why
-// not; sharing is tried again nevertheless.
+// AwaitShare waits until sharing that was switched on is live, or has ended where it was switched off. The error says
+// why not; sharing is tried again nevertheless.
 func (s *Session) AwaitShare(ctx context.Context) error {
 	return s.wait(ctx, func() (bool, error) {
 		st := &s.st

@@ -329,7 +329,8 @@ func TestTheMicrophoneWaitsForItsKey(t *testing.T) {
 	}
 }
 
-// Muting, the push-to-talk key and pausing act while the recorder takes its time over other settings, and those do not undo it.
+// Muting, the push-to-talk key and pausing act while the recorder takes its time over other settings, and those do
+// not undo it.
 func TestMutingDoesNotWaitForApply(t *testing.T) {
 	b := start(t, func(c *config.Config) { c.Hotkeys.Talk = "Ctrl+F8" })
 	b.until(t, "replay", in(session.Buffering))

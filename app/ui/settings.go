@@ -18,8 +18,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// settings is the page where things are changed. It follows the session's settings, but for the controls that the user has
-// edited, and Apply hands over what was edited and nothing else.
+// settings is the page where things are changed. It follows the session's settings, but for the controls that the
+// user has edited, and Apply hands over what was edited and nothing else.
 type settings struct {
 	u    *UI
 	root fyne.CanvasObject
@@ -87,7 +87,7 @@ func (s *settings) groups() []group {
 func (s *settings) content() fyne.CanvasObject { return s.root }
 
 // enter shows the newest settings, but for what is being edited, and looks for devices; again whenever some come or go,
-// as long as the page is to be seen.
+// as long as the page is shown.
 func (s *settings) enter() {
 	s.follower.begin()
 	s.follow(s.u.parts.Feed.Snapshot().Settings)

@@ -55,8 +55,8 @@ func (in *Input) SetGain(db float64, muted bool) {
 	}
 }
 
-// MuteWhile mutes the input while silenced returns true, whatever SetGain says. It is asked for each block and must neither
-// wait nor call the input.
+// MuteWhile mutes the input while silenced returns true, whatever SetGain says. It is asked for each block and must
+// neither wait nor call the input.
 func (in *Input) MuteWhile(silenced func() bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

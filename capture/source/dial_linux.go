@@ -104,8 +104,8 @@ func addresses() (list []string) {
 	return list
 }
 
-// address reads one server string without its host in braces; what has no kind and no slash is a host (pulsecore/parseaddr.c).
-// It is empty where there is nothing to dial.
+// address reads one server string without its host in braces; what has no kind and no slash is a host
+// (pulsecore/parseaddr.c). It is empty where there is nothing to dial.
 func address(s string) string {
 	kind, where, named := strings.Cut(s, ":")
 	switch {
@@ -156,8 +156,8 @@ func runtimeFolders() (list []string) {
 // settings are what PulseAudio's client.conf says about connections.
 type settings struct{ server, cookie string }
 
-// clientSettings reads client.conf as pulse/client-conf.c does: the user's file or else the machine's, and after it the files
-// *.conf of the folder beside it named client.conf.d, in order of their names. What comes later counts.
+// clientSettings reads client.conf as pulse/client-conf.c does: the user's file or else the machine's, and after it
+// the files *.conf of the folder beside it named client.conf.d, in order of their names. What comes later counts.
 func clientSettings() (s settings) {
 	file := os.Getenv("PULSE_CLIENTCONFIG")
 	if file == "" {
@@ -223,8 +223,8 @@ func (s *settings) read(path string) {
 	}
 }
 
-// cookie is the secret that a server may want: the first file that there is of those that PulseAudio's programs look for
-// (pulse/client-conf.c, pa_client_conf_load_cookie). A server that lets everybody in takes any.
+// cookie is the secret that a server may want: the first file that there is of those that PulseAudio's programs look
+// for (pulse/client-conf.c, pa_client_conf_load_cookie). A server that lets everybody in takes any.
 func cookie() []byte {
 	const size = 256 // PA_NATIVE_COOKIE_LENGTH
 	home, _ := os.UserHomeDir()

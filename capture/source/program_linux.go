@@ -83,9 +83,9 @@ func overhear(ctx context.Context, c Sound, program string, r report) error {
 	}
 }
 
-// look records streams that are new and forgets those that have ended. A stream that has moved to another sink keeps its
-// index, but the server no longer hands it to who recorded it at the first one; so it is recorded anew. again says that one
-// could not be recorded, which is to be tried later unless it has ended.
+// look records streams that are new and forgets those that have ended. A stream that has moved to another sink keeps
+// its index, but the server no longer hands it to who recorded it at the first one; so it is recorded anew. again
+// says that one could not be recorded, which is to be tried later unless it has ended.
 func (e *ear) look() (again bool, err error) {
 	dead := e.takeKilled()
 	playing, err := e.playing(e.program)

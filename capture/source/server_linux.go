@@ -19,7 +19,8 @@ type server struct {
 	changed chan struct{}
 	// killed holds a token when the server has ended a record stream since it was last taken.
 	killed chan struct{}
-	// weight makes up for the volume of the monitor that is heard; weighed holds a token when it was asked for since it was last taken.
+	// weight makes up for the volume of the monitor that is heard; weighed holds a token when it was asked for since
+	// it was last taken.
 	weight  atomic.Pointer[weight]
 	weighed chan struct{}
 

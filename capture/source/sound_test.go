@@ -242,7 +242,8 @@ func moveAndHear(t *testing.T, s *stack.Sound, heard *listener, there, not float
 	}
 }
 
-// The desktop is heard at its level whatever the volume of a speaker that is turned down by software; a muted one is told.
+// The desktop is heard at its level whatever the volume of a speaker that is turned down by software; a muted one is
+// told.
 func TestTheSpeakersVolumeDoesNotCount(t *testing.T) {
 	s := newSound(t)
 	plays(t, s, "player", "desktop", 440)

@@ -110,7 +110,7 @@ type report struct {
 	away func(reason string, err error)
 	// idle is down for what is no failure.
 	idle func(error)
-	// note says in a sentence what is wrong with the data that flows; nil says that nothing is.
+	// note says what is wrong with the data that flows; nil says that nothing is.
 	note func(error)
 }
 

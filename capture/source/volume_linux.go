@@ -11,20 +11,21 @@ import (
 const (
 	// mostGain bounds what is made up for: 40 dB, a speaker at 22 %. Below that little is left of the server's 16 bits.
 	mostGain = 100
-	// hasVolume and hasMute are flags of sinks whose hardware does that (PulseAudio, pulse/def.h, PA_SINK_HW_VOLUME_CTRL and
-	// PA_SINK_HW_MUTE_CTRL).
+	// hasVolume and hasMute are flags of sinks whose hardware does that (PulseAudio, pulse/def.h,
+	// PA_SINK_HW_VOLUME_CTRL and PA_SINK_HW_MUTE_CTRL).
 	hasVolume, hasMute = 0x1, 0x10
 )
 
-// weight is what a monitor's sound has to be multiplied with, on the left and on the right, to be as loud as if its sink's
-// volume was 100 %.
+// weight is what a monitor's sound has to be multiplied with, on the left and on the right, to be as loud as if its
+// sink's volume was 100 %.
 type weight struct {
 	gain [media.Channels]float32
 	note error // nil where that is exact
 }
 
-// makeUp decides how to make up for a sink's volume. PulseAudio applies volume and mute in software, before the monitor gets
-// the sound, unless the hardware does it (pulsecore/sink.c, pa_sink_render); PipeWire does so only where a property says it.
+// makeUp decides how to make up for a sink's volume. PulseAudio applies volume and mute in software, before the
+// monitor gets the sound, unless the hardware does it (pulsecore/sink.c, pa_sink_render); PipeWire does so only where
+// a property says it.
 func makeUp(sink *proto.GetSinkInfoReply, pipewire bool) weight {
 	l := weight{gain: [media.Channels]float32{1, 1}}
 	if p, ok := sink.Properties["monitor.channel-volumes"]; pipewire && (!ok || p.String() != "true") {
@@ -80,8 +81,8 @@ func (s *server) weigh(monitor string) {
 // amplifier makes up for a volume that may change. It is used by one goroutine.
 type amplifier struct{ gain [media.Channels]float32 }
 
-// amplify brings a block to its weight; a change is a ramp over the block. Nothing leaves full scale, where the server has
-// turned its volume up and not yet said so.
+// amplify brings a block to its weight; a change is a ramp over the block. Nothing leaves full scale, where the
+// server has turned its volume up and not yet said so.
 func (a *amplifier) amplify(samples []float32, to *weight) {
 	want := [media.Channels]float32{1, 1}
 	if to != nil {

@@ -124,8 +124,8 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	return resp.StatusCode
 }
 
-// Every call, with every scope and without a token, about one's own things and others', does what the table says. A call
-// without a row has nobody who has thought about who may make it.
+// Every call, with every scope and without a token, about one's own things and others', does what the table says. A
+// call without a row has nobody who has thought about who may make it.
 func TestAccessTable(t *testing.T) {
 	d := newDesk(t, 1)
 	d.o.Recorder, d.o.TakeRecorder, d.o.MaxTakes, d.o.MaxWaiting = starting{d.fake}, starting{d.fake}, 1000, 1000

@@ -1,11 +1,11 @@
 // Package backend is the service that keeps a rolling replay of what users share in LiveKit rooms. It owns the
 // contract of package api: tokens to join a room, start and stop of the recorder, the buffer on disk, server clips.
 //
-// New starts two goroutines. One removes from rooms whose token was revoked. The other is the keeper: it asks LiveKit how the recordings fare, deletes what is too old and cuts the
-// clips whose last segment has landed, each in a goroutine of its own and never more than two at once. Handlers work on
-// the database and wake the keeper. Close ends the keeper and waits for it and for the cuts; a clip that is not cut by
-// then is still waiting in the database and is cut after the next start. The http.Server that uses Handler is to be
-// shut down first.
+// New starts two goroutines. One removes from rooms whose token was revoked. The other is the keeper: it asks LiveKit
+// how the recordings fare, deletes what is too old and cuts the clips whose last segment has landed, each in a
+// goroutine of its own and never more than two at once. Handlers work on the database and wake the keeper. Close ends
+// the keeper and waits for it and for the cuts; a clip that is not cut by then is still waiting in the database and
+// is cut after the next start. The http.Server that uses Handler is to be shut down first.
 package backend
 
 import (
@@ -147,8 +147,9 @@ type Options struct {
 	// begins; 0 is without bound.
 	MaxStoredTakes int
 	MaxTakeBytes   int64
-	// Reserve is how many bytes of a folder's file system stay free: below it the oldest segments of replays go, and nothing
-	// new is recorded. 0 is 1 GiB or a twentieth of the file system, whichever is less; a negative one turns it off.
+	// Reserve is how many bytes of a folder's file system stay free: below it the oldest segments of replays go, and
+	// nothing new is recorded. 0 is 1 GiB or a twentieth of the file system, whichever is less; a negative one turns
+	// it off.
 	Reserve int64
 	// StreamTo are prefixes of the RTMP servers that recordings may be sent to; without any, no streams are sent.
 	StreamTo []string

@@ -54,8 +54,8 @@ type buffer struct {
 	ahead time.Duration
 }
 
-// skew is by how much the recorder's clock differs from ours, as far as it is certain: it cannot have begun before it was
-// asked to, and a segment does not come before its end. Less than clockSlop is left alone.
+// skew is by how much the recorder's clock differs from ours, as far as it is certain: it cannot have begun before it
+// was asked to, and a segment does not come before its end. Less than clockSlop is left alone.
 func (buf *buffer) skew(r state.Recording) time.Duration {
 	if buf.ahead > clockSlop {
 		return buf.ahead

@@ -7,8 +7,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// Deleting goes in three steps: the row is marked, the files go, the row goes. Nobody sees what is marked any more. Where
-// the files cannot be deleted, or the process ends in between, the keeper tries again.
+// Deleting goes in three steps: the row is marked, the files go, the row goes. Nobody sees what is marked any more.
+// Where the files cannot be deleted, or the process ends in between, the keeper tries again.
 
 // dropClip deletes a clip, its links and its files.
 func (s *Server) dropClip(ctx context.Context, c state.Clip) error {

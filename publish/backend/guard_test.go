@@ -109,8 +109,8 @@ func (c *verifyCount) Verify(context.Context, string) (state.Token, error) {
 	return state.Token{}, errors.New("it has expired; log in again")
 }
 
-// What is for operators is not for users, is asked for no more often than every few seconds, and tells no address. Only a
-// database that is away, or a service that stops, has calls go elsewhere.
+// What is for operators is not for users, is asked for no more often than every few seconds, and tells no address.
+// Only a database that is away, or a service that stops, has calls go elsewhere.
 func TestOperatorCalls(t *testing.T) {
 	d := newDesk(t, 1)
 	for _, path := range []string{"/readyz", "/metrics"} {
@@ -242,8 +242,8 @@ func (p provider) Verify(_ context.Context, token string) (state.Token, error) {
 	return state.Token{}, errors.New("it has expired; log in again")
 }
 
-// An identity provider's alice is not the alice of our own tokens: neither sees what is the other's, and both are alice to
-// people.
+// An identity provider's alice is not the alice of our own tokens: neither sees what is the other's, and both are
+// alice to people.
 func TestIssuersHaveNamesOfTheirOwn(t *testing.T) {
 	d := newDesk(t, 2)
 	all := []state.Scope{state.Publish, state.Record}

@@ -136,8 +136,8 @@ func TestLostSegmentsAreGaps(t *testing.T) {
 	}
 }
 
-// LiveKit Egress uploads the whole playlist to a bucket only now and then. The live one tells that the recorder is alive
-// and what a clip can have, even where some segments are in neither.
+// LiveKit Egress uploads the whole playlist to a bucket only now and then. The live one tells that the recorder is
+// alive and what a clip can have, even where some segments are in neither.
 func TestLivePlaylistTellsWhatIsNew(t *testing.T) {
 	for name, from := range map[string]int{"in one of them": 9, "some in neither": 15} {
 		t.Run(name, func(t *testing.T) {

@@ -40,8 +40,8 @@ func (s *Server) release(ctx context.Context, name string) {
 // errLeaseLost ends the work of a backend that another has taken a lease from.
 var errLeaseLost = errors.New("the lease on this work is lost")
 
-// hold renews a lease that is held, until done is called, which gives it back. The context it returns ends when the lease
-// is lost, or could not be renewed in time: another backend may do the same work then.
+// hold renews a lease that is held, until done is called, which gives it back. The context it returns ends when the
+// lease is lost, or could not be renewed in time: another backend may do the same work then.
 func (s *Server) hold(ctx context.Context, name string, term time.Duration) (held context.Context, done func()) {
 	held, cancel := context.WithCancelCause(ctx)
 	stop, ended := make(chan struct{}), make(chan struct{})
@@ -89,8 +89,8 @@ func (s *Server) renew(ctx context.Context, name string, term time.Duration) (bo
 // startKey is for starts and stops of one user's replays in one room.
 func startKey(identity, room string) string { return fmt.Sprintf("start %q %q", identity, room) }
 
-// alone waits until nobody else, in this backend or another, does what key stands for. The work goes on with the context
-// it returns, and ends with done.
+// alone waits until nobody else, in this backend or another, does what key stands for. The work goes on with the
+// context it returns, and ends with done.
 func (s *Server) alone(ctx context.Context, key string) (held context.Context, done func(), err error) {
 	unlock := s.starts.lock(key)
 	for {

@@ -44,8 +44,8 @@ func (s *Server) OperatorHandler() http.Handler {
 	return mux
 }
 
-// getReady says whether calls should come here. With LiveKit away they should: clips and recordings can still be had, and
-// no other backend would do better.
+// getReady says whether calls should come here. With LiveKit away they should: clips and recordings can still be had,
+// and no other backend would do better.
 func (s *Server) getReady(w http.ResponseWriter, r *http.Request) {
 	got := s.ready.get(func() readiness { return s.checkReady(context.WithoutCancel(r.Context())) })
 	if s.draining.Load() {

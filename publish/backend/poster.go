@@ -55,9 +55,9 @@ const (
 	markerSOS  = 0xda
 )
 
-// baseline walks through a JPEG without decoding it and returns its size in pixels. ok is false unless it has one frame,
-// baseline, and no more scans than components: every further scan, of which progressive frames have many, is work for
-// the whole image that costs its sender a few bytes.
+// baseline walks through a JPEG without decoding it and returns its size in pixels. ok is false unless it has one
+// frame, baseline, and no more scans than components: every further scan, of which progressive frames have many, is
+// work for the whole image that costs its sender a few bytes.
 func baseline(b []byte) (width, height int, ok bool) {
 	if len(b) < 2 || b[0] != 0xff || b[1] != markerSOI {
 		return 0, 0, false

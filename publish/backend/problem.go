@@ -79,8 +79,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return json.NewEncoder(w).Encode(v)
 }
 
-// serveContent sends a file, whole or one range of it (RFC 9110, 14). Several ranges are ignored, as 14.2 allows: each would
-// be a request to the storage of its own, thousands in one call.
+// serveContent sends a file, whole or one range of it (RFC 9110, 14). Several ranges are ignored, as 14.2 allows:
+// each would be a request to the storage of its own, thousands in one call.
 func serveContent(w http.ResponseWriter, r *http.Request, modified time.Time, f io.ReadSeeker) {
 	if strings.Contains(r.Header.Get("Range"), ",") {
 		r = r.Clone(r.Context())

@@ -160,7 +160,8 @@ func (s *Server) record(ctx context.Context, user state.Token, room string, rec 
 }
 
 // ownIdentities are the participants whose tracks a replay may take: the one that joined with the token from POST
-// /token. With the scope record that is also the user in person, who joined by other means: there a name proves nothing.
+// /token. With the scope record that is also the user in person, who joined by other means: there a name proves
+// nothing.
 func ownIdentities(user state.Token) []string {
 	if user.Has(state.Record) {
 		return []string{user.AppIdentity(), user.Identity}

@@ -55,8 +55,8 @@ func (s *Server) checkSpace() error {
 	return nil
 }
 
-// makeRoom deletes the oldest segments of all replays until the reserve is free again. Clips, recordings and what a waiting
-// clip needs stay. Where that is not enough, running recordings are stopped, before the database has no room.
+// makeRoom deletes the oldest segments of all replays until the reserve is free again. Clips, recordings and what a
+// waiting clip needs stay. Where that is not enough, running recordings are stopped, before the database has no room.
 func (k *keeper) makeRoom(ctx context.Context) {
 	missing, reserve, err := k.lacking()
 	if err != nil {

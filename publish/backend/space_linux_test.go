@@ -98,8 +98,8 @@ func TestFullDisk(t *testing.T) {
 	require.FileExists(t, filepath.Join(disk, "clips", clip+".mp4"))
 }
 
-// Recordings end when they are as long as allowed, go when they are old, and are as many and as large as allowed; so are
-// replays.
+// Recordings end when they are as long as allowed, go when they are old, and are as many and as large as allowed; so
+// are replays.
 func TestRecordingsAreBounded(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 1, time.Now())

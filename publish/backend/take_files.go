@@ -26,8 +26,8 @@ func isSegment(name string) bool { return path.Ext(name) == ".ts" }
 // modified is when a take's file was last changed; the zero time, which no cache relies on, while it may grow.
 func modified(t state.Take) time.Time { return t.Ended }
 
-// getTakeFile sends a file of a recording, whole or a range of it. What a player of the playlist asks for is complete while
-// the recording runs; the file is not.
+// getTakeFile sends a file of a recording, whole or a range of it. What a player of the playlist asks for is complete
+// while the recording runs; the file is not.
 func (s *Server) getTakeFile(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	take, err := s.findTake(r, user)
 	if err != nil {

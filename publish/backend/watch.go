@@ -41,8 +41,8 @@ type watched struct {
 	Length, Size, Ends   string
 	Secs                 int
 	// URL is absolute, and empty where nobody but the caller says what this service is called: what programs that show
-	// links fetch and keep must not be the caller's word. Video, Download and Poster are below it, or relative to the page;
-	// Poster may be empty.
+	// links fetch and keep must not be the caller's word. Video, Download and Poster are below it, or relative to the
+	// page; Poster may be empty.
 	URL, Video, Download, Poster string
 }
 

@@ -68,8 +68,8 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 // WithPlainHTTP consents to http:// to other machines: whoever is on the way can read the token, and use it.
 func WithPlainHTTP() Option { return func(c *Client) { c.plain = true } }
 
-// New makes a Client for the backend at baseURL, for example https://replay.example.com, with or without api.Prefix. The
-// token goes over http:// to this machine only, unless WithPlainHTTP is given.
+// New makes a Client for the backend at baseURL, for example https://replay.example.com, with or without api.Prefix.
+// The token goes over http:// to this machine only, unless WithPlainHTTP is given.
 func New(baseURL, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

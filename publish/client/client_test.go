@@ -119,8 +119,8 @@ func TestBaseURL(t *testing.T) {
 	require.ErrorIs(t, err, ErrToken)
 }
 
-// A token goes in plain to this machine alone, or where that was consented to; nothing leads it there by a redirect, and no
-// advice does.
+// A token goes in plain to this machine alone, or where that was consented to; nothing leads it there by a redirect,
+// and no advice does.
 func TestTokensDoNotTravelInPlain(t *testing.T) {
 	for in, ok := range map[string]bool{"http://127.0.0.1:8484": true, "http://127.8.8.8": true, "http://[::1]:8484": true,
 		"http://localhost:8484": true, "http://LOCALHOST.": true, "http://replay.localhost": true, "https://replay.example.com": true,

@@ -264,8 +264,8 @@ func (s *Session) estimateBounds() (minimum, maximum int) {
 	return s.rate.floor * 1000, (s.rate.ceiling*3/2 + soundShare) * 1000
 }
 
-// DeliveredKbps is how much of the video reached the server in the last half second before it last said so, in kb/s; 0 if it
-// has not done so for a while, since nothing was sent.
+// DeliveredKbps is how much of the video reached the server in the last half second before it last said so, in kb/s;
+// 0 if it has not done so for a while, since nothing was sent.
 func (s *Session) DeliveredKbps() int {
 	if time.Since(time.Unix(0, s.deliveredAt.Load())) > deliveredFor {
 		return 0

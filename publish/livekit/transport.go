@@ -33,8 +33,9 @@ type transport struct {
 }
 
 const (
-	// earlyReports is how many sender reports of its own a track sends from its first packet on, earlyEvery the time between
-	// them. pion's interceptor sends one a second, and the first may come a second after the packets that it dates.
+	// earlyReports is how many sender reports of its own a track sends from its first packet on, earlyEvery the time
+	// between them. pion's interceptor sends one a second, and the first may come a second after the packets that it
+	// dates.
 	earlyReports = 5
 	earlyEvery   = 200 * time.Millisecond
 )

@@ -1,4 +1,5 @@
-// Package x11 takes global hotkeys: with XGrabKey on an X display, with RegisterHotKey (golang.design/x/hotkey) on Windows.
+// Package x11 takes global hotkeys: with XGrabKey on an X display, with RegisterHotKey (golang.design/x/hotkey) on
+// Windows.
 //
 // On X a grab needs the exact modifiers, so every combination is grabbed with and without CapsLock and NumLock, and a
 // Shift or Ctrl that is held down for another reason (running in a game) would hide the press: combinations with those

@@ -79,8 +79,8 @@ func (b *Binder) Bind(_, _ string, c hotkey.Combo, on hotkey.Handler) (hotkey.Bi
 	return bd, nil
 }
 
-// regrab makes what is grabbed equal to the bindings on today's keyboard map, and returns what could not be had. It runs
-// under the lock.
+// regrab makes what is grabbed equal to the bindings on today's keyboard map, and returns what could not be had. It
+// runs under the lock.
 func (b *Binder) regrab() map[*binding]error {
 	failed := map[*binding]error{}
 	codes, err := keycodes(b.conn)

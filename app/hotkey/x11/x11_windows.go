@@ -94,5 +94,5 @@ func (g *grab) run(down, up <-chan xhotkey.Event, on hotkey.Handler) {
 func (g *grab) close() {
 	close(g.stop)
 	<-g.done
-	_ = g.hk.Unregister() // answers an error only for what is not registered
+	_ = g.hk.Unregister() // fails only for what is not registered
 }

@@ -60,8 +60,8 @@ type segment struct {
 	bands  []uint64   // the picture's
 }
 
-// newGrabber prepares memory for pictures of a size and form. Where none can be shared with the server, pictures come over the
-// connection.
+// newGrabber prepares memory for pictures of a size and form. Where none can be shared with the server, pictures come
+// over the connection.
 func (d *Display) newGrabber(width, height int, f form) *grabber {
 	g := &grabber{d: d, width: width, height: height, form: f, converter: newConverter(f)}
 	if !d.hasSHM {

@@ -57,8 +57,8 @@ func away(reason, format string, args ...any) error {
 	return AwayError{reason, fmt.Sprintf(format, args...) + "; the last picture stays until it is back"}
 }
 
-// Held is the window that is captured, across several calls of Film. Its zero value has none yet. It is used by one Film
-// at a time.
+// Held is the window that is captured, across several calls of Film. Its zero value has none yet. It is used by one
+// Film at a time.
 type Held struct {
 	id     xproto.Window // 0: none, or it was closed
 	who    identity

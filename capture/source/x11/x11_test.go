@@ -353,7 +353,8 @@ func TestRectangleAndPointer(t *testing.T) {
 	}
 }
 
-// Screens of every depth show their colors, through shared memory and without, the screen and a window; the pointer as well.
+// Screens of every depth show their colors, through shared memory and without, the screen and a window; the pointer
+// as well.
 func TestDepths(t *testing.T) {
 	for depth, red := range map[int]uint32{15: 0x7c00, 16: 0xf800, 30: 0x3ff00000} {
 		for _, noSHM := range []bool{false, true} {

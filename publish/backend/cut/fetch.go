@@ -32,8 +32,8 @@ type fetcher struct {
 // mostGarbage is how much of what was read may wait to be collected, in bytes.
 const mostGarbage = 4 << 20
 
-// collect frees the segments that are done with. Left to itself, the collector lets garbage grow to the size of all that
-// is in use, which here would double what a clip takes.
+// collect frees the segments that are done with. Left to itself, the collector lets garbage grow to the size of all
+// that is in use, which here would double what a clip takes.
 func (f *fetcher) collect() {
 	if f.garbage > mostGarbage {
 		f.garbage = 0

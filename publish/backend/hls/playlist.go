@@ -47,9 +47,9 @@ func (e Entry) Number() int {
 // mostBetween is how many segments may be missing between two playlists.
 const mostBetween = 1000
 
-// Continue returns what follows the entries so far, by a playlist of the newest segments alone. Segments between the two
-// are known by their numbers, and their times by what lies around them; in fragmented MP4, whose times must be exact,
-// there is nothing to return until the whole playlist has caught up.
+// Continue returns what follows the entries so far, by a playlist of the newest segments alone. Segments between the
+// two are known by their numbers, and their times by what lies around them; in fragmented MP4, whose times must be
+// exact, there is nothing to return until the whole playlist has caught up.
 func Continue(sofar []Entry, live []Entry) (more []Entry) {
 	if len(sofar) == 0 {
 		return nil

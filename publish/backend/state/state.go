@@ -128,8 +128,8 @@ func (s *Store) Close() error {
 // ErrServed means that another service runs on the same SQLite database.
 var ErrServed = errors.New("another hindsight-backend serves from this folder")
 
-// Serve is called by a service before it works: only one may on a SQLite database, whose leases it would share. Others may
-// open it meanwhile. It holds until Close, or the end of the process. Services on PostgreSQL are many.
+// Serve is called by a service before it works: only one may on a SQLite database, whose leases it would share.
+// Others may open it meanwhile. It holds until Close, or the end of the process. Services on PostgreSQL are many.
 func (s *Store) Serve() error {
 	s.lockMu.Lock()
 	defer s.lockMu.Unlock()

@@ -95,15 +95,15 @@ func (t Token) Allows(room string) bool {
 // from the user's own, and per token, so that two machines of one user do not push each other out.
 func (t Token) AppIdentity() string { return t.Identity + reserved + t.ID }
 
-// reserved is in the names that this service makes out of identities, and in no identity: one that has it could be taken
-// for what another user's app is called.
+// reserved is in the names that this service makes out of identities, and in no identity: one that has it could be
+// taken for what another user's app is called.
 const reserved = "+hindsight-"
 
 // issuerMark leads to the hash of an issuer at the end of an owner's name.
 const issuerMark = reserved + "of-"
 
-// Owner is who replays, recordings and clips of this token belong to: its identity and, unless the token is our own, who
-// vouches for it. Two issuers may both know an alice, and they need not be one person.
+// Owner is who replays, recordings and clips of this token belong to: its identity and, unless the token is our own,
+// who vouches for it. Two issuers may both know an alice, and they need not be one person.
 func (t Token) Owner() string {
 	if t.Issuer == "" {
 		return t.Identity
@@ -178,8 +178,8 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return all(ctx, s, scanToken, tokenColumns+"ORDER BY created")
 }
 
-// RevokeToken makes a token useless at once. Where it was the last of its identity, everything that runs for that identity
-// is marked as stopped, for the keeper to end, and the links to its clips are gone.
+// RevokeToken makes a token useless at once. Where it was the last of its identity, everything that runs for that
+// identity is marked as stopped, for the keeper to end, and the links to its clips are gone.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return s.transaction(ctx, func(tx runner) error {
 		var identity string

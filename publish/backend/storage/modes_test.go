@@ -11,8 +11,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 )
 
-// Whatever the umask, and also where an older version let everybody in: this user and its group, of which the recorder is,
-// reach recordings; others reach nothing.
+// Whatever the umask, and also where an older version let everybody in: this user and its group, of which the
+// recorder is, reach recordings; others reach nothing.
 func TestOnlyTheGroupReachesRecordings(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, segments), 0o711))
