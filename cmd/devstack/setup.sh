@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian machine: "setup.sh run" what the programs and their servers need, "setup.sh test"
-# also a virtual desktop and the tools that tests look with, "setup.sh bench" also the programs to compare with. With
+# Installs what is missing on a Debian machine: "setup.sh check" what building and tests without servers need, "setup.sh
+# run" what the programs and their servers need, "setup.sh test" also a virtual desktop and the tools that tests look with, "setup.sh bench" also the programs to compare with. With
 # everything there it only looks, in well under a second.
 set -euo pipefail
 
@@ -84,12 +84,13 @@ fetch_go() {
 }
 
 case ${1:-} in
+check) packages "${build[@]}" "${media[@]}" ffmpeg ;;
 run) packages "${build[@]}" "${media[@]}" "${servers[@]}" ;;
 test)
   packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${wayland[@]}" "${egress[@]}"
   command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client
   ;;
 bench) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" obs-studio libgl1-mesa-dri ;;
-*) say "say what for: run, test or bench"; exit 2 ;;
+*) say "say what for: check, run, test or bench"; exit 2 ;;
 esac
 suits || fetch_go
