@@ -16,6 +16,8 @@ desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-pa
   x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql chromium systemd)
 # An RTMP server to stream to, and the browser that Room Composite films with and its sound.
 egress=(libnginx-mod-rtmp nginx-light chromium gstreamer1.0-pulseaudio)
+# What reads man pages, and the shells that completions are for.
+texts=(groff-base zsh fish)
 # A Wayland desktop without a screen, its portal, and PipeWire. xhost comes with x11-xserver-utils.
 wayland=(sway xwayland xdg-desktop-portal xdg-desktop-portal-wlr pipewire pipewire-pulse wireplumber)
 
@@ -84,10 +86,10 @@ fetch_go() {
 }
 
 case ${1:-} in
-check) packages "${build[@]}" "${media[@]}" ffmpeg ;;
+check) packages "${build[@]}" "${media[@]}" "${texts[@]}" ffmpeg ;;
 run) packages "${build[@]}" "${media[@]}" "${servers[@]}" ;;
 test)
-  packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${wayland[@]}" "${egress[@]}"
+  packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${wayland[@]}" "${egress[@]}" "${texts[@]}"
   command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client
   ;;
 bench) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" obs-studio libgl1-mesa-dri ;;

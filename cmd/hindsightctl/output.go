@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 )
 
 // output prints answers as text or JSON.
@@ -40,11 +39,4 @@ func (o *output) fail(err error, hint string) {
 	if !errors.Is(err, errSick) { // doctor has printed its checks
 		_ = o.print(map[string]any{"ok": false, "error": err.Error()}, nil)
 	}
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "0.1.0"
 }
