@@ -65,6 +65,7 @@ var within = []struct{ room, may string }{
 	{"capture/...", "capture/..."},
 	{"publish/api", ""},
 	{"publish/client", "publish/api"},
+	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
 	{"publish/backend/...", "publish/api publish/backend/... capture/mp4"},
 	{"publish/...", "publish/... capture/media capture/fanout"},
 	{"assets", ""},

@@ -13,9 +13,6 @@ import (
 	"github.com/hindsight-app/hindsight/assets/version"
 )
 
-// usageError is the exit status for a command line that is not understood; other failures are 1.
-const usageError = 2
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:])

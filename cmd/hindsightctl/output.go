@@ -40,3 +40,6 @@ func (o *output) fail(err error, hint string) {
 		_ = o.print(map[string]any{"ok": false, "error": err.Error()}, nil)
 	}
 }
+
+// usageError is the exit status for a command line that is not understood; other failures are 1.
+const usageError = 2
