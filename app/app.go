@@ -25,6 +25,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/ui"
+	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
