@@ -39,13 +39,13 @@ func chapters(t *testing.T, path string) map[string]float64 {
 	return found
 }
 
-// playsWhole decodes a clip and compares its pictures with its length.
-func playsWhole(t *testing.T, path string, seconds float64) {
+// playsFully decodes a clip and compares its pictures with its length.
+func playsFully(t *testing.T, path string, seconds float64) {
 	t.Helper()
-	pictures, err := capturetest.Pictures(context.Background(), path)
+	frames, err := capturetest.Frames(context.Background(), path)
 	require.NoError(t, err)
-	require.Greater(t, len(pictures), int(seconds*30)/3, "a machine without time to spare loses some")
-	require.LessOrEqual(t, len(pictures), int(seconds*30)+2)
+	require.Greater(t, len(frames), int(seconds*30)/3, "a machine without time to spare loses some")
+	require.LessOrEqual(t, len(frames), int(seconds*30)+2)
 	info, err := capturetest.Probe(context.Background(), path)
 	require.NoError(t, err)
 	require.InDelta(t, seconds, info.Seconds, 0.05)
@@ -70,7 +70,7 @@ func TestMarksPastAndFuture(t *testing.T) {
 	require.NoError(t, err)
 	require.InDelta(t, 10, saved.Seconds, 0.05)
 	require.Equal(t, "Pong 10.mp4", filepath.Base(saved.Path))
-	playsWhole(t, saved.Path, saved.Seconds)
+	playsFully(t, saved.Path, saved.Seconds)
 	got := chapters(t, saved.Path)
 	require.InDelta(t, (marked - press + 4*time.Second).Seconds(), got["goal"], 0.2)
 	require.Contains(t, got, "Mark 2")
@@ -88,9 +88,9 @@ func TestMarksPastAndFuture(t *testing.T) {
 	require.ErrorIs(t, err, capture.ErrNothingNew)
 
 	// Who is in a hurry gets what is there.
-	hurry := make(chan struct{})
-	close(hurry)
-	third, err := r.Save(context.Background(), capture.SaveRequest{After: time.Hour, Hurry: hurry})
+	flush := make(chan struct{})
+	close(flush)
+	third, err := r.Save(context.Background(), capture.SaveRequest{After: time.Hour, Flush: flush})
 	require.NoError(t, err)
 	require.Less(t, third.Seconds, 60.0)
 }
@@ -117,7 +117,7 @@ func TestRecordingBesideTheReplayAndWithoutIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, status.Path, saved.Path)
 	require.Greater(t, saved.Seconds, status.Length.Seconds()-0.01)
-	playsWhole(t, saved.Path, saved.Seconds)
+	playsFully(t, saved.Path, saved.Seconds)
 	info, err := capturetest.Probe(context.Background(), saved.Path)
 	require.NoError(t, err)
 	sound, _ := info.Only("audio")
@@ -134,7 +134,7 @@ func TestRecordingBesideTheReplayAndWithoutIt(t *testing.T) {
 	require.NoError(t, r.Close())
 	last, err := rec.Stop()
 	require.NoError(t, err)
-	playsWhole(t, last.Path, last.Seconds)
+	playsFully(t, last.Path, last.Seconds)
 	_, err = r.Record("")
 	require.Error(t, err)
 	// Nothing lost: three files, no remains of any.
@@ -169,7 +169,7 @@ func TestRecordingSurvivesAKill(t *testing.T) {
 	require.Len(t, list, 1)
 	require.True(t, list[0].Ours)
 	require.Greater(t, list[0].Seconds, 4.5)
-	playsWhole(t, list[0].Path, list[0].Seconds)
+	playsFully(t, list[0].Path, list[0].Seconds)
 }
 
 func TestScreenshot(t *testing.T) {

@@ -35,7 +35,7 @@ func TestMixerLatency(t *testing.T) {
 
 // A change that finds no place is asked for again, for nothing else may change for long.
 func TestALostChangeIsAskedForAgain(t *testing.T) {
-	p := &pictures{frames: make(chan media.Frame, 1)}
+	p := &video{frames: make(chan media.Frame, 1)}
 	frame := media.Frame{Width: 2, Height: 2, Serial: 1}
 	p.offer(frame)
 	frame.Serial, frame.PTS = 2, time.Second
@@ -54,7 +54,7 @@ func TestALostChangeIsAskedForAgain(t *testing.T) {
 // The newest frame of a source that cannot be asked again is shown once there is time, however long nothing else comes.
 func TestALostFrameIsShownLater(t *testing.T) {
 	require.NoError(t, gst.Init())
-	p := startPictures(VideoConfig{FrameRate: 30, Preset: encode.Performance}, "", gst.Now, func(*media.Packet) {},
+	p := startVideo(VideoConfig{FrameRate: 30, Preset: encode.Performance}, "", gst.Now, func(*media.Packet) {},
 		slog.New(slog.DiscardHandler))
 	defer p.close()
 	frame := media.Frame{PTS: gst.Now(), Width: 320, Height: 180, Stride: 1280, Data: make([]byte, 1280*180)}
@@ -71,11 +71,11 @@ func TestALostFrameIsShownLater(t *testing.T) {
 func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
 	require.NoError(t, gst.Init())
 	got := make(chan *media.Packet, 1000)
-	p := &pictures{
+	p := &video{
 		now: gst.Now, emit: func(k *media.Packet) { got <- k }, log: slog.New(slog.DiscardHandler),
 		config: VideoConfig{FrameRate: 30, Preset: encode.Performance}, pacer: pacer{fps: 30},
 	}
-	p.lower = newLower(p.log, func() {})
+	p.lowLayer = newLowLayer(p.log, func() {})
 	show := func(n int) {
 		for i := range n {
 			p.onFrame(context.Background(), media.Frame{PTS: gst.Now() + time.Duration(i)*time.Second/30, Width: 320, Height: 180, Stride: 1280, Data: make([]byte, 1280*180), Release: func() {}})

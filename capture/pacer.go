@@ -37,7 +37,7 @@ func (p *pacer) slotOf(at time.Duration) int64 {
 
 // picture decides about a picture taken at the time: how many slots before it to fill with repeats, from which slot on,
 // which slot it gets itself, and whether to use it at all (its slot may be filled already).
-func (p *pacer) picture(at time.Duration) (fill int64, from, slot int64, use bool) {
+func (p *pacer) frame(at time.Duration) (fill int64, from, slot int64, use bool) {
 	slot = p.slotOf(at)
 	if p.next != 0 && slot < p.next {
 		return 0, 0, 0, false

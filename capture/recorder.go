@@ -33,10 +33,10 @@ type Recorder struct {
 	log *slog.Logger
 	fan *fanout.Fanout
 	// kept is the stream without its pauses, for recordings.
-	kept     *fanout.Fanout
-	ring     *replay.Ring
-	pictures *pictures
-	sound    *sound
+	kept  *fanout.Fanout
+	ring  *replay.Ring
+	video *video
+	sound *sound
 
 	journal atomic.Pointer[replay.Journal]
 	replays atomic.Bool
@@ -76,7 +76,7 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 		return nil, err
 	}
 	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
-	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
+	r.video = startVideo(c.Video, name, gst.Now, r.emit, log)
 	if c.Paused {
 		r.pauses.begin(gst.Now(), pauseAsked)
 	}
@@ -112,7 +112,7 @@ func (r *Recorder) emit(p *media.Packet) {
 	r.remember(p)
 	r.fan.Write(p)
 	if p.Track == media.Opus {
-		r.pictures.lower.fan.Write(p)
+		r.video.lowLayer.fan.Write(p)
 	}
 }
 
@@ -135,7 +135,7 @@ func (r *Recorder) remember(p *media.Packet) {
 
 // wants says whether a track is of use to anybody.
 func (r *Recorder) wants(t media.Track) bool {
-	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || r.kept.Wants(t) || t == media.Opus && r.pictures.lower.fan.Wants(t)
+	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || r.kept.Wants(t) || t == media.Opus && r.video.lowLayer.fan.Wants(t)
 }
 
 // keep brings ring and journal to the configured length. It runs under change or before the recorder is shared.
@@ -171,7 +171,7 @@ func (r *Recorder) openScreen(c Config) *source.Supervisor {
 	return source.OpenScreen(source.Screen{
 		Way: v.Way, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, Held: r.held,
 		Stay: r.sharing.Load, Gone: r.gone, HideCursor: v.HideCursor,
-		FrameRate: v.FrameRate, Frame: r.pictures.offer, Same: r.pictures.offerSame,
+		FrameRate: v.FrameRate, Frame: r.video.offer, Same: r.video.offerSame,
 	}, r.log)
 }
 
@@ -217,7 +217,7 @@ func (r *Recorder) Apply(c Config) error {
 		}
 		if o.Asked != n.Asked || o.Way != n.Way || o.Display != n.Display || o.Target != n.Target {
 			r.held = &x11.Held{} // the user chose anew
-			r.pictures.another()
+			r.video.another()
 		}
 		screen = r.openScreen(c)
 	}
@@ -242,14 +242,14 @@ func (r *Recorder) applyVideo(old, now VideoConfig) error {
 	if old.forEncoder() == now.forEncoder() {
 		return nil
 	}
-	name := r.pictures.info().Encoder
+	name := r.video.info().Encoder
 	if old.Encoder != now.Encoder || name == "" {
 		var err error
 		if name, err = checkEncoder(context.Background(), now); err != nil {
 			return err
 		}
 	}
-	r.pictures.apply(now, name)
+	r.video.apply(now, name)
 	return nil
 }
 
@@ -259,11 +259,11 @@ func (r *Recorder) NewReader(capacity int, tracks ...media.Track) *fanout.Reader
 }
 
 // RequestKeyframe makes the next picture an IDR.
-func (r *Recorder) RequestKeyframe() { r.pictures.requestKey() }
+func (r *Recorder) RequestKeyframe() { r.video.requestKey() }
 
 // SetBitrate changes the target in kb/s of the running encoder.
 func (r *Recorder) SetBitrate(kbps int) {
-	r.pictures.with(func(v *encode.Video) {
+	r.video.with(func(v *encode.Video) {
 		if err := v.SetBitrate(kbps); err != nil {
 			r.log.Warn("the bitrate stays", "err", err)
 		}
@@ -271,7 +271,7 @@ func (r *Recorder) SetBitrate(kbps int) {
 }
 
 // Video describes the encoded pictures; width and height are 0 before the first one.
-func (r *Recorder) Video() media.TrackInfo { return r.pictures.info() }
+func (r *Recorder) Video() media.TrackInfo { return r.video.info() }
 
 // HasSound says whether any sound source is on.
 func (r *Recorder) HasSound() bool { return r.sound.running() }
@@ -281,7 +281,7 @@ func (r *Recorder) Now() time.Duration { return gst.Now() }
 
 // why explains an empty buffer.
 func (r *Recorder) why() error {
-	if err := r.pictures.failure(); err != nil {
+	if err := r.video.failure(); err != nil {
 		return err
 	}
 	_, screen := r.now()
@@ -296,15 +296,15 @@ func (r *Recorder) Status() Status {
 	c, screen := r.now()
 	var s Status
 	s.Screen = stateOf(screen.Status())
-	if err := r.pictures.failure(); err != nil {
+	if err := r.video.failure(); err != nil {
 		s.Screen.State, s.Screen.Error = source.Failed, err.Error()
 	}
 	s.Desktop, s.Mic = r.sound.states()
-	info := r.pictures.info()
+	info := r.video.info()
 	s.Encoder, s.Width, s.Height, s.FrameRate, s.BitrateKbps = info.Encoder, info.Width, info.Height, info.FrameRate, info.BitrateKbps
 	s.Buffered, s.BufferedBytes = r.ring.Buffered()
 	s.Buffered = min(s.Buffered, c.Replay)
-	s.Frames, s.Repeated, s.Dropped = r.pictures.encoded.Load(), r.pictures.repeated.Load(), r.pictures.dropped.Load()
+	s.Frames, s.Repeated, s.Dropped = r.video.encoded.Load(), r.video.repeated.Load(), r.video.dropped.Load()
 	return s
 }
 
@@ -319,9 +319,9 @@ func (r *Recorder) Close() error {
 	_, screen := r.now()
 	r.endRecordings()
 	r.illustrating.Wait()
-	err := errors.Join(r.fan.Close(), r.kept.Close(), r.pictures.lower.fan.Close(), screen.Close())
+	err := errors.Join(r.fan.Close(), r.kept.Close(), r.video.lowLayer.fan.Close(), screen.Close())
 	r.sound.close()
-	r.pictures.close()
+	r.video.close()
 	if j := r.journal.Swap(nil); j != nil {
 		err = errors.Join(err, j.Close())
 	}

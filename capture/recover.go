@@ -15,7 +15,7 @@ const shortest = time.Second
 // Recover saves the replays that processes left behind which did not end in order, as clips named after their last
 // moment. What cannot be saved now stays for another try.
 func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip, error) {
-	found, err := replay.FindRemains(journalFolder)
+	found, err := replay.FindOrphans(journalFolder)
 	var clips []clip.Clip
 	for _, r := range found {
 		s := r.Snapshot

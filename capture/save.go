@@ -84,7 +84,7 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	if err != nil {
 		return clip.Clip{}, err
 	}
-	info := r.pictures.info()
+	info := r.video.info()
 	write := clip.Request{
 		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
 		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
@@ -127,8 +127,8 @@ func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, err
 				continue
 			}
 			return end, nil
-		case <-q.Hurry:
-			end, q.Hurry = min(end, gst.Now()), nil
+		case <-q.Flush:
+			end, q.Flush = min(end, gst.Now()), nil
 			timer.Reset(0)
 		case <-ctx.Done():
 			return 0, ctx.Err()

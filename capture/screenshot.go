@@ -61,7 +61,7 @@ func copyFrame(f media.Frame) image.Image {
 func (r *Recorder) Screenshot(ctx context.Context, app string, format clip.Format) (string, error) {
 	pressed := time.Now()
 	c, _ := r.now()
-	img := r.pictures.shots.next(ctx, freshWait, func() { r.pictures.wantWhole.Store(true) })
+	img := r.video.shots.next(ctx, freshWait, func() { r.video.wantFresh.Store(true) })
 	if img == nil {
 		snap, ok := r.ring.Snapshot(time.Millisecond, 0)
 		if !ok {

@@ -25,12 +25,12 @@ func whole(t *testing.T, r *capture.Recorder, length time.Duration) {
 	c, err := r.Save(context.Background(), capture.SaveRequest{Length: length})
 	require.NoError(t, err)
 	require.Greater(t, c.Seconds, length.Seconds()*0.8)
-	pictures, err := capturetest.Pictures(context.Background(), c.Path)
+	frames, err := capturetest.Frames(context.Background(), c.Path)
 	require.NoError(t, err)
-	for i := 1; i < len(pictures); i++ {
-		require.Less(t, pictures[i].At-pictures[i-1].At, 1.0, "a hole after picture %d of %d", i, len(pictures))
+	for i := 1; i < len(frames); i++ {
+		require.Less(t, frames[i].At-frames[i-1].At, 1.0, "a hole after picture %d of %d", i, len(frames))
 	}
-	require.InDelta(t, c.Seconds, pictures[len(pictures)-1].At, 0.2, "the last picture")
+	require.InDelta(t, c.Seconds, frames[len(frames)-1].At, 0.2, "the last picture")
 }
 
 // What goes wrong with displays: another resolution, a monitor that is unplugged and comes back, a display that sleeps.
@@ -124,7 +124,7 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	recorded, err := rec.Stop()
 	require.NoError(t, err)
 	require.InDelta(t, r.Status().Buffered-begin, recorded.Seconds*1e9, 2e9, "recorded is what was kept")
-	playsWhole(t, recorded.Path, recorded.Seconds)
+	playsFully(t, recorded.Path, recorded.Seconds)
 	require.InDelta(t, before.Seconds(), chapters(t, recorded.Path)["while paused"], 1)
 	clip, err := r.Save(context.Background(), capture.SaveRequest{Length: 6 * time.Second})
 	require.NoError(t, err)

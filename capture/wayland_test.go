@@ -55,9 +55,9 @@ func TestWaylandClipIsExact(t *testing.T) {
 		// -20 dB where PipeWire has time; without real-time rights on a busy machine the tone is broken up by its gaps.
 		require.Greater(t, db, -40.0, "%v Hz", hz)
 	}
-	pictures, err := capturetest.Pictures(ctx, saved.Path)
+	decoded, err := capturetest.Frames(ctx, saved.Path)
 	require.NoError(t, err)
-	require.InDelta(t, 15*30, len(pictures), 1)
+	require.InDelta(t, 15*30, len(decoded), 1)
 	step, err := capturetest.MeasureStep(ctx, saved.Path, stack.ClickHz)
 	require.NoError(t, err)
 	t.Logf("sound minus picture: mean %.1f ms, %.1f to %.1f over %d events; %+v", step.MeanMS, step.MinMS, step.MaxMS, step.Events, r.Status())
@@ -87,10 +87,10 @@ func TestWaylandTroubles(t *testing.T) {
 	require.Eventually(t, func() bool { return r.Now()-began > 4*time.Second }, time.Minute, 50*time.Millisecond)
 	saved, err := r.Save(ctx, capture.SaveRequest{Length: 3 * time.Second})
 	require.NoError(t, err)
-	pictures, err := capturetest.Pictures(ctx, saved.Path)
+	decoded, err := capturetest.Frames(ctx, saved.Path)
 	require.NoError(t, err)
-	require.InDelta(t, 90, len(pictures), 2, "a still screen is held")
-	t.Logf("%d pictures came in 4 s from a still screen", r.Status().Frames-frames)
+	require.InDelta(t, 90, len(decoded), 2, "a still screen is held")
+	t.Logf("%d frames came in 4 s from a still screen", r.Status().Frames-frames)
 
 	w.StopPortal()
 	require.Eventually(t, func() bool { return r.Status().Screen.State == "failed" }, 60*time.Second, 20*time.Millisecond)

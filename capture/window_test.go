@@ -147,12 +147,12 @@ func TestLowerStreamOfAStillScreen(t *testing.T) {
 	c.Video.Target = capture.Target{}
 	r := openRecorder(t, c)
 	until(t, r, "the screen", func(s capture.Status) bool { return s.Frames > 0 && s.Repeated > 30 })
-	small := r.Lower().NewReader(1000, media.Video)
+	small := r.LowLayer().NewReader(1000, media.Video)
 	first := next(t, small, func(p *media.Packet) bool { return p.Key })
 	next(t, small, func(p *media.Packet) bool { return p.PTS > first.PTS+time.Second })
-	require.Equal(t, 320, r.Lower().Video().Height)
+	require.Equal(t, 320, r.LowLayer().Video().Height)
 	require.NoError(t, small.Close())
-	ended := func() bool { return r.Lower().Video().Width == 0 }
+	ended := func() bool { return r.LowLayer().Video().Width == 0 }
 	require.Eventually(t, ended, 30*time.Second, 20*time.Millisecond, "the second encoder ends with its reader")
 }
 

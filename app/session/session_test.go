@@ -400,7 +400,7 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live", in(session.Live))
 	first := b.engine.Publisher()
-	if first.Config.Lower {
+	if first.Config.LowLayer {
 		t.Error("the stream is lower before anybody asked")
 	}
 	c := b.Snapshot().Settings
@@ -410,7 +410,7 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	}
 	b.until(t, "shared anew", func(session.Snapshot) bool {
 		p := b.engine.Publisher()
-		return p != nil && p != first && p.Config.Lower
+		return p != nil && p != first && p.Config.LowLayer
 	})
 }
 

@@ -45,7 +45,7 @@ func cover(ctx context.Context, r Request) ([]byte, error) {
 		if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: quality}); err != nil {
 			return nil, err
 		}
-		if b.Len() <= mp4.CoverRoom {
+		if b.Len() <= mp4.CoverSpace {
 			return b.Bytes(), nil
 		}
 	}
@@ -86,10 +86,10 @@ func Decode(ctx context.Context, video []*media.Packet, width int) (image.Image,
 		}
 	}
 	in.EndStream()
-	return lastPicture(ctx, p, out)
+	return lastFrame(ctx, p, out)
 }
 
-func lastPicture(ctx context.Context, p *gst.Pipeline, out *gst.Element) (img image.Image, err error) {
+func lastFrame(ctx context.Context, p *gst.Pipeline, out *gst.Element) (img image.Image, err error) {
 	for ctx.Err() == nil {
 		s, err := out.Pull(50*time.Millisecond, 2*time.Millisecond)
 		switch {

@@ -20,7 +20,7 @@ func TestOnlyChangedBandsAreConverted(t *testing.T) {
 			const width, height, rows = 104, 150, (150 + media.BandRows - 1) / media.BandRows
 			var got collector
 			v := open(t, VideoConfig{Width: width, Height: height, FrameRate: 30, Preset: Performance, Encoder: name}, &got)
-			f := picture(width, height, [3]byte{10, 20, 30})
+			f := testFrame(width, height, [3]byte{10, 20, 30})
 			f.Bands = make([]uint64, rows)
 			want := make([]byte, v.size)
 			var kept []*gst.Buffer

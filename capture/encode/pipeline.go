@@ -40,7 +40,7 @@ var unknown = regexp.MustCompile(`no property "([^"]+)"`)
 func (v *Video) parse(before string) error {
 	const form = "video/x-h264,stream-format=byte-stream,alignment=au"
 	after := " ! h264parse config-interval=-1 ! " + form + " ! appsink name=out sync=false"
-	if v.kind.whole {
+	if v.kind.nativeAnnexB {
 		after = " ! " + form + " ! appsink name=out sync=false"
 	}
 	var without []string

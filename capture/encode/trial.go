@@ -137,7 +137,7 @@ func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 	var out []time.Time
 	for pushed := 0; len(out) < frames; {
 		for ; pushed < frames && pushed < len(out)+trialAhead; pushed++ {
-			if err := v.Encode(strip.picture(pushed), time.Duration(pushed)*time.Second/time.Duration(c.FrameRate)); err != nil {
+			if err := v.Encode(strip.frame(pushed), time.Duration(pushed)*time.Second/time.Duration(c.FrameRate)); err != nil {
 				return 0, err
 			}
 		}
@@ -160,11 +160,11 @@ func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 			return 0, ctx.Err()
 		}
 	}
-	return perPicture(out), nil
+	return perFrame(out), nil
 }
 
-// perPicture is the mean time between pictures in the quickest run.
-func perPicture(out []time.Time) time.Duration {
+// perFrame is the mean time between pictures in the quickest run.
+func perFrame(out []time.Time) time.Duration {
 	best := time.Duration(0)
 	for i := trialRun; i < len(out); i++ {
 		if d := out[i].Sub(out[i-trialRun]) / trialRun; best == 0 || d < best {
@@ -195,7 +195,7 @@ func newStrip(width, height int) strip {
 	return s
 }
 
-func (s strip) picture(n int) media.Frame {
+func (s strip) frame(n int) media.Frame {
 	return media.Frame{Width: s.width, Height: s.height, Stride: s.width * 4, Data: s.data[n*stripStep*s.width*4:][:s.width*s.height*4]}
 }
 

@@ -22,8 +22,8 @@ func TestTheQuickestRunCounts(t *testing.T) {
 		}
 		out = append(out, at)
 	}
-	require.Equal(t, 10*time.Millisecond, perPicture(out))
-	require.Equal(t, time.Duration(0), perPicture(out[:3]))
+	require.Equal(t, 10*time.Millisecond, perFrame(out))
+	require.Equal(t, time.Duration(0), perFrame(out[:3]))
 }
 
 // Hardware that does not hold the frame rate is passed over for software, which is not measured; the answer is remembered
@@ -74,7 +74,7 @@ func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	v := open(t, c, &got)
 	var failure error
 	require.Eventually(t, func() bool {
-		failure = v.Encode(picture(320, 180, [3]byte{1, 2, 3}), time.Duration(len(got.all()))*time.Second/30)
+		failure = v.Encode(testFrame(320, 180, [3]byte{1, 2, 3}), time.Duration(len(got.all()))*time.Second/30)
 		return failure != nil
 	}, 30*time.Second, time.Millisecond)
 	require.ErrorContains(t, failure, "identity stopped")
@@ -97,7 +97,7 @@ func TestConstantQuality(t *testing.T) {
 				}, &got)
 				s := newStrip(640, 360)
 				for i := range frames {
-					require.NoError(t, v.Encode(s.picture(i%trialFrames), time.Duration(i)*time.Second/30))
+					require.NoError(t, v.Encode(s.frame(i%trialFrames), time.Duration(i)*time.Second/30))
 				}
 				for _, p := range waitFor(t, &got, frames) {
 					sum += len(p.Data)

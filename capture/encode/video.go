@@ -67,9 +67,9 @@ type Video struct {
 	pushed, pulled   atomic.Int64
 	kbps             atomic.Int64
 	wantKey          atomic.Bool
-	order            sync.Mutex // one access unit after the other
-	still            still      // with order
-	waiting          []waiting  // with order
+	order            sync.Mutex   // one access unit after the other
+	skips            skipInserter // with order
+	waiting          []waiting    // with order
 	failure          atomic.Pointer[error]
 	cancel           context.CancelFunc
 	done             chan struct{}
@@ -306,7 +306,7 @@ func (v *Video) deliver(s *gst.Sample) error {
 	}
 	nals := media.SplitAnnexB(b)
 	v.signal.all(nals)
-	v.still.pass(nals)
+	v.skips.pass(nals)
 	v.send(nals, s.PTS())
 	v.pulled.Add(1)
 	v.insertDue()

@@ -69,7 +69,7 @@ func (g *Growing) finish(cover []byte) error {
 			mv.Traks[i].Mdia.Minf.Stbl.Co64.ChunkOffset[n] = c.at
 		}
 	}
-	if len(cover) > 0 && len(cover) <= CoverRoom {
+	if len(cover) > 0 && len(cover) <= CoverSpace {
 		addCover(list, cover)
 	}
 	payload := uint64(g.size-g.front) - uint64(len(mdatHeader(0, true)))

@@ -42,7 +42,7 @@ func Grow(f *os.File, m Movie, first Sample) (*Growing, error) {
 		p := &plan{Track: t, scale: soundScale}
 		if t.Kind == H264 {
 			p.scale = videoScale
-			if err := p.addPicture(&item{}, &first); err != nil {
+			if err := p.addFrame(&item{}, &first); err != nil {
 				return nil, err
 			}
 		}
@@ -115,7 +115,7 @@ func (g *Growing) Add(track int, s Sample) error {
 	}
 	if p.Kind != H264 {
 		it.parts, it.size = [][]byte{s.Data}, uint32(len(s.Data))
-	} else if err := p.addPicture(&it, &s); err != nil {
+	} else if err := p.addFrame(&it, &s); err != nil {
 		return err
 	}
 	p.items = append(p.items, it)

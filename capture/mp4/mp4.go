@@ -73,8 +73,8 @@ type Movie struct {
 	Created    time.Time
 	// Chapters may lie outside the window; those do not count.
 	Chapters []Chapter
-	// Room leaves CoverRoom bytes for a cover, which SetCover puts in later.
-	Room bool
+	// Room leaves CoverSpace bytes for a cover, which SetCover puts in later.
+	ReserveCover bool
 	// Fetch brings the NAL units or the data of a sample with a Place, so that a long movie need not be held in memory.
 	// Each track's samples are asked for in their order, each once. What it returns is used until the next call.
 	Fetch func(ctx context.Context, place int64) ([][]byte, error)
@@ -144,7 +144,7 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 			it.place, it.size = s.Place, s.Size
 		} else if t.Kind != H264 {
 			it.parts, it.size = [][]byte{s.Data}, uint32(len(s.Data))
-		} else if err := p.addPicture(it, s); err != nil {
+		} else if err := p.addFrame(it, s); err != nil {
 			return nil, err
 		}
 	}
@@ -159,15 +159,15 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 	return p, nil
 }
 
-// addPicture takes parameter sets and delimiters out of the access unit: in an avc1 track they live in the sample
+// addFrame takes parameter sets and delimiters out of the access unit: in an avc1 track they live in the sample
 // description (ISO/IEC 14496-15, 5.3.3). New parameter sets begin a new description.
-func (p *plan) addPicture(it *item, s *Sample) error {
+func (p *plan) addFrame(it *item, s *Sample) error {
 	nals := s.NALs
 	if nals == nil && s.Place == 0 {
 		nals = media.SplitAnnexB(s.Data)
 	}
 	var sets parameterSets
-	sets, it.parts = splitPicture(nals)
+	sets, it.parts = splitFrame(nals)
 	it.place, it.size = s.Place, s.Size
 	if s.Place == 0 {
 		it.size = sizeOf(it.parts)
@@ -189,8 +189,8 @@ func (p *plan) addPicture(it *item, s *Sample) error {
 	return nil
 }
 
-// splitPicture parts the NAL units of an access unit into its parameter sets and what goes into the file.
-func splitPicture(nals [][]byte) (sets parameterSets, parts [][]byte) {
+// splitFrame parts the NAL units of an access unit into its parameter sets and what goes into the file.
+func splitFrame(nals [][]byte) (sets parameterSets, parts [][]byte) {
 	for _, n := range nals {
 		if len(n) == 0 {
 			continue
@@ -219,7 +219,7 @@ func sizeOf(parts [][]byte) (size uint32) {
 // PictureSize returns what a Sample with a Place must say of an access unit: its parameter sets, nil where it has none,
 // and its Size. The sets are not copied.
 func PictureSize(nals [][]byte) (sets [][]byte, size uint32) {
-	s, parts := splitPicture(nals)
+	s, parts := splitFrame(nals)
 	for _, n := range [][]byte{s.sps, s.pps} {
 		if n != nil {
 			sets = append(sets, n)
@@ -250,7 +250,7 @@ func (m *Movie) validate() error {
 		return fmt.Errorf("the window from %v to %v is empty", m.Start, m.End)
 	}
 	var kept []Track
-	picture := false
+	hasVideo := false
 	for _, t := range m.Tracks {
 		n := len(t.Samples)
 		if n == 0 || t.Samples[0].PTS >= m.End {
@@ -259,11 +259,11 @@ func (m *Movie) validate() error {
 		if t.Kind != H264 && t.Samples[n-1].PTS+t.Samples[n-1].Duration <= m.Start {
 			continue
 		}
-		picture = picture || t.Kind == H264
+		hasVideo = hasVideo || t.Kind == H264
 		kept = append(kept, t)
 	}
 	m.Tracks = kept
-	if !picture {
+	if !hasVideo {
 		return ErrEmpty
 	}
 	return nil

@@ -53,8 +53,8 @@ func userData(m Movie) (*box.UdtaBox, *box.IlstBox) {
 	list := &box.IlstBox{}
 	list.AddChild(raw("\xa9too", value(typeUTF8, []byte(toolName))))
 	list.AddChild(raw("----", star))
-	if m.Room {
-		list.AddChild(raw("free", make([]byte, room-8)))
+	if m.ReserveCover {
+		list.AddChild(raw("free", make([]byte, coverBox-8)))
 	}
 	head := []byte{0, 0, 0, 0, 0, 0, 0, 0}
 	head = append(head, "mdirappl"...)

@@ -117,7 +117,7 @@ func (p *plan) content(ctx context.Context, m Movie, it *item) ([][]byte, error)
 	parts := fetched
 	size := uint32(0)
 	if p.Kind == H264 {
-		_, parts = splitPicture(fetched)
+		_, parts = splitFrame(fetched)
 		parts = slices.Concat(it.parts, parts)
 		size = sizeOf(parts)
 	} else {

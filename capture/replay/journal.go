@@ -39,15 +39,15 @@ type Journal struct {
 
 // Kinds of records.
 const (
-	kindVideo  = 'V'
-	kindSound  = 'A' // the mix
-	kindConfig = 'C' // AudioSpecificConfig of the sound that follows
-	kindOwn    = 'D' // the desktop's sound for itself
-	kindMic    = 'M' // the microphone's
-	kindMark   = 'K' // a mark: its PTS, and its title as data
+	kindVideo   = 'V'
+	kindSound   = 'A' // the mix
+	kindConfig  = 'C' // AudioSpecificConfig of the sound that follows
+	kindDesktop = 'D' // the desktop's sound for itself
+	kindMic     = 'M' // the microphone's
+	kindMark    = 'K' // a mark: its PTS, and its title as data
 )
 
-var kinds = map[media.Track]byte{media.Video: kindVideo, media.AAC: kindSound, media.DesktopAAC: kindOwn, media.MicAAC: kindMic}
+var kinds = map[media.Track]byte{media.Video: kindVideo, media.AAC: kindSound, media.DesktopAAC: kindDesktop, media.MicAAC: kindMic}
 
 // record is one entry of a file: kind (1 byte), key (1), PTS and duration in ns (8 each), length (4), CRC-32C of all
 // that and the data (4), then the data; numbers are little-endian. Readers leave out kinds that they do not know.
@@ -151,14 +151,14 @@ type file struct {
 func (j *Journal) run() {
 	defer close(j.done)
 	w := writer{folder: j.folder, hold: j.hold}
-	told := false
+	reported := false
 	for r := range j.queue {
 		j.mu.Lock()
 		length := j.length
 		j.mu.Unlock()
-		if err := w.write(r, length); err != nil && !told {
+		if err := w.write(r, length); err != nil && !reported {
 			j.log.Warn("the replay is not kept against a crash", "err", err)
-			told = true
+			reported = true
 		}
 	}
 	w.close()

@@ -12,7 +12,7 @@ import (
 
 // textured is a picture that no encoder gets exactly right at once.
 func textured(width, height, n int) media.Frame {
-	f := picture(width, height, [3]byte{})
+	f := testFrame(width, height, [3]byte{})
 	for i := range f.Data {
 		f.Data[i] = byte((i/4%width)*(n%5+1) + (i/4/width)*(n%3+1)) // the same for each colour: 4:2:0 loses none of it
 	}
@@ -55,15 +55,15 @@ func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 			}
 			rgb := toRGB(t, stream)
 			require.Len(t, rgb, frames*w*h*3)
-			picture := func(i int) [32]byte { return sha256.Sum256(rgb[i*w*h*3 : (i+1)*w*h*3]) }
+			digest := func(i int) [32]byte { return sha256.Sum256(rgb[i*w*h*3 : (i+1)*w*h*3]) }
 			count := 0
 			for i := range frames {
 				if added[i] {
 					count++
-					require.Equal(t, picture(i-1), picture(i), "picture %d", i)
+					require.Equal(t, digest(i-1), digest(i), "picture %d", i)
 				}
 				if !added[i] && i%40 == 20 {
-					require.NotEqual(t, picture(i-1), picture(i), "picture %d", i)
+					require.NotEqual(t, digest(i-1), digest(i), "picture %d", i)
 				}
 				if i%40 == 39 { // the encoder's own pictures after added ones refer to the right ones
 					require.Less(t, difference(rgb[i*w*h*3:(i+1)*w*h*3], textured(w, h, i-18).Data), 12.0, "picture %d", i)

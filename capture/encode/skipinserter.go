@@ -18,7 +18,7 @@ import (
 //
 // That is right for a 4:2:0 stream of reference pictures that each refer to the one before at most, without B-pictures,
 // interlacing or CABAC, with the order of pictures being that of frame numbers; other streams are left alone.
-type still struct {
+type skipInserter struct {
 	sps       *avc.SPS
 	pps       *avc.PPS
 	usable    bool
@@ -31,7 +31,7 @@ type still struct {
 var errUnsupportedStream = errors.New("the stream has parts that added pictures do not fit")
 
 // pass looks at the encoder's next access unit, which may be changed.
-func (s *still) pass(nals [][]byte) {
+func (s *skipInserter) pass(nals [][]byte) {
 	for i, n := range nals {
 		switch media.NALType(n) {
 		case media.NALAUD:
@@ -50,7 +50,7 @@ func (s *still) pass(nals [][]byte) {
 	}
 }
 
-func (s *still) readSPS(nal []byte) (err error) {
+func (s *skipInserter) readSPS(nal []byte) (err error) {
 	if s.sps, err = avc.ParseSPSNALUnit(nal, false); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *still) readSPS(nal []byte) (err error) {
 	return nil
 }
 
-func (s *still) readPPS(nal []byte) (err error) {
+func (s *skipInserter) readPPS(nal []byte) (err error) {
 	if s.pps, err = avc.ParsePPSNALUnit(nal, map[uint32]*avc.SPS{0: s.sps}); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *still) readPPS(nal []byte) (err error) {
 }
 
 // renumber gives a slice of the encoder the frame number it has among all pictures (7.3.3: frame_num).
-func (s *still) renumber(nal []byte) []byte {
+func (s *skipInserter) renumber(nal []byte) []byte {
 	part := nal
 	if s.added == 0 {
 		part = nal[:min(len(nal), 32)] // the number is only read
@@ -105,16 +105,16 @@ func (s *still) renumber(nal []byte) []byte {
 	return preventEmulation(raw)
 }
 
-func (s *still) frameNumBits() int { return int(s.sps.Log2MaxFrameNumMinus4) + 4 }
+func (s *skipInserter) frameNumBits() int { return int(s.sps.Log2MaxFrameNumMinus4) + 4 }
 
 // refIDCMask is where nal_ref_idc lies in a NAL unit's first byte (7.3.1).
 const refIDCMask = 0x60
 
 // ready says whether there is a picture to repeat, in a stream that allows it.
-func (s *still) ready() bool { return s.usable && s.refIDC != 0 }
+func (s *skipInserter) ready() bool { return s.usable && s.refIDC != 0 }
 
 // picture makes an access unit that repeats the last picture; ok is false where the stream does not allow it.
-func (s *still) picture() (nals [][]byte, ok bool) {
+func (s *skipInserter) frame() (nals [][]byte, ok bool) {
 	if !s.ready() {
 		return nil, false
 	}
