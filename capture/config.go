@@ -21,7 +21,7 @@ const (
 type VideoConfig struct {
 	// Way is how the screen is filmed: "auto" takes what fits the session, "x11" reads the X display, "portal" asks the
 	// desktop, as Wayland wants it. Empty is "auto".
-	Way string
+	Backend string
 	// Asked counts how often the user wanted to choose anew, in the desktop's dialog or the same window once more: when it
 	// changes, the kept choice is forgotten.
 	Asked int
@@ -134,8 +134,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("the constant quality is %d; it must be 0 (off) or 1 to 51", v.ConstantQuality)
 	case v.Preset != "performance" && v.Preset != "balanced" && v.Preset != "quality":
 		return fmt.Errorf("the preset is %q; it must be performance, balanced or quality", v.Preset)
-	case v.Way != "" && v.Way != source.Auto && v.Way != source.X11 && v.Way != source.Portal:
-		return fmt.Errorf("the way to film is %q; it must be auto, x11 or portal", v.Way)
+	case v.Backend != "" && v.Backend != source.Auto && v.Backend != source.X11 && v.Backend != source.Portal:
+		return fmt.Errorf("the way to film is %q; it must be auto, x11 or portal", v.Backend)
 	case c.Replay != 0 && (c.Replay < MinReplay || c.Replay > MaxReplay):
 		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, MinReplay, MaxReplay)
 	case c.ClipFolder == "":

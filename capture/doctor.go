@@ -60,7 +60,7 @@ func Doctor(ctx context.Context, way, tokenFile string) []Check {
 
 // checkScreen says how the screen is filmed and why, and tries it.
 func checkScreen(ctx context.Context, way, tokenFile string) Check {
-	way, why := source.Way(way, "")
+	way, why := source.Backend(way, "")
 	if way == source.Portal {
 		return checkPortal(ctx, why, tokenFile)
 	}
@@ -88,7 +88,7 @@ func checkPortal(ctx context.Context, why, tokenFile string) Check {
 // checkX films until the first picture.
 func checkX(ctx context.Context, why string) Check {
 	got := make(chan string, 1)
-	s := source.OpenScreen(source.Screen{Way: source.X11, FrameRate: 30, Frame: func(f media.Frame) {
+	s := source.OpenScreen(source.Screen{Backend: source.X11, FrameRate: 30, Frame: func(f media.Frame) {
 		select {
 		case got <- fmt.Sprintf("The X display %s is filmed at %dx%d, because %s.", os.Getenv("DISPLAY"), f.Width, f.Height, why):
 		default:

@@ -169,7 +169,7 @@ func (r *Recorder) openScreen(c Config) *source.Supervisor {
 	}
 	v := c.Video
 	return source.OpenScreen(source.Screen{
-		Way: v.Way, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, Held: r.held,
+		Backend: v.Backend, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, Held: r.held,
 		Stay: r.sharing.Load, Gone: r.gone, HideCursor: v.HideCursor,
 		FrameRate: v.FrameRate, Frame: r.video.offer, Same: r.video.offerSame,
 	}, r.log)
@@ -209,13 +209,13 @@ func (r *Recorder) Apply(c Config) error {
 	if c.Paused {
 		r.pauses.begin(gst.Now(), pauseAsked)
 	}
-	if o, n := old.Video, c.Video; o.Way != n.Way || o.Asked != n.Asked || o.Display != n.Display || o.Target != n.Target ||
+	if o, n := old.Video, c.Video; o.Backend != n.Backend || o.Asked != n.Asked || o.Display != n.Display || o.Target != n.Target ||
 		o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate || old.Paused != c.Paused {
 		_ = screen.Close()
 		if o.Asked != n.Asked {
 			_ = os.Remove(n.TokenFile)
 		}
-		if o.Asked != n.Asked || o.Way != n.Way || o.Display != n.Display || o.Target != n.Target {
+		if o.Asked != n.Asked || o.Backend != n.Backend || o.Display != n.Display || o.Target != n.Target {
 			r.held = &x11.Held{} // the user chose anew
 			r.video.another()
 		}

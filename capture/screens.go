@@ -45,7 +45,7 @@ type ScreenList struct {
 
 // ByPortal is whether the desktop's own dialog chooses what is filmed, and why; way is VideoConfig.Way.
 func ByPortal(way string) (yes bool, why string) {
-	way, why = source.Way(way, "")
+	way, why = source.Backend(way, "")
 	return way == source.Portal, why
 }
 

@@ -425,7 +425,9 @@ func TestTwoQuickPressesOfTheShareKey(t *testing.T) {
 }
 
 func TestAClosedWindowLeavesTheReplayUsable(t *testing.T) {
-	b := start(t, func(c *config.Config) { c.Video.Source = config.Picture{Kind: config.OneWindow, WindowClass: "Game"} })
+	b := start(t, func(c *config.Config) {
+		c.Video.Source = config.VideoSource{Kind: config.OneWindow, WindowClass: "Game"}
+	})
 	b.until(t, "something is kept", func(s session.Snapshot) bool { return s.BufferedSeconds > 0 })
 	b.engine.Recorder().CloseWindow()
 	s := b.until(t, "it is told", func(s session.Snapshot) bool { return s.SourceGone })
