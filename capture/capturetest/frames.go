@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Picture is the brightness of one frame as presented.
+// Frame is the brightness of one frame as presented.
 type Frame struct {
 	// At is the frame's presentation time in s, Luma its mean luma, 0 to 255.
 	At, Luma float64
 }
 
-// Pictures decodes every frame. An undecodable file is an error.
+// Frames decodes every frame. An undecodable file is an error.
 func Frames(ctx context.Context, path string) ([]Frame, error) {
 	out, err := run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-i", path, "-an", "-fps_mode", "passthrough", "-enc_time_base", "-1",
 		"-vf", "scale=64:36:flags=area,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-f", "null", "-")
@@ -39,9 +39,10 @@ func LastFrame(ctx context.Context, path string) ([]byte, error) {
 		"-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
 }
 
-// Flashes finds when the picture turns bright, in s. A flash began somewhere between the last dark frame and the first
-// bright one, so the middle is taken: off by up to half a frame for one flash, and by nothing in the mean over flashes that
-// are not in step with the frames. (The first bright frame alone is late by half a frame in the mean, 16.7 ms at 30/s.)
+// Flashes finds when the video turns bright, in s. A flash began somewhere between the last dark frame and the first
+// bright one, so the middle is taken: off by up to half a frame for one flash, and by nothing in the mean over flashes
+// that are not in step with the frames. (The first bright frame alone is late by half a frame in the mean, 16.7 ms at
+// 30/s.)
 func Flashes(ctx context.Context, path string) ([]float64, error) {
 	frames, err := Frames(ctx, path)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
-// pictures are real H.264: three seconds of red.
+// redVideo is real H.264: three seconds of red.
 func redVideo(t *testing.T) []*media.Packet {
 	t.Helper()
 	c := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264", "-bf", "0",
@@ -82,8 +82,8 @@ func TestThumbnail(t *testing.T) {
 	require.ErrorContains(t, err, "broken.mp4")
 }
 
-// TestFailuresAreSentencesAndLeaveNothing runs itself once more in a mount name space of its own, where it may mount a small
-// file system whoever the user is (user_namespaces(7)).
+// TestFailuresAreSentencesAndLeaveNothing runs itself once more in a mount name space of its own, where it may mount a
+// small file system whoever the user is (user_namespaces(7)).
 func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
 	const inside = "HINDSIGHT_TEST_NAMESPACE"
 	if os.Getenv(inside) == "" {

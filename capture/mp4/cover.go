@@ -12,17 +12,17 @@ const CoverSpace = 64 << 10
 const (
 	// coverHead is what the boxes around a cover take: covr, data, type and locale.
 	coverHead = 24
-	// room is the size of the free box (ISO/IEC 14496-12, 8.1.2) among the tags that a cover's box takes the place of.
-	// What the cover leaves of it, and the head of that, is free again.
+	// coverBox is the size of the free box (ISO/IEC 14496-12, 8.1.2) among the tags that a cover's box takes the place
+	// of. What the cover leaves of it, and the head of that, is free again.
 	coverBox = coverHead + CoverSpace + 8
 )
 
-// ErrNoCoverSpace says that a file has no room for a cover: it has one, or was not written by WriteFile with room.
-var ErrNoCoverSpace = errors.New("it has no room for a cover")
+// ErrNoCoverSpace says that a file has no space for a cover: it has one, or was written without Movie.ReserveCover.
+var ErrNoCoverSpace = errors.New("it has no space for a cover")
 
-// SetCover puts a JPEG picture of at most CoverSpace bytes into the room that Movie.Room left for it. The file is
-// complete at every moment: the picture lies in a free box, which then becomes a cover by the eight bytes of its head. The
-// time of the last change stays.
+// SetCover puts a JPEG image of at most CoverSpace bytes into the space that Movie.ReserveCover left for it. The file
+// is complete at every moment: the image lies in a free box, which then becomes a cover by the eight bytes of its head.
+// The time of the last change stays.
 func SetCover(path string, jpeg []byte) error {
 	if len(jpeg) == 0 || len(jpeg) > CoverSpace {
 		return fmt.Errorf("a cover has 1 to %d bytes, not %d", CoverSpace, len(jpeg))

@@ -79,7 +79,7 @@ func TestChapters(t *testing.T) {
 	require.Len(t, info.Tracks, 3)
 }
 
-// noise is a JPEG picture that does not compress well.
+// noise is a JPEG image that does not compress well.
 func noise(t *testing.T, width, height int) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for i := range width * height {

@@ -44,7 +44,7 @@ func grey(t *testing.T, path string) []byte {
 }
 
 func TestGrowingPlaysAtAnyMomentAndIsOrdinaryAtTheEnd(t *testing.T) {
-	v, other := videoSamples(t, 3, "128x72"), videoSamples(t, 3, "160x90") // the picture's size changes in the middle
+	v, other := videoSamples(t, 3, "128x72"), videoSamples(t, 3, "160x90") // the frame size changes in the middle
 	for i := range other {
 		other[i].PTS += 3 * time.Second
 		other[i].DTS += 3 * time.Second
@@ -70,9 +70,9 @@ func TestGrowingPlaysAtAnyMomentAndIsOrdinaryAtTheEnd(t *testing.T) {
 	require.NoError(t, g.End(6*time.Second, []mp4.Chapter{{At: 3 * time.Second, Title: "goal"}}, noise(t, 64, 64)))
 	p := ffprobe(t, path)
 	require.InDelta(t, 5, seconds(t, p.Format.Duration), 0.001)
-	require.Len(t, p.Streams, 4, "picture, sound, chapters, cover")
+	require.Len(t, p.Streams, 4, "video, sound, chapters, cover")
 	frames := grey(t, path)
-	require.Len(t, frames, 5*fps, "not one picture is lost")
+	require.Len(t, frames, 5*fps, "not one frame is lost")
 	require.InDelta(t, 30*255/219, int(frames[0]), 2)
 	require.InDelta(t, 89*255/219, int(frames[149]), 2)
 	info, err := mp4.Inspect(path)

@@ -55,8 +55,8 @@ func SetStar(path string, on bool) error {
 	})
 }
 
-// amend changes a file in place, durably, and leaves the time of the last change. A file that is no movie has nothing that
-// the inspector knows of.
+// amend changes a file in place, durably, and leaves the time of the last change. A file that is no movie has nothing
+// that the inspector knows of.
 func amend(path string, change func(inspector) error) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {

@@ -1,9 +1,10 @@
-// Package mp4 writes movies: H.264 and AAC or Opus samples on one common time line, cut to an exact window by edit lists.
+// Package mp4 writes movies: H.264 and AAC or Opus samples on one common time line, cut to an exact window by edit
+// lists.
 //
 // The file is progressive (ISO/IEC 14496-12): ftyp, moov, mdat, so that it plays while it downloads. Samples keep their
-// bytes; nothing is decoded. A window that begins between two key pictures is served by the samples from the key
-// picture before it, which players decode and do not show (8.6.6, edit list box). Box structures come from mp4ff; the
-// room owns how samples become chunks, tables and edits. It has no goroutines.
+// bytes; nothing is decoded. A window that begins between two keyframes is served by the samples from the
+// keyframe before it, which players decode and do not show (8.6.6, edit list box). Box structures come from mp4ff; the
+// package owns how samples become chunks, tables and edits. It has no goroutines.
 package mp4
 
 import (
@@ -40,14 +41,14 @@ type Sample struct {
 	DTS, PTS time.Duration
 	// Duration is used for the last sample only; the others last until the next.
 	Duration time.Duration
-	// Sync marks an IDR picture; for sound it does not matter.
+	// Sync marks an IDR frame; for sound it does not matter.
 	Sync bool
 	// Data is an H.264 access unit in Annex B form, one AAC access unit without ADTS header, or one Opus packet.
 	Data []byte
 	// NALs are the NAL units of Data, where the caller knows them already; it saves looking for start codes.
 	NALs [][]byte
-	// Place, where it is not 0, says that Movie.Fetch brings the sample when its turn to be written comes. NALs are then
-	// the picture's parameter sets alone, and Size is what PictureSize or the length of Data is.
+	// Place, where it is not 0, says that Movie.Fetch brings the sample when its turn to be written comes. NALs are
+	// then the video's parameter sets alone, and Size is what PictureSize or the length of Data is.
 	Place int64
 	Size  uint32
 }
@@ -82,8 +83,8 @@ type Movie struct {
 	starred bool
 }
 
-// ErrEmpty says that a movie has no picture in its window.
-var ErrEmpty = errors.New("there is no picture in the asked time")
+// ErrEmpty says that a movie has no video frame in its window.
+var ErrEmpty = errors.New("there is no video in the requested time")
 
 // item is a sample made ready: NAL units chosen, times in ticks.
 type item struct {
@@ -151,7 +152,7 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 	last := t.Samples[len(t.Samples)-1]
 	length := ticks(last.DTS+last.Duration-p.origin, p.scale)
 	if t.Kind == H264 {
-		// The last picture stays until the end of the window.
+		// The last frame stays until the end of the window.
 		length = max(length, ticks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
 	}
 	p.total = max(length, p.items[len(p.items)-1].dts+1)
@@ -178,7 +179,7 @@ func (p *plan) addFrame(it *item, s *Sample) error {
 			p.entries = append(p.entries, sets)
 		}
 	} else if known == 0 {
-		return errors.New("the first picture has no parameter sets (SPS, PPS) and cannot be decoded")
+		return errors.New("the first frame has no parameter sets (SPS, PPS) and cannot be decoded")
 	}
 	it.entry = uint32(len(p.entries))
 	if it.entry > 1 && sets.sps != nil && sets.pps != nil {

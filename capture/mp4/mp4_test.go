@@ -20,8 +20,8 @@ import (
 
 const fps = 30
 
-// pictures makes real H.264: frame n is a flat luma of 16+n (mod 200), which full-range grey shows as n*255/219, with an
-// IDR every second.
+// videoSamples makes real H.264: frame n is a flat luma of 16+n (mod 200), which full-range grey shows as n*255/219,
+// with an IDR every second.
 func videoSamples(t *testing.T, seconds int, size string) []mp4.Sample {
 	out := ffmpeg(t, "-f", "lavfi", "-i", "color=black:s="+size+":r=30:d="+strconv.Itoa(seconds),
 		"-vf", "geq=lum='16+mod(N,200)':cb=128:cr=128", "-c:v", "libx264", "-qp", "4", "-bf", "0",
@@ -112,7 +112,7 @@ func TestWindowIsExactToTheFrameAndTheSample(t *testing.T) {
 
 		frames := ffmpeg(t, "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
 		require.Len(t, frames, int(length.Seconds()*fps), "exactly the frames of the window")
-		require.InDelta(t, 47*255/219, int(frames[0]), 2, "the first picture shown is the one at the window's begin")
+		require.InDelta(t, 47*255/219, int(frames[0]), 2, "the first frame shown is the one at the window's start")
 
 		if length < time.Second {
 			continue
@@ -144,7 +144,7 @@ func TestPictureSizeMayChangeWithinAClip(t *testing.T) {
 	}
 	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: append(first, second...)}}, End: 4 * time.Second})
 	frames := ffmpeg(t, "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
-	require.Len(t, frames, 4*fps, "every picture decodes")
+	require.Len(t, frames, 4*fps, "every frame decodes")
 	require.InDelta(t, 59*255/219, int(frames[119]), 2)
 }
 

@@ -70,5 +70,5 @@ func userData(m Movie) (*box.UdtaBox, *box.IlstBox) {
 	return user, list
 }
 
-// addCover puts a JPEG picture where players look for a cover.
+// addCover puts a JPEG image where players look for a cover.
 func addCover(list *box.IlstBox, jpeg []byte) { list.AddChild(raw("covr", value(typeJPEG, jpeg))) }

@@ -16,13 +16,13 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// Journal keeps the last packets in files as well, so that they survive the end of the process. It is written without
+// Journal keeps the latest packets in files too, so that they survive the end of the process. It is written without
 // waiting for the disk: a killed process loses what its queue held, a few packets; a power cut what the system had not
 // written back.
 //
-// A journal owns one folder of its own with one file for each group of pictures and a lock that is held while the process
-// lives. It has one goroutine, which writes. Write never blocks: when the disk cannot follow, packets are left out up to
-// the next IDR. Close removes the folder; it may be called twice.
+// A journal owns one folder of its own with one file for each group of frames and a lock that is held while the process
+// lives. It has one goroutine, which writes. Write never blocks: when the disk cannot follow, packets are left out up
+// to the next IDR. Close removes the folder; it may be called twice.
 type Journal struct {
 	folder string
 	lock   *os.File
@@ -141,7 +141,7 @@ func (j *Journal) put(r record) {
 	}
 }
 
-// file is one group of pictures on disk.
+// file is one group of frames on disk.
 type file struct {
 	path  string
 	start time.Duration
@@ -259,7 +259,7 @@ func (w *writer) close() {
 	}
 }
 
-// Close ends the journal and removes its folder: the process ends in order and nothing has to be recovered.
+// Close ends the journal and removes its folder: the process ends cleanly and nothing has to be recovered.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	if j.closed {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		for i := range 30 * 60 {
 			j.Write(videoPacket(i, 3000, i%60 == 0))
 			if i == 45 || i == 1500 {
-				j.Mark(replay.Mark{At: videoPacket(i, 0, false).PTS, Title: fmt.Sprintf("picture %d", i)})
+				j.Mark(replay.Mark{At: videoPacket(i, 0, false).PTS, Title: fmt.Sprintf("frame %d", i)})
 			}
 			for ; sound(s).PTS < videoPacket(i, 0, false).PTS; s++ {
 				j.Write(sound(s))
@@ -75,7 +75,7 @@ func TestAKilledProcessLosesAtMostASecond(t *testing.T) {
 	require.GreaterOrEqual(t, s.End-s.Start, 10*time.Second)
 	require.LessOrEqual(t, s.End-s.Start, 16*time.Second, "and the old is gone from the disk")
 	require.Equal(t, []byte{0x11, 0x90}, found[0].SoundConfig)
-	require.Equal(t, []replay.Mark{{At: videoPacket(1500, 0, false).PTS, Title: "picture 1500"}}, found[0].Marks, "marks go with what they are about")
+	require.Equal(t, []replay.Mark{{At: videoPacket(1500, 0, false).PTS, Title: "frame 1500"}}, found[0].Marks, "marks go with what they are about")
 	require.NotEmpty(t, s.Sound)
 	require.NoError(t, found[0].Discard())
 	entries, err := os.ReadDir(parent)
@@ -98,7 +98,7 @@ func TestAJournalThatEndsInOrderLeavesNothing(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-// A cleaner of caches that takes files, the lock or the whole folder costs what it took, and the journal goes on.
+// A cache cleaner that deletes files, the lock or the whole folder costs only what it deleted; the journal continues.
 func TestAJournalOutlivesACleaner(t *testing.T) {
 	for name, take := range map[string]string{"a file": "000000001.gop", "the lock": "lock", "the folder": ""} {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// Remains is what a process that did not end in order left behind.
+// Orphan is a journal whose process did not end cleanly.
 type Orphan struct {
 	// Folder is the journal's folder, to be deleted with Discard.
 	Folder string
@@ -40,7 +40,7 @@ func (r *Orphan) Release() error {
 	return err
 }
 
-// FindOrphans reads the journals below parent that no living process holds. Those without a picture are deleted.
+// FindOrphans reads the journals below parent that no living process holds. Those without video are deleted.
 func FindOrphans(parent string) ([]*Orphan, error) {
 	folders, err := filepath.Glob(filepath.Join(parent, "replay-*"))
 	if err != nil {

@@ -31,7 +31,7 @@ func alone(i int, t media.Track) *media.Packet {
 	return p
 }
 
-// fill writes seconds of pictures with an IDR every two seconds, and of sound.
+// fill writes seconds of frames with an IDR every two seconds, and of sound.
 func fill(r *replay.Ring, seconds int) {
 	s := 0
 	for i := range seconds * 30 {
@@ -148,7 +148,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	require.Less(t, int64(m.HeapAlloc), bytes+20<<20)
 }
 
-// Whatever comes in, a snapshot begins with a key picture, in order, inside the bounds.
+// Whatever comes in, a snapshot begins with a keyframe, in order, inside the bounds.
 func FuzzRing(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) {
@@ -169,7 +169,7 @@ func FuzzRing(f *testing.F) {
 				continue
 			}
 			if !snap.Video[0].Key || snap.End <= snap.Start || snap.Video[0].PTS > snap.Start {
-				t.Fatalf("bad window %v to %v, first picture %+v", snap.Start, snap.End, snap.Video[0].PTS)
+				t.Fatalf("bad window %v to %v, first frame %+v", snap.Start, snap.End, snap.Video[0].PTS)
 			}
 		}
 	})
