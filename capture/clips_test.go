@@ -39,7 +39,7 @@ func chapters(t *testing.T, path string) map[string]float64 {
 	return found
 }
 
-// playsFully decodes a clip and compares its pictures with its length.
+// playsFully decodes a clip and compares its frames with its length.
 func playsFully(t *testing.T, path string, seconds float64) {
 	t.Helper()
 	frames, err := capturetest.Frames(context.Background(), path)
@@ -77,9 +77,10 @@ func TestMarksPastAndFuture(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(c.ClipFolder, "Pong 10.jpg"))
 		return err == nil
-	}, 30*time.Second, 20*time.Millisecond, "the picture beside the clip")
+	}, 30*time.Second, 20*time.Millisecond, "the image beside the clip")
 
-	// The next clip begins where this one ends. A moment of future makes the save wait for pictures that are on their way.
+	// The next clip begins where this one ends. A moment of future makes the save wait for frames that are on their
+	// way.
 	next := r.Now()
 	second, err := r.Save(context.Background(), capture.SaveRequest{Press: next, After: time.Millisecond})
 	require.NoError(t, err)
@@ -87,7 +88,7 @@ func TestMarksPastAndFuture(t *testing.T) {
 	_, err = r.Save(context.Background(), capture.SaveRequest{Press: press + 6*time.Second})
 	require.ErrorIs(t, err, capture.ErrNothingNew)
 
-	// Who is in a hurry gets what is there.
+	// A save that is flushed gets what is there.
 	flush := make(chan struct{})
 	close(flush)
 	third, err := r.Save(context.Background(), capture.SaveRequest{After: time.Hour, Flush: flush})
@@ -127,7 +128,7 @@ func TestRecordingBesideTheReplayAndWithoutIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, saved, again)
 
-	// What is running when the recorder closes is ended in order.
+	// What is running when the recorder closes is finished properly.
 	rec, err = r.Record("")
 	require.NoError(t, err)
 	require.Eventually(t, long(time.Second), time.Minute, 20*time.Millisecond)

@@ -15,8 +15,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mix"
 )
 
-// The mixer's latency is what it waits for its sources plus the limiter's look-ahead. A busy machine makes the wait grow, so
-// the measurement only logs.
+// The mixer's latency is what it waits for its sources plus the limiter's look-ahead. A busy machine makes the wait
+// grow, so the measurement only logs.
 func TestMixerLatency(t *testing.T) {
 	require.LessOrEqual(t, mixDelay+mix.Latency, 40*time.Millisecond)
 	require.NoError(t, gst.Init())
@@ -47,7 +47,7 @@ func TestALostChangeIsAskedForAgain(t *testing.T) {
 	require.EqualValues(t, 2, frame.Serial, "the newest waits")
 	require.Equal(t, 2*time.Second, frame.PTS, "and is what the screen still shows")
 	p.miss(frame)
-	require.False(t, p.offerSame(same), "the whole picture is wanted")
+	require.False(t, p.offerSame(same), "the whole frame is wanted")
 	require.True(t, p.offerSame(same), "once")
 }
 
@@ -62,7 +62,7 @@ func TestALostFrameIsShownLater(t *testing.T) {
 	require.Eventually(t, func() bool { return p.encoded.Load() == 1 }, 30*time.Second, time.Millisecond)
 	released := make(chan struct{})
 	frame.Release = func() { close(released) }
-	p.offer(frame) // its slot has a picture
+	p.offer(frame) // its slot has a frame
 	<-released
 	require.EqualValues(t, 2, p.encoded.Load())
 }

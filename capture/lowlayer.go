@@ -13,19 +13,20 @@ import (
 )
 
 const (
-	// lowHeight is the most rows of the lower stream; a picture that has no more gets two thirds of its own.
+	// lowHeight is the most rows of the low-resolution layer; a frame with no more rows than that is scaled to two
+	// thirds.
 	lowHeight = 720
 	// lowShare is its part of what is usual for its size, in percent.
 	lowShare = 60
 )
 
-// lower is a second, smaller encode of the same pictures, for a connection that does not carry the first. It runs only
-// while somebody reads it, and what becomes of it does not touch the first.
+// lowLayer is a second, smaller encode of the same frames, for a connection that does not carry the first. It runs only
+// while it has readers, and its failures do not affect the first.
 type lowLayer struct {
 	fan *fanout.Fanout
 	log *slog.Logger
 
-	// begun is called when an encoder was opened, which has no picture yet.
+	// begun is called when an encoder has been opened, which has no frame yet.
 	begun func()
 
 	mu      sync.Mutex // never held while an encoder is opened or closed
@@ -55,7 +56,7 @@ func (l *lowLayer) set(v *encode.Video) (old *encode.Video) {
 }
 
 // follow opens and closes the encoder beside the first one, which is set up as given. Opening, and trying before, may
-// take seconds: a goroutine does so, and the first encode goes on.
+// take seconds: a goroutine does so, and the first encode continues.
 func (l *lowLayer) follow(ctx context.Context, now time.Duration, first encode.VideoConfig, name string) {
 	if !l.fan.Wants(media.Video) {
 		l.close()
@@ -92,7 +93,7 @@ func (l *lowLayer) follow(ctx context.Context, now time.Duration, first encode.V
 	})
 }
 
-// encode takes a picture that the first encode got with this stamp. It returns false where the encoder has no time
+// encode takes a frame that the first encode got with this stamp. It returns false where the encoder has no time
 // for it.
 func (l *lowLayer) encode(f media.Frame, stamp time.Duration) bool {
 	v := l.now()
@@ -142,7 +143,7 @@ func (l *lowLayer) open(ctx context.Context, c encode.VideoConfig, name string) 
 	v, err := encode.OpenVideo(c, l.fan.Write)
 	if err == nil {
 		i := v.Info()
-		l.log.Info("encoding smaller pictures for the stream", "encoder", i.Encoder, "width", i.Width, "height", i.Height, "kbps", i.BitrateKbps)
+		l.log.Info("encoding the low-resolution layer", "encoder", i.Encoder, "width", i.Width, "height", i.Height, "kbps", i.BitrateKbps)
 		return v, nil
 	}
 	c.Encoder = ""
@@ -161,7 +162,7 @@ func (l *lowLayer) failed(at time.Duration, err error) {
 }
 
 func (l *lowLayer) tell(err error) {
-	l.log.Warn("the stream's smaller pictures cannot be encoded; it is tried again", "err", err)
+	l.log.Warn("the low-resolution layer cannot be encoded; trying again", "err", err)
 }
 
 func (l *lowLayer) close() {
@@ -170,11 +171,11 @@ func (l *lowLayer) close() {
 	}
 }
 
-// Lower is the recorder's stream in smaller pictures: see Recorder.Lower.
+// LowLayer is the recorder's low-resolution stream: see Recorder.LowLayer.
 type LowLayer struct{ r *Recorder }
 
-// Lower is what to publish over a connection that does not carry the replay's own bitrate: the same sound, and pictures
-// of at most 720 rows that are encoded for it alone while it has readers. The replay keeps its full ones.
+// LowLayer is what to publish over a connection that does not carry the replay's own bitrate: the same sound, and
+// frames of at most 720 rows that are encoded for it alone while it has readers. The replay keeps its full ones.
 func (r *Recorder) LowLayer() LowLayer { return LowLayer{r} }
 
 // NewReader adds a bounded reader; see fanout.Fanout. It has Video and Opus.
@@ -182,7 +183,7 @@ func (l LowLayer) NewReader(capacity int, tracks ...media.Track) *fanout.Reader 
 	return l.r.video.lowLayer.fan.NewReader(capacity, tracks...)
 }
 
-// RequestKeyframe makes the next smaller picture an IDR.
+// RequestKeyframe makes the layer's next frame an IDR.
 func (l LowLayer) RequestKeyframe() { l.r.video.lowLayer.wantKey.Store(true) }
 
 // SetBitrate changes the target in kb/s; the replay keeps its own.
@@ -198,7 +199,7 @@ func (l LowLayer) SetBitrate(kbps int) {
 	}
 }
 
-// Video describes the smaller pictures; width and height are 0 before the first one.
+// Video describes the layer; width and height are 0 before the first one.
 func (l LowLayer) Video() media.TrackInfo {
 	if v := l.r.video.lowLayer.now(); v != nil {
 		return v.Info()

@@ -16,8 +16,8 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// A lower stream beside the replay: its own size, bitrate and key pictures, the replay's times and sound; the replay keeps
-// its full pictures, and without readers nothing is encoded.
+// A low-resolution layer beside the replay: its own size, bitrate and keyframes, the replay's times and sound; the
+// replay keeps its full frames, and without readers nothing is encoded.
 func TestLowerStreamBesideTheReplay(t *testing.T) {
 	newBench(t, 1280, 720)
 	c := config(t)
@@ -48,7 +48,7 @@ func TestLowerStreamBesideTheReplay(t *testing.T) {
 	require.Equal(t, []int{1280, 720}, []int{saved.Width, saved.Height})
 	frames, err := capturetest.Frames(context.Background(), saved.Path)
 	require.NoError(t, err)
-	require.Greater(t, len(frames), 6*30/2, "a busy machine loses pictures, but not most")
+	require.Greater(t, len(frames), 6*30/2, "a busy machine loses frames, but not most")
 	require.NoError(t, small.Close())
 	require.Eventually(t, func() bool { return low.Video().Width == 0 }, 30*time.Second, 20*time.Millisecond, "the second encoder ends with its reader")
 	wantSourceTracks(t, saved.Path)

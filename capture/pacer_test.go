@@ -18,7 +18,7 @@ func TestPacerKeepsAConstantRate(t *testing.T) {
 		require.Equal(t, int64(3600*fps), slot)
 		require.InDelta(t, float64(at-period/8), float64(p.stamp(slot)), 10)
 		_, _, _, use = p.frame(at + period/4)
-		require.False(t, use, "a second picture in the same slot")
+		require.False(t, use, "a second frame in the same slot")
 		fill, from, slot, use := p.frame(at + 4*period + period/2)
 		require.True(t, use)
 		require.Equal(t, int64(3), fill)

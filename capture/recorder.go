@@ -19,7 +19,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// ErrNothingYet says that a save found no picture in the buffer.
+// ErrNothingYet says that a save found no frame in the buffer.
 var ErrNothingYet = errors.New("there is nothing to save yet; the replay has just begun")
 
 // ErrNothingNew says that a save found nothing behind the clip before it.
@@ -28,7 +28,7 @@ var ErrNothingNew = errors.New("there is nothing new to save since the last clip
 // ErrReplayOff says that a save came while no replay is kept.
 var ErrReplayOff = errors.New("the replay is off; turn it on first")
 
-// Recorder films, mixes, encodes and remembers. Its methods may be called from any goroutine.
+// Recorder captures, mixes, encodes and remembers. Its methods may be called from any goroutine.
 type Recorder struct {
 	log *slog.Logger
 	fan *fanout.Fanout
@@ -54,12 +54,12 @@ type Recorder struct {
 	// lastEnd is where the newest clip ends, on the recorder's clock.
 	lastEnd    time.Duration
 	recordings map[*Recording]struct{}
-	// illustrating are the saves whose clips get their pictures.
+	// illustrating are the saves whose clips are getting their covers.
 	illustrating sync.WaitGroup
 }
 
-// Open starts a recorder. The error is for what no second try would heal: a configuration that cannot be used, no
-// GStreamer, no encoder. A display or sound device that is missing shows up in Status and is tried again.
+// Open starts a recorder. It returns an error for what a retry would not fix: a configuration that cannot be used, no
+// GStreamer, no encoder. A display or sound device that is missing shows up in Status and is retried.
 func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (r *Recorder) keep(c Config) {
 	}
 }
 
-// openScreen begins to film; in a pause that waits for its end.
+// openScreen begins to capture; in a pause that waits for its end.
 func (r *Recorder) openScreen(c Config) *source.Supervisor {
 	if c.Paused {
 		return source.Idle()
@@ -175,8 +175,8 @@ func (r *Recorder) openScreen(c Config) *source.Supervisor {
 	}, r.log)
 }
 
-// gone begins a pause while what is captured is gone, so that its last picture does not push out what was kept of it.
-// Who watches the stream sees that picture all the while.
+// gone starts a pause while the capture source is gone, so that its last frame does not push out what was kept of it.
+// Viewers of the stream see that frame in the meantime.
 func (r *Recorder) gone(gone bool) {
 	if gone {
 		r.pauses.begin(gst.Now(), pauseGone)
@@ -185,8 +185,8 @@ func (r *Recorder) gone(gone bool) {
 	r.pauses.end(gst.Now(), pauseGone)
 }
 
-// Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that is not valid, or
-// whose encoder does not work, is refused as a whole.
+// Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that is not valid,
+// or whose encoder does not work, is refused as a whole.
 func (r *Recorder) Apply(c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -216,7 +216,7 @@ func (r *Recorder) Apply(c Config) error {
 			_ = os.Remove(n.TokenFile)
 		}
 		if o.Asked != n.Asked || o.Backend != n.Backend || o.Display != n.Display || o.Target != n.Target {
-			r.held = &x11.Held{} // the user chose anew
+			r.held = &x11.Held{} // the user chose again
 			r.video.another()
 		}
 		screen = r.openScreen(c)
@@ -237,7 +237,7 @@ func (r *Recorder) now() (Config, *source.Supervisor) {
 	return r.config, r.screen
 }
 
-// applyVideo hands a new picture configuration on, with a trial where another encoder may be wanted.
+// applyVideo hands a new video configuration on, with a trial where another encoder may be wanted.
 func (r *Recorder) applyVideo(old, now VideoConfig) error {
 	if old.forEncoder() == now.forEncoder() {
 		return nil
@@ -258,7 +258,7 @@ func (r *Recorder) NewReader(capacity int, tracks ...media.Track) *fanout.Reader
 	return r.fan.NewReader(capacity, tracks...)
 }
 
-// RequestKeyframe makes the next picture an IDR.
+// RequestKeyframe makes the next frame an IDR.
 func (r *Recorder) RequestKeyframe() { r.video.requestKey() }
 
 // SetBitrate changes the target in kb/s of the running encoder.
@@ -270,7 +270,7 @@ func (r *Recorder) SetBitrate(kbps int) {
 	})
 }
 
-// Video describes the encoded pictures; width and height are 0 before the first one.
+// Video describes the encoded frames; width and height are 0 before the first one.
 func (r *Recorder) Video() media.TrackInfo { return r.video.info() }
 
 // HasSound says whether any sound source is on.

@@ -94,7 +94,7 @@ func TestSavedClipIsExactAndInStep(t *testing.T) {
 	require.InDelta(t, 15*30, len(frames), 1)
 	step, err := capturetest.MeasureStep(ctx, c.Path, stack.ClickHz)
 	require.NoError(t, err)
-	t.Logf("sound minus picture: mean %.1f ms, %.1f to %.1f over %d events; saved in %.0f ms; %+v", step.MeanMS, step.MinMS, step.MaxMS, step.Events, c.SaveMS, r.Status())
+	t.Logf("sound minus video: mean %.1f ms, %.1f to %.1f over %d events; saved in %.0f ms; %+v", step.MeanMS, step.MinMS, step.MaxMS, step.Events, c.SaveMS, r.Status())
 	require.GreaterOrEqual(t, step.Events, 10)
 	require.InDelta(t, 0, step.MeanMS, 16)
 }

@@ -61,7 +61,7 @@ func TestReadersGetAllTracksAndIDRsOnRequest(t *testing.T) {
 	require.Equal(t, 640, r.Video().Width)
 }
 
-// Saves at once and one after the other: each is a clip of its own, and the stream of pictures has no gap.
+// Saves at once and one after the other: each is a clip of its own, and the stream of frames has no gap.
 func TestSavesDoNotDisturbTheCapture(t *testing.T) {
 	newBench(t, 640, 360)
 	c := config(t)
@@ -116,7 +116,7 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 	require.ErrorIs(t, err, capture.ErrReplayOff)
 }
 
-// The sound server dies and comes back: the session goes on, the clip has pictures throughout, sound returns.
+// The sound server dies and comes back: the session continues, the clip has frames throughout, sound returns.
 func TestSoundServerRestart(t *testing.T) {
 	b := newBench(t, 640, 360)
 	r := openRecorder(t, config(t))
@@ -295,7 +295,7 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 		})
 	}
 	frames := r.Status().Frames
-	require.Eventually(t, func() bool { return r.Status().Frames > frames+5 }, 30*time.Second, 10*time.Millisecond, "it goes on filming")
+	require.Eventually(t, func() bool { return r.Status().Frames > frames+5 }, 30*time.Second, 10*time.Millisecond, "it keeps capturing")
 	for range 2 {
 		wg.Go(func() { require.NoError(t, r.Close()) })
 	}
@@ -306,7 +306,7 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 // noneLeft waits until there are no more goroutines than before.
 func noneLeft(t *testing.T, before int) {
 	t.Helper()
-	// Eventually asks from a goroutine of its own.
+	// Eventually polls from its own goroutine.
 	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond) {
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("goroutines are left: %s", stacks[:runtime.Stack(stacks, true)])

@@ -28,7 +28,7 @@ type input struct {
 type sound struct {
 	now  func() time.Duration
 	emit encode.Emit
-	// wants says whether anybody takes a track; what nobody takes is not encoded.
+	// wants says whether a track has readers; a track without readers is not encoded.
 	wants func(media.Track) bool
 	mutes *Mutes // nil mutes nothing
 	log   *slog.Logger
@@ -42,7 +42,7 @@ type sound struct {
 	mu           sync.Mutex // never held while anything is waited for
 	on           bool       // mixing
 	desktop, mic input
-	separate     bool // the sources are encoded each for itself as well
+	separate     bool // the sources are also encoded separately
 	err, echoErr error
 }
 
@@ -66,7 +66,7 @@ func (s *sound) apply(desktop, mic SoundConfig, separate, paused bool) error {
 	s.set(&s.desktop, desktop, paused)
 	s.cancelEcho(desktop.Enabled && mic.Enabled && mic.CancelEcho, mic.Suppress)
 	if s.echo != nil {
-		mic.Suppress = false // that is done where the echo is cancelled, which wants the sound as it was heard
+		mic.Suppress = false // that is done where the echo is cancelled, which needs the unprocessed sound
 	}
 	s.set(&s.mic, mic, paused)
 	return nil
@@ -126,7 +126,7 @@ func (s *sound) start() error {
 	return nil
 }
 
-// close ends the sources, then the mixing and its encoders. apply may begin anew.
+// close ends the sources, then the mixing and its encoders. apply may begin again.
 func (s *sound) close() {
 	if s.running() {
 		s.set(&s.desktop, SoundConfig{}, false)
@@ -202,7 +202,7 @@ func (o *sourceTracks) blocks() (out [len(perSourceTracks)][]float32) {
 	return out
 }
 
-// tracks are the encoders of the mix. They belong to the mixing goroutine; each runs while somebody takes its packets,
+// tracks are the encoders of the mix. They belong to the mixing goroutine; each runs while its packets have readers,
 // and one that fails is opened again after a pause.
 type tracks struct {
 	sound    *sound

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// mostPending is how many pictures may be inside the encoder before new ones are dropped, and the last one shown in
+	// mostPending is how many frames may be inside the encoder before new ones are dropped, and the last one shown in
 	// their place; mostPendingFill before repeats are not encoded any more.
 	mostPending     = 6
 	mostPendingFill = 3
-	// tick is how often the pictures' goroutine looks for slots without a picture.
+	// tick is how often the video goroutine looks for slots without a frame.
 	tick = 50 * time.Millisecond
 	// retryEncoder is the pause before encoders are tried again after all have failed.
 	retryEncoder = 5 * time.Second
 )
 
-// pictures takes frames, paces and encodes them.
+// video takes raw frames, paces and encodes them.
 type video struct {
 	now  func() time.Duration
 	emit encode.Emit
@@ -37,15 +37,15 @@ type video struct {
 	mu      sync.Mutex // never held while an encoder is opened or closed
 	config  VideoConfig
 	name    string        // the chosen encoder
-	encoder *encode.Video // nil until the first picture
+	encoder *encode.Video // nil until the first frame
 	reopen  bool
 	err     error
 
 	// canvas is the size of frames that fill the stream, (0, 0) before the first one. Others are fitted in, so that a
-	// window that is resized leaves the encoder, the clip and who watches alone.
+	// window that is resized does not disturb the encoder, the clip or the viewers.
 	canvas image.Point
-	// anew is from when on a frame decides about the canvas anew; 0: none does.
-	anew time.Duration
+	// refitAt is from when on a frame sets the canvas again; 0: none does.
+	refitAt time.Duration
 
 	// The loop's own.
 	pacer   pacer
@@ -56,7 +56,7 @@ type video struct {
 	lowLayer                   *lowLayer
 	shots                      shots
 	wantKey                    atomic.Bool
-	wantFresh                  atomic.Bool // the encoder has no picture to repeat
+	wantFresh                  atomic.Bool // the encoder has no frame to repeat
 	encoded, repeated, dropped atomic.Uint64
 }
 
@@ -87,7 +87,7 @@ func (p *video) offer(f media.Frame) {
 				old.PTS = f.PTS
 				f, old = old, f
 			}
-			p.dropped.Add(1) // the newer frame tells of its changes as well
+			p.dropped.Add(1) // the newer frame includes its changes
 			release(old)
 		default:
 		}
@@ -111,7 +111,8 @@ func (p *video) miss(f media.Frame) {
 	p.missed = &f
 }
 
-// drop counts a frame that is not encoded. What has changed in it is asked for again: it may be the last change for long.
+// drop counts a frame that is not encoded. What has changed in it is asked for again: it may be the last change for
+// long.
 func (p *video) drop(f media.Frame) {
 	p.dropped.Add(1)
 	if !f.Same {
@@ -119,7 +120,7 @@ func (p *video) drop(f media.Frame) {
 	}
 }
 
-// offerSame takes a frame that is the same as the one before. It answers false when there is nothing to repeat.
+// offerSame takes a frame that is the same as the one before. It returns false when there is nothing to repeat.
 func (p *video) offerSame(f media.Frame) bool {
 	if p.wantFresh.Swap(false) {
 		return false
@@ -231,7 +232,7 @@ func (p *video) onIdle(ctx context.Context) {
 	p.repeat(v, from, fill)
 }
 
-// repeat fills n slots with the last picture. It answers whether the encoder still works.
+// repeat fills n slots with the last frame. It returns whether the encoder still works.
 func (p *video) repeat(v *encode.Video, from, n int64) bool {
 	for i := range n {
 		p.key(v)
@@ -245,7 +246,7 @@ func (p *video) repeat(v *encode.Video, from, n int64) bool {
 	return true
 }
 
-// requestKey makes the next picture an IDR. It takes no lock: encoders call it from their own goroutine.
+// requestKey makes the next frame an IDR. It takes no lock: encoders call it from their own goroutine.
 func (p *video) requestKey() { p.wantKey.Store(true) }
 
 func (p *video) key(v *encode.Video) {
@@ -254,14 +255,14 @@ func (p *video) key(v *encode.Video) {
 	}
 }
 
-// ready answers an encoder that fits the picture, opening one where needed. Opening may take seconds where encoders have to
-// be tried, so it happens outside the lock: only this goroutine opens and closes them.
+// ready returns an encoder that fits the frame, opening one where needed. Opening may take seconds where encoders
+// have to be tried, so it happens outside the lock: only this goroutine opens and closes them.
 func (p *video) ready(ctx context.Context, f media.Frame) (*encode.Video, error) {
 	p.mu.Lock()
 	v, c, name := p.encoder, p.config, p.name
-	if size := image.Pt(f.Width, f.Height); p.canvas == (image.Point{}) || c.FollowSize || p.anew != 0 && f.PTS >= p.anew {
+	if size := image.Pt(f.Width, f.Height); p.canvas == (image.Point{}) || c.FollowSize || p.refitAt != 0 && f.PTS >= p.refitAt {
 		p.reopen = p.reopen || size != p.canvas
-		p.canvas, p.anew = size, 0
+		p.canvas, p.refitAt = size, 0
 	}
 	canvas := p.canvas
 	if v != nil && !p.reopen {
@@ -290,17 +291,17 @@ func (p *video) ready(ctx context.Context, f media.Frame) (*encode.Video, error)
 	info := v.Info()
 	p.mu.Lock()
 	p.encoder, p.err = v, nil
-	if !p.reopen { // else another one was asked for meanwhile
+	if !p.reopen { // else another one was requested in the meantime
 		p.name = info.Encoder
 	}
 	p.mu.Unlock()
-	p.log.Info("encoding pictures", "encoder", info.Encoder, "width", info.Width, "height", info.Height,
+	p.log.Info("encoding video", "encoder", info.Encoder, "width", info.Width, "height", info.Height,
 		"fps", info.FrameRate, "kbps", info.BitrateKbps)
 	return v, nil
 }
 
-// open opens the encoder that the user chose, or the one that holds the frame rate at this size. When it has failed, it is
-// the next.
+// open opens the encoder that the user chose, or the one that holds the frame rate at this size. When it has failed, it
+// is the next.
 func (p *video) open(ctx context.Context, c encode.VideoConfig, auto bool) (*encode.Video, error) {
 	if !auto && c.Encoder != "" {
 		v, err := encode.OpenVideo(c, p.emit)
@@ -319,7 +320,7 @@ func (p *video) open(ctx context.Context, c encode.VideoConfig, auto bool) (*enc
 	return encode.OpenVideo(c, p.emit)
 }
 
-// lost drops an encoder that stopped; the next picture opens another one.
+// lost drops an encoder that stopped; the next frame opens another one.
 func (p *video) lost(v *encode.Video, err error) {
 	p.log.Warn("the encoder stopped; the next one is tried", "err", err)
 	p.failed = append(p.failed, v.Info().Encoder)
@@ -334,12 +335,12 @@ func (p *video) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err == nil || p.err.Error() != err.Error() {
-		p.log.Error("pictures cannot be encoded", "err", err)
+		p.log.Error("video cannot be encoded", "err", err)
 	}
 	p.err = err
 }
 
-// apply takes a new configuration; the encoder is opened anew with the next picture where it differs.
+// apply takes a new configuration; the encoder is opened again with the next frame where it differs.
 func (p *video) apply(c VideoConfig, name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -351,7 +352,7 @@ func (p *video) apply(c VideoConfig, name string) {
 func (p *video) another() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.anew = p.now()
+	p.refitAt = p.now()
 }
 
 func (p *video) with(f func(*encode.Video)) {
@@ -362,7 +363,7 @@ func (p *video) with(f func(*encode.Video)) {
 	}
 }
 
-// info describes the stream; before the first picture it is what is known from the configuration.
+// info describes the stream; before the first frame it is what is known from the configuration.
 func (p *video) info() media.TrackInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -400,13 +401,13 @@ func (p *video) close() {
 	}
 }
 
-// checkEncoder finds the encoder to use, by trial on a picture of common size.
+// checkEncoder finds the encoder to use, by trial on a frame of common size.
 func checkEncoder(ctx context.Context, c VideoConfig) (string, error) {
 	name, err := encode.Choose(ctx, encode.VideoConfig{
 		Width: 1280, Height: 720, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps, ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: c.Encoder,
 	})
 	if err != nil {
-		return "", fmt.Errorf("pictures cannot be encoded: %w", err)
+		return "", fmt.Errorf("video cannot be encoded: %w", err)
 	}
 	return name, nil
 }

@@ -33,7 +33,7 @@ func newWayland(t *testing.T, width, height int) (*stack.Wayland, *stack.Pattern
 	return w, p
 }
 
-// The whole engine on Wayland and PipeWire: the portal's pictures with their own times, PipeWire's sound.
+// The whole engine on Wayland and PipeWire: the portal's frames with their own times, PipeWire's sound.
 func TestWaylandClipIsExact(t *testing.T) {
 	newWayland(t, 640, 360) // Sway and Xwayland draw without a GPU: two cores have no time for more
 	c := config(t)
@@ -60,15 +60,15 @@ func TestWaylandClipIsExact(t *testing.T) {
 	require.InDelta(t, 15*30, len(decoded), 1)
 	step, err := capturetest.MeasureStep(ctx, saved.Path, stack.ClickHz)
 	require.NoError(t, err)
-	t.Logf("sound minus picture: mean %.1f ms, %.1f to %.1f over %d events; %+v", step.MeanMS, step.MinMS, step.MaxMS, step.Events, r.Status())
-	// This is only told: the pattern is no instrument here. A flash goes through Xwayland and waits for Sway's next picture,
-	// which without a GPU may take long, and PipeWire plays in periods of 21 ms. The X11 tests hold the bar.
+	t.Logf("sound minus video: mean %.1f ms, %.1f to %.1f over %d events; %+v", step.MeanMS, step.MinMS, step.MaxMS, step.Events, r.Status())
+	// This is only logged: the pattern is no instrument here. A flash goes through Xwayland and waits for Sway's next
+	// frame, which without a GPU may take long, and PipeWire plays in periods of 21 ms. The X11 tests hold the bar.
 	token, err := os.ReadFile(c.Video.TokenFile)
 	require.NoError(t, err)
 	require.NotEmpty(t, strings.TrimSpace(string(token)), "the desktop's permission is kept")
 }
 
-// The output changes its size, nothing moves any more, the portal crashes and comes back: pictures go on.
+// The output changes its size, nothing moves anymore, the portal crashes and comes back: frames continue.
 func TestWaylandTroubles(t *testing.T) {
 	w, p := newWayland(t, 1280, 720)
 	ctx := context.Background()

@@ -12,8 +12,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// Only what has changed is converted, and what goes into the encoder is the whole picture: where frames are left out, where
-// the encoder keeps some of them for a while, and where some do not tell what changed.
+// Only what has changed is converted, and what goes into the encoder is the whole frame: where frames are left out,
+// where the encoder keeps some of them for a while, and where some do not say what changed.
 func TestOnlyChangedBandsAreConverted(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		t.Run(name, func(t *testing.T) {

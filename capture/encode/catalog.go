@@ -20,9 +20,9 @@ type encoder struct {
 	// constantCeiling where quality is constant and that has another.
 	ceiling, constantCeiling string
 	bits                     bool
-	// repeats says that its streams take pictures made by still.
+	// canInsertSkips says that its streams take frames made by skipInserter.
 	canInsertSkips bool
-	// whole says that access units come in the form asked for below: Annex B, parameter sets with each IDR.
+	// nativeAnnexB says that access units come in the form asked for below: Annex B, parameter sets with each IDR.
 	nativeAnnexB bool
 	// kind is the software's or the maker's name, for people.
 	kind string

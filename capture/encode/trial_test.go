@@ -26,8 +26,8 @@ func TestTheQuickestRunCounts(t *testing.T) {
 	require.Equal(t, time.Duration(0), perFrame(out[:3]))
 }
 
-// Hardware that does not hold the frame rate is passed over for software, which is not measured; the answer is remembered
-// until that encoder fails.
+// Hardware that does not hold the frame rate is passed over for software, which is not measured; the choice is
+// remembered until that encoder fails.
 func TestSlowHardwareIsPassedOver(t *testing.T) {
 	require.NoError(t, gst.Init())
 	slow := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
@@ -58,7 +58,7 @@ func catalogue(t *testing.T, e encoder) {
 	t.Cleanup(func() { encoders = before })
 }
 
-// An encoder that fails while it runs says so at the next picture, and the choice falls on the next one.
+// An encoder that fails while it runs says so at the next frame, and the choice falls on the next one.
 func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	require.NoError(t, gst.Init())
 	known := softwareEncoders(t)
@@ -85,7 +85,7 @@ func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	require.True(t, slices.Contains(known, next) || next != name)
 }
 
-// A constant quality spends what the picture needs: less for less quality, and never more than the bitrate.
+// A constant quality spends what the frame needs: less for less quality, and never more than the bitrate.
 func TestConstantQuality(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		t.Run(name, func(t *testing.T) {

@@ -73,14 +73,15 @@ func TestPicturesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
 					require.LessOrEqual(t, gap, KeyInterval*30)
 				}
 				require.True(t, packets[0].Key)
-				require.True(t, packets[20].Key, "the picture after the request")
+				require.True(t, packets[20].Key, "the frame after the request")
 				require.Zero(t, v.Pending())
 			})
 		}
 	}
 }
 
-// Primary colours survive the way to H.264 and back within a few levels, with and without scaling, in odd sizes too.
+// Primary colours survive encoding to H.264 and decoding within a few levels, with and without scaling, in odd sizes
+// too.
 func TestColoursComeBack(t *testing.T) {
 	cases := map[string]struct{ w, h, out, wantW, wantH int }{
 		"plain": {320, 180, 0, 320, 180}, "odd": {321, 181, 0, 320, 180}, "scaled": {640, 360, 180, 320, 180},
