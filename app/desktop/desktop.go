@@ -61,7 +61,7 @@ func hasBus() bool {
 	return dir != "" && err == nil
 }
 
-// sessionBus looks before it connects: the client would start a bus of its own where there is none.
+// sessionBus looks before it connects: the client would start its own bus where there is none.
 func sessionBus() (*dbus.Conn, error) {
 	if !hasBus() {
 		return nil, errors.New("there is no session bus")
@@ -129,7 +129,7 @@ func PlaySound(ctx context.Context, wav []byte) error {
 	return errors.New("no sound player is installed (pw-play, paplay or aplay)")
 }
 
-// launch starts a program and lets it go; somebody has to wait for it, or it stays as a zombie.
+// launch starts a program and waits for it in the background, so that it does not stay as a zombie.
 func launch(name string, args ...string) error {
 	c := exec.Command(name, args...)
 	if err := c.Start(); err != nil {

@@ -34,7 +34,7 @@ var stated = map[string]string{
 	api.TypeRoomComposite:  "2 to 6 CPU, 2 to 4 GB",
 }
 
-// egressRow is one line of the result, for one recording of a 1080p30 picture with sound into an MP4 file.
+// egressRow is one line of the result, for one recording of 1080p30 video with sound into an MP4 file.
 type egressRow struct {
 	Type string `json:"type"`
 	// Cores is CPU time by wall time, MiB the highest memory, of the recorder's process for this recording and all that
@@ -149,7 +149,8 @@ func share(ctx context.Context, c *client.Client, room string, loop *backendtest
 	return backendtest.Publish(token.ServerURL, token.Token, loop)
 }
 
-// people is the room of the camera. It is another one, so that Room Composite films the same single picture as the rest.
+// people is the room of the camera. It is a separate room, so that Room Composite captures the same single video as the
+// rest.
 const people = "people"
 
 // measure makes one recording.
@@ -196,7 +197,7 @@ func (b *benchEgressCommand) measure(ctx context.Context, w *world, c *client.Cl
 // embedded is the recorder of replays in the backend's own process, which encodes nothing.
 const embedded = "embedded"
 
-// measureEmbedded has a backend of its own record replays, all of one share, and counts all that this backend does. The
+// measureEmbedded has its own backend record replays, all of one share, and counts all that this backend does. The
 // frame rate is the least of any clip's.
 func (b *benchEgressCommand) measureEmbedded(ctx context.Context, w *world, dir string, loop *backendtest.Loop) (row egressRow, err error) {
 	backend, err := stack.StartBackend(ctx, dir, stack.BackendOptions{LiveKit: w.livekit, Identity: "bench",

@@ -103,7 +103,8 @@ func obsContender(dir string, d *stack.Desktop, s *stack.Sound) (*contender, err
 		spec: stack.Spec{Name: "obs", Path: "obs", Args: args, Dir: dir, Env: env}}, nil
 }
 
-// benchPasses is how often x264 alone is measured each time: on a virtual machine one pass differs from the next by a tenth.
+// benchPasses is how often x264 alone is measured each time: on a virtual machine one pass differs from the next by a
+// tenth.
 const benchPasses = 4
 
 // aloneCores is what x264 alone costs in cores, in the mean of all passes.
@@ -119,7 +120,7 @@ func aloneCores(ctx context.Context, raw string) (float64, error) {
 	return sum / benchPasses, nil
 }
 
-// encodeRaw is one pass of x264 alone: pictures of the moving desktop from memory, nothing else.
+// encodeRaw is one pass of x264 alone: frames of the moving desktop from memory, nothing else.
 func encodeRaw(ctx context.Context, raw string) (float64, error) {
 	line := fmt.Sprintf("filesrc location=%s blocksize=3110400 ! rawvideoparse format=i420 width=1920 height=1080 framerate=30/1 ! %s ! fakesink", raw, x264Setup)
 	cmd := exec.CommandContext(ctx, "gst-launch-1.0", append([]string{"-q"}, strings.Fields(line)...)...)
@@ -130,7 +131,7 @@ func encodeRaw(ctx context.Context, raw string) (float64, error) {
 	return used.Seconds() / benchFrames * 30, nil
 }
 
-// recordRaw keeps pictures of the moving desktop as x264 takes them.
+// recordRaw keeps frames of the moving desktop as x264 takes them.
 func recordRaw(ctx context.Context, d *stack.Desktop) (string, error) {
 	folder := "/dev/shm" // memory: reading them must cost nothing
 	if _, err := os.Stat(folder); err != nil {
@@ -146,7 +147,7 @@ func recordRaw(ctx context.Context, d *stack.Desktop) (string, error) {
 	line := fmt.Sprintf("ximagesrc use-damage=false num-buffers=%d ! video/x-raw,framerate=30/1 ! videoconvert ! video/x-raw,format=I420 ! filesink location=%s", benchFrames, f.Name())
 	if out, err := d.Command(ctx, "gst-launch-1.0", append([]string{"-q"}, strings.Fields(line)...)...).CombinedOutput(); err != nil {
 		_ = os.Remove(f.Name())
-		return "", fmt.Errorf("the pictures for x264 cannot be recorded: %w: %s", err, out)
+		return "", fmt.Errorf("the frames for x264 cannot be recorded: %w: %s", err, out)
 	}
 	return f.Name(), nil
 }

@@ -22,7 +22,7 @@ type demoCommand struct {
 // errNotAllHolds ends the demo when a check failed: the table has said which.
 var errNotAllHolds = errors.New("not all of it holds; the table says what does not")
 
-// Run saves one replay the way a user does and checks what came of it.
+// Run saves one replay the way a user does and checks the result.
 func (d *demoCommand) Run(ctx context.Context) error {
 	if d.Seconds < 5 || d.Seconds > 600 {
 		return fmt.Errorf("--seconds is %d; it must be 5 to 600", d.Seconds)
@@ -199,7 +199,7 @@ func (d *demo) fill(ctx context.Context) error {
 	return err
 }
 
-// show opens the settings through the tray's menu and takes a picture of the desktop.
+// show opens the settings through the tray's menu and takes a screenshot of the desktop.
 func (d *demo) show(ctx context.Context) error {
 	search, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -219,7 +219,7 @@ func (d *demo) show(ctx context.Context) error {
 	}
 	err = d.w.desktop.Command(search, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^Hindsight$", "windowactivate", "--sync").Run()
 	d.check("window", "shows from the tray", err == nil, "yes", fmt.Sprint(err == nil))
-	// The page is drawn some frames after its window is there, and nothing tells when.
+	// The page is drawn some frames after its window is there, and nothing signals it.
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -228,7 +228,7 @@ func (d *demo) show(ctx context.Context) error {
 	return d.w.desktop.Screenshot(ctx, filepath.Join(d.w.opts.Folder, "screenshot.png"))
 }
 
-// checkStatus looks for trouble the app tells about.
+// checkStatus looks for problems that the app reports.
 func (d *demo) checkStatus(ctx context.Context) {
 	s, err := d.w.app.status(ctx)
 	if err != nil {

@@ -15,11 +15,11 @@ type bars struct {
 	name string
 	// seconds is the length asked for, within is how far it may be off, in s.
 	seconds, within float64
-	// stepMS bounds how far sound may be from the picture in the mean, in ms.
+	// stepMS bounds how far sound may be from the video in the mean, in ms.
 	stepMS float64
 	// toneDB is how far a tone's level may be off, in dB.
 	toneDB float64
-	// frame is the time of one picture in s.
+	// frame is the time of one frame in s.
 	frame float64
 }
 
@@ -78,7 +78,7 @@ func (d *demo) examine(ctx context.Context, b bars, path string) (*clipReport, e
 	return r, nil
 }
 
-// examineSound holds tones, peak and step with the picture to their bars.
+// examineSound holds tones, peak and step to the video within their limits.
 func (d *demo) examineSound(ctx context.Context, b bars, path string, r *clipReport) error {
 	level := 20 * math.Log10(stack.ToneLevel)
 	for _, tone := range []struct {
@@ -103,7 +103,7 @@ func (d *demo) examineSound(ctx context.Context, b bars, path string, r *clipRep
 	r.AVOffsetMS = math.Round(step.MeanMS*10) / 10
 	events := int(b.seconds/stack.EventPeriod.Seconds()) - 2
 	d.check(b.name, "events seen and heard", step.Events >= events, fmt.Sprintf("at least %d", events), fmt.Sprint(step.Events))
-	d.check(b.name, "sound against picture", step.Events > 0 && math.Abs(step.MeanMS) <= b.stepMS, fmt.Sprintf("mean ± %.0f ms", b.stepMS),
+	d.check(b.name, "sound against video", step.Events > 0 && math.Abs(step.MeanMS) <= b.stepMS, fmt.Sprintf("mean ± %.0f ms", b.stepMS),
 		fmt.Sprintf("%+.1f ms", step.MeanMS))
 	single := b.stepMS + 1000*b.frame
 	d.check(b.name, "each single event", step.Events > 0 && step.MinMS >= -single && step.MaxMS <= single, fmt.Sprintf("± %.0f ms", single),

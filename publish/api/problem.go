@@ -1,6 +1,6 @@
 package api
 
-// Values of Problem.Type: they tell a program what went wrong, Problem.Detail tells a person (RFC 9457, 3.1.1).
+// Values of Problem.Type: they say what went wrong to a program, Problem.Detail says it to a person (RFC 9457, 3.1.1).
 const (
 	ProblemInvalid  = "tag:hindsight.app,2026:problem/invalid"   // 400, 413, 415, 422: the request itself is wrong
 	ProblemTrack    = "tag:hindsight.app,2026:problem/track"     // 422: the room has no such track, or not of that kind
@@ -19,6 +19,6 @@ const (
 // ProblemMediaType is the Content-Type of a Problem.
 const ProblemMediaType = "application/problem+json"
 
-// TimeHeader is set on every answer to the service's wall clock in RFC 3339 with nanoseconds. The client learns from
+// TimeHeader is set on every response to the service's wall clock in RFC 3339 with nanoseconds. The client learns from
 // it how far its own clock is off, so that a press names the same moment on both sides.
 const TimeHeader = "Hindsight-Time"

@@ -16,7 +16,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// request is one call. again allows a second try after an answer was lost.
+// request is one call. again allows a retry after a response was lost.
 type request struct {
 	method, path string
 	body         any    // sent as JSON
@@ -26,7 +26,7 @@ type request struct {
 	timeout      time.Duration
 }
 
-// call sends r, with tries, and decodes the answer.
+// call sends r, with retries, and decodes the response.
 func call[T any](ctx context.Context, c *Client, r request) (*T, error) {
 	body := r.raw
 	if r.body != nil {
@@ -110,14 +110,14 @@ type unsent struct{ error }
 
 func (u *unsent) Unwrap() error { return u.error }
 
-// mayTryAgain tells whether another try can help and cannot do the work twice.
+// mayTryAgain says whether a retry can help and cannot do the work twice.
 func mayTryAgain(err error, again bool) bool {
 	var l *lost
 	var u *unsent
 	return errors.As(err, &u) || again && errors.As(err, &l)
 }
 
-// transportError explains an error without an answer.
+// transportError explains an error without a response.
 func transportError(req *http.Request, err error) error {
 	host := req.URL.Host
 	var dns *net.DNSError
@@ -144,7 +144,7 @@ func transportError(req *http.Request, err error) error {
 	return &lost{fmt.Errorf("%w: the connection to %s broke: %v", ErrUnreachable, host, err)}
 }
 
-// problem turns an answer that is not a success into an error.
+// problem turns a response that is not a success into an error.
 func problem(resp *http.Response) error {
 	var p api.Problem
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
@@ -166,7 +166,7 @@ func problem(resp *http.Response) error {
 	return fmt.Errorf("%w: %s", kind, p.Detail)
 }
 
-// notABackend explains an answer that a Hindsight backend does not give.
+// notABackend explains a response that a Hindsight backend does not give.
 func notABackend(resp *http.Response) error {
 	host := resp.Request.URL.Host
 	switch {

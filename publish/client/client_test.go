@@ -14,7 +14,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// server answers with h and counts the calls.
+// server serves with h and counts the calls.
 func server(t *testing.T, h http.HandlerFunc) (*Client, *atomic.Int32) {
 	t.Helper()
 	var calls atomic.Int32
@@ -28,7 +28,7 @@ func server(t *testing.T, h http.HandlerFunc) (*Client, *atomic.Int32) {
 	return c, &calls
 }
 
-// hangUp closes the connection without an answer.
+// hangUp closes the connection without a response.
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
@@ -36,7 +36,7 @@ func hangUp(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// A lost answer is asked for again where that is safe; a save never is, for it may have been done.
+// A lost response is asked for again where that is safe; a save never is, for it may have been done.
 func TestOnlySafeCallsAreTriedAgain(t *testing.T) {
 	c, calls := server(t, hangUp)
 	_, err := c.Start(t.Context(), api.StartRequest{RoomName: "den", VideoTrackID: "TR_v"})

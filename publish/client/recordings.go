@@ -9,7 +9,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// Record starts a recording beside the replays. The same call again answers the same running recording.
+// Record starts a recording beside the replays. The same call again returns the same running recording.
 func (c *Client) Record(ctx context.Context, req api.RecordingRequest) (*api.Recording, error) {
 	return call[api.Recording](ctx, c, request{method: http.MethodPost, path: "/recordings", body: req, again: true,
 		timeout: startTimeout})
@@ -37,7 +37,7 @@ func (c *Client) DeleteRecording(ctx context.Context, id string) error {
 	return err
 }
 
-// RecordingFile copies a file of a recording to w and answers its length in bytes. Only the context limits its time.
+// RecordingFile copies a file of a recording to w and returns its length in bytes. Only the context limits its time.
 func (c *Client) RecordingFile(ctx context.Context, id, name string, w io.Writer) (int64, error) {
 	return c.download(ctx, "/recordings/"+url.PathEscape(id)+"/files/"+url.PathEscape(name), w)
 }

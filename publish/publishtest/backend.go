@@ -24,7 +24,7 @@ const (
 	ForbiddenRoom = "forbidden"
 )
 
-// Backend answers the HTTP contract for one user: it makes real LiveKit tokens and keeps replays and clips as states in
+// Backend serves the HTTP contract for one user: it makes real LiveKit tokens and keeps replays and clips as states in
 // memory, following the same rules as the service, but records nothing.
 type Backend struct {
 	liveKitURL, key, secret string
@@ -79,7 +79,7 @@ type refused struct {
 
 func (r refused) Error() string { return r.detail }
 
-// handle serves one call: it checks the user token, decodes the body and encodes the answer.
+// handle serves one call: it checks the user token, decodes the body and encodes the response.
 func handle[In, Out any](b *Backend, mux *http.ServeMux, pattern string, f func(*http.Request, In) (int, Out, error)) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(api.TimeHeader, time.Now().Format(time.RFC3339Nano))

@@ -20,7 +20,7 @@ type canvas struct {
 }
 
 func newCanvas(display string) (*canvas, error) {
-	xgb.Logger.SetOutput(io.Discard) // it tells of a missing authority file, which a private display does not have
+	xgb.Logger.SetOutput(io.Discard) // it logs a missing authority file, which a private display does not have
 	conn, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		return nil, fmt.Errorf("the pattern has no display to draw on: %w", err)

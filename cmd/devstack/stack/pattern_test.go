@@ -22,9 +22,9 @@ import (
 const measured = 12 // events
 
 // TestPatternIsInStep measures the measuring instrument, without the code it is made of: a loop reads one pixel of the
-// screen, and PulseAudio's own client library records the monitor and says how old what it hands over is. A monitor runs
-// ahead of what is heard by up to 10 ms, which that library gives as an age of 0, so clicks look early by a part of that. A
-// busy machine delays single events, so the medians are held to the bars.
+// screen, and PulseAudio's own client library records the monitor and says how old what it hands over is. A monitor
+// runs ahead of the output by up to 10 ms, which that library gives as an age of 0, so clicks look early by a part
+// of that. A busy machine delays single events, so the medians are held to the limits.
 func TestPatternIsInStep(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

@@ -38,7 +38,7 @@ type player struct {
 	stream uintptr
 }
 
-// openPlayer connects to a sink as a program of that name and asks for so much sound to be under way at most.
+// openPlayer connects to a sink as a program of that name and requests that at most so much sound is buffered.
 func openPlayer(server, name, sink string, underWay time.Duration) (*player, error) {
 	api, err := loadPulse()
 	if err != nil {
@@ -60,7 +60,7 @@ func openPlayer(server, name, sink string, underWay time.Duration) (*player, err
 	return &player{api: api, stream: stream}, nil
 }
 
-// delay is how long from now the next sample to be written will be heard.
+// delay is how long from now the next sample to be written will be played.
 func (p *player) delay() (time.Duration, error) {
 	var code int32
 	us := p.api.latency(p.stream, &code)
@@ -70,7 +70,7 @@ func (p *player) delay() (time.Duration, error) {
 	return time.Duration(us) * time.Microsecond, nil
 }
 
-// write waits until the server has room.
+// write waits until the server accepts more.
 func (p *player) write(block []float32) error {
 	var code int32
 	if p.api.write(p.stream, unsafe.Pointer(&block[0]), uintptr(len(block))*4, &code) < 0 {

@@ -26,8 +26,8 @@ const (
 //go:embed room.html
 var roomHTML []byte
 
-// roomPage serves the page that LiveKit Egress films for Room Composite. LiveKit's own page is part of Egress's image
-// and not of its Go module; this one has the same layouts. Close ends the server.
+// roomPage serves the page that LiveKit Egress captures for Room Composite. LiveKit's own page is part of Egress's
+// image and not of its Go module; this one has the same layouts. Close ends the server.
 type roomPage struct {
 	// URL is http://127.0.0.1:port/.
 	URL    string

@@ -18,7 +18,7 @@ type Sound struct {
 	DesktopSink, DesktopMonitor string
 	// MicSink feeds the virtual microphone MicSource, the default input.
 	MicSink, MicSource string
-	// Env is what a program needs to be heard here.
+	// Env is what a program needs to play sound here.
 	Env  []string
 	dir  string
 	logs string

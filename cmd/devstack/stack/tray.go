@@ -45,7 +45,7 @@ func (d *Desktop) OpenTray(ctx context.Context, pid int) (*Tray, error) {
 	return t, nil
 }
 
-// poll asks until the answer is nil, and answers the last error when the context ends.
+// poll calls until the result is nil, and returns the last error when the context ends.
 func poll(ctx context.Context, ask func() error) error {
 	t := time.NewTicker(trayEvery)
 	defer t.Stop()

@@ -20,10 +20,11 @@ type WaylandOptions struct {
 
 // Wayland is a Sway desktop of our own without a screen, with PipeWire and the desktop portal on a private session bus.
 //
-// Sway refuses to be root, so it is nobody's where we are; all else is ours. The portal asks no questions: it films the
-// output HEADLESS-1, and remembers that for who asks it to.
+// Sway refuses to be root, so it runs as nobody where we are root; all else is ours. The portal asks no questions: it
+// captures the output HEADLESS-1, and remembers that for who asks it to.
 type Wayland struct {
-	// Env is what a program needs to live on this desktop; the display of Xwayland is among it, and so is the sound server.
+	// Env is what a program needs to live on this desktop; the display of Xwayland is among it, and so is the sound
+	// server.
 	Env []string
 	// Display is Xwayland's.
 	Display string
@@ -172,7 +173,7 @@ func (w *Wayland) startSway(ctx context.Context) error {
 	return w.findX(ctx)
 }
 
-// findX lets a program that Sway starts tell which display it was given, and open it to us.
+// findX lets a program that Sway starts report its display, and open it to us.
 func (w *Wayland) findX(ctx context.Context) error {
 	told := filepath.Join(w.path("sway"), "display")
 	script := fmt.Sprintf("xhost +si:localuser:#%d && echo $DISPLAY > %s.new && mv %s.new %s", os.Geteuid(), told, told, told)
