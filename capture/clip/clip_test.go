@@ -61,6 +61,7 @@ func TestSavesUnderAFreeName(t *testing.T) {
 		require.InDelta(t, 3, c.Seconds, 0.001)
 		require.Equal(t, 320, c.Width)
 		require.Equal(t, 180, c.Height)
+		require.True(t, c.Created.Equal(r.Created), "the list says %v, the file's name %v", c.Created, r.Created)
 	}
 	require.True(t, names["Hindsight 2026-11-22 10-11-12.mp4"])
 	require.True(t, names["Hindsight 2026-11-22 10-11-12 (5).mp4"])

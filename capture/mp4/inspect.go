@@ -21,6 +21,8 @@ type Info struct {
 	Hindsight bool
 	// Starred is the user's mark for what is to be kept.
 	Starred bool
+	// Created is what the header names as the time of its making, in whole seconds; zero where it names none.
+	Created time.Time
 }
 
 // ErrNotOurs says that a file was not made by this program, which therefore leaves it alone.
@@ -146,6 +148,9 @@ func (i *inspector) movie(name string, from, to int64) error {
 		if head, ok := b.(*box.MvhdBox); err == nil && ok && head.Timescale > 0 {
 			i.scale = head.Timescale
 			i.info.Seconds = float64(head.Duration) / float64(head.Timescale)
+			if at := head.CreationTimeS(); at > 0 {
+				i.info.Created = time.Unix(at, 0)
+			}
 		}
 	case "trak":
 		return i.walk(from, to, i.track)
