@@ -45,7 +45,7 @@ type wiretap struct {
 
 func newWiretap(t testing.TB) *wiretap {
 	w := &wiretap{TB: t, now: epoch, cutter: newSegmenter(newClock(), true)}
-	w.video = newAssembler(true, func(u unit) { w.frames++; w.cutter.addPicture(u) })
+	w.video = newAssembler(true, func(u unit) { w.frames++; w.cutter.addFrame(u) })
 	w.sound = newAssembler(false, w.cutter.addSound)
 	return w
 }
@@ -77,7 +77,7 @@ func (w *wiretap) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 	require.LessOrEqual(w, len(w.video.open.data), maxUnitBytes*2)
 	held := 0
-	for _, u := range w.cutter.pictures {
+	for _, u := range w.cutter.frames {
 		held += len(u.data)
 	}
 	require.LessOrEqual(w, held, maxPending+2*maxUnitBytes)
@@ -96,7 +96,7 @@ func (w *wiretap) check(s *segment) {
 	if w.last != nil {
 		require.False(w, s.to.Before(w.last.to), "time goes back")
 	}
-	for _, list := range [][]sample{s.pictures, s.sound} {
+	for _, list := range [][]sample{s.frames, s.sound} {
 		for _, v := range list {
 			require.GreaterOrEqual(w, v.length, time.Duration(0))
 			require.Less(w, v.length, maxLag+maxLead+slack)
@@ -194,7 +194,7 @@ func TestHostilePackets(t *testing.T) {
 			w.play(15*time.Second, func(at time.Duration) uint32 { return video(begun + at) },
 				func(at time.Duration) uint32 { return sound(begun + at) })
 			require.Greater(t, w.segments, segments+2, "it goes on afterwards")
-			require.NotEmpty(t, w.last.pictures)
+			require.NotEmpty(t, w.last.frames)
 			require.WithinDuration(t, w.now, w.last.to, longest, "dated as it came")
 			if last := w.cutter.finish(); last != nil {
 				w.check(last)

@@ -14,7 +14,7 @@ import (
 )
 
 // fragments has ffmpeg write one segment of two seconds in fragmented MP4, with B-frames and sound of a codec, and
-// answers its header and itself.
+// returns its header and itself.
 func fragments(t *testing.T, codec string) (header, media []byte) {
 	t.Helper()
 	dir := t.TempDir()

@@ -134,7 +134,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Keys that somebody on the way may have changed are no keys, also where the provider leads there.
+// Keys that may have been changed in transit are refused, even where the provider redirects there.
 func TestKeysDoNotComeInPlain(t *testing.T) {
 	require.NoError(t, checkRedirect(httptest.NewRequest("GET", "https://other.example.com/keys", nil), nil))
 	require.Error(t, checkRedirect(httptest.NewRequest("GET", "http://id.example.com/keys", nil), nil))

@@ -20,7 +20,7 @@ func linkHash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// AddLink makes a link to a clip and answers its secret of 130 random bits, which cannot be read again. With limit
+// AddLink makes a link to a clip and returns its secret of 130 random bits, which cannot be read again. With limit
 // links to the clip already, ok is false.
 func (s *Store) AddLink(ctx context.Context, clip string, expires time.Time, limit int) (l Link, secret string, ok bool, err error) {
 	secret = strings.ToLower(rand.Text())
@@ -67,19 +67,19 @@ func (s *Store) DeleteLink(ctx context.Context, clip, id string) error {
 	return s.change(ctx, "DELETE FROM links WHERE id = ? AND clip = ?", id, clip)
 }
 
-// DeleteExpiredLinks forgets links that nobody can use any more.
+// DeleteExpiredLinks forgets links that nobody can use anymore.
 func (s *Store) DeleteExpiredLinks(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, "DELETE FROM links WHERE expires <= ?", stamp(time.Now()))
 	return err
 }
 
-// SetPoster keeps a clip's picture, a JPEG, in place of an older one.
+// SetPoster keeps a clip's poster image, a JPEG, in place of an older one.
 func (s *Store) SetPoster(ctx context.Context, clip string, jpeg []byte) error {
 	return s.change(ctx, `INSERT INTO posters (clip, jpeg) VALUES (?,?)
 		ON CONFLICT (clip) DO UPDATE SET jpeg = excluded.jpeg`, clip, jpeg)
 }
 
-// Poster answers a clip's picture.
+// Poster returns a clip's poster image.
 func (s *Store) Poster(ctx context.Context, clip string) ([]byte, error) {
 	scan := func(r scanner) (b []byte, err error) { return b, r.Scan(&b) }
 	return one(s.db.QueryRowContext(ctx, "SELECT jpeg FROM posters WHERE clip = ?", clip), scan)

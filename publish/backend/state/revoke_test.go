@@ -11,8 +11,8 @@ import (
 
 func TestRevokingEndsWhatRuns(t *testing.T) { onBoth(t, revokingEnds) }
 
-// With the last token of a user ends what runs for that user, and nobody watches by a link any more; before that, and
-// for others, all goes on.
+// With the last token of a user ends what runs for that user, and nobody can watch by a link anymore; before that, and
+// for others, everything continues.
 func revokingEnds(t *testing.T, open func() *Store) {
 	ctx, s := t.Context(), open()
 	laptop, _, err := s.CreateToken(ctx, "alice", "")

@@ -227,7 +227,7 @@ func linksLead(t *testing.T, open func() *Store) {
 	_, err = s.LinkWith(ctx, secret)
 	require.ErrorIs(t, err, ErrNotFound, "links go with their clip")
 	_, err = s.Poster(ctx, clip.ID)
-	require.ErrorIs(t, err, ErrNotFound, "and so does the picture")
+	require.ErrorIs(t, err, ErrNotFound, "and so does the poster")
 }
 
 // Lists of clips go on where they ended, and what a user takes is counted.

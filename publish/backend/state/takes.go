@@ -22,7 +22,7 @@ type Take struct {
 	Began, Created, Stopped, Ended time.Time
 }
 
-// Over tells that nothing will be added to the recording any more.
+// Over says that nothing will be added to the recording anymore.
 func (t Take) Over() bool { return t.State == api.StateEnded || t.State == api.StateFailed }
 
 // AddTake keeps a new recording.

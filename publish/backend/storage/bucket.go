@@ -25,7 +25,8 @@ type bucket struct{ b *blob.Bucket }
 // deletesAtOnce bounds how many files of a recording are deleted at the same time.
 const deletesAtOnce = 8
 
-// OpenBucket opens a bucket that exists, by its address; see the forms in upload.go. Files lie below the address's path.
+// OpenBucket opens a bucket that exists, by its address; see the forms in upload.go. Files lie below the address's
+// path.
 func OpenBucket(ctx context.Context, address string) (*Storage, error) {
 	p, err := parse(address)
 	if err != nil {

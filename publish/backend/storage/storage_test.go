@@ -107,7 +107,7 @@ func readsOn(t *testing.T, s *Storage) {
 	require.NoError(t, s.Remove(ctx, id, ""), "removing twice")
 }
 
-// movie has one picture of this many bytes.
+// movie has one frame of this many bytes.
 func movie(size int) mp4.Movie {
 	picture := [][]byte{{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x79, 0x0a, 0x1a, 0x80, 0x80, 0x80, 0x83, 0xc4, 0x89, 0xa8}, {0x68, 0xce, 0x3c, 0x80},
 		append([]byte{0x65}, bytes.Repeat([]byte{7}, size)...)}
@@ -204,7 +204,7 @@ func TestLinksOutOfTheFolderAreRefused(t *testing.T) {
 	require.Error(t, err)
 }
 
-// A clip that a killed process left half written is gone later; one that another backend is writing stays.
+// A clip that a killed process left half written is deleted later; one that another backend is writing stays.
 func TestPartialClipsAreRemoved(t *testing.T) {
 	s, dir := openFolder(t)
 	require.NoError(t, s.Close())

@@ -13,8 +13,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 )
 
-// place is what the address of a bucket says, for the two that write into it: this service through gocloud.dev/blob, and
-// LiveKit Egress through its upload options. Keys come from the environment, as the clouds' own tools take them:
+// place is what the address of a bucket says, for the two that write into it: this service through gocloud.dev/blob,
+// and LiveKit Egress through its upload options. Keys come from the environment, as the clouds' own tools take them:
 //
 //	s3://bucket/prefix?region=eu-central-1                  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 //	s3://bucket?region=r&endpoint=https://s3.example.com&use_path_style=true    another server than Amazon's

@@ -48,7 +48,7 @@ func TestAddressesAreChecked(t *testing.T) {
 	}
 }
 
-// Wrong keys, a bucket that is not there and a parameter that nobody knows are told at once.
+// Wrong keys, a bucket that is not there and an unknown parameter are reported at once.
 func TestBucketsAreTriedWhenOpened(t *testing.T) {
 	server, err := backendtest.StartS3(t.Context())
 	require.NoError(t, err)
