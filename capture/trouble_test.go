@@ -112,7 +112,8 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	s := r.Status()
 	require.Equal(t, []string{"paused", "paused", "paused"}, []string{s.Screen.State, s.Desktop.State, s.Mic.State})
 	frames := s.Frames + s.Repeated
-	until(t, r, "the last frame is held for viewers", func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
+	until(t, r, "the last frame is held for viewers",
+		func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
 	require.Less(t, r.Status().Buffered, s.Buffered+time.Second, "the pause is not kept")
 	before := rec.Status().Length
 	require.Less(t, before, s.Buffered-begin+2*time.Second, "nor recorded")

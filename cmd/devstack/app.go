@@ -98,7 +98,8 @@ func (a *app) control(ctx context.Context, out any, args ...string) error {
 	cmd.Stderr = &stderr
 	answer, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("hindsightctl %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(append(stderr.Bytes(), answer...)))
+		return fmt.Errorf("hindsightctl %s: %w: %s", strings.Join(args, " "), err,
+			bytes.TrimSpace(append(stderr.Bytes(), answer...)))
 	}
 	if out == nil {
 		return nil
@@ -115,7 +116,8 @@ func (a *app) status(ctx context.Context) (session.Snapshot, error) {
 }
 
 // await polls the status until it suits. What is missing is said when the time is over.
-func (a *app) await(ctx context.Context, limit time.Duration, missing func(session.Snapshot) string) (session.Snapshot, error) {
+func (a *app) await(ctx context.Context, limit time.Duration, missing func(session.Snapshot) string) (session.Snapshot,
+	error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	last := "the app did not answer"

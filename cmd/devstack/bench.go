@@ -58,7 +58,8 @@ func (b *benchCommand) Run(ctx context.Context) error {
 	for _, c := range all {
 		results = append(results, &c.result)
 	}
-	pattern := stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink, MicSink: s.MicSink}
+	pattern := stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink,
+		MicSink: s.MicSink}
 	for round := range b.Rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d, moving\n", round+1, b.Rounds)
 		if err := b.moving(ctx, d, pattern, alone, all); err != nil {
@@ -92,7 +93,8 @@ func virtualDesktop(ctx context.Context) (dir string, d *stack.Desktop, s *stack
 }
 
 // moving measures all contenders on moving content, and has the replay programs save a clip of it.
-func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.PatternOptions, alone *result, all []*contender) error {
+func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.PatternOptions, alone *result,
+	all []*contender) error {
 	p, err := stack.StartPattern(ctx, o)
 	if err != nil {
 		return err
@@ -177,8 +179,10 @@ func (r *result) row() benchRow {
 	}
 	return benchRow{
 		Name: r.name, Moving: r.moving, Ratios: r.ratios, Still: r.still, MiB: r.mib,
-		SaveMS: of(func(c savedClip) float64 { return c.saveMS }), LengthMS: of(func(c savedClip) float64 { return c.lengthMS }),
-		StepMS: of(func(c savedClip) float64 { return c.stepMS }), LostFrames: of(func(c savedClip) float64 { return c.lost }),
+		SaveMS:     of(func(c savedClip) float64 { return c.saveMS }),
+		LengthMS:   of(func(c savedClip) float64 { return c.lengthMS }),
+		StepMS:     of(func(c savedClip) float64 { return c.stepMS }),
+		LostFrames: of(func(c savedClip) float64 { return c.lost }),
 	}
 }
 
@@ -203,9 +207,12 @@ func printBench(to io.Writer, all []*result) error {
 		w := r.row()
 		rows = append(rows, w)
 		none := len(r.clips) == 0
-		fmt.Fprintf(to, line, r.name, spread(r.moving, 3), spread(r.ratios, 2), spread(r.still, 3), unless(r.mib == 0, "%.0f", r.mib),
-			unless(none, "%.0f", w.SaveMS), unless(none, "%+.0f ms", w.LengthMS), unless(none, "%+.0f ms", w.StepMS), unless(none, "%.0f", w.LostFrames))
+		fmt.Fprintf(to, line, r.name, spread(r.moving, 3), spread(r.ratios, 2), spread(r.still, 3),
+			unless(r.mib == 0, "%.0f", r.mib),
+			unless(none, "%.0f", w.SaveMS), unless(none, "%+.0f ms", w.LengthMS), unless(none, "%+.0f ms", w.StepMS),
+			unless(none, "%.0f", w.LostFrames))
 	}
-	fmt.Fprintln(to, "ratio: to x264 alone, which is measured before and after each; length: of a saved clip, less what was asked for; sound: minus video; lost: frames of the clip")
+	fmt.Fprintln(to, "ratio: to x264 alone, which is measured before and after each; length: of a saved clip, less what "+
+		"was asked for; sound: minus video; lost: frames of the clip")
 	return json.NewEncoder(to).Encode(rows)
 }

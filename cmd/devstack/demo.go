@@ -98,7 +98,8 @@ func (d *demo) run(ctx context.Context) error {
 		if d.allHolds() || stolen <= mostStolen || try == tries {
 			break
 		}
-		d.w.say(fmt.Sprintf("this replay does not count: %.0f %% of the processors' time were taken away by the machine's host; taking another", 100*stolen))
+		d.w.say(fmt.Sprintf("this replay does not count: %.0f %% of the processors' time were taken away by the machine's "+
+			"host; taking another", 100*stolen))
 	}
 	if err := d.show(ctx); err != nil {
 		d.fail("screenshot", err)
@@ -124,7 +125,8 @@ func (d *demo) look(ctx context.Context, record *session.SaveRecord) (err error)
 		return err
 	}
 	d.report.Server.SaveMS = d.serverMS
-	d.check("egress", "type and status", d.report.Egress.Type == "track_composite" && d.report.Egress.Status == "EGRESS_ACTIVE",
+	d.check("egress", "type and status", d.report.Egress.Type == "track_composite" &&
+		d.report.Egress.Status == "EGRESS_ACTIVE",
 		"track_composite, EGRESS_ACTIVE", d.report.Egress.Type+", "+d.report.Egress.Status)
 	return nil
 }
@@ -217,7 +219,8 @@ func (d *demo) show(ctx context.Context) error {
 	if err := tray.Click(search, "Settings"); err != nil {
 		return err
 	}
-	err = d.w.desktop.Command(search, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^Hindsight$", "windowactivate", "--sync").Run()
+	err = d.w.desktop.Command(search, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^Hindsight$",
+		"windowactivate", "--sync").Run()
 	d.check("window", "shows from the tray", err == nil, "yes", fmt.Sprint(err == nil))
 	// The page is drawn some frames after its window is there, and nothing signals it.
 	select {

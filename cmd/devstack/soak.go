@@ -54,7 +54,8 @@ func (s *soakCommand) Run(ctx context.Context) error {
 }
 
 // saveAgainAndAgain returns the app's memory in MiB after each save.
-func (s *soakCommand) saveAgainAndAgain(ctx context.Context, c *contender, d *stack.Desktop, p *stack.Proc) (memory []float64, err error) {
+func (s *soakCommand) saveAgainAndAgain(ctx context.Context, c *contender, d *stack.Desktop, p *stack.Proc) (
+	memory []float64, err error) {
 	if err := pause(ctx, p, warmUp+benchReplay*time.Second); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // watchTree measures what the children of a process cost, those left out that ran before.
-func watchTree(ctx context.Context, p *stack.Proc, before map[int]time.Duration, d time.Duration) (cores, mib float64, err error) {
+func watchTree(ctx context.Context, p *stack.Proc, before map[int]time.Duration, d time.Duration) (cores, mib float64,
+	err error) {
 	began := time.Now()
 	first, err := treeTime(p.PID(), before)
 	if err != nil {

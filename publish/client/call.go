@@ -126,13 +126,15 @@ func transportError(req *http.Request, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: the call was cancelled: %w", ErrUnreachable, context.Canceled)
 	case errors.Is(err, errPlainRedirect):
-		return fmt.Errorf("%w: %s redirects to http://, where your token could be read on the way; enter the address that it "+
+		return fmt.Errorf("%w: %s redirects to http://, where your token could be read on the way; enter the address that "+
+			"it "+
 			"should lead to, with https://, or tell whoever runs the backend", ErrURL, host)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Errorf("%w: there is no machine named %s; check the backend URL in the settings", ErrUnreachable, dns.Name)
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%w: %s does not speak TLS, so nothing was sent; whoever runs the backend has to set up "+
-			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this computer", ErrURL,
+			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this "+
+			"computer", ErrURL,
 			host)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &unsent{fmt.Errorf("%w: nothing listens at %s; is the backend running?", ErrUnreachable, host)}

@@ -79,7 +79,8 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("%w: it must not hold a user, a query or a fragment", ErrURL)
 	}
 	if token = strings.TrimSpace(token); token == "" || strings.ContainsAny(token, "\r\n") {
-		return nil, fmt.Errorf("%w: the user token is empty; enter the one that hindsight-backend token create printed", ErrToken)
+		return nil, fmt.Errorf("%w: the user token is empty; enter the one that hindsight-backend token create printed",
+			ErrToken)
 	}
 	path := strings.TrimSuffix(strings.TrimSuffix(u.EscapedPath(), "/"), api.Prefix)
 	c := &Client{base: u.Scheme + "://" + u.Host + path + api.Prefix, token: token, http: &http.Client{
@@ -92,7 +93,8 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		o(c)
 	}
 	if u.Scheme == "http" && !c.plain && !isLoopback(u.Hostname()) {
-		return nil, fmt.Errorf("%w: with http:// everybody on the way to %s can read your token; use https://, which whoever "+
+		return nil, fmt.Errorf("%w: with http:// everybody on the way to %s can read your token; use https://, which "+
+			"whoever "+
 			"runs the backend has to set up", ErrURL, u.Host)
 	}
 	h := *c.http // the caller's keeps its own rule
@@ -215,7 +217,8 @@ func (c *Client) CreateLink(ctx context.Context, clip string, life time.Duration
 
 // Links lists the links to a clip, oldest first, without their URLs.
 func (c *Client) Links(ctx context.Context, clip string) (*api.LinkList, error) {
-	return call[api.LinkList](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(clip) + "/links", again: true})
+	return call[api.LinkList](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(clip) + "/links",
+		again: true})
 }
 
 // DeleteLink makes a link useless at once.

@@ -22,18 +22,21 @@ func (c *Client) Recordings(ctx context.Context) (*api.RecordingList, error) {
 
 // Recording reports on a recording and its files.
 func (c *Client) Recording(ctx context.Context, id string) (*api.Recording, error) {
-	return call[api.Recording](ctx, c, request{method: http.MethodGet, path: "/recordings/" + url.PathEscape(id), again: true})
+	return call[api.Recording](ctx, c, request{method: http.MethodGet, path: "/recordings/" + url.PathEscape(id),
+		again: true})
 }
 
 // StopRecording ends a recording; its files are complete when its state is api.StateEnded.
 func (c *Client) StopRecording(ctx context.Context, id string) (*api.Recording, error) {
-	return call[api.Recording](ctx, c, request{method: http.MethodPost, path: "/recordings/" + url.PathEscape(id) + "/stop",
+	return call[api.Recording](ctx, c, request{method: http.MethodPost, path: "/recordings/" + url.PathEscape(id) +
+		"/stop",
 		again: true})
 }
 
 // DeleteRecording deletes a recording that is over, and its files.
 func (c *Client) DeleteRecording(ctx context.Context, id string) error {
-	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: "/recordings/" + url.PathEscape(id), again: true})
+	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: "/recordings/" + url.PathEscape(id),
+		again: true})
 	return err
 }
 

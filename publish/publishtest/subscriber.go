@@ -261,8 +261,9 @@ func Remove(ctx context.Context, httpURL, key, secret, room, identity string) er
 // Mute mutes or unmutes a track, as a moderator does.
 func Mute(ctx context.Context, httpURL, key, secret, room, identity, trackSID string, muted bool) error {
 	rooms := lksdk.NewRoomServiceClient(httpURL, key, secret)
-	_, err := rooms.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: room, Identity: identity, TrackSid: trackSID,
-		Muted: muted})
+	_, err := rooms.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: room, Identity: identity,
+		TrackSid: trackSID,
+		Muted:    muted})
 	return err
 }
 

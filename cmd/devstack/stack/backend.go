@@ -102,7 +102,8 @@ func (b *Backend) start(ctx context.Context, dir string, o BackendOptions) (err 
 	operator := fmt.Sprintf("127.0.0.1:%d", port)
 	b.OperatorURL = "http://" + operator
 	// The recorder's AAC encoder is vo-aacenc under the name of faac.
-	args := []string{"--data", b.Folder, "serve", "--listen", addr, "--operator-listen", operator, "--livekit-url", o.LiveKit.URL,
+	args := []string{"--data", b.Folder, "serve", "--listen", addr, "--operator-listen", operator, "--livekit-url",
+		o.LiveKit.URL,
 		"--aac-priming", "1600"}
 	b.Proc, err = Start(ctx, Spec{
 		Name: "hindsight-backend", Path: o.Program, Dir: dir, Args: append(args, o.Args...), Timeout: 30 * time.Second,

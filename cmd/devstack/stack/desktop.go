@@ -81,12 +81,14 @@ func (d *Desktop) start(ctx context.Context, dir string, o DesktopOptions) error
 		return err
 	}
 	if o.WindowManager || o.Panel {
-		if err := d.run(ctx, Spec{Name: "openbox", Path: "openbox", Args: []string{"--sm-disable"}, Dir: dir, Ready: d.managed}); err != nil {
+		if err := d.run(ctx, Spec{Name: "openbox", Path: "openbox", Args: []string{"--sm-disable"}, Dir: dir,
+			Ready: d.managed}); err != nil {
 			return err
 		}
 	}
 	if o.Panel {
-		spec := Spec{Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"}, Dir: dir, Ready: d.hasTray}
+		spec := Spec{Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"},
+			Dir: dir, Ready: d.hasTray}
 		if err := d.run(ctx, spec); err != nil {
 			return err
 		}
@@ -134,7 +136,8 @@ func (d *Desktop) startX(ctx context.Context, dir string, o DesktopOptions) erro
 func (d *Desktop) startBus(ctx context.Context, dir string) error {
 	address := "unix:path=" + filepath.Join(d.dir, "bus")
 	err := d.run(ctx, Spec{
-		Name: "dbus", Path: "dbus-daemon", Args: []string{"--session", "--nofork", "--nopidfile", "--address=" + address}, Dir: dir,
+		Name: "dbus", Path: "dbus-daemon", Args: []string{"--session", "--nofork", "--nopidfile", "--address=" + address},
+		Dir:   dir,
 		Ready: listens(filepath.Join(d.dir, "bus")),
 	})
 	if err != nil {

@@ -51,11 +51,14 @@ func openPlayer(server, name, sink string, underWay time.Duration) (*player, err
 		channels uint8
 	}{float32LE, toneRate, 1}
 	target := uint32(underWay*toneRate/time.Second) * 4
-	buffering := struct{ maxLength, targetLength, preBuffer, minRequest, fragment uint32 }{unset, target, unset, unset, unset}
+	buffering := struct{ maxLength, targetLength, preBuffer, minRequest, fragment uint32 }{unset, target, unset, unset,
+		unset}
 	var code int32
-	stream := api.open(server, name, playback, sink, "test tone", unsafe.Pointer(&spec), nil, unsafe.Pointer(&buffering), &code)
+	stream := api.open(server, name, playback, sink, "test tone", unsafe.Pointer(&spec), nil, unsafe.Pointer(&buffering),
+		&code)
 	if stream == 0 {
-		return nil, fmt.Errorf("the sound server %s does not play the pattern on %s: PulseAudio's error %d", server, sink, code)
+		return nil, fmt.Errorf("the sound server %s does not play the pattern on %s: PulseAudio's error %d", server, sink,
+			code)
 	}
 	return &player{api: api, stream: stream}, nil
 }

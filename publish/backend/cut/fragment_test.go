@@ -27,7 +27,8 @@ func fragments(t *testing.T, size string, seconds int) (header []byte, media [][
 	t.Helper()
 	dir := t.TempDir()
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
-		"-f", "lavfi", "-i", "aevalsrc='if(gte(t,3-312/48000),0.3*sin(440*2*PI*t),0)':s=48000:c=stereo", "-t", strconv.Itoa(seconds),
+		"-f", "lavfi", "-i", "aevalsrc='if(gte(t,3-312/48000),0.3*sin(440*2*PI*t),0)':s=48000:c=stereo", "-t",
+		strconv.Itoa(seconds),
 		"-c:v", "libx264", "-g", "60", "-bf", "0", "-c:a", "libopus", "-f", "hls", "-hls_time", "2", "-hls_list_size", "0",
 		"-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "i.mp4", "-hls_segment_filename",
 		filepath.Join(dir, "s_%05d.m4s"), filepath.Join(dir, "full.m3u8")).CombinedOutput()

@@ -250,7 +250,8 @@ func TestLiveKitConforms(t *testing.T) {
 	}()
 	require.NoError(t, b.client.Ping(b.ctx))
 	conform(b, func() subject {
-		b.client = recorder.New(recorder.Options{URL: b.livekit.URL, APIKey: b.livekit.APIKey, APISecret: b.livekit.APISecret})
+		b.client = recorder.New(recorder.Options{URL: b.livekit.URL, APIKey: b.livekit.APIKey,
+			APISecret: b.livekit.APISecret})
 		return b.client
 	})
 	list, err := lksdk.NewEgressClient(b.livekit.URL, b.livekit.APIKey, b.livekit.APISecret).

@@ -87,7 +87,8 @@ func (r *Recorder) Start(ctx context.Context, req recorder.Request) (recorder.St
 	}
 	// The server fills the type in when the first packets arrive.
 	if mime := video.MimeType; mime != "" && !strings.EqualFold(mime, "video/h264") {
-		return recorder.Status{}, fmt.Errorf("%w: %s is %s, and the embedded recorder takes H.264 only; publish H.264, or record "+
+		return recorder.Status{}, fmt.Errorf("%w: %s is %s, and the embedded recorder takes H.264 only; publish H.264, or "+
+			"record "+
 			"with --recorder livekit", recorder.ErrTrack, req.VideoTrack, mime)
 	}
 	if audio != nil && strings.Contains(strings.ToLower(audio.MimeType), "pcm") {

@@ -63,7 +63,8 @@ type segmenter struct {
 	to                     time.Time // end of the newest segment
 	lastSeen               time.Time // arrival of the newest frame that was taken
 	sets                   parameterSets
-	rest                   struct{ from, at time.Time } // the moment the video stood still: on the track and on arrival's clock
+	// the moment the video stood still: on the track and on arrival's clock
+	rest struct{ from, at time.Time }
 
 	sounds     []unit
 	sound      anchor

@@ -26,7 +26,8 @@ type feed struct {
 }
 
 func newFeed() *feed {
-	return &feed{segmenter: newSegmenter(newClock(), true), delay: 50 * time.Millisecond, sets: parameterSets{"sps", "pps"}}
+	return &feed{segmenter: newSegmenter(newClock(), true), delay: 50 * time.Millisecond,
+		sets: parameterSets{"sps", "pps"}}
 }
 
 const videoBase, soundBase = 7 * videoRate, 1<<32 + 1000
@@ -34,7 +35,8 @@ const videoBase, soundBase = 7 * videoRate, 1<<32 + 1000
 var packet20 = []byte{0xfc, 1, 2, 3} // one stereo frame of 20 ms
 
 func (f *feed) frame(at time.Duration, key bool) {
-	f.addFrame(unit{rtp: videoBase + timeToTicks(at, videoRate), data: []byte("picture"), key: key, sets: f.sets, at: after(at + f.delay)})
+	f.addFrame(unit{rtp: videoBase + timeToTicks(at, videoRate), data: []byte("picture"), key: key, sets: f.sets,
+		at: after(at + f.delay)})
 }
 
 func (f *feed) packet(at time.Duration) {
@@ -141,7 +143,8 @@ func TestLossWaitsForAKeyPicture(t *testing.T) {
 	f := newFeed()
 	f.play(0, 3*time.Second, 50, true, true)
 	require.Len(t, f.out, 1)
-	f.addFrame(unit{rtp: videoBase + timeToTicks(3*time.Second, videoRate), data: []byte("torn"), lost: true, at: after(3 * time.Second), sets: f.sets})
+	f.addFrame(unit{rtp: videoBase + timeToTicks(3*time.Second, videoRate), data: []byte("torn"), lost: true,
+		at: after(3 * time.Second), sets: f.sets})
 	require.True(t, f.wantsKey(after(3*time.Second)))
 	f.play(3*time.Second+40*time.Millisecond, 5*time.Second, 50, true, true)
 	require.Len(t, f.out, 2)
@@ -223,7 +226,8 @@ func TestParameterSetsChange(t *testing.T) {
 // The line bends towards a clock that runs away from it, slowly.
 func TestAnchorFollows(t *testing.T) {
 	a := anchor{0, epoch}
-	require.Equal(t, after(2*time.Second), a.follow(2*videoRate, videoRate, after(2*time.Second+900*time.Microsecond)).at, "that near is near enough")
+	require.Equal(t, after(2*time.Second), a.follow(2*videoRate, videoRate, after(2*time.Second+900*time.Microsecond)).at,
+		"that near is near enough")
 	require.Equal(t, after(2005*time.Millisecond), a.follow(2*videoRate, videoRate, after(2005*time.Millisecond)).at)
 	require.Equal(t, after(2010*time.Millisecond), a.follow(2*videoRate, videoRate, after(time.Hour)).at)
 	require.Equal(t, after(1990*time.Millisecond), a.follow(2*videoRate, videoRate, epoch).at)

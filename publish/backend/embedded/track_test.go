@@ -17,8 +17,10 @@ import (
 // frames has ffmpeg encode access units with a delimiter each, sliced, a keyframe every 30, at 30 a second.
 func frames(t *testing.T, seconds int, size string) (units [][]byte) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size, "-t",
-		strconv.Itoa(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-x264-params",
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
+		"-t",
+		strconv.Itoa(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
+		"-x264-params",
 		"aud=1:repeat-headers=1:keyint=30:scenecut=0:slices=3", "-f", "h264", "-").Output()
 	require.NoError(t, err, "ffmpeg is needed, run make setup")
 	delimiter := []byte{0, 0, 0, 1, nalDelimiter}

@@ -129,7 +129,8 @@ func (w *writer) list(name string, s *segment, changed bool) {
 		w.tag = fmt.Sprintf("#EXT-X-MAP:URI=%q\n", w.header)
 		w.playlist.WriteString(w.tag)
 	}
-	entry := fmt.Sprintf("#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:%.6f,\n%s\n", s.from.UTC().Round(time.Microsecond).Format(programTime),
+	entry := fmt.Sprintf("#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:%.6f,\n%s\n", s.from.UTC().Round(time.Microsecond).Format(
+		programTime),
 		s.to.Sub(s.from).Seconds(), name)
 	w.playlist.WriteString(entry)
 	if changed {
@@ -150,7 +151,8 @@ func (w *writer) writePlaylists(ctx context.Context, ended bool) error {
 		end = "#EXT-X-ENDLIST\n"
 	}
 	full := append(bytes.Clone(w.playlist.Bytes()), end...)
-	live := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n%s", int(longest.Seconds()),
+	live := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n%s",
+		int(longest.Seconds()),
 		w.segments-len(w.live), w.tag)
 	for _, entry := range w.live {
 		live += entry

@@ -78,7 +78,8 @@ func Continue(sofar []Entry, live []Entry) (more []Entry) {
 
 // valid reports whether an entry is complete and its files may be opened.
 func (e Entry) valid() bool {
-	named := e.Header == "" && transportName.MatchString(e.Name) || headerName.MatchString(e.Header) && fragmentName.MatchString(e.Name)
+	named := e.Header == "" && transportName.MatchString(e.Name) || headerName.MatchString(e.Header) &&
+		fragmentName.MatchString(e.Name)
 	return named && !e.Wall.IsZero() && e.Duration > 0
 }
 

@@ -104,7 +104,8 @@ func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 	at := ticks(pts)
 	for _, f := range frames {
 		if s.AACConfig == nil {
-			config, err := mpeg4audio.AudioSpecificConfig{Type: f.Type, SampleRate: f.SampleRate, ChannelConfig: f.ChannelConfig}.Marshal()
+			config, err := mpeg4audio.AudioSpecificConfig{Type: f.Type, SampleRate: f.SampleRate,
+				ChannelConfig: f.ChannelConfig}.Marshal()
 			if err != nil {
 				return // a frame that no player could decode
 			}

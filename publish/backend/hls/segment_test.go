@@ -14,8 +14,10 @@ import (
 // transport makes a real MPEG-TS file of two seconds with B-frames and AAC.
 func transport(t *testing.T) []byte {
 	t.Helper()
-	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=2", "-f", "lavfi", "-i", "sine=440:r=48000:d=2",
-		"-c:v", "libx264", "-bf", "2", "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", "-f", "mpegts", "-").Output()
+	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=2", "-f", "lavfi",
+		"-i", "sine=440:r=48000:d=2",
+		"-c:v", "libx264", "-bf", "2", "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", "-f", "mpegts",
+		"-").Output()
 	require.NoError(t, err, "ffmpeg does not run; make setup installs it")
 	return out
 }

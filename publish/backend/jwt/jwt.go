@@ -65,7 +65,8 @@ type Verifier struct {
 // Open reads the key set. A set that cannot be fetched now is fetched when it is needed.
 func Open(o Options) (*Verifier, error) {
 	if o.Issuer == "" || o.Audience == "" {
-		return nil, errors.New("the issuer and the audience of the tokens must be set: tokens meant for others must not work here")
+		return nil, errors.New("the issuer and the audience of the tokens must be set: tokens meant for others must not " +
+			"work here")
 	}
 	o.IdentityClaim = cmp.Or(o.IdentityClaim, "sub")
 	o.RoomsClaim, o.ScopesClaim = cmp.Or(o.RoomsClaim, "hindsight_rooms"), cmp.Or(o.ScopesClaim, "hindsight_scopes")
@@ -83,11 +84,13 @@ func Open(o Options) (*Verifier, error) {
 func openKeys(ctx context.Context, o Options) (keyfunc.Keyfunc, error) {
 	if u, err := url.Parse(o.KeySet); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
 		if !safe(u) {
-			return nil, fmt.Errorf("the key set must come over https://, not from %s: whoever changes it in transit could make tokens",
+			return nil, fmt.Errorf("the key set must come over https://, not from %s: whoever changes it in transit could "+
+				"make tokens",
 				o.KeySet)
 		}
 		return keyfunc.NewDefaultOverrideCtx(ctx, []string{o.KeySet}, keyfunc.Override{
-			Client: &http.Client{CheckRedirect: checkRedirect}, HTTPTimeout: fetchTimeout, RateLimitWaitMax: time.Second, RefreshUnknownKID: rate.NewLimiter(rate.Every(refetch), 1),
+			Client: &http.Client{CheckRedirect: checkRedirect}, HTTPTimeout: fetchTimeout, RateLimitWaitMax: time.Second,
+			RefreshUnknownKID: rate.NewLimiter(rate.Every(refetch), 1),
 			RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 				return func(ctx context.Context, err error) {
 					o.Log.ErrorContext(ctx, "the key set for tokens cannot be fetched", "url", o.KeySet, "err", err)
@@ -178,9 +181,11 @@ func readScopes(claim any) ([]state.Scope, error) {
 // explain puts what is wrong with a token into words.
 func explain(err error) error {
 	for known, text := range map[error]string{
-		jwt.ErrTokenExpired: "it has expired; log in again", jwt.ErrTokenNotValidYet: "it is not valid yet; are the clocks right?",
-		jwt.ErrTokenInvalidIssuer: "it is from another issuer", jwt.ErrTokenInvalidAudience: "it is meant for another service",
-		jwt.ErrTokenMalformed: "it is no JSON Web Token", jwt.ErrTokenRequiredClaimMissing: "it lacks exp, iss or aud",
+		jwt.ErrTokenExpired:         "it has expired; log in again",
+		jwt.ErrTokenNotValidYet:     "it is not valid yet; are the clocks right?",
+		jwt.ErrTokenInvalidIssuer:   "it is from another issuer",
+		jwt.ErrTokenInvalidAudience: "it is meant for another service",
+		jwt.ErrTokenMalformed:       "it is no JSON Web Token", jwt.ErrTokenRequiredClaimMissing: "it lacks exp, iss or aud",
 	} {
 		if errors.Is(err, known) {
 			return errors.New(text)

@@ -38,7 +38,8 @@ func (l *LiveKit) Join(room, identity, name string, ttl time.Duration) (string, 
 }
 
 // Evict removes a participant from all rooms that allowed names, and returns those where it was.
-func (l *LiveKit) Evict(ctx context.Context, identity string, allowed func(room string) bool) (out []string, err error) {
+func (l *LiveKit) Evict(ctx context.Context, identity string, allowed func(room string) bool) (out []string,
+	err error) {
 	rooms, err := l.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
 	if err != nil {
 		return nil, refused(err)

@@ -70,8 +70,9 @@ func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
 			Options: &livekit.ParticipantEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	case api.TypeRoomComposite:
 		info, err = l.egress.StartRoomCompositeEgress(ctx, &livekit.RoomCompositeEgressRequest{RoomName: r.RoomName,
-			Layout: r.Layout, AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r), StreamOutputs: streams(r),
-			Options: &livekit.RoomCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
+			Layout: r.Layout, AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r),
+			StreamOutputs: streams(r),
+			Options:       &livekit.RoomCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	default:
 		info, err = l.egress.StartTrackCompositeEgress(ctx, &livekit.TrackCompositeEgressRequest{RoomName: r.RoomName,
 			VideoTrackId: r.VideoTrackID, AudioTrackId: r.AudioTrackID,
@@ -180,7 +181,8 @@ func subject(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err e
 // anyKind lets findTrack take sound and video alike.
 const anyKind livekit.TrackType = -1
 
-func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo, error) {
+func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo,
+	error) {
 	for _, p := range list {
 		for _, t := range p.Tracks {
 			switch {
@@ -210,7 +212,8 @@ func oneTrack(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err 
 		return size, fmt.Errorf("%w: a track of codec %s cannot be copied; use %s", ErrFile, cmp.Or(codec, "unknown"),
 			api.TypeTrackComposite)
 	case r.Outputs.File != "" && r.Outputs.File != kind:
-		return size, fmt.Errorf("%w: %s holds %s, which becomes a file of kind %s; leave outputs.file empty", ErrFile, r.TrackID,
+		return size, fmt.Errorf("%w: %s holds %s, which becomes a file of kind %s; leave outputs.file empty", ErrFile,
+			r.TrackID,
 			codec, kind)
 	}
 	return [2]int{int(t.Width), int(t.Height)}, nil
@@ -236,7 +239,8 @@ func oneParticipant(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int
 		}
 	}
 	if !found {
-		return size, fmt.Errorf("%w: %q publishes neither a camera nor a microphone, and type %s takes nothing else; for a shared screen use %s",
+		return size, fmt.Errorf("%w: %q publishes neither a camera nor a microphone, and type %s takes nothing else; for a "+
+			"shared screen use %s",
 			ErrTrack, r.Identity, api.TypeParticipant, api.TypeTrackComposite)
 	}
 	return size, nil

@@ -22,7 +22,8 @@ func linkHash(secret string) string {
 
 // AddLink makes a link to a clip and returns its secret of 130 random bits, which cannot be read again. With limit
 // links to the clip already, ok is false.
-func (s *Store) AddLink(ctx context.Context, clip string, expires time.Time, limit int) (l Link, secret string, ok bool, err error) {
+func (s *Store) AddLink(ctx context.Context, clip string, expires time.Time, limit int) (l Link, secret string, ok bool,
+	err error) {
 	secret = strings.ToLower(rand.Text())
 	l = Link{ID: NewID()[:12], ClipID: clip, Created: time.Now().UTC(), Expires: expires.UTC()}
 	err = s.transaction(ctx, func(tx runner) error {
@@ -53,7 +54,8 @@ func scanLink(r scanner) (l Link, err error) {
 
 // LinkWith finds the link with this secret that has not expired. Looking up a hash leaks nothing by its timing.
 func (s *Store) LinkWith(ctx context.Context, secret string) (Link, error) {
-	return one(s.db.QueryRowContext(ctx, linkColumns+"WHERE hash = ? AND expires > ?", linkHash(secret), stamp(time.Now())),
+	return one(s.db.QueryRowContext(ctx, linkColumns+"WHERE hash = ? AND expires > ?", linkHash(secret),
+		stamp(time.Now())),
 		scanLink)
 }
 

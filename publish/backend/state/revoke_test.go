@@ -22,7 +22,8 @@ func revokingEnds(t *testing.T, open func() *Store) {
 	secrets := map[string]string{}
 	for _, who := range []string{"alice", "bob"} {
 		require.NoError(t, s.AddReplay(ctx, Replay{ID: who, Identity: who, Room: "den", Created: time.Now()}))
-		require.NoError(t, s.AddTake(ctx, Take{ID: who, Identity: who, EgressID: who, State: api.StateActive, Created: time.Now()}))
+		require.NoError(t, s.AddTake(ctx, Take{ID: who, Identity: who, EgressID: who, State: api.StateActive,
+			Created: time.Now()}))
 		_, err := s.AddClip(ctx, Clip{ID: who, Identity: who, State: api.ClipWaiting, Created: time.Now()}, 9)
 		require.NoError(t, err)
 		var ok bool

@@ -37,7 +37,8 @@ func OpenBucket(ctx context.Context, address string) (*Storage, error) {
 		return nil, fmt.Errorf("the bucket of --storage %s cannot be opened: %w", address, err)
 	}
 	if ok, err := b.IsAccessible(ctx); err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("the bucket of --storage %s does not exist or the keys in the environment are not "+
+		return nil, errors.Join(fmt.Errorf("the bucket of --storage %s does not exist or the keys in the environment are "+
+			"not "+
 			"for it: %w", address, err), b.Close())
 	}
 	if p.prefix != "" {

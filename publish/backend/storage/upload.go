@@ -40,7 +40,8 @@ func parse(address string) (place, error) {
 	}
 	p := place{prefix: strings.Trim(u.Path, "/")}
 	if p.prefix != "" && !prefixForm.MatchString(p.prefix) {
-		return place{}, fmt.Errorf("the path of --storage is %q; it may have letters, digits, hyphens and underscores", p.prefix)
+		return place{}, fmt.Errorf("the path of --storage is %q; it may have letters, digits, hyphens and underscores",
+			p.prefix)
 	}
 	switch u.Scheme {
 	case "s3":
