@@ -26,7 +26,8 @@ func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 		t.Run(preset, func(t *testing.T) {
 			const w, h, frames = 322, 182, 160 // sizes that need cropping; more frames than frame numbers
 			var got collector
-			v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: preset, Encoder: "x264enc"}, &got)
+			v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: preset, Encoder: "x264enc"},
+				&got)
 			added := map[int]bool{}
 			for i := range frames {
 				at := time.Duration(i) * time.Second / 30
@@ -78,7 +79,8 @@ func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 func TestAHurryLosesNoPicture(t *testing.T) {
 	const w, h, frames = 640, 360, 240
 	var got collector
-	v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: Balanced, Encoder: "x264enc"}, &got)
+	v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: Balanced, Encoder: "x264enc"},
+		&got)
 	require.NoError(t, v.Encode(textured(w, h, 0), 0))
 	waitFor(t, &got, 1)
 	for i := 1; i < frames; i++ {

@@ -21,7 +21,8 @@ func videoPacket(i, size int, key bool) *media.Packet {
 
 func sound(i int) *media.Packet {
 	at := time.Duration(i) * 1024 * time.Second / 48000
-	return &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Key: true, Data: make([]byte, 500), Config: []byte{0x11, 0x90}}
+	return &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Key: true,
+		Data: make([]byte, 500), Config: []byte{0x11, 0x90}}
 }
 
 // alone is the same for one source.

@@ -96,7 +96,7 @@ func anyCovers(patterns []string, path string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return covers(p, path) })
 }
 
-// allowedInTests are the imports that tests have and programs have not: servers, helpers, and other rooms to try one
+// allowedInTests are the imports that tests have and programs have not: servers, helpers, and other packages to try one
 // with. Fyne and the hotkeys stay where they are even there.
 func allowedInTests(imp string) bool {
 	return !covers("fyne.io/...", imp) && !covers("golang.design/x/...", imp)
