@@ -53,6 +53,7 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	links    *links.Book
+	tokens   *config.Tokens
 	ctx      context.Context // of what may be left undone at the end
 	ui       *ui.UI
 	tasks    sync.WaitGroup
@@ -109,8 +110,10 @@ func (a *App) start(ctx context.Context, o Options) {
 		sentences = append(sentences, "Setting "+p.Error()+". The default is used instead.")
 	}
 	away := desktop.OpenAway(ctx, a.log)
+	a.tokens = config.OpenTokens(dir)
+	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: config.OpenTokens(dir), Config: cfg, Problems: sentences, Locked: away.Locked(), App: desktop.FocusedApp, Log: a.log,
+		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(), App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
 	a.ui = ui.New(ui.Parts{
