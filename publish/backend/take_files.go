@@ -55,6 +55,5 @@ func (s *Server) getTakeFile(w http.ResponseWriter, r *http.Request, user state.
 		w.Header().Set("Content-Disposition",
 			`attachment; filename="hindsight-`+take.Created.Format("20060102-150405")+ext+`"`)
 	}
-	serveContent(w, r, modified(take), f)
-	return nil
+	return s.serveContent(w, r, modified(take), f)
 }
