@@ -69,7 +69,7 @@ soak: setup build ## half an hour of saving, every clip and the memory looked at
 # them, the backend's folders have a test), and paths that come from settings.
 NOT_JUDGED := G103,G104,G115,G301,G302,G304,G306
 # Rooms of tests are no part of the programs.
-TEST_ROOMS := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest
+TEST_ROOMS := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest publish/backend/storedtest
 
 lint: ## staticcheck, gosec and known vulnerabilities; golangci-lint too where it is installed
 	$(STATICCHECK) ./...
