@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo check test bench bench-egress soak lint fmt clean
+.PHONY: help setup build run demo check test dist bench bench-cut bench-egress soak lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -57,6 +57,9 @@ bench: ## cost of capturing beside other programs; save time; mixer and ring; th
 
 bench-egress: setup build ## cost of a recording of each of LiveKit's egress types
 	bin/devstack bench-egress
+
+bench-cut: setup build ## two clips of 20 minutes and 20 Mb/s cut at once in 256 MB of memory; takes 10 GB of disk
+	bin/devstack bench-cut
 
 soak: setup build ## half an hour of saving, every clip and the memory looked at; SOAK_MINUTES=N
 	bin/devstack soak $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))

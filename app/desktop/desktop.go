@@ -71,10 +71,10 @@ func sessionBus() (*dbus.Conn, error) {
 
 // Open opens a file or folder with the program the user has for it.
 func Open(path string) error {
-	if _, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil {
 		return fmt.Errorf("%s is not there any more", path)
 	}
-	var err error
 	switch runtime.GOOS {
 	case "windows":
 		err = launch("rundll32", "url.dll,FileProtocolHandler", path)
@@ -83,10 +83,24 @@ func Open(path string) error {
 	default:
 		err = launch("xdg-open", path)
 	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("nothing can open %s: install xdg-utils", path)
+	}
 	if err != nil {
-		return fmt.Errorf("no program opened %s: %w (install xdg-utils)", path, err)
+		return fmt.Errorf("no program opened %s: install %s, or set one as the default", path, opener(info.IsDir(), path))
 	}
 	return nil
+}
+
+// opener is the kind of program that opens a path.
+func opener(folder bool, path string) string {
+	switch {
+	case folder:
+		return "a file manager"
+	case filepath.Ext(path) == ".mp4":
+		return "a video player (mpv or VLC, for example)"
+	}
+	return "a program for " + filepath.Ext(path) + " files"
 }
 
 // Reveal shows a file in its folder, selected where the file manager can.
@@ -129,12 +143,25 @@ func PlaySound(ctx context.Context, wav []byte) error {
 	return errors.New("no sound player is installed (pw-play, paplay or aplay)")
 }
 
-// launch starts a program and lets it go; somebody has to wait for it, or it stays as a zombie.
+// openWait is how long a program that opens something is watched. One that finds nothing to open it with ends within that
+// time, and one that shows it in its own process goes on.
+const openWait = 5 * time.Second
+
+// launch starts a program and lets it go unless it fails within openWait. Somebody has to wait for it even then, or it
+// stays as a zombie.
 func launch(name string, args ...string) error {
 	c := exec.Command(name, args...)
 	if err := c.Start(); err != nil {
 		return err
 	}
-	go func() { _ = c.Wait() }()
-	return nil
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	timer := time.NewTimer(openWait)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timer.C:
+		return nil
+	}
 }

@@ -400,7 +400,7 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live", in(session.Live))
 	first := b.engine.Publisher()
-	if first.Config.Lower {
+	if first.Config.LowLayer {
 		t.Error("the stream is lower before anybody asked")
 	}
 	c := b.Snapshot().Settings
@@ -410,7 +410,7 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	}
 	b.until(t, "shared anew", func(session.Snapshot) bool {
 		p := b.engine.Publisher()
-		return p != nil && p != first && p.Config.Lower
+		return p != nil && p != first && p.Config.LowLayer
 	})
 }
 
@@ -425,7 +425,9 @@ func TestTwoQuickPressesOfTheShareKey(t *testing.T) {
 }
 
 func TestAClosedWindowLeavesTheReplayUsable(t *testing.T) {
-	b := start(t, func(c *config.Config) { c.Video.Source = config.Picture{Kind: config.OneWindow, WindowClass: "Game"} })
+	b := start(t, func(c *config.Config) {
+		c.Video.Source = config.VideoSource{Kind: config.OneWindow, WindowClass: "Game"}
+	})
 	b.until(t, "something is kept", func(s session.Snapshot) bool { return s.BufferedSeconds > 0 })
 	b.engine.Recorder().CloseWindow()
 	s := b.until(t, "it is told", func(s session.Snapshot) bool { return s.SourceGone })

@@ -14,7 +14,8 @@ media=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-
 servers=(redis-server libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev)
 desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11 xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
   x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql chromium systemd)
-# An RTMP server to stream to, and the browser that Room Composite films with and its sound.
+# An RTMP server to stream to, which is also the proxy in front of the backend; the browser of Room Composite and its
+# sound.
 egress=(libnginx-mod-rtmp nginx-light chromium gstreamer1.0-pulseaudio)
 # What reads man pages, and the shells that completions are for.
 texts=(groff-base zsh fish)

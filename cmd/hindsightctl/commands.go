@@ -224,7 +224,7 @@ type screensCmd struct{}
 
 func (screensCmd) Run(out *output) error {
 	_, cfg, _ := config.Open(config.Dir())
-	list, err := capture.Screens(cfg.Video.Way)
+	list, err := capture.Screens(cfg.Video.Backend)
 	if err != nil {
 		return err
 	}
