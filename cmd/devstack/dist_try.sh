@@ -72,7 +72,7 @@ check "the app saves a clip of 4 s with video and sound" alice sh -c 'cd && xvfb
   grep -q h264 out && grep -q aac out && grep -Eq "format,(3\.9[5-9]|4\.0)" out || { cat out app.log; exit 1; }'
 grep -E 'stream|format' "$root/home/alice/out" || true
 
-check "the backend is installed" in_root apt-get -qq install -y --no-install-recommends /packages/hindsight-backend_*.deb
+check "the backend is installed" in_root sh -c 'apt-get -qq install -y --no-install-recommends /packages/hindsight-backend_*.deb'
 check "the backend has its user" in_root id hindsight
 check "the backend reads its settings" in_root sh -c 'LIVEKIT_API_KEY=k LIVEKIT_API_SECRET=secret hindsight-backend --config /etc/hindsight/backend.toml serve --print-config'
 check "the unit is valid" in_root systemd-analyze verify /usr/lib/systemd/system/hindsight-backend.service
