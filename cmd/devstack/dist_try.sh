@@ -78,7 +78,7 @@ check "the backend reads its settings" in_root sh -c 'LIVEKIT_API_KEY=k LIVEKIT_
 check "the unit is valid" in_root systemd-analyze verify /usr/lib/systemd/system/hindsight-backend.service
 
 check "removed" in_root apt-get -qq purge -y hindsight hindsight-backend
-left=$(in_root find / -xdev -iname '*hindsight*' -not -path '/home/*' -not -path '/packages/*')
+left=$(in_root find / -xdev -iname '*hindsight*' -not -path '/home/*' -not -path '/run/alice/*' -not -path '/packages/*')
 check "nothing is left outside the user's own files: $left" [ -z "$left" ]
 check "the user's clip is still there" sh -c "ls '$root'/home/alice/Videos/Hindsight/*.mp4"
 
