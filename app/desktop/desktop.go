@@ -2,8 +2,9 @@
 // in its folder, play a short sound, and to say whether there is a tray. No Fyne, no cgo.
 //
 // A Notifier owns one D-Bus connection and two goroutines, one that shows what is queued and one that waits for pressed
-// buttons; Close ends them and waits. An Away owns two connections and works in its caller's goroutine. The other
-// functions start a program or make one call and keep nothing.
+// buttons; Close ends them and waits. An Away owns two connections and works in its caller's goroutine. A Tray owns a
+// connection and a goroutine that reads its signals. The other functions start a program or make one call and keep
+// nothing.
 package desktop
 
 import (
@@ -21,23 +22,6 @@ import (
 )
 
 const callWait = 3 * time.Second
-
-// HasTray is whether something on the session bus shows StatusNotifier items; on other systems there always is a tray.
-func HasTray() bool {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		return true
-	}
-	conn, err := sessionBus()
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), callWait)
-	defer cancel()
-	var has bool
-	err = conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&has)
-	return err == nil && has
-}
 
 // NoAutolaunch keeps every library of this process from starting a session bus where there is none: it would stay
 // behind. It is called before anything looks for the bus.

@@ -70,9 +70,9 @@ func (s *Session) switchShare(to func(bool) bool) error {
 func canShare(c config.Config) error {
 	switch {
 	case c.Sharing.BackendURL == "":
-		return errors.New("sharing needs the address of a backend: set it in the settings under Sharing")
+		return errors.New("sharing needs a server: enter the server URL in Settings, Sharing")
 	case strings.TrimSpace(c.Sharing.Room) == "":
-		return errors.New("sharing needs the name of a room: set it in the settings under Sharing")
+		return errors.New("sharing needs a room: enter its name in Settings, Sharing")
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func (s *Session) Change(edit func(*config.Config)) error {
 	if folder := c.ClipFolder(); folder != before.ClipFolder() {
 		// Here and not in the owner, which a network folder must not hold up.
 		if err := clip.CheckFolder(folder); err != nil {
-			return err
+			return &SettingError{"replay.folder", err}
 		}
 	}
 	return s.change(func(to *config.Config) error {

@@ -122,7 +122,7 @@ func (s *Session) reconcileShare() {
 		s.closeShare(false)
 	case st.pub != nil && st.share.State == "failed":
 		// It was ended by a moderator or by closing the room: only the user may share again.
-		st.shareOn, st.shareEnded = false, cmp.Or(st.share.Error, "Sharing was ended by the room.")
+		st.shareOn, st.shareEnded = false, cmp.Or(st.share.Error, "The room ended sharing.")
 		s.closeShare(true)
 	case st.pub == nil && st.shareOn && st.rec != nil && !st.recBusy && !time.Now().Before(st.shareAfter):
 		s.openShare()

@@ -18,10 +18,10 @@ const (
 )
 
 // errNothing is returned for a press while nothing runs.
-var errNothing = errors.New("nothing is being recorded: turn the replay on first")
+var errNothing = errors.New("nothing is being captured: turn the replay buffer on first")
 
 // errRecordingOnly is returned for a press while a recording runs without the replay.
-var errRecordingOnly = errors.New("the replay is off: the running recording is kept as a file of its own; turn the replay on to save clips")
+var errRecordingOnly = errors.New("the replay buffer is off: turn it on to save clips; the recording is saved as a file of its own")
 
 // job is one save in progress. It belongs to its goroutines; the owner gets copies.
 type job struct {
@@ -139,9 +139,9 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	if j.rec == nil && j.pub == nil {
 		switch {
 		case st.openError != "":
-			return j, errors.New("nothing is being recorded: " + st.openError)
+			return j, errors.New("nothing is being captured: " + st.openError)
 		case st.wantRecorder() && st.rec == nil:
-			return j, errors.New("nothing is recorded yet: the recording is just starting")
+			return j, errors.New("there is nothing to save yet: capture is just starting")
 		case st.recording != nil:
 			return j, errRecordingOnly
 		}
@@ -258,8 +258,10 @@ func (s *Session) note(id int, change func(*SaveRecord)) {
 	}
 }
 
-// Sentence is an error's text for people: with a capital at its start and a full stop at its end.
+// Sentence is an error's text for people: with a capital at its start and a full stop at its end, and words in the place
+// of Go's and the system's texts.
 func Sentence(text string) string {
+	text = plainly(text)
 	if text == "" {
 		return ""
 	}

@@ -130,7 +130,7 @@ func transportError(req *http.Request, err error) error {
 			"it "+
 			"should lead to, with https://, or tell whoever runs the backend", ErrURL, host)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Errorf("%w: there is no machine named %s; check the backend URL in the settings", ErrUnreachable, dns.Name)
+		return fmt.Errorf("%w: there is no machine named %s; check the server URL in Settings", ErrUnreachable, dns.Name)
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%w: %s does not speak TLS, so nothing was sent; whoever runs the backend has to set up "+
 			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this "+
@@ -179,6 +179,6 @@ func notABackend(resp *http.Response) error {
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("%w: %s answers %s, but not as a Hindsight backend", ErrURL, host, resp.Status)
 	}
-	return fmt.Errorf("%w: what answers at %s is not a Hindsight backend (%s); check the backend URL in the settings",
+	return fmt.Errorf("%w: what answers at %s is not a Hindsight backend (%s); check the server URL in Settings",
 		ErrURL, host, resp.Status)
 }

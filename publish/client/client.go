@@ -23,11 +23,11 @@ import (
 // What a call can fail with; see errors.Is.
 var (
 	// ErrURL means that the backend URL is wrong: not a URL, or the server there is not a Hindsight backend.
-	ErrURL = errors.New("wrong backend URL")
+	ErrURL = errors.New("wrong server URL")
 	// ErrUnreachable means that nothing responds at the backend URL, or not in time.
-	ErrUnreachable = errors.New("backend unreachable")
+	ErrUnreachable = errors.New("server unreachable")
 	// ErrToken means that the user token is missing, wrong or revoked.
-	ErrToken = errors.New("wrong user token")
+	ErrToken = errors.New("wrong access token")
 	// ErrRoom means that the user may not share in this room, or that the tracks are not the user's.
 	ErrRoom = errors.New("room refused")
 	// ErrTrack means that LiveKit does not know the tracks.
@@ -39,7 +39,7 @@ var (
 	// ErrInvalid means that the backend does not accept the request as it is.
 	ErrInvalid = errors.New("invalid request")
 	// ErrServer is any other response of the backend.
-	ErrServer = errors.New("backend error")
+	ErrServer = errors.New("server error")
 )
 
 const (
@@ -73,14 +73,13 @@ func WithPlainHTTP() Option { return func(c *Client) { c.plain = true } }
 func New(baseURL, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("%w: %q is not of the form https://host; correct it in the settings", ErrURL, baseURL)
+		return nil, fmt.Errorf("%w: %q is not of the form https://host; correct it in Settings", ErrURL, baseURL)
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("%w: it must not hold a user, a query or a fragment", ErrURL)
 	}
 	if token = strings.TrimSpace(token); token == "" || strings.ContainsAny(token, "\r\n") {
-		return nil, fmt.Errorf("%w: the user token is empty; enter the one that hindsight-backend token create printed",
-			ErrToken)
+		return nil, fmt.Errorf("%w: the access token is empty; enter the one that hindsight-backend token create printed", ErrToken)
 	}
 	path := strings.TrimSuffix(strings.TrimSuffix(u.EscapedPath(), "/"), api.Prefix)
 	c := &Client{base: u.Scheme + "://" + u.Host + path + api.Prefix, token: token, http: &http.Client{

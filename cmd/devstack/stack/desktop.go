@@ -87,13 +87,17 @@ func (d *Desktop) start(ctx context.Context, dir string, o DesktopOptions) error
 		}
 	}
 	if o.Panel {
-		spec := Spec{Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"},
-			Dir: dir, Ready: d.hasTray}
-		if err := d.run(ctx, spec); err != nil {
-			return err
-		}
+		return d.StartPanel(ctx, dir)
 	}
 	return nil
+}
+
+// StartPanel starts the panel with its tray on a desktop that has none yet, as when logging in takes its time. Its log
+// goes to dir.
+func (d *Desktop) StartPanel(ctx context.Context, dir string) error {
+	return d.run(ctx, Spec{
+		Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"}, Dir: dir, Ready: d.hasTray,
+	})
 }
 
 func (d *Desktop) run(ctx context.Context, s Spec) error {

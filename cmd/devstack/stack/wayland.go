@@ -219,6 +219,16 @@ func (w *Wayland) StartPortal(ctx context.Context) error {
 	return nil
 }
 
+// SignalPortalBackend sends a signal to the part of the portal that reads the screen: one that is stopped hangs.
+func (w *Wayland) SignalPortalBackend(sig os.Signal) error {
+	for _, p := range w.portal {
+		if p.spec.Name == "portal-wlr" {
+			return p.cmd.Process.Signal(sig)
+		}
+	}
+	return errors.New("the portal does not run")
+}
+
 // StopPortal ends the portal, as its crash does.
 func (w *Wayland) StopPortal() {
 	for i := len(w.portal) - 1; i >= 0; i-- {
