@@ -137,7 +137,7 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	}
 	o.State, o.Tokens, o.Recorder, o.Storage, o.Clips, o.Ready = db, rec, choice, files, files, rec.Ping
 	o.Cutter = &backend.Remuxer{Storage: files, Clips: files, Priming: time.Duration(s.AACPriming) * time.Second / 48000}
-	o.TakeRecorder, o.TakeFiles, o.StreamTo = rec, files, s.StreamTo
+	o.JobRecorder, o.JobFiles, o.StreamTo = rec, files, s.StreamTo
 	o.Evictor, o.LiveKitURL, o.Replay, o.Expire, o.Stall, o.Log = rec, public, s.Replay, s.Expire, s.Stall, log
 	opened, err := s.open(&o)
 	if err != nil {
