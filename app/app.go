@@ -25,6 +25,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/ui"
+	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
@@ -117,7 +118,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
-		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: Version(), Log: a.log,
+		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: version.String(), Log: a.log,
 	})
 	a.hotkeys = hotkey.NewManager(a.binder(), a.log)
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
@@ -125,7 +126,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
 	a.control.Serve(a.handle)
-	a.log.Info("Hindsight runs", "version", Version(), "settings", store.Path())
+	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }
 
 // close ends everything in the order of the design: nothing new may begin before anything ends.
@@ -168,14 +169,6 @@ func (a *App) binder() hotkey.Binder {
 		a.log.Warn("the desktop portal gives no hotkeys; those of Xwayland work only over X11 windows", "error", err)
 	}
 	return displayBinder()
-}
-
-// Version is the version of this build.
-func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "0.1.0"
 }
 
 func iconPath() string {

@@ -88,7 +88,7 @@ func TestColourChartComesBack(t *testing.T) {
 			require.Equal(t, []int{c.wantW, c.wantH}, []int{v.Width, v.Height})
 			require.InDelta(t, c.fps, v.FPS, 0.5)
 			require.Equal(t, "tv "+c.space, v.Range+" "+v.Space)
-			rgb, err := capturetest.LastPicture(t.Context(), clip.Path)
+			rgb, err := capturetest.LastFrame(t.Context(), clip.Path)
 			require.NoError(t, err)
 			require.Len(t, rgb, c.wantW*c.wantH*3)
 			for i, want := range chart {

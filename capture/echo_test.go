@@ -12,8 +12,8 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// What the desktop plays reaches the microphone 60 ms later, as from loudspeakers. In the clip the microphone has its own
-// sound alone.
+// What the desktop plays reaches the microphone 60 ms later, as from loudspeakers. In the clip the microphone has its
+// own sound alone.
 func TestClipsAreWithoutEcho(t *testing.T) {
 	b := newBench(t, 320, 180)
 	out, err := b.sound.Pactl(t.Context(), "load-module", "module-loopback", "source="+b.sound.DesktopMonitor, "sink="+b.sound.MicSink,

@@ -19,18 +19,18 @@ func until(t *testing.T, r *capture.Recorder, what string, holds func(capture.St
 	return r.Status()
 }
 
-// whole saves the last seconds and checks that the clip plays from its first to its last picture without a hole.
+// whole saves the last seconds and checks that the clip plays from its first to its last frame without a hole.
 func whole(t *testing.T, r *capture.Recorder, length time.Duration) {
 	t.Helper()
 	c, err := r.Save(context.Background(), capture.SaveRequest{Length: length})
 	require.NoError(t, err)
 	require.Greater(t, c.Seconds, length.Seconds()*0.8)
-	pictures, err := capturetest.Pictures(context.Background(), c.Path)
+	frames, err := capturetest.Frames(context.Background(), c.Path)
 	require.NoError(t, err)
-	for i := 1; i < len(pictures); i++ {
-		require.Less(t, pictures[i].At-pictures[i-1].At, 1.0, "a hole after picture %d of %d", i, len(pictures))
+	for i := 1; i < len(frames); i++ {
+		require.Less(t, frames[i].At-frames[i-1].At, 1.0, "a hole after frame %d of %d", i, len(frames))
 	}
-	require.InDelta(t, c.Seconds, pictures[len(pictures)-1].At, 0.2, "the last picture")
+	require.InDelta(t, c.Seconds, frames[len(frames)-1].At, 0.2, "the last frame")
 }
 
 // What goes wrong with displays: another resolution, a monitor that is unplugged and comes back, a display that sleeps.
@@ -75,7 +75,7 @@ func TestDisplayTroubles(t *testing.T) {
 	require.Equal(t, "waiting", s.Screen.State, "it is no failure of the recorder")
 	require.Contains(t, s.Screen.Error, "DUMMY1 is not connected")
 	shown := s.Frames + s.Repeated
-	s = until(t, r, "the picture holds", func(s capture.Status) bool { return s.Frames+s.Repeated > shown+60 })
+	s = until(t, r, "the last frame is held", func(s capture.Status) bool { return s.Frames+s.Repeated > shown+60 })
 	whole(t, r, 4*time.Second)
 	run("xrandr", "--output", "DUMMY1", "--mode", "640x480", "--right-of", "DUMMY0")
 	s = until(t, r, "it is back", filming(640, 480))
@@ -95,7 +95,7 @@ func TestDisplayTroubles(t *testing.T) {
 	whole(t, r, 8*time.Second)
 }
 
-// A pause is not in the clip, and what was before it is not forgotten; who watches sees the picture held.
+// A pause is not in the clip, and what was before it is not forgotten; viewers see the last frame.
 func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	newBench(t, 640, 360)
 	c := config(t)
@@ -112,7 +112,7 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	s := r.Status()
 	require.Equal(t, []string{"paused", "paused", "paused"}, []string{s.Screen.State, s.Desktop.State, s.Mic.State})
 	frames := s.Frames + s.Repeated
-	until(t, r, "the picture is held for who watches", func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
+	until(t, r, "the last frame is held for viewers", func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
 	require.Less(t, r.Status().Buffered, s.Buffered+time.Second, "the pause is not kept")
 	before := rec.Status().Length
 	require.Less(t, before, s.Buffered-begin+2*time.Second, "nor recorded")
@@ -124,7 +124,7 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	recorded, err := rec.Stop()
 	require.NoError(t, err)
 	require.InDelta(t, r.Status().Buffered-begin, recorded.Seconds*1e9, 2e9, "recorded is what was kept")
-	playsWhole(t, recorded.Path, recorded.Seconds)
+	playsFully(t, recorded.Path, recorded.Seconds)
 	require.InDelta(t, before.Seconds(), chapters(t, recorded.Path)["while paused"], 1)
 	clip, err := r.Save(context.Background(), capture.SaveRequest{Length: 6 * time.Second})
 	require.NoError(t, err)

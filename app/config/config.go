@@ -55,8 +55,8 @@ type Source struct {
 // Video is the picture.
 type Video struct {
 	// Way is "portal" on Wayland and "x11" elsewhere, unless the user insists.
-	Way    string  `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is filmed: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
-	Source Picture `toml:"source" comment:"What is filmed on X11; hindsightctl screens lists what there is."`
+	Backend string      `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is filmed: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
+	Source  VideoSource `toml:"source" comment:"What is filmed on X11; hindsightctl screens lists what there is."`
 	// FrameRate is in frames a second.
 	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`
@@ -81,7 +81,7 @@ const (
 )
 
 // Picture is what is filmed. What belongs to other kinds is kept, so that changing back is easy.
-type Picture struct {
+type VideoSource struct {
 	Kind string `toml:"kind" oneof:"screen,monitor,window,area"`
 	// Monitor is the name of an output, for example HDMI-1.
 	Monitor string `toml:"monitor"`
@@ -96,7 +96,7 @@ type Picture struct {
 }
 
 // Target is what the recorder films.
-func (p Picture) Target() capture.Target {
+func (p VideoSource) Target() capture.Target {
 	switch p.Kind {
 	case OneMonitor:
 		return capture.Target{Monitor: p.Monitor}
@@ -179,7 +179,7 @@ type App struct {
 func Defaults() Config {
 	return Config{
 		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
-		Video:   Video{Way: "auto", Source: Picture{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
+		Video:   Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
 		Sharing: Sharing{StreamQuality: "same"},
 		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: "pause", KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
@@ -216,7 +216,7 @@ func (c Config) Capture(keep bool) capture.Config {
 	}
 	out := capture.Config{
 		Video: capture.VideoConfig{
-			Way: c.Video.Way, TokenFile: ScreenToken(),
+			Backend: c.Video.Backend, TokenFile: ScreenToken(),
 			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height, FollowSize: c.Video.FollowSize,
 			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
 		},

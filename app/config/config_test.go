@@ -40,7 +40,7 @@ func TestSavedSettingsComeBack(t *testing.T) {
 	s, c, _ := config.Open(dir)
 	c.Sound.Microphone = config.Source{Enabled: true, Device: `mic "one"`, GainDB: -4.5, Muted: true}
 	c.Sound.SuppressNoise, c.Sound.Separate = true, true
-	c.Video = config.Video{Way: "portal", Source: config.Picture{Kind: "window", WindowClass: "Firefox", WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
+	c.Video = config.Video{Backend: "portal", Source: config.VideoSource{Kind: "window", WindowClass: "Firefox", WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
 	c.Replay = config.Replay{WhenLocked: "record", Seconds: 300, Folder: "/srv/clips"}
 	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum", StreamQuality: "lower"}
 	c.Hotkeys.Saves = []config.SaveKey{{Keys: "Ctrl+Alt+1", Seconds: 30}, {Keys: "Ctrl+Alt+2", Seconds: 600}}
@@ -131,7 +131,7 @@ func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 // Texts in an older encoding can be saved and read, and a line that cannot be read costs its own value only.
 func TestOneBadValueCostsOneValue(t *testing.T) {
 	s, c, _ := config.Open(t.TempDir())
-	c.Video.Source = config.Picture{Kind: "window", WindowClass: "Caf\xe9"}
+	c.Video.Source = config.VideoSource{Kind: "window", WindowClass: "Caf\xe9"}
 	c.Video.FrameRate = 60
 	if err := s.Save(c); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func (s *Session) SetReplay(on bool) error {
 	return s.do(func() error {
 		s.st.replayOn = on
 		if !on {
-			s.st.hurryUp()
+			s.st.flushSaves()
 		}
 		s.retryOpen()
 		return nil

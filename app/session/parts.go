@@ -77,5 +77,5 @@ type ShareConfig struct {
 	// AllowHTTP consents to sending the token unencrypted.
 	AllowHTTP bool
 	// Lower publishes smaller pictures than the replay keeps.
-	Lower bool
+	LowLayer bool
 }

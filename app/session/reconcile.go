@@ -132,14 +132,14 @@ func (s *Session) reconcileShare() {
 // pubChanged is whether backend, room or the kind of stream are others than those published. A new token counts from the next start.
 func (st *state) pubChanged() bool {
 	return st.pubCfg.BackendURL != st.cfg.Sharing.BackendURL || st.pubCfg.AllowHTTP != st.cfg.Sharing.AllowHTTP || st.pubCfg.Room != st.cfg.Sharing.Room ||
-		st.pubCfg.Lower != (st.cfg.Sharing.StreamQuality == "lower")
+		st.pubCfg.LowLayer != (st.cfg.Sharing.StreamQuality == "lower")
 }
 
 func (s *Session) openShare() {
 	st := &s.st
 	rec := st.rec
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP, Room: st.cfg.Sharing.Room,
-		Lower: st.cfg.Sharing.StreamQuality == "lower"}
+		LowLayer: st.cfg.Sharing.StreamQuality == "lower"}
 	ctx, cancel := context.WithCancel(s.ctx)
 	st.pubBusy, st.cancelShare = true, cancel
 	s.background(func() {

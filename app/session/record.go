@@ -193,8 +193,8 @@ func (st *state) recordingStatus() *RecordingStatus {
 	return &RecordingStatus{Path: r.Path, Seconds: r.Length.Seconds(), Bytes: r.Bytes, Dropped: r.Dropped}
 }
 
-// hurryUp lets saves that wait for what is to come be written with what is there.
-func (st *state) hurryUp() {
-	close(st.hurry)
-	st.hurry = make(chan struct{})
+// flushSaves lets saves that wait for what is to come be written with what is there.
+func (st *state) flushSaves() {
+	close(st.flush)
+	st.flush = make(chan struct{})
 }

@@ -30,7 +30,7 @@ type job struct {
 	press  time.Duration // on the recorder's clock
 	length time.Duration
 	after  time.Duration
-	hurry  <-chan struct{}
+	flush  <-chan struct{}
 	app    string
 	pub    Publisher // nil: no server copy
 }
@@ -118,7 +118,7 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	}
 	st.nextID++
 	j := &job{record: SaveRecord{ID: st.nextID, PressedAt: pressed, Seconds: seconds + a.After, Local: "off", Server: "off"}}
-	j.length, j.hurry = time.Duration(seconds*float64(time.Second)), st.hurry
+	j.length, j.flush = time.Duration(seconds*float64(time.Second)), st.flush
 	if a.All {
 		j.length = 2 * capture.MaxReplay // a little more than the length may be there
 	}
@@ -174,7 +174,7 @@ func (s *Session) start(j *job, result chan<- SaveRecord) {
 func (s *Session) saveLocal(j *job) SaveRecord {
 	ctx, cancel := context.WithTimeout(s.ctx, localWait+j.after)
 	defer cancel()
-	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Hurry: j.hurry, App: j.app})
+	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Flush: j.flush, App: j.app})
 	r := j.record
 	if err != nil {
 		r.Local, r.LocalError = "failed", Plain(err)
@@ -246,7 +246,7 @@ func (j *job) wait() time.Time {
 	select {
 	case <-timer.C:
 		return j.record.DueAt
-	case <-j.hurry:
+	case <-j.flush:
 		return time.Now()
 	}
 }

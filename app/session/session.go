@@ -112,7 +112,7 @@ type state struct {
 	shots     int    // screenshots that wait for a recorder
 	recording Recording
 	toggling  bool          // a recording is being started or ended
-	hurry     chan struct{} // closed when saves may not wait any longer for what is to come
+	flush     chan struct{} // closed when saves may not wait any longer for what is to come
 
 	saving  int
 	nextID  int
@@ -139,7 +139,7 @@ func New(o Options) *Session {
 	}
 	s.st = state{
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
-		startup: o.Problems, locked: o.Locked, told: map[string]string{}, hurry: make(chan struct{}),
+		startup: o.Problems, locked: o.Locked, told: map[string]string{}, flush: make(chan struct{}),
 	}
 	s.feed.init(s.snapshot())
 	go s.run()
@@ -289,7 +289,7 @@ func (s *Session) Close(ctx context.Context) error {
 		select {
 		case s.cmds <- func() {
 			s.st.closing, s.st.replayOn, s.st.shareOn, s.st.recordOn = true, false, false, false
-			s.st.hurryUp()
+			s.st.flushSaves()
 		}:
 		case <-s.done:
 		}

@@ -238,7 +238,7 @@ func TestTroublesFromBeforeTheFirstListenerAreTold(t *testing.T) {
 
 func TestSentence(t *testing.T) {
 	for text, want := range map[string]string{"": "", "the disk is full": "The disk is full.", "Why?": "Why?", "änderung nötig": "Änderung nötig.",
-		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start PulseAudio": "No sound server answers (nothing answers there); start PulseAudio.",
+		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start PulseAudio": "No sound server answers; start PulseAudio.",
 		"the backend is away: Post \"https://x.example/api\": dial tcp 10.0.0.1:443: connect: connection refused":            "The backend is away: nothing answers there.",
 		"x.example cannot be reached (lookup x.example on 10.0.0.1:53: no such host); check the network":                     "X.example cannot be reached (there is no server of that name); check the network.",
 		"the server did not say: context deadline exceeded (Client.Timeout exceeded while awaiting headers)":                 "The server did not say: it did not answer in time.",
@@ -408,7 +408,7 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live", in(session.Live))
 	first := b.engine.Publisher()
-	if first.Config.Lower {
+	if first.Config.LowLayer {
 		t.Error("the stream is lower before anybody asked")
 	}
 	c := b.Snapshot().Settings
@@ -418,7 +418,7 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	}
 	b.until(t, "shared anew", func(session.Snapshot) bool {
 		p := b.engine.Publisher()
-		return p != nil && p != first && p.Config.Lower
+		return p != nil && p != first && p.Config.LowLayer
 	})
 }
 
@@ -433,7 +433,9 @@ func TestTwoQuickPressesOfTheShareKey(t *testing.T) {
 }
 
 func TestAClosedWindowLeavesTheReplayUsable(t *testing.T) {
-	b := start(t, func(c *config.Config) { c.Video.Source = config.Picture{Kind: config.OneWindow, WindowClass: "Game"} })
+	b := start(t, func(c *config.Config) {
+		c.Video.Source = config.VideoSource{Kind: config.OneWindow, WindowClass: "Game"}
+	})
 	b.until(t, "something is kept", func(s session.Snapshot) bool { return s.BufferedSeconds > 0 })
 	b.engine.Recorder().CloseWindow()
 	s := b.until(t, "it is told", func(s session.Snapshot) bool { return s.SourceGone })

@@ -45,7 +45,7 @@ type sourceCard struct {
 	rectangle fyne.CanvasObject
 
 	found  found
-	chosen config.Picture
+	chosen config.VideoSource
 }
 
 // numbers are the rectangle's.
@@ -69,7 +69,7 @@ func newSourceCard(s *settings) *sourceCard {
 	c.numbers = numbers{s.newEntry("0"), s.newEntry("0"), s.newEntry("1280"), s.newEntry("720")}
 	c.kindRow = form(label(settingName("video.source.kind")), c.kind)
 	c.way = pick(&c.fields, "video.way", ways, []string{"Automatic", "X11", "Desktop portal (PipeWire)"},
-		func(c *config.Config) *string { return &c.Video.Way })
+		func(c *config.Config) *string { return &c.Video.Backend })
 	c.way.OnChanged = func(string) {
 		c.show()
 		if !s.filling {
@@ -79,7 +79,7 @@ func newSourceCard(s *settings) *sourceCard {
 	}
 	c.wrong = s.place("video.source.kind", "video.source.monitor", "video.source.window_class", "video.source.window_title",
 		"video.source.x", "video.source.y", "video.source.width", "video.source.height")
-	c.bind(c.wrong, c.loadPicture, c.storePicture)
+	c.bind(c.wrong, c.loadImage, c.storeImage)
 	c.ask = widget.NewButtonWithIcon("Choose screen…", theme.ComputerIcon(), c.chooseScreen)
 	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y, label("Width"), c.width, label("Height"), c.height)
 	c.askRow = form(label("Screen"), container.NewHBox(c.ask))
@@ -104,7 +104,7 @@ func (c *sourceCard) chooseScreen() {
 	s.u.do("Couldn't choose screen", s.u.parts.Commands.ChooseScreen)
 }
 
-func (c *sourceCard) loadPicture(cfg config.Config) {
+func (c *sourceCard) loadImage(cfg config.Config) {
 	c.chosen = cfg.Video.Source
 	for e, n := range map[*widget.Entry]int{c.x: c.chosen.X, c.y: c.chosen.Y, c.width: c.chosen.Width, c.height: c.chosen.Height} {
 		text := ""
@@ -121,8 +121,8 @@ func (c *sourceCard) loadPicture(cfg config.Config) {
 	c.show()
 }
 
-func (c *sourceCard) storePicture(cfg *config.Config) error {
-	if portal, _ := capture.ByPortal(cfg.Video.Way); portal {
+func (c *sourceCard) storeImage(cfg *config.Config) error {
+	if portal, _ := capture.ByPortal(cfg.Video.Backend); portal {
 		return nil // what was chosen for X11 stays
 	}
 	p := c.chosen
@@ -185,7 +185,7 @@ func (c *sourceCard) show() {
 	setShown(c.rectangle, c.chosen.Kind == config.Rectangle && !portal)
 	setShown(c.kindRow, !portal)
 	setShown(c.askRow, portal)
-	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Way)
+	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Backend)
 	hint := ""
 	if portal {
 		hint = "Your desktop's own dialog chooses what is captured, because " + why + ". It asks once and remembers the choice."

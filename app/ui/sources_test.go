@@ -84,7 +84,7 @@ func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
 	b.settle()
 	eventually(t, "the desktop is asked", func() bool {
 		v := b.engine.Recorder().Config().Video
-		return v.Way == "portal" && v.Asked == 1 && v.Target == capture.Target{}
+		return v.Backend == "portal" && v.Asked == 1 && v.Target == capture.Target{}
 	})
 	c.way.SetSelected("X11")
 	require.True(t, c.kindRow.Visible() && !c.askRow.Visible())

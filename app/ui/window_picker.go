@@ -15,7 +15,7 @@ import (
 // one chooses, else among the windows that are open.
 func (u *UI) chooseWindow() {
 	const failed = "Couldn't capture window"
-	way := u.parts.Feed.Snapshot().Settings.Video.Way
+	way := u.parts.Feed.Snapshot().Settings.Video.Backend
 	if portal, _ := capture.ByPortal(way); portal {
 		u.do(failed, u.parts.Commands.ChooseScreen)
 		return

@@ -10,8 +10,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// BenchmarkSaveMinute is a press of the key: 60 s of 1080p30 at 20 Mb/s with sound, from memory to a complete file on the
-// disk under the user's cache folder. The bar is 150 ms.
+// BenchmarkSaveMinute is a press of the key: 60 s of 1080p30 at 20 Mb/s with sound, from memory to a complete file on
+// the disk under the user's cache folder. The bar is 150 ms.
 func BenchmarkSaveMinute(b *testing.B) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
-// pictures are real H.264: three seconds of red.
-func pictures(t *testing.T) []*media.Packet {
+// redVideo is real H.264: three seconds of red.
+func redVideo(t *testing.T) []*media.Packet {
 	t.Helper()
 	c := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264", "-bf", "0",
 		"-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:keyint=30:scenecut=0", "-f", "h264", "-")
@@ -36,7 +36,7 @@ func pictures(t *testing.T) []*media.Packet {
 }
 
 func request(t *testing.T, folder string) clip.Request {
-	return clip.Request{Folder: folder, Video: pictures(t), End: 3 * time.Second, Width: 320, Height: 180,
+	return clip.Request{Folder: folder, Video: redVideo(t), End: 3 * time.Second, Width: 320, Height: 180,
 		Created: time.Date(2026, 11, 22, 10, 11, 12, 0, time.Local)}
 }
 
@@ -83,8 +83,8 @@ func TestThumbnail(t *testing.T) {
 	require.ErrorContains(t, err, "broken.mp4")
 }
 
-// TestFailuresAreSentencesAndLeaveNothing runs itself once more in a mount name space of its own, where it may mount a small
-// file system whoever the user is (user_namespaces(7)).
+// TestFailuresAreSentencesAndLeaveNothing runs itself once more in a mount name space of its own, where it may mount a
+// small file system whoever the user is (user_namespaces(7)).
 func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
 	const inside = "HINDSIGHT_TEST_NAMESPACE"
 	if os.Getenv(inside) == "" {

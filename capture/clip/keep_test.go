@@ -78,9 +78,9 @@ func TestCoverInAndBesideTheClip(t *testing.T) {
 	require.NoError(t, clip.Remove(c.Path))
 	entries, err := os.ReadDir(r.Folder)
 	require.NoError(t, err)
-	require.Empty(t, entries, "the picture goes with its clip")
+	require.Empty(t, entries, "the image goes with its clip")
 
-	// A picture of the user's own that has the same name stays as it is, twice.
+	// An image of the user's own that has the same name stays as it is, twice.
 	mine := filepath.Join(r.Folder, "Hindsight 2026-11-22 10-11-12.jpg")
 	require.NoError(t, os.WriteFile(mine, inside, 0o644))
 	c, err = clip.Save(context.Background(), r)

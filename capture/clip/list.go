@@ -32,7 +32,7 @@ func List(folder string) ([]Clip, error) {
 		}
 		info, err := e.Info()
 		if err != nil {
-			continue // deleted meanwhile
+			continue // deleted in the meantime
 		}
 		c := Clip{Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Created: info.ModTime()}
 		written[c.Path] = info.ModTime()

@@ -20,10 +20,10 @@ type encoder struct {
 	// constantCeiling where quality is constant and that has another.
 	ceiling, constantCeiling string
 	bits                     bool
-	// repeats says that its streams take pictures made by still.
-	repeats bool
-	// whole says that access units come in the form asked for below: Annex B, parameter sets with each IDR.
-	whole bool
+	// canInsertSkips says that its streams take frames made by skipInserter.
+	canInsertSkips bool
+	// nativeAnnexB says that access units come in the form asked for below: Annex B, parameter sets with each IDR.
+	nativeAnnexB bool
 	// kind is the software's or the maker's name, for people.
 	kind string
 }
@@ -76,13 +76,13 @@ var encoders = []encoder{
 		setup: "bitrate={kbps} max-keyframe-interval={gop} allow-frame-reordering=false realtime=true",
 	},
 	{
-		name: "x264enc", format: "I420", ceiling: "bitrate", repeats: true, whole: true, kind: software,
+		name: "x264enc", format: "I420", ceiling: "bitrate", canInsertSkips: true, nativeAnnexB: true, kind: software,
 		setup:    "bitrate={kbps} key-int-max={gop} bframes=0 tune=zerolatency byte-stream=true speed-preset={preset}",
 		constant: "pass=qual quantizer={q}",
 		presets:  map[string]string{Performance: "ultrafast", Balanced: "superfast cabac=false", Quality: "veryfast"},
 	},
 	{
-		name: "openh264enc", format: "I420", ceiling: "bitrate", bits: true, whole: true, kind: software,
+		name: "openh264enc", format: "I420", ceiling: "bitrate", bits: true, nativeAnnexB: true, kind: software,
 		setup: "bitrate={bps} gop-size={gop} usage-type=screen rate-control=bitrate complexity={preset}", constant: "qp-min={q}",
 		presets: map[string]string{Performance: "low", Balanced: "low", Quality: "medium"},
 	},

@@ -37,7 +37,7 @@ func TestFramesOfAnotherSizeAreFittedIn(t *testing.T) {
 			return value
 		}
 		for n, f := range []media.Frame{
-			picture(320, 240, white), picture(100, 200, white), picture(320, 240, white), picture(640, 100, white),
+			testFrame(320, 240, white), testFrame(100, 200, white), testFrame(320, 240, white), testFrame(640, 100, white),
 		} {
 			require.NoError(t, v.Encode(f, time.Duration(n)*time.Second/30))
 			waitFor(t, &got, n+1)

@@ -35,12 +35,12 @@ func (v *Video) build() error {
 // unknown finds the property that GStreamer's parser does not know.
 var unknown = regexp.MustCompile(`no property "([^"]+)"`)
 
-// parse makes the pipeline. A property that this version of the encoder does not have is left out: what matters of them is
-// seen in the trial.
+// parse makes the pipeline. A property that this version of the encoder does not have is left out: what matters of them
+// is seen in the trial.
 func (v *Video) parse(before string) error {
 	const form = "video/x-h264,stream-format=byte-stream,alignment=au"
 	after := " ! h264parse config-interval=-1 ! " + form + " ! appsink name=out sync=false"
-	if v.kind.whole {
+	if v.kind.nativeAnnexB {
 		after = " ! " + form + " ! appsink name=out sync=false"
 	}
 	var without []string

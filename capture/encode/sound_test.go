@@ -34,7 +34,7 @@ func (c *collector) all() []*media.Packet {
 	return append([]*media.Packet(nil), c.packets...)
 }
 
-// decode plays packets through a GStreamer decoder and answers the left channel.
+// decode plays packets through a GStreamer decoder and returns the left channel.
 func decode(t *testing.T, caps, decoder string, packets []*media.Packet) []float32 {
 	t.Helper()
 	p, err := gst.Parse("appsrc name=in format=time caps=\"" + caps + "\" ! " + decoder +

@@ -22,12 +22,12 @@ func TestTheQuickestRunCounts(t *testing.T) {
 		}
 		out = append(out, at)
 	}
-	require.Equal(t, 10*time.Millisecond, perPicture(out))
-	require.Equal(t, time.Duration(0), perPicture(out[:3]))
+	require.Equal(t, 10*time.Millisecond, perFrame(out))
+	require.Equal(t, time.Duration(0), perFrame(out[:3]))
 }
 
-// Hardware that does not hold the frame rate is passed over for software, which is not measured; the answer is remembered
-// until that encoder fails.
+// Hardware that does not hold the frame rate is passed over for software, which is not measured; the choice is
+// remembered until that encoder fails.
 func TestSlowHardwareIsPassedOver(t *testing.T) {
 	require.NoError(t, gst.Init())
 	slow := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
@@ -58,7 +58,7 @@ func catalogue(t *testing.T, e encoder) {
 	t.Cleanup(func() { encoders = before })
 }
 
-// An encoder that fails while it runs says so at the next picture, and the choice falls on the next one.
+// An encoder that fails while it runs says so at the next frame, and the choice falls on the next one.
 func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	require.NoError(t, gst.Init())
 	known := softwareEncoders(t)
@@ -74,7 +74,7 @@ func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	v := open(t, c, &got)
 	var failure error
 	require.Eventually(t, func() bool {
-		failure = v.Encode(picture(320, 180, [3]byte{1, 2, 3}), time.Duration(len(got.all()))*time.Second/30)
+		failure = v.Encode(testFrame(320, 180, [3]byte{1, 2, 3}), time.Duration(len(got.all()))*time.Second/30)
 		return failure != nil
 	}, 30*time.Second, time.Millisecond)
 	require.ErrorContains(t, failure, "identity stopped")
@@ -85,7 +85,7 @@ func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	require.True(t, slices.Contains(known, next) || next != name)
 }
 
-// A constant quality spends what the picture needs: less for less quality, and never more than the bitrate.
+// A constant quality spends what the frame needs: less for less quality, and never more than the bitrate.
 func TestConstantQuality(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestConstantQuality(t *testing.T) {
 				}, &got)
 				s := newStrip(640, 360)
 				for i := range frames {
-					require.NoError(t, v.Encode(s.picture(i%trialFrames), time.Duration(i)*time.Second/30))
+					require.NoError(t, v.Encode(s.frame(i%trialFrames), time.Duration(i)*time.Second/30))
 				}
 				for _, p := range waitFor(t, &got, frames) {
 					sum += len(p.Data)

@@ -110,12 +110,12 @@ func (s *Sample) Release() {
 // endEvery is how often Pull asks whether the stream has ended.
 const endEvery = 50 * time.Millisecond
 
-// Pull waits up to the given time for the next sample of an appsink, looking for it at the given interval, which may be 0
-// where the time is. It answers ErrTimeout or ErrEnded when there is none.
+// Pull waits up to the given time for the next sample of an appsink, looking for it at the given interval, which may be
+// 0 where the time is. It answers ErrTimeout or ErrEnded when there is none.
 //
 // It does not wait inside the C library: the Go scheduler watches every call out that lasts longer than 20 us, and that
-// watching cost more than all of capture's own work. Whoever waits looks at multiples of the interval on one clock: those who
-// look at the same time wake the machine once.
+// watching cost more than all of capture's own work. Whoever waits looks at multiples of the interval on one clock:
+// those who look at the same time wake the machine once.
 func (e *Element) Pull(wait, every time.Duration) (*Sample, error) {
 	end, ask := time.Now().Add(wait), time.Now()
 	for ; ; time.Sleep(every - time.Since(loaded)%every) {

@@ -76,8 +76,8 @@ var (
 	gBufferIsFree     function // (buffer) int32
 )
 
-// function is the address of a C function that takes up to 15 integers or pointers. purego's Go functions go by reflection,
-// which costs more than these calls themselves.
+// function is the address of a C function that takes up to 15 integers or pointers. purego's Go functions go by
+// reflection, which costs more than these calls themselves.
 type function uintptr
 
 //go:uintptrescapes

@@ -119,8 +119,8 @@ func detail(debug string) string {
 // busEvery is how often Each looks at the context and the bus while no samples come.
 const busEvery = 100 * time.Millisecond
 
-// Each hands every sample of an appsink to f, which owns it, until the context ends (nil) or the stream does (ErrEnded),
-// or until f or the pipeline fails. It looks for samples at the given interval.
+// Each hands every sample of an appsink to f, which owns it, until the context ends (nil) or the stream does
+// (ErrEnded), or until f or the pipeline fails. It looks for samples at the given interval.
 func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, f func(*Sample) error) error {
 	for ctx.Err() == nil {
 		if err := p.next(out, busEvery, every, f); err != nil && !errors.Is(err, ErrTimeout) {
@@ -130,8 +130,8 @@ func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, 
 	return nil
 }
 
-// Ready is Each for the samples that are there already. A pipeline that fails ends its stream, as a rule; Err says why where it
-// does not.
+// Ready is Each for the samples that are there already. A pipeline that fails ends its stream, as a rule; Err says why
+// where it does not.
 func (p *Pipeline) Ready(out *Element, f func(*Sample) error) error {
 	for {
 		if err := p.next(out, 0, 0, f); errors.Is(err, ErrTimeout) {

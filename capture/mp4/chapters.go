@@ -26,7 +26,7 @@ const (
 // firstTitle names what lies before the first chapter: both kinds of lists begin with the movie.
 const firstTitle = "Start"
 
-// chapters are those within the window, in order, no two at one tick, the first at the window's begin.
+// chapters are those within the window, in order, no two at one tick, the first at the window's start.
 func (m Movie) chapters() []Chapter {
 	var out []Chapter
 	for _, c := range m.Chapters {
@@ -94,7 +94,7 @@ func describeText(t *box.TrakBox) {
 	t.Mdia.Minf.Stbl.Stsd.AddChild(raw("text", entry))
 }
 
-// refer tells the picture's track where its chapters are (QuickTime File Format, "Track Reference Atoms").
+// refer adds a reference from the video track to its chapters (QuickTime File Format, "Track Reference Atoms").
 func refer(t *box.TrakBox, chapters uint32) {
 	ref := &box.TrefBox{}
 	ref.AddChild(&box.TrefTypeBox{Name: "chap", TrackIDs: []uint32{chapters}})

@@ -35,7 +35,7 @@ func chapters(t *testing.T, path string) []chapter {
 }
 
 func TestChapters(t *testing.T) {
-	v := pictures(t, 4, "128x72")
+	v := videoSamples(t, 4, "128x72")
 	a, config := sound(t, 4)
 	start := 700 * time.Millisecond
 	m := mp4.Movie{
@@ -79,7 +79,7 @@ func TestChapters(t *testing.T) {
 	require.Len(t, info.Tracks, 3)
 }
 
-// noise is a JPEG picture that does not compress well.
+// noise is a JPEG image that does not compress well.
 func noise(t *testing.T, width, height int) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for i := range width * height {
@@ -91,11 +91,11 @@ func noise(t *testing.T, width, height int) []byte {
 }
 
 func TestCoverAndTags(t *testing.T) {
-	v := pictures(t, 1, "128x72")
+	v := videoSamples(t, 1, "128x72")
 	for name, size := range map[string]int{"small": 64, "large": 160, "too large": 1000} {
 		t.Run(name, func(t *testing.T) {
 			cover := noise(t, size, size)
-			path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}, End: time.Second, Room: true})
+			path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}, End: time.Second, ReserveCover: true})
 			before, err := os.Stat(path)
 			require.NoError(t, err)
 			require.Len(t, ffprobe(t, path).Streams, 1, "room is no cover")
@@ -103,7 +103,7 @@ func TestCoverAndTags(t *testing.T) {
 				require.ErrorContains(t, err, "bytes")
 			} else {
 				require.NoError(t, err)
-				require.ErrorIs(t, mp4.SetCover(path, cover), mp4.ErrNoRoom)
+				require.ErrorIs(t, mp4.SetCover(path, cover), mp4.ErrNoCoverSpace)
 			}
 			after, err := os.Stat(path)
 			require.NoError(t, err)
@@ -123,7 +123,7 @@ func TestCoverAndTags(t *testing.T) {
 }
 
 func TestStarIsKeptInTheFile(t *testing.T) {
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: pictures(t, 1, "128x72")}}, End: time.Second})
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}}, End: time.Second})
 	tag := func() string {
 		out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format_tags=starred,encoder", "-of", "csv=p=0", path).Output()
 		require.NoError(t, err)

@@ -148,7 +148,7 @@ func FuzzWriter(f *testing.F) {
 		cover, marks := payload(r, r.IntN(1000)), s.chapters(r)
 		path := filepath.Join(t.TempDir(), "a.mp4")
 		_, err := mp4.WriteFile(context.Background(), path, mp4.Movie{
-			Tracks: s.tracks, Start: start, End: end, Chapters: marks, Room: true,
+			Tracks: s.tracks, Start: start, End: end, Chapters: marks, ReserveCover: true,
 		})
 		require.NoError(t, err)
 		if len(cover) > 0 {

@@ -57,8 +57,8 @@ func SetStar(path string, on bool) error {
 	})
 }
 
-// amend changes a file in place, durably, and leaves the time of the last change. A file that is no movie has nothing that
-// the inspector knows of.
+// amend changes a file in place, durably, and leaves the time of the last change. A file that is no movie has nothing
+// that the inspector knows of.
 func amend(path string, change func(inspector) error) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -84,7 +84,7 @@ type inspector struct {
 	r        *os.File
 	info     Info
 	star     int64 // where the star's byte lies
-	room     int64 // where the free box for a cover lies
+	coverBox int64 // where the free box for a cover lies
 	scale    uint32
 	fragment [2]int64 // the last moof
 }
@@ -164,8 +164,8 @@ func (i *inspector) movie(name string, from, to int64) error {
 	case "----":
 		return i.item(from, to)
 	case "free":
-		if to-from == room-8 {
-			i.room = from - 8
+		if to-from == coverBox-8 {
+			i.coverBox = from - 8
 		}
 	}
 	return nil

@@ -20,9 +20,9 @@ import (
 
 const fps = 30
 
-// pictures makes real H.264: frame n is a flat luma of 16+n (mod 200), which full-range grey shows as n*255/219, with an
-// IDR every second.
-func pictures(t *testing.T, seconds int, size string) []mp4.Sample {
+// videoSamples makes real H.264: frame n is a flat luma of 16+n (mod 200), which full-range grey shows as n*255/219,
+// with an IDR every second.
+func videoSamples(t *testing.T, seconds int, size string) []mp4.Sample {
 	out := ffmpeg(t, "-f", "lavfi", "-i", "color=black:s="+size+":r=30:d="+strconv.Itoa(seconds),
 		"-vf", "geq=lum='16+mod(N,200)':cb=128:cr=128", "-c:v", "libx264", "-qp", "4", "-bf", "0",
 		"-x264-params", "aud=1:repeat-headers=1:keyint=30:min-keyint=30:scenecut=0", "-f", "h264", "-")
@@ -95,7 +95,7 @@ func write(t *testing.T, m mp4.Movie) string {
 }
 
 func TestWindowIsExactToTheFrameAndTheSample(t *testing.T) {
-	v := pictures(t, 8, "128x72")
+	v := videoSamples(t, 8, "128x72")
 	a, config := sound(t, 8)
 	priming := 1024 * time.Second / 48000
 	start := 1*time.Second + 17*time.Second/fps // in the middle of a GOP
@@ -112,7 +112,7 @@ func TestWindowIsExactToTheFrameAndTheSample(t *testing.T) {
 
 		frames := ffmpeg(t, "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
 		require.Len(t, frames, int(length.Seconds()*fps), "exactly the frames of the window")
-		require.InDelta(t, 47*255/219, int(frames[0]), 2, "the first picture shown is the one at the window's begin")
+		require.InDelta(t, 47*255/219, int(frames[0]), 2, "the first frame shown is the one at the window's start")
 
 		if length < time.Second {
 			continue
@@ -123,7 +123,7 @@ func TestWindowIsExactToTheFrameAndTheSample(t *testing.T) {
 }
 
 func TestFirstBytesAreTheHeader(t *testing.T) {
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: pictures(t, 1, "128x72")}}, End: time.Second})
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}}, End: time.Second})
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	moov, mdat := bytes.Index(b, []byte("moov")), bytes.Index(b, []byte("mdat"))
@@ -137,19 +137,19 @@ func TestFirstBytesAreTheHeader(t *testing.T) {
 }
 
 func TestPictureSizeMayChangeWithinAClip(t *testing.T) {
-	first, second := pictures(t, 2, "128x72"), pictures(t, 2, "160x90")
+	first, second := videoSamples(t, 2, "128x72"), videoSamples(t, 2, "160x90")
 	for i := range second {
 		second[i].PTS += 2 * time.Second
 		second[i].DTS += 2 * time.Second
 	}
 	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: append(first, second...)}}, End: 4 * time.Second})
 	frames := ffmpeg(t, "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
-	require.Len(t, frames, 4*fps, "every picture decodes")
+	require.Len(t, frames, 4*fps, "every frame decodes")
 	require.InDelta(t, 59*255/219, int(frames[119]), 2)
 }
 
 func TestLateSoundStartsLate(t *testing.T) {
-	v := pictures(t, 3, "128x72")
+	v := videoSamples(t, 3, "128x72")
 	a, config := sound(t, 3)
 	for i := range a {
 		a[i].PTS += time.Second
@@ -165,7 +165,7 @@ func TestNeverOverwritesAndLeavesNothingBehind(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "clip.mp4")
 	require.NoError(t, os.WriteFile(path, []byte("precious"), 0o644))
-	m := mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: pictures(t, 1, "128x72")}}, End: time.Second}
+	m := mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}}, End: time.Second}
 	_, err := mp4.WriteFile(context.Background(), path, m)
 	require.ErrorIs(t, err, os.ErrExist)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -181,7 +181,7 @@ func TestNeverOverwritesAndLeavesNothingBehind(t *testing.T) {
 }
 
 func TestRefusesWhatCannotBePlayed(t *testing.T) {
-	v := pictures(t, 1, "128x72")
+	v := videoSamples(t, 1, "128x72")
 	for name, m := range map[string]mp4.Movie{
 		"no tracks":         {End: time.Second},
 		"empty window":      {Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}, Start: time.Second, End: time.Second},
@@ -194,7 +194,7 @@ func TestRefusesWhatCannotBePlayed(t *testing.T) {
 }
 
 func TestFurtherSoundIsThereButOff(t *testing.T) {
-	v := pictures(t, 2, "128x72")
+	v := videoSamples(t, 2, "128x72")
 	a, config := sound(t, 2)
 	track := func(name string, off bool) mp4.Track {
 		return mp4.Track{Kind: mp4.AAC, Samples: a, AACConfig: config, Name: name, Off: off}

@@ -35,7 +35,7 @@ func opus(t *testing.T, seconds string) (samples []mp4.Sample) {
 }
 
 func TestOpusIsExactToTheSample(t *testing.T) {
-	v, a := pictures(t, 4, "128x72"), opus(t, "4")
+	v, a := videoSamples(t, 4, "128x72"), opus(t, "4")
 	start, length := time.Second+17*time.Second/fps, 2*time.Second
 	path := write(t, mp4.Movie{
 		Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v[30:]},

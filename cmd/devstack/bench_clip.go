@@ -45,7 +45,7 @@ func (c *contender) saveClip(ctx context.Context, d *stack.Desktop) error {
 	if err != nil {
 		return err
 	}
-	pictures, err := capturetest.Pictures(ctx, path)
+	frames, err := capturetest.Frames(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (c *contender) saveClip(ctx context.Context, d *stack.Desktop) error {
 	}
 	c.clips = append(c.clips, savedClip{
 		saveMS: took.Seconds() * 1000, lengthMS: (info.Seconds - benchReplay) * 1000, stepMS: step.MeanMS,
-		lost: info.Seconds*30 - float64(len(pictures)),
+		lost: info.Seconds*30 - float64(len(frames)),
 	})
 	return nil
 }

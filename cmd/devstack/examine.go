@@ -65,12 +65,12 @@ func (d *demo) examine(ctx context.Context, b bars, path string) (*clipReport, e
 	d.check(b.name, "picture", video.Width == 1920 && video.Height == 1080, "1920x1080", fmt.Sprintf("%dx%d", video.Width, video.Height))
 	d.check(b.name, "length", math.Abs(info.Seconds-b.seconds) <= b.within,
 		fmt.Sprintf("%.0f ± %.3f s", b.seconds, b.within), fmt.Sprintf("%.3f s", info.Seconds))
-	pictures, err := capturetest.Pictures(ctx, path)
+	frames, err := capturetest.Frames(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	want := info.Seconds / b.frame
-	d.check(b.name, "frames", float64(len(pictures)) > 0.97*want, fmt.Sprintf("> 97 %% of %.0f", want), fmt.Sprint(len(pictures)))
+	d.check(b.name, "frames", float64(len(frames)) > 0.97*want, fmt.Sprintf("> 97 %% of %.0f", want), fmt.Sprint(len(frames)))
 	r := &clipReport{Path: path, Seconds: info.Seconds, Width: video.Width, Height: video.Height, FPS: math.Round(video.FPS*100) / 100, AudioTracks: tracks}
 	if err := d.examineSound(ctx, b, path, r); err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ const module = "github.com/hindsight-app/hindsight/"
 // topLevel is everything that may lie at the top of the repository.
 var topLevel = []string{
 	"cmd", "app", "capture", "publish", "assets", "FyneApp.toml", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE",
-	"CONTRIBUTING.md", ".ci", ".git", ".gitignore", ".golangci.yml", ".github", ".editorconfig",
+	"CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ".ci", ".git", ".gitignore", ".golangci.yml", ".github", ".editorconfig",
 }
 
 // rule says which rooms may import something. Rooms are folders; "x/..." is x and all below it.
@@ -65,6 +65,7 @@ var within = []struct{ room, may string }{
 	{"capture/...", "capture/..."},
 	{"publish/api", ""},
 	{"publish/client", "publish/api"},
+	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
 	{"publish/backend/...", "publish/api publish/backend/... capture/mp4"},
 	{"publish/...", "publish/... capture/media capture/fanout"},
 	{"assets", ""},

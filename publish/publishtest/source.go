@@ -24,8 +24,8 @@ type SourceOptions struct {
 	VideoDelay time.Duration
 	// SoundDelay is how much later than its end a packet of sound comes out, as with a mixer that waits for its sources.
 	SoundDelay time.Duration
-	// NoSound begins without sound, NoPicture without a picture; SetSound and SetPicture change that.
-	NoSound, NoPicture bool
+	// NoSound begins without sound, NoVideo without a picture; SetSound and SetVideo change that.
+	NoSound, NoVideo bool
 }
 
 func (o SourceOptions) withDefaults() SourceOptions {
@@ -55,7 +55,7 @@ type Source struct {
 
 	wantKey   atomic.Bool
 	soundOn   atomic.Bool
-	pictureOn atomic.Bool
+	videoOn   atomic.Bool
 	keyframes atomic.Int64
 	bitrate   atomic.Int64
 
@@ -75,7 +75,7 @@ func NewSource(ctx context.Context, dir string, o SourceOptions) (*Source, error
 		return nil, err
 	}
 	s.soundOn.Store(!o.NoSound)
-	s.pictureOn.Store(!o.NoPicture)
+	s.videoOn.Store(!o.NoVideo)
 	s.bitrate.Store(int64(o.BitrateKbps))
 	// A clock like the real one: it began long before the program.
 	s.start = time.Now().Add(-37 * time.Hour)
@@ -100,7 +100,7 @@ func (s *Source) playVideo(ctx context.Context, origin time.Duration) {
 		if !s.sleepUntil(ctx, pts+s.opts.VideoDelay) {
 			return
 		}
-		if !s.pictureOn.Load() {
+		if !s.videoOn.Load() {
 			continue
 		}
 		if s.wantKey.Swap(false) {
@@ -177,7 +177,7 @@ func (s *Source) SetBitrate(kbps int) { s.bitrate.Store(int64(kbps)) }
 func (s *Source) Video() media.TrackInfo {
 	info := media.TrackInfo{Track: media.Video, Encoder: "libx264", FrameRate: s.opts.FrameRate,
 		BitrateKbps: int(s.bitrate.Load())}
-	if s.pictureOn.Load() {
+	if s.videoOn.Load() {
 		info.Width, info.Height = s.opts.Width, s.opts.Height
 	}
 	return info
@@ -189,8 +189,8 @@ func (s *Source) HasSound() bool { return s.soundOn.Load() }
 // SetSound turns the sound on or off.
 func (s *Source) SetSound(on bool) { s.soundOn.Store(on) }
 
-// SetPicture turns the picture on or off.
-func (s *Source) SetPicture(on bool) { s.pictureOn.Store(on) }
+// SetVideo turns the picture on or off.
+func (s *Source) SetVideo(on bool) { s.videoOn.Store(on) }
 
 // Close stops playing and waits.
 func (s *Source) Close() error {

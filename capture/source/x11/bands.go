@@ -48,7 +48,7 @@ func (b *bands) of(band int, data []byte) []byte {
 }
 
 // give lets a picture say what changed.
-func (b *bands) give(p *Picture) {
+func (b *bands) give(p *Frame) {
 	p.Serial = b.serial
 	if p.from == nil {
 		p.Bands = slices.Clone(b.last)

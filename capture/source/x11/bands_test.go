@@ -26,11 +26,11 @@ type holder struct {
 	serial uint64
 	taken  int // rows
 	shown  int // rows of all pictures
-	keeps  []x11.Picture
+	keeps  []x11.Frame
 	turns  atomic.Int64 // pictures, also those in which nothing has changed
 }
 
-func (h *holder) frame(p x11.Picture, _ time.Duration) {
+func (h *holder) frame(p x11.Frame, _ time.Duration) {
 	h.turns.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,19 +120,19 @@ func bandsMakeThePicture(t *testing.T, target x11.Target, window bool) {
 	d := desktop(t, stack.DesktopOptions{Width: 640, Height: 470})
 	s := newScribbler(t, d.Display, window)
 	began := time.Now()
-	film := func(h *holder) (end func()) {
+	start := func(h *holder) (end func()) {
 		x, err := x11.Open(d.Display)
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- x.Film(ctx, x11.Config{Target: target, FrameRate: 60, Now: func() time.Duration { return time.Since(began) },
+			done <- x.Capture(ctx, x11.Config{Target: target, FrameRate: 60, Now: func() time.Duration { return time.Since(began) },
 				Frame: h.frame, Same: func(int, int, time.Duration) bool { h.turns.Add(1); return true }, Up: func() {}, Down: func(error) {}})
 		}()
 		return func() { cancel(); require.NoError(t, <-done); require.NoError(t, x.Close()) }
 	}
 	var patient holder
-	defer film(&patient)()
+	defer start(&patient)()
 	for range 15 {
 		for range 1 + rand.IntN(12) {
 			s.scribble()
@@ -140,7 +140,7 @@ func bandsMakeThePicture(t *testing.T, target x11.Target, window bool) {
 			require.Eventually(t, func() bool { return patient.turns.Load() >= turn }, 20*time.Second, time.Millisecond)
 		}
 		var fresh holder
-		end := film(&fresh)
+		end := start(&fresh)
 		require.Eventually(t, func() bool { return fresh.now() != nil && bytes.Equal(fresh.now(), patient.now()) }, 20*time.Second, 5*time.Millisecond)
 		end()
 	}

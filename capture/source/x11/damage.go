@@ -122,7 +122,7 @@ func (w *watcher) judge(b *bands, now time.Duration) (look bool) {
 
 // check looks at a whole picture, marks the bands that are others although nothing was told, and answers whether for certain
 // there are none.
-func (w *watcher) check(p Picture, b *bands, now time.Duration) bool {
+func (w *watcher) check(p Frame, b *bands, now time.Duration) bool {
 	known := w.at != 0
 	w.doubts, w.since = w.doubts[:0], 0
 	w.hashes = slices.Grow(w.hashes[:0], len(b.last))[:len(b.last)]

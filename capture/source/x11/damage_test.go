@@ -23,7 +23,7 @@ type audience struct {
 	needs        bool
 }
 
-func (a *audience) frame(p x11.Picture, _ time.Duration) {
+func (a *audience) frame(p x11.Frame, _ time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.frames++
@@ -76,7 +76,7 @@ func TestOnlyChangesAreRead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- d.Film(ctx, x11.Config{FrameRate: 30, Now: func() time.Duration { return time.Since(began) },
+		done <- d.Capture(ctx, x11.Config{FrameRate: 30, Now: func() time.Duration { return time.Since(began) },
 			Target: x11.Target{Area: image.Rect(10, 10, 200, 200)}, Frame: a.frame, Same: a.unchanged, Up: func() {}, Down: func(error) {}})
 	}()
 	more := func(of func() int, n int, what string) {

@@ -14,7 +14,7 @@ import (
 
 // Picture is what was read. Data is BGRx, 4 bytes a pixel without padding, top row first. Serial and Bands are those of
 // media.Frame. Data and Bands are valid until Release.
-type Picture struct {
+type Frame struct {
 	Width, Height int
 	Data          []byte
 	Serial        uint64
@@ -24,7 +24,7 @@ type Picture struct {
 }
 
 // free gives back a picture that nobody gets.
-func (p Picture) free() {
+func (p Frame) free() {
 	if p.Release != nil {
 		p.Release()
 	}
@@ -109,8 +109,8 @@ const gap = 8
 
 // grab reads a part of a drawable, which has to have the grabber's size: all of it, or the bands that have changed since the
 // memory for it was last read into.
-func (g *grabber) grab(from xproto.Drawable, at image.Point, b *bands, all bool) (Picture, error) {
-	p := Picture{Width: g.width, Height: g.height}
+func (g *grabber) grab(from xproto.Drawable, at image.Point, b *bands, all bool) (Frame, error) {
+	p := Frame{Width: g.width, Height: g.height}
 	if g.all == nil {
 		r, err := xproto.GetImage(g.d.conn, zPixmap, from, int16(at.X), int16(at.Y), uint16(g.width), uint16(g.height), allPlanes).Reply()
 		if err != nil {

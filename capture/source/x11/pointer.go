@@ -55,7 +55,7 @@ func (p *pointer) rows(corner image.Point) media.Rows {
 }
 
 // draw puts the pointer into a picture whose corner lies at the given point of the screen.
-func (p *pointer) draw(into Picture, corner image.Point) {
+func (p *pointer) draw(into Frame, corner image.Point) {
 	if p.now == nil {
 		return
 	}

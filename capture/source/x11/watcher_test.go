@@ -30,7 +30,7 @@ func (o *observed) slot(told bool, at time.Duration) (same bool) {
 	}
 	if o.judge(o.bands, at) {
 		o.looks++
-		return o.check(Picture{Data: o.data}, o.bands, at)
+		return o.check(Frame{Data: o.data}, o.bands, at)
 	}
 	return false
 }

@@ -31,7 +31,7 @@ type reel struct {
 }
 
 // filmed starts to film a display and keeps the colour of some pixels of the last picture.
-func filmed(t *testing.T, display string, c x11.Config, look ...image.Point) *reel {
+func captured(t *testing.T, display string, c x11.Config, look ...image.Point) *reel {
 	t.Helper()
 	d, err := x11.Open(display)
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func filmed(t *testing.T, display string, c x11.Config, look ...image.Point) *re
 			r.reason = away.Reason
 		}
 	}
-	c.Frame = func(p x11.Picture, at time.Duration) {
+	c.Frame = func(p x11.Frame, at time.Duration) {
 		defer p.Release()
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -67,7 +67,7 @@ func filmed(t *testing.T, display string, c x11.Config, look ...image.Point) *re
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	go func() { r.ended <- d.Film(ctx, c) }()
+	go func() { r.ended <- d.Capture(ctx, c) }()
 	t.Cleanup(func() {
 		cancel()
 		select {
@@ -219,7 +219,7 @@ func TestWindowIsFollowed(t *testing.T) {
 	id := p.window(image.Rect(50, 50, 350, 250), red, "Painter", "A picture")
 	p.managed(d.Display, "A picture")
 	middle := image.Pt(150, 100)
-	r := filmed(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter", Title: "A picture"}, HidePointer: true}, middle, image.Pt(1, 1))
+	r := captured(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter", Title: "A picture"}, HidePointer: true}, middle, image.Pt(1, 1))
 	seen := map[image.Point]uint32{middle: red, image.Pt(1, 1): red}
 	r.shows(t, "the window", 300, 200, seen)
 	p.window(image.Rect(0, 0, 800, 600), green, "", "")
@@ -266,7 +266,7 @@ func TestClosedWindowIsNotReplaced(t *testing.T) {
 			middle := image.Pt(150, 100)
 			var stay atomic.Bool
 			stay.Store(true)
-			r := filmed(t, d.Display, x11.Config{
+			r := captured(t, d.Display, x11.Config{
 				Target: x11.Target{Class: "Painter", Title: "A picture"}, Stay: stay.Load, HidePointer: true,
 			}, middle)
 			r.shows(t, "the window", 320, 240, map[image.Point]uint32{middle: red})
@@ -309,8 +309,8 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	require.Equal(t, []uint32{0, green >> 8 & 255, 0}, []uint32{rr >> 8, gg >> 8, bb >> 8})
 
 	left, far := image.Pt(1, 1), image.Pt(600, 1)
-	whole := filmed(t, d.Display, x11.Config{HidePointer: true}, left, image.Pt(801, 1))
-	second := filmed(t, d.Display, x11.Config{Target: x11.Target{Monitor: "DUMMY1"}, HidePointer: true}, far)
+	whole := captured(t, d.Display, x11.Config{HidePointer: true}, left, image.Pt(801, 1))
+	second := captured(t, d.Display, x11.Config{Target: x11.Target{Monitor: "DUMMY1"}, HidePointer: true}, far)
 	whole.shows(t, "both", 1440, 600, map[image.Point]uint32{left: blue, image.Pt(801, 1): green})
 	second.shows(t, "the second", 640, 480, map[image.Point]uint32{far: green})
 	changes := make(chan struct{}, 100)
@@ -339,15 +339,15 @@ func TestRectangleAndPointer(t *testing.T) {
 			run(t, d, "xsetroot", "-cursor_name", "left_ptr")
 			run(t, d, "xdotool", "mousemove", "200", "180")
 			tip, corner, last := image.Pt(101, 82), image.Pt(0, 0), image.Pt(232, 200)
-			without := filmed(t, d.Display, x11.Config{Target: area, HidePointer: true}, tip, corner, last)
+			without := captured(t, d.Display, x11.Config{Target: area, HidePointer: true}, tip, corner, last)
 			without.shows(t, "the rectangle", 233, 201, map[image.Point]uint32{tip: green, corner: green, last: green})
-			with := filmed(t, d.Display, x11.Config{Target: area}, tip, corner, last)
+			with := captured(t, d.Display, x11.Config{Target: area}, tip, corner, last)
 			with.shows(t, "with the pointer", 233, 201, map[image.Point]uint32{tip: pointed, corner: green, last: green})
 			run(t, d, "xdotool", "mousemove", "105", "105")
 			with.shows(t, "the pointer has moved", 233, 201, map[image.Point]uint32{tip: green, corner: green})
-			outside := filmed(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(700, 0, 800, 100)}})
+			outside := captured(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(700, 0, 800, 100)}})
 			outside.tells(t, 1, "is not within the screen, which is 640x480")
-			partly := filmed(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(600, 400, 700, 600)}})
+			partly := captured(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(600, 400, 700, 600)}})
 			partly.tells(t, 1, "the rectangle 100x200 at 600,400 is not within the screen, which is 640x480")
 		})
 	}
@@ -367,9 +367,9 @@ func TestDepths(t *testing.T) {
 				low = (0x1f*255 + 511) / 1023
 			}
 			inside, last := image.Pt(101, 51), image.Pt(321, 239)
-			whole := filmed(t, d.Display, x11.Config{HidePointer: true}, inside, last)
+			whole := captured(t, d.Display, x11.Config{HidePointer: true}, inside, last)
 			whole.shows(t, "the screen", 322, 240, map[image.Point]uint32{inside: low, last: 0xff0000})
-			window := filmed(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter"}, HidePointer: true}, image.Pt(0, 0))
+			window := captured(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter"}, HidePointer: true}, image.Pt(0, 0))
 			window.shows(t, "the window", 151, 151, map[image.Point]uint32{{}: low})
 			p.window(image.Rect(0, 0, 322, 240), 0x1f, "", "")
 			whole.shows(t, "what changed", 322, 240, map[image.Point]uint32{inside: low, last: low})
@@ -386,9 +386,9 @@ func TestServerDies(t *testing.T) {
 	seen, ended := make(chan struct{}, 1000), make(chan error, 1)
 	begin := time.Now()
 	go func() {
-		ended <- x.Film(t.Context(), x11.Config{
+		ended <- x.Capture(t.Context(), x11.Config{
 			FrameRate: 30, Now: func() time.Duration { return time.Since(begin) }, Up: func() {}, Down: func(error) {},
-			Frame: func(p x11.Picture, _ time.Duration) { p.Release(); seen <- struct{}{} },
+			Frame: func(p x11.Frame, _ time.Duration) { p.Release(); seen <- struct{}{} },
 		})
 	}()
 	<-seen

@@ -97,7 +97,7 @@ func requirePlace(t *testing.T, m mp4.Movie, file string) {
 		}
 	}
 	slices.Sort(want)
-	pictures, err := capturetest.Pictures(t.Context(), file)
+	pictures, err := capturetest.Frames(t.Context(), file)
 	require.NoError(t, err)
 	require.Len(t, pictures, len(want))
 	require.Zero(t, want[0])

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/mp4"
-	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
 )
 
 const (
@@ -45,7 +45,7 @@ func openFolder(t *testing.T) (*Storage, string) {
 
 func openS3(t *testing.T, prefix string) *Storage {
 	t.Helper()
-	server, err := backendtest.StartS3(t.Context())
+	server, err := s3test.Start(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	for k, v := range server.Env() {

@@ -8,8 +8,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/stretchr/testify/require"
 
-	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
 )
 
 // One setting leads this service and LiveKit Egress to the same place.
@@ -50,7 +50,7 @@ func TestAddressesAreChecked(t *testing.T) {
 
 // Wrong keys, a bucket that is not there and a parameter that nobody knows are told at once.
 func TestBucketsAreTriedWhenOpened(t *testing.T) {
-	server, err := backendtest.StartS3(t.Context())
+	server, err := s3test.Start(t.Context())
 	require.NoError(t, err)
 	defer server.Close()
 	for k, v := range server.Env() {

@@ -35,7 +35,7 @@ type Config struct {
 	// Now reads the clock.
 	Now func() time.Duration
 	// Frame gets each picture with the time at which it was read.
-	Frame func(Picture, time.Duration)
+	Frame func(Frame, time.Duration)
 	// Same is called instead, with the size in pixels, where nothing has changed since the picture before. It answers
 	// whether that is enough: else the picture is read. Nil wants all pictures.
 	Same func(width, height int, at time.Duration) bool
@@ -46,7 +46,7 @@ type Config struct {
 }
 
 // film is one run of Film.
-type film struct {
+type capturer struct {
 	Config
 	d       *Display
 	viewer  viewer
@@ -69,11 +69,11 @@ type film struct {
 
 // Film takes pictures until the context ends (nil) or the display does not answer any more. A target that is away is
 // waited for.
-func (d *Display) Film(ctx context.Context, c Config) error {
+func (d *Display) Capture(ctx context.Context, c Config) error {
 	if c.Held == nil {
 		c.Held = &Held{}
 	}
-	f := &film{Config: c, d: d, viewer: viewer{d: d, target: c.Target, held: c.Held, stay: c.Stay}, pointer: pointer{d: d}, watcher: watcher{d: d}}
+	f := &capturer{Config: c, d: d, viewer: viewer{d: d, target: c.Target, held: c.Held, stay: c.Stay}, pointer: pointer{d: d}, watcher: watcher{d: d}}
 	d.layoutChanged.Store(true)
 	defer f.close()
 	f.changed = -settle // the first size counts at once
@@ -113,7 +113,7 @@ func slotAfter(now time.Duration, fps int, period time.Duration) time.Duration {
 }
 
 // step takes one picture, if there is one. The error ends the film.
-func (f *film) step(now time.Duration) error {
+func (f *capturer) step(now time.Duration) error {
 	if f.d.layoutChanged.Swap(false) || !f.there || now-f.looked > lookAgain {
 		if err := f.look(now); err != nil {
 			return err
@@ -144,7 +144,7 @@ func (f *film) step(now time.Duration) error {
 }
 
 // look finds the target.
-func (f *film) look(now time.Duration) error {
+func (f *capturer) look(now time.Duration) error {
 	if !f.there && f.told != "" && now-f.looked < patience/4 {
 		f.d.layoutChanged.Store(true) // seldom is enough while it is away
 		return nil
@@ -191,7 +191,7 @@ func (f *film) look(now time.Duration) error {
 
 // take reads what has changed of the picture and hands it on, if anything has. Server and program answer each other as seldom
 // as can be: each time wakes both.
-func (f *film) take() (err error) {
+func (f *capturer) take() (err error) {
 	defer func() { f.owed = f.owed || err != nil }()
 	show := !f.HidePointer && f.d.hasPointer
 	at := f.Now()
@@ -205,7 +205,7 @@ func (f *film) take() (err error) {
 	if err != nil {
 		return err
 	}
-	var p Picture
+	var p Frame
 	if look || f.news() {
 		if p, at, err = f.read(look); err != nil {
 			return err
@@ -246,37 +246,37 @@ func (f *film) take() (err error) {
 }
 
 // news says whether the picture is another than the last that was handed on.
-func (f *film) news() bool { return f.owed || f.bands.changed() }
+func (f *capturer) news() bool { return f.owed || f.bands.changed() }
 
 // read reads the picture, all of it or what changed. The server does so between question and answer. On a busy machine that is
 // a while, and the middle is the best guess of when.
-func (f *film) read(all bool) (p Picture, at time.Duration, err error) {
+func (f *capturer) read(all bool) (p Frame, at time.Duration, err error) {
 	asked := f.Now()
 	p, err = f.grabber.grab(f.view.drawable, f.view.area.Min, f.bands, all)
 	return p, (asked + f.Now()) / 2, err
 }
 
 // same tells that the picture is the one before, and answers whether that is enough.
-func (f *film) same(at time.Duration) bool {
+func (f *capturer) same(at time.Duration) bool {
 	return f.had && f.Same != nil && f.Same(f.size.X, f.size.Y, at)
 }
 
 // down tells a failure once.
-func (f *film) down(err error) {
+func (f *capturer) down(err error) {
 	if f.told != err.Error() {
 		f.told = err.Error()
 		f.Down(err)
 	}
 }
 
-func (f *film) drop() {
+func (f *capturer) drop() {
 	if f.grabber != nil {
 		f.grabber.close()
 		f.grabber, f.had = nil, false
 	}
 }
 
-func (f *film) close() {
+func (f *capturer) close() {
 	f.drop()
 	f.watcher.close()
 	f.viewer.forget()

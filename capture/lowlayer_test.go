@@ -16,15 +16,15 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// A lower stream beside the replay: its own size, bitrate and key pictures, the replay's times and sound; the replay keeps
-// its full pictures, and without readers nothing is encoded.
+// A low-resolution layer beside the replay: its own size, bitrate and keyframes, the replay's times and sound; the
+// replay keeps its full frames, and without readers nothing is encoded.
 func TestLowerStreamBesideTheReplay(t *testing.T) {
 	newBench(t, 1280, 720)
 	c := config(t)
 	c.SeparateSound = true
 	r := openRecorder(t, c)
 	waitBuffered(t, r, time.Second)
-	low := r.Lower()
+	low := r.LowLayer()
 	require.Zero(t, low.Video().Width, "nobody reads, so nothing is encoded")
 	full, small := r.NewReader(1000, media.Video), low.NewReader(1000, media.Video, media.Opus)
 	defer full.Close()
@@ -46,16 +46,16 @@ func TestLowerStreamBesideTheReplay(t *testing.T) {
 	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 6 * time.Second})
 	require.NoError(t, err)
 	require.Equal(t, []int{1280, 720}, []int{saved.Width, saved.Height})
-	pictures, err := capturetest.Pictures(context.Background(), saved.Path)
+	frames, err := capturetest.Frames(context.Background(), saved.Path)
 	require.NoError(t, err)
-	require.Greater(t, len(pictures), 6*30/2, "a busy machine loses pictures, but not most")
+	require.Greater(t, len(frames), 6*30/2, "a busy machine loses frames, but not most")
 	require.NoError(t, small.Close())
 	require.Eventually(t, func() bool { return low.Video().Width == 0 }, 30*time.Second, 20*time.Millisecond, "the second encoder ends with its reader")
-	ownTracks(t, saved.Path)
+	wantSourceTracks(t, saved.Path)
 }
 
-// ownTracks looks at the three tracks of a clip: the mix has both tones, the others one each.
-func ownTracks(t *testing.T, path string) {
+// wantSourceTracks looks at the three tracks of a clip: the mix has both tones, the others one each.
+func wantSourceTracks(t *testing.T, path string) {
 	t.Helper()
 	ctx := context.Background()
 	for i, want := range [][2]float64{{-20, -20}, {-20, -50}, {-50, -20}} {
