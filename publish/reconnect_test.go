@@ -128,11 +128,11 @@ func TestSoundTurnedOn(t *testing.T) {
 
 // A screen that gives no picture yet is waited for.
 func TestPictureComesLater(t *testing.T) {
-	b := newBench(t, publishtest.SourceOptions{Seconds: 2, NoPicture: true})
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2, NoVideo: true})
 	p := b.publish(t)
 	require.Equal(t, publish.StateConnecting, p.Status().State)
 	require.Contains(t, p.Status().Error, "no picture yet")
-	b.src.SetPicture(true)
+	b.src.SetVideo(true)
 	b.eventually(t, func() bool {
 		st := p.Status()
 		return st.State == publish.StateLive && st.Error == "" && st.Recording == publish.RecordingActive

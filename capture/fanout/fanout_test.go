@@ -59,7 +59,7 @@ func TestASlowReaderLosesUpToTheNextKeyPictureAndNobodyWaits(t *testing.T) {
 	require.Len(t, got, 3)
 	require.Positive(t, slow.Dropped())
 	f.Write(video(60, false))
-	require.Empty(t, drain(slow), "not in the middle of a group of pictures")
+	require.Empty(t, drain(slow), "not in the middle of a group of frames")
 	f.Write(video(61, true))
 	f.Write(video(62, false))
 	require.Len(t, drain(slow), 2)

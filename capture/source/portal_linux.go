@@ -33,8 +33,8 @@ const (
 // errResized says that the stream changed its size without saying so, as PipeWire's element does before 1.0.
 var errResized = errors.New("the picture changed its size")
 
-// filmPortal films what the user chooses in the desktop's dialog. One session lives through interruptions of its stream.
-func filmPortal(ctx context.Context, c Screen, r report) error {
+// capturePortal films what the user chooses in the desktop's dialog. One session lives through interruptions of its stream.
+func capturePortal(ctx context.Context, c Screen, r report) error {
 	if !gst.HasElement("pipewiresrc") {
 		return errors.New("GStreamer cannot read PipeWire's pictures; install gstreamer1.0-pipewire")
 	}

@@ -60,7 +60,7 @@ type Status struct {
 // Screen says which picture to take.
 type Screen struct {
 	// Way is Auto, X11 or Portal; empty is Auto.
-	Way string
+	Backend string
 	// TokenFile remembers what was chosen in the desktop's dialog; empty asks each time.
 	TokenFile string
 	// Display is the X display, empty for the environment's.
@@ -139,7 +139,7 @@ func supervise(name string, log *slog.Logger, gone func(bool), r run) *Superviso
 
 // OpenScreen begins to film. A display that does not answer shows up in Status.
 func OpenScreen(c Screen, log *slog.Logger) *Supervisor {
-	return supervise("screen", log, c.Gone, func(ctx context.Context, r report) error { return film(ctx, c, r) })
+	return supervise("screen", log, c.Gone, func(ctx context.Context, r report) error { return captureScreen(ctx, c, r) })
 }
 
 // OpenSound begins to listen. A device that is missing shows up in Status.

@@ -19,7 +19,7 @@ const module = "github.com/hindsight-app/hindsight/"
 // topLevel is everything that may lie at the top of the repository.
 var topLevel = []string{
 	"cmd", "app", "capture", "publish", "assets", "FyneApp.toml", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE",
-	"CONTRIBUTING.md", ".ci", ".git", ".gitignore", ".golangci.yml", ".github", ".editorconfig",
+	"CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ".ci", ".git", ".gitignore", ".golangci.yml", ".github", ".editorconfig",
 }
 
 // rule says which rooms may import something. Rooms are folders; "x/..." is x and all below it.
@@ -65,6 +65,7 @@ var within = []struct{ room, may string }{
 	{"capture/...", "capture/..."},
 	{"publish/api", ""},
 	{"publish/client", "publish/api"},
+	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
 	{"publish/backend/...", "publish/api publish/backend/... capture/mp4"},
 	{"publish/...", "publish/... capture/media capture/fanout"},
 	{"assets", ""},
@@ -95,7 +96,7 @@ func anyCovers(patterns []string, path string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return covers(p, path) })
 }
 
-// allowedInTests are the imports that tests have and programs have not: servers, helpers, and other rooms to try one
+// allowedInTests are the imports that tests have and programs have not: servers, helpers, and other packages to try one
 // with. Fyne and the hotkeys stay where they are even there.
 func allowedInTests(imp string) bool {
 	return !covers("fyne.io/...", imp) && !covers("golang.design/x/...", imp)

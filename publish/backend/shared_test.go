@@ -18,7 +18,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
-	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -31,7 +31,7 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	t.Cleanup(func() { database.Close() })
 	url, err := database.NewDatabase(ctx)
 	require.NoError(t, err)
-	s3, err := backendtest.StartS3(ctx)
+	s3, err := s3test.Start(ctx)
 	require.NoError(t, err)
 	t.Cleanup(s3.Close)
 	o := stack.BackendOptions{Env: []string{"HINDSIGHT_DATABASE=" + url, "HINDSIGHT_STORAGE=" + s3.URL("team"), "HINDSIGHT_REPLAY=6s"}}

@@ -17,6 +17,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hindsight-app/hindsight/assets/manual"
+	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
@@ -26,7 +28,9 @@ type cli struct {
 	DatabaseFile string `help:"File that holds the address of --database, with its password." env:"HINDSIGHT_DATABASE_FILE"`
 	Data         string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
 
-	Config kong.ConfigFlag `help:"TOML file with settings, named as the flags are; flags and environment go before it." env:"HINDSIGHT_CONFIG"`
+	Config  kong.ConfigFlag  `help:"TOML file with settings, named as the flags are; flags and environment go before it." env:"HINDSIGHT_CONFIG"`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+	manual.Flags
 
 	Serve  serve  `cmd:"" help:"Run the service."`
 	Token  tokens `cmd:"" help:"Make, list and revoke user tokens."`
@@ -50,7 +54,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.Writers(stdout, stderr),
 		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets come by environment: "+
 			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
-		kong.Configuration(loadFile), kong.Exit(func(code int) { exited = code }))
+		kong.Vars{"version": "hindsight-backend " + version.String()}, kong.Configuration(loadFile), kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1

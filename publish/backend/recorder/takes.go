@@ -31,13 +31,13 @@ type TakeRequest struct {
 	api.RecordingRequest
 	// Own are the identities of the user who asks. Tracks and participants must be theirs.
 	Own []string
-	// Everybody allows what is others', for those who may. A whole room needs it.
+	// Everybody allows recording other participants, for callers with that right. A whole room needs it.
 	Everybody bool
 	// Folder is as in Request.
 	Folder string
 }
 
-// mayTake tells whether a participant may be recorded.
+// mayTake reports whether a participant may be recorded.
 func (r TakeRequest) mayTake(identity string) bool {
 	return r.Everybody || slices.Contains(r.Own, identity)
 }
@@ -51,7 +51,7 @@ type TakeStatus struct {
 
 // Take starts a recording.
 func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
-	var size [2]int // of the picture in pixels, zero where there is none or none is known
+	var size [2]int // of the video in pixels, zero where there is none or none is known
 	err := l.await(ctx, r.RoomName, func(list []*livekit.ParticipantInfo) (err error) {
 		size, err = subject(list, r)
 		return err
@@ -70,8 +70,9 @@ func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
 			Options: &livekit.ParticipantEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	case api.TypeRoomComposite:
 		info, err = l.egress.StartRoomCompositeEgress(ctx, &livekit.RoomCompositeEgressRequest{RoomName: r.RoomName,
-			Layout: r.Layout, AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r), StreamOutputs: streams(r),
-			Options: &livekit.RoomCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
+			Layout: r.Layout, AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r),
+			StreamOutputs: streams(r),
+			Options:       &livekit.RoomCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	default:
 		info, err = l.egress.StartTrackCompositeEgress(ctx, &livekit.TrackCompositeEgressRequest{RoomName: r.RoomName,
 			VideoTrackId: r.VideoTrackID, AudioTrackId: r.AudioTrackID,
@@ -122,7 +123,7 @@ func streams(r TakeRequest) []*livekit.StreamOutput {
 	return []*livekit.StreamOutput{{Protocol: livekit.StreamProtocol_RTMP, Urls: r.Outputs.Streams}}
 }
 
-// encoding is the quality of everything that is encoded anew; bitrates in kb/s.
+// encoding is the quality of everything that is re-encoded; bitrates in kb/s.
 func (l *LiveKit) encoding(r TakeRequest, size [2]int) *livekit.EncodingOptions {
 	o := &livekit.EncodingOptions{AudioCodec: livekit.AudioCodec_AAC, AudioBitrate: 160, AudioFrequency: 48000}
 	if r.Outputs.File == api.FileOGG {
@@ -177,10 +178,11 @@ func subject(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err e
 	return size, err
 }
 
-// anyKind lets findTrack take sound and picture alike.
+// anyKind lets findTrack take sound and video alike.
 const anyKind livekit.TrackType = -1
 
-func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo, error) {
+func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo,
+	error) {
 	for _, p := range list {
 		for _, t := range p.Tracks {
 			switch {
@@ -210,7 +212,8 @@ func oneTrack(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err 
 		return size, fmt.Errorf("%w: a track of codec %s cannot be copied; use %s", ErrFile, cmp.Or(codec, "unknown"),
 			api.TypeTrackComposite)
 	case r.Outputs.File != "" && r.Outputs.File != kind:
-		return size, fmt.Errorf("%w: %s holds %s, which becomes a file of kind %s; leave outputs.file empty", ErrFile, r.TrackID,
+		return size, fmt.Errorf("%w: %s holds %s, which becomes a file of kind %s; leave outputs.file empty", ErrFile,
+			r.TrackID,
 			codec, kind)
 	}
 	return [2]int{int(t.Width), int(t.Height)}, nil
@@ -236,7 +239,8 @@ func oneParticipant(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int
 		}
 	}
 	if !found {
-		return size, fmt.Errorf("%w: %q publishes neither a camera nor a microphone, and type %s takes nothing else; for a shared screen use %s",
+		return size, fmt.Errorf("%w: %q publishes neither a camera nor a microphone, and type %s takes nothing else; for a "+
+			"shared screen use %s",
 			ErrTrack, r.Identity, api.TypeParticipant, api.TypeTrackComposite)
 	}
 	return size, nil

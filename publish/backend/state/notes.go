@@ -17,7 +17,7 @@ type Note struct {
 	Recording *Recording `json:"recording,omitempty"`
 	Take      *Take      `json:"take,omitempty"`
 	Clip      *Clip      `json:"clip,omitempty"`
-	// Poster is the clip's, which lies in a file of its own.
+	// Poster is the clip's poster, which is a separate file.
 	Poster []byte `json:"-"`
 }
 

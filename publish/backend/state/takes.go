@@ -22,7 +22,7 @@ type Take struct {
 	Began, Created, Stopped, Ended time.Time
 }
 
-// Over tells that nothing will be added to the recording any more.
+// Over says that nothing will be added to the recording anymore.
 func (t Take) Over() bool { return t.State == api.StateEnded || t.State == api.StateFailed }
 
 // AddTake keeps a new recording.
@@ -73,7 +73,8 @@ func (s *Store) TakeOf(ctx context.Context, egressID string) (Take, error) {
 
 // TakesOf lists a user's recordings, newest first, at most limit.
 func (s *Store) TakesOf(ctx context.Context, identity string, limit int) ([]Take, error) {
-	return all(ctx, s, scanTake, takeColumns+"WHERE identity = ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?", identity, limit)
+	return all(ctx, s, scanTake, takeColumns+"WHERE identity = ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?",
+		identity, limit)
 }
 
 // AllTakes lists everybody's recordings, newest first, at most limit.
@@ -83,7 +84,8 @@ func (s *Store) AllTakes(ctx context.Context, limit int) ([]Take, error) {
 
 // RunningTakes lists all users' recordings that are not over, oldest first.
 func (s *Store) RunningTakes(ctx context.Context) ([]Take, error) {
-	return all(ctx, s, scanTake, takeColumns+"WHERE state IN (?,?) AND deleted = 0 ORDER BY created", api.StateStarting, api.StateActive)
+	return all(ctx, s, scanTake, takeColumns+"WHERE state IN (?,?) AND deleted = 0 ORDER BY created", api.StateStarting,
+		api.StateActive)
 }
 
 // OldTakes lists recordings that ended before a moment, oldest first, at most limit.

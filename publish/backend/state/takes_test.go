@@ -16,7 +16,8 @@ func keepsTakes(t *testing.T, open func() *Store) {
 	ctx := t.Context()
 	s := open()
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	first := Take{ID: NewID(), Identity: "alice", EgressID: "EG_1", Fingerprint: "x", State: api.StateStarting, Created: at,
+	first := Take{ID: NewID(), Identity: "alice", EgressID: "EG_1", Fingerprint: "x", State: api.StateStarting,
+		Created: at,
 		Request: api.RecordingRequest{RoomName: "den", Type: api.TypeTrackComposite, VideoTrackID: "TR_v",
 			Outputs: api.RecordingOutputs{Segments: true, Streams: []string{"rtmp://host/app/…"}}},
 		Streams: []api.RecordingStream{{URL: "rtmp://host/app/…", State: api.StateActive}}}

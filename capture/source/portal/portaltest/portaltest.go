@@ -66,8 +66,8 @@ func (p *Portal) Answer(code uint32) {
 	p.answer = code
 }
 
-// NoPictures makes the portal hand out no connection to PipeWire any more.
-func (p *Portal) NoPictures() {
+// RefuseConnections makes the portal hand out no connection to PipeWire any more.
+func (p *Portal) RefuseConnections() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.remote = false

@@ -10,23 +10,24 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// textured is a picture that no encoder gets exactly right at once.
+// textured is a frame that no encoder gets exactly right at once.
 func textured(width, height, n int) media.Frame {
-	f := picture(width, height, [3]byte{})
+	f := testFrame(width, height, [3]byte{})
 	for i := range f.Data {
 		f.Data[i] = byte((i/4%width)*(n%5+1) + (i/4/width)*(n%3+1)) // the same for each colour: 4:2:0 loses none of it
 	}
 	return f
 }
 
-// Pictures that repeat the last one without the encoder decode to exactly the picture before, and the encoder's own
-// pictures after them to what they are without anything in between.
+// Frames that repeat the last one without the encoder decode to exactly the frame before, and the encoder's own
+// frames after them to what they are without anything in between.
 func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 	for preset, adds := range map[string]bool{Performance: true, Balanced: true, Quality: false} {
 		t.Run(preset, func(t *testing.T) {
-			const w, h, frames = 322, 182, 160 // sizes that need cropping; more pictures than frame numbers
+			const w, h, frames = 322, 182, 160 // sizes that need cropping; more frames than frame numbers
 			var got collector
-			v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: preset, Encoder: "x264enc"}, &got)
+			v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: preset, Encoder: "x264enc"},
+				&got)
 			added := map[int]bool{}
 			for i := range frames {
 				at := time.Duration(i) * time.Second / 30
@@ -49,24 +50,24 @@ func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 				}
 				require.Less(t, gap, KeyInterval*30)
 				if added[i] {
-					require.Less(t, len(p.Data), 40, "picture %d", i)
+					require.Less(t, len(p.Data), 40, "frame %d", i)
 				}
 				stream = append(stream, p.Data...)
 			}
 			rgb := toRGB(t, stream)
 			require.Len(t, rgb, frames*w*h*3)
-			picture := func(i int) [32]byte { return sha256.Sum256(rgb[i*w*h*3 : (i+1)*w*h*3]) }
+			digest := func(i int) [32]byte { return sha256.Sum256(rgb[i*w*h*3 : (i+1)*w*h*3]) }
 			count := 0
 			for i := range frames {
 				if added[i] {
 					count++
-					require.Equal(t, picture(i-1), picture(i), "picture %d", i)
+					require.Equal(t, digest(i-1), digest(i), "frame %d", i)
 				}
 				if !added[i] && i%40 == 20 {
-					require.NotEqual(t, picture(i-1), picture(i), "picture %d", i)
+					require.NotEqual(t, digest(i-1), digest(i), "frame %d", i)
 				}
-				if i%40 == 39 { // the encoder's own pictures after added ones refer to the right ones
-					require.Less(t, difference(rgb[i*w*h*3:(i+1)*w*h*3], textured(w, h, i-18).Data), 12.0, "picture %d", i)
+				if i%40 == 39 { // the encoder's own frames after added ones refer to the right ones
+					require.Less(t, difference(rgb[i*w*h*3:(i+1)*w*h*3], textured(w, h, i-18).Data), 12.0, "frame %d", i)
 				}
 			}
 			require.Equal(t, adds, count > frames/2, "%d of %d were added", count, frames)
@@ -74,11 +75,12 @@ func TestAddedPicturesRepeatTheLastOne(t *testing.T) {
 	}
 }
 
-// An encoder that is behind is left out: pictures that it was given meanwhile keep their order and their number.
+// An encoder that is behind is left out: frames that it was given in the meantime keep their order and their number.
 func TestAHurryLosesNoPicture(t *testing.T) {
 	const w, h, frames = 640, 360, 240
 	var got collector
-	v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: Balanced, Encoder: "x264enc"}, &got)
+	v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: Balanced, Encoder: "x264enc"},
+		&got)
 	require.NoError(t, v.Encode(textured(w, h, 0), 0))
 	waitFor(t, &got, 1)
 	for i := 1; i < frames; i++ {
@@ -100,7 +102,7 @@ func TestAHurryLosesNoPicture(t *testing.T) {
 	require.Less(t, difference(rgb[(frames-1)*w*h*3:], textured(w, h, frames-1).Data), 12.0)
 }
 
-// difference is the mean difference of the values of an RGB picture to those of a BGRx one.
+// difference is the mean difference of the values of an RGB frame to those of a BGRx one.
 func difference(rgb, bgrx []byte) float64 {
 	sum := 0
 	for i := range len(rgb) / 3 {

@@ -13,19 +13,20 @@ import (
 )
 
 const (
-	// lowerHeight is the most rows of the lower stream; a picture that has no more gets two thirds of its own.
-	lowerHeight = 720
-	// lowerShare is its part of what is usual for its size, in percent.
-	lowerShare = 60
+	// lowHeight is the most rows of the low-resolution layer; a frame with no more rows than that is scaled to two
+	// thirds.
+	lowHeight = 720
+	// lowShare is its part of what is usual for its size, in percent.
+	lowShare = 60
 )
 
-// lower is a second, smaller encode of the same pictures, for a connection that does not carry the first. It runs only
-// while somebody reads it, and what becomes of it does not touch the first.
-type lower struct {
+// lowLayer is a second, smaller encode of the same frames, for a connection that does not carry the first. It runs only
+// while it has readers, and its failures do not affect the first.
+type lowLayer struct {
 	fan *fanout.Fanout
 	log *slog.Logger
 
-	// begun is called when an encoder was opened, which has no picture yet.
+	// begun is called when an encoder has been opened, which has no frame yet.
 	begun func()
 
 	mu      sync.Mutex // never held while an encoder is opened or closed
@@ -37,17 +38,17 @@ type lower struct {
 	work    sync.WaitGroup // opens encoders
 }
 
-func newLower(log *slog.Logger, begun func()) *lower {
-	return &lower{fan: fanout.New(), log: log, begun: begun}
+func newLowLayer(log *slog.Logger, begun func()) *lowLayer {
+	return &lowLayer{fan: fanout.New(), log: log, begun: begun}
 }
 
-func (l *lower) now() *encode.Video {
+func (l *lowLayer) now() *encode.Video {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.encoder
 }
 
-func (l *lower) set(v *encode.Video) (old *encode.Video) {
+func (l *lowLayer) set(v *encode.Video) (old *encode.Video) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, l.encoder = l.encoder, v
@@ -55,8 +56,8 @@ func (l *lower) set(v *encode.Video) (old *encode.Video) {
 }
 
 // follow opens and closes the encoder beside the first one, which is set up as given. Opening, and trying before, may
-// take seconds: a goroutine does so, and the first encode goes on.
-func (l *lower) follow(ctx context.Context, now time.Duration, first encode.VideoConfig, name string) {
+// take seconds: a goroutine does so, and the first encode continues.
+func (l *lowLayer) follow(ctx context.Context, now time.Duration, first encode.VideoConfig, name string) {
 	if !l.fan.Wants(media.Video) {
 		l.close()
 		return
@@ -92,9 +93,9 @@ func (l *lower) follow(ctx context.Context, now time.Duration, first encode.Vide
 	})
 }
 
-// encode takes a picture that the first encode got with this stamp. It returns false where the encoder has no time
+// encode takes a frame that the first encode got with this stamp. It returns false where the encoder has no time
 // for it.
-func (l *lower) encode(f media.Frame, stamp time.Duration) bool {
+func (l *lowLayer) encode(f media.Frame, stamp time.Duration) bool {
 	v := l.now()
 	if v == nil {
 		return true
@@ -110,7 +111,7 @@ func (l *lower) encode(f media.Frame, stamp time.Duration) bool {
 }
 
 // repeat follows a repeat of the first encode.
-func (l *lower) repeat(stamp time.Duration) {
+func (l *lowLayer) repeat(stamp time.Duration) {
 	v := l.now()
 	if v == nil || v.Pending() > mostPendingFill {
 		return
@@ -121,28 +122,29 @@ func (l *lower) repeat(stamp time.Duration) {
 	}
 }
 
-func (l *lower) key(v *encode.Video) {
+func (l *lowLayer) key(v *encode.Video) {
 	if l.wantKey.Swap(false) {
 		v.RequestKeyframe()
 	}
 }
 
 // open takes the first encode's encoder, which has proven itself, or another where that one works only once at a time.
-func (l *lower) open(ctx context.Context, c encode.VideoConfig, name string) (*encode.Video, error) {
+func (l *lowLayer) open(ctx context.Context, c encode.VideoConfig, name string) (*encode.Video, error) {
 	rows := c.Height
 	if c.OutHeight > 0 {
 		rows = min(rows, c.OutHeight)
 	}
-	c.OutHeight = lowerHeight
-	if rows <= lowerHeight {
+	c.OutHeight = lowHeight
+	if rows <= lowHeight {
 		c.OutHeight = max(rows*2/3&^1, 2)
 	}
-	c.BitrateKbps = encode.DefaultBitrateKbps(c.Width*c.OutHeight/c.Height, c.OutHeight, c.FrameRate) * lowerShare / 100
+	c.BitrateKbps = encode.DefaultBitrateKbps(c.Width*c.OutHeight/c.Height, c.OutHeight, c.FrameRate) * lowShare / 100
 	c.ConstantQuality, c.Encoder = 0, name
 	v, err := encode.OpenVideo(c, l.fan.Write)
 	if err == nil {
 		i := v.Info()
-		l.log.Info("encoding smaller pictures for the stream", "encoder", i.Encoder, "width", i.Width, "height", i.Height, "kbps", i.BitrateKbps)
+		l.log.Info("encoding the low-resolution layer", "encoder", i.Encoder, "width", i.Width, "height", i.Height, "kbps",
+			i.BitrateKbps)
 		return v, nil
 	}
 	c.Encoder = ""
@@ -152,7 +154,7 @@ func (l *lower) open(ctx context.Context, c encode.VideoConfig, name string) (*e
 	return encode.OpenVideo(c, l.fan.Write)
 }
 
-func (l *lower) failed(at time.Duration, err error) {
+func (l *lowLayer) failed(at time.Duration, err error) {
 	l.tell(err)
 	l.mu.Lock()
 	l.retryAt = at + retryEncoder
@@ -160,34 +162,34 @@ func (l *lower) failed(at time.Duration, err error) {
 	l.close()
 }
 
-func (l *lower) tell(err error) {
-	l.log.Warn("the stream's smaller pictures cannot be encoded; it is tried again", "err", err)
+func (l *lowLayer) tell(err error) {
+	l.log.Warn("the low-resolution layer cannot be encoded; trying again", "err", err)
 }
 
-func (l *lower) close() {
+func (l *lowLayer) close() {
 	if v := l.set(nil); v != nil {
 		_ = v.Close()
 	}
 }
 
-// Lower is the recorder's stream in smaller pictures: see Recorder.Lower.
-type Lower struct{ r *Recorder }
+// LowLayer is the recorder's low-resolution stream: see Recorder.LowLayer.
+type LowLayer struct{ r *Recorder }
 
-// Lower is what to publish over a connection that does not carry the replay's own bitrate: the same sound, and pictures
-// of at most 720 rows that are encoded for it alone while it has readers. The replay keeps its full ones.
-func (r *Recorder) Lower() Lower { return Lower{r} }
+// LowLayer is what to publish over a connection that does not carry the replay's own bitrate: the same sound, and
+// frames of at most 720 rows that are encoded for it alone while it has readers. The replay keeps its full ones.
+func (r *Recorder) LowLayer() LowLayer { return LowLayer{r} }
 
 // NewReader adds a bounded reader; see fanout.Fanout. It has Video and Opus.
-func (l Lower) NewReader(capacity int, tracks ...media.Track) *fanout.Reader {
-	return l.r.pictures.lower.fan.NewReader(capacity, tracks...)
+func (l LowLayer) NewReader(capacity int, tracks ...media.Track) *fanout.Reader {
+	return l.r.video.lowLayer.fan.NewReader(capacity, tracks...)
 }
 
-// RequestKeyframe makes the next smaller picture an IDR.
-func (l Lower) RequestKeyframe() { l.r.pictures.lower.wantKey.Store(true) }
+// RequestKeyframe makes the layer's next frame an IDR.
+func (l LowLayer) RequestKeyframe() { l.r.video.lowLayer.wantKey.Store(true) }
 
 // SetBitrate changes the target in kb/s; the replay keeps its own.
-func (l Lower) SetBitrate(kbps int) {
-	low := l.r.pictures.lower
+func (l LowLayer) SetBitrate(kbps int) {
+	low := l.r.video.lowLayer
 	low.mu.Lock()
 	defer low.mu.Unlock()
 	if low.encoder == nil {
@@ -198,16 +200,16 @@ func (l Lower) SetBitrate(kbps int) {
 	}
 }
 
-// Video describes the smaller pictures; width and height are 0 before the first one.
-func (l Lower) Video() media.TrackInfo {
-	if v := l.r.pictures.lower.now(); v != nil {
+// Video describes the layer; width and height are 0 before the first one.
+func (l LowLayer) Video() media.TrackInfo {
+	if v := l.r.video.lowLayer.now(); v != nil {
 		return v.Info()
 	}
 	return media.TrackInfo{Track: media.Video}
 }
 
 // HasSound says whether any sound source is on.
-func (l Lower) HasSound() bool { return l.r.HasSound() }
+func (l LowLayer) HasSound() bool { return l.r.HasSound() }
 
 // Now is the recorder's clock.
-func (l Lower) Now() time.Duration { return l.r.Now() }
+func (l LowLayer) Now() time.Duration { return l.r.Now() }

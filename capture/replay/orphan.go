@@ -12,8 +12,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// Remains is what a process that did not end in order left behind.
-type Remains struct {
+// Orphan is a journal whose process did not end cleanly.
+type Orphan struct {
 	// Folder is the journal's folder, to be deleted with Discard.
 	Folder string
 	// Snapshot is everything that can be read; its window is all of it.
@@ -28,10 +28,10 @@ type Remains struct {
 }
 
 // Discard deletes what was left behind.
-func (r *Remains) Discard() error { return errors.Join(os.RemoveAll(r.Folder), r.Release()) }
+func (r *Orphan) Discard() error { return errors.Join(os.RemoveAll(r.Folder), r.Release()) }
 
 // Release leaves it for another time.
-func (r *Remains) Release() error {
+func (r *Orphan) Release() error {
 	if r.lock == nil {
 		return nil
 	}
@@ -40,19 +40,19 @@ func (r *Remains) Release() error {
 	return err
 }
 
-// FindRemains reads the journals below parent that no living process holds. Those without a picture are deleted.
-func FindRemains(parent string) ([]*Remains, error) {
+// FindOrphans reads the journals below parent that no living process holds. Those without video are deleted.
+func FindOrphans(parent string) ([]*Orphan, error) {
 	folders, err := filepath.Glob(filepath.Join(parent, "replay-*"))
 	if err != nil {
 		return nil, err
 	}
-	var found []*Remains
+	var found []*Orphan
 	for _, f := range folders {
 		lock, err := takeLock(filepath.Join(f, lockName))
 		if err != nil {
 			continue // its process lives
 		}
-		r := &Remains{Folder: f, lock: lock}
+		r := &Orphan{Folder: f, lock: lock}
 		if r.read() {
 			found = append(found, r)
 		} else if err := r.Discard(); err != nil {
@@ -62,7 +62,7 @@ func FindRemains(parent string) ([]*Remains, error) {
 	return found, nil
 }
 
-func (r *Remains) read() bool {
+func (r *Orphan) read() bool {
 	paths, _ := filepath.Glob(filepath.Join(r.Folder, "*"+fileSuffix))
 	sort.Strings(paths)
 	for _, p := range paths {
@@ -91,7 +91,7 @@ func (r *Remains) read() bool {
 	return true
 }
 
-func (r *Remains) add(rec record) {
+func (r *Orphan) add(rec record) {
 	p := &media.Packet{PTS: rec.pts, DTS: rec.pts, Duration: rec.duration, Key: rec.key, Data: rec.data}
 	switch rec.kind {
 	case kindConfig:
@@ -101,7 +101,7 @@ func (r *Remains) add(rec record) {
 	case kindSound:
 		p.Track, p.Config = media.AAC, r.SoundConfig
 		r.Snapshot.Sound = append(r.Snapshot.Sound, p)
-	case kindOwn:
+	case kindDesktop:
 		p.Track, p.Config = media.DesktopAAC, r.SoundConfig
 		r.addSource(p)
 	case kindMic:
@@ -115,7 +115,7 @@ func (r *Remains) add(rec record) {
 	}
 }
 
-func (r *Remains) addSource(p *media.Packet) {
+func (r *Orphan) addSource(p *media.Packet) {
 	for i, s := range r.Snapshot.Sources {
 		if s[0].Track == p.Track {
 			r.Snapshot.Sources[i] = append(s, p)

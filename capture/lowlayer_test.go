@@ -16,15 +16,15 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// A lower stream beside the replay: its own size, bitrate and key pictures, the replay's times and sound; the replay keeps
-// its full pictures, and without readers nothing is encoded.
+// A low-resolution layer beside the replay: its own size, bitrate and keyframes, the replay's times and sound; the
+// replay keeps its full frames, and without readers nothing is encoded.
 func TestLowerStreamBesideTheReplay(t *testing.T) {
 	newBench(t, 1280, 720)
 	c := config(t)
 	c.SeparateSound = true
 	r := openRecorder(t, c)
 	waitBuffered(t, r, time.Second)
-	low := r.Lower()
+	low := r.LowLayer()
 	require.Zero(t, low.Video().Width, "nobody reads, so nothing is encoded")
 	full, small := r.NewReader(1000, media.Video), low.NewReader(1000, media.Video, media.Opus)
 	defer full.Close()
@@ -34,9 +34,13 @@ func TestLowerStreamBesideTheReplay(t *testing.T) {
 	require.Equal(t, []int{852, 480}, []int{low.Video().Width, low.Video().Height})
 	require.Equal(t, []int{1280, 720}, []int{r.Video().Width, r.Video().Height})
 	same := next(t, full, func(p *media.Packet) bool { return p.PTS >= first.PTS })
-	require.Equal(t, same.PTS, next(t, small, func(p *media.Packet) bool { return p.Track == media.Video && p.PTS >= same.PTS }).PTS, "both have the same times")
+	require.Equal(t, same.PTS, next(t, small, func(p *media.Packet) bool {
+		return p.Track == media.Video &&
+			p.PTS >= same.PTS
+	}).PTS, "both have the same times")
 	low.RequestKeyframe()
-	require.Less(t, next(t, small, func(p *media.Packet) bool { return p.Track == media.Video && p.Key }).PTS-first.PTS, 2*time.Second)
+	require.Less(t, next(t, small, func(p *media.Packet) bool { return p.Track == media.Video && p.Key }).PTS-first.PTS,
+		2*time.Second)
 	kept := r.Status().BitrateKbps
 	require.Less(t, low.Video().BitrateKbps, kept)
 	low.SetBitrate(300)
@@ -46,16 +50,17 @@ func TestLowerStreamBesideTheReplay(t *testing.T) {
 	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 6 * time.Second})
 	require.NoError(t, err)
 	require.Equal(t, []int{1280, 720}, []int{saved.Width, saved.Height})
-	pictures, err := capturetest.Pictures(context.Background(), saved.Path)
+	frames, err := capturetest.Frames(context.Background(), saved.Path)
 	require.NoError(t, err)
-	require.Greater(t, len(pictures), 6*30/2, "a busy machine loses pictures, but not most")
+	require.Greater(t, len(frames), 6*30/2, "a busy machine loses frames, but not most")
 	require.NoError(t, small.Close())
-	require.Eventually(t, func() bool { return low.Video().Width == 0 }, 30*time.Second, 20*time.Millisecond, "the second encoder ends with its reader")
-	ownTracks(t, saved.Path)
+	require.Eventually(t, func() bool { return low.Video().Width == 0 }, 30*time.Second, 20*time.Millisecond,
+		"the second encoder ends with its reader")
+	wantSourceTracks(t, saved.Path)
 }
 
-// ownTracks looks at the three tracks of a clip: the mix has both tones, the others one each.
-func ownTracks(t *testing.T, path string) {
+// wantSourceTracks looks at the three tracks of a clip: the mix has both tones, the others one each.
+func wantSourceTracks(t *testing.T, path string) {
 	t.Helper()
 	ctx := context.Background()
 	for i, want := range [][2]float64{{-20, -20}, {-20, -50}, {-50, -20}} {
@@ -76,7 +81,8 @@ func ownTracks(t *testing.T, path string) {
 func track(t *testing.T, path string, i int) string {
 	t.Helper()
 	one := filepath.Join(t.TempDir(), "track.mp4")
-	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-map", "0:a:"+strconv.Itoa(i), "-c", "copy", one).CombinedOutput()
+	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-map", "0:a:"+strconv.Itoa(i), "-c", "copy",
+		one).CombinedOutput()
 	require.NoError(t, err, string(out))
 	return one
 }

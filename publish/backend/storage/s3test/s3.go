@@ -1,4 +1,5 @@
-package backendtest
+// Package s3test is an S3 bucket in memory, for tests. Its server ends with Close.
+package s3test
 
 import (
 	"context"
@@ -10,9 +11,9 @@ import (
 	"github.com/rclone/gofakes3/s3mem"
 )
 
-// S3 is an S3 server on loopback that keeps its objects in memory and refuses whoever does not sign with its keys
+// Server is an S3 server on loopback that keeps its objects in memory and refuses whoever does not sign with its keys
 // (AWS Signature Version 4).
-type S3 struct {
+type Server struct {
 	// Bucket is the name of its one bucket.
 	Bucket         string
 	server         *httptest.Server
@@ -20,9 +21,9 @@ type S3 struct {
 	access, secret string
 }
 
-// StartS3 starts a server with an empty bucket.
-func StartS3(ctx context.Context) (*S3, error) {
-	s := &S3{Bucket: "clips-and-segments", access: "AKTEST", secret: "a secret of the test's S3 server"}
+// Start starts a server with an empty bucket.
+func Start(ctx context.Context) (*Server, error) {
+	s := &Server{Bucket: "clips-and-segments", access: "AKTEST", secret: "a secret of the test's S3 server"}
 	backend := s3mem.New()
 	if err := backend.CreateBucket(ctx, s.Bucket); err != nil {
 		return nil, err
@@ -33,18 +34,18 @@ func StartS3(ctx context.Context) (*S3, error) {
 }
 
 // URL is the address of the bucket as --storage takes it, with a prefix of keys.
-func (s *S3) URL(prefix string) string {
+func (s *Server) URL(prefix string) string {
 	q := url.Values{"region": {"us-east-1"}, "endpoint": {s.server.URL}, "use_path_style": {"true"}}
 	return "s3://" + s.Bucket + "/" + strings.Trim(prefix, "/") + "?" + q.Encode()
 }
 
 // Env are the environment variables with the keys.
-func (s *S3) Env() map[string]string {
+func (s *Server) Env() map[string]string {
 	return map[string]string{"AWS_ACCESS_KEY_ID": s.access, "AWS_SECRET_ACCESS_KEY": s.secret}
 }
 
 // Keys lists the objects below a prefix.
-func (s *S3) Keys(ctx context.Context, prefix string) (keys []string, err error) {
+func (s *Server) Keys(ctx context.Context, prefix string) (keys []string, err error) {
 	p := gofakes3.NewFolderPrefix(prefix)
 	p.HasDelimiter = false
 	list, err := s.objects.ListBucket(ctx, s.Bucket, &p, gofakes3.ListBucketPage{})
@@ -58,4 +59,4 @@ func (s *S3) Keys(ctx context.Context, prefix string) (keys []string, err error)
 }
 
 // Close ends the server.
-func (s *S3) Close() { s.server.Close() }
+func (s *Server) Close() { s.server.Close() }

@@ -12,26 +12,26 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// still adds pictures to an H.264 stream that repeat the one before, without its encoder: every macroblock is skipped
-// (ITU-T H.264, 7.3.4: mb_skip_run), which takes some twenty bytes and next to no time. The encoder does not know of
-// them, so each one raises the frame number of the encoder's pictures up to the next IDR.
+// skipInserter adds frames to an H.264 stream that repeat the one before, without its encoder: every macroblock is
+// skipped (ITU-T H.264, 7.3.4: mb_skip_run), which takes some twenty bytes and almost no time. The encoder does not
+// know of them, so each one raises the frame number of the encoder's frames up to the next IDR.
 //
-// That is right for a 4:2:0 stream of reference pictures that each refer to the one before at most, without B-pictures,
-// interlacing or CABAC, with the order of pictures being that of frame numbers; other streams are left alone.
-type still struct {
+// That is right for a 4:2:0 stream of reference frames that each refer to the one before at most, without B-frames,
+// interlacing or CABAC, with the order of frames being that of frame numbers; other streams are left alone.
+type skipInserter struct {
 	sps       *avc.SPS
 	pps       *avc.PPS
 	usable    bool
-	frameNum  uint // of the last picture that went out
-	added     uint // pictures added since the last IDR
+	frameNum  uint // of the last frame that went out
+	added     uint // frames added since the last IDR
 	refIDC    byte
-	delimited bool // pictures begin with an access unit delimiter
+	delimited bool // frames begin with an access unit delimiter
 }
 
-var errUnsupportedStream = errors.New("the stream has parts that added pictures do not fit")
+var errUnsupportedStream = errors.New("the stream has parts that added frames do not fit")
 
 // pass looks at the encoder's next access unit, which may be changed.
-func (s *still) pass(nals [][]byte) {
+func (s *skipInserter) pass(nals [][]byte) {
 	for i, n := range nals {
 		switch media.NALType(n) {
 		case media.NALAUD:
@@ -50,7 +50,7 @@ func (s *still) pass(nals [][]byte) {
 	}
 }
 
-func (s *still) readSPS(nal []byte) (err error) {
+func (s *skipInserter) readSPS(nal []byte) (err error) {
 	if s.sps, err = avc.ParseSPSNALUnit(nal, false); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *still) readSPS(nal []byte) (err error) {
 	return nil
 }
 
-func (s *still) readPPS(nal []byte) (err error) {
+func (s *skipInserter) readPPS(nal []byte) (err error) {
 	if s.pps, err = avc.ParsePPSNALUnit(nal, map[uint32]*avc.SPS{0: s.sps}); err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ func (s *still) readPPS(nal []byte) (err error) {
 	return nil
 }
 
-// renumber gives a slice of the encoder the frame number it has among all pictures (7.3.3: frame_num).
-func (s *still) renumber(nal []byte) []byte {
+// renumber gives a slice of the encoder the frame number it has among all frames (7.3.3: frame_num).
+func (s *skipInserter) renumber(nal []byte) []byte {
 	part := nal
 	if s.added == 0 {
 		part = nal[:min(len(nal), 32)] // the number is only read
@@ -105,16 +105,16 @@ func (s *still) renumber(nal []byte) []byte {
 	return preventEmulation(raw)
 }
 
-func (s *still) frameNumBits() int { return int(s.sps.Log2MaxFrameNumMinus4) + 4 }
+func (s *skipInserter) frameNumBits() int { return int(s.sps.Log2MaxFrameNumMinus4) + 4 }
 
 // refIDCMask is where nal_ref_idc lies in a NAL unit's first byte (7.3.1).
 const refIDCMask = 0x60
 
-// ready says whether there is a picture to repeat, in a stream that allows it.
-func (s *still) ready() bool { return s.usable && s.refIDC != 0 }
+// ready says whether there is a frame to repeat, in a stream that allows it.
+func (s *skipInserter) ready() bool { return s.usable && s.refIDC != 0 }
 
-// picture makes an access unit that repeats the last picture; ok is false where the stream does not allow it.
-func (s *still) picture() (nals [][]byte, ok bool) {
+// frame makes an access unit that repeats the last frame; ok is false where the stream does not allow it.
+func (s *skipInserter) frame() (nals [][]byte, ok bool) {
 	if !s.ready() {
 		return nil, false
 	}
@@ -124,7 +124,7 @@ func (s *still) picture() (nals [][]byte, ok bool) {
 	w := ebsp.NewEBSPWriter(&slice)
 	w.Write(uint(s.refIDC)|media.NALSlice, 8)
 	w.WriteExpGolomb(0) // first_mb_in_slice
-	w.WriteExpGolomb(5) // slice_type: P, as all slices of the picture
+	w.WriteExpGolomb(5) // slice_type: P, as all slices of the frame
 	w.WriteExpGolomb(0) // pic_parameter_set_id
 	w.Write(s.frameNum, s.frameNumBits())
 	w.Write(1, 1)       // num_ref_idx_active_override_flag

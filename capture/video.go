@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// mostPending is how many pictures may be inside the encoder before new ones are dropped, and the last one shown in
+	// mostPending is how many frames may be inside the encoder before new ones are dropped, and the last one shown in
 	// their place; mostPendingFill before repeats are not encoded any more.
 	mostPending     = 6
 	mostPendingFill = 3
-	// tick is how often the pictures' goroutine looks for slots without a picture.
+	// tick is how often the video goroutine looks for slots without a frame.
 	tick = 50 * time.Millisecond
 	// retryEncoder is the pause before encoders are tried again after all have failed.
 	retryEncoder = 5 * time.Second
 )
 
-// pictures takes frames, paces and encodes them.
-type pictures struct {
+// video takes raw frames, paces and encodes them.
+type video struct {
 	now  func() time.Duration
 	emit encode.Emit
 	log  *slog.Logger
@@ -37,15 +37,15 @@ type pictures struct {
 	mu      sync.Mutex // never held while an encoder is opened or closed
 	config  VideoConfig
 	name    string        // the chosen encoder
-	encoder *encode.Video // nil until the first picture
+	encoder *encode.Video // nil until the first frame
 	reopen  bool
 	err     error
 
 	// canvas is the size of frames that fill the stream, (0, 0) before the first one. Others are fitted in, so that a
-	// window that is resized leaves the encoder, the clip and who watches alone.
+	// window that is resized does not disturb the encoder, the clip or the viewers.
 	canvas image.Point
-	// anew is from when on a frame decides about the canvas anew; 0: none does.
-	anew time.Duration
+	// refitAt is from when on a frame sets the canvas again; 0: none does.
+	refitAt time.Duration
 
 	// The loop's own.
 	pacer   pacer
@@ -53,27 +53,27 @@ type pictures struct {
 	failed  []string     // encoders that stopped while running
 	retryAt time.Duration
 
-	lower                      *lower
+	lowLayer                   *lowLayer
 	shots                      shots
 	wantKey                    atomic.Bool
-	wantWhole                  atomic.Bool // the encoder has no picture to repeat
+	wantFresh                  atomic.Bool // the encoder has no frame to repeat
 	encoded, repeated, dropped atomic.Uint64
 }
 
-// startPictures begins to wait for frames.
-func startPictures(c VideoConfig, name string, now func() time.Duration, emit encode.Emit, log *slog.Logger) *pictures {
+// startVideo begins to wait for frames.
+func startVideo(c VideoConfig, name string, now func() time.Duration, emit encode.Emit, log *slog.Logger) *video {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &pictures{
+	p := &video{
 		now: now, emit: emit, log: log, frames: make(chan media.Frame, 1), cancel: cancel, done: make(chan struct{}),
 		config: c, name: name, pacer: pacer{fps: c.FrameRate},
 	}
-	p.lower = newLower(log, func() { p.wantWhole.Store(true) })
+	p.lowLayer = newLowLayer(log, func() { p.wantFresh.Store(true) })
 	go p.loop(ctx)
 	return p
 }
 
 // offer takes a frame from the source. It never blocks: the newest frame takes the place of one that still waits.
-func (p *pictures) offer(f media.Frame) {
+func (p *video) offer(f media.Frame) {
 	p.shots.take(f)
 	for {
 		select {
@@ -87,7 +87,7 @@ func (p *pictures) offer(f media.Frame) {
 				old.PTS = f.PTS
 				f, old = old, f
 			}
-			p.dropped.Add(1) // the newer frame tells of its changes as well
+			p.dropped.Add(1) // the newer frame includes its changes
 			release(old)
 		default:
 		}
@@ -102,7 +102,7 @@ func release(f media.Frame) {
 
 // miss is drop for a frame that is the newest: where the source cannot be asked again, it is kept for the next calm
 // moment.
-func (p *pictures) miss(f media.Frame) {
+func (p *video) miss(f media.Frame) {
 	p.drop(f)
 	if f.Same || f.Serial != 0 {
 		release(f)
@@ -111,24 +111,25 @@ func (p *pictures) miss(f media.Frame) {
 	p.missed = &f
 }
 
-// drop counts a frame that is not encoded. What has changed in it is asked for again: it may be the last change for long.
-func (p *pictures) drop(f media.Frame) {
+// drop counts a frame that is not encoded. What has changed in it is asked for again: it may be the last change for
+// long.
+func (p *video) drop(f media.Frame) {
 	p.dropped.Add(1)
 	if !f.Same {
-		p.wantWhole.Store(true)
+		p.wantFresh.Store(true)
 	}
 }
 
-// offerSame takes a frame that is the same as the one before. It answers false when there is nothing to repeat.
-func (p *pictures) offerSame(f media.Frame) bool {
-	if p.wantWhole.Swap(false) {
+// offerSame takes a frame that is the same as the one before. It returns false when there is nothing to repeat.
+func (p *video) offerSame(f media.Frame) bool {
+	if p.wantFresh.Swap(false) {
 		return false
 	}
 	p.offer(f)
 	return true
 }
 
-func (p *pictures) loop(ctx context.Context) {
+func (p *video) loop(ctx context.Context) {
 	defer close(p.done)
 	t := time.NewTicker(tick)
 	defer t.Stop()
@@ -145,7 +146,7 @@ func (p *pictures) loop(ctx context.Context) {
 	}
 }
 
-func (p *pictures) forgetMissed() {
+func (p *video) forgetMissed() {
 	if p.missed != nil {
 		release(*p.missed)
 		p.missed = nil
@@ -153,7 +154,7 @@ func (p *pictures) forgetMissed() {
 }
 
 // onFrame takes a frame of the source's.
-func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
+func (p *video) onFrame(ctx context.Context, f media.Frame) {
 	p.forgetMissed()
 	if p.place(ctx, f) {
 		release(f)
@@ -163,13 +164,13 @@ func (p *pictures) onFrame(ctx context.Context, f media.Frame) {
 }
 
 // place encodes a frame. It returns false where there is no place for it.
-func (p *pictures) place(ctx context.Context, f media.Frame) bool {
+func (p *video) place(ctx context.Context, f media.Frame) bool {
 	v, err := p.ready(ctx, f)
 	if err != nil {
 		p.fail(err)
 		return f.Same || f.Serial != 0
 	}
-	fill, from, slot, use := p.pacer.picture(f.PTS)
+	fill, from, slot, use := p.pacer.frame(f.PTS)
 	if !use {
 		return false
 	}
@@ -180,10 +181,10 @@ func (p *pictures) place(ctx context.Context, f media.Frame) bool {
 		p.repeat(v, slot, 1)
 		return false
 	}
-	p.lower.follow(ctx, f.PTS, v.Config(), v.Info().Encoder)
+	p.lowLayer.follow(ctx, f.PTS, v.Config(), v.Info().Encoder)
 	if f.Same {
-		if !v.HasPicture() {
-			p.wantWhole.Store(true)
+		if !v.HasFrame() {
+			p.wantFresh.Store(true)
 		}
 		p.repeat(v, slot, 1)
 		return true
@@ -194,14 +195,14 @@ func (p *pictures) place(ctx context.Context, f media.Frame) bool {
 		return f.Serial != 0
 	}
 	p.encoded.Add(1)
-	if !p.lower.encode(f, p.pacer.stamp(slot)) {
-		p.wantWhole.Store(true)
+	if !p.lowLayer.encode(f, p.pacer.stamp(slot)) {
+		p.wantFresh.Store(true)
 		return f.Serial != 0 // else it is the only one
 	}
 	return true
 }
 
-func (p *pictures) onIdle(ctx context.Context) {
+func (p *video) onIdle(ctx context.Context) {
 	p.mu.Lock()
 	v := p.encoder
 	p.mu.Unlock()
@@ -215,7 +216,7 @@ func (p *pictures) onIdle(ctx context.Context) {
 		}
 		return
 	}
-	p.lower.follow(ctx, p.now(), v.Config(), v.Info().Encoder)
+	p.lowLayer.follow(ctx, p.now(), v.Config(), v.Info().Encoder)
 	if f := p.missed; f != nil && v.Pending() <= mostPendingFill {
 		again := *f
 		again.PTS = p.now() - holdFor // where repeats would go
@@ -231,37 +232,38 @@ func (p *pictures) onIdle(ctx context.Context) {
 	p.repeat(v, from, fill)
 }
 
-// repeat fills n slots with the last picture. It answers whether the encoder still works.
-func (p *pictures) repeat(v *encode.Video, from, n int64) bool {
+// repeat fills n slots with the last frame. It returns whether the encoder still works.
+func (p *video) repeat(v *encode.Video, from, n int64) bool {
 	for i := range n {
 		p.key(v)
 		if err := v.Repeat(p.pacer.stamp(from+i), v.Pending() > mostPendingFill); err != nil {
 			p.lost(v, err)
 			return false
 		}
-		p.lower.repeat(p.pacer.stamp(from + i))
+		p.lowLayer.repeat(p.pacer.stamp(from + i))
 		p.repeated.Add(1)
 	}
 	return true
 }
 
-// requestKey makes the next picture an IDR. It takes no lock: encoders call it from their own goroutine.
-func (p *pictures) requestKey() { p.wantKey.Store(true) }
+// requestKey makes the next frame an IDR. It takes no lock: encoders call it from their own goroutine.
+func (p *video) requestKey() { p.wantKey.Store(true) }
 
-func (p *pictures) key(v *encode.Video) {
+func (p *video) key(v *encode.Video) {
 	if p.wantKey.Swap(false) {
 		v.RequestKeyframe()
 	}
 }
 
-// ready answers an encoder that fits the picture, opening one where needed. Opening may take seconds where encoders have to
-// be tried, so it happens outside the lock: only this goroutine opens and closes them.
-func (p *pictures) ready(ctx context.Context, f media.Frame) (*encode.Video, error) {
+// ready returns an encoder that fits the frame, opening one where needed. Opening may take seconds where encoders
+// have to be tried, so it happens outside the lock: only this goroutine opens and closes them.
+func (p *video) ready(ctx context.Context, f media.Frame) (*encode.Video, error) {
 	p.mu.Lock()
 	v, c, name := p.encoder, p.config, p.name
-	if size := image.Pt(f.Width, f.Height); p.canvas == (image.Point{}) || c.FollowSize || p.anew != 0 && f.PTS >= p.anew {
+	if size := image.Pt(f.Width, f.Height); p.canvas == (image.Point{}) || c.FollowSize ||
+		p.refitAt != 0 && f.PTS >= p.refitAt {
 		p.reopen = p.reopen || size != p.canvas
-		p.canvas, p.anew = size, 0
+		p.canvas, p.refitAt = size, 0
 	}
 	canvas := p.canvas
 	if v != nil && !p.reopen {
@@ -290,18 +292,18 @@ func (p *pictures) ready(ctx context.Context, f media.Frame) (*encode.Video, err
 	info := v.Info()
 	p.mu.Lock()
 	p.encoder, p.err = v, nil
-	if !p.reopen { // else another one was asked for meanwhile
+	if !p.reopen { // else another one was requested in the meantime
 		p.name = info.Encoder
 	}
 	p.mu.Unlock()
-	p.log.Info("encoding pictures", "encoder", info.Encoder, "width", info.Width, "height", info.Height,
+	p.log.Info("encoding video", "encoder", info.Encoder, "width", info.Width, "height", info.Height,
 		"fps", info.FrameRate, "kbps", info.BitrateKbps)
 	return v, nil
 }
 
-// open opens the encoder that the user chose, or the one that holds the frame rate at this size. When it has failed, it is
-// the next.
-func (p *pictures) open(ctx context.Context, c encode.VideoConfig, auto bool) (*encode.Video, error) {
+// open opens the encoder that the user chose, or the one that holds the frame rate at this size. When it has failed, it
+// is the next.
+func (p *video) open(ctx context.Context, c encode.VideoConfig, auto bool) (*encode.Video, error) {
 	if !auto && c.Encoder != "" {
 		v, err := encode.OpenVideo(c, p.emit)
 		if err == nil {
@@ -319,8 +321,8 @@ func (p *pictures) open(ctx context.Context, c encode.VideoConfig, auto bool) (*
 	return encode.OpenVideo(c, p.emit)
 }
 
-// lost drops an encoder that stopped; the next picture opens another one.
-func (p *pictures) lost(v *encode.Video, err error) {
+// lost drops an encoder that stopped; the next frame opens another one.
+func (p *video) lost(v *encode.Video, err error) {
 	p.log.Warn("the encoder stopped; the next one is tried", "err", err)
 	p.failed = append(p.failed, v.Info().Encoder)
 	encode.Forget(v.Info().Encoder)
@@ -330,17 +332,17 @@ func (p *pictures) lost(v *encode.Video, err error) {
 	_ = v.Close()
 }
 
-func (p *pictures) fail(err error) {
+func (p *video) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err == nil || p.err.Error() != err.Error() {
-		p.log.Error("pictures cannot be encoded", "err", err)
+		p.log.Error("video cannot be encoded", "err", err)
 	}
 	p.err = err
 }
 
-// apply takes a new configuration; the encoder is opened anew with the next picture where it differs.
-func (p *pictures) apply(c VideoConfig, name string) {
+// apply takes a new configuration; the encoder is opened again with the next frame where it differs.
+func (p *video) apply(c VideoConfig, name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reopen = p.reopen || c.forEncoder() != p.config.forEncoder() || name != p.name
@@ -348,13 +350,13 @@ func (p *pictures) apply(c VideoConfig, name string) {
 }
 
 // another says that from now on another target is captured, whose size decides about the stream's.
-func (p *pictures) another() {
+func (p *video) another() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.anew = p.now()
+	p.refitAt = p.now()
 }
 
-func (p *pictures) with(f func(*encode.Video)) {
+func (p *video) with(f func(*encode.Video)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.encoder != nil {
@@ -362,27 +364,28 @@ func (p *pictures) with(f func(*encode.Video)) {
 	}
 }
 
-// info describes the stream; before the first picture it is what is known from the configuration.
-func (p *pictures) info() media.TrackInfo {
+// info describes the stream; before the first frame it is what is known from the configuration.
+func (p *video) info() media.TrackInfo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.encoder != nil {
 		return p.encoder.Info()
 	}
-	return media.TrackInfo{Track: media.Video, Encoder: p.name, FrameRate: p.config.FrameRate, BitrateKbps: p.config.BitrateKbps}
+	return media.TrackInfo{Track: media.Video, Encoder: p.name, FrameRate: p.config.FrameRate,
+		BitrateKbps: p.config.BitrateKbps}
 }
 
-func (p *pictures) failure() error {
+func (p *video) failure() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err
 }
 
-func (p *pictures) close() {
+func (p *video) close() {
 	p.cancel()
 	<-p.done
-	p.lower.work.Wait()
-	p.lower.close()
+	p.lowLayer.work.Wait()
+	p.lowLayer.close()
 	p.mu.Lock()
 	v := p.encoder
 	p.encoder = nil
@@ -400,13 +403,14 @@ func (p *pictures) close() {
 	}
 }
 
-// checkEncoder finds the encoder to use, by trial on a picture of common size.
+// checkEncoder finds the encoder to use, by trial on a frame of common size.
 func checkEncoder(ctx context.Context, c VideoConfig) (string, error) {
 	name, err := encode.Choose(ctx, encode.VideoConfig{
-		Width: 1280, Height: 720, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps, ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: c.Encoder,
+		Width: 1280, Height: 720, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps, ConstantQuality: c.ConstantQuality,
+		Preset: c.Preset, Encoder: c.Encoder,
 	})
 	if err != nil {
-		return "", fmt.Errorf("pictures cannot be encoded: %w", err)
+		return "", fmt.Errorf("video cannot be encoded: %w", err)
 	}
 	return name, nil
 }
