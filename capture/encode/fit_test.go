@@ -10,7 +10,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-func TestAPictureIsFittedWithItsShapeKept(t *testing.T) {
+func TestAFrameIsFittedWithItsShapeKept(t *testing.T) {
 	for _, c := range []struct {
 		w, h, inW, inH int
 		want           image.Rectangle

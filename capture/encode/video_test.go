@@ -44,7 +44,7 @@ func softwareEncoders(t *testing.T) []string {
 	return []string{"x264enc", "openh264enc"}
 }
 
-func TestPicturesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
+func TestFramesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		for _, preset := range []string{Performance, Balanced, Quality} {
 			t.Run(name+" "+preset, func(t *testing.T) {

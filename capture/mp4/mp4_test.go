@@ -140,7 +140,7 @@ func TestFirstBytesAreTheHeader(t *testing.T) {
 	require.Len(t, info.Tracks[0].Samples, 30)
 }
 
-func TestPictureSizeMayChangeWithinAClip(t *testing.T) {
+func TestFrameSizeMayChangeWithinAClip(t *testing.T) {
 	first, second := videoSamples(t, 2, "128x72"), videoSamples(t, 2, "160x90")
 	for i := range second {
 		second[i].PTS += 2 * time.Second

@@ -41,7 +41,7 @@ func wayland(t *testing.T, width, height int) *stack.Wayland {
 func openPortal(t *testing.T, log slog.Handler, frame func(media.Frame)) *Supervisor {
 	t.Helper()
 	s := OpenScreen(Screen{
-		Way: Portal, TokenFile: filepath.Join(t.TempDir(), "token"), FrameRate: 30,
+		Backend: Portal, TokenFile: filepath.Join(t.TempDir(), "token"), FrameRate: 30,
 		Frame: func(f media.Frame) { frame(f); f.Release() },
 	}, slog.New(log))
 	t.Cleanup(func() { require.NoError(t, s.Close()) })

@@ -95,7 +95,7 @@ func TestCutAcrossRecorders(t *testing.T) {
 }
 
 // Where the video stands still a segment may hold sound alone.
-func TestSegmentsWithoutPicture(t *testing.T) {
+func TestSegmentsWithoutVideo(t *testing.T) {
 	header, media := fragments(t, "320x180", 8)
 	all := fragmentSources(header, media, began)
 	still := all[1]

@@ -102,7 +102,7 @@ func (f *feed) seamless(t *testing.T) {
 }
 
 // Segments begin at keyframes and are dated by capture on our clock, whatever the publisher's clock says.
-func TestSegmentsBeginAtKeyPictures(t *testing.T) {
+func TestSegmentsBeginAtKeyframes(t *testing.T) {
 	for _, skew := range []time.Duration{0, -3 * time.Hour, 90 * time.Second} {
 		f := newFeed()
 		f.skew = skew
@@ -123,7 +123,7 @@ func TestSegmentsBeginAtKeyPictures(t *testing.T) {
 }
 
 // Without keyframes one is asked for, again and again, and at last the segment ends all the same.
-func TestKeyPicturesAreAskedFor(t *testing.T) {
+func TestKeyframesAreAskedFor(t *testing.T) {
 	f := newFeed()
 	require.True(t, f.wantsKey(after(0)), "before the first frame")
 	require.False(t, f.wantsKey(after(100*time.Millisecond)), "not all the time")
@@ -139,7 +139,7 @@ func TestKeyPicturesAreAskedFor(t *testing.T) {
 }
 
 // After a loss nothing is taken until the next keyframe; the one before is held in the meantime.
-func TestLossWaitsForAKeyPicture(t *testing.T) {
+func TestLossWaitsForAKeyframe(t *testing.T) {
 	f := newFeed()
 	f.play(0, 3*time.Second, 50, true, true)
 	require.Len(t, f.out, 1)
@@ -154,7 +154,7 @@ func TestLossWaitsForAKeyPicture(t *testing.T) {
 }
 
 // While the video stands still, as on a muted track, segments hold sound alone; then it continues.
-func TestStillPicture(t *testing.T) {
+func TestStillVideo(t *testing.T) {
 	f := newFeed()
 	f.play(0, 4*time.Second, 50, true, true)
 	f.play(4*time.Second, 20*time.Second, 50, false, true)

@@ -59,7 +59,7 @@ func run(packets []*rtp.Packet) (out []unit) {
 }
 
 // Whatever the order of arrival, with padding in between, each access unit comes out once, complete, in order.
-func TestPacketsBecomePictures(t *testing.T) {
+func TestPacketsBecomeFrames(t *testing.T) {
 	packets := wire(frames(t, 3, "320x180"), 1<<32-50000) // and time turns over too
 	check := func(units []unit) {
 		require.Len(t, units, 90)
@@ -129,7 +129,7 @@ func TestLossIsTold(t *testing.T) {
 }
 
 // LiveKit's black frames of a muted track are not the publisher's.
-func TestTinyPicturesAreLeftOut(t *testing.T) {
+func TestTinyFramesAreLeftOut(t *testing.T) {
 	require.False(t, proper(""))
 	require.False(t, proper("\x67\x42"))
 	big, tiny := frames(t, 1, "320x180"), frames(t, 1, "8x8")

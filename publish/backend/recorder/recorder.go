@@ -139,7 +139,7 @@ func (l *LiveKit) Start(ctx context.Context, r Request) (Status, error) {
 // Tracks waits until both tracks are published by one of the identities and returns them; audio is nil if none is
 // asked for.
 func (l *LiveKit) Tracks(ctx context.Context, r Request) (video, audio *livekit.TrackInfo, err error) {
-	asked := TakeRequest{RecordingRequest: api.RecordingRequest{RoomName: r.Room}, Own: r.Identities}
+	asked := JobRequest{RecordingRequest: api.RecordingRequest{RoomName: r.Room}, Own: r.Identities}
 	err = l.await(ctx, r.Room, func(list []*livekit.ParticipantInfo) (err error) {
 		video, err = findTrack(list, asked, r.VideoTrack, livekit.TrackType_VIDEO)
 		if err == nil && r.AudioTrack != "" {

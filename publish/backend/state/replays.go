@@ -24,8 +24,8 @@ type Recording struct {
 	// Began is the wall clock at the zero of the media's running time; zero until known.
 	Began          time.Time
 	Created, Ended time.Time
-	// Gone is how many segments are deleted, from the first on.
-	Gone int `json:"-"`
+	// Pruned is how many segments are deleted, from the first on.
+	Pruned int `json:"-"`
 }
 
 // Over says that nothing will be added to the recording anymore.
@@ -103,7 +103,7 @@ const recordingColumns = `SELECT r.id, r.replay, r.egress, r.video, r.audio, r.s
 func scanRecording(r scanner) (v Recording, err error) {
 	var began, created, ended int64
 	err = r.Scan(&v.ID, &v.ReplayID, &v.EgressID, &v.VideoTrack, &v.AudioTrack, &v.State, &v.Error, &began, &created,
-		&ended, &v.Gone)
+		&ended, &v.Pruned)
 	v.Began, v.Created, v.Ended = moment(began), moment(created), moment(ended)
 	return v, err
 }
@@ -144,9 +144,9 @@ func (s *Store) UpdateRecording(ctx context.Context, before, r Recording) error 
 		before.State, before.Error, stamp(before.Began), stamp(before.Ended))
 }
 
-// SetGone keeps how many segments of a recording are deleted.
-func (s *Store) SetGone(ctx context.Context, id string, gone int) error {
-	return s.change(ctx, "UPDATE recordings SET gone = ? WHERE id = ?", gone, id)
+// SetPruned records how many segments of a recording are deleted.
+func (s *Store) SetPruned(ctx context.Context, id string, pruned int) error {
+	return s.change(ctx, "UPDATE recordings SET gone = ? WHERE id = ?", pruned, id)
 }
 
 // DeleteRecording forgets a recording.

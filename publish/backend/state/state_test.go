@@ -80,9 +80,9 @@ func survivesReopening(t *testing.T, open func() *Store) {
 	running, err := s.Running(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []Recording{rec}, running)
-	require.NoError(t, s.SetGone(ctx, rec.ID, 3))
+	require.NoError(t, s.SetPruned(ctx, rec.ID, 3))
 	before := rec
-	rec.Gone, rec.Began = 3, now.Add(time.Second)
+	rec.Pruned, rec.Began = 3, now.Add(time.Second)
 	require.NoError(t, s.UpdateRecording(ctx, before, rec))
 	require.ErrorIs(t, s.UpdateRecording(ctx, before, before), ErrNotFound, "somebody else was quicker")
 	ids, err := s.RecordingIDs(ctx)
@@ -328,7 +328,7 @@ func restores(t *testing.T, open func() *Store) {
 	rec := Recording{ID: NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v", State: api.StateEnded,
 		Began:   now,
 		Created: now, Ended: now.Add(time.Minute)}
-	take := Take{ID: NewID(), Identity: "alice", EgressID: "EG_2", State: api.StateEnded, Created: now, Stopped: now,
+	job := Job{ID: NewID(), Identity: "alice", EgressID: "EG_2", State: api.StateEnded, Created: now, Stopped: now,
 		Ended:   now,
 		Request: api.RecordingRequest{RoomName: "den", Type: api.TypeTrack}}
 	clip := Clip{ID: NewID(), ReplayID: replay.ID, Identity: "alice", Room: "den", State: api.ClipReady,
@@ -337,7 +337,7 @@ func restores(t *testing.T, open func() *Store) {
 		Gaps: []Span{{now.Add(-30 * time.Second), now.Add(-20 * time.Second)}}}
 	var count Restored
 	for range 2 {
-		for _, n := range []Note{{Replay: &replay, Recording: &rec}, {Take: &take}, {Clip: &clip}} {
+		for _, n := range []Note{{Replay: &replay, Recording: &rec}, {Job: &job}, {Clip: &clip}} {
 			b, err := n.Write()
 			require.NoError(t, err)
 			n, err = ReadNote(b)
@@ -355,9 +355,9 @@ func restores(t *testing.T, open func() *Store) {
 	gotRec, err := s.RecordingOf(ctx, "EG_1")
 	require.NoError(t, err)
 	require.Equal(t, rec, gotRec)
-	gotTake, err := s.Take(ctx, take.ID)
+	gotJob, err := s.Job(ctx, job.ID)
 	require.NoError(t, err)
-	require.Equal(t, take, gotTake)
+	require.Equal(t, job, gotJob)
 	gotClip, err := s.Clip(ctx, clip.ID)
 	require.NoError(t, err)
 	require.Equal(t, clip, gotClip)

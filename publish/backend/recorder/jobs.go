@@ -16,8 +16,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// TakeFile is the name of a recording's file without its ending, beside Playlist and the segments.
-const TakeFile = "recording"
+// JobFile is the name of a recording's file without its ending, beside Playlist and the segments.
+const JobFile = "recording"
 
 // maxReason is how much of LiveKit's reason for a failure is kept, in bytes.
 const maxReason = 400
@@ -25,9 +25,9 @@ const maxReason = 400
 // ErrFile means that a track cannot become the kind of file that was asked for.
 var ErrFile = errors.New("wrong kind of file")
 
-// TakeRequest asks for a recording of one of LiveKit's egress types. The request has been checked: what its type does
+// JobRequest asks for a recording of one of LiveKit's egress types. The request has been checked: what its type does
 // not use is empty.
-type TakeRequest struct {
+type JobRequest struct {
 	api.RecordingRequest
 	// Own are the identities of the user who asks. Tracks and participants must be theirs.
 	Own []string
@@ -37,27 +37,27 @@ type TakeRequest struct {
 	Folder string
 }
 
-// mayTake reports whether a participant may be recorded.
-func (r TakeRequest) mayTake(identity string) bool {
+// mayRecord reports whether a participant may be recorded.
+func (r JobRequest) mayRecord(identity string) bool {
 	return r.Everybody || slices.Contains(r.Own, identity)
 }
 
-// TakeStatus is what LiveKit says about a recording.
-type TakeStatus struct {
+// JobStatus is what LiveKit says about a recording.
+type JobStatus struct {
 	Status
 	// Streams are its RTMP streams.
 	Streams []api.RecordingStream
 }
 
 // Take starts a recording.
-func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
+func (l *LiveKit) Job(ctx context.Context, r JobRequest) (JobStatus, error) {
 	var size [2]int // of the video in pixels, zero where there is none or none is known
 	err := l.await(ctx, r.RoomName, func(list []*livekit.ParticipantInfo) (err error) {
 		size, err = subject(list, r)
 		return err
 	})
 	if err != nil {
-		return TakeStatus{}, err
+		return JobStatus{}, err
 	}
 	var info *livekit.EgressInfo
 	switch r.Type {
@@ -80,29 +80,29 @@ func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
 			Options: &livekit.TrackCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	}
 	if err != nil {
-		return TakeStatus{}, refused(err)
+		return JobStatus{}, refused(err)
 	}
-	return takeStatus(info), nil
+	return jobStatus(info), nil
 }
 
-func (l *LiveKit) directFile(r TakeRequest) *livekit.DirectFileOutput {
-	o := &livekit.DirectFileOutput{Filepath: path.Join(r.Folder, TakeFile), DisableManifest: true}
+func (l *LiveKit) directFile(r JobRequest) *livekit.DirectFileOutput {
+	o := &livekit.DirectFileOutput{Filepath: path.Join(r.Folder, JobFile), DisableManifest: true}
 	l.o.Upload.direct(o)
 	return o
 }
 
-func (l *LiveKit) files(r TakeRequest) []*livekit.EncodedFileOutput {
+func (l *LiveKit) files(r JobRequest) []*livekit.EncodedFileOutput {
 	if r.Outputs.File == "" {
 		return nil
 	}
-	o := &livekit.EncodedFileOutput{Filepath: path.Join(r.Folder, TakeFile+"."+r.Outputs.File), DisableManifest: true,
+	o := &livekit.EncodedFileOutput{Filepath: path.Join(r.Folder, JobFile+"."+r.Outputs.File), DisableManifest: true,
 		FileType: map[string]livekit.EncodedFileType{
 			api.FileMP4: livekit.EncodedFileType_MP4, api.FileOGG: livekit.EncodedFileType_OGG}[r.Outputs.File]}
 	l.o.Upload.file(o)
 	return []*livekit.EncodedFileOutput{o}
 }
 
-func (l *LiveKit) segments(r TakeRequest) []*livekit.SegmentedFileOutput {
+func (l *LiveKit) segments(r JobRequest) []*livekit.SegmentedFileOutput {
 	if !r.Outputs.Segments {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (l *LiveKit) segments(r TakeRequest) []*livekit.SegmentedFileOutput {
 	return []*livekit.SegmentedFileOutput{o}
 }
 
-func streams(r TakeRequest) []*livekit.StreamOutput {
+func streams(r JobRequest) []*livekit.StreamOutput {
 	if len(r.Outputs.Streams) == 0 {
 		return nil
 	}
@@ -124,7 +124,7 @@ func streams(r TakeRequest) []*livekit.StreamOutput {
 }
 
 // encoding is the quality of everything that is re-encoded; bitrates in kb/s.
-func (l *LiveKit) encoding(r TakeRequest, size [2]int) *livekit.EncodingOptions {
+func (l *LiveKit) encoding(r JobRequest, size [2]int) *livekit.EncodingOptions {
 	o := &livekit.EncodingOptions{AudioCodec: livekit.AudioCodec_AAC, AudioBitrate: 160, AudioFrequency: 48000}
 	if r.Outputs.File == api.FileOGG {
 		o.AudioCodec = livekit.AudioCodec_OPUS
@@ -150,7 +150,7 @@ func (l *LiveKit) members(ctx context.Context, room string) ([]*livekit.Particip
 }
 
 // subject finds what is to be recorded, and refuses what is not the user's.
-func subject(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
+func subject(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err error) {
 	switch r.Type {
 	case api.TypeTrack:
 		return oneTrack(list, r)
@@ -181,13 +181,13 @@ func subject(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err e
 // anyKind lets findTrack take sound and video alike.
 const anyKind livekit.TrackType = -1
 
-func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo,
+func findTrack(list []*livekit.ParticipantInfo, r JobRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo,
 	error) {
 	for _, p := range list {
 		for _, t := range p.Tracks {
 			switch {
 			case t.Sid != sid:
-			case !r.mayTake(p.Identity):
+			case !r.mayRecord(p.Identity):
 				return nil, fmt.Errorf("%w: %s is not yours to record", ErrForeign, sid)
 			case kind != anyKind && t.Type != kind:
 				return nil, fmt.Errorf("%w: %s is not %s", ErrTrack, sid, strings.ToLower(kind.String()))
@@ -200,7 +200,7 @@ func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind 
 }
 
 // oneTrack checks that the track's codec goes into the kind of file that is asked for.
-func oneTrack(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
+func oneTrack(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err error) {
 	t, err := findTrack(list, r, r.TrackID, anyKind)
 	if err != nil {
 		return size, err
@@ -221,8 +221,8 @@ func oneTrack(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err 
 
 // oneParticipant wants a camera or a microphone: Participant egress takes nothing else, and one with neither never ends
 // to wait for them.
-func oneParticipant(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
-	if !r.mayTake(r.Identity) {
+func oneParticipant(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err error) {
+	if !r.mayRecord(r.Identity) {
 		return size, fmt.Errorf("%w: %q is not you", ErrForeign, r.Identity)
 	}
 	i := slices.IndexFunc(list, func(p *livekit.ParticipantInfo) bool { return p.Identity == r.Identity })
@@ -246,17 +246,17 @@ func oneParticipant(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int
 	return size, nil
 }
 
-// TakeStatus asks for a recording.
-func (l *LiveKit) TakeStatus(ctx context.Context, egressID string) (TakeStatus, error) {
+// JobStatus asks for a recording.
+func (l *LiveKit) JobStatus(ctx context.Context, egressID string) (JobStatus, error) {
 	info, err := l.info(ctx, egressID)
 	if err != nil {
-		return TakeStatus{}, err
+		return JobStatus{}, err
 	}
-	return takeStatus(info), nil
+	return jobStatus(info), nil
 }
 
-func takeStatus(info *livekit.EgressInfo) TakeStatus {
-	s := TakeStatus{Status: status(info)}
+func jobStatus(info *livekit.EgressInfo) JobStatus {
+	s := JobStatus{Status: status(info)}
 	if s.Error = strings.Join(strings.Fields(s.Error), " "); len(s.Error) > maxReason {
 		s.Error = strings.ToValidUTF8(s.Error[:maxReason], "") + "…" // a browser that dies says a lot
 	}
