@@ -44,7 +44,7 @@ func TestStartTellsWhatToPutRight(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"no URL":              {func(c *publish.Config) { c.BackendURL = "" }, client.ErrURL, "backend URL"},
+		"no URL":              {func(c *publish.Config) { c.BackendURL = "" }, client.ErrURL, "server URL"},
 		"not a URL":           {func(c *publish.Config) { c.BackendURL = "replay" }, client.ErrURL, `"replay"`},
 		"not a backend":       {func(c *publish.Config) { c.BackendURL = other.URL }, client.ErrURL, "not a Hindsight backend"},
 		"nobody there":        {func(c *publish.Config) { c.BackendURL = nobody }, client.ErrUnreachable, "nothing listens"},

@@ -62,6 +62,8 @@ type Video struct {
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`
 	// Height is in rows; 0 keeps the size as captured.
 	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"0 keeps the size of the screen"`
+	// FollowSize changes the size of clips with that of what is captured, for example a window that is resized.
+	FollowSize bool `toml:"follow_size" comment:"a resized window changes the size of clips; else it is fitted into the size at the start"`
 	// BitrateKbps is in kb/s; 0 chooses it from size and frame rate.
 	BitrateKbps int `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
 	// ConstantQuality is a quantiser; the bitrate is then the most that may be spent.
@@ -216,6 +218,7 @@ func (c Config) Capture(keep bool) capture.Config {
 		Video: capture.VideoConfig{
 			Backend: c.Video.Backend, TokenFile: ScreenToken(),
 			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
+			FollowSize:  c.Video.FollowSize,
 			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
 		},
 		Desktop:    source(c.Sound.Desktop),

@@ -127,7 +127,7 @@ func (m *Manager) ensure(w Want) State {
 	calls := &calls{want: w}
 	binding, err := m.binder.Bind(w.Name, w.Purpose, c, calls.handler())
 	if err != nil {
-		s.Error = fmt.Sprintf("The hotkey %s (%s) does not work: %v. Choose other keys in the settings.", c, w.Purpose, err)
+		s.Error = fmt.Sprintf("Couldn't set hotkey %s (%s): %v. Choose other keys in Settings, Hotkeys.", c, w.Purpose, err)
 		m.log.Warn("a hotkey could not be taken", "name", w.Name, "keys", c.String(), "error", err)
 		return s
 	}

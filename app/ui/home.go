@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -36,6 +37,7 @@ type home struct {
 	picture               *widget.Label
 	problems              *widget.Label
 	problemBox            *surface
+	closed                *surface
 	last                  *lastClip
 }
 
@@ -51,7 +53,7 @@ func newHome(u *UI) *home {
 	h.save.Importance = widget.HighImportance
 	h.record = widget.NewButtonWithIcon("Record", theme.MediaRecordIcon(), func() {
 		on := !u.parts.Feed.Snapshot().RecordOn
-		u.do(func() error { return u.parts.Commands.SetRecord(on) })
+		u.do(failedTo(!on, "stop", "start")+" recording", func() error { return u.parts.Commands.SetRecord(on) })
 	})
 	h.recording = oneLine(widget.NewLabel(""))
 	h.recording.Importance = widget.DangerImportance
@@ -61,28 +63,29 @@ func newHome(u *UI) *home {
 	top := card("", container.NewVBox(hero, h.fill, h.recording))
 
 	commands := u.parts.Commands
-	h.replay = newTile("Local replay", func() {
+	h.replay = newTile("Replay buffer", func() {
 		on := !u.parts.Feed.Snapshot().ReplayOn
-		u.do(func() error { return commands.SetReplay(on) })
+		u.do(failedTo(!on, "turn off", "turn on")+" replay buffer", func() error { return commands.SetReplay(on) })
 	})
 	h.share = newTile("Sharing", func() {
 		on := !u.parts.Feed.Snapshot().ShareOn
-		u.do(func() error { return commands.SetShare(on) })
+		u.do(failedTo(!on, "stop", "start")+" sharing", func() error { return commands.SetShare(on) })
 	})
 	h.server = newTile("Server replay", nil)
 	tiles := container.NewGridWithColumns(3, h.replay.root, h.share.root, h.server.root)
 
 	h.desktop = newSoundRow(u, "Desktop", theme.VolumeUpIcon(), session.DesktopSound)
 	h.mic = newSoundRow(u, "Microphone", microphone, session.Microphone)
-	sound := card("Sound", container.NewVBox(h.desktop.root, h.mic.root))
+	sound := card("Audio", container.NewVBox(h.desktop.root, h.mic.root))
 
 	h.problems = widget.NewLabel("")
 	h.problems.Wrapping = fyne.TextWrapWord
 	warn := widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon()))
 	h.problemBox = newSurface(colorWarn, 12, 8, container.NewBorder(nil, nil, container.NewVBox(gap(4), warn), nil, h.problems))
 	h.problemBox.Hide()
+	h.closed = newClosedCard(u)
 	h.last = newLastClip(u)
-	h.root = container.NewVScroll(column(top, h.problemBox, tiles, sound, h.last.root, h.picture))
+	h.root = container.NewVScroll(column(top, h.closed, h.problemBox, tiles, sound, h.last.root, h.picture))
 	return h
 }
 
@@ -106,7 +109,7 @@ func (h *home) update(s session.Snapshot) {
 		fill = theme.ColorNameError
 	}
 	h.fill.set(full, fill)
-	setButton(h.save, "Save the last "+span(s.ReplaySeconds), theme.DocumentSaveIcon())
+	setButton(h.save, "Save last "+lastSpan(s.ReplaySeconds), theme.DocumentSaveIcon())
 	setEnabled(h.save, s.CanSave())
 	if s.RecordOn {
 		setButton(h.record, "Stop recording", theme.MediaStopIcon())
@@ -122,8 +125,13 @@ func (h *home) update(s session.Snapshot) {
 	h.desktop.update(s.Desktop)
 	h.mic.update(s.Mic)
 	setText(h.picture, pictureLine(s))
-	setText(h.problems, strings.Join(s.Problems, "\n"))
-	if setShown(h.problemBox, len(s.Problems) > 0) {
+	asks := sharedWindowClosed(s)
+	problems := slices.DeleteFunc(slices.Clone(s.Problems), func(p string) bool {
+		return asks && p == session.Sentence(s.Screen.Error) || p == h.desktop.noted || p == h.mic.noted // said at its place
+	})
+	setText(h.problems, strings.Join(problems, "\n"))
+	boxes := setShown(h.problemBox, len(problems) > 0)
+	if setShown(h.closed, asks) || boxes {
 		h.root.Refresh()
 	}
 	h.last.update(s.LastSave)
@@ -133,18 +141,21 @@ func (h *home) tiles(s session.Snapshot) {
 	if s.ReplayOn {
 		h.replay.set(span(s.BufferedSeconds), "of "+span(s.ReplaySeconds)+" · "+size(s.BufferedBytes), "Turn off")
 	} else {
-		h.replay.set("Off", "nothing is kept", "Turn on")
+		h.replay.set("Off", "Not buffering", "Turn on")
 	}
-	value, detail := "Off", "nobody sees the screen"
+	value, detail := "Off", "Not sharing"
 	switch s.Share.State {
 	case "connecting":
 		value, detail = "Connecting…", s.Share.Room
 	case "live":
-		value, detail = "Live", "room "+s.Share.Room
+		value, detail = "Live", "in "+s.Share.Room
 	case "reconnecting":
-		value, detail = "Reconnecting…", "room "+s.Share.Room
+		value, detail = "Reconnecting…", "in "+s.Share.Room
 	case "failed":
-		value, detail = "Failed", "it is tried again"
+		value, detail = "Failed", "Not sharing"
+		if s.ShareOn {
+			detail = "Retrying…"
+		}
 	}
 	button := "Start"
 	if s.ShareOn {
@@ -153,19 +164,19 @@ func (h *home) tiles(s session.Snapshot) {
 	h.share.set(value, detail, button)
 	switch s.Share.Recording {
 	case "active":
-		h.server.set(span(s.Share.ServerSeconds), "kept on the server", "")
+		h.server.set(span(s.Share.ServerSeconds), "buffered on server", "")
 	case "starting":
-		h.server.set("Starting…", "the server begins to record", "")
+		h.server.set("Starting…", "Server starts recording", "")
 	case "failed":
-		h.server.set("Failed", "the server does not record", "")
+		h.server.set("Failed", "Server recording failed", "")
 	default:
-		h.server.set("Off", "runs while sharing", "")
+		h.server.set("Off", "Runs while sharing", "")
 	}
 }
 
 func stateTitle(s session.Snapshot) string {
 	if s.State == session.Buffering && s.ReplayOn && !s.Paused && !s.SourceGone {
-		return "Replay is on"
+		return "Replay buffer on"
 	}
 	return stateWord(s)
 }
@@ -174,29 +185,29 @@ func stateLine(s session.Snapshot) string {
 	keys := ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName && k.Active {
-			keys = " Press " + k.Keys + " to keep them."
+			keys = " Press " + k.Keys + " to save."
 		}
 	}
 	switch s.State {
 	case session.Idle:
-		return "Turn the replay on, or share the screen."
+		return "Turn the replay buffer on or share your screen."
 	case session.Starting:
-		return "The screen and the sound are being opened."
+		return "Starting capture…"
 	case session.Buffering, session.Live:
 		if s.ReplayOn {
-			return "The last " + span(s.BufferedSeconds) + " are ready." + keys
+			return span(s.BufferedSeconds) + " buffered." + keys
 		}
 		if s.State == session.Buffering {
-			return "The local replay is off."
+			return "Replay buffer off."
 		}
-		return "The local replay is off; clips are made on the server." + keys
+		return "Replay buffer off. Clips are saved on the server." + keys
 	case session.Failed:
 		if s.CanSave() {
-			return "The last " + span(s.BufferedSeconds) + " can still be saved." + keys
+			return span(s.BufferedSeconds) + " can still be saved." + keys
 		}
-		return "See below for what to do."
+		return "See details below."
 	}
-	return "Everything is being closed."
+	return "Shutting down…"
 }
 
 // recordingLine says what is being recorded.
@@ -204,28 +215,36 @@ func recordingLine(s session.Snapshot) string {
 	r := s.Recording
 	what := "Recording"
 	if s.Paused {
-		what = "Recording is paused ·"
+		what = "Recording paused ·"
 	}
 	switch {
 	case r == nil:
 		return ""
 	case r.Path == "" && s.Paused:
-		return "Recording begins when you are back."
+		return "Recording starts when the screen is unlocked."
 	case r.Path == "":
-		return "Recording begins…"
+		return "Starting recording…"
 	}
 	text := fmt.Sprintf("%s %s · %s · %s", what, span(r.Seconds), size(r.Bytes), filepath.Base(r.Path))
 	if r.Dropped > 0 {
-		text += " · the disk is too slow, parts are missing"
+		text += " · disk too slow, parts are missing"
 	}
 	return text
+}
+
+// lastSpan is a length after "last".
+func lastSpan(seconds float64) string {
+	if seconds == 60 {
+		return "minute"
+	}
+	return span(seconds)
 }
 
 func pictureLine(s session.Snapshot) string {
 	if s.Encoder == "" {
 		return ""
 	}
-	return fmt.Sprintf("%d × %d · %d frames a second · %.1f Mb/s · %s · clips go to %s", s.Width, s.Height, s.FrameRate,
+	return fmt.Sprintf("%d × %d · %d FPS · %.1f Mb/s · %s · saves to %s", s.Width, s.Height, s.FrameRate,
 		float64(s.BitrateKbps)/1000, s.Encoder, s.Folder)
 }
 

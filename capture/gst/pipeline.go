@@ -21,10 +21,10 @@ const (
 	messageError = 1 << 1
 )
 
-// ErrEnded is what a pull answers when the pipeline has no more data.
+// ErrEnded is what a pull returns when the pipeline has no more data.
 var ErrEnded = errors.New("the pipeline has ended")
 
-// ErrTimeout is what a pull answers when nothing came in time.
+// ErrTimeout is what a pull returns when nothing came in time.
 var ErrTimeout = errors.New("nothing came in time")
 
 // Pipeline is a GStreamer pipeline made from a launch description. Its methods may be called from any goroutine; none
@@ -43,7 +43,7 @@ func Parse(description string) (*Pipeline, error) {
 		return nil, err
 	}
 	var gerr ptr
-	// Two elements, even trivial ones, make gst_parse_launch answer a GstPipeline, which has the clock and the bus.
+	// Two elements, even trivial ones, make gst_parse_launch return a GstPipeline, which has the clock and the bus.
 	object := gParseLaunch(description, &gerr)
 	if gerr != nil {
 		if object != nil {
@@ -62,7 +62,7 @@ func Parse(description string) (*Pipeline, error) {
 	return p, nil
 }
 
-// sentence turns GStreamer's most frequent refusal into one that says what to do.
+// message turns GStreamer's most frequent refusal into one that says what to do.
 func sentence(message string) error {
 	if name, ok := strings.CutPrefix(message, "no element "); ok {
 		return fmt.Errorf("GStreamer's element %s is missing; %s", name, installHint)
@@ -89,7 +89,7 @@ func (p *Pipeline) failure() error {
 	return errors.New("the pipeline does not start")
 }
 
-// Err waits up to the given time for an error or the end of the stream and answers it; nil when neither came.
+// Err waits up to the given time for an error or the end of the stream and returns it; nil when neither came.
 func (p *Pipeline) Err(wait time.Duration) error {
 	m := gBusTimedPop.pointer(uintptr(p.bus), uintptr(wait), messageEOS|messageError)
 	if m == nil {
@@ -202,12 +202,12 @@ func (e *Element) Set(name, value string) error {
 // (gst/gstevent.h).
 const eventCustomDownstream = 280<<8 | 1<<1 | 1<<2
 
-// ForceKeyUnit asks the encoder behind this element (an appsrc) to make the next picture an IDR
+// ForceKeyUnit asks the encoder behind this element (an appsrc) to make the next frame an IDR
 // (gst-plugins-base, gst/video/video-event.h: structure GstForceKeyUnit).
 func (e *Element) ForceKeyUnit() error {
 	s := gStructureNew("GstForceKeyUnit, all-headers=(boolean)true;", nil)
 	if s == nil || gSendEvent(e.object, gEventNewCustom(eventCustomDownstream, s)) == 0 {
-		return errors.New("the encoder took no request for a key picture")
+		return errors.New("the encoder took no request for a keyframe")
 	}
 	return nil
 }

@@ -84,8 +84,8 @@ func (s *sender) play(d time.Duration, stamp, soundStamp func(at time.Duration) 
 	}
 }
 
-// frames are proper ones, with a key frame each second.
-func frames(at time.Duration) [][]byte {
+// goodFrames are proper ones, with a key frame each second.
+func goodFrames(at time.Duration) [][]byte {
 	return (&codecs.H264Payloader{}).Payload(1200, frame(at%time.Second == 0))
 }
 
@@ -113,17 +113,17 @@ func TestHostilePacketsThroughARealServer(t *testing.T) {
 	req.Folder = folder
 	began := time.Now()
 	video, sound := honest(videoRate, 7000), honest(soundRate, 3000)
-	mallory.play(time.Second, video, sound, frames) // a track is announced with its first packets
+	mallory.play(time.Second, video, sound, goodFrames) // a track is announced with its first packets
 	started, err := r.Start(ctx, req)
 	require.NoError(t, err)
-	mallory.play(4*time.Second, video, sound, frames)
+	mallory.play(4*time.Second, video, sound, goodFrames)
 
 	highest := watchHeap(t)
 	for name, attack := range map[string]func(){
 		"an hour ahead at each key frame": func() {
 			mallory.play(3*time.Second, func(at time.Duration) uint32 {
 				return video(at) + uint32(at/time.Second)*3600*videoRate
-			}, func(at time.Duration) uint32 { return sound(at) + uint32(at/time.Second)*3600*soundRate }, frames)
+			}, func(at time.Duration) uint32 { return sound(at) + uint32(at/time.Second)*3600*soundRate }, goodFrames)
 		},
 		"one timestamp for ever, without a marker": func() {
 			payload := append([]byte{0x41}, make([]byte, 1100)...)
@@ -165,7 +165,7 @@ func TestHostilePacketsThroughARealServer(t *testing.T) {
 		return p.Entries
 	}
 	require.True(t, backendtest.Await(30*time.Second, func() bool {
-		mallory.play(time.Second, video, sound, frames)
+		mallory.play(time.Second, video, sound, goodFrames)
 		list := entries()
 		last := list[len(list)-1]
 		return last.Wall.After(back)
