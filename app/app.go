@@ -22,6 +22,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
+	"github.com/hindsight-app/hindsight/app/hotkey/x11"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/ui"
@@ -174,7 +175,7 @@ func (a *App) openHotkeys() *hotkey.Manager {
 		}
 		a.log.Warn("the desktop portal gives no hotkeys; those of Xwayland work only over X11 windows", "error", err)
 	}
-	return hotkey.NewManager(displayBinder(), a.log)
+	return hotkey.NewManager(x11.New(), a.log)
 }
 
 func iconPath() string {
