@@ -191,6 +191,9 @@ type Server struct {
 	// draining has /readyz say so, for a load balancer to look elsewhere.
 	draining atomic.Bool
 	ready    cached[readiness]
+	// downloads are the files that are being sent; patience is how long a reader may take for a piece of one.
+	downloads downloads
+	patience  time.Duration
 
 	wake   chan struct{}
 	jobs   chan struct{} // LiveKit has news of a take
@@ -205,8 +208,8 @@ func New(o Options) (*Server, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{o: o, buffers: newBuffers(o.Storage, o.UnknownDelay), metrics: newMetrics(),
-		limiter: newLimiter(o.Rate),
-		wake:    make(chan struct{}, 1), jobs: make(chan struct{}, 1), cancel: cancel}
+		limiter: newLimiter(o.Rate), patience: sendPatience,
+		wake: make(chan struct{}, 1), jobs: make(chan struct{}, 1), cancel: cancel}
 	s.tasks.Add(1)
 	go func() {
 		defer s.tasks.Done()

@@ -56,6 +56,5 @@ func (s *Server) getJobFile(w http.ResponseWriter, r *http.Request, user state.T
 		w.Header().Set("Content-Disposition",
 			`attachment; filename="hindsight-`+job.Created.Format("20060102-150405")+ext+`"`)
 	}
-	serveContent(w, r, modified(job), f)
-	return nil
+	return s.serveContent(w, r, modified(job), f)
 }

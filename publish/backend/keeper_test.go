@@ -79,7 +79,7 @@ func newShelf(t testing.TB, count int, began time.Time) *shelf {
 	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
 	s := &Server{o: Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
 		Cutter: &Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files, Replay: 10 * time.Second},
-		metrics: newMetrics(), limiter: newLimiter(0)}
+		metrics: newMetrics(), limiter: newLimiter(0), patience: sendPatience}
 	require.NoError(t, s.o.setDefaults())
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
 	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, again: map[string]time.Time{},

@@ -149,5 +149,7 @@ func (s *Server) getWatchPoster(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	serveContent(w, r, clip.Created, bytes.NewReader(poster))
+	if err := s.serveContent(w, r, clip.Created, bytes.NewReader(poster)); err != nil {
+		s.fail(w, r, err)
+	}
 }

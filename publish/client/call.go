@@ -3,6 +3,8 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,6 +124,7 @@ func transportError(req *http.Request, err error) error {
 	host := req.URL.Host
 	var dns *net.DNSError
 	var op *net.OpError
+	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: the call was cancelled: %w", ErrUnreachable, context.Canceled)
@@ -136,6 +139,8 @@ func transportError(req *http.Request, err error) error {
 			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this "+
 			"computer", ErrURL,
 			host)
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("%w: %s; nothing was sent", ErrUnreachable, distrust(host, untrusted))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &unsent{fmt.Errorf("%w: nothing listens at %s; is the backend running?", ErrUnreachable, host)}
 	case errors.As(err, &op) && op.Op == "dial":
@@ -144,6 +149,28 @@ func transportError(req *http.Request, err error) error {
 		return &lost{fmt.Errorf("%w: %s did not answer in time", ErrUnreachable, host)}
 	}
 	return &lost{fmt.Errorf("%w: the connection to %s broke: %v", ErrUnreachable, host, err)}
+}
+
+// distrust says what is wrong with a server's certificate, and who can help.
+func distrust(host string, e *tls.CertificateVerificationError) string {
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(e.Err, &name):
+		return fmt.Sprintf("the certificate that %s shows is for another name (%s), so it may be another server; check the "+
+			"server URL in Settings", host, strings.Join(name.Certificate.DNSNames, ", "))
+	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired && time.Now().Before(invalid.Cert.NotBefore):
+		return fmt.Sprintf("the certificate of %s is valid only from %s on; is the clock of this computer right?", host,
+			invalid.Cert.NotBefore.Local().Format("2 January 2006, 15:04"))
+	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Sprintf("the certificate of %s expired on %s; whoever runs the backend has to renew it, unless the clock of "+
+			"this computer is wrong", host, invalid.Cert.NotAfter.Local().Format("2 January 2006, 15:04"))
+	case errors.As(e.Err, &unknown):
+		return fmt.Sprintf("this computer does not trust who issued the certificate of %s, so it may be another server; ask "+
+			"whoever runs the backend for a certificate that is trusted, or install its authority on this computer", host)
+	}
+	return fmt.Sprintf("the certificate of %s is not accepted (%v); tell whoever runs the backend", host, e.Err)
 }
 
 // problem turns a response that is not a success into an error.

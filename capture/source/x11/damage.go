@@ -60,8 +60,8 @@ func (w *watcher) watch(on xproto.Drawable) {
 
 // question is what the server was asked about changes.
 type question struct {
-	reported  bool
-	where *xfixes.FetchRegionCookie // nil: it may be anything
+	reported bool
+	where    *xfixes.FetchRegionCookie // nil: it may be anything
 }
 
 // ask asks what has changed; collect waits for the reply.

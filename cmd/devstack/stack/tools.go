@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// liveKitVersion is the newest livekit-server that "go install" builds: later ones carry replace lines.
-const liveKitVersion = "v1.11.0"
+// liveKitVersion is the newest livekit-server. The faults that remain with older ones are in the README.
+const liveKitVersion = "v1.13.5"
 
 // ToolPaths are the servers that are built from Go modules.
 type ToolPaths struct {
