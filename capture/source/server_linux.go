@@ -33,7 +33,7 @@ type server struct {
 func connect() (*server, error) {
 	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1), weighed: make(chan struct{}, 1)}
 	var err error
-	if s.connection, err = dial(s.told); err != nil {
+	if s.connection, err = dial(s.reported); err != nil {
 		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)
 	}
 	const what = proto.SubscriptionMaskSink | proto.SubscriptionMaskSource | proto.SubscriptionMaskSinkInput | proto.SubscriptionMaskServer
@@ -45,7 +45,7 @@ func connect() (*server, error) {
 }
 
 // reported takes what the server sends unasked.
-func (s *server) told(m any) {
+func (s *server) reported(m any) {
 	switch m := m.(type) {
 	case *proto.DataPacket:
 		s.arrived(m.StreamIndex, m.Data)
