@@ -30,7 +30,7 @@ func (r *refusing) Remove(ctx context.Context, id, segment string) error {
 	return r.Storage.Remove(ctx, id, segment)
 }
 
-// What the storage does not delete stays known, hidden, until it does; no repair brings it back meanwhile.
+// What the storage does not delete stays known, hidden, until it does; no repair brings it back in the meantime.
 func TestDeletesAreTriedAgain(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 1, time.Now())

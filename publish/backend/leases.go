@@ -19,7 +19,7 @@ const (
 	releaseLimit = 5 * time.Second
 )
 
-// leads tells whether this backend is the one that asks and deletes.
+// leads reports whether this backend is the one that asks and deletes.
 func (k *keeper) leads(ctx context.Context) bool {
 	ok, err := k.o.State.Lease(ctx, keeperLease, keeperTerm)
 	if err != nil {

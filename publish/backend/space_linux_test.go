@@ -48,7 +48,8 @@ func TestFullDisk(t *testing.T) {
 	t.Cleanup(func() { db.Close() })
 	s.o.State, s.o.Storage, s.o.Clips, s.o.JobFiles, s.o.Reserve = db, files, files, files, 4<<20
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
-	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: s.rec.ReplayID, Identity: "alice", Room: "den", Created: s.began}))
+	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: s.rec.ReplayID, Identity: "alice", Room: "den",
+		Created: s.began}))
 	require.NoError(t, db.AddRecording(ctx, s.rec))
 	folder, err := files.NewRecording(ctx, s.rec.ID)
 	require.NoError(t, err)

@@ -146,7 +146,7 @@ func (s *Store) Serve() error {
 	return err
 }
 
-// Ping reports whether the database answers.
+// Ping reports whether the database responds.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.PingContext(ctx) }
 
 // NewID is an id of 26 characters with 128 random bits, fit for a file name.

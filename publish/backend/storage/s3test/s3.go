@@ -29,7 +29,8 @@ func Start(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	s.objects = backend
-	s.server = httptest.NewServer(gofakes3.New(backend, gofakes3.WithV4Auth(map[string]string{s.access: s.secret})).Server())
+	s.server = httptest.NewServer(gofakes3.New(
+		backend, gofakes3.WithV4Auth(map[string]string{s.access: s.secret})).Server())
 	return s, nil
 }
 
