@@ -165,7 +165,12 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 	}
 	setEnabled(r.star, r.clip.Ours)
 	setText(r.name, when(r.clip.Created, time.Now()))
-	setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), size(r.clip.Bytes), r.clip.Width, r.clip.Height, filepath.Base(r.clip.Path)))
+	name, bytes := filepath.Base(r.clip.Path), size(r.clip.Bytes)
+	if r.clip.Width == 0 {
+		setText(r.detail, fmt.Sprintf("Not a readable video · %s · %s", bytes, name))
+	} else {
+		setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), bytes, r.clip.Width, r.clip.Height, name))
+	}
 	setShown(r.link, c.u.parts.Linked(r.clip.Path))
 	if img := c.thumbs.get(r.clip.Path); r.thumb.Image != img {
 		r.thumb.Image = img
