@@ -54,6 +54,8 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	links    *links.Book
+	tokens   *config.Tokens
+	tray     *desktop.Tray
 	ctx      context.Context // of what may be left undone at the end
 	ui       *ui.UI
 	tasks    sync.WaitGroup
@@ -110,15 +112,18 @@ func (a *App) start(ctx context.Context, o Options) {
 		sentences = append(sentences, ui.Explain(p))
 	}
 	away := desktop.OpenAway(ctx, a.log)
+	a.tokens = config.OpenTokens(dir)
+	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: config.OpenTokens(dir), Config: cfg, Problems: sentences, Locked: away.Locked(), App: desktop.FocusedApp, Log: a.log,
+		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(), App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
+	a.tray = desktop.OpenTray()
 	a.ui = ui.New(ui.Parts{
 		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
-		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: version.String(), Log: a.log,
+		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 	})
 	a.hotkeys = hotkey.NewManager(a.binder(), a.log)
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
@@ -136,6 +141,7 @@ func (a *App) close() error {
 	a.control.Close()
 	err := errors.Join(a.hotkeys.Close(), a.session.Close(ctx))
 	a.ui.Close()
+	a.tray.Close()
 	a.tasks.Wait()
 	if a.notifier != nil {
 		a.notifier.Close()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -30,7 +29,7 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 	if now := a.session.Snapshot().Settings.Sharing.BackendURL; at.Backend != now {
 		return "", fmt.Errorf("this clip was saved on another server, %s; enter its URL in Settings, Sharing", at.Backend)
 	}
-	token, err := config.OpenTokens(config.Dir()).Get()
+	token, err := a.tokens.Get()
 	if err != nil {
 		return "", err
 	}

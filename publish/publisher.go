@@ -137,9 +137,9 @@ type Publisher struct {
 	closeCtx context.Context // valid once stopping
 	done     chan struct{}
 
-	mu     sync.Mutex
-	status Status
-	trial  string // what is wrong with the recording; Status.Error is about the connection first
+	mu           sync.Mutex
+	status       Status
+	recordingErr string // what is wrong with the recording; Status.Error is about the connection first
 }
 
 // Start shares src. It returns once the tracks are published and the recording has been asked for. It fails for what
@@ -191,10 +191,10 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 // Status is where the Publisher is now.
 func (p *Publisher) Status() Status {
 	p.mu.Lock()
-	st, trial := p.status, p.trial
+	st, recordingErr := p.status, p.recordingErr
 	p.mu.Unlock()
 	if st.Error == "" {
-		st.Error = trial
+		st.Error = recordingErr
 	}
 	st.DroppedPackets = p.reader.Dropped() + p.unsent.Load()
 	if s := p.session.Load(); s != nil {

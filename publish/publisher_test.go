@@ -94,7 +94,7 @@ func (b *bench) eventually(t *testing.T, f func() bool, msg string, args ...any)
 	require.NoErrorf(t, publishtest.Poll(b.ctx, f), msg, args...)
 }
 
-func TestViewersGetPictureAndSound(t *testing.T) {
+func TestViewersGetVideoAndSound(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{})
 	p := b.publish(t)
 	st := p.Status()

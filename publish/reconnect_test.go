@@ -127,7 +127,7 @@ func TestSoundTurnedOn(t *testing.T) {
 }
 
 // A screen that gives no picture yet is waited for.
-func TestPictureComesLater(t *testing.T) {
+func TestVideoComesLater(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{Seconds: 2, NoVideo: true})
 	p := b.publish(t)
 	require.Equal(t, publish.StateConnecting, p.Status().State)

@@ -18,7 +18,7 @@ import (
 // Sound and picture that were captured at one moment must carry one NTP time at the receiver, although the pictures
 // leave the encoder much later: that is what egress and browsers synchronise by. The viewer identifies what it received
 // by its bytes, looks up the PTS it was played with, and compares it to the time its sender reports give.
-func TestSoundAndPictureKeepStep(t *testing.T) {
+func TestSoundAndVideoKeepStep(t *testing.T) {
 	const delay = 120 * time.Millisecond
 	b := newBench(t, publishtest.SourceOptions{VideoDelay: delay})
 	b.publish(t)

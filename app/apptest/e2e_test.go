@@ -28,6 +28,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("hotkey", func(t *testing.T) { testHotkey(t, m) })
 	t.Run("microphone keys", func(t *testing.T) { testMicrophoneKeys(t, m) })
 	t.Run("tray", func(t *testing.T) { testTray(t, m) })
+	t.Run("late panel", func(t *testing.T) { testLatePanel(t, m) })
 	t.Run("taken key", func(t *testing.T) { testTakenKey(t, m) })
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })
 	t.Run("wrong backend", func(t *testing.T) { testWrongBackend(t, m) })

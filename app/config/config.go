@@ -217,7 +217,8 @@ func (c Config) Capture(keep bool) capture.Config {
 	out := capture.Config{
 		Video: capture.VideoConfig{
 			Backend: c.Video.Backend, TokenFile: ScreenToken(),
-			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height, FollowSize: c.Video.FollowSize,
+			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
+			FollowSize:  c.Video.FollowSize,
 			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
 		},
 		Desktop:    source(c.Sound.Desktop),

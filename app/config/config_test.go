@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zalando/go-keyring"
-
 	"github.com/hindsight-app/hindsight/app/config"
 )
 
@@ -183,36 +181,6 @@ func TestSaveRefusesWhatIsNotValid(t *testing.T) {
 	}
 	if _, err := os.Stat(s.Path()); err == nil {
 		t.Error("a file was written")
-	}
-}
-
-func TestToken(t *testing.T) {
-	keyring.MockInit()
-	for name, noKeyring := range map[string]bool{"keyring": false, "file": true} {
-		t.Run(name, func(t *testing.T) {
-			k := &config.Tokens{File: filepath.Join(t.TempDir(), "sub", "token"), NoKeyring: noKeyring}
-			expect := func(want string) {
-				t.Helper()
-				if got, err := k.Get(); got != want || err != nil {
-					t.Errorf("Get answers %q, %v; want %q", got, err, want)
-				}
-			}
-			expect("")
-			for _, step := range []string{"secret", "other", ""} {
-				if err := k.Set(step); err != nil {
-					t.Fatal(err)
-				}
-				expect(step)
-				st, err := os.Stat(k.File)
-				if inFile := err == nil; inFile != (noKeyring && step != "") {
-					t.Errorf("after %q, is there a file: %v", step, inFile)
-				} else if inFile && st.Mode().Perm() != 0o600 {
-					t.Errorf("others can read the token: %v", st.Mode())
-				}
-			}
-			t.Setenv("HINDSIGHT_TOKEN", "from outside")
-			expect("from outside")
-		})
 	}
 }
 

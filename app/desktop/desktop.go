@@ -2,8 +2,9 @@
 // in its folder, play a short sound, and to say whether there is a tray. No Fyne, no cgo.
 //
 // A Notifier owns one D-Bus connection and two goroutines, one that shows what is queued and one that waits for pressed
-// buttons; Close ends them and waits. An Away owns two connections and works in its caller's goroutine. The other
-// functions start a program or make one call and keep nothing.
+// buttons; Close ends them and waits. An Away owns two connections and works in its caller's goroutine. A Tray owns a
+// connection and a goroutine that reads its signals. The other functions start a program or make one call and keep
+// nothing.
 package desktop
 
 import (
@@ -21,23 +22,6 @@ import (
 )
 
 const callWait = 3 * time.Second
-
-// HasTray is whether something on the session bus shows StatusNotifier items; on other systems there always is a tray.
-func HasTray() bool {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		return true
-	}
-	conn, err := sessionBus()
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), callWait)
-	defer cancel()
-	var has bool
-	err = conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&has)
-	return err == nil && has
-}
 
 // NoAutolaunch keeps every library of this process from starting a session bus where there is none: it would stay
 // behind. It is called before anything looks for the bus.
@@ -61,7 +45,7 @@ func hasBus() bool {
 	return dir != "" && err == nil
 }
 
-// sessionBus looks before it connects: the client would start a bus of its own where there is none.
+// sessionBus looks before it connects: the client would start its own bus where there is none.
 func sessionBus() (*dbus.Conn, error) {
 	if !hasBus() {
 		return nil, errors.New("there is no session bus")
@@ -144,11 +128,11 @@ func PlaySound(ctx context.Context, wav []byte) error {
 }
 
 // openWait is how long a program that opens something is watched. One that finds nothing to open it with ends within that
-// time, and one that shows it in its own process goes on.
+// time, and one that shows it in its own process keeps running.
 const openWait = 5 * time.Second
 
-// launch starts a program and lets it go unless it fails within openWait. Somebody has to wait for it even then, or it
-// stays as a zombie.
+// launch starts a program and returns its error if it fails within openWait. A goroutine waits for it after that, so that
+// it does not stay as a zombie.
 func launch(name string, args ...string) error {
 	c := exec.Command(name, args...)
 	if err := c.Start(); err != nil {

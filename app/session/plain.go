@@ -34,7 +34,7 @@ var causes = map[error]string{
 	syscall.ECONNREFUSED: "nothing answers there",
 }
 
-// Plain is an error as people read it: as a message of its own, with the reason in words where Go's and the system's
+// Plain is an error for people: a message with the reason in words where Go's and the system's
 // error stands. What is logged keeps the whole error.
 func Plain(err error) string {
 	if err == nil {

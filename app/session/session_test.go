@@ -99,7 +99,7 @@ func TestSwitchesDecideWhatRuns(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live at launch", in(session.Live))
 	if !b.engine.Recorder().Config().Sharing {
-		t.Error("the recorder does not know that others see its picture")
+		t.Error("the recorder does not know that others see its video")
 	}
 	if err := b.SetShare(false); err != nil {
 		t.Fatal(err)
@@ -416,7 +416,7 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	if err := b.Apply(c); err != nil {
 		t.Fatal(err)
 	}
-	b.until(t, "shared anew", func(session.Snapshot) bool {
+	b.until(t, "shared again", func(session.Snapshot) bool {
 		p := b.engine.Publisher()
 		return p != nil && p != first && p.Config.LowLayer
 	})

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -55,6 +56,17 @@ type Editor interface {
 	SetToken(string) error
 }
 
+// TrayHost knows of the desktop's tray, which may come after this program, as at login.
+type TrayHost interface {
+	// Here is whether there is a tray now.
+	Here() bool
+	// Await waits for one, and returns whether it came in time.
+	Await(ctx context.Context, wait time.Duration) bool
+}
+
+// trayWait is how long a window that starts hidden waits for a tray: panels take a while at login.
+const trayWait = 30 * time.Second
+
 // Parts are what the window is made from.
 type Parts struct {
 	Feed     Feed
@@ -73,8 +85,8 @@ type Parts struct {
 	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
 	Linked func(path string) bool
 	Link   func(ctx context.Context, path string) (url string, err error)
-	// Tray is whether something shows tray icons; without it the window is always there and closing it quits.
-	Tray bool
+	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
+	Tray TrayHost
 	// Hidden starts in the tray, where there is one.
 	Hidden  bool
 	Version string
@@ -169,14 +181,27 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 func (u *UI) Run() {
 	u.app.Lifecycle().SetOnStarted(func() {
 		u.presenter.start()
-		if !u.parts.Hidden || !u.parts.Tray {
+		if !u.parts.Hidden {
 			u.show(0)
-		} else {
-			u.naps.set(true)
+			return
 		}
+		u.naps.set(true)
+		u.watches.Go(u.showWithoutTray)
 	})
 	u.app.Run()
 	u.ended.Store(true)
+}
+
+// showWithoutTray opens a hidden window that nothing else would lead to.
+func (u *UI) showWithoutTray() {
+	if u.parts.Tray.Await(u.ctx, trayWait) || u.ctx.Err() != nil {
+		return
+	}
+	u.main(func() {
+		if !u.shown.Load() {
+			u.show(0)
+		}
+	})
 }
 
 // Show brings the window to the front.
@@ -213,7 +238,7 @@ func (u *UI) show(index int) {
 
 // closed is the window's close button.
 func (u *UI) closed() {
-	if !u.parts.Tray {
+	if !u.parts.Tray.Here() {
 		u.app.Quit()
 		return
 	}

@@ -77,7 +77,7 @@ func start(t *testing.T) *bench {
 	}
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
-		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: true, Log: log,
+		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (string, error) { return "https://x/watch/y", nil },
 	})
 	t.Cleanup(func() {
@@ -92,6 +92,13 @@ func start(t *testing.T) *bench {
 	})
 	return b
 }
+
+// trayHere is a desktop with a tray.
+type trayHere struct{}
+
+func (trayHere) Here() bool { return true }
+
+func (trayHere) Await(context.Context, time.Duration) bool { return true }
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()

@@ -65,7 +65,8 @@ func Save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
-	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters, ReserveCover: true}
+	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters,
+		ReserveCover: true}
 	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true}
 	base := name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix
 	for n := 1; ; n++ {
@@ -105,7 +106,8 @@ func tracks(r Request) []mp4.Track {
 	out := []mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}
 	for i, s := range append([][]*media.Packet{r.Sound}, r.Sources...) {
 		if len(s) > 0 && len(s[0].Config) > 0 {
-			out = append(out, mp4.Track{Kind: mp4.AAC, Samples: samples(s), AACConfig: s[0].Config, Name: trackNames[s[0].Track], Off: i > 0})
+			out = append(out, mp4.Track{Kind: mp4.AAC, Samples: samples(s), AACConfig: s[0].Config, Name: trackNames[s[0].Track],
+				Off: i > 0})
 		}
 	}
 	return out
@@ -130,7 +132,8 @@ func sample(p *media.Packet) mp4.Sample {
 func explain(folder string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)", folder, err)
+		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)",
+			folder, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s cannot be written to; choose another folder in the settings (%w)", folder, err)
 	case errors.Is(err, syscall.ENOTDIR):

@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// keepAlive is how often pipewiresrc repeats its last picture: a desktop sends none while nothing changes, and without
-	// repeats a stream that stopped could not be told from a still screen.
+	// keepAlive is how often pipewiresrc repeats its last frame: a desktop sends none while nothing changes.
 	keepAlive = time.Second
+	// repeatsAlone is after how long with nothing but repeats the portal is asked whether it lives, for a still screen and a
+	// hung portal look the same; hungAgain is how often one that hung is asked.
+	repeatsAlone, hungAgain = 4 * time.Second, time.Second
 	// silent is how long no picture, not even a repeated one, may come.
 	silent = 10 * keepAlive
 	// reconnects is how often the stream is opened again within one session before the session is given up.
@@ -64,7 +66,7 @@ func capturePortal(ctx context.Context, c Screen, r report) error {
 	}
 }
 
-// show opens the session's pictures and hands them on until the stream, the session or ctx ends. It answers whether
+// show opens the session's pictures and hands them on until the stream, the session or ctx ends. It returns whether
 // any came. Convert takes pictures of any form: the converter hides a change of their size, so they are taken as they are
 // first.
 func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r report) (came bool, err error) {
@@ -95,6 +97,8 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 		return false, fmt.Errorf("the desktop's pictures do not come: %w", err)
 	}
 	size, last := 0, gst.Now()
+	live := liveness{ask: s.Alive, fresh: last}
+	defer live.close()
 	for ctx.Err() == nil && s.Err() == nil {
 		sample, err := out.Pull(100*time.Millisecond, 4*time.Millisecond)
 		switch {
@@ -112,13 +116,20 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 			if err != nil {
 				return came, err
 			}
-			r.up("the desktop portal")
-			c.Frame(f)
 			came = true
+			if live.frame(last); live.hung {
+				f.Release()
+				break
+			}
+			r.up("the desktop portal")
+			c.Frame(upright(f, p.Tag("image-orientation")))
 		case !errors.Is(err, gst.ErrTimeout):
 			return came, stopped(p, err)
-		case gst.Now()-last > silent:
+		case gst.Now()-last > silent && !live.hung:
 			return came, stopped(p, errors.New("none came for some time"))
+		}
+		if live.look(ctx, gst.Now()); live.hung {
+			r.down(portal.ErrHung)
 		}
 	}
 	return came, nil

@@ -22,7 +22,8 @@ type cli struct {
 
 func main() {
 	var c cli
-	command := kong.Parse(&c, kong.Name("devstack"), kong.Description("Everything Hindsight needs, on one machine."), kong.UsageOnError())
+	command := kong.Parse(&c, kong.Name("devstack"), kong.Description("Everything Hindsight needs, on one machine."),
+		kong.UsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
 	command.BindTo(ctx, (*context.Context)(nil))

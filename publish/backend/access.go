@@ -48,8 +48,8 @@ func owns(user state.Token, owner, room string) bool {
 	return user.Owner() == owner && user.Has(state.Publish) || user.Has(state.Manage) && user.Allows(room)
 }
 
-// ownsTake is owns for recordings, which Record makes as well.
-func ownsTake(user state.Token, owner, room string) bool {
+// ownsJob is owns for recordings, which Record makes as well.
+func ownsJob(user state.Token, owner, room string) bool {
 	return owns(user, owner, room) || user.Owner() == owner && user.Has(state.Record)
 }
 

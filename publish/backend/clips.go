@@ -187,6 +187,5 @@ func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Cl
 	w.Header().Set("Content-Disposition",
 		disposition+`; filename="hindsight-`+clip.To.Format("20060102-150405")+`.mp4"`)
 	w.Header().Set("ETag", `"`+clip.ID+`"`)
-	serveContent(w, r, clip.Created, f)
-	return nil
+	return s.serveContent(w, r, clip.Created, f)
 }

@@ -35,7 +35,7 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 1, time.Now())
 	files := &refusing{s.files, true}
-	s.o.Storage, s.o.TakeFiles = files, files
+	s.o.Storage, s.o.JobFiles = files, files
 	home := filepath.Dir(filepath.Dir(s.folder))
 
 	clip := state.Clip{ID: state.NewID(), ReplayID: s.rec.ReplayID, Identity: "alice", Room: "den", State: api.ClipWaiting,
@@ -53,14 +53,14 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 	video := filepath.Join(home, "clips", clip.ID+".mp4")
 	require.NoError(t, os.MkdirAll(filepath.Join(video, "x"), 0o755))
 
-	take := state.Take{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateEnded, Created: time.Now(),
+	job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateEnded, Created: time.Now(),
 		Ended: time.Now()}
-	folder, err := s.files.NewRecording(ctx, take.ID)
+	folder, err := s.files.NewRecording(ctx, job.ID)
 	require.NoError(t, err)
-	require.NoError(t, s.o.State.AddTake(ctx, take))
+	require.NoError(t, s.o.State.AddJob(ctx, job))
 
 	require.NoError(t, s.dropClip(ctx, clip))
-	require.NoError(t, s.dropTake(ctx, take.ID))
+	require.NoError(t, s.dropJob(ctx, job.ID))
 	for range 2 {
 		require.DirExists(t, video)
 		require.DirExists(t, folder)
@@ -68,17 +68,17 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 		require.ErrorIs(t, err, state.ErrNotFound)
 		_, err = s.o.State.LinkWith(ctx, secret)
 		require.ErrorIs(t, err, state.ErrNotFound)
-		_, err = s.o.State.Take(ctx, take.ID)
+		_, err = s.o.State.Job(ctx, job.ID)
 		require.ErrorIs(t, err, state.ErrNotFound)
 		used, _, err := s.o.State.Used(ctx, "alice")
 		require.NoError(t, err)
 		require.Zero(t, used)
 		var count state.Restored
-		require.NoError(t, s.o.State.Restore(ctx, state.Note{Clip: &clip, Take: &take}, &count))
+		require.NoError(t, s.o.State.Restore(ctx, state.Note{Clip: &clip, Job: &job}, &count))
 		require.Zero(t, count, "deleted things come back")
 		known, err := s.o.State.RecordingIDs(ctx)
 		require.NoError(t, err)
-		require.Contains(t, known, take.ID)
+		require.Contains(t, known, job.ID)
 		s.erase(ctx)
 	}
 	require.ErrorIs(t, s.dropClip(ctx, clip), state.ErrNotFound)
@@ -90,9 +90,9 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 	require.NoDirExists(t, folder)
 	clips, err := s.o.State.DeletedClips(ctx)
 	require.NoError(t, err)
-	takes, err := s.o.State.DeletedTakes(ctx)
+	jobs, err := s.o.State.DeletedJobs(ctx)
 	require.NoError(t, err)
-	require.Empty(t, append(clips, takes...))
+	require.Empty(t, append(clips, jobs...))
 }
 
 // The rows of recordings, and of starts, stay as long as their files do.
@@ -103,9 +103,9 @@ func TestRowsStayWithTheirFiles(t *testing.T) {
 	s.o.Storage = files
 	s.o.Recorder = &finding{s.fake, map[string]string{}}
 	over := s.rec
-	over.State, over.Ended, over.Gone = api.StateEnded, time.Now().Add(-30*time.Minute), 1
+	over.State, over.Ended, over.Pruned = api.StateEnded, time.Now().Add(-30*time.Minute), 1
 	require.NoError(t, s.o.State.UpdateRecording(ctx, s.rec, over))
-	require.NoError(t, s.o.State.SetGone(ctx, s.rec.ID, 1))
+	require.NoError(t, s.o.State.SetPruned(ctx, s.rec.ID, 1))
 	next := s.rec
 	next.ID, next.EgressID, next.Created = state.NewID(), "EG_2", time.Now()
 	require.NoError(t, s.o.State.AddRecording(ctx, next))

@@ -23,14 +23,14 @@ func (s starting) Start(context.Context, recorder.Request) (recorder.Status, err
 	return recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}, nil
 }
 
-func (s starting) Take(context.Context, recorder.TakeRequest) (recorder.TakeStatus, error) {
-	return recorder.TakeStatus{Status: recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}}, nil
+func (s starting) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}}, nil
 }
 
 // Whatever a caller with a good token sends, the answer is no 5xx, and a refusal is a problem with a sentence.
 func FuzzHandlers(f *testing.F) {
 	s := newShelf(f, 1, time.Now())
-	s.o.Recorder, s.o.TakeRecorder, s.o.MaxTakes = starting{s.fake}, starting{s.fake}, 1<<30
+	s.o.Recorder, s.o.JobRecorder, s.o.MaxRunning = starting{s.fake}, starting{s.fake}, 1<<30
 	_, secret, err := s.o.State.CreateToken(f.Context(), "alice", "*", state.Manage)
 	require.NoError(f, err)
 	handler := s.Handler()

@@ -56,7 +56,7 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 		keepFrom = needed.Add(-margin)
 	}
 	for i, rec := range recordings {
-		left, err := k.buffers.prune(ctx, rec, keepFrom, k.o.State.SetGone)
+		left, err := k.buffers.prune(ctx, rec, keepFrom, k.o.State.SetPruned)
 		if err != nil {
 			return err
 		}

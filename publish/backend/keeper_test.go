@@ -43,11 +43,11 @@ func (f *told) Status(context.Context, string) (recorder.Status, error) { return
 func (f *told) Webhook(*http.Request) (recorder.Status, bool, error) {
 	return recorder.Status{}, false, errors.New("none")
 }
-func (f *told) Take(context.Context, recorder.TakeRequest) (recorder.TakeStatus, error) {
-	return recorder.TakeStatus{Status: f.status}, f.err
+func (f *told) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: f.status}, f.err
 }
-func (f *told) TakeStatus(context.Context, string) (recorder.TakeStatus, error) {
-	return recorder.TakeStatus{Status: f.status}, f.err
+func (f *told) JobStatus(context.Context, string) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: f.status}, f.err
 }
 func (f *told) Join(string, string, string, time.Duration) (string, error) { return "", nil }
 
@@ -78,7 +78,8 @@ func newShelf(t testing.TB, count int, began time.Time) *shelf {
 	t.Cleanup(func() { files.Close() })
 	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
 	s := &Server{o: Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files, Replay: 10 * time.Second}, metrics: newMetrics(), limiter: newLimiter(0)}
+		Cutter: &Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files, Replay: 10 * time.Second},
+		metrics: newMetrics(), limiter: newLimiter(0), patience: sendPatience}
 	require.NoError(t, s.o.setDefaults())
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
 	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, again: map[string]time.Time{},

@@ -157,7 +157,7 @@ func newLoad(b *testing.B) *load {
 	}
 	fake := &told{status: recorder.Status{State: api.StateActive, Began: began}}
 	s, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files})
+		Cutter: &Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files})
 	require.NoError(b, err)
 	b.Cleanup(func() { s.Close() })
 	server := httptest.NewServer(s.Handler())

@@ -37,6 +37,6 @@ func (s *Server) noteRecording(ctx context.Context, r state.Recording) {
 	s.note(ctx, r.ID, state.Note{Replay: &replay, Recording: &r}, s.o.Storage.NoteRecording)
 }
 
-func (s *Server) noteTake(ctx context.Context, t state.Take) {
-	s.note(ctx, t.ID, state.Note{Take: &t}, s.o.TakeFiles.NoteRecording)
+func (s *Server) noteJob(ctx context.Context, t state.Job) {
+	s.note(ctx, t.ID, state.Note{Job: &t}, s.o.JobFiles.NoteRecording)
 }

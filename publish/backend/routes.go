@@ -50,7 +50,7 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/openapi.json":               s.limited(getOpenAPI),
 		"GET " + api.Prefix + "/healthz":                    http.HandlerFunc(getHealth),
 	}
-	maps.Copy(all, s.takeRoutes())
+	maps.Copy(all, s.jobRoutes())
 	return all
 }
 
@@ -208,8 +208,8 @@ func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
 				s.o.Log.ErrorContext(r.Context(), "a webhook cannot be kept", "err", err)
 			}
 			s.nudge()
-		} else if _, err := s.o.State.TakeOf(r.Context(), status.EgressID); err == nil {
-			s.askTakes()
+		} else if _, err := s.o.State.JobOf(r.Context(), status.EgressID); err == nil {
+			s.askJobs()
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)

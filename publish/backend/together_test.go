@@ -67,7 +67,7 @@ func TestClipsAreCutOnceByManyBackends(t *testing.T) {
 	}
 	for _, db := range stores {
 		s, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files, Cutter: cutter,
-			TakeRecorder: fake, TakeFiles: files})
+			JobRecorder: fake, JobFiles: files})
 		require.NoError(t, err)
 		defer s.Close()
 	}

@@ -149,5 +149,7 @@ func (s *Server) getWatchPoster(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	serveContent(w, r, clip.Created, bytes.NewReader(picture))
+	if err := s.serveContent(w, r, clip.Created, bytes.NewReader(picture)); err != nil {
+		s.fail(w, r, err)
+	}
 }

@@ -70,7 +70,7 @@ func picture(key bool, size int) *media.Packet {
 }
 
 // After a picture that was not sent whole, nothing is of use up to the next IDR picture.
-func TestVideoGoesOnAtTheNextKeyPicture(t *testing.T) {
+func TestVideoGoesOnAtTheNextKeyframe(t *testing.T) {
 	video, b := boundVideo(t)
 	require.NoError(t, video.write(picture(false, 100)))
 	require.Empty(t, b.got, "the first must be an IDR picture")

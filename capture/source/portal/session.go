@@ -22,11 +22,12 @@ type Session struct {
 	// Token brings the choice back next time; it is good once. Empty where the desktop remembers nothing.
 	Token string
 
-	conn   *dbus.Conn
-	path   dbus.ObjectPath
-	done   chan struct{} // the reading goroutine has ended
-	gone   chan struct{} // the session is over
-	answer chan response
+	conn    *dbus.Conn
+	path    dbus.ObjectPath
+	backend string        // the unique name of who captures; empty where it is not known
+	done    chan struct{} // the reading goroutine has ended
+	gone    chan struct{} // the session is over
+	answer  chan response
 
 	once sync.Once
 	err  error // why it is over; valid once gone is closed
@@ -95,7 +96,11 @@ func (s *Session) begin(ctx context.Context, r Request) error {
 	if err != nil {
 		return err
 	}
-	return s.started(started)
+	if err := s.started(started); err != nil {
+		return err
+	}
+	s.findBackend(ctx)
+	return nil
 }
 
 // started reads the one stream that Start answers: an array of (node, properties).

@@ -140,3 +140,24 @@ func command(ctx context.Context, name string, args ...string) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// LongestStep is the longest time between two frames, or packets of sound, of a file's stream "v:0" or "a:0".
+func LongestStep(ctx context.Context, file, stream string) (time.Duration, error) {
+	out, err := command(ctx, "ffprobe", "-v", "error", "-of", "csv=p=0", "-select_streams", stream, "-show_entries",
+		"packet=pts_time", file)
+	if err != nil {
+		return 0, err
+	}
+	longest, last := 0.0, math.NaN()
+	for _, line := range strings.Fields(string(out)) {
+		at, err := strconv.ParseFloat(strings.TrimRight(line, ","), 64)
+		if err != nil {
+			return 0, fmt.Errorf("ffprobe printed %q", line)
+		}
+		if !math.IsNaN(last) {
+			longest = max(longest, at-last)
+		}
+		last = at
+	}
+	return time.Duration(longest * float64(time.Second)), nil
+}

@@ -94,8 +94,8 @@ func (g *guard) fill(o *backend.Options) error {
 	}
 	o.BaseURL, o.CORSOrigins, o.Rate, o.MaxLink = strings.TrimSuffix(g.BaseURL, "/"), g.CORSOrigins, g.Rate, g.MaxLink
 	o.KeepClips, o.MaxClips, o.MaxClipBytes = g.KeepClips, g.MaxClips, g.MaxClipMB*1e6
-	o.MaxReplays, o.MaxTake, o.KeepTakes = g.MaxReplays, g.MaxRecording, g.KeepRecordings
-	o.MaxStoredTakes, o.MaxTakeBytes, o.Reserve = g.MaxRecordings, g.MaxRecordingMB*1e6, g.ReserveMB*1e6
+	o.MaxReplays, o.MaxRecording, o.KeepRecordings = g.MaxReplays, g.MaxRecording, g.KeepRecordings
+	o.MaxRecordings, o.MaxRecordingBytes, o.Reserve = g.MaxRecordings, g.MaxRecordingMB*1e6, g.ReserveMB*1e6
 	return nil
 }
 

@@ -57,10 +57,10 @@ func (r *repair) Run(ctx context.Context, c *cli, out output) (err error) {
 	}
 	if r.JSON {
 		return errors.Join(json.NewEncoder(out).Encode(map[string]int{"replays": count.Replays, "recordings": count.Recordings,
-			"takes": count.Takes, "clips": count.Clips, "posters": count.Posters, "unknown": unnoted}), wrong)
+			"takes": count.Jobs, "clips": count.Clips, "posters": count.Posters, "unknown": unnoted}), wrong)
 	}
 	fmt.Fprintf(out, "restored: %d replays of %d recordings, %d recordings beside replays, %d clips, %d posters\n", count.Replays,
-		count.Recordings, count.Takes, count.Clips, count.Posters)
+		count.Recordings, count.Jobs, count.Clips, count.Posters)
 	if unnoted > 0 {
 		fmt.Fprintf(out, "left alone: %d recordings and clips without a note of whose they are\n", unnoted)
 	}

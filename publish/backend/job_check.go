@@ -66,8 +66,8 @@ func checkStreams(prefixes, list []string) error {
 	return nil
 }
 
-// checkTake refuses a request that its type cannot serve and fills in defaults.
-func checkTake(req *api.RecordingRequest, user state.Token, prefixes []string) error {
+// checkJob refuses a request that its type cannot serve and fills in defaults.
+func checkJob(req *api.RecordingRequest, user state.Token, prefixes []string) error {
 	if req.Type == "" {
 		req.Type = api.TypeTrackComposite
 	}
