@@ -43,7 +43,10 @@ type home struct {
 }
 
 func newHome(u *UI) *home {
-	h := &home{u: u, title: oneLine(widget.NewLabel("")), line: muted(""), fill: newBar(theme.ColorNamePrimary, 6), picture: oneLine(muted(""))}
+	h := &home{
+		u: u, title: oneLine(widget.NewLabel("")), line: muted(""), fill: newBar(theme.ColorNamePrimary, 6),
+		picture: oneLine(muted("")),
+	}
 	h.line.Wrapping = fyne.TextWrapWord
 	h.title.TextStyle.Bold = true
 	h.title.SizeName = theme.SizeNameHeadingText
@@ -302,7 +305,8 @@ func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *so
 	r := &soundRow{meter: newBar(theme.ColorNameSuccess, 8), device: oneLine(muted(""))}
 	r.mute = widget.NewButtonWithIcon("Mute", theme.VolumeMuteIcon(), func() {
 		want := !r.muted
-		u.do(failedTo(!want, "unmute", "mute")+" "+strings.ToLower(name), func() error { return u.parts.Commands.Mute(src, want) })
+		failed := failedTo(!want, "unmute", "mute") + " " + strings.ToLower(name)
+		u.do(failed, func() error { return u.parts.Commands.Mute(src, want) })
 	})
 	label := container.New(layout.NewGridWrapLayout(fyne.NewSize(112, 34)), widget.NewLabel(name))
 	device := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 34)), r.device)
@@ -311,7 +315,8 @@ func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *so
 	r.note.Wrapping = fyne.TextWrapWord
 	r.note.Importance = widget.WarningImportance
 	r.note.Hide()
-	row := container.NewBorder(nil, nil, container.NewHBox(gapWide(2), widget.NewIcon(icon), label), container.NewHBox(device, button), r.meter)
+	left, right := container.NewHBox(gapWide(2), widget.NewIcon(icon), label), container.NewHBox(device, button)
+	row := container.NewBorder(nil, nil, left, right, r.meter)
 	r.root = container.NewVBox(row, r.note)
 	return r
 }
@@ -366,8 +371,12 @@ type lastClip struct {
 func newLastClip(u *UI) *lastClip {
 	l := &lastClip{u: u, name: oneLine(widget.NewLabel("")), detail: muted("")}
 	l.detail.Wrapping = fyne.TextWrapWord
-	l.play = widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() { l.open("Couldn't play clip", u.parts.Open) })
-	l.folder = widget.NewButtonWithIcon("Folder", theme.FolderOpenIcon(), func() { l.open("Couldn't open folder", u.parts.Reveal) })
+	l.play = widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() {
+		l.open("Couldn't play clip", u.parts.Open)
+	})
+	l.folder = widget.NewButtonWithIcon("Folder", theme.FolderOpenIcon(), func() {
+		l.open("Couldn't open folder", u.parts.Reveal)
+	})
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), l.name, l.detail)
 	l.root = card("Last clip", container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(l.play, l.folder)), text))
 	l.root.Hide()
