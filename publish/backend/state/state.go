@@ -146,6 +146,9 @@ func (s *Store) Serve() error {
 	return err
 }
 
+// Alone tells whether no other service works on this database: only one may on SQLite.
+func (s *Store) Alone() bool { return !s.db.postgres }
+
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.PingContext(ctx) }
 
