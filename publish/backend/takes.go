@@ -189,7 +189,7 @@ func (s *Server) getTakes(w http.ResponseWriter, r *http.Request, user state.Tok
 	case "", "mine":
 		takes, err = s.o.State.TakesOf(r.Context(), user.Owner(), maxListed)
 	case "all":
-		takes, err = s.o.State.AllTakes(r.Context(), maxListed)
+		takes, err = s.listTakes(r.Context(), user)
 	default:
 		return invalid("whose must be mine or all")
 	}
@@ -267,4 +267,15 @@ func (s *Server) deleteTake(w http.ResponseWriter, r *http.Request, user state.T
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// listTakes lists all recordings that a user sees.
+func (s *Server) listTakes(ctx context.Context, user state.Token) ([]state.Take, error) {
+	switch {
+	case !user.Has(state.View):
+		return s.o.State.TakesOf(ctx, user.Owner(), maxListed)
+	case user.Rooms == "*":
+		return s.o.State.AllTakes(ctx, maxListed)
+	}
+	return s.o.State.TakesIn(ctx, user.Allows, user.Owner(), maxListed)
 }
