@@ -23,13 +23,21 @@ func (a *App) followHotkeys() {
 	snapshots, stop := a.session.Watch()
 	defer stop()
 	var bound *config.Hotkeys
-	for s := range snapshots {
-		want := s.Settings.Hotkeys
-		if s.State == session.Stopping && !s.ReplayOn && !s.ShareOn || bound != nil && reflect.DeepEqual(*bound, want) {
-			continue
+	for {
+		select {
+		case s, ok := <-snapshots:
+			if !ok {
+				return
+			}
+			want := s.Settings.Hotkeys
+			if s.State == session.Stopping && !s.ReplayOn && !s.ShareOn || bound != nil && reflect.DeepEqual(*bound, want) {
+				continue
+			}
+			bound = &want
+			a.session.SetHotkeys(a.hotkeys.Set(a.wants(want)))
+		case <-a.hotkeys.Changed():
+			a.session.SetHotkeys(a.hotkeys.States())
 		}
-		bound = &want
-		a.session.SetHotkeys(a.hotkeys.Set(a.wants(want)))
 	}
 }
 

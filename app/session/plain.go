@@ -54,6 +54,7 @@ var raw = []struct {
 	is   *regexp.Regexp
 	text string
 }{
+	{regexp.MustCompile(` \((dial|read|write) (tcp|udp|unix)[^()]*\)`), ""}, // the text before says it already
 	{regexp.MustCompile(`\b(Get|Post|Put|Patch|Delete|Head) "[^"]*": `), ""},
 	{regexp.MustCompile(`\bdial unix [^ ]+: connect: no such file or directory`), "nothing answers there"},
 	{regexp.MustCompile(`\b(dial|read|write|accept|listen) (tcp|udp|unix|unixgram)[46]? [^ ]+( [^ ]+)?: `), ""},

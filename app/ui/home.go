@@ -85,7 +85,7 @@ func newHome(u *UI) *home {
 	h.problemBox.Hide()
 	h.closed = newClosedCard(u)
 	h.last = newLastClip(u)
-	h.root = container.NewVScroll(column(top, h.closed, h.problemBox, tiles, sound, h.last.root, h.picture))
+	h.root = container.NewVScroll(beside(column(top, h.closed, h.problemBox, tiles, sound, h.last.root, h.picture)))
 	return h
 }
 

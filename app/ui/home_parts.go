@@ -186,7 +186,7 @@ func newClosedCard(u *UI) *surface {
 	stop := widget.NewButton("Stop sharing", func() {
 		u.do("Couldn't stop sharing", func() error { return u.parts.Commands.SetShare(false) })
 	})
-	c := newSurface(colorWarn, 12, 8, container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(stop, choose)),
+	c := newSurface(colorWarn, 12, 10, container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(stop, choose)),
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), title, text)))
 	c.Hide()
 	return c

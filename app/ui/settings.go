@@ -84,7 +84,7 @@ func newSettings(u *UI) *settings {
 	bottom := container.NewBorder(nil, nil, nil, container.NewCenter(buttons), said)
 	scroll := container.NewVScroll(nil)
 	cardsAndWheel := container.NewStack(column(cards...), newWheel(scroll))
-	scroll.Content = container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), cardsAndWheel)
+	scroll.Content = beside(cardsAndWheel)
 	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, scroll)
 	s.follower = newFollower(u.window.Canvas(), scroll, s.visible, func(f fyne.Focusable) bool {
 		b, _ := f.(*widget.Button)

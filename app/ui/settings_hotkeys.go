@@ -80,7 +80,7 @@ func (h *hotkeyCard) add(k config.SaveKey) {
 	}
 	r.root = form(label("Save another length"), container.NewBorder(nil, nil, nil,
 		container.NewHBox(label("last"), small(r.seconds), label("s + next"), small(r.after), label("s"), remove), r.keys))
-	r.root = container.NewVBox(r.root, r.wrong)
+	r.root = container.NewVBox(r.root, container.NewBorder(nil, nil, gapWide(nameWidth), nil, r.wrong))
 	h.saves = append(h.saves, r)
 	h.extra.Add(r.root)
 }

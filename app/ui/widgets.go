@@ -142,7 +142,12 @@ func column(cards ...fyne.CanvasObject) *fyne.Container {
 	return container.New(layout.NewCustomPaddedVBoxLayout(cardGap), cards...)
 }
 
-// cardGap is the room between cards.
+// beside leaves space for the bar of the scroll that the content is in.
+func beside(content fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), content)
+}
+
+// cardGap is the space between cards.
 const cardGap = 10
 
 // muted is a label in a quiet colour.

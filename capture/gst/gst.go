@@ -41,6 +41,8 @@ var (
 	gSendEvent       func(element, event ptr) int32
 	gElementGetBus   func(element ptr) ptr
 	gParseError      func(msg ptr, err, debug *ptr)
+	gParseTag        func(msg ptr, list *ptr)
+	gTagString       func(list ptr, tag string, text *ptr) int32
 	gSystemClock     func() ptr
 	gBinByName       func(bin ptr, name string) ptr
 	gFactoryFind     func(name string) ptr
@@ -111,7 +113,8 @@ func symbols() (core, app, object, glib []symbol) {
 		{&gElementSetClock, "gst_pipeline_use_clock"}, {&gSetBaseTime, "gst_element_set_base_time"},
 		{&gSetStartTime, "gst_element_set_start_time"}, {&gSendEvent, "gst_element_send_event"},
 		{&gElementGetBus, "gst_element_get_bus"}, {&gBusTimedPop, "gst_bus_timed_pop_filtered"},
-		{&gParseError, "gst_message_parse_error"}, {&gSystemClock, "gst_system_clock_obtain"},
+		{&gParseError, "gst_message_parse_error"}, {&gParseTag, "gst_message_parse_tag"},
+		{&gTagString, "gst_tag_list_get_string"}, {&gSystemClock, "gst_system_clock_obtain"},
 		{&gClockGetTime, "gst_clock_get_time"}, {&gBinByName, "gst_bin_get_by_name"},
 		{&gFactoryFind, "gst_element_factory_find"}, {&gSetObjectArg, "gst_util_set_object_arg"},
 		{&gObjectUnref, "gst_object_unref"}, {&gMiniObjectUnref, "gst_mini_object_unref"},

@@ -19,6 +19,7 @@ const (
 
 	messageEOS   = 1 << 0
 	messageError = 1 << 1
+	messageTag   = 1 << 4
 )
 
 // ErrEnded is what a pull returns when the pipeline has no more data.
@@ -35,6 +36,8 @@ type Pipeline struct {
 	mu       sync.Mutex
 	elements []ptr
 	closed   bool
+	tags     map[string]string
+	failed   error // came while Tag looked
 }
 
 // Parse makes a pipeline from the syntax of gst-launch. It does not start it.
@@ -91,13 +94,55 @@ func (p *Pipeline) failure() error {
 
 // Err waits up to the given time for an error or the end of the stream and returns it; nil when neither came.
 func (p *Pipeline) Err(wait time.Duration) error {
+	p.mu.Lock()
+	err := p.failed
+	p.failed = nil
+	p.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	m := gBusTimedPop.pointer(uintptr(p.bus), uintptr(wait), messageEOS|messageError)
 	if m == nil {
 		return nil
 	}
 	defer gMiniObjectUnref.call(uintptr(m))
-	// GstMessage: GstMiniObject (64 bytes), then the type.
-	if *(*uint32)(unsafe.Add(m, miniObjectSize))&messageEOS != 0 {
+	return failureOf(m)
+}
+
+// Tag returns the newest text of a tag that has reached a sink (gst/gsttaglist.h); empty where none has. A tag is known
+// before the data that it belongs to can be pulled.
+func (p *Pipeline) Tag(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		m := gBusTimedPop.pointer(uintptr(p.bus), 0, messageEOS|messageError|messageTag)
+		if m == nil {
+			return p.tags[name]
+		}
+		if messageType(m)&messageTag != 0 {
+			var list, text ptr
+			gParseTag(m, &list)
+			if gTagString(list, name, &text) != 0 {
+				if p.tags == nil {
+					p.tags = map[string]string{}
+				}
+				p.tags[name] = goString(text)
+				gFree(text)
+			}
+			gMiniObjectUnref.call(uintptr(list))
+		} else if p.failed == nil {
+			p.failed = failureOf(m)
+		}
+		gMiniObjectUnref.call(uintptr(m))
+	}
+}
+
+// messageType reads a GstMessage: GstMiniObject (64 bytes), then the type.
+func messageType(m ptr) uint32 { return *(*uint32)(unsafe.Add(m, miniObjectSize)) }
+
+// failureOf is the error of a message, or ErrEnded.
+func failureOf(m ptr) error {
+	if messageType(m)&messageEOS != 0 {
 		return ErrEnded
 	}
 	var gerr, debug ptr

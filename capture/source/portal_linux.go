@@ -122,7 +122,7 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 				break
 			}
 			r.up("the desktop portal")
-			c.Frame(f)
+			c.Frame(upright(f, p.Tag("image-orientation")))
 		case !errors.Is(err, gst.ErrTimeout):
 			return came, stopped(p, err)
 		case gst.Now()-last > silent && !live.hung:

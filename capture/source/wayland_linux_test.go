@@ -1,8 +1,15 @@
 package source
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -87,4 +94,55 @@ func TestHungPortalIsToldFromAStillScreen(t *testing.T) {
 	began := frames.Load()
 	require.Eventually(t, func() bool { return frames.Load() > began+60 }, time.Minute, 20*time.Millisecond)
 	require.EqualValues(t, 1, log.n.Load(), "told once")
+}
+
+// corners are the colors of a frame's corners, from the top left one clockwise.
+func corners(f media.Frame) string {
+	name := func(x, y int) string {
+		p := f.Data[y*f.Stride+x*4:]
+		bright := func(b byte) byte { return '0' + b>>7 }
+		return map[string]string{"100": "r", "010": "g", "001": "b", "111": "w"}[string([]byte{bright(p[2]), bright(p[1]), bright(p[0])})]
+	}
+	left, right, top, bottom := f.Width/8, f.Width*7/8, f.Height/8, f.Height*7/8
+	return name(left, top) + name(right, top) + name(right, bottom) + name(left, bottom)
+}
+
+// An output that is turned or mirrored is captured as its user sees it.
+func TestTurnedOutputsAreCapturedUpright(t *testing.T) {
+	w := wayland(t, 320, 180)
+	ctx := t.Context()
+	sway := func(command string) {
+		out, err := w.Sway(ctx, command)
+		require.NoError(t, err, out)
+	}
+	img := image.NewRGBA(image.Rect(0, 0, 64, 64))
+	for i, c := range []color.RGBA{{R: 255, A: 255}, {G: 255, A: 255}, {R: 255, G: 255, B: 255, A: 255}, {B: 255, A: 255}} {
+		at := []image.Point{{}, {X: 32}, {X: 32, Y: 32}, {Y: 32}}[i]
+		draw.Draw(img, image.Rectangle{at, at.Add(image.Pt(32, 32))}, image.NewUniform(c), image.Point{}, draw.Src)
+	}
+	var b bytes.Buffer
+	require.NoError(t, png.Encode(&b, img))
+	var dir string
+	for _, entry := range w.Env {
+		if d, ok := strings.CutPrefix(entry, "XDG_RUNTIME_DIR="); ok {
+			dir = d
+		}
+	}
+	file := filepath.Join(dir, "corners.png") // Sway's user reads it
+	require.NoError(t, os.WriteFile(file, b.Bytes(), 0o644))
+	sway("output HEADLESS-1 bg " + file + " stretch")
+
+	var seen atomic.Value
+	seen.Store("")
+	openPortal(t, slog.DiscardHandler, func(f media.Frame) {
+		seen.Store(fmt.Sprintf("%dx%d %s", f.Width, f.Height, corners(f)))
+	})
+	for _, transform := range []string{"normal", "90", "180", "270", "flipped", "flipped-90", "flipped-180", "flipped-270"} {
+		want := "320x180 rgwb"
+		if strings.HasSuffix(transform, "90") || strings.HasSuffix(transform, "270") {
+			want = "180x320 rgwb"
+		}
+		sway("output HEADLESS-1 transform " + transform)
+		require.Eventually(t, func() bool { return seen.Load() == want }, 20*time.Second, 20*time.Millisecond, transform)
+	}
 }

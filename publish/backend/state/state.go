@@ -110,6 +110,7 @@ func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("the PostgreSQL database cannot be opened: %w", err)
 	}
+	s.db.to = patient{pool}
 	return s, nil
 }
 
