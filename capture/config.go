@@ -72,6 +72,8 @@ type SoundConfig struct {
 	Suppress bool
 	// CancelEcho takes what the desktop plays out of a microphone that hears it from loudspeakers, while both are enabled.
 	CancelEcho bool
+	// Mono plays the mean of left and right on both sides, for a source with sound on one side only.
+	Mono bool
 	// Muted plays silence in the source's place without closing the device.
 	Muted bool
 }

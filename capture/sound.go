@@ -81,6 +81,7 @@ func (s *sound) set(in *input, c SoundConfig, paused bool) {
 	}
 	if c.Enabled {
 		in.mix.SetGain(c.GainDB, c.Muted)
+		in.mix.SetMono(c.Mono)
 		if src == nil && paused {
 			src = source.Idle()
 		} else if src == nil {

@@ -35,6 +35,8 @@ type Input struct {
 	target, muted float32     // wanted gain, and 0 or 1
 	silenced      func() bool // mutes as well while it says so
 	gain          float32     // gain at the end of the last block
+	mono          bool        // both sides are to become their mean
+	width         float32     // of the stereo image at the end of the last block: 1 as heard, 0 mono
 	meter         meter
 	resting       bool   // nothing follows what was pushed
 	side          *Input // gets all that is pushed as well
@@ -42,7 +44,7 @@ type Input struct {
 }
 
 func newInput() *Input {
-	return &Input{ring: make([]float32, capacity*media.Channels), target: 1, muted: 1, gain: 1, kernels: kernels()}
+	return &Input{ring: make([]float32, capacity*media.Channels), target: 1, muted: 1, gain: 1, width: 1, kernels: kernels()}
 }
 
 // SetGain sets the gain in dB and the mute. The change is a ramp over the next block, without a click.
@@ -53,6 +55,13 @@ func (in *Input) SetGain(db float64, muted bool) {
 	if muted {
 		in.muted = 0
 	}
+}
+
+// SetMono makes both sides the mean of what is heard on them. The change is a ramp over the next block, without a click.
+func (in *Input) SetMono(mono bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.mono = mono
 }
 
 // MuteWhile mutes the input while silenced returns true, whatever SetGain says. It is asked for each block and must
@@ -126,6 +135,7 @@ func (in *Input) level(block []float32) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	frames := len(block) / media.Channels
+	in.narrow(block)
 	wanted := in.wanted()
 	in.meter.add(block, wanted)
 	from, step := in.gain, (wanted-in.gain)/float32(frames)
@@ -135,6 +145,22 @@ func (in *Input) level(block []float32) {
 		block[2*i], block[2*i+1] = block[2*i]*g, block[2*i+1]*g
 	}
 	in.meter.end(frames)
+}
+
+// narrow brings a block to the wanted width.
+func (in *Input) narrow(block []float32) {
+	wanted := float32(1)
+	if in.mono {
+		wanted = 0
+	}
+	frames := len(block) / media.Channels
+	from, step := in.width, (wanted-in.width)/float32(frames)
+	in.width = wanted
+	for i := 0; i < frames && (from != 1 || step != 0); i++ {
+		mid, side := (block[2*i]+block[2*i+1])/2, (block[2*i]-block[2*i+1])/2
+		side *= from + step*float32(i+1)
+		block[2*i], block[2*i+1] = mid+side, mid-side
+	}
 }
 
 // awaited says whether the source runs, and has brought something since the given time, but not yet all that was heard
