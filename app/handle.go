@@ -27,7 +27,7 @@ func begun(ctx context.Context, await func(context.Context) error) error {
 	return err
 }
 
-// handle answers the control socket.
+// handle serves the control socket.
 func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	s := a.session
 	switch r.Command {

@@ -12,7 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// testRecording records without a replay, marks, keeps a picture, and quits in the middle: all of it is on disk then.
+// testRecording records without a replay, adds a marker, takes a screenshot, and quits in the middle: all of it is on disk then.
 func testRecording(t *testing.T, m *machine) {
 	dir := t.TempDir()
 	r := m.start(t, dir, "HINDSIGHT_REPLAY_AT_LAUNCH=false", "HINDSIGHT_CLIPS_NAME={app} {date}")

@@ -194,7 +194,7 @@ func envName(key string) string {
 	return "HINDSIGHT_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// applyEnv puts the environment over c and answers which keys it set.
+// applyEnv puts the environment over c and returns which keys it set.
 func applyEnv(c *Config) (keys map[string]bool, problems []Problem) {
 	keys = map[string]bool{}
 	walk(reflect.ValueOf(c).Elem(), "", func(f field) {
