@@ -101,5 +101,6 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		a.ui.Quit()
 		return nil, nil
 	}
-	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, talk, link, choose-screen, show or quit", r.Command)
+	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
+		"talk, link, choose-screen, show or quit", r.Command)
 }

@@ -55,8 +55,8 @@ type Source struct {
 // Video is what is captured and how.
 type Video struct {
 	// Way is "portal" on Wayland and "x11" elsewhere, unless the user insists.
-	Backend string      `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is filmed: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
-	Source  VideoSource `toml:"source" comment:"What is filmed on X11; hindsightctl screens lists what there is."`
+	Backend string      `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is captured: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
+	Source  VideoSource `toml:"source" comment:"What is captured on X11; hindsightctl screens lists what there is."`
 	// FrameRate is in frames a second.
 	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`

@@ -10,9 +10,9 @@ import (
 // idleFrame is how long the main goroutine sleeps at a time. What the tray's menu wants waits as long.
 const idleFrame = 100 * time.Millisecond
 
-// idle lets the main goroutine sleep while the window is hidden. Fyne's loop goes its round 60 times a second, whether there
-// is a window or not, which takes 1 % of a core: more than mixing the sound does. In each round it calls the animations, so
-// this is one.
+// idle lets the main goroutine sleep while the window is hidden. Fyne's loop goes its round 60 times a second, whether
+// there is a window or not, which takes 1 % of a core: more than mixing the sound does. In each round it calls the
+// animations, so this is one.
 type idle struct {
 	animation *fyne.Animation
 	resting   bool
@@ -27,7 +27,8 @@ func newIdleThrottle() *idle {
 	return n
 }
 
-// set starts or stops the throttling, on the main goroutine. The trays of other systems live in that goroutine and need it awake.
+// set starts or stops the throttling, on the main goroutine. The trays of other systems live in that goroutine and need
+// it awake.
 func (n *idle) set(hidden bool) {
 	hidden = hidden && runtime.GOOS == "linux"
 	if hidden == n.resting {
@@ -40,8 +41,8 @@ func (n *idle) set(hidden bool) {
 	}
 }
 
-// throttle sleeps in every other round: the one after a sleep is due at once, and in what is left of its time the loop does what it
-// was given to do.
+// throttle sleeps in every other round: the one after a sleep is due at once, and in what is left of its time the loop
+// does what it was given to do.
 func (n *idle) throttle(float32) {
 	if n.slept = !n.slept; !n.slept {
 		return

@@ -81,7 +81,8 @@ func newSourceCard(s *settings) *sourceCard {
 		"video.source.x", "video.source.y", "video.source.width", "video.source.height")
 	c.bind(c.wrong, c.loadImage, c.storeImage)
 	c.ask = widget.NewButtonWithIcon("Choose screen…", theme.ComputerIcon(), c.chooseScreen)
-	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y, label("Width"), c.width, label("Height"), c.height)
+	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y,
+		label("Width"), c.width, label("Height"), c.height)
 	c.askRow = form(label("Screen"), container.NewHBox(c.ask))
 	c.card("Capture source", c.kindRow, c.askRow, c.rectangle, c.tiles, c.hint, c.wrong)
 	return c
@@ -188,7 +189,8 @@ func (c *sourceCard) show() {
 	setEnabled(c.ask, c.chosenBackend() == c.s.loaded.Video.Backend)
 	hint := ""
 	if portal {
-		hint = "Your desktop's own dialog chooses what is captured, because " + why + ". It asks once and remembers the choice."
+		hint = "Your desktop's own dialog chooses what is captured, because " + why +
+			". It asks once and remembers the choice."
 	} else {
 		hint = c.showKind()
 	}
@@ -216,11 +218,15 @@ func (c *sourceCard) showKind() (hint string) {
 		for _, w := range c.found.list.Windows {
 			on := w.Class == c.chosen.WindowClass && (w.Title == c.chosen.WindowTitle || c.chosen.WindowTitle == "")
 			there = there || on
-			c.add(capture.Target{Class: w.Class, Title: w.Title}, cmp.Or(w.Title, w.Class), on, func() { c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title })
+			c.add(capture.Target{Class: w.Class, Title: w.Title}, cmp.Or(w.Title, w.Class), on, func() {
+				c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title
+			})
 		}
-		hint = "Windows in front of it are not captured. If it closes, the next window of the same app is captured; while sharing, Home asks first."
+		hint = "Windows in front of it are not captured. If it closes, the next window of the same app is captured; " +
+			"while sharing, Home asks first."
 		if !there && c.chosen.WindowClass+c.chosen.WindowTitle != "" {
-			hint = fmt.Sprintf("“%s” (%s) is not open. If it closes, the next window of the same app is captured.", cmp.Or(c.chosen.WindowTitle, "Any window"), c.chosen.WindowClass)
+			hint = fmt.Sprintf("“%s” (%s) is not open. The next window of the same app is captured.",
+				cmp.Or(c.chosen.WindowTitle, "Any window"), c.chosen.WindowClass)
 		}
 	case config.Rectangle:
 		hint = fmt.Sprintf("In pixels. The desktop is %d × %d.", c.found.list.Width, c.found.list.Height)

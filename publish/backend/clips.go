@@ -127,22 +127,13 @@ func (s *Server) listClips(ctx context.Context, user state.Token, everybodys boo
 	if !everybodys {
 		return s.o.State.ClipsOf(ctx, user.Owner(), before, maxListed)
 	}
-	for len(out) < maxListed {
-		page, err := s.o.State.AllClips(ctx, before, maxListed)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range page {
-			if sees(user, c.Identity, c.Room) {
-				out = append(out, c)
-			}
-		}
-		if len(page) < maxListed {
-			return out, nil
-		}
-		before = page[len(page)-1].Created
+	switch {
+	case !user.Has(state.View):
+		return s.o.State.ClipsOf(ctx, user.Owner(), before, maxListed)
+	case user.Rooms == "*":
+		return s.o.State.AllClips(ctx, before, maxListed)
 	}
-	return out[:maxListed], nil
+	return s.o.State.ClipsIn(ctx, user.Allows, user.Owner(), before, maxListed)
 }
 
 func (s *Server) getClip(w http.ResponseWriter, r *http.Request, user state.Token) error {

@@ -190,7 +190,7 @@ func (s *Server) getJobs(w http.ResponseWriter, r *http.Request, user state.Toke
 	case "", "mine":
 		jobs, err = s.o.State.JobsOf(r.Context(), user.Owner(), maxListed)
 	case "all":
-		jobs, err = s.o.State.AllJobs(r.Context(), maxListed)
+		jobs, err = s.listJobs(r.Context(), user)
 	default:
 		return invalid("whose must be mine or all")
 	}
@@ -269,4 +269,15 @@ func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request, user state.To
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// listJobs lists all recordings that a user sees.
+func (s *Server) listJobs(ctx context.Context, user state.Token) ([]state.Job, error) {
+	switch {
+	case !user.Has(state.View):
+		return s.o.State.JobsOf(ctx, user.Owner(), maxListed)
+	case user.Rooms == "*":
+		return s.o.State.AllJobs(ctx, maxListed)
+	}
+	return s.o.State.JobsIn(ctx, user.Allows, user.Owner(), maxListed)
 }

@@ -183,7 +183,11 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) (aga
 		// It stays waiting for the next start, and a service that is stopped in order has not tried it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
 		defer cancel()
-		if _, err := k.o.State.TryClip(ctx, c.ID, -1); err != nil && !errors.Is(err, state.ErrNotFound) {
+		_, err := k.o.State.TryClip(ctx, c.ID, -1)
+		if errors.Is(err, state.ErrNotFound) {
+			// Another backend has made it meanwhile, or it was deleted: then the file of this one belongs to nobody.
+			k.dropUnowned(ctx, c, nil)
+		} else if err != nil {
 			k.o.Log.WarnContext(ctx, "an attempt that was stopped stays counted", "clip", c.ID, "err", err)
 		}
 		return again

@@ -8,7 +8,7 @@ package precheck
 #cgo LDFLAGS: -lX11
 #include <X11/Xlib.h>
 
-static int answers(void) {
+static int responds(void) {
 	XInitThreads(); // before any other call into Xlib
 	Display *d = XOpenDisplay(0);
 	if (d == 0) return 0;
@@ -26,7 +26,7 @@ import (
 
 // Display returns an error that says what to do when no X display responds. It comes before any other call into Xlib.
 func Display() error {
-	if C.answers() != 0 {
+	if C.responds() != 0 {
 		return nil
 	}
 	return fmt.Errorf("no X display responds (DISPLAY is %s). Start it inside a desktop session; on Wayland install and "+

@@ -146,6 +146,9 @@ func (s *Store) Serve() error {
 	return err
 }
 
+// Alone reports whether no other service works on this database: only one may on SQLite.
+func (s *Store) Alone() bool { return !s.db.postgres }
+
 // Ping reports whether the database responds.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.PingContext(ctx) }
 
