@@ -15,7 +15,7 @@ import (
 
 const (
 	// mostPending is how many frames may be inside the encoder before new ones are dropped, and the last one shown in
-	// their place; mostPendingFill before repeats are not encoded any more.
+	// their place; mostPendingFill before repeats are not encoded anymore.
 	mostPending     = 6
 	mostPendingFill = 3
 	// tick is how often the video goroutine looks for slots without a frame.

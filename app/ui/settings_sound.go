@@ -15,10 +15,10 @@ import (
 
 // The choices of what is heard.
 const (
-	hearBoth    = "Desktop and microphone"
-	hearDesktop = "Desktop only"
-	hearMic     = "Microphone only"
-	hearNothing = "No audio"
+	wantBoth    = "Desktop and microphone"
+	wantDesktop = "Desktop only"
+	wantMic     = "Microphone only"
+	wantNone    = "No audio"
 )
 
 const (
@@ -44,7 +44,7 @@ func newSoundCard(s *settings) *soundCard {
 		mono:     s.newCheck("Mono (sound on one ear only)"),
 		separate: s.newCheck("Separate audio tracks"),
 	}
-	c.mode = widget.NewSelect([]string{hearBoth, hearDesktop, hearMic, hearNothing}, func(string) {
+	c.mode = widget.NewSelect([]string{wantBoth, wantDesktop, wantMic, wantNone}, func(string) {
 		c.enable()
 		s.changed()
 	})
@@ -76,8 +76,8 @@ func (c *soundCard) bindings() []binding {
 			c.mode.SetSelected(mode(cfg.Sound.Desktop.Enabled, cfg.Sound.Microphone.Enabled))
 			c.enable()
 		}, store: func(cfg *config.Config) error {
-			cfg.Sound.Desktop.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop
-			cfg.Sound.Microphone.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearMic
+			cfg.Sound.Desktop.Enabled = c.mode.Selected == wantBoth || c.mode.Selected == wantDesktop
+			cfg.Sound.Microphone.Enabled = c.mode.Selected == wantBoth || c.mode.Selected == wantMic
 			return nil
 		}},
 		check(c.suppress, func(cfg *config.Config) *bool { return &cfg.Sound.SuppressNoise }),
@@ -92,23 +92,23 @@ func (c *soundCard) bindings() []binding {
 func mode(desktop, mic bool) string {
 	switch {
 	case desktop && mic:
-		return hearBoth
+		return wantBoth
 	case desktop:
-		return hearDesktop
+		return wantDesktop
 	case mic:
-		return hearMic
+		return wantMic
 	}
-	return hearNothing
+	return wantNone
 }
 
 func (c *soundCard) enable() {
-	c.desktop.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop)
-	c.mic.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
-	setEnabled(c.mono, c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
-	setEnabled(c.suppress, c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
-	setEnabled(c.echo, c.mode.Selected == hearBoth)
+	c.desktop.enable(c.mode.Selected == wantBoth || c.mode.Selected == wantDesktop)
+	c.mic.enable(c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
+	setEnabled(c.mono, c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
+	setEnabled(c.suppress, c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
+	setEnabled(c.echo, c.mode.Selected == wantBoth)
 	text := takeOut
-	if c.mode.Selected == hearMic {
+	if c.mode.Selected == wantMic {
 		text += " (needs desktop audio)"
 	}
 	if c.echo.Text != text {

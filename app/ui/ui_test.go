@@ -136,7 +136,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 		t.Error("there is something to apply before anything was changed")
 	}
 	s.sound.echo.SetChecked(true)
-	s.sound.mode.SetSelected(hearMic)
+	s.sound.mode.SetSelected(wantMic)
 	if !s.sound.echo.Disabled() || !strings.Contains(s.sound.echo.Text, "needs desktop audio") {
 		t.Errorf("no word about the echo that is not cancelled: %q", s.sound.echo.Text)
 	}
