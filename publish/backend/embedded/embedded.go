@@ -170,7 +170,7 @@ func (r *Recorder) Close() error {
 }
 
 // errNoPicture is the end of a recording that never got one.
-var errNoPicture = errors.New("no picture has come from the track; is it muted?")
+var errNoPicture = errors.New("no video has arrived from the track; is it muted?")
 
 // stateOf is a recording's state in the words of the interface.
 func stateOf(stored, over bool, err error) string {
