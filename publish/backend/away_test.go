@@ -44,7 +44,7 @@ func TestDatabaseIsRestarted(t *testing.T) {
 	_, secret, err := db.CreateToken(ctx, "alice", "*", state.Publish)
 	require.NoError(t, err)
 	service, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files})
+		Cutter: &Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files})
 	require.NoError(t, err)
 	defer service.Close()
 	web := httptest.NewServer(service.Handler())

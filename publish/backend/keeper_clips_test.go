@@ -159,7 +159,7 @@ func TestLivePlaylistTellsWhatIsNew(t *testing.T) {
 				append([]byte(live), text[at(from):]...), 0o644))
 
 			require.Len(t, s.stored(t), 20)
-			dead, _ := s.pulse(t.Context(), s.rec)
+			dead, _ := s.liveness(t.Context(), s.rec)
 			require.False(t, dead, "a recorder that stores is alive")
 			c := s.once(t, s.order(t, "alice", 30*time.Second))
 			require.Equal(t, api.ClipReady, c.State, c.Reason)
@@ -182,7 +182,7 @@ func TestRecorderWithAWrongClock(t *testing.T) {
 			asked := time.Now().Add(-10 * time.Second)
 			s := newShelf(t, 5, asked.Add(wrong))
 			s.rec.Created = asked
-			dead, _ := s.pulse(t.Context(), s.rec)
+			dead, _ := s.liveness(t.Context(), s.rec)
 			require.False(t, dead, "it stores")
 			require.WithinDuration(t, time.Now(), s.stored(t)[4].To, clockSlop)
 
@@ -205,7 +205,7 @@ func TestRecorderWithAWrongClock(t *testing.T) {
 
 			buf := s.buffers.get(s.rec.ID)
 			buf.news = time.Now().Add(-s.o.Stall - time.Second)
-			dead, _ = s.pulse(t.Context(), s.rec)
+			dead, _ = s.liveness(t.Context(), s.rec)
 			require.True(t, dead, "it has stored nothing for a while")
 		})
 	}

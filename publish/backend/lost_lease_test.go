@@ -126,7 +126,7 @@ func TestLeaseLostInACut(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { db.Close() })
 		s, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: from, Clips: files,
-			Cutter: &Remuxer{Storage: from, Clips: files}, TakeRecorder: fake, TakeFiles: files})
+			Cutter: &Remuxer{Storage: from, Clips: files}, JobRecorder: fake, JobFiles: files})
 		require.NoError(t, err)
 		t.Cleanup(func() { s.Close() })
 		return db, s

@@ -47,10 +47,11 @@ func (s *shelf) onDisk(t *testing.T, disk string) *state.Store {
 	db, err := state.Open(ctx, disk)
 	require.NoError(t, err)
 	t.Cleanup(func() { db.Close() })
-	s.o.State, s.o.Storage, s.o.Clips, s.o.TakeFiles, s.o.Reserve = db, files, files, files, 4<<20
+	s.o.State, s.o.Storage, s.o.Clips, s.o.JobFiles, s.o.Reserve = db, files, files, files, 4<<20
 	s.o.Cutter = &Remuxer{Storage: files, Clips: files}
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
-	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: s.rec.ReplayID, Identity: "alice", Room: "den", Created: s.began}))
+	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: s.rec.ReplayID, Identity: "alice", Room: "den",
+		Created: s.began}))
 	require.NoError(t, db.AddRecording(ctx, s.rec))
 	folder, err := files.NewRecording(ctx, s.rec.ID)
 	require.NoError(t, err)
@@ -135,7 +136,7 @@ func TestFullDisk(t *testing.T) {
 	refusedWith(t, s.checkSpace(), http.StatusInsufficientStorage, api.ProblemSpace)
 	_, err := s.start(ctx, sharer, api.StartRequest{RoomName: "den", VideoTrackID: "TR_x"})
 	refusedWith(t, err, http.StatusInsufficientStorage, api.ProblemSpace)
-	_, err = s.take(ctx, sharer, api.RecordingRequest{RoomName: "den", Type: api.TypeTrack, TrackID: "TR_x"})
+	_, err = s.startJob(ctx, sharer, api.RecordingRequest{RoomName: "den", Type: api.TypeTrack, TrackID: "TR_x"})
 	refusedWith(t, err, http.StatusInsufficientStorage, api.ProblemSpace)
 
 	s.makeRoom(ctx)
@@ -147,15 +148,15 @@ func TestFullDisk(t *testing.T) {
 	require.FileExists(t, filepath.Join(disk, "clips", clip+".mp4"))
 
 	// Nothing is left to delete: what records is stopped, and the database still takes it.
-	take := state.Take{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateActive, Created: time.Now()}
-	require.NoError(t, db.AddTake(ctx, take))
-	s.takes = make(chan struct{}, 1)
+	job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateActive, Created: time.Now()}
+	require.NoError(t, db.AddJob(ctx, job))
+	s.jobs = make(chan struct{}, 1)
 	for _, size := range []int{5 << 20, 7 << 19} {
 		require.NoError(t, os.WriteFile(filepath.Join(disk, state.NewID()), make([]byte, size), 0o644))
 		s.makeRoom(ctx)
 	}
 	require.Empty(t, s.stored(t))
-	got, err := db.Take(ctx, take.ID)
+	got, err := db.Job(ctx, job.ID)
 	require.NoError(t, err)
 	require.False(t, got.Stopped.IsZero())
 	require.FileExists(t, filepath.Join(disk, "clips", clip+".mp4"))
@@ -167,34 +168,34 @@ func TestRecordingsAreBounded(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 1, time.Now())
 	s.o.Reserve = -1
-	old := state.Take{ID: state.NewID(), Identity: "alice", EgressID: "EG_old", State: api.StateActive,
-		Created: time.Now().Add(-s.o.MaxTake - time.Second)}
+	old := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_old", State: api.StateActive,
+		Created: time.Now().Add(-s.o.MaxRecording - time.Second)}
 	_, err := s.files.NewRecording(ctx, old.ID)
 	require.NoError(t, err)
 	require.NoError(t, s.files.WriteFile(ctx, old.ID, "recording.mp4", make([]byte, 2e6)))
-	require.NoError(t, s.o.State.AddTake(ctx, old))
+	require.NoError(t, s.o.State.AddJob(ctx, old))
 	s.fake.status = recorder.Status{EgressID: "EG_old", State: api.StateActive}
-	s.refreshTakes(ctx, true)
-	got, err := s.o.State.Take(ctx, old.ID)
+	s.refreshJobs(ctx, true)
+	got, err := s.o.State.Job(ctx, old.ID)
 	require.NoError(t, err)
 	require.False(t, got.Stopped.IsZero(), "it is longer than recordings may be")
 
-	s.o.MaxStoredTakes = 1
-	refusedWith(t, s.checkTakeQuota(ctx, "alice"), http.StatusForbidden, api.ProblemQuota)
-	s.o.MaxStoredTakes, s.o.MaxTakeBytes = 2, 2e6
-	refusedWith(t, s.checkTakeQuota(ctx, "alice"), http.StatusForbidden, api.ProblemQuota)
-	s.o.MaxTakeBytes++
-	require.NoError(t, s.checkTakeQuota(ctx, "alice"))
-	require.NoError(t, s.checkTakeQuota(ctx, "bob"))
+	s.o.MaxRecordings = 1
+	refusedWith(t, s.checkJobQuota(ctx, "alice"), http.StatusForbidden, api.ProblemQuota)
+	s.o.MaxRecordings, s.o.MaxRecordingBytes = 2, 2e6
+	refusedWith(t, s.checkJobQuota(ctx, "alice"), http.StatusForbidden, api.ProblemQuota)
+	s.o.MaxRecordingBytes++
+	require.NoError(t, s.checkJobQuota(ctx, "alice"))
+	require.NoError(t, s.checkJobQuota(ctx, "bob"))
 
-	s.o.KeepTakes = time.Hour
-	s.tidyTakes(ctx)
-	_, err = s.o.State.Take(ctx, old.ID)
+	s.o.KeepRecordings = time.Hour
+	s.tidyJobs(ctx)
+	_, err = s.o.State.Job(ctx, old.ID)
 	require.NoError(t, err, "one that runs is not old")
 	got.State, got.Ended = api.StateEnded, time.Now().Add(-2*time.Hour)
-	require.NoError(t, s.o.State.UpdateTake(ctx, got))
-	s.tidyTakes(ctx)
-	_, err = s.o.State.Take(ctx, old.ID)
+	require.NoError(t, s.o.State.UpdateJob(ctx, got))
+	s.tidyJobs(ctx)
+	_, err = s.o.State.Job(ctx, old.ID)
 	require.ErrorIs(t, err, state.ErrNotFound)
 	files, err := s.files.Files(ctx, old.ID)
 	require.NoError(t, err)

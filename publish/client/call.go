@@ -18,7 +18,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// request is one call. again allows a second try after an answer was lost.
+// request is one call. again allows a retry after a response was lost.
 type request struct {
 	method, path string
 	body         any    // sent as JSON
@@ -28,7 +28,7 @@ type request struct {
 	timeout      time.Duration
 }
 
-// call sends r, with tries, and decodes the answer.
+// call sends r, with retries, and decodes the response.
 func call[T any](ctx context.Context, c *Client, r request) (*T, error) {
 	body := r.raw
 	if r.body != nil {
@@ -112,14 +112,14 @@ type unsent struct{ error }
 
 func (u *unsent) Unwrap() error { return u.error }
 
-// mayTryAgain tells whether another try can help and cannot do the work twice.
+// mayTryAgain says whether a retry can help and cannot do the work twice.
 func mayTryAgain(err error, again bool) bool {
 	var l *lost
 	var u *unsent
 	return errors.As(err, &u) || again && errors.As(err, &l)
 }
 
-// transportError explains an error without an answer.
+// transportError explains an error without a response.
 func transportError(req *http.Request, err error) error {
 	host := req.URL.Host
 	var dns *net.DNSError
@@ -129,13 +129,15 @@ func transportError(req *http.Request, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: the call was cancelled: %w", ErrUnreachable, context.Canceled)
 	case errors.Is(err, errPlainRedirect):
-		return fmt.Errorf("%w: %s redirects to http://, where your token could be read on the way; enter the address that it "+
+		return fmt.Errorf("%w: %s redirects to http://, where your token could be read on the way; enter the address that "+
+			"it "+
 			"should lead to, with https://, or tell whoever runs the backend", ErrURL, host)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Errorf("%w: there is no machine named %s; check the backend URL in the settings", ErrUnreachable, dns.Name)
+		return fmt.Errorf("%w: there is no machine named %s; check the server URL in Settings", ErrUnreachable, dns.Name)
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%w: %s does not speak TLS, so nothing was sent; whoever runs the backend has to set up "+
-			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this computer", ErrURL,
+			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this "+
+			"computer", ErrURL,
 			host)
 	case errors.As(err, &untrusted):
 		return fmt.Errorf("%w: %s; nothing was sent", ErrUnreachable, distrust(host, untrusted))
@@ -157,7 +159,7 @@ func distrust(host string, e *tls.CertificateVerificationError) string {
 	switch {
 	case errors.As(e.Err, &name):
 		return fmt.Sprintf("the certificate that %s shows is for another name (%s), so it may be another server; check the "+
-			"backend URL in the settings", host, strings.Join(name.Certificate.DNSNames, ", "))
+			"server URL in Settings", host, strings.Join(name.Certificate.DNSNames, ", "))
 	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired && time.Now().Before(invalid.Cert.NotBefore):
 		return fmt.Sprintf("the certificate of %s is valid only from %s on; is the clock of this computer right?", host,
 			invalid.Cert.NotBefore.Local().Format("2 January 2006, 15:04"))
@@ -171,7 +173,7 @@ func distrust(host string, e *tls.CertificateVerificationError) string {
 	return fmt.Sprintf("the certificate of %s is not accepted (%v); tell whoever runs the backend", host, e.Err)
 }
 
-// problem turns an answer that is not a success into an error.
+// problem turns a response that is not a success into an error.
 func problem(resp *http.Response) error {
 	var p api.Problem
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
@@ -193,7 +195,7 @@ func problem(resp *http.Response) error {
 	return fmt.Errorf("%w: %s", kind, p.Detail)
 }
 
-// notABackend explains an answer that a Hindsight backend does not give.
+// notABackend explains a response that a Hindsight backend does not give.
 func notABackend(resp *http.Response) error {
 	host := resp.Request.URL.Host
 	switch {
@@ -204,6 +206,6 @@ func notABackend(resp *http.Response) error {
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("%w: %s answers %s, but not as a Hindsight backend", ErrURL, host, resp.Status)
 	}
-	return fmt.Errorf("%w: what answers at %s is not a Hindsight backend (%s); check the backend URL in the settings",
+	return fmt.Errorf("%w: what answers at %s is not a Hindsight backend (%s); check the server URL in Settings",
 		ErrURL, host, resp.Status)
 }

@@ -53,8 +53,8 @@ func restricted(t *testing.T, name string, pod core.PodSpec) {
 	}
 }
 
-// The compose file is what "docker compose config" takes: it follows the schema, its variables are filled in, and what it
-// refers to is there.
+// The compose file is what "docker compose config" takes: it follows the schema, its variables are filled in, and what
+// it refers to is there.
 func TestComposeFile(t *testing.T) {
 	load := func(env types.Mapping) (*types.Project, error) {
 		return loader.LoadWithContext(t.Context(), types.ConfigDetails{WorkingDir: ".", Environment: env,

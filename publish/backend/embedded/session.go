@@ -19,15 +19,15 @@ import (
 
 const (
 	joinTimeout = 10 * time.Second
-	// tokenTTL is for joining and for the client's reconnects; the server renews it meanwhile.
+	// tokenTTL is for joining and for the client's reconnects; the server renews it in the meantime.
 	tokenTTL = 10 * time.Minute
 	// stepPeriod is how often the tracks are looked at for a segment.
 	stepPeriod = 200 * time.Millisecond
-	// firstPicture is how long the first picture may take, as with LiveKit Egress.
-	firstPicture = 30 * time.Second
-	// queued is how many pictures and packets of sound may wait for a slow disk: about 6 s of both tracks.
+	// firstFrame is how long the first frame may take, as with LiveKit Egress.
+	firstFrame = 30 * time.Second
+	// queued is how many frames and packets of sound may wait for a slow disk: about 6 s of both tracks.
 	queued = 512
-	// queuedBytes bounds them too: pictures may be large.
+	// queuedBytes bounds them too: frames may be large.
 	queuedBytes = 64 << 20
 	// storeTimeout bounds the storing of one segment.
 	storeTimeout = 30 * time.Second
@@ -63,7 +63,7 @@ type session struct {
 
 	mu       sync.Mutex
 	askKey   func()
-	left     bool // no reader may begin any more
+	left     bool // no reader may begin anymore
 	segments int
 	began    time.Time
 	finished time.Time
@@ -268,8 +268,8 @@ func (s *session) loop() {
 			s.take(u)
 		case now := <-tick.C:
 			s.step(now)
-			if s.cutter.empty() && now.Sub(begun) > firstPicture {
-				s.end(end{err: errNoPicture})
+			if s.cutter.empty() && now.Sub(begun) > firstFrame {
+				s.end(end{err: errNoVideo})
 			}
 		case e := <-s.over:
 			s.leave()
@@ -282,7 +282,7 @@ func (s *session) loop() {
 func (s *session) take(u received) {
 	s.waiting.Add(-int64(len(u.data)))
 	if u.video {
-		s.cutter.addPicture(u.unit)
+		s.cutter.addFrame(u.unit)
 	} else {
 		s.cutter.addSound(u.unit)
 	}
@@ -300,7 +300,7 @@ func (s *session) step(now time.Time) {
 	}
 }
 
-// depart leaves the room; units ends with what was still on its way.
+// depart leaves the room; units ends with what was still in flight.
 func (s *session) depart() {
 	s.mu.Lock()
 	before := s.left
@@ -316,7 +316,7 @@ func (s *session) depart() {
 	s.room.Disconnect()
 }
 
-// leave leaves the room and takes what was still on its way.
+// leave leaves the room and takes what was still in flight.
 func (s *session) leave() {
 	s.depart()
 	for u := range s.units {
@@ -352,7 +352,7 @@ func (s *session) finish(e end) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.finished = time.Now(); s.segments == 0 && err == nil && !e.asked {
-		err = errNoPicture
+		err = errNoVideo
 	}
 	if s.err == nil {
 		s.err = err
@@ -366,7 +366,7 @@ func (s *session) ended() time.Time {
 	return s.finished
 }
 
-// Status answers how the recording does.
+// Status returns the state of the recording.
 func (s *session) Status() recorder.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -23,7 +23,7 @@ func (s *Store) rooms(ctx context.Context, table string) (out []string, err erro
 
 const (
 	clipsInRoom = clipColumns + "WHERE room = ? AND created < ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?"
-	takesInRoom = takeColumns + "WHERE room = ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?"
+	jobsInRoom  = jobColumns + "WHERE room = ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?"
 )
 
 // ClipsIn lists everybody's clips in the rooms that in accepts, and an owner's in all rooms, which were asked for before a
@@ -51,9 +51,9 @@ func (s *Store) ClipsIn(ctx context.Context, in func(room string) bool, owner st
 	return out[:min(len(out), limit)], nil
 }
 
-// TakesIn is ClipsIn for recordings.
-func (s *Store) TakesIn(ctx context.Context, in func(room string) bool, owner string, limit int) ([]Take, error) {
-	out, err := s.TakesOf(ctx, owner, limit)
+// JobsIn is ClipsIn for recordings.
+func (s *Store) JobsIn(ctx context.Context, in func(room string) bool, owner string, limit int) ([]Job, error) {
+	out, err := s.JobsOf(ctx, owner, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +65,12 @@ func (s *Store) TakesIn(ctx context.Context, in func(room string) bool, owner st
 		if !in(room) {
 			continue
 		}
-		more, err := all(ctx, s, scanTake, takesInRoom, room, limit)
+		more, err := all(ctx, s, scanJob, jobsInRoom, room, limit)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, slices.DeleteFunc(more, func(t Take) bool { return t.Identity == owner })...)
+		out = append(out, slices.DeleteFunc(more, func(t Job) bool { return t.Identity == owner })...)
 	}
-	slices.SortFunc(out, func(a, b Take) int { return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b Job) int { return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID)) })
 	return out[:min(len(out), limit)], nil
 }

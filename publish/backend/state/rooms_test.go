@@ -24,7 +24,7 @@ func listsRooms(t *testing.T, open func() *Store) {
 			Created: now.Add(-time.Duration(age) * time.Minute)}, 1000)
 		require.NoError(t, err)
 		require.True(t, ok)
-		require.NoError(t, s.AddTake(ctx, Take{ID: NewID(), Identity: identity, EgressID: NewID(), State: api.StateEnded,
+		require.NoError(t, s.AddJob(ctx, Job{ID: NewID(), Identity: identity, EgressID: NewID(), State: api.StateEnded,
 			Created: now.Add(-time.Duration(age) * time.Minute), Fingerprint: NewID(), Request: api.RecordingRequest{RoomName: room}}))
 	}
 	for i := range 100 {
@@ -43,7 +43,7 @@ func listsRooms(t *testing.T, open func() *Store) {
 	}
 	want := []string{"carol team-b", "alice elsewhere", "alice team-b", "bob team-a"}
 	require.Equal(t, want, got)
-	recordings, err := s.TakesIn(ctx, in, "alice", 10)
+	recordings, err := s.JobsIn(ctx, in, "alice", 10)
 	require.NoError(t, err)
 	for _, r := range recordings {
 		takes = append(takes, r.Identity+" "+r.Request.RoomName)
@@ -56,7 +56,7 @@ func listsRooms(t *testing.T, open func() *Store) {
 	if s.db.postgres {
 		return // its planner reads small tables whole
 	}
-	for query, args := range map[string][]any{clipsInRoom: {"team-a", 1, 1}, takesInRoom: {"team-a", 1},
+	for query, args := range map[string][]any{clipsInRoom: {"team-a", 1, 1}, jobsInRoom: {"team-a", 1},
 		"SELECT min(room) FROM clips WHERE room > ?": {"a"}, "SELECT min(room) FROM takes WHERE room > ?": {"a"}} {
 		plan, err := all(ctx, s, func(r scanner) (string, error) {
 			var id, parent, unused int
