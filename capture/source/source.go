@@ -201,12 +201,12 @@ func (s *Supervisor) loop(ctx context.Context) {
 
 // reporter turns what a run reports into the supervisor's status. It is used by the supervisor's goroutine alone.
 type reporter struct {
-	s       *Supervisor
-	began   time.Time // when data first flowed in this run
-	running bool
-	reported    string
-	device  string
-	noted   error // of the run
+	s        *Supervisor
+	began    time.Time // when data first flowed in this run
+	running  bool
+	reported string
+	device   string
+	noted    error // of the run
 }
 
 func (t *reporter) up(device string) {
