@@ -11,9 +11,9 @@ import (
 
 // plan tells how many Egress workers so many recordings need.
 type plan struct {
-	Recordings   int     `required:"" help:"How many run at once."`
+	Recordings   int     `required:"" help:"Number of recordings that run at once."`
 	Type         string  `default:"trackComposite" enum:"trackComposite,track,participant,roomComposite" help:"trackComposite, track, participant or roomComposite."`
-	WorkerCPU    float64 `name:"worker-cpu" default:"4" help:"Cores of one worker."`
+	WorkerCPU    float64 `name:"worker-cpu" default:"4" help:"CPU cores of one worker."`
 	WorkerMemory float64 `default:"4" help:"Memory of one worker in GiB."`
 	JSON         bool    `help:"Print JSON."`
 }
