@@ -33,7 +33,7 @@ func (r *recording) due(st livekit.State) bool {
 	return r.broken || r.video != st.VideoSID || r.sound != st.AudioSID
 }
 
-// record makes the next call to the backend that is due and answers how long the one after it can wait.
+// record makes the next call to the backend that is due and returns how long the one after it can wait.
 func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration {
 	r := &s.rec
 	if r.due(st) && time.Until(r.tryAt) <= 0 {

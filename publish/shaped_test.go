@@ -99,8 +99,8 @@ func (w onTheWay) neverFrozen(t *testing.T) {
 	require.Greater(t, frames, sent*3/4, "of %d frames that were sent the viewer saw too few", sent)
 }
 
-// noStandingQueue wants the bottleneck's queue to fall below half a second in each second, once the publisher had time to
-// find out. A queue that does not is a standing one (RFC 8289, 3).
+// noStandingQueue wants the bottleneck's queue to fall below half a second in each second, once the publisher had time
+// to find out. A queue that does not is a standing one (RFC 8289, 3).
 func (w onTheWay) noStandingQueue(t *testing.T) {
 	t.Helper()
 	for from := w.begun.Add(settleFor); !from.Add(time.Second).After(w.ended); from = from.Add(time.Second) {
@@ -178,8 +178,8 @@ func (w onTheWay) log(t *testing.T) {
 				st = m.Status
 			}
 		}
-		t.Logf("%+3.0f s: queue up to %3d ms, bitrate %4d kb/s, %2d frames shown, at most %3d ms apart", from.Sub(w.begun).Seconds(),
-			queue.Milliseconds(), st.BitrateKbps, frames, gap.Milliseconds())
+		t.Logf("%+3.0f s: queue up to %3d ms, bitrate %4d kb/s, %2d frames shown, at most %3d ms apart",
+			from.Sub(w.begun).Seconds(), queue.Milliseconds(), st.BitrateKbps, frames, gap.Milliseconds())
 	}
 }
 

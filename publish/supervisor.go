@@ -17,10 +17,10 @@ const (
 	longPause  = 30 * time.Second
 	// leaveTime bounds the stop of the recording and leaving the room, each.
 	leaveTime = 5 * time.Second
-	// pictureTime is how long the first picture is waited for before Status says so; tokenAge is how old a token may be
+	// frameTime is how long the first frame is waited for before Status says so; tokenAge is how old a token may be
 	// when the room is joined.
-	pictureTime = 10 * time.Second
-	tokenAge    = time.Minute
+	frameTime = 10 * time.Second
+	tokenAge  = time.Minute
 	// keyframeEvery is the least time between two requests for a keyframe after drops.
 	keyframeEvery = 500 * time.Millisecond
 )
@@ -33,7 +33,7 @@ type supervisor struct {
 	*Publisher
 	started chan error // gets the outcome of Start, once
 	told    bool
-	picture chan struct{} // closed by the pump at the first picture
+	frame   chan struct{} // closed by the pump at the first frame
 	rec     recording
 	watch   sourceWatch
 	// videoMuted and soundMuted outlast a stay: coming back unmuted would go against the moderator's will.
@@ -41,7 +41,7 @@ type supervisor struct {
 }
 
 func newSupervisor(p *Publisher) *supervisor {
-	return &supervisor{Publisher: p, started: make(chan error, 1), picture: make(chan struct{}), rec: recording{pause: firstPause}}
+	return &supervisor{Publisher: p, started: make(chan error, 1), frame: make(chan struct{}), rec: recording{pause: firstPause}}
 }
 
 // tell reports the outcome of the start; later ones are nobody's.
@@ -106,7 +106,7 @@ func mustFix(err error) bool {
 	return false
 }
 
-// connect fetches a token and joins the room, once there is a picture to show: before that, neither its size nor its
+// connect fetches a token and joins the room, once there is a frame to show: before that, neither its size nor its
 // bitrate is known, and a track without packets is soon given up.
 func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	token, err := s.backend.Token(ctx, api.TokenRequest{RoomName: s.cfg.Room})
@@ -115,7 +115,7 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	}
 	asked := time.Now()
 	s.update(func(st *Status) { st.Identity = token.Identity })
-	if err := s.awaitPicture(ctx); err != nil {
+	if err := s.awaitFrame(ctx); err != nil {
 		return nil, err
 	}
 	if time.Since(asked) > tokenAge {
@@ -143,12 +143,12 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	return session, nil
 }
 
-// awaitPicture waits for the first packet of video.
-func (s *supervisor) awaitPicture(ctx context.Context) error {
+// awaitFrame waits for the first packet of video.
+func (s *supervisor) awaitFrame(ctx context.Context) error {
 	s.src.RequestKeyframe()
-	for late := time.After(pictureTime); ; {
+	for late := time.After(frameTime); ; {
 		select {
-		case <-s.picture:
+		case <-s.frame:
 			return nil
 		case <-late:
 			s.update(func(st *Status) { st.Error = "the screen gives no picture yet; sharing begins with the first" })
@@ -171,7 +171,7 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 			return st.Final
 		}
 		if s.watch.again(s.src, session) {
-			s.log.Info("the picture's size or the sound has changed; the tracks are published anew")
+			s.log.Info("the frames' size or the sound has changed; the tracks are published again")
 			return false
 		}
 		wait := pollEvery
@@ -282,7 +282,7 @@ func (s *supervisor) pump(ctx context.Context) {
 		}
 		if packet.Track == media.Video && !seen {
 			seen = true
-			close(s.picture)
+			close(s.frame)
 		}
 		if n := s.reader.Dropped(); n != dropped && time.Since(asked) >= keyframeEvery {
 			dropped, asked = n, time.Now()

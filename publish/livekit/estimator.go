@@ -21,8 +21,8 @@ const (
 	lossWindow  = 200 * time.Millisecond
 	lossPackets = 50
 	lossWeight  = 0.25
-	// A loss that stays is taken for the path's own, as of a radio link, up to lossOwn: lossLow counts from there. ownTime is
-	// how long that takes to be learned.
+	// A loss that stays is taken for the path's own, as of a radio link, up to lossOwn: lossLow counts from there. ownTime
+	// is how long that takes to be learned.
 	lossOwn = lossHigh / 2
 	ownTime = 5 * time.Second
 	// holdAfterDecrease lets a decrease show its effect before the next.
@@ -120,7 +120,7 @@ func (e *estimator) forget(now time.Time) {
 // sending is the rate that left over the last ackWindow, in bit/s.
 func (e *estimator) sending() float64 { return float64(e.leavingSum*8) / ackWindow.Seconds() }
 
-// feedback takes a report and answers the estimate in bit/s.
+// feedback takes a report and returns the estimate in bit/s.
 func (e *estimator) feedback(now time.Time, f *rtcp.TransportLayerCC) int {
 	e.outcomes, e.roundTrip = e.outcomes[:0], 0
 	arrival := e.reference(f.ReferenceTime)
@@ -215,7 +215,7 @@ func (e *estimator) cut(now time.Time, target float64) {
 	e.trend.state = usageNormal
 }
 
-// loss answers the smoothed ratio of lost packets once more are known.
+// loss returns the smoothed ratio of lost packets once more are known.
 func (e *estimator) loss(now time.Time) (ratio float64, measured bool) {
 	total := e.lost + e.received
 	if total < lossPackets || now.Sub(e.lossFrom) < lossWindow {

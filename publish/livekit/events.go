@@ -140,7 +140,7 @@ func (s *Session) onDisconnected(lksdk.DisconnectionReason) {
 }
 
 // explain says why a stay ended, and whether coming back is somebody else's decision.
-func explain(reason livekit.DisconnectReason) (sentence string, final bool) {
+func explain(reason livekit.DisconnectReason) (message string, final bool) {
 	switch reason {
 	case livekit.DisconnectReason_PARTICIPANT_REMOVED:
 		return "You were removed from the room; start sharing again if you may return.", true
@@ -154,7 +154,7 @@ func explain(reason livekit.DisconnectReason) (sentence string, final bool) {
 	return "The connection to the LiveKit server was lost.", false
 }
 
-// onVideoRTCP watches for requests for an IDR picture: PLI (RFC 4585, 6.3.1) and FIR (RFC 5104, 4.3.1).
+// onVideoRTCP watches for requests for a keyframe: PLI (RFC 4585, 6.3.1) and FIR (RFC 5104, 4.3.1).
 func (s *Session) onVideoRTCP(p rtcp.Packet) {
 	switch p.(type) {
 	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
@@ -162,8 +162,8 @@ func (s *Session) onVideoRTCP(p rtcp.Packet) {
 	}
 }
 
-// requestKeyframe asks the encoder for an IDR picture, once each keyframeEvery: several viewers ask one after the other,
-// and on a slow path each keyframe delays what is needed most. A request that comes too soon is kept for the next frame
+// requestKeyframe asks the encoder for a keyframe, once each keyframeEvery: several viewers ask one after the other, and
+// on a slow path each keyframe delays what is needed most. A request that comes too soon is kept for the next frame
 // after that.
 func (s *Session) requestKeyframe() {
 	s.mu.Lock()

@@ -13,7 +13,8 @@ import (
 const (
 	// paceTick is how often queued video is sent on.
 	paceTick = 5 * time.Millisecond
-	// paceFactor is how much faster than the estimated bandwidth a burst may leave. libwebrtc takes 2.5, which fills a slow path's queue with each keyframe.
+	// paceFactor is how much faster than the estimated bandwidth a burst may leave. libwebrtc takes 2.5, with which each
+	// keyframe fills a slow path's queue.
 	paceFactor = 1.5
 	// paceMaxDelay is how long a packet should wait at most; a longer queue leaves faster.
 	paceMaxDelay = 250 * time.Millisecond
@@ -63,7 +64,7 @@ func (p *pacer) setRate(bitsPerSecond int) {
 	p.rate = bitsPerSecond
 }
 
-// add queues a packet, or answers ErrSlow. The header and payload are copied: the caller uses them again.
+// add queues a packet, or returns ErrSlow. The header and payload are copied: the caller uses them again.
 func (p *pacer) add(now time.Time, h *rtp.Header, payload []byte, send interceptor.RTPWriter) error {
 	p.mu.Lock()
 	if len(p.queue) > 0 && now.Sub(p.queue[0].since) > paceLimit {

@@ -19,7 +19,7 @@ type rateControl struct {
 	changed        time.Time
 }
 
-// step answers the bitrate in kb/s and whether it is a new one.
+// step returns the bitrate in kb/s and whether it is a new one.
 func (r *rateControl) step(now time.Time, estimateKbps int) (kbps int, changed bool) {
 	want := min(max(estimateKbps-soundShare, r.floor), r.ceiling)
 	if estimateKbps >= r.ceiling {

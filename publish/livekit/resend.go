@@ -22,11 +22,12 @@ const (
 
 // resender sends lost packets of one video stream again, on the stream that was negotiated for this (RFC 4588).
 //
-// It does not wait for the server to ask. LiveKit asks five times at most, by a round trip that it measured before a queue
-// grew on the way, and never again; its requests get lost as well. Transport-wide feedback tells of each packet whether
-// it arrived, retransmissions included, so a lost one goes out again after one round trip, as often as it needs. What the
-// server asks for is sent unless a copy is under way. pion's responder (interceptor/pkg/nack), which would answer each of
-// those requests with a copy while the round trip it knows is too short, is not heard.
+// It does not wait for the server to ask. LiveKit asks for a packet five times at most, spaced by a round trip that it
+// measured before a queue grew on the path, and its requests get lost as well. Transport-wide feedback says of each
+// packet whether it arrived, retransmissions included, so a lost one is sent again after one round trip, as often as it
+// needs. What the server asks for is sent unless a copy is under way. What pion's responder (interceptor/pkg/nack) sends
+// is dropped: it sends a copy for each request while the round trip it knows is too short, all under one sequence
+// number, which is the nonce of SRTP.
 //
 // It only decides, without goroutine or lock; the transport locks around it.
 type resender struct {
@@ -83,8 +84,8 @@ func (r *resender) packet(sequence uint16) *sentVideo {
 	return p
 }
 
-// reported takes what the server says about a transport-wide number. It returns whether the packet has to be sent again:
-// it does once its newest copy is lost.
+// reported takes what the server says about a transport-wide number. It returns the packet if it has to be sent again,
+// which it does once its newest copy is lost.
 func (r *resender) reported(now time.Time, number uint16, got bool) *sentVideo {
 	c := &r.copies[number%historySize]
 	if !c.used || c.number != number {

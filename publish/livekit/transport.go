@@ -13,9 +13,9 @@ import (
 )
 
 // transport sits between one peer connection and the network: it paces video, numbers packets for transport-wide
-// congestion control, feeds the reports to the estimator, sends lost packets again, and corrects the sender reports to the session's timeline.
-// The LiveKit client makes a new one for every peer connection. Its only goroutine is the pacer's; the peer connection
-// closes it.
+// congestion control, feeds the reports to the estimator, sends lost packets again, and corrects the sender reports to
+// the session's timeline. The LiveKit client makes a new one for every peer connection. Its only goroutine is the
+// pacer's; the peer connection closes it.
 //
 // pion's own estimator (interceptor/pkg/gcc) is not used: it remembers 250 packets, which a 1080p60 keyframe alone
 // exceeds, and counts every packet it has forgotten as lost. Nor is its pacer (pkg/pacing), whose queue takes 50 MB and
@@ -257,7 +257,7 @@ func (t *transport) onRequest(request *rtcp.TransportLayerNack) {
 }
 
 // BindRTCPWriter corrects outgoing sender reports. pion fills them from the moment a packet was handed to the network,
-// which differs between sound and picture by what their encoders take.
+// which differs between sound and video by what their encoders take.
 func (t *transport) BindRTCPWriter(writer interceptor.RTCPWriter) interceptor.RTCPWriter {
 	t.mu.Lock()
 	t.reports = writer

@@ -19,9 +19,9 @@ type Shown struct {
 	At time.Time
 }
 
-// Shown lists the frames of a video stream as they could be shown: each once it is whole and those before it back to a
-// keyframe have been, or a whole keyframe without them. Frames that were passed over are missing. This is what the frame
-// buffers of browsers do.
+// Shown lists the frames of a video stream as they could be shown: each once it is complete and those before it back to
+// a keyframe have been, or a complete keyframe without them. Frames that were passed over are missing. The frame buffers
+// of browsers do the same.
 func (st *Stream) Shown() []Shown {
 	st.mu.Lock()
 	packets, arrived := slices.Clone(st.packets), slices.Clone(st.arrived)
@@ -106,7 +106,8 @@ func (d *decodable) frame(from int64) (Shown, int64, bool) {
 	}
 }
 
-// beginsKey tells the packet that a keyframe of ours begins with: its parameter sets, alone or aggregated (RFC 6184, 5.7.1).
+// beginsKey tells whether a keyframe of ours begins with this packet: its parameter sets, alone or aggregated (RFC 6184,
+// 5.7.1).
 func beginsKey(payload []byte) bool {
 	const stapA = 24
 	if len(payload) == 0 {

@@ -122,7 +122,8 @@ func (l *Link) start(ctx context.Context, s Spec, address string, end **os.File)
 	tun, err := receiveFile(ours)
 	if err != nil {
 		p.Close()
-		return nil, fmt.Errorf("%s did not join the link (is /dev/net/tun there?): %w; its last words:\n%s", s.Name, err, p.Tail(2000))
+		return nil, fmt.Errorf("%s did not join the link (is /dev/net/tun there?): %w; the end of its log:\n%s",
+			s.Name, err, p.Tail(2000))
 	}
 	l.attach(tun, end)
 	p.spec.Ready = ready
@@ -247,8 +248,8 @@ func configure(tun int, address string) error {
 	return nil
 }
 
-// direction moves packets one way. Its first goroutine decides about each packet as it comes, its second lets those that
-// pass out at their time.
+// direction moves packets one way. Its first goroutine decides about each packet as it comes, its second writes those
+// that pass at their time.
 type direction struct {
 	wake chan struct{}
 
