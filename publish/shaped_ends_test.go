@@ -139,9 +139,9 @@ func publisherEnd(ctx context.Context, dir string) error {
 	backend := publishtest.NewBackend(facts.URL, facts.Key, facts.Secret)
 	defer backend.Close()
 	out := published{}
-	local, sent := watchFrames(rec), watchFrames(rec.Lower())
+	local, sent := watchFrames(rec), watchFrames(rec.LowLayer())
 	sharing, err := publish.Start(ctx, publish.Config{BackendURL: backend.URL(), UserToken: publishtest.UserToken,
-		Room: room, Log: log}, rec.Lower())
+		Room: room, Log: log}, rec.LowLayer())
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// ErrRefused marks an error of Join that no second try heals: the server does not accept the token.
+// ErrRefused marks an error of Join that a retry does not fix: the server does not accept the token.
 var ErrRefused = errors.New("the LiveKit server refused the token")
 
 const (
@@ -44,7 +44,7 @@ const (
 type Options struct {
 	// URL is the server's WebSocket address, Token the right to join.
 	URL, Token string
-	// Video describes the video; Sound says that there is a sound track.
+	// Video describes the video track; Sound says that there is a sound track.
 	Video media.TrackInfo
 	Sound bool
 	// VideoMuted and SoundMuted publish a track muted, as it was in an earlier stay.
@@ -53,7 +53,7 @@ type Options struct {
 	Clock media.Clock
 	// MinKbps and MaxKbps bound what OnBitrate is asked for, in kb/s.
 	MinKbps, MaxKbps int
-	// OnKeyframe is called when a viewer needs a keyframe, OnBitrate when the video should take another bitrate in
+	// OnKeyframe is called when a viewer needs an IDR frame, OnBitrate when the video should take another bitrate in
 	// kb/s. They must not block, nor call the Session. Neither is called after Close.
 	OnKeyframe func()
 	OnBitrate  func(kbps int)
@@ -79,7 +79,7 @@ type State struct {
 	VideoSID, AudioSID string
 	// VideoMuted and SoundMuted say that a moderator has muted a track, so that nothing of it is sent.
 	VideoMuted, SoundMuted bool
-	// Reason is a message that says why the Session is Gone.
+	// Reason says as a message why the Session is Gone.
 	Reason string
 	// Final says that coming back by itself would go against somebody's will.
 	Final bool
@@ -205,7 +205,7 @@ func (s *Session) publish(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// joinError makes a message of the client's error. The client has no error values for the server's responses.
+// joinError turns the client's error into a message. The client has no error values for the server's responses.
 func joinError(url string, err error) error {
 	text := err.Error()
 	switch {
@@ -222,7 +222,8 @@ func joinError(url string, err error) error {
 }
 
 // Write sends one packet. Only one goroutine may call it. Video does not wait for the network: what it does not take in
-// time is left out up to the next keyframe, with ErrSlow. Sound waits where the connection does, as TURN over TCP.
+// time is answered with ErrSlow and left out up to the next IDR. Sound waits where the connection does, as TURN over
+// TCP.
 func (s *Session) Write(p *media.Packet) error {
 	if s.line.Load() == nil {
 		s.line.Store(&timeline{wall: time.Now(), pts: p.PTS})

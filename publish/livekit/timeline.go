@@ -10,7 +10,7 @@ const ntpEpoch = 2208988800
 // synchronise by (RFC 3550, 6.4.1).
 //
 // The wall clock is read once, at the anchor, and advanced by the monotonic clock from there: a step of the wall clock
-// does not tear sound and video apart.
+// does not separate sound and video.
 type timeline struct {
 	wall time.Time     // with its monotonic reading
 	pts  time.Duration // what the packets' clock said at that moment
