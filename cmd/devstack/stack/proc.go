@@ -38,6 +38,9 @@ type Spec struct {
 	Ready func(ctx context.Context) error
 	// Timeout bounds the wait for Ready; 0 is 60 s.
 	Timeout time.Duration
+
+	// isolated is what a program in namespaces of its own gets as descriptor 3; see Link.
+	isolated *os.File
 }
 
 // Proc is a running program.
@@ -78,6 +81,9 @@ func Start(ctx context.Context, s Spec) (*Proc, error) {
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Dir, out, out
 	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Credential: s.User}
+	if s.isolated != nil {
+		isolate(cmd, s.isolated)
+	}
 	started := make(chan error, 1)
 	spawn() <- func() { started <- cmd.Start() }
 	if err := <-started; err != nil {
@@ -93,6 +99,14 @@ func Start(ctx context.Context, s Spec) (*Proc, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// isolate has a program run in a user and a network namespace of its own, where it is root.
+func isolate(cmd *exec.Cmd, file *os.File) {
+	cmd.ExtraFiles = []*os.File{file}
+	cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET
+	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 }
 
 func (p *Proc) waitReady(ctx context.Context, s Spec) error {
