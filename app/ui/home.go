@@ -182,11 +182,11 @@ func stateLine(s session.Snapshot) string {
 		return "Turn the replay on, or share the screen."
 	case session.Starting:
 		return "The screen and the sound are being opened."
-	case session.Buffering, session.Live:
+	case session.Buffering, session.RecordingOnly, session.Live:
 		if s.ReplayOn {
 			return "The last " + span(s.BufferedSeconds) + " are ready." + keys
 		}
-		if s.State == session.Buffering {
+		if s.State == session.RecordingOnly {
 			return "The local replay is off."
 		}
 		return "The local replay is off; clips are made on the server." + keys
