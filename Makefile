@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo check test dist bench bench-cut bench-egress soak lint fmt clean
+.PHONY: help setup build run demo check test dist test-dist bench bench-cut bench-egress soak lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -48,6 +48,13 @@ test: setup check ## check, the race detector, and all tests against the real se
 	cmd/devstack/test.sh -race -timeout 5m $(RACE)
 	cmd/devstack/test.sh -p 1 -timeout 20m $$(cmd/devstack/packages.sh real)
 
+dist: ## packages of app and backend (deb, rpm, tar.gz), checksums and SBOMs, in dist/
+	@cmd/devstack/setup.sh dist
+	cmd/devstack/dist.sh dist
+
+test-dist: dist ## installs the packages in a fresh Debian, saves a clip there, removes them; as root
+	cmd/devstack/dist_try.sh dist
+
 bench: ## cost of capturing beside other programs; save time; mixer and ring; the backend under load
 	@cmd/devstack/setup.sh bench
 	@$(MAKE) --no-print-directory build
@@ -69,7 +76,7 @@ soak: setup build ## half an hour of saving, every clip and the memory looked at
 # them, the backend's folders have a test), and paths that come from settings.
 NOT_JUDGED := G103,G104,G115,G301,G302,G304,G306
 # Rooms of tests are no part of the programs.
-TEST_ROOMS := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest
+TEST_ROOMS := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest publish/backend/storedtest
 
 lint: ## staticcheck, gosec and known vulnerabilities; golangci-lint too where it is installed
 	$(STATICCHECK) ./...

@@ -110,7 +110,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	var sentences []string
 	for _, p := range problems {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
-		sentences = append(sentences, "Setting "+p.Error()+". The default is used instead.")
+		sentences = append(sentences, ui.Explain(p))
 	}
 	away := desktop.OpenAway(ctx, a.log)
 	a.tokens = config.OpenTokens(dir)

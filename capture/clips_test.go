@@ -66,7 +66,8 @@ func TestMarksPastAndFuture(t *testing.T) {
 
 	// The past is longer than what the ring still holds when the future has come.
 	press := r.Now()
-	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 4 * time.Second, Press: press, After: 6 * time.Second, App: "Pong"})
+	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 4 * time.Second, Press: press,
+		After: 6 * time.Second, App: "Pong"})
 	require.NoError(t, err)
 	require.InDelta(t, 10, saved.Seconds, 0.05)
 	require.Equal(t, "Pong 10.mp4", filepath.Base(saved.Path))
@@ -162,7 +163,8 @@ func TestRecordingSurvivesAKill(t *testing.T) {
 	child := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
 	child.Env = append(os.Environ(), "HINDSIGHT_TEST_RECORD="+folder)
 	require.NoError(t, child.Start())
-	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(folder, "ready")); return err == nil }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(folder, "ready")); return err == nil },
+		time.Minute, 20*time.Millisecond)
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
 	list, err := clip.List(folder)

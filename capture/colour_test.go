@@ -41,7 +41,8 @@ func drawChart(t *testing.T, display string, width, height int) {
 	require.NoError(t, err)
 	gc, err := xproto.NewGcontextId(x)
 	require.NoError(t, err)
-	require.NoError(t, xproto.CreateWindowChecked(x, screen.RootDepth, window, screen.Root, 0, 0, uint16(width), uint16(height), 0,
+	require.NoError(t, xproto.CreateWindowChecked(x, screen.RootDepth, window, screen.Root, 0, 0, uint16(width),
+		uint16(height), 0,
 		xproto.WindowClassInputOutput, screen.RootVisual, xproto.CwOverrideRedirect, []uint32{1}).Check())
 	require.NoError(t, xproto.MapWindowChecked(x, window).Check())
 	require.NoError(t, xproto.CreateGCChecked(x, gc, xproto.Drawable(window), 0, nil).Check())

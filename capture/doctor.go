@@ -52,7 +52,8 @@ func Doctor(ctx context.Context, backend, tokenFile string) []Check {
 	if encode.HasScaler() {
 		add("libyuv", "libyuv scales video.", nil)
 	} else {
-		checks = append(checks, Check{"libyuv", false, "libyuv is not installed, so scaling video takes several times as long; install libyuv0"})
+		checks = append(checks, Check{"libyuv", false,
+			"libyuv is not installed, so scaling video takes several times as long; install libyuv0"})
 	}
 	checks = append(checks, checkScreen(ctx, backend, tokenFile), checkSound(ctx))
 	return checks
@@ -74,9 +75,11 @@ func checkPortal(ctx context.Context, why, tokenFile string) Check {
 	offer, err := portal.Ask(ctx)
 	switch {
 	case err != nil:
-		return Check{"screen", false, "The screen is captured through the desktop portal, because " + why + ", but " + err.Error() + "."}
+		return Check{"screen", false, "The screen is captured through the desktop portal, because " + why + ", but " +
+			err.Error() + "."}
 	case !gst.HasElement("pipewiresrc"):
-		return Check{"screen", false, "The screen is captured through the desktop portal, because " + why + ", but GStreamer cannot read its frames; install gstreamer1.0-pipewire."}
+		return Check{"screen", false, "The screen is captured through the desktop portal, because " + why +
+			", but GStreamer cannot read its frames; install gstreamer1.0-pipewire."}
 	}
 	said := fmt.Sprintf("The screen is captured through the desktop portal (version %d), because %s. ", offer.Version, why)
 	if _, err := os.Stat(tokenFile); err == nil {
@@ -90,7 +93,8 @@ func checkX(ctx context.Context, why string) Check {
 	got := make(chan string, 1)
 	s := source.OpenScreen(source.Screen{Backend: source.X11, FrameRate: 30, Frame: func(f media.Frame) {
 		select {
-		case got <- fmt.Sprintf("The X display %s is captured at %dx%d, because %s.", os.Getenv("DISPLAY"), f.Width, f.Height, why):
+		case got <- fmt.Sprintf("The X display %s is captured at %dx%d, because %s.", os.Getenv("DISPLAY"), f.Width, f.Height,
+			why):
 		default:
 		}
 		f.Release()

@@ -16,7 +16,8 @@ import (
 // own sound alone.
 func TestClipsAreWithoutEcho(t *testing.T) {
 	b := newBench(t, 320, 180)
-	out, err := b.sound.Pactl(t.Context(), "load-module", "module-loopback", "source="+b.sound.DesktopMonitor, "sink="+b.sound.MicSink,
+	out, err := b.sound.Pactl(t.Context(), "load-module", "module-loopback", "source="+b.sound.DesktopMonitor,
+		"sink="+b.sound.MicSink,
 		"latency_msec=60", "source_dont_move=true", "sink_dont_move=true")
 	require.NoError(t, err, out)
 	c := config(t)

@@ -21,8 +21,9 @@ func TestMixerLatency(t *testing.T) {
 	require.LessOrEqual(t, mixDelay+mix.Latency, 40*time.Millisecond)
 	require.NoError(t, gst.Init())
 	packets := make(chan time.Duration, 1000)
-	s := &sound{now: gst.Now, log: slog.New(slog.DiscardHandler), wants: func(tr media.Track) bool { return tr == media.Opus },
-		emit: func(p *media.Packet) { packets <- gst.Now() - (p.PTS + p.Duration) }}
+	s := &sound{now: gst.Now, log: slog.New(slog.DiscardHandler),
+		wants: func(tr media.Track) bool { return tr == media.Opus },
+		emit:  func(p *media.Packet) { packets <- gst.Now() - (p.PTS + p.Duration) }}
 	require.NoError(t, s.start())
 	defer s.close()
 	var all []time.Duration
@@ -30,7 +31,8 @@ func TestMixerLatency(t *testing.T) {
 		all = append(all, <-packets)
 	}
 	slices.Sort(all)
-	t.Logf("from the end of a packet's sound to the packet: %v at best, %v in the middle, %v at worst", all[0], all[50], all[99])
+	t.Logf("from the end of a packet's sound to the packet: %v at best, %v in the middle, %v at worst", all[0], all[50],
+		all[99])
 }
 
 // A change that finds no place is asked for again, for nothing else may change for long.
@@ -78,7 +80,8 @@ func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
 	p.lowLayer = newLowLayer(p.log, func() {})
 	show := func(n int) {
 		for i := range n {
-			p.onFrame(context.Background(), media.Frame{PTS: gst.Now() + time.Duration(i)*time.Second/30, Width: 320, Height: 180, Stride: 1280, Data: make([]byte, 1280*180), Release: func() {}})
+			p.onFrame(context.Background(), media.Frame{PTS: gst.Now() + time.Duration(i)*time.Second/30, Width: 320,
+				Height: 180, Stride: 1280, Data: make([]byte, 1280*180), Release: func() {}})
 		}
 	}
 	show(3)
@@ -89,6 +92,7 @@ func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
 	show(3)
 	require.NoError(t, p.failure())
 	require.NotEqual(t, first, p.info().Encoder)
-	require.Eventually(t, func() bool { return (<-got).Key }, 30*time.Second, time.Millisecond, "the next one begins with an IDR")
+	require.Eventually(t, func() bool { return (<-got).Key }, 30*time.Second, time.Millisecond,
+		"the next one begins with an IDR")
 	require.NoError(t, p.encoder.Close())
 }

@@ -143,7 +143,8 @@ func (l *lowLayer) open(ctx context.Context, c encode.VideoConfig, name string) 
 	v, err := encode.OpenVideo(c, l.fan.Write)
 	if err == nil {
 		i := v.Info()
-		l.log.Info("encoding the low-resolution layer", "encoder", i.Encoder, "width", i.Width, "height", i.Height, "kbps", i.BitrateKbps)
+		l.log.Info("encoding the low-resolution layer", "encoder", i.Encoder, "width", i.Width, "height", i.Height, "kbps",
+			i.BitrateKbps)
 		return v, nil
 	}
 	c.Encoder = ""

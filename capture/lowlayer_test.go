@@ -34,9 +34,13 @@ func TestLowerStreamBesideTheReplay(t *testing.T) {
 	require.Equal(t, []int{852, 480}, []int{low.Video().Width, low.Video().Height})
 	require.Equal(t, []int{1280, 720}, []int{r.Video().Width, r.Video().Height})
 	same := next(t, full, func(p *media.Packet) bool { return p.PTS >= first.PTS })
-	require.Equal(t, same.PTS, next(t, small, func(p *media.Packet) bool { return p.Track == media.Video && p.PTS >= same.PTS }).PTS, "both have the same times")
+	require.Equal(t, same.PTS, next(t, small, func(p *media.Packet) bool {
+		return p.Track == media.Video &&
+			p.PTS >= same.PTS
+	}).PTS, "both have the same times")
 	low.RequestKeyframe()
-	require.Less(t, next(t, small, func(p *media.Packet) bool { return p.Track == media.Video && p.Key }).PTS-first.PTS, 2*time.Second)
+	require.Less(t, next(t, small, func(p *media.Packet) bool { return p.Track == media.Video && p.Key }).PTS-first.PTS,
+		2*time.Second)
 	kept := r.Status().BitrateKbps
 	require.Less(t, low.Video().BitrateKbps, kept)
 	low.SetBitrate(300)
@@ -50,7 +54,8 @@ func TestLowerStreamBesideTheReplay(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(frames), 6*30/2, "a busy machine loses frames, but not most")
 	require.NoError(t, small.Close())
-	require.Eventually(t, func() bool { return low.Video().Width == 0 }, 30*time.Second, 20*time.Millisecond, "the second encoder ends with its reader")
+	require.Eventually(t, func() bool { return low.Video().Width == 0 }, 30*time.Second, 20*time.Millisecond,
+		"the second encoder ends with its reader")
 	wantSourceTracks(t, saved.Path)
 }
 
@@ -76,7 +81,8 @@ func wantSourceTracks(t *testing.T, path string) {
 func track(t *testing.T, path string, i int) string {
 	t.Helper()
 	one := filepath.Join(t.TempDir(), "track.mp4")
-	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-map", "0:a:"+strconv.Itoa(i), "-c", "copy", one).CombinedOutput()
+	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-map", "0:a:"+strconv.Itoa(i), "-c", "copy",
+		one).CombinedOutput()
 	require.NoError(t, err, string(out))
 	return one
 }

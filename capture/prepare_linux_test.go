@@ -20,7 +20,8 @@ func TestPrepare(t *testing.T) {
 		if !strings.Contains(string(began), again) {
 			t.Fatal("not started again")
 		}
-		fmt.Printf("began with %q, goes on with %q and %q\n", strings.Split(string(began), "\x00"), os.Getenv(goDebug), os.Getenv(arenaMax))
+		fmt.Printf("began with %q, goes on with %q and %q\n", strings.Split(string(began), "\x00"), os.Getenv(goDebug),
+			os.Getenv(arenaMax))
 		return
 	}
 	for _, own := range []string{"", "madvdontneed=1"} {

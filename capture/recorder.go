@@ -23,7 +23,8 @@ import (
 var ErrNothingYet = errors.New("there is nothing to save yet; the replay has just begun")
 
 // ErrNothingNew says that a save found nothing behind the clip before it.
-var ErrNothingNew = errors.New("there is nothing new to save since the last clip; settings, Replay, can let clips overlap")
+var ErrNothingNew = errors.New("there is nothing new to save since the last clip; settings, Replay, can let clips " +
+	"overlap")
 
 // ErrReplayOff says that a save came while no replay is kept.
 var ErrReplayOff = errors.New("the replay is off; turn it on first")
@@ -75,7 +76,8 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
+	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c,
+		recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
 	r.video = startVideo(c.Video, name, gst.Now, r.emit, log)
 	if c.Paused {
 		r.pauses.begin(gst.Now(), pauseAsked)
@@ -135,7 +137,8 @@ func (r *Recorder) remember(p *media.Packet) {
 
 // wants says whether a track is of use to anybody.
 func (r *Recorder) wants(t media.Track) bool {
-	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || r.kept.Wants(t) || t == media.Opus && r.video.lowLayer.fan.Wants(t)
+	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || r.kept.Wants(t) ||
+		t == media.Opus && r.video.lowLayer.fan.Wants(t)
 }
 
 // keep brings ring and journal to the configured length. It runs under change or before the recorder is shared.
@@ -209,7 +212,8 @@ func (r *Recorder) Apply(c Config) error {
 	if c.Paused {
 		r.pauses.begin(gst.Now(), pauseAsked)
 	}
-	if o, n := old.Video, c.Video; o.Backend != n.Backend || o.Asked != n.Asked || o.Display != n.Display || o.Target != n.Target ||
+	if o, n := old.Video, c.Video; o.Backend != n.Backend || o.Asked != n.Asked || o.Display != n.Display ||
+		o.Target != n.Target ||
 		o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate || old.Paused != c.Paused {
 		_ = screen.Close()
 		if o.Asked != n.Asked {
@@ -301,7 +305,8 @@ func (r *Recorder) Status() Status {
 	}
 	s.Desktop, s.Mic = r.sound.states()
 	info := r.video.info()
-	s.Encoder, s.Width, s.Height, s.FrameRate, s.BitrateKbps = info.Encoder, info.Width, info.Height, info.FrameRate, info.BitrateKbps
+	s.Encoder, s.Width, s.Height, s.FrameRate, s.BitrateKbps = info.Encoder, info.Width, info.Height, info.FrameRate,
+		info.BitrateKbps
 	s.Buffered, s.BufferedBytes = r.ring.Buffered()
 	s.Buffered = min(s.Buffered, c.Replay)
 	s.Frames, s.Repeated, s.Dropped = r.video.encoded.Load(), r.video.repeated.Load(), r.video.dropped.Load()

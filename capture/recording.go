@@ -52,7 +52,8 @@ func (r *Recorder) Record(app string) (*Recording, error) {
 		return nil, errors.New("the recorder is closed")
 	}
 	c, _ := r.now()
-	file, err := clip.NewRecording(clip.Request{Folder: c.ClipFolder, Name: c.ClipName, App: app, Created: time.Now(), Poster: c.Poster})
+	file, err := clip.NewRecording(clip.Request{Folder: c.ClipFolder, Name: c.ClipName, App: app, Created: time.Now(),
+		Poster: c.Poster})
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,8 @@ func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
 		}
 		failure = file.Add(p)
 		rec.mu.Lock()
-		rec.status = RecordingStatus{Path: file.Path(), Length: file.Length(), Bytes: file.Bytes(), Dropped: rec.reader.Dropped()}
+		rec.status = RecordingStatus{Path: file.Path(), Length: file.Length(), Bytes: file.Bytes(),
+			Dropped: rec.reader.Dropped()}
 		rec.mu.Unlock()
 	}
 	if failure == nil {

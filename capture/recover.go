@@ -24,7 +24,8 @@ func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip
 			continue
 		}
 		q := clip.Request{
-			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Sources: s.Sources, Start: s.Start, End: s.End, Created: r.Last, Suffix: " recovered",
+			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Sources: s.Sources, Start: s.Start, End: s.End, Created: r.Last,
+			Suffix:   " recovered",
 			Chapters: chapters(r.Marks, s.Start),
 		}
 		c, e := clip.Save(ctx, q)

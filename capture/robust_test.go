@@ -96,7 +96,8 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 	waitBuffered(t, r, 5*time.Second)
 	c.Video.FrameRate, c.Video.Height, c.Mic.Muted, c.Desktop.Enabled = 60, 180, true, false
 	require.NoError(t, r.Apply(c))
-	require.Eventually(t, func() bool { return r.Status().FrameRate == 60 && r.Status().Height == 180 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return r.Status().FrameRate == 60 && r.Status().Height == 180 }, 20*time.Second,
+		20*time.Millisecond)
 	require.Equal(t, "off", r.Status().Desktop.State)
 	waitBuffered(t, r, 8*time.Second)
 	bad := c
@@ -146,16 +147,20 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 		state  func(capture.Status) capture.SourceState
 		want   string
 	}{
-		"no display":         {func(c *capture.Config) { c.Video.Display = ":93" }, func(s capture.Status) capture.SourceState { return s.Screen }, ":93"},
-		"unknown microphone": {func(c *capture.Config) { c.Mic.Device = "no-such-mic" }, func(s capture.Status) capture.SourceState { return s.Mic }, "no-such-mic"},
-		"unknown output":     {func(c *capture.Config) { c.Desktop.Device = "no-such.monitor" }, func(s capture.Status) capture.SourceState { return s.Desktop }, "no-such.monitor"},
+		"no display": {func(c *capture.Config) { c.Video.Display = ":93" },
+			func(s capture.Status) capture.SourceState { return s.Screen }, ":93"},
+		"unknown microphone": {func(c *capture.Config) { c.Mic.Device = "no-such-mic" },
+			func(s capture.Status) capture.SourceState { return s.Mic }, "no-such-mic"},
+		"unknown output": {func(c *capture.Config) { c.Desktop.Device = "no-such.monitor" },
+			func(s capture.Status) capture.SourceState { return s.Desktop }, "no-such.monitor"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			conf := config(t)
 			c.change(&conf)
 			r := openRecorder(t, conf)
-			require.Eventually(t, func() bool { return c.state(r.Status()).State == "failed" }, 30*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return c.state(r.Status()).State == "failed" }, 30*time.Second,
+				20*time.Millisecond)
 			require.Contains(t, c.state(r.Status()).Error, c.want)
 			if name == "no display" {
 				_, err := r.Save(context.Background(), capture.SaveRequest{})
@@ -182,7 +187,8 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 	t.Run("devices", func(t *testing.T) {
 		list, err := capture.Devices(context.Background())
 		require.NoError(t, err)
-		require.Contains(t, list.Desktop, capture.Device{ID: b.sound.DesktopMonitor, Name: "Monitor of Desktop", Default: true})
+		require.Contains(t, list.Desktop, capture.Device{ID: b.sound.DesktopMonitor, Name: "Monitor of Desktop",
+			Default: true})
 		require.Contains(t, list.Microphones, capture.Device{ID: b.sound.MicSource, Name: "Microphone", Default: true})
 	})
 }
@@ -214,7 +220,8 @@ func TestCloseWaitsForEverything(t *testing.T) {
 	reader := r.NewReader(10, media.Video)
 	require.NoError(t, r.Close())
 	require.NoError(t, r.Close())
-	require.Eventually(t, func() bool { _, err := reader.Read(context.Background()); return err != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, err := reader.Read(context.Background()); return err != nil }, 5*time.Second,
+		time.Millisecond)
 	noneLeft(t, before)
 	require.Error(t, r.Apply(config(t)))
 }
@@ -295,7 +302,8 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 		})
 	}
 	frames := r.Status().Frames
-	require.Eventually(t, func() bool { return r.Status().Frames > frames+5 }, 30*time.Second, 10*time.Millisecond, "it keeps capturing")
+	require.Eventually(t, func() bool { return r.Status().Frames > frames+5 }, 30*time.Second, 10*time.Millisecond,
+		"it keeps capturing")
 	for range 2 {
 		wg.Go(func() { require.NoError(t, r.Close()) })
 	}
@@ -307,7 +315,8 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 func noneLeft(t *testing.T, before int) {
 	t.Helper()
 	// Eventually polls from its own goroutine.
-	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond) {
+	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second,
+		20*time.Millisecond) {
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("goroutines are left: %s", stacks[:runtime.Stack(stacks, true)])
 	}

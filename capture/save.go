@@ -87,8 +87,9 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	info := r.video.info()
 	write := clip.Request{
 		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
-		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
-		Name: c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
+		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width,
+		Height: info.Height,
+		Name:   c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
 	}
 	out, err := clip.Save(ctx, write)
 	if err != nil {

@@ -56,9 +56,11 @@ func Screens(backend string) (ScreenList, error) {
 			"what is captured is chosen in the desktop's own dialog, because %s; hindsightctl choose-screen asks again", why)
 	}
 	found, err := source.ListScreens("")
-	list := ScreenList{Display: found.Display, Width: found.Size.X, Height: found.Size.Y, Monitors: []Monitor{}, Windows: []Window{}}
+	list := ScreenList{Display: found.Display, Width: found.Size.X, Height: found.Size.Y, Monitors: []Monitor{},
+		Windows: []Window{}}
 	for _, m := range found.Monitors {
-		list.Monitors = append(list.Monitors, Monitor{m.Name, m.Area.Min.X, m.Area.Min.Y, m.Area.Dx(), m.Area.Dy(), m.Primary})
+		list.Monitors = append(list.Monitors, Monitor{m.Name, m.Area.Min.X, m.Area.Min.Y, m.Area.Dx(), m.Area.Dy(),
+			m.Primary})
 	}
 	for _, w := range found.Windows {
 		list.Windows = append(list.Windows, Window{w.Class, w.Title})

@@ -75,7 +75,8 @@ func (s *sound) apply(desktop, mic SoundConfig, separate, paused bool) error {
 // set brings one source to its configuration.
 func (s *sound) set(in *input, c SoundConfig, paused bool) {
 	src := in.source
-	if src != nil && (!c.Enabled || c.Device != in.config.Device || c.Suppress != in.config.Suppress || paused != in.paused) {
+	if src != nil && (!c.Enabled || c.Device != in.config.Device || c.Suppress != in.config.Suppress ||
+		paused != in.paused) {
 		_ = src.Close()
 		src = nil
 	}
@@ -84,7 +85,8 @@ func (s *sound) set(in *input, c SoundConfig, paused bool) {
 		if src == nil && paused {
 			src = source.Idle()
 		} else if src == nil {
-			src = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, Suppress: c.Suppress, PCM: in.mix.Push}, s.log)
+			src = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, Suppress: c.Suppress, PCM: in.mix.Push},
+				s.log)
 		}
 	}
 	s.mu.Lock()

@@ -52,24 +52,24 @@ func TestDisplayTroubles(t *testing.T) {
 	c := config(t)
 	c.Desktop.Enabled, c.Mic.Enabled = false, false
 	r := openRecorder(t, c)
-	filming := func(width, height int) func(capture.Status) bool {
+	capturing := func(width, height int) func(capture.Status) bool {
 		return func(s capture.Status) bool {
 			return s.Screen.State == "running" && s.Width == width && s.Height == height
 		}
 	}
 	more := func(d time.Duration) { t.Helper(); waitBuffered(t, r, r.Status().Buffered+d) }
 
-	until(t, r, "the screen", filming(800, 600))
+	until(t, r, "the screen", capturing(800, 600))
 	waitBuffered(t, r, 2*time.Second)
 	run("xrandr", "--output", "DUMMY0", "--mode", "1024x768")
-	until(t, r, "another resolution is fitted in", filming(800, 600))
+	until(t, r, "another resolution is fitted in", capturing(800, 600))
 	more(time.Second)
 	whole(t, r, 3*time.Second)
 
 	run("xrandr", "--output", "DUMMY1", "--mode", "640x480", "--right-of", "DUMMY0")
 	c.Video.Target = capture.Target{Monitor: "DUMMY1"}
 	require.NoError(t, r.Apply(c))
-	until(t, r, "the second monitor", filming(640, 480))
+	until(t, r, "the second monitor", capturing(640, 480))
 	run("xrandr", "--output", "DUMMY1", "--off")
 	s := until(t, r, "it is told", func(s capture.Status) bool { return s.Screen.Reason == "disconnected" })
 	require.Equal(t, "waiting", s.Screen.State, "it is no failure of the recorder")
@@ -78,19 +78,19 @@ func TestDisplayTroubles(t *testing.T) {
 	s = until(t, r, "the last frame is held", func(s capture.Status) bool { return s.Frames+s.Repeated > shown+60 })
 	whole(t, r, 4*time.Second)
 	run("xrandr", "--output", "DUMMY1", "--mode", "640x480", "--right-of", "DUMMY0")
-	s = until(t, r, "it is back", filming(640, 480))
+	s = until(t, r, "it is back", capturing(640, 480))
 	require.Empty(t, s.Screen.Error)
 	more(2 * time.Second)
 
 	c.Video.Target, c.Video.FollowSize = capture.Target{}, true
 	require.NoError(t, r.Apply(c))
-	until(t, r, "the whole screen", filming(1664, 768))
+	until(t, r, "the whole screen", capturing(1664, 768))
 	run("xset", "s", "activate")
 	run("xrandr", "--output", "DUMMY1", "--off", "--output", "DUMMY0", "--off")
 	more(time.Second) // whether the server keeps its screen or takes it away
 	run("xrandr", "--output", "DUMMY0", "--mode", "800x600")
 	run("xset", "s", "reset")
-	until(t, r, "awake", filming(800, 600))
+	until(t, r, "awake", capturing(800, 600))
 	more(time.Second)
 	whole(t, r, 8*time.Second)
 }
@@ -112,7 +112,8 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	s := r.Status()
 	require.Equal(t, []string{"paused", "paused", "paused"}, []string{s.Screen.State, s.Desktop.State, s.Mic.State})
 	frames := s.Frames + s.Repeated
-	until(t, r, "the last frame is held for viewers", func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
+	until(t, r, "the last frame is held for viewers",
+		func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
 	require.Less(t, r.Status().Buffered, s.Buffered+time.Second, "the pause is not kept")
 	before := rec.Status().Length
 	require.Less(t, before, s.Buffered-begin+2*time.Second, "nor recorded")

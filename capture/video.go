@@ -260,7 +260,8 @@ func (p *video) key(v *encode.Video) {
 func (p *video) ready(ctx context.Context, f media.Frame) (*encode.Video, error) {
 	p.mu.Lock()
 	v, c, name := p.encoder, p.config, p.name
-	if size := image.Pt(f.Width, f.Height); p.canvas == (image.Point{}) || c.FollowSize || p.refitAt != 0 && f.PTS >= p.refitAt {
+	if size := image.Pt(f.Width, f.Height); p.canvas == (image.Point{}) || c.FollowSize ||
+		p.refitAt != 0 && f.PTS >= p.refitAt {
 		p.reopen = p.reopen || size != p.canvas
 		p.canvas, p.refitAt = size, 0
 	}
@@ -370,7 +371,8 @@ func (p *video) info() media.TrackInfo {
 	if p.encoder != nil {
 		return p.encoder.Info()
 	}
-	return media.TrackInfo{Track: media.Video, Encoder: p.name, FrameRate: p.config.FrameRate, BitrateKbps: p.config.BitrateKbps}
+	return media.TrackInfo{Track: media.Video, Encoder: p.name, FrameRate: p.config.FrameRate,
+		BitrateKbps: p.config.BitrateKbps}
 }
 
 func (p *video) failure() error {
@@ -404,7 +406,8 @@ func (p *video) close() {
 // checkEncoder finds the encoder to use, by trial on a frame of common size.
 func checkEncoder(ctx context.Context, c VideoConfig) (string, error) {
 	name, err := encode.Choose(ctx, encode.VideoConfig{
-		Width: 1280, Height: 720, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps, ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: c.Encoder,
+		Width: 1280, Height: 720, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps, ConstantQuality: c.ConstantQuality,
+		Preset: c.Preset, Encoder: c.Encoder,
 	})
 	if err != nil {
 		return "", fmt.Errorf("video cannot be encoded: %w", err)

@@ -27,7 +27,8 @@ func newWayland(t *testing.T, width, height int) (*stack.Wayland, *stack.Pattern
 		name, value, _ := strings.Cut(entry, "=")
 		t.Setenv(name, value)
 	}
-	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: w.Display, PulseServer: w.Sound.Server, DesktopSink: w.Sound.DesktopSink, MicSink: w.Sound.MicSink})
+	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: w.Display, PulseServer: w.Sound.Server,
+		DesktopSink: w.Sound.DesktopSink, MicSink: w.Sound.MicSink})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close() })
 	return w, p
@@ -60,7 +61,8 @@ func TestWaylandClipIsExact(t *testing.T) {
 	require.InDelta(t, 15*30, len(decoded), 1)
 	step, err := capturetest.MeasureStep(ctx, saved.Path, stack.ClickHz)
 	require.NoError(t, err)
-	t.Logf("sound minus video: mean %.1f ms, %.1f to %.1f over %d events; %+v", step.MeanMS, step.MinMS, step.MaxMS, step.Events, r.Status())
+	t.Logf("sound minus video: mean %.1f ms, %.1f to %.1f over %d events; %+v", step.MeanMS, step.MinMS, step.MaxMS,
+		step.Events, r.Status())
 	// This is only logged: the pattern is no instrument here. A flash goes through Xwayland and waits for Sway's next
 	// frame, which without a GPU may take long, and PipeWire plays in periods of 21 ms. The X11 tests hold the bar.
 	token, err := os.ReadFile(c.Video.TokenFile)
@@ -78,7 +80,11 @@ func TestWaylandTroubles(t *testing.T) {
 	waitBuffered(t, r, 2*time.Second)
 	out, err := w.Sway(ctx, "output HEADLESS-1 resolution 800x600")
 	require.NoError(t, err, out)
-	require.Eventually(t, func() bool { s := r.Status(); return s.Width == 1280 && s.Height == 720 && s.Screen.State == "running" },
+	require.Eventually(t, func() bool {
+		s := r.Status()
+		return s.Width == 1280 && s.Height == 720 &&
+			s.Screen.State == "running"
+	},
 		60*time.Second, 50*time.Millisecond, "the new size is fitted in")
 
 	require.NoError(t, p.Close())

@@ -47,8 +47,10 @@ func (p *painter) window(width, height uint16, title string) xproto.Window {
 	s := xproto.Setup(p.conn).DefaultScreen(p.conn)
 	require.NoError(p.t, xproto.CreateWindowChecked(p.conn, s.RootDepth, id, s.Root, 10, 10, width, height, 0,
 		xproto.WindowClassInputOutput, s.RootVisual, xproto.CwBackPixel, []uint32{0xc00000}).Check())
-	for atom, value := range map[xproto.Atom]string{xproto.AtomWmClass: "painter\x00Painter\x00", xproto.AtomWmName: title} {
-		xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, atom, xproto.AtomString, 8, uint32(len(value)), []byte(value))
+	for atom, value := range map[xproto.Atom]string{xproto.AtomWmClass: "painter\x00Painter\x00",
+		xproto.AtomWmName: title} {
+		xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, atom, xproto.AtomString, 8, uint32(len(value)),
+			[]byte(value))
 	}
 	require.NoError(p.t, xproto.MapWindowChecked(p.conn, id).Check())
 	return id
@@ -128,7 +130,8 @@ func TestOneEncoderForTheSession(t *testing.T) {
 	}
 	until(t, r, "the window", func(s capture.Status) bool { return s.Frames > 0 })
 	size := []uint32{200, 300}
-	require.NoError(t, xproto.ConfigureWindowChecked(p.conn, id, xproto.ConfigWindowWidth|xproto.ConfigWindowHeight, size).Check())
+	require.NoError(t, xproto.ConfigureWindowChecked(p.conn, id, xproto.ConfigWindowWidth|xproto.ConfigWindowHeight,
+		size).Check())
 	more("resized")
 	c.Video.HideCursor = true
 	require.NoError(t, r.Apply(c))

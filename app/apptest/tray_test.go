@@ -28,12 +28,12 @@ func testTray(t *testing.T, m *machine) {
 	click("Save replay")
 	r.saved(t, 1)
 	for _, muted := range []bool{true, false} {
-		click("Mute the microphone")
+		click("Mute microphone")
 		r.until(t, "the tray mutes and unmutes", func(s session.Snapshot) bool { return s.Mic.Muted == muted })
 	}
-	click("Stop replay")
+	click("Turn replay buffer off")
 	r.until(t, "the replay is off", func(s session.Snapshot) bool { return s.State == session.Idle })
-	click("Start replay")
+	click("Turn replay buffer on")
 	r.until(t, "the replay is on again", buffering)
 	click("Quit")
 	r.wait(t)
@@ -152,7 +152,7 @@ func testNotification(t *testing.T, m *machine) {
 	}
 	select {
 	case got := <-n.shown:
-		if got.title != "The replay could not be saved" || !strings.Contains(got.body, "turn the replay on") {
+		if got.title != "Couldn't save replay" || !strings.Contains(got.body, "turn the replay buffer on") {
 			t.Errorf("a press while nothing runs shows %+v", got)
 		}
 		s := r.until(t, "the window can show it as well", func(s session.Snapshot) bool { return s.LastSave.ID == 5 })

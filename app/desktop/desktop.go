@@ -45,7 +45,7 @@ func hasBus() bool {
 	return dir != "" && err == nil
 }
 
-// sessionBus looks before it connects: the client would start a bus of its own where there is none.
+// sessionBus looks before it connects: the client would start its own bus where there is none.
 func sessionBus() (*dbus.Conn, error) {
 	if !hasBus() {
 		return nil, errors.New("there is no session bus")
@@ -128,11 +128,11 @@ func PlaySound(ctx context.Context, wav []byte) error {
 }
 
 // openWait is how long a program that opens something is watched. One that finds nothing to open it with ends within that
-// time, and one that shows it in its own process goes on.
+// time, and one that shows it in its own process keeps running.
 const openWait = 5 * time.Second
 
-// launch starts a program and lets it go unless it fails within openWait. Somebody has to wait for it even then, or it
-// stays as a zombie.
+// launch starts a program and returns its error if it fails within openWait. A goroutine waits for it after that, so that
+// it does not stay as a zombie.
 func launch(name string, args ...string) error {
 	c := exec.Command(name, args...)
 	if err := c.Start(); err != nil {

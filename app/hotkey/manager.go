@@ -140,7 +140,7 @@ func (m *Manager) states() []State {
 }
 
 func message(c Combo, purpose string, err error) string {
-	return fmt.Sprintf("The hotkey %s (%s) does not work: %v. Choose other keys in the settings.", c, purpose, err)
+	return fmt.Sprintf("Couldn't set hotkey %s (%s): %v. Choose other keys in Settings, Hotkeys.", c, purpose, err)
 }
 
 // Set binds what is wanted and releases the rest; a combination that stays is not let go in between. It returns the

@@ -1,4 +1,4 @@
-// Package ui is the window and the tray, and the only room that knows Fyne.
+// Package ui is the window and the tray, and the only package that knows Fyne.
 //
 // Everything on screen belongs to Fyne's main goroutine. The presenter is the one door to it: its goroutine takes
 // snapshots from the session and hands over the newest with fyne.Do, one at a time, and none while neither window nor
@@ -74,7 +74,8 @@ type Parts struct {
 	Editor   Editor
 	// Devices lists what can be chosen as a source of sound.
 	Devices func(context.Context) (capture.DeviceList, error)
-	// Screens lists what can be filmed in a way of config.Video, Preview takes a picture of it that fits into a width and height in pixels.
+	// Screens lists what can be captured with a method of config.Video, Preview takes a picture of it that fits into a
+	// width and height in pixels.
 	Screens func(way string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
@@ -259,20 +260,20 @@ func (u *UI) meters() {
 	}
 }
 
-// do runs a command beside the main goroutine and shows its error.
-func (u *UI) do(command func() error) {
+// do runs a command beside the main goroutine and shows its error under a title that says what failed.
+func (u *UI) do(failed string, command func() error) {
 	u.wg.Add(1)
 	go func() {
 		defer u.wg.Done()
 		if err := command(); err != nil && u.ctx.Err() == nil {
-			u.main(func() { u.tell(err) })
+			u.main(func() { u.tell(failed, err) })
 		}
 	}()
 }
 
-// screenshot keeps the screen's picture; what came of it is told by a notification.
+// screenshot takes a screenshot; what came of it is told by a notification.
 func (u *UI) screenshot() {
-	u.do(func() error {
+	u.do("Couldn't take screenshot", func() error {
 		_, err := u.parts.Commands.Screenshot(u.ctx)
 		return err
 	})

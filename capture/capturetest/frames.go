@@ -15,7 +15,8 @@ type Frame struct {
 
 // Frames decodes every frame. An undecodable file is an error.
 func Frames(ctx context.Context, path string) ([]Frame, error) {
-	out, err := run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-i", path, "-an", "-fps_mode", "passthrough", "-enc_time_base", "-1",
+	out, err := run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-i", path, "-an", "-fps_mode",
+		"passthrough", "-enc_time_base", "-1",
 		"-vf", "scale=64:36:flags=area,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-f", "null", "-")
 	if err != nil {
 		return nil, err
@@ -35,7 +36,8 @@ func Frames(ctx context.Context, path string) ([]Frame, error) {
 
 // LastFrame decodes the file's last frame into packed RGB, with the colours that the stream says.
 func LastFrame(ctx context.Context, path string) ([]byte, error) {
-	return run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-sseof", "-0.1", "-i", path, "-an", "-frames:v", "1",
+	return run(ctx, "ffmpeg", "-hide_banner", "-v", "error", "-nostdin", "-sseof", "-0.1", "-i", path, "-an", "-frames:v",
+		"1",
 		"-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
 }
 

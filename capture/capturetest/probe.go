@@ -82,7 +82,8 @@ func Probe(ctx context.Context, path string) (Info, error) {
 		}
 		info.Streams = append(info.Streams, Stream{
 			Type: s.CodecType, Codec: s.CodecName, Width: s.Width, Height: s.Height, FPS: ratio(s.Rate),
-			Range: s.Range, Space: s.Space, Start: number(s.Start), Seconds: number(s.Duration), Channels: s.Channels, SampleRate: int(number(s.SampleRate)),
+			Range: s.Range, Space: s.Space, Start: number(s.Start), Seconds: number(s.Duration), Channels: s.Channels,
+			SampleRate: int(number(s.SampleRate)),
 		})
 	}
 	return info, nil

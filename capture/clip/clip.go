@@ -99,7 +99,8 @@ func save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
-	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters, ReserveCover: true}
+	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters,
+		ReserveCover: true}
 	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true}
 	base := name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix
 	for n := 1; ; n++ {
@@ -139,7 +140,8 @@ func tracks(r Request) []mp4.Track {
 	out := []mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}
 	for i, s := range append([][]*media.Packet{r.Sound}, r.Sources...) {
 		if len(s) > 0 && len(s[0].Config) > 0 {
-			out = append(out, mp4.Track{Kind: mp4.AAC, Samples: samples(s), AACConfig: s[0].Config, Name: trackNames[s[0].Track], Off: i > 0})
+			out = append(out, mp4.Track{Kind: mp4.AAC, Samples: samples(s), AACConfig: s[0].Config, Name: trackNames[s[0].Track],
+				Off: i > 0})
 		}
 	}
 	return out
@@ -164,7 +166,8 @@ func sample(p *media.Packet) mp4.Sample {
 func explain(folder string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)", folder, err)
+		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)",
+			folder, err)
 	case errors.Is(err, syscall.EFBIG):
 		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); save a shorter clip, or "+
 			"choose a folder on another disk in the settings: the replay is still in memory (%w)", folder, err)

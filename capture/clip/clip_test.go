@@ -26,7 +26,8 @@ import (
 // redVideo is real H.264: three seconds of red.
 func redVideo(t *testing.T) []*media.Packet {
 	t.Helper()
-	c := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264", "-bf", "0",
+	c := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264",
+		"-bf", "0",
 		"-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:keyint=30:scenecut=0", "-f", "h264", "-")
 	out, err := c.Output()
 	require.NoError(t, err, "ffmpeg does not run; make setup installs it")
@@ -34,7 +35,8 @@ func redVideo(t *testing.T) []*media.Packet {
 	for i, au := range bytes.Split(out, []byte{0, 0, 0, 1, 9})[1:] {
 		at := time.Duration(i) * time.Second / 30
 		data := append([]byte{0, 0, 0, 1, 9}, au...)
-		packets = append(packets, &media.Packet{PTS: at, DTS: at, Duration: time.Second / 30, Key: i%30 == 0, Data: data, NALs: media.SplitAnnexB(data)})
+		packets = append(packets, &media.Packet{PTS: at, DTS: at, Duration: time.Second / 30, Key: i%30 == 0, Data: data,
+			NALs: media.SplitAnnexB(data)})
 	}
 	return packets
 }
@@ -99,7 +101,8 @@ func mayMount(t *testing.T) bool {
 	c.Env = append(os.Environ(), inside+"=1")
 	c.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 	}
 	out, err := c.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -238,7 +241,8 @@ func TestListIgnoresWhatIsNoClip(t *testing.T) {
 
 func TestStaleFilesGo(t *testing.T) {
 	folder := t.TempDir()
-	stale, other := filepath.Join(folder, mp4.TempPrefix+"1"+mp4.TempSuffix), filepath.Join(folder, ".other"+mp4.TempSuffix)
+	stale, other := filepath.Join(folder, mp4.TempPrefix+"1"+mp4.TempSuffix),
+		filepath.Join(folder, ".other"+mp4.TempSuffix)
 	for _, p := range []string{stale, other} {
 		require.NoError(t, os.WriteFile(p, nil, 0o644))
 	}

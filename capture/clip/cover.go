@@ -59,8 +59,10 @@ func Decode(ctx context.Context, video []*media.Packet, width int) (image.Image,
 	if width > 0 {
 		size = fmt.Sprintf(",width=%d,pixel-aspect-ratio=1/1", width&^1)
 	}
-	p, err := gst.Parse("appsrc name=in format=time max-bytes=0 caps=\"video/x-h264,stream-format=byte-stream,alignment=au\" ! h264parse ! " +
-		"avdec_h264 max-threads=1 ! videoconvert ! videoscale ! video/x-raw,format=RGBA" + size + " ! appsink name=out sync=false")
+	p, err := gst.Parse("appsrc name=in format=time max-bytes=0 " +
+		"caps=\"video/x-h264,stream-format=byte-stream,alignment=au\" ! h264parse ! " +
+		"avdec_h264 max-threads=1 ! videoconvert ! videoscale ! video/x-raw,format=RGBA" + size +
+		" ! appsink name=out sync=false")
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,8 @@ func Prune(folder string, limit int64, keep ...string) ([]Clip, error) {
 			continue
 		}
 		if err := Remove(ours[i].Path); err != nil {
-			return gone, fmt.Errorf("the clips in %s take more than they should, and old ones cannot be deleted: %w", folder, err)
+			return gone, fmt.Errorf("the clips in %s take more than they should, and old ones cannot be deleted: %w", folder,
+				err)
 		}
 		total -= ours[i].Bytes
 		gone = append(gone, ours[i])

@@ -35,7 +35,8 @@ func CheckName(template string) error {
 	}
 	rest := fields.ReplaceAllString(template, "x")
 	if clean(rest) != rest || len(rest) > maxName-maxApp {
-		return fmt.Errorf("%q cannot name files; leave out slashes and signs like : * ? \" < > |, and keep it short", template)
+		return fmt.Errorf("%q cannot name files; leave out slashes and signs like : * ? \" < > |, and keep it short",
+			template)
 	}
 	return nil
 }

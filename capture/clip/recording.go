@@ -137,7 +137,8 @@ func (r *Recording) begin() error {
 		}
 	}
 	var err error
-	if r.file, r.path, err = create(r.request.Folder, name(withoutSeconds(r.request.Name), r.request.App, r.request.Created, 0)+r.request.Suffix); err != nil {
+	if r.file, r.path, err = create(r.request.Folder, name(withoutSeconds(r.request.Name), r.request.App,
+		r.request.Created, 0)+r.request.Suffix); err != nil {
 		return r.explain(err)
 	}
 	r.movie, err = mp4.Grow(r.file, mp4.Movie{Tracks: tracks, Created: r.request.Created}, sample(first))
@@ -169,10 +170,12 @@ func create(folder, base string) (*os.File, string, error) {
 // explain turns a file system error into a message for the user.
 func (r *Recording) explain(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("the recording ended, for the disk with %s is full; what was recorded until then is kept (%w)", r.request.Folder, err)
+		return fmt.Errorf("the recording ended, for the disk with %s is full; what was recorded until then is kept (%w)",
+			r.request.Folder, err)
 	}
 	if errors.Is(err, syscall.EFBIG) {
-		return fmt.Errorf("the recording ended, for the disk with %s takes no larger files; what was recorded until then is kept (%w)", r.request.Folder, err)
+		return fmt.Errorf("the recording ended, for the disk with %s takes no larger files; what was recorded until then "+
+			"is kept (%w)", r.request.Folder, err)
 	}
 	return fmt.Errorf("the recording ended: %w", explain(r.request.Folder, err))
 }

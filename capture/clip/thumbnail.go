@@ -18,7 +18,8 @@ const thumbnailTime = 5 * time.Second
 // Thumbnail decodes the first frame of a clip, scaled to the given width in pixels.
 func Thumbnail(ctx context.Context, path string, width int) (image.Image, error) {
 	p, err := gst.Parse("filesrc name=file ! qtdemux ! h264parse ! avdec_h264 ! videoconvert ! videoscale ! " +
-		fmt.Sprintf("video/x-raw,format=RGBA,width=%d,pixel-aspect-ratio=1/1 ! appsink name=out sync=false max-buffers=1", width&^1))
+		fmt.Sprintf("video/x-raw,format=RGBA,width=%d,pixel-aspect-ratio=1/1 ! appsink name=out sync=false max-buffers=1",
+			width&^1))
 	if err != nil {
 		return nil, err
 	}

@@ -43,17 +43,20 @@ var encoders = []encoder{
 	},
 	{
 		name: "vah264enc", format: "NV12", ceiling: "bitrate", kind: "VA-API",
-		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
-		presets: map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
+		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr",
+		constant: "rate-control=vbr min-qp={q}",
+		presets:  map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
 	},
 	{
 		name: "vah264lpenc", format: "NV12", ceiling: "bitrate", kind: "VA-API low power",
-		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
-		presets: map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
+		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr",
+		constant: "rate-control=vbr min-qp={q}",
+		presets:  map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
 	},
 	{
 		name: "vaapih264enc", format: "NV12", ceiling: "bitrate", kind: "VA-API",
-		setup: "bitrate={kbps} keyframe-period={gop} max-bframes=0", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
+		setup: "bitrate={kbps} keyframe-period={gop} max-bframes=0", rate: "rate-control=cbr",
+		constant: "rate-control=vbr min-qp={q}",
 	},
 	{
 		name: "qsvh264enc", format: "NV12", ceiling: "bitrate", kind: "Intel Quick Sync",
@@ -69,7 +72,8 @@ var encoders = []encoder{
 	},
 	{
 		name: "mfh264enc", format: "NV12", ceiling: "bitrate", kind: "Media Foundation",
-		setup: "bitrate={kbps} gop-size={gop} bframes=0 low-latency=true", rate: "rc-mode=cbr", constant: "rc-mode=pcvbr max-bitrate={kbps} min-qp={q}",
+		setup: "bitrate={kbps} gop-size={gop} bframes=0 low-latency=true", rate: "rc-mode=cbr",
+		constant: "rc-mode=pcvbr max-bitrate={kbps} min-qp={q}",
 	},
 	{
 		name: "vtenc_h264", format: "NV12", ceiling: "bitrate", kind: "VideoToolbox",
@@ -83,8 +87,9 @@ var encoders = []encoder{
 	},
 	{
 		name: "openh264enc", format: "I420", ceiling: "bitrate", bits: true, nativeAnnexB: true, kind: software,
-		setup: "bitrate={bps} gop-size={gop} usage-type=screen rate-control=bitrate complexity={preset}", constant: "qp-min={q}",
-		presets: map[string]string{Performance: "low", Balanced: "low", Quality: "medium"},
+		setup:    "bitrate={bps} gop-size={gop} usage-type=screen rate-control=bitrate complexity={preset}",
+		constant: "qp-min={q}",
+		presets:  map[string]string{Performance: "low", Balanced: "low", Quality: "medium"},
 	},
 }
 

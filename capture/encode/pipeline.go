@@ -17,10 +17,12 @@ func (v *Video) build() error {
 		v.size = v.geometry.size
 	} else {
 		v.size = v.config.Width * v.config.Height * 4
-		source = fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/1", v.config.Width, v.config.Height, v.config.FrameRate)
+		source = fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/1", v.config.Width, v.config.Height,
+			v.config.FrameRate)
 		convert = " ! videoscale n-threads=2 ! videoconvert n-threads=2 ! " + raw
 	}
-	if err := v.parse("appsrc name=in format=time is-live=true max-bytes=0 caps=\"" + source + "\"" + convert + " ! "); err != nil {
+	if err := v.parse("appsrc name=in format=time is-live=true max-bytes=0 caps=\"" + source + "\"" + convert +
+		" ! "); err != nil {
 		return err
 	}
 	var err error

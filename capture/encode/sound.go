@@ -35,7 +35,8 @@ var soundEncoders = []soundEncoder{
 	{"opusenc", media.Opus, "opusenc bitrate=128000 audio-type=generic frame-size=20 dtx=false bitrate-type=cbr", 312},
 	{"fdkaacenc", media.AAC, "fdkaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 2048},
 	{"voaacenc", media.AAC, "voaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 1600},
-	{"avenc_aac", media.AAC, "audioconvert ! avenc_aac bitrate=192000 aac-coder=fast ! audio/mpeg,mpegversion=4,stream-format=raw", 1024},
+	{"avenc_aac", media.AAC, "audioconvert ! avenc_aac bitrate=192000 aac-coder=fast ! " +
+		"audio/mpeg,mpegversion=4,stream-format=raw", 1024},
 }
 
 // frameLength is the length of one packet of a track in samples.
@@ -90,13 +91,15 @@ func chooseSound(track media.Track) (soundEncoder, error) {
 		}
 	}
 	if track == media.AAC {
-		return soundEncoder{}, errors.New("no AAC encoder is installed; install gstreamer1.0-libav (avenc_aac) or gstreamer1.0-plugins-bad (voaacenc)")
+		return soundEncoder{}, errors.New("no AAC encoder is installed; install gstreamer1.0-libav (avenc_aac) or " +
+			"gstreamer1.0-plugins-bad (voaacenc)")
 	}
 	return soundEncoder{}, errors.New("no Opus encoder is installed; install gstreamer1.0-plugins-base (opusenc)")
 }
 
 func openSound(k soundEncoder, track media.Track, emit Emit) (*Sound, error) {
-	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 caps=audio/x-raw,format=S16LE,rate=48000,channels=2,channel-mask=(bitmask)0x3,layout=interleaved ! " +
+	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 " +
+		"caps=audio/x-raw,format=S16LE,rate=48000,channels=2,channel-mask=(bitmask)0x3,layout=interleaved ! " +
 		k.description + " ! appsink name=out sync=false")
 	if err != nil {
 		return nil, err

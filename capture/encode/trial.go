@@ -107,7 +107,8 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 		return best, nil
 	}
 	if len(said) == 0 {
-		said = []string{"none is installed; install gstreamer1.0-plugins-ugly (x264enc) or gstreamer1.0-plugins-bad (openh264enc)"}
+		said = []string{"none is installed; install gstreamer1.0-plugins-ugly (x264enc) or gstreamer1.0-plugins-bad " +
+			"(openh264enc)"}
 	}
 	return "", fmt.Errorf("%w (%s)", ErrNoEncoder, strings.Join(said, "; "))
 }
@@ -197,7 +198,8 @@ func newStrip(width, height int) strip {
 }
 
 func (s strip) frame(n int) media.Frame {
-	return media.Frame{Width: s.width, Height: s.height, Stride: s.width * 4, Data: s.data[n*stripStep*s.width*4:][:s.width*s.height*4]}
+	return media.Frame{Width: s.width, Height: s.height, Stride: s.width * 4,
+		Data: s.data[n*stripStep*s.width*4:][:s.width*s.height*4]}
 }
 
 // check looks at the first packet of a stream.

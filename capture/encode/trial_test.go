@@ -33,7 +33,8 @@ func TestSlowHardwareIsPassedOver(t *testing.T) {
 	slow := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
 	slow.kind = "a chip"
 	catalogue(t, slow)
-	encoders = slices.DeleteFunc(slices.Clone(encoders), func(e encoder) bool { return e.name == "x264enc" && e.kind == software })
+	encoders = slices.DeleteFunc(slices.Clone(encoders),
+		func(e encoder) bool { return e.name == "x264enc" && e.kind == software })
 	c := VideoConfig{Width: 640, Height: 360, FrameRate: 9000, Preset: Quality}
 	first, err := Choose(context.Background(), c)
 	require.NoError(t, err)
@@ -63,7 +64,8 @@ func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	require.NoError(t, gst.Init())
 	known := softwareEncoders(t)
 	catalogue(t, encoder{
-		name: "identity", format: "I420", setup: "error-after=60 ! x264enc bitrate={kbps} key-int-max={gop} tune=zerolatency speed-preset=ultrafast",
+		name: "identity", format: "I420", setup: "error-after=60 ! x264enc bitrate={kbps} key-int-max={gop} " +
+			"tune=zerolatency speed-preset=ultrafast",
 	})
 	c := VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced}
 	name, err := Choose(context.Background(), c)
@@ -93,7 +95,8 @@ func TestConstantQuality(t *testing.T) {
 			size := func(quality, kbps int) (sum int) {
 				var got collector
 				v := open(t, VideoConfig{
-					Width: 640, Height: 360, FrameRate: 30, Preset: Balanced, Encoder: name, ConstantQuality: quality, BitrateKbps: kbps,
+					Width: 640, Height: 360, FrameRate: 30, Preset: Balanced, Encoder: name, ConstantQuality: quality,
+					BitrateKbps: kbps,
 				}, &got)
 				s := newStrip(640, 360)
 				for i := range frames {
@@ -119,6 +122,7 @@ func TestUnknownPropertiesAreLeftOut(t *testing.T) {
 	x := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
 	x.setup += " no-such-thing=1 nor-this=2"
 	catalogue(t, x)
-	_, err := Try(context.Background(), VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced, Encoder: "x264enc"})
+	_, err := Try(context.Background(), VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced,
+		Encoder: "x264enc"})
 	require.NoError(t, err)
 }

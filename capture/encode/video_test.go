@@ -44,7 +44,7 @@ func softwareEncoders(t *testing.T) []string {
 	return []string{"x264enc", "openh264enc"}
 }
 
-func TestPicturesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
+func TestFramesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		for _, preset := range []string{Performance, Balanced, Quality} {
 			t.Run(name+" "+preset, func(t *testing.T) {
@@ -92,7 +92,8 @@ func TestColoursComeBack(t *testing.T) {
 			require.True(t, HasScaler(), "libyuv is missing; run make setup")
 			for _, bgr := range [][3]byte{{255, 255, 255}, {0, 0, 0}, {0, 0, 255}, {0, 255, 0}, {255, 0, 0}, {128, 64, 200}} {
 				var got collector
-				v := open(t, VideoConfig{Width: c.w, Height: c.h, OutHeight: c.out, FrameRate: 30, BitrateKbps: 8000, Preset: Balanced, Encoder: "x264enc"}, &got)
+				v := open(t, VideoConfig{Width: c.w, Height: c.h, OutHeight: c.out, FrameRate: 30, BitrateKbps: 8000,
+					Preset: Balanced, Encoder: "x264enc"}, &got)
 				require.Equal(t, c.wantW, v.Info().Width)
 				require.Equal(t, c.wantH, v.Info().Height)
 				for i := range 3 {
@@ -140,7 +141,8 @@ func TestChooseTriesForReal(t *testing.T) {
 
 func TestBitrateChangesWhileRunning(t *testing.T) {
 	var got collector
-	v := open(t, VideoConfig{Width: 640, Height: 360, FrameRate: 30, BitrateKbps: 4000, Preset: Performance, Encoder: "x264enc"}, &got)
+	v := open(t, VideoConfig{Width: 640, Height: 360, FrameRate: 30, BitrateKbps: 4000, Preset: Performance,
+		Encoder: "x264enc"}, &got)
 	noise := testFrame(640, 360, [3]byte{})
 	size := func(from, to int) (sum int) {
 		for i := from; i < to; i++ {

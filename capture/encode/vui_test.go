@@ -29,7 +29,8 @@ func TestStreamsSayTheirColours(t *testing.T) {
 				require.True(t, s.VUI.ColourDescriptionFlag)
 				require.False(t, s.VUI.VideoFullRangeFlag)
 				want := map[int]uint{720: 1, 360: 6}[size[1]]
-				require.Equal(t, []uint{1, 1, want}, []uint{s.VUI.ColourPrimaries, s.VUI.TransferCharacteristics, s.VUI.MatrixCoefficients})
+				require.Equal(t, []uint{1, 1, want}, []uint{s.VUI.ColourPrimaries, s.VUI.TransferCharacteristics,
+					s.VUI.MatrixCoefficients})
 			}
 		}
 	}

@@ -16,7 +16,8 @@ type converter struct {
 		v unsafe.Pointer, strideV int32, width, height int32) int32
 	argbToNV12 func(src unsafe.Pointer, stride int32, y unsafe.Pointer, strideY int32, uv unsafe.Pointer, strideUV int32,
 		width, height int32) int32
-	argbScale func(src unsafe.Pointer, stride, width, height int32, dst unsafe.Pointer, dstStride, dstWidth, dstHeight int32,
+	argbScale func(src unsafe.Pointer, stride, width, height int32, dst unsafe.Pointer, dstStride, dstWidth,
+		dstHeight int32,
 		filter int32) int32
 }
 

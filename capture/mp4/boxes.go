@@ -43,7 +43,8 @@ func created(m Movie) time.Time {
 }
 
 // handlers are the kinds of media and what the tracks are called.
-var handlers = map[Kind]struct{ media, name string }{H264: {"video", "Picture"}, AAC: {"audio", "Sound"}, Opus: {"audio", "Sound"}, text: {"text", "Chapters"}}
+var handlers = map[Kind]struct{ media, name string }{H264: {"video", "Picture"}, AAC: {"audio", "Sound"},
+	Opus: {"audio", "Sound"}, text: {"text", "Chapters"}}
 
 func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 	t, err := emptyTrak(p, id)

@@ -73,7 +73,8 @@ func chapterPlan(m Movie) *plan {
 		data := binary.BigEndian.AppendUint16(nil, uint16(len(c.Title)))
 		data = append(data, c.Title...)
 		data = append(data, 0, 0, 0, 12, 'e', 'n', 'c', 'd', 0, 0, 1, 0)
-		p.items = append(p.items, item{parts: [][]byte{data}, size: uint32(len(data)), dts: ticks(c.At-m.Start, movieScale), sync: true, entry: 1})
+		p.items = append(p.items, item{parts: [][]byte{data}, size: uint32(len(data)), dts: ticks(c.At-m.Start, movieScale),
+			sync: true, entry: 1})
 	}
 	p.total = max(ticks(m.End-m.Start, movieScale), p.items[len(p.items)-1].dts+1)
 	p.count()

@@ -33,7 +33,8 @@ func SetCover(path string, jpeg []byte) error {
 		}
 		cover := encoded(raw("covr", value(typeJPEG, jpeg)))
 		rest := binary.BigEndian.AppendUint32(nil, uint32(coverBox-len(cover)))
-		if _, err := i.r.WriteAt(append(append(cover[8:len(cover):len(cover)], rest...), "free"...), i.coverBox+8); err != nil {
+		if _, err := i.r.WriteAt(append(append(cover[8:len(cover):len(cover)], rest...), "free"...),
+			i.coverBox+8); err != nil {
 			return err
 		}
 		if err := i.r.Sync(); err != nil {

@@ -39,10 +39,12 @@ func TestChapters(t *testing.T) {
 	a, config := sound(t, 4)
 	start := 700 * time.Millisecond
 	m := mp4.Movie{
-		Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}, {Kind: mp4.AAC, Samples: a, AACConfig: config}}, Start: start, End: 4 * time.Second,
+		Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}, {Kind: mp4.AAC, Samples: a, AACConfig: config}}, Start: start,
+		End: 4 * time.Second,
 		Chapters: []mp4.Chapter{
 			{At: start + 2*time.Second, Title: "Zweites Tor für „Süd“ ⚽\nweiter"}, {At: 100 * time.Millisecond, Title: "before"},
-			{At: start + time.Second, Title: "goal"}, {At: start + time.Second, Title: "twice at once"}, {At: 4 * time.Second, Title: "after"},
+			{At: start + time.Second, Title: "goal"}, {At: start + time.Second, Title: "twice at once"},
+			{At: 4 * time.Second, Title: "after"},
 			{At: start + 2500*time.Millisecond, Title: strings.Repeat("long ⚽", 60)},
 		},
 	}
@@ -52,7 +54,8 @@ func TestChapters(t *testing.T) {
 	for i, want := range []struct {
 		start, end float64
 		title      string
-	}{{0, 1, "Start"}, {1, 2, "goal"}, {2, 2.5, "Zweites Tor für „Süd“ ⚽ weiter"}, {2.5, 3.3, strings.Repeat("long ⚽", 31) + "long "}} {
+	}{{0, 1, "Start"}, {1, 2, "goal"}, {2, 2.5, "Zweites Tor für „Süd“ ⚽ weiter"},
+		{2.5, 3.3, strings.Repeat("long ⚽", 31) + "long "}} {
 		require.InDelta(t, want.start, seconds(t, got[i].StartTime), 1e-3)
 		require.InDelta(t, want.end, seconds(t, got[i].EndTime), 1e-3)
 		require.Equal(t, want.title, got[i].Tags.Title)
@@ -109,7 +112,8 @@ func TestCoverAndTags(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, before.Size(), after.Size())
 			require.Equal(t, before.ModTime(), after.ModTime())
-			require.Len(t, ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-"), fps)
+			require.Len(t, ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray",
+				"-s", "1x1", "-"), fps)
 			p := ffprobe(t, path)
 			if name == "too large" {
 				require.Len(t, p.Streams, 1)
@@ -123,9 +127,11 @@ func TestCoverAndTags(t *testing.T) {
 }
 
 func TestStarIsKeptInTheFile(t *testing.T) {
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}}, End: time.Second})
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}},
+		End: time.Second})
 	tag := func() string {
-		out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format_tags=starred,encoder", "-of", "csv=p=0", path).Output()
+		out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format_tags=starred,encoder", "-of", "csv=p=0",
+			path).Output()
 		require.NoError(t, err)
 		return strings.TrimSpace(string(out))
 	}

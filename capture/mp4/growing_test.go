@@ -34,13 +34,15 @@ func growing(t *testing.T, config []byte, first mp4.Sample) (*mp4.Growing, strin
 	f, err := os.Create(path)
 	require.NoError(t, err)
 	t.Cleanup(func() { f.Close() })
-	g, err := mp4.Grow(f, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264}, {Kind: mp4.AAC, AACConfig: config, Name: "Mix"}}}, first)
+	g, err := mp4.Grow(f, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264},
+		{Kind: mp4.AAC, AACConfig: config, Name: "Mix"}}}, first)
 	require.NoError(t, err)
 	return g, path
 }
 
 func grey(t *testing.T, path string) []byte {
-	return ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
+	return ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s",
+		"1x1", "-")
 }
 
 func TestGrowingPlaysAtAnyMomentAndIsOrdinaryAtTheEnd(t *testing.T) {

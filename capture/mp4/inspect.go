@@ -190,7 +190,8 @@ func (i *inspector) item(from, to int64) error {
 		switch {
 		case err != nil:
 			return err
-		case name == "mean" && len(b) > 4 && string(b[4:]) == starMean, name == "name" && len(b) > 4 && string(b[4:]) == starName:
+		case name == "mean" && len(b) > 4 && string(b[4:]) == starMean, name == "name" && len(b) > 4 &&
+			string(b[4:]) == starName:
 			ours++
 		case name == "data" && ours == 2 && len(b) == 9:
 			i.star, i.info.Starred = to-1, b[8] == starOn

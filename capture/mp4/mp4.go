@@ -74,7 +74,7 @@ type Movie struct {
 	Created    time.Time
 	// Chapters may lie outside the window; those do not count.
 	Chapters []Chapter
-	// Room leaves CoverSpace bytes for a cover, which SetCover puts in later.
+	// ReserveCover leaves CoverSpace bytes for a cover, which SetCover puts in later.
 	ReserveCover bool
 	// Fetch brings the NAL units or the data of a sample with a Place, so that a long movie need not be held in memory.
 	// Each track's samples are asked for in their order, each once. What it returns is used until the next call.

@@ -42,7 +42,8 @@ func sound(t *testing.T, seconds int) ([]mp4.Sample, []byte) {
 		"-c:a", "aac", "-b:a", "128k", "-f", "adts", "-")
 	var packets mpeg4audio.ADTSPackets
 	require.NoError(t, packets.Unmarshal(out))
-	config, err := (&mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2}).Marshal()
+	config, err := (&mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2,
+		ChannelCount: 2}).Marshal()
 	require.NoError(t, err)
 	var samples []mp4.Sample
 	for i, p := range packets {
@@ -101,8 +102,9 @@ func TestWindowIsExactToTheFrameAndTheSample(t *testing.T) {
 	start := 1*time.Second + 17*time.Second/fps // in the middle of a GOP
 	for _, length := range []time.Duration{500 * time.Millisecond, 3 * time.Second, 5 * time.Second} {
 		path := write(t, mp4.Movie{
-			Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v[30:]}, {Kind: mp4.AAC, Samples: a[40:], AACConfig: config, Priming: priming}},
-			Start:  start, End: start + length,
+			Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v[30:]}, {Kind: mp4.AAC, Samples: a[40:], AACConfig: config,
+				Priming: priming}},
+			Start: start, End: start + length,
 		})
 		p := ffprobe(t, path)
 		require.Len(t, p.Streams, 2)
@@ -118,12 +120,14 @@ func TestWindowIsExactToTheFrameAndTheSample(t *testing.T) {
 			continue
 		}
 		pcm := ffmpeg(t, "-i", path, "-f", "s16le", "-ac", "1", "-")
-		require.InDelta(t, (2*time.Second - start).Seconds(), float64(onset(pcm))/48000, 0.003, "the tone begins where it was")
+		require.InDelta(t, (2*time.Second - start).Seconds(), float64(onset(pcm))/48000, 0.003,
+			"the tone begins where it was")
 	}
 }
 
 func TestFirstBytesAreTheHeader(t *testing.T) {
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}}, End: time.Second})
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}},
+		End: time.Second})
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	moov, mdat := bytes.Index(b, []byte("moov")), bytes.Index(b, []byte("mdat"))
@@ -136,13 +140,14 @@ func TestFirstBytesAreTheHeader(t *testing.T) {
 	require.Len(t, info.Tracks[0].Samples, 30)
 }
 
-func TestPictureSizeMayChangeWithinAClip(t *testing.T) {
+func TestFrameSizeMayChangeWithinAClip(t *testing.T) {
 	first, second := videoSamples(t, 2, "128x72"), videoSamples(t, 2, "160x90")
 	for i := range second {
 		second[i].PTS += 2 * time.Second
 		second[i].DTS += 2 * time.Second
 	}
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: append(first, second...)}}, End: 4 * time.Second})
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: append(first, second...)}},
+		End: 4 * time.Second})
 	frames := ffmpeg(t, "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
 	require.Len(t, frames, 4*fps, "every frame decodes")
 	require.InDelta(t, 59*255/219, int(frames[119]), 2)
@@ -155,8 +160,10 @@ func TestLateSoundStartsLate(t *testing.T) {
 		a[i].PTS += time.Second
 		a[i].DTS += time.Second
 	}
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}, {Kind: mp4.AAC, Samples: a, AACConfig: config}}, End: 3 * time.Second})
-	out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=start_time", "-of", "csv=p=0", path).Output()
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v},
+		{Kind: mp4.AAC, Samples: a, AACConfig: config}}, End: 3 * time.Second})
+	out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=start_time", "-of",
+		"csv=p=0", path).Output()
 	require.NoError(t, err)
 	require.InDelta(t, 1.0, seconds(t, string(bytes.TrimSpace(out))), 0.001)
 }
@@ -201,7 +208,8 @@ func TestFurtherSoundIsThereButOff(t *testing.T) {
 	}
 	path := write(t, mp4.Movie{End: 2 * time.Second, Tracks: []mp4.Track{
 		{Kind: mp4.H264, Samples: v}, track("Mix", false), track("Desktop", true), track("Microphone", true)}})
-	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "stream=codec_type:stream_tags=handler_name:stream_disposition=default", "-of", "csv=p=0", path).Output()
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries",
+		"stream=codec_type:stream_tags=handler_name:stream_disposition=default", "-of", "csv=p=0", path).Output()
 	require.NoError(t, err)
 	require.Equal(t, "video,1,Picture\naudio,1,Mix\naudio,0,Desktop\naudio,0,Microphone\n", string(out))
 }

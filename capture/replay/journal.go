@@ -47,7 +47,8 @@ const (
 	kindMark    = 'K' // a mark: its PTS, and its title as data
 )
 
-var kinds = map[media.Track]byte{media.Video: kindVideo, media.AAC: kindSound, media.DesktopAAC: kindDesktop, media.MicAAC: kindMic}
+var kinds = map[media.Track]byte{media.Video: kindVideo, media.AAC: kindSound, media.DesktopAAC: kindDesktop,
+	media.MicAAC: kindMic}
 
 // record is one entry of a file: kind (1 byte), key (1), PTS and duration in ns (8 each), length (4), CRC-32C of all
 // that and the data (4), then the data; numbers are little-endian. Readers leave out kinds that they do not know.
@@ -80,7 +81,8 @@ func NewJournal(parent string, length time.Duration, log *slog.Logger) (*Journal
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	j := &Journal{folder: folder, lock: lock, log: log, queue: make(chan record, queueSize), done: make(chan struct{}), length: length, skipped: true}
+	j := &Journal{folder: folder, lock: lock, log: log, queue: make(chan record, queueSize), done: make(chan struct{}),
+		length: length, skipped: true}
 	go j.run()
 	return j, nil
 }

@@ -75,7 +75,8 @@ func TestAKilledProcessLosesAtMostASecond(t *testing.T) {
 	require.GreaterOrEqual(t, s.End-s.Start, 10*time.Second)
 	require.LessOrEqual(t, s.End-s.Start, 16*time.Second, "and the old is gone from the disk")
 	require.Equal(t, []byte{0x11, 0x90}, found[0].SoundConfig)
-	require.Equal(t, []replay.Mark{{At: videoPacket(1500, 0, false).PTS, Title: "frame 1500"}}, found[0].Marks, "marks go with what they are about")
+	require.Equal(t, []replay.Mark{{At: videoPacket(1500, 0, false).PTS, Title: "frame 1500"}}, found[0].Marks,
+		"marks go with what they are about")
 	require.NotEmpty(t, s.Sound)
 	require.NoError(t, found[0].Discard())
 	entries, err := os.ReadDir(parent)
@@ -138,7 +139,8 @@ func TestTornAndForeignFilesAreRead(t *testing.T) {
 	parent := t.TempDir()
 	folder := filepath.Join(parent, "replay-1")
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "000000001.gop"), []byte("VVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVV"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "000000001.gop"), []byte("VVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVV"),
+		0o600))
 	found, err := replay.FindOrphans(parent)
 	require.NoError(t, err)
 	require.Empty(t, found)
@@ -152,7 +154,8 @@ func raw(kind byte, at time.Duration, data string) []byte {
 	b := binary.LittleEndian.AppendUint64([]byte{kind, 1}, uint64(at))
 	b = binary.LittleEndian.AppendUint64(b, uint64(frame))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(append(slices.Clone(b), data...), crc32.MakeTable(crc32.Castagnoli)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(append(slices.Clone(b), data...),
+		crc32.MakeTable(crc32.Castagnoli)))
 	return append(b, data...)
 }
 
@@ -161,7 +164,8 @@ func TestRecordsOfOtherVersionsAreLeftOut(t *testing.T) {
 	parent := t.TempDir()
 	folder := filepath.Join(parent, "replay-1")
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	content := slices.Concat(raw('V', time.Second, "one"), raw('Z', time.Second, "?"), raw('K', time.Second, ""), raw('V', 2*time.Second, "two"), []byte("Vtorn"))
+	content := slices.Concat(raw('V', time.Second, "one"), raw('Z', time.Second, "?"), raw('K', time.Second, ""),
+		raw('V', 2*time.Second, "two"), []byte("Vtorn"))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "000000001.gop"), content, 0o600))
 	found, err := replay.FindOrphans(parent)
 	require.NoError(t, err)

@@ -21,7 +21,8 @@ func videoPacket(i, size int, key bool) *media.Packet {
 
 func sound(i int) *media.Packet {
 	at := time.Duration(i) * 1024 * time.Second / 48000
-	return &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Key: true, Data: make([]byte, 500), Config: []byte{0x11, 0x90}}
+	return &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Key: true,
+		Data: make([]byte, 500), Config: []byte{0x11, 0x90}}
 }
 
 // alone is the same for one source.
@@ -87,7 +88,7 @@ func TestSnapshotEndsAtThePress(t *testing.T) {
 	require.Less(t, s.End-s.Start, 25*time.Second, "all there is")
 }
 
-func TestAStreamWithoutKeyPicturesCannotGrow(t *testing.T) {
+func TestAStreamWithoutKeyframesCannotGrow(t *testing.T) {
 	r := replay.New(20*time.Second, 1_000_000)
 	require.True(t, r.Write(videoPacket(0, 1000, false)), "an IDR should be asked for")
 	require.False(t, r.Write(videoPacket(1, 1000, true)))
@@ -111,7 +112,7 @@ func TestBytesAreABound(t *testing.T) {
 	require.Greater(t, d, 5*time.Second)
 }
 
-func TestSoundWithoutPicturesIsBounded(t *testing.T) {
+func TestSoundWithoutVideoIsBounded(t *testing.T) {
 	r := replay.New(10*time.Second, 1<<30)
 	for i := range 20000 {
 		r.Write(sound(i))
@@ -219,7 +220,7 @@ func TestSourcesAreKeptBesideTheMix(t *testing.T) {
 	}
 }
 
-func TestSnapshotsOneAfterTheOtherShareNoPicture(t *testing.T) {
+func TestSnapshotsOneAfterTheOtherShareNoFrame(t *testing.T) {
 	r := replay.New(20*time.Second, 1<<30)
 	fill(r, 30)
 	first, ok := r.Snapshot(5*time.Second, 20*time.Second)

@@ -13,8 +13,8 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// savedClip is what a press of the key gave: the time until the clip was complete, how much longer than asked for it is,
-// how late its sound is (all in ms), and how many of its frames are missing.
+// savedClip is what a press of the key gave: the time until the clip was complete, how much longer than asked for it
+// is, how late its sound is (all in ms), and how many of its frames are missing.
 type savedClip struct{ saveMS, lengthMS, stepMS, lost float64 }
 
 // saveClip presses the program's key, waits for the clip and looks at it.

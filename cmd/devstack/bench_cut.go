@@ -8,6 +8,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/backend/storedtest"
 )
 
 type benchCutCommand struct {
@@ -36,8 +37,8 @@ func (b *benchCutCommand) Run(ctx context.Context) error {
 	}
 	defer lk.Close()
 	length := time.Duration(b.Minutes) * time.Minute
-	got, err := backendtest.CutLimited(ctx, dir, program, lk,
-		backendtest.StoredOptions{Replays: b.Clips, Length: length, FPS: b.FPS, Kbps: b.Mbps * 1000}, b.MB*1e6)
+	got, err := storedtest.CutLimited(ctx, dir, program, lk,
+		storedtest.Options{Replays: b.Clips, Length: length, FPS: b.FPS, Kbps: b.Mbps * 1000}, b.MB*1e6)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ type cli struct {
 	Bench       benchCommand       `cmd:"" help:"Compare the cost of capturing with other programs on the same screen."`
 	Demo        demoCommand        `cmd:"" help:"Do the same hands-free on a virtual desktop: save a replay with the real hotkey and check both clips."`
 	BenchEgress benchEgressCommand `cmd:"" help:"Measure the cost of a recording of each LiveKit egress type."`
-	BenchCut    benchCutCommand    `cmd:"" help:"Long clips cut at once by a backend whose memory is limited."`
+	BenchCut    benchCutCommand    `cmd:"" help:"Cut long clips at once with a backend whose memory is limited."`
 	Soak        soakCommand        `cmd:"" help:"Run the app on a moving screen for a long time and check its memory and every clip."`
 }
 

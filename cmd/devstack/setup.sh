@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian machine: "setup.sh check" what building and tests without servers need, "setup.sh
-# run" what the programs and their servers need, "setup.sh test" also a virtual desktop and the tools that tests look with, "setup.sh bench" also the programs to compare with. With
-# everything there it only looks, in well under a second.
+# Installs what is missing on a Debian machine. "setup.sh check": what building and tests without servers need; "dist": what
+# makes packages and tries them; "run": what the programs and their servers need; "test": also a virtual desktop and the
+# tools that tests look with; "bench": also the programs to compare with. With everything there it only looks, in well under
+# a second.
 set -euo pipefail
 
 # The newest Go that was tried, fetched only where no Go of at least go.mod's version can be had.
@@ -19,6 +20,8 @@ desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-pa
 egress=(libnginx-mod-rtmp nginx-light chromium gstreamer1.0-pulseaudio)
 # What reads man pages, and the shells that completions are for.
 texts=(groff-base zsh fish)
+# What draws the icons of packages, and what looks at them and tries them.
+dist=(librsvg2-bin appstream desktop-file-utils rpm debootstrap)
 # A Wayland desktop without a screen, its portal, and PipeWire. xhost comes with x11-xserver-utils.
 wayland=(sway xwayland xdg-desktop-portal xdg-desktop-portal-wlr pipewire pipewire-pulse wireplumber)
 
@@ -88,12 +91,13 @@ fetch_go() {
 
 case ${1:-} in
 check) packages "${build[@]}" "${media[@]}" "${texts[@]}" ffmpeg ;;
+dist) packages "${build[@]}" "${dist[@]}" ;;
 run) packages "${build[@]}" "${media[@]}" "${servers[@]}" ;;
 test)
   packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${wayland[@]}" "${egress[@]}" "${texts[@]}"
   command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client
   ;;
 bench) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" obs-studio libgl1-mesa-dri ;;
-*) say "say what for: check, run, test or bench"; exit 2 ;;
+*) say "say what for: check, dist, run, test or bench"; exit 2 ;;
 esac
 suits || fetch_go

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/backend/storedtest"
 )
 
 // In 256 MB two clips of 20 minutes at 60 frames/s are cut at once. Their bitrate is small, to spare the disk; the
@@ -17,10 +18,11 @@ func TestTwoLongClipsInLittleMemory(t *testing.T) {
 	require.NoError(t, err)
 	defer lk.Close()
 	const limit, length = 256e6, 20 * time.Minute
-	got, err := backendtest.CutLimited(t.Context(), t.TempDir(), program, lk,
-		backendtest.StoredOptions{Replays: 2, Length: length, FPS: 60, Kbps: 2000}, limit)
+	got, err := storedtest.CutLimited(t.Context(), t.TempDir(), program, lk,
+		storedtest.Options{Replays: 2, Length: length, FPS: 60, Kbps: 2000}, limit)
 	require.NoError(t, err)
-	t.Logf("%d MB resident, %d MB with page cache (enforced: %v), in %v", got.Resident/1e6, got.Group/1e6, got.Grouped, got.Took)
+	t.Logf("%d MB resident, %d MB with page cache (enforced: %v), in %v", got.Resident/1e6, got.Group/1e6, got.Grouped,
+		got.Took)
 	require.Less(t, got.Resident, int64(limit))
 	require.Len(t, got.Files, 2)
 	for i, file := range got.Files {

@@ -12,40 +12,40 @@ import (
 )
 
 const (
-	// settle is how long a new size must have lasted before it is filmed: while a window is dragged to another size, the
-	// picture holds.
+	// settle is how long a new size must have lasted before it is captured: while a window is dragged to another size,
+	// the last frame is held.
 	settle = 300 * time.Millisecond
-	// patience is how long the target may be away before somebody is told.
+	// patience is how long the target may be away before it is reported.
 	patience = 700 * time.Millisecond
-	// lookAgain is how often the layout is looked at without an event: not every window manager tells of its windows.
+	// lookAgain is how often the layout is looked at without an event: not every window manager announces its windows.
 	lookAgain = time.Second
 )
 
-// Config says what to film and where pictures go.
+// Config says what to capture and where frames go.
 type Config struct {
 	Target Target
-	// Held remembers which window is captured, where that is to outlast one Film; it may be nil.
+	// Held remembers which window is captured, where that is to outlast one Capture; it may be nil.
 	Held *Held
 	// Stay says whether a window that was closed is not replaced with another one that fits the target; nil never does.
 	Stay func() bool
 	// HidePointer leaves the mouse pointer out.
 	HidePointer bool
-	// FrameRate is in frames a second. Pictures are taken at multiples of a frame's time on the clock.
+	// FrameRate is in frames a second. Frames are taken at multiples of a frame's time on the clock.
 	FrameRate int
 	// Now reads the clock.
 	Now func() time.Duration
-	// Frame gets each picture with the time at which it was read.
+	// Frame gets each frame with the time at which it was read.
 	Frame func(Frame, time.Duration)
-	// Same is called instead, with the size in pixels, where nothing has changed since the picture before. It answers
-	// whether that is enough: else the picture is read. Nil wants all pictures.
+	// Same is called instead, with the size in pixels, where nothing has changed since the frame before. It returns
+	// whether that is enough: else the frame is read. Nil wants all frames.
 	Same func(width, height int, at time.Duration) bool
-	// Up is called for each picture, Down with a message when there is nothing to film for a while:
+	// Up is called for each frame, Down with a message when there is nothing to capture for a while:
 	// an AwayError while the target is away.
 	Up   func()
 	Down func(error)
 }
 
-// film is one run of Film.
+// capturer is one run of Capture.
 type capturer struct {
 	Config
 	d       *Display
@@ -54,26 +54,27 @@ type capturer struct {
 	watcher watcher
 	grabber *grabber
 	bands   *bands     // with grabber
-	shown   media.Rows // of the pointer in the last picture
-	had     bool       // a picture of this size
+	shown   media.Rows // of the pointer in the last frame
+	had     bool       // a frame of this size
 	owed    bool       // changes that were marked and not handed on
 
-	view    view
-	there   bool
-	lost    time.Duration // since when it is not there
-	told    string
-	looked  time.Duration // last look at the layout
-	size    image.Point   // of the view
-	changed time.Duration // since when it has this size
+	view     view
+	there    bool
+	lost     time.Duration // since when it is not there
+	reported string
+	looked   time.Duration // last look at the layout
+	size     image.Point   // of the view
+	changed  time.Duration // since when it has this size
 }
 
-// Film takes pictures until the context ends (nil) or the display does not answer any more. A target that is away is
+// Capture takes frames until the context ends (nil) or the display does not respond anymore. A target that is away is
 // waited for.
 func (d *Display) Capture(ctx context.Context, c Config) error {
 	if c.Held == nil {
 		c.Held = &Held{}
 	}
-	f := &capturer{Config: c, d: d, viewer: viewer{d: d, target: c.Target, held: c.Held, stay: c.Stay}, pointer: pointer{d: d}, watcher: watcher{d: d}}
+	f := &capturer{Config: c, d: d, viewer: viewer{d: d, target: c.Target, held: c.Held, stay: c.Stay},
+		pointer: pointer{d: d}, watcher: watcher{d: d}}
 	d.layoutChanged.Store(true)
 	defer f.close()
 	f.changed = -settle // the first size counts at once
@@ -112,7 +113,7 @@ func slotAfter(now time.Duration, fps int, period time.Duration) time.Duration {
 	return at
 }
 
-// step takes one picture, if there is one. The error ends the film.
+// step takes one frame, if there is one. The error ends the capture.
 func (f *capturer) step(now time.Duration) error {
 	if f.d.layoutChanged.Swap(false) || !f.there || now-f.looked > lookAgain {
 		if err := f.look(now); err != nil {
@@ -145,7 +146,7 @@ func (f *capturer) step(now time.Duration) error {
 
 // look finds the target.
 func (f *capturer) look(now time.Duration) error {
-	if !f.there && f.told != "" && now-f.looked < patience/4 {
+	if !f.there && f.reported != "" && now-f.looked < patience/4 {
 		f.d.layoutChanged.Store(true) // seldom is enough while it is away
 		return nil
 	}
@@ -159,7 +160,7 @@ func (f *capturer) look(now time.Duration) error {
 		if was || f.lost == 0 {
 			f.lost = now
 		}
-		if now-f.lost >= patience || f.told != "" {
+		if now-f.lost >= patience || f.reported != "" {
 			f.down(err)
 		}
 		return nil
@@ -189,8 +190,8 @@ func (f *capturer) look(now time.Duration) error {
 	return nil
 }
 
-// take reads what has changed of the picture and hands it on, if anything has. Server and program answer each other as seldom
-// as can be: each time wakes both.
+// take reads what has changed of the frame and hands it on, if anything has. Server and program answer each other as
+// seldom as can be: each time wakes both.
 func (f *capturer) take() (err error) {
 	defer func() { f.owed = f.owed || err != nil }()
 	show := !f.HidePointer && f.d.hasPointer
@@ -201,7 +202,7 @@ func (f *capturer) take() (err error) {
 	if show {
 		where = f.pointer.ask()
 	}
-	look, err := f.watcher.hear(asked, f.view, f.bands, at)
+	look, err := f.watcher.collect(asked, f.view, f.bands, at)
 	if err != nil {
 		return err
 	}
@@ -239,32 +240,32 @@ func (f *capturer) take() (err error) {
 	if show {
 		f.pointer.draw(p, f.view.at)
 	}
-	f.told, f.had, f.owed = "", true, false
+	f.reported, f.had, f.owed = "", true, false
 	f.Up()
 	f.Frame(p, at)
 	return nil
 }
 
-// news says whether the picture is another than the last that was handed on.
+// news says whether the frame is another than the last that was handed on.
 func (f *capturer) news() bool { return f.owed || f.bands.changed() }
 
-// read reads the picture, all of it or what changed. The server does so between question and answer. On a busy machine that is
-// a while, and the middle is the best guess of when.
+// read reads the frame, all of it or what changed. The server reads between request and reply. On a busy machine
+// that is a while, and the middle is the best guess of when.
 func (f *capturer) read(all bool) (p Frame, at time.Duration, err error) {
 	asked := f.Now()
 	p, err = f.grabber.grab(f.view.drawable, f.view.area.Min, f.bands, all)
 	return p, (asked + f.Now()) / 2, err
 }
 
-// same tells that the picture is the one before, and answers whether that is enough.
+// same reports that the frame is the one before, and returns whether that is enough.
 func (f *capturer) same(at time.Duration) bool {
 	return f.had && f.Same != nil && f.Same(f.size.X, f.size.Y, at)
 }
 
-// down tells a failure once.
+// down reports a failure once.
 func (f *capturer) down(err error) {
-	if f.told != err.Error() {
-		f.told = err.Error()
+	if f.reported != err.Error() {
+		f.reported = err.Error()
 		f.Down(err)
 	}
 }

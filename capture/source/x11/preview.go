@@ -5,7 +5,7 @@ import (
 	"image/color"
 )
 
-// Preview takes one picture of the target, scaled down to fit into the given width and height in pixels.
+// Preview takes one frame of the target, scaled down to fit into the given width and height in pixels.
 func (d *Display) Preview(t Target, width, height int) (image.Image, error) {
 	v := viewer{d: d, target: t, held: &Held{}}
 	defer v.forget()
@@ -24,7 +24,7 @@ func (d *Display) Preview(t Target, width, height int) (image.Image, error) {
 	return shrink(p, width, height), nil
 }
 
-// shrink averages blocks of pixels. A picture that fits stays as it is.
+// shrink averages blocks of pixels. A frame that fits stays as it is.
 func shrink(p Frame, width, height int) *image.RGBA {
 	w, h := p.Width, p.Height
 	if w > width {

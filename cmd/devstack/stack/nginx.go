@@ -21,7 +21,8 @@ func StartNginx(ctx context.Context, dir, config, addr string) (*Proc, error) {
 		return nil, errors.New("nginx is not installed; run make setup")
 	}
 	conf := filepath.Join(dir, "nginx.conf")
-	config = "daemon off;\nmaster_process off;\npid " + filepath.Join(dir, "nginx.pid") + ";\nerror_log stderr info;\n" + config
+	config = "daemon off;\nmaster_process off;\npid " + filepath.Join(dir, "nginx.pid") + ";\nerror_log stderr info;\n" +
+		config
 	if err := os.WriteFile(conf, []byte(config), 0o600); err != nil {
 		return nil, err
 	}

@@ -32,7 +32,8 @@ type need struct {
 	MiB   float64 `json:"mib"`
 }
 
-// measured is what make bench-egress printed on measuredOn; every picture arrived. Room Composite took nearly all there was.
+// measured is what make bench-egress printed on measuredOn; every frame arrived. Room Composite took nearly all there
+// was.
 var measured = map[string]need{
 	api.TypeTrack:          {0.03, 45},
 	api.TypeTrackComposite: {1.16, 423},
@@ -97,7 +98,8 @@ func (p *plan) Run(out output) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "BY\tONE RECORDING\tA WORKER HAS\tWORKERS\tCORES\tMEMORY")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%.2f cores, %.0f MiB\t%d\t%d\t%g\t%g GiB\n", r.By, r.Each.Cores, r.Each.MiB, r.PerWorker, r.Workers,
+		fmt.Fprintf(w, "%s\t%.2f cores, %.0f MiB\t%d\t%d\t%g\t%g GiB\n", r.By, r.Each.Cores, r.Each.MiB, r.PerWorker,
+			r.Workers,
 			r.Cores, r.MemoryGiB)
 	}
 	if err := w.Flush(); err != nil {
@@ -109,7 +111,7 @@ func (p *plan) Run(out output) error {
 		}
 	}
 	if p.Type == api.TypeRoomComposite {
-		fmt.Fprintln(out, "\nTwo cores were too few for it: 25 of 30 pictures a second arrived. Plan with LiveKit's figures.")
+		fmt.Fprintln(out, "\nTwo cores were too few for it: 25 of 30 frames a second arrived. Plan with LiveKit's figures.")
 	}
 	_, err := fmt.Fprintf(out, "\nMeasured with make bench-egress (%s). Egress takes requests by the cpu_cost in its\n"+
 		"configuration: set %s there to what one recording needs on your workers.\n", measuredOn, costKey[p.Type])

@@ -1,4 +1,6 @@
-package backendtest
+// Package storedtest has a backend work on long replays that nobody had to wait for: it writes them into the data folder
+// as if they had been recorded. It has no goroutines that outlive a call.
+package storedtest
 
 import (
 	"bytes"
@@ -6,6 +8,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -16,8 +19,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
 )
 
-// Stored is a replay that lies in a backend's folder as if it had been recorded.
-type Stored struct {
+// Replay is a replay that lies in a backend's folder as if it had been recorded.
+type Replay struct {
 	// Identity is the user, Token a secret of theirs.
 	Identity, Token string
 	// ReplayID names the replay, which has everything from From to To.
@@ -25,8 +28,8 @@ type Stored struct {
 	From, To time.Time
 }
 
-// StoredOptions shape what is stored: 1080p with stereo sound in MPEG-TS, as LiveKit Egress writes it.
-type StoredOptions struct {
+// Options shape what is stored: 1080p with stereo sound in MPEG-TS, as LiveKit Egress writes it.
+type Options struct {
 	// Replays is how many users have one.
 	Replays int
 	// Length is a multiple of 4 s, the length of a segment.
@@ -45,7 +48,7 @@ const (
 
 // Store makes replays that have just ended in the data folder of a backend that does not run. They share their segments,
 // by hard links, so that they take the disk of one.
-func Store(ctx context.Context, data string, o StoredOptions) ([]Stored, error) {
+func Store(ctx context.Context, data string, o Options) ([]Replay, error) {
 	private := filepath.Join(data, "private")
 	if err := os.MkdirAll(private, 0o700); err != nil {
 		return nil, err
@@ -75,9 +78,9 @@ func Store(ctx context.Context, data string, o StoredOptions) ([]Stored, error) 
 	if err != nil {
 		return nil, err
 	}
-	var out []Stored
+	var out []Replay
 	for i := range o.Replays {
-		s := Stored{Identity: fmt.Sprint("user", i), ReplayID: state.NewID(), From: began, To: now}
+		s := Replay{Identity: fmt.Sprint("user", i), ReplayID: state.NewID(), From: began, To: now}
 		if _, s.Token, err = db.CreateToken(ctx, s.Identity, "*"); err != nil {
 			return nil, err
 		}
@@ -107,7 +110,7 @@ func Store(ctx context.Context, data string, o StoredOptions) ([]Stored, error) 
 }
 
 // writeMedia encodes a loop and repeats it, with times that go on, into segments.
-func writeMedia(ctx context.Context, dir string, o StoredOptions) error {
+func writeMedia(ctx context.Context, dir string, o Options) error {
 	loop, rate := filepath.Join(dir, "loop.mp4"), fmt.Sprintf("%dk", o.Kbps)
 	gop := fmt.Sprint(o.FPS * int(storedSegment.Seconds()))
 	// Noise, so that the bitrate is used.
@@ -153,4 +156,12 @@ func playlist(list string, began time.Time) (text []byte, names []string, err er
 	}
 	out.WriteString("#EXT-X-ENDLIST\n")
 	return out.Bytes(), names, nil
+}
+
+func ffmpeg(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, "ffmpeg", append([]string{"-v", "error", "-nostdin"}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("ffmpeg failed (make setup installs it): %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }

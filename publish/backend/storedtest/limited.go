@@ -1,4 +1,4 @@
-package backendtest
+package storedtest
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -29,7 +30,7 @@ type Limited struct {
 
 // CutLimited stores replays in dir, starts a backend that has limit bytes of memory on them, and has all cut whole at
 // once. The files lie in dir.
-func CutLimited(ctx context.Context, dir, program string, lk *stack.LiveKit, o StoredOptions, limit int64) (out Limited, err error) {
+func CutLimited(ctx context.Context, dir, program string, lk *stack.LiveKit, o Options, limit int64) (out Limited, err error) {
 	data := filepath.Join(dir, "data")
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return out, err
@@ -86,7 +87,7 @@ func CutLimited(ctx context.Context, dir, program string, lk *stack.LiveKit, o S
 }
 
 // saveWhole has a whole replay cut and waits for the clip. While the service writes it, a look may take long.
-func saveWhole(ctx context.Context, url string, s Stored) (api.Clip, error) {
+func saveWhole(ctx context.Context, url string, s Replay) (api.Clip, error) {
 	c, err := client.New(url, s.Token)
 	if err != nil {
 		return api.Clip{}, err
@@ -96,7 +97,7 @@ func saveWhole(ctx context.Context, url string, s Stored) (api.Clip, error) {
 		return api.Clip{}, err
 	}
 	var clip *api.Clip
-	Await(10*time.Minute, func() bool {
+	backendtest.Await(10*time.Minute, func() bool {
 		clip, err = c.Clip(ctx, saved.ClipID)
 		return err != nil || clip.State != api.ClipWaiting
 	})

@@ -16,8 +16,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// TakeFile is the name of a recording's file without its ending, beside Playlist and the segments.
-const TakeFile = "recording"
+// JobFile is the name of a recording's file without its ending, beside Playlist and the segments.
+const JobFile = "recording"
 
 // maxReason is how much of LiveKit's reason for a failure is kept, in bytes.
 const maxReason = 400
@@ -25,39 +25,39 @@ const maxReason = 400
 // ErrFile means that a track cannot become the kind of file that was asked for.
 var ErrFile = errors.New("wrong kind of file")
 
-// TakeRequest asks for a recording of one of LiveKit's egress types. The request has been checked: what its type does
+// JobRequest asks for a recording of one of LiveKit's egress types. The request has been checked: what its type does
 // not use is empty.
-type TakeRequest struct {
+type JobRequest struct {
 	api.RecordingRequest
 	// Own are the identities of the user who asks. Tracks and participants must be theirs.
 	Own []string
-	// Everybody allows what is others', for those who may. A whole room needs it.
+	// Everybody allows recording other participants, for callers with that right. A whole room needs it.
 	Everybody bool
 	// Folder is as in Request.
 	Folder string
 }
 
-// mayTake tells whether a participant may be recorded.
-func (r TakeRequest) mayTake(identity string) bool {
+// mayRecord reports whether a participant may be recorded.
+func (r JobRequest) mayRecord(identity string) bool {
 	return r.Everybody || slices.Contains(r.Own, identity)
 }
 
-// TakeStatus is what LiveKit says about a recording.
-type TakeStatus struct {
+// JobStatus is what LiveKit says about a recording.
+type JobStatus struct {
 	Status
 	// Streams are its RTMP streams.
 	Streams []api.RecordingStream
 }
 
 // Take starts a recording.
-func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
-	var size [2]int // of the picture in pixels, zero where there is none or none is known
+func (l *LiveKit) Job(ctx context.Context, r JobRequest) (JobStatus, error) {
+	var size [2]int // of the video in pixels, zero where there is none or none is known
 	err := l.await(ctx, r.RoomName, func(list []*livekit.ParticipantInfo) (err error) {
 		size, err = subject(list, r)
 		return err
 	})
 	if err != nil {
-		return TakeStatus{}, err
+		return JobStatus{}, err
 	}
 	var info *livekit.EgressInfo
 	switch r.Type {
@@ -70,8 +70,9 @@ func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
 			Options: &livekit.ParticipantEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	case api.TypeRoomComposite:
 		info, err = l.egress.StartRoomCompositeEgress(ctx, &livekit.RoomCompositeEgressRequest{RoomName: r.RoomName,
-			Layout: r.Layout, AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r), StreamOutputs: streams(r),
-			Options: &livekit.RoomCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
+			Layout: r.Layout, AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r),
+			StreamOutputs: streams(r),
+			Options:       &livekit.RoomCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	default:
 		info, err = l.egress.StartTrackCompositeEgress(ctx, &livekit.TrackCompositeEgressRequest{RoomName: r.RoomName,
 			VideoTrackId: r.VideoTrackID, AudioTrackId: r.AudioTrackID,
@@ -79,29 +80,29 @@ func (l *LiveKit) Take(ctx context.Context, r TakeRequest) (TakeStatus, error) {
 			Options: &livekit.TrackCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	}
 	if err != nil {
-		return TakeStatus{}, refused(err)
+		return JobStatus{}, refused(err)
 	}
-	return takeStatus(info), nil
+	return jobStatus(info), nil
 }
 
-func (l *LiveKit) directFile(r TakeRequest) *livekit.DirectFileOutput {
-	o := &livekit.DirectFileOutput{Filepath: path.Join(r.Folder, TakeFile), DisableManifest: true}
+func (l *LiveKit) directFile(r JobRequest) *livekit.DirectFileOutput {
+	o := &livekit.DirectFileOutput{Filepath: path.Join(r.Folder, JobFile), DisableManifest: true}
 	l.o.Upload.direct(o)
 	return o
 }
 
-func (l *LiveKit) files(r TakeRequest) []*livekit.EncodedFileOutput {
+func (l *LiveKit) files(r JobRequest) []*livekit.EncodedFileOutput {
 	if r.Outputs.File == "" {
 		return nil
 	}
-	o := &livekit.EncodedFileOutput{Filepath: path.Join(r.Folder, TakeFile+"."+r.Outputs.File), DisableManifest: true,
+	o := &livekit.EncodedFileOutput{Filepath: path.Join(r.Folder, JobFile+"."+r.Outputs.File), DisableManifest: true,
 		FileType: map[string]livekit.EncodedFileType{
 			api.FileMP4: livekit.EncodedFileType_MP4, api.FileOGG: livekit.EncodedFileType_OGG}[r.Outputs.File]}
 	l.o.Upload.file(o)
 	return []*livekit.EncodedFileOutput{o}
 }
 
-func (l *LiveKit) segments(r TakeRequest) []*livekit.SegmentedFileOutput {
+func (l *LiveKit) segments(r JobRequest) []*livekit.SegmentedFileOutput {
 	if !r.Outputs.Segments {
 		return nil
 	}
@@ -115,15 +116,15 @@ func (l *LiveKit) segments(r TakeRequest) []*livekit.SegmentedFileOutput {
 	return []*livekit.SegmentedFileOutput{o}
 }
 
-func streams(r TakeRequest) []*livekit.StreamOutput {
+func streams(r JobRequest) []*livekit.StreamOutput {
 	if len(r.Outputs.Streams) == 0 {
 		return nil
 	}
 	return []*livekit.StreamOutput{{Protocol: livekit.StreamProtocol_RTMP, Urls: r.Outputs.Streams}}
 }
 
-// encoding is the quality of everything that is encoded anew; bitrates in kb/s.
-func (l *LiveKit) encoding(r TakeRequest, size [2]int) *livekit.EncodingOptions {
+// encoding is the quality of everything that is re-encoded; bitrates in kb/s.
+func (l *LiveKit) encoding(r JobRequest, size [2]int) *livekit.EncodingOptions {
 	o := &livekit.EncodingOptions{AudioCodec: livekit.AudioCodec_AAC, AudioBitrate: 160, AudioFrequency: 48000}
 	if r.Outputs.File == api.FileOGG {
 		o.AudioCodec = livekit.AudioCodec_OPUS
@@ -149,7 +150,7 @@ func (l *LiveKit) members(ctx context.Context, room string) ([]*livekit.Particip
 }
 
 // subject finds what is to be recorded, and refuses what is not the user's.
-func subject(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
+func subject(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err error) {
 	switch r.Type {
 	case api.TypeTrack:
 		return oneTrack(list, r)
@@ -177,15 +178,16 @@ func subject(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err e
 	return size, err
 }
 
-// anyKind lets findTrack take sound and picture alike.
+// anyKind lets findTrack take sound and video alike.
 const anyKind livekit.TrackType = -1
 
-func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo, error) {
+func findTrack(list []*livekit.ParticipantInfo, r JobRequest, sid string, kind livekit.TrackType) (*livekit.TrackInfo,
+	error) {
 	for _, p := range list {
 		for _, t := range p.Tracks {
 			switch {
 			case t.Sid != sid:
-			case !r.mayTake(p.Identity):
+			case !r.mayRecord(p.Identity):
 				return nil, fmt.Errorf("%w: %s is not yours to record", ErrForeign, sid)
 			case kind != anyKind && t.Type != kind:
 				return nil, fmt.Errorf("%w: %s is not %s", ErrTrack, sid, strings.ToLower(kind.String()))
@@ -198,7 +200,7 @@ func findTrack(list []*livekit.ParticipantInfo, r TakeRequest, sid string, kind 
 }
 
 // oneTrack checks that the track's codec goes into the kind of file that is asked for.
-func oneTrack(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
+func oneTrack(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err error) {
 	t, err := findTrack(list, r, r.TrackID, anyKind)
 	if err != nil {
 		return size, err
@@ -210,7 +212,8 @@ func oneTrack(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err 
 		return size, fmt.Errorf("%w: a track of codec %s cannot be copied; use %s", ErrFile, cmp.Or(codec, "unknown"),
 			api.TypeTrackComposite)
 	case r.Outputs.File != "" && r.Outputs.File != kind:
-		return size, fmt.Errorf("%w: %s holds %s, which becomes a file of kind %s; leave outputs.file empty", ErrFile, r.TrackID,
+		return size, fmt.Errorf("%w: %s holds %s, which becomes a file of kind %s; leave outputs.file empty", ErrFile,
+			r.TrackID,
 			codec, kind)
 	}
 	return [2]int{int(t.Width), int(t.Height)}, nil
@@ -218,8 +221,8 @@ func oneTrack(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err 
 
 // oneParticipant wants a camera or a microphone: Participant egress takes nothing else, and one with neither never ends
 // to wait for them.
-func oneParticipant(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int, err error) {
-	if !r.mayTake(r.Identity) {
+func oneParticipant(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err error) {
+	if !r.mayRecord(r.Identity) {
 		return size, fmt.Errorf("%w: %q is not you", ErrForeign, r.Identity)
 	}
 	i := slices.IndexFunc(list, func(p *livekit.ParticipantInfo) bool { return p.Identity == r.Identity })
@@ -236,23 +239,24 @@ func oneParticipant(list []*livekit.ParticipantInfo, r TakeRequest) (size [2]int
 		}
 	}
 	if !found {
-		return size, fmt.Errorf("%w: %q publishes neither a camera nor a microphone, and type %s takes nothing else; for a shared screen use %s",
+		return size, fmt.Errorf("%w: %q publishes neither a camera nor a microphone, and type %s takes nothing else; for a "+
+			"shared screen use %s",
 			ErrTrack, r.Identity, api.TypeParticipant, api.TypeTrackComposite)
 	}
 	return size, nil
 }
 
-// TakeStatus asks for a recording.
-func (l *LiveKit) TakeStatus(ctx context.Context, egressID string) (TakeStatus, error) {
+// JobStatus asks for a recording.
+func (l *LiveKit) JobStatus(ctx context.Context, egressID string) (JobStatus, error) {
 	info, err := l.info(ctx, egressID)
 	if err != nil {
-		return TakeStatus{}, err
+		return JobStatus{}, err
 	}
-	return takeStatus(info), nil
+	return jobStatus(info), nil
 }
 
-func takeStatus(info *livekit.EgressInfo) TakeStatus {
-	s := TakeStatus{Status: status(info)}
+func jobStatus(info *livekit.EgressInfo) JobStatus {
+	s := JobStatus{Status: status(info)}
 	if s.Error = strings.Join(strings.Fields(s.Error), " "); len(s.Error) > maxReason {
 		s.Error = strings.ToValidUTF8(s.Error[:maxReason], "") + "…" // a browser that dies says a lot
 	}

@@ -51,64 +51,68 @@ func TestStreamsGoWhereTheyMay(t *testing.T) {
 }
 
 // What is not asked for is filled in as the type needs it.
-func TestTakesHaveDefaults(t *testing.T) {
+func TestJobsHaveDefaults(t *testing.T) {
 	user := state.Token{ID: "1", Identity: "alice", Scopes: []state.Scope{state.Record}}
 	for _, c := range []struct {
 		req       api.RecordingRequest
 		typ, file string
 	}{
-		{req: api.RecordingRequest{VideoTrackID: "TR_v", AudioTrackID: "TR_a"}, typ: api.TypeTrackComposite, file: api.FileMP4},
+		{req: api.RecordingRequest{VideoTrackID: "TR_v", AudioTrackID: "TR_a"}, typ: api.TypeTrackComposite,
+			file: api.FileMP4},
 		{req: api.RecordingRequest{AudioTrackID: "TR_a"}, typ: api.TypeTrackComposite, file: api.FileOGG},
-		{req: api.RecordingRequest{VideoTrackID: "TR_v", Outputs: api.RecordingOutputs{Segments: true}}, typ: api.TypeTrackComposite},
+		{req: api.RecordingRequest{VideoTrackID: "TR_v", Outputs: api.RecordingOutputs{Segments: true}},
+			typ: api.TypeTrackComposite},
 		{req: api.RecordingRequest{Type: api.TypeTrack, TrackID: "TR_v"}, typ: api.TypeTrack},
 		{req: api.RecordingRequest{Type: api.TypeParticipant}, typ: api.TypeParticipant, file: api.FileMP4},
 		{req: api.RecordingRequest{Type: api.TypeRoomComposite}, typ: api.TypeRoomComposite, file: api.FileMP4},
-		{req: api.RecordingRequest{Type: api.TypeRoomComposite, AudioOnly: true}, typ: api.TypeRoomComposite, file: api.FileOGG},
+		{req: api.RecordingRequest{Type: api.TypeRoomComposite, AudioOnly: true}, typ: api.TypeRoomComposite,
+			file: api.FileOGG},
 	} {
-		require.NoError(t, checkTake(&c.req, user, nil))
+		require.NoError(t, checkJob(&c.req, user, nil))
 		require.Equal(t, c.typ, c.req.Type)
 		require.Equal(t, c.file, c.req.Outputs.File, c.typ)
 	}
 }
 
 // A recorder that was killed is given up, and what it says later changes nothing.
-func TestDeadTakesAreGivenUp(t *testing.T) {
+func TestDeadJobsAreGivenUp(t *testing.T) {
 	s := newShelf(t, 1, time.Now())
 	ctx := context.Background()
 	add := func(id string, created, stopped time.Time) {
-		take := state.Take{ID: id, Identity: "alice", EgressID: "EG_" + id, State: api.StateActive, Created: created,
+		job := state.Job{ID: id, Identity: "alice", EgressID: "EG_" + id, State: api.StateActive, Created: created,
 			Request: api.RecordingRequest{RoomName: "den", Type: api.TypeTrackComposite}}
-		require.NoError(t, s.o.State.AddTake(ctx, take))
+		require.NoError(t, s.o.State.AddJob(ctx, job))
 		if !stopped.IsZero() {
-			require.NoError(t, s.o.State.StopTake(ctx, id, stopped))
+			require.NoError(t, s.o.State.StopJob(ctx, id, stopped))
 		}
 	}
 	long := time.Now().Add(-time.Hour)
 	add("fine", long, time.Time{})
 	add("stopping", long, time.Now())
 	add("dead", long, long)
-	s.refreshTakes(ctx, true)
+	s.refreshJobs(ctx, true)
 	states := func() map[string]string {
 		out := map[string]string{}
-		list, err := s.o.State.TakesOf(ctx, "alice", 10)
+		list, err := s.o.State.JobsOf(ctx, "alice", 10)
 		require.NoError(t, err)
-		for _, take := range list {
-			out[take.ID] = viewTake(take).State
+		for _, job := range list {
+			out[job.ID] = viewJob(job).State
 		}
 		return out
 	}
-	require.Equal(t, map[string]string{"fine": api.StateActive, "stopping": api.StateStopping, "dead": api.StateFailed}, states())
+	require.Equal(t, map[string]string{"fine": api.StateActive, "stopping": api.StateStopping, "dead": api.StateFailed},
+		states())
 
 	// A recorder that never finds the tracks, and a LiveKit that has lost its memory.
 	s.fake.status.State = api.StateStarting
-	take, err := s.o.State.Take(ctx, "fine")
+	job, err := s.o.State.Job(ctx, "fine")
 	require.NoError(t, err)
-	require.NoError(t, s.askTake(ctx, take))
+	require.NoError(t, s.askJob(ctx, job))
 	s.fake.err = recorder.ErrUnknown
 	add("forgotten", time.Now(), time.Time{})
-	s.refreshTakes(ctx, true)
+	s.refreshJobs(ctx, true)
 	require.Equal(t, map[string]string{"fine": api.StateFailed, "stopping": api.StateFailed, "dead": api.StateFailed,
 		"forgotten": api.StateStopping}, states())
-	s.refreshTakes(ctx, true)
+	s.refreshJobs(ctx, true)
 	require.Equal(t, api.StateFailed, states()["forgotten"])
 }

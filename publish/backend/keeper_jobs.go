@@ -15,9 +15,9 @@ import (
 // finishPatience is how long a recorder may take to finish the files of a recording whose end was asked for.
 const finishPatience = 2 * time.Minute
 
-// refreshTakes asks LiveKit for the takes that are not over: for all, or for those alone that are about to change.
-func (k *keeper) refreshTakes(ctx context.Context, every bool) {
-	running, err := k.o.State.RunningTakes(ctx)
+// refreshJobs asks LiveKit for the takes that are not over: for all, or for those alone that are about to change.
+func (k *keeper) refreshJobs(ctx context.Context, every bool) {
+	running, err := k.o.State.RunningJobs(ctx)
 	if err != nil {
 		k.complain(ctx, "the recordings cannot be listed", err)
 		return
@@ -30,7 +30,7 @@ func (k *keeper) refreshTakes(ctx context.Context, every bool) {
 		}
 		asks.Go(func() error {
 			k.guarded(ctx, "asking about a recording", func() {
-				if err := k.askTake(ctx, t); err != nil {
+				if err := k.askJob(ctx, t); err != nil {
 					k.complain(ctx, "LiveKit does not tell about a recording", err)
 				}
 			})
@@ -40,18 +40,20 @@ func (k *keeper) refreshTakes(ctx context.Context, every bool) {
 	_ = asks.Wait()
 }
 
-// askTake brings one recording up to date, stops it where that was asked for, and gives it up where it is dead.
-func (k *keeper) askTake(ctx context.Context, t state.Take) error {
+// askJob brings one recording up to date, stops it where that was asked for, and gives it up where it is dead.
+func (k *keeper) askJob(ctx context.Context, t state.Job) error {
 	limited, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	now, err := k.o.TakeRecorder.TakeStatus(limited, t.EgressID)
+	now, err := k.o.JobRecorder.JobStatus(limited, t.EgressID)
 	if errors.Is(err, recorder.ErrUnknown) && t.Stopped.IsZero() {
-		// Its Redis was lost. The recorder goes on, and finishes its files when it is told to; then LiveKit knows it again.
-		k.o.Log.WarnContext(ctx, "LiveKit has forgotten a recording, which is stopped", "recording", t.ID, "egress", t.EgressID)
-		return errors.Join(k.o.State.StopTake(ctx, t.ID, time.Now().UTC()), k.o.TakeRecorder.Stop(limited, t.EgressID))
+		// Its Redis was lost. The recorder keeps running, and finishes its files when it is stopped; then LiveKit knows
+		// it again.
+		k.o.Log.WarnContext(ctx, "LiveKit has forgotten a recording, which is stopped", "recording", t.ID, "egress",
+			t.EgressID)
+		return errors.Join(k.o.State.StopJob(ctx, t.ID, time.Now().UTC()), k.o.JobRecorder.Stop(limited, t.EgressID))
 	}
 	if errors.Is(err, recorder.ErrUnknown) {
-		now = recorder.TakeStatus{Status: recorder.Status{EgressID: t.EgressID, State: api.StateFailed,
+		now = recorder.JobStatus{Status: recorder.Status{EgressID: t.EgressID, State: api.StateFailed,
 			Error: "LiveKit has forgotten this recording; what it has stored is kept"}}
 		err = nil
 	}
@@ -59,10 +61,11 @@ func (k *keeper) askTake(ctx context.Context, t state.Take) error {
 		return err
 	}
 	over := now.State == api.StateEnded || now.State == api.StateFailed
-	if !over && t.Stopped.IsZero() && time.Since(t.Created) > k.o.MaxTake {
-		k.o.Log.InfoContext(ctx, "a recording is as long as allowed, and stopped", "recording", t.ID, "length", k.o.MaxTake)
+	if !over && t.Stopped.IsZero() && time.Since(t.Created) > k.o.MaxRecording {
+		k.o.Log.InfoContext(ctx, "a recording is as long as allowed, and stopped", "recording", t.ID, "length",
+			k.o.MaxRecording)
 		t.Stopped = time.Now().UTC()
-		if err := k.o.State.StopTake(ctx, t.ID, t.Stopped); err != nil {
+		if err := k.o.State.StopJob(ctx, t.ID, t.Stopped); err != nil {
 			return err
 		}
 	}
@@ -75,33 +78,34 @@ func (k *keeper) askTake(ctx context.Context, t state.Take) error {
 		reason = "the recorder did not find what it is to record"
 	}
 	if !over && (reason != "" || !t.Stopped.IsZero()) {
-		err = k.o.TakeRecorder.Stop(limited, t.EgressID)
+		err = k.o.JobRecorder.Stop(limited, t.EgressID)
 	}
 	if reason != "" {
 		now.State, now.Error = api.StateFailed, reason
 	}
-	return errors.Join(err, k.updateTake(ctx, t, now))
+	return errors.Join(err, k.updateJob(ctx, t, now))
 }
 
-// updateTake keeps what LiveKit says about a recording.
-func (s *Server) updateTake(ctx context.Context, t state.Take, now recorder.TakeStatus) error {
+// updateJob keeps what LiveKit says about a recording.
+func (s *Server) updateJob(ctx context.Context, t state.Job, now recorder.JobStatus) error {
 	before := t
 	advance(now.Status, &t.State, &t.Error, &t.Began, &t.Ended)
 	if len(now.Streams) > 0 {
 		t.Streams = now.Streams
 	}
 	if t.Over() && before.Ended.IsZero() {
-		s.o.Log.InfoContext(ctx, "recording over", "recording", t.ID, "egress", t.EgressID, "state", t.State, "error", t.Error)
+		s.o.Log.InfoContext(ctx, "recording over", "recording", t.ID, "egress", t.EgressID, "state", t.State, "error",
+			t.Error)
 		if t.State == api.StateFailed {
 			s.metrics.failures.Inc()
 		}
 	}
-	err := s.o.State.UpdateTake(ctx, t)
+	err := s.o.State.UpdateJob(ctx, t)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil // over already, or deleted
 	}
 	if err == nil && (t.State != before.State || !t.Began.Equal(before.Began)) {
-		s.noteTake(ctx, t)
+		s.noteJob(ctx, t)
 	}
 	return err
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// takeFileName is the form of everything that a recorder writes into a take's folder.
-var takeFileName = regexp.MustCompile(`^(` + recorder.TakeFile + `\.(mp4|ogg|webm)|` + regexp.QuoteMeta(recorder.Playlist) +
+// jobFileName is the form of everything that a recorder writes into a take's folder.
+var jobFileName = regexp.MustCompile(`^(` + recorder.JobFile + `\.(mp4|ogg|webm)|` + regexp.QuoteMeta(
+	recorder.Playlist) +
 	`|` + recorder.SegmentPrefix + `_[0-9]{5,10}\.ts)$`)
 
 // mediaTypes are those of the names above (RFC 8216, 4 and 10; RFC 4337; RFC 5334).
@@ -24,25 +25,25 @@ var mediaTypes = map[string]string{".mp4": "video/mp4", ".ogg": "audio/ogg", ".w
 func isSegment(name string) bool { return path.Ext(name) == ".ts" }
 
 // modified is when a take's file was last changed; the zero time, which no cache relies on, while it may grow.
-func modified(t state.Take) time.Time { return t.Ended }
+func modified(t state.Job) time.Time { return t.Ended }
 
-// getTakeFile sends a file of a recording, whole or a range of it. What a player of the playlist asks for is complete
+// getJobFile sends a file of a recording, whole or a range of it. What a player of the playlist asks for is complete
 // while the recording runs; the file is not.
-func (s *Server) getTakeFile(w http.ResponseWriter, r *http.Request, user state.Token) error {
-	take, err := s.findTake(r, user)
+func (s *Server) getJobFile(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	job, err := s.findJob(r, user)
 	if err != nil {
 		return err
 	}
 	name := r.PathValue("name")
-	if !takeFileName.MatchString(name) {
+	if !jobFileName.MatchString(name) {
 		return notFound("file")
 	}
 	ext := path.Ext(name)
 	hls := isSegment(name) || name == recorder.Playlist
-	if !hls && !take.Over() {
+	if !hls && !job.Over() {
 		return &failure{http.StatusConflict, api.ProblemConflict, "the file is complete when the recording's state is ended"}
 	}
-	f, err := s.o.TakeFiles.OpenFile(r.Context(), take.ID, name)
+	f, err := s.o.JobFiles.OpenFile(r.Context(), job.ID, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return notFound("file")
 	}
@@ -53,8 +54,7 @@ func (s *Server) getTakeFile(w http.ResponseWriter, r *http.Request, user state.
 	w.Header().Set("Content-Type", mediaTypes[ext])
 	if !hls {
 		w.Header().Set("Content-Disposition",
-			`attachment; filename="hindsight-`+take.Created.Format("20060102-150405")+ext+`"`)
+			`attachment; filename="hindsight-`+job.Created.Format("20060102-150405")+ext+`"`)
 	}
-	serveContent(w, r, modified(take), f)
-	return nil
+	return s.serveContent(w, r, modified(job), f)
 }
