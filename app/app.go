@@ -151,7 +151,7 @@ func (a *App) close() error {
 	return err
 }
 
-// openNotifier answers nil where nothing shows notifications. The icon has to be a file for other programs to read.
+// openNotifier returns nil where nothing shows notifications. The icon has to be a file for other programs to read.
 func (a *App) openNotifier() *desktop.Notifier {
 	icon, err := writeIcon()
 	if err != nil {

@@ -89,7 +89,7 @@ func (a *App) logged(failed string, command func() error) func() {
 // screenshotWait bounds what a screenshot may take.
 const screenshotWait = 10 * time.Second
 
-// screenshot is told as an event.
+// a screenshot is reported as an event.
 func (a *App) screenshot() error {
 	ctx, cancel := context.WithTimeout(context.Background(), screenshotWait)
 	defer cancel()
@@ -216,7 +216,7 @@ func (a *App) fileActions(open, path string) []desktop.Action {
 }
 
 func (a *App) open(with func(string) error, path string) {
-	a.tasks.Go(func() { // the notifier goes on meanwhile
+	a.tasks.Go(func() { // the notifier keeps running in the meantime
 		if err := with(path); err != nil {
 			a.log.Warn("a file could not be opened", "path", path, "error", err)
 			a.notify(desktop.Notification{Title: "Couldn't open " + filepath.Base(path), Body: session.Plain(err), Failure: true})

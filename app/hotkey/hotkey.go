@@ -45,7 +45,7 @@ var keyNames = []string{
 }
 
 // Parse reads "Alt+F10" or "ctrl + shift + s". A key without modifiers must be a function, media, Print or Pause key,
-// for a letter alone could not be typed any more.
+// for a letter alone could not be typed anymore.
 func Parse(text string) (Combo, error) {
 	var c Combo
 	parts := strings.Split(text, "+")
@@ -164,7 +164,7 @@ type Handler struct {
 
 // Binding is one taken combination.
 type Binding interface {
-	// Close gives the combination back and waits until the handler is not called any more.
+	// Close gives the combination back and waits until the handler is not called anymore.
 	Close() error
 }
 

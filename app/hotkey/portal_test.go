@@ -28,7 +28,7 @@ type portal struct {
 
 	mu    sync.Mutex
 	bound map[string]string // trigger by id
-	// deny refuses everything, silent shows a dialog that nobody answers.
+	// deny refuses everything, silent shows a dialog that stays unanswered.
 	deny, silent    bool
 	created, closed int    // sessions
 	binds           int    // calls of BindShortcuts
@@ -229,7 +229,7 @@ func TestPortal(t *testing.T) {
 	require.Empty(t, active(m.Set([]hotkey.Want{save})))
 }
 
-// A dialog that nobody answers, or a portal that hangs, does not hold up the end of the app.
+// A dialog left unanswered, or a portal that hangs, does not hold up the end of the app.
 func TestClosingDoesNotWaitForThePortal(t *testing.T) {
 	server, address := startPortal(t)
 	server.serve(t)

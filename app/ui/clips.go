@@ -118,7 +118,7 @@ func (c *clips) show(items []clip.Clip) {
 	c.list.Refresh()
 }
 
-// redraw draws one clip anew; all of them would cost much more.
+// redraw draws one clip again; all of them would cost much more.
 func (c *clips) redraw(path string) {
 	if i := slices.IndexFunc(c.items, func(item clip.Clip) bool { return item.Path == path }); i >= 0 {
 		c.list.RefreshItem(i)
@@ -142,7 +142,7 @@ func (c *clips) newRow() fyne.CanvasObject {
 	r.thumb.CornerRadius = 6
 	back := canvas.NewRectangle(rgb(0x0c0e14))
 	back.CornerRadius = 6
-	picture := container.NewGridWrap(fyne.NewSize(thumbWidth, thumbHeight), container.NewStack(back, r.thumb))
+	thumbnail := container.NewGridWrap(fyne.NewSize(thumbWidth, thumbHeight), container.NewStack(back, r.thumb))
 	play := widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() {
 		c.open("Couldn't play clip", c.u.parts.Open, r)
 	})
@@ -154,7 +154,7 @@ func (c *clips) newRow() fyne.CanvasObject {
 	r.link = widget.NewButtonWithIcon("Link", theme.ContentCopyIcon(), func() { c.copyLink(r.clip.Path) })
 	lines := container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail)
 	text := container.NewVBox(layout.NewSpacer(), lines, layout.NewSpacer())
-	r.build(r, colorCard, 10, 8, container.NewBorder(nil, nil, picture,
+	r.build(r, colorCard, 10, 8, container.NewBorder(nil, nil, thumbnail,
 		container.NewCenter(container.NewHBox(r.link, play, r.star, show, remove)), text))
 	return r
 }

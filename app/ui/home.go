@@ -35,7 +35,7 @@ type home struct {
 
 	replay, share, server *tile
 	desktop, mic          *soundRow
-	picture               *widget.Label
+	videoLabel            *widget.Label
 	problems              *widget.Label
 	problemBox            *surface
 	closed                *surface
@@ -45,7 +45,7 @@ type home struct {
 func newHome(u *UI) *home {
 	h := &home{
 		u: u, title: oneLine(widget.NewLabel("")), line: muted(""), fill: newBar(theme.ColorNamePrimary, 6),
-		picture: oneLine(muted("")),
+		videoLabel: oneLine(muted("")),
 	}
 	h.line.Wrapping = fyne.TextWrapWord
 	h.title.TextStyle.Bold = true
@@ -89,7 +89,7 @@ func newHome(u *UI) *home {
 	h.problemBox.Hide()
 	h.closed = newClosedCard(u)
 	h.last = newLastClip(u)
-	h.root = container.NewVScroll(beside(column(top, h.closed, h.problemBox, tiles, sound, h.last.root, h.picture)))
+	h.root = container.NewVScroll(beside(column(top, h.closed, h.problemBox, tiles, sound, h.last.root, h.videoLabel)))
 	return h
 }
 
@@ -128,7 +128,7 @@ func (h *home) update(s session.Snapshot) {
 	h.tiles(s)
 	h.desktop.update(s.Desktop)
 	h.mic.update(s.Mic)
-	setText(h.picture, pictureLine(s))
+	setText(h.videoLabel, videoLine(s))
 	asks := sharedWindowClosed(s)
 	problems := slices.DeleteFunc(slices.Clone(s.Problems), func(p string) bool {
 		return asks && p == session.Sentence(s.Screen.Error) || p == h.desktop.noted || p == h.mic.noted // said at its place
@@ -244,7 +244,7 @@ func lastSpan(seconds float64) string {
 	return span(seconds)
 }
 
-func pictureLine(s session.Snapshot) string {
+func videoLine(s session.Snapshot) string {
 	if s.Encoder == "" {
 		return ""
 	}

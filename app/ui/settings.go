@@ -138,7 +138,7 @@ func (s *settings) lookAround() {
 		return
 	}
 	s.looking = true
-	way := s.source.chosenWay()
+	backend := s.source.chosenBackend()
 	s.u.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.u.ctx, 5*time.Second)
 		defer cancel()
@@ -147,7 +147,7 @@ func (s *settings) lookAround() {
 			s.u.parts.Log.Warn("sound devices could not be listed", "error", err)
 			list = capture.DeviceList{}
 		}
-		seen := takeIn(s.u.parts, way)
+		seen := takeIn(s.u.parts, backend)
 		s.u.main(func() {
 			s.looking = false
 			s.sound.devices(list)

@@ -27,13 +27,13 @@ const (
 )
 
 // ways are the capture methods, in the order of the choices.
-var ways = []string{"auto", "x11", "portal"}
+var backends = []string{"auto", "x11", "portal"}
 
-// sourceCard chooses what is captured, with a small picture of each thing. Where the desktop's own dialog does that, it is
+// sourceCard chooses what is captured, with a small preview of each. Where the desktop's own dialog does that, it is
 // asked for.
 type sourceCard struct {
 	fields
-	way     *widget.Select
+	backend *widget.Select
 	kind    *widget.Select
 	kindRow fyne.CanvasObject
 	tiles   *fyne.Container
@@ -53,9 +53,9 @@ type numbers struct{ x, y, width, height *widget.Entry }
 
 // found is what there is to capture.
 type found struct {
-	list     capture.ScreenList
-	err      error
-	pictures map[capture.Target]image.Image // what cannot be seen now has none
+	list   capture.ScreenList
+	err    error
+	images map[capture.Target]image.Image // what cannot be seen now has none
 }
 
 func newSourceCard(s *settings) *sourceCard {
@@ -68,9 +68,9 @@ func newSourceCard(s *settings) *sourceCard {
 	})
 	c.numbers = numbers{s.newEntry("0"), s.newEntry("0"), s.newEntry("1280"), s.newEntry("720")}
 	c.kindRow = form(label(settingName("video.source.kind")), c.kind)
-	c.way = pick(&c.fields, "video.way", ways, []string{"Automatic", "X11", "Desktop portal (PipeWire)"},
+	c.backend = pick(&c.fields, "video.way", backends, []string{"Automatic", "X11", "Desktop portal (PipeWire)"},
 		func(c *config.Config) *string { return &c.Video.Backend })
-	c.way.OnChanged = func(string) {
+	c.backend.OnChanged = func(string) {
 		c.show()
 		if !s.filling {
 			s.lookAround()
@@ -93,10 +93,10 @@ func newTiles() *fyne.Container {
 	return container.NewGridWrap(fyne.NewSize(previewWidth+12, previewHeight+44))
 }
 
-// chosenWay is the method that the page shows, applied or not.
-func (c *sourceCard) chosenWay() string { return ways[max(c.way.SelectedIndex(), 0)] }
+// chosenBackend is the method that the page shows, applied or not.
+func (c *sourceCard) chosenBackend() string { return backends[max(c.backend.SelectedIndex(), 0)] }
 
-// chooseScreen lets the desktop ask anew; it does so as soon as the screen is captured.
+// chooseScreen lets the desktop ask again; it does so as soon as the screen is captured.
 func (c *sourceCard) chooseScreen() {
 	s := c.s
 	if now := s.u.parts.Feed.Snapshot(); !now.ReplayOn && !now.ShareOn && !now.RecordOn {
@@ -155,10 +155,10 @@ func (c *sourceCard) offer(f found) {
 	c.show()
 }
 
-// takeIn takes small pictures of everything there is; it is called beside the main goroutine.
-func takeIn(p Parts, way string) found {
-	f := found{pictures: map[capture.Target]image.Image{}}
-	if f.list, f.err = p.Screens(way); f.err != nil {
+// takeIn takes small previews of everything there is; it is called beside the main goroutine.
+func takeIn(p Parts, backend string) found {
+	f := found{images: map[capture.Target]image.Image{}}
+	if f.list, f.err = p.Screens(backend); f.err != nil {
 		return f
 	}
 	if len(f.list.Windows) > mostWindows {
@@ -172,8 +172,8 @@ func takeIn(p Parts, way string) found {
 		targets = append(targets, capture.Target{Class: w.Class, Title: w.Title})
 	}
 	for _, t := range targets {
-		if picture, err := p.Preview(t, previewWidth, previewHeight); err == nil {
-			f.pictures[t] = picture
+		if preview, err := p.Preview(t, previewWidth, previewHeight); err == nil {
+			f.images[t] = preview
 		}
 	}
 	return f
@@ -182,11 +182,11 @@ func takeIn(p Parts, way string) found {
 // show builds what belongs to the chosen way and kind.
 func (c *sourceCard) show() {
 	c.tiles.RemoveAll()
-	portal, why := capture.ByPortal(c.chosenWay())
+	portal, why := capture.ByPortal(c.chosenBackend())
 	setShown(c.rectangle, c.chosen.Kind == config.Rectangle && !portal)
 	setShown(c.kindRow, !portal)
 	setShown(c.askRow, portal)
-	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Backend)
+	setEnabled(c.ask, c.chosenBackend() == c.s.loaded.Video.Backend)
 	hint := ""
 	if portal {
 		hint = "Your desktop's own dialog chooses what is captured, because " + why +
@@ -241,7 +241,7 @@ func (c *sourceCard) showKind() (hint string) {
 
 // add adds a tile; choose runs when it is tapped.
 func (c *sourceCard) add(t capture.Target, name string, on bool, choose func()) {
-	c.tiles.Add(newChoice(c.found.pictures[t], name, on, func() {
+	c.tiles.Add(newChoice(c.found.images[t], name, on, func() {
 		choose()
 		c.show()
 		c.s.changed()

@@ -70,7 +70,7 @@ func (t *tray) set(s session.Snapshot) {
 	}
 }
 
-// trayIcon is the name of the picture for a state.
+// trayIcon is the name of the icon for a state.
 func trayIcon(s session.State) string {
 	switch s {
 	case session.Buffering, session.RecordingOnly:

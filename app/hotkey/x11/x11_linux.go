@@ -168,7 +168,7 @@ func (b *Binder) read(conn *xgb.Conn, done chan struct{}) {
 				return
 			}
 		case xproto.KeyPressEvent:
-			// The keyboard is frozen until this arrives, and what was typed meanwhile then goes where it belongs.
+			// The keyboard is frozen until this arrives, and what was typed in the meantime then goes where it belongs.
 			_ = xproto.UngrabKeyboardChecked(conn, xproto.TimeCurrentTime).Check()
 			b.press(spot{e.Detail, e.State & ourMods})
 		case xproto.MappingNotifyEvent:

@@ -129,7 +129,7 @@ func TestKeyThatTheLayoutLacks(t *testing.T) {
 	require.Empty(t, did)
 }
 
-// A held hotkey is one press and one release, and other keys go on working meanwhile.
+// A held hotkey is one press and one release, and other keys keep working in the meantime.
 func TestOtherKeysWhileAHotkeyIsHeld(t *testing.T) {
 	k := startKeyboard(t)
 	did, err := k.bind(newBinder(t), "F8")
@@ -184,7 +184,7 @@ func TestHotkeysFollowTheLayout(t *testing.T) {
 	k.next(did, "up")
 }
 
-// A layout that lacks the key is told in the hotkey's state, and so is one that has it again.
+// A layout that lacks the key is reported in the hotkey's state, and so is one that has it again.
 func TestALayoutThatLosesAHotkey(t *testing.T) {
 	k := startKeyboard(t)
 	m := hotkey.NewManager(New(), slog.New(slog.DiscardHandler))

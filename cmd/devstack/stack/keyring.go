@@ -139,7 +139,7 @@ func (k *Keyring) IgnorePrompts() error {
 	return err
 }
 
-// Stop halts the daemon, which then answers nothing; Continue lets it go on.
+// Stop halts the daemon, which then does not respond; Continue resumes it.
 func (k *Keyring) Stop() error { return k.daemon.Signal(syscall.SIGSTOP) }
 
 // Continue undoes Stop.

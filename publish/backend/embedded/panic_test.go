@@ -12,8 +12,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 )
 
-// A fault of the recorder ends the recording that meets it, with an error and a stack in the log, and nothing else: what
-// comes later for it is dropped, and stopping it works.
+// A fault of the recorder ends the recording that meets it, with an error and a stack in the log, and nothing else:
+// what comes later for it is dropped, and stopping it works.
 func TestPanicEndsOneRecording(t *testing.T) {
 	var log bytes.Buffer
 	r := New(Options{Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -19,7 +19,7 @@ const (
 	session  = path + "/session/test"
 )
 
-// Answers of the dialog (org.freedesktop.portal.Request, Response); Silent leaves it open.
+// Results of the dialog (org.freedesktop.portal.Request, Response); Silent leaves it open.
 const (
 	Allow  = 0
 	Refuse = 1
