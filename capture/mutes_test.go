@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
@@ -17,7 +18,7 @@ func TestMutesActOnTheNextBlock(t *testing.T) {
 	require.NoError(t, gst.Init())
 	mutes := &Mutes{}
 	s := &sound{
-		now: gst.Now, emit: func(*media.Packet) {}, wants: func(media.Track) bool { return false },
+		now: clock.Now, emit: func(*media.Packet) {}, wants: func(media.Track) bool { return false },
 		mutes: mutes, log: slog.New(slog.DiscardHandler),
 	}
 	on := SoundConfig{Enabled: true}

@@ -7,16 +7,10 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
-
-// heard is a block of a record stream with the time of its arrival.
-type heard struct {
-	stream  uint32
-	samples []float32
-	at      time.Duration
-}
 
 // recorded is how a sink input is heard: through a record stream, at the sink that it played on then.
 type recorded struct{ stream, sink uint32 }
@@ -44,7 +38,7 @@ func overhear(ctx context.Context, c Sound, program string, r report) error {
 	blocks := make(chan heard, 200)
 	s.deliver(func(stream uint32, sound []float32) {
 		select {
-		case blocks <- heard{stream, slices.Clone(sound), gst.Now()}:
+		case blocks <- heard{stream, slices.Clone(sound), clock.Now()}:
 		default: // nobody listens any more, or the machine is too busy
 		}
 	})
