@@ -38,7 +38,7 @@ type cleaner struct {
 	done     chan struct{}
 }
 
-// newCleaner begins; pcm gets the clean sound. The error is a sentence.
+// newCleaner begins; pcm gets the clean sound. The error is a message.
 func newCleaner(pcm func(media.PCM)) (*cleaner, error) {
 	p, err := gst.Parse(suppressing)
 	if err != nil {

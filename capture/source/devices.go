@@ -15,5 +15,5 @@ type Device struct {
 	Default bool
 }
 
-// Devices lists the sound devices. The error is a sentence when the sound server does not answer.
+// Devices lists the sound devices. The error is a message when the sound server does not answer.
 func Devices(ctx context.Context) ([]Device, error) { return listDevices(ctx) }

@@ -34,7 +34,7 @@ var probes atomic.Uint64
 // echoWait is how long the answer to a block may take.
 const echoWait = 5 * time.Second
 
-// NewEcho begins to cancel; suppress takes steady noise out as well. The error is a sentence.
+// NewEcho begins to cancel; suppress takes steady noise out as well. The error is a message.
 func NewEcho(suppress bool) (*Echo, error) {
 	const form = "appsrc format=time is-live=true max-bytes=0 caps=audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interleaved name="
 	// A sink that took part in the change of states would wait for the other one's first data.

@@ -47,7 +47,7 @@ func listen(ctx context.Context, c Sound, r report) error {
 	return nil
 }
 
-// find answers the name of the device to hear now; empty when it is not there.
+// find returns the name of the device to hear now; empty when it is not there.
 func (s *server) find(c Sound) (string, error) {
 	devices, err := s.devices()
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *server) ended(ctx context.Context) error {
 	return errors.New("the sound server went away")
 }
 
-// missing makes a sentence of a device that is not there.
+// missing makes a message of a device that is not there.
 func missing(c Sound) error {
 	switch {
 	case c.Device != "":

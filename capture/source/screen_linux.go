@@ -12,7 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// film opens the screen in the way that fits the session.
+// captureScreen opens the screen in the way that fits the session.
 func captureScreen(ctx context.Context, c Screen, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
@@ -23,7 +23,7 @@ func captureScreen(ctx context.Context, c Screen, r report) error {
 	return captureX11(ctx, c, r)
 }
 
-// captureX11 films an X display.
+// captureX11 captures an X display.
 func captureX11(ctx context.Context, c Screen, r report) error {
 	d, err := x11.Open(c.Display)
 	if err != nil {

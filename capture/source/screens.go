@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Screens is what of a display can be filmed.
+// Screens is what of a display can be captured.
 type Screens struct {
 	// Display is its name, Size the size of the whole screen in pixels.
 	Display  string

@@ -29,7 +29,7 @@ type server struct {
 	dead   map[uint32]bool // record streams that the server has ended since they were last asked for
 }
 
-// connect opens a connection that tells of changes. The error is a sentence.
+// connect opens a connection that tells of changes. The error is a message.
 func connect() (*server, error) {
 	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1), weighed: make(chan struct{}, 1)}
 	var err error
@@ -96,7 +96,7 @@ func (s *server) arrived(stream uint32, data []byte) {
 	}
 }
 
-// wait waits for a change. It answers false when the context has ended or the server is gone.
+// wait waits for a change. It returns false when the context has ended or the server is gone.
 func (s *server) wait(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():

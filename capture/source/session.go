@@ -2,7 +2,7 @@ package source
 
 import "os"
 
-// Ways to film the screen.
+// Backends that capture the screen.
 const (
 	// Auto takes what fits the session.
 	Auto = "auto"
@@ -12,7 +12,7 @@ const (
 	Portal = "portal"
 )
 
-// Way says how the screen is filmed and why: want is Auto or what the user insists on, display an X display that was
+// Backend says how the screen is captured and why: want is Auto or what the user insists on, display an X display that was
 // named. Session and display are told by the environment (systemd's pam_systemd(8), XDG_SESSION_TYPE; wl_display_connect,
 // WAYLAND_DISPLAY); a compositor started on a console leaves the first as it was, "tty".
 func Backend(want, display string) (way, why string) {

@@ -118,7 +118,7 @@ func label(c Sound) string {
 	return "default"
 }
 
-// unheard makes a sentence of a failure.
+// unheard makes a message of a failure.
 func unheard(c Sound, err error) error {
 	what := "the default microphone"
 	switch {

@@ -72,7 +72,7 @@ type Screen struct {
 	TokenFile string
 	// Display is the X display, empty for the environment's.
 	Display string
-	// Target is what of it is filmed.
+	// Target is what of it is captured.
 	Target Target
 	// Held remembers the window that is captured beyond this source; it may be nil.
 	Held *Held
@@ -86,8 +86,8 @@ type Screen struct {
 	FrameRate int
 	// Frame receives each picture, and Frame.Release must be called when it is done with.
 	Frame func(media.Frame)
-	// Same may receive frames that are the same as the one before, which have no data; it answers false when it needs the
-	// picture. Nil takes all pictures as they are.
+	// Same may receive frames that are the same as the one before, which have no data; it returns false when it needs the
+	// frame. Nil takes all frames as they are.
 	Same func(media.Frame) bool
 }
 
@@ -111,7 +111,7 @@ type run func(ctx context.Context, r report) error
 type report struct {
 	// up is called whenever data flows.
 	up func(device string)
-	// down says in a sentence why no data flows, while the run itself waits for it to come back.
+	// down says why no data flows, while the run itself waits for it to come back.
 	down func(error)
 	// away is down for a target that is away for a reason.
 	away func(reason string, err error)
@@ -144,7 +144,7 @@ func supervise(name string, log *slog.Logger, gone func(bool), r run) *Superviso
 	return s
 }
 
-// OpenScreen begins to film. A display that does not answer shows up in Status.
+// OpenScreen begins to capture. A display that does not respond shows up in Status.
 func OpenScreen(c Screen, log *slog.Logger) *Supervisor {
 	return supervise("screen", log, c.Gone, func(ctx context.Context, r report) error { return captureScreen(ctx, c, r) })
 }

@@ -15,7 +15,7 @@ import (
 // patience is how long the portal may take for what needs no user.
 const patience = 30 * time.Second
 
-// Session is a running permission to film.
+// Session is a running permission to capture.
 type Session struct {
 	// Node is the PipeWire node of what was chosen.
 	Node uint32
@@ -39,7 +39,7 @@ type response struct {
 	results map[string]dbus.Variant
 }
 
-// Open asks the desktop for something to film and waits for the user as long as ctx allows. ErrRefused says that the
+// Open asks the desktop for something to capture and waits for the user as long as ctx allows. ErrRefused says that the
 // user chose nothing.
 func Open(ctx context.Context, r Request) (*Session, error) {
 	// The connection must outlive ctx for as long as the session.
@@ -110,7 +110,7 @@ func (s *Session) started(results map[string]dbus.Variant) error {
 		Properties map[string]dbus.Variant
 	}
 	if err := dbus.Store([]any{results["streams"].Value()}, &streams); err != nil || len(streams) == 0 {
-		return errors.New("the desktop portal gave no screen to film; log out and in again")
+		return errors.New("the desktop portal gave no screen to capture; log out and in again")
 	}
 	s.Node = streams[0].Node
 	s.Token, _ = results["restore_token"].Value().(string)
@@ -129,7 +129,7 @@ func (s *Session) request(ctx context.Context, method string, options map[string
 	want := objectPath + "/request/" + dbus.ObjectPath(handleName(s.conn.Names()[0])+"/"+token)
 	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+"."+method, 0, append(args, options)...)
 	if call.Err != nil {
-		return nil, fmt.Errorf("the desktop portal refused to film (%s): %w", method, call.Err)
+		return nil, fmt.Errorf("the desktop portal refused to capture the screen (%s): %w", method, call.Err)
 	}
 	for {
 		select {
@@ -143,11 +143,11 @@ func (s *Session) request(ctx context.Context, method string, options map[string
 			case cancelled:
 				return nil, ErrRefused
 			}
-			return nil, fmt.Errorf("the desktop portal could not film (%s); see that the portal's part for your desktop runs", method)
+			return nil, fmt.Errorf("the desktop portal could not capture the screen (%s); see that the portal's part for your desktop runs", method)
 		case <-s.gone:
 			return nil, s.err
 		case <-ctx.Done():
-			return nil, fmt.Errorf("the desktop portal did not answer (%s): %w", method, ctx.Err())
+			return nil, fmt.Errorf("the desktop portal did not respond (%s): %w", method, ctx.Err())
 		}
 	}
 }
@@ -202,7 +202,7 @@ func (s *Session) Remote() (*os.File, error) {
 	var fd dbus.UnixFD
 	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+".OpenPipeWireRemote", 0, s.path, map[string]dbus.Variant{})
 	if err := call.Store(&fd); err != nil {
-		return nil, fmt.Errorf("the desktop portal hands out no picture: %w", err)
+		return nil, fmt.Errorf("the desktop portal hands out no stream: %w", err)
 	}
 	return os.NewFile(uintptr(fd), "pipewire"), nil
 }

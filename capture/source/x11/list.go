@@ -30,7 +30,7 @@ type Window struct {
 // Monitors lists the monitors that are on.
 func (d *Display) Monitors() ([]Monitor, error) {
 	if !d.hasMonitors {
-		return nil, errors.New("the X server is too old to name its monitors (RandR 1.5); film the whole screen or a " +
+		return nil, errors.New("the X server is too old to name its monitors (RandR 1.5); capture the whole screen or a " +
 			"rectangle")
 	}
 	r, err := randr.GetMonitors(d.conn, d.screen.Root, true).Reply()

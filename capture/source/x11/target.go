@@ -186,7 +186,7 @@ func (v *viewer) attributes() (*xproto.GetWindowAttributesReply, error) {
 		return nil, v.wasClosed()
 	}
 	if !v.d.hasComposite {
-		return nil, errors.New("the X server cannot show single windows (no Composite extension); film the screen or a " +
+		return nil, errors.New("the X server cannot show single windows (no Composite extension); capture the screen or a " +
 			"monitor")
 	}
 	id, err := v.find()
