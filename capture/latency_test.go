@@ -70,6 +70,32 @@ func TestALostFrameIsShownLater(t *testing.T) {
 	require.EqualValues(t, 2, p.encoded.Load())
 }
 
+// The last frame before a screen stands still may find the encoder's queue full: it is encoded once there is space.
+func TestAFrameThatFoundTheQueueFullIsShownLater(t *testing.T) {
+	require.NoError(t, gst.Init())
+	p := &video{
+		now: clock.Now, emit: func(*media.Packet) {}, log: slog.New(slog.DiscardHandler),
+		config: VideoConfig{FrameRate: 30, Preset: encode.Performance}, pacer: pacer{fps: 30},
+	}
+	p.lowLayer = newLowLayer(p.log, func() {})
+	noise := make([]byte, 1280*720*4)
+	for i := range noise {
+		noise[i] = byte(i * i >> 8)
+	}
+	began := clock.Now()
+	for n := 0; p.missed == nil; n++ {
+		require.Less(t, n, 3000, "the queue is never full")
+		p.onFrame(context.Background(), media.Frame{PTS: began + time.Duration(n)*time.Second/30, Width: 1280, Height: 720,
+			Stride: 5120, Data: noise})
+	}
+	encoded, later := p.encoded.Load(), p.missed.PTS+time.Second-clock.Now()
+	p.now = func() time.Duration { return clock.Now() + later }
+	require.Eventually(t, func() bool { p.onIdle(context.Background()); return p.missed == nil }, 30*time.Second,
+		10*time.Millisecond)
+	require.Equal(t, encoded+1, p.encoded.Load())
+	require.NoError(t, p.encoder.Close())
+}
+
 // An encoder that stops while running is replaced by the next that passes its trial.
 func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
 	require.NoError(t, gst.Init())
