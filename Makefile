@@ -11,8 +11,8 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 MODULE := github.com/hindsight-app/hindsight
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
-# These need cgo: windows, the tray and X hotkeys. All else is built and tested without.
-NEEDS_CGO := $(MODULE)/(app|app/ui.*|app/hotkey/x11|app/hotkey/precheck|cmd/hindsight)$$
+# These need cgo, for the window and the tray. All else is built and tested without.
+NEEDS_CGO := $(MODULE)/(app|app/ui.*|cmd/hindsight)$$
 # Rooms of pure computation and small loops, where the race detector costs seconds.
 RACE := ./app/config ./app/control ./app/hotkey ./app/session ./capture/fanout ./capture/mp4 ./capture/media \
 	./capture/replay ./publish/client ./publish/livekit ./publish/backend/jwt ./publish/backend/state \

@@ -22,6 +22,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
+	"github.com/hindsight-app/hindsight/app/hotkey/x11"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/ui"
@@ -125,7 +126,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 	})
-	a.hotkeys = hotkey.NewManager(a.binder(), a.log)
+	a.hotkeys = a.openHotkeys()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
@@ -150,7 +151,7 @@ func (a *App) close() error {
 	return err
 }
 
-// openNotifier answers nil where nothing shows notifications. The icon has to be a file for other programs to read.
+// openNotifier returns nil where nothing shows notifications. The icon has to be a file for other programs to read.
 func (a *App) openNotifier() *desktop.Notifier {
 	icon, err := writeIcon()
 	if err != nil {
@@ -164,17 +165,17 @@ func (a *App) openNotifier() *desktop.Notifier {
 	return n
 }
 
-// binder chooses how global hotkeys are taken on this desktop.
-func (a *App) binder() hotkey.Binder {
+// openHotkeys chooses how global hotkeys are taken on this desktop.
+func (a *App) openHotkeys() *hotkey.Manager {
 	if os.Getenv("WAYLAND_DISPLAY") != "" || os.Getenv("XDG_SESSION_TYPE") == "wayland" {
 		p, err := hotkey.OpenPortal("")
 		if err == nil {
 			a.log.Info("hotkeys come from the desktop portal")
-			return p
+			return hotkey.NewSetManager(p, a.log)
 		}
 		a.log.Warn("the desktop portal gives no hotkeys; those of Xwayland work only over X11 windows", "error", err)
 	}
-	return displayBinder()
+	return hotkey.NewManager(x11.New(), a.log)
 }
 
 func iconPath() string {

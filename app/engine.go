@@ -22,7 +22,7 @@ func (e engine) Record(ctx context.Context, c capture.Config) (session.Recorder,
 	return recorder{r}, nil
 }
 
-// recorder answers recordings as the session knows them.
+// recorder returns recordings as the session knows them.
 type recorder struct{ *capture.Recorder }
 
 // Record implements session.Recorder.

@@ -23,13 +23,21 @@ func (a *App) followHotkeys() {
 	snapshots, stop := a.session.Watch()
 	defer stop()
 	var bound *config.Hotkeys
-	for s := range snapshots {
-		want := s.Settings.Hotkeys
-		if s.State == session.Stopping && !s.ReplayOn && !s.ShareOn || bound != nil && reflect.DeepEqual(*bound, want) {
-			continue
+	for {
+		select {
+		case s, ok := <-snapshots:
+			if !ok {
+				return
+			}
+			want := s.Settings.Hotkeys
+			if s.State == session.Stopping && !s.ReplayOn && !s.ShareOn || bound != nil && reflect.DeepEqual(*bound, want) {
+				continue
+			}
+			bound = &want
+			a.session.SetHotkeys(a.hotkeys.Set(a.wants(want)))
+		case <-a.hotkeys.Changed():
+			a.session.SetHotkeys(a.hotkeys.States())
 		}
-		bound = &want
-		a.session.SetHotkeys(a.hotkeys.Set(a.wants(want)))
 	}
 }
 
@@ -81,7 +89,7 @@ func (a *App) logged(failed string, command func() error) func() {
 // screenshotWait bounds what a screenshot may take.
 const screenshotWait = 10 * time.Second
 
-// screenshot is told as an event.
+// a screenshot is reported as an event.
 func (a *App) screenshot() error {
 	ctx, cancel := context.WithTimeout(context.Background(), screenshotWait)
 	defer cancel()
@@ -208,7 +216,7 @@ func (a *App) fileActions(open, path string) []desktop.Action {
 }
 
 func (a *App) open(with func(string) error, path string) {
-	a.tasks.Go(func() { // the notifier goes on meanwhile
+	a.tasks.Go(func() { // the notifier keeps running in the meantime
 		if err := with(path); err != nil {
 			a.log.Warn("a file could not be opened", "path", path, "error", err)
 			a.notify(desktop.Notification{Title: "Couldn't open " + filepath.Base(path), Body: session.Plain(err), Failure: true})

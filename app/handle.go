@@ -27,7 +27,7 @@ func begun(ctx context.Context, await func(context.Context) error) error {
 	return err
 }
 
-// handle answers the control socket.
+// handle serves the control socket.
 func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	s := a.session
 	switch r.Command {
@@ -101,5 +101,6 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		a.ui.Quit()
 		return nil, nil
 	}
-	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, talk, link, choose-screen, show or quit", r.Command)
+	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
+		"talk, link, choose-screen, show or quit", r.Command)
 }

@@ -13,7 +13,8 @@ func TestFailuresAreNotifiedWhateverTheUserChose(t *testing.T) {
 	save := &session.SaveRecord{Clip: &clip.Clip{Path: "/clips/one.mp4"}, Server: "off"}
 	for kind, want := range map[session.EventKind]bool{
 		session.LocalSaved: false, session.Recorded: false, session.Shot: false, session.Marked: false,
-		session.LocalFailed: true, session.ServerFailed: true, session.RecordFailed: true, session.ShotFailed: true, session.Trouble: true,
+		session.LocalFailed: true, session.ServerFailed: true, session.RecordFailed: true, session.ShotFailed: true,
+		session.Trouble: true,
 	} {
 		n := a.notification(session.Event{Kind: kind, Text: "Why.", Save: save})
 		if got := wanted(n, config.App{Notifications: false}); got != want {

@@ -33,16 +33,16 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	picture, err := clip.Thumbnail(ctx, path, posterWidth)
+	poster, err := clip.Thumbnail(ctx, path, posterWidth)
 	if err != nil {
 		a.log.Warn("the link will have no picture", "path", path, "error", err)
-		picture = nil
+		poster = nil
 	}
 	var options []client.Option
 	if a.session.Snapshot().Settings.Sharing.AllowHTTP {
 		options = append(options, client.WithPlainHTTP())
 	}
-	made, err := links.Make(ctx, at, token, picture, a.log, options...)
+	made, err := links.Make(ctx, at, token, poster, a.log, options...)
 	if err != nil {
 		return "", err
 	}

@@ -40,7 +40,7 @@ func newBlocks(now time.Duration) blocks {
 
 // wait is how long to wait before it is asked again; 0 says that the next block is to be mixed. awaited returns whether
 // the sound of the block that begins at the time is still to come. Whoever mixes too late finds all blocks due at once,
-// but for those whose sound the mixer does not hold any more: the machine slept.
+// but for those whose sound the mixer does not hold anymore: the machine slept.
 func (b *blocks) wait(now time.Duration, awaited func(begin time.Duration) bool) time.Duration {
 	if now-b.at > mix.Reach {
 		b.at, b.held = (now-mix.Reach).Truncate(blockLength)+blockLength, false

@@ -77,7 +77,7 @@ func (b *bench) subscribe(t *testing.T) *publishtest.Subscriber {
 	return s
 }
 
-// watch joins as a viewer who gets picture and sound.
+// watch joins as a viewer who gets video and sound.
 func (b *bench) watch(t *testing.T) (video, sound *publishtest.Stream) {
 	t.Helper()
 	viewer := b.subscribe(t)

@@ -24,16 +24,16 @@ type recording struct {
 	unknown      int // how often in a row the server did not know the tracks
 }
 
-// unknownTracks is how often in a row the server may not know tracks that are published before they are published anew:
-// where LiveKit's Redis was lost, the room goes on, but for all others it is empty until somebody joins it.
+// unknownTracks is how often in a row the server may not know tracks that are published before they are published
+// again: where LiveKit's Redis was lost, the room goes on, but for all others it is empty until somebody joins it.
 const unknownTracks = 2
 
-// due tells whether the recording must be started for these tracks.
+// due reports whether the recording must be started for these tracks.
 func (r *recording) due(st livekit.State) bool {
 	return r.broken || r.video != st.VideoSID || r.sound != st.AudioSID
 }
 
-// record makes the next call to the backend that is due and answers how long the one after it can wait.
+// record makes the next call to the backend that is due and returns how long the one after it can wait.
 func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration {
 	r := &s.rec
 	if r.due(st) && time.Until(r.tryAt) <= 0 {

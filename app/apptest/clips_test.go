@@ -12,7 +12,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// testRecording records without a replay, marks, keeps a picture, and quits in the middle: all of it is on disk then.
+// testRecording records without a replay, adds a marker, takes a screenshot, and quits in the middle: all of it is on
+// disk then.
 func testRecording(t *testing.T, m *machine) {
 	dir := t.TempDir()
 	r := m.start(t, dir, "HINDSIGHT_REPLAY_AT_LAUNCH=false", "HINDSIGHT_CLIPS_NAME={app} {date}")
@@ -24,7 +25,10 @@ func testRecording(t *testing.T, m *machine) {
 	if st, err := os.Stat(shot.Path); err != nil || st.Size() == 0 || filepath.Ext(shot.Path) != ".png" {
 		t.Errorf("the screenshot is %q: %v", shot.Path, err)
 	}
-	r.until(t, "the marked moment is recorded", func(s session.Snapshot) bool { return s.Recording != nil && s.Recording.Seconds > 3 })
+	r.until(t, "the marked moment is recorded", func(s session.Snapshot) bool {
+		return s.Recording != nil &&
+			s.Recording.Seconds > 3
+	})
 	r.call(t, control.Request{Command: control.Quit}, nil)
 	r.wait(t)
 	list, err := clip.List(filepath.Join(dir, "clips"))

@@ -29,10 +29,10 @@ type Engine struct {
 	shareTries int
 }
 
-// FailRecord makes the next recorders fail to open; nil heals.
+// FailRecord makes the next recorders fail to open; nil ends that.
 func (e *Engine) FailRecord(err error) { e.mu.Lock(); e.recordErr = err; e.mu.Unlock() }
 
-// FailShare makes the next shares fail to start; nil heals.
+// FailShare makes the next shares fail to start; nil ends that.
 func (e *Engine) FailShare(err error) { e.mu.Lock(); e.shareErr = err; e.mu.Unlock() }
 
 // Recorder is the open recorder, nil when there is none.
@@ -117,7 +117,7 @@ func (r *Recorder) HoldApply() (waiting <-chan struct{}, release func()) {
 	return began, func() { close(c) }
 }
 
-// FailScreen gives the screen source an error; an empty text heals it.
+// FailScreen gives the screen source an error; an empty text ends that.
 func (r *Recorder) FailScreen(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

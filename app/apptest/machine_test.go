@@ -124,7 +124,7 @@ func (r *running) until(t *testing.T, what string, holds func(session.Snapshot) 
 	return s
 }
 
-// saved waits until the save with this number is on disk, and answers its path.
+// saved waits until the save with this number is on disk, and returns its path.
 func (r *running) saved(t *testing.T, id int) (path string) {
 	t.Helper()
 	s := r.until(t, fmt.Sprintf("save %d", id), func(s session.Snapshot) bool {

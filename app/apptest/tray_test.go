@@ -95,7 +95,7 @@ func (n *notices) Notify(_ string, _ uint32, _, title, body string, actions []st
 // GetCapabilities is called over D-Bus.
 func (n *notices) GetCapabilities() ([]string, *dbus.Error) { return []string{"body", "actions"}, nil }
 
-// serveNotices answers in the place of the desktop's notification service, which must not have started yet.
+// serveNotices stands in for the desktop's notification service, which must not have started yet.
 func serveNotices(t *testing.T, d *stack.Desktop) *notices {
 	t.Helper()
 	conn, err := dbus.Connect(d.DBusAddress)

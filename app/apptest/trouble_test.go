@@ -133,7 +133,7 @@ func testAway(t *testing.T, m *machine) {
 	plays(t, r.saved(t, 1), before+1) // a clip ends with its sound, which is a little behind
 }
 
-// plays checks that a clip has all its pictures, from the first to the last.
+// plays checks that a clip has all its frames, from the first to the last.
 func plays(t *testing.T, path string, atLeast float64) {
 	t.Helper()
 	info, err := capturetest.Probe(t.Context(), path)

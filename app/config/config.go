@@ -38,6 +38,8 @@ type Sound struct {
 	Separate bool `toml:"separate_tracks" comment:"clips also hold desktop and microphone as tracks of their own"`
 	// SuppressNoise takes steady noise out of the microphone.
 	SuppressNoise bool `toml:"suppress_noise" comment:"takes steady noise, of fans for example, out of the microphone"`
+	// MonoMicrophone puts a microphone that is heard on one side only on both.
+	MonoMicrophone bool `toml:"mono_microphone" comment:"plays the microphone on both sides alike, for one that is heard on one ear only"`
 	// EchoCancellation takes what the desktop plays out of the microphone.
 	EchoCancellation bool `toml:"echo_cancellation" comment:"takes what loudspeakers play out of the microphone; needs the desktop's sound as well"`
 }
@@ -52,11 +54,11 @@ type Source struct {
 	Muted  bool    `toml:"muted"`
 }
 
-// Video is the picture.
+// Video is what is captured and how.
 type Video struct {
 	// Way is "portal" on Wayland and "x11" elsewhere, unless the user insists.
-	Backend string      `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is filmed: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
-	Source  VideoSource `toml:"source" comment:"What is filmed on X11; hindsightctl screens lists what there is."`
+	Backend string      `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is captured: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
+	Source  VideoSource `toml:"source" comment:"What is captured on X11; hindsightctl screens lists what there is."`
 	// FrameRate is in frames a second.
 	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`
@@ -72,7 +74,7 @@ type Video struct {
 	Encoder         string `toml:"encoder" comment:"empty takes the best that works"`
 }
 
-// The kinds of pictures.
+// The kinds of capture sources.
 const (
 	WholeScreen = "screen"
 	OneMonitor  = "monitor"
@@ -80,7 +82,7 @@ const (
 	Rectangle   = "area"
 )
 
-// Picture is what is filmed. What belongs to other kinds is kept, so that changing back is easy.
+// VideoSource is what is captured. What belongs to other kinds is kept, so that changing back is easy.
 type VideoSource struct {
 	Kind string `toml:"kind" oneof:"screen,monitor,window,area"`
 	// Monitor is the name of an output, for example HDMI-1.
@@ -95,7 +97,7 @@ type VideoSource struct {
 	Height int `toml:"height" min:"0" max:"32767"`
 }
 
-// Target is what the recorder films.
+// Target is what the recorder captures.
 func (p VideoSource) Target() capture.Target {
 	switch p.Kind {
 	case OneMonitor:
@@ -124,7 +126,7 @@ type Replay struct {
 type Clips struct {
 	// Name is the template of files' names; empty is clip.DefaultName.
 	Name string `toml:"name" check:"filename" comment:"{date}, {time}, {app} (the focused window) and {seconds}; empty is Hindsight {date} {time}"`
-	// Poster puts a JPEG picture beside each clip; there is one inside in any case.
+	// Poster puts a JPEG image beside each clip; there is one inside in any case.
 	Poster bool `toml:"poster" comment:"a JPEG picture beside each clip"`
 	// NoOverlap begins a clip where the one before ended.
 	NoOverlap bool `toml:"no_overlap" comment:"a clip begins no earlier than the one before it ended"`
@@ -141,7 +143,7 @@ type Sharing struct {
 	// AllowHTTP consents to http:// to other machines, where everybody on the way can read the token.
 	AllowHTTP bool   `toml:"allow_http" comment:"lets an address with http:// lead to another computer: everybody on the way can then read the access token"`
 	Room      string `toml:"room"`
-	// StreamQuality "lower" encodes smaller pictures for the room, beside the replay's.
+	// StreamQuality "lower" publishes the low-resolution layer.
 	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"lower: smaller pictures for a poor upload, encoded beside the replay's"`
 }
 
@@ -152,7 +154,7 @@ type Hotkeys struct {
 	// Mute mutes the microphone and lets it be heard again. With Talk set it is heard only while that key is held.
 	Mute string `toml:"mute" check:"keys"`
 	Talk string `toml:"talk" check:"keys" comment:"push to talk: the microphone is heard only while this key is held"`
-	// Record starts and ends a recording, Mark makes a chapter, Screenshot keeps the picture.
+	// Record starts and ends a recording, Mark makes a chapter, Screenshot saves the current frame.
 	Record     string `toml:"record" check:"keys"`
 	Mark       string `toml:"mark" check:"keys"`
 	Screenshot string `toml:"screenshot" check:"keys"`
@@ -226,6 +228,7 @@ func (c Config) Capture(keep bool) capture.Config {
 		ClipFolder: c.ClipFolder(),
 		ClipName:   c.Clips.Name, Poster: c.Clips.Poster, Continue: c.Clips.NoOverlap, MaxClipBytes: int64(c.Clips.QuotaGB) * 1e9,
 	}
+	out.Mic.Mono = c.Sound.MonoMicrophone
 	out.Mic.Suppress, out.Mic.CancelEcho, out.SeparateSound = c.Sound.SuppressNoise, c.Sound.EchoCancellation, c.Sound.Separate
 	if keep {
 		out.Replay = c.ReplayLength()

@@ -25,7 +25,8 @@ func parse(data []byte, c *Config) []Problem {
 			row, col := de.Position()
 			where = fmt.Sprintf(" (line %d, column %d)", row, col)
 		}
-		return []Problem{{"the settings file", "not TOML" + where, "a TOML file: " + strings.TrimPrefix(err.Error(), "toml: ")}}
+		return []Problem{{"the settings file", "not TOML" + where, "a TOML file: " + strings.TrimPrefix(err.Error(),
+			"toml: ")}}
 	}
 	return append(problems, assign(reflect.ValueOf(c).Elem(), tree, "")...)
 }
@@ -37,7 +38,8 @@ func readTOML(data []byte) (map[string]any, []Problem, error) {
 	var problems []Problem
 	lines := bytes.Split(bytes.ToValidUTF8(data, []byte("?")), []byte("\n"))
 	if !utf8.Valid(data) {
-		problems = append(problems, Problem{"the settings file", "not all UTF-8", "a file in UTF-8; other bytes were replaced by ?"})
+		problems = append(problems, Problem{"the settings file", "not all UTF-8",
+			"a file in UTF-8; other bytes were replaced by ?"})
 	}
 	for range maxBadLines + 1 {
 		var tree map[string]any
@@ -93,7 +95,8 @@ func assign(v reflect.Value, tree map[string]any, prefix string) []Problem {
 		problems = append(problems, assignOne(v.Field(i), x, prefix+name, sf.Tag)...)
 	}
 	for _, k := range sortedKeys(left) {
-		problems = append(problems, Problem{prefix + k, "not a setting", "one of " + prefix + "{" + strings.Join(names, ", ") + "}"})
+		problems = append(problems, Problem{prefix + k, "not a setting", "one of " + prefix + "{" + strings.Join(
+			names, ", ") + "}"})
 	}
 	return problems
 }
@@ -194,7 +197,7 @@ func envName(key string) string {
 	return "HINDSIGHT_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// applyEnv puts the environment over c and answers which keys it set.
+// applyEnv puts the environment over c and returns which keys it set.
 func applyEnv(c *Config) (keys map[string]bool, problems []Problem) {
 	keys = map[string]bool{}
 	walk(reflect.ValueOf(c).Elem(), "", func(f field) {

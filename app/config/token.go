@@ -39,13 +39,13 @@ var tokenFiles sync.Mutex
 // the keyring has taken the same token. A call that the keyring has not answered in time goes on in a goroutine of its
 // own, which then moves what is in the file by then; it ends with the call.
 type Tokens struct {
-	// File is used where no keyring answers.
+	// File is used where no keyring responds.
 	File string
 	// NoKeyring keeps to the file.
 	NoKeyring bool
 	// Wait bounds how long Get and Set wait for the keyring; 0 is 5 s.
 	Wait time.Duration
-	// Log is told when the keyring is not used; nil is the default logger.
+	// Log gets a warning when the keyring is not used; nil is the default logger.
 	Log *slog.Logger
 
 	move sync.Once // what an earlier run left in the file

@@ -56,7 +56,7 @@ func unlockKeyring() error {
 }
 
 // awaitPrompt shows a prompt until it is answered, or the keyring is open or gone. It never dismisses one, for
-// gnome-keyring 42 aborts when that happens to a keyring that was opened meanwhile.
+// gnome-keyring 42 aborts when that happens to a keyring that was opened in the meantime.
 func awaitPrompt(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, login dbus.BusObject) error {
 	answered := make(chan *dbus.Signal, 1)
 	conn.Signal(answered)

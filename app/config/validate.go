@@ -22,7 +22,7 @@ type Problem struct {
 	Allowed string
 }
 
-// Error is one sentence.
+// Error is one message.
 func (p Problem) Error() string {
 	return fmt.Sprintf("%s is %s; it must be %s", p.Key, p.Value, p.Allowed)
 }
@@ -39,7 +39,7 @@ func (c Config) Validate() []Problem {
 	return append(problems, duplicates(c.Hotkeys)...)
 }
 
-// nameless finds a kind of picture that lacks what it is about.
+// nameless finds a kind of source that lacks its name or size.
 func (p VideoSource) nameless() []Problem {
 	const key = "video.source.kind"
 	switch {
@@ -47,14 +47,14 @@ func (p VideoSource) nameless() []Problem {
 		return []Problem{{key, quote(p.Kind), "screen as long as video.source.monitor names no monitor"}}
 	case p.Kind == OneWindow && p.WindowClass == "" && p.WindowTitle == "":
 		return []Problem{{key, quote(p.Kind), "screen as long as video.source.window_class and window_title name no window"}}
-	case p.Kind == Rectangle && (p.Width < smallestPicture || p.Height < smallestPicture):
+	case p.Kind == Rectangle && (p.Width < smallestSide || p.Height < smallestSide):
 		return []Problem{{key, quote(p.Kind), "screen as long as video.source.width and height are not at least 16"}}
 	}
 	return nil
 }
 
-// smallestPicture is the width and height in pixels that encoders take.
-const smallestPicture = 16
+// smallestSide is the width and height in pixels that encoders take.
+const smallestSide = 16
 
 // field is one leaf of Config.
 type field struct {
@@ -86,7 +86,7 @@ func tomlName(f reflect.StructField) string {
 	return name
 }
 
-// check answers what is allowed and whether the value is.
+// check returns what is allowed and whether the value is.
 func (f field) check() (allowed string, ok bool) {
 	if list := f.tag.Get("oneof"); list != "" {
 		options := strings.Split(list, ",")

@@ -40,7 +40,8 @@ func TestCallAndAnswer(t *testing.T) {
 	if err := control.Call(t.Context(), dir, want, &got); err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if err := control.Call(t.Context(), dir, control.Request{Command: "fail"}, nil); err == nil || err.Error() != "the disk is full" {
+	if err := control.Call(t.Context(), dir, control.Request{Command: "fail"}, nil); err == nil ||
+		err.Error() != "the disk is full" {
 		t.Errorf("an error arrives as %v", err)
 	}
 	if st, err := os.Stat(filepath.Join(dir, "control.sock")); err != nil || st.Mode().Perm() != 0o600 {
@@ -53,7 +54,8 @@ func TestOnlyOneRunsAndTheNextMayStart(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := control.Call(t.Context(), dir, control.Request{Command: "status"}, nil); !errors.Is(err, control.ErrNotRunning) {
+	if err := control.Call(t.Context(), dir, control.Request{Command: "status"}, nil); !errors.Is(
+		err, control.ErrNotRunning) {
 		t.Errorf("with none running: %v", err)
 	}
 	first := listen(t, dir)

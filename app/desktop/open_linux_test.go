@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where nothing can play a clip, xdg-open ends with a code: that is told, with what to do.
+// Where nothing can play a clip, xdg-open ends with a code: that is reported, with what to do.
 func TestNoProgramForAFileIsTold(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "a.mp4")

@@ -89,7 +89,7 @@ func (t *Tray) Await(ctx context.Context, wait time.Duration) bool {
 		}
 		select {
 		case <-changed:
-		case <-t.done: // nothing will change any more
+		case <-t.done: // nothing will change anymore
 			return false
 		case <-ctx.Done():
 			return false

@@ -32,12 +32,12 @@ func (f *Fake) Bind(_, _ string, c Combo, on Handler) (Binding, error) {
 	return fakeBinding{f, c}, nil
 }
 
-// Press presses a combination and answers whether anything listened.
+// Press presses a combination and returns whether anything listened.
 func (f *Fake) Press(c Combo) bool {
 	return f.call(c, func(on Handler) { on.Down() })
 }
 
-// Release lets a combination go and answers whether anything listened.
+// Release lets a combination go and returns whether anything listened.
 func (f *Fake) Release(c Combo) bool {
 	return f.call(c, func(on Handler) { on.Up() })
 }

@@ -146,15 +146,15 @@ func (b *Book) print(path string) string {
 
 // Make makes a link to a copy that works for a week. The poster image, which may be nil, is shown before the clip
 // plays; a link without it is better than none.
-func Make(ctx context.Context, c Copy, token string, picture image.Image, log *slog.Logger,
+func Make(ctx context.Context, c Copy, token string, cover image.Image, log *slog.Logger,
 	options ...client.Option) (*api.Link, error) {
 	backend, err := client.New(c.Backend, token, options...)
 	if err != nil {
 		return nil, err
 	}
-	if picture != nil {
+	if cover != nil {
 		var poster bytes.Buffer
-		err := jpeg.Encode(&poster, picture, &jpeg.Options{Quality: 85})
+		err := jpeg.Encode(&poster, cover, &jpeg.Options{Quality: 85})
 		if err == nil {
 			err = backend.SetPoster(ctx, c.ClipID, poster.Bytes())
 		}

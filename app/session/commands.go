@@ -232,7 +232,7 @@ func (s *Session) SetToken(token string) error {
 
 // SetAway sets whether the screen is locked and whether the machine is about to sleep.
 func (s *Session) SetAway(locked, sleeping bool) {
-	_ = s.do(func() error { // after Close nothing runs any more
+	_ = s.do(func() error { // after Close nothing runs anymore
 		s.st.locked, s.st.sleeping = locked, sleeping
 		return nil
 	})

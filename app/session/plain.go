@@ -54,18 +54,21 @@ var raw = []struct {
 	is   *regexp.Regexp
 	text string
 }{
+	{regexp.MustCompile(` \((dial|read|write) (tcp|udp|unix)[^()]*\)`), ""}, // the text before says it already
 	{regexp.MustCompile(`\b(Get|Post|Put|Patch|Delete|Head) "[^"]*": `), ""},
 	{regexp.MustCompile(`\bdial unix [^ ]+: connect: no such file or directory`), "nothing answers there"},
 	{regexp.MustCompile(`\b(dial|read|write|accept|listen) (tcp|udp|unix|unixgram)[46]? [^ ]+( [^ ]+)?: `), ""},
 	{regexp.MustCompile(`\blookup [^ ]+( on [^ ]+)?: (no such host|server misbehaving)`), "there is no server of that name"},
-	{regexp.MustCompile(`\b(open|openat|stat|lstat|mkdir|rename|remove|unlinkat|readdirent|fsync|chmod|truncate|read|write) /[^:\n]*: `), ""},
+	{regexp.MustCompile(`\b(open|openat|l?stat|mkdir|rename|remove|unlinkat|readdirent|fsync|chmod|truncate|read|write) /[^:\n]*: `), ""},
 	{regexp.MustCompile(`\bfork/exec /[^:\n]*: `), ""},
 	{regexp.MustCompile(`exec: "([^"]+)": executable file not found in \$PATH`), "$1 is not installed"},
 	{regexp.MustCompile(`\b(connect|read|write|recvmsg|sendmsg): (connection|broken|no route|network|no such file|permission|i/o)`), "$2"},
 	{regexp.MustCompile(`\bconnection refused\b`), "nothing answers there"},
-	{regexp.MustCompile(`\b(connection reset by peer|broken pipe|unexpected EOF|use of closed network connection)\b`), "the other side closed the connection"},
+	{regexp.MustCompile(`\b(connection reset by peer|broken pipe|unexpected EOF|use of closed network connection)\b`),
+		"the other side closed the connection"},
 	{regexp.MustCompile(`: EOF\b`), ": the other side closed the connection"},
-	{regexp.MustCompile(`\b(context deadline exceeded|i/o timeout|TLS handshake timeout)( \([^)]*\))?`), "it did not answer in time"},
+	{regexp.MustCompile(`\b(context deadline exceeded|i/o timeout|TLS handshake timeout)( \([^)]*\))?`),
+		"it did not answer in time"},
 	{regexp.MustCompile(`\bcontext canceled\b`), "it was canceled"},
 	{regexp.MustCompile(`\b(no route to host|network is unreachable)\b`), "the network can't be reached"},
 	{regexp.MustCompile(`\b(tls: failed to verify certificate: )?x509: [^;\n]*`), "its certificate isn't trusted"},

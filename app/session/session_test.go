@@ -238,7 +238,7 @@ func TestTroublesFromBeforeTheFirstListenerAreTold(t *testing.T) {
 
 func TestSentence(t *testing.T) {
 	for text, want := range map[string]string{"": "", "the disk is full": "The disk is full.", "Why?": "Why?", "änderung nötig": "Änderung nötig.",
-		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start PulseAudio": "No sound server answers (nothing answers there); start PulseAudio.",
+		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start PulseAudio": "No sound server answers; start PulseAudio.",
 		"the backend is away: Post \"https://x.example/api\": dial tcp 10.0.0.1:443: connect: connection refused":            "The backend is away: nothing answers there.",
 		"x.example cannot be reached (lookup x.example on 10.0.0.1:53: no such host); check the network":                     "X.example cannot be reached (there is no server of that name); check the network.",
 		"the server did not say: context deadline exceeded (Client.Timeout exceeded while awaiting headers)":                 "The server did not say: it did not answer in time.",

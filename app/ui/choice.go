@@ -11,7 +11,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// choice is a small picture with a name that can be chosen, by a click or, with the focus, by the space bar.
+// choice is a small image with a name that can be chosen, by a click or, with the focus, by the space bar.
 type choice struct {
 	widget.BaseWidget
 	on, focused bool
@@ -20,13 +20,13 @@ type choice struct {
 	body        fyne.CanvasObject
 }
 
-// newChoice makes a choice; a nil picture is an empty place.
-func newChoice(picture image.Image, name string, on bool, tap func()) *choice {
+// newChoice makes a choice; a nil preview is an empty place.
+func newChoice(preview image.Image, name string, on bool, tap func()) *choice {
 	c := &choice{on: on, tap: tap, frame: canvas.NewRectangle(nil)}
 	c.frame.CornerRadius = 8
 	var shown fyne.CanvasObject = container.NewCenter(muted("No preview"))
-	if picture != nil {
-		i := canvas.NewImageFromImage(picture)
+	if preview != nil {
+		i := canvas.NewImageFromImage(preview)
 		i.FillMode = canvas.ImageFillContain
 		shown = i
 	}

@@ -118,7 +118,7 @@ func (c *clips) show(items []clip.Clip) {
 	c.list.Refresh()
 }
 
-// redraw draws one clip anew; all of them would cost much more.
+// redraw draws one clip again; all of them would cost much more.
 func (c *clips) redraw(path string) {
 	if i := slices.IndexFunc(c.items, func(item clip.Clip) bool { return item.Path == path }); i >= 0 {
 		c.list.RefreshItem(i)
@@ -142,14 +142,19 @@ func (c *clips) newRow() fyne.CanvasObject {
 	r.thumb.CornerRadius = 6
 	back := canvas.NewRectangle(rgb(0x0c0e14))
 	back.CornerRadius = 6
-	picture := container.New(layout.NewGridWrapLayout(fyne.NewSize(thumbWidth, thumbHeight)), container.NewStack(back, r.thumb))
-	play := widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() { c.open("Couldn't play clip", c.u.parts.Open, r) })
-	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() { c.open("Couldn't open folder", c.u.parts.Reveal, r) })
+	thumbnail := container.NewGridWrap(fyne.NewSize(thumbWidth, thumbHeight), container.NewStack(back, r.thumb))
+	play := widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() {
+		c.open("Couldn't play clip", c.u.parts.Open, r)
+	})
+	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
+		c.open("Couldn't open folder", c.u.parts.Reveal, r)
+	})
 	r.star = widget.NewButtonWithIcon("", starEmpty, func() { c.setStar(r.clip) })
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { c.askDelete(r.clip) })
 	r.link = widget.NewButtonWithIcon("Link", theme.ContentCopyIcon(), func() { c.copyLink(r.clip.Path) })
-	text := container.NewVBox(layout.NewSpacer(), container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail), layout.NewSpacer())
-	r.build(r, colorCard, 10, 8, container.NewBorder(nil, nil, picture,
+	lines := container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail)
+	text := container.NewVBox(layout.NewSpacer(), lines, layout.NewSpacer())
+	r.build(r, colorCard, 10, 8, container.NewBorder(nil, nil, thumbnail,
 		container.NewCenter(container.NewHBox(r.link, play, r.star, show, remove)), text))
 	return r
 }
@@ -165,7 +170,12 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 	}
 	setEnabled(r.star, r.clip.Ours)
 	setText(r.name, when(r.clip.Created, time.Now()))
-	setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), size(r.clip.Bytes), r.clip.Width, r.clip.Height, filepath.Base(r.clip.Path)))
+	name, bytes := filepath.Base(r.clip.Path), size(r.clip.Bytes)
+	if r.clip.Width == 0 {
+		setText(r.detail, fmt.Sprintf("Not a readable video · %s · %s", bytes, name))
+	} else {
+		setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), bytes, r.clip.Width, r.clip.Height, name))
+	}
 	setShown(r.link, c.u.parts.Linked(r.clip.Path))
 	if img := c.thumbs.get(r.clip.Path); r.thumb.Image != img {
 		r.thumb.Image = img

@@ -190,7 +190,7 @@ func TestShareLinkIsCopied(t *testing.T) {
 }
 
 // A folder with many clips costs no more than those that are looked at, however fast somebody scrolls.
-func TestFewPicturesAreMadeAtOnce(t *testing.T) {
+func TestFewImagesAreMadeAtOnce(t *testing.T) {
 	b := start(t)
 	made := b.ui.clips.thumbs
 	for i := range 500 {

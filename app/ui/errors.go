@@ -36,7 +36,8 @@ func settingName(key string) string {
 		return name
 	}
 	if part := inList.FindStringSubmatch(key); part != nil {
-		return map[string]string{"keys": "Save another length", "seconds": "Save another length, last", "after": "Save another length, next"}[part[2]]
+		const name = "Save another length"
+		return map[string]string{"keys": name, "seconds": name + ", last", "after": name + ", next"}[part[2]]
 	}
 	return strings.ReplaceAll(key[strings.LastIndexByte(key, '.')+1:], "_", " ")
 }

@@ -79,7 +79,9 @@ func (f *fields) bind(at *widget.Label, load func(config.Config), store func(*co
 }
 
 // entry is a text that show makes of the settings and take puts back, without space around it.
-func (f *fields) entry(key, placeholder string, show func(config.Config) string, take func(*config.Config, string) error) *widget.Entry {
+func (f *fields) entry(key, placeholder string, show func(config.Config) string,
+	take func(*config.Config, string) error,
+) *widget.Entry {
 	e := f.s.newEntry(placeholder)
 	at := f.setting(key, e)
 	f.bind(at, func(c config.Config) { e.SetText(show(c)) }, func(c *config.Config) error { return take(c, trimmed(e)) })
@@ -87,7 +89,8 @@ func (f *fields) entry(key, placeholder string, show func(config.Config) string,
 }
 
 func (f *fields) text(key, placeholder string, of func(*config.Config) *string) *widget.Entry {
-	return f.entry(key, placeholder, func(c config.Config) string { return *of(&c) }, func(c *config.Config, text string) error {
+	show := func(c config.Config) string { return *of(&c) }
+	return f.entry(key, placeholder, show, func(c *config.Config, text string) error {
 		*of(c) = text
 		return nil
 	})
@@ -95,7 +98,8 @@ func (f *fields) text(key, placeholder string, of func(*config.Config) *string) 
 
 // number is a whole number; what else is entered is wrong. Where there is a placeholder, it stands for 0.
 func (f *fields) number(key, placeholder, wrong string, of func(*config.Config) *int) *widget.Entry {
-	return f.entry(key, placeholder, func(c config.Config) string { return positive(*of(&c)) }, func(c *config.Config, text string) error {
+	show := func(c config.Config) string { return positive(*of(&c)) }
+	return f.entry(key, placeholder, show, func(c *config.Config, text string) error {
 		n, err := strconv.Atoi(text)
 		*of(c) = n
 		if left := text == "" || strings.EqualFold(text, placeholder); err != nil && (placeholder == "" || !left) {
@@ -119,7 +123,8 @@ func (f *fields) check(name, text string, of func(*config.Config) *bool) *widget
 func pick[T comparable](f *fields, key string, values []T, names []string, of func(*config.Config) *T) *widget.Select {
 	p := f.s.newSelect(names...)
 	at := f.setting(key, p)
-	f.bind(at, func(c config.Config) { p.SetSelectedIndex(max(slices.Index(values, *of(&c)), 0)) }, func(c *config.Config) error {
+	load := func(c config.Config) { p.SetSelectedIndex(max(slices.Index(values, *of(&c)), 0)) }
+	f.bind(at, load, func(c *config.Config) error {
 		*of(c) = values[max(p.SelectedIndex(), 0)]
 		return nil
 	})

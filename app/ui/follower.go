@@ -19,9 +19,11 @@ type follower struct {
 	last      fyne.Focusable
 }
 
-func newFollower(canvas fyne.Canvas, scroll *container.Scroll, visible func() bool, outside func(fyne.Focusable) bool) *follower {
+func newFollower(canvas fyne.Canvas, scroll *container.Scroll, visible func() bool,
+	outside func(fyne.Focusable) bool) *follower {
 	f := &follower{canvas: canvas, scroll: scroll, visible: visible, outside: outside}
-	f.animation = &fyne.Animation{Duration: time.Second, RepeatCount: fyne.AnimationRepeatForever, Tick: func(float32) { f.look() }}
+	f.animation = &fyne.Animation{Duration: time.Second, RepeatCount: fyne.AnimationRepeatForever,
+		Tick: func(float32) { f.look() }}
 	return f
 }
 
@@ -50,8 +52,8 @@ func (f *follower) look() {
 	}
 }
 
-// reveal scrolls as far as needed for something of which less than half is to be seen. Else it stays where it is: the mouse may
-// just have been on it.
+// reveal scrolls as far as needed for something of which less than half is to be seen. Else it stays where it is: the
+// mouse may just have been on it.
 func (f *follower) reveal(o fyne.CanvasObject) {
 	d := fyne.CurrentApp().Driver()
 	top := d.AbsolutePositionForObject(o).Y - d.AbsolutePositionForObject(f.scroll.Content).Y

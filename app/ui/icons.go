@@ -9,7 +9,8 @@ import (
 // star with a smaller one, drawn the other way round, cut out of it.
 var (
 	starFull  = star("star-full.svg", "")
-	starEmpty = star("star-empty.svg", "M12 5.9L10.1 9.8 5.8 10.4 9 13.4 8.2 17.7 12 15.6 15.8 17.7 15 13.4 18.2 10.4 13.9 9.8z")
+	starEmpty = star("star-empty.svg", "M12 5.9L10.1 9.8 5.8 10.4 9 13.4 8.2 17.7 12 15.6 15.8 17.7 15 13.4 18.2 10.4 "+
+		"13.9 9.8z")
 )
 
 func star(name, hole string) fyne.Resource {

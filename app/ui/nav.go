@@ -96,7 +96,7 @@ func (n *nav) mark() {
 	}
 }
 
-func (n *nav) update(s session.Snapshot) { setText(n.state, stateWord(s)) }
+func (n *nav) update(s session.Snapshot) { setText(n.state, stateTitle(s)) }
 
 // gap is empty height, gapWide empty width.
 func gap(height float32) fyne.CanvasObject {

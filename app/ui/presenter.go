@@ -44,7 +44,7 @@ func (p *presenter) offer(s session.Snapshot) {
 	}
 }
 
-// take keeps the snapshot and answers whether it has to be shown and nothing is queued yet.
+// take keeps the snapshot and returns whether it has to be shown and nothing is queued yet.
 func (p *presenter) take(s session.Snapshot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -84,7 +84,7 @@ func newSettings(u *UI) *settings {
 	bottom := container.NewBorder(nil, nil, nil, container.NewCenter(buttons), said)
 	scroll := container.NewVScroll(nil)
 	cardsAndWheel := container.NewStack(column(cards...), newWheel(scroll))
-	scroll.Content = container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), cardsAndWheel)
+	scroll.Content = beside(cardsAndWheel)
 	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, scroll)
 	s.follower = newFollower(u.window.Canvas(), scroll, s.visible, func(f fyne.Focusable) bool {
 		b, _ := f.(*widget.Button)
@@ -138,7 +138,7 @@ func (s *settings) lookAround() {
 		return
 	}
 	s.looking = true
-	way := s.source.chosenWay()
+	backend := s.source.chosenBackend()
 	s.u.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.u.ctx, 5*time.Second)
 		defer cancel()
@@ -147,7 +147,7 @@ func (s *settings) lookAround() {
 			s.u.parts.Log.Warn("sound devices could not be listed", "error", err)
 			list = capture.DeviceList{}
 		}
-		seen := takeIn(s.u.parts, way)
+		seen := takeIn(s.u.parts, backend)
 		s.u.main(func() {
 			s.looking = false
 			s.sound.devices(list)

@@ -31,11 +31,14 @@ func newVideoCard(s *settings) *videoCard {
 	for _, h := range heights {
 		names = append(names, heightName(h))
 	}
-	v.rate = pick(f, "video.frame_rate", []int{30, 60}, []string{"30", "60"}, func(c *config.Config) *int { return &c.Video.FrameRate })
+	v.rate = pick(f, "video.frame_rate", []int{30, 60}, []string{"30", "60"},
+		func(c *config.Config) *int { return &c.Video.FrameRate })
 	v.height = pick(f, "video.height", heights, names, func(c *config.Config) *int { return &c.Video.Height })
-	v.follow = f.check("Window size", "Follow the window's size", func(c *config.Config) *bool { return &c.Video.FollowSize })
+	v.follow = f.check("Window size", "Follow the window's size",
+		func(c *config.Config) *bool { return &c.Video.FollowSize })
 	f.note("A resized window then changes the size within a clip, which some video editors and chats can't show.")
-	v.quality = pick(f, "video.quality", []string{"performance", "balanced", "quality"}, []string{"Performance", "Balanced", "Quality"},
+	v.quality = pick(f, "video.quality", []string{"performance", "balanced", "quality"},
+		[]string{"Performance", "Balanced", "Quality"},
 		func(c *config.Config) *string { return &c.Video.Quality })
 	v.spend = pick(f, "video.constant_quality", []int{0, 18, 23, 28},
 		[]string{"Target bitrate", "CQ 18 (high)", "CQ 23", "CQ 28 (small files)"},
@@ -128,7 +131,8 @@ func newClipsCard(s *settings) *clipsCard {
 	f.note("Oldest unstarred clips are deleted first. Files that Hindsight didn't make stay.")
 	k.overlap = f.check("Overlap", "Avoid overlap", func(c *config.Config) *bool { return &c.Clips.NoOverlap })
 	f.note("A clip then starts where the one before it ended.")
-	k.poster = f.check("Thumbnail", "Save thumbnail next to clip", func(c *config.Config) *bool { return &c.Clips.Poster })
+	k.poster = f.check("Thumbnail", "Save thumbnail next to clip",
+		func(c *config.Config) *bool { return &c.Clips.Poster })
 	k.format = pick(f, "clips.screenshot", []string{"png", "jpeg"}, []string{"PNG (lossless)", "JPEG (small files)"},
 		func(c *config.Config) *string { return &c.Clips.Screenshot })
 	f.card("Clips")
@@ -146,9 +150,12 @@ type sharingCard struct {
 func newSharingCard(s *settings) *sharingCard {
 	h := &sharingCard{fields: fields{s: s}}
 	f := &h.fields
-	h.url = f.text("sharing.backend_url", "https://replay.example.com", func(c *config.Config) *string { return &c.Sharing.BackendURL })
-	h.plain = f.check("", "Allow http:// to another computer", func(c *config.Config) *bool { return &c.Sharing.AllowHTTP })
-	h.warning = f.note("Not encrypted: anyone on the way to the server can read your access token. Use https:// if you can.")
+	h.url = f.text("sharing.backend_url", "https://replay.example.com",
+		func(c *config.Config) *string { return &c.Sharing.BackendURL })
+	h.plain = f.check("", "Allow http:// to another computer",
+		func(c *config.Config) *bool { return &c.Sharing.AllowHTTP })
+	h.warning = f.note("Not encrypted: anyone on the way to the server can read your access token. " +
+		"Use https:// if you can.")
 	h.token = s.newEntry("Unchanged (kept in the system's keyring)")
 	h.token.Password = true
 	f.setting(tokenKey, h.token)
@@ -187,7 +194,8 @@ type appCard struct {
 func newAppCard(s *settings) *appCard {
 	a := &appCard{fields: fields{s: s}}
 	f := &a.fields
-	f.check("Notifications", "Show notifications (errors are always shown)", func(c *config.Config) *bool { return &c.App.Notifications })
+	f.check("Notifications", "Show notifications (errors are always shown)",
+		func(c *config.Config) *bool { return &c.App.Notifications })
 	f.check("Sound", "Play a sound when a clip is saved", func(c *config.Config) *bool { return &c.App.SaveSound })
 	a.look = pick(f, "app.theme", []string{"system", "light", "dark"}, []string{"System", "Light", "Dark"},
 		func(c *config.Config) *string { return &c.App.Theme })

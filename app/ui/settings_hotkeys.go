@@ -56,7 +56,8 @@ func newHotkeyCard(s *settings) *hotkeyCard {
 
 // key is a row for a combination, which is kept in its canonical form; empty is none.
 func (h *hotkeyCard) key(key, placeholder string, of func(*config.Hotkeys) *string) *widget.Entry {
-	return h.entry(key, placeholder, func(c config.Config) string { return *of(&c.Hotkeys) }, func(c *config.Config, text string) (err error) {
+	show := func(c config.Config) string { return *of(&c.Hotkeys) }
+	return h.entry(key, placeholder, show, func(c *config.Config, text string) (err error) {
 		*of(&c.Hotkeys), err = keys(text)
 		return err
 	})
@@ -72,7 +73,9 @@ func (h *hotkeyCard) loadSaves(c config.Config) {
 
 // add shows one more key: what it saves of the past (nothing entered: all of it) and of what follows.
 func (h *hotkeyCard) add(k config.SaveKey) {
-	r := &saveKeyRow{keys: h.s.newEntry("Ctrl+Alt+1"), seconds: h.s.newEntry("all"), after: h.s.newEntry("0"), wrong: newPlace()}
+	r := &saveKeyRow{
+		keys: h.s.newEntry("Ctrl+Alt+1"), seconds: h.s.newEntry("all"), after: h.s.newEntry("0"), wrong: newPlace(),
+	}
 	r.keys.Text, r.seconds.Text, r.after.Text = k.Keys, positive(k.Seconds), positive(k.After)
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { h.remove(r) })
 	small := func(o fyne.CanvasObject) fyne.CanvasObject {
@@ -80,7 +83,7 @@ func (h *hotkeyCard) add(k config.SaveKey) {
 	}
 	r.root = form(label("Save another length"), container.NewBorder(nil, nil, nil,
 		container.NewHBox(label("last"), small(r.seconds), label("s + next"), small(r.after), label("s"), remove), r.keys))
-	r.root = container.NewVBox(r.root, r.wrong)
+	r.root = container.NewVBox(r.root, container.NewBorder(nil, nil, gapWide(nameWidth), nil, r.wrong))
 	h.saves = append(h.saves, r)
 	h.extra.Add(r.root)
 }

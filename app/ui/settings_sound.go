@@ -15,10 +15,10 @@ import (
 
 // The choices of what is heard.
 const (
-	hearBoth    = "Desktop and microphone"
-	hearDesktop = "Desktop only"
-	hearMic     = "Microphone only"
-	hearNothing = "No audio"
+	wantBoth    = "Desktop and microphone"
+	wantDesktop = "Desktop only"
+	wantMic     = "Microphone only"
+	wantNone    = "No audio"
 )
 
 const (
@@ -32,6 +32,7 @@ type soundCard struct {
 	desktop, mic *sourceControls
 	suppress     *widget.Check
 	echo         *widget.Check
+	mono         *widget.Check
 	separate     *widget.Check
 	root         fyne.CanvasObject
 }
@@ -40,9 +41,10 @@ func newSoundCard(s *settings) *soundCard {
 	c := &soundCard{
 		desktop: newSourceControls(s), mic: newSourceControls(s),
 		suppress: s.newCheck("Noise suppression"), echo: s.newCheck(takeOut),
+		mono:     s.newCheck("Mono (sound on one ear only)"),
 		separate: s.newCheck("Separate audio tracks"),
 	}
-	c.mode = widget.NewSelect([]string{hearBoth, hearDesktop, hearMic, hearNothing}, func(string) {
+	c.mode = widget.NewSelect([]string{wantBoth, wantDesktop, wantMic, wantNone}, func(string) {
 		c.enable()
 		s.changed()
 	})
@@ -52,6 +54,7 @@ func newSoundCard(s *settings) *soundCard {
 		label(settingName("sound.desktop.gain_db")), c.desktop.volume,
 		label("Microphone"), c.mic.device,
 		label(settingName("sound.microphone.gain_db")), c.mic.volume,
+		label("Channels"), c.mono,
 		label("Noise"), c.suppress,
 		label("Echo"), c.echo,
 		label("Clips"), c.separate,
@@ -73,12 +76,13 @@ func (c *soundCard) bindings() []binding {
 			c.mode.SetSelected(mode(cfg.Sound.Desktop.Enabled, cfg.Sound.Microphone.Enabled))
 			c.enable()
 		}, store: func(cfg *config.Config) error {
-			cfg.Sound.Desktop.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop
-			cfg.Sound.Microphone.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearMic
+			cfg.Sound.Desktop.Enabled = c.mode.Selected == wantBoth || c.mode.Selected == wantDesktop
+			cfg.Sound.Microphone.Enabled = c.mode.Selected == wantBoth || c.mode.Selected == wantMic
 			return nil
 		}},
 		check(c.suppress, func(cfg *config.Config) *bool { return &cfg.Sound.SuppressNoise }),
 		check(c.echo, func(cfg *config.Config) *bool { return &cfg.Sound.EchoCancellation }),
+		check(c.mono, func(cfg *config.Config) *bool { return &cfg.Sound.MonoMicrophone }),
 		check(c.separate, func(cfg *config.Config) *bool { return &cfg.Sound.Separate }),
 	}
 	all = append(all, c.desktop.bindings(func(cfg *config.Config) *config.Source { return &cfg.Sound.Desktop })...)
@@ -88,22 +92,23 @@ func (c *soundCard) bindings() []binding {
 func mode(desktop, mic bool) string {
 	switch {
 	case desktop && mic:
-		return hearBoth
+		return wantBoth
 	case desktop:
-		return hearDesktop
+		return wantDesktop
 	case mic:
-		return hearMic
+		return wantMic
 	}
-	return hearNothing
+	return wantNone
 }
 
 func (c *soundCard) enable() {
-	c.desktop.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop)
-	c.mic.enable(c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
-	setEnabled(c.suppress, c.mode.Selected == hearBoth || c.mode.Selected == hearMic)
-	setEnabled(c.echo, c.mode.Selected == hearBoth)
+	c.desktop.enable(c.mode.Selected == wantBoth || c.mode.Selected == wantDesktop)
+	c.mic.enable(c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
+	setEnabled(c.mono, c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
+	setEnabled(c.suppress, c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
+	setEnabled(c.echo, c.mode.Selected == wantBoth)
 	text := takeOut
-	if c.mode.Selected == hearMic {
+	if c.mode.Selected == wantMic {
 		text += " (needs desktop audio)"
 	}
 	if c.echo.Text != text {

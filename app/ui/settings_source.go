@@ -27,13 +27,13 @@ const (
 )
 
 // ways are the capture methods, in the order of the choices.
-var ways = []string{"auto", "x11", "portal"}
+var backends = []string{"auto", "x11", "portal"}
 
-// sourceCard chooses what is captured, with a small picture of each thing. Where the desktop's own dialog does that, it is
+// sourceCard chooses what is captured, with a small preview of each. Where the desktop's own dialog does that, it is
 // asked for.
 type sourceCard struct {
 	fields
-	way     *widget.Select
+	backend *widget.Select
 	kind    *widget.Select
 	kindRow fyne.CanvasObject
 	tiles   *fyne.Container
@@ -53,9 +53,9 @@ type numbers struct{ x, y, width, height *widget.Entry }
 
 // found is what there is to capture.
 type found struct {
-	list     capture.ScreenList
-	err      error
-	pictures map[capture.Target]image.Image // what cannot be seen now has none
+	list   capture.ScreenList
+	err    error
+	images map[capture.Target]image.Image // what cannot be seen now has none
 }
 
 func newSourceCard(s *settings) *sourceCard {
@@ -68,9 +68,9 @@ func newSourceCard(s *settings) *sourceCard {
 	})
 	c.numbers = numbers{s.newEntry("0"), s.newEntry("0"), s.newEntry("1280"), s.newEntry("720")}
 	c.kindRow = form(label(settingName("video.source.kind")), c.kind)
-	c.way = pick(&c.fields, "video.way", ways, []string{"Automatic", "X11", "Desktop portal (PipeWire)"},
+	c.backend = pick(&c.fields, "video.way", backends, []string{"Automatic", "X11", "Desktop portal (PipeWire)"},
 		func(c *config.Config) *string { return &c.Video.Backend })
-	c.way.OnChanged = func(string) {
+	c.backend.OnChanged = func(string) {
 		c.show()
 		if !s.filling {
 			s.lookAround()
@@ -81,7 +81,8 @@ func newSourceCard(s *settings) *sourceCard {
 		"video.source.x", "video.source.y", "video.source.width", "video.source.height")
 	c.bind(c.wrong, c.loadImage, c.storeImage)
 	c.ask = widget.NewButtonWithIcon("Choose screen…", theme.ComputerIcon(), c.chooseScreen)
-	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y, label("Width"), c.width, label("Height"), c.height)
+	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y,
+		label("Width"), c.width, label("Height"), c.height)
 	c.askRow = form(label("Screen"), container.NewHBox(c.ask))
 	c.card("Capture source", c.kindRow, c.askRow, c.rectangle, c.tiles, c.hint, c.wrong)
 	return c
@@ -92,10 +93,10 @@ func newTiles() *fyne.Container {
 	return container.NewGridWrap(fyne.NewSize(previewWidth+12, previewHeight+44))
 }
 
-// chosenWay is the method that the page shows, applied or not.
-func (c *sourceCard) chosenWay() string { return ways[max(c.way.SelectedIndex(), 0)] }
+// chosenBackend is the method that the page shows, applied or not.
+func (c *sourceCard) chosenBackend() string { return backends[max(c.backend.SelectedIndex(), 0)] }
 
-// chooseScreen lets the desktop ask anew; it does so as soon as the screen is captured.
+// chooseScreen lets the desktop ask again; it does so as soon as the screen is captured.
 func (c *sourceCard) chooseScreen() {
 	s := c.s
 	if now := s.u.parts.Feed.Snapshot(); !now.ReplayOn && !now.ShareOn && !now.RecordOn {
@@ -154,10 +155,10 @@ func (c *sourceCard) offer(f found) {
 	c.show()
 }
 
-// takeIn takes small pictures of everything there is; it is called beside the main goroutine.
-func takeIn(p Parts, way string) found {
-	f := found{pictures: map[capture.Target]image.Image{}}
-	if f.list, f.err = p.Screens(way); f.err != nil {
+// takeIn takes small previews of everything there is; it is called beside the main goroutine.
+func takeIn(p Parts, backend string) found {
+	f := found{images: map[capture.Target]image.Image{}}
+	if f.list, f.err = p.Screens(backend); f.err != nil {
 		return f
 	}
 	if len(f.list.Windows) > mostWindows {
@@ -171,8 +172,8 @@ func takeIn(p Parts, way string) found {
 		targets = append(targets, capture.Target{Class: w.Class, Title: w.Title})
 	}
 	for _, t := range targets {
-		if picture, err := p.Preview(t, previewWidth, previewHeight); err == nil {
-			f.pictures[t] = picture
+		if preview, err := p.Preview(t, previewWidth, previewHeight); err == nil {
+			f.images[t] = preview
 		}
 	}
 	return f
@@ -181,14 +182,15 @@ func takeIn(p Parts, way string) found {
 // show builds what belongs to the chosen way and kind.
 func (c *sourceCard) show() {
 	c.tiles.RemoveAll()
-	portal, why := capture.ByPortal(c.chosenWay())
+	portal, why := capture.ByPortal(c.chosenBackend())
 	setShown(c.rectangle, c.chosen.Kind == config.Rectangle && !portal)
 	setShown(c.kindRow, !portal)
 	setShown(c.askRow, portal)
-	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Backend)
+	setEnabled(c.ask, c.chosenBackend() == c.s.loaded.Video.Backend)
 	hint := ""
 	if portal {
-		hint = "Your desktop's own dialog chooses what is captured, because " + why + ". It asks once and remembers the choice."
+		hint = "Your desktop's own dialog chooses what is captured, because " + why +
+			". It asks once and remembers the choice."
 	} else {
 		hint = c.showKind()
 	}
@@ -216,11 +218,15 @@ func (c *sourceCard) showKind() (hint string) {
 		for _, w := range c.found.list.Windows {
 			on := w.Class == c.chosen.WindowClass && (w.Title == c.chosen.WindowTitle || c.chosen.WindowTitle == "")
 			there = there || on
-			c.add(capture.Target{Class: w.Class, Title: w.Title}, cmp.Or(w.Title, w.Class), on, func() { c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title })
+			c.add(capture.Target{Class: w.Class, Title: w.Title}, cmp.Or(w.Title, w.Class), on, func() {
+				c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title
+			})
 		}
-		hint = "Windows in front of it are not captured. If it closes, the next window of the same app is captured; while sharing, Home asks first."
+		hint = "Windows in front of it are not captured. If it closes, the next window of the same app is captured; " +
+			"while sharing, Home asks first."
 		if !there && c.chosen.WindowClass+c.chosen.WindowTitle != "" {
-			hint = fmt.Sprintf("“%s” (%s) is not open. If it closes, the next window of the same app is captured.", cmp.Or(c.chosen.WindowTitle, "Any window"), c.chosen.WindowClass)
+			hint = fmt.Sprintf("“%s” (%s) is not open. The next window of the same app is captured.",
+				cmp.Or(c.chosen.WindowTitle, "Any window"), c.chosen.WindowClass)
 		}
 	case config.Rectangle:
 		hint = fmt.Sprintf("In pixels. The desktop is %d × %d.", c.found.list.Width, c.found.list.Height)
@@ -235,7 +241,7 @@ func (c *sourceCard) showKind() (hint string) {
 
 // add adds a tile; choose runs when it is tapped.
 func (c *sourceCard) add(t capture.Target, name string, on bool, choose func()) {
-	c.tiles.Add(newChoice(c.found.pictures[t], name, on, func() {
+	c.tiles.Add(newChoice(c.found.images[t], name, on, func() {
 		choose()
 		c.show()
 		c.s.changed()

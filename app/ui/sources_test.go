@@ -13,7 +13,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// What is captured is chosen by its picture; what is plugged in shows up by itself.
+// What is captured is chosen by its preview; what is plugged in shows up by itself.
 func TestSourcesAreChosenAndKeptUpToDate(t *testing.T) {
 	b := start(t)
 	b.ui.show(pageSettings)
@@ -73,7 +73,7 @@ func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
 	require.False(t, c.askRow.Visible())
 	c.kind.SetSelected("Monitor")
 	require.True(t, apply.Disabled(), "no monitor is chosen")
-	c.way.SetSelected("Desktop portal (PipeWire)")
+	c.backend.SetSelected("Desktop portal (PipeWire)")
 	require.False(t, apply.Disabled(), "and none is needed")
 	require.False(t, c.kindRow.Visible())
 	require.True(t, c.askRow.Visible() && c.ask.Disabled())
@@ -86,6 +86,6 @@ func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
 		v := b.engine.Recorder().Config().Video
 		return v.Backend == "portal" && v.Asked == 1 && v.Target == capture.Target{}
 	})
-	c.way.SetSelected("X11")
+	c.backend.SetSelected("X11")
 	require.True(t, c.kindRow.Visible() && !c.askRow.Visible())
 }

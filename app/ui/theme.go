@@ -24,7 +24,7 @@ type look struct {
 
 func newLook(mode string) *look { return &look{Theme: theme.DefaultTheme(), mode: mode} }
 
-// choose sets "system", "light" or "dark" and answers whether that changed.
+// choose sets "system", "light" or "dark" and returns whether that changed.
 func (l *look) choose(mode string) bool {
 	if mode == l.mode {
 		return false

@@ -16,13 +16,13 @@ const (
 	thumbWait              = 20 * time.Second
 )
 
-// thumbs are small pictures of clips, made one after the other when they are first looked at, the latest wanted first.
+// thumbs are small images of clips, made one after the other when they are first looked at, the latest wanted first.
 // It belongs to the main goroutine.
 type thumbs struct {
 	u      *UI
 	ready  func(path string)
-	made   map[string]image.Image // nil while wanted, and for good where there is no picture
-	order  []string               // of those with a picture, the oldest first
+	made   map[string]image.Image // nil while wanted, and for good where there is no image
+	order  []string               // of those with an image, the oldest first
 	wanted []string
 	busy   bool
 }
@@ -31,7 +31,7 @@ func newThumbs(u *UI, ready func(path string)) *thumbs {
 	return &thumbs{u: u, ready: ready, made: map[string]image.Image{}}
 }
 
-// get answers a clip's picture, or nil and calls ready later.
+// get returns a clip's image, or nil and calls ready later.
 func (t *thumbs) get(path string) image.Image {
 	img, known := t.made[path]
 	if !known {

@@ -37,7 +37,8 @@ type trayKey struct {
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
-		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone, s.CanSave(),
+		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave),
+		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone, s.CanSave(),
 	}
 }
 
@@ -69,7 +70,7 @@ func (t *tray) set(s session.Snapshot) {
 	}
 }
 
-// trayIcon is the name of the picture for a state.
+// trayIcon is the name of the icon for a state.
 func trayIcon(s session.State) string {
 	switch s {
 	case session.Buffering:
@@ -98,10 +99,12 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	if s.ReplayOn {
 		replay = "Turn replay buffer off"
 	}
+	micMuted := s.Settings.Sound.Microphone.Muted
 	mute := fyne.NewMenuItem("Mute microphone", func() {
-		u.do(failedTo(s.Settings.Sound.Microphone.Muted, "unmute", "mute")+" microphone", func() error { return u.parts.Commands.Mute(session.Microphone, !s.Settings.Sound.Microphone.Muted) })
+		failed := failedTo(micMuted, "unmute", "mute") + " microphone"
+		u.do(failed, func() error { return u.parts.Commands.Mute(session.Microphone, !micMuted) })
 	})
-	mute.Checked, mute.Disabled = s.Settings.Sound.Microphone.Muted, !s.Settings.Sound.Microphone.Enabled
+	mute.Checked, mute.Disabled = micMuted, !s.Settings.Sound.Microphone.Enabled
 	shot := fyne.NewMenuItem("Take screenshot", u.screenshot)
 	items := []*fyne.MenuItem{status}
 	if text := lastLine(s.LastSave); text != "" {

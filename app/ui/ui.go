@@ -74,9 +74,9 @@ type Parts struct {
 	Editor   Editor
 	// Devices lists what can be chosen as a source of sound.
 	Devices func(context.Context) (capture.DeviceList, error)
-	// Screens lists what can be captured with a method of config.Video, Preview takes a picture of it that fits into a
+	// Screens lists what can be captured with a method of config.Video, Preview takes a frame of it that fits into a
 	// width and height in pixels.
-	Screens func(way string) (capture.ScreenList, error)
+	Screens func(backend string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
 	Watch func(ctx context.Context, changed func())
@@ -102,7 +102,7 @@ type UI struct {
 	// main runs a function on Fyne's main goroutine, some time later.
 	main  func(func())
 	ended *atomic.Bool // Run is over
-	naps  *naps
+	idle  *idle
 
 	home     *home
 	clips    *clips
@@ -138,9 +138,9 @@ func New(p Parts) *UI {
 		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
-	ended, naps := new(atomic.Bool), newNaps()
+	ended, idle := new(atomic.Bool), newIdleThrottle()
 	onMain := func(f func()) {
-		defer naps.wake()
+		defer idle.wake()
 		// While Fyne ends it runs what it is given in the caller's goroutine; nothing may touch the window then.
 		fyne.Do(func() {
 			if !ended.Load() {
@@ -149,13 +149,13 @@ func New(p Parts) *UI {
 		})
 	}
 	u := build(app.NewWithID(ID), onMain, p)
-	u.ended, u.naps = ended, naps
+	u.ended, u.idle = ended, idle
 	return u
 }
 
 // build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
-	u := &UI{parts: p, app: a, main: onMain, naps: newNaps()}
+	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
 	a.Settings().SetTheme(u.look)
@@ -185,7 +185,7 @@ func (u *UI) Run() {
 			u.show(0)
 			return
 		}
-		u.naps.set(true)
+		u.idle.set(true)
 		u.watches.Go(u.showWithoutTray)
 	})
 	u.app.Run()
@@ -226,7 +226,7 @@ func (u *UI) show(index int) {
 	if index >= 0 {
 		u.nav.choose(index)
 	}
-	u.naps.set(false)
+	u.idle.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
 	if !u.shown.Swap(true) {
@@ -245,7 +245,7 @@ func (u *UI) closed() {
 	u.shown.Store(false)
 	u.meters()
 	u.window.Hide()
-	u.naps.set(true)
+	u.idle.set(true)
 }
 
 // meters asks for fast snapshots exactly while level meters are visible.
@@ -271,7 +271,7 @@ func (u *UI) do(failed string, command func() error) {
 	}()
 }
 
-// screenshot takes a screenshot; what came of it is told by a notification.
+// screenshot takes a screenshot; its result is shown in a notification.
 func (u *UI) screenshot() {
 	u.do("Couldn't take screenshot", func() error {
 		_, err := u.parts.Commands.Screenshot(u.ctx)

@@ -27,7 +27,7 @@ func newSurface(fill fyne.ThemeColorName, radius, padding float32, content fyne.
 }
 
 // build makes a surface that is, or is part of, the widget self. It must be the widget that is in the window: Fyne keeps
-// a renderer for each, and draws only that of the one in the window anew when the theme changes.
+// a renderer for each, and draws only that of the one in the window again when the theme changes.
 func (s *surface) build(self fyne.Widget, fill fyne.ThemeColorName, radius, padding float32, content fyne.CanvasObject) {
 	s.fill, s.radius = fill, radius
 	s.inside = container.New(layout.NewCustomPaddedLayout(padding, padding, padding, padding), content)
@@ -142,7 +142,12 @@ func column(cards ...fyne.CanvasObject) *fyne.Container {
 	return container.New(layout.NewCustomPaddedVBoxLayout(cardGap), cards...)
 }
 
-// cardGap is the room between cards.
+// beside leaves space for the bar of the scroll that the content is in.
+func beside(content fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), content)
+}
+
+// cardGap is the space between cards.
 const cardGap = 10
 
 // muted is a label in a quiet colour.

@@ -15,13 +15,13 @@ import (
 // one chooses, else among the windows that are open.
 func (u *UI) chooseWindow() {
 	const failed = "Couldn't capture window"
-	way := u.parts.Feed.Snapshot().Settings.Video.Backend
-	if portal, _ := capture.ByPortal(way); portal {
+	backend := u.parts.Feed.Snapshot().Settings.Video.Backend
+	if portal, _ := capture.ByPortal(backend); portal {
 		u.do(failed, u.parts.Commands.ChooseScreen)
 		return
 	}
 	u.do("Couldn't list windows", func() error {
-		seen := takeIn(u.parts, way)
+		seen := takeIn(u.parts, backend)
 		if seen.err == nil {
 			u.main(func() { u.offerWindows(failed, seen) })
 		}
@@ -38,8 +38,8 @@ func (u *UI) offerWindows(failed string, seen found) {
 	}
 	d := dialog.NewCustom("Choose another window", "Cancel", content, u.window)
 	for _, w := range seen.list.Windows {
-		picture := seen.pictures[capture.Target{Class: w.Class, Title: w.Title}]
-		tiles.Add(newChoice(picture, cmp.Or(w.Title, w.Class), false, func() {
+		preview := seen.images[capture.Target{Class: w.Class, Title: w.Title}]
+		tiles.Add(newChoice(preview, cmp.Or(w.Title, w.Class), false, func() {
 			d.Dismiss()
 			u.do(failed, func() error {
 				err := u.parts.Editor.Change(func(c *config.Config) {

@@ -17,33 +17,18 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// Everything on a page follows the theme while the window is open, the rows of a list as well.
+// A row of the list is drawn anew when the theme changes: what Fyne refreshes is what it drew at first.
 func TestRowsFollowTheTheme(t *testing.T) {
 	b := start(t)
-	folder := b.session.Snapshot().Folder
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "a.mp4"), []byte("x"), 0o600))
-	b.ui.show(pageClips)
-	b.settle()
-	filled := func() (rows int, fill color.Color) {
-		for _, o := range test.LaidOutObjects(b.ui.clips.list) {
-			if r, ok := o.(*row); ok {
-				rows, fill = rows+1, test.WidgetRenderer(r).Objects()[0].(*canvas.Rectangle).FillColor
-			}
-		}
-		return rows, fill
-	}
+	r := b.ui.clips.newRow().(*row)
+	drawn := test.WidgetRenderer(r).Objects()[0].(*canvas.Rectangle)
 	for _, c := range []struct {
-		theme string
-		want  color.Color
-	}{{"dark", palette[colorCard].dark}, {"light", palette[colorCard].light}, {"dark", palette[colorCard].dark}} {
-		require.NoError(t, b.session.Change(func(s *config.Config) { s.App.Theme = c.theme }))
-		b.ui.presenter.apply(b.session.Snapshot())
-		eventually(t, "the row is "+c.theme, func() bool {
-			b.settle()
-			rows, fill := filled()
-			return rows > 0 && fill == c.want
-		})
+		mode string
+		want color.Color
+	}{{"light", palette[colorCard].light}, {"dark", palette[colorCard].dark}} {
+		b.ui.look.choose(c.mode)
+		r.Refresh()
+		require.Equal(t, c.want, drawn.FillColor, c.mode)
 	}
 }
 

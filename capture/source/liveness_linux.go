@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// liveness tells a portal that hangs from a still screen. Its methods are called by one goroutine.
+// liveness distinguishes a portal that hangs from a still screen. Its methods are called by one goroutine.
 type liveness struct {
 	// ask returns portal.ErrHung where the portal does not respond; it is called from a goroutine, one at a time.
 	ask func(context.Context) error

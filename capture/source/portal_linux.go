@@ -32,12 +32,12 @@ const (
 )
 
 // errResized says that the stream changed its size without saying so, as PipeWire's element does before 1.0.
-var errResized = errors.New("the frames changed their size")
+var errResized = errors.New("the video changed its size")
 
 // capturePortal captures what the user chooses in the desktop's dialog. One session lives through interruptions of its stream.
 func capturePortal(ctx context.Context, c Screen, r report) error {
 	if !gst.HasElement("pipewiresrc") {
-		return errors.New("GStreamer cannot read PipeWire streams; install gstreamer1.0-pipewire")
+		return errors.New("GStreamer cannot read PipeWire's frames; install gstreamer1.0-pipewire")
 	}
 	s, err := portal.Open(ctx, portal.Request{HideCursor: c.HideCursor, Token: readToken(c.TokenFile)})
 	if err != nil {
@@ -68,7 +68,7 @@ func capturePortal(ctx context.Context, c Screen, r report) error {
 }
 
 // show opens the session's stream and hands its frames on until the stream, the session or ctx ends. It returns whether
-// any came. Convert takes frames of any format: the converter hides a change of their size, so they are taken as they are
+// any came. Convert takes frames of any form: the converter hides a change of their size, so they are taken as they are
 // first.
 func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r report) (came bool, err error) {
 	remote, err := s.Remote()
@@ -112,8 +112,8 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 				sample.Release()
 				return came, err
 			}
-			last, size = clock.Now(), len(b)
-			f, err := picture(sample, b, trusted(sample.PTS(), last))
+			last, size = gst.Now(), len(b)
+			f, err := rawFrame(sample, b, trusted(sample.PTS(), last))
 			if err != nil {
 				return came, err
 			}
@@ -141,13 +141,13 @@ var (
 	heightOf = regexp.MustCompile(`height=\(int\)(\d+)`)
 )
 
-// picture makes a frame of a sample, which is released when that cannot be done.
-func picture(s *gst.Sample, b []byte, pts time.Duration) (media.Frame, error) {
+// rawFrame makes a frame of a sample, which is released when that cannot be done.
+func rawFrame(s *gst.Sample, b []byte, pts time.Duration) (media.Frame, error) {
 	caps := s.Caps()
 	width, height := number(widthOf, caps), number(heightOf, caps)
 	if width < 2 || height < 2 || len(b) < width*height*4 {
 		s.Release()
-		return media.Frame{}, fmt.Errorf("the desktop's frames have a format that is not supported (%s)", caps)
+		return media.Frame{}, fmt.Errorf("the desktop's frames are of a form that is not supported (%s)", caps)
 	}
 	return media.Frame{PTS: pts, Width: width, Height: height, Stride: len(b) / height, Data: b, Release: s.Release}, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// captureScreen opens the screen in the way that fits the session.
+// captureScreen opens the screen with the backend that fits the session.
 func captureScreen(ctx context.Context, c Screen, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err

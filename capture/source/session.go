@@ -8,12 +8,12 @@ const (
 	Auto = "auto"
 	// X11 reads the X display.
 	X11 = "x11"
-	// Portal asks the desktop, the only way on Wayland.
+	// Portal asks the desktop, the only backend on Wayland.
 	Portal = "portal"
 )
 
 // Backend says how the screen is captured and why: want is Auto or what the user insists on, display an X display that was
-// named. Session and display are told by the environment (systemd's pam_systemd(8), XDG_SESSION_TYPE; wl_display_connect,
+// named. Session and display come from the environment (systemd's pam_systemd(8), XDG_SESSION_TYPE; wl_display_connect,
 // WAYLAND_DISPLAY); a compositor started on a console leaves the first as it was, "tty".
 func Backend(want, display string) (way, why string) {
 	session, wayland := os.Getenv("XDG_SESSION_TYPE"), os.Getenv("WAYLAND_DISPLAY")

@@ -54,7 +54,7 @@ const (
 // Status says what a source is doing.
 type Status struct {
 	// State is Starting, Running, Failed or Waiting. A failed source is tried again; one that waits has nothing to give
-	// for now, which is no failure of its own.
+	// for now, which is not a failure.
 	State string
 	// Reason is why a screen waits: media.Closed, media.Minimized or media.Disconnected.
 	Reason string
@@ -64,7 +64,7 @@ type Status struct {
 	Err error
 }
 
-// Screen says which picture to take.
+// Screen says what to capture.
 type Screen struct {
 	// Way is Auto, X11 or Portal; empty is Auto.
 	Backend string
@@ -73,27 +73,27 @@ type Screen struct {
 	// Display is the X display, empty for the environment's.
 	Display string
 	// Target is what of it is captured.
-	Target Target
+	Target x11.Target
 	// Held remembers the window that is captured beyond this source; it may be nil.
 	Held *Held
 	// Stay says whether a window that was closed is not replaced with another of its program; nil never does.
 	Stay func() bool
-	// Gone is told whether what is captured is gone: closed, disconnected, or taken back by the user; it may be nil.
+	// Gone is called with whether the source is gone: closed, disconnected, or taken back by the user; it may be nil.
 	Gone func(gone bool)
 	// HideCursor leaves the pointer out.
 	HideCursor bool
 	// FrameRate is in frames a second.
 	FrameRate int
-	// Frame receives each picture, and Frame.Release must be called when it is done with.
+	// Frame receives each frame, and Frame.Release must be called when it is done with.
 	Frame func(media.Frame)
 	// Same may receive frames that are the same as the one before, which have no data; it returns false when it needs the
 	// frame. Nil takes all frames as they are.
 	Same func(media.Frame) bool
 }
 
-// Sound says which device to hear.
+// Sound says which device to record.
 type Sound struct {
-	// Monitor hears what an output plays instead of an input.
+	// Monitor records what an output plays instead of an input.
 	Monitor bool
 	// Device is the sound server's name; empty follows the default. One that begins with Application is a program.
 	Device string
@@ -107,11 +107,11 @@ type Sound struct {
 // run opens a device and works until the context ends or the device fails.
 type run func(ctx context.Context, r report) error
 
-// report is how a run tells of itself.
+// report is how a run reports its state.
 type report struct {
 	// up is called whenever data flows.
 	up func(device string)
-	// down says why no data flows, while the run itself waits for it to come back.
+	// down says in a message why no data flows, while the run itself waits for it to come back.
 	down func(error)
 	// away is down for a target that is away for a reason.
 	away func(reason string, err error)
@@ -181,7 +181,7 @@ func (s *Supervisor) set(status Status) {
 func (s *Supervisor) loop(ctx context.Context) {
 	defer close(s.done)
 	pause := firstPause
-	t := teller{s: s}
+	t := reporter{s: s}
 	for {
 		t.began = time.Time{}
 		err := s.run(ctx, report{up: t.up, down: t.down, away: t.away, idle: t.idle, note: t.note})
@@ -206,21 +206,21 @@ func (s *Supervisor) loop(ctx context.Context) {
 	}
 }
 
-// teller turns what a run reports into the supervisor's status. It is used by the supervisor's goroutine alone.
-type teller struct {
-	s       *Supervisor
-	began   time.Time // when data first flowed in this run
-	running bool
-	told    string
-	device  string
-	noted   error // of the run
+// reporter turns what a run reports into the supervisor's status. It is used by the supervisor's goroutine alone.
+type reporter struct {
+	s        *Supervisor
+	began    time.Time // when data first flowed in this run
+	running  bool
+	reported string
+	device   string
+	noted    error // of the run
 }
 
-func (t *teller) up(device string) {
+func (t *reporter) up(device string) {
 	if t.running {
 		return
 	}
-	t.running, t.told = true, ""
+	t.running, t.reported = true, ""
 	if t.began.IsZero() {
 		t.began = time.Now()
 	}
@@ -231,7 +231,7 @@ func (t *teller) up(device string) {
 }
 
 // note keeps what is wrong for as long as the source runs.
-func (t *teller) note(err error) {
+func (t *reporter) note(err error) {
 	if errors.Is(err, t.noted) {
 		return
 	}
@@ -244,24 +244,24 @@ func (t *teller) note(err error) {
 	}
 }
 
-func (t *teller) down(err error) { t.not(Status{State: Failed, Err: err}) }
+func (t *reporter) down(err error) { t.not(Status{State: Failed, Err: err}) }
 
-func (t *teller) idle(err error) { t.not(Status{State: Waiting, Err: err}) }
+func (t *reporter) idle(err error) { t.not(Status{State: Waiting, Err: err}) }
 
-func (t *teller) away(reason string, err error) {
+func (t *reporter) away(reason string, err error) {
 	t.not(Status{State: Waiting, Reason: reason, Err: err})
 }
 
-func (t *teller) not(s Status) {
+func (t *reporter) not(s Status) {
 	t.running, t.noted = false, nil
 	err := s.Err
 	if s.Reason == media.Closed || s.Reason == media.Disconnected || byUser(err) {
 		t.s.gone(true)
 	}
 	t.s.set(s)
-	if err.Error() != t.told { // the same failure again and again is told once
+	if err.Error() != t.reported { // the same failure again and again is reported once
 		t.s.log.Warn("source gives nothing; it is tried again", "source", t.s.name, "err", err)
-		t.told = err.Error()
+		t.reported = err.Error()
 	}
 }
 

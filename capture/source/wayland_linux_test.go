@@ -63,8 +63,8 @@ func (w *warnings) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// A portal that hangs sends what a still screen sends. A still screen goes on without a word; a hung portal is told, and
-// capturing goes on when the portal does.
+// A portal that hangs sends what a still screen sends. A still screen continues without a word; a hung portal is reported, and
+// capturing continues when the portal does.
 func TestHungPortalIsToldFromAStillScreen(t *testing.T) {
 	w := wayland(t, 320, 180)
 	p, err := stack.StartPattern(t.Context(), stack.PatternOptions{Display: w.Display})

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// output prints answers as text or JSON.
+// output prints responses as text or JSON.
 type output struct {
 	json bool
 	to   io.Writer

@@ -43,7 +43,7 @@ func accessTable(t *testing.T) (columns []string, rows map[string]map[string]str
 	return columns, rows
 }
 
-// belongings are one user's things in a room, made anew for each call, for calls delete them.
+// belongings are one user's things in a room, made again for each call, for calls delete them.
 type belongings struct{ replay, clip, link, secret, job, running string }
 
 func (d *desk) belongings(owner, room string) (b belongings) {
@@ -172,7 +172,8 @@ func (d *desk) access(pattern, column, cell string, token state.Token, secret st
 		d.tryCall(pattern, secret, d.belongings("frank", "den"), jobBody("frank")),
 		d.tryCall(pattern, secret, d.belongings("frank", "den"), `{"roomName":"den","type":"roomComposite"}`),
 	}
-	elsewhere := d.tryCall(pattern, secret, d.belongings("frank", "lab"), strings.Replace(jobBody("frank"), "den", "lab", 1))
+	elsewhere := d.tryCall(pattern, secret, d.belongings("frank", "lab"), strings.Replace(jobBody("frank"), "den", "lab",
+		1))
 	refused := []int{401, 403, 404}
 	switch cell {
 	case "yes":

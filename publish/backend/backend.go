@@ -63,7 +63,7 @@ type ClipFiles interface {
 
 // ClipCutter makes a file of a stretch of a replay.
 type ClipCutter interface {
-	// Cut writes the clip's file and answers what it holds.
+	// Cut writes the clip's file and returns what it holds.
 	Cut(ctx context.Context, c state.Clip, segments []Segment) (CutResult, error)
 }
 
@@ -77,7 +77,7 @@ type CutResult struct {
 
 // Verifier reads tokens that somebody else has signed.
 type Verifier interface {
-	// Verify answers whose token it is. An error says what is wrong with it, for the caller to read.
+	// Verify returns whose token it is. An error says what is wrong with it, for the caller to read.
 	Verify(ctx context.Context, token string) (state.Token, error)
 }
 
@@ -96,7 +96,7 @@ type Options struct {
 	Evictor Evictor
 	// Ready is asked by /readyz: does LiveKit answer? nil is taken for a LiveKit that does.
 	Ready func(ctx context.Context) error
-	// LiveKitURL is what users are told to join, ws:// or wss://.
+	// LiveKitURL is the address that users join, ws:// or wss://.
 	LiveKitURL string
 
 	// Replay is how much is kept while recording: 20 min.
@@ -109,7 +109,7 @@ type Options struct {
 	Landing time.Duration
 	// TokenTTL is how long a token to join a room is good for: 10 min.
 	TokenTTL time.Duration
-	// UnknownDelay is how much later than the picture the program time of a segment is, where LiveKit does not say
+	// UnknownDelay is how much later than the video the program time of a segment is, where LiveKit does not say
 	// when the recording began: 700 ms, as measured with LiveKit Egress 1.8.
 	UnknownDelay time.Duration
 	// JWT accepts the tokens of somebody else beside our own; nil accepts only our own.
@@ -143,8 +143,8 @@ type Options struct {
 	MaxRecording time.Duration
 	// KeepRecordings is how long recordings are kept after their ends; 0 is for ever.
 	KeepRecordings time.Duration
-	// MaxRecordings and MaxRecordingBytes are how many recordings one user may have, and how large together, when another
-	// begins; 0 is without bound.
+	// MaxRecordings and MaxRecordingBytes are how many recordings one user may have, and how large together, when
+	// another begins; 0 is without bound.
 	MaxRecordings     int
 	MaxRecordingBytes int64
 	// Reserve is how many bytes of a folder's file system stay free: below it the oldest segments of replays go, and

@@ -115,7 +115,7 @@ func (b *buffers) keepOnly(ids []string) {
 	maps.DeleteFunc(b.byID, func(id string, _ *buffer) bool { return !known[id] })
 }
 
-// segments answers what is stored of a recording, oldest first. ended is true once the recorder closed the playlist.
+// segments returns what is stored of a recording, oldest first. ended is true once the recorder closed the playlist.
 func (b *buffers) segments(ctx context.Context, r state.Recording) (out []Segment, ended bool, err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
@@ -171,9 +171,10 @@ func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 	return out, buf.playlist.Ended, nil
 }
 
-// pulse returns when the newest segment came, by our clock; zero if there is none. skew is by how much the recorder's
-// clock is ahead of ours.
-func (b *buffers) liveness(ctx context.Context, r state.Recording) (news time.Time, skew time.Duration, closed bool, err error) {
+// liveness returns when the newest segment came, by our clock; zero if there is none. skew is by how much the
+// recorder's clock is ahead of ours.
+func (b *buffers) liveness(ctx context.Context, r state.Recording) (news time.Time, skew time.Duration, closed bool,
+	err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
@@ -200,7 +201,7 @@ func (b *buffers) readLive(ctx context.Context, r state.Recording, buf *buffer) 
 	return nil
 }
 
-// merge puts the tail behind the playlist, without what that has named meanwhile.
+// merge puts the tail behind the playlist, without what that has named in the meantime.
 func (buf *buffer) merge() {
 	whole := buf.playlist.Entries
 	if len(whole) > 0 {
@@ -222,7 +223,7 @@ func zero(r state.Recording, buf *buffer, delay time.Duration) time.Time {
 	return buf.entries[0].Wall.Add(-delay - cut.ClockBase)
 }
 
-// measure compares the program time of the oldest stored segment with its first picture's PTS. Segments that are gone
+// measure compares the program time of the oldest stored segment with its first frame's PTS. Segments that are pruned
 // already, after a restart, are skipped.
 func (b *buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
 	if exact := buf.entries[buf.pruned].Header != ""; exact || r.Began.IsZero() {
@@ -269,8 +270,8 @@ func (b *buffers) skipDeleted(ctx context.Context, r state.Recording, buf *buffe
 	}
 }
 
-// prune deletes the segments that end before t and answers how many are left. keep is told how many are gone, for
-// other backends and the next start.
+// prune deletes the segments that end before t and returns how many are left. keep is called with how many are pruned,
+// for other backends and the next start.
 func (b *buffers) prune(ctx context.Context, r state.Recording, t time.Time,
 	keep func(ctx context.Context, id string, pruned int) error) (left int, err error) {
 	buf := b.get(r.ID)

@@ -7,7 +7,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// Deleting goes in three steps: the row is marked, the files go, the row goes. Nobody sees what is marked any more.
+// Deleting goes in three steps: the row is marked, the files go, the row goes. Nobody sees what is marked anymore.
 // Where the files cannot be deleted, or the process ends in between, the keeper tries again.
 
 // dropClip deletes a clip, its links and its files.

@@ -18,8 +18,8 @@ import (
 // maxStreams is how many RTMP servers one recording may go to.
 const maxStreams = 4
 
-// streamForm is what an address of a stream may consist of: RFC 3986 without user, fragment and escapes, and without the
-// spaces and backslashes after which RTMP libraries read options.
+// streamForm is what an address of a stream may consist of: RFC 3986 without user, fragment and escapes, and without
+// the spaces and backslashes after which RTMP libraries read options.
 var streamForm = regexp.MustCompile(`^rtmps?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~&+,;=:?-]+){2,6}$`)
 
 // maxStreamAddress is the longest address of a stream in bytes.
@@ -29,7 +29,8 @@ const maxStreamAddress = 1024
 func checkStreamPrefixes(list []string) error {
 	for _, p := range list {
 		u, err := url.Parse(p)
-		ok := err == nil && (u.Scheme == "rtmp" || u.Scheme == "rtmps") && u.Host != "" && u.User == nil && u.RawQuery == "" &&
+		ok := err == nil && (u.Scheme == "rtmp" || u.Scheme == "rtmps") && u.Host != "" && u.User == nil &&
+			u.RawQuery == "" &&
 			u.Fragment == ""
 		if !ok {
 			return fmt.Errorf("%q in the list of allowed streams must be of the form rtmps://host/app", p)
@@ -38,7 +39,7 @@ func checkStreamPrefixes(list []string) error {
 	return nil
 }
 
-// streamAllowed tells whether an address is below one of the prefixes, element by element of its path.
+// streamAllowed reports whether an address is below one of the prefixes, element by element of its path.
 func streamAllowed(prefixes []string, address string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool {
 		return strings.HasPrefix(address, strings.TrimSuffix(p, "/")+"/")
@@ -136,7 +137,7 @@ func checkSubject(req *api.RecordingRequest, user state.Token) error {
 // checkOutputs looks at where the recording is to go.
 func checkOutputs(req *api.RecordingRequest) error {
 	o := &req.Outputs
-	noPicture := req.Type == api.TypeTrackComposite && req.VideoTrackID == "" || req.AudioOnly
+	withoutVideo := req.Type == api.TypeTrackComposite && req.VideoTrackID == "" || req.AudioOnly
 	others := o.Segments || len(o.Streams) > 0
 	switch o.File {
 	case "", api.FileMP4, api.FileOGG:
@@ -152,11 +153,11 @@ func checkOutputs(req *api.RecordingRequest) error {
 		return invalid("a recording of type track goes to a file only; for segments and streams use type trackComposite")
 	case req.Type == api.TypeTrack:
 		return nil // the track's codec chooses the kind of file
-	case o.File == api.FileOGG && !noPicture:
-		return invalid("an OGG file holds sound alone; leave the picture out, or take mp4")
+	case o.File == api.FileOGG && !withoutVideo:
+		return invalid("an OGG file holds sound alone; leave the video out, or take mp4")
 	case o.File == api.FileOGG && others:
 		return invalid("an OGG file holds Opus, segments and streams hold AAC; ask for two recordings, or take mp4")
-	case o.File == "" && !others && noPicture:
+	case o.File == "" && !others && withoutVideo:
 		o.File = api.FileOGG
 	case o.File == "" && !others:
 		o.File = api.FileMP4

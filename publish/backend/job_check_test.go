@@ -57,13 +57,16 @@ func TestJobsHaveDefaults(t *testing.T) {
 		req       api.RecordingRequest
 		typ, file string
 	}{
-		{req: api.RecordingRequest{VideoTrackID: "TR_v", AudioTrackID: "TR_a"}, typ: api.TypeTrackComposite, file: api.FileMP4},
+		{req: api.RecordingRequest{VideoTrackID: "TR_v", AudioTrackID: "TR_a"}, typ: api.TypeTrackComposite,
+			file: api.FileMP4},
 		{req: api.RecordingRequest{AudioTrackID: "TR_a"}, typ: api.TypeTrackComposite, file: api.FileOGG},
-		{req: api.RecordingRequest{VideoTrackID: "TR_v", Outputs: api.RecordingOutputs{Segments: true}}, typ: api.TypeTrackComposite},
+		{req: api.RecordingRequest{VideoTrackID: "TR_v", Outputs: api.RecordingOutputs{Segments: true}},
+			typ: api.TypeTrackComposite},
 		{req: api.RecordingRequest{Type: api.TypeTrack, TrackID: "TR_v"}, typ: api.TypeTrack},
 		{req: api.RecordingRequest{Type: api.TypeParticipant}, typ: api.TypeParticipant, file: api.FileMP4},
 		{req: api.RecordingRequest{Type: api.TypeRoomComposite}, typ: api.TypeRoomComposite, file: api.FileMP4},
-		{req: api.RecordingRequest{Type: api.TypeRoomComposite, AudioOnly: true}, typ: api.TypeRoomComposite, file: api.FileOGG},
+		{req: api.RecordingRequest{Type: api.TypeRoomComposite, AudioOnly: true}, typ: api.TypeRoomComposite,
+			file: api.FileOGG},
 	} {
 		require.NoError(t, checkJob(&c.req, user, nil))
 		require.Equal(t, c.typ, c.req.Type)
@@ -97,7 +100,8 @@ func TestDeadJobsAreGivenUp(t *testing.T) {
 		}
 		return out
 	}
-	require.Equal(t, map[string]string{"fine": api.StateActive, "stopping": api.StateStopping, "dead": api.StateFailed}, states())
+	require.Equal(t, map[string]string{"fine": api.StateActive, "stopping": api.StateStopping, "dead": api.StateFailed},
+		states())
 
 	// A recorder that never finds the tracks, and a LiveKit that has lost its memory.
 	s.fake.status.State = api.StateStarting

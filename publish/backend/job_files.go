@@ -14,7 +14,8 @@ import (
 )
 
 // jobFileName is the form of everything that a recorder writes into a take's folder.
-var jobFileName = regexp.MustCompile(`^(` + recorder.JobFile + `\.(mp4|ogg|webm)|` + regexp.QuoteMeta(recorder.Playlist) +
+var jobFileName = regexp.MustCompile(`^(` + recorder.JobFile + `\.(mp4|ogg|webm)|` + regexp.QuoteMeta(
+	recorder.Playlist) +
 	`|` + recorder.SegmentPrefix + `_[0-9]{5,10}\.ts)$`)
 
 // mediaTypes are those of the names above (RFC 8216, 4 and 10; RFC 4337; RFC 5334).

@@ -71,7 +71,7 @@ func (s *Server) postJob(w http.ResponseWriter, r *http.Request, user state.Toke
 	return writeJSON(w, http.StatusCreated, viewJob(job))
 }
 
-// take answers the running recording of an equal request, or starts one.
+// startJob returns the running recording of an equal request, or starts one.
 func (s *Server) startJob(ctx context.Context, user state.Token, req api.RecordingRequest) (state.Job, error) {
 	job := state.Job{ID: state.NewID(), Identity: user.Owner(), Request: redacted(req), Fingerprint: fingerprint(req),
 		Created: time.Now().UTC()}
@@ -129,9 +129,10 @@ func (s *Server) sameJob(ctx context.Context, wanted state.Job) (state.Job, erro
 			what = "outputs"
 		}
 		if what != "" {
-			return t, &failure{http.StatusConflict, api.ProblemConflict, fmt.Sprintf("a running recording cannot change its %s; "+
-				"this room's recording %s is of type %s: stop it with POST %s/recordings/%s/stop, then ask again", what, t.ID,
-				t.Request.Type, api.Prefix, t.ID)}
+			return t, &failure{http.StatusConflict, api.ProblemConflict,
+				fmt.Sprintf("a running recording cannot change its %s; "+
+					"this room's recording %s is of type %s: stop it with POST %s/recordings/%s/stop, then ask again", what, t.ID,
+					t.Request.Type, api.Prefix, t.ID)}
 		}
 	}
 	if len(running) >= s.o.MaxRunning {
@@ -148,7 +149,7 @@ func (s *Server) stopJob(ctx context.Context, t state.Job) error {
 	return s.o.JobRecorder.Stop(ctx, t.EgressID)
 }
 
-// findJob answers a recording that the user may see.
+// findJob returns a recording that the user may see.
 func (s *Server) findJob(r *http.Request, user state.Token) (state.Job, error) {
 	job, err := s.o.State.Job(r.Context(), r.PathValue("id"))
 	if errors.Is(err, state.ErrNotFound) || err == nil && !sees(user, job.Identity, job.Request.RoomName) {
@@ -157,7 +158,7 @@ func (s *Server) findJob(r *http.Request, user state.Token) (state.Job, error) {
 	return job, err
 }
 
-// ownJob answers a recording that the user may stop and delete.
+// ownJob returns a recording that the user may stop and delete.
 func (s *Server) ownJob(r *http.Request, user state.Token) (state.Job, error) {
 	job, err := s.findJob(r, user)
 	if err == nil && !ownsJob(user, job.Identity, job.Request.RoomName) {
@@ -189,7 +190,7 @@ func (s *Server) getJobs(w http.ResponseWriter, r *http.Request, user state.Toke
 	case "", "mine":
 		jobs, err = s.o.State.JobsOf(r.Context(), user.Owner(), maxListed)
 	case "all":
-		jobs, err = s.o.State.AllJobs(r.Context(), maxListed)
+		jobs, err = s.listJobs(r.Context(), user)
 	default:
 		return invalid("whose must be mine or all")
 	}
@@ -213,7 +214,7 @@ func (s *Server) getJob(w http.ResponseWriter, r *http.Request, user state.Token
 	return s.writeJob(w, r, job)
 }
 
-// writeJob answers a recording with its files.
+// writeJob returns a recording with its files.
 func (s *Server) writeJob(w http.ResponseWriter, r *http.Request, job state.Job) error {
 	out := viewJob(job)
 	files, err := s.o.JobFiles.Files(r.Context(), job.ID)
@@ -259,7 +260,8 @@ func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request, user state.To
 	}
 	if !job.Over() {
 		return &failure{http.StatusConflict, api.ProblemConflict, fmt.Sprintf(
-			"the recording is not over; stop it with POST %s/recordings/%s/stop and delete it when its state is ended", api.Prefix,
+			"the recording is not over; stop it with POST %s/recordings/%s/stop and delete it when its state is ended",
+			api.Prefix,
 			job.ID)}
 	}
 	if err := s.dropJob(r.Context(), job.ID); err != nil {
@@ -267,4 +269,15 @@ func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request, user state.To
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// listJobs lists all recordings that a user sees.
+func (s *Server) listJobs(ctx context.Context, user state.Token) ([]state.Job, error) {
+	switch {
+	case !user.Has(state.View):
+		return s.o.State.JobsOf(ctx, user.Owner(), maxListed)
+	case user.Rooms == "*":
+		return s.o.State.AllJobs(ctx, maxListed)
+	}
+	return s.o.State.JobsIn(ctx, user.Allows, user.Owner(), maxListed)
 }

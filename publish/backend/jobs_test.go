@@ -68,7 +68,7 @@ func (b *bench) waitSegments(id string, count int) {
 	})
 }
 
-// finish stops a recording and answers its files, downloaded into a folder.
+// finish stops a recording and returns its files, downloaded into a folder.
 func (b *bench) finish(id string) (*api.Recording, string) {
 	b.Helper()
 	rec, err := b.client.StopRecording(b.ctx, id)
@@ -129,7 +129,7 @@ func TestRecordingsOnRealStack(t *testing.T) {
 	require.NoError(t, err)
 	offset, pairs := marks.Offset()
 	require.GreaterOrEqual(t, pairs, 2)
-	t.Logf("sound against picture %v", offset)
+	t.Logf("sound against video %v", offset)
 	require.LessOrEqual(t, offset.Abs(), 150*time.Millisecond, "LiveKit's own tests allow 300 ms")
 	b.deleted(rec.RecordingID)
 
@@ -140,9 +140,9 @@ func TestRecordingsOnRealStack(t *testing.T) {
 // tracksAlone records each of two tracks as it is, without encoding, and beside them a stream that nobody takes.
 func (b *bench) tracksAlone(pub *backendtest.Publisher) {
 	b.Helper()
-	picture := b.record(api.RecordingRequest{RoomName: "composite", Type: api.TypeTrack, TrackID: pub.VideoID})
+	video := b.record(api.RecordingRequest{RoomName: "composite", Type: api.TypeTrack, TrackID: pub.VideoID})
 	sound := b.record(api.RecordingRequest{RoomName: "composite", Type: api.TypeTrack, TrackID: pub.AudioID})
-	b.waitRecording(picture.RecordingID, api.StateActive)
+	b.waitRecording(video.RecordingID, api.StateActive)
 	b.waitRecording(sound.RecordingID, api.StateActive)
 	both := time.Now()
 	deaf := b.publish("deaf")
@@ -154,7 +154,7 @@ func (b *bench) tracksAlone(pub *backendtest.Publisher) {
 	b.eventually(time.Minute, "something to record", func() bool { return time.Since(both) > 5*time.Second })
 	_, err := b.client.StopRecording(b.ctx, sound.RecordingID) // while the other is finished
 	require.NoError(b, err)
-	_, dir := b.finish(picture.RecordingID)
+	_, dir := b.finish(video.RecordingID)
 	b.holds(filepath.Join(dir, "recording.mp4"), 4*time.Second, "h264")
 	_, dir = b.finish(sound.RecordingID)
 	b.holds(filepath.Join(dir, "recording.ogg"), 4*time.Second, "opus")
@@ -256,7 +256,7 @@ func (b *bench) deleted(id string) {
 	require.Len(b, list.Recordings, before-1)
 }
 
-// The whole room, filmed by a browser: what two people publish side by side.
+// The whole room, captured by a browser: what two people publish side by side.
 func TestRoomCompositeOnRealStack(t *testing.T) {
 	b := newBench(t, with{browser: true, backend: stack.BackendOptions{Scopes: "publish,record",
 		Args: []string{"--max-width", "320", "--max-height", "180", "--frame-rate", "15"}}})
@@ -270,13 +270,15 @@ func TestRoomCompositeOnRealStack(t *testing.T) {
 	file := filepath.Join(dir, "recording.mp4")
 	b.holds(file, 4*time.Second, "h264", "aac")
 	b.checkSegments(done, dir, 4*time.Second)
-	sound, err := exec.CommandContext(b.ctx, "ffmpeg", "-v", "error", "-i", file, "-vn", "-ac", "1", "-f", "u8", "-").Output()
+	sound, err := exec.CommandContext(b.ctx, "ffmpeg", "-v", "error", "-i", file, "-vn", "-ac", "1", "-f", "u8",
+		"-").Output()
 	require.NoError(t, err)
 	require.NotEmpty(t, sound)
 	require.Greater(t, slices.Max(sound), byte(170), "the clicks of the room's sound are not in it: silence is 128")
-	out, err := exec.CommandContext(b.ctx, "ffmpeg", "-v", "error", "-ss", "3", "-i", file, "-frames:v", "1", "-vf", "scale=1:1",
+	out, err := exec.CommandContext(b.ctx, "ffmpeg", "-v", "error", "-ss", "3", "-i", file, "-frames:v", "1", "-vf",
+		"scale=1:1",
 		"-f", "rawvideo", "-pix_fmt", "gray", "-").Output()
 	require.NoError(t, err)
 	require.Len(t, out, 1)
-	require.Greater(t, out[0], byte(60), "the page is empty: without pictures it is nearly black")
+	require.Greater(t, out[0], byte(60), "the page is empty: without frames it is nearly black")
 }

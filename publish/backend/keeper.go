@@ -109,7 +109,7 @@ func (k *keeper) every(ctx context.Context, period time.Duration, wake <-chan st
 	}
 }
 
-// guarded does work that must not end the process: a panic in it is told with its stack, and the next round goes on.
+// guarded does work that must not end the process: a panic in it is logged with its stack, and the next round runs.
 func (s *Server) guarded(ctx context.Context, what string, work func()) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -221,8 +221,8 @@ func (k *keeper) ask(ctx context.Context, r state.Recording) error {
 	return errors.Join(err, k.update(ctx, r, status))
 }
 
-// pulse tells by what is stored whether the recorder has given no sign of life for too long, and whether it has closed
-// the playlist.
+// liveness says by what is stored whether the recorder has given no sign of life for too long, and whether it has
+// closed the playlist.
 func (k *keeper) liveness(ctx context.Context, r state.Recording) (dead, closed bool) {
 	news, skew, closed, err := k.buffers.liveness(ctx, r)
 	if err != nil || news.IsZero() {
@@ -284,7 +284,8 @@ func advance(now recorder.Status, word, reason *string, began, ended *time.Time)
 }
 
 func (s *Server) over(ctx context.Context, r state.Recording) {
-	s.o.Log.InfoContext(ctx, "recording over", "replay", r.ReplayID, "egress", r.EgressID, "state", r.State, "error", r.Error)
+	s.o.Log.InfoContext(ctx, "recording over", "replay", r.ReplayID, "egress", r.EgressID, "state", r.State, "error",
+		r.Error)
 	if r.State == api.StateFailed {
 		s.metrics.failures.Inc()
 	}

@@ -46,8 +46,10 @@ func (k *keeper) askJob(ctx context.Context, t state.Job) error {
 	defer cancel()
 	now, err := k.o.JobRecorder.JobStatus(limited, t.EgressID)
 	if errors.Is(err, recorder.ErrUnknown) && t.Stopped.IsZero() {
-		// Its Redis was lost. The recorder goes on, and finishes its files when it is told to; then LiveKit knows it again.
-		k.o.Log.WarnContext(ctx, "LiveKit has forgotten a recording, which is stopped", "recording", t.ID, "egress", t.EgressID)
+		// Its Redis was lost. The recorder keeps running, and finishes its files when it is stopped; then LiveKit knows
+		// it again.
+		k.o.Log.WarnContext(ctx, "LiveKit has forgotten a recording, which is stopped", "recording", t.ID, "egress",
+			t.EgressID)
 		return errors.Join(k.o.State.StopJob(ctx, t.ID, time.Now().UTC()), k.o.JobRecorder.Stop(limited, t.EgressID))
 	}
 	if errors.Is(err, recorder.ErrUnknown) {
@@ -60,7 +62,8 @@ func (k *keeper) askJob(ctx context.Context, t state.Job) error {
 	}
 	over := now.State == api.StateEnded || now.State == api.StateFailed
 	if !over && t.Stopped.IsZero() && time.Since(t.Created) > k.o.MaxRecording {
-		k.o.Log.InfoContext(ctx, "a recording is as long as allowed, and stopped", "recording", t.ID, "length", k.o.MaxRecording)
+		k.o.Log.InfoContext(ctx, "a recording is as long as allowed, and stopped", "recording", t.ID, "length",
+			k.o.MaxRecording)
 		t.Stopped = time.Now().UTC()
 		if err := k.o.State.StopJob(ctx, t.ID, t.Stopped); err != nil {
 			return err
@@ -91,7 +94,8 @@ func (s *Server) updateJob(ctx context.Context, t state.Job, now recorder.JobSta
 		t.Streams = now.Streams
 	}
 	if t.Over() && before.Ended.IsZero() {
-		s.o.Log.InfoContext(ctx, "recording over", "recording", t.ID, "egress", t.EgressID, "state", t.State, "error", t.Error)
+		s.o.Log.InfoContext(ctx, "recording over", "recording", t.ID, "egress", t.EgressID, "state", t.State, "error",
+			t.Error)
 		if t.State == api.StateFailed {
 			s.metrics.failures.Inc()
 		}

@@ -11,7 +11,7 @@ import (
 // oldAtOnce is how many old clips go in one round; the next round takes the rest.
 const oldAtOnce = 200
 
-// prune deletes segments that nobody can ask for any more, and expired replays.
+// prune deletes segments that nobody can ask for anymore, and expired replays.
 func (k *keeper) prune(ctx context.Context) {
 	replays, err := k.o.State.Replays(ctx)
 	needed, err2 := k.needed(ctx)

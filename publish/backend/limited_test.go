@@ -21,7 +21,8 @@ func TestTwoLongClipsInLittleMemory(t *testing.T) {
 	got, err := storedtest.CutLimited(t.Context(), t.TempDir(), program, lk,
 		storedtest.Options{Replays: 2, Length: length, FPS: 60, Kbps: 2000}, limit)
 	require.NoError(t, err)
-	t.Logf("%d MB resident, %d MB with page cache (enforced: %v), in %v", got.Resident/1e6, got.Group/1e6, got.Grouped, got.Took)
+	t.Logf("%d MB resident, %d MB with page cache (enforced: %v), in %v", got.Resident/1e6, got.Group/1e6, got.Grouped,
+		got.Took)
 	require.Less(t, got.Resident, int64(limit))
 	require.Len(t, got.Files, 2)
 	for i, file := range got.Files {

@@ -113,9 +113,9 @@ func ask(t *testing.T, c *http.Client, method, path, content string, headers ...
 	return resp, body
 }
 
-// The real nginx with the file that the deploy page recommends, but for addresses and the certificate: it ends TLS, each
-// caller is counted by an address that the caller cannot choose, clips are sent in ranges, posters pass and larger bodies
-// do not, secrets of links stay out of its log, and a backend that is away is told.
+// The real nginx with the file that the deploy page recommends, but for addresses and the certificate: it ends TLS,
+// each caller is counted by an address that the caller cannot choose, clips are sent in ranges, posters pass and larger
+// bodies do not, secrets of links stay out of its log, and a backend that is away is reported.
 func TestBehindNginx(t *testing.T) {
 	authority, err := backendtest.NewAuthority()
 	require.NoError(t, err)

@@ -87,7 +87,7 @@ func (b *bench) status(url string) int {
 	return resp.StatusCode
 }
 
-// over tells whether the service's database says that all recordings of a replay have ended, and well.
+// over reports whether the service's database says that all recordings of a replay have ended, and well.
 func (b *bench) over(replay string) bool {
 	b.Helper()
 	db, err := state.Open(b.ctx, filepath.Join(b.backend.Folder, "private"))

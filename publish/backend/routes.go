@@ -54,7 +54,7 @@ func (s *Server) routes() map[string]http.Handler {
 	return all
 }
 
-// Handler answers all calls below api.Prefix, and /healthz at the root as well.
+// Handler serves all calls below api.Prefix, and /healthz at the root as well.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range s.routes() {
@@ -138,7 +138,7 @@ func (s *Server) authenticated(f userCall) http.Handler {
 	})
 }
 
-// fail answers with a problem, and logs what is not the caller's fault.
+// fail responds with a problem, and logs what is not the caller's fault.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	fail := asFailure(err)
 	if fail.status >= 500 {

@@ -21,7 +21,7 @@ import (
 )
 
 // Readers who take nothing are cut off, and have no more than some files sent at once; one who takes a clip slowly gets
-// all of it, and others are served meanwhile.
+// all of it, and others are served in the meantime.
 func TestSlowReaders(t *testing.T) {
 	d := newDesk(t, 1)
 	d.o.Audit = slog.New(slog.DiscardHandler)
@@ -78,7 +78,8 @@ func TestSlowReaders(t *testing.T) {
 	require.Eventually(t, func() bool { return d.downloads.count() == 0 }, 30*time.Second, 10*time.Millisecond,
 		"who takes nothing keeps the file open")
 	c.Close()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, d.server.URL+api.Prefix+"/clips/"+clip.ID+"/video", nil)
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet,
+		d.server.URL+api.Prefix+"/clips/"+clip.ID+"/video", nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+bob)
 	resp, err := http.DefaultClient.Do(req)

@@ -50,7 +50,8 @@ func (s *Server) checkSpace() error {
 	}
 	if missing > 0 {
 		return &failure{http.StatusInsufficientStorage, api.ProblemSpace,
-			"the server's storage is nearly full, so nothing new is recorded; delete clips or recordings, or ask whoever runs it"}
+			"the server's storage is nearly full, so nothing new is recorded; delete clips or recordings, or ask whoever runs " +
+				"it"}
 	}
 	return nil
 }
@@ -66,7 +67,8 @@ func (k *keeper) makeRoom(ctx context.Context) {
 	if missing <= 0 {
 		return
 	}
-	k.o.Log.WarnContext(ctx, "the storage is nearly full: the oldest of the replays is deleted and nothing new is recorded",
+	k.o.Log.WarnContext(ctx, "the storage is nearly full: the oldest of the replays is deleted and nothing new is "+
+		"recorded",
 		"missing", missing, "reserve", reserve)
 	if err := k.dropOldest(ctx); err != nil {
 		k.complain(ctx, "no room can be made in the storage", err)
@@ -183,7 +185,8 @@ func (s *Server) checkJobQuota(ctx context.Context, identity string) error {
 	}
 	if bytes >= s.o.MaxRecordingBytes {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
-			"the recordings of %s on the server take %d MB, which is all that is allowed; delete some first", identity, bytes/1e6)}
+			"the recordings of %s on the server take %d MB, which is all that is allowed; delete some first", identity,
+			bytes/1e6)}
 	}
 	return nil
 }

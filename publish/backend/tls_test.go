@@ -21,7 +21,7 @@ import (
 
 // The service terminates TLS by itself. A renewed certificate is served without a restart, and one that cannot be read
 // does not replace the one that works; the app accepts no certificate that is not its host's, trusted and valid, and
-// says which it is. Connections that never finish a request end, and others are served meanwhile.
+// says which it is. Connections that never finish a request end, and others are served in the meantime.
 func TestTLS(t *testing.T) {
 	authority, err := backendtest.NewAuthority()
 	require.NoError(t, err)

@@ -79,7 +79,8 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("%w: it must not hold a user, a query or a fragment", ErrURL)
 	}
 	if token = strings.TrimSpace(token); token == "" || strings.ContainsAny(token, "\r\n") {
-		return nil, fmt.Errorf("%w: the access token is empty; enter the one that hindsight-backend token create printed", ErrToken)
+		return nil, fmt.Errorf("%w: the access token is empty; enter the one that hindsight-backend token create printed",
+			ErrToken)
 	}
 	path := strings.TrimSuffix(strings.TrimSuffix(u.EscapedPath(), "/"), api.Prefix)
 	c := &Client{base: u.Scheme + "://" + u.Host + path + api.Prefix, token: token, http: &http.Client{

@@ -1,6 +1,6 @@
 //go:build !linux || !cgo
 
-// Package precheck finds out whether an X display answers. On this system there is none to ask.
+// Package precheck finds out whether an X display responds. On this system there is none to ask.
 package precheck
 
 // Display returns nil.

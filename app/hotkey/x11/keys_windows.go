@@ -11,7 +11,8 @@ func modifiers(m hotkey.Mod) []xhotkey.Modifier {
 	for _, p := range []struct {
 		mod hotkey.Mod
 		win xhotkey.Modifier
-	}{{hotkey.Ctrl, xhotkey.ModCtrl}, {hotkey.Alt, xhotkey.ModAlt}, {hotkey.Shift, xhotkey.ModShift}, {hotkey.Super, xhotkey.ModWin}} {
+	}{{hotkey.Ctrl, xhotkey.ModCtrl}, {hotkey.Alt, xhotkey.ModAlt}, {hotkey.Shift, xhotkey.ModShift},
+		{hotkey.Super, xhotkey.ModWin}} {
 		if m&p.mod != 0 {
 			out = append(out, p.win)
 		}

@@ -14,7 +14,7 @@ type repeatFilter struct {
 	timer <-chan time.Time
 }
 
-// down answers whether this is a new press.
+// down returns whether this is a new press.
 func (r *repeatFilter) down() bool {
 	fresh := !r.held
 	r.held = true

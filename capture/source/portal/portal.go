@@ -20,7 +20,7 @@ var (
 	// ErrRefused says that nothing was chosen in the desktop's dialog.
 	ErrRefused = errors.New("no screen was chosen in the desktop's dialog; turn the replay off and on to be asked again")
 	// ErrEnded says that the user, or the desktop in the user's name, ended the session.
-	ErrEnded = errors.New("the desktop stopped the screen capture; turn the replay off and on to go on, or run hindsightctl choose-screen to capture another one")
+	ErrEnded = errors.New("the desktop ended the screen capture; turn the replay off and on to go on, or run hindsightctl choose-screen to capture another one")
 )
 
 // The portal's names.
@@ -57,7 +57,7 @@ func (o Offer) Windows() bool { return o.Sources&window != 0 }
 // Remembers says whether the choice can be kept for the next time.
 func (o Offer) Remembers() bool { return o.Version >= 4 }
 
-// Ask finds out what the desktop's portal offers. The error says what to install.
+// Ask finds out what the desktop's portal offers. The error is a message that says what to install.
 func Ask(ctx context.Context) (Offer, error) {
 	conn, err := connect(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func Ask(ctx context.Context) (Offer, error) {
 func connect(ctx context.Context) (*dbus.Conn, error) {
 	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("the screen is captured through the desktop portal, but no session bus responds (%w); log in to a graphical session", err)
+		return nil, fmt.Errorf("the screen is captured through the desktop portal, but no session bus answers (%w); log in to a graphical session", err)
 	}
 	return conn, nil
 }
@@ -91,9 +91,9 @@ func ask(ctx context.Context, conn *dbus.Conn) (Offer, error) {
 
 // Request says what to ask for.
 type Request struct {
-	// HideCursor leaves the pointer out.
+	// HideCursor leaves the pointer out of the video.
 	HideCursor bool
-	// Token brings back what was chosen before, without a dialog; empty asks anew.
+	// Token brings back what was chosen before, without a dialog; empty asks again.
 	Token string
 }
 

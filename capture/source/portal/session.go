@@ -103,7 +103,7 @@ func (s *Session) begin(ctx context.Context, r Request) error {
 	return nil
 }
 
-// started reads the one stream that Start answers: an array of (node, properties).
+// started reads the one stream that Start returns: an array of (node, properties).
 func (s *Session) started(results map[string]dbus.Variant) error {
 	var streams []struct {
 		Node       uint32
@@ -129,7 +129,7 @@ func (s *Session) request(ctx context.Context, method string, options map[string
 	want := objectPath + "/request/" + dbus.ObjectPath(handleName(s.conn.Names()[0])+"/"+token)
 	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+"."+method, 0, append(args, options)...)
 	if call.Err != nil {
-		return nil, fmt.Errorf("the desktop portal refused to capture the screen (%s): %w", method, call.Err)
+		return nil, fmt.Errorf("the desktop portal refused to capture (%s): %w", method, call.Err)
 	}
 	for {
 		select {
@@ -202,7 +202,7 @@ func (s *Session) Remote() (*os.File, error) {
 	var fd dbus.UnixFD
 	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+".OpenPipeWireRemote", 0, s.path, map[string]dbus.Variant{})
 	if err := call.Store(&fd); err != nil {
-		return nil, fmt.Errorf("the desktop portal hands out no stream: %w", err)
+		return nil, fmt.Errorf("the desktop portal hands out no video: %w", err)
 	}
 	return os.NewFile(uintptr(fd), "pipewire"), nil
 }

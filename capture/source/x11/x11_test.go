@@ -313,10 +313,10 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []x11.Monitor{{"DUMMY0", image.Rect(0, 0, 800, 600), true}, {"DUMMY1", image.Rect(800, 0, 1440, 480),
 		false}}, list)
-	picture, err := x.Preview(media.Target{Monitor: "DUMMY1"}, 160, 160)
+	preview, err := x.Preview(x11.Target{Monitor: "DUMMY1"}, 160, 160)
 	require.NoError(t, err)
-	require.Equal(t, image.Rect(0, 0, 160, 120), picture.Bounds())
-	rr, gg, bb, _ := picture.At(80, 60).RGBA()
+	require.Equal(t, image.Rect(0, 0, 160, 120), preview.Bounds())
+	rr, gg, bb, _ := preview.At(80, 60).RGBA()
 	require.Equal(t, []uint32{0, green >> 8 & 255, 0}, []uint32{rr >> 8, gg >> 8, bb >> 8})
 
 	left, far := image.Pt(1, 1), image.Pt(600, 1)

@@ -138,8 +138,8 @@ func (k *Keyring) IgnorePrompts() error {
 	return err
 }
 
-// Stop halts the daemon, which then answers nothing; Continue lets it go on.
-func (k *Keyring) Stop() error { return k.daemon.Signal(SigStop) }
+// Stop halts the daemon, which then does not respond; Continue resumes it.
+func (k *Keyring) Stop() error { return k.daemon.Signal(syscall.SIGSTOP) }
 
 // Continue undoes Stop.
 func (k *Keyring) Continue() error { return k.daemon.Signal(SigCont) }

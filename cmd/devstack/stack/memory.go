@@ -31,24 +31,29 @@ func NewMemoryGroup(limit int64) (*MemoryGroup, error) {
 		v2        bool
 	}{{filepath.Join(root, "memory"), "memory.limit_in_bytes", false}, {root, "memory.max", true}} {
 		if g.v2 { // asks for the controller; most machines have it on
-			_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+memory"), 0)
+			_ = writeExisting(filepath.Join(root, "cgroup.subtree_control"), "+memory")
 		}
 		dir := filepath.Join(g.dir, name)
 		if os.Mkdir(dir, 0o755) != nil {
 			continue
 		}
-		// Without O_CREATE: in a folder that is no group's, as /sys/fs/cgroup is with version 1, there is no such file.
-		f, err := os.OpenFile(filepath.Join(dir, g.file), os.O_WRONLY, 0)
-		if err == nil {
-			_, err = f.WriteString(strconv.FormatInt(limit, 10))
-			err = errors.Join(err, f.Close())
-		}
-		if err == nil {
+		if writeExisting(filepath.Join(dir, g.file), strconv.FormatInt(limit, 10)) == nil {
 			return &MemoryGroup{dir: dir, v2: g.v2}, nil
 		}
 		_ = os.Remove(dir)
 	}
 	return nil, ErrNoGroup
+}
+
+// writeExisting writes to one of the kernel's files. In a folder that is no group's, as /sys/fs/cgroup is with version 1,
+// there is none, and none may be made.
+func writeExisting(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 // Wrap writes a script into dir that joins the group and becomes the program. It returns its path.

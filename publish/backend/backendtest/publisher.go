@@ -15,7 +15,7 @@ import (
 	hindsightlivekit "github.com/hindsight-app/hindsight/publish/livekit"
 )
 
-// Publisher plays a Loop into a room as a picture and a sound track.
+// Publisher plays a Loop into a room as a video and a sound track.
 type Publisher struct {
 	// VideoID and AudioID are the SIDs of the two tracks.
 	VideoID, AudioID string
@@ -58,7 +58,8 @@ func publish(url, token string, l *Loop, videoSource, sound livekit.TrackSource)
 	return p, nil
 }
 
-func (p *Publisher) publishTracks(l *Loop, videoSource, sound livekit.TrackSource) (video, audio *lksdk.LocalTrack, err error) {
+func (p *Publisher) publishTracks(l *Loop, videoSource, sound livekit.TrackSource) (video, audio *lksdk.LocalTrack,
+	err error) {
 	video, err = lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"})
 	if err != nil {
@@ -119,7 +120,7 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
-// Await asks every 100 ms until ok answers true, and answers false if it has not within the limit.
+// Await asks every 100 ms until ok returns true, and returns false if it has not within the limit.
 func Await(limit time.Duration, ok func() bool) bool {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()

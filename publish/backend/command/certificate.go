@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// expiryNotice is how long before a certificate expires that is told, once a day.
+// expiryNotice is how long before a certificate expires a warning is logged, once a day.
 const expiryNotice = 14 * 24 * time.Hour
 
 // certificate is the service's certificate with its key. It is read again when its files have changed, so that one that
@@ -74,7 +74,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.current, nil
 }
 
-// tellExpiry warns of a certificate that soon nobody accepts any more.
+// tellExpiry warns of a certificate that soon nobody accepts anymore.
 func (c *certificate) tellExpiry(now time.Time) {
 	ends := c.current.Leaf.NotAfter
 	if ends.Sub(now) > expiryNotice || now.Sub(c.told) < 24*time.Hour {

@@ -47,14 +47,15 @@ type tokens struct {
 // output is where commands print.
 type output struct{ io.Writer }
 
-// Main runs the command line and answers the exit code: 0, 1 for a failure, 2 for wrong usage.
+// Main runs the command line and returns the exit code: 0, 1 for a failure, 2 for wrong usage.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.Writers(stdout, stderr),
 		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets come by environment: "+
 			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
-		kong.Vars{"version": "hindsight-backend " + version.String()}, kong.Configuration(loadFile), kong.Exit(func(code int) { exited = code }))
+		kong.Vars{"version": "hindsight-backend " + version.String()}, kong.Configuration(loadFile),
+		kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
@@ -96,7 +97,7 @@ func (c *cli) openState(ctx context.Context) (*state.Store, error) {
 	return state.Open(ctx, private)
 }
 
-// shared tells whether the database is one that several backends share.
+// shared reports whether the database is one that several backends share.
 func (c *cli) shared() bool { return c.Database != "" || c.DatabaseFile != "" }
 
 // databaseAddress is that of the shared database, from the file where it is in one.
@@ -171,7 +172,8 @@ func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
 		if !t.Revoked.IsZero() {
 			revoked = t.Revoked.Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", t.ID, t.Identity, t.Rooms, t.Scopes, t.Created.Format(time.RFC3339), revoked)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", t.ID, t.Identity, t.Rooms, t.Scopes, t.Created.Format(time.RFC3339),
+			revoked)
 	}
 	return w.Flush()
 }

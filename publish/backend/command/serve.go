@@ -54,7 +54,8 @@ type serve struct {
 func (s *serve) validate() error {
 	for name, v := range map[string]string{"livekit-url": s.LivekitURL, "public-url": s.PublicURL} {
 		u, err := url.Parse(v)
-		ok := err == nil && u.Host != "" && (u.Scheme == "ws" || u.Scheme == "wss" || u.Scheme == "http" || u.Scheme == "https")
+		ok := err == nil && u.Host != "" && (u.Scheme == "ws" || u.Scheme == "wss" || u.Scheme == "http" ||
+			u.Scheme == "https")
 		if v != "" && !ok {
 			return fmt.Errorf("--%s is %q; it must be of the form wss://host", name, v)
 		}
@@ -155,7 +156,8 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 // validateShared refuses a recorder that only its own process can stop and ask, where several share the work.
 func (s *serve) validateShared(c *cli) error {
 	if c.shared() && s.Recorder == embedded.ChooseEmbedded {
-		return errors.New("--recorder embedded is for a backend on its own; leave --database and --database-file out, or record with --recorder livekit")
+		return errors.New("--recorder embedded is for a backend on its own; leave --database and --database-file out, or " +
+			"record with --recorder livekit")
 	}
 	return nil
 }
@@ -180,8 +182,8 @@ type place struct {
 	Storage string `help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, for this service and LiveKit Egress; empty: the data folder. Keys come by environment." env:"HINDSIGHT_STORAGE"`
 }
 
-// openStorage opens the bucket, or the data folder where none is given; egress is what that one's segments are called at LiveKit
-// Egress.
+// openStorage opens the bucket, or the data folder where none is given; egress is what that one's segments are called
+// at LiveKit Egress.
 func (p place) openStorage(ctx context.Context, data, egress string) (*storage.Storage, error) {
 	if p.Storage == "" {
 		return storage.Open(data, egress)

@@ -77,6 +77,12 @@ ALTER TABLE clips ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE clips ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE takes ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
 `,
+	// 8: what there is in a room, newest first, without a look at what others have.
+	`
+CREATE INDEX clips_room ON clips(room, created);
+CREATE INDEX takes_room ON takes(room, created);
+CREATE INDEX takes_created ON takes(created);
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

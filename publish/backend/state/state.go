@@ -110,6 +110,7 @@ func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("the PostgreSQL database cannot be opened: %w", err)
 	}
+	s.db.to = patient{pool}
 	return s, nil
 }
 
@@ -145,7 +146,10 @@ func (s *Store) Serve() error {
 	return err
 }
 
-// Ping reports whether the database answers.
+// Alone reports whether no other service works on this database: only one may on SQLite.
+func (s *Store) Alone() bool { return !s.db.postgres }
+
+// Ping reports whether the database responds.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.PingContext(ctx) }
 
 // NewID is an id of 26 characters with 128 random bits, fit for a file name.

@@ -109,11 +109,11 @@ func readsOn(t *testing.T, s *Storage) {
 
 // movie has one frame of this many bytes.
 func movie(size int) mp4.Movie {
-	picture := [][]byte{{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x79, 0x0a, 0x1a, 0x80, 0x80, 0x80, 0x83, 0xc4, 0x89, 0xa8},
+	video := [][]byte{{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x79, 0x0a, 0x1a, 0x80, 0x80, 0x80, 0x83, 0xc4, 0x89, 0xa8},
 		{0x68, 0xce, 0x3c, 0x80},
 		append([]byte{0x65}, bytes.Repeat([]byte{7}, size)...)}
 	return mp4.Movie{End: time.Second, Tracks: []mp4.Track{{Kind: mp4.H264,
-		Samples: []mp4.Sample{{Duration: time.Second, Sync: true, NALs: picture}}}}}
+		Samples: []mp4.Sample{{Duration: time.Second, Sync: true, NALs: video}}}}}
 }
 
 // A clip is read from anywhere in it, as a download with Range does; a second one takes its place; a third, which is

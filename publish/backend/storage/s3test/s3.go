@@ -3,9 +3,12 @@ package s3test
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/rclone/gofakes3"
 	"github.com/rclone/gofakes3/s3mem"
@@ -17,6 +20,7 @@ type Server struct {
 	// Bucket is the name of its one bucket.
 	Bucket         string
 	server         *httptest.Server
+	refuses        atomic.Bool
 	objects        gofakes3.Backend
 	access, secret string
 }
@@ -29,7 +33,16 @@ func Start(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	s.objects = backend
-	s.server = httptest.NewServer(gofakes3.New(backend, gofakes3.WithV4Auth(map[string]string{s.access: s.secret})).Server())
+	objects := gofakes3.New(backend, gofakes3.WithV4Auth(map[string]string{s.access: s.secret})).Server()
+	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.refuses.Load() && (r.Method == http.MethodDelete || r.Method == http.MethodPost && r.URL.Query().Has("delete")) {
+			w.Header().Set("Content-Type", "application/xml")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>deleting is not allowed</Message></Error>")
+			return
+		}
+		objects.ServeHTTP(w, r)
+	}))
 	return s, nil
 }
 
@@ -43,6 +56,9 @@ func (s *Server) URL(prefix string) string {
 func (s *Server) Env() map[string]string {
 	return map[string]string{"AWS_ACCESS_KEY_ID": s.access, "AWS_SECRET_ACCESS_KEY": s.secret}
 }
+
+// RefuseDeletes has the server refuse to delete anything, or not any more, as a bucket with another policy does.
+func (s *Server) RefuseDeletes(refuse bool) { s.refuses.Store(refuse) }
 
 // Keys lists the objects below a prefix.
 func (s *Server) Keys(ctx context.Context, prefix string) (keys []string, err error) {
