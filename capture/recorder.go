@@ -77,10 +77,10 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 		return nil, err
 	}
 	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c,
-		recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
-	r.video = startVideo(c.Video, name, gst.Now, r.emit, log)
+		recordings: map[*Recording]struct{}{}, held: &source.Held{}}
+	r.video = startVideo(c.Video, name, clock.Now, r.emit, log)
 	_, _, screen := c.Mutes.switches()
-	r.video.pause = newGate(gst.Now, screen...)
+	r.video.pause = newGate(clock.Now, screen...)
 	if c.Paused {
 		r.pauses.begin(clock.Now(), pauseAsked)
 	}

@@ -112,7 +112,7 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 				sample.Release()
 				return came, err
 			}
-			last, size = gst.Now(), len(b)
+			last, size = clock.Now(), len(b)
 			f, err := rawFrame(sample, b, trusted(sample.PTS(), last))
 			if err != nil {
 				return came, err

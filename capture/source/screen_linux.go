@@ -83,7 +83,7 @@ func ListScreens(display string) (Screens, error) {
 	return s, err
 }
 
-// Preview takes one small picture of a target.
+// Preview takes one small frame of a target.
 func Preview(display string, t Target, width, height int) (image.Image, error) {
 	d, err := x11.Open(display)
 	if err != nil {

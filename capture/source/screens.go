@@ -24,27 +24,8 @@ type Monitor struct {
 	Primary bool
 }
 
-// Preview takes one small frame of a target.
-func Preview(display string, t x11.Target, width, height int) (image.Image, error) {
-	d, err := x11.Open(display)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	return d.Preview(t, width, height)
-}
-
-// WatchScreens calls changed after monitors or windows were added, removed or moved, until the context ends. A display that
-// goes away is looked for again.
-func WatchScreens(ctx context.Context, display string, changed func()) {
-	for ctx.Err() == nil {
-		if d, err := x11.Open(display); err == nil {
-			d.Watch(ctx, changed)
-			_ = d.Close()
-		}
-		wait(ctx, longPause)
-	}
-}
+// Window is the window of a program: Class names the program, the same at each of its starts; Title is what it shows.
+type Window struct{ Class, Title string }
 
 // wait waits unless the context ends.
 func wait(ctx context.Context, d time.Duration) {

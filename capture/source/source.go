@@ -73,7 +73,7 @@ type Screen struct {
 	// Display is the X display, empty for the environment's.
 	Display string
 	// Target is what of it is captured.
-	Target x11.Target
+	Target Target
 	// Held remembers the window that is captured beyond this source; it may be nil.
 	Held *Held
 	// Stay says whether a window that was closed is not replaced with another of its program; nil never does.

@@ -103,8 +103,8 @@ func (s *sum) flush(b appBlock, at int64, streams int) {
 	s.done = until
 }
 
-// heard is a block of a record stream with the time of its arrival.
-type heard struct {
+// appBlock is a block of a record stream with the time of its arrival.
+type appBlock struct {
 	stream  uint32
 	samples []float32
 	at      time.Duration

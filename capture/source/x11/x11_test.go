@@ -313,7 +313,7 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []x11.Monitor{{"DUMMY0", image.Rect(0, 0, 800, 600), true}, {"DUMMY1", image.Rect(800, 0, 1440, 480),
 		false}}, list)
-	preview, err := x.Preview(x11.Target{Monitor: "DUMMY1"}, 160, 160)
+	preview, err := x.Preview(media.Target{Monitor: "DUMMY1"}, 160, 160)
 	require.NoError(t, err)
 	require.Equal(t, image.Rect(0, 0, 160, 120), preview.Bounds())
 	rr, gg, bb, _ := preview.At(80, 60).RGBA()

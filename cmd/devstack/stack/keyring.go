@@ -139,7 +139,7 @@ func (k *Keyring) IgnorePrompts() error {
 }
 
 // Stop halts the daemon, which then does not respond; Continue resumes it.
-func (k *Keyring) Stop() error { return k.daemon.Signal(syscall.SIGSTOP) }
+func (k *Keyring) Stop() error { return k.daemon.Signal(SigStop) }
 
 // Continue undoes Stop.
 func (k *Keyring) Continue() error { return k.daemon.Signal(SigCont) }
