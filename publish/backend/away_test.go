@@ -16,8 +16,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
-// PostgreSQL is killed and comes back in the middle of a replay: a clip that is asked for in the meantime is late but made,
-// the replay is not ended, and the keeper goes on.
+// PostgreSQL is killed and comes back in the middle of a replay: a clip that is asked for in the meantime is late but
+// made, the replay is not ended, and the keeper goes on.
 func TestDatabaseIsRestarted(t *testing.T) {
 	ctx := t.Context()
 	server, err := stack.StartPostgres(ctx)
@@ -34,7 +34,8 @@ func TestDatabaseIsRestarted(t *testing.T) {
 	began := time.Now().Add(-20 * time.Second)
 	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
 	replay := state.Replay{ID: state.NewID(), Identity: "alice", Room: "den", Created: began}
-	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v", State: api.StateActive,
+	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v",
+		State: api.StateActive,
 		Began: began, Created: began}
 	folder, err := files.NewRecording(ctx, rec.ID)
 	require.NoError(t, err)
@@ -66,7 +67,8 @@ func TestDatabaseIsRestarted(t *testing.T) {
 		saved, err := app.Save(ctx, api.SaveRequest{ReplayID: replay.ID, Seconds: 10, PressedAt: &pressed})
 		answers <- answer{saved, err}
 	}()
-	require.Never(t, func() bool { return len(answers) > 0 }, 2*time.Second, 20*time.Millisecond, "saved without a database")
+	require.Never(t, func() bool { return len(answers) > 0 }, 2*time.Second, 20*time.Millisecond,
+		"saved without a database")
 	next, err := server.Again(ctx)
 	require.NoError(t, err)
 	server.Proc = next

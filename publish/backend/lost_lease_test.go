@@ -116,7 +116,8 @@ func TestLeaseLostInACut(t *testing.T) {
 	files, err := storage.Open(home, "")
 	require.NoError(t, err)
 	defer files.Close()
-	hangs := &stuck{Storage: files, clips: filepath.Join(home, "clips"), reached: make(chan struct{}), free: make(chan struct{})}
+	hangs := &stuck{Storage: files, clips: filepath.Join(home, "clips"), reached: make(chan struct{}),
+		free: make(chan struct{})}
 	free := sync.OnceFunc(func() { close(hangs.free) })
 	defer free()
 	began := time.Now().Add(-20 * time.Second)
@@ -133,7 +134,8 @@ func TestLeaseLostInACut(t *testing.T) {
 	}
 	first, one := run(u.String(), hangs)
 	replay := state.Replay{ID: state.NewID(), Identity: "alice", Room: "den", Created: began}
-	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v", State: api.StateActive,
+	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v",
+		State: api.StateActive,
 		Began: began, Created: began}
 	folder, err := files.NewRecording(ctx, rec.ID)
 	require.NoError(t, err)

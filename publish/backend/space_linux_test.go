@@ -100,7 +100,8 @@ func TestDiskWithoutAByte(t *testing.T) {
 		defer close(ended)
 		s.keep(ctx)
 	}()
-	require.Eventually(t, func() bool { return s.checkSpace() == nil }, 20*time.Second, 20*time.Millisecond, "no room is made")
+	require.Eventually(t, func() bool { return s.checkSpace() == nil }, 20*time.Second, 20*time.Millisecond,
+		"no room is made")
 	left := s.stored(t)
 	require.NotEmpty(t, left, "more went than had to")
 	require.Equal(t, before[len(before)-len(left):], left, "the oldest go")

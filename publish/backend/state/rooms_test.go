@@ -25,7 +25,8 @@ func listsRooms(t *testing.T, open func() *Store) {
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.NoError(t, s.AddJob(ctx, Job{ID: NewID(), Identity: identity, EgressID: NewID(), State: api.StateEnded,
-			Created: now.Add(-time.Duration(age) * time.Minute), Fingerprint: NewID(), Request: api.RecordingRequest{RoomName: room}}))
+			Created: now.Add(-time.Duration(age) * time.Minute), Fingerprint: NewID(),
+			Request: api.RecordingRequest{RoomName: room}}))
 	}
 	for i := range 100 {
 		add("bob", "other", i)
