@@ -73,6 +73,8 @@ type SoundConfig struct {
 	// CancelEcho removes what the desktop plays from a microphone that picks it up from loudspeakers, while both are
 	// enabled.
 	CancelEcho bool
+	// Mono plays the mean of left and right on both sides, for a source with sound on one side only.
+	Mono bool
 	// Muted plays silence in the source's place without closing the device.
 	Muted bool
 }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -16,8 +17,9 @@ import (
 func TestMutesActOnTheNextBlock(t *testing.T) {
 	require.NoError(t, gst.Init())
 	mutes := &Mutes{}
+	at := time.Hour // this test's clock
 	s := &sound{
-		now: gst.Now, emit: func(*media.Packet) {}, wants: func(media.Track) bool { return false },
+		now: func() time.Duration { return at }, emit: func(*media.Packet) {}, wants: func(media.Track) bool { return false },
 		mutes: mutes, log: slog.New(slog.DiscardHandler),
 	}
 	on := SoundConfig{Enabled: true}
@@ -45,7 +47,6 @@ func TestMutesActOnTheNextBlock(t *testing.T) {
 		}
 		return b
 	}
-	at := time.Hour
 	block, mic := make([]float32, blockFrames*media.Channels), make([]float32, blockFrames*media.Channels)
 	// loudest is the peak of the mix and of the microphone's track n blocks further.
 	loudest := func(n int) (mix, own float32) {
@@ -77,6 +78,85 @@ func TestMutesActOnTheNextBlock(t *testing.T) {
 	require.Zero(t, mix, "a pause")
 	mutes.Pause(false)
 	mutes.Set(false, false)
-	_, own = loudest(3)
+	_, own = loudest(5)
 	require.InDelta(t, 0.25, own, 0.01, "open again")
+}
+
+// What a source heard while it was muted stays silent when the switch is turned off before it is mixed, however long that
+// takes, and however short the mute was. So does what comes only afterwards, from the suppression of noise for example.
+func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
+	const heldBack = 500 * time.Millisecond // how late blocks are mixed
+	at := time.Hour
+	mutes := &Mutes{}
+	for name, mute := range map[string]func(s *sound, on bool){
+		"switch": func(_ *sound, on bool) { mutes.Set(false, on) },
+		"pause":  func(_ *sound, on bool) { mutes.Pause(on) },
+		"configuration": func(s *sound, on bool) {
+			require.NoError(t, s.apply(SoundConfig{}, SoundConfig{Enabled: true, Muted: on}, true, true))
+		},
+	} {
+		for _, blocks := range []int{0, 10} {
+			t.Run(fmt.Sprint(name, ", blocks mixed meanwhile: ", blocks), func(t *testing.T) {
+				s := &sound{
+					now: func() time.Duration { return at }, emit: func(*media.Packet) {}, mutes: mutes,
+					wants: func(media.Track) bool { return false }, log: slog.New(slog.DiscardHandler),
+				}
+				require.NoError(t, s.apply(SoundConfig{}, SoundConfig{Enabled: true}, true, true))
+				s.cancel()
+				<-s.done // from here on this test mixes
+				hear := func(from time.Duration, level float32) {
+					b := make([]float32, blockFrames*media.Channels)
+					for i := range b {
+						b[i] = level
+					}
+					s.mic.mix.Push(media.PCM{PTS: from, Samples: b})
+				}
+				// loudest goes on by a number of blocks and is the highest peak of the mix.
+				loudest := func(n int, level float32) (peak float32) {
+					block := make([]float32, blockFrames*media.Channels)
+					for range n {
+						hear(at, level)
+						at += blockLength
+						s.mixer.Mix(at-heldBack, block)
+						for _, v := range block {
+							peak = max(peak, v, -v)
+						}
+					}
+					return peak
+				}
+				const quiet, secret = 0.1, 0.5
+				require.InDelta(t, quiet, loudest(100, quiet), 0.01)
+				mute(s, true)
+				loudest(blocks, secret)
+				hear(at, secret)
+				at += blockLength
+				mute(s, false)
+				s.mixer.Mix(at-heldBack, make([]float32, blockFrames*media.Channels))
+				require.InDelta(t, quiet, loudest(100, quiet), 0.01, "what was heard while muted is mixed")
+			})
+		}
+	}
+}
+
+// A frame that was captured in a pause is not shown when it comes after the pause's end, and a whole one is asked for.
+func TestFramesOfAPauseAreDropped(t *testing.T) {
+	at := time.Hour
+	mutes := &Mutes{}
+	_, _, screen := mutes.switches()
+	p := &video{frames: make(chan media.Frame, 1), pause: newGate(func() time.Duration { return at }, screen...)}
+	released := 0
+	frame := func(pts time.Duration) media.Frame {
+		return media.Frame{PTS: pts, Width: 2, Height: 2, Release: func() { released++ }}
+	}
+	mutes.Pause(true)
+	p.offer(frame(at))
+	require.Empty(t, p.frames)
+	require.False(t, p.offerSame(media.Frame{Same: true, PTS: at}), "what the dropped frame showed is asked for")
+	at += time.Second
+	mutes.Pause(false)
+	p.offer(frame(at - time.Millisecond))
+	require.Empty(t, p.frames)
+	require.Equal(t, 2, released)
+	p.offer(frame(at))
+	require.Len(t, p.frames, 1)
 }

@@ -79,6 +79,8 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c,
 		recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
 	r.video = startVideo(c.Video, name, gst.Now, r.emit, log)
+	_, _, screen := c.Mutes.switches()
+	r.video.pause = newGate(gst.Now, screen...)
 	if c.Paused {
 		r.pauses.begin(gst.Now(), pauseAsked)
 	}

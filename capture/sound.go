@@ -20,6 +20,7 @@ type input struct {
 	monitor bool
 	config  SoundConfig
 	mix     *mix.Input
+	muted   *muteSwitch        // by the configuration
 	source  *source.Supervisor // nil while off
 	paused  bool
 }
@@ -81,7 +82,9 @@ func (s *sound) set(in *input, c SoundConfig, paused bool) {
 		src = nil
 	}
 	if c.Enabled {
-		in.mix.SetGain(c.GainDB, c.Muted)
+		in.mix.SetGain(c.GainDB)
+		in.muted.set(c.Muted)
+		in.mix.SetMono(c.Mono)
 		if src == nil && paused {
 			src = source.Idle()
 		} else if src == nil {
@@ -116,10 +119,11 @@ func (s *sound) start() error {
 	s.mixer = m
 	s.mu.Lock()
 	s.on, s.err = true, nil
-	s.desktop = input{monitor: true, mix: m.AddInput()}
-	s.mic = input{mix: m.AddInput()}
-	s.desktop.mix.MuteWhile(s.mutes.Desktop)
-	s.mic.mix.MuteWhile(s.mutes.Mic)
+	s.desktop = input{monitor: true, mix: m.AddInput(), muted: &muteSwitch{}}
+	s.mic = input{mix: m.AddInput(), muted: &muteSwitch{}}
+	desktop, mic, _ := s.mutes.switches()
+	s.desktop.mix.MuteWhile(newGate(s.now, append(desktop, s.desktop.muted)...).closed)
+	s.mic.mix.MuteWhile(newGate(s.now, append(mic, s.mic.muted)...).closed)
 	s.mu.Unlock()
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())

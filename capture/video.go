@@ -31,6 +31,7 @@ type video struct {
 	log  *slog.Logger
 
 	frames chan media.Frame
+	pause  *gate // what it does not let pass is not taken; nil takes everything
 	cancel context.CancelFunc
 	done   chan struct{}
 
@@ -74,6 +75,11 @@ func startVideo(c VideoConfig, name string, now func() time.Duration, emit encod
 
 // offer takes a frame from the source. It never blocks: the newest frame takes the place of one that still waits.
 func (p *video) offer(f media.Frame) {
+	if p.pause != nil && p.pause.closed(f.PTS) {
+		p.wantFresh.Store(true) // what has changed in it is asked for again
+		release(f)
+		return
+	}
 	p.shots.take(f)
 	for {
 		select {

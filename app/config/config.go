@@ -38,6 +38,8 @@ type Sound struct {
 	Separate bool `toml:"separate_tracks" comment:"clips also hold desktop and microphone as tracks of their own"`
 	// SuppressNoise takes steady noise out of the microphone.
 	SuppressNoise bool `toml:"suppress_noise" comment:"takes steady noise, of fans for example, out of the microphone"`
+	// MonoMicrophone puts a microphone that is heard on one side only on both.
+	MonoMicrophone bool `toml:"mono_microphone" comment:"plays the microphone on both sides alike, for one that is heard on one ear only"`
 	// EchoCancellation takes what the desktop plays out of the microphone.
 	EchoCancellation bool `toml:"echo_cancellation" comment:"takes what loudspeakers play out of the microphone; needs the desktop's sound as well"`
 }
@@ -226,6 +228,7 @@ func (c Config) Capture(keep bool) capture.Config {
 		ClipFolder: c.ClipFolder(),
 		ClipName:   c.Clips.Name, Poster: c.Clips.Poster, Continue: c.Clips.NoOverlap, MaxClipBytes: int64(c.Clips.QuotaGB) * 1e9,
 	}
+	out.Mic.Mono = c.Sound.MonoMicrophone
 	out.Mic.Suppress, out.Mic.CancelEcho, out.SeparateSound = c.Sound.SuppressNoise, c.Sound.EchoCancellation, c.Sound.Separate
 	if keep {
 		out.Replay = c.ReplayLength()

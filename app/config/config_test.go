@@ -37,7 +37,7 @@ func TestSavedSettingsComeBack(t *testing.T) {
 	dir := t.TempDir()
 	s, c, _ := config.Open(dir)
 	c.Sound.Microphone = config.Source{Enabled: true, Device: `mic "one"`, GainDB: -4.5, Muted: true}
-	c.Sound.SuppressNoise, c.Sound.Separate = true, true
+	c.Sound.SuppressNoise, c.Sound.MonoMicrophone, c.Sound.Separate = true, true, true
 	c.Video = config.Video{Backend: "portal", Source: config.VideoSource{Kind: "window", WindowClass: "Firefox", WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
 	c.Replay = config.Replay{WhenLocked: "record", Seconds: 300, Folder: "/srv/clips"}
 	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum", StreamQuality: "lower"}

@@ -32,6 +32,7 @@ type soundCard struct {
 	desktop, mic *sourceControls
 	suppress     *widget.Check
 	echo         *widget.Check
+	mono         *widget.Check
 	separate     *widget.Check
 	root         fyne.CanvasObject
 }
@@ -40,6 +41,7 @@ func newSoundCard(s *settings) *soundCard {
 	c := &soundCard{
 		desktop: newSourceControls(s), mic: newSourceControls(s),
 		suppress: s.newCheck("Noise suppression"), echo: s.newCheck(takeOut),
+		mono:     s.newCheck("Mono (sound on one ear only)"),
 		separate: s.newCheck("Separate audio tracks"),
 	}
 	c.mode = widget.NewSelect([]string{wantBoth, wantDesktop, wantMic, wantNone}, func(string) {
@@ -52,6 +54,7 @@ func newSoundCard(s *settings) *soundCard {
 		label(settingName("sound.desktop.gain_db")), c.desktop.volume,
 		label("Microphone"), c.mic.device,
 		label(settingName("sound.microphone.gain_db")), c.mic.volume,
+		label("Channels"), c.mono,
 		label("Noise"), c.suppress,
 		label("Echo"), c.echo,
 		label("Clips"), c.separate,
@@ -79,6 +82,7 @@ func (c *soundCard) bindings() []binding {
 		}},
 		check(c.suppress, func(cfg *config.Config) *bool { return &cfg.Sound.SuppressNoise }),
 		check(c.echo, func(cfg *config.Config) *bool { return &cfg.Sound.EchoCancellation }),
+		check(c.mono, func(cfg *config.Config) *bool { return &cfg.Sound.MonoMicrophone }),
 		check(c.separate, func(cfg *config.Config) *bool { return &cfg.Sound.Separate }),
 	}
 	all = append(all, c.desktop.bindings(func(cfg *config.Config) *config.Source { return &cfg.Sound.Desktop })...)
@@ -100,6 +104,7 @@ func mode(desktop, mic bool) string {
 func (c *soundCard) enable() {
 	c.desktop.enable(c.mode.Selected == wantBoth || c.mode.Selected == wantDesktop)
 	c.mic.enable(c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
+	setEnabled(c.mono, c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
 	setEnabled(c.suppress, c.mode.Selected == wantBoth || c.mode.Selected == wantMic)
 	setEnabled(c.echo, c.mode.Selected == wantBoth)
 	text := takeOut

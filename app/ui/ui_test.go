@@ -147,6 +147,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.video.quality.SetSelected("Quality")
 	s.video.cursor.SetChecked(false)
 	s.sound.suppress.SetChecked(true)
+	s.sound.mono.SetChecked(true)
 	s.sound.separate.SetChecked(true)
 	s.video.follow.SetChecked(true)
 	s.video.spend.SetSelected("CQ 23")
@@ -169,7 +170,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	eventually(t, "the recorder has them", func() bool {
 		c := b.engine.Recorder().Config()
 		return !c.Desktop.Enabled && c.Mic.Device == "mic-2" && c.Mic.GainDB == 6 && c.Video.FrameRate == 60 &&
-			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Video.FollowSize && c.Mic.Suppress && c.Mic.CancelEcho && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
+			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Video.FollowSize && c.Mic.Suppress && c.Mic.Mono && c.Mic.CancelEcho && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
 	})
 	if b.engine.Opened() != 1 {
 		t.Error("the buffer was thrown away")

@@ -32,43 +32,49 @@ type Input struct {
 	reading bool
 	fadeIn  int // frames of fade-in still to play
 
-	target, muted float32     // wanted gain, and 0 or 1
-	silenced      func() bool // mutes as well while it says so
-	gain          float32     // gain at the end of the last block
-	meter         meter
-	resting       bool   // nothing follows what was pushed
-	side          *Input // gets all that is pushed as well
-	kernels       *kernelTable
+	target   float32                  // wanted gain
+	silenced func(time.Duration) bool // mutes what was heard at the time
+	gain     float32                  // gain at the end of the last block
+	mono     bool                     // both sides are to become their mean
+	width    float32                  // of the stereo image at the end of the last block: 1 as heard, 0 mono
+	meter    meter
+	resting  bool   // nothing follows what was pushed
+	side     *Input // gets all that is pushed as well
+	kernels  *kernelTable
 }
 
 func newInput() *Input {
-	return &Input{ring: make([]float32, capacity*media.Channels), target: 1, muted: 1, gain: 1, kernels: kernels()}
+	return &Input{ring: make([]float32, capacity*media.Channels), target: 1, gain: 1, width: 1, kernels: kernels()}
 }
 
-// SetGain sets the gain in dB and the mute. The change is a ramp over the next block, without a click.
-func (in *Input) SetGain(db float64, muted bool) {
+// SetGain sets the gain in dB. The change is a ramp over the next block, without a click.
+func (in *Input) SetGain(db float64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.target, in.muted = Gain(db), 1
-	if muted {
-		in.muted = 0
-	}
+	in.target = Gain(db)
 }
 
-// MuteWhile mutes the input while silenced returns true, whatever SetGain says. It is asked for each block and must
-// neither wait nor call the input.
-func (in *Input) MuteWhile(silenced func() bool) {
+// SetMono makes both sides the mean of what is heard on them. The change is a ramp over the next block, without a click.
+func (in *Input) SetMono(mono bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.mono = mono
+}
+
+// MuteWhile mutes the input where silenced returns true for the time at which a block begins, whatever SetGain says. The
+// change is a ramp over that block. silenced is asked for each block and must neither wait nor call the input.
+func (in *Input) MuteWhile(silenced func(pts time.Duration) bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.silenced = silenced
 }
 
-// wanted is the gain that the next block ends with.
-func (in *Input) wanted() float32 {
-	if in.silenced != nil && in.silenced() {
+// wanted is the gain that the block from pts on ends with.
+func (in *Input) wanted(pts time.Duration) float32 {
+	if in.silenced != nil && in.silenced(pts) {
 		return 0
 	}
-	return in.target * in.muted
+	return in.target
 }
 
 // Push takes a block of sound with its time. It never blocks; what is older than two seconds is forgotten. A block without
@@ -121,12 +127,13 @@ func (in *Input) read(pts time.Duration, dst []float32) {
 	}
 }
 
-// level brings a block to the wanted gain and measures it.
-func (in *Input) level(block []float32) {
+// level brings the block from pts on to the wanted gain and measures it.
+func (in *Input) level(pts time.Duration, block []float32) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	frames := len(block) / media.Channels
-	wanted := in.wanted()
+	in.narrow(block)
+	wanted := in.wanted(pts)
 	in.meter.add(block, wanted)
 	from, step := in.gain, (wanted-in.gain)/float32(frames)
 	in.gain = wanted
@@ -137,12 +144,28 @@ func (in *Input) level(block []float32) {
 	in.meter.end(frames)
 }
 
+// narrow brings a block to the wanted width.
+func (in *Input) narrow(block []float32) {
+	wanted := float32(1)
+	if in.mono {
+		wanted = 0
+	}
+	frames := len(block) / media.Channels
+	from, step := in.width, (wanted-in.width)/float32(frames)
+	in.width = wanted
+	for i := 0; i < frames && (from != 1 || step != 0); i++ {
+		mid, side := (block[2*i]+block[2*i+1])/2, (block[2*i]-block[2*i+1])/2
+		side *= from + step*float32(i+1)
+		block[2*i], block[2*i+1] = mid+side, mid-side
+	}
+}
+
 // awaited says whether the source runs, and has brought something since the given time, but not yet all that was captured
 // from pts on.
 func (in *Input) awaited(pts time.Duration, frames int, since time.Duration) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.resting || in.wanted()+in.gain == 0 || !in.line.valid || in.line.index(since) >= float64(in.written) {
+	if in.resting || in.wanted(pts)+in.gain == 0 || !in.line.valid || in.line.index(since) >= float64(in.written) {
 		return false
 	}
 	in.locate(pts)

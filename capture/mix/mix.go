@@ -59,7 +59,7 @@ func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Dur
 		if !m.echo.read(in, pts, block) {
 			in.read(pts, block)
 		}
-		in.level(block)
+		in.level(pts, block)
 		if i < len(own) && own[i] != nil {
 			copy(own[i], block)
 			m.own[i].process(own[i])

@@ -142,19 +142,22 @@ func TestTwoFullScaleSourcesNeverClip(t *testing.T) {
 func TestMuteAndGainChangeWithoutClicks(t *testing.T) {
 	m := mix.New()
 	d := newDevice(m, 200, 0.5)
+	muted := false
+	d.in.MuteWhile(func(time.Duration) bool { return muted })
 	var last [2]float64
 	n, roughest := 0, 0.0
 	var peak float32
 	run(m, 2*time.Second, 8*time.Second, []*device{d}, func(pts time.Duration, out []float32) {
 		switch n / block {
 		case 50:
-			d.in.SetGain(0, true)
+			muted = true
 		case 100:
 			require.Less(t, peak, float32(1e-6), "muted is silent")
-			d.in.SetGain(-20, false)
+			muted = false
+			d.in.SetGain(-20)
 		case 200:
 			require.InDelta(t, 0.05, peak, 0.001, "-20 dB is a tenth")
-			d.in.SetGain(0, false)
+			d.in.SetGain(0)
 		}
 		peak = 0
 		for i := 0; i < block; i++ {
@@ -238,6 +241,8 @@ func TestLateStampsDoNotTearTheSound(t *testing.T) {
 func TestWhatIsLateIsAwaited(t *testing.T) {
 	m := mix.New()
 	d := newDevice(m, 440, 0.5)
+	muted := false
+	d.in.MuteWhile(func(time.Duration) bool { return muted })
 	m.AddInput() // never pushed to
 	const at = 2 * time.Second
 	step := media.SamplesToDuration(block)
@@ -251,11 +256,11 @@ func TestWhatIsLateIsAwaited(t *testing.T) {
 	d.in.Push(media.PCM{})
 	require.False(t, awaits(at), "it rests")
 	d.until(at + step/2 + 10*time.Millisecond)
-	d.in.SetGain(0, true)
+	muted = true
 	require.True(t, awaits(at), "the last sound before a mute")
 	m.Mix(at-step, make([]float32, block*2))
 	require.False(t, awaits(at), "muted")
-	d.in.SetGain(0, false)
+	muted = false
 	require.True(t, awaits(at), "the interpolation needs a little more")
 	d.until(at + 2*step)
 	require.False(t, awaits(at), "all of it has come")
@@ -311,7 +316,7 @@ func TestOwnSoundsAddUpToTheMix(t *testing.T) {
 	m := mix.New()
 	low, high := m.AddInput(), m.AddInput()
 	devices := []*device{{in: low, hz: 440, amp: 0.2}, {in: high, hz: 880, amp: 0.1}}
-	high.SetGain(6, false)
+	high.SetGain(6)
 	a, b := make([]float32, block*2), make([]float32, block*2)
 	mixed := make([]float32, block*2)
 	step := media.SamplesToDuration(block)

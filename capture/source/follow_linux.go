@@ -40,26 +40,46 @@ func listen(ctx context.Context, c Sound, r report) error {
 		now := c
 		now.Device = device
 		moved, err := s.during(ctx, c, device, func(ctx context.Context) error { return s.captureDevice(ctx, now, named) })
-		if !moved {
+		if !moved && !errors.Is(err, errGone) {
 			return err
 		}
 	}
 	return nil
 }
 
-// find returns the name of the device to capture now; empty when it is not there.
+// find returns the name of the device to capture now; empty when it is not there. A Bluetooth headset is also found under
+// another profile.
 func (s *server) find(c Sound) (string, error) {
 	devices, err := s.devices()
 	if err != nil {
 		return "", err
 	}
+	other := ""
 	for _, d := range devices {
 		if c.Device == "" && d.Default && d.Monitor == c.Monitor || c.Device != "" && d.ID == c.Device {
 			return d.ID, nil
 		}
+		if h := headset(c.Device); h != "" && h == headset(d.ID) && d.Monitor == isMonitor(c.Device) {
+			other = d.ID
+		}
 	}
-	return "", nil
+	return other, nil
 }
+
+// headset is the part of a device's name that a Bluetooth headset keeps when it changes its profile; empty for other
+// devices. Names are bluez_sink.ADDRESS.PROFILE and bluez_source.… on PulseAudio (module-bluez5-device.c),
+// bluez_output.ADDRESS.PROFILE or .NUMBER and bluez_input.… on PipeWire (WirePlumber, monitors/bluez).
+func headset(device string) string {
+	kind, rest, _ := strings.Cut(device, ".")
+	address, _, found := strings.Cut(rest, ".")
+	if !found || !strings.HasPrefix(kind, "bluez_") {
+		return ""
+	}
+	return kind + "." + address
+}
+
+// isMonitor returns whether a device's name is that of an output's monitor.
+func isMonitor(device string) bool { return strings.HasSuffix(device, ".monitor") }
 
 // during runs f until it ends or the device to capture is another one than the given, and returns which of both.
 func (s *server) during(ctx context.Context, c Sound, device string, f func(context.Context) error) (moved bool, err error) {

@@ -78,13 +78,16 @@ func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 		case <-s.gone:
 			return notCaptured(c, s.ended(ctx))
 		case <-s.killed:
-			// Where the device is gone, the caller finds out.
-			if there, err := s.find(c); err != nil || there != "" {
-				return notCaptured(c, errors.New("the sound server ended the recording"))
+			if there, err := s.find(c); err == nil && there != c.Device {
+				return errGone
 			}
+			return notCaptured(c, errors.New("the sound server ended the recording"))
 		}
 	}
 }
+
+// errGone says that a device is gone, which is no failure: another one may be captured in its place.
+var errGone = errors.New("the sound device is gone")
 
 // record starts to record a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it is mixed
 // (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has both).

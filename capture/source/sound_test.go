@@ -184,6 +184,41 @@ func TestDeviceComesBack(t *testing.T) {
 	<-watched
 }
 
+// A Bluetooth headset that changes its profile goes away and comes back as another device, with other channels and
+// another rate: the desktop is still captured, whether the headset was the default or chosen by its name. So is a device that
+// comes back under the name it had.
+func TestAHeadsetChangesItsProfile(t *testing.T) {
+	s := newSound(t)
+	const headset = "bluez_sink.AA_BB_CC_DD_EE_FF."
+	load := func(name string, format ...string) string {
+		args := append([]string{"load-module", "module-null-sink", "sink_name=" + name}, format...)
+		module := strings.TrimSpace(pactl(t, s, args...))
+		pactl(t, s, "set-default-sink", name)
+		return module
+	}
+	module := load(headset+"a2dp_sink", "rate=44100", "channels=2")
+	player := plays(t, s, "player", headset+"a2dp_sink", 440)
+	_, standard := open(t, source.Sound{Monitor: true})
+	_, named := open(t, source.Sound{Monitor: true, Device: headset + "a2dp_sink.monitor"})
+	heard := map[string]*listener{"the default": standard, "chosen by name": named}
+	for what, l := range heard {
+		l.hears(t, what, []float64{440}, nil)
+	}
+	for i, sink := range []string{"handsfree_head_unit", "handsfree_head_unit", "a2dp_sink"} {
+		player.Close()
+		pactl(t, s, "unload-module", module)
+		for _, l := range heard {
+			l.forget()
+		}
+		hz := 700 + 300*float64(i)
+		module = load(headset+sink, [][]string{{"rate=16000", "channels=1"}, {"rate=8000", "channels=2"}, {"rate=48000", "channels=2"}}[i]...)
+		player = plays(t, s, "player", headset+sink, hz)
+		for what, l := range heard {
+			l.hears(t, what+", "+sink, []float64{hz}, []float64{440})
+		}
+	}
+}
+
 // One program is captured, with all its streams and nothing else, and its sound has the time of the whole desktop's.
 func TestOneProgramIsHeard(t *testing.T) {
 	s := newSound(t)
