@@ -104,7 +104,7 @@ func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 				require.NoError(t, s.apply(SoundConfig{}, SoundConfig{Enabled: true}, true, true))
 				s.cancel()
 				<-s.done // from here on this test mixes
-				hear := func(from time.Duration, level float32) {
+				measure := func(from time.Duration, level float32) {
 					b := make([]float32, blockFrames*media.Channels)
 					for i := range b {
 						b[i] = level
@@ -115,7 +115,7 @@ func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 				loudest := func(n int, level float32) (peak float32) {
 					block := make([]float32, blockFrames*media.Channels)
 					for range n {
-						hear(at, level)
+						measure(at, level)
 						at += blockLength
 						s.mixer.Mix(at-heldBack, block)
 						for _, v := range block {
@@ -128,7 +128,7 @@ func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 				require.InDelta(t, quiet, loudest(100, quiet), 0.01)
 				mute(s, true)
 				loudest(blocks, secret)
-				hear(at, secret)
+				measure(at, secret)
 				at += blockLength
 				mute(s, false)
 				s.mixer.Mix(at-heldBack, make([]float32, blockFrames*media.Channels))
