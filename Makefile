@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test bench bench-egress soak lint fmt clean
+.PHONY: help setup build run demo test race bench bench-egress soak lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -39,8 +39,12 @@ test: setup ## formatting, vet, a build without cgo, all tests against the real 
 	@bad=$$(gofmt -l app assets capture cmd publish); [ -z "$$bad" ] || { echo "gofmt wants to change: $$bad"; exit 1; }
 	go vet ./...
 	CGO_ENABLED=0 go build $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)')
-	cmd/devstack/test.sh -race -timeout 5m $(RACE)
+	$(MAKE) --no-print-directory race
 	cmd/devstack/test.sh -p 1 -timeout 20m $$(go list ./... | grep -vxE '$(subst $() ,|,$(RACE:.%=$(MODULE)%))')
+
+race: ## the race detector over packages of pure computation, and over the tests that cmd/devstack/race.txt names
+	cmd/devstack/test.sh -race -timeout 5m $(RACE)
+	cmd/devstack/race.sh
 
 bench: ## cost of capturing beside other programs; save time; mixer and ring; the backend under load
 	@cmd/devstack/setup.sh bench
