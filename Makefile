@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test race bench bench-egress soak lint fmt clean
+.PHONY: help setup build run demo check test race dist test-dist bench bench-cut bench-egress soak lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -10,8 +10,9 @@ export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 MODULE := github.com/hindsight-app/hindsight
-# These need cgo: windows, the tray and X hotkeys. All else is built and tested without.
-NEEDS_CGO := $(MODULE)/(app|app/ui.*|app/hotkey/x11|app/hotkey/precheck|cmd/hindsight)$$
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+# These need cgo, for the window and the tray. All else is built and tested without.
+NEEDS_CGO := $(MODULE)/(app|app/ui.*|cmd/hindsight)$$
 # Rooms of pure computation and small loops, where the race detector costs seconds.
 RACE := ./app/config ./app/control ./app/hotkey ./app/session ./capture/fanout ./capture/mp4 ./capture/media \
 	./capture/replay ./publish/client ./publish/livekit ./publish/backend/jwt ./publish/backend/state \
@@ -35,12 +36,23 @@ run: ## the whole thing on this machine: servers, backend, app; Ctrl-C ends it
 demo: setup build ## the same without hands for a minute, checked; DEMO_OUT=DIR keeps clips, screenshot, logs
 	@exec bin/devstack demo $(if $(DEMO_OUT),--out '$(DEMO_OUT)')
 
-test: setup ## formatting, vet, a build without cgo, all tests against the real servers
+check: ## what needs no server, display or sound: format, vet, lint, builds without cgo, tests of pure logic
+	@cmd/devstack/setup.sh check
 	@bad=$$(gofmt -l app assets capture cmd publish); [ -z "$$bad" ] || { echo "gofmt wants to change: $$bad"; exit 1; }
 	go vet ./...
 	CGO_ENABLED=0 go build $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)')
-	$(MAKE) --no-print-directory race
-	cmd/devstack/test.sh -p 1 -timeout 20m $$(go list ./... | grep -vxE '$(subst $() ,|,$(RACE:.%=$(MODULE)%))')
+	$(STATICCHECK) ./...
+	cmd/devstack/test.sh -timeout 5m $$(cmd/devstack/packages.sh pure)
+
+test: setup check race ## check, the race detector, and all tests against the real servers
+	cmd/devstack/test.sh -p 1 -timeout 20m $$(cmd/devstack/packages.sh real)
+
+dist: ## packages of app and backend (deb, rpm, tar.gz), checksums and SBOMs, in dist/
+	@cmd/devstack/setup.sh dist
+	cmd/devstack/dist.sh dist
+
+test-dist: dist ## installs the packages in a fresh Debian, saves a clip there, removes them; as root
+	cmd/devstack/dist_try.sh dist
 
 race: ## the race detector over packages of pure computation, and over the tests that cmd/devstack/race.txt names
 	cmd/devstack/test.sh -race -timeout 5m $(RACE)
@@ -56,6 +68,9 @@ bench: ## cost of capturing beside other programs; save time; mixer and ring; th
 bench-egress: setup build ## cost of a recording of each of LiveKit's egress types
 	bin/devstack bench-egress
 
+bench-cut: setup build ## two clips of 20 minutes and 20 Mb/s cut at once in 256 MB of memory; takes 10 GB of disk
+	bin/devstack bench-cut
+
 soak: setup build ## half an hour of saving, every clip and the memory looked at; SOAK_MINUTES=N
 	bin/devstack soak $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
 
@@ -64,10 +79,10 @@ soak: setup build ## half an hour of saving, every clip and the memory looked at
 # them, the backend's folders have a test), and paths that come from settings.
 NOT_JUDGED := G103,G104,G115,G301,G302,G304,G306
 # Rooms of tests are no part of the programs.
-TEST_ROOMS := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest
+TEST_ROOMS := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest publish/backend/storedtest
 
 lint: ## staticcheck, gosec and known vulnerabilities; golangci-lint too where it is installed
-	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
+	$(STATICCHECK) ./...
 	go run github.com/securego/gosec/v2/cmd/gosec@v2.22.10 -quiet -exclude=$(NOT_JUDGED) $(addprefix -exclude-dir=,$(TEST_ROOMS)) ./...
 	@! command -v golangci-lint >/dev/null || golangci-lint run
 	@cmd/devstack/vulncheck.sh

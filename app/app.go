@@ -22,9 +22,11 @@ import (
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
+	"github.com/hindsight-app/hindsight/app/hotkey/x11"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/ui"
+	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
@@ -53,6 +55,8 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	links    *links.Book
+	tokens   *config.Tokens
+	tray     *desktop.Tray
 	ctx      context.Context // of what may be left undone at the end
 	ui       *ui.UI
 	tasks    sync.WaitGroup
@@ -106,26 +110,29 @@ func (a *App) start(ctx context.Context, o Options) {
 	var sentences []string
 	for _, p := range problems {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
-		sentences = append(sentences, "Setting "+p.Error()+". The default is used instead.")
+		sentences = append(sentences, ui.Explain(p))
 	}
 	away := desktop.OpenAway(ctx, a.log)
+	a.tokens = config.OpenTokens(dir)
+	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: config.OpenTokens(dir), Config: cfg, Problems: sentences, Locked: away.Locked(), App: desktop.FocusedApp, Log: a.log,
+		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(), App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
+	a.tray = desktop.OpenTray()
 	a.ui = ui.New(ui.Parts{
 		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
-		Open: desktop.Open, Reveal: desktop.Reveal, Tray: desktop.HasTray(), Hidden: o.Hidden, Version: Version(), Log: a.log,
+		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 	})
-	a.hotkeys = hotkey.NewManager(a.binder(), a.log)
+	a.hotkeys = a.openHotkeys()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
 	a.control.Serve(a.handle)
-	a.log.Info("Hindsight runs", "version", Version(), "settings", store.Path())
+	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }
 
 // close ends everything in the order of the design: nothing new may begin before anything ends.
@@ -135,6 +142,7 @@ func (a *App) close() error {
 	a.control.Close()
 	err := errors.Join(a.hotkeys.Close(), a.session.Close(ctx))
 	a.ui.Close()
+	a.tray.Close()
 	a.tasks.Wait()
 	if a.notifier != nil {
 		a.notifier.Close()
@@ -157,25 +165,17 @@ func (a *App) openNotifier() *desktop.Notifier {
 	return n
 }
 
-// binder chooses how global hotkeys are taken on this desktop.
-func (a *App) binder() hotkey.Binder {
+// openHotkeys chooses how global hotkeys are taken on this desktop.
+func (a *App) openHotkeys() *hotkey.Manager {
 	if os.Getenv("WAYLAND_DISPLAY") != "" || os.Getenv("XDG_SESSION_TYPE") == "wayland" {
 		p, err := hotkey.OpenPortal("")
 		if err == nil {
 			a.log.Info("hotkeys come from the desktop portal")
-			return p
+			return hotkey.NewSetManager(p, a.log)
 		}
 		a.log.Warn("the desktop portal gives no hotkeys; those of Xwayland work only over X11 windows", "error", err)
 	}
-	return displayBinder()
-}
-
-// Version is the version of this build.
-func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "0.1.0"
+	return hotkey.NewManager(x11.New(), a.log)
 }
 
 func iconPath() string {

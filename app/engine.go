@@ -41,8 +41,8 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 		return nil, fmt.Errorf("a %T cannot be published", rec)
 	}
 	var source publish.Source = engine
-	if c.Lower {
-		source = engine.Lower()
+	if c.LowLayer {
+		source = engine.LowLayer()
 	}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
 		PlainHTTP: c.AllowHTTP, Log: e.log}, source)

@@ -23,27 +23,35 @@ func (a *App) followHotkeys() {
 	snapshots, stop := a.session.Watch()
 	defer stop()
 	var bound *config.Hotkeys
-	for s := range snapshots {
-		want := s.Settings.Hotkeys
-		if s.State == session.Stopping && !s.ReplayOn && !s.ShareOn || bound != nil && reflect.DeepEqual(*bound, want) {
-			continue
+	for {
+		select {
+		case s, ok := <-snapshots:
+			if !ok {
+				return
+			}
+			want := s.Settings.Hotkeys
+			if s.State == session.Stopping && !s.ReplayOn && !s.ShareOn || bound != nil && reflect.DeepEqual(*bound, want) {
+				continue
+			}
+			bound = &want
+			a.session.SetHotkeys(a.hotkeys.Set(a.wants(want)))
+		case <-a.hotkeys.Changed():
+			a.session.SetHotkeys(a.hotkeys.States())
 		}
-		bound = &want
-		a.session.SetHotkeys(a.hotkeys.Set(a.wants(want)))
 	}
 }
 
 func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 	wants := []hotkey.Want{
-		{Name: hotkey.SaveName, Purpose: "Save the replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
+		{Name: hotkey.SaveName, Purpose: "Save replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
 		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
-		{Name: hotkey.MuteName, Purpose: "Mute the microphone", Keys: h.Mute, Press: a.toggleMute},
-		{Name: hotkey.TalkName, Purpose: "Push to talk", Keys: h.Talk, Press: func() { a.session.Talk(true) }, Release: func() { a.session.Talk(false) }},
+		{Name: hotkey.MuteName, Purpose: "Mute microphone", Keys: h.Mute, Press: a.toggleMute},
+		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Press: func() { a.session.Talk(true) }, Release: func() { a.session.Talk(false) }},
 	}
 	wants = append(wants,
-		hotkey.Want{Name: hotkey.RecordName, Purpose: "Start or end a recording", Keys: h.Record, Press: a.logged("a recording could not be switched", a.session.ToggleRecord)},
-		hotkey.Want{Name: hotkey.MarkName, Purpose: "Mark this moment", Keys: h.Mark, Press: a.logged("a moment could not be marked", func() error { return a.session.Mark("") })},
-		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: "Keep a screenshot", Keys: h.Screenshot, Press: a.logged("a screenshot was not saved", a.screenshot)},
+		hotkey.Want{Name: hotkey.RecordName, Purpose: "Start or stop recording", Keys: h.Record, Press: a.logged("a recording could not be switched", a.session.ToggleRecord)},
+		hotkey.Want{Name: hotkey.MarkName, Purpose: "Add marker", Keys: h.Mark, Press: a.logged("a moment could not be marked", func() error { return a.session.Mark("") })},
+		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: "Take screenshot", Keys: h.Screenshot, Press: a.logged("a screenshot was not saved", a.screenshot)},
 	)
 	for _, k := range h.Saves {
 		ask := session.Ask{Seconds: float64(k.Seconds), All: k.Seconds == 0, After: float64(k.After)}
@@ -57,7 +65,7 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 
 // purpose says what a key saves.
 func purpose(k config.SaveKey) string {
-	text := "Save everything that is buffered"
+	text := "Save the whole buffer"
 	if k.Seconds > 0 {
 		text = fmt.Sprintf("Save the last %d seconds", k.Seconds)
 	}
@@ -94,7 +102,7 @@ func (a *App) toggleShare() {
 	a.tasks.Go(func() {
 		if err := a.session.ToggleShare(); err != nil {
 			a.log.Warn("sharing could not be switched", "error", err)
-			a.notify(desktop.Notification{Title: "Sharing did not start", Body: session.Sentence(err.Error()), Urgent: true})
+			a.notify(desktop.Notification{Title: "Couldn't start sharing", Body: session.Plain(err), Urgent: true})
 		}
 	})
 }
@@ -147,7 +155,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 		path := e.Save.Clip.Path
 		actions := a.clipActions(path)
 		if e.Save.Server != "off" {
-			actions = append(actions, desktop.Action{Label: "Copy share link", Do: func() { a.copyLink(path) }})
+			actions = append(actions, desktop.Action{Label: "Copy link", Do: func() { a.copyLink(path) }})
 		}
 		return desktop.Notification{
 			Title:   "Replay saved",
@@ -155,28 +163,28 @@ func (a *App) notification(e session.Event) desktop.Notification {
 			Actions: actions,
 		}
 	case session.LocalFailed:
-		return desktop.Notification{Title: "The replay could not be saved", Body: e.Text, Urgent: true}
+		return desktop.Notification{Title: "Couldn't save replay", Body: e.Text, Urgent: true}
 	case session.ServerSaved:
 		if e.Save.Local == "off" {
-			return desktop.Notification{Title: "Replay saved on the server", Body: fmt.Sprintf("%.1f s", e.Save.ServerSeconds)}
+			return desktop.Notification{Title: "Replay saved on server", Body: fmt.Sprintf("%.1f s", e.Save.ServerSeconds)}
 		}
 	case session.ServerFailed:
-		return desktop.Notification{Title: "The server did not save the replay", Body: e.Text, Failure: true}
+		return desktop.Notification{Title: "Couldn't save replay on server", Body: e.Text, Failure: true}
 	case session.Recorded:
 		return desktop.Notification{Title: "Recording saved", Body: e.Text, Actions: a.clipActions(e.Path)}
 	case session.RecordFailed:
 		if e.Path == "" {
 			return desktop.Notification{Title: "Couldn't start recording", Body: e.Text, Urgent: true}
 		}
-		return desktop.Notification{Title: "The recording ended", Body: e.Text, Urgent: true}
+		return desktop.Notification{Title: "Recording stopped", Body: e.Text, Urgent: true}
 	case session.Shot:
 		return desktop.Notification{Title: "Screenshot saved", Body: filepath.Base(e.Path), Actions: a.fileActions("Open", e.Path)}
 	case session.ShotFailed:
-		return desktop.Notification{Title: "The screenshot could not be saved", Body: e.Text, Urgent: true}
+		return desktop.Notification{Title: "Couldn't take screenshot", Body: e.Text, Urgent: true}
 	case session.Marked:
-		return desktop.Notification{Title: "Moment marked", Body: e.Text}
+		return desktop.Notification{Title: "Marker added", Body: e.Text}
 	case session.Trouble:
-		return desktop.Notification{Title: "Hindsight needs attention", Body: e.Text, Failure: true}
+		return desktop.Notification{Title: "Attention needed", Body: e.Text, Failure: true}
 	}
 	return desktop.Notification{}
 }
@@ -186,13 +194,13 @@ func (a *App) recover(ctx context.Context, folder string) {
 	clips, err := capture.Recover(ctx, config.JournalFolder(), folder)
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("the replay from before a crash could not be saved; it is tried again at the next start", "error", err)
-		a.notify(desktop.Notification{Title: "A replay from before a crash could not be saved", Body: session.Sentence(err.Error()), Urgent: true})
+		a.notify(desktop.Notification{Title: "Couldn't recover replay", Body: session.Plain(err), Urgent: true})
 	}
 	for _, c := range clips {
 		a.log.Info("a replay from before a crash is saved", "path", c.Path, "seconds", c.Seconds)
 		a.notify(desktop.Notification{
 			Title:   "Replay recovered",
-			Body:    fmt.Sprintf("Hindsight did not end in order last time; its last %.0f s are saved.\n%s", c.Seconds, filepath.Base(c.Path)),
+			Body:    fmt.Sprintf("Hindsight closed unexpectedly. Its last %.0f s are saved.\n%s", c.Seconds, filepath.Base(c.Path)),
 			Actions: a.clipActions(c.Path),
 		})
 	}
@@ -208,9 +216,12 @@ func (a *App) fileActions(open, path string) []desktop.Action {
 }
 
 func (a *App) open(with func(string) error, path string) {
-	if err := with(path); err != nil {
-		a.log.Warn("a clip could not be opened", "error", err)
-	}
+	a.tasks.Go(func() { // the notifier goes on meanwhile
+		if err := with(path); err != nil {
+			a.log.Warn("a file could not be opened", "path", path, "error", err)
+			a.notify(desktop.Notification{Title: "Couldn't open " + filepath.Base(path), Body: session.Plain(err), Failure: true})
+		}
+	})
 }
 
 func (a *App) settings() config.App { return a.session.Snapshot().Settings.App }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -28,9 +27,9 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	if now := a.session.Snapshot().Settings.Sharing.BackendURL; at.Backend != now {
-		return "", fmt.Errorf("the copy of this clip is on another backend, %s; set its address in the settings under Sharing", at.Backend)
+		return "", fmt.Errorf("this clip was saved on another server, %s; enter its URL in Settings, Sharing", at.Backend)
 	}
-	token, err := config.OpenTokens(config.Dir()).Get()
+	token, err := a.tokens.Get()
 	if err != nil {
 		return "", err
 	}
@@ -91,10 +90,10 @@ func (a *App) copyLink(path string) {
 			return
 		}
 		if err != nil {
-			a.notify(desktop.Notification{Title: "There is no share link", Body: session.Plain(err), Failure: true})
+			a.notify(desktop.Notification{Title: "Couldn't create link", Body: session.Plain(err), Failure: true})
 			return
 		}
 		a.ui.Copy(url)
-		a.notify(desktop.Notification{Title: "Share link copied", Body: "Whoever has it can watch the clip for a week."})
+		a.notify(desktop.Notification{Title: "Link copied", Body: "Anyone with the link can watch for 7 days."})
 	})
 }

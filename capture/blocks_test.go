@@ -12,14 +12,14 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mix"
 )
 
-// talker is a simulated device that hears a steady tone, 500 Hz on the left and 2 Hz on the right. What it hears it delivers in chunks of 10 ms, all that there are
-// at each moment that comes says, and stamps them as they arrive.
+// talker is a simulated device that records a steady tone, 500 Hz on the left and 2 Hz on the right. It
+// delivers it in chunks of 10 ms, all that there are at each moment that comes says, and stamps them as they arrive.
 type talker struct {
 	in     *mix.Input
 	comes  func(time.Duration) time.Duration // the delivery after one
 	next   time.Duration
 	heard  time.Duration
-	broken bool // what it hears is lost
+	broken bool // what it records is lost
 }
 
 const talk = 10 * time.Millisecond
@@ -51,8 +51,8 @@ type desk struct {
 	blocks  blocks
 	now     time.Duration
 	talkers []*talker
-	// quiet counts blocks in which a talker is more than 1 dB below what it says; latest is the longest time from a block's
-	// end to its mixing, off the most that a talker is out of time on average.
+	// quiet counts blocks in which a talker is more than 1 dB below what it says; latest is the longest time from a
+	// block's end to its mixing, off the most that a talker is out of time on average.
 	quiet, count int
 	latest, off  time.Duration
 }
@@ -168,8 +168,8 @@ func TestWhatIsAwayHoldsTheMixUpOnlyOnce(t *testing.T) {
 	require.LessOrEqual(t, d.latest, mixDelay)
 }
 
-// Where the mixing itself got no time, it catches up with all that the inputs hold; where the machine slept it leaves out
-// what they do not.
+// Where the mixing itself got no time, it catches up with all that the inputs hold; where the machine slept it leaves
+// out what they do not.
 func TestMixingCatchesUp(t *testing.T) {
 	d := newDesk(every(talk), every(talk))
 	d.run(10 * time.Second)

@@ -39,13 +39,13 @@ func chapters(t *testing.T, path string) map[string]float64 {
 	return found
 }
 
-// playsWhole decodes a clip and compares its pictures with its length.
-func playsWhole(t *testing.T, path string, seconds float64) {
+// playsFully decodes a clip and compares its frames with its length.
+func playsFully(t *testing.T, path string, seconds float64) {
 	t.Helper()
-	pictures, err := capturetest.Pictures(context.Background(), path)
+	frames, err := capturetest.Frames(context.Background(), path)
 	require.NoError(t, err)
-	require.Greater(t, len(pictures), int(seconds*30)/3, "a machine without time to spare loses some")
-	require.LessOrEqual(t, len(pictures), int(seconds*30)+2)
+	require.Greater(t, len(frames), int(seconds*30)/3, "a machine without time to spare loses some")
+	require.LessOrEqual(t, len(frames), int(seconds*30)+2)
 	info, err := capturetest.Probe(context.Background(), path)
 	require.NoError(t, err)
 	require.InDelta(t, seconds, info.Seconds, 0.05)
@@ -66,20 +66,22 @@ func TestMarksPastAndFuture(t *testing.T) {
 
 	// The past is longer than what the ring still holds when the future has come.
 	press := r.Now()
-	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 4 * time.Second, Press: press, After: 6 * time.Second, App: "Pong"})
+	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 4 * time.Second, Press: press,
+		After: 6 * time.Second, App: "Pong"})
 	require.NoError(t, err)
 	require.InDelta(t, 10, saved.Seconds, 0.05)
 	require.Equal(t, "Pong 10.mp4", filepath.Base(saved.Path))
-	playsWhole(t, saved.Path, saved.Seconds)
+	playsFully(t, saved.Path, saved.Seconds)
 	got := chapters(t, saved.Path)
 	require.InDelta(t, (marked - press + 4*time.Second).Seconds(), got["goal"], 0.2)
 	require.Contains(t, got, "Mark 2")
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(c.ClipFolder, "Pong 10.jpg"))
 		return err == nil
-	}, 30*time.Second, 20*time.Millisecond, "the picture beside the clip")
+	}, 30*time.Second, 20*time.Millisecond, "the image beside the clip")
 
-	// The next clip begins where this one ends. A moment of future makes the save wait for pictures that are on their way.
+	// The next clip begins where this one ends. A moment of future makes the save wait for frames that are on their
+	// way.
 	next := r.Now()
 	second, err := r.Save(context.Background(), capture.SaveRequest{Press: next, After: time.Millisecond})
 	require.NoError(t, err)
@@ -87,10 +89,10 @@ func TestMarksPastAndFuture(t *testing.T) {
 	_, err = r.Save(context.Background(), capture.SaveRequest{Press: press + 6*time.Second})
 	require.ErrorIs(t, err, capture.ErrNothingNew)
 
-	// Who is in a hurry gets what is there.
-	hurry := make(chan struct{})
-	close(hurry)
-	third, err := r.Save(context.Background(), capture.SaveRequest{After: time.Hour, Hurry: hurry})
+	// A save that is flushed gets what is there.
+	flush := make(chan struct{})
+	close(flush)
+	third, err := r.Save(context.Background(), capture.SaveRequest{After: time.Hour, Flush: flush})
 	require.NoError(t, err)
 	require.Less(t, third.Seconds, 60.0)
 }
@@ -117,7 +119,7 @@ func TestRecordingBesideTheReplayAndWithoutIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, status.Path, saved.Path)
 	require.Greater(t, saved.Seconds, status.Length.Seconds()-0.01)
-	playsWhole(t, saved.Path, saved.Seconds)
+	playsFully(t, saved.Path, saved.Seconds)
 	info, err := capturetest.Probe(context.Background(), saved.Path)
 	require.NoError(t, err)
 	sound, _ := info.Only("audio")
@@ -127,14 +129,14 @@ func TestRecordingBesideTheReplayAndWithoutIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, saved, again)
 
-	// What is running when the recorder closes is ended in order.
+	// What is running when the recorder closes is finished properly.
 	rec, err = r.Record("")
 	require.NoError(t, err)
 	require.Eventually(t, long(time.Second), time.Minute, 20*time.Millisecond)
 	require.NoError(t, r.Close())
 	last, err := rec.Stop()
 	require.NoError(t, err)
-	playsWhole(t, last.Path, last.Seconds)
+	playsFully(t, last.Path, last.Seconds)
 	_, err = r.Record("")
 	require.Error(t, err)
 	// Nothing lost: three files, no remains of any.
@@ -161,7 +163,8 @@ func TestRecordingSurvivesAKill(t *testing.T) {
 	child := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
 	child.Env = append(os.Environ(), "HINDSIGHT_TEST_RECORD="+folder)
 	require.NoError(t, child.Start())
-	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(folder, "ready")); return err == nil }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(folder, "ready")); return err == nil },
+		time.Minute, 20*time.Millisecond)
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
 	list, err := clip.List(folder)
@@ -169,7 +172,7 @@ func TestRecordingSurvivesAKill(t *testing.T) {
 	require.Len(t, list, 1)
 	require.True(t, list[0].Ours)
 	require.Greater(t, list[0].Seconds, 4.5)
-	playsWhole(t, list[0].Path, list[0].Seconds)
+	playsFully(t, list[0].Path, list[0].Seconds)
 }
 
 func TestScreenshot(t *testing.T) {

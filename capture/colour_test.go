@@ -41,7 +41,8 @@ func drawChart(t *testing.T, display string, width, height int) {
 	require.NoError(t, err)
 	gc, err := xproto.NewGcontextId(x)
 	require.NoError(t, err)
-	require.NoError(t, xproto.CreateWindowChecked(x, screen.RootDepth, window, screen.Root, 0, 0, uint16(width), uint16(height), 0,
+	require.NoError(t, xproto.CreateWindowChecked(x, screen.RootDepth, window, screen.Root, 0, 0, uint16(width),
+		uint16(height), 0,
 		xproto.WindowClassInputOutput, screen.RootVisual, xproto.CwOverrideRedirect, []uint32{1}).Check())
 	require.NoError(t, xproto.MapWindowChecked(x, window).Check())
 	require.NoError(t, xproto.CreateGCChecked(x, gc, xproto.Drawable(window), 0, nil).Check())
@@ -88,7 +89,7 @@ func TestColourChartComesBack(t *testing.T) {
 			require.Equal(t, []int{c.wantW, c.wantH}, []int{v.Width, v.Height})
 			require.InDelta(t, c.fps, v.FPS, 0.5)
 			require.Equal(t, "tv "+c.space, v.Range+" "+v.Space)
-			rgb, err := capturetest.LastPicture(t.Context(), clip.Path)
+			rgb, err := capturetest.LastFrame(t.Context(), clip.Path)
 			require.NoError(t, err)
 			require.Len(t, rgb, c.wantW*c.wantH*3)
 			for i, want := range chart {

@@ -17,28 +17,28 @@ const (
 	DefaultReplay = 60 * time.Second
 )
 
-// VideoConfig says what is filmed and how it is encoded.
+// VideoConfig says what is captured and how it is encoded.
 type VideoConfig struct {
-	// Way is how the screen is filmed: "auto" takes what fits the session, "x11" reads the X display, "portal" asks the
-	// desktop, as Wayland wants it. Empty is "auto".
-	Way string
-	// Asked counts how often the user wanted to choose anew, in the desktop's dialog or the same window once more: when it
-	// changes, the kept choice is forgotten.
+	// Backend is how the screen is captured: "auto" takes what fits the session, "x11" reads the X display, "portal"
+	// asks the desktop, as Wayland wants it. Empty is "auto".
+	Backend string
+	// Asked counts how often the user wanted to choose again, in the desktop's dialog or the same window once more:
+	// when it changes, the kept choice is forgotten.
 	Asked int
 	// TokenFile keeps the desktop's permission, so that its dialog comes once; empty asks at each start.
 	TokenFile string
 	// Display is the X display, for example ":0"; empty for the environment's.
 	Display string
-	// Target is what of the display is filmed.
+	// Target is what of the display is captured.
 	Target Target
-	// HideCursor leaves the pointer out of the picture.
+	// HideCursor leaves the pointer out of the frame.
 	HideCursor bool
 	// FrameRate is 30 or 60 frames a second.
 	FrameRate int
-	// Height scales the picture to this many rows, keeping its shape; 0 keeps the size as captured.
+	// Height scales the video to this many rows, keeping its shape; 0 keeps the size as captured.
 	Height int
-	// FollowSize changes the size of the stream with that of what is captured, for example a window that is resized. Else
-	// the size at the start stays for the session, and other sizes are fitted into it with their shape kept.
+	// FollowSize changes the size of the stream with that of what is captured, for example a window that is resized.
+	// Else the size at the start stays for the session, and other sizes are fitted into it with their shape kept.
 	FollowSize bool
 	// BitrateKbps is the target in kb/s; 0 chooses it from size and frame rate.
 	BitrateKbps int
@@ -59,18 +59,19 @@ func (c VideoConfig) forEncoder() VideoConfig {
 	}
 }
 
-// SoundConfig says how one sound source takes part in the mix.
+// SoundConfig configures one sound source of the mix.
 type SoundConfig struct {
 	// Enabled opens the device at all.
 	Enabled bool
-	// Device is the sound server's name of the device; empty follows the system's default. For the desktop it may also be
-	// a program as DeviceList.Applications has it: then only that is heard.
+	// Device is the sound server's name of the device; empty follows the system's default. For the desktop it may also
+	// be a program as DeviceList.Applications has it: then only that program is captured.
 	Device string
 	// GainDB is the gain in dB, -60 to +20.
 	GainDB float64
 	// Suppress takes steady noise out of a microphone.
 	Suppress bool
-	// CancelEcho takes what the desktop plays out of a microphone that hears it from loudspeakers, while both are enabled.
+	// CancelEcho removes what the desktop plays from a microphone that picks it up from loudspeakers, while both are
+	// enabled.
 	CancelEcho bool
 	// Mono plays the mean of left and right on both sides, for a source with sound on one side only.
 	Mono bool
@@ -82,18 +83,18 @@ type SoundConfig struct {
 type Config struct {
 	Video        VideoConfig
 	Desktop, Mic SoundConfig
-	// SeparateSound keeps desktop and microphone in clips also as tracks of their own.
+	// SeparateSound also keeps desktop and microphone as separate tracks in clips.
 	SeparateSound bool
 	// Replay is the length of the buffer, 5 s to 20 min; 0 keeps none.
 	Replay time.Duration
-	// MaxReplayBytes bounds the buffer's memory; 0 allows twice what the bitrate needs, and where that is automatic, what
-	// the one of a 4K picture would.
+	// MaxReplayBytes bounds the buffer's memory; 0 allows twice what the bitrate needs, and where that is automatic,
+	// what the one of a 4K frame would.
 	MaxReplayBytes int64
 	// ClipFolder is where clips go; it is made when missing.
 	ClipFolder string
 	// ClipName is the template of clips' names, see clip.CheckName; empty is clip.DefaultName.
 	ClipName string
-	// Poster puts a JPEG picture beside each clip as well.
+	// Poster puts a JPEG image beside each clip as well.
 	Poster bool
 	// Continue begins a clip no earlier than the one before it ended.
 	Continue bool
@@ -101,10 +102,11 @@ type Config struct {
 	MaxClipBytes int64
 	// JournalFolder is where the replay is kept against a crash of the process; empty keeps it in memory only.
 	JournalFolder string
-	// Paused closes screen and sound sources. The replay keeps what it has; readers of packets get the last picture, held.
+	// Paused closes screen and sound sources. The replay keeps what it has; readers of packets get the last frame,
+	// held.
 	Paused bool
-	// Sharing says that others see what is captured. A window that is closed is not replaced then with another one of its
-	// program: its last picture stays until VideoConfig.Target or Asked changes.
+	// Sharing says that others see what is captured. A window that is closed is not replaced then with another one of
+	// its program: its last frame stays until VideoConfig.Target or Asked changes.
 	Sharing bool
 	// Mutes act at once, beside Apply; nil mutes nothing. Open takes them, Apply does not look at them.
 	Mutes *Mutes
@@ -129,15 +131,15 @@ func (c Config) Validate() error {
 	case v.FrameRate != 30 && v.FrameRate != 60:
 		return fmt.Errorf("the frame rate is %d; it must be 30 or 60", v.FrameRate)
 	case v.Height != 0 && (v.Height < 144 || v.Height > 4320):
-		return fmt.Errorf("the picture height is %d; it must be 0 (as captured) or 144 to 4320", v.Height)
+		return fmt.Errorf("the video height is %d; it must be 0 (as captured) or 144 to 4320", v.Height)
 	case v.BitrateKbps != 0 && (v.BitrateKbps < 200 || v.BitrateKbps > 200_000):
 		return fmt.Errorf("the bitrate is %d kb/s; it must be 0 (automatic) or 200 to 200000", v.BitrateKbps)
 	case v.ConstantQuality < 0 || v.ConstantQuality > 51:
 		return fmt.Errorf("the constant quality is %d; it must be 0 (off) or 1 to 51", v.ConstantQuality)
 	case v.Preset != "performance" && v.Preset != "balanced" && v.Preset != "quality":
 		return fmt.Errorf("the preset is %q; it must be performance, balanced or quality", v.Preset)
-	case v.Way != "" && v.Way != source.Auto && v.Way != source.X11 && v.Way != source.Portal:
-		return fmt.Errorf("the way to film is %q; it must be auto, x11 or portal", v.Way)
+	case v.Backend != "" && v.Backend != source.Auto && v.Backend != source.X11 && v.Backend != source.Portal:
+		return fmt.Errorf("the capture method is %q; it must be auto, x11 or portal", v.Backend)
 	case c.Replay != 0 && (c.Replay < MinReplay || c.Replay > MaxReplay):
 		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, MinReplay, MaxReplay)
 	case c.ClipFolder == "":
@@ -156,15 +158,15 @@ func (c Config) Validate() error {
 
 // SourceState is what one device is doing.
 type SourceState struct {
-	// State is "off", "starting", "running", "waiting" (for a first device, or for what Reason says), "paused" or "failed"
-	// (it is tried again).
+	// State is "off", "starting", "running", "waiting" (for a first device, or for what Reason says), "paused" or
+	// "failed" (it is tried again).
 	State string
-	// Reason is why a screen waits: "closed" or "minimized", the window, or "disconnected", the monitor. Error says it in
-	// words; it is no failure.
+	// Reason is why a screen waits: "closed" or "minimized", the window, or "disconnected", the monitor. Error says it
+	// in words; it is no failure.
 	Reason string
 	// Device is what is open: a display or a device name.
 	Device string
-	// Error is the last failure as a sentence; while running it is of something that is done to its sound.
+	// Error is the last failure as a message; while running it is of something that is done to its sound.
 	Error string
 	// PeakDB and RMSDB are the level of a sound source over the last 100 ms in dB of full scale; -100 is silence.
 	PeakDB, RMSDB float64
@@ -179,7 +181,7 @@ type Status struct {
 	// Buffered is how much could be saved now; BufferedBytes what it takes.
 	Buffered      time.Duration
 	BufferedBytes int64
-	// Frames, Repeated and Dropped count pictures encoded, repeated because the screen had none new, and lost.
+	// Frames, Repeated and Dropped count frames encoded, repeated because the screen had none new, and lost.
 	Frames, Repeated, Dropped uint64
 }
 
@@ -189,8 +191,8 @@ type SaveRequest struct {
 	Length time.Duration
 	// Press is the moment of the key press on the recorder's clock; 0 is now. The clip ends there, or After later.
 	Press, After time.Duration
-	// Hurry ends the waiting for After early once it is closed; nil never does.
-	Hurry <-chan struct{}
+	// Flush ends the waiting for After early once it is closed; nil never does.
+	Flush <-chan struct{}
 	// App is what {app} in the file's name stands for.
 	App string
 }

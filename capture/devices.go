@@ -22,11 +22,11 @@ type DeviceList struct {
 	// Desktop holds the monitor sources of the sound outputs, Microphones everything else that can be recorded.
 	Desktop     []Device `json:"desktop"`
 	Microphones []Device `json:"microphones"`
-	// Applications are the programs that play just now; each can be heard alone in place of the desktop.
+	// Applications are the programs that play just now; each can be captured alone in place of the desktop.
 	Applications []Device `json:"applications"`
 }
 
-// Devices lists the sound devices. The error is a sentence when no sound server answers.
+// Devices lists the sound devices. The error is a message when no sound server responds.
 func Devices(ctx context.Context) (DeviceList, error) {
 	found, err := source.Devices(ctx)
 	list := DeviceList{Desktop: []Device{}, Microphones: []Device{}, Applications: []Device{}}

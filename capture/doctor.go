@@ -20,13 +20,13 @@ type Check struct {
 	// Name is short, for example "encoder".
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
-	// Detail is a sentence: what was found, or what is wrong and what to do.
+	// Detail is a message: what was found, or what is wrong and what to do.
 	Detail string `json:"detail"`
 }
 
-// Doctor looks at everything that capture needs, by using it. Way says how the screen is filmed, tokenFile where the
-// desktop's permission is kept: see VideoConfig.
-func Doctor(ctx context.Context, way, tokenFile string) []Check {
+// Doctor looks at everything that capture needs, by using it. backend says how the screen is captured, tokenFile where
+// the desktop's permission is kept: see VideoConfig.
+func Doctor(ctx context.Context, backend, tokenFile string) []Check {
 	if err := gst.Init(); err != nil {
 		return []Check{{"gstreamer", false, err.Error()}}
 	}
@@ -50,47 +50,51 @@ func Doctor(ctx context.Context, way, tokenFile string) []Check {
 		add(t.String(), found, err)
 	}
 	if encode.HasScaler() {
-		add("libyuv", "libyuv scales pictures.", nil)
+		add("libyuv", "libyuv scales video.", nil)
 	} else {
-		checks = append(checks, Check{"libyuv", false, "libyuv is not installed, so scaling pictures takes several times as long; install libyuv0"})
+		checks = append(checks, Check{"libyuv", false,
+			"libyuv is not installed, so scaling video takes several times as long; install libyuv0"})
 	}
-	checks = append(checks, checkScreen(ctx, way, tokenFile), checkSound(ctx))
+	checks = append(checks, checkScreen(ctx, backend, tokenFile), checkSound(ctx))
 	return checks
 }
 
-// checkScreen says how the screen is filmed and why, and tries it.
-func checkScreen(ctx context.Context, way, tokenFile string) Check {
-	way, why := source.Way(way, "")
-	if way == source.Portal {
+// checkScreen says how the screen is captured and why, and tries it.
+func checkScreen(ctx context.Context, backend, tokenFile string) Check {
+	backend, why := source.Backend(backend, "")
+	if backend == source.Portal {
 		return checkPortal(ctx, why, tokenFile)
 	}
 	return checkX(ctx, why)
 }
 
-// checkPortal asks the portal what it offers. It does not film: that would show a dialog, or use up the permission.
+// checkPortal asks the portal what it offers. It does not capture: that would show a dialog, or use up the permission.
 func checkPortal(ctx context.Context, why, tokenFile string) Check {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	offer, err := portal.Ask(ctx)
 	switch {
 	case err != nil:
-		return Check{"screen", false, "The screen is filmed through the desktop portal, because " + why + ", but " + err.Error() + "."}
+		return Check{"screen", false, "The screen is captured through the desktop portal, because " + why + ", but " +
+			err.Error() + "."}
 	case !gst.HasElement("pipewiresrc"):
-		return Check{"screen", false, "The screen is filmed through the desktop portal, because " + why + ", but GStreamer cannot read its pictures; install gstreamer1.0-pipewire."}
+		return Check{"screen", false, "The screen is captured through the desktop portal, because " + why +
+			", but GStreamer cannot read its frames; install gstreamer1.0-pipewire."}
 	}
-	said := fmt.Sprintf("The screen is filmed through the desktop portal (version %d), because %s. ", offer.Version, why)
+	said := fmt.Sprintf("The screen is captured through the desktop portal (version %d), because %s. ", offer.Version, why)
 	if _, err := os.Stat(tokenFile); err == nil {
 		return Check{"screen", true, said + "The desktop has allowed it."}
 	}
 	return Check{"screen", true, said + "The desktop asks which screen when the replay or sharing begins."}
 }
 
-// checkX films until the first picture.
+// checkX captures until the first frame.
 func checkX(ctx context.Context, why string) Check {
 	got := make(chan string, 1)
-	s := source.OpenScreen(source.Screen{Way: source.X11, FrameRate: 30, Frame: func(f media.Frame) {
+	s := source.OpenScreen(source.Screen{Backend: source.X11, FrameRate: 30, Frame: func(f media.Frame) {
 		select {
-		case got <- fmt.Sprintf("The X display %s is filmed at %dx%d, because %s.", os.Getenv("DISPLAY"), f.Width, f.Height, why):
+		case got <- fmt.Sprintf("The X display %s is captured at %dx%d, because %s.", os.Getenv("DISPLAY"), f.Width, f.Height,
+			why):
 		default:
 		}
 		f.Release()
@@ -117,7 +121,7 @@ func checkSound(ctx context.Context) Check {
 		len(list.Desktop), len(list.Microphones), strings.Join(names, " and "))}
 }
 
-// until waits for a first picture, a failure or the end of the context.
+// until waits for a first frame, a failure or the end of the context.
 func until(ctx context.Context, s *source.Supervisor, got chan string) error {
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()

@@ -24,8 +24,8 @@ func (c *canceller) Cancel(near, far []float32) {
 	}
 }
 
-// cancelEcho begins or ends to take the desktop's sound out of the microphone, suppressing noise with it or not. Where it
-// cannot be done the microphone is heard as it is.
+// cancelEcho starts or stops removing the desktop's sound from the microphone, suppressing noise with it or not. Where
+// it cannot be done the microphone is used as it is.
 func (s *sound) cancelEcho(on, suppress bool) {
 	old := s.echo
 	if on && old != nil && suppress == old.suppress {

@@ -12,11 +12,12 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// What the desktop plays reaches the microphone 60 ms later, as from loudspeakers. In the clip the microphone has its own
-// sound alone.
+// What the desktop plays reaches the microphone 60 ms later, as from loudspeakers. In the clip the microphone has its
+// own sound alone.
 func TestClipsAreWithoutEcho(t *testing.T) {
 	b := newBench(t, 320, 180)
-	out, err := b.sound.Pactl(t.Context(), "load-module", "module-loopback", "source="+b.sound.DesktopMonitor, "sink="+b.sound.MicSink,
+	out, err := b.sound.Pactl(t.Context(), "load-module", "module-loopback", "source="+b.sound.DesktopMonitor,
+		"sink="+b.sound.MicSink,
 		"latency_msec=60", "source_dont_move=true", "sink_dont_move=true")
 	require.NoError(t, err, out)
 	c := config(t)

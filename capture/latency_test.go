@@ -15,14 +15,15 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mix"
 )
 
-// The mixer's latency is what it waits for its sources plus the limiter's look-ahead. A busy machine makes the wait grow, so
-// the measurement only logs.
+// The mixer's latency is what it waits for its sources plus the limiter's look-ahead. A busy machine makes the wait
+// grow, so the measurement only logs.
 func TestMixerLatency(t *testing.T) {
 	require.LessOrEqual(t, mixDelay+mix.Latency, 40*time.Millisecond)
 	require.NoError(t, gst.Init())
 	packets := make(chan time.Duration, 1000)
-	s := &sound{now: gst.Now, log: slog.New(slog.DiscardHandler), wants: func(tr media.Track) bool { return tr == media.Opus },
-		emit: func(p *media.Packet) { packets <- gst.Now() - (p.PTS + p.Duration) }}
+	s := &sound{now: gst.Now, log: slog.New(slog.DiscardHandler),
+		wants: func(tr media.Track) bool { return tr == media.Opus },
+		emit:  func(p *media.Packet) { packets <- gst.Now() - (p.PTS + p.Duration) }}
 	require.NoError(t, s.start())
 	defer s.close()
 	var all []time.Duration
@@ -30,12 +31,13 @@ func TestMixerLatency(t *testing.T) {
 		all = append(all, <-packets)
 	}
 	slices.Sort(all)
-	t.Logf("from the end of a packet's sound to the packet: %v at best, %v in the middle, %v at worst", all[0], all[50], all[99])
+	t.Logf("from the end of a packet's sound to the packet: %v at best, %v in the middle, %v at worst", all[0], all[50],
+		all[99])
 }
 
 // A change that finds no place is asked for again, for nothing else may change for long.
 func TestALostChangeIsAskedForAgain(t *testing.T) {
-	p := &pictures{frames: make(chan media.Frame, 1)}
+	p := &video{frames: make(chan media.Frame, 1)}
 	frame := media.Frame{Width: 2, Height: 2, Serial: 1}
 	p.offer(frame)
 	frame.Serial, frame.PTS = 2, time.Second
@@ -47,14 +49,14 @@ func TestALostChangeIsAskedForAgain(t *testing.T) {
 	require.EqualValues(t, 2, frame.Serial, "the newest waits")
 	require.Equal(t, 2*time.Second, frame.PTS, "and is what the screen still shows")
 	p.miss(frame)
-	require.False(t, p.offerSame(same), "the whole picture is wanted")
+	require.False(t, p.offerSame(same), "the whole frame is wanted")
 	require.True(t, p.offerSame(same), "once")
 }
 
 // The newest frame of a source that cannot be asked again is shown once there is time, however long nothing else comes.
 func TestALostFrameIsShownLater(t *testing.T) {
 	require.NoError(t, gst.Init())
-	p := startPictures(VideoConfig{FrameRate: 30, Preset: encode.Performance}, "", gst.Now, func(*media.Packet) {},
+	p := startVideo(VideoConfig{FrameRate: 30, Preset: encode.Performance}, "", gst.Now, func(*media.Packet) {},
 		slog.New(slog.DiscardHandler))
 	defer p.close()
 	frame := media.Frame{PTS: gst.Now(), Width: 320, Height: 180, Stride: 1280, Data: make([]byte, 1280*180)}
@@ -62,7 +64,7 @@ func TestALostFrameIsShownLater(t *testing.T) {
 	require.Eventually(t, func() bool { return p.encoded.Load() == 1 }, 30*time.Second, time.Millisecond)
 	released := make(chan struct{})
 	frame.Release = func() { close(released) }
-	p.offer(frame) // its slot has a picture
+	p.offer(frame) // its slot has a frame
 	<-released
 	require.EqualValues(t, 2, p.encoded.Load())
 }
@@ -71,14 +73,15 @@ func TestALostFrameIsShownLater(t *testing.T) {
 func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
 	require.NoError(t, gst.Init())
 	got := make(chan *media.Packet, 1000)
-	p := &pictures{
+	p := &video{
 		now: gst.Now, emit: func(k *media.Packet) { got <- k }, log: slog.New(slog.DiscardHandler),
 		config: VideoConfig{FrameRate: 30, Preset: encode.Performance}, pacer: pacer{fps: 30},
 	}
-	p.lower = newLower(p.log, func() {})
+	p.lowLayer = newLowLayer(p.log, func() {})
 	show := func(n int) {
 		for i := range n {
-			p.onFrame(context.Background(), media.Frame{PTS: gst.Now() + time.Duration(i)*time.Second/30, Width: 320, Height: 180, Stride: 1280, Data: make([]byte, 1280*180), Release: func() {}})
+			p.onFrame(context.Background(), media.Frame{PTS: gst.Now() + time.Duration(i)*time.Second/30, Width: 320,
+				Height: 180, Stride: 1280, Data: make([]byte, 1280*180), Release: func() {}})
 		}
 	}
 	show(3)
@@ -89,6 +92,7 @@ func TestAnEncoderThatStopsIsReplaced(t *testing.T) {
 	show(3)
 	require.NoError(t, p.failure())
 	require.NotEqual(t, first, p.info().Encoder)
-	require.Eventually(t, func() bool { return (<-got).Key }, 30*time.Second, time.Millisecond, "the next one begins with an IDR")
+	require.Eventually(t, func() bool { return (<-got).Key }, 30*time.Second, time.Millisecond,
+		"the next one begins with an IDR")
 	require.NoError(t, p.encoder.Close())
 }

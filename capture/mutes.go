@@ -15,7 +15,7 @@ type Mutes struct {
 	desktop, mic, paused muteSwitch
 }
 
-// Set mutes the sources: what they hear is neither mixed nor kept in a track of its own nor shown as a level.
+// Set mutes the sources: their sound is neither mixed, nor kept in their own track, nor shown as a level.
 func (m *Mutes) Set(desktop, mic bool) {
 	m.desktop.set(desktop)
 	m.mic.set(mic)

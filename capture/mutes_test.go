@@ -143,7 +143,7 @@ func TestFramesOfAPauseAreDropped(t *testing.T) {
 	at := time.Hour
 	mutes := &Mutes{}
 	_, _, screen := mutes.switches()
-	p := &pictures{frames: make(chan media.Frame, 1), pause: newGate(func() time.Duration { return at }, screen...)}
+	p := &video{frames: make(chan media.Frame, 1), pause: newGate(func() time.Duration { return at }, screen...)}
 	released := 0
 	frame := func(pts time.Duration) media.Frame {
 		return media.Frame{PTS: pts, Width: 2, Height: 2, Release: func() { released++ }}

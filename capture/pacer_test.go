@@ -12,14 +12,14 @@ func TestPacerKeepsAConstantRate(t *testing.T) {
 		p := pacer{fps: fps}
 		period := time.Second / time.Duration(fps)
 		at := time.Hour
-		fill, _, slot, use := p.picture(at)
+		fill, _, slot, use := p.frame(at)
 		require.Zero(t, fill)
 		require.True(t, use)
 		require.Equal(t, int64(3600*fps), slot)
 		require.InDelta(t, float64(at-period/8), float64(p.stamp(slot)), 10)
-		_, _, _, use = p.picture(at + period/4)
-		require.False(t, use, "a second picture in the same slot")
-		fill, from, slot, use := p.picture(at + 4*period + period/2)
+		_, _, _, use = p.frame(at + period/4)
+		require.False(t, use, "a second frame in the same slot")
+		fill, from, slot, use := p.frame(at + 4*period + period/2)
 		require.True(t, use)
 		require.Equal(t, int64(3), fill)
 		require.Equal(t, int64(3600*fps+1), from)
@@ -31,20 +31,20 @@ func TestPacerRepeatsWhereNothingComes(t *testing.T) {
 	p := pacer{fps: 30}
 	fill, _ := p.idle(time.Hour)
 	require.Zero(t, fill, "nothing to repeat yet")
-	p.picture(time.Hour)
+	p.frame(time.Hour)
 	fill, _ = p.idle(time.Hour + holdFor/2)
 	require.Zero(t, fill, "it may still come")
 	fill, from := p.idle(time.Hour + holdFor + 100*time.Millisecond)
 	require.Equal(t, int64(3), fill)
 	require.Equal(t, int64(3600*30+1), from)
-	_, _, _, use := p.picture(time.Hour + 90*time.Millisecond)
+	_, _, _, use := p.frame(time.Hour + 90*time.Millisecond)
 	require.False(t, use, "too late, its slot is filled")
 }
 
 func TestPacerLeavesAGapAfterASleep(t *testing.T) {
 	p := pacer{fps: 30}
-	p.picture(time.Hour)
-	fill, _, slot, use := p.picture(2 * time.Hour)
+	p.frame(time.Hour)
+	fill, _, slot, use := p.frame(2 * time.Hour)
 	require.True(t, use)
 	require.Zero(t, fill)
 	require.Equal(t, int64(7200*30), slot)

@@ -8,17 +8,17 @@ import (
 )
 
 // pauses takes the times at which nothing was kept out of the time line of replay and recordings, so that what was
-// before a pause is as old afterwards as it was when the pause began. It decides about packets and times; it has no clock and
-// no goroutine.
+// before a pause is as old afterwards as it was when the pause began. It decides about packets and times; it has no
+// clock and no goroutine.
 type pauses struct {
 	mu sync.Mutex
-	// causes are why the running pause goes on.
+	// causes are why the running pause continues.
 	causes pauseCause
 	// since is when the running pause began; 0 while there is none.
 	since time.Duration
 	// from and until are the last pause that has ended, before is the length of all before it.
 	from, until, before time.Duration
-	needKey             bool // the next picture to keep must be an IDR
+	needKey             bool // the next frame to keep must be an IDR
 }
 
 // pauseCause is a set of reasons for a pause.
@@ -26,10 +26,10 @@ type pauseCause uint8
 
 const (
 	pauseAsked pauseCause = 1 << iota // Config.Paused
-	pauseGone                         // what is captured is gone
+	pauseGone                         // the capture source is gone
 )
 
-// begin starts a pause for a cause; one that runs goes on.
+// begin starts a pause for a cause; a running one continues.
 func (p *pauses) begin(now time.Duration, cause pauseCause) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +51,7 @@ func (p *pauses) end(now time.Duration, cause pauseCause) {
 	p.from, p.until, p.since, p.needKey = p.since, max(now, p.since), 0, true
 }
 
-// keep answers the packet as it is kept, with its time on the time line without pauses; nil when it belongs to a pause.
+// keep returns the packet as it is kept, with its time on the time line without pauses; nil when it belongs to a pause.
 // wantKey says that an IDR is waited for.
 func (p *pauses) keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
 	p.mu.Lock()
@@ -60,7 +60,7 @@ func (p *pauses) keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
 	switch {
 	case p.since > 0 && packet.PTS >= p.since, packet.PTS < p.until && packet.PTS >= p.from:
 		return nil, false
-	case packet.PTS < p.from: // it was on its way when the pause began
+	case packet.PTS < p.from: // it was already in flight when the pause began
 		off = p.before
 	case p.needKey && packet.Track == media.Video:
 		if !packet.Key {

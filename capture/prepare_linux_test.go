@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The program starts itself anew with its settings, once, and hands none of them on.
+// The program starts itself again with its settings, once, and hands none of them on.
 func TestPrepare(t *testing.T) {
 	const prepared = "HINDSIGHT_TEST_PREPARED"
 	if os.Getenv(prepared) != "" {
@@ -18,9 +18,10 @@ func TestPrepare(t *testing.T) {
 		require.NoError(t, err)
 		Prepare()
 		if !strings.Contains(string(began), again) {
-			t.Fatal("not started anew")
+			t.Fatal("not started again")
 		}
-		fmt.Printf("began with %q, goes on with %q and %q\n", strings.Split(string(began), "\x00"), os.Getenv(goDebug), os.Getenv(arenaMax))
+		fmt.Printf("began with %q, goes on with %q and %q\n", strings.Split(string(began), "\x00"), os.Getenv(goDebug),
+			os.Getenv(arenaMax))
 		return
 	}
 	for _, own := range []string{"", "madvdontneed=1"} {

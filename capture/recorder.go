@@ -19,24 +19,25 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// ErrNothingYet says that a save found no picture in the buffer.
+// ErrNothingYet says that a save found no frame in the buffer.
 var ErrNothingYet = errors.New("there is nothing to save yet; the replay has just begun")
 
 // ErrNothingNew says that a save found nothing behind the clip before it.
-var ErrNothingNew = errors.New("there is nothing new to save since the last clip; settings, Replay, can let clips overlap")
+var ErrNothingNew = errors.New("there is nothing new to save since the last clip; settings, Replay, can let clips " +
+	"overlap")
 
 // ErrReplayOff says that a save came while no replay is kept.
 var ErrReplayOff = errors.New("the replay is off; turn it on first")
 
-// Recorder films, mixes, encodes and remembers. Its methods may be called from any goroutine.
+// Recorder captures, mixes, encodes and remembers. Its methods may be called from any goroutine.
 type Recorder struct {
 	log *slog.Logger
 	fan *fanout.Fanout
 	// kept is the stream without its pauses, for recordings.
-	kept     *fanout.Fanout
-	ring     *replay.Ring
-	pictures *pictures
-	sound    *sound
+	kept  *fanout.Fanout
+	ring  *replay.Ring
+	video *video
+	sound *sound
 
 	journal atomic.Pointer[replay.Journal]
 	replays atomic.Bool
@@ -54,12 +55,12 @@ type Recorder struct {
 	// lastEnd is where the newest clip ends, on the recorder's clock.
 	lastEnd    time.Duration
 	recordings map[*Recording]struct{}
-	// illustrating are the saves whose clips get their pictures.
+	// illustrating are the saves whose clips are getting their covers.
 	illustrating sync.WaitGroup
 }
 
-// Open starts a recorder. The error is for what no second try would heal: a configuration that cannot be used, no
-// GStreamer, no encoder. A display or sound device that is missing shows up in Status and is tried again.
+// Open starts a recorder. It returns an error for what a retry would not fix: a configuration that cannot be used, no
+// GStreamer, no encoder. A display or sound device that is missing shows up in Status and is retried.
 func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -75,10 +76,11 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c, recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
-	r.pictures = startPictures(c.Video, name, gst.Now, r.emit, log)
+	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c,
+		recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
+	r.video = startVideo(c.Video, name, gst.Now, r.emit, log)
 	_, _, screen := c.Mutes.switches()
-	r.pictures.pause = newGate(gst.Now, screen...)
+	r.video.pause = newGate(gst.Now, screen...)
 	if c.Paused {
 		r.pauses.begin(gst.Now(), pauseAsked)
 	}
@@ -114,7 +116,7 @@ func (r *Recorder) emit(p *media.Packet) {
 	r.remember(p)
 	r.fan.Write(p)
 	if p.Track == media.Opus {
-		r.pictures.lower.fan.Write(p)
+		r.video.lowLayer.fan.Write(p)
 	}
 }
 
@@ -137,7 +139,8 @@ func (r *Recorder) remember(p *media.Packet) {
 
 // wants says whether a track is of use to anybody.
 func (r *Recorder) wants(t media.Track) bool {
-	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || r.kept.Wants(t) || t == media.Opus && r.pictures.lower.fan.Wants(t)
+	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || r.kept.Wants(t) ||
+		t == media.Opus && r.video.lowLayer.fan.Wants(t)
 }
 
 // keep brings ring and journal to the configured length. It runs under change or before the recorder is shared.
@@ -164,21 +167,21 @@ func (r *Recorder) keep(c Config) {
 	}
 }
 
-// openScreen begins to film; in a pause that waits for its end.
+// openScreen begins to capture; in a pause that waits for its end.
 func (r *Recorder) openScreen(c Config) *source.Supervisor {
 	if c.Paused {
 		return source.Idle()
 	}
 	v := c.Video
 	return source.OpenScreen(source.Screen{
-		Way: v.Way, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, Held: r.held,
+		Backend: v.Backend, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, Held: r.held,
 		Stay: r.sharing.Load, Gone: r.gone, HideCursor: v.HideCursor,
-		FrameRate: v.FrameRate, Frame: r.pictures.offer, Same: r.pictures.offerSame,
+		FrameRate: v.FrameRate, Frame: r.video.offer, Same: r.video.offerSame,
 	}, r.log)
 }
 
-// gone begins a pause while what is captured is gone, so that its last picture does not push out what was kept of it.
-// Who watches the stream sees that picture all the while.
+// gone starts a pause while the capture source is gone, so that its last frame does not push out what was kept of it.
+// Viewers of the stream see that frame in the meantime.
 func (r *Recorder) gone(gone bool) {
 	if gone {
 		r.pauses.begin(gst.Now(), pauseGone)
@@ -187,8 +190,8 @@ func (r *Recorder) gone(gone bool) {
 	r.pauses.end(gst.Now(), pauseGone)
 }
 
-// Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that is not valid, or
-// whose encoder does not work, is refused as a whole.
+// Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that is not valid,
+// or whose encoder does not work, is refused as a whole.
 func (r *Recorder) Apply(c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -211,15 +214,16 @@ func (r *Recorder) Apply(c Config) error {
 	if c.Paused {
 		r.pauses.begin(gst.Now(), pauseAsked)
 	}
-	if o, n := old.Video, c.Video; o.Way != n.Way || o.Asked != n.Asked || o.Display != n.Display || o.Target != n.Target ||
+	if o, n := old.Video, c.Video; o.Backend != n.Backend || o.Asked != n.Asked || o.Display != n.Display ||
+		o.Target != n.Target ||
 		o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate || old.Paused != c.Paused {
 		_ = screen.Close()
 		if o.Asked != n.Asked {
 			_ = os.Remove(n.TokenFile)
 		}
-		if o.Asked != n.Asked || o.Way != n.Way || o.Display != n.Display || o.Target != n.Target {
-			r.held = &x11.Held{} // the user chose anew
-			r.pictures.another()
+		if o.Asked != n.Asked || o.Backend != n.Backend || o.Display != n.Display || o.Target != n.Target {
+			r.held = &x11.Held{} // the user chose again
+			r.video.another()
 		}
 		screen = r.openScreen(c)
 	}
@@ -239,19 +243,19 @@ func (r *Recorder) now() (Config, *source.Supervisor) {
 	return r.config, r.screen
 }
 
-// applyVideo hands a new picture configuration on, with a trial where another encoder may be wanted.
+// applyVideo hands a new video configuration on, with a trial where another encoder may be wanted.
 func (r *Recorder) applyVideo(old, now VideoConfig) error {
 	if old.forEncoder() == now.forEncoder() {
 		return nil
 	}
-	name := r.pictures.info().Encoder
+	name := r.video.info().Encoder
 	if old.Encoder != now.Encoder || name == "" {
 		var err error
 		if name, err = checkEncoder(context.Background(), now); err != nil {
 			return err
 		}
 	}
-	r.pictures.apply(now, name)
+	r.video.apply(now, name)
 	return nil
 }
 
@@ -260,20 +264,20 @@ func (r *Recorder) NewReader(capacity int, tracks ...media.Track) *fanout.Reader
 	return r.fan.NewReader(capacity, tracks...)
 }
 
-// RequestKeyframe makes the next picture an IDR.
-func (r *Recorder) RequestKeyframe() { r.pictures.requestKey() }
+// RequestKeyframe makes the next frame an IDR.
+func (r *Recorder) RequestKeyframe() { r.video.requestKey() }
 
 // SetBitrate changes the target in kb/s of the running encoder.
 func (r *Recorder) SetBitrate(kbps int) {
-	r.pictures.with(func(v *encode.Video) {
+	r.video.with(func(v *encode.Video) {
 		if err := v.SetBitrate(kbps); err != nil {
 			r.log.Warn("the bitrate stays", "err", err)
 		}
 	})
 }
 
-// Video describes the encoded pictures; width and height are 0 before the first one.
-func (r *Recorder) Video() media.TrackInfo { return r.pictures.info() }
+// Video describes the encoded frames; width and height are 0 before the first one.
+func (r *Recorder) Video() media.TrackInfo { return r.video.info() }
 
 // HasSound says whether any sound source is on.
 func (r *Recorder) HasSound() bool { return r.sound.running() }
@@ -283,7 +287,7 @@ func (r *Recorder) Now() time.Duration { return gst.Now() }
 
 // why explains an empty buffer.
 func (r *Recorder) why() error {
-	if err := r.pictures.failure(); err != nil {
+	if err := r.video.failure(); err != nil {
 		return err
 	}
 	_, screen := r.now()
@@ -298,15 +302,16 @@ func (r *Recorder) Status() Status {
 	c, screen := r.now()
 	var s Status
 	s.Screen = stateOf(screen.Status())
-	if err := r.pictures.failure(); err != nil {
+	if err := r.video.failure(); err != nil {
 		s.Screen.State, s.Screen.Error = source.Failed, err.Error()
 	}
 	s.Desktop, s.Mic = r.sound.states()
-	info := r.pictures.info()
-	s.Encoder, s.Width, s.Height, s.FrameRate, s.BitrateKbps = info.Encoder, info.Width, info.Height, info.FrameRate, info.BitrateKbps
+	info := r.video.info()
+	s.Encoder, s.Width, s.Height, s.FrameRate, s.BitrateKbps = info.Encoder, info.Width, info.Height, info.FrameRate,
+		info.BitrateKbps
 	s.Buffered, s.BufferedBytes = r.ring.Buffered()
 	s.Buffered = min(s.Buffered, c.Replay)
-	s.Frames, s.Repeated, s.Dropped = r.pictures.encoded.Load(), r.pictures.repeated.Load(), r.pictures.dropped.Load()
+	s.Frames, s.Repeated, s.Dropped = r.video.encoded.Load(), r.video.repeated.Load(), r.video.dropped.Load()
 	return s
 }
 
@@ -321,9 +326,9 @@ func (r *Recorder) Close() error {
 	_, screen := r.now()
 	r.endRecordings()
 	r.illustrating.Wait()
-	err := errors.Join(r.fan.Close(), r.kept.Close(), r.pictures.lower.fan.Close(), screen.Close())
+	err := errors.Join(r.fan.Close(), r.kept.Close(), r.video.lowLayer.fan.Close(), screen.Close())
 	r.sound.close()
-	r.pictures.close()
+	r.video.close()
 	if j := r.journal.Swap(nil); j != nil {
 		err = errors.Join(err, j.Close())
 	}

@@ -33,7 +33,8 @@ func newBench(t *testing.T, width, height int) *bench {
 	t.Setenv("DISPLAY", d.Display)
 	t.Setenv("XDG_SESSION_TYPE", "x11")
 	t.Setenv("PULSE_SERVER", s.Server)
-	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink, MicSink: s.MicSink})
+	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: d.Display, PulseServer: s.Server,
+		DesktopSink: s.DesktopSink, MicSink: s.MicSink})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close() })
 	return &bench{d, s, p}
@@ -58,7 +59,8 @@ func openRecorder(t *testing.T, c capture.Config) *capture.Recorder {
 
 func waitBuffered(t *testing.T, r *capture.Recorder, d time.Duration) {
 	t.Helper()
-	require.Eventually(t, func() bool { return r.Status().Buffered >= d }, d+60*time.Second, 50*time.Millisecond, "%+v", r.Status())
+	require.Eventually(t, func() bool { return r.Status().Buffered >= d }, d+60*time.Second, 50*time.Millisecond, "%+v",
+		r.Status())
 }
 
 // The whole engine on real input: lengths, streams, both tones, no clipping, flash and click in step.
@@ -89,12 +91,13 @@ func TestSavedClipIsExactAndInStep(t *testing.T) {
 	peak, err := capturetest.PeakDB(ctx, c.Path)
 	require.NoError(t, err)
 	require.Less(t, peak, -0.2)
-	pictures, err := capturetest.Pictures(ctx, c.Path)
+	frames, err := capturetest.Frames(ctx, c.Path)
 	require.NoError(t, err)
-	require.InDelta(t, 15*30, len(pictures), 1)
+	require.InDelta(t, 15*30, len(frames), 1)
 	step, err := capturetest.MeasureStep(ctx, c.Path, stack.ClickHz)
 	require.NoError(t, err)
-	t.Logf("sound minus picture: mean %.1f ms, %.1f to %.1f over %d events; saved in %.0f ms; %+v", step.MeanMS, step.MinMS, step.MaxMS, step.Events, c.SaveMS, r.Status())
+	t.Logf("sound minus video: mean %.1f ms, %.1f to %.1f over %d events; saved in %.0f ms; %+v", step.MeanMS, step.MinMS,
+		step.MaxMS, step.Events, c.SaveMS, r.Status())
 	require.GreaterOrEqual(t, step.Events, 10)
 	require.InDelta(t, 0, step.MeanMS, 16)
 }

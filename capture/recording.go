@@ -15,12 +15,12 @@ import (
 // recordingQueue is how many packets a recording may be behind the disk: about half a minute.
 const recordingQueue = 2048
 
-// ErrNothingRecorded says that a recording ended before the first picture.
-var ErrNothingRecorded = errors.New("nothing was recorded: there was no picture yet")
+// ErrNothingRecorded says that a recording ended before the first frame.
+var ErrNothingRecorded = errors.New("nothing was recorded: there was no video yet")
 
 // RecordingStatus is what a recording is doing.
 type RecordingStatus struct {
-	// Path is the file, empty before the first picture.
+	// Path is the file, empty before the first frame.
 	Path string
 	// Length is how much is recorded, Bytes what it takes.
 	Length time.Duration
@@ -44,7 +44,7 @@ type Recording struct {
 	err    error
 }
 
-// Record begins a recording; app is what {app} in the file's name stands for. The error is a sentence.
+// Record begins a recording; app is what {app} in the file's name stands for. The error is a message.
 func (r *Recorder) Record(app string) (*Recording, error) {
 	r.change.Lock() // not while it is being closed
 	defer r.change.Unlock()
@@ -52,7 +52,8 @@ func (r *Recorder) Record(app string) (*Recording, error) {
 		return nil, errors.New("the recorder is closed")
 	}
 	c, _ := r.now()
-	file, err := clip.NewRecording(clip.Request{Folder: c.ClipFolder, Name: c.ClipName, App: app, Created: time.Now(), Poster: c.Poster})
+	file, err := clip.NewRecording(clip.Request{Folder: c.ClipFolder, Name: c.ClipName, App: app, Created: time.Now(),
+		Poster: c.Poster})
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,8 @@ func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
 		}
 		failure = file.Add(p)
 		rec.mu.Lock()
-		rec.status = RecordingStatus{Path: file.Path(), Length: file.Length(), Bytes: file.Bytes(), Dropped: rec.reader.Dropped()}
+		rec.status = RecordingStatus{Path: file.Path(), Length: file.Length(), Bytes: file.Bytes(),
+			Dropped: rec.reader.Dropped()}
 		rec.mu.Unlock()
 	}
 	if failure == nil {
@@ -97,7 +99,7 @@ func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
 	rec.finish(c, err)
 }
 
-// addLate adds the sound that was on its way when the recording was stopped.
+// addLate adds the sound that was still in flight when the recording was stopped.
 func (rec *Recording) addLate(file *clip.Recording) error {
 	ctx, cancel := context.WithTimeout(context.Background(), lateWait)
 	defer cancel()
@@ -134,7 +136,7 @@ func (rec *Recording) finish(c clip.Clip, err error) {
 	rec.clip, rec.err = c, err
 }
 
-// Status answers at once.
+// Status returns at once.
 func (rec *Recording) Status() RecordingStatus {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -144,8 +146,8 @@ func (rec *Recording) Status() RecordingStatus {
 // Done is closed when the recording has ended, by Stop or by itself.
 func (rec *Recording) Done() <-chan struct{} { return rec.done }
 
-// Stop ends the recording, waits, and answers the file. An error beside a file says why it ended early. It may be called
-// twice.
+// Stop ends the recording, waits, and returns the file. An error beside a file says why it ended early. It may be
+// called twice.
 func (rec *Recording) Stop() (clip.Clip, error) {
 	rec.cancel()
 	<-rec.done
@@ -163,6 +165,6 @@ func (r *Recorder) endRecordings() {
 	}
 	r.mu.Unlock()
 	for _, rec := range all {
-		_, _ = rec.Stop() // told by finish
+		_, _ = rec.Stop() // reported by finish
 	}
 }

@@ -12,10 +12,10 @@ import (
 // shortest is the shortest replay worth saving after a crash.
 const shortest = time.Second
 
-// Recover saves the replays that processes left behind which did not end in order, as clips named after their last
+// Recover saves the replays left behind by processes that did not end cleanly, as clips named after their last
 // moment. What cannot be saved now stays for another try.
 func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip, error) {
-	found, err := replay.FindRemains(journalFolder)
+	found, err := replay.FindOrphans(journalFolder)
 	var clips []clip.Clip
 	for _, r := range found {
 		s := r.Snapshot
@@ -24,7 +24,8 @@ func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip
 			continue
 		}
 		q := clip.Request{
-			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Sources: s.Sources, Start: s.Start, End: s.End, Created: r.Last, Suffix: " recovered",
+			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Sources: s.Sources, Start: s.Start, End: s.End, Created: r.Last,
+			Suffix:   " recovered",
 			Chapters: chapters(r.Marks, s.Start),
 		}
 		c, e := clip.Save(ctx, q)
@@ -33,7 +34,7 @@ func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip
 			continue
 		}
 		clips = append(clips, c)
-		_ = clip.Illustrate(ctx, c.Path, q) // without a cover it is a clip as well
+		_ = clip.Illustrate(ctx, c.Path, q) // a clip without a cover is still a clip
 		err = errors.Join(err, r.Discard())
 	}
 	return clips, err

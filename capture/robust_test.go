@@ -61,7 +61,7 @@ func TestReadersGetAllTracksAndIDRsOnRequest(t *testing.T) {
 	require.Equal(t, 640, r.Video().Width)
 }
 
-// Saves at once and one after the other: each is a clip of its own, and the stream of pictures has no gap.
+// Saves at once and one after the other: each is a clip of its own, and the stream of frames has no gap.
 func TestSavesDoNotDisturbTheCapture(t *testing.T) {
 	newBench(t, 640, 360)
 	c := config(t)
@@ -81,9 +81,9 @@ func TestSavesDoNotDisturbTheCapture(t *testing.T) {
 	waitBuffered(t, r, buffered+2*time.Second)
 	whole, err := r.Save(context.Background(), capture.SaveRequest{Length: 8 * time.Second})
 	require.NoError(t, err)
-	pictures, err := capturetest.Pictures(context.Background(), whole.Path)
+	frames, err := capturetest.Frames(context.Background(), whole.Path)
 	require.NoError(t, err)
-	require.InDelta(t, whole.Seconds*30, len(pictures), 1.01, "a constant frame rate without gaps")
+	require.InDelta(t, whole.Seconds*30, len(frames), 1.01, "a constant frame rate without gaps")
 	clips, err := clip.List(c.ClipFolder)
 	require.NoError(t, err)
 	require.Len(t, clips, 7)
@@ -96,7 +96,8 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 	waitBuffered(t, r, 5*time.Second)
 	c.Video.FrameRate, c.Video.Height, c.Mic.Muted, c.Desktop.Enabled = 60, 180, true, false
 	require.NoError(t, r.Apply(c))
-	require.Eventually(t, func() bool { return r.Status().FrameRate == 60 && r.Status().Height == 180 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return r.Status().FrameRate == 60 && r.Status().Height == 180 }, 20*time.Second,
+		20*time.Millisecond)
 	require.Equal(t, "off", r.Status().Desktop.State)
 	waitBuffered(t, r, 8*time.Second)
 	bad := c
@@ -104,9 +105,9 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 	require.ErrorContains(t, r.Apply(bad), "30 or 60")
 	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 8 * time.Second})
 	require.NoError(t, err)
-	pictures, err := capturetest.Pictures(context.Background(), saved.Path)
+	frames, err := capturetest.Frames(context.Background(), saved.Path)
 	require.NoError(t, err, "the clip plays across the change of size and rate")
-	require.Greater(t, len(pictures), 8*30)
+	require.Greater(t, len(frames), 8*30)
 	c.Mic.Enabled = false
 	require.NoError(t, r.Apply(c))
 	require.False(t, r.HasSound())
@@ -116,7 +117,7 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 	require.ErrorIs(t, err, capture.ErrReplayOff)
 }
 
-// The sound server dies and comes back: the session goes on, the clip has pictures throughout, sound returns.
+// The sound server dies and comes back: the session continues, the clip has frames throughout, sound returns.
 func TestSoundServerRestart(t *testing.T) {
 	b := newBench(t, 640, 360)
 	r := openRecorder(t, config(t))
@@ -146,16 +147,20 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 		state  func(capture.Status) capture.SourceState
 		want   string
 	}{
-		"no display":         {func(c *capture.Config) { c.Video.Display = ":93" }, func(s capture.Status) capture.SourceState { return s.Screen }, ":93"},
-		"unknown microphone": {func(c *capture.Config) { c.Mic.Device = "no-such-mic" }, func(s capture.Status) capture.SourceState { return s.Mic }, "no-such-mic"},
-		"unknown output":     {func(c *capture.Config) { c.Desktop.Device = "no-such.monitor" }, func(s capture.Status) capture.SourceState { return s.Desktop }, "no-such.monitor"},
+		"no display": {func(c *capture.Config) { c.Video.Display = ":93" },
+			func(s capture.Status) capture.SourceState { return s.Screen }, ":93"},
+		"unknown microphone": {func(c *capture.Config) { c.Mic.Device = "no-such-mic" },
+			func(s capture.Status) capture.SourceState { return s.Mic }, "no-such-mic"},
+		"unknown output": {func(c *capture.Config) { c.Desktop.Device = "no-such.monitor" },
+			func(s capture.Status) capture.SourceState { return s.Desktop }, "no-such.monitor"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			conf := config(t)
 			c.change(&conf)
 			r := openRecorder(t, conf)
-			require.Eventually(t, func() bool { return c.state(r.Status()).State == "failed" }, 30*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return c.state(r.Status()).State == "failed" }, 30*time.Second,
+				20*time.Millisecond)
 			require.Contains(t, c.state(r.Status()).Error, c.want)
 			if name == "no display" {
 				_, err := r.Save(context.Background(), capture.SaveRequest{})
@@ -182,7 +187,8 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 	t.Run("devices", func(t *testing.T) {
 		list, err := capture.Devices(context.Background())
 		require.NoError(t, err)
-		require.Contains(t, list.Desktop, capture.Device{ID: b.sound.DesktopMonitor, Name: "Monitor of Desktop", Default: true})
+		require.Contains(t, list.Desktop, capture.Device{ID: b.sound.DesktopMonitor, Name: "Monitor of Desktop",
+			Default: true})
 		require.Contains(t, list.Microphones, capture.Device{ID: b.sound.MicSource, Name: "Microphone", Default: true})
 	})
 }
@@ -214,7 +220,8 @@ func TestCloseWaitsForEverything(t *testing.T) {
 	reader := r.NewReader(10, media.Video)
 	require.NoError(t, r.Close())
 	require.NoError(t, r.Close())
-	require.Eventually(t, func() bool { _, err := reader.Read(context.Background()); return err != nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, err := reader.Read(context.Background()); return err != nil }, 5*time.Second,
+		time.Millisecond)
 	noneLeft(t, before)
 	require.Error(t, r.Apply(config(t)))
 }
@@ -268,9 +275,9 @@ func TestReplayIsRecoveredAfterACrash(t *testing.T) {
 	require.NoError(t, err)
 	_, sound := info.Only("audio")
 	require.True(t, sound)
-	pictures, err := capturetest.Pictures(context.Background(), got[0].Path)
+	frames, err := capturetest.Frames(context.Background(), got[0].Path)
 	require.NoError(t, err)
-	require.InDelta(t, got[0].Seconds*30, len(pictures), 2)
+	require.InDelta(t, got[0].Seconds*30, len(frames), 2)
 	again, err := capture.Recover(context.Background(), folder, clips)
 	require.NoError(t, err)
 	require.Empty(t, again)
@@ -295,7 +302,8 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 		})
 	}
 	frames := r.Status().Frames
-	require.Eventually(t, func() bool { return r.Status().Frames > frames+5 }, 30*time.Second, 10*time.Millisecond, "it goes on filming")
+	require.Eventually(t, func() bool { return r.Status().Frames > frames+5 }, 30*time.Second, 10*time.Millisecond,
+		"it keeps capturing")
 	for range 2 {
 		wg.Go(func() { require.NoError(t, r.Close()) })
 	}
@@ -306,8 +314,9 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 // noneLeft waits until there are no more goroutines than before.
 func noneLeft(t *testing.T, before int) {
 	t.Helper()
-	// Eventually asks from a goroutine of its own.
-	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 20*time.Millisecond) {
+	// Eventually polls from its own goroutine.
+	if !assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second,
+		20*time.Millisecond) {
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("goroutines are left: %s", stacks[:runtime.Stack(stacks, true)])
 	}

@@ -15,8 +15,8 @@ const (
 	// lateWait is how long the last packets before a moment may take to arrive after it, lateStep how often they are
 	// looked for.
 	lateWait, lateStep = 2 * time.Second, 10 * time.Millisecond
-	// onTheWay is how much of the sound before a press may still be in the mixer and the encoder when the clip is written:
-	// as much as in calm. What a busy machine has not delivered yet is waited for.
+	// onTheWay is how much of the sound before a press may still be in the mixer and the encoder when the clip is
+	// written: as much as in calm. What a busy machine has not delivered yet is waited for.
 	onTheWay = 100 * time.Millisecond
 	// maxMarks bounds the marks that are remembered; the oldest go first.
 	maxMarks = 1000
@@ -60,8 +60,8 @@ func chapters(marks []replay.Mark, from time.Duration) []mp4.Chapter {
 }
 
 // Save writes the last seconds to a file, and those that follow where the request wants them: then it returns when they
-// have passed. It works on a snapshot: capture goes on unharmed, and any number of saves may run at once. Cancelling the
-// context leaves no file. The clip's picture of itself follows a moment later; Close waits for it.
+// have passed. It works on a snapshot: capture continues, and any number of saves may run at once. Cancelling
+// the context leaves no file. The clip's cover follows a moment later; Close waits for it.
 func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	began := gst.Now()
 	c, _ := r.now()
@@ -84,11 +84,12 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	if err != nil {
 		return clip.Clip{}, err
 	}
-	info := r.pictures.info()
+	info := r.video.info()
 	write := clip.Request{
 		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
-		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width, Height: info.Height,
-		Name: c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
+		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width,
+		Height: info.Height,
+		Name:   c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
 	}
 	out, err := clip.Save(ctx, write)
 	if err != nil {
@@ -100,14 +101,14 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	r.log.Info("replay saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes, "save_ms", out.SaveMS)
 	r.illustrating.Go(func() {
 		if err := clip.Illustrate(context.Background(), out.Path, write); err != nil {
-			r.log.Warn("a picture of a clip is missing", "path", out.Path, "err", err)
+			r.log.Warn("a clip has no cover", "path", out.Path, "err", err)
 		}
 	})
 	r.prune(c, out.Path)
 	return out, nil
 }
 
-// await waits for what comes up to the clip's end, and answers that: earlier when there is a hurry.
+// await waits for what comes up to the clip's end, and returns that: earlier when the request is flushed.
 func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, error) {
 	end, enough := q.Press+q.After, time.Duration(0)
 	if q.After == 0 {
@@ -127,8 +128,8 @@ func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, err
 				continue
 			}
 			return end, nil
-		case <-q.Hurry:
-			end, q.Hurry = min(end, gst.Now()), nil
+		case <-q.Flush:
+			end, q.Flush = min(end, gst.Now()), nil
 			timer.Reset(0)
 		case <-ctx.Done():
 			return 0, ctx.Err()

@@ -10,7 +10,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// Target is what of the screen is filmed; its zero value is all of it.
+// Target is what of the screen is captured; its zero value is all of it.
 type Target = x11.Target
 
 // Monitor is one monitor.
@@ -32,7 +32,7 @@ type Window struct {
 	Title string `json:"title"`
 }
 
-// ScreenList is what can be filmed.
+// ScreenList is what can be captured.
 type ScreenList struct {
 	// Display is the X display, Width and Height the size of the whole screen in pixels.
 	Display string `json:"display"`
@@ -43,22 +43,24 @@ type ScreenList struct {
 	Windows  []Window  `json:"windows"`
 }
 
-// ByPortal is whether the desktop's own dialog chooses what is filmed, and why; way is VideoConfig.Way.
-func ByPortal(way string) (yes bool, why string) {
-	way, why = source.Way(way, "")
-	return way == source.Portal, why
+// ByPortal is whether the desktop's own dialog chooses what is captured, and why; backend is VideoConfig.Backend.
+func ByPortal(backend string) (yes bool, why string) {
+	backend, why = source.Backend(backend, "")
+	return backend == source.Portal, why
 }
 
-// Screens lists what of the display can be filmed; way is VideoConfig.Way. The error is a sentence.
-func Screens(way string) (ScreenList, error) {
-	if yes, why := ByPortal(way); yes {
+// Screens lists what of the display can be captured; backend is VideoConfig.Backend. The error is a message.
+func Screens(backend string) (ScreenList, error) {
+	if yes, why := ByPortal(backend); yes {
 		return ScreenList{Monitors: []Monitor{}, Windows: []Window{}}, fmt.Errorf(
-			"what is filmed is chosen in the desktop's own dialog, because %s; hindsightctl choose-screen asks again", why)
+			"what is captured is chosen in the desktop's own dialog, because %s; hindsightctl choose-screen asks again", why)
 	}
 	found, err := source.ListScreens("")
-	list := ScreenList{Display: found.Display, Width: found.Size.X, Height: found.Size.Y, Monitors: []Monitor{}, Windows: []Window{}}
+	list := ScreenList{Display: found.Display, Width: found.Size.X, Height: found.Size.Y, Monitors: []Monitor{},
+		Windows: []Window{}}
 	for _, m := range found.Monitors {
-		list.Monitors = append(list.Monitors, Monitor{m.Name, m.Area.Min.X, m.Area.Min.Y, m.Area.Dx(), m.Area.Dy(), m.Primary})
+		list.Monitors = append(list.Monitors, Monitor{m.Name, m.Area.Min.X, m.Area.Min.Y, m.Area.Dx(), m.Area.Dy(),
+			m.Primary})
 	}
 	for _, w := range found.Windows {
 		list.Windows = append(list.Windows, Window{w.Class, w.Title})
@@ -66,12 +68,12 @@ func Screens(way string) (ScreenList, error) {
 	return list, err
 }
 
-// Preview takes one picture of a target, scaled down to fit into width and height in pixels. The error is a sentence.
+// Preview takes one frame of a target, scaled down to fit into width and height in pixels. The error is a message.
 func Preview(t Target, width, height int) (image.Image, error) {
 	return source.Preview("", t, width, height)
 }
 
-// Watch calls changed whenever Screens or Devices would answer something else, until the context ends. It may be called
+// Watch calls changed whenever Screens or Devices would return something else, until the context ends. It may be called
 // from several goroutines at once.
 func Watch(ctx context.Context, changed func()) {
 	var wg sync.WaitGroup

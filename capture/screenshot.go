@@ -10,11 +10,11 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// freshWait is how long a screenshot waits for the next picture of the screen. A screen on which nothing moves may send
-// none even when it is asked to; then the newest picture of the replay is as good.
+// freshWait is how long a screenshot waits for the next frame of the screen. A screen on which nothing moves may send
+// none even when it is asked to; then the newest frame of the replay is as good.
 const freshWait = 300 * time.Millisecond
 
-// shots hands a copy of the next frame to whoever waits for one. It costs a frame nothing while nobody does.
+// shots hands a copy of the next frame to those who wait for one. It costs nothing while nobody does.
 type shots struct {
 	waiting atomic.Pointer[chan image.Image]
 }
@@ -25,10 +25,10 @@ func (s *shots) take(f media.Frame) {
 	if c == nil || f.Same || !s.waiting.CompareAndSwap(c, nil) {
 		return
 	}
-	*c <- copyFrame(f) // it has room for one
+	*c <- copyFrame(f) // its buffer holds one
 }
 
-// next calls ask and answers the next frame, nil when none comes in time.
+// next calls ask and returns the next frame, nil when none comes in time.
 func (s *shots) next(ctx context.Context, wait time.Duration, ask func()) image.Image {
 	c := make(chan image.Image, 1)
 	s.waiting.Store(&c) // an earlier one gets none and looks into the replay
@@ -56,12 +56,12 @@ func copyFrame(f media.Frame) image.Image {
 	return img
 }
 
-// Screenshot saves the picture of this moment as the screen shows it, before any encoding. On a screen that has not
-// changed it is the replay's newest picture. It answers the file; the error is a sentence.
+// Screenshot saves the frame of this moment as the screen shows it, before any encoding. On a screen that has not
+// changed it is the replay's newest frame. It returns the file; the error is a message.
 func (r *Recorder) Screenshot(ctx context.Context, app string, format clip.Format) (string, error) {
 	pressed := time.Now()
 	c, _ := r.now()
-	img := r.pictures.shots.next(ctx, freshWait, func() { r.pictures.wantWhole.Store(true) })
+	img := r.video.shots.next(ctx, freshWait, func() { r.video.wantFresh.Store(true) })
 	if img == nil {
 		snap, ok := r.ring.Snapshot(time.Millisecond, 0)
 		if !ok {

@@ -29,7 +29,7 @@ type input struct {
 type sound struct {
 	now  func() time.Duration
 	emit encode.Emit
-	// wants says whether anybody takes a track; what nobody takes is not encoded.
+	// wants says whether a track has readers; a track without readers is not encoded.
 	wants func(media.Track) bool
 	mutes *Mutes // nil mutes nothing
 	log   *slog.Logger
@@ -43,7 +43,7 @@ type sound struct {
 	mu           sync.Mutex // never held while anything is waited for
 	on           bool       // mixing
 	desktop, mic input
-	separate     bool // the sources are encoded each for itself as well
+	separate     bool // the sources are also encoded separately
 	err, echoErr error
 }
 
@@ -67,7 +67,7 @@ func (s *sound) apply(desktop, mic SoundConfig, separate, paused bool) error {
 	s.set(&s.desktop, desktop, paused)
 	s.cancelEcho(desktop.Enabled && mic.Enabled && mic.CancelEcho, mic.Suppress)
 	if s.echo != nil {
-		mic.Suppress = false // that is done where the echo is cancelled, which wants the sound as it was heard
+		mic.Suppress = false // that is done where the echo is cancelled, which needs the unprocessed sound
 	}
 	s.set(&s.mic, mic, paused)
 	return nil
@@ -76,7 +76,8 @@ func (s *sound) apply(desktop, mic SoundConfig, separate, paused bool) error {
 // set brings one source to its configuration.
 func (s *sound) set(in *input, c SoundConfig, paused bool) {
 	src := in.source
-	if src != nil && (!c.Enabled || c.Device != in.config.Device || c.Suppress != in.config.Suppress || paused != in.paused) {
+	if src != nil && (!c.Enabled || c.Device != in.config.Device || c.Suppress != in.config.Suppress ||
+		paused != in.paused) {
 		_ = src.Close()
 		src = nil
 	}
@@ -87,7 +88,8 @@ func (s *sound) set(in *input, c SoundConfig, paused bool) {
 		if src == nil && paused {
 			src = source.Idle()
 		} else if src == nil {
-			src = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, Suppress: c.Suppress, PCM: in.mix.Push}, s.log)
+			src = source.OpenSound(source.Sound{Monitor: in.monitor, Device: c.Device, Suppress: c.Suppress, PCM: in.mix.Push},
+				s.log)
 		}
 	}
 	s.mu.Lock()
@@ -130,7 +132,7 @@ func (s *sound) start() error {
 	return nil
 }
 
-// close ends the sources, then the mixing and its encoders. apply may begin anew.
+// close ends the sources, then the mixing and its encoders. apply may begin again.
 func (s *sound) close() {
 	if s.running() {
 		s.set(&s.desktop, SoundConfig{}, false)
@@ -156,7 +158,7 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, done chan struct{}) {
 	encoders := tracks{sound: s}
 	defer encoders.close()
 	block := make([]float32, blockFrames*media.Channels)
-	own := ownSound{sound: s}
+	own := sourceTracks{sound: s}
 	next := newBlocks(s.now())
 	awaited := func(begin time.Duration) bool { return m.Awaits(begin, blockFrames, s.now()-mostDelay) }
 	timer := time.NewTimer(0)
@@ -175,23 +177,23 @@ func (s *sound) loop(ctx context.Context, m *mix.Mixer, done chan struct{}) {
 		next.mixed(s.now())
 		encoders.encode(media.Opus, media.PCM{PTS: pts, Samples: block})
 		encoders.encode(media.AAC, media.PCM{PTS: pts, Samples: block})
-		for i, track := range ownTracks {
+		for i, track := range perSourceTracks {
 			encoders.encode(track, media.PCM{PTS: pts, Samples: blocks[i]})
 		}
 	}
 }
 
-// ownTracks are the sources each for itself, in the order of the mixer's inputs.
-var ownTracks = [2]media.Track{media.DesktopAAC, media.MicAAC}
+// perSourceTracks are the sources each for itself, in the order of the mixer's inputs.
+var perSourceTracks = [2]media.Track{media.DesktopAAC, media.MicAAC}
 
-// ownSound is the memory for them.
-type ownSound struct {
+// sourceTracks is the memory for them.
+type sourceTracks struct {
 	sound  *sound
-	memory [len(ownTracks)][]float32
+	memory [len(perSourceTracks)][]float32
 }
 
 // blocks are what the mixer fills now: nil for a source that is off, or where only the mix is wanted.
-func (o *ownSound) blocks() (out [len(ownTracks)][]float32) {
+func (o *sourceTracks) blocks() (out [len(perSourceTracks)][]float32) {
 	o.sound.mu.Lock()
 	defer o.sound.mu.Unlock()
 	for i, in := range []*input{&o.sound.desktop, &o.sound.mic} {
@@ -206,13 +208,13 @@ func (o *ownSound) blocks() (out [len(ownTracks)][]float32) {
 	return out
 }
 
-// tracks are the encoders of the mix. They belong to the mixing goroutine; each runs while somebody takes its packets,
+// tracks are the encoders of the mix. They belong to the mixing goroutine; each runs while its packets have readers,
 // and one that fails is opened again after a pause.
 type tracks struct {
 	sound    *sound
 	encoders [media.TrackCount]*encode.Sound
 	retryAt  [media.TrackCount]time.Duration
-	told     bool
+	reported bool
 }
 
 // encode hands a block to a track's encoder; an empty one ends it.
@@ -227,9 +229,9 @@ func (t *tracks) encode(track media.Track, pcm media.PCM) {
 	}
 	t.drop(track)
 	t.retryAt[track] = pcm.PTS + retrySound
-	if !t.told {
+	if !t.reported {
 		t.sound.log.Error("sound cannot be encoded; it is tried again", "track", track.String(), "err", err)
-		t.told = true
+		t.reported = true
 	}
 }
 

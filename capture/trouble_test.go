@@ -19,18 +19,18 @@ func until(t *testing.T, r *capture.Recorder, what string, holds func(capture.St
 	return r.Status()
 }
 
-// whole saves the last seconds and checks that the clip plays from its first to its last picture without a hole.
+// whole saves the last seconds and checks that the clip plays from its first to its last frame without a hole.
 func whole(t *testing.T, r *capture.Recorder, length time.Duration) {
 	t.Helper()
 	c, err := r.Save(context.Background(), capture.SaveRequest{Length: length})
 	require.NoError(t, err)
 	require.Greater(t, c.Seconds, length.Seconds()*0.8)
-	pictures, err := capturetest.Pictures(context.Background(), c.Path)
+	frames, err := capturetest.Frames(context.Background(), c.Path)
 	require.NoError(t, err)
-	for i := 1; i < len(pictures); i++ {
-		require.Less(t, pictures[i].At-pictures[i-1].At, 1.0, "a hole after picture %d of %d", i, len(pictures))
+	for i := 1; i < len(frames); i++ {
+		require.Less(t, frames[i].At-frames[i-1].At, 1.0, "a hole after frame %d of %d", i, len(frames))
 	}
-	require.InDelta(t, c.Seconds, pictures[len(pictures)-1].At, 0.2, "the last picture")
+	require.InDelta(t, c.Seconds, frames[len(frames)-1].At, 0.2, "the last frame")
 }
 
 // What goes wrong with displays: another resolution, a monitor that is unplugged and comes back, a display that sleeps.
@@ -52,50 +52,50 @@ func TestDisplayTroubles(t *testing.T) {
 	c := config(t)
 	c.Desktop.Enabled, c.Mic.Enabled = false, false
 	r := openRecorder(t, c)
-	filming := func(width, height int) func(capture.Status) bool {
+	capturing := func(width, height int) func(capture.Status) bool {
 		return func(s capture.Status) bool {
 			return s.Screen.State == "running" && s.Width == width && s.Height == height
 		}
 	}
 	more := func(d time.Duration) { t.Helper(); waitBuffered(t, r, r.Status().Buffered+d) }
 
-	until(t, r, "the screen", filming(800, 600))
+	until(t, r, "the screen", capturing(800, 600))
 	waitBuffered(t, r, 2*time.Second)
 	run("xrandr", "--output", "DUMMY0", "--mode", "1024x768")
-	until(t, r, "another resolution is fitted in", filming(800, 600))
+	until(t, r, "another resolution is fitted in", capturing(800, 600))
 	more(time.Second)
 	whole(t, r, 3*time.Second)
 
 	run("xrandr", "--output", "DUMMY1", "--mode", "640x480", "--right-of", "DUMMY0")
 	c.Video.Target = capture.Target{Monitor: "DUMMY1"}
 	require.NoError(t, r.Apply(c))
-	until(t, r, "the second monitor", filming(640, 480))
+	until(t, r, "the second monitor", capturing(640, 480))
 	run("xrandr", "--output", "DUMMY1", "--off")
 	s := until(t, r, "it is told", func(s capture.Status) bool { return s.Screen.Reason == "disconnected" })
 	require.Equal(t, "waiting", s.Screen.State, "it is no failure of the recorder")
 	require.Contains(t, s.Screen.Error, "DUMMY1 is not connected")
 	shown := s.Frames + s.Repeated
-	s = until(t, r, "the picture holds", func(s capture.Status) bool { return s.Frames+s.Repeated > shown+60 })
+	s = until(t, r, "the last frame is held", func(s capture.Status) bool { return s.Frames+s.Repeated > shown+60 })
 	whole(t, r, 4*time.Second)
 	run("xrandr", "--output", "DUMMY1", "--mode", "640x480", "--right-of", "DUMMY0")
-	s = until(t, r, "it is back", filming(640, 480))
+	s = until(t, r, "it is back", capturing(640, 480))
 	require.Empty(t, s.Screen.Error)
 	more(2 * time.Second)
 
 	c.Video.Target, c.Video.FollowSize = capture.Target{}, true
 	require.NoError(t, r.Apply(c))
-	until(t, r, "the whole screen", filming(1664, 768))
+	until(t, r, "the whole screen", capturing(1664, 768))
 	run("xset", "s", "activate")
 	run("xrandr", "--output", "DUMMY1", "--off", "--output", "DUMMY0", "--off")
 	more(time.Second) // whether the server keeps its screen or takes it away
 	run("xrandr", "--output", "DUMMY0", "--mode", "800x600")
 	run("xset", "s", "reset")
-	until(t, r, "awake", filming(800, 600))
+	until(t, r, "awake", capturing(800, 600))
 	more(time.Second)
 	whole(t, r, 8*time.Second)
 }
 
-// A pause is not in the clip, and what was before it is not forgotten; who watches sees the picture held.
+// A pause is not in the clip, and what was before it is not forgotten; viewers see the last frame.
 func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	newBench(t, 640, 360)
 	c := config(t)
@@ -112,7 +112,8 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	s := r.Status()
 	require.Equal(t, []string{"paused", "paused", "paused"}, []string{s.Screen.State, s.Desktop.State, s.Mic.State})
 	frames := s.Frames + s.Repeated
-	until(t, r, "the picture is held for who watches", func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
+	until(t, r, "the last frame is held for viewers",
+		func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })
 	require.Less(t, r.Status().Buffered, s.Buffered+time.Second, "the pause is not kept")
 	before := rec.Status().Length
 	require.Less(t, before, s.Buffered-begin+2*time.Second, "nor recorded")
@@ -124,7 +125,7 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	recorded, err := rec.Stop()
 	require.NoError(t, err)
 	require.InDelta(t, r.Status().Buffered-begin, recorded.Seconds*1e9, 2e9, "recorded is what was kept")
-	playsWhole(t, recorded.Path, recorded.Seconds)
+	playsFully(t, recorded.Path, recorded.Seconds)
 	require.InDelta(t, before.Seconds(), chapters(t, recorded.Path)["while paused"], 1)
 	clip, err := r.Save(context.Background(), capture.SaveRequest{Length: 6 * time.Second})
 	require.NoError(t, err)

@@ -27,13 +27,14 @@ func newWayland(t *testing.T, width, height int) (*stack.Wayland, *stack.Pattern
 		name, value, _ := strings.Cut(entry, "=")
 		t.Setenv(name, value)
 	}
-	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: w.Display, PulseServer: w.Sound.Server, DesktopSink: w.Sound.DesktopSink, MicSink: w.Sound.MicSink})
+	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: w.Display, PulseServer: w.Sound.Server,
+		DesktopSink: w.Sound.DesktopSink, MicSink: w.Sound.MicSink})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close() })
 	return w, p
 }
 
-// The whole engine on Wayland and PipeWire: the portal's pictures with their own times, PipeWire's sound.
+// The whole engine on Wayland and PipeWire: the portal's frames with their own times, PipeWire's sound.
 func TestWaylandClipIsExact(t *testing.T) {
 	newWayland(t, 640, 360) // Sway and Xwayland draw without a GPU: two cores have no time for more
 	c := config(t)
@@ -55,20 +56,21 @@ func TestWaylandClipIsExact(t *testing.T) {
 		// -20 dB where PipeWire has time; without real-time rights on a busy machine the tone is broken up by its gaps.
 		require.Greater(t, db, -40.0, "%v Hz", hz)
 	}
-	pictures, err := capturetest.Pictures(ctx, saved.Path)
+	decoded, err := capturetest.Frames(ctx, saved.Path)
 	require.NoError(t, err)
-	require.InDelta(t, 15*30, len(pictures), 1)
+	require.InDelta(t, 15*30, len(decoded), 1)
 	step, err := capturetest.MeasureStep(ctx, saved.Path, stack.ClickHz)
 	require.NoError(t, err)
-	t.Logf("sound minus picture: mean %.1f ms, %.1f to %.1f over %d events; %+v", step.MeanMS, step.MinMS, step.MaxMS, step.Events, r.Status())
-	// This is only told: the pattern is no instrument here. A flash goes through Xwayland and waits for Sway's next picture,
-	// which without a GPU may take long, and PipeWire plays in periods of 21 ms. The X11 tests hold the bar.
+	t.Logf("sound minus video: mean %.1f ms, %.1f to %.1f over %d events; %+v", step.MeanMS, step.MinMS, step.MaxMS,
+		step.Events, r.Status())
+	// This is only logged: the pattern is no instrument here. A flash goes through Xwayland and waits for Sway's next
+	// frame, which without a GPU may take long, and PipeWire plays in periods of 21 ms. The X11 tests hold the bar.
 	token, err := os.ReadFile(c.Video.TokenFile)
 	require.NoError(t, err)
 	require.NotEmpty(t, strings.TrimSpace(string(token)), "the desktop's permission is kept")
 }
 
-// The output changes its size, nothing moves any more, the portal crashes and comes back: pictures go on.
+// The output changes its size, nothing moves anymore, the portal crashes and comes back: frames continue.
 func TestWaylandTroubles(t *testing.T) {
 	w, p := newWayland(t, 1280, 720)
 	ctx := context.Background()
@@ -78,7 +80,11 @@ func TestWaylandTroubles(t *testing.T) {
 	waitBuffered(t, r, 2*time.Second)
 	out, err := w.Sway(ctx, "output HEADLESS-1 resolution 800x600")
 	require.NoError(t, err, out)
-	require.Eventually(t, func() bool { s := r.Status(); return s.Width == 1280 && s.Height == 720 && s.Screen.State == "running" },
+	require.Eventually(t, func() bool {
+		s := r.Status()
+		return s.Width == 1280 && s.Height == 720 &&
+			s.Screen.State == "running"
+	},
 		60*time.Second, 50*time.Millisecond, "the new size is fitted in")
 
 	require.NoError(t, p.Close())
@@ -87,10 +93,10 @@ func TestWaylandTroubles(t *testing.T) {
 	require.Eventually(t, func() bool { return r.Now()-began > 4*time.Second }, time.Minute, 50*time.Millisecond)
 	saved, err := r.Save(ctx, capture.SaveRequest{Length: 3 * time.Second})
 	require.NoError(t, err)
-	pictures, err := capturetest.Pictures(ctx, saved.Path)
+	decoded, err := capturetest.Frames(ctx, saved.Path)
 	require.NoError(t, err)
-	require.InDelta(t, 90, len(pictures), 2, "a still screen is held")
-	t.Logf("%d pictures came in 4 s from a still screen", r.Status().Frames-frames)
+	require.InDelta(t, 90, len(decoded), 2, "a still screen is held")
+	t.Logf("%d frames came in 4 s from a still screen", r.Status().Frames-frames)
 
 	w.StopPortal()
 	require.Eventually(t, func() bool { return r.Status().Screen.State == "failed" }, 60*time.Second, 20*time.Millisecond)

@@ -47,8 +47,10 @@ func (p *painter) window(width, height uint16, title string) xproto.Window {
 	s := xproto.Setup(p.conn).DefaultScreen(p.conn)
 	require.NoError(p.t, xproto.CreateWindowChecked(p.conn, s.RootDepth, id, s.Root, 10, 10, width, height, 0,
 		xproto.WindowClassInputOutput, s.RootVisual, xproto.CwBackPixel, []uint32{0xc00000}).Check())
-	for atom, value := range map[xproto.Atom]string{xproto.AtomWmClass: "painter\x00Painter\x00", xproto.AtomWmName: title} {
-		xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, atom, xproto.AtomString, 8, uint32(len(value)), []byte(value))
+	for atom, value := range map[xproto.Atom]string{xproto.AtomWmClass: "painter\x00Painter\x00",
+		xproto.AtomWmName: title} {
+		xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, atom, xproto.AtomString, 8, uint32(len(value)),
+			[]byte(value))
 	}
 	require.NoError(p.t, xproto.MapWindowChecked(p.conn, id).Check())
 	return id
@@ -62,8 +64,8 @@ func windowConfig(t *testing.T) capture.Config {
 	return c
 }
 
-// A closed window is a note about the source: what was kept of it stays and can be saved, and who watches sees its last
-// picture go on. While it is shared, another window of the program is captured only when the user chooses it.
+// A closed window is a note about the source: what was kept of it stays and can be saved, and viewers see its last
+// frame held. While it is shared, another window of the program is captured only when the user chooses it.
 func TestClosedWindowKeepsItsReplay(t *testing.T) {
 	p := newPainter(t, stack.DesktopOptions{Width: 640, Height: 480})
 	id := p.window(320, 240, "One")
@@ -81,7 +83,7 @@ func TestClosedWindowKeepsItsReplay(t *testing.T) {
 	r.RequestKeyframe()
 	began := next(t, reader, func(p *media.Packet) bool { return p.Key }).PTS
 	next(t, reader, func(p *media.Packet) bool { return p.PTS > began+6*time.Second })
-	require.InDelta(t, s.Buffered, r.Status().Buffered, 1e9, "the frozen picture is not kept")
+	require.InDelta(t, s.Buffered, r.Status().Buffered, 1e9, "the held frame is not kept")
 	require.Equal(t, []int{320, 240}, []int{r.Status().Width, r.Status().Height})
 	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 3 * time.Second})
 	require.NoError(t, err)
@@ -128,13 +130,14 @@ func TestOneEncoderForTheSession(t *testing.T) {
 	}
 	until(t, r, "the window", func(s capture.Status) bool { return s.Frames > 0 })
 	size := []uint32{200, 300}
-	require.NoError(t, xproto.ConfigureWindowChecked(p.conn, id, xproto.ConfigWindowWidth|xproto.ConfigWindowHeight, size).Check())
+	require.NoError(t, xproto.ConfigureWindowChecked(p.conn, id, xproto.ConfigWindowWidth|xproto.ConfigWindowHeight,
+		size).Check())
 	more("resized")
 	c.Video.HideCursor = true
 	require.NoError(t, r.Apply(c))
 	more("without the pointer")
 	require.Equal(t, []int{320, 240}, []int{r.Status().Width, r.Status().Height})
-	require.Equal(t, 1, log.count("encoding pictures"))
+	require.Equal(t, 1, log.count("encoding video"))
 	c.Video.Target = capture.Target{}
 	require.NoError(t, r.Apply(c))
 	until(t, r, "the screen", func(s capture.Status) bool { return s.Width == 640 && s.Height == 480 })
@@ -147,12 +150,12 @@ func TestLowerStreamOfAStillScreen(t *testing.T) {
 	c.Video.Target = capture.Target{}
 	r := openRecorder(t, c)
 	until(t, r, "the screen", func(s capture.Status) bool { return s.Frames > 0 && s.Repeated > 30 })
-	small := r.Lower().NewReader(1000, media.Video)
+	small := r.LowLayer().NewReader(1000, media.Video)
 	first := next(t, small, func(p *media.Packet) bool { return p.Key })
 	next(t, small, func(p *media.Packet) bool { return p.PTS > first.PTS+time.Second })
-	require.Equal(t, 320, r.Lower().Video().Height)
+	require.Equal(t, 320, r.LowLayer().Video().Height)
 	require.NoError(t, small.Close())
-	ended := func() bool { return r.Lower().Video().Width == 0 }
+	ended := func() bool { return r.LowLayer().Video().Width == 0 }
 	require.Eventually(t, ended, 30*time.Second, 20*time.Millisecond, "the second encoder ends with its reader")
 }
 

@@ -10,8 +10,8 @@ import (
 const (
 	// ageSpan is how far back ages are measured, ageEvery how often the common age is set from them.
 	ageSpan, ageEvery = 2 * time.Second, 100 * time.Millisecond
-	// ageStep is the least change of the common age that counts, so that packets leave at an even pace. A packet that is
-	// no further below the common age leaves at once, without a timer.
+	// ageStep is the least change of the common age that counts, so that packets leave at an even pace. A packet that
+	// is no further below the common age leaves at once, without a timer.
 	ageStep = 3 * time.Millisecond
 	// longestHold bounds how long a packet is held, whatever the other track does.
 	longestHold = 250 * time.Millisecond

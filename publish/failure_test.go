@@ -28,7 +28,7 @@ func goroutines() int {
 	return runtime.NumGoroutine()
 }
 
-// What the user has to put right is told in one sentence, and nothing is left running.
+// What the user has to put right is reported in one message, and nothing is left running.
 func TestStartTellsWhatToPutRight(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
 	other := httptest.NewServer(http.NotFoundHandler())
@@ -44,14 +44,16 @@ func TestStartTellsWhatToPutRight(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"no URL":              {func(c *publish.Config) { c.BackendURL = "" }, client.ErrURL, "backend URL"},
-		"not a URL":           {func(c *publish.Config) { c.BackendURL = "replay" }, client.ErrURL, `"replay"`},
-		"not a backend":       {func(c *publish.Config) { c.BackendURL = other.URL }, client.ErrURL, "not a Hindsight backend"},
-		"nobody there":        {func(c *publish.Config) { c.BackendURL = nobody }, client.ErrUnreachable, "nothing listens"},
-		"no token":            {func(c *publish.Config) { c.UserToken = "" }, client.ErrToken, "token is empty"},
-		"wrong token":         {func(c *publish.Config) { c.UserToken = "guess" }, client.ErrToken, "not known"},
-		"no room":             {func(c *publish.Config) { c.Room = "  " }, client.ErrRoom, "no room is set"},
-		"room refused":        {func(c *publish.Config) { c.Room = publishtest.ForbiddenRoom }, client.ErrRoom, "may not share"},
+		"no URL":    {func(c *publish.Config) { c.BackendURL = "" }, client.ErrURL, "server URL"},
+		"not a URL": {func(c *publish.Config) { c.BackendURL = "replay" }, client.ErrURL, `"replay"`},
+		"not a backend": {func(c *publish.Config) { c.BackendURL = other.URL }, client.ErrURL,
+			"not a Hindsight backend"},
+		"nobody there": {func(c *publish.Config) { c.BackendURL = nobody }, client.ErrUnreachable, "nothing listens"},
+		"no token":     {func(c *publish.Config) { c.UserToken = "" }, client.ErrToken, "token is empty"},
+		"wrong token":  {func(c *publish.Config) { c.UserToken = "guess" }, client.ErrToken, "not known"},
+		"no room":      {func(c *publish.Config) { c.Room = "  " }, client.ErrRoom, "no room is set"},
+		"room refused": {func(c *publish.Config) { c.Room = publishtest.ForbiddenRoom }, client.ErrRoom,
+			"may not share"},
 		"keys do not match":   {func(c *publish.Config) { c.BackendURL = wrongKeys.URL() }, livekit.ErrRefused, "API key"},
 		"a token with a line": {func(c *publish.Config) { c.UserToken = "a\r\nb" }, client.ErrToken, "token"},
 	} {
@@ -83,12 +85,13 @@ func TestRefusedRecorder(t *testing.T) {
 	require.ErrorIs(t, err, publish.ErrNotRecording)
 
 	b.backend.Refuse("")
-	b.eventually(t, func() bool { return p.Status().Recording == publish.RecordingActive }, "the recorder is not asked again")
+	b.eventually(t, func() bool { return p.Status().Recording == publish.RecordingActive },
+		"the recorder is not asked again")
 	require.Empty(t, p.Status().Error)
 	require.Equal(t, st.VideoSID, p.Status().VideoSID, "sharing went on")
 }
 
-// A recording that ends on the server is continued; a replay that the backend no longer knows is begun anew.
+// A recording that ends on the server is continued; a replay that the backend no longer knows is restarted.
 func TestRecordingIsKeptGoing(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
 	p := b.publish(t)
@@ -97,7 +100,8 @@ func TestRecordingIsKeptGoing(t *testing.T) {
 	b.eventually(t, func() bool { return p.Status().ServerSeconds > 0 }, "the server's seconds are not shown")
 
 	b.backend.EndRecordings("the recorder died")
-	b.eventually(t, func() bool { return strings.Contains(p.Status().Error, "the recorder died") }, "the reason is not told")
+	b.eventually(t, func() bool { return strings.Contains(p.Status().Error, "the recorder died") },
+		"the reason is not told")
 	b.eventually(t, func() bool { return p.Status().Recording == publish.RecordingActive }, "it is not started again")
 	second := p.Status()
 	require.Equal(t, first.ReplayID, second.ReplayID)

@@ -19,7 +19,8 @@ func TestPublishPermissionRevoked(t *testing.T) {
 	st := p.Status()
 	permit := func(sources ...livekit.TrackSource) {
 		t.Helper()
-		require.NoError(t, publishtest.Permit(b.ctx, b.lk.HTTPURL, b.lk.APIKey, b.lk.APISecret, room, st.Identity, sources...))
+		require.NoError(t, publishtest.Permit(b.ctx, b.lk.HTTPURL, b.lk.APIKey, b.lk.APISecret, room, st.Identity,
+			sources...))
 	}
 	// Without the right to sound, the screen alone is shared and recorded.
 	permit(livekit.TrackSource_SCREEN_SHARE)
@@ -47,7 +48,8 @@ func TestMutedByAModerator(t *testing.T) {
 	mute := func(muted bool) {
 		t.Helper()
 		st := p.Status()
-		require.NoError(t, publishtest.Mute(b.ctx, b.lk.HTTPURL, b.lk.APIKey, b.lk.APISecret, room, st.Identity, st.VideoSID, muted))
+		require.NoError(t, publishtest.Mute(b.ctx, b.lk.HTTPURL, b.lk.APIKey, b.lk.APISecret, room, st.Identity, st.VideoSID,
+			muted))
 	}
 	b.eventually(t, func() bool { return len(video.Units()) > 30 && p.Status().DeliveredKbps > 500 }, "nothing arrives")
 	mute(true)
@@ -58,7 +60,8 @@ func TestMutedByAModerator(t *testing.T) {
 	b.eventually(t, func() bool { return p.Status().DeliveredKbps == 0 }, "video is still sent")
 
 	mute(false)
-	b.eventually(t, func() bool { return !p.Status().VideoMuted && p.Status().Error == "" }, "the end of the mute is not shown")
+	b.eventually(t, func() bool { return !p.Status().VideoMuted && p.Status().Error == "" },
+		"the end of the mute is not shown")
 	before := len(video.Units())
 	b.eventually(t, func() bool { return len(video.Units()) > before+30 }, "video does not go on")
 	require.Positive(t, p.Status().DeliveredKbps)
@@ -68,7 +71,8 @@ func TestMutedByAModerator(t *testing.T) {
 	b.eventually(t, func() bool { return p.Status().VideoMuted }, "the mute is not shown")
 	first := p.Status().VideoSID
 	b.src.SetSound(false)
-	b.eventually(t, func() bool { sid := p.Status().VideoSID; return sid != "" && sid != first }, "it does not begin again")
+	b.eventually(t, func() bool { sid := p.Status().VideoSID; return sid != "" && sid != first },
+		"it does not begin again")
 	require.True(t, p.Status().VideoMuted)
 	require.Zero(t, p.Status().DeliveredKbps)
 }

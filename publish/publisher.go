@@ -4,8 +4,8 @@
 // track, and keeps a replay of exactly these two running on the server. It comes back by itself after every loss of
 // connection; the server's ids of the tracks then change, and the same replay is continued with the new ones.
 //
-// It owns two goroutines: the supervisor, which holds the connection and the state of the recording and makes all
-// calls to the backend, and the pump, which moves packets from the engine's fan-out to the session. The pump's reader is
+// It owns two goroutines: the supervisor, which holds the connection and the state of the recording and makes all calls
+// to the backend, and the pump, which moves packets from the engine's fan-out to the session. The pump's reader is
 // bounded: a slow network costs this reader packets, counted, and never holds up the engine. Close stops the recording,
 // leaves the room and waits for both.
 package publish
@@ -33,13 +33,13 @@ import (
 type Source interface {
 	// NewReader gives a bounded reader of the named tracks.
 	NewReader(capacity int, tracks ...media.Track) *fanout.Reader
-	// RequestKeyframe asks for an IDR picture soon.
+	// RequestKeyframe asks for an IDR frame soon.
 	RequestKeyframe()
 	// SetBitrate changes the bitrate of the video, in kb/s.
 	SetBitrate(kbps int)
-	// Video describes the picture and its configured bitrate.
+	// Video describes the video and its configured bitrate.
 	Video() media.TrackInfo
-	// HasSound tells whether there is a sound track.
+	// HasSound reports whether there is a sound track.
 	HasSound() bool
 }
 
@@ -85,7 +85,7 @@ type Status struct {
 	EgressID  string `json:"egress_id"`
 	// ServerSeconds is how much the server could save now.
 	ServerSeconds float64 `json:"server_seconds"`
-	// Error is what is wrong at present, as a sentence.
+	// Error is what is wrong at present, as a message.
 	Error string `json:"error"`
 	// BitrateKbps is what the video is encoded with at present.
 	BitrateKbps int `json:"bitrate_kbps"`
@@ -95,7 +95,7 @@ type Status struct {
 	DroppedPackets uint64 `json:"dropped_packets"`
 }
 
-// ErrNotRecording is what Save answers while the server keeps no replay.
+// ErrNotRecording is what Save returns while the server keeps no replay.
 var ErrNotRecording = errors.New("the server is not recording yet, so it has nothing to save")
 
 // service is the backend as the publisher uses it; *client.Client is one.
@@ -137,14 +137,15 @@ type Publisher struct {
 	closeCtx context.Context // valid once stopping
 	done     chan struct{}
 
-	mu     sync.Mutex
-	status Status
-	trial  string // what is wrong with the recording; Status.Error is about the connection first
+	mu           sync.Mutex
+	status       Status
+	recordingErr string // what is wrong with the recording; Status.Error is about the connection first
 }
 
 // Start shares src. It returns once the tracks are published and the recording has been asked for. It fails for what
 // the user must put right: a wrong URL or token, an unreachable backend, a refused room. If LiveKit cannot be reached,
-// the screen gives no picture or the recorder refuses, sharing goes on trying and Status tells. ctx bounds only the start.
+// the screen gives no frame or the recorder refuses, sharing keeps trying and Status says so. ctx bounds only the
+// start.
 func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	if cfg.Room = strings.TrimSpace(cfg.Room); cfg.Room == "" {
 		return nil, fmt.Errorf("%w: no room is set; enter its name in the settings", client.ErrRoom)
@@ -166,7 +167,8 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	}
 	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
 		done: make(chan struct{})}
-	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: RecordingOff, BitrateKbps: src.Video().BitrateKbps}
+	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: RecordingOff,
+		BitrateKbps: src.Video().BitrateKbps}
 	life, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	p.reader = src.NewReader(readerCapacity, media.Video, media.Opus)
@@ -191,10 +193,10 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 // Status is where the Publisher is now.
 func (p *Publisher) Status() Status {
 	p.mu.Lock()
-	st, trial := p.status, p.trial
+	st, recordingErr := p.status, p.recordingErr
 	p.mu.Unlock()
 	if st.Error == "" {
-		st.Error = trial
+		st.Error = recordingErr
 	}
 	st.DroppedPackets = p.reader.Dropped() + p.unsent.Load()
 	if s := p.session.Load(); s != nil {
@@ -209,7 +211,7 @@ func (p *Publisher) update(change func(*Status)) {
 	change(&p.status)
 }
 
-// Save asks the server for a clip of the last seconds before the press and answers its id. A zero pressedAt is now.
+// Save asks the server for a clip of the last seconds before the press and returns its id. A zero pressedAt is now.
 func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time) (clipID string, err error) {
 	id := p.Status().ReplayID
 	if id == "" {
@@ -226,8 +228,8 @@ func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Ti
 	return answer.ClipID, nil
 }
 
-// WaitClip waits until a clip is ready and answers it. If the clip fails, the error is the server's reason. A backend
-// that cannot be reached meanwhile is asked again until ctx is done.
+// WaitClip waits until a clip is ready and returns it. If the clip fails, the error is the server's reason. A backend
+// that cannot be reached in the meantime is asked again until ctx is done.
 func (p *Publisher) WaitClip(ctx context.Context, clipID string) (api.Clip, error) {
 	for {
 		clip, err := p.backend.Clip(ctx, clipID)

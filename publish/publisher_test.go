@@ -77,7 +77,7 @@ func (b *bench) subscribe(t *testing.T) *publishtest.Subscriber {
 	return s
 }
 
-// watch joins as a viewer who gets picture and sound.
+// watch joins as a viewer who gets video and sound.
 func (b *bench) watch(t *testing.T) (video, sound *publishtest.Stream) {
 	t.Helper()
 	viewer := b.subscribe(t)
@@ -94,7 +94,7 @@ func (b *bench) eventually(t *testing.T, f func() bool, msg string, args ...any)
 	require.NoErrorf(t, publishtest.Poll(b.ctx, f), msg, args...)
 }
 
-func TestViewersGetPictureAndSound(t *testing.T) {
+func TestViewersGetVideoAndSound(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{})
 	p := b.publish(t)
 	st := p.Status()

@@ -25,7 +25,7 @@ func (b *bench) killServer(t *testing.T) {
 	<-b.lk.Done()
 }
 
-// startAgain starts the LiveKit server of the bench anew, on the same ports with the same keys.
+// startAgain starts the LiveKit server of the bench again, on the same ports with the same keys.
 func (b *bench) startAgain(t *testing.T) {
 	t.Helper()
 	p, err := b.lk.Again(b.ctx)
@@ -115,7 +115,8 @@ func TestSoundTurnedOn(t *testing.T) {
 	require.Equal(t, publish.StateLive, first.State)
 	require.Empty(t, first.AudioSID)
 	b.src.SetSound(true)
-	b.eventually(t, func() bool { return p.Status().AudioSID != "" && p.Status().EgressID != first.EgressID }, "no sound track comes")
+	b.eventually(t, func() bool { return p.Status().AudioSID != "" && p.Status().EgressID != first.EgressID },
+		"no sound track comes")
 	st := p.Status()
 	require.Equal(t, first.ReplayID, st.ReplayID)
 	starts := b.backend.Starts()
@@ -126,13 +127,13 @@ func TestSoundTurnedOn(t *testing.T) {
 	b.eventually(t, func() bool { return len(sound.Units()) > 50 }, "no sound arrives")
 }
 
-// A screen that gives no picture yet is waited for.
-func TestPictureComesLater(t *testing.T) {
-	b := newBench(t, publishtest.SourceOptions{Seconds: 2, NoPicture: true})
+// A screen that gives no frame yet is waited for.
+func TestVideoComesLater(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2, NoVideo: true})
 	p := b.publish(t)
 	require.Equal(t, publish.StateConnecting, p.Status().State)
-	require.Contains(t, p.Status().Error, "no picture yet")
-	b.src.SetPicture(true)
+	require.Contains(t, p.Status().Error, "no frame yet")
+	b.src.SetVideo(true)
 	b.eventually(t, func() bool {
 		st := p.Status()
 		return st.State == publish.StateLive && st.Error == "" && st.Recording == publish.RecordingActive

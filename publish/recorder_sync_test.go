@@ -38,7 +38,7 @@ func TestTheRecordersSoundAndVideoArriveTogether(t *testing.T) {
 	b := &bench{ctx: ctx, dir: dir, lk: lk, backend: backend}
 	r := startRecorder(t, b, rate)
 	viewer := b.subscribe(t)
-	p, err := publish.Start(ctx, b.config(t), r.Lower())
+	p, err := publish.Start(ctx, b.config(t), r.LowLayer())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close(context.Background()) })
 	b.sameAge(t, viewer, rate)

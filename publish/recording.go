@@ -24,16 +24,16 @@ type recording struct {
 	unknown      int // how often in a row the server did not know the tracks
 }
 
-// unknownTracks is how often in a row the server may not know tracks that are published before they are published anew:
-// where LiveKit's Redis was lost, the room goes on, but for all others it is empty until somebody joins it.
+// unknownTracks is how often in a row the server may not know tracks that are published before they are published
+// again: where LiveKit's Redis was lost, the room goes on, but for all others it is empty until somebody joins it.
 const unknownTracks = 2
 
-// due tells whether the recording must be started for these tracks.
+// due reports whether the recording must be started for these tracks.
 func (r *recording) due(st livekit.State) bool {
 	return r.broken || r.video != st.VideoSID || r.sound != st.AudioSID
 }
 
-// record makes the next call to the backend that is due and answers how long the one after it can wait.
+// record makes the next call to the backend that is due and returns how long the one after it can wait.
 func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration {
 	r := &s.rec
 	if r.due(st) && time.Until(r.tryAt) <= 0 {
@@ -94,7 +94,7 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 		s.recordingFailed(err.Error())
 	case err != nil:
 		// The recording does not depend on this answer; only its length is unknown.
-		s.setTrial(err.Error())
+		s.setRecordingErr(err.Error())
 	default:
 		s.update(func(st *Status) { st.EgressID, st.ServerSeconds = replay.EgressID, replay.BufferedSeconds })
 		s.showRecording(replay.State, replay.LastError)
@@ -107,7 +107,7 @@ func (s *supervisor) showRecording(state, reason string) {
 	case api.StateActive:
 		s.rec.pause = firstPause
 		s.update(func(st *Status) { st.Recording = RecordingActive })
-		s.setTrial("")
+		s.setRecordingErr("")
 	case api.StateEnded, api.StateFailed:
 		if reason == "" {
 			reason = "the recording ended on the server; it is started again"
@@ -115,7 +115,7 @@ func (s *supervisor) showRecording(state, reason string) {
 		s.recordingFailed(reason)
 	default:
 		s.update(func(st *Status) { st.Recording = RecordingStarting })
-		s.setTrial("")
+		s.setRecordingErr("")
 	}
 }
 
@@ -126,7 +126,7 @@ func (s *supervisor) recordingFailed(reason string) {
 	r.pause = nextPause(r.pause)
 	s.log.Warn("the server does not record; it is tried again", "reason", reason, "at", r.tryAt)
 	s.update(func(st *Status) { st.Recording = RecordingFailed })
-	s.setTrial(reason)
+	s.setRecordingErr(reason)
 }
 
 // forget drops a replay that the backend does not know.
@@ -135,11 +135,11 @@ func (s *supervisor) forget() {
 	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds = "", "", 0 })
 }
 
-// setTrial notes what is wrong with the recording.
-func (s *supervisor) setTrial(reason string) {
+// setRecordingErr notes what is wrong with the recording.
+func (s *supervisor) setRecordingErr(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trial = reason
+	s.recordingErr = reason
 }
 
 // stopRecording ends the recording, once; its buffer stays on the server until it expires.

@@ -33,7 +33,8 @@ func TestWithTheRealService(t *testing.T) {
 	})
 	require.NoError(t, err)
 	killAtEnd(t, lk.Proc)
-	egress, err := stack.StartEgress(ctx, filepath.Join(dir, "egress"), stack.EgressOptions{RedisAddr: redis.Addr, LiveKit: lk})
+	egress, err := stack.StartEgress(ctx, filepath.Join(dir, "egress"), stack.EgressOptions{RedisAddr: redis.Addr,
+		LiveKit: lk})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -49,7 +50,8 @@ func TestWithTheRealService(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = src.Close() })
 	b := &bench{ctx: ctx, dir: dir, lk: lk, src: src}
-	p, err := publish.Start(ctx, publish.Config{BackendURL: service.URL, UserToken: service.Token, Room: room, Log: logTo(t)}, src)
+	p, err := publish.Start(ctx, publish.Config{BackendURL: service.URL, UserToken: service.Token, Room: room,
+		Log: logTo(t)}, src)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close(context.Background()) })
 	b.eventually(t, func() bool {
@@ -69,8 +71,8 @@ func TestWithTheRealService(t *testing.T) {
 	info, err := capturetest.Probe(ctx, file)
 	require.NoError(t, err)
 	require.Len(t, info.Streams, 2)
-	picture, _ := info.Only("video")
-	require.Equal(t, []any{"h264", 1280, 720}, []any{picture.Codec, picture.Width, picture.Height})
+	video, _ := info.Only("video")
+	require.Equal(t, []any{"h264", 1280, 720}, []any{video.Codec, video.Width, video.Height})
 	sound, _ := info.Only("audio")
 	require.Equal(t, "aac", sound.Codec)
 	left, right, err := publishtest.ToneLevels(ctx, file, publishtest.DesktopTone, publishtest.MicrophoneTone)

@@ -17,10 +17,10 @@ const (
 	longPause  = 30 * time.Second
 	// leaveTime bounds the stop of the recording and leaving the room, each.
 	leaveTime = 5 * time.Second
-	// pictureTime is how long the first picture is waited for before Status says so; tokenAge is how old a token may be
-	// when the room is joined.
-	pictureTime = 10 * time.Second
-	tokenAge    = time.Minute
+	// firstFrameTime is how long the first frame is waited for before Status says so; tokenAge is how old a token may
+	// be when the room is joined.
+	firstFrameTime = 10 * time.Second
+	tokenAge       = time.Minute
 	// keyframeEvery is the least time between two requests for a keyframe after drops.
 	keyframeEvery = 500 * time.Millisecond
 )
@@ -31,17 +31,18 @@ func nextPause(d time.Duration) time.Duration { return min(2*d, longPause) }
 // supervisor is the state that only the supervising goroutine touches.
 type supervisor struct {
 	*Publisher
-	started chan error // gets the outcome of Start, once
-	told    bool
-	picture chan struct{} // closed by the pump at the first picture
-	rec     recording
-	watch   sourceWatch
+	started    chan error // gets the outcome of Start, once
+	told       bool
+	firstFrame chan struct{} // closed by the pump at the first frame
+	rec        recording
+	watch      sourceWatch
 	// videoMuted and soundMuted outlast a stay: coming back unmuted would go against the moderator's will.
 	videoMuted, soundMuted bool
 }
 
 func newSupervisor(p *Publisher) *supervisor {
-	return &supervisor{Publisher: p, started: make(chan error, 1), picture: make(chan struct{}), rec: recording{pause: firstPause}}
+	return &supervisor{Publisher: p, started: make(chan error, 1), firstFrame: make(chan struct{}),
+		rec: recording{pause: firstPause}}
 }
 
 // tell reports the outcome of the start; later ones are nobody's.
@@ -95,7 +96,7 @@ func (s *supervisor) run(ctx context.Context) {
 	}
 }
 
-// mustFix tells what trying again at the start does not heal.
+// mustFix finds the errors that retrying the start does not fix.
 func mustFix(err error) bool {
 	for _, kind := range []error{client.ErrURL, client.ErrUnreachable, client.ErrToken, client.ErrRoom, client.ErrInvalid,
 		client.ErrNotFound, livekit.ErrRefused} {
@@ -106,7 +107,7 @@ func mustFix(err error) bool {
 	return false
 }
 
-// connect fetches a token and joins the room, once there is a picture to show: before that, neither its size nor its
+// connect fetches a token and joins the room, once there is a frame to show: before that, neither its size nor its
 // bitrate is known, and a track without packets is soon given up.
 func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	token, err := s.backend.Token(ctx, api.TokenRequest{RoomName: s.cfg.Room})
@@ -115,7 +116,7 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	}
 	asked := time.Now()
 	s.update(func(st *Status) { st.Identity = token.Identity })
-	if err := s.awaitPicture(ctx); err != nil {
+	if err := s.awaitFrame(ctx); err != nil {
 		return nil, err
 	}
 	if time.Since(asked) > tokenAge {
@@ -143,15 +144,15 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	return session, nil
 }
 
-// awaitPicture waits for the first packet of video.
-func (s *supervisor) awaitPicture(ctx context.Context) error {
+// awaitFrame waits for the first packet of video.
+func (s *supervisor) awaitFrame(ctx context.Context) error {
 	s.src.RequestKeyframe()
-	for late := time.After(pictureTime); ; {
+	for late := time.After(firstFrameTime); ; {
 		select {
-		case <-s.picture:
+		case <-s.firstFrame:
 			return nil
 		case <-late:
-			s.update(func(st *Status) { st.Error = "the screen gives no picture yet; sharing begins with the first" })
+			s.update(func(st *Status) { st.Error = "the screen gives no frame yet; sharing begins with the first" })
 			s.tell(nil)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -171,7 +172,7 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 			return st.Final
 		}
 		if s.watch.again(s.src, session) {
-			s.log.Info("the picture's size or the sound has changed; the tracks are published anew")
+			s.log.Info("the frame size or the sound has changed; the tracks are published again")
 			return false
 		}
 		wait := pollEvery
@@ -184,7 +185,7 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 		}
 		if s.rec.unknown >= unknownTracks {
 			s.rec.unknown, s.rec.tryAt = 0, time.Time{}
-			s.log.Warn("the server does not know the tracks; the room is joined anew")
+			s.log.Warn("the server does not know the tracks; the room is joined again")
 			return false
 		}
 		select {
@@ -282,7 +283,7 @@ func (s *supervisor) pump(ctx context.Context) {
 		}
 		if packet.Track == media.Video && !seen {
 			seen = true
-			close(s.picture)
+			close(s.firstFrame)
 		}
 		if n := s.reader.Dropped(); n != dropped && time.Since(asked) >= keyframeEvery {
 			dropped, asked = n, time.Now()

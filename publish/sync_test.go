@@ -15,26 +15,27 @@ import (
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
-// Sound and picture that were captured at one moment must carry one NTP time at the receiver, although the pictures
+// Sound and video that were captured at one moment must carry one NTP time at the receiver, although the frames
 // leave the encoder much later: that is what egress and browsers synchronise by. The viewer identifies what it received
 // by its bytes, looks up the PTS it was played with, and compares it to the time its sender reports give.
-func TestSoundAndPictureKeepStep(t *testing.T) {
+func TestSoundAndVideoKeepStep(t *testing.T) {
 	const delay = 120 * time.Millisecond
 	b := newBench(t, publishtest.SourceOptions{VideoDelay: delay})
 	b.publish(t)
 	video, sound := b.watch(t)
 	b.eventually(t, func() bool { return len(video.Reports()) >= 4 && len(sound.Reports()) >= 4 }, "no sender reports")
 
-	picture := b.wallMinusPTS(t, video, media.Video, 90000)
+	videoAge := b.wallMinusPTS(t, video, media.Video, 90000)
 	tone := b.wallMinusPTS(t, sound, media.Opus, media.SampleRate)
-	t.Logf("wall clock minus PTS: picture %v, sound %v, apart by %v", picture, tone, picture-tone)
-	require.InDelta(t, 0, (picture - tone).Seconds(), 0.004, "picture and sound are apart")
+	t.Logf("wall clock minus PTS: video %v, sound %v, apart by %v", videoAge, tone, videoAge-tone)
+	require.InDelta(t, 0, (videoAge - tone).Seconds(), 0.004, "video and sound are apart")
 	// The absolute time is right as well: it is the moment of capture, not of sending.
 	captured := time.Since(time.Unix(0, 0)) - b.src.Now()
-	require.InDelta(t, 0, (picture - captured).Seconds(), 0.010, "the time of capture is wrong")
+	require.InDelta(t, 0, (videoAge - captured).Seconds(), 0.010, "the time of capture is wrong")
 }
 
-// wallMinusPTS is the median, over the newest units, of the wall-clock time by sender reports less the PTS at the source.
+// wallMinusPTS is the median, over the newest units, of the wall-clock time by sender reports less the PTS at the
+// source.
 func (b *bench) wallMinusPTS(t *testing.T, st *publishtest.Stream, track media.Track, rate int) time.Duration {
 	t.Helper()
 	units := st.Units()
@@ -99,10 +100,10 @@ func (b *bench) arriveTogether(t *testing.T, viewer *publishtest.Subscriber) {
 	const span = 3 * time.Second
 	b.eventually(t, func() bool { return covers(video, span) && covers(sound, span) }, "too little arrives")
 	for _, from := range []time.Duration{0, 2 * time.Second} {
-		picture := b.medianAge(t, video, media.Video, 90000, from)
+		videoAge := b.medianAge(t, video, media.Video, 90000, from)
 		tone := b.medianAge(t, sound, media.Opus, media.SampleRate, from)
-		t.Logf("from %v on: video arrives at the age of %v, sound of %v, apart by %v", from, picture, tone, picture-tone)
-		require.InDelta(t, 0, (picture - tone).Seconds(), 0.010, "video and sound arrive apart, from %v on", from)
+		t.Logf("from %v on: video arrives at the age of %v, sound of %v, apart by %v", from, videoAge, tone, videoAge-tone)
+		require.InDelta(t, 0, (videoAge - tone).Seconds(), 0.010, "video and sound arrive apart, from %v on", from)
 	}
 }
 
@@ -112,7 +113,8 @@ func covers(st *publishtest.Stream, span time.Duration) bool {
 }
 
 // medianAge is how old the units of one second were when they arrived.
-func (b *bench) medianAge(t *testing.T, st *publishtest.Stream, track media.Track, rate int, from time.Duration) time.Duration {
+func (b *bench) medianAge(t *testing.T, st *publishtest.Stream, track media.Track, rate int,
+	from time.Duration) time.Duration {
 	t.Helper()
 	units := st.Units()
 	// The PTS of the newest are known by their content, and so the RTP time of every PTS.

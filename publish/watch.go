@@ -32,8 +32,8 @@ type bitrates interface {
 
 var _ bitrates = (*livekit.Session)(nil)
 
-// again tells whether the tracks have to be published anew: their number or size has changed. A new configured bitrate
-// is passed on to the session; an encoder that was opened anew is told again what the network allows.
+// again reports whether the tracks have to be published again: their number or size has changed. A new configured
+// bitrate is passed on to the session; an encoder that was opened again gets the network's bitrate again.
 func (w *sourceWatch) again(src Source, session bitrates) bool {
 	now := src.Video()
 	if src.HasSound() != w.sound || now.Width > 0 && (now.Width != w.video.Width || now.Height != w.video.Height) {

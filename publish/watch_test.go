@@ -45,7 +45,7 @@ func TestWatchOfTheSource(t *testing.T) {
 		"sound on":            {func(k *knobs, _ *allowance) { k.sound = true }, true, 8000, 0},
 		"other bitrate":       {func(k *knobs, _ *allowance) { k.info.BitrateKbps = 4000 }, false, 4000, 4000},
 		"slow network":        {func(k *knobs, a *allowance) { k.info.BitrateKbps, a.kbps = 3000, 3000 }, false, 3000, 0},
-		"encoder anew, slow":  {func(_ *knobs, a *allowance) { a.kbps = 3000 }, false, 3000, 0},
+		"encoder again, slow": {func(_ *knobs, a *allowance) { a.kbps = 3000 }, false, 3000, 0},
 		"other bitrate, slow": {func(k *knobs, a *allowance) { k.info.BitrateKbps, a.kbps = 5000, 3000 }, false, 5000, 5000},
 	} {
 		t.Run(name, func(t *testing.T) {

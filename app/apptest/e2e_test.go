@@ -28,6 +28,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("hotkey", func(t *testing.T) { testHotkey(t, m) })
 	t.Run("microphone keys", func(t *testing.T) { testMicrophoneKeys(t, m) })
 	t.Run("tray", func(t *testing.T) { testTray(t, m) })
+	t.Run("late panel", func(t *testing.T) { testLatePanel(t, m) })
 	t.Run("taken key", func(t *testing.T) { testTakenKey(t, m) })
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })
 	t.Run("wrong backend", func(t *testing.T) { testWrongBackend(t, m) })
@@ -176,7 +177,7 @@ func testBadSettings(t *testing.T, m *machine) {
 	}
 	r := m.start(t, dir)
 	s := r.until(t, "the replay runs nevertheless", buffering)
-	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "video.frame_rate") || !strings.Contains(s.Problems[0], "30 or 60") {
+	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "Frame rate (FPS)") || !strings.Contains(s.Problems[0], "30 or 60") {
 		t.Errorf("it says %q", s.Problems)
 	}
 	if s.FrameRate != 30 || s.ReplaySeconds != 33 {

@@ -211,7 +211,7 @@ func (r *Recorder) Save(ctx context.Context, q capture.SaveRequest) (clip.Clip, 
 		select {
 		case <-timer.C:
 			q.Length += q.After
-		case <-q.Hurry:
+		case <-q.Flush:
 		case <-ctx.Done():
 			return clip.Clip{}, ctx.Err()
 		}

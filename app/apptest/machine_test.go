@@ -78,7 +78,7 @@ func (m *machine) start(t *testing.T, dir string, more ...string) *running {
 	r := &running{dir: dir, env: m.env(dir, more...)}
 	var err error
 	r.Proc, err = stack.Start(t.Context(), stack.Spec{
-		Name: "hindsight", Path: m.program, Args: []string{"-hidden"}, Dir: dir, Env: r.env,
+		Name: "hindsight", Path: m.program, Args: []string{"--hidden"}, Dir: dir, Env: r.env,
 		Ready: func(ctx context.Context) error {
 			s, err := r.status(ctx)
 			if err != nil {

@@ -28,14 +28,48 @@ func testTray(t *testing.T, m *machine) {
 	click("Save replay")
 	r.saved(t, 1)
 	for _, muted := range []bool{true, false} {
-		click("Mute the microphone")
+		click("Mute microphone")
 		r.until(t, "the tray mutes and unmutes", func(s session.Snapshot) bool { return s.Mic.Muted == muted })
 	}
-	click("Stop replay")
+	click("Turn replay buffer off")
 	r.until(t, "the replay is off", func(s session.Snapshot) bool { return s.State == session.Idle })
-	click("Start replay")
+	click("Turn replay buffer on")
 	r.until(t, "the replay is on again", buffering)
 	click("Quit")
+	r.wait(t)
+}
+
+// testLatePanel starts the program before the panel, as happens at login.
+func testLatePanel(t *testing.T, shared *machine) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	desk, err := stack.StartDesktop(ctx, dir, stack.DesktopOptions{Width: 1280, Height: 800, WindowManager: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { desk.Close() })
+	m := &machine{desktop: desk, sound: shared.sound, program: shared.program}
+	visible := func() bool {
+		out, _ := desk.Command(ctx, "xdotool", "search", "--onlyvisible", "--name", "^Hindsight$").Output()
+		return strings.TrimSpace(string(out)) != ""
+	}
+	r := m.start(t, dir)
+	r.until(t, "the replay runs", buffering)
+	require.False(t, visible(), "a hidden start shows the window before the panel had time to come")
+	require.NoError(t, desk.StartPanel(ctx, dir))
+	tray, err := desk.OpenTray(ctx, r.PID())
+	require.NoError(t, err)
+	defer tray.Close()
+	require.False(t, visible(), "the window is there although the tray is")
+	r.call(t, control.Request{Command: control.Show}, nil)
+	require.Eventually(t, visible, 20*time.Second, 50*time.Millisecond, "the window does not open")
+	gone := func() bool {
+		_ = desk.Press(ctx, "alt+F4") // until the window has the keyboard
+		return !visible()
+	}
+	require.Eventually(t, gone, 20*time.Second, 200*time.Millisecond, "the window does not close")
+	since := r.until(t, "it still runs", buffering).BufferedSeconds
+	r.until(t, "it goes on", func(s session.Snapshot) bool { return s.BufferedSeconds > since+0.5 })
+	require.NoError(t, tray.Click(ctx, "Quit"))
 	r.wait(t)
 }
 
@@ -117,7 +151,7 @@ func testNotification(t *testing.T, m *machine) {
 	}
 	select {
 	case got := <-n.shown:
-		if got.title != "The replay could not be saved" || !strings.Contains(got.body, "turn the replay on") {
+		if got.title != "Couldn't save replay" || !strings.Contains(got.body, "turn the replay buffer on") {
 			t.Errorf("a press while nothing runs shows %+v", got)
 		}
 		s := r.until(t, "the window can show it as well", func(s session.Snapshot) bool { return s.LastSave.ID == 5 })

@@ -140,11 +140,11 @@ func plays(t *testing.T, path string, atLeast float64) {
 	info, err := capturetest.Probe(t.Context(), path)
 	require.NoError(t, err)
 	require.Greater(t, info.Seconds, atLeast-0.1)
-	pictures, err := capturetest.Pictures(t.Context(), path)
+	frames, err := capturetest.Frames(t.Context(), path)
 	require.NoError(t, err)
-	require.Greater(t, float64(len(pictures)), info.Seconds*30*0.9)
-	for i, p := range pictures[1:] {
-		require.Less(t, p.At-pictures[i].At, 0.5, "picture %d is followed by a gap", i)
+	require.Greater(t, float64(len(frames)), info.Seconds*30*0.9)
+	for i, p := range frames[1:] {
+		require.Less(t, p.At-frames[i].At, 0.5, "picture %d is followed by a gap", i)
 	}
 }
 

@@ -57,13 +57,15 @@ type Source struct {
 // Video is the picture.
 type Video struct {
 	// Way is "portal" on Wayland and "x11" elsewhere, unless the user insists.
-	Way    string  `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is filmed: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
-	Source Picture `toml:"source" comment:"What is filmed on X11; hindsightctl screens lists what there is."`
+	Backend string      `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is captured: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
+	Source  VideoSource `toml:"source" comment:"What is captured on X11; hindsightctl screens lists what there is."`
 	// FrameRate is in frames a second.
 	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`
 	// Height is in rows; 0 keeps the size as captured.
 	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"0 keeps the size of the screen"`
+	// FollowSize changes the size of clips with that of what is captured, for example a window that is resized.
+	FollowSize bool `toml:"follow_size" comment:"a resized window changes the size of clips; else it is fitted into the size at the start"`
 	// BitrateKbps is in kb/s; 0 chooses it from size and frame rate.
 	BitrateKbps int `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
 	// ConstantQuality is a quantiser; the bitrate is then the most that may be spent.
@@ -80,8 +82,8 @@ const (
 	Rectangle   = "area"
 )
 
-// Picture is what is filmed. What belongs to other kinds is kept, so that changing back is easy.
-type Picture struct {
+// VideoSource is what is captured. What belongs to other kinds is kept, so that changing back is easy.
+type VideoSource struct {
 	Kind string `toml:"kind" oneof:"screen,monitor,window,area"`
 	// Monitor is the name of an output, for example HDMI-1.
 	Monitor string `toml:"monitor"`
@@ -96,7 +98,7 @@ type Picture struct {
 }
 
 // Target is what the recorder films.
-func (p Picture) Target() capture.Target {
+func (p VideoSource) Target() capture.Target {
 	switch p.Kind {
 	case OneMonitor:
 		return capture.Target{Monitor: p.Monitor}
@@ -179,7 +181,7 @@ type App struct {
 func Defaults() Config {
 	return Config{
 		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
-		Video:   Video{Way: "auto", Source: Picture{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
+		Video:   Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
 		Sharing: Sharing{StreamQuality: "same"},
 		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: "pause", KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
@@ -216,8 +218,9 @@ func (c Config) Capture(keep bool) capture.Config {
 	}
 	out := capture.Config{
 		Video: capture.VideoConfig{
-			Way: c.Video.Way, TokenFile: ScreenToken(),
+			Backend: c.Video.Backend, TokenFile: ScreenToken(),
 			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
+			FollowSize:  c.Video.FollowSize,
 			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
 		},
 		Desktop:    source(c.Sound.Desktop),

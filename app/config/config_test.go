@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zalando/go-keyring"
-
 	"github.com/hindsight-app/hindsight/app/config"
 )
 
@@ -40,7 +38,7 @@ func TestSavedSettingsComeBack(t *testing.T) {
 	s, c, _ := config.Open(dir)
 	c.Sound.Microphone = config.Source{Enabled: true, Device: `mic "one"`, GainDB: -4.5, Muted: true}
 	c.Sound.SuppressNoise, c.Sound.MonoMicrophone, c.Sound.Separate = true, true, true
-	c.Video = config.Video{Way: "portal", Source: config.Picture{Kind: "window", WindowClass: "Firefox", WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
+	c.Video = config.Video{Backend: "portal", Source: config.VideoSource{Kind: "window", WindowClass: "Firefox", WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
 	c.Replay = config.Replay{WhenLocked: "record", Seconds: 300, Folder: "/srv/clips"}
 	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum", StreamQuality: "lower"}
 	c.Hotkeys.Saves = []config.SaveKey{{Keys: "Ctrl+Alt+1", Seconds: 30}, {Keys: "Ctrl+Alt+2", Seconds: 600}}
@@ -131,7 +129,7 @@ func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 // Texts in an older encoding can be saved and read, and a line that cannot be read costs its own value only.
 func TestOneBadValueCostsOneValue(t *testing.T) {
 	s, c, _ := config.Open(t.TempDir())
-	c.Video.Source = config.Picture{Kind: "window", WindowClass: "Caf\xe9"}
+	c.Video.Source = config.VideoSource{Kind: "window", WindowClass: "Caf\xe9"}
 	c.Video.FrameRate = 60
 	if err := s.Save(c); err != nil {
 		t.Fatal(err)
@@ -183,36 +181,6 @@ func TestSaveRefusesWhatIsNotValid(t *testing.T) {
 	}
 	if _, err := os.Stat(s.Path()); err == nil {
 		t.Error("a file was written")
-	}
-}
-
-func TestToken(t *testing.T) {
-	keyring.MockInit()
-	for name, noKeyring := range map[string]bool{"keyring": false, "file": true} {
-		t.Run(name, func(t *testing.T) {
-			k := &config.Tokens{File: filepath.Join(t.TempDir(), "sub", "token"), NoKeyring: noKeyring}
-			expect := func(want string) {
-				t.Helper()
-				if got, err := k.Get(); got != want || err != nil {
-					t.Errorf("Get answers %q, %v; want %q", got, err, want)
-				}
-			}
-			expect("")
-			for _, step := range []string{"secret", "other", ""} {
-				if err := k.Set(step); err != nil {
-					t.Fatal(err)
-				}
-				expect(step)
-				st, err := os.Stat(k.File)
-				if inFile := err == nil; inFile != (noKeyring && step != "") {
-					t.Errorf("after %q, is there a file: %v", step, inFile)
-				} else if inFile && st.Mode().Perm() != 0o600 {
-					t.Errorf("others can read the token: %v", st.Mode())
-				}
-			}
-			t.Setenv("HINDSIGHT_TOKEN", "from outside")
-			expect("from outside")
-		})
 	}
 }
 

@@ -47,7 +47,7 @@ func Open(dir string) (*Store, Config, []Problem) {
 	case err == nil:
 		problems = parse(data, &c)
 	case !errors.Is(err, fs.ErrNotExist):
-		problems = []Problem{{"the settings file", "not readable (" + err.Error() + ")", "a file you may read"}}
+		problems = []Problem{{"the settings file", "not readable (" + reason(err) + ")", "a file you may read"}}
 	}
 	problems = append(problems, repair(&c)...)
 	s.broken = len(problems) > 0
@@ -57,6 +57,15 @@ func Open(dir string) (*Store, Config, []Problem) {
 	problems = append(problems, bad...)
 	problems = append(problems, repair(&c)...)
 	return s, c, problems
+}
+
+// reason is an error of the file system without the call and the path.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
 }
 
 // Path is the settings file.

@@ -40,7 +40,7 @@ func (c Config) Validate() []Problem {
 }
 
 // nameless finds a kind of picture that lacks what it is about.
-func (p Picture) nameless() []Problem {
+func (p VideoSource) nameless() []Problem {
 	const key = "video.source.kind"
 	switch {
 	case p.Kind == OneMonitor && p.Monitor == "":

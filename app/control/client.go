@@ -11,7 +11,7 @@ import (
 	"os"
 )
 
-// ours refuses a folder that another user made, who could play the app and be told everything.
+// ours refuses a folder that another user made, who could impersonate the app and read everything.
 func ours(dir string) error {
 	st, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -26,8 +26,8 @@ func ours(dir string) error {
 	return nil
 }
 
-// Call sends one request to the running app and decodes the answer's data into out, which may be nil. ErrNotRunning
-// means that none listens; other errors are the app's own sentences.
+// Call sends one request to the running app and decodes the response's data into out, which may be nil. ErrNotRunning
+// means that none listens; other errors are the app's own messages.
 func Call(ctx context.Context, dir string, r Request, out any) error {
 	if err := ours(dir); err != nil {
 		return err

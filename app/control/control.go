@@ -1,6 +1,6 @@
 // Package control lets one app run per user and lets others talk to it: a unix socket only the user can open, speaking
-// one JSON object a line. A request is {"command":"save","seconds":30}; the answer is {"ok":true,"data":…} or
-// {"ok":false,"error":"a sentence"}. A connection may carry any number of requests, one after the other.
+// one JSON object a line. A request is {"command":"save","seconds":30}; the response is {"ok":true,"data":…} or
+// {"ok":false,"error":"a message"}. A connection may carry any number of requests, one after the other.
 //
 // The first app holds a lock file for its whole life; the kernel drops the lock when the process ends, however it ends.
 // A Server owns one goroutine that accepts and one for each connection; Close ends them and waits.
@@ -15,10 +15,10 @@ import (
 	"strconv"
 )
 
-// ErrNotRunning is the answer of Call when no app listens.
+// ErrNotRunning is what Call returns when no app listens.
 var ErrNotRunning = errors.New("hindsight is not running; start it with: hindsight")
 
-// ErrRunning is the answer of Listen when another app of this user already runs.
+// ErrRunning is what Listen returns when another app of this user already runs.
 var ErrRunning = errors.New("hindsight already runs")
 
 // The commands.
@@ -62,7 +62,7 @@ type LinkAnswer struct {
 	URL  string `json:"url"`
 }
 
-// Response is the answer.
+// Response is the response.
 type Response struct {
 	OK    bool            `json:"ok"`
 	Error string          `json:"error,omitempty"`

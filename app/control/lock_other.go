@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// takeLock asks the socket itself: where files cannot be locked, whoever answers there runs.
+// takeLock asks the socket itself: where files cannot be locked, a response means that an app runs.
 func takeLock(dir string) (*os.File, error) {
 	if c, err := new(net.Dialer).DialContext(context.Background(), "unix", socketPath(dir)); err == nil {
 		c.Close()

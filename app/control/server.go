@@ -14,7 +14,7 @@ import (
 
 const maxLine = 64 << 10 // bytes of one request
 
-// Handler answers a request; data is sent as JSON. It runs in the connection's goroutine and should end with ctx.
+// Handler returns a request; data is sent as JSON. It runs in the connection's goroutine and should end with ctx.
 type Handler func(ctx context.Context, r Request) (data any, err error)
 
 // Server is the running app's side.
@@ -59,7 +59,7 @@ func Listen(dir string, log *slog.Logger) (*Server, error) {
 	return &Server{listener: l, lock: lock, log: log, ctx: ctx, cancel: cancel, conns: map[net.Conn]struct{}{}}, nil
 }
 
-// Serve begins to answer. It returns at once and is called once.
+// Serve starts answering requests. It returns at once and is called once.
 func (s *Server) Serve(h Handler) {
 	s.handle = h
 	s.wg.Add(1)
@@ -108,7 +108,7 @@ func (s *Server) serve(c net.Conn) {
 	out := json.NewEncoder(c)
 	for lines.Scan() {
 		if out.Encode(s.answer(lines.Bytes())) != nil {
-			return // the other side has gone
+			return // the other side closed the connection
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {

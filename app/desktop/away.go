@@ -10,9 +10,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// screenSavers are the interfaces, and names of services, whose signal ActiveChanged and whose method GetActive say that
-// the screen is locked: the first is the freedesktop.org one (KDE, XFCE and others), the rest are the desktops' own. Each
-// has its object at the path of the same words.
+// screenSavers are the interfaces, and names of services, whose signal ActiveChanged and whose method GetActive say
+// that the screen is locked: the first is the freedesktop.org one (KDE, XFCE and others), the rest are the desktops'
+// own. Each has its object at the path of the same words.
 var screenSavers = []string{
 	"org.freedesktop.ScreenSaver", "org.gnome.ScreenSaver", "org.cinnamon.ScreenSaver", "org.mate.ScreenSaver", "org.xfce.ScreenSaver",
 }
@@ -42,7 +42,7 @@ type Away struct {
 	log             *slog.Logger
 }
 
-// OpenAway asks the desktop whether the screen is locked and makes ready to hear what changes; Follow has to be called
+// OpenAway asks the desktop whether the screen is locked and prepares to receive changes; Follow has to be called
 // for that, and closes it.
 func OpenAway(ctx context.Context, log *slog.Logger) *Away {
 	a := &Away{locked: map[string]bool{}, log: log}
@@ -74,7 +74,8 @@ func (a *Away) Locked() bool {
 	return false
 }
 
-// Follow calls changed whenever the screen is locked or unlocked and before and after the machine sleeps, until ctx ends.
+// Follow calls changed whenever the screen is locked or unlocked and before and after the machine sleeps, until ctx
+// ends.
 func (a *Away) Follow(ctx context.Context, changed func(locked, sleeping bool)) {
 	defer a.close()
 	if a.system != nil {
@@ -130,14 +131,15 @@ func (a *Away) askScreenSavers(ctx context.Context) {
 	}
 }
 
-// join asks logind about this session, and to tell of it and of sleep.
+// join asks logind about this session, and to signal its changes and sleep.
 func (a *Away) join(ctx context.Context) {
 	_ = a.system.AddMatchSignal(dbus.WithMatchInterface(logindManager), dbus.WithMatchMember("PrepareForSleep"))
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	manager := a.system.Object(logind, logindPath)
 	if err := manager.CallWithContext(ctx, logindManager+".GetSessionByPID", 0, uint32(os.Getpid())).Store(&a.logind); err != nil {
-		// Programs that the user's service manager starts belong to no session; the desktop tells them which one is theirs.
+		// Programs that the user's service manager starts belong to no session; the desktop says which one is
+		// theirs.
 		id := os.Getenv("XDG_SESSION_ID")
 		if id == "" || manager.CallWithContext(ctx, logindManager+".GetSession", 0, id).Store(&a.logind) != nil {
 			a.logind = ""

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -29,7 +30,9 @@ func TestNobodyStartsASessionBus(t *testing.T) {
 	if _, err := os.Stat(mark); err == nil {
 		t.Error("a session bus was started")
 	}
-	if HasTray() {
+	tray := OpenTray()
+	if tray.Here() || tray.Await(t.Context(), time.Hour) {
 		t.Error("there is a tray")
 	}
+	tray.Close()
 }

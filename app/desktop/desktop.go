@@ -2,8 +2,9 @@
 // in its folder, play a short sound, and to say whether there is a tray. No Fyne, no cgo.
 //
 // A Notifier owns one D-Bus connection and two goroutines, one that shows what is queued and one that waits for pressed
-// buttons; Close ends them and waits. An Away owns two connections and works in its caller's goroutine. The other
-// functions start a program or make one call and keep nothing.
+// buttons; Close ends them and waits. An Away owns two connections and works in its caller's goroutine. A Tray owns a
+// connection and a goroutine that reads its signals. The other functions start a program or make one call and keep
+// nothing.
 package desktop
 
 import (
@@ -21,23 +22,6 @@ import (
 )
 
 const callWait = 3 * time.Second
-
-// HasTray is whether something on the session bus shows StatusNotifier items; on other systems there always is a tray.
-func HasTray() bool {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		return true
-	}
-	conn, err := sessionBus()
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), callWait)
-	defer cancel()
-	var has bool
-	err = conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, "org.kde.StatusNotifierWatcher").Store(&has)
-	return err == nil && has
-}
 
 // NoAutolaunch keeps every library of this process from starting a session bus where there is none: it would stay
 // behind. It is called before anything looks for the bus.
@@ -61,7 +45,7 @@ func hasBus() bool {
 	return dir != "" && err == nil
 }
 
-// sessionBus looks before it connects: the client would start a bus of its own where there is none.
+// sessionBus looks before it connects: the client would start its own bus where there is none.
 func sessionBus() (*dbus.Conn, error) {
 	if !hasBus() {
 		return nil, errors.New("there is no session bus")
@@ -71,10 +55,10 @@ func sessionBus() (*dbus.Conn, error) {
 
 // Open opens a file or folder with the program the user has for it.
 func Open(path string) error {
-	if _, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil {
 		return fmt.Errorf("%s is not there any more", path)
 	}
-	var err error
 	switch runtime.GOOS {
 	case "windows":
 		err = launch("rundll32", "url.dll,FileProtocolHandler", path)
@@ -83,10 +67,24 @@ func Open(path string) error {
 	default:
 		err = launch("xdg-open", path)
 	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("nothing can open %s: install xdg-utils", path)
+	}
 	if err != nil {
-		return fmt.Errorf("no program opened %s: %w (install xdg-utils)", path, err)
+		return fmt.Errorf("no program opened %s: install %s, or set one as the default", path, opener(info.IsDir(), path))
 	}
 	return nil
+}
+
+// opener is the kind of program that opens a path.
+func opener(folder bool, path string) string {
+	switch {
+	case folder:
+		return "a file manager"
+	case filepath.Ext(path) == ".mp4":
+		return "a video player (mpv or VLC, for example)"
+	}
+	return "a program for " + filepath.Ext(path) + " files"
 }
 
 // Reveal shows a file in its folder, selected where the file manager can.
@@ -129,12 +127,25 @@ func PlaySound(ctx context.Context, wav []byte) error {
 	return errors.New("no sound player is installed (pw-play, paplay or aplay)")
 }
 
-// launch starts a program and lets it go; somebody has to wait for it, or it stays as a zombie.
+// openWait is how long a program that opens something is watched. One that finds nothing to open it with ends within that
+// time, and one that shows it in its own process keeps running.
+const openWait = 5 * time.Second
+
+// launch starts a program and returns its error if it fails within openWait. A goroutine waits for it after that, so that
+// it does not stay as a zombie.
 func launch(name string, args ...string) error {
 	c := exec.Command(name, args...)
 	if err := c.Start(); err != nil {
 		return err
 	}
-	go func() { _ = c.Wait() }()
-	return nil
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	timer := time.NewTimer(openWait)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timer.C:
+		return nil
+	}
 }

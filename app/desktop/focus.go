@@ -12,7 +12,7 @@ import (
 const longProperty = 64
 
 // FocusedApp names the program whose window has the focus, by its class (ICCCM, 4.1.2.5, and EWMH, _NET_ACTIVE_WINDOW);
-// empty where nobody says: on Wayland, with no window in front, or under a window manager that does not tell.
+// empty where it is unknown: on Wayland, with no window in front, or under a window manager that does not say.
 func FocusedApp() string {
 	conn, err := xgb.NewConn()
 	if err != nil {

@@ -33,7 +33,7 @@ type Notification struct {
 	Title, Body string
 	// Urgent stays until the user closes it, where the desktop allows.
 	Urgent bool
-	// Failure tells of something that did not work, and is shown also to those who want no other notifications.
+	// Failure reports something that did not work, and is shown also to those who want no other notifications.
 	Failure bool
 	// Actions are buttons; a click on the notification itself is the first of them.
 	Actions []Action
@@ -106,7 +106,7 @@ func actionKey(i int) string {
 	return fmt.Sprintf("action-%d", i)
 }
 
-// Show queues a notification. It never waits: what a service that does not answer leaves no room for is left out.
+// Show queues a notification. It never waits: when the service does not respond and the queue is full, it is dropped.
 func (n *Notifier) Show(m Notification) {
 	select {
 	case n.queue <- m:

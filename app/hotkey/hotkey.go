@@ -1,9 +1,8 @@
 // Package hotkey is the app's global hotkeys: the text form of a key combination, the Binder that a desktop adapter
 // implements, and the Manager that keeps what is bound equal to what the settings say.
 //
-// Adapters: x11 (its own room, because its library needs an X display before main runs), Portal for Wayland desktops,
-// and Fake for tests. The Manager owns one goroutine for each bound key, which ends when the key is released; Close
-// releases all and waits.
+// Adapters: x11, Portal for Wayland desktops, and Fake for tests. The Manager has no goroutine; its Close releases all
+// keys and waits for the adapter's.
 package hotkey
 
 import (
@@ -131,17 +130,37 @@ func aloneAllowed(key string) bool {
 	return functionKey(key) > 0
 }
 
-// A Binder takes key combinations for this app on one kind of desktop.
+// A Binder takes key combinations for this app one by one.
 type Binder interface {
-	// Bind takes the combination. What happens is called from a goroutine of the binder and must not block. Name
-	// identifies the binding to desktops that let the user change it, and purpose is shown there.
+	// Bind takes the combination. What happens is called from a goroutine of the binder and must not block.
 	Bind(name, purpose string, c Combo, on Handler) (Binding, error)
 	// Close releases what the binder itself holds. All bindings are closed before.
 	Close() error
 }
 
+// A SetBinder takes all combinations of this app in one step, on desktops that let the user see and change them.
+type SetBinder interface {
+	// BindAll makes keys the only ones that are bound, and returns one error for each, nil where it is bound. It may wait
+	// for the user.
+	BindAll(keys []Key) []error
+	// Close gives everything back and makes a BindAll on its way return. It may be called twice.
+	Close() error
+}
+
+// Key is one combination of a SetBinder.
+type Key struct {
+	// Name identifies it to the desktop, which shows Purpose.
+	Name, Purpose string
+	Combo         Combo
+	On            Handler
+}
+
 // Handler is what a key does. Up follows each Down, also when the combination is given back while the key is held.
-type Handler struct{ Down, Up func() }
+type Handler struct {
+	Down, Up func()
+	// Lost is called when the combination stops working, with the reason, and with nil when it works again. It may be nil.
+	Lost func(reason error)
+}
 
 // Binding is one taken combination.
 type Binding interface {

@@ -49,7 +49,7 @@ func TestManagerKeepsWhatIsWantedBound(t *testing.T) {
 	if !states[0].Active || states[0].Keys != "Alt+F10" || states[0].Error != "" {
 		t.Errorf("save: %+v", states[0])
 	}
-	if states[1].Active || !strings.Contains(states[1].Error, "another program") || !strings.Contains(states[1].Error, "settings") {
+	if states[1].Active || !strings.Contains(states[1].Error, "another program") || !strings.Contains(states[1].Error, "Settings") {
 		t.Errorf("a taken key says: %+v", states[1])
 	}
 	if states[2].Active || states[2].Error != "" || states[3].Error == "" {

@@ -20,6 +20,7 @@ const (
 	requestFace   = "org.freedesktop.portal.Request"
 	sessionFace   = "org.freedesktop.portal.Session"
 	portalPatient = 2 * time.Minute // a dialog may ask the user
+	portalAnswers = 5 * time.Second // what asks nobody
 )
 
 // Portal takes global hotkeys through the desktop portal: the way on Wayland (KDE, GNOME, Hyprland). The desktop has the
@@ -28,21 +29,22 @@ const (
 // The portal fixes a session's shortcuts when they are bound, so every change makes a new session of all of them. It
 // owns a D-Bus connection and one goroutine that reads its signals; Close ends both and waits.
 type Portal struct {
-	conn *dbus.Conn
-	done chan struct{}
+	conn   *dbus.Conn
+	done   chan struct{}
+	ctx    context.Context // of everything that waits for the portal
+	cancel context.CancelFunc
 
-	mu      sync.Mutex
+	mu      sync.Mutex // held while binding
 	session dbus.ObjectPath
-	wanted  map[string]portalKey
 
 	listen sync.Mutex
-	keys   map[string]Handler
+	keys   map[string]*portalKey
 	waits  map[dbus.ObjectPath]chan portalAnswer
 }
 
 type portalKey struct {
-	purpose string
-	combo   Combo
+	on   Handler
+	held bool
 }
 
 type portalAnswer struct {
@@ -60,10 +62,11 @@ func OpenPortal(address string) (*Portal, error) {
 		return nil, fmt.Errorf("the session bus does not answer: %w", err)
 	}
 	p := &Portal{
-		conn: conn, done: make(chan struct{}), wanted: map[string]portalKey{}, keys: map[string]Handler{},
-		waits: map[dbus.ObjectPath]chan portalAnswer{},
+		conn: conn, done: make(chan struct{}), keys: map[string]*portalKey{}, waits: map[dbus.ObjectPath]chan portalAnswer{},
 	}
-	if _, err := conn.Object(portalName, portalPath).GetProperty(shortcutsFace + ".version"); err != nil {
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	if err := p.version(); err != nil {
+		p.cancel()
 		conn.Close()
 		return nil, errors.New("this desktop's portal has no global shortcuts; use hindsightctl save with the desktop's own shortcuts")
 	}
@@ -75,12 +78,20 @@ func OpenPortal(address string) (*Portal, error) {
 		{dbus.WithMatchInterface(requestFace), dbus.WithMatchMember("Response")},
 	} {
 		if err := conn.AddMatchSignal(m...); err != nil {
+			p.cancel()
 			conn.Close()
 			return nil, fmt.Errorf("the desktop portal cannot be listened to: %w", err)
 		}
 	}
 	go p.read(signals)
 	return p, nil
+}
+
+// version fails where the portal has no shortcuts, or does not answer.
+func (p *Portal) version() error {
+	ctx, cancel := context.WithTimeout(p.ctx, portalAnswers)
+	defer cancel()
+	return p.conn.Object(portalName, portalPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, shortcutsFace, "version").Err
 }
 
 func connect(address string) (*dbus.Conn, error) {
@@ -95,16 +106,8 @@ func (p *Portal) read(signals <-chan *dbus.Signal) {
 	for s := range signals {
 		switch {
 		case strings.HasPrefix(s.Name, shortcutsFace+".") && len(s.Body) >= 2:
-			id, _ := s.Body[1].(string)
-			p.listen.Lock()
-			on, ok := p.keys[id]
-			p.listen.Unlock()
-			switch {
-			case !ok:
-			case s.Name == shortcutsFace+".Activated":
-				on.Down()
-			default:
-				on.Up()
+			if id, ok := s.Body[1].(string); ok {
+				p.press(id, s.Name == shortcutsFace+".Activated")
 			}
 		case s.Name == requestFace+".Response" && len(s.Body) >= 2:
 			code, _ := s.Body[0].(uint32)
@@ -119,81 +122,116 @@ func (p *Portal) read(signals <-chan *dbus.Signal) {
 	}
 }
 
-// Bind implements Binder.
-func (p *Portal) Bind(name, purpose string, c Combo, on Handler) (Binding, error) {
+// press hands on what a key does.
+func (p *Portal) press(id string, down bool) {
+	p.listen.Lock()
+	k, ok := p.keys[id]
+	if ok {
+		k.held = down
+	}
+	p.listen.Unlock()
+	switch {
+	case !ok:
+	case down:
+		k.on.Down()
+	default:
+		k.on.Up()
+	}
+}
+
+// setKeys makes keys the only ones whose signals count; what was held comes up.
+func (p *Portal) setKeys(keys map[string]*portalKey) {
+	p.listen.Lock()
+	old := p.keys
+	p.keys = keys
+	var up []*portalKey
+	for _, k := range old {
+		if k.held {
+			up = append(up, k)
+		}
+	}
+	p.listen.Unlock()
+	for _, k := range up {
+		k.on.Up()
+	}
+}
+
+// BindAll implements SetBinder, with one session and one dialog for all keys.
+func (p *Portal) BindAll(keys []Key) []error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.wanted[name] = portalKey{purpose, c}
-	p.setKey(name, &on)
-	if err := p.rebind(); err != nil {
-		delete(p.wanted, name)
-		p.setKey(name, nil)
-		// The refused one took the session of the others with it.
-		return nil, errors.Join(err, p.rebindOthers())
-	}
-	return &portalBinding{p, name}, nil
-}
-
-// rebindOthers binds what is left after a failure; it answers nil when there is nothing left.
-func (p *Portal) rebindOthers() error {
-	if err := p.rebind(); err != nil {
-		return fmt.Errorf("the other hotkeys are lost as well: %w", err)
-	}
-	return nil
-}
-
-func (p *Portal) setKey(name string, on *Handler) {
-	p.listen.Lock()
-	defer p.listen.Unlock()
-	if on == nil {
-		delete(p.keys, name)
-		return
-	}
-	p.keys[name] = *on
-}
-
-// rebind makes a new session with all wanted shortcuts and drops the old one.
-func (p *Portal) rebind() error {
+	errs := make([]error, len(keys))
 	p.dropSession()
-	if len(p.wanted) == 0 {
-		return nil
+	if len(keys) == 0 {
+		return errs
 	}
-	results, err := p.request(func(token string) *dbus.Call {
-		return p.portal("CreateSession", map[string]dbus.Variant{
+	handlers := map[string]*portalKey{}
+	for _, k := range keys {
+		handlers[k.Name] = &portalKey{on: k.On}
+	}
+	p.setKeys(handlers)
+	given, err := p.bind(keys)
+	if err != nil {
+		p.dropSession()
+	}
+	for i, k := range keys {
+		if errs[i] = err; err == nil && given != nil && !given[k.Name] {
+			errs[i] = errors.New("the desktop did not give it")
+		}
+	}
+	return errs
+}
+
+type portalShortcut struct {
+	ID      string
+	Details map[string]dbus.Variant
+}
+
+// bind makes a session with the shortcuts. It returns which of them the desktop has bound, nil where it does not say.
+func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
+	results, err := p.request(portalAnswers, func(ctx context.Context, token string) *dbus.Call {
+		return p.portal(ctx, "CreateSession", map[string]dbus.Variant{
 			"handle_token": dbus.MakeVariant(token), "session_handle_token": dbus.MakeVariant(token),
 		})
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	handle, _ := results["session_handle"].Value().(string)
 	if !dbus.ObjectPath(handle).IsValid() {
-		return errors.New("the desktop portal gave no session")
+		return nil, errors.New("the desktop portal gave no session")
 	}
 	p.session = dbus.ObjectPath(handle)
-	type shortcut struct {
-		ID      string
-		Details map[string]dbus.Variant
-	}
-	var list []shortcut
-	for name, k := range p.wanted {
-		list = append(list, shortcut{name, map[string]dbus.Variant{
-			"description":       dbus.MakeVariant(k.purpose),
-			"preferred_trigger": dbus.MakeVariant(trigger(k.combo)),
+	list := make([]portalShortcut, 0, len(keys))
+	for _, k := range keys {
+		list = append(list, portalShortcut{k.Name, map[string]dbus.Variant{
+			"description":       dbus.MakeVariant(k.Purpose),
+			"preferred_trigger": dbus.MakeVariant(trigger(k.Combo)),
 		}})
 	}
-	_, err = p.request(func(token string) *dbus.Call {
-		return p.portal("BindShortcuts", p.session, list, "", map[string]dbus.Variant{"handle_token": dbus.MakeVariant(token)})
+	results, err = p.request(portalPatient, func(ctx context.Context, token string) *dbus.Call {
+		return p.portal(ctx, "BindShortcuts", p.session, list, "", map[string]dbus.Variant{"handle_token": dbus.MakeVariant(token)})
 	})
-	return err
+	if err != nil {
+		return nil, err
+	}
+	var bound []portalShortcut
+	if v, ok := results["shortcuts"]; !ok || v.Store(&bound) != nil {
+		return nil, nil
+	}
+	given = map[string]bool{}
+	for _, b := range bound {
+		given[b.ID] = true
+	}
+	return given, nil
 }
 
-func (p *Portal) portal(method string, args ...any) *dbus.Call {
-	return p.conn.Object(portalName, portalPath).Call(shortcutsFace+"."+method, 0, args...)
+func (p *Portal) portal(ctx context.Context, method string, args ...any) *dbus.Call {
+	return p.conn.Object(portalName, portalPath).CallWithContext(ctx, shortcutsFace+"."+method, 0, args...)
 }
 
 // request makes a portal call and waits for its Response signal, which may come before the call returns.
-func (p *Portal) request(call func(token string) *dbus.Call) (map[string]dbus.Variant, error) {
+func (p *Portal) request(wait time.Duration, call func(ctx context.Context, token string) *dbus.Call) (map[string]dbus.Variant, error) {
 	token := fmt.Sprintf("hindsight%d", tokens.Add(1))
 	sender := strings.ReplaceAll(strings.TrimPrefix(p.conn.Names()[0], ":"), ".", "_")
 	path := portalPath + "/request/" + dbus.ObjectPath(sender+"/"+token)
@@ -206,11 +244,11 @@ func (p *Portal) request(call func(token string) *dbus.Call) (map[string]dbus.Va
 		delete(p.waits, path)
 		p.listen.Unlock()
 	}()
-	if c := call(token); c.Err != nil {
+	ctx, cancel := context.WithTimeout(p.ctx, wait)
+	defer cancel()
+	if c := call(ctx, token); c.Err != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("the desktop portal refused: %w", c.Err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), portalPatient)
-	defer cancel()
 	select {
 	case a := <-answer:
 		if a.code != 0 {
@@ -220,42 +258,31 @@ func (p *Portal) request(call func(token string) *dbus.Call) (map[string]dbus.Va
 	case <-p.done:
 		return nil, errors.New("the session bus went away")
 	case <-ctx.Done():
+		if p.ctx.Err() != nil {
+			return nil, errClosed
+		}
 		return nil, errors.New("the desktop portal did not answer")
 	}
 }
 
+// dropSession gives every key back. Nobody waits for the portal's answer, which may hang.
 func (p *Portal) dropSession() {
+	p.setKeys(map[string]*portalKey{})
 	if p.session != "" {
-		p.conn.Object(portalName, p.session).Call(sessionFace+".Close", 0)
+		p.conn.Object(portalName, p.session).Call(sessionFace+".Close", dbus.FlagNoReplyExpected)
 		p.session = ""
 	}
 }
 
-// Close implements Binder.
+// Close implements SetBinder.
 func (p *Portal) Close() error {
+	p.cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropSession()
 	err := p.conn.Close()
 	<-p.done
 	return err
-}
-
-type portalBinding struct {
-	portal *Portal
-	name   string
-}
-
-func (b *portalBinding) Close() error {
-	p := b.portal
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, ok := p.wanted[b.name]; !ok {
-		return nil
-	}
-	delete(p.wanted, b.name)
-	p.setKey(b.name, nil)
-	return p.rebind()
 }
 
 // trigger is the text of the freedesktop shortcuts specification: "CTRL+ALT+F10", "LOGO+s".

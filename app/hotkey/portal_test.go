@@ -3,6 +3,7 @@ package hotkey_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
+	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
@@ -26,7 +28,12 @@ type portal struct {
 
 	mu    sync.Mutex
 	bound map[string]string // trigger by id
-	deny  bool
+	// deny refuses everything, silent shows a dialog that nobody answers.
+	deny, silent    bool
+	created, closed int    // sessions
+	binds           int    // calls of BindShortcuts
+	withhold        string // the id of a shortcut that the user leaves out
+	asked           chan struct{}
 }
 
 type shortcut struct {
@@ -52,6 +59,11 @@ func (p *portal) CreateSession(sender dbus.Sender, options map[string]dbus.Varia
 	defer p.mu.Unlock()
 	token, _ := options["session_handle_token"].Value().(string)
 	p.bound = map[string]string{}
+	p.created++
+	path := dbus.ObjectPath("/session/" + token)
+	if err := p.conn.Export(portalSession{p}, path, "org.freedesktop.portal.Session"); err != nil {
+		return "", dbus.MakeFailedError(err)
+	}
 	return p.respond(sender, options, map[string]dbus.Variant{"session_handle": dbus.MakeVariant("/session/" + token)}), nil
 }
 
@@ -59,11 +71,40 @@ func (p *portal) CreateSession(sender dbus.Sender, options map[string]dbus.Varia
 func (p *portal) BindShortcuts(sender dbus.Sender, _ dbus.ObjectPath, list []shortcut, _ string, options map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, s := range list {
-		p.bound[s.ID] = fmt.Sprint(s.Details["preferred_trigger"].Value())
+	p.binds++
+	if p.silent {
+		p.asked <- struct{}{}
+		return portalPath + "/request/silent", nil
 	}
-	return p.respond(sender, options, map[string]dbus.Variant{}), nil
+	given := []shortcut{}
+	for _, s := range list {
+		if s.ID != p.withhold {
+			p.bound[s.ID] = fmt.Sprint(s.Details["preferred_trigger"].Value())
+			given = append(given, shortcut{s.ID, map[string]dbus.Variant{"trigger_description": dbus.MakeVariant("x")}})
+		}
+	}
+	return p.respond(sender, options, map[string]dbus.Variant{"shortcuts": dbus.MakeVariant(given)}), nil
 }
+
+type portalSession struct{ p *portal }
+
+// Close is called over D-Bus.
+func (s portalSession) Close() *dbus.Error {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.closed++
+	s.p.bound = map[string]string{}
+	return nil
+}
+
+// counts are the sessions made and closed so far, and the calls of BindShortcuts.
+func (p *portal) counts() [3]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return [3]int{p.created, p.closed, p.binds}
+}
+
+func (p *portal) set(change func()) { p.mu.Lock(); defer p.mu.Unlock(); change() }
 
 func (p *portal) triggers() string {
 	p.mu.Lock()
@@ -85,7 +126,7 @@ func startPortal(t *testing.T) (p *portal, address string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &portal{conn: conn, bound: map[string]string{}}, d.DBusAddress
+	return &portal{conn: conn, bound: map[string]string{}, asked: make(chan struct{}, 1)}, d.DBusAddress
 }
 
 func (p *portal) serve(t *testing.T) {
@@ -102,59 +143,105 @@ func (p *portal) serve(t *testing.T) {
 	}
 }
 
+// received waits for a value, far shorter than the portal may take for an answer.
+func received[T any](t *testing.T, c <-chan T) (got T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		select {
+		case got = <-c:
+			return true
+		default:
+			return false
+		}
+	}, 20*time.Second, 5*time.Millisecond, "nothing comes")
+	return got
+}
+
+// closes closes the manager, which may not hang.
+func closes(t *testing.T, m *hotkey.Manager) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- m.Close() }()
+	require.NoError(t, received(t, done))
+}
+
 func TestPortal(t *testing.T) {
 	server, address := startPortal(t)
 	server.serve(t)
 	b, err := hotkey.OpenPortal(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	m := hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
 	pressed := make(chan string, 4)
-	bind := func(name, keys string) (hotkey.Binding, error) {
-		return b.Bind(name, "purpose of "+name, combo(t, keys), hotkey.Handler{
-			Down: func() { pressed <- name }, Up: func() { pressed <- name + " up" },
-		})
+	want := func(name, keys string) hotkey.Want {
+		return hotkey.Want{Name: name, Purpose: "purpose of " + name, Keys: keys,
+			Press: func() { pressed <- name }, Release: func() { pressed <- name + " up" }}
 	}
-	save, err := bind("save", "Alt+F10")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bind("share", "Super+Shift+S"); err != nil {
-		t.Fatal(err)
-	}
-	if got := server.triggers(); got != "map[save:ALT+F10 share:SHIFT+LOGO+s]" {
-		t.Errorf("the desktop was asked for %s", got)
-	}
-	for _, want := range []string{"share", "save", "save up"} {
-		name, up := strings.CutSuffix(want, " up")
-		signal := map[bool]string{false: ".Activated", true: ".Deactivated"}[up]
-		if err := server.conn.Emit(portalPath, portalFace+signal, dbus.ObjectPath("/session/x"), name, uint64(0), map[string]dbus.Variant{}); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case got := <-pressed:
-			if got != want {
-				t.Errorf("%s arrived as %s", want, got)
+	save, share, talk := want("save", "Alt+F10"), want("share", "Super+Shift+S"), want("talk", "Alt+F9")
+	active := func(states []hotkey.State) (names string) {
+		for _, s := range states {
+			if s.Active {
+				names += s.Name + " "
 			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("the press of %s never arrived", name)
 		}
+		return strings.TrimSpace(names)
 	}
-	if err := save.Close(); err != nil {
-		t.Error(err)
+	require.Equal(t, "save share talk", active(m.Set([]hotkey.Want{save, want("off", ""), share, talk})))
+	require.Equal(t, "map[save:ALT+F10 share:SHIFT+LOGO+s talk:ALT+F9]", server.triggers())
+	require.Equal(t, [3]int{1, 0, 1}, server.counts(), "one session and one dialog for all keys")
+	emit := func(signal, name string) {
+		require.NoError(t, server.conn.Emit(portalPath, portalFace+signal, dbus.ObjectPath("/session/x"), name, uint64(0), map[string]dbus.Variant{}))
 	}
-	if got := server.triggers(); got != "map[share:SHIFT+LOGO+s]" {
-		t.Errorf("after one was given back the desktop keeps %s", got)
+	next := func(want string) {
+		t.Helper()
+		require.Equal(t, want, received(t, pressed))
 	}
-	server.mu.Lock()
-	server.deny = true
-	server.mu.Unlock()
-	if _, err := bind("other", "Alt+F8"); err == nil || !strings.Contains(err.Error(), "not allowed") {
-		t.Errorf("a refused shortcut answers %v", err)
+	for _, what := range []string{"share", "save", "save up"} {
+		name, up := strings.CutSuffix(what, " up")
+		emit(map[bool]string{false: ".Activated", true: ".Deactivated"}[up], name)
+		next(what)
 	}
-	if err := b.Close(); err != nil {
-		t.Error(err)
+	// What stays is not bound again, and a key that is held comes up when it is given back.
+	require.Equal(t, "save share talk", active(m.Set([]hotkey.Want{save, share, talk})))
+	require.Equal(t, [3]int{1, 0, 1}, server.counts())
+	emit(".Deactivated", "share")
+	next("share up")
+	emit(".Activated", "talk")
+	next("talk")
+	server.set(func() { server.withhold = "save" })
+	states := m.Set([]hotkey.Want{save, share})
+	next("talk up")
+	require.Equal(t, "share", active(states))
+	require.Contains(t, states[0].Error, "the desktop did not give it")
+	require.Equal(t, "map[share:SHIFT+LOGO+s]", server.triggers())
+	require.Equal(t, [3]int{2, 1, 2}, server.counts())
+	server.set(func() { server.deny = true })
+	states = m.Set([]hotkey.Want{save, share, talk})
+	require.Empty(t, active(states))
+	require.Contains(t, states[2].Error, "not allowed")
+	server.set(func() { server.deny, server.withhold = false, "" })
+	require.Equal(t, "save share talk", active(m.Set([]hotkey.Want{save, share, talk})), "it is tried again")
+	before := server.counts()
+	for range 2 {
+		closes(t, m)
 	}
+	require.Eventually(t, func() bool { return server.counts() == [3]int{before[0], before[1] + 1, before[2]} },
+		20*time.Second, 10*time.Millisecond, "closing closes the session, and binds nothing")
+	require.Empty(t, active(m.Set([]hotkey.Want{save})))
+}
+
+// A dialog that nobody answers, or a portal that hangs, does not hold up the end of the app.
+func TestClosingDoesNotWaitForThePortal(t *testing.T) {
+	server, address := startPortal(t)
+	server.serve(t)
+	b, err := hotkey.OpenPortal(address)
+	require.NoError(t, err)
+	m := hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
+	server.set(func() { server.silent = true })
+	states := make(chan []hotkey.State, 1)
+	go func() { states <- m.Set([]hotkey.Want{{Name: "save", Keys: "Alt+F10", Press: func() {}}}) }()
+	received(t, server.asked)
+	closes(t, m)
+	require.Contains(t, received(t, states)[0].Error, "closing")
 }
 
 func TestNoPortalIsASentence(t *testing.T) {

@@ -1,5 +1,5 @@
 // Package links knows which clips have a copy on the server, and makes links with which others can watch them. It keeps
-// what it knows in a file of its own, for clips are shared long after they were saved. It has no goroutines; a Book may
+// what it knows in its own file, because clips are shared long after they were saved. It has no goroutines; a Book may
 // be used from many.
 package links
 
@@ -56,8 +56,8 @@ type seen struct {
 	print string
 }
 
-// Open reads the book in a folder; what cannot be read is empty. A clip whose file is gone is forgotten only where its
-// folder is there and it could not be found under another name: a drive may come back.
+// Open reads the book in a folder; what cannot be read is empty. A clip whose file was deleted is forgotten only where
+// its folder is there and it could not be found under another name: a drive may come back.
 func Open(dir string) *Book {
 	b := &Book{file: filepath.Join(dir, "server-clips.json"), copies: map[string]entry{}, seen: map[string]seen{}}
 	if raw, err := os.ReadFile(b.file); err == nil {
@@ -144,8 +144,8 @@ func (b *Book) print(path string) string {
 	return print
 }
 
-// Make makes a link to a copy that works for a week. The picture, which may be nil, stands for the clip before it plays;
-// a link without it is better than none.
+// Make makes a link to a copy that works for a week. The poster image, which may be nil, is shown before the clip
+// plays; a link without it is better than none.
 func Make(ctx context.Context, c Copy, token string, picture image.Image, log *slog.Logger,
 	options ...client.Option) (*api.Link, error) {
 	backend, err := client.New(c.Backend, token, options...)
@@ -159,7 +159,7 @@ func Make(ctx context.Context, c Copy, token string, picture image.Image, log *s
 			err = backend.SetPoster(ctx, c.ClipID, poster.Bytes())
 		}
 		if err != nil {
-			log.Warn("the link will have no picture", "error", err)
+			log.Warn("the link will have no poster image", "error", err)
 		}
 	}
 	link, err := backend.CreateLink(ctx, c.ClipID, 0)

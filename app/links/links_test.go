@@ -19,7 +19,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// What was written down is there after a restart, except for files that are gone.
+// What was written down is there after a restart, except for deleted files.
 func TestBook(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	here, gone := filepath.Join(t.TempDir(), "here.mp4"), filepath.Join(t.TempDir(), "gone.mp4")
@@ -61,7 +61,7 @@ func TestBookFollowsClips(t *testing.T) {
 	require.True(t, ok)
 }
 
-// A link is made with its picture; without one where the server takes none; and not where the clip is gone.
+// A link is made with a poster; without one where the server accepts none; and not for a deleted clip.
 func TestMake(t *testing.T) {
 	var width int
 	posterStatus, linkStatus := http.StatusNoContent, http.StatusCreated

@@ -16,19 +16,19 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// SetReplay turns the local buffer on or off. What it held is gone when it goes off.
+// SetReplay turns the local buffer on or off. Turning it off discards what it held.
 func (s *Session) SetReplay(on bool) error {
 	return s.do(func() error {
 		s.st.replayOn = on
 		if !on {
-			s.st.hurryUp()
+			s.st.flushSaves()
 		}
 		s.retryOpen()
 		return nil
 	})
 }
 
-// ChooseScreen forgets which screen the desktop's dialog was told and asks again, at once where the screen is filmed.
+// ChooseScreen forgets the screen chosen in the desktop's dialog and asks again, at once where the screen is captured.
 func (s *Session) ChooseScreen() error {
 	if err := os.Remove(config.ScreenToken()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the desktop's permission cannot be forgotten: %w", err)
@@ -70,9 +70,9 @@ func (s *Session) switchShare(to func(bool) bool) error {
 func canShare(c config.Config) error {
 	switch {
 	case c.Sharing.BackendURL == "":
-		return errors.New("sharing needs the address of a backend: set it in the settings under Sharing")
+		return errors.New("sharing needs a server: enter the server URL in Settings, Sharing")
 	case strings.TrimSpace(c.Sharing.Room) == "":
-		return errors.New("sharing needs the name of a room: set it in the settings under Sharing")
+		return errors.New("sharing needs a room: enter its name in Settings, Sharing")
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ const (
 	Microphone   Source = "mic"
 )
 
-// Mute silences a source or lets it be heard again; it is remembered over restarts.
+// Mute silences a source or unmutes it; that is remembered across restarts.
 func (s *Session) Mute(src Source, muted bool) error {
 	return s.changeMute(src, func(bool) bool { return muted })
 }
@@ -116,8 +116,8 @@ func (s *Session) changeMute(src Source, to func(bool) bool) error {
 func (s *Session) Talk(held bool) { s.post(func() { s.st.talking = held }) }
 
 // Change checks, puts to work and stores an edit of the settings as they are at that moment, so that what others
-// changed meanwhile stays. The edit may run more than once and is not kept. An error leaves everything as it was, but
-// for a file that could not be written: then the settings count until the end of this run. Settled says what the
+// changed in the meantime stays. The edit may run more than once and is not kept. An error leaves everything as it was,
+// but for a file that could not be written: then the settings count until the end of this run. Settled says what the
 // recorder made of it.
 func (s *Session) Change(edit func(*config.Config)) error {
 	before := s.Snapshot().Settings
@@ -129,7 +129,7 @@ func (s *Session) Change(edit func(*config.Config)) error {
 	if folder := c.ClipFolder(); folder != before.ClipFolder() {
 		// Here and not in the owner, which a network folder must not hold up.
 		if err := clip.CheckFolder(folder); err != nil {
-			return err
+			return &SettingError{"replay.folder", err}
 		}
 	}
 	return s.change(func(to *config.Config) error {
@@ -199,7 +199,7 @@ func (s *Session) Settled(ctx context.Context) error {
 	})
 }
 
-// change edits the settings in the owner and writes them here, in the caller: a slow disk holds up nobody else, not
+// change edits the settings in the owner and writes them here, in the caller: a slow disk blocks no other caller, not
 // even the next change, which is written after this one.
 func (s *Session) change(edit func(*config.Config) error) error {
 	err := s.do(func() error {
@@ -219,7 +219,7 @@ func (s *Session) change(edit func(*config.Config) error) error {
 	return s.settings.Save(*s.newest.Load())
 }
 
-// SetToken stores the backend token; a share on its way again uses it.
+// SetToken stores the backend token; a share that is being retried uses it.
 func (s *Session) SetToken(token string) error {
 	if err := s.secrets.Set(strings.TrimSpace(token)); err != nil {
 		return err
@@ -230,7 +230,7 @@ func (s *Session) SetToken(token string) error {
 	})
 }
 
-// SetAway tells the session whether the screen is locked and whether the machine is about to sleep.
+// SetAway sets whether the screen is locked and whether the machine is about to sleep.
 func (s *Session) SetAway(locked, sleeping bool) {
 	_ = s.do(func() error { // after Close nothing runs any more
 		s.st.locked, s.st.sleeping = locked, sleeping
@@ -238,9 +238,9 @@ func (s *Session) SetAway(locked, sleeping bool) {
 	})
 }
 
-// SetHotkeys tells the session what became of the hotkeys, for snapshots.
+// SetHotkeys sets the state of the hotkeys for snapshots.
 func (s *Session) SetHotkeys(states []hotkey.State) {
-	_ = s.do(func() error { // after Close nobody looks any more
+	_ = s.do(func() error { // after Close it no longer matters
 		s.st.hotkeys = append([]hotkey.State{}, states...)
 		return nil
 	})

@@ -20,9 +20,9 @@ type Recorder interface {
 	Record(app string) (Recording, error)
 	// Mark makes a chapter of this moment.
 	Mark(text string)
-	// Screenshot keeps the picture of this moment and answers the file.
+	// Screenshot saves the current frame and returns the file.
 	Screenshot(ctx context.Context, app string, f clip.Format) (string, error)
-	// Status answers at once.
+	// Status returns at once.
 	Status() capture.Status
 	// Now reads the clock that SaveRequest.Press is on.
 	Now() time.Duration
@@ -32,7 +32,7 @@ type Recorder interface {
 
 // Recording is a file that is being recorded.
 type Recording interface {
-	// Status answers at once.
+	// Status returns at once.
 	Status() capture.RecordingStatus
 	// Done is closed when it has ended, also by itself.
 	Done() <-chan struct{}
@@ -42,9 +42,9 @@ type Recording interface {
 
 // Publisher is what the session needs of a running share.
 type Publisher interface {
-	// Status answers at once.
+	// Status returns at once.
 	Status() ShareStatus
-	// Save asks the backend for a clip that ends at pressedAt and answers its id.
+	// Save asks the backend for a clip that ends at pressedAt and returns its id.
 	Save(ctx context.Context, seconds float64, pressedAt time.Time) (string, error)
 	// WaitClip waits until the clip is ready or failed.
 	WaitClip(ctx context.Context, clipID string) (api.Clip, error)
@@ -76,6 +76,6 @@ type ShareConfig struct {
 	BackendURL, UserToken, Room string
 	// AllowHTTP consents to sending the token unencrypted.
 	AllowHTTP bool
-	// Lower publishes smaller pictures than the replay keeps.
-	Lower bool
+	// LowLayer publishes the low-resolution layer instead of the replay's frames.
+	LowLayer bool
 }

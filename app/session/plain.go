@@ -6,9 +6,23 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 )
+
+// SettingError is why a setting cannot be used although its value is well-formed.
+type SettingError struct {
+	// Key is the setting's name in the file, for example "replay.folder".
+	Key string
+	Err error
+}
+
+// Error is the reason.
+func (e *SettingError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *SettingError) Unwrap() error { return e.Err }
 
 // causes are the system's reasons in words for people.
 var causes = map[error]string{
@@ -20,7 +34,7 @@ var causes = map[error]string{
 	syscall.ECONNREFUSED: "nothing answers there",
 }
 
-// Plain is an error as people read it: as a message of its own, with the reason in words where Go's and the system's
+// Plain is an error for people: a message with the reason in words where Go's and the system's
 // error stands. What is logged keeps the whole error.
 func Plain(err error) string {
 	if err == nil {
@@ -33,6 +47,45 @@ func Plain(err error) string {
 		text = strings.Replace(text, raw, cause(inner), 1)
 	}
 	return Sentence(text)
+}
+
+// raw are texts of Go and of the system that reach people inside of other texts, and what they mean.
+var raw = []struct {
+	is   *regexp.Regexp
+	text string
+}{
+	{regexp.MustCompile(` \((dial|read|write) (tcp|udp|unix)[^()]*\)`), ""}, // the text before says it already
+	{regexp.MustCompile(`\b(Get|Post|Put|Patch|Delete|Head) "[^"]*": `), ""},
+	{regexp.MustCompile(`\bdial unix [^ ]+: connect: no such file or directory`), "nothing answers there"},
+	{regexp.MustCompile(`\b(dial|read|write|accept|listen) (tcp|udp|unix|unixgram)[46]? [^ ]+( [^ ]+)?: `), ""},
+	{regexp.MustCompile(`\blookup [^ ]+( on [^ ]+)?: (no such host|server misbehaving)`), "there is no server of that name"},
+	{regexp.MustCompile(`\b(open|openat|l?stat|mkdir|rename|remove|unlinkat|readdirent|fsync|chmod|truncate|read|write) /[^:\n]*: `), ""},
+	{regexp.MustCompile(`\bfork/exec /[^:\n]*: `), ""},
+	{regexp.MustCompile(`exec: "([^"]+)": executable file not found in \$PATH`), "$1 is not installed"},
+	{regexp.MustCompile(`\b(connect|read|write|recvmsg|sendmsg): (connection|broken|no route|network|no such file|permission|i/o)`), "$2"},
+	{regexp.MustCompile(`\bconnection refused\b`), "nothing answers there"},
+	{regexp.MustCompile(`\b(connection reset by peer|broken pipe|unexpected EOF|use of closed network connection)\b`),
+		"the other side closed the connection"},
+	{regexp.MustCompile(`: EOF\b`), ": the other side closed the connection"},
+	{regexp.MustCompile(`\b(context deadline exceeded|i/o timeout|TLS handshake timeout)( \([^)]*\))?`),
+		"it did not answer in time"},
+	{regexp.MustCompile(`\bcontext canceled\b`), "it was canceled"},
+	{regexp.MustCompile(`\b(no route to host|network is unreachable)\b`), "the network can't be reached"},
+	{regexp.MustCompile(`\b(tls: failed to verify certificate: )?x509: [^;\n]*`), "its certificate isn't trusted"},
+	{regexp.MustCompile(`\bno such file or directory\b`), "it doesn't exist"},
+	{regexp.MustCompile(`\bno space left on device\b`), "the disk is full"},
+	{regexp.MustCompile(`\bread-only file system\b`), "the disk is read-only"},
+	{regexp.MustCompile(`\boperation not permitted\b`), "permission denied"},
+	{regexp.MustCompile(`\btoo many open files( in system)?\b`), "too many files are open"},
+	{regexp.MustCompile(`\bexit status \d+\b`), "it failed"},
+}
+
+// plainly puts words for people in the place of Go's and the system's, wherever they stand in a text.
+func plainly(text string) string {
+	for _, r := range raw {
+		text = r.is.ReplaceAllString(text, r.text)
+	}
+	return text
 }
 
 // foreign is the outermost error in the chain that is not this program's, nil for none.

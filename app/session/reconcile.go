@@ -112,7 +112,7 @@ func (s *Session) closeRecorder() {
 func (s *Session) reconcileShare() {
 	st := &s.st
 	if !st.shareOn && st.cancelShare != nil {
-		st.cancelShare() // an attempt on its way ends early
+		st.cancelShare() // an attempt in progress ends early
 	}
 	if st.pubBusy {
 		return
@@ -121,25 +121,26 @@ func (s *Session) reconcileShare() {
 	case st.pub != nil && (!st.shareOn || st.pubChanged()):
 		s.closeShare(false)
 	case st.pub != nil && st.share.State == "failed":
-		// Somebody ended it, a moderator or whoever closed the room: only the user may share again.
-		st.shareOn, st.shareEnded = false, cmp.Or(st.share.Error, "Sharing was ended by the room.")
+		// It was ended by a moderator or by closing the room: only the user may share again.
+		st.shareOn, st.shareEnded = false, cmp.Or(st.share.Error, "The room ended sharing.")
 		s.closeShare(true)
 	case st.pub == nil && st.shareOn && st.rec != nil && !st.recBusy && !time.Now().Before(st.shareAfter):
 		s.openShare()
 	}
 }
 
-// pubChanged is whether backend, room or the kind of stream are others than those published. A new token counts from the next start.
+// pubChanged is whether backend, room or the kind of stream are others than those published. A new token counts from
+// the next start.
 func (st *state) pubChanged() bool {
 	return st.pubCfg.BackendURL != st.cfg.Sharing.BackendURL || st.pubCfg.AllowHTTP != st.cfg.Sharing.AllowHTTP || st.pubCfg.Room != st.cfg.Sharing.Room ||
-		st.pubCfg.Lower != (st.cfg.Sharing.StreamQuality == "lower")
+		st.pubCfg.LowLayer != (st.cfg.Sharing.StreamQuality == "lower")
 }
 
 func (s *Session) openShare() {
 	st := &s.st
 	rec := st.rec
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP, Room: st.cfg.Sharing.Room,
-		Lower: st.cfg.Sharing.StreamQuality == "lower"}
+		LowLayer: st.cfg.Sharing.StreamQuality == "lower"}
 	ctx, cancel := context.WithCancel(s.ctx)
 	st.pubBusy, st.cancelShare = true, cancel
 	s.background(func() {

@@ -8,9 +8,9 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// RecordingStatus is a recording on its way.
+// RecordingStatus is a running recording.
 type RecordingStatus struct {
-	// Path is the file, empty before the first picture.
+	// Path is the file, empty before the first frame.
 	Path string `json:"path,omitempty"`
 	// Seconds is how much is recorded, Bytes what it takes.
 	Seconds float64 `json:"seconds"`
@@ -84,14 +84,14 @@ func (s *Session) Mark(text string) error {
 	})
 }
 
-// Screenshot keeps the picture of this moment and answers the file.
+// Screenshot saves the current frame and returns the file.
 func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	app := s.focused()
 	var rec Recorder
 	var format clip.Format
 	err = s.do(func() error {
 		format = clip.Format(s.st.cfg.Clips.Screenshot)
-		s.st.shots++ // a recorder is opened for it, or not closed meanwhile
+		s.st.shots++ // a recorder is opened for it, or stays open for it
 		if s.st.rec == nil {
 			s.retryOpen()
 		}
@@ -160,7 +160,7 @@ func (s *Session) startRecording() {
 	})
 }
 
-// recordingFailed ends the wish for a recording, if there is one.
+// recordingFailed turns off recording, if it was on.
 func (s *Session) recordingFailed(err error) {
 	if s.st.recordOn {
 		s.st.recordOn, s.st.recordErr = false, Plain(err)
@@ -193,8 +193,8 @@ func (st *state) recordingStatus() *RecordingStatus {
 	return &RecordingStatus{Path: r.Path, Seconds: r.Length.Seconds(), Bytes: r.Bytes, Dropped: r.Dropped}
 }
 
-// hurryUp lets saves that wait for what is to come be written with what is there.
-func (st *state) hurryUp() {
-	close(st.hurry)
-	st.hurry = make(chan struct{})
+// flushSaves lets saves that wait for what is to come be written with what is there.
+func (st *state) flushSaves() {
+	close(st.flush)
+	st.flush = make(chan struct{})
 }

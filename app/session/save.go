@@ -17,27 +17,27 @@ const (
 	serverWait = 10 * time.Minute // the segment that holds the press has to land, and the clip to be cut
 )
 
-// errNothing is the answer to a press while nothing runs.
-var errNothing = errors.New("nothing is being recorded: turn the replay on first")
+// errNothing is returned for a press while nothing runs.
+var errNothing = errors.New("nothing is being captured: turn the replay buffer on first")
 
-// errRecordingOnly is the answer to a press while a recording runs without the replay.
-var errRecordingOnly = errors.New("the replay is off: the running recording is kept as a file of its own; turn the replay on to save clips")
+// errRecordingOnly is returned for a press while a recording runs without the replay.
+var errRecordingOnly = errors.New("the replay buffer is off: turn it on to save clips; the recording is saved as a file of its own")
 
-// job is one save on its way. It belongs to its goroutines; the owner gets copies.
+// job is one save in progress. It belongs to its goroutines; the owner gets copies.
 type job struct {
 	record SaveRecord
 	rec    Recorder      // nil: no local copy
 	press  time.Duration // on the recorder's clock
 	length time.Duration
 	after  time.Duration
-	hurry  <-chan struct{}
+	flush  <-chan struct{}
 	app    string
 	pub    Publisher // nil: no server copy
 }
 
 // Save makes a clip of the last seconds (0: the replay's length), ending at the moment of this call: locally at once,
 // and on the server in the background while sharing. It waits for the local copy, or for the server to accept where
-// there is no local one. The answer holds what is known by then.
+// there is no local one. The result holds what is known by then.
 func (s *Session) Save(ctx context.Context, seconds float64) (SaveRecord, error) {
 	return s.SaveAs(ctx, Ask{Seconds: seconds})
 }
@@ -98,7 +98,7 @@ func (s *Session) Press(seconds float64) { s.PressAs(Ask{Seconds: seconds}) }
 // PressAs is SaveAs for a key.
 func (s *Session) PressAs(a Ask) {
 	pressed := time.Now()
-	s.background(func() { _, _ = s.saveAt(s.ctx, a, pressed) }) // told as an event
+	s.background(func() { _, _ = s.saveAt(s.ctx, a, pressed) }) // reported as an event
 }
 
 // focused is the name of the focused window's program, where files' names want it.
@@ -118,7 +118,7 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	}
 	st.nextID++
 	j := &job{record: SaveRecord{ID: st.nextID, PressedAt: pressed, Seconds: seconds + a.After, Local: "off", Server: "off"}}
-	j.length, j.hurry = time.Duration(seconds*float64(time.Second)), st.hurry
+	j.length, j.flush = time.Duration(seconds*float64(time.Second)), st.flush
 	if a.All {
 		j.length = 2 * capture.MaxReplay // a little more than the length may be there
 	}
@@ -139,9 +139,9 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	if j.rec == nil && j.pub == nil {
 		switch {
 		case st.openError != "":
-			return j, errors.New("nothing is being recorded: " + st.openError)
+			return j, errors.New("nothing is being captured: " + st.openError)
 		case st.wantRecorder() && st.rec == nil:
-			return j, errors.New("nothing is recorded yet: the recording is just starting")
+			return j, errors.New("there is nothing to save yet: capture is just starting")
 		case st.recording != nil:
 			return j, errRecordingOnly
 		}
@@ -155,7 +155,7 @@ func (s *Session) start(j *job, result chan<- SaveRecord) {
 	if j.rec != nil {
 		s.st.saving++
 	}
-	first := j.record // the goroutines' own: the session goes on changing its copy
+	first := j.record // the goroutines' own copy: the session keeps changing its own
 	last := first
 	s.st.last = &last
 	s.background(func() {
@@ -174,7 +174,7 @@ func (s *Session) start(j *job, result chan<- SaveRecord) {
 func (s *Session) saveLocal(j *job) SaveRecord {
 	ctx, cancel := context.WithTimeout(s.ctx, localWait+j.after)
 	defer cancel()
-	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Hurry: j.hurry, App: j.app})
+	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Flush: j.flush, App: j.app})
 	r := j.record
 	if err != nil {
 		r.Local, r.LocalError = "failed", Plain(err)
@@ -223,7 +223,7 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 		}
 	}
 	if s.ctx.Err() != nil {
-		return // closing is no failure to tell
+		return // closing is not a failure to report
 	}
 	s.post(func() {
 		s.note(r.ID, func(last *SaveRecord) {
@@ -239,14 +239,14 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 	})
 }
 
-// wait waits for the seconds after the press and answers when they ended: earlier in a hurry.
+// wait waits for the seconds after the press and returns when they ended: earlier when saves are flushed.
 func (j *job) wait() time.Time {
 	timer := time.NewTimer(time.Until(j.record.DueAt))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return j.record.DueAt
-	case <-j.hurry:
+	case <-j.flush:
 		return time.Now()
 	}
 }
@@ -258,8 +258,10 @@ func (s *Session) note(id int, change func(*SaveRecord)) {
 	}
 }
 
-// Sentence is an error's text for people: with a capital at its start and a full stop at its end.
+// Sentence is an error's text for people: with a capital at its start and a full stop at its end, and words in the place
+// of Go's and the system's texts.
 func Sentence(text string) string {
+	text = plainly(text)
 	if text == "" {
 		return ""
 	}

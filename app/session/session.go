@@ -3,12 +3,12 @@
 //
 // Two switches decide everything. Replay keeps the local buffer, sharing publishes; the recorder is open while either
 // is on. One goroutine, the owner, holds all state and never waits: opening, changing and closing a part run in a
-// goroutine of their own, at most one for the recorder and one for the share, and hand their result back to the owner,
-// which then compares what is wanted with what is there again (reconcile). A save is a goroutine of its own, so a
+// their own goroutine, at most one for the recorder and one for the share, and hand their result back to the owner,
+// which then compares what is wanted with what is there again (reconcile). A save has its own goroutine, so a
 // second press during a save makes a second clip.
 //
 // A share that fails is tried again with growing pauses while sharing is on. A recorder that cannot be opened is not
-// tried again until a setting or a switch changes, because Engine.Record fails only for what no retry heals.
+// tried again until a setting or a switch changes, because Engine.Record fails only for what a retry cannot fix.
 //
 // Close refuses further commands, ends the share, waits for saves, closes the recorder, and waits for every goroutine,
 // all within the context's deadline. It may be called twice.
@@ -30,11 +30,11 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// ErrClosed is the answer to a command after Close began.
+// ErrClosed is returned for commands after Close began.
 var ErrClosed = errors.New("hindsight is closing")
 
 const (
-	tick      = 250 * time.Millisecond // status while nobody looks
+	tick      = 250 * time.Millisecond // status while nobody is watching
 	fastTick  = 100 * time.Millisecond // status while level meters are visible
 	firstWait = 2 * time.Second        // before a failed share is tried again; doubles
 	longWait  = time.Minute
@@ -46,7 +46,7 @@ type Options struct {
 	Settings Settings
 	Secrets  Secrets
 	Config   config.Config
-	// Problems found before the session began, as sentences; they are told like any other.
+	// Problems found before the session began, as messages; they are reported like any other.
 	Problems []string
 	// Locked is whether the screen is locked; see SetAway.
 	Locked bool
@@ -92,7 +92,7 @@ type state struct {
 	recCfg     capture.Config
 	recBusy    bool
 	openError  string
-	asked      int // how often the user wanted to choose a screen anew
+	asked      int // how often the user asked to choose a screen again
 	applyError string
 	badCfg     *capture.Config // the last that Apply refused; not tried again as it is
 	status     capture.Status
@@ -112,7 +112,7 @@ type state struct {
 	shots     int    // screenshots that wait for a recorder
 	recording Recording
 	toggling  bool          // a recording is being started or ended
-	hurry     chan struct{} // closed when saves may not wait any longer for what is to come
+	flush     chan struct{} // closed when saves may not wait any longer for what is to come
 
 	saving  int
 	nextID  int
@@ -139,7 +139,7 @@ func New(o Options) *Session {
 	}
 	s.st = state{
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
-		startup: o.Problems, locked: o.Locked, told: map[string]string{}, hurry: make(chan struct{}),
+		startup: o.Problems, locked: o.Locked, told: map[string]string{}, flush: make(chan struct{}),
 	}
 	s.feed.init(s.snapshot())
 	go s.run()
@@ -174,7 +174,7 @@ func (s *Session) run() {
 	}
 }
 
-// publish reads the parts' status, tells new troubles and hands out a snapshot.
+// publish reads the parts' status, reports new problems and publishes a snapshot.
 func (s *Session) publish() {
 	st := &s.st
 	if st.rec != nil {
@@ -264,7 +264,7 @@ func (s *Session) answerWaiters() {
 	})
 }
 
-// post hands a result to the owner; it does not block once the owner is gone.
+// post hands a result to the owner; it does not block once the owner has ended.
 func (s *Session) post(f func()) {
 	select {
 	case s.cmds <- f:
@@ -275,21 +275,21 @@ func (s *Session) post(f func()) {
 // Snapshot is the newest state; there is one from the beginning.
 func (s *Session) Snapshot() Snapshot { return s.feed.latest() }
 
-// Watch answers a channel that holds the newest snapshot whenever it changed; older ones are overwritten. It is closed
+// Watch returns a channel that holds the newest snapshot whenever it changed; older ones are overwritten. It is closed
 // when the session ends or stop is called.
 func (s *Session) Watch() (snapshots <-chan Snapshot, stop func()) { return s.feed.watch() }
 
-// Events answers a channel of events: the first to ask gets those that came before, the others those from now on. A
+// Events returns a channel of events: the first to ask gets those that came before, the others those from now on. A
 // listener that does not keep up loses the oldest. It is closed when the session ends or stop is called.
 func (s *Session) Events() (events <-chan Event, stop func()) { return s.feed.listen() }
 
-// Close ends everything in order and waits, at most until ctx ends.
+// Close ends everything properly and waits, at most until ctx ends.
 func (s *Session) Close(ctx context.Context) error {
 	s.closeOnce.Do(func() {
 		select {
 		case s.cmds <- func() {
 			s.st.closing, s.st.replayOn, s.st.shareOn, s.st.recordOn = true, false, false, false
-			s.st.hurryUp()
+			s.st.flushSaves()
 		}:
 		case <-s.done:
 		}

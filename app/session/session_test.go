@@ -99,7 +99,7 @@ func TestSwitchesDecideWhatRuns(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live at launch", in(session.Live))
 	if !b.engine.Recorder().Config().Sharing {
-		t.Error("the recorder does not know that others see its picture")
+		t.Error("the recorder does not know that others see its video")
 	}
 	if err := b.SetShare(false); err != nil {
 		t.Fatal(err)
@@ -237,7 +237,15 @@ func TestTroublesFromBeforeTheFirstListenerAreTold(t *testing.T) {
 }
 
 func TestSentence(t *testing.T) {
-	for text, want := range map[string]string{"": "", "the disk is full": "The disk is full.", "Why?": "Why?", "änderung nötig": "Änderung nötig."} {
+	for text, want := range map[string]string{"": "", "the disk is full": "The disk is full.", "Why?": "Why?", "änderung nötig": "Änderung nötig.",
+		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start PulseAudio": "No sound server answers; start PulseAudio.",
+		"the backend is away: Post \"https://x.example/api\": dial tcp 10.0.0.1:443: connect: connection refused":            "The backend is away: nothing answers there.",
+		"x.example cannot be reached (lookup x.example on 10.0.0.1:53: no such host); check the network":                     "X.example cannot be reached (there is no server of that name); check the network.",
+		"the server did not say: context deadline exceeded (Client.Timeout exceeded while awaiting headers)":                 "The server did not say: it did not answer in time.",
+		"a player: exec: \"mpv\": executable file not found in $PATH":                                                        "A player: mpv is not installed.",
+		"the settings: open /etc/x/config.toml: permission denied":                                                           "The settings: permission denied.",
+		"the connection to x broke: read tcp 10.0.0.2:5000->10.0.0.1:443: read: connection reset by peer":                    "The connection to x broke: the other side closed the connection.",
+	} {
 		if got := session.Sentence(text); got != want {
 			t.Errorf("%q becomes %q; want %q", text, got, want)
 		}
@@ -272,8 +280,8 @@ func TestShareIsTriedAgain(t *testing.T) {
 
 func TestSharingNeedsSettings(t *testing.T) {
 	b := start(t, nil)
-	if err := b.SetShare(true); err == nil || !strings.Contains(err.Error(), "backend") {
-		t.Errorf("sharing without a backend answers %v", err)
+	if err := b.SetShare(true); err == nil || !strings.Contains(err.Error(), "server URL") {
+		t.Errorf("sharing without a server answers %v", err)
 	}
 	if b.Snapshot().ShareOn {
 		t.Error("sharing is on nevertheless")
@@ -400,7 +408,7 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live", in(session.Live))
 	first := b.engine.Publisher()
-	if first.Config.Lower {
+	if first.Config.LowLayer {
 		t.Error("the stream is lower before anybody asked")
 	}
 	c := b.Snapshot().Settings
@@ -408,9 +416,9 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	if err := b.Apply(c); err != nil {
 		t.Fatal(err)
 	}
-	b.until(t, "shared anew", func(session.Snapshot) bool {
+	b.until(t, "shared again", func(session.Snapshot) bool {
 		p := b.engine.Publisher()
-		return p != nil && p != first && p.Config.Lower
+		return p != nil && p != first && p.Config.LowLayer
 	})
 }
 
@@ -425,7 +433,9 @@ func TestTwoQuickPressesOfTheShareKey(t *testing.T) {
 }
 
 func TestAClosedWindowLeavesTheReplayUsable(t *testing.T) {
-	b := start(t, func(c *config.Config) { c.Video.Source = config.Picture{Kind: config.OneWindow, WindowClass: "Game"} })
+	b := start(t, func(c *config.Config) {
+		c.Video.Source = config.VideoSource{Kind: config.OneWindow, WindowClass: "Game"}
+	})
 	b.until(t, "something is kept", func(s session.Snapshot) bool { return s.BufferedSeconds > 0 })
 	b.engine.Recorder().CloseWindow()
 	s := b.until(t, "it is told", func(s session.Snapshot) bool { return s.SourceGone })
@@ -451,7 +461,7 @@ func TestSwitchesSayWhenTheyHaveTakenEffect(t *testing.T) {
 	if s := b.until(t, "it records", func(s session.Snapshot) bool { return s.Recording != nil }); s.ReplayOn {
 		t.Error("the replay is on")
 	}
-	if _, err := b.Save(t.Context(), 0); err == nil || strings.Contains(err.Error(), "nothing is being recorded") {
+	if _, err := b.Save(t.Context(), 0); err == nil || strings.Contains(err.Error(), "nothing is being captured") {
 		t.Errorf("a save while only recording answers %v", err)
 	}
 	if err := errors.Join(b.SetRecord(false), b.AwaitRecord(t.Context())); err != nil {

@@ -34,7 +34,7 @@ type ShareStatus struct {
 	EgressID  string `json:"egress_id,omitempty"`
 	// ServerSeconds is what the server could save now.
 	ServerSeconds float64 `json:"server_seconds"`
-	// Error is the last failure as a sentence.
+	// Error is the last failure as a message.
 	Error string `json:"error,omitempty"`
 }
 
@@ -106,11 +106,11 @@ type Snapshot struct {
 	Share ShareStatus `json:"share"`
 	// Recording is the file that is being recorded, nil while none is.
 	Recording *RecordingStatus `json:"recording,omitempty"`
-	// Saving is the number of local saves on their way.
+	// Saving is the number of local saves in progress.
 	Saving   int            `json:"saving"`
 	LastSave *SaveRecord    `json:"last_save,omitempty"`
 	Hotkeys  []hotkey.State `json:"hotkeys"`
-	// Problems are sentences about what does not work right now.
+	// Problems are messages about what does not work right now.
 	Problems []string `json:"problems"`
 
 	// SourceGone says that the captured window or monitor is not there now; what was captured before is kept.
@@ -134,16 +134,16 @@ const (
 	LocalFailed  EventKind = "save_failed"
 	ServerSaved  EventKind = "server_saved"
 	ServerFailed EventKind = "server_failed"
-	// A recording ended, a picture was kept, a moment was marked: Path is the file.
+	// A recording ended, a screenshot was saved, a marker was added: Path is the file.
 	Recorded     EventKind = "recorded"
 	RecordFailed EventKind = "record_failed"
 	Shot         EventKind = "screenshot"
 	ShotFailed   EventKind = "screenshot_failed"
 	Marked       EventKind = "marked"
-	Trouble      EventKind = "problem" // Text is a sentence that was not told before
+	Trouble      EventKind = "problem" // Text is a message that was not reported before
 )
 
-// Event is something that happened once and that the user may want to hear of.
+// Event is something that happened once and that the user may want to know about.
 type Event struct {
 	Kind EventKind
 	Text string
@@ -243,7 +243,7 @@ func (st *state) state() State {
 // is nothing wrong with the app.
 func (st *state) sourceGone() bool { return st.rec != nil && st.status.Screen.Reason != "" }
 
-// trouble is a thing that does not work now. The key says which thing, so that each new text is told once.
+// trouble is a thing that does not work now. The key says which thing, so that each new text is reported once.
 type trouble struct{ key, text string }
 
 func (st *state) troubles() []trouble {
@@ -263,7 +263,7 @@ func (st *state) troubles() []trouble {
 			key string
 			src capture.SourceState
 		}{{"screen", st.status.Screen}, {"desktop", st.status.Desktop}, {"mic", st.status.Mic}} {
-			// Beside a source that runs it is a note; one that waits for a program to play is nothing to tell.
+			// Beside a source that runs it is a note; one that waits for a program to play is not reported.
 			if s.src.State == "failed" || s.src.State == "running" || s.src.Reason != "" {
 				add(s.key, s.src.Error)
 			}

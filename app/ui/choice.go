@@ -24,7 +24,7 @@ type choice struct {
 func newChoice(picture image.Image, name string, on bool, tap func()) *choice {
 	c := &choice{on: on, tap: tap, frame: canvas.NewRectangle(nil)}
 	c.frame.CornerRadius = 8
-	var shown fyne.CanvasObject = container.NewCenter(muted("no picture now"))
+	var shown fyne.CanvasObject = container.NewCenter(muted("No preview"))
 	if picture != nil {
 		i := canvas.NewImageFromImage(picture)
 		i.FillMode = canvas.ImageFillContain

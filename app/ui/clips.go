@@ -46,7 +46,7 @@ func newClips(u *UI) *clips {
 	title.TextStyle.Bold = true
 	title.Alignment = fyne.TextAlignCenter
 	title.SizeName = theme.SizeNameSubHeadingText
-	hint := muted("Save the replay, and the clip appears here.")
+	hint := muted("Save a replay and the clip appears here.")
 	hint.Alignment = fyne.TextAlignCenter
 	icon := canvas.NewImageFromResource(theme.NewDisabledResource(theme.MediaVideoIcon()))
 	icon.FillMode = canvas.ImageFillContain
@@ -54,9 +54,9 @@ func newClips(u *UI) *clips {
 	c.empty = container.NewCenter(container.NewVBox(icon, title, hint))
 	open := widget.NewButtonWithIcon("Open folder", theme.FolderOpenIcon(), func() {
 		folder := c.folder
-		u.do(func() error {
+		u.do("Couldn't open folder", func() error {
 			if err := os.MkdirAll(folder, 0o755); err != nil {
-				return fmt.Errorf("the folder %s could not be made: %w", folder, err)
+				return fmt.Errorf("the folder %s can't be created: %w", folder, err)
 			}
 			return u.parts.Open(folder)
 		})
@@ -89,7 +89,7 @@ func (c *clips) update(s session.Snapshot) {
 // load reads the folder beside the main goroutine.
 func (c *clips) load(folder string) {
 	c.folder = folder
-	c.u.do(func() error {
+	c.u.do("Couldn't list clips", func() error {
 		items, err := clip.List(folder)
 		c.u.main(func() {
 			if c.folder == folder {
@@ -127,7 +127,7 @@ func (c *clips) redraw(path string) {
 
 // row is one line of the list; Fyne uses it again for other clips.
 type row struct {
-	*surface
+	surface
 	thumb        *canvas.Image
 	name, detail *widget.Label
 	star         *widget.Button
@@ -142,14 +142,19 @@ func (c *clips) newRow() fyne.CanvasObject {
 	r.thumb.CornerRadius = 6
 	back := canvas.NewRectangle(rgb(0x0c0e14))
 	back.CornerRadius = 6
-	picture := container.New(layout.NewGridWrapLayout(fyne.NewSize(thumbWidth, thumbHeight)), container.NewStack(back, r.thumb))
-	play := widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() { c.open(c.u.parts.Open, r) })
-	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() { c.open(c.u.parts.Reveal, r) })
+	picture := container.NewGridWrap(fyne.NewSize(thumbWidth, thumbHeight), container.NewStack(back, r.thumb))
+	play := widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() {
+		c.open("Couldn't play clip", c.u.parts.Open, r)
+	})
+	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
+		c.open("Couldn't open folder", c.u.parts.Reveal, r)
+	})
 	r.star = widget.NewButtonWithIcon("", starEmpty, func() { c.setStar(r.clip) })
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { c.askDelete(r.clip) })
 	r.link = widget.NewButtonWithIcon("Link", theme.ContentCopyIcon(), func() { c.copyLink(r.clip.Path) })
-	text := container.NewVBox(layout.NewSpacer(), container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail), layout.NewSpacer())
-	r.surface = newSurface(colorCard, 10, 8, container.NewBorder(nil, nil, picture,
+	lines := container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail)
+	text := container.NewVBox(layout.NewSpacer(), lines, layout.NewSpacer())
+	r.build(r, colorCard, 10, 8, container.NewBorder(nil, nil, picture,
 		container.NewCenter(container.NewHBox(r.link, play, r.star, show, remove)), text))
 	return r
 }
@@ -165,7 +170,12 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 	}
 	setEnabled(r.star, r.clip.Ours)
 	setText(r.name, when(r.clip.Created, time.Now()))
-	setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), size(r.clip.Bytes), r.clip.Width, r.clip.Height, filepath.Base(r.clip.Path)))
+	name, bytes := filepath.Base(r.clip.Path), size(r.clip.Bytes)
+	if r.clip.Width == 0 {
+		setText(r.detail, fmt.Sprintf("Not a readable video · %s · %s", bytes, name))
+	} else {
+		setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), bytes, r.clip.Width, r.clip.Height, name))
+	}
 	setShown(r.link, c.u.parts.Linked(r.clip.Path))
 	if img := c.thumbs.get(r.clip.Path); r.thumb.Image != img {
 		r.thumb.Image = img
@@ -173,9 +183,9 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 	}
 }
 
-func (c *clips) open(with func(string) error, r *row) {
+func (c *clips) open(failed string, with func(string) error, r *row) {
 	path := r.clip.Path
-	c.u.do(func() error { return with(path) })
+	c.u.do(failed, func() error { return with(path) })
 }
 
 func starIcon(on bool) fyne.Resource {
@@ -188,7 +198,7 @@ func starIcon(on bool) fyne.Resource {
 // setStar marks a clip as one to keep, or takes the mark away.
 func (c *clips) setStar(item clip.Clip) {
 	folder := c.folder
-	c.u.do(func() error {
+	c.u.do("Couldn't change star", func() error {
 		err := clip.Star(item.Path, !item.Starred)
 		c.u.main(func() { c.load(folder) })
 		return err
@@ -197,12 +207,12 @@ func (c *clips) setStar(item clip.Clip) {
 
 // copyLink puts a new link to the server's copy into the clipboard.
 func (c *clips) copyLink(path string) {
-	c.u.do(func() error {
+	c.u.do("Couldn't create link", func() error {
 		url, err := c.u.parts.Link(c.u.ctx, path)
 		if err == nil {
 			c.u.main(func() {
 				c.u.app.Clipboard().SetContent(url)
-				c.u.inform("Share link copied", "Whoever has it can watch the clip for a week:\n"+url)
+				c.u.inform("Link copied", "Anyone with the link can watch for 7 days.\n"+url)
 			})
 		}
 		return err
@@ -210,20 +220,20 @@ func (c *clips) copyLink(path string) {
 }
 
 func (c *clips) askDelete(item clip.Clip) {
-	text := fmt.Sprintf("Delete %s? It cannot be brought back.", filepath.Base(item.Path))
+	text := fmt.Sprintf("Delete %s? This can't be undone.", filepath.Base(item.Path))
 	d := dialog.NewConfirm("Delete clip", text, func(yes bool) {
 		if !yes {
 			return
 		}
 		folder := c.folder
-		c.u.do(func() error {
+		c.u.do("Couldn't delete clip", func() error {
 			err := clip.Remove(item.Path)
 			c.u.main(func() { c.load(folder) })
 			return err
 		})
 	}, c.u.window)
 	d.SetConfirmText("Delete")
-	d.SetDismissText("Keep")
+	d.SetDismissText("Cancel")
 	d.SetConfirmImportance(widget.DangerImportance)
 	c.u.ask(d)
 }

@@ -38,7 +38,7 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 	s.clips.poster.SetChecked(true)
 	s.clips.format.SetSelectedIndex(1)
 	if s.apply.Disabled() {
-		t.Fatalf("good settings cannot be applied: %s", s.message.Text)
+		t.Fatalf("good settings cannot be applied: %s", s.saying())
 	}
 	test.Tap(s.apply)
 	b.settle()
@@ -54,15 +54,15 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 		says  string
 	}{
 		{func() { s.keys.saves[0].seconds.SetText("3") }, "5 to 1200"},
-		{func() { s.keys.saves[0].after.SetText("soon") }, "to come"},
+		{func() { s.keys.saves[0].after.SetText("soon") }, "“soon” is not a number of seconds"},
 		{func() { s.keys.saves[0].after.SetText("1000") }, "0 to 600"},
 		{func() { s.clips.name.SetText("{day}") }, "{date}"},
 		{func() { s.clips.quota.SetText("much") }, "GB"},
-		{func() { s.keys.mark.SetText("Print") }, "Mark the moment"},
+		{func() { s.keys.mark.SetText("Print") }, "Print is already used for Add marker"},
 	} {
 		c.enter()
-		if !s.apply.Disabled() || !strings.Contains(s.message.Text, c.says) {
-			t.Errorf("apply is off: %v, and the page says %q; want %q", s.apply.Disabled(), s.message.Text, c.says)
+		if !s.apply.Disabled() || !strings.Contains(s.saying(), c.says) {
+			t.Errorf("apply is off: %v, and the page says %q; want %q", s.apply.Disabled(), s.saying(), c.says)
 		}
 		test.Tap(s.revert)
 	}
@@ -95,7 +95,7 @@ func TestRecordingIsShown(t *testing.T) {
 	snap := b.session.Snapshot()
 	snap.LastSave = &session.SaveRecord{Local: "waiting", DueAt: time.Now().Add(7 * time.Second)}
 	h.update(snap)
-	if !strings.Contains(h.last.name.Text, "Saved in ") {
+	if !strings.Contains(h.last.name.Text, "Saving in ") {
 		t.Errorf("a clip that waits says %q", h.last.name.Text)
 	}
 	b.ui.screenshot()
@@ -114,11 +114,11 @@ func TestTheLastPressIsShown(t *testing.T) {
 		says string
 		save session.SaveRecord
 	}{
-		{"Saving the clip of 12:13:14…", session.SaveRecord{Local: "saving", Server: "saving"}},
-		{"Play the clip of 12:13:14", session.SaveRecord{Local: "saved", Server: "failed", Clip: &clip.Clip{Path: "/x"}}},
-		{"The clip of 12:13:14 was not saved", session.SaveRecord{Local: "failed", Server: "saved"}},
-		{"The clip of 12:13:14 is on the server", session.SaveRecord{Local: "off", Server: "saved"}},
-		{"The clip of 12:13:14 was not saved", session.SaveRecord{Local: "off", Server: "failed"}},
+		{"Saving clip (12:13:14)…", session.SaveRecord{Local: "saving", Server: "saving"}},
+		{"Play last clip (12:13:14)", session.SaveRecord{Local: "saved", Server: "failed", Clip: &clip.Clip{Path: "/x"}}},
+		{"Last clip not saved (12:13:14)", session.SaveRecord{Local: "failed", Server: "saved"}},
+		{"Last clip saved on server (12:13:14)", session.SaveRecord{Local: "off", Server: "saved"}},
+		{"Last clip not saved (12:13:14)", session.SaveRecord{Local: "off", Server: "failed"}},
 	} {
 		c.save.PressedAt = at
 		require.Equal(t, c.says, b.ui.tray.menu(session.Snapshot{LastSave: &c.save}).Items[1].Label)
@@ -127,8 +127,8 @@ func TestTheLastPressIsShown(t *testing.T) {
 	b.session.Press(0)
 	eventually(t, "a press that cannot be served is there", func() bool { return b.session.Snapshot().LastSave != nil })
 	b.ui.home.update(b.session.Snapshot())
-	require.Contains(t, b.ui.home.last.name.Text+b.ui.home.last.detail.Text, "could not be saved")
-	require.Contains(t, b.ui.home.last.detail.Text, "turn the replay on")
+	require.Contains(t, b.ui.home.last.name.Text+b.ui.home.last.detail.Text, "Couldn't save replay")
+	require.Contains(t, b.ui.home.last.detail.Text, "turn the replay buffer on")
 }
 
 // Enter takes what was entered, Escape closes what is asked, and Enter does not say yes to it.
@@ -156,7 +156,7 @@ func TestKeysOfTheWindow(t *testing.T) {
 	b.settle()
 	require.FileExists(t, path)
 	for _, key := range []fyne.KeyName{fyne.KeyReturn, fyne.KeyEscape} {
-		b.ui.tell(errors.New("the disk is full"))
+		b.ui.tell("Couldn't save replay", errors.New("the disk is full"))
 		require.NotNil(t, overlays.Top())
 		press(key)
 		require.Nil(t, overlays.Top())

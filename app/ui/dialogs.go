@@ -18,13 +18,15 @@ func (u *UI) ask(d dialog.Dialog) { u.front(&open{d, true}) }
 
 // inform shows a text until the user closes it, by Escape or Enter as well.
 func (u *UI) inform(title, text string) {
-	u.front(&open{dialog.NewInformation(title, text, u.window), false})
+	d := dialog.NewInformation(title, text, u.window)
+	d.SetDismissText("OK")
+	u.front(&open{d, false})
 }
 
-// tell shows an error over the window.
-func (u *UI) tell(err error) {
+// tell shows an error over the window; the title says what did not work.
+func (u *UI) tell(failed string, err error) {
 	u.show(-1)
-	u.inform("That did not work", wording(err))
+	u.inform(failed, wording(err))
 }
 
 func (u *UI) front(o *open) {

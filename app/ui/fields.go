@@ -16,7 +16,7 @@ import (
 )
 
 // fields are the rows of a card of settings: a name on the left, on the right a control that shows one setting and
-// writes it back. It is a group once card has been called.
+// writes it back, and below it what is wrong with what is entered. It is a group once card has been called.
 type fields struct {
 	s     *settings
 	rows  []fyne.CanvasObject // name, control, name, control…
@@ -28,6 +28,14 @@ type fields struct {
 type binding struct {
 	load  func(config.Config)
 	store func(*config.Config) error
+	// at is where an error of store stands.
+	at *widget.Label
+}
+
+// misplaced is an error that stands at another place than its binding's.
+type misplaced struct {
+	error
+	at *widget.Label
 }
 
 // edited is whether the control shows something else than what it would show of c.
@@ -50,35 +58,48 @@ func (f *fields) row(name string, control fyne.CanvasObject) {
 	f.rows = append(f.rows, label(name), control)
 }
 
+// setting adds the control of the setting with this key, under the name that errors give it, and returns the place for
+// its errors.
+func (f *fields) setting(key string, control fyne.CanvasObject) *widget.Label {
+	at := f.s.place(key)
+	f.row(settingName(key), container.NewVBox(control, at))
+	return at
+}
+
 // note says something about the row above.
-func (f *fields) note(text string) {
+func (f *fields) note(text string) *widget.Label {
 	n := muted(text)
 	n.Wrapping = fyne.TextWrapWord
 	f.row("", n)
+	return n
 }
 
-func (f *fields) bind(load func(config.Config), store func(*config.Config) error) {
-	f.bound = append(f.bound, binding{load, store})
+func (f *fields) bind(at *widget.Label, load func(config.Config), store func(*config.Config) error) {
+	f.bound = append(f.bound, binding{load, store, at})
 }
 
 // entry is a text that show makes of the settings and take puts back, without space around it.
-func (f *fields) entry(name, placeholder string, show func(config.Config) string, take func(*config.Config, string) error) *widget.Entry {
+func (f *fields) entry(key, placeholder string, show func(config.Config) string,
+	take func(*config.Config, string) error,
+) *widget.Entry {
 	e := f.s.newEntry(placeholder)
-	f.row(name, e)
-	f.bind(func(c config.Config) { e.SetText(show(c)) }, func(c *config.Config) error { return take(c, trimmed(e)) })
+	at := f.setting(key, e)
+	f.bind(at, func(c config.Config) { e.SetText(show(c)) }, func(c *config.Config) error { return take(c, trimmed(e)) })
 	return e
 }
 
-func (f *fields) text(name, placeholder string, of func(*config.Config) *string) *widget.Entry {
-	return f.entry(name, placeholder, func(c config.Config) string { return *of(&c) }, func(c *config.Config, text string) error {
+func (f *fields) text(key, placeholder string, of func(*config.Config) *string) *widget.Entry {
+	show := func(c config.Config) string { return *of(&c) }
+	return f.entry(key, placeholder, show, func(c *config.Config, text string) error {
 		*of(c) = text
 		return nil
 	})
 }
 
 // number is a whole number; what else is entered is wrong. Where there is a placeholder, it stands for 0.
-func (f *fields) number(name, placeholder, wrong string, of func(*config.Config) *int) *widget.Entry {
-	return f.entry(name, placeholder, func(c config.Config) string { return positive(*of(&c)) }, func(c *config.Config, text string) error {
+func (f *fields) number(key, placeholder, wrong string, of func(*config.Config) *int) *widget.Entry {
+	show := func(c config.Config) string { return positive(*of(&c)) }
+	return f.entry(key, placeholder, show, func(c *config.Config, text string) error {
 		n, err := strconv.Atoi(text)
 		*of(c) = n
 		if left := text == "" || strings.EqualFold(text, placeholder); err != nil && (placeholder == "" || !left) {
@@ -91,7 +112,7 @@ func (f *fields) number(name, placeholder, wrong string, of func(*config.Config)
 func (f *fields) check(name, text string, of func(*config.Config) *bool) *widget.Check {
 	k := f.s.newCheck(text)
 	f.row(name, k)
-	f.bind(func(c config.Config) { k.SetChecked(*of(&c)) }, func(c *config.Config) error {
+	f.bind(nil, func(c config.Config) { k.SetChecked(*of(&c)) }, func(c *config.Config) error {
 		*of(c) = k.Checked
 		return nil
 	})
@@ -99,10 +120,11 @@ func (f *fields) check(name, text string, of func(*config.Config) *bool) *widget
 }
 
 // pick chooses one of several values by its name. A value that is none of them is shown as the first.
-func pick[T comparable](f *fields, name string, values []T, names []string, of func(*config.Config) *T) *widget.Select {
+func pick[T comparable](f *fields, key string, values []T, names []string, of func(*config.Config) *T) *widget.Select {
 	p := f.s.newSelect(names...)
-	f.row(name, p)
-	f.bind(func(c config.Config) { p.SetSelectedIndex(max(slices.Index(values, *of(&c)), 0)) }, func(c *config.Config) error {
+	at := f.setting(key, p)
+	load := func(c config.Config) { p.SetSelectedIndex(max(slices.Index(values, *of(&c)), 0)) }
+	f.bind(at, load, func(c *config.Config) error {
 		*of(c) = values[max(p.SelectedIndex(), 0)]
 		return nil
 	})

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"image/color"
 	"slices"
 
 	"fyne.io/fyne/v2"
@@ -95,17 +96,17 @@ func (n *nav) mark() {
 	}
 }
 
-func (n *nav) update(s session.Snapshot) { setText(n.state, stateWord(s)) }
+func (n *nav) update(s session.Snapshot) { setText(n.state, stateTitle(s)) }
 
 // gap is empty height, gapWide empty width.
 func gap(height float32) fyne.CanvasObject {
-	r := canvas.NewRectangle(nil)
+	r := canvas.NewRectangle(color.Transparent)
 	r.SetMinSize(fyne.NewSize(1, height))
 	return r
 }
 
 func gapWide(width float32) fyne.CanvasObject {
-	r := canvas.NewRectangle(nil)
+	r := canvas.NewRectangle(color.Transparent)
 	r.SetMinSize(fyne.NewSize(width, 1))
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -37,6 +38,10 @@ type settings struct {
 	apply, revert *widget.Button
 	follower      *follower
 	all           []binding
+	// places are where errors of settings stand, by the settings' keys.
+	places map[string]*widget.Label
+	// refusals are errors that nobody saw before the settings were applied. They stand until something is changed.
+	refusals map[*widget.Label]string
 	// loaded are the session's settings; shown are those as the controls show them where nothing is edited, which differs
 	// where a control cannot show a value exactly.
 	loaded, shown config.Config
@@ -44,6 +49,9 @@ type settings struct {
 
 	watching, looking, lookAgain, applying bool
 }
+
+// messageHeight is the height of two lines.
+const messageHeight = 56
 
 // settleWait is how long the page waits for the recorder, which may have to try encoders or ask for a screen.
 const settleWait = 30 * time.Second
@@ -56,7 +64,7 @@ type group interface {
 }
 
 func newSettings(u *UI) *settings {
-	s := &settings{u: u, message: widget.NewLabel("")}
+	s := &settings{u: u, message: widget.NewLabel(""), places: map[string]*widget.Label{}}
 	s.message.Wrapping = fyne.TextWrapWord
 	s.source, s.sound, s.video, s.replay = newSourceCard(s), newSoundCard(s), newVideoCard(s), newReplayCard(s)
 	s.clips = newClipsCard(s)
@@ -69,9 +77,15 @@ func newSettings(u *UI) *settings {
 		cards = append(cards, g.content())
 		s.all = append(s.all, g.bindings()...)
 	}
-	bottom := container.NewHBox(layout.NewSpacer(), s.revert, s.apply)
-	scroll := container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), column(cards...)))
-	s.root = container.NewBorder(container.NewVBox(heading("Settings"), s.message), bottom, nil, nil, scroll)
+	buttons := container.NewHBox(s.revert, s.apply)
+	// However long a message is, the page keeps its size.
+	said := container.NewVScroll(container.NewVBox(layout.NewSpacer(), s.message, layout.NewSpacer()))
+	said.SetMinSize(fyne.NewSize(0, messageHeight))
+	bottom := container.NewBorder(nil, nil, nil, container.NewCenter(buttons), said)
+	scroll := container.NewVScroll(nil)
+	cardsAndWheel := container.NewStack(column(cards...), newWheel(scroll))
+	scroll.Content = beside(cardsAndWheel)
+	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, scroll)
 	s.follower = newFollower(u.window.Canvas(), scroll, s.visible, func(f fyne.Focusable) bool {
 		b, _ := f.(*widget.Button)
 		return b != nil && (b == s.apply || b == s.revert || slices.Contains(u.nav.buttons, b))
@@ -117,7 +131,7 @@ func (s *settings) enter() {
 
 func (s *settings) visible() bool { return s.u.shown.Load() && s.u.pages[s.u.nav.current] == page(s) }
 
-// lookAround lists what can be filmed and heard. While it does, it is not begun again but repeated afterwards.
+// lookAround lists what can be captured. While it does, it is not begun again but repeated afterwards.
 func (s *settings) lookAround() {
 	if s.looking {
 		s.lookAgain = true
@@ -161,9 +175,10 @@ func (s *settings) fill(c config.Config) {
 	}
 	s.sharing.token.SetText("")
 	s.filling = false
+	s.refusals = nil
+	s.sharing.warn()
 	s.say("", widget.MediumImportance)
-	setEnabled(s.apply, false)
-	setEnabled(s.revert, false)
+	_, _ = s.check()
 }
 
 // follow shows settings that others changed, or that were just applied; what else is entered stays.
@@ -183,7 +198,8 @@ func (s *settings) follow(c config.Config) {
 	}
 	s.shown = shown
 	s.filling = false
-	s.check()
+	s.sharing.warn()
+	_, _ = s.check()
 }
 
 // dirty is whether something is entered that is not applied.
@@ -197,34 +213,106 @@ func (s *settings) changed() {
 	if s.filling {
 		return
 	}
-	if err := s.check(); err != nil {
-		s.say(wording(err), widget.DangerImportance)
-	} else {
+	s.refusals = nil
+	s.sharing.warn()
+	s.sayWrong(s.check())
+}
+
+// sayWrong says what is wrong with what is entered, where that is not said beside a field.
+func (s *settings) sayWrong(err error, shown bool) {
+	switch {
+	case err == nil:
 		s.say("", widget.MediumImportance)
+	case shown:
+		s.say("Correct the marked settings to apply.", widget.DangerImportance)
+	default:
+		s.say(wording(err), widget.DangerImportance)
 	}
 }
 
-// check enables what can be done with what is entered.
-func (s *settings) check() error {
-	_, err := s.entered()
-	dirty := s.dirty()
-	setEnabled(s.revert, dirty)
-	setEnabled(s.apply, dirty && err == nil && !s.applying)
-	return err
-}
-
-// entered is the settings as the controls show them.
-func (s *settings) entered() (config.Config, error) {
-	c := s.shown.Clone()
-	for _, b := range s.all {
-		if err := b.store(&c); err != nil {
-			return c, err
+// check enables what can be done with what is entered and shows beside each field what is wrong with it. It returns the
+// first error, and whether that one is shown beside its field.
+func (s *settings) check() (first error, shown bool) {
+	_, wrong := s.entered()
+	at := map[*widget.Label]string{}
+	for label, text := range s.refusals {
+		at[label] = text
+	}
+	for i, w := range wrong {
+		if i == 0 {
+			first, shown = w.error, w.at != nil
+		}
+		if _, taken := at[w.at]; w.at != nil && !taken {
+			at[w.at] = wording(w.error)
 		}
 	}
-	if problems := c.Validate(); len(problems) > 0 {
-		return c, problems[0]
+	for _, label := range s.allPlaces() {
+		setText(label, at[label])
+		setShown(label, at[label] != "")
 	}
-	return c, nil
+	dirty := s.dirty()
+	setEnabled(s.revert, dirty)
+	setEnabled(s.apply, dirty && len(wrong) == 0 && !s.applying)
+	return first, shown
+}
+
+// entered is the settings as the controls show them, and everything that is wrong with them.
+func (s *settings) entered() (config.Config, []misplaced) {
+	c := s.shown.Clone()
+	var wrong []misplaced
+	for _, b := range s.all {
+		err := b.store(&c)
+		var elsewhere misplaced
+		switch {
+		case errors.As(err, &elsewhere):
+			wrong = append(wrong, elsewhere)
+		case err != nil:
+			wrong = append(wrong, misplaced{err, b.at})
+		}
+	}
+	for _, p := range c.Validate() {
+		wrong = append(wrong, misplaced{p, s.placeOf(p.Key)})
+	}
+	return c, wrong
+}
+
+// place makes a place for the errors of settings.
+func (s *settings) place(keys ...string) *widget.Label {
+	at := newPlace()
+	for _, key := range keys {
+		s.places[key] = at
+	}
+	return at
+}
+
+// newPlace is a place for an error beside its field.
+func newPlace() *widget.Label {
+	at := muted("")
+	at.Importance = widget.DangerImportance
+	at.Wrapping = fyne.TextWrapWord
+	at.Hide()
+	return at
+}
+
+// placeOf is where an error of a setting stands, nil where the page has no such field.
+func (s *settings) placeOf(key string) *widget.Label {
+	if part := inList.FindStringSubmatch(key); part != nil {
+		if i, err := strconv.Atoi(part[1]); err == nil && i < len(s.keys.saves) {
+			return s.keys.saves[i].wrong
+		}
+	}
+	return s.places[key]
+}
+
+func (s *settings) allPlaces() []*widget.Label {
+	var all []*widget.Label
+	for _, at := range s.places {
+		all = append(all, at)
+	}
+	for _, r := range s.keys.saves {
+		all = append(all, r.wrong)
+	}
+	return all
 }
 
 func (s *settings) say(text string, how widget.Importance) {
@@ -237,9 +325,9 @@ func (s *settings) say(text string, how widget.Importance) {
 
 // submit hands the settings to the session.
 func (s *settings) submit() {
-	c, err := s.entered()
-	if err != nil {
-		s.say(wording(err), widget.DangerImportance)
+	c, wrong := s.entered()
+	if len(wrong) > 0 {
+		s.sayWrong(s.check())
 		return
 	}
 	token, newToken := s.sharing.newToken()
@@ -250,7 +338,9 @@ func (s *settings) submit() {
 	s.u.wg.Go(func() {
 		var err error
 		if newToken {
-			err = editor.SetToken(token)
+			if err = editor.SetToken(token); err != nil {
+				err = &session.SettingError{Key: tokenKey, Err: err}
+			}
 		}
 		var now config.Config
 		if err == nil {
@@ -270,11 +360,27 @@ func (s *settings) submit() {
 	})
 }
 
-// refused says why nothing was applied.
+// refused says why nothing was applied, beside the field where it is about one.
 func (s *settings) refused(err error) {
 	s.applying = false
-	_ = s.check() // what is entered was right a moment ago
-	s.say(wording(err), widget.DangerImportance)
+	var p config.Problem
+	var e *session.SettingError
+	var at *widget.Label
+	switch {
+	case errors.As(err, &e):
+		at = s.placeOf(e.Key)
+	case errors.As(err, &p):
+		at = s.placeOf(p.Key)
+	}
+	if at == nil {
+		_, _ = s.check() // what is entered was right a moment ago
+		s.say(wording(err), widget.DangerImportance)
+		return
+	}
+	s.refusals = map[*widget.Label]string{at: wording(err)}
+	_, _ = s.check()
+	s.say("Nothing was applied. Correct the marked setting.", widget.DangerImportance)
+	s.follower.reveal(at)
 }
 
 // applied says what the recorder made of new settings.
@@ -286,12 +392,12 @@ func (s *settings) applied(c config.Config, token string, err error) {
 	}
 	s.filling = false
 	s.follow(c)
-	_ = s.check() // also where only the token is new
+	_, _ = s.check() // also where only the token is new
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		s.say("Saved. Capture has not restarted yet; Home shows when it has.", widget.WarningImportance)
+		s.say("Saved. Capture has not restarted yet. Home shows when it has.", widget.WarningImportance)
 	case err != nil:
-		s.say("Saved, but it doesn't work yet: "+wording(err), widget.DangerImportance)
+		s.say("Saved, but capture failed: "+wording(err), widget.DangerImportance)
 	default:
 		s.say("Saved. The new settings are in use.", widget.SuccessImportance)
 	}

@@ -2,10 +2,12 @@ package ui
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -13,12 +15,12 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// videoCard is the picture.
+// videoCard is how the video is encoded.
 type videoCard struct {
 	fields
 	rate, height, quality, spend *widget.Select
 	bitrate                      *widget.Entry
-	cursor                       *widget.Check
+	cursor, follow               *widget.Check
 }
 
 func newVideoCard(s *settings) *videoCard {
@@ -29,25 +31,30 @@ func newVideoCard(s *settings) *videoCard {
 	for _, h := range heights {
 		names = append(names, heightName(h))
 	}
-	v.rate = pick(f, "Frames a second", []int{30, 60}, []string{"30", "60"}, func(c *config.Config) *int { return &c.Video.FrameRate })
-	v.height = pick(f, "Size", heights, names, func(c *config.Config) *int { return &c.Video.Height })
-	v.quality = pick(f, "Quality", []string{"performance", "balanced", "quality"}, []string{"Performance", "Balanced", "Quality"},
+	v.rate = pick(f, "video.frame_rate", []int{30, 60}, []string{"30", "60"},
+		func(c *config.Config) *int { return &c.Video.FrameRate })
+	v.height = pick(f, "video.height", heights, names, func(c *config.Config) *int { return &c.Video.Height })
+	v.follow = f.check("Window size", "Follow the window's size",
+		func(c *config.Config) *bool { return &c.Video.FollowSize })
+	f.note("A resized window then changes the size within a clip, which some video editors and chats can't show.")
+	v.quality = pick(f, "video.quality", []string{"performance", "balanced", "quality"},
+		[]string{"Performance", "Balanced", "Quality"},
 		func(c *config.Config) *string { return &c.Video.Quality })
-	v.spend = pick(f, "Rate control", []int{0, 18, 23, 28},
-		[]string{"Spend the bitrate", "Constant quality, very good", "Constant quality, good", "Constant quality, small"},
+	v.spend = pick(f, "video.constant_quality", []int{0, 18, 23, 28},
+		[]string{"Target bitrate", "CQ 18 (high)", "CQ 23", "CQ 28 (small files)"},
 		func(c *config.Config) *int { return &c.Video.ConstantQuality })
-	v.bitrate = f.number("Bitrate (kb/s)", "automatic", "the bitrate must be a number of kb/s, or empty for automatic",
+	v.bitrate = f.number("video.bitrate_kbps", "Automatic", "Enter a number of kb/s, or nothing for automatic",
 		func(c *config.Config) *int { return &c.Video.BitrateKbps })
-	v.cursor = f.check("Pointer", "Show the pointer in the picture", func(c *config.Config) *bool { return &c.Video.Cursor })
-	f.card("Picture")
+	v.cursor = f.check("Cursor", "Capture cursor", func(c *config.Config) *bool { return &c.Video.Cursor })
+	f.card("Video")
 	return v
 }
 
 func heightName(h int) string {
 	if h == 0 {
-		return "As on the screen"
+		return "Native"
 	}
-	return fmt.Sprintf("%d rows", h)
+	return fmt.Sprintf("%dp", h)
 }
 
 // replayCard is the local buffer.
@@ -59,30 +66,51 @@ type replayCard struct {
 func newReplayCard(s *settings) *replayCard {
 	r := &replayCard{fields: fields{s: s}}
 	f := &r.fields
-	r.seconds = f.number("Length (seconds)", "", "the replay length must be a number of seconds, 5 to 1200",
+	r.seconds = f.number("replay.seconds", "", "Enter a number of seconds, 5 to 1200",
 		func(c *config.Config) *int { return &c.Replay.Seconds })
 	r.folder = s.newEntry("")
-	browse := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
-		dialog.ShowFolderOpen(func(at fyne.ListableURI, err error) {
-			if err == nil && at != nil {
-				r.folder.SetText(at.Path())
-			}
-		}, s.u.window)
-	})
-	f.row("Folder for clips", container.NewBorder(nil, nil, nil, browse, r.folder))
-	f.bind(func(c config.Config) {
+	browse := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), r.browse)
+	at := f.setting("replay.folder", container.NewBorder(nil, nil, nil, browse, r.folder))
+	f.bind(at, func(c config.Config) {
 		r.folder.SetText(c.Replay.Folder)
 		r.folder.SetPlaceHolder(c.ClipFolder())
 	}, func(c *config.Config) error {
 		c.Replay.Folder = trimmed(r.folder)
 		return nil
 	})
-	f.check("At launch", "Turn the replay on when Hindsight starts", func(c *config.Config) *bool { return &c.Replay.AtLaunch })
-	f.check("After a crash", "Keep a copy on disk, and save it at the next start", func(c *config.Config) *bool { return &c.Replay.KeepAfterCrash })
-	pick(f, "Screen locked", []string{"pause", "record"}, []string{"Pause replay and recordings; what was before stays", "Go on"},
+	f.check("On launch", "Start replay buffer on launch", func(c *config.Config) *bool { return &c.Replay.AtLaunch })
+	f.check("Crash recovery", "Back up buffer to disk", func(c *config.Config) *bool { return &c.Replay.KeepAfterCrash })
+	pick(f, "replay.when_locked", []string{"pause", "record"}, []string{"Pause (keep buffer)", "Keep recording"},
 		func(c *config.Config) *string { return &c.Replay.WhenLocked })
-	f.card("Replay")
+	f.card("Replay buffer")
 	return r
+}
+
+// browse chooses the folder, starting at the one that is entered or used now, or the nearest above it that is there.
+func (r *replayCard) browse() {
+	at := trimmed(r.folder)
+	if at == "" {
+		at = r.s.loaded.ClipFolder()
+	}
+	d := dialog.NewFolderOpen(func(at fyne.ListableURI, err error) {
+		if err == nil && at != nil {
+			r.folder.SetText(at.Path())
+		}
+	}, r.s.u.window)
+	d.SetTitleText("Save clips to")
+	d.SetConfirmText("Choose")
+	for ; filepath.IsAbs(at); at = filepath.Dir(at) {
+		folder, err := storage.ListerForURI(storage.NewFileURI(at))
+		if err == nil {
+			d.SetLocation(folder)
+			break
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	r.s.u.ask(d)
+	d.Resize(fyne.NewSize(760, 520))
 }
 
 // clipsCard is how clips are named and kept.
@@ -96,14 +124,16 @@ type clipsCard struct {
 func newClipsCard(s *settings) *clipsCard {
 	k := &clipsCard{fields: fields{s: s}}
 	f := &k.fields
-	k.name = f.text("File name", clip.DefaultName, func(c *config.Config) *string { return &c.Clips.Name })
-	f.note("{date}, {time}, {app} (the focused window's program) and {seconds} stand for what they say.")
-	k.quota = f.number("Keep at most (GB)", "no limit: nothing is ever deleted", "what clips may take must be a whole number of GB, or empty for no limit",
+	k.name = f.text("clips.name", clip.DefaultName, func(c *config.Config) *string { return &c.Clips.Name })
+	f.note("Placeholders: {date}, {time}, {app} (the program in front) and {seconds}.")
+	k.quota = f.number("clips.quota_gb", "No limit", "Enter a whole number of GB, or nothing for no limit",
 		func(c *config.Config) *int { return &c.Clips.QuotaGB })
-	f.note("Then the oldest clips without a star go. Only files that Hindsight made.")
-	k.overlap = f.check("Overlap", "Start a clip where the one before it ended", func(c *config.Config) *bool { return &c.Clips.NoOverlap })
-	k.poster = f.check("Pictures", "Also put a picture of the clip beside it", func(c *config.Config) *bool { return &c.Clips.Poster })
-	k.format = pick(f, "Screenshots", []string{"png", "jpeg"}, []string{"PNG: every pixel as it is", "JPEG: small files"},
+	f.note("Oldest unstarred clips are deleted first. Files that Hindsight didn't make stay.")
+	k.overlap = f.check("Overlap", "Avoid overlap", func(c *config.Config) *bool { return &c.Clips.NoOverlap })
+	f.note("A clip then starts where the one before it ended.")
+	k.poster = f.check("Thumbnail", "Save thumbnail next to clip",
+		func(c *config.Config) *bool { return &c.Clips.Poster })
+	k.format = pick(f, "clips.screenshot", []string{"png", "jpeg"}, []string{"PNG (lossless)", "JPEG (small files)"},
 		func(c *config.Config) *string { return &c.Clips.Screenshot })
 	f.card("Clips")
 	return k
@@ -113,21 +143,40 @@ func newClipsCard(s *settings) *clipsCard {
 type sharingCard struct {
 	fields
 	url, token, room *widget.Entry
+	plain            *widget.Check
+	warning          *widget.Label
 }
 
 func newSharingCard(s *settings) *sharingCard {
 	h := &sharingCard{fields: fields{s: s}}
 	f := &h.fields
-	h.url = f.text("Backend", "https://replay.example.com", func(c *config.Config) *string { return &c.Sharing.BackendURL })
-	h.token = s.newEntry("unchanged; kept in the system's keyring")
+	h.url = f.text("sharing.backend_url", "https://replay.example.com",
+		func(c *config.Config) *string { return &c.Sharing.BackendURL })
+	h.plain = f.check("", "Allow http:// to another computer",
+		func(c *config.Config) *bool { return &c.Sharing.AllowHTTP })
+	h.warning = f.note("Not encrypted: anyone on the way to the server can read your access token. " +
+		"Use https:// if you can.")
+	h.token = s.newEntry("Unchanged (kept in the system's keyring)")
 	h.token.Password = true
-	f.row("Your token", h.token)
-	h.room = f.text("Room", "name of the LiveKit room", func(c *config.Config) *string { return &c.Sharing.Room })
-	pick(f, "Stream quality", []string{"same", "lower"}, []string{"Same as the replay", "Lower, for a poor upload"},
+	f.setting(tokenKey, h.token)
+	h.room = f.text("sharing.room", "Name of the LiveKit room", func(c *config.Config) *string { return &c.Sharing.Room })
+	pick(f, "sharing.stream_quality", []string{"same", "lower"}, []string{"Same as replay", "Lower (slow upload)"},
 		func(c *config.Config) *string { return &c.Sharing.StreamQuality })
-	f.check("At launch", "Start sharing when Hindsight starts", func(c *config.Config) *bool { return &c.Sharing.AtLaunch })
+	f.check("On launch", "Start sharing on launch", func(c *config.Config) *bool { return &c.Sharing.AtLaunch })
 	f.card("Sharing")
 	return h
+}
+
+// warn puts weight on the warning while it matters.
+func (h *sharingCard) warn() {
+	how := widget.LowImportance
+	if h.plain.Checked {
+		how = widget.WarningImportance
+	}
+	if h.warning.Importance != how {
+		h.warning.Importance = how
+		h.warning.Refresh()
+	}
 }
 
 // newToken is the token entered, if any.
@@ -145,10 +194,11 @@ type appCard struct {
 func newAppCard(s *settings) *appCard {
 	a := &appCard{fields: fields{s: s}}
 	f := &a.fields
-	f.check("Notifications", "Show a notification after a save", func(c *config.Config) *bool { return &c.App.Notifications })
-	f.check("Sound", "Play a short sound after a save", func(c *config.Config) *bool { return &c.App.SaveSound })
-	a.look = pick(f, "Appearance", []string{"system", "light", "dark"}, []string{"Like the system", "Light", "Dark"},
+	f.check("Notifications", "Show notifications (errors are always shown)",
+		func(c *config.Config) *bool { return &c.App.Notifications })
+	f.check("Sound", "Play a sound when a clip is saved", func(c *config.Config) *bool { return &c.App.SaveSound })
+	a.look = pick(f, "app.theme", []string{"system", "light", "dark"}, []string{"System", "Light", "Dark"},
 		func(c *config.Config) *string { return &c.App.Theme })
-	f.card("App")
+	f.card("General")
 	return a
 }

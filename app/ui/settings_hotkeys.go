@@ -27,6 +27,7 @@ type hotkeyCard struct {
 
 type saveKeyRow struct {
 	keys, seconds, after *widget.Entry
+	wrong                *widget.Label
 	root                 fyne.CanvasObject
 }
 
@@ -35,27 +36,28 @@ func newHotkeyCard(s *settings) *hotkeyCard {
 	h.state.Wrapping = fyne.TextWrapWord
 	h.state.Importance = widget.WarningImportance
 	h.state.Hide()
-	add := widget.NewButtonWithIcon("Another length on another key", theme.ContentAddIcon(), func() {
+	add := widget.NewButtonWithIcon("Add hotkey for another length", theme.ContentAddIcon(), func() {
 		h.add(config.SaveKey{Seconds: 30})
 		s.changed()
 	})
 	add.Alignment = widget.ButtonAlignLeading
 	add.Importance = widget.LowImportance
-	h.save = h.key("Save the replay", "none", func(k *config.Hotkeys) *string { return &k.Save })
-	h.key("Start or stop sharing", "none", func(k *config.Hotkeys) *string { return &k.Share })
-	h.key("Mute the microphone", "none", func(k *config.Hotkeys) *string { return &k.Mute })
-	h.key("Push to talk", "none: the microphone is always heard", func(k *config.Hotkeys) *string { return &k.Talk })
-	h.record = h.key("Start or stop recording", "none", func(k *config.Hotkeys) *string { return &k.Record })
-	h.mark = h.key("Mark the moment", "none", func(k *config.Hotkeys) *string { return &k.Mark })
-	h.shot = h.key("Screenshot", "none", func(k *config.Hotkeys) *string { return &k.Screenshot })
-	h.bind(h.loadSaves, h.storeSaves)
+	h.save = h.key("hotkeys.save", "Not set", func(k *config.Hotkeys) *string { return &k.Save })
+	h.key("hotkeys.share", "Not set", func(k *config.Hotkeys) *string { return &k.Share })
+	h.key("hotkeys.mute", "Not set", func(k *config.Hotkeys) *string { return &k.Mute })
+	h.key("hotkeys.talk", "Not set (mic always on)", func(k *config.Hotkeys) *string { return &k.Talk })
+	h.record = h.key("hotkeys.record", "Not set", func(k *config.Hotkeys) *string { return &k.Record })
+	h.mark = h.key("hotkeys.mark", "Not set", func(k *config.Hotkeys) *string { return &k.Mark })
+	h.shot = h.key("hotkeys.screenshot", "Not set", func(k *config.Hotkeys) *string { return &k.Screenshot })
+	h.bind(nil, h.loadSaves, h.storeSaves)
 	h.card("Hotkeys", h.extra, add, h.state)
 	return h
 }
 
 // key is a row for a combination, which is kept in its canonical form; empty is none.
-func (h *hotkeyCard) key(name, placeholder string, of func(*config.Hotkeys) *string) *widget.Entry {
-	return h.entry(name, placeholder, func(c config.Config) string { return *of(&c.Hotkeys) }, func(c *config.Config, text string) (err error) {
+func (h *hotkeyCard) key(key, placeholder string, of func(*config.Hotkeys) *string) *widget.Entry {
+	show := func(c config.Config) string { return *of(&c.Hotkeys) }
+	return h.entry(key, placeholder, show, func(c *config.Config, text string) (err error) {
 		*of(&c.Hotkeys), err = keys(text)
 		return err
 	})
@@ -71,27 +73,30 @@ func (h *hotkeyCard) loadSaves(c config.Config) {
 
 // add shows one more key: what it saves of the past (nothing entered: all of it) and of what follows.
 func (h *hotkeyCard) add(k config.SaveKey) {
-	r := &saveKeyRow{keys: h.s.newEntry("for example Ctrl+Alt+1"), seconds: h.s.newEntry("all"), after: h.s.newEntry("0")}
+	r := &saveKeyRow{
+		keys: h.s.newEntry("Ctrl+Alt+1"), seconds: h.s.newEntry("all"), after: h.s.newEntry("0"), wrong: newPlace(),
+	}
 	r.keys.Text, r.seconds.Text, r.after.Text = k.Keys, positive(k.Seconds), positive(k.After)
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { h.remove(r) })
 	small := func(o fyne.CanvasObject) fyne.CanvasObject {
 		return container.New(layout.NewGridWrapLayout(fyne.NewSize(64, 36)), o)
 	}
 	r.root = form(label("Save another length"), container.NewBorder(nil, nil, nil,
-		container.NewHBox(label("the last"), small(r.seconds), label("s, and the next"), small(r.after), label("s"), remove), r.keys))
+		container.NewHBox(label("last"), small(r.seconds), label("s + next"), small(r.after), label("s"), remove), r.keys))
+	r.root = container.NewVBox(r.root, container.NewBorder(nil, nil, gapWide(nameWidth), nil, r.wrong))
 	h.saves = append(h.saves, r)
 	h.extra.Add(r.root)
 }
 
 // whole reads a number that may be left out.
-func whole(e *widget.Entry, what, keys string) (int, error) {
+func whole(e *widget.Entry) (int, error) {
 	text := trimmed(e)
 	if text == "" || strings.EqualFold(text, "all") {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number of seconds %s for the hotkey %s", text, what, keys)
+		return 0, fmt.Errorf("“%s” is not a number of seconds", text)
 	}
 	return n, nil
 }
@@ -104,22 +109,26 @@ func (h *hotkeyCard) remove(r *saveKeyRow) {
 
 func (h *hotkeyCard) storeSaves(c *config.Config) error {
 	c.Hotkeys.Saves = nil
+	var wrong error
 	for _, r := range h.saves {
-		k, err := keys(trimmed(r.keys))
-		if err != nil {
-			return err
+		k, err := r.read()
+		if err != nil && wrong == nil {
+			wrong = misplaced{err, r.wrong}
 		}
-		n, err := whole(r.seconds, "of the past", k)
-		if err != nil {
-			return err
-		}
-		after, err := whole(r.after, "to come", k)
-		if err != nil {
-			return err
-		}
-		c.Hotkeys.Saves = append(c.Hotkeys.Saves, config.SaveKey{Keys: k, Seconds: n, After: after})
+		c.Hotkeys.Saves = append(c.Hotkeys.Saves, k)
 	}
-	return nil
+	return wrong
+}
+
+func (r *saveKeyRow) read() (k config.SaveKey, err error) {
+	if k.Keys, err = keys(trimmed(r.keys)); err != nil {
+		return k, err
+	}
+	if k.Seconds, err = whole(r.seconds); err != nil {
+		return k, err
+	}
+	k.After, err = whole(r.after)
+	return k, err
 }
 
 // keys is an entered combination in its canonical form; empty is none.

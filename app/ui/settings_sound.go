@@ -18,12 +18,12 @@ const (
 	hearBoth    = "Desktop and microphone"
 	hearDesktop = "Desktop only"
 	hearMic     = "Microphone only"
-	hearNothing = "No sound"
+	hearNothing = "No audio"
 )
 
 const (
 	defaultDevice = "System default"
-	takeOut       = "Take out what loudspeakers play"
+	takeOut       = "Echo cancellation"
 )
 
 // soundCard chooses what is heard, from which device, how loud.
@@ -40,24 +40,24 @@ type soundCard struct {
 func newSoundCard(s *settings) *soundCard {
 	c := &soundCard{
 		desktop: newSourceControls(s), mic: newSourceControls(s),
-		suppress: s.newCheck("Suppress steady noise, of fans for example"), echo: s.newCheck(takeOut),
-		mono:     s.newCheck("Mono, for sound on one ear only"),
-		separate: s.newCheck("Keep desktop and microphone also as tracks of their own"),
+		suppress: s.newCheck("Noise suppression"), echo: s.newCheck(takeOut),
+		mono:     s.newCheck("Mono (sound on one ear only)"),
+		separate: s.newCheck("Separate audio tracks"),
 	}
 	c.mode = widget.NewSelect([]string{hearBoth, hearDesktop, hearMic, hearNothing}, func(string) {
 		c.enable()
 		s.changed()
 	})
-	c.root = card("Sound", form(
-		label("Record"), c.mode,
-		label("Desktop from"), c.desktop.device,
-		label("Desktop volume"), c.desktop.volume,
+	c.root = card("Audio", form(
+		label("Audio sources"), c.mode,
+		label("Desktop audio device"), c.desktop.device,
+		label(settingName("sound.desktop.gain_db")), c.desktop.volume,
 		label("Microphone"), c.mic.device,
-		label("Microphone volume"), c.mic.volume,
-		label("Microphone channels"), c.mono,
-		label("Microphone noise"), c.suppress,
-		label("Microphone echo"), c.echo,
-		label("Tracks in clips"), c.separate,
+		label(settingName("sound.microphone.gain_db")), c.mic.volume,
+		label("Channels"), c.mono,
+		label("Noise"), c.suppress,
+		label("Echo"), c.echo,
+		label("Clips"), c.separate,
 	))
 	return c
 }
@@ -66,16 +66,16 @@ func (c *soundCard) content() fyne.CanvasObject { return c.root }
 
 func (c *soundCard) bindings() []binding {
 	check := func(box *widget.Check, of func(*config.Config) *bool) binding {
-		return binding{func(cfg config.Config) { box.SetChecked(*of(&cfg)) }, func(cfg *config.Config) error {
+		return binding{load: func(cfg config.Config) { box.SetChecked(*of(&cfg)) }, store: func(cfg *config.Config) error {
 			*of(cfg) = box.Checked
 			return nil
 		}}
 	}
 	all := []binding{
-		{func(cfg config.Config) {
+		{load: func(cfg config.Config) {
 			c.mode.SetSelected(mode(cfg.Sound.Desktop.Enabled, cfg.Sound.Microphone.Enabled))
 			c.enable()
-		}, func(cfg *config.Config) error {
+		}, store: func(cfg *config.Config) error {
 			cfg.Sound.Desktop.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearDesktop
 			cfg.Sound.Microphone.Enabled = c.mode.Selected == hearBoth || c.mode.Selected == hearMic
 			return nil
@@ -109,7 +109,7 @@ func (c *soundCard) enable() {
 	setEnabled(c.echo, c.mode.Selected == hearBoth)
 	text := takeOut
 	if c.mode.Selected == hearMic {
-		text += "; does nothing without the desktop's sound"
+		text += " (needs desktop audio)"
 	}
 	if c.echo.Text != text {
 		c.echo.Text = text
@@ -161,18 +161,18 @@ func newSourceControls(s *settings) *sourceControls {
 
 func (c *sourceControls) bindings(of func(*config.Config) *config.Source) []binding {
 	return []binding{
-		{func(cfg config.Config) { c.chosen = of(&cfg).Device; c.show() }, func(cfg *config.Config) error {
+		{load: func(cfg config.Config) { c.chosen = of(&cfg).Device; c.show() }, store: func(cfg *config.Config) error {
 			of(cfg).Device = c.chosen
 			return nil
 		}},
-		{func(cfg config.Config) { c.gain.SetValue(min(max(of(&cfg).GainDB, c.gain.Min), c.gain.Max)) },
-			func(cfg *config.Config) error {
+		{load: func(cfg config.Config) { c.gain.SetValue(min(max(of(&cfg).GainDB, c.gain.Min), c.gain.Max)) },
+			store: func(cfg *config.Config) error {
 				if src := of(cfg); c.gain.Value != min(max(src.GainDB, c.gain.Min), c.gain.Max) {
 					src.GainDB = c.gain.Value // a finer value from the file stays until the slider is moved
 				}
 				return nil
 			}},
-		{func(cfg config.Config) { c.mute.SetChecked(of(&cfg).Muted) }, func(cfg *config.Config) error {
+		{load: func(cfg config.Config) { c.mute.SetChecked(of(&cfg).Muted) }, store: func(cfg *config.Config) error {
 			of(cfg).Muted = c.mute.Checked
 			return nil
 		}},
@@ -206,7 +206,7 @@ func (c *sourceControls) show() {
 		}
 	}
 	if at < 0 {
-		c.device.Options = append(append([]string{}, c.device.Options...), c.chosen+" (not there now)")
+		c.device.Options = append(append([]string{}, c.device.Options...), c.chosen+" (not connected)")
 		c.ids = append(append([]string{}, c.ids...), c.chosen)
 		at = len(c.ids) - 1
 	}

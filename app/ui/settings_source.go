@@ -16,9 +16,9 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// kinds are the kinds of pictures, as the settings file and as the page name them.
+// kinds are the kinds of sources, as the settings file and as the page name them.
 var kinds, kindNames = []string{config.WholeScreen, config.OneMonitor, config.OneWindow, config.Rectangle},
-	[]string{"The whole screen", "One monitor", "One window", "A rectangle"}
+	[]string{"Entire desktop", "Monitor", "Window", "Region"}
 
 const (
 	previewWidth, previewHeight = 192, 108 // pixels
@@ -26,10 +26,10 @@ const (
 	mostWindows = 12
 )
 
-// ways are the ways to film, in the order of the choices.
+// ways are the capture methods, in the order of the choices.
 var ways = []string{"auto", "x11", "portal"}
 
-// sourceCard chooses what is filmed, with a small picture of each thing. Where the desktop's own dialog does that, it is
+// sourceCard chooses what is captured, with a small picture of each thing. Where the desktop's own dialog does that, it is
 // asked for.
 type sourceCard struct {
 	fields
@@ -38,19 +38,20 @@ type sourceCard struct {
 	kindRow fyne.CanvasObject
 	tiles   *fyne.Container
 	hint    *widget.Label
+	wrong   *widget.Label // what is wrong with the choice
 	ask     *widget.Button
 	askRow  fyne.CanvasObject
 	numbers
 	rectangle fyne.CanvasObject
 
 	found  found
-	chosen config.Picture
+	chosen config.VideoSource
 }
 
 // numbers are the rectangle's.
 type numbers struct{ x, y, width, height *widget.Entry }
 
-// found is what there is to film.
+// found is what there is to capture.
 type found struct {
 	list     capture.ScreenList
 	err      error
@@ -58,7 +59,7 @@ type found struct {
 }
 
 func newSourceCard(s *settings) *sourceCard {
-	c := &sourceCard{fields: fields{s: s}, tiles: container.NewGridWrap(fyne.NewSize(previewWidth+12, previewHeight+44)), hint: muted("")}
+	c := &sourceCard{fields: fields{s: s}, tiles: newTiles(), hint: muted("")}
 	c.hint.Wrapping = fyne.TextWrapWord
 	c.kind = widget.NewSelect(kindNames, func(string) {
 		c.chosen.Kind = kinds[max(c.kind.SelectedIndex(), 0)]
@@ -66,9 +67,9 @@ func newSourceCard(s *settings) *sourceCard {
 		s.changed()
 	})
 	c.numbers = numbers{s.newEntry("0"), s.newEntry("0"), s.newEntry("1280"), s.newEntry("720")}
-	c.kindRow = form(label("Film"), c.kind)
-	c.way = pick(&c.fields, "Way to film", ways, []string{"As the session needs it", "Read the X display", "Ask the desktop (portal)"},
-		func(c *config.Config) *string { return &c.Video.Way })
+	c.kindRow = form(label(settingName("video.source.kind")), c.kind)
+	c.way = pick(&c.fields, "video.way", ways, []string{"Automatic", "X11", "Desktop portal (PipeWire)"},
+		func(c *config.Config) *string { return &c.Video.Backend })
 	c.way.OnChanged = func(string) {
 		c.show()
 		if !s.filling {
@@ -76,27 +77,35 @@ func newSourceCard(s *settings) *sourceCard {
 			s.changed()
 		}
 	}
-	c.bind(c.loadPicture, c.storePicture)
+	c.wrong = s.place("video.source.kind", "video.source.monitor", "video.source.window_class", "video.source.window_title",
+		"video.source.x", "video.source.y", "video.source.width", "video.source.height")
+	c.bind(c.wrong, c.loadImage, c.storeImage)
 	c.ask = widget.NewButtonWithIcon("Choose screen…", theme.ComputerIcon(), c.chooseScreen)
-	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y, label("Width"), c.width, label("Height"), c.height)
+	c.rectangle = container.NewGridWithColumns(8, label("Left"), c.x, label("Top"), c.y,
+		label("Width"), c.width, label("Height"), c.height)
 	c.askRow = form(label("Screen"), container.NewHBox(c.ask))
-	c.card("What is filmed", c.kindRow, c.askRow, c.rectangle, c.tiles, c.hint)
+	c.card("Capture source", c.kindRow, c.askRow, c.rectangle, c.tiles, c.hint, c.wrong)
 	return c
 }
 
-// chosenWay is the way that the page shows, applied or not.
+// newTiles is a place for choices.
+func newTiles() *fyne.Container {
+	return container.NewGridWrap(fyne.NewSize(previewWidth+12, previewHeight+44))
+}
+
+// chosenWay is the method that the page shows, applied or not.
 func (c *sourceCard) chosenWay() string { return ways[max(c.way.SelectedIndex(), 0)] }
 
-// chooseScreen lets the desktop ask anew; it does so as soon as the screen is filmed.
+// chooseScreen lets the desktop ask anew; it does so as soon as the screen is captured.
 func (c *sourceCard) chooseScreen() {
 	s := c.s
 	if now := s.u.parts.Feed.Snapshot(); !now.ReplayOn && !now.ShareOn && !now.RecordOn {
-		s.say("The desktop asks when the replay, a recording or sharing begins.", widget.MediumImportance)
+		s.say("Your desktop asks when the replay buffer, a recording or sharing starts.", widget.MediumImportance)
 	}
-	s.u.do(s.u.parts.Commands.ChooseScreen)
+	s.u.do("Couldn't choose screen", s.u.parts.Commands.ChooseScreen)
 }
 
-func (c *sourceCard) loadPicture(cfg config.Config) {
+func (c *sourceCard) loadImage(cfg config.Config) {
 	c.chosen = cfg.Video.Source
 	for e, n := range map[*widget.Entry]int{c.x: c.chosen.X, c.y: c.chosen.Y, c.width: c.chosen.Width, c.height: c.chosen.Height} {
 		text := ""
@@ -113,8 +122,8 @@ func (c *sourceCard) loadPicture(cfg config.Config) {
 	c.show()
 }
 
-func (c *sourceCard) storePicture(cfg *config.Config) error {
-	if portal, _ := capture.ByPortal(cfg.Video.Way); portal {
+func (c *sourceCard) storeImage(cfg *config.Config) error {
+	if portal, _ := capture.ByPortal(cfg.Video.Backend); portal {
 		return nil // what was chosen for X11 stays
 	}
 	p := c.chosen
@@ -123,18 +132,18 @@ func (c *sourceCard) storePicture(cfg *config.Config) error {
 		if text := trimmed(e); text != "" {
 			n, err := strconv.Atoi(text)
 			if err != nil {
-				return fmt.Errorf("%q is no number of pixels", text)
+				return fmt.Errorf("“%s” is not a number of pixels", text)
 			}
 			*to = n
 		}
 	}
 	switch {
 	case p.Kind == config.OneMonitor && p.Monitor == "":
-		return errors.New("choose a monitor, under What is filmed")
+		return errors.New("choose a monitor")
 	case p.Kind == config.OneWindow && p.WindowClass == "" && p.WindowTitle == "":
-		return errors.New("choose a window, under What is filmed")
+		return errors.New("choose a window")
 	case p.Kind == config.Rectangle && (p.Width < 16 || p.Height < 16):
-		return errors.New("the rectangle must be at least 16 pixels wide and high")
+		return errors.New("the region must be at least 16 pixels wide and high")
 	}
 	cfg.Video.Source = p
 	return nil
@@ -177,10 +186,11 @@ func (c *sourceCard) show() {
 	setShown(c.rectangle, c.chosen.Kind == config.Rectangle && !portal)
 	setShown(c.kindRow, !portal)
 	setShown(c.askRow, portal)
-	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Way)
+	setEnabled(c.ask, c.chosenWay() == c.s.loaded.Video.Backend)
 	hint := ""
 	if portal {
-		hint = "The desktop's own dialog chooses what is filmed, because " + why + ". It asks once, and its answer is remembered."
+		hint = "Your desktop's own dialog chooses what is captured, because " + why +
+			". It asks once and remembers the choice."
 	} else {
 		hint = c.showKind()
 	}
@@ -190,7 +200,7 @@ func (c *sourceCard) show() {
 	c.tiles.Refresh()
 }
 
-// showKind builds the tiles of the chosen kind and answers what there is to say about it.
+// showKind builds the tiles of the chosen kind and returns what there is to say about it.
 func (c *sourceCard) showKind() (hint string) {
 	switch c.chosen.Kind {
 	case config.OneMonitor:
@@ -201,21 +211,25 @@ func (c *sourceCard) showKind() (hint string) {
 				func() { c.chosen.Monitor = m.Name })
 		}
 		if !there && c.chosen.Monitor != "" {
-			hint = c.chosen.Monitor + " is not connected now. Its last picture stays until it is back."
+			hint = c.chosen.Monitor + " is not connected. Its last frame stays until it is back."
 		}
 	case config.OneWindow:
 		there := false
 		for _, w := range c.found.list.Windows {
 			on := w.Class == c.chosen.WindowClass && (w.Title == c.chosen.WindowTitle || c.chosen.WindowTitle == "")
 			there = there || on
-			c.add(capture.Target{Class: w.Class, Title: w.Title}, cmp.Or(w.Title, w.Class), on, func() { c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title })
+			c.add(capture.Target{Class: w.Class, Title: w.Title}, cmp.Or(w.Title, w.Class), on, func() {
+				c.chosen.WindowClass, c.chosen.WindowTitle = w.Class, w.Title
+			})
 		}
-		hint = "The window is followed when it is moved or resized; what lies over it is not filmed. After it was closed, the next window with its title or of its program is taken."
+		hint = "Windows in front of it are not captured. If it closes, the next window of the same app is captured; " +
+			"while sharing, Home asks first."
 		if !there && c.chosen.WindowClass+c.chosen.WindowTitle != "" {
-			hint = fmt.Sprintf("Chosen: %q of %s, which is not open now.", c.chosen.WindowTitle, c.chosen.WindowClass)
+			hint = fmt.Sprintf("“%s” (%s) is not open. The next window of the same app is captured.",
+				cmp.Or(c.chosen.WindowTitle, "Any window"), c.chosen.WindowClass)
 		}
 	case config.Rectangle:
-		hint = fmt.Sprintf("In pixels; the screen has %d × %d.", c.found.list.Width, c.found.list.Height)
+		hint = fmt.Sprintf("In pixels. The desktop is %d × %d.", c.found.list.Width, c.found.list.Height)
 	default:
 		c.add(capture.Target{}, fmt.Sprintf("%d × %d", c.found.list.Width, c.found.list.Height), true, func() {})
 	}

@@ -13,38 +13,38 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// What is filmed is chosen by its picture; what is plugged in shows up by itself.
+// What is captured is chosen by its picture; what is plugged in shows up by itself.
 func TestSourcesAreChosenAndKeptUpToDate(t *testing.T) {
 	b := start(t)
 	b.ui.show(pageSettings)
 	b.settle()
 	s := b.ui.settings
-	s.source.kind.SetSelected("One monitor")
-	if !strings.Contains(s.message.Text, "hoose a monitor") || !s.apply.Disabled() {
-		t.Errorf("no monitor is chosen, and the page says %q", s.message.Text)
+	s.source.kind.SetSelected("Monitor")
+	if !strings.Contains(s.source.wrong.Text, "hoose a monitor") || !s.apply.Disabled() {
+		t.Errorf("no monitor is chosen, and the page says %q", s.saying())
 	}
 	tap := func(i int) { s.source.tiles.Objects[i].(*choice).Tapped(nil) }
 	tap(1)
 	test.Tap(s.apply)
 	b.settle()
-	eventually(t, "the second monitor is filmed", func() bool { return b.engine.Recorder().Config().Video.Target == capture.Target{Monitor: "HDMI-1"} })
-	s.source.kind.SetSelected("One window")
+	eventually(t, "the second monitor is captured", func() bool { return b.engine.Recorder().Config().Video.Target == capture.Target{Monitor: "HDMI-1"} })
+	s.source.kind.SetSelected("Window")
 	tap(0)
 	test.Tap(s.apply)
 	b.settle()
-	eventually(t, "the game is filmed", func() bool {
+	eventually(t, "the game is captured", func() bool {
 		return b.engine.Recorder().Config().Video.Target == capture.Target{Class: "Game", Title: "A game"}
 	})
-	s.source.kind.SetSelected("A rectangle")
+	s.source.kind.SetSelected("Region")
 	s.source.width.SetText("8")
-	if !strings.Contains(s.message.Text, "16 pixels") {
-		t.Errorf("a rectangle without size: %q", s.message.Text)
+	if !strings.Contains(s.source.wrong.Text, "16 pixels") {
+		t.Errorf("a region without size: %q", s.saying())
 	}
 	s.source.width.SetText("640")
 	s.source.height.SetText("480")
 	test.Tap(s.apply)
 	b.settle()
-	eventually(t, "the rectangle is filmed", func() bool {
+	eventually(t, "the region is captured", func() bool {
 		return b.engine.Recorder().Config().Video.Target == capture.Target{Area: image.Rect(0, 0, 640, 480)}
 	})
 	if b.engine.Opened() != 1 {
@@ -71,9 +71,9 @@ func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
 	b.settle()
 	c, apply := b.ui.settings.source, b.ui.settings.apply
 	require.False(t, c.askRow.Visible())
-	c.kind.SetSelected("One monitor")
+	c.kind.SetSelected("Monitor")
 	require.True(t, apply.Disabled(), "no monitor is chosen")
-	c.way.SetSelected("Ask the desktop (portal)")
+	c.way.SetSelected("Desktop portal (PipeWire)")
 	require.False(t, apply.Disabled(), "and none is needed")
 	require.False(t, c.kindRow.Visible())
 	require.True(t, c.askRow.Visible() && c.ask.Disabled())
@@ -84,8 +84,8 @@ func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
 	b.settle()
 	eventually(t, "the desktop is asked", func() bool {
 		v := b.engine.Recorder().Config().Video
-		return v.Way == "portal" && v.Asked == 1 && v.Target == capture.Target{}
+		return v.Backend == "portal" && v.Asked == 1 && v.Target == capture.Target{}
 	})
-	c.way.SetSelected("Read the X display")
+	c.way.SetSelected("X11")
 	require.True(t, c.kindRow.Visible() && !c.askRow.Visible())
 }

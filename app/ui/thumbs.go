@@ -53,7 +53,7 @@ func (t *thumbs) next() {
 	last := len(t.wanted) - 1
 	path := t.wanted[last]
 	t.wanted, t.busy = t.wanted[:last], true
-	t.u.do(func() error {
+	t.u.do("Couldn't load thumbnail", func() error {
 		ctx, cancel := context.WithTimeout(t.u.ctx, thumbWait)
 		defer cancel()
 		img, err := clip.Thumbnail(ctx, path, thumbPixels)

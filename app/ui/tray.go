@@ -37,7 +37,8 @@ type trayKey struct {
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
-		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone, s.CanSave(),
+		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave),
+		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone, s.CanSave(),
 	}
 }
 
@@ -88,7 +89,7 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	status.Disabled = true
 	save := fyne.NewMenuItem("Save replay", func() { u.parts.Commands.Press(0) })
 	save.Disabled = !s.CanSave()
-	share, replay, record := "Start sharing", "Start replay", "Start recording"
+	share, replay, record := "Start sharing", "Turn replay buffer on", "Start recording"
 	if s.RecordOn {
 		record = "Stop recording"
 	}
@@ -96,13 +97,15 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 		share = "Stop sharing"
 	}
 	if s.ReplayOn {
-		replay = "Stop replay"
+		replay = "Turn replay buffer off"
 	}
-	mute := fyne.NewMenuItem("Mute the microphone", func() {
-		u.do(func() error { return u.parts.Commands.Mute(session.Microphone, !s.Settings.Sound.Microphone.Muted) })
+	micMuted := s.Settings.Sound.Microphone.Muted
+	mute := fyne.NewMenuItem("Mute microphone", func() {
+		failed := failedTo(micMuted, "unmute", "mute") + " microphone"
+		u.do(failed, func() error { return u.parts.Commands.Mute(session.Microphone, !micMuted) })
 	})
-	mute.Checked, mute.Disabled = s.Settings.Sound.Microphone.Muted, !s.Settings.Sound.Microphone.Enabled
-	shot := fyne.NewMenuItem("Screenshot", u.screenshot)
+	mute.Checked, mute.Disabled = micMuted, !s.Settings.Sound.Microphone.Enabled
+	shot := fyne.NewMenuItem("Take screenshot", u.screenshot)
 	items := []*fyne.MenuItem{status}
 	if text := lastLine(s.LastSave); text != "" {
 		items = append(items, fyne.NewMenuItem(text, func() {
@@ -110,16 +113,22 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 				u.show(pageHome) // it says more
 				return
 			}
-			u.do(func() error { return u.parts.Open(s.LastSave.Clip.Path) })
+			u.do("Couldn't play clip", func() error { return u.parts.Open(s.LastSave.Clip.Path) })
 		}))
 	}
 	return fyne.NewMenu("Hindsight", append(items,
 		fyne.NewMenuItemSeparator(),
 		save,
-		fyne.NewMenuItem(record, func() { u.do(func() error { return u.parts.Commands.SetRecord(!s.RecordOn) }) }),
+		fyne.NewMenuItem(record, func() {
+			u.do(failedTo(s.RecordOn, "stop", "start")+" recording", func() error { return u.parts.Commands.SetRecord(!s.RecordOn) })
+		}),
 		shot,
-		fyne.NewMenuItem(replay, func() { u.do(func() error { return u.parts.Commands.SetReplay(!s.ReplayOn) }) }),
-		fyne.NewMenuItem(share, func() { u.do(func() error { return u.parts.Commands.SetShare(!s.ShareOn) }) }),
+		fyne.NewMenuItem(replay, func() {
+			u.do(failedTo(s.ReplayOn, "turn off", "turn on")+" replay buffer", func() error { return u.parts.Commands.SetReplay(!s.ReplayOn) })
+		}),
+		fyne.NewMenuItem(share, func() {
+			u.do(failedTo(s.ShareOn, "stop", "start")+" sharing", func() error { return u.parts.Commands.SetShare(!s.ShareOn) })
+		}),
 		mute,
 		fyne.NewMenuItemSeparator(),
 		fyne.NewMenuItem("Open Hindsight", func() { u.show(pageHome) }),
@@ -138,19 +147,27 @@ func lastLine(r *session.SaveRecord) string {
 	at := r.PressedAt.Format(time.TimeOnly)
 	switch {
 	case r.Clip != nil:
-		return "Play the clip of " + at
+		return "Play last clip (" + at + ")"
 	case r.Local == "failed", r.Local == "off" && r.Server != "saving" && r.Server != "saved":
-		return "The clip of " + at + " was not saved"
+		return "Last clip not saved (" + at + ")"
 	case r.Local == "off" && r.Server == "saved":
-		return "The clip of " + at + " is on the server"
+		return "Last clip saved on server (" + at + ")"
 	}
-	return "Saving the clip of " + at + "…"
+	return "Saving clip (" + at + ")…"
+}
+
+// failedTo is the title of an error of a switch that was on or off.
+func failedTo(on bool, off, begin string) string {
+	if on {
+		return "Couldn't " + off
+	}
+	return "Couldn't " + begin
 }
 
 // stateWord is the state in a few words.
 func stateWord(s session.Snapshot) string {
 	if s.Paused {
-		return "Paused while you are away"
+		return "Paused (screen locked)"
 	}
 	if s.SourceGone && s.State == session.Buffering {
 		return "Waiting for the captured window"
@@ -162,14 +179,14 @@ func stateWord(s session.Snapshot) string {
 		if !s.ReplayOn {
 			return "Recording"
 		}
-		return fmt.Sprintf("Replay is on (%s)", span(s.ReplaySeconds))
+		return fmt.Sprintf("Replay buffer on (%s)", span(s.ReplaySeconds))
 	case session.Live:
 		if s.Share.State == "reconnecting" {
 			return "Reconnecting…"
 		}
 		return "Live in " + s.Share.Room
 	case session.Failed:
-		return "Something does not work"
+		return "Attention needed"
 	case session.Stopping:
 		return "Stopping…"
 	}

@@ -1,4 +1,4 @@
-// Package ui is the window and the tray, and the only room that knows Fyne.
+// Package ui is the window and the tray, and the only package that knows Fyne.
 //
 // Everything on screen belongs to Fyne's main goroutine. The presenter is the one door to it: its goroutine takes
 // snapshots from the session and hands over the newest with fyne.Do, one at a time, and none while neither window nor
@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
@@ -55,6 +56,17 @@ type Editor interface {
 	SetToken(string) error
 }
 
+// TrayHost knows of the desktop's tray, which may come after this program, as at login.
+type TrayHost interface {
+	// Here is whether there is a tray now.
+	Here() bool
+	// Await waits for one, and returns whether it came in time.
+	Await(ctx context.Context, wait time.Duration) bool
+}
+
+// trayWait is how long a window that starts hidden waits for a tray: panels take a while at login.
+const trayWait = 30 * time.Second
+
 // Parts are what the window is made from.
 type Parts struct {
 	Feed     Feed
@@ -62,7 +74,8 @@ type Parts struct {
 	Editor   Editor
 	// Devices lists what can be chosen as a source of sound.
 	Devices func(context.Context) (capture.DeviceList, error)
-	// Screens lists what can be filmed in a way of config.Video, Preview takes a picture of it that fits into a width and height in pixels.
+	// Screens lists what can be captured with a method of config.Video, Preview takes a picture of it that fits into a
+	// width and height in pixels.
 	Screens func(way string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
@@ -72,8 +85,8 @@ type Parts struct {
 	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
 	Linked func(path string) bool
 	Link   func(ctx context.Context, path string) (url string, err error)
-	// Tray is whether something shows tray icons; without it the window is always there and closing it quits.
-	Tray bool
+	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
+	Tray TrayHost
 	// Hidden starts in the tray, where there is one.
 	Hidden  bool
 	Version string
@@ -168,14 +181,27 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 func (u *UI) Run() {
 	u.app.Lifecycle().SetOnStarted(func() {
 		u.presenter.start()
-		if !u.parts.Hidden || !u.parts.Tray {
+		if !u.parts.Hidden {
 			u.show(0)
-		} else {
-			u.naps.set(true)
+			return
 		}
+		u.naps.set(true)
+		u.watches.Go(u.showWithoutTray)
 	})
 	u.app.Run()
 	u.ended.Store(true)
+}
+
+// showWithoutTray opens a hidden window that nothing else would lead to.
+func (u *UI) showWithoutTray() {
+	if u.parts.Tray.Await(u.ctx, trayWait) || u.ctx.Err() != nil {
+		return
+	}
+	u.main(func() {
+		if !u.shown.Load() {
+			u.show(0)
+		}
+	})
 }
 
 // Show brings the window to the front.
@@ -212,7 +238,7 @@ func (u *UI) show(index int) {
 
 // closed is the window's close button.
 func (u *UI) closed() {
-	if !u.parts.Tray {
+	if !u.parts.Tray.Here() {
 		u.app.Quit()
 		return
 	}
@@ -234,20 +260,20 @@ func (u *UI) meters() {
 	}
 }
 
-// do runs a command beside the main goroutine and shows its error.
-func (u *UI) do(command func() error) {
+// do runs a command beside the main goroutine and shows its error under a title that says what failed.
+func (u *UI) do(failed string, command func() error) {
 	u.wg.Add(1)
 	go func() {
 		defer u.wg.Done()
 		if err := command(); err != nil && u.ctx.Err() == nil {
-			u.main(func() { u.tell(err) })
+			u.main(func() { u.tell(failed, err) })
 		}
 	}()
 }
 
-// screenshot keeps the screen's picture; what came of it is told by a notification.
+// screenshot takes a screenshot; what came of it is told by a notification.
 func (u *UI) screenshot() {
-	u.do(func() error {
+	u.do("Couldn't take screenshot", func() error {
 		_, err := u.parts.Commands.Screenshot(u.ctx)
 		return err
 	})

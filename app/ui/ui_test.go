@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/apptest"
@@ -76,7 +77,7 @@ func start(t *testing.T) *bench {
 	}
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
-		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: true, Log: log,
+		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (string, error) { return "https://x/watch/y", nil },
 	})
 	t.Cleanup(func() {
@@ -92,9 +93,25 @@ func start(t *testing.T) *bench {
 	return b
 }
 
+// trayHere is a desktop with a tray.
+type trayHere struct{}
+
+func (trayHere) Here() bool { return true }
+
+func (trayHere) Await(context.Context, time.Duration) bool { return true }
+
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	require.Eventually(t, holds, 20*time.Second, 5*time.Millisecond, "it never came to this: %s", what)
+}
+
+// saying is all that the page says about what is entered.
+func (s *settings) saying() string {
+	said := []string{s.message.Text}
+	for _, at := range s.allPlaces() {
+		said = append(said, at.Text)
+	}
+	return strings.TrimSpace(strings.Join(said, "\n"))
 }
 
 // settle waits until everything the page started has come back. What comes back may start more.
@@ -120,7 +137,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	}
 	s.sound.echo.SetChecked(true)
 	s.sound.mode.SetSelected(hearMic)
-	if !s.sound.echo.Disabled() || !strings.HasSuffix(s.sound.echo.Text, "without the desktop's sound") {
+	if !s.sound.echo.Disabled() || !strings.Contains(s.sound.echo.Text, "needs desktop audio") {
 		t.Errorf("no word about the echo that is not cancelled: %q", s.sound.echo.Text)
 	}
 	s.sound.mic.device.SetSelected("Webcam")
@@ -132,15 +149,18 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.sound.suppress.SetChecked(true)
 	s.sound.mono.SetChecked(true)
 	s.sound.separate.SetChecked(true)
-	s.video.spend.SetSelected("Constant quality, good")
+	s.video.follow.SetChecked(true)
+	s.video.spend.SetSelected("CQ 23")
 	s.replay.seconds.SetText("120")
 	s.sharing.url.SetText("https://replay.example.com")
 	s.sharing.room.SetText("studio")
+	s.sharing.plain.SetChecked(true)
+	require.Equal(t, widget.WarningImportance, s.sharing.warning.Importance)
 	s.sharing.token.SetText("secret")
 	s.keys.save.SetText("ctrl+alt+s")
 	s.general.look.SetSelected("Dark")
 	if s.apply.Disabled() {
-		t.Fatalf("good settings cannot be applied: %s", s.message.Text)
+		t.Fatalf("good settings cannot be applied: %s", s.saying())
 	}
 	test.Tap(s.apply)
 	b.settle()
@@ -150,14 +170,14 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	eventually(t, "the recorder has them", func() bool {
 		c := b.engine.Recorder().Config()
 		return !c.Desktop.Enabled && c.Mic.Device == "mic-2" && c.Mic.GainDB == 6 && c.Video.FrameRate == 60 &&
-			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Mic.Suppress && c.Mic.Mono && c.Mic.CancelEcho && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
+			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Video.FollowSize && c.Mic.Suppress && c.Mic.Mono && c.Mic.CancelEcho && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
 	})
 	if b.engine.Opened() != 1 {
 		t.Error("the buffer was thrown away")
 	}
 	_, again, problems := config.Open(b.dir)
 	if len(problems) > 0 || again.Hotkeys.Save != "Ctrl+Alt+S" || again.Sharing.Room != "studio" || again.Replay.Seconds != 120 ||
-		again.Sound.Microphone.Device != "mic-2" || again.App.Theme != "dark" {
+		again.Sound.Microphone.Device != "mic-2" || again.App.Theme != "dark" || !again.Sharing.AllowHTTP || !again.Video.FollowSize {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
 	if token, err := b.tokens.Get(); token != "secret" || err != nil {
@@ -176,31 +196,40 @@ func TestMistakesAreSaidInThePage(t *testing.T) {
 	for _, c := range []struct {
 		enter func()
 		says  string
+		at    *widget.Label
 	}{
-		{func() { s.replay.seconds.SetText("3") }, "5 to 1200"},
-		{func() { s.replay.seconds.SetText("long") }, "number of seconds"},
-		{func() { s.replay.folder.SetText("clips") }, "absolute path"},
-		{func() { s.video.bitrate.SetText("much") }, "kb/s"},
-		{func() { s.video.bitrate.SetText("7") }, "200 to 200000"},
-		{func() { s.video.bitrate.SetText("-5") }, "Bitrate"},
+		{func() { s.replay.seconds.SetText("3") }, "5 to 1200", s.places["replay.seconds"]},
+		{func() { s.replay.seconds.SetText("long") }, "number of seconds", s.places["replay.seconds"]},
+		{func() { s.replay.folder.SetText("clips") }, "absolute path", s.places["replay.folder"]},
+		{func() { s.video.bitrate.SetText("much") }, "kb/s", s.places["video.bitrate_kbps"]},
+		{func() { s.video.bitrate.SetText("7") }, "200 to 200000", s.places["video.bitrate_kbps"]},
+		{func() { s.video.bitrate.SetText("-5") }, "Bitrate", s.places["video.bitrate_kbps"]},
 		{func() {
 			s.keys.add(config.SaveKey{Keys: "Alt+F8", Seconds: 3})
 			s.changed()
-		}, "another length"},
-		{func() { s.sharing.url.SetText("example.com") }, "https://"},
-		{func() { s.keys.save.SetText("Alt+What") }, "What"},
-		{func() { s.keys.save.SetText("Alt+F9") }, "Save the replay"},
+		}, "another length", nil},
+		{func() { s.sharing.url.SetText("example.com") }, "https://", s.places["sharing.backend_url"]},
+		{func() { s.keys.save.SetText("Alt+What") }, "What", s.places["hotkeys.save"]},
+		{func() { s.keys.save.SetText("Alt+F9") }, "Alt+F9 is already used for Save replay", s.places["hotkeys.share"]},
 	} {
+		before := b.ui.window.Canvas().Content().MinSize()
 		c.enter()
-		if !s.apply.Disabled() || !strings.Contains(s.message.Text, c.says) {
-			t.Errorf("apply is off: %v, and the page says %q; want %q", s.apply.Disabled(), s.message.Text, c.says)
+		at := c.at
+		if at == nil {
+			at = s.keys.saves[0].wrong
 		}
-		if regexp.MustCompile(`[a-z]+[._][a-z]`).MatchString(strings.ReplaceAll(strings.ToLower(s.message.Text), "replay.example.com", "")) {
-			t.Errorf("a settings key is shown: %q", s.message.Text)
+		if !s.apply.Disabled() || !at.Visible() || !strings.Contains(at.Text, c.says) {
+			t.Errorf("apply is off: %v, and beside the field is %q; want %q", s.apply.Disabled(), at.Text, c.says)
+		}
+		if c.at != nil { // another row takes its width
+			require.Equal(t, before, b.ui.window.Canvas().Content().MinSize(), "the page swells")
+		}
+		if regexp.MustCompile(`[a-z]+[._][a-z]`).MatchString(strings.ReplaceAll(strings.ToLower(s.saying()), "replay.example.com", "")) {
+			t.Errorf("a settings key is shown: %q", s.saying())
 		}
 		test.Tap(s.revert)
-		if s.message.Text != "" || !s.apply.Disabled() {
-			t.Errorf("after Revert the page says %q", s.message.Text)
+		if s.saying() != "" || !s.apply.Disabled() {
+			t.Errorf("after Revert the page says %q", s.saying())
 		}
 	}
 }
@@ -220,7 +249,7 @@ func TestHomeShowsWhatRuns(t *testing.T) {
 	for what, pair := range map[string][2]string{
 		"title": {h.title.Text, "Live in studio"}, "line": {h.line.Text, "Alt+F10"}, "local": {h.replay.value.Text, "30 s"},
 		"sharing": {h.share.value.Text, "Live"}, "server": {h.server.value.Text, "42 s"}, "problem": {h.problems.Text, "unplugged"},
-		"button": {h.save.Text, "1 min"}, "mute": {h.mic.mute.Text, "Unmute"}, "share button": {h.share.button.Text, "Stop"},
+		"button": {h.save.Text, "Save last minute"}, "mute": {h.mic.mute.Text, "Unmute"}, "share button": {h.share.button.Text, "Stop"},
 	} {
 		if !strings.Contains(pair[0], pair[1]) {
 			t.Errorf("%s says %q; want %q in it", what, pair[0], pair[1])
@@ -319,8 +348,10 @@ func TestSavedIsSaidOfWhatWorks(t *testing.T) {
 		test.Tap(s.apply)
 		b.settle()
 		require.False(t, strings.HasPrefix(s.message.Text, "Saved"), s.message.Text)
-		require.Contains(t, s.message.Text, folder)
-		require.NotContains(t, s.message.Text, "mkdir")
+		at := s.places["replay.folder"]
+		require.True(t, at.Visible(), "nothing is said beside the folder")
+		require.Contains(t, at.Text, folder)
+		require.NotContains(t, at.Text, "mkdir")
 		require.Equal(t, before, b.session.Snapshot().Folder)
 	}
 	test.Tap(s.revert)
@@ -330,4 +361,28 @@ func TestSavedIsSaidOfWhatWorks(t *testing.T) {
 	b.settle()
 	require.Contains(t, s.message.Text, "The desktop portal is not there.")
 	require.NotContains(t, s.message.Text, "in use")
+}
+
+// What is wrong in the settings file is said with the names of the window, and without Go's errors.
+func TestWhatIsWrongInTheFileIsSaidInTheWindowsWords(t *testing.T) {
+	dir := t.TempDir()
+	text := "[video]\nframe_rate = \"fast\"\nfancy = 1\n[video.source]\nkind = \"monitor\"\n[replay]\nseconds = 3\n[hotkeys]\nsave = \"Alt+F9\"\n[app]\ntheme = 7 7\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.toml"), []byte(text), 0o600))
+	_, _, problems := config.Open(dir)
+	var said []string
+	for _, p := range problems {
+		said = append(said, Explain(p))
+	}
+	all := strings.Join(said, "\n")
+	for _, want := range []string{"Frame rate (FPS)", "30 or 60", "“video.fancy”", "Choose a monitor.", "Length (seconds) is 3", "Alt+F9 is already used for Save replay", "line 11"} {
+		require.Contains(t, all, want)
+	}
+	require.NotRegexp(t, `(sound|replay|hotkeys|sharing|app)\.[a-z_]+|video\.[a-eg-z]|frame_rate`, all)
+
+	require.NoError(t, os.Remove(filepath.Join(dir, "config.toml")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "config.toml"), 0o700))
+	_, _, problems = config.Open(dir)
+	require.Len(t, problems, 1)
+	require.Contains(t, Explain(problems[0]), "is a directory")
+	require.NotContains(t, Explain(problems[0]), "read /")
 }

@@ -21,9 +21,17 @@ type surface struct {
 }
 
 func newSurface(fill fyne.ThemeColorName, radius, padding float32, content fyne.CanvasObject) *surface {
-	s := &surface{fill: fill, radius: radius, inside: container.New(layout.NewCustomPaddedLayout(padding, padding, padding, padding), content)}
-	s.ExtendBaseWidget(s)
+	s := &surface{}
+	s.build(s, fill, radius, padding, content)
 	return s
+}
+
+// build makes a surface that is, or is part of, the widget self. It must be the widget that is in the window: Fyne keeps
+// a renderer for each, and draws only that of the one in the window anew when the theme changes.
+func (s *surface) build(self fyne.Widget, fill fyne.ThemeColorName, radius, padding float32, content fyne.CanvasObject) {
+	s.fill, s.radius = fill, radius
+	s.inside = container.New(layout.NewCustomPaddedLayout(padding, padding, padding, padding), content)
+	s.ExtendBaseWidget(self)
 }
 
 // card is a surface for a group of things with a heading; an empty heading has none.
@@ -129,12 +137,17 @@ func (b *bar) level(db float64) {
 	b.set((db-meterFloor)/-meterFloor, fill)
 }
 
-// column puts cards below each other with room between them.
+// column puts cards below each other with space between them.
 func column(cards ...fyne.CanvasObject) *fyne.Container {
 	return container.New(layout.NewCustomPaddedVBoxLayout(cardGap), cards...)
 }
 
-// cardGap is the room between cards.
+// beside leaves space for the bar of the scroll that the content is in.
+func beside(content fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, 12), content)
+}
+
+// cardGap is the space between cards.
 const cardGap = 10
 
 // muted is a label in a quiet colour.
@@ -178,7 +191,7 @@ func setButton(b *widget.Button, text string, icon fyne.Resource) {
 	}
 }
 
-// setShown hides or shows an object and answers whether that changed anything.
+// setShown hides or shows an object and returns whether that changed anything.
 func setShown(o fyne.CanvasObject, shown bool) bool {
 	switch {
 	case shown && !o.Visible():

@@ -19,7 +19,7 @@ type Stream struct {
 	// Width and Height are in pixels, FPS in frames a second: the average.
 	Width, Height int
 	FPS           float64
-	// Range and Space are how the colours of a picture are meant: "tv", and the name of the matrix.
+	// Range and Space are how the colors of a frame are to be read: "tv", and the name of the matrix.
 	Range, Space string
 	// Start and Seconds are when the stream begins and how long it is as presented, in s.
 	Start, Seconds float64
@@ -35,7 +35,7 @@ type Info struct {
 	Streams []Stream
 }
 
-// Only answers the stream of the type; ok is false unless there is exactly one.
+// Only returns the stream of the type; ok is false unless there is exactly one.
 func (i Info) Only(kind string) (s Stream, ok bool) {
 	n := 0
 	for _, x := range i.Streams {
@@ -78,11 +78,12 @@ func Probe(ctx context.Context, path string) (Info, error) {
 	info := Info{Seconds: number(j.Format.Duration), Bytes: int64(number(j.Format.Size))}
 	for _, s := range j.Streams {
 		if s.Is.Cover == 1 || s.CodecType == "data" {
-			continue // what lies beside the film: its cover, the titles of its chapters
+			continue // not part of the video: the cover, the chapter titles
 		}
 		info.Streams = append(info.Streams, Stream{
 			Type: s.CodecType, Codec: s.CodecName, Width: s.Width, Height: s.Height, FPS: ratio(s.Rate),
-			Range: s.Range, Space: s.Space, Start: number(s.Start), Seconds: number(s.Duration), Channels: s.Channels, SampleRate: int(number(s.SampleRate)),
+			Range: s.Range, Space: s.Space, Start: number(s.Start), Seconds: number(s.Duration), Channels: s.Channels,
+			SampleRate: int(number(s.SampleRate)),
 		})
 	}
 	return info, nil

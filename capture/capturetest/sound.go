@@ -78,8 +78,8 @@ func ToneDB(ctx context.Context, path string, hz float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// Short stretches, averaged in power: phases drift, and a source whose clock is being caught up with is off by up to a
-	// few Hz.
+	// Short stretches, averaged in power: phases drift, and a source whose clock is being caught up with is off by up
+	// to a few Hz.
 	const n = rate / 10
 	sum, count := 0.0, 0
 	for from := 0; from+n <= len(pcm); from += n {
@@ -113,9 +113,9 @@ func PeakDB(ctx context.Context, path string) (float64, error) {
 	return 20 * math.Log10(peak), nil
 }
 
-// Step is how far sound and picture are apart.
+// Step is how far sound and video are apart.
 type Step struct {
-	// Events is how many pairs were found. MeanMS, MinMS and MaxMS are sound minus picture in ms: positive is sound
+	// Events is how many pairs were found. MeanMS, MinMS and MaxMS are sound minus video in ms: positive is sound
 	// late.
 	Events               int
 	MeanMS, MinMS, MaxMS float64

@@ -10,8 +10,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// BenchmarkSaveMinute is a press of the key: 60 s of 1080p30 at 20 Mb/s with sound, from memory to a complete file on the
-// disk under the user's cache folder. The bar is 150 ms.
+// BenchmarkSaveMinute is a press of the key: 60 s of 1080p30 at 20 Mb/s with sound, from memory to a complete file on
+// the disk under the user's cache folder. The bar is 150 ms.
 func BenchmarkSaveMinute(b *testing.B) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -24,7 +24,8 @@ func BenchmarkSaveMinute(b *testing.B) {
 	defer os.RemoveAll(folder)
 	r := clip.Request{Folder: folder, End: time.Minute, Created: time.Now()}
 	// Parameter sets of 1920x1080 as x264 writes them, then a payload of the right size.
-	sps := []byte{0x67, 0x42, 0xc0, 0x28, 0xda, 0x01, 0xe0, 0x08, 0x9f, 0x97, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0xc8, 0xf1, 0x83, 0x2a}
+	sps := []byte{0x67, 0x42, 0xc0, 0x28, 0xda, 0x01, 0xe0, 0x08, 0x9f, 0x97, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
+		0x00, 0x00, 0x03, 0x03, 0xc8, 0xf1, 0x83, 0x2a}
 	pps := []byte{0x68, 0xce, 0x0f, 0xc8}
 	for i := range 1800 {
 		at := time.Duration(i) * time.Second / 30
@@ -39,10 +40,12 @@ func BenchmarkSaveMinute(b *testing.B) {
 			nals = [][]byte{sps, pps, slice}
 		}
 		data, units := media.JoinAnnexB(nals)
-		r.Video = append(r.Video, &media.Packet{PTS: at, DTS: at, Duration: time.Second / 30, Key: i%60 == 0, Data: data, NALs: units})
+		r.Video = append(r.Video, &media.Packet{PTS: at, DTS: at, Duration: time.Second / 30, Key: i%60 == 0, Data: data,
+			NALs: units})
 	}
 	for at := time.Duration(0); at < time.Minute; at += 1024 * time.Second / 48000 {
-		r.Sound = append(r.Sound, &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Key: true, Data: make([]byte, 512), Config: []byte{0x11, 0x90}})
+		r.Sound = append(r.Sound, &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000,
+			Key: true, Data: make([]byte, 512), Config: []byte{0x11, 0x90}})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

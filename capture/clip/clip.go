@@ -1,7 +1,8 @@
 // Package clip turns packets into MP4 files, names them, lists them and draws their thumbnails.
 //
-// The room owns the clip folder: its files' names, pictures, stars and quota. Nothing is left of a call when it returns. A clip is written
-// beside its final name and gets that name when it is complete; a name that is taken is never overwritten.
+// The package owns the clip folder: its files' names, thumbnails, stars and quota. Nothing is left of a call when it
+// returns. A clip is written beside its final name and gets that name when it is complete; a name that is taken is
+// never overwritten.
 package clip
 
 import (
@@ -31,7 +32,7 @@ type Clip struct {
 	Created time.Time `json:"created"`
 	// SaveMS is the time from the press to the complete file in milliseconds; 0 for a clip found on disk.
 	SaveMS float64 `json:"save_ms,omitempty"`
-	// Starred is the user's mark for what is to be kept; Ours says that Hindsight made the file, as its header tells.
+	// Starred is the user's mark for what is to be kept; Ours says that Hindsight made the file, as its header shows.
 	Starred bool `json:"starred,omitempty"`
 	Ours    bool `json:"ours,omitempty"`
 }
@@ -48,23 +49,24 @@ type Request struct {
 	Start, End time.Duration
 	// Created is the wall-clock moment of the press; it names the file.
 	Created time.Time
-	// Width and Height are the picture's size in pixels, for the description.
+	// Width and Height are the frame size in pixels, for the description.
 	Width, Height int
 	// Name is the template of the file's name, see CheckName; empty is DefaultName. App is what {app} stands for, and
 	// Suffix is added behind.
 	Name, App, Suffix string
 	// Chapters are moments on the packets' clock; those outside the window do not count.
 	Chapters []mp4.Chapter
-	// Poster puts a JPEG picture beside the clip, under its name, as well.
+	// Poster puts a JPEG image beside the clip, under its name, as well.
 	Poster bool
 }
 
-// Save writes the clip. The error is a sentence that says what to do. Illustrate may follow.
+// Save writes the clip. The error is a message that says what to do. Illustrate may follow.
 func Save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
-	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters, Room: true}
+	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters,
+		ReserveCover: true}
 	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true}
 	base := name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix
 	for n := 1; ; n++ {
@@ -74,7 +76,7 @@ func Save(ctx context.Context, r Request) (Clip, error) {
 		}
 		size, err := mp4.WriteFile(ctx, c.Path, m)
 		if errors.Is(err, os.ErrExist) {
-			continue // another save took the name meanwhile
+			continue // another save took the name in the meantime
 		}
 		if err != nil {
 			return Clip{}, explain(r.Folder, err)
@@ -84,8 +86,8 @@ func Save(ctx context.Context, r Request) (Clip, error) {
 	}
 }
 
-// Illustrate puts a picture from the middle into a saved clip, and beside it where the request says so. Save does not do
-// it, for decoding a picture can take longer than writing the file. An error leaves a clip without a picture of itself.
+// Illustrate puts a frame from the middle into a saved clip as its cover, and beside it where the request says so. Save
+// does not do it, for decoding a frame can take longer than writing the file. An error leaves a clip without a cover.
 func Illustrate(ctx context.Context, path string, r Request) error {
 	jpeg, err := cover(ctx, r)
 	if err == nil {
@@ -104,7 +106,8 @@ func tracks(r Request) []mp4.Track {
 	out := []mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}
 	for i, s := range append([][]*media.Packet{r.Sound}, r.Sources...) {
 		if len(s) > 0 && len(s[0].Config) > 0 {
-			out = append(out, mp4.Track{Kind: mp4.AAC, Samples: samples(s), AACConfig: s[0].Config, Name: trackNames[s[0].Track], Off: i > 0})
+			out = append(out, mp4.Track{Kind: mp4.AAC, Samples: samples(s), AACConfig: s[0].Config, Name: trackNames[s[0].Track],
+				Off: i > 0})
 		}
 	}
 	return out
@@ -125,11 +128,12 @@ func sample(p *media.Packet) mp4.Sample {
 	return mp4.Sample{DTS: p.DTS, PTS: p.PTS, Duration: p.Duration, Sync: p.Key, Data: p.Data, NALs: p.NALs}
 }
 
-// explain makes a sentence of what a file system says.
+// explain turns a file system error into a message for the user.
 func explain(folder string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)", folder, err)
+		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)",
+			folder, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s cannot be written to; choose another folder in the settings (%w)", folder, err)
 	case errors.Is(err, syscall.ENOTDIR):
@@ -140,7 +144,7 @@ func explain(folder string, err error) error {
 	return fmt.Errorf("the clip cannot be written to %s: %w", folder, err)
 }
 
-// CheckFolder says whether clips can be written to a folder, making it when it is missing. The error is a sentence.
+// CheckFolder says whether clips can be written to a folder, making it when it is missing. The error is a message.
 func CheckFolder(folder string) error {
 	if folder == "" {
 		return errors.New("no folder for clips is set; choose one in the settings")
@@ -174,7 +178,7 @@ func RemoveStale(folder string, now time.Time) error {
 		}
 		info, err := e.Info()
 		if err != nil || now.Sub(info.ModTime()) <= staleAfter {
-			continue // gone meanwhile, or still being written
+			continue // deleted in the meantime, or still being written
 		}
 		if err := os.Remove(filepath.Join(folder, name)); err != nil {
 			return explain(folder, err)

@@ -19,10 +19,11 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
-// pictures are real H.264: three seconds of red.
-func pictures(t *testing.T) []*media.Packet {
+// redVideo is real H.264: three seconds of red.
+func redVideo(t *testing.T) []*media.Packet {
 	t.Helper()
-	c := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264", "-bf", "0",
+	c := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264",
+		"-bf", "0",
 		"-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:keyint=30:scenecut=0", "-f", "h264", "-")
 	out, err := c.Output()
 	require.NoError(t, err, "ffmpeg does not run; make setup installs it")
@@ -30,13 +31,14 @@ func pictures(t *testing.T) []*media.Packet {
 	for i, au := range bytes.Split(out, []byte{0, 0, 0, 1, 9})[1:] {
 		at := time.Duration(i) * time.Second / 30
 		data := append([]byte{0, 0, 0, 1, 9}, au...)
-		packets = append(packets, &media.Packet{PTS: at, DTS: at, Duration: time.Second / 30, Key: i%30 == 0, Data: data, NALs: media.SplitAnnexB(data)})
+		packets = append(packets, &media.Packet{PTS: at, DTS: at, Duration: time.Second / 30, Key: i%30 == 0, Data: data,
+			NALs: media.SplitAnnexB(data)})
 	}
 	return packets
 }
 
 func request(t *testing.T, folder string) clip.Request {
-	return clip.Request{Folder: folder, Video: pictures(t), End: 3 * time.Second, Width: 320, Height: 180,
+	return clip.Request{Folder: folder, Video: redVideo(t), End: 3 * time.Second, Width: 320, Height: 180,
 		Created: time.Date(2026, 11, 22, 10, 11, 12, 0, time.Local)}
 }
 
@@ -61,6 +63,7 @@ func TestSavesUnderAFreeName(t *testing.T) {
 		require.InDelta(t, 3, c.Seconds, 0.001)
 		require.Equal(t, 320, c.Width)
 		require.Equal(t, 180, c.Height)
+		require.True(t, c.Created.Equal(r.Created), "the list says %v, the file's name %v", c.Created, r.Created)
 	}
 	require.True(t, names["Hindsight 2026-11-22 10-11-12.mp4"])
 	require.True(t, names["Hindsight 2026-11-22 10-11-12 (5).mp4"])
@@ -82,8 +85,8 @@ func TestThumbnail(t *testing.T) {
 	require.ErrorContains(t, err, "broken.mp4")
 }
 
-// TestFailuresAreSentencesAndLeaveNothing runs itself once more in a mount name space of its own, where it may mount a small
-// file system whoever the user is (user_namespaces(7)).
+// TestFailuresAreSentencesAndLeaveNothing runs itself once more in a mount name space of its own, where it may mount a
+// small file system whoever the user is (user_namespaces(7)).
 func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
 	const inside = "HINDSIGHT_TEST_NAMESPACE"
 	if os.Getenv(inside) == "" {
@@ -91,7 +94,8 @@ func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
 		c.Env = append(os.Environ(), inside+"=1")
 		c.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 		}
 		out, err := c.CombinedOutput()
 		require.NoError(t, err, "%s", out)
@@ -144,7 +148,8 @@ func TestListIgnoresWhatIsNoClip(t *testing.T) {
 
 func TestStaleFilesGo(t *testing.T) {
 	folder := t.TempDir()
-	stale, other := filepath.Join(folder, mp4.TempPrefix+"1"+mp4.TempSuffix), filepath.Join(folder, ".other"+mp4.TempSuffix)
+	stale, other := filepath.Join(folder, mp4.TempPrefix+"1"+mp4.TempSuffix),
+		filepath.Join(folder, ".other"+mp4.TempSuffix)
 	for _, p := range []string{stale, other} {
 		require.NoError(t, os.WriteFile(p, nil, 0o644))
 	}

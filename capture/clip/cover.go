@@ -21,8 +21,8 @@ const (
 	coverTime = 5 * time.Second
 )
 
-// cover draws the IDR picture nearest to the middle of the window, as a JPEG; nil when that is not possible. One IDR is
-// one picture to decode, wherever in the clip it is.
+// cover draws the IDR frame nearest to the middle of the window, as a JPEG; nil when that is not possible. One IDR is
+// one frame to decode, wherever in the clip it is.
 func cover(ctx context.Context, r Request) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, coverTime)
 	defer cancel()
@@ -34,7 +34,7 @@ func cover(ctx context.Context, r Request) ([]byte, error) {
 		}
 	}
 	if best == nil {
-		return nil, errors.New("there is no whole picture")
+		return nil, errors.New("there is no complete frame")
 	}
 	img, err := Decode(ctx, []*media.Packet{best}, coverWidth)
 	if err != nil {
@@ -45,22 +45,24 @@ func cover(ctx context.Context, r Request) ([]byte, error) {
 		if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: quality}); err != nil {
 			return nil, err
 		}
-		if b.Len() <= mp4.CoverRoom {
+		if b.Len() <= mp4.CoverSpace {
 			return b.Bytes(), nil
 		}
 	}
-	return nil, errors.New("the picture does not become small enough")
+	return nil, errors.New("the cover image does not become small enough")
 }
 
-// Decode decodes pictures, the first of which is an IDR, and answers the last one, scaled to a width in pixels (0: as
+// Decode decodes frames, the first of which is an IDR, and returns the last one, scaled to a width in pixels (0: as
 // it is).
 func Decode(ctx context.Context, video []*media.Packet, width int) (image.Image, error) {
 	size := ""
 	if width > 0 {
 		size = fmt.Sprintf(",width=%d,pixel-aspect-ratio=1/1", width&^1)
 	}
-	p, err := gst.Parse("appsrc name=in format=time max-bytes=0 caps=\"video/x-h264,stream-format=byte-stream,alignment=au\" ! h264parse ! " +
-		"avdec_h264 max-threads=1 ! videoconvert ! videoscale ! video/x-raw,format=RGBA" + size + " ! appsink name=out sync=false")
+	p, err := gst.Parse("appsrc name=in format=time max-bytes=0 " +
+		"caps=\"video/x-h264,stream-format=byte-stream,alignment=au\" ! h264parse ! " +
+		"avdec_h264 max-threads=1 ! videoconvert ! videoscale ! video/x-raw,format=RGBA" + size +
+		" ! appsink name=out sync=false")
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +88,10 @@ func Decode(ctx context.Context, video []*media.Packet, width int) (image.Image,
 		}
 	}
 	in.EndStream()
-	return lastPicture(ctx, p, out)
+	return lastFrame(ctx, p, out)
 }
 
-func lastPicture(ctx context.Context, p *gst.Pipeline, out *gst.Element) (img image.Image, err error) {
+func lastFrame(ctx context.Context, p *gst.Pipeline, out *gst.Element) (img image.Image, err error) {
 	for ctx.Err() == nil {
 		s, err := out.Pull(50*time.Millisecond, 2*time.Millisecond)
 		switch {
@@ -100,10 +102,10 @@ func lastPicture(ctx context.Context, p *gst.Pipeline, out *gst.Element) (img im
 		case errors.Is(err, gst.ErrEnded) && img != nil:
 			return img, nil
 		case !errors.Is(err, gst.ErrTimeout):
-			return nil, fmt.Errorf("no picture can be decoded: %w", errors.Join(err, p.Err(0)))
+			return nil, fmt.Errorf("no frame can be decoded: %w", errors.Join(err, p.Err(0)))
 		default:
 			if cause := p.Err(0); cause != nil {
-				return nil, fmt.Errorf("no picture can be decoded: %w", cause)
+				return nil, fmt.Errorf("no frame can be decoded: %w", cause)
 			}
 		}
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
-// posterMark stands in a comment at the begin of the pictures beside clips (ITU-T T.81, B.2.4.5), so that no other
-// picture is ever taken for one.
+// posterMark stands in a comment at the start of the images beside clips (ITU-T T.81, B.2.4.5), so that no other
+// image is ever taken for one.
 const posterMark = "Hindsight poster"
 
-// writePoster puts the picture beside the clip. A file that is there already stays.
+// writePoster puts the poster image beside the clip. A file that is there already stays.
 func writePoster(path string, jpeg []byte) error {
 	if len(jpeg) < 2 {
 		return nil
@@ -28,7 +28,7 @@ func writePoster(path string, jpeg []byte) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("the clip is saved, but not the picture beside it: %w", err)
+		return fmt.Errorf("the clip is saved, but not the image beside it: %w", err)
 	}
 	_, err = f.Write(append(append(jpeg[:2:2], posterHead()...), jpeg[2:]...))
 	return errors.Join(err, f.Close())
@@ -64,7 +64,7 @@ func Star(path string, on bool) error {
 	return err
 }
 
-// Remove deletes a clip, and the picture beside it where Hindsight made that.
+// Remove deletes a clip, and the image beside it where Hindsight made that.
 func Remove(path string) error {
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("the clip could not be deleted: %w", err)
@@ -76,7 +76,7 @@ func Remove(path string) error {
 }
 
 // Prune deletes the oldest clips that have no star until those that Hindsight made take at most limit bytes. It keeps
-// the named ones in any case, and never touches a file that says nothing of being ours. It answers what is gone.
+// the named ones in any case, and never touches a file that is not marked as ours. It returns what it deleted.
 func Prune(folder string, limit int64, keep ...string) ([]Clip, error) {
 	list, err := List(folder)
 	if err != nil {
@@ -96,7 +96,8 @@ func Prune(folder string, limit int64, keep ...string) ([]Clip, error) {
 			continue
 		}
 		if err := Remove(ours[i].Path); err != nil {
-			return gone, fmt.Errorf("the clips in %s take more than they should, and old ones cannot be deleted: %w", folder, err)
+			return gone, fmt.Errorf("the clips in %s take more than they should, and old ones cannot be deleted: %w", folder,
+				err)
 		}
 		total -= ours[i].Bytes
 		gone = append(gone, ours[i])

@@ -51,7 +51,8 @@ func FuzzNames(f *testing.F) {
 			return
 		}
 		name := clip.Name(template, app, time.Unix(0, 0), time.Second)
-		if filepath.Base(name) != name && name != "" || len(name) > 200 || strings.HasPrefix(name, ".") || strings.ContainsAny(name, "/\\\x00\n") {
+		if filepath.Base(name) != name && name != "" || len(name) > 200 || strings.HasPrefix(name, ".") ||
+			strings.ContainsAny(name, "/\\\x00\n") {
 			t.Fatalf("%q and %q become %q", template, app, name)
 		}
 	})
@@ -63,7 +64,8 @@ func TestCoverInAndBesideTheClip(t *testing.T) {
 	c, err := clip.Save(context.Background(), r)
 	require.NoError(t, err)
 	require.NoError(t, clip.Illustrate(context.Background(), c.Path, r))
-	inside, err := exec.Command("ffmpeg", "-v", "error", "-i", c.Path, "-map", "0:v:1", "-c", "copy", "-f", "image2pipe", "-").Output()
+	inside, err := exec.Command("ffmpeg", "-v", "error", "-i", c.Path, "-map", "0:v:1", "-c", "copy", "-f", "image2pipe",
+		"-").Output()
 	require.NoError(t, err)
 	beside, err := os.ReadFile(strings.TrimSuffix(c.Path, ".mp4") + ".jpg")
 	require.NoError(t, err)
@@ -78,9 +80,9 @@ func TestCoverInAndBesideTheClip(t *testing.T) {
 	require.NoError(t, clip.Remove(c.Path))
 	entries, err := os.ReadDir(r.Folder)
 	require.NoError(t, err)
-	require.Empty(t, entries, "the picture goes with its clip")
+	require.Empty(t, entries, "the image goes with its clip")
 
-	// A picture of the user's own that has the same name stays as it is, twice.
+	// An image of the user's own that has the same name stays as it is, twice.
 	mine := filepath.Join(r.Folder, "Hindsight 2026-11-22 10-11-12.jpg")
 	require.NoError(t, os.WriteFile(mine, inside, 0o644))
 	c, err = clip.Save(context.Background(), r)
@@ -109,7 +111,8 @@ func TestPruneTakesOnlyWhatItMay(t *testing.T) {
 	}
 	// The oldest of all is not ours, the oldest of ours has a star.
 	foreign := filepath.Join(folder, "foreign.mp4")
-	out, err := exec.Command("ffmpeg", "-v", "error", "-i", paths[0], "-map", "0:0", "-c", "copy", foreign).CombinedOutput()
+	out, err := exec.Command("ffmpeg", "-v", "error", "-i", paths[0], "-map", "0:0", "-c", "copy",
+		foreign).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	old := time.Now().Add(-1000 * time.Hour)
 	require.NoError(t, os.Chtimes(foreign, old, old))

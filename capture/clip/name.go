@@ -18,7 +18,7 @@ const DefaultName = "Hindsight {date} {time}"
 const (
 	// maxApp and maxName bound a window's name and a whole name in bytes; file systems allow 255 with all endings.
 	maxApp, maxName = 60, 200
-	// noApp stands for a window whose name nobody knows.
+	// noApp stands for a window without a known name.
 	noApp = "Screen"
 )
 
@@ -35,7 +35,8 @@ func CheckName(template string) error {
 	}
 	rest := fields.ReplaceAllString(template, "x")
 	if clean(rest) != rest || len(rest) > maxName-maxApp {
-		return fmt.Errorf("%q cannot name files; leave out slashes and signs like : * ? \" < > |, and keep it short", template)
+		return fmt.Errorf("%q cannot name files; leave out slashes and signs like : * ? \" < > |, and keep it short",
+			template)
 	}
 	return nil
 }

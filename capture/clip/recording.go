@@ -14,11 +14,12 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
-// settle is how much picture a recording waits for before it fixes its tracks, so that sound that is late by as much
+// settle is how much video a recording waits for before it fixes its tracks, so that sound that is late by as much
 // finds its place: a busy machine mixes up to a second late.
 const settle = 1100 * time.Millisecond
 
-// defaultSound is the AudioSpecificConfig of AAC-LC, 48 kHz, stereo (ISO/IEC 14496-3, 1.6.2.1), for sound that may come.
+// defaultSound is the AudioSpecificConfig of AAC-LC, 48 kHz, stereo (ISO/IEC 14496-3, 1.6.2.1), for sound that may
+// come.
 var defaultSound = []byte{0x11, 0x90}
 
 // Recording is a file that grows with every packet, under its name within two seconds, and plays whatever becomes
@@ -32,13 +33,13 @@ type Recording struct {
 	tracks  map[media.Track]int
 	held    []*media.Packet // before the tracks are fixed
 	start   time.Duration
-	last    *media.Packet // of the picture
+	last    *media.Packet // of the video
 	heard   time.Duration // where the mix ends
 	key     *media.Packet // the newest IDR, for the cover
 }
 
-// NewRecording prepares a file of the request's name and folder; the request's packets and window are not used. The file
-// is there within two seconds.
+// NewRecording prepares a file of the request's name and folder; the request's packets and window are not used. The
+// file is there within two seconds.
 func NewRecording(r Request) (*Recording, error) {
 	if err := CheckFolder(r.Folder); err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (r *Recording) Bytes() int64 {
 	return r.movie.Size()
 }
 
-// Length is the time from the first picture to the newest.
+// Length is the time from the first frame to the newest.
 func (r *Recording) Length() time.Duration {
 	if r.last == nil {
 		return 0
@@ -65,7 +66,7 @@ func (r *Recording) Length() time.Duration {
 	return r.last.PTS + r.last.Duration - r.start
 }
 
-// SoundLags is by how much the sound is behind the picture.
+// SoundLags is by how much the sound is behind the video.
 func (r *Recording) SoundLags() time.Duration {
 	if r.last == nil {
 		return 0
@@ -73,7 +74,7 @@ func (r *Recording) SoundLags() time.Duration {
 	return r.last.PTS + r.last.Duration - max(r.heard, r.start)
 }
 
-// Add takes the next packet. What comes before the first IDR is left out. The error is a sentence.
+// Add takes the next packet. What comes before the first IDR is left out. The error is a message.
 func (r *Recording) Add(p *media.Packet) error {
 	if p.Track == media.Video {
 		if r.last == nil {
@@ -115,7 +116,7 @@ func (r *Recording) write(p *media.Packet) error {
 	return nil
 }
 
-// begin makes the file with the tracks that were heard so far, and one for the mix in any case.
+// begin makes the file with the tracks seen so far, and one for the mix in any case.
 func (r *Recording) begin() error {
 	configs := map[media.Track][]byte{media.AAC: defaultSound}
 	var first *media.Packet
@@ -136,7 +137,8 @@ func (r *Recording) begin() error {
 		}
 	}
 	var err error
-	if r.file, r.path, err = create(r.request.Folder, name(withoutSeconds(r.request.Name), r.request.App, r.request.Created, 0)+r.request.Suffix); err != nil {
+	if r.file, r.path, err = create(r.request.Folder, name(withoutSeconds(r.request.Name), r.request.App,
+		r.request.Created, 0)+r.request.Suffix); err != nil {
 		return r.explain(err)
 	}
 	r.movie, err = mp4.Grow(r.file, mp4.Movie{Tracks: tracks, Created: r.request.Created}, sample(first))
@@ -165,19 +167,21 @@ func create(folder, base string) (*os.File, string, error) {
 	}
 }
 
-// explain makes a sentence of what a file system says.
+// explain turns a file system error into a message for the user.
 func (r *Recording) explain(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("the recording ended, for the disk with %s is full; what was recorded until then is kept (%w)", r.request.Folder, err)
+		return fmt.Errorf("the recording ended, for the disk with %s is full; what was recorded until then is kept (%w)",
+			r.request.Folder, err)
 	}
 	if errors.Is(err, syscall.EFBIG) {
-		return fmt.Errorf("the recording ended, for the disk with %s takes no larger files; what was recorded until then is kept (%w)", r.request.Folder, err)
+		return fmt.Errorf("the recording ended, for the disk with %s takes no larger files; what was recorded until then "+
+			"is kept (%w)", r.request.Folder, err)
 	}
 	return fmt.Errorf("the recording ended: %w", explain(r.request.Folder, err))
 }
 
-// Close ends the file with the chapters and answers what it is. Where nothing was recorded it leaves nothing and answers
-// mp4.ErrEmpty. Where the disk is full it stays as it is, and plays.
+// Close ends the file with the chapters and returns what it is. Where nothing was recorded it leaves nothing and
+// returns mp4.ErrEmpty. Where the disk is full it stays as it is, and plays.
 func (r *Recording) Close(chapters []mp4.Chapter) (Clip, error) {
 	if r.last != nil && r.movie == nil && len(r.held) > 0 {
 		if err := r.begin(); err != nil && r.movie == nil {

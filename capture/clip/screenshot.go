@@ -22,8 +22,8 @@ const (
 	JPEG Format = "jpeg"
 )
 
-// SaveImage writes a picture under a free name in the folder, made from the same template as clips'. It answers the
-// path; the error is a sentence.
+// SaveImage writes an image under a free name in the folder, made from the same template as clips'. It returns the
+// path; the error is a message.
 func SaveImage(folder, template, app string, at time.Time, img image.Image, f Format) (path string, err error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", explain(folder, err)

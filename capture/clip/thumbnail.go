@@ -12,13 +12,14 @@ import (
 	"github.com/hindsight-app/hindsight/capture/gst"
 )
 
-// thumbnailTime bounds the decoding of one picture.
+// thumbnailTime bounds the decoding of one frame.
 const thumbnailTime = 5 * time.Second
 
-// Thumbnail decodes the first picture of a clip, scaled to the given width in pixels.
+// Thumbnail decodes the first frame of a clip, scaled to the given width in pixels.
 func Thumbnail(ctx context.Context, path string, width int) (image.Image, error) {
 	p, err := gst.Parse("filesrc name=file ! qtdemux ! h264parse ! avdec_h264 ! videoconvert ! videoscale ! " +
-		fmt.Sprintf("video/x-raw,format=RGBA,width=%d,pixel-aspect-ratio=1/1 ! appsink name=out sync=false max-buffers=1", width&^1))
+		fmt.Sprintf("video/x-raw,format=RGBA,width=%d,pixel-aspect-ratio=1/1 ! appsink name=out sync=false max-buffers=1",
+			width&^1))
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +44,12 @@ func Thumbnail(ctx context.Context, path string, width int) (image.Image, error)
 			return toImage(s)
 		}
 		if cause := p.Err(0); cause != nil && !errors.Is(err, gst.ErrTimeout) {
-			return nil, fmt.Errorf("the clip %s has no picture to show: %w", path, cause)
+			return nil, fmt.Errorf("the clip %s has no frame to show: %w", path, cause)
 		} else if cause != nil {
 			return nil, fmt.Errorf("the clip %s cannot be read: %w", path, cause)
 		}
 		if time.Now().After(end) {
-			return nil, fmt.Errorf("the clip %s has no picture to show", path)
+			return nil, fmt.Errorf("the clip %s has no frame to show", path)
 		}
 	}
 	return nil, ctx.Err()
@@ -68,7 +69,7 @@ func toImage(s *gst.Sample) (image.Image, error) {
 	}
 	w, h := size["width"], size["height"]
 	if w*h == 0 || len(b) < w*h*4 {
-		return nil, errors.New("the picture has no size")
+		return nil, errors.New("the clip's frames have no size")
 	}
 	return &image.RGBA{Pix: append([]byte(nil), b[:w*h*4]...), Stride: w * 4, Rect: image.Rect(0, 0, w, h)}, nil
 }

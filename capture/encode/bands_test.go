@@ -12,15 +12,15 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// Only what has changed is converted, and what goes into the encoder is the whole picture: where frames are left out, where
-// the encoder keeps some of them for a while, and where some do not tell what changed.
+// Only what has changed is converted, and what goes into the encoder is the whole frame: where frames are left out,
+// where the encoder keeps some of them for a while, and where some do not say what changed.
 func TestOnlyChangedBandsAreConverted(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		t.Run(name, func(t *testing.T) {
 			const width, height, rows = 104, 150, (150 + media.BandRows - 1) / media.BandRows
 			var got collector
 			v := open(t, VideoConfig{Width: width, Height: height, FrameRate: 30, Preset: Performance, Encoder: name}, &got)
-			f := picture(width, height, [3]byte{10, 20, 30})
+			f := testFrame(width, height, [3]byte{10, 20, 30})
 			f.Bands = make([]uint64, rows)
 			want := make([]byte, v.size)
 			var kept []*gst.Buffer

@@ -20,10 +20,10 @@ type encoder struct {
 	// constantCeiling where quality is constant and that has another.
 	ceiling, constantCeiling string
 	bits                     bool
-	// repeats says that its streams take pictures made by still.
-	repeats bool
-	// whole says that access units come in the form asked for below: Annex B, parameter sets with each IDR.
-	whole bool
+	// canInsertSkips says that its streams take frames made by skipInserter.
+	canInsertSkips bool
+	// nativeAnnexB says that access units come in the form asked for below: Annex B, parameter sets with each IDR.
+	nativeAnnexB bool
 	// kind is the software's or the maker's name, for people.
 	kind string
 }
@@ -43,17 +43,20 @@ var encoders = []encoder{
 	},
 	{
 		name: "vah264enc", format: "NV12", ceiling: "bitrate", kind: "VA-API",
-		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
-		presets: map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
+		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr",
+		constant: "rate-control=vbr min-qp={q}",
+		presets:  map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
 	},
 	{
 		name: "vah264lpenc", format: "NV12", ceiling: "bitrate", kind: "VA-API low power",
-		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
-		presets: map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
+		setup: "bitrate={kbps} key-int-max={gop} b-frames=0 target-usage={preset}", rate: "rate-control=cbr",
+		constant: "rate-control=vbr min-qp={q}",
+		presets:  map[string]string{Performance: "7", Balanced: "4", Quality: "2"},
 	},
 	{
 		name: "vaapih264enc", format: "NV12", ceiling: "bitrate", kind: "VA-API",
-		setup: "bitrate={kbps} keyframe-period={gop} max-bframes=0", rate: "rate-control=cbr", constant: "rate-control=vbr min-qp={q}",
+		setup: "bitrate={kbps} keyframe-period={gop} max-bframes=0", rate: "rate-control=cbr",
+		constant: "rate-control=vbr min-qp={q}",
 	},
 	{
 		name: "qsvh264enc", format: "NV12", ceiling: "bitrate", kind: "Intel Quick Sync",
@@ -69,22 +72,24 @@ var encoders = []encoder{
 	},
 	{
 		name: "mfh264enc", format: "NV12", ceiling: "bitrate", kind: "Media Foundation",
-		setup: "bitrate={kbps} gop-size={gop} bframes=0 low-latency=true", rate: "rc-mode=cbr", constant: "rc-mode=pcvbr max-bitrate={kbps} min-qp={q}",
+		setup: "bitrate={kbps} gop-size={gop} bframes=0 low-latency=true", rate: "rc-mode=cbr",
+		constant: "rc-mode=pcvbr max-bitrate={kbps} min-qp={q}",
 	},
 	{
 		name: "vtenc_h264", format: "NV12", ceiling: "bitrate", kind: "VideoToolbox",
 		setup: "bitrate={kbps} max-keyframe-interval={gop} allow-frame-reordering=false realtime=true",
 	},
 	{
-		name: "x264enc", format: "I420", ceiling: "bitrate", repeats: true, whole: true, kind: software,
+		name: "x264enc", format: "I420", ceiling: "bitrate", canInsertSkips: true, nativeAnnexB: true, kind: software,
 		setup:    "bitrate={kbps} key-int-max={gop} bframes=0 tune=zerolatency byte-stream=true speed-preset={preset}",
 		constant: "pass=qual quantizer={q}",
 		presets:  map[string]string{Performance: "ultrafast", Balanced: "superfast cabac=false", Quality: "veryfast"},
 	},
 	{
-		name: "openh264enc", format: "I420", ceiling: "bitrate", bits: true, whole: true, kind: software,
-		setup: "bitrate={bps} gop-size={gop} usage-type=screen rate-control=bitrate complexity={preset}", constant: "qp-min={q}",
-		presets: map[string]string{Performance: "low", Balanced: "low", Quality: "medium"},
+		name: "openh264enc", format: "I420", ceiling: "bitrate", bits: true, nativeAnnexB: true, kind: software,
+		setup:    "bitrate={bps} gop-size={gop} usage-type=screen rate-control=bitrate complexity={preset}",
+		constant: "qp-min={q}",
+		presets:  map[string]string{Performance: "low", Balanced: "low", Quality: "medium"},
 	},
 }
 

@@ -7,12 +7,13 @@ import (
 )
 
 // A matrix turns a screen's RGB into YUV of limited range, in the form that the kernels read: each plane is
-// ((parts[0]*B + parts[1]*G)*weights[0] + parts[2]*R*weights[1] + bias) >> 22, bytes times bytes, then words times words.
+// ((parts[0]*B + parts[1]*G)*weights[0] + parts[2]*R*weights[1] + bias) >> 22, bytes times bytes, then words times
+// words.
 type matrix struct {
 	y, u, v           plane
 	biasY, biasChroma int32
-	// name is the stream's signal: GStreamer's range:matrix:transfer:primaries, which encoders write into the VUI (ITU-T
-	// H.264, annex E). sRGB has the primaries of BT.709; its transfer is called BT.709's, as everybody does.
+	// name is the stream's signal: GStreamer's range:matrix:transfer:primaries, which encoders write into the VUI
+	// (ITU-T H.264, annex E). sRGB has the primaries of BT.709; its transfer is called BT.709's, as everybody does.
 	name string
 }
 
@@ -38,9 +39,9 @@ func newMatrix(red, blue float64, name string) *matrix {
 	}
 }
 
-// newPlane finds the whole numbers for three factors: of all parts for green, those that let blue's be nearest to a whole
-// number. The two products must fit a signed word together, and so must the weights; red's takes up what is left, so
-// that grey is exact.
+// newPlane finds the whole numbers for three factors: of all parts for green, those that let blue's be nearest to a
+// whole number. The two products must fit a signed word together, and so must the weights; red's takes up what is left,
+// so that grey is exact.
 func newPlane(blue, green, red float64) plane {
 	best, least := plane{}, math.Inf(1)
 	for n := 1; n <= 127; n++ {
@@ -60,7 +61,7 @@ func newPlane(blue, green, red float64) plane {
 	return best
 }
 
-// matrixFor is the matrix that players take for a picture of this size where they do not look at the signal: BT.709 for
+// matrixFor is the matrix that players take for a frame of this size where they do not look at the signal: BT.709 for
 // HD and larger. Without kernels of our own it is libyuv's only one.
 func matrixFor(width, height int) *matrix {
 	if hasKernels && (width >= 1280 || height > 576) {
@@ -72,8 +73,8 @@ func matrixFor(width, height int) *matrix {
 // block is how many pixels the kernels take at least.
 const block = 32
 
-// convert writes rows of the BGRx picture into dst as 4:2:0. The picture is even in both directions and at least block wide,
-// and the rows come in pairs; a width that is no multiple of block has its last pixels converted twice.
+// convert writes rows of the BGRx frame into dst as 4:2:0. The frame is even in both directions and at least block
+// wide, and the rows come in pairs; a width that is no multiple of block has its last pixels converted twice.
 func (m *matrix) convert(src []byte, stride int, g geometry, rows media.Rows, dst []byte) {
 	whole := g.width &^ (block - 1)
 	runs := [2][2]int{{0, whole}, {g.width - block, block}}

@@ -24,7 +24,7 @@ func exact(red, blue float64, at func(dx, dy int) (r, g, b float64)) (luma [4]fl
 	return luma, 128 + 224*u, 128 + 224*v
 }
 
-// Every sample lies within rounding of the exact value, for random pictures of any even width and both layouts. Chroma
+// Every sample lies within rounding of the exact value, for random frames of any even width and both layouts. Chroma
 // is of rounded means of bytes, first over rows, then over columns.
 func TestKernelsAreExact(t *testing.T) {
 	require.True(t, hasKernels, "this processor has no AVX2")
@@ -117,7 +117,7 @@ func TestFlatColoursAreExact(t *testing.T) {
 	}
 }
 
-// The cost of one 1080p picture, beside libyuv's way to BT.601.
+// The cost of one 1080p frame, next to libyuv's conversion to BT.601.
 func BenchmarkConvert(b *testing.B) {
 	const w, h = 1920, 1080
 	src := make([]byte, w*h*4)

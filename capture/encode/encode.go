@@ -1,10 +1,10 @@
-// Package encode turns raw pictures into H.264 and mixed sound into Opus and AAC.
+// Package encode turns raw frames into H.264 and mixed sound into Opus and AAC.
 //
 // An encoder is a GStreamer pipeline between an appsrc and an appsink. Each Video or Sound owns its pipeline and one
 // goroutine that pulls what comes out and hands it to the emit function it was opened with; Close ends the pipeline,
-// waits for that goroutine, and may be called twice. Pictures are converted to 4:2:0 here: by AVX2 kernels of this room, by
-// libyuv on other processors, and by GStreamer, several times as slowly, where neither is there; of pictures that say what has
-// changed, only that.
+// waits for that goroutine, and may be called twice. Frames are converted to 4:2:0 here: by AVX2 kernels of this
+// package, by libyuv on other processors, and by GStreamer, several times as slowly, where neither is available. Of
+// frames that say what has changed, only that part is converted.
 //
 // Which H.264 encoder is used is decided by a real trial, never by the existence of an element: a driver may be missing
 // behind it.
@@ -29,10 +29,10 @@ const (
 	Quality     = "quality"
 )
 
-// KeyInterval is the longest time between two IDR pictures in s.
+// KeyInterval is the longest time between two IDR frames in s.
 const KeyInterval = 2
 
-// DefaultBitrateKbps is the bitrate in kb/s for a picture size and frame rate: 0.13 bits a pixel at 30 frames a second
+// DefaultBitrateKbps is the bitrate in kb/s for a frame size and frame rate: 0.13 bits a pixel at 30 frames a second
 // (8 Mb/s for 1080p30), half as much again at 60.
 func DefaultBitrateKbps(width, height, fps int) int {
 	perSecond := 30.0

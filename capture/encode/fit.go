@@ -6,7 +6,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// fit draws a frame of another size than the stream's into a packed BGRx picture of the given size: as large as it goes
+// fit draws a frame of another size than the stream's into a packed BGRx frame of the given size: as large as it goes
 // with its shape kept, in the middle of black.
 func (v *Video) fit(f media.Frame, width, height int) ([]byte, error) {
 	if len(v.canvas) != width*height*4 {
@@ -30,7 +30,7 @@ func (v *Video) fit(f media.Frame, width, height int) ([]byte, error) {
 	return v.canvas, nil
 }
 
-// fitted is where a picture lies in another one, as large as it goes with its shape kept, at an even place.
+// fitted is where a frame lies in another one, as large as it goes with its shape kept, at an even place.
 func fitted(width, height, inWidth, inHeight int) image.Rectangle {
 	w, h := inWidth, inHeight
 	if width*inHeight > height*inWidth {

@@ -10,7 +10,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-func TestAPictureIsFittedWithItsShapeKept(t *testing.T) {
+func TestAFrameIsFittedWithItsShapeKept(t *testing.T) {
 	for _, c := range []struct {
 		w, h, inW, inH int
 		want           image.Rectangle
@@ -28,7 +28,8 @@ func TestAPictureIsFittedWithItsShapeKept(t *testing.T) {
 func TestFramesOfAnotherSizeAreFittedIn(t *testing.T) {
 	for _, out := range []int{0, 120} {
 		var got collector
-		v := open(t, VideoConfig{Width: 320, Height: 240, OutHeight: out, FrameRate: 30, Preset: Performance, Encoder: "x264enc"}, &got)
+		v := open(t, VideoConfig{Width: 320, Height: 240, OutHeight: out, FrameRate: 30, Preset: Performance,
+			Encoder: "x264enc"}, &got)
 		white := [3]byte{255, 255, 255}
 		luma := func(x, y int) (value byte) {
 			look := v.last.buffer.Again()
@@ -37,7 +38,7 @@ func TestFramesOfAnotherSizeAreFittedIn(t *testing.T) {
 			return value
 		}
 		for n, f := range []media.Frame{
-			picture(320, 240, white), picture(100, 200, white), picture(320, 240, white), picture(640, 100, white),
+			testFrame(320, 240, white), testFrame(100, 200, white), testFrame(320, 240, white), testFrame(640, 100, white),
 		} {
 			require.NoError(t, v.Encode(f, time.Duration(n)*time.Second/30))
 			waitFor(t, &got, n+1)

@@ -17,10 +17,12 @@ func (v *Video) build() error {
 		v.size = v.geometry.size
 	} else {
 		v.size = v.config.Width * v.config.Height * 4
-		source = fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/1", v.config.Width, v.config.Height, v.config.FrameRate)
+		source = fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/1", v.config.Width, v.config.Height,
+			v.config.FrameRate)
 		convert = " ! videoscale n-threads=2 ! videoconvert n-threads=2 ! " + raw
 	}
-	if err := v.parse("appsrc name=in format=time is-live=true max-bytes=0 caps=\"" + source + "\"" + convert + " ! "); err != nil {
+	if err := v.parse("appsrc name=in format=time is-live=true max-bytes=0 caps=\"" + source + "\"" + convert +
+		" ! "); err != nil {
 		return err
 	}
 	var err error
@@ -35,12 +37,12 @@ func (v *Video) build() error {
 // unknown finds the property that GStreamer's parser does not know.
 var unknown = regexp.MustCompile(`no property "([^"]+)"`)
 
-// parse makes the pipeline. A property that this version of the encoder does not have is left out: what matters of them is
-// seen in the trial.
+// parse makes the pipeline. A property that this version of the encoder does not have is left out: what matters of them
+// is seen in the trial.
 func (v *Video) parse(before string) error {
 	const form = "video/x-h264,stream-format=byte-stream,alignment=au"
 	after := " ! h264parse config-interval=-1 ! " + form + " ! appsink name=out sync=false"
-	if v.kind.whole {
+	if v.kind.nativeAnnexB {
 		after = " ! " + form + " ! appsink name=out sync=false"
 	}
 	var without []string

@@ -29,13 +29,14 @@ type soundEncoder struct {
 }
 
 // soundEncoders are tried in order for each track. Opus: 128 kb/s, stereo, audio mode, 20 ms, no DTX, as WebRTC takes
-// it (RFC 7587). AAC: LC, 192 kb/s; voaacenc goes before FFmpeg's encoder because it costs 1 to 3 % of a core whatever it
-// hears, where that one takes up to 7 % of pure tones.
+// it (RFC 7587). AAC: LC, 192 kb/s; voaacenc goes before FFmpeg's encoder because it costs 1 to 3 % of a core whatever
+// its input is, where FFmpeg's takes up to 7 % of pure tones.
 var soundEncoders = []soundEncoder{
 	{"opusenc", media.Opus, "opusenc bitrate=128000 audio-type=generic frame-size=20 dtx=false bitrate-type=cbr", 312},
 	{"fdkaacenc", media.AAC, "fdkaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 2048},
 	{"voaacenc", media.AAC, "voaacenc bitrate=192000 ! audio/mpeg,mpegversion=4,stream-format=raw", 1600},
-	{"avenc_aac", media.AAC, "audioconvert ! avenc_aac bitrate=192000 aac-coder=fast ! audio/mpeg,mpegversion=4,stream-format=raw", 1024},
+	{"avenc_aac", media.AAC, "audioconvert ! avenc_aac bitrate=192000 aac-coder=fast ! " +
+		"audio/mpeg,mpegversion=4,stream-format=raw", 1024},
 }
 
 // frameLength is the length of one packet of a track in samples.
@@ -61,8 +62,8 @@ type Sound struct {
 	once     sync.Once
 }
 
-// OpenSound starts the first encoder that this machine has for the track: media.Opus, or one of those for clips, which are
-// AAC.
+// OpenSound starts the first encoder that this machine has for the track: media.Opus, or one of those for clips, which
+// are AAC.
 func OpenSound(track media.Track, emit Emit) (*Sound, error) {
 	k, err := chooseSound(track)
 	if err != nil {
@@ -90,13 +91,15 @@ func chooseSound(track media.Track) (soundEncoder, error) {
 		}
 	}
 	if track == media.AAC {
-		return soundEncoder{}, errors.New("no AAC encoder is installed; install gstreamer1.0-libav (avenc_aac) or gstreamer1.0-plugins-bad (voaacenc)")
+		return soundEncoder{}, errors.New("no AAC encoder is installed; install gstreamer1.0-libav (avenc_aac) or " +
+			"gstreamer1.0-plugins-bad (voaacenc)")
 	}
 	return soundEncoder{}, errors.New("no Opus encoder is installed; install gstreamer1.0-plugins-base (opusenc)")
 }
 
 func openSound(k soundEncoder, track media.Track, emit Emit) (*Sound, error) {
-	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 caps=audio/x-raw,format=S16LE,rate=48000,channels=2,channel-mask=(bitmask)0x3,layout=interleaved ! " +
+	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 " +
+		"caps=audio/x-raw,format=S16LE,rate=48000,channels=2,channel-mask=(bitmask)0x3,layout=interleaved ! " +
 		k.description + " ! appsink name=out sync=false")
 	if err != nil {
 		return nil, err
@@ -125,8 +128,9 @@ func openSound(k soundEncoder, track media.Track, emit Emit) (*Sound, error) {
 // Name is the GStreamer element that encodes.
 func (s *Sound) Name() string { return s.kind.name }
 
-// Encode gives a block of sound to the encoder, which copies it. Blocks must follow each other without gaps. Packets for clips
-// are emitted in here, one block later; Opus packets, which somebody waits for, from a goroutine as soon as they are there.
+// Encode gives a block of sound to the encoder, which copies it. Blocks must follow each other without gaps. Packets
+// for clips are emitted in here, one block later; Opus packets, which are sent live, from a goroutine as soon as
+// they are there.
 func (s *Sound) Encode(p media.PCM) error {
 	if e := s.failure.Load(); e != nil {
 		return *e
@@ -150,7 +154,8 @@ func (s *Sound) Encode(p media.PCM) error {
 	return s.in.Push(b, p.PTS, p.Duration())
 }
 
-// quantise writes samples as 16 bits, which the encoders take. What that rounds is left as it is: the codecs add far more.
+// quantise writes samples as 16 bits, which the encoders take. What that rounds is left as it is: the codecs add far
+// more.
 func quantise(dst []byte, samples []float32) {
 	for i, v := range samples {
 		v = min(max(v*(math.MaxInt16+1), math.MinInt16), math.MaxInt16)

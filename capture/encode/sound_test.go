@@ -34,7 +34,7 @@ func (c *collector) all() []*media.Packet {
 	return append([]*media.Packet(nil), c.packets...)
 }
 
-// decode plays packets through a GStreamer decoder and answers the left channel.
+// decode plays packets through a GStreamer decoder and returns the left channel.
 func decode(t *testing.T, caps, decoder string, packets []*media.Packet) []float32 {
 	t.Helper()
 	p, err := gst.Parse("appsrc name=in format=time caps=\"" + caps + "\" ! " + decoder +
@@ -107,7 +107,8 @@ func TestDecodedSoundIsInTime(t *testing.T) {
 			if k.track == media.AAC {
 				config := packets[0].Config
 				require.NotEmpty(t, config)
-				caps = fmt.Sprintf("audio/mpeg,mpegversion=4,stream-format=raw,rate=48000,channels=2,codec_data=(buffer)%s", hex.EncodeToString(config))
+				caps = fmt.Sprintf("audio/mpeg,mpegversion=4,stream-format=raw,rate=48000,channels=2,codec_data=(buffer)%s",
+					hex.EncodeToString(config))
 				decoder = "avdec_aac"
 			}
 			pcm := decode(t, caps, decoder, packets)
@@ -120,10 +121,12 @@ func TestDecodedSoundIsInTime(t *testing.T) {
 			require.Positive(t, weight)
 			heard := packets[0].PTS + media.SamplesToDuration(int(centre/weight))
 			off := heard - (origin + burst + time.Millisecond)
-			t.Logf("%s: %d packets, the first at %v, off by %v (%d samples)", k.name, len(packets), packets[0].PTS-origin, off, media.DurationToSamples(off))
+			t.Logf("%s: %d packets, the first at %v, off by %v (%d samples)", k.name, len(packets), packets[0].PTS-origin, off,
+				media.DurationToSamples(off))
 			require.InDelta(t, 0, off.Seconds(), 0.002)
 			for i, p := range packets[1:] {
-				require.Equal(t, p.Duration, (p.PTS - packets[i].PTS).Round(10*time.Microsecond).Round(p.Duration), "packets follow each other")
+				require.Equal(t, p.Duration, (p.PTS - packets[i].PTS).Round(10*time.Microsecond).Round(p.Duration),
+					"packets follow each other")
 				require.True(t, p.Key)
 			}
 		})

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// trialFrames is how many pictures a trial encodes, trialRun how many in a row count for the speed: the quickest run
-	// does, so that a machine busy with something else for a moment makes no encoder slow.
+	// trialFrames is how many frames a trial encodes, trialRun how many in a row count for the speed: the quickest
+	// run does, so that a machine busy with something else for a moment makes no encoder slow.
 	trialFrames, trialRun = 24, 12
-	// trialAhead is how many pictures are inside the encoder at once.
+	// trialAhead is how many frames are inside the encoder at once.
 	trialAhead = 4
 	// trialTime bounds one trial.
 	trialTime = 4 * time.Second
 )
 
-// chosen remembers what was chosen, for the same question gets the same answer.
+// chosen remembers the choice: the same configuration gets the same encoder.
 var chosen = struct {
 	sync.Mutex
 	name map[VideoConfig]string
@@ -40,10 +40,11 @@ func Forget(name string) {
 	}
 }
 
-// Choose answers the first encoder that passes a trial with this configuration: the configured one if it is set, else the
-// catalogue from hardware to software, leaving out those named in skip. Hardware that does not hold the frame rate is
-// taken only where nothing else works. Software is not measured: on a machine that is busy just now, when an app begins
-// with the session for instance, that would say nothing and take seconds. The error names what each one said.
+// Choose returns the first encoder that passes a trial with this configuration: the configured one if it is set, else
+// the catalogue from hardware to software, leaving out those named in skip. Hardware that does not hold the frame rate
+// is taken only where nothing else works. Software is not measured: on a machine that is busy just now, when an app
+// begins with the session for instance, a measurement would prove nothing and take seconds. The error names each one's
+// failure.
 func Choose(ctx context.Context, c VideoConfig, skip ...string) (string, error) {
 	if err := gst.Init(); err != nil {
 		return "", err
@@ -106,13 +107,14 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 		return best, nil
 	}
 	if len(said) == 0 {
-		said = []string{"none is installed; install gstreamer1.0-plugins-ugly (x264enc) or gstreamer1.0-plugins-bad (openh264enc)"}
+		said = []string{"none is installed; install gstreamer1.0-plugins-ugly (x264enc) or gstreamer1.0-plugins-bad " +
+			"(openh264enc)"}
 	}
 	return "", fmt.Errorf("%w (%s)", ErrNoEncoder, strings.Join(said, "; "))
 }
 
-// Try encodes a few moving pictures and looks at what comes out: it must begin with an IDR that carries its parameter
-// sets. It answers how long a picture took; for software it looks at the first picture only, and answers 0.
+// Try encodes a few moving frames and looks at what comes out: it must begin with an IDR that carries its parameter
+// sets. It returns how long a frame took; for software it looks at the first frame only, and returns 0.
 func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 	frames := trialFrames
 	if e, err := find(c.Encoder); err == nil && e.kind == software {
@@ -137,7 +139,7 @@ func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 	var out []time.Time
 	for pushed := 0; len(out) < frames; {
 		for ; pushed < frames && pushed < len(out)+trialAhead; pushed++ {
-			if err := v.Encode(strip.picture(pushed), time.Duration(pushed)*time.Second/time.Duration(c.FrameRate)); err != nil {
+			if err := v.Encode(strip.frame(pushed), time.Duration(pushed)*time.Second/time.Duration(c.FrameRate)); err != nil {
 				return 0, err
 			}
 		}
@@ -153,18 +155,18 @@ func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 			}
 		case <-limit.C:
 			if len(out) == 0 {
-				return 0, fmt.Errorf("no picture came out within %v", trialTime)
+				return 0, fmt.Errorf("no frame came out within %v", trialTime)
 			}
 			return trialTime / time.Duration(len(out)), nil
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
 	}
-	return perPicture(out), nil
+	return perFrame(out), nil
 }
 
-// perPicture is the mean time between pictures in the quickest run.
-func perPicture(out []time.Time) time.Duration {
+// perFrame is the mean time between frames in the quickest run.
+func perFrame(out []time.Time) time.Duration {
 	best := time.Duration(0)
 	for i := trialRun; i < len(out); i++ {
 		if d := out[i].Sub(out[i-trialRun]) / trialRun; best == 0 || d < best {
@@ -174,7 +176,7 @@ func perPicture(out []time.Time) time.Duration {
 	return best
 }
 
-// strip is a picture of coloured blocks with some noise, higher than the screen, past which it moves.
+// strip is a frame of coloured blocks with some noise, higher than the screen, past which it moves.
 type strip struct {
 	width, height int
 	data          []byte
@@ -195,8 +197,9 @@ func newStrip(width, height int) strip {
 	return s
 }
 
-func (s strip) picture(n int) media.Frame {
-	return media.Frame{Width: s.width, Height: s.height, Stride: s.width * 4, Data: s.data[n*stripStep*s.width*4:][:s.width*s.height*4]}
+func (s strip) frame(n int) media.Frame {
+	return media.Frame{Width: s.width, Height: s.height, Stride: s.width * 4,
+		Data: s.data[n*stripStep*s.width*4:][:s.width*s.height*4]}
 }
 
 // check looks at the first packet of a stream.
@@ -206,7 +209,7 @@ func check(p *media.Packet) error {
 		have[media.NALType(n)] = true
 	}
 	if !have[media.NALIDR] || !have[media.NALSPS] || !have[media.NALPPS] {
-		return errors.New("its first picture is no IDR with parameter sets")
+		return errors.New("its first frame is no IDR with parameter sets")
 	}
 	return nil
 }

@@ -22,18 +22,19 @@ func TestTheQuickestRunCounts(t *testing.T) {
 		}
 		out = append(out, at)
 	}
-	require.Equal(t, 10*time.Millisecond, perPicture(out))
-	require.Equal(t, time.Duration(0), perPicture(out[:3]))
+	require.Equal(t, 10*time.Millisecond, perFrame(out))
+	require.Equal(t, time.Duration(0), perFrame(out[:3]))
 }
 
-// Hardware that does not hold the frame rate is passed over for software, which is not measured; the answer is remembered
-// until that encoder fails.
+// Hardware that does not hold the frame rate is passed over for software, which is not measured; the choice is
+// remembered until that encoder fails.
 func TestSlowHardwareIsPassedOver(t *testing.T) {
 	require.NoError(t, gst.Init())
 	slow := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
 	slow.kind = "a chip"
 	catalogue(t, slow)
-	encoders = slices.DeleteFunc(slices.Clone(encoders), func(e encoder) bool { return e.name == "x264enc" && e.kind == software })
+	encoders = slices.DeleteFunc(slices.Clone(encoders),
+		func(e encoder) bool { return e.name == "x264enc" && e.kind == software })
 	c := VideoConfig{Width: 640, Height: 360, FrameRate: 9000, Preset: Quality}
 	first, err := Choose(context.Background(), c)
 	require.NoError(t, err)
@@ -58,12 +59,13 @@ func catalogue(t *testing.T, e encoder) {
 	t.Cleanup(func() { encoders = before })
 }
 
-// An encoder that fails while it runs says so at the next picture, and the choice falls on the next one.
+// An encoder that fails while it runs says so at the next frame, and the choice falls on the next one.
 func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	require.NoError(t, gst.Init())
 	known := softwareEncoders(t)
 	catalogue(t, encoder{
-		name: "identity", format: "I420", setup: "error-after=60 ! x264enc bitrate={kbps} key-int-max={gop} tune=zerolatency speed-preset=ultrafast",
+		name: "identity", format: "I420", setup: "error-after=60 ! x264enc bitrate={kbps} key-int-max={gop} " +
+			"tune=zerolatency speed-preset=ultrafast",
 	})
 	c := VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced}
 	name, err := Choose(context.Background(), c)
@@ -74,7 +76,7 @@ func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	v := open(t, c, &got)
 	var failure error
 	require.Eventually(t, func() bool {
-		failure = v.Encode(picture(320, 180, [3]byte{1, 2, 3}), time.Duration(len(got.all()))*time.Second/30)
+		failure = v.Encode(testFrame(320, 180, [3]byte{1, 2, 3}), time.Duration(len(got.all()))*time.Second/30)
 		return failure != nil
 	}, 30*time.Second, time.Millisecond)
 	require.ErrorContains(t, failure, "identity stopped")
@@ -85,7 +87,7 @@ func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	require.True(t, slices.Contains(known, next) || next != name)
 }
 
-// A constant quality spends what the picture needs: less for less quality, and never more than the bitrate.
+// A constant quality spends what the frame needs: less for less quality, and never more than the bitrate.
 func TestConstantQuality(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		t.Run(name, func(t *testing.T) {
@@ -93,11 +95,12 @@ func TestConstantQuality(t *testing.T) {
 			size := func(quality, kbps int) (sum int) {
 				var got collector
 				v := open(t, VideoConfig{
-					Width: 640, Height: 360, FrameRate: 30, Preset: Balanced, Encoder: name, ConstantQuality: quality, BitrateKbps: kbps,
+					Width: 640, Height: 360, FrameRate: 30, Preset: Balanced, Encoder: name, ConstantQuality: quality,
+					BitrateKbps: kbps,
 				}, &got)
 				s := newStrip(640, 360)
 				for i := range frames {
-					require.NoError(t, v.Encode(s.picture(i%trialFrames), time.Duration(i)*time.Second/30))
+					require.NoError(t, v.Encode(s.frame(i%trialFrames), time.Duration(i)*time.Second/30))
 				}
 				for _, p := range waitFor(t, &got, frames) {
 					sum += len(p.Data)
@@ -119,6 +122,7 @@ func TestUnknownPropertiesAreLeftOut(t *testing.T) {
 	x := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
 	x.setup += " no-such-thing=1 nor-this=2"
 	catalogue(t, x)
-	_, err := Try(context.Background(), VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced, Encoder: "x264enc"})
+	_, err := Try(context.Background(), VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced,
+		Encoder: "x264enc"})
 	require.NoError(t, err)
 }

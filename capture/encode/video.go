@@ -13,9 +13,9 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// VideoConfig describes a stream of pictures to encode.
+// VideoConfig describes a stream of frames to encode.
 type VideoConfig struct {
-	// Width and Height are the size of the pictures that come in, in pixels. Those of another size are fitted in.
+	// Width and Height are the size of the frames that come in, in pixels. Those of another size are fitted in.
 	Width, Height int
 	// OutHeight scales to this many rows and keeps the shape; 0 keeps the size.
 	OutHeight int
@@ -34,7 +34,7 @@ type VideoConfig struct {
 
 func (c VideoConfig) scales() bool { return c.OutHeight > 0 && c.OutHeight < c.Height }
 
-// size is the size of the encoded picture: even in both directions, as 4:2:0 needs.
+// size is the size of the encoded frame: even in both directions, as 4:2:0 needs.
 func (c VideoConfig) size() (width, height int) {
 	width, height = c.Width, c.Height
 	if c.scales() {
@@ -51,15 +51,15 @@ type Video struct {
 	matrix        *matrix
 	signal        signaller // the pulling goroutine's
 	geometry      geometry
-	size          int // of a picture that goes in, in bytes
+	size          int // of a frame that goes in, in bytes
 	scaled        []byte
-	canvas        []byte          // of a picture of another size
+	canvas        []byte          // of a frame of another size
 	fitted        image.Rectangle // where it lies in there
 	surfaces      []*surface
 	last          *surface
-	stale         []media.Rows // of the picture that is being converted
-	repeats       int          // pictures since the last one that was new
-	sinceKey      int          // pictures since the last IDR
+	stale         []media.Rows // of the frame that is being converted
+	repeats       int          // frames since the last one that was new
+	sinceKey      int          // frames since the last IDR
 
 	pipeline         *gst.Pipeline
 	in, out, element *gst.Element
@@ -67,14 +67,14 @@ type Video struct {
 	pushed, pulled   atomic.Int64
 	kbps             atomic.Int64
 	wantKey          atomic.Bool
-	order            sync.Mutex // one access unit after the other
-	still            still      // with order
-	waiting          []waiting  // with order
+	order            sync.Mutex   // one access unit after the other
+	skips            skipInserter // with order
+	waiting          []waiting    // with order
 	failure          atomic.Pointer[error]
 	cancel           context.CancelFunc
 	done             chan struct{}
 	once             sync.Once
-	given            chan struct{} // holds a token when pictures went in since it was last taken
+	given            chan struct{} // holds a token when frames went in since it was last taken
 }
 
 // OpenVideo starts the named encoder. Its packets go to emit.
@@ -119,15 +119,15 @@ func (v *Video) Info() media.TrackInfo {
 // Config is what the stream was opened with, with the bitrate that was chosen.
 func (v *Video) Config() VideoConfig { return v.config }
 
-// Fits says whether a picture of this size fills the stream's; others are fitted in with their shape kept.
+// Fits says whether a frame of this size fills the stream's; others are fitted in with their shape kept.
 func (v *Video) Fits(width, height int) bool {
 	return width == v.config.Width && height == v.config.Height
 }
 
-// Pending is the number of pictures inside the encoder.
+// Pending is the number of frames inside the encoder.
 func (v *Video) Pending() int { return int(v.pushed.Load() - v.pulled.Load()) }
 
-// Encode converts a picture and gives it to the encoder. The frame's memory is free afterwards.
+// Encode converts a frame and gives it to the encoder. The frame's memory is free afterwards.
 func (v *Video) Encode(f media.Frame, pts time.Duration) error {
 	if err := v.err(); err != nil {
 		return err
@@ -162,14 +162,14 @@ func (v *Video) push(b *gst.Buffer, pts time.Duration) error {
 	return err
 }
 
-// surface is memory for a picture in the form that goes in. It is used again and again: the encoder seldom has more than
-// one, and what has not changed stays as it is.
+// surface is memory for a frame in the form that goes in. It is used again and again: the encoder seldom has more
+// than one, and what has not changed stays as it is.
 type surface struct {
 	buffer *gst.Buffer
 	serial uint64 // of the frame that it shows; 0: unknown
 }
 
-// free answers a surface that the encoder has let go of, if possible the last one.
+// free returns a surface that the encoder has let go of, if possible the last one.
 func (v *Video) free() (*surface, error) {
 	if v.last != nil && v.last.buffer.Free() {
 		return v.last, nil
@@ -188,7 +188,7 @@ func (v *Video) free() (*surface, error) {
 	return p, nil
 }
 
-var errShort = errors.New("the picture's memory is smaller than its size says")
+var errShort = errors.New("the frame's memory is smaller than its size says")
 
 // fill has a surface show a frame.
 func (v *Video) fill(p *surface, f media.Frame) error {
@@ -235,7 +235,7 @@ func (v *Video) fill(p *surface, f media.Frame) error {
 	return err
 }
 
-// direct says whether pictures are converted here, and not by GStreamer's slower elements.
+// direct says whether frames are converted here, and not by GStreamer's slower elements.
 func (v *Video) direct() bool { return libyuv() != nil || v.kernels() && !v.config.scales() }
 
 func (v *Video) kernels() bool { return hasKernels && v.width >= block }
@@ -248,7 +248,7 @@ func (v *Video) toYUV(src []byte, stride int, rows media.Rows, dst []byte) error
 	return libyuv().convert(src, stride, v.geometry, rows, dst)
 }
 
-// pack copies a picture without padding at the ends of its rows, as GStreamer expects BGRx.
+// pack copies a frame without padding at the ends of its rows, as GStreamer expects BGRx.
 func pack(f media.Frame, dst []byte) error {
 	row := f.Width * 4
 	for y := range f.Height {
@@ -257,7 +257,7 @@ func pack(f media.Frame, dst []byte) error {
 	return nil
 }
 
-// RequestKeyframe makes the next picture an IDR.
+// RequestKeyframe makes the next frame an IDR.
 func (v *Video) RequestKeyframe() { v.wantKey.Store(true) }
 
 // SetBitrate changes the target in kb/s while running.
@@ -277,10 +277,10 @@ func (v *Video) err() error {
 	return nil
 }
 
-// errAllOut says that no picture is inside the encoder.
+// errAllOut says that no frame is inside the encoder.
 var errAllOut = errors.New("the encoder is empty")
 
-// pull hands finished pictures on until the encoder is closed or fails. It looks for them only while there are some.
+// pull hands finished frames on until the encoder is closed or fails. It looks for them only while there are some.
 func (v *Video) pull(ctx context.Context) {
 	defer close(v.done)
 	for ctx.Err() == nil {
@@ -306,7 +306,7 @@ func (v *Video) deliver(s *gst.Sample) error {
 	}
 	nals := media.SplitAnnexB(b)
 	v.signal.all(nals)
-	v.still.pass(nals)
+	v.skips.pass(nals)
 	v.send(nals, s.PTS())
 	v.pulled.Add(1)
 	v.insertDue()
@@ -325,7 +325,7 @@ func (v *Video) send(nals [][]byte, pts time.Duration) {
 	v.emit(p)
 }
 
-// Close ends the encoder; pictures still inside are lost. It may be called twice.
+// Close ends the encoder; frames still inside are lost. It may be called twice.
 func (v *Video) Close() error {
 	v.once.Do(func() {
 		v.cancel()

@@ -13,7 +13,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-func picture(width, height int, bgr [3]byte) media.Frame {
+func testFrame(width, height int, bgr [3]byte) media.Frame {
 	f := media.Frame{Width: width, Height: height, Stride: width * 4, Data: make([]byte, width*height*4)}
 	for i := 0; i < len(f.Data); i += 4 {
 		copy(f.Data[i:], bgr[:])
@@ -44,7 +44,7 @@ func softwareEncoders(t *testing.T) []string {
 	return []string{"x264enc", "openh264enc"}
 }
 
-func TestPicturesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
+func TestFramesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		for _, preset := range []string{Performance, Balanced, Quality} {
 			t.Run(name+" "+preset, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestPicturesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
 					if i%3 == 2 {
 						require.NoError(t, v.Repeat(at, false))
 					} else {
-						require.NoError(t, v.Encode(picture(320, 180, [3]byte{byte(i * 3), byte(i), 50}), at))
+						require.NoError(t, v.Encode(testFrame(320, 180, [3]byte{byte(i * 3), byte(i), 50}), at))
 					}
 				}
 				packets := waitFor(t, &got, 70)
@@ -73,14 +73,15 @@ func TestPicturesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
 					require.LessOrEqual(t, gap, KeyInterval*30)
 				}
 				require.True(t, packets[0].Key)
-				require.True(t, packets[20].Key, "the picture after the request")
+				require.True(t, packets[20].Key, "the frame after the request")
 				require.Zero(t, v.Pending())
 			})
 		}
 	}
 }
 
-// Primary colours survive the way to H.264 and back within a few levels, with and without scaling, in odd sizes too.
+// Primary colours survive encoding to H.264 and decoding within a few levels, with and without scaling, in odd sizes
+// too.
 func TestColoursComeBack(t *testing.T) {
 	cases := map[string]struct{ w, h, out, wantW, wantH int }{
 		"plain": {320, 180, 0, 320, 180}, "odd": {321, 181, 0, 320, 180}, "scaled": {640, 360, 180, 320, 180},
@@ -91,11 +92,12 @@ func TestColoursComeBack(t *testing.T) {
 			require.True(t, HasScaler(), "libyuv is missing; run make setup")
 			for _, bgr := range [][3]byte{{255, 255, 255}, {0, 0, 0}, {0, 0, 255}, {0, 255, 0}, {255, 0, 0}, {128, 64, 200}} {
 				var got collector
-				v := open(t, VideoConfig{Width: c.w, Height: c.h, OutHeight: c.out, FrameRate: 30, BitrateKbps: 8000, Preset: Balanced, Encoder: "x264enc"}, &got)
+				v := open(t, VideoConfig{Width: c.w, Height: c.h, OutHeight: c.out, FrameRate: 30, BitrateKbps: 8000,
+					Preset: Balanced, Encoder: "x264enc"}, &got)
 				require.Equal(t, c.wantW, v.Info().Width)
 				require.Equal(t, c.wantH, v.Info().Height)
 				for i := range 3 {
-					require.NoError(t, v.Encode(picture(c.w, c.h, bgr), time.Duration(i)*time.Second/30))
+					require.NoError(t, v.Encode(testFrame(c.w, c.h, bgr), time.Duration(i)*time.Second/30))
 				}
 				var stream []byte
 				for _, p := range waitFor(t, &got, 3) {
@@ -139,8 +141,9 @@ func TestChooseTriesForReal(t *testing.T) {
 
 func TestBitrateChangesWhileRunning(t *testing.T) {
 	var got collector
-	v := open(t, VideoConfig{Width: 640, Height: 360, FrameRate: 30, BitrateKbps: 4000, Preset: Performance, Encoder: "x264enc"}, &got)
-	noise := picture(640, 360, [3]byte{})
+	v := open(t, VideoConfig{Width: 640, Height: 360, FrameRate: 30, BitrateKbps: 4000, Preset: Performance,
+		Encoder: "x264enc"}, &got)
+	noise := testFrame(640, 360, [3]byte{})
 	size := func(from, to int) (sum int) {
 		for i := from; i < to; i++ {
 			for j := range noise.Data {
@@ -163,10 +166,10 @@ func TestBrokenInputIsRefused(t *testing.T) {
 	var got collector
 	v := open(t, VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced, Encoder: "x264enc"}, &got)
 	require.NoError(t, v.Repeat(0, false), "nothing to repeat is nothing done")
-	f := picture(320, 180, [3]byte{})
+	f := testFrame(320, 180, [3]byte{})
 	f.Height = 0
 	require.Error(t, v.Encode(f, 0))
-	f = picture(320, 180, [3]byte{})
+	f = testFrame(320, 180, [3]byte{})
 	f.Data = f.Data[:100]
 	require.Error(t, v.Encode(f, 0))
 	_, err := OpenVideo(VideoConfig{Width: 320, Height: 180, FrameRate: 30, Encoder: "nosuchenc"}, got.emit)

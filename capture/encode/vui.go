@@ -9,14 +9,14 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// signaller makes sequence parameter sets say how the colours are meant. Some encoders write that themselves; openh264enc
-// and some drivers do not. It belongs to one goroutine.
+// signaller makes sequence parameter sets say how the colours are meant. Some encoders write that themselves;
+// openh264enc and some drivers do not. It belongs to one goroutine.
 type signaller struct {
 	matrix  *matrix
 	in, out []byte // the last one
 }
 
-// sps answers the parameter set with the signal. One that has it already, or that is of a kind not known here, stays as
+// sps returns the parameter set with the signal. One that has it already, or that is of a kind not known here, stays as
 // it is.
 func (s *signaller) sps(nal []byte) []byte {
 	if !bytes.Equal(nal, s.in) {
@@ -67,10 +67,10 @@ func (c spsCopy) ues(n uint) {
 	}
 }
 
-// withChroma are the profiles whose parameter sets tell the chroma format.
+// withChroma are the profiles whose parameter sets contain the chroma format.
 var withChroma = []uint{100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 
-// upToVUI copies all before vui_parameters_present_flag. It answers false for what it does not know.
+// upToVUI copies all before vui_parameters_present_flag. It returns false for what it does not know.
 func (c spsCopy) upToVUI() bool {
 	c.u(8) // NAL header
 	profile := c.u(8)
@@ -108,7 +108,7 @@ func (c spsCopy) upToVUI() bool {
 	return c.r.AccError() == nil
 }
 
-// signal writes the begin of the VUI (E.1.1) up to the colours. It answers false where they are there already.
+// signal writes the start of the VUI (E.1.1) up to the colours. It returns false where the colors are signaled already.
 func (c spsCopy) signal(m *matrix) bool {
 	present := c.r.ReadFlag()
 	c.w.Write(1, 1)

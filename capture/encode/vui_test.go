@@ -17,7 +17,7 @@ func TestStreamsSayTheirColours(t *testing.T) {
 		for _, size := range [][2]int{{1280, 720}, {640, 360}} {
 			var got collector
 			v := open(t, VideoConfig{Width: size[0], Height: size[1], FrameRate: 30, Preset: Balanced, Encoder: name}, &got)
-			require.NoError(t, v.Encode(picture(size[0], size[1], [3]byte{1, 2, 3}), time.Second))
+			require.NoError(t, v.Encode(testFrame(size[0], size[1], [3]byte{1, 2, 3}), time.Second))
 			for _, n := range waitFor(t, &got, 1)[0].NALs {
 				if media.NALType(n) != media.NALSPS {
 					continue
@@ -29,7 +29,8 @@ func TestStreamsSayTheirColours(t *testing.T) {
 				require.True(t, s.VUI.ColourDescriptionFlag)
 				require.False(t, s.VUI.VideoFullRangeFlag)
 				want := map[int]uint{720: 1, 360: 6}[size[1]]
-				require.Equal(t, []uint{1, 1, want}, []uint{s.VUI.ColourPrimaries, s.VUI.TransferCharacteristics, s.VUI.MatrixCoefficients})
+				require.Equal(t, []uint{1, 1, want}, []uint{s.VUI.ColourPrimaries, s.VUI.TransferCharacteristics,
+					s.VUI.MatrixCoefficients})
 			}
 		}
 	}

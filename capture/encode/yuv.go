@@ -16,14 +16,15 @@ type converter struct {
 		v unsafe.Pointer, strideV int32, width, height int32) int32
 	argbToNV12 func(src unsafe.Pointer, stride int32, y unsafe.Pointer, strideY int32, uv unsafe.Pointer, strideUV int32,
 		width, height int32) int32
-	argbScale func(src unsafe.Pointer, stride, width, height int32, dst unsafe.Pointer, dstStride, dstWidth, dstHeight int32,
+	argbScale func(src unsafe.Pointer, stride, width, height int32, dst unsafe.Pointer, dstStride, dstWidth,
+		dstHeight int32,
 		filter int32) int32
 }
 
 // filterBox averages all source pixels (libyuv/scale.h, FilterMode kFilterBox).
 const filterBox = 3
 
-// libyuv answers nil where the library is missing.
+// libyuv returns nil where the library is missing.
 var libyuv = sync.OnceValue(func() *converter {
 	for _, name := range yuvLibraries {
 		handle, err := openLibrary(name)
@@ -49,10 +50,11 @@ var libyuv = sync.OnceValue(func() *converter {
 	return nil
 })
 
-// HasScaler says whether libyuv is there. Without it GStreamer scales, and converts where this processor has no kernels.
+// HasScaler says whether libyuv is there. Without it GStreamer scales, and converts where this processor has no
+// kernels.
 func HasScaler() bool { return libyuv() != nil }
 
-// geometry is where the planes of a 4:2:0 picture lie in one block of memory, in GStreamer's default layout
+// geometry is where the planes of a 4:2:0 frame lie in one block of memory, in GStreamer's default layout
 // (gst-plugins-base, gst/video/video-info.c: rows of I420 are rounded up to 4 bytes, as are those of NV12).
 type geometry struct {
 	width, height          int
@@ -77,8 +79,8 @@ func layout(width, height int, nv12 bool) geometry {
 	return g
 }
 
-// convert writes rows of the BGRx picture, which come in pairs, into dst as 4:2:0 of BT.601, libyuv's only matrix in this
-// direction.
+// convert writes rows of the BGRx frame, which come in pairs, into dst as 4:2:0 of BT.601, libyuv's only matrix in
+// this direction.
 func (c *converter) convert(src []byte, stride int, g geometry, rows media.Rows, dst []byte) error {
 	s, height, chroma := unsafe.Pointer(&src[rows.From*stride]), int32(rows.To-rows.From), rows.From/2*g.strideC
 	y, u := unsafe.Pointer(&dst[rows.From*g.strideY]), unsafe.Pointer(&dst[g.offsetU+chroma])
@@ -90,19 +92,19 @@ func (c *converter) convert(src []byte, stride int, g geometry, rows media.Rows,
 			unsafe.Pointer(&dst[g.offsetV+chroma]), int32(g.strideC), int32(g.width), height)
 	}
 	if r != 0 {
-		return errors.New("the picture cannot be converted")
+		return errors.New("the frame cannot be converted")
 	}
 	return nil
 }
 
-// scale writes the BGRx picture into dst in another size.
+// scale writes the BGRx frame into dst in another size.
 func (c *converter) scale(src []byte, stride, width, height int, dst []byte, dstStride, dstWidth, dstHeight int) error {
 	if len(src) < stride*(height-1)+width*4 || len(dst) < dstStride*(dstHeight-1)+dstWidth*4 {
-		return errors.New("the picture's memory is smaller than its size says")
+		return errors.New("the frame's memory is smaller than its size says")
 	}
 	if c.argbScale(unsafe.Pointer(&src[0]), int32(stride), int32(width), int32(height), unsafe.Pointer(&dst[0]),
 		int32(dstStride), int32(dstWidth), int32(dstHeight), filterBox) != 0 {
-		return errors.New("the picture cannot be scaled")
+		return errors.New("the frame cannot be scaled")
 	}
 	return nil
 }

@@ -2,8 +2,8 @@ package encode
 
 import "golang.org/x/sys/cpu"
 
-// hasKernels says whether this processor runs the functions below, which are AVX2 (yuv_amd64.s). They take a multiple of
-// 32 pixels; src holds BGRx, stride is the distance to the second of two rows.
+// hasKernels says whether this processor runs the functions below, which are AVX2 (yuv_amd64.s). They take a multiple
+// of 32 pixels; src holds BGRx, stride is the distance to the second of two rows.
 var hasKernels = cpu.X86.HasAVX2
 
 //go:noescape

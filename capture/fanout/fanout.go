@@ -1,8 +1,8 @@
 // Package fanout hands encoded packets from one writer to any number of bounded readers.
 //
-// The room owns the readers' queues and nothing else. It has no goroutines. Write never blocks: a reader whose queue is
-// full loses what it holds of the video up to the next key packet, and the loss is counted. Closing the Fanout ends all
-// readers after they have drained their queues; closing a Reader ends only that one.
+// The package owns the readers' queues and nothing else. It has no goroutines. Write never blocks: a reader whose queue
+// is full loses what it holds of the video up to the next key packet, and the loss is counted. Closing the Fanout ends
+// all readers after they have drained their queues; closing a Reader ends only that one.
 package fanout
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// ErrClosed is what Read answers once the reader or its fan-out is closed and the queue is drained.
+// ErrClosed is what Read returns once the reader or its fan-out is closed and the queue is drained.
 var ErrClosed = errors.New("the packet stream is closed")
 
 // Fanout is the writer's side.
@@ -36,7 +36,7 @@ func (f *Fanout) Write(p *media.Packet) {
 	}
 }
 
-// Wants says whether any reader gets the track, so that nobody encodes for nothing.
+// Wants says whether any reader gets the track, so that nothing is encoded without a reader.
 func (f *Fanout) Wants(t media.Track) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,7 +108,7 @@ func (r *Reader) offer(p *media.Packet) {
 	}
 }
 
-// Read waits for the next packet. It answers ErrClosed once closed and drained, or the context's error.
+// Read waits for the next packet. It returns ErrClosed once closed and drained, or the context's error.
 func (r *Reader) Read(ctx context.Context) (*media.Packet, error) {
 	select {
 	case p := <-r.queue:

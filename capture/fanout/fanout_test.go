@@ -32,7 +32,7 @@ func drain(r *fanout.Reader) (got []*media.Packet) {
 	}
 }
 
-func TestAReaderBeginsWithAKeyPictureAndGetsOnlyItsTracks(t *testing.T) {
+func TestAReaderBeginsWithAKeyframeAndGetsOnlyItsTracks(t *testing.T) {
 	f := fanout.New()
 	r := f.NewReader(100, media.Video)
 	f.Write(video(1, false))
@@ -46,7 +46,7 @@ func TestAReaderBeginsWithAKeyPictureAndGetsOnlyItsTracks(t *testing.T) {
 	require.False(t, f.Wants(media.Opus))
 }
 
-func TestASlowReaderLosesUpToTheNextKeyPictureAndNobodyWaits(t *testing.T) {
+func TestASlowReaderLosesUpToTheNextKeyframeAndNobodyWaits(t *testing.T) {
 	f := fanout.New()
 	slow, quick := f.NewReader(3, media.Video, media.Opus), f.NewReader(1000, media.Video, media.Opus)
 	for i := range 60 {
@@ -59,7 +59,7 @@ func TestASlowReaderLosesUpToTheNextKeyPictureAndNobodyWaits(t *testing.T) {
 	require.Len(t, got, 3)
 	require.Positive(t, slow.Dropped())
 	f.Write(video(60, false))
-	require.Empty(t, drain(slow), "not in the middle of a group of pictures")
+	require.Empty(t, drain(slow), "not in the middle of a group of frames")
 	f.Write(video(61, true))
 	f.Write(video(62, false))
 	require.Len(t, drain(slow), 2)

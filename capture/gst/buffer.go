@@ -55,13 +55,14 @@ type Sample struct {
 }
 
 // PTS is the buffer's running time, which is its time on the system clock; -1 when it has none. Encoders shift their
-// time stamps to leave room for negative decoding times and say so in the segment (gst/gstsegment.h).
+// time stamps to allow for negative decoding times and say so in the segment (gst/gstsegment.h).
 func (s *Sample) PTS() time.Duration {
 	v := *(*uint64)(unsafe.Add(s.buffer, offsetPTS))
 	if v == clockTimeNone {
 		return -1
 	}
-	if seg := gSampleGetSegment.pointer(uintptr(s.sample)); seg != nil && *(*int32)(unsafe.Add(seg, offsetSegmentFormat)) == formatTime {
+	if seg := gSampleGetSegment.pointer(uintptr(s.sample)); seg != nil && *(*int32)(
+		unsafe.Add(seg, offsetSegmentFormat)) == formatTime {
 		if v = uint64(gSegmentRunning.call(uintptr(seg), formatTime, uintptr(v))); v == clockTimeNone {
 			return -1
 		}
@@ -110,12 +111,12 @@ func (s *Sample) Release() {
 // endEvery is how often Pull asks whether the stream has ended.
 const endEvery = 50 * time.Millisecond
 
-// Pull waits up to the given time for the next sample of an appsink, looking for it at the given interval, which may be 0
-// where the time is. It answers ErrTimeout or ErrEnded when there is none.
+// Pull waits up to the given time for the next sample of an appsink, looking for it at the given interval, which may be
+// 0 where the time is. It returns ErrTimeout or ErrEnded when there is none.
 //
 // It does not wait inside the C library: the Go scheduler watches every call out that lasts longer than 20 us, and that
-// watching cost more than all of capture's own work. Whoever waits looks at multiples of the interval on one clock: those who
-// look at the same time wake the machine once.
+// watching cost more than all of capture's own work. Whoever waits looks at multiples of the interval on one clock:
+// those who look at the same time wake the machine once.
 func (e *Element) Pull(wait, every time.Duration) (*Sample, error) {
 	end, ask := time.Now().Add(wait), time.Now()
 	for ; ; time.Sleep(every - time.Since(loaded)%every) {
@@ -173,7 +174,7 @@ func (b *Buffer) Fill(f func(dst []byte) error) error {
 	return f(unsafe.Slice((*byte)(info.data), int(info.size)))
 }
 
-// Free says whether nobody else uses the buffer's memory: all that Again has made is gone.
+// Free says whether nobody else uses the buffer's memory: all that Again has made is released.
 func (b *Buffer) Free() bool { return gBufferIsFree.yes(uintptr(b.object)) }
 
 // Again makes a second buffer that shares this one's memory.
@@ -202,5 +203,5 @@ func (e *Element) Push(b *Buffer, pts, duration time.Duration) error {
 	return nil
 }
 
-// EndStream tells an appsrc's pipeline that no more data will come.
+// EndStream signals an appsrc's pipeline the end of the data.
 func (e *Element) EndStream() { gAppSrcEOS(e.object) }

@@ -2,14 +2,14 @@
 //
 // It offers what Hindsight needs and no more: parse a pipeline, pull samples from an appsink, push buffers into an
 // appsrc, set properties, force a key unit, watch the bus, look elements up. No headers, no pkg-config and no cgo are
-// involved: a missing library is ErrUnavailable with a sentence, not a loader crash. The layouts of GstMiniObject,
+// involved: a missing library is ErrUnavailable with a message, not a loader crash. The layouts of GstMiniObject,
 // GstBuffer, GstMessage and GstMapInfo used here are part of GStreamer's ABI since 1.0 (gst/gstminiobject.h,
 // gst/gstbuffer.h, gst/gstmessage.h, gst/gstmemory.h).
 //
 // Every pipeline runs on GStreamer's system clock with a base time of zero, so that a buffer's PTS is that clock's
 // time itself: one time line for all pipelines of the process.
 //
-// The room owns C objects behind Go handles; each handle is released by its Close or Release. It has no goroutines.
+// The package owns C objects behind Go handles; each handle is released by its Close or Release. It has no goroutines.
 package gst
 
 import (
@@ -41,6 +41,8 @@ var (
 	gSendEvent       func(element, event ptr) int32
 	gElementGetBus   func(element ptr) ptr
 	gParseError      func(msg ptr, err, debug *ptr)
+	gParseTag        func(msg ptr, list *ptr)
+	gTagString       func(list ptr, tag string, text *ptr) int32
 	gSystemClock     func() ptr
 	gBinByName       func(bin ptr, name string) ptr
 	gFactoryFind     func(name string) ptr
@@ -57,7 +59,7 @@ var (
 	gAppSrcEOS       func(src ptr) int32
 )
 
-// C functions that are called for each picture and each block of sound.
+// C functions that are called for each frame and each block of sound.
 var (
 	gClockGetTime     function // (clock) uint64
 	gMiniObjectUnref  function // (object)
@@ -76,8 +78,8 @@ var (
 	gBufferIsFree     function // (buffer) int32
 )
 
-// function is the address of a C function that takes up to 15 integers or pointers. purego's Go functions go by reflection,
-// which costs more than these calls themselves.
+// function is the address of a C function that takes up to 15 integers or pointers. purego's Go functions go by
+// reflection, which costs more than these calls themselves.
 type function uintptr
 
 //go:uintptrescapes
@@ -86,7 +88,7 @@ func (f function) call(args ...uintptr) uintptr {
 	return r
 }
 
-// pointer is call for a function that answers a pointer to C memory.
+// pointer is call for a function that returns a pointer to C memory.
 //
 //go:uintptrescapes
 func (f function) pointer(args ...uintptr) ptr {
@@ -94,7 +96,7 @@ func (f function) pointer(args ...uintptr) ptr {
 	return *(*ptr)(ptr(&r))
 }
 
-// yes is call for a function that answers a gboolean.
+// yes is call for a function that returns a gboolean.
 //
 //go:uintptrescapes
 func (f function) yes(args ...uintptr) bool { return uint32(f.call(args...)) != 0 }
@@ -111,10 +113,12 @@ func symbols() (core, app, object, glib []symbol) {
 		{&gElementSetClock, "gst_pipeline_use_clock"}, {&gSetBaseTime, "gst_element_set_base_time"},
 		{&gSetStartTime, "gst_element_set_start_time"}, {&gSendEvent, "gst_element_send_event"},
 		{&gElementGetBus, "gst_element_get_bus"}, {&gBusTimedPop, "gst_bus_timed_pop_filtered"},
-		{&gParseError, "gst_message_parse_error"}, {&gSystemClock, "gst_system_clock_obtain"},
+		{&gParseError, "gst_message_parse_error"}, {&gParseTag, "gst_message_parse_tag"},
+		{&gTagString, "gst_tag_list_get_string"}, {&gSystemClock, "gst_system_clock_obtain"},
 		{&gClockGetTime, "gst_clock_get_time"}, {&gBinByName, "gst_bin_get_by_name"},
 		{&gFactoryFind, "gst_element_factory_find"}, {&gSetObjectArg, "gst_util_set_object_arg"},
-		{&gObjectUnref, "gst_object_unref"}, {&gMiniObjectUnref, "gst_mini_object_unref"}, {&gSampleGetBuffer, "gst_sample_get_buffer"},
+		{&gObjectUnref, "gst_object_unref"}, {&gMiniObjectUnref, "gst_mini_object_unref"},
+		{&gSampleGetBuffer, "gst_sample_get_buffer"},
 		{&gSampleGetCaps, "gst_sample_get_caps"}, {&gSampleGetSegment, "gst_sample_get_segment"},
 		{&gSegmentRunning, "gst_segment_to_running_time"}, {&gCapsFromString, "gst_caps_from_string"},
 		{&gCapsToString, "gst_caps_to_string"}, {&gBufferMap, "gst_buffer_map"}, {&gBufferUnmap, "gst_buffer_unmap"},
@@ -169,7 +173,7 @@ var (
 	loaded = time.Now()
 )
 
-// Init loads GStreamer once. It answers ErrUnavailable with a sentence when that is impossible.
+// Init loads GStreamer once. It returns ErrUnavailable with a message when that is impossible.
 func Init() error { return initialise() }
 
 // Version is GStreamer's own version string. Init must have succeeded.
@@ -212,9 +216,10 @@ func takeError(e ptr) string {
 	return s
 }
 
-// installHint tells people what to install.
+// installHint says what to install.
 var installHint = map[string]string{
-	"linux":   "install it with: apt install gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x",
+	"linux": "install it with: apt install gstreamer1.0-plugins-base gstreamer1.0-plugins-good " +
+		"gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x",
 	"windows": "install the GStreamer runtime (MSVC, 64 bit) and start Hindsight again",
 	"darwin":  "install the GStreamer runtime package and start Hindsight again",
 }[runtime.GOOS]

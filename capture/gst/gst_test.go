@@ -13,7 +13,8 @@ import (
 )
 
 func TestPullsSamplesOnTheSystemClock(t *testing.T) {
-	p, err := gst.Parse("audiotestsrc is-live=true ! audio/x-raw,format=F32LE,rate=48000,channels=2 ! appsink name=out sync=false")
+	p, err := gst.Parse("audiotestsrc is-live=true ! audio/x-raw,format=F32LE,rate=48000,channels=2 ! appsink name=out " +
+		"sync=false")
 	require.NoError(t, err)
 	defer p.Close()
 	out, err := p.Element("out")
@@ -33,8 +34,10 @@ func TestPullsSamplesOnTheSystemClock(t *testing.T) {
 
 func TestPushesThroughAnEncoderAndForcesAnIDR(t *testing.T) {
 	const w, h = 64, 64
-	p, err := gst.Parse("appsrc name=in format=time is-live=true caps=video/x-raw,format=I420,width=64,height=64,framerate=30/1" +
-		" ! x264enc tune=zerolatency key-int-max=1000 ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false")
+	p, err := gst.Parse("appsrc name=in format=time is-live=true " +
+		"caps=video/x-raw,format=I420,width=64,height=64,framerate=30/1" +
+		" ! x264enc tune=zerolatency key-int-max=1000 ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink " +
+		"name=out sync=false")
 	require.NoError(t, err)
 	defer p.Close()
 	in, err := p.Element("in")
@@ -50,7 +53,7 @@ func TestPushesThroughAnEncoderAndForcesAnIDR(t *testing.T) {
 		if i == 10 {
 			require.NoError(t, in.ForceKeyUnit())
 		}
-		require.Eventually(t, b.Free, 5*time.Second, time.Millisecond, "the encoder still has the picture before")
+		require.Eventually(t, b.Free, 5*time.Second, time.Millisecond, "the encoder still has the frame before")
 		require.NoError(t, b.Fill(func(d []byte) error {
 			for j := range d {
 				d[j] = byte(i * 5)
@@ -69,7 +72,7 @@ func TestPushesThroughAnEncoderAndForcesAnIDR(t *testing.T) {
 		s.Release()
 	}
 	require.True(t, keys[0])
-	require.True(t, keys[10], "the picture after the request is an IDR")
+	require.True(t, keys[10], "the frame after the request is an IDR")
 	require.False(t, keys[9])
 	require.False(t, keys[11])
 }
@@ -134,6 +137,7 @@ func TestEachEndsWithItsContextAndItsCaller(t *testing.T) {
 	require.NoError(t, p.Play(time.Second))
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancel(context.Background())
-	require.ErrorIs(t, p.Each(ctx, out, time.Millisecond, func(s *gst.Sample) error { s.Release(); return enough }), enough)
+	require.ErrorIs(t, p.Each(ctx, out, time.Millisecond, func(s *gst.Sample) error { s.Release(); return enough }),
+		enough)
 	require.NoError(t, p.Each(ctx, out, time.Millisecond, func(s *gst.Sample) error { s.Release(); cancel(); return nil }))
 }

@@ -15,7 +15,8 @@ var mallocTrim = sync.OnceValue(func() uintptr {
 	return address
 })
 
-// trim gives back to the system what the C library's allocator keeps for later. A decoder leaves pictures of several MiB.
+// trim gives back to the system what the C library's allocator keeps for later. A decoder leaves frames of several
+// MiB.
 func trim() {
 	if f := mallocTrim(); f != 0 {
 		purego.SyscallN(f, 0)

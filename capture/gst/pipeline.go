@@ -19,12 +19,13 @@ const (
 
 	messageEOS   = 1 << 0
 	messageError = 1 << 1
+	messageTag   = 1 << 4
 )
 
-// ErrEnded is what a pull answers when the pipeline has no more data.
+// ErrEnded is what a pull returns when the pipeline has no more data.
 var ErrEnded = errors.New("the pipeline has ended")
 
-// ErrTimeout is what a pull answers when nothing came in time.
+// ErrTimeout is what a pull returns when nothing came in time.
 var ErrTimeout = errors.New("nothing came in time")
 
 // Pipeline is a GStreamer pipeline made from a launch description. Its methods may be called from any goroutine; none
@@ -35,6 +36,8 @@ type Pipeline struct {
 	mu       sync.Mutex
 	elements []ptr
 	closed   bool
+	tags     map[string]string
+	failed   error // came while Tag looked
 }
 
 // Parse makes a pipeline from the syntax of gst-launch. It does not start it.
@@ -43,7 +46,7 @@ func Parse(description string) (*Pipeline, error) {
 		return nil, err
 	}
 	var gerr ptr
-	// Two elements, even trivial ones, make gst_parse_launch answer a GstPipeline, which has the clock and the bus.
+	// Two elements, even trivial ones, make gst_parse_launch return a GstPipeline, which has the clock and the bus.
 	object := gParseLaunch(description, &gerr)
 	if gerr != nil {
 		if object != nil {
@@ -62,7 +65,7 @@ func Parse(description string) (*Pipeline, error) {
 	return p, nil
 }
 
-// sentence turns GStreamer's most frequent refusal into one that says what to do.
+// message turns GStreamer's most frequent refusal into one that says what to do.
 func sentence(message string) error {
 	if name, ok := strings.CutPrefix(message, "no element "); ok {
 		return fmt.Errorf("GStreamer's element %s is missing; %s", name, installHint)
@@ -89,15 +92,57 @@ func (p *Pipeline) failure() error {
 	return errors.New("the pipeline does not start")
 }
 
-// Err waits up to the given time for an error or the end of the stream and answers it; nil when neither came.
+// Err waits up to the given time for an error or the end of the stream and returns it; nil when neither came.
 func (p *Pipeline) Err(wait time.Duration) error {
+	p.mu.Lock()
+	err := p.failed
+	p.failed = nil
+	p.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	m := gBusTimedPop.pointer(uintptr(p.bus), uintptr(wait), messageEOS|messageError)
 	if m == nil {
 		return nil
 	}
 	defer gMiniObjectUnref.call(uintptr(m))
-	// GstMessage: GstMiniObject (64 bytes), then the type.
-	if *(*uint32)(unsafe.Add(m, miniObjectSize))&messageEOS != 0 {
+	return failureOf(m)
+}
+
+// Tag returns the newest text of a tag that has reached a sink (gst/gsttaglist.h); empty where none has. A tag is known
+// before the data that it belongs to can be pulled.
+func (p *Pipeline) Tag(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		m := gBusTimedPop.pointer(uintptr(p.bus), 0, messageEOS|messageError|messageTag)
+		if m == nil {
+			return p.tags[name]
+		}
+		if messageType(m)&messageTag != 0 {
+			var list, text ptr
+			gParseTag(m, &list)
+			if gTagString(list, name, &text) != 0 {
+				if p.tags == nil {
+					p.tags = map[string]string{}
+				}
+				p.tags[name] = goString(text)
+				gFree(text)
+			}
+			gMiniObjectUnref.call(uintptr(list))
+		} else if p.failed == nil {
+			p.failed = failureOf(m)
+		}
+		gMiniObjectUnref.call(uintptr(m))
+	}
+}
+
+// messageType reads a GstMessage: GstMiniObject (64 bytes), then the type.
+func messageType(m ptr) uint32 { return *(*uint32)(unsafe.Add(m, miniObjectSize)) }
+
+// failureOf is the error of a message, or ErrEnded.
+func failureOf(m ptr) error {
+	if messageType(m)&messageEOS != 0 {
 		return ErrEnded
 	}
 	var gerr, debug ptr
@@ -119,8 +164,8 @@ func detail(debug string) string {
 // busEvery is how often Each looks at the context and the bus while no samples come.
 const busEvery = 100 * time.Millisecond
 
-// Each hands every sample of an appsink to f, which owns it, until the context ends (nil) or the stream does (ErrEnded),
-// or until f or the pipeline fails. It looks for samples at the given interval.
+// Each hands every sample of an appsink to f, which owns it, until the context ends (nil) or the stream does
+// (ErrEnded), or until f or the pipeline fails. It looks for samples at the given interval.
 func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, f func(*Sample) error) error {
 	for ctx.Err() == nil {
 		if err := p.next(out, busEvery, every, f); err != nil && !errors.Is(err, ErrTimeout) {
@@ -130,8 +175,8 @@ func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, 
 	return nil
 }
 
-// Ready is Each for the samples that are there already. A pipeline that fails ends its stream, as a rule; Err says why where it
-// does not.
+// Ready is Each for the samples that are there already. A pipeline that fails ends its stream, as a rule; Err says why
+// where it does not.
 func (p *Pipeline) Ready(out *Element, f func(*Sample) error) error {
 	for {
 		if err := p.next(out, 0, 0, f); errors.Is(err, ErrTimeout) {
@@ -202,12 +247,12 @@ func (e *Element) Set(name, value string) error {
 // (gst/gstevent.h).
 const eventCustomDownstream = 280<<8 | 1<<1 | 1<<2
 
-// ForceKeyUnit asks the encoder behind this element (an appsrc) to make the next picture an IDR
+// ForceKeyUnit asks the encoder behind this element (an appsrc) to make the next frame an IDR
 // (gst-plugins-base, gst/video/video-event.h: structure GstForceKeyUnit).
 func (e *Element) ForceKeyUnit() error {
 	s := gStructureNew("GstForceKeyUnit, all-headers=(boolean)true;", nil)
 	if s == nil || gSendEvent(e.object, gEventNewCustom(eventCustomDownstream, s)) == 0 {
-		return errors.New("the encoder took no request for a key picture")
+		return errors.New("the encoder took no request for a keyframe")
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func SplitAnnexB(data []byte) [][]byte {
 	return nals
 }
 
-// JoinAnnexB builds an access unit in byte stream form with a start code of four bytes before each unit. It answers the
+// JoinAnnexB builds an access unit in byte stream form with a start code of four bytes before each unit. It returns the
 // data and the units within it, which share its memory.
 func JoinAnnexB(nals [][]byte) (data []byte, units [][]byte) {
 	size := 0

@@ -1,5 +1,5 @@
 // Package media is the vocabulary of the capture engine: frames, sound, encoded packets and the clock that stamps
-// them. It imports only the standard library and holds no state; every other room of capture speaks in its terms.
+// them. It imports only the standard library and holds no state; every other package of capture uses its terms.
 //
 // All times are durations on one monotonic clock (Clock), which on Linux is CLOCK_MONOTONIC, the clock GStreamer's
 // system clock reads as well. Nothing downstream of a source stamps anything again.
@@ -65,9 +65,9 @@ func (t Track) ForClips() bool { return t == AAC || t == DesktopAAC || t == MicA
 // BandRows is the height of a band of a Frame in rows.
 const BandRows = 16
 
-// Frame is one raw picture. Data and Bands are valid until Release is called, and only read.
+// Frame is one raw frame. Data and Bands are valid until Release is called, and must not be written to.
 type Frame struct {
-	// PTS is the moment the picture was taken.
+	// PTS is the moment the frame was taken.
 	PTS time.Duration
 	// Width and Height are in pixels.
 	Width, Height int
@@ -75,21 +75,22 @@ type Frame struct {
 	Stride int
 	// Data is packed BGRx, 4 bytes a pixel, top row first.
 	Data []byte
-	// Serial numbers the frames of all sources, rising. Bands holds for each band, top first, the serial with which it last
-	// changed: who has what an earlier frame showed needs the bands with a higher one only. Nil says nothing of changes.
+	// Serial numbers the frames of all sources, rising. Bands holds for each band, top first, the serial with which it
+	// last changed: who has what an earlier frame showed needs the bands with a higher one only. Nil says nothing of
+	// changes.
 	Serial uint64
 	Bands  []uint64
-	// Same says that nothing has changed since the picture before: there is no Data.
+	// Same says that nothing has changed since the frame before: there is no Data.
 	Same bool
 	// Release gives Data back to its owner; it may be nil.
 	Release func()
 }
 
-// Rows is a range of rows of a picture; To is not in it.
+// Rows is a range of rows of a frame; To is not in it.
 type Rows struct{ From, To int }
 
-// AppendRows appends the rows of all bands of which stale holds, those next to each other as one, and those with up to gap
-// bands between them, too.
+// AppendRows appends the rows of all bands of which stale holds, those next to each other as one, and those with up to
+// gap bands between them, too.
 func AppendRows(to []Rows, height, gap int, stale func(band int) bool) []Rows {
 	began := len(to)
 	for i := 0; i*BandRows < height; i++ {
@@ -108,11 +109,11 @@ func AppendRows(to []Rows, height, gap int, stale func(band int) bool) []Rows {
 
 // PCM is a block of sound, interleaved stereo float32 at SampleRate.
 type PCM struct {
-	// PTS is the moment the first sample was heard.
+	// PTS is the moment the first sample was captured.
 	PTS time.Duration
 	// Samples holds Channels values for each sample frame.
 	Samples []float32
-	// Discont says that sound is missing before this block: the device was opened anew, or a buffer overflowed.
+	// Discont says that sound is missing before this block: the device was opened again, or a buffer overflowed.
 	Discont bool
 }
 
@@ -136,14 +137,15 @@ type Packet struct {
 	PTS, DTS time.Duration
 	// Duration is the packet's nominal length.
 	Duration time.Duration
-	// Key marks an IDR picture (ITU-T H.264, 7.4.1.2.4). Every sound packet is a key packet.
+	// Key marks an IDR frame (ITU-T H.264, 7.4.1.2.4). Every sound packet is a key packet.
 	Key bool
 	// Data is one H.264 access unit in Annex B form with SPS and PPS before each IDR, one Opus packet (RFC 6716),
 	// or one AAC access unit without ADTS header (ISO/IEC 14496-3).
 	Data []byte
-	// NALs are the NAL units within a video packet's Data, so that nobody has to look for them again; nil for sound.
+	// NALs are the NAL units within a video packet's Data, so that they need not be searched for again; nil for sound.
 	NALs [][]byte
-	// Config is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) of an AAC packet, shared by all packets of an encoder.
+	// Config is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) of an AAC packet, shared by all packets of an
+	// encoder.
 	Config []byte
 }
 

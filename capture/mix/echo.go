@@ -13,17 +13,17 @@ type Canceller interface {
 	Late() time.Duration
 }
 
-// echo is where the inputs meet of which one hears the other.
+// echo is where two inputs meet, of which one picks up the other.
 type echo struct {
 	mu        sync.Mutex // held while the canceller works
 	canceller Canceller
 	lead      time.Duration
-	near, far *Input // far hears what the other input does, for itself
+	near, far *Input // far has its own read position in the other input
 	block     []float32
 }
 
 // CancelEcho takes the echo of one input out of another's sound, before gain and mute of either. The canceller gets what
-// far hears by lead earlier. A nil one ends it; once CancelEcho returns, the one before is not used any more.
+// far is read earlier by lead. A nil one ends it; once CancelEcho returns, the one before is not used anymore.
 func (m *Mixer) CancelEcho(near, far *Input, lead time.Duration, c Canceller) {
 	e := &m.echo
 	e.mu.Lock()
@@ -39,8 +39,8 @@ func (m *Mixer) CancelEcho(near, far *Input, lead time.Duration, c Canceller) {
 	}
 }
 
-// hear fills dst with what is left of an input's sound; it answers false for all inputs but the one to be freed of echo.
-func (e *echo) hear(in *Input, pts time.Duration, dst []float32) bool {
+// read fills dst with what is left of an input's sound; it returns false for all inputs but the one to be freed of echo.
+func (e *echo) read(in *Input, pts time.Duration, dst []float32) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.canceller == nil || in != e.near {
@@ -50,13 +50,13 @@ func (e *echo) hear(in *Input, pts time.Duration, dst []float32) bool {
 		e.block = make([]float32, len(dst))
 	}
 	pts += e.canceller.Late()
-	in.hear(pts, dst)
-	e.far.hear(pts+e.lead, e.block[:len(dst)])
+	in.read(pts, dst)
+	e.far.read(pts+e.lead, e.block[:len(dst)])
 	e.canceller.Cancel(dst, e.block[:len(dst)])
 	return true
 }
 
-// late is by how much later an input is heard than it is mixed.
+// late is by how much later an input is captured than it is mixed.
 func (e *echo) late(in *Input) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()

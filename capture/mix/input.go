@@ -16,7 +16,7 @@ const (
 	jumpAfter = 40 * media.SampleRate / 1000
 	// settle is the time constant in s with which the reading position approaches its target.
 	settle = 1.0
-	// maxCorrection bounds the resampling ratio; 0.5 % is not heard as a change of pitch.
+	// maxCorrection bounds the resampling ratio; 0.5 % is not audible as a change of pitch.
 	maxCorrection = 0.005
 	// fade is the length of a fade around a gap in sample frames (5 ms).
 	fade = 5 * media.SampleRate / 1000
@@ -89,7 +89,7 @@ func (in *Input) Push(p media.PCM) {
 		return
 	}
 	if in.line.push(p.PTS, in.written, len(p.Samples)/media.Channels, p.Discont) {
-		in.reading = false // a jump: position anew, with a fade
+		in.reading = false // a jump: position again, with a fade
 	}
 	for i := 0; i < len(p.Samples); {
 		at := int(in.written % capacity)
@@ -106,8 +106,8 @@ func (in *Input) Level() (peak, rms float64) {
 	return in.meter.read()
 }
 
-// hear fills dst with what was heard from pts on; silence where there is nothing.
-func (in *Input) hear(pts time.Duration, dst []float32) {
+// read fills dst with what was captured from pts on; silence where there is nothing.
+func (in *Input) read(pts time.Duration, dst []float32) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	frames := len(dst) / media.Channels
@@ -160,7 +160,7 @@ func (in *Input) narrow(block []float32) {
 	}
 }
 
-// awaited says whether the source runs, and has brought something since the given time, but not yet all that was heard
+// awaited says whether the source runs, and has brought something since the given time, but not yet all that was captured
 // from pts on.
 func (in *Input) awaited(pts time.Duration, frames int, since time.Duration) bool {
 	in.mu.Lock()

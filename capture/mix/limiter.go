@@ -6,7 +6,7 @@ const (
 	// hop is the limiter's grain in sample frames (1 ms), lookahead the number of hops it knows in advance.
 	hop       = 48
 	lookahead = 6
-	// ceiling is the highest sample that leaves the mixer: -1 dB of full scale, which leaves room for what a codec
+	// ceiling is the highest sample that leaves the mixer: -1 dB of full scale, which leaves headroom for what a codec
 	// adds.
 	ceiling = 0.8913
 	// release is by how much the gain recovers in one hop: from -20 dB to 0 in about half a second.

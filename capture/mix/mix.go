@@ -1,6 +1,6 @@
 // Package mix turns any number of sound sources into one track: gain, mute, drift correction, sum, limiter, levels.
 //
-// It is a step function without a clock: sources push what they hear with its time, and whoever owns the clock asks for
+// It is a step function without a clock: sources push what they capture with its time, and whoever owns the clock asks for
 // one block after the other, and may ask first whether all of it has come. A source that is missing, late or broken is
 // silence in the block. Sources run on their own crystals; each one's rate is estimated from its time stamps and corrected
 // by resampling, so that it stays in step for hours without a click.
@@ -44,8 +44,8 @@ func (m *Mixer) AddInput() *Input {
 	return in
 }
 
-// Mix makes the block of len(dst)/2 sample frames whose inputs were heard from pts on. What it writes is the mix Latency
-// earlier; the answer is that earlier time, the PTS of dst's first sample. len(dst) must be a multiple of 2*48.
+// Mix makes the block of len(dst)/2 sample frames whose inputs were captured from pts on. What it writes is the mix Latency
+// earlier; it returns that earlier time, the PTS of dst's first sample. len(dst) must be a multiple of 2*48.
 //
 // Each of own that is not nil is as long as dst and gets what one input adds, in the order of the inputs, at the same
 // time and below the same ceiling.
@@ -56,8 +56,8 @@ func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Dur
 	}
 	block := m.block[:len(dst)]
 	for i, in := range m.inputs {
-		if !m.echo.hear(in, pts, block) {
-			in.hear(pts, block)
+		if !m.echo.read(in, pts, block) {
+			in.read(pts, block)
 		}
 		in.level(pts, block)
 		if i < len(own) && own[i] != nil {
@@ -73,7 +73,7 @@ func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Dur
 }
 
 // Awaits says whether a source that runs has not yet brought all of the block of so many sample frames from pts on, but has
-// brought something that was heard after since. A source that is muted, missing or silent for longer is not waited for.
+// brought something that was captured after since. A source that is muted, missing or silent for longer is not waited for.
 func (m *Mixer) Awaits(pts time.Duration, frames int, since time.Duration) bool {
 	for _, in := range m.inputs {
 		if in.awaited(pts+m.echo.late(in), frames, since) {

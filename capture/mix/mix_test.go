@@ -14,7 +14,7 @@ import (
 
 const block = media.SampleRate / 50 // 20 ms
 
-// device is a simulated sound device: a tone heard on its own crystal, delivered in chunks with jittering stamps.
+// device is a simulated sound device: a tone sampled by its own crystal, delivered in chunks with jittering stamps.
 type device struct {
 	in     *mix.Input
 	hz     float64
@@ -26,7 +26,7 @@ type device struct {
 	origin time.Duration
 }
 
-// until pushes everything that the device has heard up to the time.
+// until pushes everything that the device has captured up to the time.
 func (d *device) until(now time.Duration) {
 	const chunk = 480
 	rate := media.SampleRate * (1 + d.ppm/1e6)
@@ -109,7 +109,7 @@ func TestDriftIsCorrectedWithoutClicks(t *testing.T) {
 				at := pts.Seconds() + float64(i)/media.SampleRate
 				sin += v * math.Sin(2*math.Pi*200*at)
 				cos += v * math.Cos(2*math.Pi*200*at)
-				if n%media.SampleRate == media.SampleRate-1 { // the tone's phase over one second tells the offset: 5 ms is a full turn
+				if n%media.SampleRate == media.SampleRate-1 { // the tone's phase over one second is the offset: 5 ms is a full turn
 					if n > 10*media.SampleRate {
 						worst = math.Max(worst, math.Abs(math.Atan2(cos, sin)/(2*math.Pi*200)))
 					}
@@ -243,7 +243,7 @@ func TestWhatIsLateIsAwaited(t *testing.T) {
 	d := newDevice(m, 440, 0.5)
 	muted := false
 	d.in.MuteWhile(func(time.Duration) bool { return muted })
-	m.AddInput() // never heard of
+	m.AddInput() // never pushed to
 	const at = 2 * time.Second
 	step := media.SamplesToDuration(block)
 	awaits := func(since time.Duration) bool { return m.Awaits(at, block, since) }

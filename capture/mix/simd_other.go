@@ -2,7 +2,7 @@
 
 package mix
 
-// hasAVX: this processor has no functions of its own yet.
+// hasAVX: there are no functions for this processor yet.
 const hasAVX = false
 
 func dotAVX(k *[taps]float32, s *[2 * taps]float32) (l, r float32) { return dotGo(k, s) }

@@ -7,7 +7,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// timeline estimates which frame of a source was heard at which time, from jittering time stamps. It is a
+// timeline estimates which frame of a source was captured at which time, from jittering time stamps. It is a
 // delay-locked loop of second order (F. Adriaensen, "Using a DLL to filter time", 2005): a steady difference in rate
 // leaves no error.
 type timeline struct {
@@ -29,7 +29,7 @@ const (
 	// maxDrift bounds the estimated rate: no sound device is off by more than 0.2 %.
 	maxDrift = 0.002
 	// trustedLate and trustedEarly are the largest errors in s that move the estimate. A busy machine stamps late, never
-	// early, so that the early stamps tell the truth.
+	// early, so that the early stamps are the true ones.
 	trustedLate, trustedEarly = 0.002, 0.010
 	// farOff is an error in s that no delay explains: the source jumped. An error beyond jumpAfter counts as a jump
 	// when it lasts for astrayFor seconds; until then the count of samples is believed, not the stamps. What a busy machine
@@ -37,12 +37,12 @@ const (
 	farOff, astrayFor = 1.5, 0.4
 )
 
-// push tells the loop that frame number n was heard at pts and that frames follow. It answers whether the source
+// push tells the loop that frame number n was captured at pts and that frames follow. It returns whether the source
 // jumped.
 func (t *timeline) push(pts time.Duration, n int64, frames int, discont bool) bool {
 	at, length := pts.Seconds(), float64(frames)/media.SampleRate
 	if t.valid && !discont {
-		// What was held back comes all at once, and only the stamp of the last of it tells when that was heard.
+		// What was held back comes all at once, and only the stamp of the last of it says when that was captured.
 		passed := max(at-t.stamp, 0)
 		if passed > length/2 {
 			t.follow()
@@ -88,7 +88,7 @@ func (t *timeline) follow() {
 	}
 }
 
-// index is the source's frame number, with fraction, that was heard at pts.
+// index is the source's frame number, with fraction, that was captured at pts.
 func (t *timeline) index(pts time.Duration) float64 {
 	return float64(t.n) + (pts.Seconds()-t.anchor)*media.SampleRate*t.rate
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // moov builds the movie header. Chunk offsets are filled in later by setOffsets.
-// The answer's list takes a cover.
+// The returned list takes a cover.
 func moov(m Movie, plans []*plan) (*box.MoovBox, *box.IlstBox, error) {
 	mv := box.NewMoovBox()
 	head := box.CreateMvhd()
@@ -43,7 +43,8 @@ func created(m Movie) time.Time {
 }
 
 // handlers are the kinds of media and what the tracks are called.
-var handlers = map[Kind]struct{ media, name string }{H264: {"video", "Picture"}, AAC: {"audio", "Sound"}, Opus: {"audio", "Sound"}, text: {"text", "Chapters"}}
+var handlers = map[Kind]struct{ media, name string }{H264: {"video", "Picture"}, AAC: {"audio", "Sound"},
+	Opus: {"audio", "Sound"}, text: {"text", "Chapters"}}
 
 func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 	t, err := emptyTrak(p, id)
@@ -83,7 +84,8 @@ func describe(t *box.TrakBox, p *plan) error {
 		describeText(t)
 		return nil
 	case Opus:
-		// "Encapsulation of Opus in ISO Base Media File Format", 4.3.2. What a decoder must skip is left to the edit list.
+		// "Encapsulation of Opus in ISO Base Media File Format", 4.3.2. What a decoder must skip is left to the edit
+		// list.
 		ops := &box.DopsBox{OutputChannelCount: 2, InputSampleRate: soundScale}
 		t.Mdia.Minf.Stbl.Stsd.AddChild(box.CreateAudioSampleEntryBox("Opus", 2, 16, soundScale, ops))
 		return nil
@@ -95,11 +97,11 @@ func describe(t *box.TrakBox, p *plan) error {
 	var width, height uint
 	for _, e := range p.entries {
 		if err := t.SetAVCDescriptor("avc1", [][]byte{e.sps}, [][]byte{e.pps}, true); err != nil {
-			return fmt.Errorf("the picture's parameter sets cannot be read: %w", err)
+			return fmt.Errorf("the video's parameter sets cannot be read: %w", err)
 		}
 		sps, err := avc.ParseSPSNALUnit(e.sps, false)
 		if err != nil {
-			return fmt.Errorf("the picture's parameter sets cannot be read: %w", err)
+			return fmt.Errorf("the video's parameter sets cannot be read: %w", err)
 		}
 		width, height = max(width, sps.Width), max(height, sps.Height)
 	}
@@ -107,7 +109,7 @@ func describe(t *box.TrakBox, p *plan) error {
 	return nil
 }
 
-// edits is the track's edit list: an empty edit while the track has not begun, then the window. It answers the edits'
+// edits is the track's edit list: an empty edit while the track has not begun, then the window. It returns the edits'
 // length in the movie's ticks as well. Media time m shows what happened at origin + m - priming.
 func edits(m Movie, p *plan) (*box.ElstBox, uint64) {
 	list := &box.ElstBox{}

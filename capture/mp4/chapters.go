@@ -26,7 +26,7 @@ const (
 // firstTitle names what lies before the first chapter: both kinds of lists begin with the movie.
 const firstTitle = "Start"
 
-// chapters are those within the window, in order, no two at one tick, the first at the window's begin.
+// chapters are those within the window, in order, no two at one tick, the first at the window's start.
 func (m Movie) chapters() []Chapter {
 	var out []Chapter
 	for _, c := range m.Chapters {
@@ -73,7 +73,8 @@ func chapterPlan(m Movie) *plan {
 		data := binary.BigEndian.AppendUint16(nil, uint16(len(c.Title)))
 		data = append(data, c.Title...)
 		data = append(data, 0, 0, 0, 12, 'e', 'n', 'c', 'd', 0, 0, 1, 0)
-		p.items = append(p.items, item{parts: [][]byte{data}, size: uint32(len(data)), dts: ticks(c.At-m.Start, movieScale), sync: true, entry: 1})
+		p.items = append(p.items, item{parts: [][]byte{data}, size: uint32(len(data)), dts: ticks(c.At-m.Start, movieScale),
+			sync: true, entry: 1})
 	}
 	p.total = max(ticks(m.End-m.Start, movieScale), p.items[len(p.items)-1].dts+1)
 	p.count()
@@ -94,7 +95,7 @@ func describeText(t *box.TrakBox) {
 	t.Mdia.Minf.Stbl.Stsd.AddChild(raw("text", entry))
 }
 
-// refer tells the picture's track where its chapters are (QuickTime File Format, "Track Reference Atoms").
+// refer adds a reference from the video track to its chapters (QuickTime File Format, "Track Reference Atoms").
 func refer(t *box.TrakBox, chapters uint32) {
 	ref := &box.TrefBox{}
 	ref.AddChild(&box.TrefTypeBox{Name: "chap", TrackIDs: []uint32{chapters}})

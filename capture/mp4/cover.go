@@ -6,40 +6,41 @@ import (
 	"fmt"
 )
 
-// CoverRoom is the most that a cover may take, in bytes.
-const CoverRoom = 64 << 10
+// CoverSpace is the most that a cover may take, in bytes.
+const CoverSpace = 64 << 10
 
 const (
 	// coverHead is what the boxes around a cover take: covr, data, type and locale.
 	coverHead = 24
-	// room is the size of the free box (ISO/IEC 14496-12, 8.1.2) among the tags that a cover's box takes the place of.
-	// What the cover leaves of it, and the head of that, is free again.
-	room = coverHead + CoverRoom + 8
+	// coverBox is the size of the free box (ISO/IEC 14496-12, 8.1.2) among the tags that a cover's box takes the place
+	// of. What the cover leaves of it, and the head of that, is free again.
+	coverBox = coverHead + CoverSpace + 8
 )
 
-// ErrNoRoom says that a file has no room for a cover: it has one, or was not written by WriteFile with room.
-var ErrNoRoom = errors.New("it has no room for a cover")
+// ErrNoCoverSpace says that a file has no space for a cover: it has one, or was written without Movie.ReserveCover.
+var ErrNoCoverSpace = errors.New("it has no space for a cover")
 
-// SetCover puts a JPEG picture of at most CoverRoom bytes into the room that Movie.Room left for it. The file is
-// complete at every moment: the picture lies in a free box, which then becomes a cover by the eight bytes of its head. The
-// time of the last change stays.
+// SetCover puts a JPEG image of at most CoverSpace bytes into the space that Movie.ReserveCover left for it. The file
+// is complete at every moment: the image lies in a free box, which then becomes a cover by the eight bytes of its head.
+// The time of the last change stays.
 func SetCover(path string, jpeg []byte) error {
-	if len(jpeg) == 0 || len(jpeg) > CoverRoom {
-		return fmt.Errorf("a cover has 1 to %d bytes, not %d", CoverRoom, len(jpeg))
+	if len(jpeg) == 0 || len(jpeg) > CoverSpace {
+		return fmt.Errorf("a cover has 1 to %d bytes, not %d", CoverSpace, len(jpeg))
 	}
 	return amend(path, func(i inspector) error {
-		if i.room == 0 {
-			return fmt.Errorf("%s takes no cover: %w", path, ErrNoRoom)
+		if i.coverBox == 0 {
+			return fmt.Errorf("%s takes no cover: %w", path, ErrNoCoverSpace)
 		}
 		cover := encoded(raw("covr", value(typeJPEG, jpeg)))
-		rest := binary.BigEndian.AppendUint32(nil, uint32(room-len(cover)))
-		if _, err := i.r.WriteAt(append(append(cover[8:len(cover):len(cover)], rest...), "free"...), i.room+8); err != nil {
+		rest := binary.BigEndian.AppendUint32(nil, uint32(coverBox-len(cover)))
+		if _, err := i.r.WriteAt(append(append(cover[8:len(cover):len(cover)], rest...), "free"...),
+			i.coverBox+8); err != nil {
 			return err
 		}
 		if err := i.r.Sync(); err != nil {
 			return err
 		}
-		_, err := i.r.WriteAt(cover[:8], i.room)
+		_, err := i.r.WriteAt(cover[:8], i.coverBox)
 		return err
 	})
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// End writes what is left and makes the file an ordinary movie, with chapters and a cover (JPEG; nil for none). The last
-// picture stays until the given end. After an error the file is as it was before: fragmented, and still to be played. The
-// file is not closed.
+// End writes what is left and makes the file an ordinary movie, with chapters and a cover (JPEG; nil for none). The
+// last frame stays until the given end. After an error the file is as it was before: fragmented, and still to be
+// played. The file is not closed.
 func (g *Growing) End(end time.Duration, chapters []Chapter, cover []byte) error {
 	g.movie.End = end
 	for i, p := range g.plans {
@@ -69,7 +69,7 @@ func (g *Growing) finish(cover []byte) error {
 			mv.Traks[i].Mdia.Minf.Stbl.Co64.ChunkOffset[n] = c.at
 		}
 	}
-	if len(cover) > 0 && len(cover) <= CoverRoom {
+	if len(cover) > 0 && len(cover) <= CoverSpace {
 		addCover(list, cover)
 	}
 	payload := uint64(g.size-g.front) - uint64(len(mdatHeader(0, true)))

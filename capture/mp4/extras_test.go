@@ -35,14 +35,16 @@ func chapters(t *testing.T, path string) []chapter {
 }
 
 func TestChapters(t *testing.T) {
-	v := pictures(t, 4, "128x72")
+	v := videoSamples(t, 4, "128x72")
 	a, config := sound(t, 4)
 	start := 700 * time.Millisecond
 	m := mp4.Movie{
-		Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}, {Kind: mp4.AAC, Samples: a, AACConfig: config}}, Start: start, End: 4 * time.Second,
+		Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}, {Kind: mp4.AAC, Samples: a, AACConfig: config}}, Start: start,
+		End: 4 * time.Second,
 		Chapters: []mp4.Chapter{
 			{At: start + 2*time.Second, Title: "Zweites Tor für „Süd“ ⚽\nweiter"}, {At: 100 * time.Millisecond, Title: "before"},
-			{At: start + time.Second, Title: "goal"}, {At: start + time.Second, Title: "twice at once"}, {At: 4 * time.Second, Title: "after"},
+			{At: start + time.Second, Title: "goal"}, {At: start + time.Second, Title: "twice at once"},
+			{At: 4 * time.Second, Title: "after"},
 			{At: start + 2500*time.Millisecond, Title: strings.Repeat("long ⚽", 60)},
 		},
 	}
@@ -52,7 +54,8 @@ func TestChapters(t *testing.T) {
 	for i, want := range []struct {
 		start, end float64
 		title      string
-	}{{0, 1, "Start"}, {1, 2, "goal"}, {2, 2.5, "Zweites Tor für „Süd“ ⚽ weiter"}, {2.5, 3.3, strings.Repeat("long ⚽", 31) + "long "}} {
+	}{{0, 1, "Start"}, {1, 2, "goal"}, {2, 2.5, "Zweites Tor für „Süd“ ⚽ weiter"},
+		{2.5, 3.3, strings.Repeat("long ⚽", 31) + "long "}} {
 		require.InDelta(t, want.start, seconds(t, got[i].StartTime), 1e-3)
 		require.InDelta(t, want.end, seconds(t, got[i].EndTime), 1e-3)
 		require.Equal(t, want.title, got[i].Tags.Title)
@@ -79,7 +82,7 @@ func TestChapters(t *testing.T) {
 	require.Len(t, info.Tracks, 3)
 }
 
-// noise is a JPEG picture that does not compress well.
+// noise is a JPEG image that does not compress well.
 func noise(t *testing.T, width, height int) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for i := range width * height {
@@ -91,11 +94,11 @@ func noise(t *testing.T, width, height int) []byte {
 }
 
 func TestCoverAndTags(t *testing.T) {
-	v := pictures(t, 1, "128x72")
+	v := videoSamples(t, 1, "128x72")
 	for name, size := range map[string]int{"small": 64, "large": 160, "too large": 1000} {
 		t.Run(name, func(t *testing.T) {
 			cover := noise(t, size, size)
-			path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}, End: time.Second, Room: true})
+			path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}, End: time.Second, ReserveCover: true})
 			before, err := os.Stat(path)
 			require.NoError(t, err)
 			require.Len(t, ffprobe(t, path).Streams, 1, "room is no cover")
@@ -103,13 +106,14 @@ func TestCoverAndTags(t *testing.T) {
 				require.ErrorContains(t, err, "bytes")
 			} else {
 				require.NoError(t, err)
-				require.ErrorIs(t, mp4.SetCover(path, cover), mp4.ErrNoRoom)
+				require.ErrorIs(t, mp4.SetCover(path, cover), mp4.ErrNoCoverSpace)
 			}
 			after, err := os.Stat(path)
 			require.NoError(t, err)
 			require.Equal(t, before.Size(), after.Size())
 			require.Equal(t, before.ModTime(), after.ModTime())
-			require.Len(t, ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-"), fps)
+			require.Len(t, ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray",
+				"-s", "1x1", "-"), fps)
 			p := ffprobe(t, path)
 			if name == "too large" {
 				require.Len(t, p.Streams, 1)
@@ -123,9 +127,11 @@ func TestCoverAndTags(t *testing.T) {
 }
 
 func TestStarIsKeptInTheFile(t *testing.T) {
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: pictures(t, 1, "128x72")}}, End: time.Second})
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}},
+		End: time.Second})
 	tag := func() string {
-		out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format_tags=starred,encoder", "-of", "csv=p=0", path).Output()
+		out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format_tags=starred,encoder", "-of", "csv=p=0",
+			path).Output()
 		require.NoError(t, err)
 		return strings.TrimSpace(string(out))
 	}

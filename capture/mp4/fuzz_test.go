@@ -19,7 +19,8 @@ import (
 
 // Parameter sets of 1920x1080 as x264 writes them.
 var (
-	fuzzSPS = []byte{0x67, 0x42, 0xc0, 0x28, 0xda, 0x01, 0xe0, 0x08, 0x9f, 0x97, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0xc8, 0xf1, 0x83, 0x2a}
+	fuzzSPS = []byte{0x67, 0x42, 0xc0, 0x28, 0xda, 0x01, 0xe0, 0x08, 0x9f, 0x97, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
+		0x00, 0x00, 0x03, 0x03, 0xc8, 0xf1, 0x83, 0x2a}
 	fuzzPPS = [][]byte{{0x68, 0xce, 0x0f, 0xc8}, {0x68, 0xce, 0x3c, 0x80}}
 )
 
@@ -58,7 +59,8 @@ func randomStream(r *rand.Rand) stream {
 		var want [][]byte
 		for t := begin + time.Duration(r.Int64N(int64(time.Second))); t < at; t += 1024 * time.Second / 48000 {
 			data := payload(r, 1+r.IntN(50))
-			audio.Samples = append(audio.Samples, mp4.Sample{DTS: t, PTS: t, Duration: 1024 * time.Second / 48000, Sync: true, Data: data})
+			audio.Samples = append(audio.Samples, mp4.Sample{DTS: t, PTS: t, Duration: 1024 * time.Second / 48000, Sync: true,
+				Data: data})
 			want = append(want, data)
 			if r.IntN(200) == 0 {
 				t += time.Duration(r.Int64N(int64(time.Second))) // sound may be missing
@@ -87,7 +89,8 @@ func (s stream) window() (start, end time.Duration) {
 func (s stream) chapters(r *rand.Rand) (out []mp4.Chapter) {
 	start, end := s.window()
 	for range r.IntN(5) {
-		out = append(out, mp4.Chapter{At: start - time.Second + time.Duration(r.Int64N(int64(end-start+2*time.Second))), Title: "mark"})
+		out = append(out, mp4.Chapter{At: start - time.Second + time.Duration(r.Int64N(int64(end-start+2*time.Second))),
+			Title: "mark"})
 	}
 	return out
 }
@@ -125,8 +128,9 @@ func (s stream) check(t *testing.T, file []byte, cover []byte, marks []mp4.Chapt
 		}
 		require.Equal(t, len(track.Samples), n)
 	}
-	covr, err := amp4.ExtractBox(bytes.NewReader(file), nil, amp4.BoxPath{amp4.StrToBoxType("moov"), amp4.StrToBoxType("udta"),
-		amp4.StrToBoxType("meta"), amp4.StrToBoxType("ilst"), amp4.StrToBoxType("covr"), amp4.StrToBoxType("data")})
+	covr, err := amp4.ExtractBox(bytes.NewReader(file), nil,
+		amp4.BoxPath{amp4.StrToBoxType("moov"), amp4.StrToBoxType("udta"),
+			amp4.StrToBoxType("meta"), amp4.StrToBoxType("ilst"), amp4.StrToBoxType("covr"), amp4.StrToBoxType("data")})
 	require.NoError(t, err)
 	if len(cover) == 0 {
 		require.Empty(t, covr)
@@ -148,7 +152,7 @@ func FuzzWriter(f *testing.F) {
 		cover, marks := payload(r, r.IntN(1000)), s.chapters(r)
 		path := filepath.Join(t.TempDir(), "a.mp4")
 		_, err := mp4.WriteFile(context.Background(), path, mp4.Movie{
-			Tracks: s.tracks, Start: start, End: end, Chapters: marks, Room: true,
+			Tracks: s.tracks, Start: start, End: end, Chapters: marks, ReserveCover: true,
 		})
 		require.NoError(t, err)
 		if len(cover) > 0 {

@@ -12,14 +12,14 @@ import (
 	box "github.com/Eyevinn/mp4ff/mp4"
 )
 
-// fragmentLength is how much of the picture goes into one fragment; a crash loses the one that was not written.
+// fragmentLength is how much video goes into one fragment; a crash loses the one that was not written.
 const fragmentLength = time.Second
 
-// Growing is a movie that is written while it is recorded. As long as it grows it is fragmented (ISO/IEC 14496-12, 8.8),
-// so that it plays whatever happens to the process: every second is whole once it is written. When it ends it becomes an
-// ordinary movie in place: the sample tables go behind the last fragment, and the header that announced fragments
-// becomes, with all of them, the payload of one media data box. Tables take 4 bytes a sample in memory, about 1.5 MB an
-// hour.
+// Growing is a movie that is written while it is recorded. As long as it grows it is fragmented (ISO/IEC 14496-12,
+// 8.8), so that it plays whatever happens to the process: every second is whole once it is written. When it ends it
+// becomes an ordinary movie in place: the sample tables go behind the last fragment, and the header that announced
+// fragments becomes, with all of them, the payload of one media data box. Tables take 4 bytes a sample in memory, about
+// 1.5 MB an hour.
 //
 // It has no goroutines and belongs to one.
 type Growing struct {
@@ -34,7 +34,7 @@ type Growing struct {
 }
 
 // Grow begins a movie in an empty file opened for reading and writing. The movie's tracks say what will come, without
-// samples; first is the first picture, with its parameter sets, and the movie begins with it.
+// samples; first is the first frame, with its parameter sets, and the movie begins with it.
 func Grow(f *os.File, m Movie, first Sample) (*Growing, error) {
 	g := &Growing{file: f, movie: m, tail: make([]int64, len(m.Tracks)), behind: writeBehind{file: f}}
 	g.movie.Start = first.PTS
@@ -42,7 +42,7 @@ func Grow(f *os.File, m Movie, first Sample) (*Growing, error) {
 		p := &plan{Track: t, scale: soundScale}
 		if t.Kind == H264 {
 			p.scale = videoScale
-			if err := p.addPicture(&item{}, &first); err != nil {
+			if err := p.addFrame(&item{}, &first); err != nil {
 				return nil, err
 			}
 		}
@@ -115,7 +115,7 @@ func (g *Growing) Add(track int, s Sample) error {
 	}
 	if p.Kind != H264 {
 		it.parts, it.size = [][]byte{s.Data}, uint32(len(s.Data))
-	} else if err := p.addPicture(&it, &s); err != nil {
+	} else if err := p.addFrame(&it, &s); err != nil {
 		return err
 	}
 	p.items = append(p.items, it)

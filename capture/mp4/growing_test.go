@@ -34,17 +34,19 @@ func growing(t *testing.T, config []byte, first mp4.Sample) (*mp4.Growing, strin
 	f, err := os.Create(path)
 	require.NoError(t, err)
 	t.Cleanup(func() { f.Close() })
-	g, err := mp4.Grow(f, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264}, {Kind: mp4.AAC, AACConfig: config, Name: "Mix"}}}, first)
+	g, err := mp4.Grow(f, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264},
+		{Kind: mp4.AAC, AACConfig: config, Name: "Mix"}}}, first)
 	require.NoError(t, err)
 	return g, path
 }
 
 func grey(t *testing.T, path string) []byte {
-	return ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
+	return ffmpeg(t, "-i", path, "-map", "0:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s",
+		"1x1", "-")
 }
 
 func TestGrowingPlaysAtAnyMomentAndIsOrdinaryAtTheEnd(t *testing.T) {
-	v, other := pictures(t, 3, "128x72"), pictures(t, 3, "160x90") // the picture's size changes in the middle
+	v, other := videoSamples(t, 3, "128x72"), videoSamples(t, 3, "160x90") // the frame size changes in the middle
 	for i := range other {
 		other[i].PTS += 3 * time.Second
 		other[i].DTS += 3 * time.Second
@@ -70,9 +72,9 @@ func TestGrowingPlaysAtAnyMomentAndIsOrdinaryAtTheEnd(t *testing.T) {
 	require.NoError(t, g.End(6*time.Second, []mp4.Chapter{{At: 3 * time.Second, Title: "goal"}}, noise(t, 64, 64)))
 	p := ffprobe(t, path)
 	require.InDelta(t, 5, seconds(t, p.Format.Duration), 0.001)
-	require.Len(t, p.Streams, 4, "picture, sound, chapters, cover")
+	require.Len(t, p.Streams, 4, "video, sound, chapters, cover")
 	frames := grey(t, path)
-	require.Len(t, frames, 5*fps, "not one picture is lost")
+	require.Len(t, frames, 5*fps, "not one frame is lost")
 	require.InDelta(t, 30*255/219, int(frames[0]), 2)
 	require.InDelta(t, 89*255/219, int(frames[149]), 2)
 	info, err := mp4.Inspect(path)
@@ -103,7 +105,7 @@ func topBoxes(b []byte) (names []string) {
 }
 
 func TestGrowingEndsEarlyOrWithoutSound(t *testing.T) {
-	v := pictures(t, 2, "128x72")
+	v := videoSamples(t, 2, "128x72")
 	_, config := sound(t, 1)
 	g, _ := growing(t, config, v[0])
 	require.ErrorIs(t, g.End(time.Second, nil, nil), mp4.ErrEmpty)
@@ -120,7 +122,7 @@ func TestGrowingEndsEarlyOrWithoutSound(t *testing.T) {
 
 // A file that may not become larger than so many bytes stands for a full disk: what was written before plays.
 func TestGrowingStopsWholeWhereTheDiskIsFull(t *testing.T) {
-	v := pictures(t, 6, "128x72")
+	v := videoSamples(t, 6, "128x72")
 	g, path := growing(t, []byte{0x11, 0x90}, v[0])
 	var old syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old))

@@ -21,6 +21,8 @@ type Info struct {
 	Hindsight bool
 	// Starred is the user's mark for what is to be kept.
 	Starred bool
+	// Created is what the header names as the time of its making, in whole seconds; zero where it names none.
+	Created time.Time
 }
 
 // ErrNotOurs says that a file was not made by this program, which therefore leaves it alone.
@@ -55,8 +57,8 @@ func SetStar(path string, on bool) error {
 	})
 }
 
-// amend changes a file in place, durably, and leaves the time of the last change. A file that is no movie has nothing that
-// the inspector knows of.
+// amend changes a file in place, durably, and leaves the time of the last change. A file that is no movie has nothing
+// that the inspector knows of.
 func amend(path string, change func(inspector) error) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -82,7 +84,7 @@ type inspector struct {
 	r        *os.File
 	info     Info
 	star     int64 // where the star's byte lies
-	room     int64 // where the free box for a cover lies
+	coverBox int64 // where the free box for a cover lies
 	scale    uint32
 	fragment [2]int64 // the last moof
 }
@@ -146,6 +148,9 @@ func (i *inspector) movie(name string, from, to int64) error {
 		if head, ok := b.(*box.MvhdBox); err == nil && ok && head.Timescale > 0 {
 			i.scale = head.Timescale
 			i.info.Seconds = float64(head.Duration) / float64(head.Timescale)
+			if at := head.CreationTimeS(); at > 0 {
+				i.info.Created = time.Unix(at, 0)
+			}
 		}
 	case "trak":
 		return i.walk(from, to, i.track)
@@ -159,8 +164,8 @@ func (i *inspector) movie(name string, from, to int64) error {
 	case "----":
 		return i.item(from, to)
 	case "free":
-		if to-from == room-8 {
-			i.room = from - 8
+		if to-from == coverBox-8 {
+			i.coverBox = from - 8
 		}
 	}
 	return nil
@@ -185,7 +190,8 @@ func (i *inspector) item(from, to int64) error {
 		switch {
 		case err != nil:
 			return err
-		case name == "mean" && len(b) > 4 && string(b[4:]) == starMean, name == "name" && len(b) > 4 && string(b[4:]) == starName:
+		case name == "mean" && len(b) > 4 && string(b[4:]) == starMean, name == "name" && len(b) > 4 &&
+			string(b[4:]) == starName:
 			ours++
 		case name == "data" && ours == 2 && len(b) == 9:
 			i.star, i.info.Starred = to-1, b[8] == starOn

@@ -1,9 +1,10 @@
-// Package mp4 writes movies: H.264 and AAC or Opus samples on one common time line, cut to an exact window by edit lists.
+// Package mp4 writes movies: H.264 and AAC or Opus samples on one common time line, cut to an exact window by edit
+// lists.
 //
 // The file is progressive (ISO/IEC 14496-12): ftyp, moov, mdat, so that it plays while it downloads. Samples keep their
-// bytes; nothing is decoded. A window that begins between two key pictures is served by the samples from the key
-// picture before it, which players decode and do not show (8.6.6, edit list box). Box structures come from mp4ff; the
-// room owns how samples become chunks, tables and edits. It has no goroutines.
+// bytes; nothing is decoded. A window that begins between two keyframes is served by the samples from the
+// keyframe before it, which players decode and do not show (8.6.6, edit list box). Box structures come from mp4ff; the
+// package owns how samples become chunks, tables and edits. It has no goroutines.
 package mp4
 
 import (
@@ -40,14 +41,14 @@ type Sample struct {
 	DTS, PTS time.Duration
 	// Duration is used for the last sample only; the others last until the next.
 	Duration time.Duration
-	// Sync marks an IDR picture; for sound it does not matter.
+	// Sync marks an IDR frame; for sound it does not matter.
 	Sync bool
 	// Data is an H.264 access unit in Annex B form, one AAC access unit without ADTS header, or one Opus packet.
 	Data []byte
 	// NALs are the NAL units of Data, where the caller knows them already; it saves looking for start codes.
 	NALs [][]byte
-	// Place, where it is not 0, says that Movie.Fetch brings the sample when its turn to be written comes. NALs are then
-	// the picture's parameter sets alone, and Size is what PictureSize or the length of Data is.
+	// Place, where it is not 0, says that Movie.Fetch brings the sample when its turn to be written comes. NALs are
+	// then the video's parameter sets alone, and Size is what PictureSize or the length of Data is.
 	Place int64
 	Size  uint32
 }
@@ -73,8 +74,8 @@ type Movie struct {
 	Created    time.Time
 	// Chapters may lie outside the window; those do not count.
 	Chapters []Chapter
-	// Room leaves CoverRoom bytes for a cover, which SetCover puts in later.
-	Room bool
+	// ReserveCover leaves CoverSpace bytes for a cover, which SetCover puts in later.
+	ReserveCover bool
 	// Fetch brings the NAL units or the data of a sample with a Place, so that a long movie need not be held in memory.
 	// Each track's samples are asked for in their order, each once. What it returns is used until the next call.
 	Fetch func(ctx context.Context, place int64) ([][]byte, error)
@@ -82,8 +83,8 @@ type Movie struct {
 	starred bool
 }
 
-// ErrEmpty says that a movie has no picture in its window.
-var ErrEmpty = errors.New("there is no picture in the asked time")
+// ErrEmpty says that a movie has no video frame in its window.
+var ErrEmpty = errors.New("there is no video in the requested time")
 
 // item is a sample made ready: NAL units chosen, times in ticks.
 type item struct {
@@ -144,14 +145,14 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 			it.place, it.size = s.Place, s.Size
 		} else if t.Kind != H264 {
 			it.parts, it.size = [][]byte{s.Data}, uint32(len(s.Data))
-		} else if err := p.addPicture(it, s); err != nil {
+		} else if err := p.addFrame(it, s); err != nil {
 			return nil, err
 		}
 	}
 	last := t.Samples[len(t.Samples)-1]
 	length := ticks(last.DTS+last.Duration-p.origin, p.scale)
 	if t.Kind == H264 {
-		// The last picture stays until the end of the window.
+		// The last frame stays until the end of the window.
 		length = max(length, ticks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
 	}
 	p.total = max(length, p.items[len(p.items)-1].dts+1)
@@ -159,15 +160,15 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 	return p, nil
 }
 
-// addPicture takes parameter sets and delimiters out of the access unit: in an avc1 track they live in the sample
+// addFrame takes parameter sets and delimiters out of the access unit: in an avc1 track they live in the sample
 // description (ISO/IEC 14496-15, 5.3.3). New parameter sets begin a new description.
-func (p *plan) addPicture(it *item, s *Sample) error {
+func (p *plan) addFrame(it *item, s *Sample) error {
 	nals := s.NALs
 	if nals == nil && s.Place == 0 {
 		nals = media.SplitAnnexB(s.Data)
 	}
 	var sets parameterSets
-	sets, it.parts = splitPicture(nals)
+	sets, it.parts = splitFrame(nals)
 	it.place, it.size = s.Place, s.Size
 	if s.Place == 0 {
 		it.size = sizeOf(it.parts)
@@ -178,7 +179,7 @@ func (p *plan) addPicture(it *item, s *Sample) error {
 			p.entries = append(p.entries, sets)
 		}
 	} else if known == 0 {
-		return errors.New("the first picture has no parameter sets (SPS, PPS) and cannot be decoded")
+		return errors.New("the first frame has no parameter sets (SPS, PPS) and cannot be decoded")
 	}
 	it.entry = uint32(len(p.entries))
 	if it.entry > 1 && sets.sps != nil && sets.pps != nil {
@@ -189,8 +190,8 @@ func (p *plan) addPicture(it *item, s *Sample) error {
 	return nil
 }
 
-// splitPicture parts the NAL units of an access unit into its parameter sets and what goes into the file.
-func splitPicture(nals [][]byte) (sets parameterSets, parts [][]byte) {
+// splitFrame parts the NAL units of an access unit into its parameter sets and what goes into the file.
+func splitFrame(nals [][]byte) (sets parameterSets, parts [][]byte) {
 	for _, n := range nals {
 		if len(n) == 0 {
 			continue
@@ -219,7 +220,7 @@ func sizeOf(parts [][]byte) (size uint32) {
 // PictureSize returns what a Sample with a Place must say of an access unit: its parameter sets, nil where it has none,
 // and its Size. The sets are not copied.
 func PictureSize(nals [][]byte) (sets [][]byte, size uint32) {
-	s, parts := splitPicture(nals)
+	s, parts := splitFrame(nals)
 	for _, n := range [][]byte{s.sps, s.pps} {
 		if n != nil {
 			sets = append(sets, n)
@@ -250,7 +251,7 @@ func (m *Movie) validate() error {
 		return fmt.Errorf("the window from %v to %v is empty", m.Start, m.End)
 	}
 	var kept []Track
-	picture := false
+	hasVideo := false
 	for _, t := range m.Tracks {
 		n := len(t.Samples)
 		if n == 0 || t.Samples[0].PTS >= m.End {
@@ -259,11 +260,11 @@ func (m *Movie) validate() error {
 		if t.Kind != H264 && t.Samples[n-1].PTS+t.Samples[n-1].Duration <= m.Start {
 			continue
 		}
-		picture = picture || t.Kind == H264
+		hasVideo = hasVideo || t.Kind == H264
 		kept = append(kept, t)
 	}
 	m.Tracks = kept
-	if !picture {
+	if !hasVideo {
 		return ErrEmpty
 	}
 	return nil

@@ -20,9 +20,9 @@ import (
 
 const fps = 30
 
-// pictures makes real H.264: frame n is a flat luma of 16+n (mod 200), which full-range grey shows as n*255/219, with an
-// IDR every second.
-func pictures(t *testing.T, seconds int, size string) []mp4.Sample {
+// videoSamples makes real H.264: frame n is a flat luma of 16+n (mod 200), which full-range grey shows as n*255/219,
+// with an IDR every second.
+func videoSamples(t *testing.T, seconds int, size string) []mp4.Sample {
 	out := ffmpeg(t, "-f", "lavfi", "-i", "color=black:s="+size+":r=30:d="+strconv.Itoa(seconds),
 		"-vf", "geq=lum='16+mod(N,200)':cb=128:cr=128", "-c:v", "libx264", "-qp", "4", "-bf", "0",
 		"-x264-params", "aud=1:repeat-headers=1:keyint=30:min-keyint=30:scenecut=0", "-f", "h264", "-")
@@ -42,7 +42,8 @@ func sound(t *testing.T, seconds int) ([]mp4.Sample, []byte) {
 		"-c:a", "aac", "-b:a", "128k", "-f", "adts", "-")
 	var packets mpeg4audio.ADTSPackets
 	require.NoError(t, packets.Unmarshal(out))
-	config, err := (&mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2}).Marshal()
+	config, err := (&mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2,
+		ChannelCount: 2}).Marshal()
 	require.NoError(t, err)
 	var samples []mp4.Sample
 	for i, p := range packets {
@@ -95,14 +96,15 @@ func write(t *testing.T, m mp4.Movie) string {
 }
 
 func TestWindowIsExactToTheFrameAndTheSample(t *testing.T) {
-	v := pictures(t, 8, "128x72")
+	v := videoSamples(t, 8, "128x72")
 	a, config := sound(t, 8)
 	priming := 1024 * time.Second / 48000
 	start := 1*time.Second + 17*time.Second/fps // in the middle of a GOP
 	for _, length := range []time.Duration{500 * time.Millisecond, 3 * time.Second, 5 * time.Second} {
 		path := write(t, mp4.Movie{
-			Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v[30:]}, {Kind: mp4.AAC, Samples: a[40:], AACConfig: config, Priming: priming}},
-			Start:  start, End: start + length,
+			Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v[30:]}, {Kind: mp4.AAC, Samples: a[40:], AACConfig: config,
+				Priming: priming}},
+			Start: start, End: start + length,
 		})
 		p := ffprobe(t, path)
 		require.Len(t, p.Streams, 2)
@@ -112,18 +114,20 @@ func TestWindowIsExactToTheFrameAndTheSample(t *testing.T) {
 
 		frames := ffmpeg(t, "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
 		require.Len(t, frames, int(length.Seconds()*fps), "exactly the frames of the window")
-		require.InDelta(t, 47*255/219, int(frames[0]), 2, "the first picture shown is the one at the window's begin")
+		require.InDelta(t, 47*255/219, int(frames[0]), 2, "the first frame shown is the one at the window's start")
 
 		if length < time.Second {
 			continue
 		}
 		pcm := ffmpeg(t, "-i", path, "-f", "s16le", "-ac", "1", "-")
-		require.InDelta(t, (2*time.Second - start).Seconds(), float64(onset(pcm))/48000, 0.003, "the tone begins where it was")
+		require.InDelta(t, (2*time.Second - start).Seconds(), float64(onset(pcm))/48000, 0.003,
+			"the tone begins where it was")
 	}
 }
 
 func TestFirstBytesAreTheHeader(t *testing.T) {
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: pictures(t, 1, "128x72")}}, End: time.Second})
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}},
+		End: time.Second})
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	moov, mdat := bytes.Index(b, []byte("moov")), bytes.Index(b, []byte("mdat"))
@@ -136,27 +140,30 @@ func TestFirstBytesAreTheHeader(t *testing.T) {
 	require.Len(t, info.Tracks[0].Samples, 30)
 }
 
-func TestPictureSizeMayChangeWithinAClip(t *testing.T) {
-	first, second := pictures(t, 2, "128x72"), pictures(t, 2, "160x90")
+func TestFrameSizeMayChangeWithinAClip(t *testing.T) {
+	first, second := videoSamples(t, 2, "128x72"), videoSamples(t, 2, "160x90")
 	for i := range second {
 		second[i].PTS += 2 * time.Second
 		second[i].DTS += 2 * time.Second
 	}
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: append(first, second...)}}, End: 4 * time.Second})
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: append(first, second...)}},
+		End: 4 * time.Second})
 	frames := ffmpeg(t, "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-")
-	require.Len(t, frames, 4*fps, "every picture decodes")
+	require.Len(t, frames, 4*fps, "every frame decodes")
 	require.InDelta(t, 59*255/219, int(frames[119]), 2)
 }
 
 func TestLateSoundStartsLate(t *testing.T) {
-	v := pictures(t, 3, "128x72")
+	v := videoSamples(t, 3, "128x72")
 	a, config := sound(t, 3)
 	for i := range a {
 		a[i].PTS += time.Second
 		a[i].DTS += time.Second
 	}
-	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}, {Kind: mp4.AAC, Samples: a, AACConfig: config}}, End: 3 * time.Second})
-	out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=start_time", "-of", "csv=p=0", path).Output()
+	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v},
+		{Kind: mp4.AAC, Samples: a, AACConfig: config}}, End: 3 * time.Second})
+	out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=start_time", "-of",
+		"csv=p=0", path).Output()
 	require.NoError(t, err)
 	require.InDelta(t, 1.0, seconds(t, string(bytes.TrimSpace(out))), 0.001)
 }
@@ -165,7 +172,7 @@ func TestNeverOverwritesAndLeavesNothingBehind(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "clip.mp4")
 	require.NoError(t, os.WriteFile(path, []byte("precious"), 0o644))
-	m := mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: pictures(t, 1, "128x72")}}, End: time.Second}
+	m := mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}}, End: time.Second}
 	_, err := mp4.WriteFile(context.Background(), path, m)
 	require.ErrorIs(t, err, os.ErrExist)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -181,7 +188,7 @@ func TestNeverOverwritesAndLeavesNothingBehind(t *testing.T) {
 }
 
 func TestRefusesWhatCannotBePlayed(t *testing.T) {
-	v := pictures(t, 1, "128x72")
+	v := videoSamples(t, 1, "128x72")
 	for name, m := range map[string]mp4.Movie{
 		"no tracks":         {End: time.Second},
 		"empty window":      {Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}, Start: time.Second, End: time.Second},
@@ -194,14 +201,15 @@ func TestRefusesWhatCannotBePlayed(t *testing.T) {
 }
 
 func TestFurtherSoundIsThereButOff(t *testing.T) {
-	v := pictures(t, 2, "128x72")
+	v := videoSamples(t, 2, "128x72")
 	a, config := sound(t, 2)
 	track := func(name string, off bool) mp4.Track {
 		return mp4.Track{Kind: mp4.AAC, Samples: a, AACConfig: config, Name: name, Off: off}
 	}
 	path := write(t, mp4.Movie{End: 2 * time.Second, Tracks: []mp4.Track{
 		{Kind: mp4.H264, Samples: v}, track("Mix", false), track("Desktop", true), track("Microphone", true)}})
-	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "stream=codec_type:stream_tags=handler_name:stream_disposition=default", "-of", "csv=p=0", path).Output()
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries",
+		"stream=codec_type:stream_tags=handler_name:stream_disposition=default", "-of", "csv=p=0", path).Output()
 	require.NoError(t, err)
 	require.Equal(t, "video,1,Picture\naudio,1,Mix\naudio,0,Desktop\naudio,0,Microphone\n", string(out))
 }

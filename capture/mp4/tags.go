@@ -53,8 +53,8 @@ func userData(m Movie) (*box.UdtaBox, *box.IlstBox) {
 	list := &box.IlstBox{}
 	list.AddChild(raw("\xa9too", value(typeUTF8, []byte(toolName))))
 	list.AddChild(raw("----", star))
-	if m.Room {
-		list.AddChild(raw("free", make([]byte, room-8)))
+	if m.ReserveCover {
+		list.AddChild(raw("free", make([]byte, coverBox-8)))
 	}
 	head := []byte{0, 0, 0, 0, 0, 0, 0, 0}
 	head = append(head, "mdirappl"...)
@@ -70,5 +70,5 @@ func userData(m Movie) (*box.UdtaBox, *box.IlstBox) {
 	return user, list
 }
 
-// addCover puts a JPEG picture where players look for a cover.
+// addCover puts a JPEG image where players look for a cover.
 func addCover(list *box.IlstBox, jpeg []byte) { list.AddChild(raw("covr", value(typeJPEG, jpeg))) }

@@ -20,7 +20,7 @@ const (
 	TempSuffix = ".partial"
 )
 
-// Write writes the movie and answers the number of bytes. It answers ErrEmpty when no picture lies in the window.
+// Write writes the movie and returns the number of bytes. It returns ErrEmpty when no frame lies in the window.
 func Write(ctx context.Context, w io.Writer, m Movie) (int64, error) {
 	plans, err := m.plans()
 	if err != nil {
@@ -117,7 +117,7 @@ func (p *plan) content(ctx context.Context, m Movie, it *item) ([][]byte, error)
 	parts := fetched
 	size := uint32(0)
 	if p.Kind == H264 {
-		_, parts = splitPicture(fetched)
+		_, parts = splitFrame(fetched)
 		parts = slices.Concat(it.parts, parts)
 		size = sizeOf(parts)
 	} else {
@@ -148,7 +148,7 @@ func writeParts(w io.Writer, parts [][]byte, lengths bool) error {
 }
 
 // WriteFile writes the movie to a new file: into a temporary file beside it, then to the disk, then under its name. It
-// never overwrites: when the name is taken it answers os.ErrExist and leaves nothing behind.
+// never overwrites: when the name is taken it returns os.ErrExist and leaves nothing behind.
 func WriteFile(ctx context.Context, path string, m Movie) (size int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), TempPrefix+"*"+TempSuffix)
 	if err != nil {

@@ -19,7 +19,7 @@ func (w *writeBehind) Write(b []byte) (int, error) {
 	n, err := w.file.Write(b)
 	w.at += int64(n)
 	if w.at-w.flushed >= behindStretch {
-		// Only a hint: an error here would show again, and be told, in the sync.
+		// Only a hint: an error here would show again, and be reported, in the sync.
 		_ = unix.SyncFileRange(int(w.file.Fd()), w.flushed, w.at-w.flushed, unix.SYNC_FILE_RANGE_WRITE)
 		w.flushed = w.at
 	}

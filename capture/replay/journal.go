@@ -16,13 +16,13 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// Journal keeps the last packets in files as well, so that they survive the end of the process. It is written without
+// Journal keeps the latest packets in files too, so that they survive the end of the process. It is written without
 // waiting for the disk: a killed process loses what its queue held, a few packets; a power cut what the system had not
 // written back.
 //
-// A journal owns one folder of its own with one file for each group of pictures and a lock that is held while the process
-// lives. It has one goroutine, which writes. Write never blocks: when the disk cannot follow, packets are left out up to
-// the next IDR. Close removes the folder; it may be called twice.
+// A journal owns one folder of its own with one file for each group of frames and a lock that is held while the process
+// lives. It has one goroutine, which writes. Write never blocks: when the disk cannot follow, packets are left out up
+// to the next IDR. Close removes the folder; it may be called twice.
 type Journal struct {
 	folder string
 	lock   *os.File
@@ -39,15 +39,16 @@ type Journal struct {
 
 // Kinds of records.
 const (
-	kindVideo  = 'V'
-	kindSound  = 'A' // the mix
-	kindConfig = 'C' // AudioSpecificConfig of the sound that follows
-	kindOwn    = 'D' // the desktop's sound for itself
-	kindMic    = 'M' // the microphone's
-	kindMark   = 'K' // a mark: its PTS, and its title as data
+	kindVideo   = 'V'
+	kindSound   = 'A' // the mix
+	kindConfig  = 'C' // AudioSpecificConfig of the sound that follows
+	kindDesktop = 'D' // the desktop's sound for itself
+	kindMic     = 'M' // the microphone's
+	kindMark    = 'K' // a mark: its PTS, and its title as data
 )
 
-var kinds = map[media.Track]byte{media.Video: kindVideo, media.AAC: kindSound, media.DesktopAAC: kindOwn, media.MicAAC: kindMic}
+var kinds = map[media.Track]byte{media.Video: kindVideo, media.AAC: kindSound, media.DesktopAAC: kindDesktop,
+	media.MicAAC: kindMic}
 
 // record is one entry of a file: kind (1 byte), key (1), PTS and duration in ns (8 each), length (4), CRC-32C of all
 // that and the data (4), then the data; numbers are little-endian. Readers leave out kinds that they do not know.
@@ -80,7 +81,8 @@ func NewJournal(parent string, length time.Duration, log *slog.Logger) (*Journal
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	j := &Journal{folder: folder, lock: lock, log: log, queue: make(chan record, queueSize), done: make(chan struct{}), length: length, skipped: true}
+	j := &Journal{folder: folder, lock: lock, log: log, queue: make(chan record, queueSize), done: make(chan struct{}),
+		length: length, skipped: true}
 	go j.run()
 	return j, nil
 }
@@ -141,7 +143,7 @@ func (j *Journal) put(r record) {
 	}
 }
 
-// file is one group of pictures on disk.
+// file is one group of frames on disk.
 type file struct {
 	path  string
 	start time.Duration
@@ -151,14 +153,14 @@ type file struct {
 func (j *Journal) run() {
 	defer close(j.done)
 	w := writer{folder: j.folder, hold: j.hold}
-	told := false
+	reported := false
 	for r := range j.queue {
 		j.mu.Lock()
 		length := j.length
 		j.mu.Unlock()
-		if err := w.write(r, length); err != nil && !told {
+		if err := w.write(r, length); err != nil && !reported {
 			j.log.Warn("the replay is not kept against a crash", "err", err)
-			told = true
+			reported = true
 		}
 	}
 	w.close()
@@ -259,7 +261,7 @@ func (w *writer) close() {
 	}
 }
 
-// Close ends the journal and removes its folder: the process ends in order and nothing has to be recovered.
+// Close ends the journal and removes its folder: the process ends cleanly and nothing has to be recovered.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	if j.closed {

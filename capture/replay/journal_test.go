@@ -29,11 +29,11 @@ func TestMain(m *testing.M) {
 		}
 		s := 0
 		for i := range 30 * 60 {
-			j.Write(picture(i, 3000, i%60 == 0))
+			j.Write(videoPacket(i, 3000, i%60 == 0))
 			if i == 45 || i == 1500 {
-				j.Mark(replay.Mark{At: picture(i, 0, false).PTS, Title: fmt.Sprintf("picture %d", i)})
+				j.Mark(replay.Mark{At: videoPacket(i, 0, false).PTS, Title: fmt.Sprintf("frame %d", i)})
 			}
-			for ; sound(s).PTS < picture(i, 0, false).PTS; s++ {
+			for ; sound(s).PTS < videoPacket(i, 0, false).PTS; s++ {
 				j.Write(sound(s))
 				j.Write(alone(s, media.MicAAC))
 			}
@@ -56,13 +56,13 @@ func TestAKilledProcessLosesAtMostASecond(t *testing.T) {
 	require.NoError(t, c.Start())
 	_, err = bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
-	living, err := replay.FindRemains(parent)
+	living, err := replay.FindOrphans(parent)
 	require.NoError(t, err)
 	require.Empty(t, living, "a living process's journal is its own")
 	require.NoError(t, c.Process.Kill())
 	_ = c.Wait()
 
-	found, err := replay.FindRemains(parent)
+	found, err := replay.FindOrphans(parent)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	s := found[0].Snapshot
@@ -75,7 +75,8 @@ func TestAKilledProcessLosesAtMostASecond(t *testing.T) {
 	require.GreaterOrEqual(t, s.End-s.Start, 10*time.Second)
 	require.LessOrEqual(t, s.End-s.Start, 16*time.Second, "and the old is gone from the disk")
 	require.Equal(t, []byte{0x11, 0x90}, found[0].SoundConfig)
-	require.Equal(t, []replay.Mark{{At: picture(1500, 0, false).PTS, Title: "picture 1500"}}, found[0].Marks, "marks go with what they are about")
+	require.Equal(t, []replay.Mark{{At: videoPacket(1500, 0, false).PTS, Title: "frame 1500"}}, found[0].Marks,
+		"marks go with what they are about")
 	require.NotEmpty(t, s.Sound)
 	require.NoError(t, found[0].Discard())
 	entries, err := os.ReadDir(parent)
@@ -88,17 +89,17 @@ func TestAJournalThatEndsInOrderLeavesNothing(t *testing.T) {
 	j, err := replay.NewJournal(parent, 10*time.Second, slog.Default())
 	require.NoError(t, err)
 	for i := range 100 {
-		j.Write(picture(i, 1000, i%30 == 0))
+		j.Write(videoPacket(i, 1000, i%30 == 0))
 	}
 	require.NoError(t, j.Close())
 	require.NoError(t, j.Close())
-	j.Write(picture(101, 1, true))
+	j.Write(videoPacket(101, 1, true))
 	entries, err := os.ReadDir(parent)
 	require.NoError(t, err)
 	require.Empty(t, entries)
 }
 
-// A cleaner of caches that takes files, the lock or the whole folder costs what it took, and the journal goes on.
+// A cache cleaner that deletes files, the lock or the whole folder costs only what it deleted; the journal continues.
 func TestAJournalOutlivesACleaner(t *testing.T) {
 	for name, take := range map[string]string{"a file": "000000001.gop", "the lock": "lock", "the folder": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +112,7 @@ func TestAJournalOutlivesACleaner(t *testing.T) {
 			require.Len(t, folders, 1)
 			write := func(from, to int) {
 				for i := from; i < to; i++ {
-					j.Write(picture(i, 100, i%30 == 0))
+					j.Write(videoPacket(i, 100, i%30 == 0))
 				}
 				require.Eventually(t, func() bool { return j.Queued() == 0 }, 20*time.Second, time.Millisecond)
 			}
@@ -126,7 +127,7 @@ func TestAJournalOutlivesACleaner(t *testing.T) {
 				_, err := os.Stat(filepath.Join(folders[0], "000000020.gop"))
 				return err == nil
 			}, 20*time.Second, time.Millisecond)
-			living, err := replay.FindRemains(parent)
+			living, err := replay.FindOrphans(parent)
 			require.NoError(t, err)
 			require.Empty(t, living, "the journal is held")
 			require.FileExists(t, filepath.Join(folders[0], "000000020.gop"))
@@ -138,8 +139,9 @@ func TestTornAndForeignFilesAreRead(t *testing.T) {
 	parent := t.TempDir()
 	folder := filepath.Join(parent, "replay-1")
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "000000001.gop"), []byte("VVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVV"), 0o600))
-	found, err := replay.FindRemains(parent)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "000000001.gop"), []byte("VVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVV"),
+		0o600))
+	found, err := replay.FindOrphans(parent)
 	require.NoError(t, err)
 	require.Empty(t, found)
 	require.NoDirExists(t, folder)
@@ -152,7 +154,8 @@ func raw(kind byte, at time.Duration, data string) []byte {
 	b := binary.LittleEndian.AppendUint64([]byte{kind, 1}, uint64(at))
 	b = binary.LittleEndian.AppendUint64(b, uint64(frame))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(append(slices.Clone(b), data...), crc32.MakeTable(crc32.Castagnoli)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(append(slices.Clone(b), data...),
+		crc32.MakeTable(crc32.Castagnoli)))
 	return append(b, data...)
 }
 
@@ -161,9 +164,10 @@ func TestRecordsOfOtherVersionsAreLeftOut(t *testing.T) {
 	parent := t.TempDir()
 	folder := filepath.Join(parent, "replay-1")
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	content := slices.Concat(raw('V', time.Second, "one"), raw('Z', time.Second, "?"), raw('K', time.Second, ""), raw('V', 2*time.Second, "two"), []byte("Vtorn"))
+	content := slices.Concat(raw('V', time.Second, "one"), raw('Z', time.Second, "?"), raw('K', time.Second, ""),
+		raw('V', 2*time.Second, "two"), []byte("Vtorn"))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "000000001.gop"), content, 0o600))
-	found, err := replay.FindRemains(parent)
+	found, err := replay.FindOrphans(parent)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.Len(t, found[0].Snapshot.Video, 2)

@@ -7,8 +7,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// queue is a run of packets in the order of time. Dropping moves the head; the memory before it is given back once it is
-// half of the whole.
+// queue is a run of packets in the order of time. Dropping moves the head; the memory before it is given back once it
+// is half of the whole.
 type queue struct {
 	packets []*media.Packet
 	head    int
@@ -33,7 +33,7 @@ func (q *queue) drop(n int) {
 	}
 }
 
-// secondKey is the index of the second group of pictures, 0 when there is only one.
+// secondKey is the index of the second group of frames, 0 when there is only one.
 func (q *queue) secondKey() int {
 	for i := 1; i < q.len(); i++ {
 		if q.at(i).Key {

@@ -1,8 +1,8 @@
 // Package replay keeps the last seconds of encoded packets in memory.
 //
-// A Ring is bounded by time and by bytes. What it drops are whole groups of pictures from the old end, so that what is
-// left always begins with an IDR; a stream that sends no IDR is dropped as a whole when it exceeds the bounds. Packets are
-// immutable and shared: a Snapshot copies pointers, never data, and the writer goes on at once. The Ring has no
+// A Ring is bounded by time and by bytes. What it drops are whole groups of frames from the old end, so that what is
+// left always begins with an IDR; a stream that sends no IDR is dropped as a whole when it exceeds the bounds. Packets
+// are immutable and shared: a Snapshot copies pointers, never data, and the writer continues at once. The Ring has no
 // goroutines; its methods may be called from any.
 package replay
 
@@ -16,11 +16,12 @@ import (
 // slack is kept beyond the asked length, for a press that is served a little later.
 const slack = time.Second
 
-// preroll is how much sound is kept and handed out before the begin of a window: a decoder needs the packet before to
+// preroll is how much sound is kept and handed out before the start of a window: a decoder needs the packet before to
 // be in full swing (two AAC frames).
 const preroll = 2 * 1024 * time.Second / media.SampleRate
 
-// lateSound is by how much sound that is still heard may lag behind the picture: a busy machine mixes up to a second late.
+// lateSound is by how much sound that is still coming may lag behind the video: a busy machine mixes up to a second
+// late.
 const lateSound = 1500 * time.Millisecond
 
 // Ring is the buffer. It holds video and the AAC tracks; other tracks are ignored.
@@ -47,7 +48,7 @@ func (r *Ring) SetBounds(length time.Duration, maxBytes int64) {
 	r.length, r.maxBytes = length, maxBytes
 }
 
-// Write adds a packet. It answers true when the ring waits for an IDR picture that should be asked for.
+// Write adds a packet. It returns true when the ring waits for an IDR frame that should be asked for.
 func (r *Ring) Write(p *media.Packet) (wantKey bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,8 +71,8 @@ func (r *Ring) Write(p *media.Packet) (wantKey bool) {
 	return r.needKey
 }
 
-// Pin keeps what is not older than from, beyond the ring's length and in as much more memory, until release is called. It
-// is for clips that end later than their beginning would be kept.
+// Pin keeps what is not older than from, beyond the ring's length and in as much more memory, until release is called.
+// It is for clips that end later than their beginning would be kept.
 func (r *Ring) Pin(from time.Duration) (release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +85,7 @@ func (r *Ring) Pin(from time.Duration) (release func()) {
 	}
 }
 
-// bounds are the oldest time that is kept while the newest picture is at last, and the most bytes.
+// bounds are the oldest time that is kept while the newest frame is at last, and the most bytes.
 func (r *Ring) bounds(last time.Duration) (oldest time.Duration, maxBytes int64) {
 	oldest = last - r.length - slack
 	for p := range r.pins {
@@ -100,7 +101,7 @@ func (r *Ring) trim() {
 		oldest, maxBytes := r.bounds(r.video.last().PTS)
 		second := r.video.secondKey()
 		tooMuch := r.bytes > maxBytes
-		if second == 0 { // one group of pictures only
+		if second == 0 { // one group of frames only
 			span := r.video.last().PTS - r.video.at(0).PTS
 			if !tooMuch && (span <= 2*r.length+slack || len(r.pins) > 0) {
 				break
@@ -153,7 +154,7 @@ func (r *Ring) Buffered() (time.Duration, int64) {
 	return last.PTS + last.Duration - r.video.at(0).PTS, r.bytes
 }
 
-// Reaches says whether the newest picture, and the newest sound where that is asked for, go as far as t.
+// Reaches says whether the newest frame, and the newest sound where that is asked for, go as far as t.
 func (r *Ring) Reaches(t time.Duration, sound bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,19 +175,19 @@ type Snapshot struct {
 	Video, Sound []*media.Packet
 	// Sources are the sources of the mix each for itself, where they are held.
 	Sources [][]*media.Packet
-	// Start and End are the window: times of pictures.
+	// Start and End are the window: times of frames.
 	Start, End time.Duration
 }
 
-// Snapshot takes the last length that ends at or before end (0: the newest). The window begins and ends at pictures; it
-// is shorter when less is held. Where sound is held, the window ends no later than the sound. The answer is false when
-// no picture is held.
+// Snapshot takes the last length that ends at or before end (0: the newest). The window begins and ends at frames; it
+// is shorter when less is held. Where sound is held, the window ends no later than the sound. It returns false when
+// no frame is held.
 func (r *Ring) Snapshot(length, end time.Duration) (Snapshot, bool) {
 	return r.SnapshotSince(length, end, 0)
 }
 
 // SnapshotSince is Snapshot of what is not older than since as well: the end of another snapshot, for one that begins
-// with the picture behind it.
+// with the frame behind it.
 func (r *Ring) SnapshotSince(length, end, since time.Duration) (Snapshot, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -200,7 +201,7 @@ func (r *Ring) SnapshotSince(length, end, since time.Duration) (Snapshot, bool) 
 	}
 	if mix := &r.sound[media.AAC]; mix.len() > 0 {
 		s := mix.last()
-		// Sound that stopped long ago (all sources off) must not hold the picture back.
+		// Sound that stopped long ago (all sources off) must not hold the video back.
 		if heard := s.PTS + s.Duration; limit-heard < lateSound {
 			limit = min(limit, heard)
 		}

@@ -14,14 +14,15 @@ import (
 
 const frame = time.Second / 30
 
-func picture(i, size int, key bool) *media.Packet {
+func videoPacket(i, size int, key bool) *media.Packet {
 	at := time.Duration(i) * time.Second / 30
 	return &media.Packet{Track: media.Video, PTS: at, DTS: at, Duration: frame, Key: key, Data: make([]byte, size)}
 }
 
 func sound(i int) *media.Packet {
 	at := time.Duration(i) * 1024 * time.Second / 48000
-	return &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Key: true, Data: make([]byte, 500), Config: []byte{0x11, 0x90}}
+	return &media.Packet{Track: media.AAC, PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Key: true,
+		Data: make([]byte, 500), Config: []byte{0x11, 0x90}}
 }
 
 // alone is the same for one source.
@@ -31,12 +32,12 @@ func alone(i int, t media.Track) *media.Packet {
 	return p
 }
 
-// fill writes seconds of pictures with an IDR every two seconds, and of sound.
+// fill writes seconds of frames with an IDR every two seconds, and of sound.
 func fill(r *replay.Ring, seconds int) {
 	s := 0
 	for i := range seconds * 30 {
-		r.Write(picture(i, 1000, i%60 == 0))
-		for ; sound(s).PTS < picture(i, 0, false).PTS; s++ {
+		r.Write(videoPacket(i, 1000, i%60 == 0))
+		for ; sound(s).PTS < videoPacket(i, 0, false).PTS; s++ {
 			r.Write(sound(s))
 		}
 	}
@@ -51,7 +52,7 @@ func TestKeepsItsLengthAndNoMore(t *testing.T) {
 	require.Less(t, bytes, int64(24*(30*1000+47*500)))
 	r.SetBounds(5*time.Second, 1<<30)
 	for i := 3600; i < 3661; i++ {
-		r.Write(picture(i, 1000, i%60 == 0))
+		r.Write(videoPacket(i, 1000, i%60 == 0))
 	}
 	d, _ = r.Buffered()
 	require.LessOrEqual(t, d, 9*time.Second)
@@ -87,18 +88,18 @@ func TestSnapshotEndsAtThePress(t *testing.T) {
 	require.Less(t, s.End-s.Start, 25*time.Second, "all there is")
 }
 
-func TestAStreamWithoutKeyPicturesCannotGrow(t *testing.T) {
+func TestAStreamWithoutKeyframesCannotGrow(t *testing.T) {
 	r := replay.New(20*time.Second, 1_000_000)
-	require.True(t, r.Write(picture(0, 1000, false)), "an IDR should be asked for")
-	require.False(t, r.Write(picture(1, 1000, true)))
+	require.True(t, r.Write(videoPacket(0, 1000, false)), "an IDR should be asked for")
+	require.False(t, r.Write(videoPacket(1, 1000, true)))
 	asked := false
 	for i := 2; i < 5000; i++ {
-		asked = r.Write(picture(i, 1000, false)) || asked
+		asked = r.Write(videoPacket(i, 1000, false)) || asked
 		_, bytes := r.Buffered()
 		require.LessOrEqual(t, bytes, int64(1_001_000))
 	}
 	require.True(t, asked)
-	r.Write(picture(5000, 1000, true))
+	r.Write(videoPacket(5000, 1000, true))
 	_, ok := r.Snapshot(time.Second, 0)
 	require.True(t, ok, "and it works again after the next IDR")
 }
@@ -111,7 +112,7 @@ func TestBytesAreABound(t *testing.T) {
 	require.Greater(t, d, 5*time.Second)
 }
 
-func TestSoundWithoutPicturesIsBounded(t *testing.T) {
+func TestSoundWithoutVideoIsBounded(t *testing.T) {
 	r := replay.New(10*time.Second, 1<<30)
 	for i := range 20000 {
 		r.Write(sound(i))
@@ -140,7 +141,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	r := replay.New(5*time.Second, 1<<30)
 	var m runtime.MemStats
 	for i := range 60 * 60 * 5 {
-		r.Write(picture(i, 20_000, i%60 == 0))
+		r.Write(videoPacket(i, 20_000, i%60 == 0))
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&m)
@@ -148,7 +149,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	require.Less(t, int64(m.HeapAlloc), bytes+20<<20)
 }
 
-// Whatever comes in, a snapshot begins with a key picture, in order, inside the bounds.
+// Whatever comes in, a snapshot begins with a keyframe, in order, inside the bounds.
 func FuzzRing(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) {
@@ -157,8 +158,8 @@ func FuzzRing(f *testing.F) {
 		n, s := 0, 0
 		for range 3000 {
 			n += 1 + rng.IntN(3)/2*rng.IntN(40)
-			r.Write(picture(n, rng.IntN(20_000), rng.IntN(50) == 0))
-			for ; rng.IntN(4) > 0 && sound(s).PTS < picture(n, 0, false).PTS; s++ {
+			r.Write(videoPacket(n, rng.IntN(20_000), rng.IntN(50) == 0))
+			for ; rng.IntN(4) > 0 && sound(s).PTS < videoPacket(n, 0, false).PTS; s++ {
 				r.Write(sound(s))
 			}
 			if rng.IntN(100) > 0 {
@@ -169,7 +170,7 @@ func FuzzRing(f *testing.F) {
 				continue
 			}
 			if !snap.Video[0].Key || snap.End <= snap.Start || snap.Video[0].PTS > snap.Start {
-				t.Fatalf("bad window %v to %v, first picture %+v", snap.Start, snap.End, snap.Video[0].PTS)
+				t.Fatalf("bad window %v to %v, first frame %+v", snap.Start, snap.End, snap.Video[0].PTS)
 			}
 		}
 	})
@@ -200,8 +201,8 @@ func TestSourcesAreKeptBesideTheMix(t *testing.T) {
 	r := replay.New(5*time.Second, 1<<30)
 	s := 0
 	for i := range 20 * 30 {
-		r.Write(picture(i, 1000, i%60 == 0))
-		for ; sound(s).PTS < picture(i, 0, false).PTS; s++ {
+		r.Write(videoPacket(i, 1000, i%60 == 0))
+		for ; sound(s).PTS < videoPacket(i, 0, false).PTS; s++ {
 			r.Write(alone(s, media.MicAAC))
 			r.Write(sound(s))
 			r.Write(alone(s, media.DesktopAAC))
@@ -219,7 +220,7 @@ func TestSourcesAreKeptBesideTheMix(t *testing.T) {
 	}
 }
 
-func TestSnapshotsOneAfterTheOtherShareNoPicture(t *testing.T) {
+func TestSnapshotsOneAfterTheOtherShareNoFrame(t *testing.T) {
 	r := replay.New(20*time.Second, 1<<30)
 	fill(r, 30)
 	first, ok := r.Snapshot(5*time.Second, 20*time.Second)
@@ -236,7 +237,7 @@ func TestPinnedPacketsStayUntilReleased(t *testing.T) {
 	fill(r, 10)
 	release := r.Pin(5 * time.Second)
 	for i := 300; i < 900; i++ {
-		r.Write(picture(i, 1000, i%60 == 0))
+		r.Write(videoPacket(i, 1000, i%60 == 0))
 	}
 	s, ok := r.Snapshot(time.Hour, 0)
 	require.True(t, ok)
@@ -244,7 +245,7 @@ func TestPinnedPacketsStayUntilReleased(t *testing.T) {
 	release()
 	release()
 	for i := 900; i < 1000; i++ {
-		r.Write(picture(i, 1000, i%60 == 0))
+		r.Write(videoPacket(i, 1000, i%60 == 0))
 	}
 	s, ok = r.Snapshot(time.Hour, 0)
 	require.True(t, ok)

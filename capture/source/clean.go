@@ -29,7 +29,7 @@ var (
 	echoNoiseDelay = media.SamplesToDuration(288)
 )
 
-// cleaner takes steady noise out of sound and hands on what is left, from a goroutine of its own. close ends it and waits.
+// cleaner takes steady noise out of sound and hands on what is left, from its own goroutine. close ends it and waits.
 type cleaner struct {
 	pipeline *gst.Pipeline
 	in       *gst.Element
@@ -38,7 +38,7 @@ type cleaner struct {
 	done     chan struct{}
 }
 
-// newCleaner begins; pcm gets the clean sound. The error is a sentence.
+// newCleaner begins; pcm gets the clean sound. The error is a message.
 func newCleaner(pcm func(media.PCM)) (*cleaner, error) {
 	p, err := gst.Parse(suppressing)
 	if err != nil {
@@ -83,7 +83,7 @@ func cleaned(s *gst.Sample, pcm func(media.PCM)) error {
 func (c *cleaner) push(p media.PCM) {
 	b, err := gst.NewBuffer(unsafe.Slice((*byte)(unsafe.Pointer(&p.Samples[0])), len(p.Samples)*4))
 	if err == nil {
-		_ = c.in.Push(b, p.PTS, p.Duration()) // what fails here fails in the pipeline as well, which tells
+		_ = c.in.Push(b, p.PTS, p.Duration()) // what fails here fails in the pipeline as well, which reports it
 	}
 }
 

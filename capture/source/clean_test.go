@@ -21,23 +21,23 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// ear keeps what a source hears: the power of each 10 ms, by time.
-type ear struct {
+// levelMeter keeps what a source captures: the power of each 10 ms, by time.
+type levelMeter struct {
 	mu    sync.Mutex
 	power map[int64]float64
 }
 
-func listen(t *testing.T, suppress bool) *ear {
+func listen(t *testing.T, suppress bool) *levelMeter {
 	t.Helper()
-	e := &ear{power: map[int64]float64{}}
-	s := source.OpenSound(source.Sound{Suppress: suppress, PCM: e.hear}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	e := &levelMeter{power: map[int64]float64{}}
+	s := source.OpenSound(source.Sound{Suppress: suppress, PCM: e.add}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return e
 }
 
 const grain = 10 * time.Millisecond
 
-func (e *ear) hear(p media.PCM) {
+func (e *levelMeter) add(p media.PCM) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := 0; i < len(p.Samples); i += media.Channels {
@@ -47,14 +47,14 @@ func (e *ear) hear(p media.PCM) {
 	}
 }
 
-func (e *ear) heard(d time.Duration) bool {
+func (e *levelMeter) reached(d time.Duration) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.power) >= int(d/grain)
 }
 
 // level is the power in dB below which so much of the time lies, after the first 4 s.
-func (e *ear) level(share float64) float64 {
+func (e *levelMeter) level(share float64) float64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	at := slices.Sorted(maps.Keys(e.power))
@@ -106,12 +106,12 @@ func startSound(t *testing.T) *stack.Sound {
 	return s
 }
 
-// A plain and a cleaned ear at one real microphone with noise: in the pauses the noise is gone, speech stays.
+// A plain and a cleaned source at one real microphone with noise: in the pauses the noise is removed, speech stays.
 func TestNoiseIsSuppressed(t *testing.T) {
 	s := startSound(t)
 	play(t, s, s.MicSink, voice(30, 0.12, 0.02))
 	plain, clean := listen(t, false), listen(t, true)
-	require.Eventually(t, func() bool { return plain.heard(9*time.Second) && clean.heard(9*time.Second) }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return plain.reached(9*time.Second) && clean.reached(9*time.Second) }, time.Minute, 50*time.Millisecond)
 	const pauses, speech = 0.2, 0.9
 	t.Logf("noise %.1f dB becomes %.1f dB, speech %.1f dB becomes %.1f dB", plain.level(pauses), clean.level(pauses), plain.level(speech), clean.level(speech))
 	require.Less(t, clean.level(pauses), plain.level(pauses)-8)

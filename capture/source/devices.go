@@ -2,7 +2,7 @@ package source
 
 import "context"
 
-// Application begins the ID of a program: what it plays is heard, and nothing else.
+// Application begins the ID of a program: what it plays is captured, and nothing else.
 const Application = "app:"
 
 // Device is one sound device, or a program that plays.
@@ -15,5 +15,5 @@ type Device struct {
 	Default bool
 }
 
-// Devices lists the sound devices. The error is a sentence when the sound server does not answer.
+// Devices lists the sound devices. The error is a message when the sound server does not respond.
 func Devices(ctx context.Context) ([]Device, error) { return listDevices(ctx) }

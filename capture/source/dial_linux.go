@@ -18,7 +18,7 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 )
 
-// answerWait is how long an answer of the sound server may take: the client library's own second is too short for a busy
+// answerWait is how long a reply of the sound server may take: the client library's own second is too short for a busy
 // machine.
 const answerWait = 10 * time.Second
 
@@ -26,7 +26,7 @@ const answerWait = 10 * time.Second
 // flags, each 32 bits, big-endian (PulseAudio, pulsecore/pstream.c).
 const descriptor = 20
 
-// connection is one to a sound server. The client calls back from a goroutine of its own, which ends with the connection.
+// connection is one to a sound server. The client calls back from its own goroutine, which ends with the connection.
 type connection struct {
 	client *proto.Client
 	conn   net.Conn
@@ -60,14 +60,14 @@ func dial(callback func(any)) (connection, error) {
 		return connection{}, errors.New("PULSE_SERVER or default-server in client.conf names no server that can be reached")
 	}
 	for _, err := range failures {
-		if !errors.Is(err, fs.ErrNotExist) { // where there is no socket, nobody expected a server
+		if !errors.Is(err, fs.ErrNotExist) { // where there is no socket, no server was expected
 			return connection{}, err
 		}
 	}
 	return connection{}, failures[0]
 }
 
-// close ends the connection and waits until nobody calls back any more.
+// close ends the connection and waits until nobody calls back anymore.
 func (c connection) close() {
 	c.conn.Close()
 	<-c.gone
@@ -249,7 +249,7 @@ func cookie() []byte {
 	return make([]byte, size)
 }
 
-// hello shows the cookie and tells the program's name.
+// hello shows the cookie and sends the program's name.
 func hello(client *proto.Client) error {
 	var auth proto.AuthReply
 	if err := client.Request(&proto.Auth{Version: client.Version(), Cookie: cookie()}, &auth); err != nil {

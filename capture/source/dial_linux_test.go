@@ -39,7 +39,7 @@ func TestServerAddresses(t *testing.T) {
 	}
 }
 
-// own gives the test a home of its own, without any settings.
+// own gives the test its own home, without any settings.
 func own(t *testing.T) (home string) {
 	t.Helper()
 	home = t.TempDir()
@@ -118,7 +118,7 @@ func TestCookieIsFoundAsPactlDoes(t *testing.T) {
 	}
 }
 
-// A message that breaks off is not handed on at all, and that it broke off is told.
+// A message that breaks off is not handed on at all, and that it broke off is reported.
 func TestBrokenMessage(t *testing.T) {
 	here, there := net.Pipe()
 	lost := 0
@@ -135,7 +135,7 @@ func TestBrokenMessage(t *testing.T) {
 	require.Equal(t, 1, lost)
 }
 
-// A server that is killed is missed at once, with requests under way.
+// A server that is killed is noticed at once, with requests under way.
 func TestServerIsLost(t *testing.T) {
 	s, err := stack.StartSound(t.Context(), t.TempDir())
 	require.NoError(t, err)
@@ -158,7 +158,7 @@ func TestServerIsLost(t *testing.T) {
 	c.close()
 }
 
-// How far a monitor runs ahead is asked for again after the sound server did not answer.
+// How far a monitor runs ahead is asked for again after the sound server did not reply.
 func TestLeadIsAskedForAgain(t *testing.T) {
 	s, err := stack.StartSound(t.Context(), t.TempDir())
 	require.NoError(t, err)

@@ -12,11 +12,11 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// EchoLead is by how much what the loudspeakers play is handed to an Echo before what the microphone hears at the time:
+// EchoLead is by how much what the loudspeakers play is handed to an Echo before what the microphone captures at the time:
 // clocks and latencies are not known so well that an echo would never seem to come before its cause.
 const EchoLead = 20 * time.Millisecond
 
-// Echo takes what loudspeakers play out of what a microphone hears, with WebRTC's audio processing (GStreamer's webrtcdsp
+// Echo removes what loudspeakers play from what a microphone captures, with WebRTC's audio processing (GStreamer's webrtcdsp
 // and webrtcechoprobe, in plugins-bad). It belongs to one goroutine, but for Close.
 type Echo struct {
 	pipeline               *gst.Pipeline
@@ -31,10 +31,10 @@ type Echo struct {
 // probes counts them: webrtcdsp looks for its probe by name in the whole process.
 var probes atomic.Uint64
 
-// echoWait is how long the answer to a block may take.
+// echoWait is how long the result for a block may take.
 const echoWait = 5 * time.Second
 
-// NewEcho begins to cancel; suppress takes steady noise out as well. The error is a sentence.
+// NewEcho begins to cancel; suppress takes steady noise out as well. The error is a message.
 func NewEcho(suppress bool) (*Echo, error) {
 	const form = "appsrc format=time is-live=true max-bytes=0 caps=audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interleaved name="
 	// A sink that took part in the change of states would wait for the other one's first data.
@@ -119,7 +119,7 @@ func (e *Echo) through(in, out *gst.Element, sound []int16) error {
 	return nil
 }
 
-// take copies a sample's sound and answers how much it was.
+// take copies a sample's sound and returns how much it was.
 func take(s *gst.Sample, dst []int16) (int, error) {
 	defer s.Release()
 	b, err := s.Bytes()

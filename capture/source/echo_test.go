@@ -22,7 +22,7 @@ func stereo(mono []float32) []float32 {
 
 func samples(d time.Duration) int { return media.DurationToSamples(d) }
 
-// cancel runs mono sound through a canceller in blocks of 100 ms and answers what is left, in time.
+// cancel runs mono sound through a canceller in blocks of 100 ms and returns what is left, in time.
 func cancel(t *testing.T, suppress bool, near, far []float32) []float32 {
 	t.Helper()
 	e, err := source.NewEcho(suppress)

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// listen hears what is configured: a device by its name, the system's default whatever that is just now, or a program.
+// listen captures what is configured: a device by its name, the system's default whatever that is just now, or a program.
 // A device that is not there is waited for.
 func listen(ctx context.Context, c Sound, r report) error {
 	if program, ok := strings.CutPrefix(c.Device, Application); ok {
-		return overhear(ctx, c, program, r)
+		return captureApp(ctx, c, program, r)
 	}
 	s, err := connect()
 	if err != nil {
-		return unheard(c, err)
+		return notCaptured(c, err)
 	}
 	defer s.close()
-	defer context.AfterFunc(ctx, func() { s.conn.Close() })() // no answer is worth waiting for then
+	defer context.AfterFunc(ctx, func() { s.conn.Close() })() // no reply is worth waiting for then
 	named := r
 	named.up = func(string) { r.up(label(c)) }
 	for ctx.Err() == nil {
 		device, err := s.find(c)
 		if err != nil {
-			return unheard(c, err)
+			return notCaptured(c, err)
 		}
 		if device == "" {
 			if c.Device != "" {
@@ -33,13 +33,13 @@ func listen(ctx context.Context, c Sound, r report) error {
 				r.idle(missing(c))
 			}
 			if !s.wait(ctx) {
-				return unheard(c, s.ended(ctx))
+				return notCaptured(c, s.ended(ctx))
 			}
 			continue
 		}
 		now := c
 		now.Device = device
-		moved, err := s.during(ctx, c, device, func(ctx context.Context) error { return s.hear(ctx, now, named) })
+		moved, err := s.during(ctx, c, device, func(ctx context.Context) error { return s.captureDevice(ctx, now, named) })
 		if !moved && !errors.Is(err, errGone) {
 			return err
 		}
@@ -47,7 +47,7 @@ func listen(ctx context.Context, c Sound, r report) error {
 	return nil
 }
 
-// find returns the name of the device to hear now; empty when it is not there. A Bluetooth headset is also found under
+// find returns the name of the device to capture now; empty when it is not there. A Bluetooth headset is also found under
 // another profile.
 func (s *server) find(c Sound) (string, error) {
 	devices, err := s.devices()
@@ -81,7 +81,7 @@ func headset(device string) string {
 // isMonitor returns whether a device's name is that of an output's monitor.
 func isMonitor(device string) bool { return strings.HasSuffix(device, ".monitor") }
 
-// during runs f until it ends or the device to hear is another one than the given, and answers which of both.
+// during runs f until it ends or the device to capture is another one than the given, and returns which of both.
 func (s *server) during(ctx context.Context, c Sound, device string, f func(context.Context) error) (moved bool, err error) {
 	inner, cancel := context.WithCancel(ctx)
 	other := make(chan bool, 1)
@@ -110,7 +110,7 @@ func (s *server) ended(ctx context.Context) error {
 	return errors.New("the sound server went away")
 }
 
-// missing makes a sentence of a device that is not there.
+// missing makes a message of a device that is not there.
 func missing(c Sound) error {
 	switch {
 	case c.Device != "":

@@ -12,7 +12,7 @@ import (
 const (
 	// lagEvery is how often the latency of the output is asked for, lagFirst how often during the first second.
 	lagEvery, lagFirst = time.Second, 50 * time.Millisecond
-	// lagAnswers is how many answers are compared.
+	// lagAnswers is how many replies are compared.
 	lagAnswers = 20
 	// halfBlock is half of what the server renders at once for a listener that asks for 10 ms blocks: the latency it
 	// states is that of a moment between two blocks, a block arrives right after it was rendered.
@@ -21,7 +21,7 @@ const (
 	mostLag = 500 * time.Millisecond
 )
 
-// lag measures by how much a monitor's sound arrives before it is heard: the server hands a monitor what it renders for
+// lag measures by how much a monitor's sound arrives before it is played: the server hands a monitor what it renders for
 // the output, which plays it one output latency later. One goroutine asks the server; close ends it and waits.
 type lag struct {
 	now    atomic.Int64 // ns
@@ -30,7 +30,7 @@ type lag struct {
 }
 
 // watchLag begins to measure the output behind a monitor ("" or defaultMonitor: the default output's). Where the server
-// does not tell, the lag is that of one block.
+// does not say, the lag is that of one block.
 func watchLag(monitor string) *lag {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &lag{cancel: cancel, done: make(chan struct{})}
@@ -54,7 +54,7 @@ func (l *lag) close() {
 	}
 }
 
-// run goes on when the server does not answer: on a busy machine that passes, and where the server is away the source
+// run continues when the server does not reply: on a busy machine that passes, and where the server is away the source
 // itself fails as well.
 func (l *lag) run(ctx context.Context, monitor string) {
 	defer close(l.done)
@@ -67,7 +67,7 @@ func (l *lag) run(ctx context.Context, monitor string) {
 	}
 }
 
-// ask asks until it gets no answer. The answers are spread over a block, and while a stream begins they are about a longer
+// ask asks until it gets no reply. The replies are spread over a block, and while a stream begins they are about a longer
 // one; so the median of the last ones counts.
 func (l *lag) ask(ctx context.Context, monitor string) {
 	c, err := dial(func(any) {})

@@ -4,7 +4,7 @@ package source
 
 import "context"
 
-func film(context.Context, Screen, report) error { return ErrUnsupported }
+func captureScreen(context.Context, Screen, report) error { return ErrUnsupported }
 
 func listen(context.Context, Sound, report) error { return ErrUnsupported }
 

@@ -17,24 +17,26 @@ import (
 )
 
 const (
-	// keepAlive is how often pipewiresrc repeats its last picture: a desktop sends none while nothing changes, and without
-	// repeats a stream that stopped could not be told from a still screen.
+	// keepAlive is how often pipewiresrc repeats its last frame: a desktop sends none while nothing changes.
 	keepAlive = time.Second
-	// silent is how long no picture, not even a repeated one, may come.
+	// repeatsAlone is after how long with nothing but repeats the portal is asked whether it lives, for a still screen and a
+	// hung portal look the same; hungAgain is how often one that hung is asked.
+	repeatsAlone, hungAgain = 4 * time.Second, time.Second
+	// silent is how long no frame, not even a repeated one, may come.
 	silent = 10 * keepAlive
 	// reconnects is how often the stream is opened again within one session before the session is given up.
 	reconnects = 3
-	// latest and earliest bound what is believed of a picture's time stamp, relative to now.
+	// latest and earliest bound what is believed of a frame's time stamp, relative to now.
 	latest, earliest = 5 * time.Millisecond, -time.Second
 )
 
 // errResized says that the stream changed its size without saying so, as PipeWire's element does before 1.0.
-var errResized = errors.New("the picture changed its size")
+var errResized = errors.New("the video changed its size")
 
-// filmPortal films what the user chooses in the desktop's dialog. One session lives through interruptions of its stream.
-func filmPortal(ctx context.Context, c Screen, r report) error {
+// capturePortal captures what the user chooses in the desktop's dialog. One session lives through interruptions of its stream.
+func capturePortal(ctx context.Context, c Screen, r report) error {
 	if !gst.HasElement("pipewiresrc") {
-		return errors.New("GStreamer cannot read PipeWire's pictures; install gstreamer1.0-pipewire")
+		return errors.New("GStreamer cannot read PipeWire's frames; install gstreamer1.0-pipewire")
 	}
 	s, err := portal.Open(ctx, portal.Request{HideCursor: c.HideCursor, Token: readToken(c.TokenFile)})
 	if err != nil {
@@ -64,8 +66,8 @@ func filmPortal(ctx context.Context, c Screen, r report) error {
 	}
 }
 
-// show opens the session's pictures and hands them on until the stream, the session or ctx ends. It answers whether
-// any came. Convert takes pictures of any form: the converter hides a change of their size, so they are taken as they are
+// show opens the session's stream and hands its frames on until the stream, the session or ctx ends. It returns whether
+// any came. Convert takes frames of any form: the converter hides a change of their size, so they are taken as they are
 // first.
 func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r report) (came bool, err error) {
 	remote, err := s.Remote()
@@ -77,8 +79,8 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 	if convert {
 		form = " ! videoconvert ! video/x-raw,format=BGRx"
 	}
-	// A desktop that is asked for 30 pictures a second at most gives fewer: it waits 33 ms and then for the screen's next
-	// picture. Asked for half as many again it gives every second one of a screen at 60 Hz, and none is wasted.
+	// A desktop that is asked for 30 frames a second at most gives fewer: it waits 33 ms and then for the screen's next
+	// frame. Asked for half as many again it gives every second one of a screen at 60 Hz, and none is wasted.
 	// path is the only property that takes the portal's number of the node; target-object wants another one.
 	p, err := gst.Parse(fmt.Sprintf("pipewiresrc fd=%d path=%d client-name=Hindsight keepalive-time=%d"+
 		" ! video/x-raw,max-framerate=[1/1,%d/1]%s ! appsink name=out sync=false max-buffers=2 drop=true",
@@ -92,9 +94,11 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 		return false, err
 	}
 	if err := p.Play(5 * time.Second); err != nil {
-		return false, fmt.Errorf("the desktop's pictures do not come: %w", err)
+		return false, fmt.Errorf("the desktop sends no frames: %w", err)
 	}
 	size, last := 0, gst.Now()
+	live := liveness{ask: s.Alive, fresh: last}
+	defer live.close()
 	for ctx.Err() == nil && s.Err() == nil {
 		sample, err := out.Pull(100*time.Millisecond, 4*time.Millisecond)
 		switch {
@@ -108,17 +112,24 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 				return came, err
 			}
 			last, size = gst.Now(), len(b)
-			f, err := picture(sample, b, trusted(sample.PTS(), last))
+			f, err := rawFrame(sample, b, trusted(sample.PTS(), last))
 			if err != nil {
 				return came, err
 			}
-			r.up("the desktop portal")
-			c.Frame(f)
 			came = true
+			if live.frame(last); live.hung {
+				f.Release()
+				break
+			}
+			r.up("the desktop portal")
+			c.Frame(upright(f, p.Tag("image-orientation")))
 		case !errors.Is(err, gst.ErrTimeout):
 			return came, stopped(p, err)
-		case gst.Now()-last > silent:
+		case gst.Now()-last > silent && !live.hung:
 			return came, stopped(p, errors.New("none came for some time"))
+		}
+		if live.look(ctx, gst.Now()); live.hung {
+			r.down(portal.ErrHung)
 		}
 	}
 	return came, nil
@@ -129,13 +140,13 @@ var (
 	heightOf = regexp.MustCompile(`height=\(int\)(\d+)`)
 )
 
-// picture makes a frame of a sample, which is released when that cannot be done.
-func picture(s *gst.Sample, b []byte, pts time.Duration) (media.Frame, error) {
+// rawFrame makes a frame of a sample, which is released when that cannot be done.
+func rawFrame(s *gst.Sample, b []byte, pts time.Duration) (media.Frame, error) {
 	caps := s.Caps()
 	width, height := number(widthOf, caps), number(heightOf, caps)
 	if width < 2 || height < 2 || len(b) < width*height*4 {
 		s.Release()
-		return media.Frame{}, fmt.Errorf("the desktop's pictures are of a form that is not supported (%s)", caps)
+		return media.Frame{}, fmt.Errorf("the desktop's frames are of a form that is not supported (%s)", caps)
 	}
 	return media.Frame{PTS: pts, Width: width, Height: height, Stride: len(b) / height, Data: b, Release: s.Release}, nil
 }
@@ -149,15 +160,15 @@ func number(r *regexp.Regexp, s string) int {
 	return n
 }
 
-// stopped makes a sentence of the pipeline's own reason, or of what was seen of it.
+// stopped makes a message of the pipeline's own reason, or of what was seen of it.
 func stopped(p *gst.Pipeline, seen error) error {
 	if cause := p.Err(0); cause != nil {
 		seen = cause
 	}
-	return fmt.Errorf("the desktop's pictures stopped: %w", seen)
+	return fmt.Errorf("the desktop's frames stopped: %w", seen)
 }
 
-// trusted is a picture's time: the desktop's own where that can be true. Some desktops stamp nothing, and PipeWire's
+// trusted is a frame's time: the desktop's own where that can be true. Some desktops stamp nothing, and PipeWire's
 // element may add an offset of its own.
 func trusted(pts, now time.Duration) time.Duration {
 	if d := pts - now; d < earliest || d > latest {

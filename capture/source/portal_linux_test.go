@@ -27,7 +27,7 @@ func TestTheUserIsAskedOnce(t *testing.T) {
 	defer p.Close()
 	token := filepath.Join(t.TempDir(), "state", "token")
 	open := func() *Supervisor {
-		return OpenScreen(Screen{Way: Portal, TokenFile: token, FrameRate: 30, Frame: func(f media.Frame) { f.Release() }}, slog.New(slog.DiscardHandler))
+		return OpenScreen(Screen{Backend: Portal, TokenFile: token, FrameRate: 30, Frame: func(f media.Frame) { f.Release() }}, slog.New(slog.DiscardHandler))
 	}
 	p.Answer(portaltest.Refuse)
 	s := open()
@@ -37,7 +37,7 @@ func TestTheUserIsAskedOnce(t *testing.T) {
 	require.NoError(t, s.Close())
 
 	p.Answer(portaltest.Allow)
-	p.NoPictures()
+	p.RefuseConnections()
 	s = open() // it fails, and is tried again
 	require.Eventually(t, func() bool { b, _ := os.ReadFile(token); return string(b) == "next time\n" }, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, s.Close())
@@ -61,7 +61,7 @@ func TestTheWayFitsTheSession(t *testing.T) {
 	} {
 		t.Setenv("XDG_SESSION_TYPE", c.session)
 		t.Setenv("WAYLAND_DISPLAY", c.wayland)
-		way, why := Way(c.want, c.display)
+		way, why := Backend(c.want, c.display)
 		require.Equal(t, c.way, way, "%+v: %s", c, why)
 		require.NotEmpty(t, why)
 	}

@@ -11,18 +11,18 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// heard is a block of a record stream with the time of its arrival.
-type heard struct {
+// appBlock is a block of a record stream with the time of its arrival.
+type appBlock struct {
 	stream  uint32
 	samples []float32
 	at      time.Duration
 }
 
-// recorded is how a sink input is heard: through a record stream, at the sink that it played on then.
+// recorded is how a sink input is captured: through a record stream, at the sink that it played on then.
 type recorded struct{ stream, sink uint32 }
 
 // ear records the streams that one program plays.
-type ear struct {
+type appCapture struct {
 	*server
 	program string
 	streams map[uint32]recorded // by sink input
@@ -31,28 +31,28 @@ type ear struct {
 	lag     *lag
 }
 
-// overhear hears what a program plays; silence while it plays nothing.
-func overhear(ctx context.Context, c Sound, program string, r report) error {
+// captureApp captures what a program plays; silence while it plays nothing.
+func captureApp(ctx context.Context, c Sound, program string, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
 	}
 	s, err := connect()
 	if err != nil {
-		return unheard(c, err)
+		return notCaptured(c, err)
 	}
 	defer s.close()
-	blocks := make(chan heard, 200)
+	blocks := make(chan appBlock, 200)
 	s.deliver(func(stream uint32, sound []float32) {
 		select {
-		case blocks <- heard{stream, slices.Clone(sound), gst.Now()}:
-		default: // nobody listens any more, or the machine is too busy
+		case blocks <- appBlock{stream, slices.Clone(sound), gst.Now()}:
+		default: // the capture has ended, or the machine is too busy
 		}
 	})
-	e := &ear{server: s, program: program, streams: map[uint32]recorded{}, sum: sum{pcm: c.PCM}}
+	e := &appCapture{server: s, program: program, streams: map[uint32]recorded{}, sum: sum{pcm: c.PCM}}
 	defer e.rest()
 	again, err := e.look()
 	if err != nil {
-		return unheard(c, err)
+		return notCaptured(c, err)
 	}
 	r.up(label(c))
 	var retry <-chan time.Time
@@ -64,17 +64,17 @@ func overhear(ctx context.Context, c Sound, program string, r report) error {
 		case <-ctx.Done():
 			return nil
 		case <-s.gone:
-			return unheard(c, s.ended(ctx))
+			return notCaptured(c, s.ended(ctx))
 		case <-s.changed:
 			if again, err = e.look(); err != nil {
-				return unheard(c, err)
+				return notCaptured(c, err)
 			}
 		case <-retry:
 			if again, err = e.look(); err != nil {
-				return unheard(c, err)
+				return notCaptured(c, err)
 			}
 		case b := <-blocks:
-			if !e.hears(b.stream) {
+			if !e.wants(b.stream) {
 				continue // the last of one that was forgotten
 			}
 			b.at += e.lag.value() - media.SamplesToDuration(len(b.samples)/media.Channels)
@@ -84,9 +84,9 @@ func overhear(ctx context.Context, c Sound, program string, r report) error {
 }
 
 // look records streams that are new and forgets those that have ended. A stream that has moved to another sink keeps
-// its index, but the server no longer hands it to who recorded it at the first one; so it is recorded anew. again
+// its index, but the server no longer hands it to who recorded it at the first one; so it is recorded again. again
 // says that one could not be recorded, which is to be tried later unless it has ended.
-func (e *ear) look() (again bool, err error) {
+func (e *appCapture) look() (again bool, err error) {
 	dead := e.takeKilled()
 	playing, err := e.playing(e.program)
 	if err != nil {
@@ -114,8 +114,8 @@ func (e *ear) look() (again bool, err error) {
 	return again, nil
 }
 
-// hears is whether a record stream is one of those that are heard.
-func (e *ear) hears(stream uint32) bool {
+// wants is whether a record stream is one of those that are captured.
+func (e *appCapture) wants(stream uint32) bool {
 	for _, r := range e.streams {
 		if r.stream == stream {
 			return true
@@ -124,14 +124,14 @@ func (e *ear) hears(stream uint32) bool {
 	return false
 }
 
-// rest ends the measuring and says that nothing is heard for now.
-func (e *ear) rest() {
+// rest ends the measuring and says that nothing is captured for now.
+func (e *appCapture) rest() {
 	e.measure("")
 	e.sum.pcm(media.PCM{})
 }
 
-// record begins to hear one stream.
-func (e *ear) record(p stream) error {
+// record starts to record one stream.
+func (e *appCapture) record(p stream) error {
 	var sink proto.GetSinkInfoReply
 	if err := e.client.Request(&proto.GetSinkInfo{SinkIndex: p.sink}, &sink); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (e *ear) record(p stream) error {
 }
 
 // measure watches the latency of the output behind a monitor; an empty name ends that.
-func (e *ear) measure(monitor string) {
+func (e *appCapture) measure(monitor string) {
 	if monitor == e.sink {
 		return
 	}

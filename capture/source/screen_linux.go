@@ -10,27 +10,27 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// film opens the screen in the way that fits the session.
-func film(ctx context.Context, c Screen, r report) error {
+// captureScreen opens the screen with the backend that fits the session.
+func captureScreen(ctx context.Context, c Screen, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
 	}
-	if way, _ := Way(c.Way, c.Display); way == Portal {
-		return filmPortal(ctx, c, r)
+	if way, _ := Backend(c.Backend, c.Display); way == Portal {
+		return capturePortal(ctx, c, r)
 	}
-	return filmX(ctx, c, r)
+	return captureX11(ctx, c, r)
 }
 
-// filmX films an X display.
-func filmX(ctx context.Context, c Screen, r report) error {
+// captureX11 captures an X display.
+func captureX11(ctx context.Context, c Screen, r report) error {
 	d, err := x11.Open(c.Display)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	return d.Film(ctx, x11.Config{
+	return d.Capture(ctx, x11.Config{
 		Target: c.Target, Held: c.Held, Stay: c.Stay, HidePointer: c.HideCursor, FrameRate: c.FrameRate, Now: gst.Now,
-		Frame: func(p x11.Picture, at time.Duration) {
+		Frame: func(p x11.Frame, at time.Duration) {
 			c.Frame(media.Frame{
 				PTS: at, Width: p.Width, Height: p.Height, Stride: p.Width * 4, Data: p.Data, Serial: p.Serial, Bands: p.Bands, Release: p.Release,
 			})

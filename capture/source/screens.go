@@ -8,7 +8,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// Screens is what of a display can be filmed.
+// Screens is what of a display can be captured.
 type Screens struct {
 	// Display is its name, Size the size of the whole screen in pixels.
 	Display  string
@@ -35,7 +35,7 @@ func ListScreens(display string) (Screens, error) {
 	return s, err
 }
 
-// Preview takes one small picture of a target.
+// Preview takes one small frame of a target.
 func Preview(display string, t x11.Target, width, height int) (image.Image, error) {
 	d, err := x11.Open(display)
 	if err != nil {
@@ -45,7 +45,7 @@ func Preview(display string, t x11.Target, width, height int) (image.Image, erro
 	return d.Preview(t, width, height)
 }
 
-// WatchScreens calls changed after monitors or windows have come, gone or moved, until the context ends. A display that
+// WatchScreens calls changed after monitors or windows were added, removed or moved, until the context ends. A display that
 // goes away is looked for again.
 func WatchScreens(ctx context.Context, display string, changed func()) {
 	for ctx.Err() == nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 )
 
-// server is a connection to the sound server. The client library reads it in a goroutine of its own, which ends with
+// server is a connection to the sound server. The client library reads it in its own goroutine, which ends with
 // close.
 type server struct {
 	connection
@@ -19,7 +19,7 @@ type server struct {
 	changed chan struct{}
 	// killed holds a token when the server has ended a record stream since it was last taken.
 	killed chan struct{}
-	// weight makes up for the volume of the monitor that is heard; weighed holds a token when it was asked for since
+	// weight makes up for the volume of the monitor that is recorded; weighed holds a token when it was asked for since
 	// it was last taken.
 	weight  atomic.Pointer[weight]
 	weighed chan struct{}
@@ -29,11 +29,11 @@ type server struct {
 	dead   map[uint32]bool // record streams that the server has ended since they were last asked for
 }
 
-// connect opens a connection that tells of changes. The error is a sentence.
+// connect opens a connection that reports changes. The error is a message.
 func connect() (*server, error) {
 	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1), weighed: make(chan struct{}, 1)}
 	var err error
-	if s.connection, err = dial(s.told); err != nil {
+	if s.connection, err = dial(s.reported); err != nil {
 		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)
 	}
 	const what = proto.SubscriptionMaskSink | proto.SubscriptionMaskSource | proto.SubscriptionMaskSinkInput | proto.SubscriptionMaskServer
@@ -44,8 +44,8 @@ func connect() (*server, error) {
 	return s, nil
 }
 
-// told takes what the server says without being asked.
-func (s *server) told(m any) {
+// reported takes what the server sends unasked.
+func (s *server) reported(m any) {
 	switch m := m.(type) {
 	case *proto.DataPacket:
 		s.arrived(m.StreamIndex, m.Data)
@@ -81,7 +81,7 @@ func signal(c chan struct{}) {
 }
 
 // deliver hands the sound of record streams to f from now on, in the client library's goroutine, whose memory it is; nil
-// ends that. When it answers, nobody is inside the one before.
+// ends that. When it returns, nobody is inside the one before.
 func (s *server) deliver(f func(stream uint32, sound []float32)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +96,7 @@ func (s *server) arrived(stream uint32, data []byte) {
 	}
 }
 
-// wait waits for a change. It answers false when the context has ended or the server is gone.
+// wait waits for a change. It returns false when the context has ended or the server is gone.
 func (s *server) wait(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
@@ -108,7 +108,7 @@ func (s *server) wait(ctx context.Context) bool {
 	}
 }
 
-// devices lists what can be heard, and the programs that play.
+// devices lists what can be recorded, and the programs that play.
 func (s *server) devices() ([]Device, error) {
 	var info proto.GetServerInfoReply
 	var sources proto.GetSourceInfoListReply
@@ -168,7 +168,7 @@ type stream struct {
 	index, sink uint32
 }
 
-// WatchDevices calls changed whenever Devices may answer something else, until the context ends. A server that is away
+// WatchDevices calls changed whenever Devices may return something else, until the context ends. A server that is away
 // is looked for again.
 func WatchDevices(ctx context.Context, changed func()) {
 	for ctx.Err() == nil {

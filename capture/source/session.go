@@ -2,20 +2,20 @@ package source
 
 import "os"
 
-// Ways to film the screen.
+// Backends that capture the screen.
 const (
 	// Auto takes what fits the session.
 	Auto = "auto"
 	// X11 reads the X display.
 	X11 = "x11"
-	// Portal asks the desktop, the only way on Wayland.
+	// Portal asks the desktop, the only backend on Wayland.
 	Portal = "portal"
 )
 
-// Way says how the screen is filmed and why: want is Auto or what the user insists on, display an X display that was
-// named. Session and display are told by the environment (systemd's pam_systemd(8), XDG_SESSION_TYPE; wl_display_connect,
+// Backend says how the screen is captured and why: want is Auto or what the user insists on, display an X display that was
+// named. Session and display come from the environment (systemd's pam_systemd(8), XDG_SESSION_TYPE; wl_display_connect,
 // WAYLAND_DISPLAY); a compositor started on a console leaves the first as it was, "tty".
-func Way(want, display string) (way, why string) {
+func Backend(want, display string) (way, why string) {
 	session, wayland := os.Getenv("XDG_SESSION_TYPE"), os.Getenv("WAYLAND_DISPLAY")
 	switch {
 	case want == X11 || want == Portal:

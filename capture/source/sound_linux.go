@@ -15,13 +15,13 @@ import (
 // good for questions only: PipeWire 0.3 records the default microphone under it.
 const defaultMonitor = "@DEFAULT_MONITOR@"
 
-// hear records c.Device by the sound server's own protocol; the server converts to our format.
+// captureDevice records c.Device by the sound server's own protocol; the server converts to our format.
 //
 // Each block is stamped with the clock as it arrives. Counting samples from the moment the stream is asked for would stay
 // wrong by however long the server took to begin: 129 ms in a measurement against a pipe source that was fed by the clock.
 // The jitter of the stamps is the mixer's to smooth. The protocol is spoken here, without GStreamer's pulsesrc, because
 // each block passes three threads there, which cost more than all that is done with the sound afterwards.
-func (s *server) hear(ctx context.Context, c Sound, r report) error {
+func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
 	}
@@ -62,7 +62,7 @@ func (s *server) hear(ctx context.Context, c Sound, r report) error {
 	}
 	stream, err := s.record(c.Device, proto.Undefined)
 	if err != nil {
-		return unheard(c, err)
+		return notCaptured(c, err)
 	}
 	defer s.forget(stream)
 	for {
@@ -76,20 +76,20 @@ func (s *server) hear(ctx context.Context, c Sound, r report) error {
 		case err := <-failed:
 			return err
 		case <-s.gone:
-			return unheard(c, s.ended(ctx))
+			return notCaptured(c, s.ended(ctx))
 		case <-s.killed:
 			if there, err := s.find(c); err == nil && there != c.Device {
 				return errGone
 			}
-			return unheard(c, errors.New("the sound server ended the recording"))
+			return notCaptured(c, errors.New("the sound server ended the recording"))
 		}
 	}
 }
 
-// errGone says that a device is gone, which is no failure: another one may be heard in its place.
+// errGone says that a device is gone, which is no failure: another one may be captured in its place.
 var errGone = errors.New("the sound device is gone")
 
-// record begins to hear a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it is mixed
+// record starts to record a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it is mixed
 // (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has both).
 func (s *server) record(source string, input uint32) (stream uint32, err error) {
 	const block = media.SampleRate / 100 * media.Channels * 4 // bytes
@@ -120,8 +120,8 @@ func label(c Sound) string {
 	return "default"
 }
 
-// unheard makes a sentence of a failure.
-func unheard(c Sound, err error) error {
+// notCaptured makes a message of a failure.
+func notCaptured(c Sound, err error) error {
 	what := "the default microphone"
 	switch {
 	case c.Device != "":

@@ -38,7 +38,7 @@ func (l *listener) push(p media.PCM) {
 	l.fresh += len(p.Samples) / media.Channels
 }
 
-// forget drops what was heard before, so that nothing of it counts.
+// forget drops what was captured before, so that nothing of it counts.
 func (l *listener) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,7 +64,7 @@ func (l *listener) amplitude(hz float64) float64 {
 	return 2 * math.Hypot(re, im) / float64(max(len(l.samples), 1))
 }
 
-// hears waits until these tones are heard at their level and these are not.
+// hears waits until these tones are captured at their level and these are not.
 func (l *listener) hears(t *testing.T, what string, there, not []float64) {
 	t.Helper()
 	ok := func() bool {
@@ -135,7 +135,7 @@ func state(s *source.Supervisor, want string) func() bool {
 	return func() bool { return s.Status().State == want }
 }
 
-// The system's default changes: what follows it hears the new one, without a failure.
+// The system's default changes: what follows it captures the new one, without a failure.
 func TestDefaultIsFollowed(t *testing.T) {
 	s := newSound(t)
 	sink(t, s, "headset")
@@ -155,7 +155,7 @@ func TestDefaultIsFollowed(t *testing.T) {
 	require.Equal(t, source.Running, desktop.Status().State)
 }
 
-// A device that is unplugged is told, waited for and heard again.
+// A device that is unplugged is reported, waited for and captured again.
 func TestDeviceComesBack(t *testing.T) {
 	s := newSound(t)
 	module := sink(t, s, "headset")
@@ -185,7 +185,7 @@ func TestDeviceComesBack(t *testing.T) {
 }
 
 // A Bluetooth headset that changes its profile goes away and comes back as another device, with other channels and
-// another rate: the desktop is heard on, whether the headset was the default or chosen by its name. So is a device that
+// another rate: the desktop is still captured, whether the headset was the default or chosen by its name. So is a device that
 // comes back under the name it had.
 func TestAHeadsetChangesItsProfile(t *testing.T) {
 	s := newSound(t)
@@ -219,7 +219,7 @@ func TestAHeadsetChangesItsProfile(t *testing.T) {
 	}
 }
 
-// One program is heard, with all its streams and nothing else, and its sound has the time of the whole desktop's.
+// One program is captured, with all its streams and nothing else, and its sound has the time of the whole desktop's.
 func TestOneProgramIsHeard(t *testing.T) {
 	s := newSound(t)
 	game, heard := open(t, source.Sound{Monitor: true, Device: source.Application + "game"})
@@ -249,7 +249,7 @@ func TestOneProgramIsHeard(t *testing.T) {
 	moveAndHear(t, s, heard, 1500, 440)
 }
 
-// A program whose stream moves to another output and back is heard there as well, with both sound servers.
+// A program whose stream moves to another output and back is captured there as well, with both sound servers.
 func TestAMovedProgramIsHeardOnPipeWire(t *testing.T) {
 	w, err := stack.StartWayland(t.Context(), t.TempDir(), stack.WaylandOptions{})
 	require.NoError(t, err)
@@ -277,8 +277,8 @@ func moveAndHear(t *testing.T, s *stack.Sound, heard *listener, there, not float
 	}
 }
 
-// The desktop is heard at its level whatever the volume of a speaker that is turned down by software; a muted one is
-// told.
+// The desktop is captured at its level whatever the volume of a speaker that is turned down by software; a muted one is
+// reported.
 func TestTheSpeakersVolumeDoesNotCount(t *testing.T) {
 	s := newSound(t)
 	plays(t, s, "player", "desktop", 440)

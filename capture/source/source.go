@@ -47,7 +47,7 @@ const (
 // Status says what a source is doing.
 type Status struct {
 	// State is Starting, Running, Failed or Waiting. A failed source is tried again; one that waits has nothing to give
-	// for now, which is no failure of its own.
+	// for now, which is not a failure.
 	State string
 	// Reason is why a screen waits: x11.Closed, x11.Minimized or x11.Disconnected.
 	Reason string
@@ -57,36 +57,36 @@ type Status struct {
 	Err error
 }
 
-// Screen says which picture to take.
+// Screen says what to capture.
 type Screen struct {
 	// Way is Auto, X11 or Portal; empty is Auto.
-	Way string
+	Backend string
 	// TokenFile remembers what was chosen in the desktop's dialog; empty asks each time.
 	TokenFile string
 	// Display is the X display, empty for the environment's.
 	Display string
-	// Target is what of it is filmed.
+	// Target is what of it is captured.
 	Target x11.Target
 	// Held remembers the window that is captured beyond this source; it may be nil.
 	Held *x11.Held
 	// Stay says whether a window that was closed is not replaced with another of its program; nil never does.
 	Stay func() bool
-	// Gone is told whether what is captured is gone: closed, disconnected, or taken back by the user; it may be nil.
+	// Gone is called with whether the source is gone: closed, disconnected, or taken back by the user; it may be nil.
 	Gone func(gone bool)
 	// HideCursor leaves the pointer out.
 	HideCursor bool
 	// FrameRate is in frames a second.
 	FrameRate int
-	// Frame receives each picture, and Frame.Release must be called when it is done with.
+	// Frame receives each frame, and Frame.Release must be called when it is done with.
 	Frame func(media.Frame)
-	// Same may receive frames that are the same as the one before, which have no data; it answers false when it needs the
-	// picture. Nil takes all pictures as they are.
+	// Same may receive frames that are the same as the one before, which have no data; it returns false when it needs the
+	// frame. Nil takes all frames as they are.
 	Same func(media.Frame) bool
 }
 
-// Sound says which device to hear.
+// Sound says which device to record.
 type Sound struct {
-	// Monitor hears what an output plays instead of an input.
+	// Monitor records what an output plays instead of an input.
 	Monitor bool
 	// Device is the sound server's name; empty follows the default. One that begins with Application is a program.
 	Device string
@@ -100,11 +100,11 @@ type Sound struct {
 // run opens a device and works until the context ends or the device fails.
 type run func(ctx context.Context, r report) error
 
-// report is how a run tells of itself.
+// report is how a run reports its state.
 type report struct {
 	// up is called whenever data flows.
 	up func(device string)
-	// down says in a sentence why no data flows, while the run itself waits for it to come back.
+	// down says in a message why no data flows, while the run itself waits for it to come back.
 	down func(error)
 	// away is down for a target that is away for a reason.
 	away func(reason string, err error)
@@ -137,9 +137,9 @@ func supervise(name string, log *slog.Logger, gone func(bool), r run) *Superviso
 	return s
 }
 
-// OpenScreen begins to film. A display that does not answer shows up in Status.
+// OpenScreen begins to capture. A display that does not respond shows up in Status.
 func OpenScreen(c Screen, log *slog.Logger) *Supervisor {
-	return supervise("screen", log, c.Gone, func(ctx context.Context, r report) error { return film(ctx, c, r) })
+	return supervise("screen", log, c.Gone, func(ctx context.Context, r report) error { return captureScreen(ctx, c, r) })
 }
 
 // OpenSound begins to listen. A device that is missing shows up in Status.
@@ -174,7 +174,7 @@ func (s *Supervisor) set(status Status) {
 func (s *Supervisor) loop(ctx context.Context) {
 	defer close(s.done)
 	pause := firstPause
-	t := teller{s: s}
+	t := reporter{s: s}
 	for {
 		t.began = time.Time{}
 		err := s.run(ctx, report{up: t.up, down: t.down, away: t.away, idle: t.idle, note: t.note})
@@ -199,21 +199,21 @@ func (s *Supervisor) loop(ctx context.Context) {
 	}
 }
 
-// teller turns what a run reports into the supervisor's status. It is used by the supervisor's goroutine alone.
-type teller struct {
-	s       *Supervisor
-	began   time.Time // when data first flowed in this run
-	running bool
-	told    string
-	device  string
-	noted   error // of the run
+// reporter turns what a run reports into the supervisor's status. It is used by the supervisor's goroutine alone.
+type reporter struct {
+	s        *Supervisor
+	began    time.Time // when data first flowed in this run
+	running  bool
+	reported string
+	device   string
+	noted    error // of the run
 }
 
-func (t *teller) up(device string) {
+func (t *reporter) up(device string) {
 	if t.running {
 		return
 	}
-	t.running, t.told = true, ""
+	t.running, t.reported = true, ""
 	if t.began.IsZero() {
 		t.began = time.Now()
 	}
@@ -224,7 +224,7 @@ func (t *teller) up(device string) {
 }
 
 // note keeps what is wrong for as long as the source runs.
-func (t *teller) note(err error) {
+func (t *reporter) note(err error) {
 	if errors.Is(err, t.noted) {
 		return
 	}
@@ -237,24 +237,24 @@ func (t *teller) note(err error) {
 	}
 }
 
-func (t *teller) down(err error) { t.not(Status{State: Failed, Err: err}) }
+func (t *reporter) down(err error) { t.not(Status{State: Failed, Err: err}) }
 
-func (t *teller) idle(err error) { t.not(Status{State: Waiting, Err: err}) }
+func (t *reporter) idle(err error) { t.not(Status{State: Waiting, Err: err}) }
 
-func (t *teller) away(reason string, err error) {
+func (t *reporter) away(reason string, err error) {
 	t.not(Status{State: Waiting, Reason: reason, Err: err})
 }
 
-func (t *teller) not(s Status) {
+func (t *reporter) not(s Status) {
 	t.running, t.noted = false, nil
 	err := s.Err
 	if s.Reason == x11.Closed || s.Reason == x11.Disconnected || byUser(err) {
 		t.s.gone(true)
 	}
 	t.s.set(s)
-	if err.Error() != t.told { // the same failure again and again is told once
+	if err.Error() != t.reported { // the same failure again and again is reported once
 		t.s.log.Warn("source gives nothing; it is tried again", "source", t.s.name, "err", err)
-		t.told = err.Error()
+		t.reported = err.Error()
 	}
 }
 

@@ -10,7 +10,7 @@ const (
 	// sumDelay is how far the leading stream may be ahead of the others before their sound is left out, in sample frames
 	// (30 ms).
 	sumDelay = 30 * media.SampleRate / 1000
-	// astray is the error between a stream's place and its time that makes it be placed anew once it lasts for astrayFor, in
+	// astray is the error between a stream's place and its time that makes it be placed again once it lasts for astrayFor, in
 	// sample frames (40 ms). What a busy machine held back comes all at once and takes no time.
 	astray    = 40 * media.SampleRate / 1000
 	astrayFor = 400 * time.Millisecond
@@ -53,8 +53,8 @@ func (p *place) off(frames int64, at, length time.Duration) bool {
 // forget drops a stream that has ended.
 func (s *sum) forget(stream uint32) { delete(s.streams, stream) }
 
-// add takes a block whose first sample was heard at b.at; streams is how many there are in all.
-func (s *sum) add(b heard, streams int) {
+// add takes a block whose first sample was captured at b.at; streams is how many there are in all.
+func (s *sum) add(b appBlock, streams int) {
 	if len(s.streams) == 0 { // a new begin
 		s.base, s.done, s.pending, s.streams = b.at, 0, nil, map[uint32]*place{}
 	}
@@ -84,7 +84,7 @@ func (s *sum) add(b heard, streams int) {
 
 // flush hands on what all streams have delivered, or what is older than the leading stream by the delay. Its time is
 // that of the block just added, which has the newest stamp.
-func (s *sum) flush(b heard, at int64, streams int) {
+func (s *sum) flush(b appBlock, at int64, streams int) {
 	lead, last := int64(0), int64(1)<<62
 	for _, p := range s.streams {
 		lead, last = max(lead, p.next), min(last, p.next)

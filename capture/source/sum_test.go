@@ -33,7 +33,7 @@ func TestStreamsAddUpWhateverIsLate(t *testing.T) {
 			arrives = begin + time.Duration(float64((i/100+1)*100*block)/media.SampleRate/(1-1e-4)*1e9)
 		}
 		for _, stream := range []uint32{1, 2} {
-			b := heard{stream: stream, samples: make([]float32, block*media.Channels), at: arrives - block*time.Second/media.SampleRate}
+			b := appBlock{stream: stream, samples: make([]float32, block*media.Channels), at: arrives - block*time.Second/media.SampleRate}
 			for k := range block {
 				v := frame(stream, i*block+k)
 				b.samples[2*k], b.samples[2*k+1] = v, v
@@ -55,9 +55,9 @@ func TestAStreamThatPausedIsPlacedAnew(t *testing.T) {
 	s := sum{pcm: func(p media.PCM) { length += len(p.Samples) / media.Channels }}
 	for i := range 1000 {
 		at := time.Hour + time.Duration(i)*10*time.Millisecond
-		s.add(heard{stream: 1, samples: make([]float32, 960), at: at}, 2)
+		s.add(appBlock{stream: 1, samples: make([]float32, 960), at: at}, 2)
 		if i < 300 || i >= 600 {
-			s.add(heard{stream: 2, samples: make([]float32, 960), at: at}, 2)
+			s.add(appBlock{stream: 2, samples: make([]float32, 960), at: at}, 2)
 		}
 	}
 	require.InDelta(t, 10*media.SampleRate, length, media.SampleRate/10)

@@ -63,7 +63,7 @@ func makeUp(sink *proto.GetSinkInfoReply, pipewire bool) weight {
 	return l
 }
 
-// weigh asks for the volume of the sink behind a monitor. Where the server does not tell, what was known stays.
+// weigh asks for the volume of the sink behind a monitor. Where the server does not say, what was known stays.
 func (s *server) weigh(monitor string) {
 	var info proto.GetServerInfoReply
 	var source proto.GetSourceInfoReply

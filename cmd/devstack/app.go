@@ -16,10 +16,10 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// bitrate of the picture in kb/s. The recorder decodes and encodes it again on the same machine, and pays for every bit.
+// bitrate of the video in kb/s. The recorder decodes and re-encodes it on the same machine; every bit costs CPU time.
 const bitrate = 3000
 
-// app is the running hindsight, with settings, token and socket of its own: the user's are not touched.
+// app is the running hindsight, with its own settings, token and socket: the user's are not touched.
 type app struct {
 	*stack.Proc
 	// env is what finds this app: for hindsightctl.
@@ -90,7 +90,7 @@ func writeSettings(folder string, w *world) error {
 	return store.Save(c)
 }
 
-// control runs hindsightctl with --json and decodes its answer into out, which may be nil.
+// control runs hindsightctl with --json and decodes its output into out, which may be nil.
 func (a *app) control(ctx context.Context, out any, args ...string) error {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, a.ctl, append(args, "--json")...)
@@ -98,7 +98,8 @@ func (a *app) control(ctx context.Context, out any, args ...string) error {
 	cmd.Stderr = &stderr
 	answer, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("hindsightctl %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(append(stderr.Bytes(), answer...)))
+		return fmt.Errorf("hindsightctl %s: %w: %s", strings.Join(args, " "), err,
+			bytes.TrimSpace(append(stderr.Bytes(), answer...)))
 	}
 	if out == nil {
 		return nil
@@ -115,7 +116,8 @@ func (a *app) status(ctx context.Context) (session.Snapshot, error) {
 }
 
 // await polls the status until it suits. What is missing is said when the time is over.
-func (a *app) await(ctx context.Context, limit time.Duration, missing func(session.Snapshot) string) (session.Snapshot, error) {
+func (a *app) await(ctx context.Context, limit time.Duration, missing func(session.Snapshot) string) (session.Snapshot,
+	error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	last := "the app did not answer"

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// benchKbps is the bitrate of every contender in kb/s, benchFrames how many pictures x264 alone gets.
+	// benchKbps is the bitrate of every contender in kb/s, benchFrames how many frames x264 alone gets.
 	benchKbps   = 8000
 	benchFrames = 300
 	// benchReplay is the replay's length in s.
@@ -36,12 +36,12 @@ type result struct {
 	// ratios are those of moving to what x264 alone took just before and after, in the mean: the speed of a virtual
 	// machine changes from minute to minute.
 	ratios []float64
-	// mib is the most memory of its own, in MiB; 0 is not measured.
+	// mib is its peak private memory, in MiB; 0 is not measured.
 	mib   float64
 	clips []savedClip
 }
 
-// Run measures all contenders in turn, round by round, on one 1080p30 desktop with sound: once with a moving picture and
+// Run measures all contenders in turn, round by round, on one 1080p30 desktop with sound: once with moving content and
 // once with nothing that moves.
 func (b *benchCommand) Run(ctx context.Context) error {
 	dir, d, s, end, err := virtualDesktop(ctx)
@@ -58,7 +58,8 @@ func (b *benchCommand) Run(ctx context.Context) error {
 	for _, c := range all {
 		results = append(results, &c.result)
 	}
-	pattern := stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink, MicSink: s.MicSink}
+	pattern := stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink,
+		MicSink: s.MicSink}
 	for round := range b.Rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d, moving\n", round+1, b.Rounds)
 		if err := b.moving(ctx, d, pattern, alone, all); err != nil {
@@ -91,8 +92,9 @@ func virtualDesktop(ctx context.Context) (dir string, d *stack.Desktop, s *stack
 	return dir, d, s, func() { s.Close(); d.Close(); os.RemoveAll(dir) }, nil
 }
 
-// moving measures everybody on a moving picture, and has the replay programs save a clip of it.
-func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.PatternOptions, alone *result, all []*contender) error {
+// moving measures all contenders on moving content, and has the replay programs save a clip of it.
+func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.PatternOptions, alone *result,
+	all []*contender) error {
 	p, err := stack.StartPattern(ctx, o)
 	if err != nil {
 		return err
@@ -124,7 +126,7 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 	return nil
 }
 
-// still measures everybody on a screen that stays as it is; the sound goes on.
+// still measures all contenders on a still screen; the sound continues.
 func (b *benchCommand) still(ctx context.Context, o stack.PatternOptions, all []*contender) error {
 	p, err := stack.StartPattern(ctx, o)
 	if err != nil {
@@ -177,8 +179,10 @@ func (r *result) row() benchRow {
 	}
 	return benchRow{
 		Name: r.name, Moving: r.moving, Ratios: r.ratios, Still: r.still, MiB: r.mib,
-		SaveMS: of(func(c savedClip) float64 { return c.saveMS }), LengthMS: of(func(c savedClip) float64 { return c.lengthMS }),
-		StepMS: of(func(c savedClip) float64 { return c.stepMS }), LostFrames: of(func(c savedClip) float64 { return c.lost }),
+		SaveMS:     of(func(c savedClip) float64 { return c.saveMS }),
+		LengthMS:   of(func(c savedClip) float64 { return c.lengthMS }),
+		StepMS:     of(func(c savedClip) float64 { return c.stepMS }),
+		LostFrames: of(func(c savedClip) float64 { return c.lost }),
 	}
 }
 
@@ -203,9 +207,12 @@ func printBench(to io.Writer, all []*result) error {
 		w := r.row()
 		rows = append(rows, w)
 		none := len(r.clips) == 0
-		fmt.Fprintf(to, line, r.name, spread(r.moving, 3), spread(r.ratios, 2), spread(r.still, 3), unless(r.mib == 0, "%.0f", r.mib),
-			unless(none, "%.0f", w.SaveMS), unless(none, "%+.0f ms", w.LengthMS), unless(none, "%+.0f ms", w.StepMS), unless(none, "%.0f", w.LostFrames))
+		fmt.Fprintf(to, line, r.name, spread(r.moving, 3), spread(r.ratios, 2), spread(r.still, 3),
+			unless(r.mib == 0, "%.0f", r.mib),
+			unless(none, "%.0f", w.SaveMS), unless(none, "%+.0f ms", w.LengthMS), unless(none, "%+.0f ms", w.StepMS),
+			unless(none, "%.0f", w.LostFrames))
 	}
-	fmt.Fprintln(to, "ratio: to x264 alone, which is measured before and after each; length: of a saved clip, less what was asked for; sound: less picture; lost: frames of the clip")
+	fmt.Fprintln(to, "ratio: to x264 alone, which is measured before and after each; length: of a saved clip, less what "+
+		"was asked for; sound: minus video; lost: frames of the clip")
 	return json.NewEncoder(to).Encode(rows)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// savedClip is what a press of the key gave: the time until the clip was complete, how much longer than asked for it is,
-// how late its sound is (all in ms), and how many of its frames are missing.
+// savedClip is what a press of the key gave: the time until the clip was complete, how much longer than asked for it
+// is, how late its sound is (all in ms), and how many of its frames are missing.
 type savedClip struct{ saveMS, lengthMS, stepMS, lost float64 }
 
 // saveClip presses the program's key, waits for the clip and looks at it.
@@ -45,7 +45,7 @@ func (c *contender) saveClip(ctx context.Context, d *stack.Desktop) error {
 	if err != nil {
 		return err
 	}
-	pictures, err := capturetest.Pictures(ctx, path)
+	frames, err := capturetest.Frames(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (c *contender) saveClip(ctx context.Context, d *stack.Desktop) error {
 	}
 	c.clips = append(c.clips, savedClip{
 		saveMS: took.Seconds() * 1000, lengthMS: (info.Seconds - benchReplay) * 1000, stepMS: step.MeanMS,
-		lost: info.Seconds*30 - float64(len(pictures)),
+		lost: info.Seconds*30 - float64(len(frames)),
 	})
 	return nil
 }

@@ -34,7 +34,7 @@ var stated = map[string]string{
 	api.TypeRoomComposite:  "2 to 6 CPU, 2 to 4 GB",
 }
 
-// egressRow is one line of the result, for one recording of a 1080p30 picture with sound into an MP4 file.
+// egressRow is one line of the result, for one recording of 1080p30 video with sound into an MP4 file.
 type egressRow struct {
 	Type string `json:"type"`
 	// Cores is CPU time by wall time, MiB the highest memory, of the recorder's process for this recording and all that
@@ -96,11 +96,13 @@ func (w *world) startEgressBench(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	w.own("redis-server", w.redis.Close)
-	if w.livekit, err = stack.StartLiveKit(ctx, dir, stack.LiveKitOptions{RedisAddr: w.redis.Addr, Log: os.Stderr}); err != nil {
+	if w.livekit, err = stack.StartLiveKit(ctx, dir, stack.LiveKitOptions{RedisAddr: w.redis.Addr,
+		Log: os.Stderr}); err != nil {
 		return err
 	}
 	w.own("livekit-server", w.livekit.Close)
-	w.egress, err = stack.StartEgress(ctx, dir, stack.EgressOptions{RedisAddr: w.redis.Addr, LiveKit: w.livekit, Log: os.Stderr,
+	w.egress, err = stack.StartEgress(ctx, dir, stack.EgressOptions{RedisAddr: w.redis.Addr, LiveKit: w.livekit,
+		Log:     os.Stderr,
 		Browser: true})
 	if err != nil {
 		return err
@@ -121,7 +123,8 @@ func (w *world) startEgressBench(ctx context.Context, dir string) (err error) {
 
 // publishBench plays one 1080p30 loop into the room twice: as a shared screen, whose tracks are answered, and as the
 // camera and microphone that Participant wants.
-func publishBench(ctx context.Context, w *world, c *client.Client, loop *backendtest.Loop) (*backendtest.Publisher, error) {
+func publishBench(ctx context.Context, w *world, c *client.Client, loop *backendtest.Loop) (*backendtest.Publisher,
+	error) {
 	screen, err := share(ctx, c, room, loop)
 	if err != nil {
 		return nil, err
@@ -149,7 +152,8 @@ func share(ctx context.Context, c *client.Client, room string, loop *backendtest
 	return backendtest.Publish(token.ServerURL, token.Token, loop)
 }
 
-// people is the room of the camera. It is another one, so that Room Composite films the same single picture as the rest.
+// people is the room of the camera. It is a separate room, so that Room Composite captures the same single video as the
+// rest.
 const people = "people"
 
 // measure makes one recording.
@@ -189,16 +193,18 @@ func (b *benchEgressCommand) measure(ctx context.Context, w *world, c *client.Cl
 	if err := awaitRecording(ctx, c, rec.RecordingID, api.StateEnded); err != nil {
 		return row, err
 	}
-	row.FPS, err = backendtest.FrameRate(ctx, filepath.Join(w.backend.Folder, "segments", rec.RecordingID, "recording.mp4"))
+	row.FPS, err = backendtest.FrameRate(ctx, filepath.Join(w.backend.Folder, "segments", rec.RecordingID,
+		"recording.mp4"))
 	return row, err
 }
 
 // embedded is the recorder of replays in the backend's own process, which encodes nothing.
 const embedded = "embedded"
 
-// measureEmbedded has a backend of its own record replays, all of one share, and counts all that this backend does. The
+// measureEmbedded has its own backend record replays, all of one share, and counts all that this backend does. The
 // frame rate is the least of any clip's.
-func (b *benchEgressCommand) measureEmbedded(ctx context.Context, w *world, dir string, loop *backendtest.Loop) (row egressRow, err error) {
+func (b *benchEgressCommand) measureEmbedded(ctx context.Context, w *world, dir string, loop *backendtest.Loop) (
+	row egressRow, err error) {
 	backend, err := stack.StartBackend(ctx, dir, stack.BackendOptions{LiveKit: w.livekit, Identity: "bench",
 		Program: w.backend.Program, Args: []string{"--recorder", embedded}})
 	if err != nil {
@@ -217,7 +223,8 @@ func (b *benchEgressCommand) measureEmbedded(ctx context.Context, w *world, dir 
 			return row, err
 		}
 		defer screen.Close()
-		replay, err := c.Start(ctx, api.StartRequest{RoomName: name, VideoTrackID: screen.VideoID, AudioTrackID: screen.AudioID})
+		replay, err := c.Start(ctx, api.StartRequest{RoomName: name, VideoTrackID: screen.VideoID,
+			AudioTrackID: screen.AudioID})
 		if err != nil {
 			return row, err
 		}

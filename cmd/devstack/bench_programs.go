@@ -35,15 +35,20 @@ func contenders(dir string, d *stack.Desktop, s *stack.Sound) ([]*contender, err
 		return nil, err
 	}
 	env := append(append([]string{"LANG=en_US.UTF-8"}, d.Env...), s.Env...)
-	gst := "ximagesrc use-damage=false ! video/x-raw,framerate=30/1 ! videoconvert ! video/x-raw,format=I420 ! " + x264Setup +
+	gst := "ximagesrc use-damage=false ! video/x-raw,framerate=30/1 ! videoconvert ! video/x-raw,format=I420 ! " +
+		x264Setup +
 		" ! fakesink pulsesrc device=" + s.DesktopMonitor + " ! audioconvert ! avenc_aac bitrate=192000 ! fakesink"
-	ffmpeg := "-nostdin -v error -f x11grab -framerate 30 -video_size 1920x1080 -i " + d.Display + " -f pulse -i " + s.DesktopMonitor +
-		" -c:v libx264 -preset ultrafast -tune zerolatency -b:v 8000k -maxrate 8000k -bufsize 4800k -g 60 -pix_fmt yuv420p -c:a aac -b:a 192k -f null -"
+	ffmpeg := "-nostdin -v error -f x11grab -framerate 30 -video_size 1920x1080 -i " + d.Display + " -f pulse -i " +
+		s.DesktopMonitor +
+		" -c:v libx264 -preset ultrafast -tune zerolatency -b:v 8000k -maxrate 8000k -bufsize 4800k -g 60 -pix_fmt yuv420p " +
+		"-c:a aac -b:a 192k -f null -"
 	return []*contender{
 		hindsight,
 		obs,
-		{result: result{name: "gst-launch"}, spec: stack.Spec{Name: "gst-launch", Path: "gst-launch-1.0", Args: append([]string{"-q"}, strings.Fields(gst)...), Dir: dir, Env: env}},
-		{result: result{name: "ffmpeg x11grab"}, spec: stack.Spec{Name: "ffmpeg", Path: "ffmpeg", Args: strings.Fields(ffmpeg), Dir: dir, Env: env}},
+		{result: result{name: "gst-launch"}, spec: stack.Spec{Name: "gst-launch", Path: "gst-launch-1.0",
+			Args: append([]string{"-q"}, strings.Fields(gst)...), Dir: dir, Env: env}},
+		{result: result{name: "ffmpeg x11grab"}, spec: stack.Spec{Name: "ffmpeg", Path: "ffmpeg",
+			Args: strings.Fields(ffmpeg), Dir: dir, Env: env}},
 	}, nil
 }
 
@@ -62,7 +67,8 @@ func hindsightContender(dir string, d *stack.Desktop, s *stack.Sound) (*contende
 	if err := store.Save(c); err != nil {
 		return nil, err
 	}
-	env := append(append([]string{"LANG=en_US.UTF-8", "HINDSIGHT_CONFIG_DIR=" + settings, "HINDSIGHT_RUNTIME_DIR=" + dir}, d.Env...), s.Env...)
+	env := append(append([]string{"LANG=en_US.UTF-8", "HINDSIGHT_CONFIG_DIR=" + settings, "HINDSIGHT_RUNTIME_DIR=" + dir},
+		d.Env...), s.Env...)
 	return &contender{result: result{name: "Hindsight"}, key: "alt+F10", folder: clips,
 		spec: stack.Spec{Name: "hindsight", Path: program, Args: []string{"--hidden"}, Dir: dir, Env: env}}, nil
 }
@@ -98,12 +104,14 @@ func obsContender(dir string, d *stack.Desktop, s *stack.Sound) (*contender, err
 		return nil, err
 	}
 	env := append(append(append([]string{"LANG=en_US.UTF-8"}, d.Env...), s.Env...), "XDG_CONFIG_HOME="+home)
-	args := strings.Fields("--multi --startreplaybuffer --minimize-to-tray --disable-updater --disable-missing-files-check")
+	args := strings.Fields("--multi --startreplaybuffer --minimize-to-tray --disable-updater " +
+		"--disable-missing-files-check")
 	return &contender{result: result{name: "OBS"}, key: "F8", folder: clips,
 		spec: stack.Spec{Name: "obs", Path: "obs", Args: args, Dir: dir, Env: env}}, nil
 }
 
-// benchPasses is how often x264 alone is measured each time: on a virtual machine one pass differs from the next by a tenth.
+// benchPasses is how often x264 alone is measured each time: on a virtual machine one pass differs from the next by a
+// tenth.
 const benchPasses = 4
 
 // aloneCores is what x264 alone costs in cores, in the mean of all passes.
@@ -119,9 +127,10 @@ func aloneCores(ctx context.Context, raw string) (float64, error) {
 	return sum / benchPasses, nil
 }
 
-// encodeRaw is one pass of x264 alone: pictures of the moving desktop from memory, nothing else.
+// encodeRaw is one pass of x264 alone: frames of the moving desktop from memory, nothing else.
 func encodeRaw(ctx context.Context, raw string) (float64, error) {
-	line := fmt.Sprintf("filesrc location=%s blocksize=3110400 ! rawvideoparse format=i420 width=1920 height=1080 framerate=30/1 ! %s ! fakesink", raw, x264Setup)
+	line := fmt.Sprintf("filesrc location=%s blocksize=3110400 ! rawvideoparse format=i420 width=1920 height=1080 "+
+		"framerate=30/1 ! %s ! fakesink", raw, x264Setup)
 	cmd := exec.CommandContext(ctx, "gst-launch-1.0", append([]string{"-q"}, strings.Fields(line)...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("x264 alone cannot be measured: %w: %s", err, out)
@@ -130,7 +139,7 @@ func encodeRaw(ctx context.Context, raw string) (float64, error) {
 	return used.Seconds() / benchFrames * 30, nil
 }
 
-// recordRaw keeps pictures of the moving desktop as x264 takes them.
+// recordRaw keeps frames of the moving desktop as x264 takes them.
 func recordRaw(ctx context.Context, d *stack.Desktop) (string, error) {
 	folder := "/dev/shm" // memory: reading them must cost nothing
 	if _, err := os.Stat(folder); err != nil {
@@ -143,10 +152,12 @@ func recordRaw(ctx context.Context, d *stack.Desktop) (string, error) {
 	if err := f.Close(); err != nil {
 		return "", err
 	}
-	line := fmt.Sprintf("ximagesrc use-damage=false num-buffers=%d ! video/x-raw,framerate=30/1 ! videoconvert ! video/x-raw,format=I420 ! filesink location=%s", benchFrames, f.Name())
-	if out, err := d.Command(ctx, "gst-launch-1.0", append([]string{"-q"}, strings.Fields(line)...)...).CombinedOutput(); err != nil {
+	line := fmt.Sprintf("ximagesrc use-damage=false num-buffers=%d ! video/x-raw,framerate=30/1 ! videoconvert ! "+
+		"video/x-raw,format=I420 ! filesink location=%s", benchFrames, f.Name())
+	if out, err := d.Command(ctx, "gst-launch-1.0",
+		append([]string{"-q"}, strings.Fields(line)...)...).CombinedOutput(); err != nil {
 		_ = os.Remove(f.Name())
-		return "", fmt.Errorf("the pictures for x264 cannot be recorded: %w: %s", err, out)
+		return "", fmt.Errorf("the frames for x264 cannot be recorded: %w: %s", err, out)
 	}
 	return f.Name(), nil
 }

@@ -22,7 +22,7 @@ type demoCommand struct {
 // errNotAllHolds ends the demo when a check failed: the table has said which.
 var errNotAllHolds = errors.New("not all of it holds; the table says what does not")
 
-// Run saves one replay the way a user does and checks what came of it.
+// Run saves one replay the way a user does and checks the result.
 func (d *demoCommand) Run(ctx context.Context) error {
 	if d.Seconds < 5 || d.Seconds > 600 {
 		return fmt.Errorf("--seconds is %d; it must be 5 to 600", d.Seconds)
@@ -98,7 +98,8 @@ func (d *demo) run(ctx context.Context) error {
 		if d.allHolds() || stolen <= mostStolen || try == tries {
 			break
 		}
-		d.w.say(fmt.Sprintf("this replay does not count: %.0f %% of the processors' time were taken away by the machine's host; taking another", 100*stolen))
+		d.w.say(fmt.Sprintf("this replay does not count: %.0f %% of the processors' time were taken away by the machine's "+
+			"host; taking another", 100*stolen))
 	}
 	if err := d.show(ctx); err != nil {
 		d.fail("screenshot", err)
@@ -124,7 +125,8 @@ func (d *demo) look(ctx context.Context, record *session.SaveRecord) (err error)
 		return err
 	}
 	d.report.Server.SaveMS = d.serverMS
-	d.check("egress", "type and status", d.report.Egress.Type == "track_composite" && d.report.Egress.Status == "EGRESS_ACTIVE",
+	d.check("egress", "type and status", d.report.Egress.Type == "track_composite" &&
+		d.report.Egress.Status == "EGRESS_ACTIVE",
 		"track_composite, EGRESS_ACTIVE", d.report.Egress.Type+", "+d.report.Egress.Status)
 	return nil
 }
@@ -199,7 +201,7 @@ func (d *demo) fill(ctx context.Context) error {
 	return err
 }
 
-// show opens the settings through the tray's menu and takes a picture of the desktop.
+// show opens the settings through the tray's menu and takes a screenshot of the desktop.
 func (d *demo) show(ctx context.Context) error {
 	search, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -217,9 +219,10 @@ func (d *demo) show(ctx context.Context) error {
 	if err := tray.Click(search, "Settings"); err != nil {
 		return err
 	}
-	err = d.w.desktop.Command(search, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^Hindsight$", "windowactivate", "--sync").Run()
+	err = d.w.desktop.Command(search, "xdotool", "search", "--sync", "--onlyvisible", "--name", "^Hindsight$",
+		"windowactivate", "--sync").Run()
 	d.check("window", "shows from the tray", err == nil, "yes", fmt.Sprint(err == nil))
-	// The page is drawn some frames after its window is there, and nothing tells when.
+	// The page is drawn some frames after its window is there, and nothing signals it.
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -228,7 +231,7 @@ func (d *demo) show(ctx context.Context) error {
 	return d.w.desktop.Screenshot(ctx, filepath.Join(d.w.opts.Folder, "screenshot.png"))
 }
 
-// checkStatus looks for trouble the app tells about.
+// checkStatus looks for problems that the app reports.
 func (d *demo) checkStatus(ctx context.Context) {
 	s, err := d.w.app.status(ctx)
 	if err != nil {

@@ -20,12 +20,14 @@ type egressReport struct {
 
 // findEgress asks livekit-server, not the backend, what records the room.
 func findEgress(ctx context.Context, w *world) (*egressReport, error) {
-	token, err := auth.NewAccessToken(w.livekit.APIKey, w.livekit.APISecret).SetVideoGrant(&auth.VideoGrant{RoomRecord: true}).
+	token, err := auth.NewAccessToken(w.livekit.APIKey, w.livekit.APISecret).SetVideoGrant(
+		&auth.VideoGrant{RoomRecord: true}).
 		SetValidFor(time.Minute).ToJWT()
 	if err != nil {
 		return nil, err
 	}
-	egress := livekit.NewEgressProtobufClient(w.livekit.HTTPURL, &http.Client{Transport: bearer(token), Timeout: 10 * time.Second})
+	egress := livekit.NewEgressProtobufClient(w.livekit.HTTPURL,
+		&http.Client{Transport: bearer(token), Timeout: 10 * time.Second})
 	list, err := egress.ListEgress(ctx, &livekit.ListEgressRequest{RoomName: room, Active: true})
 	if err != nil {
 		return nil, fmt.Errorf("livekit-server does not list its recordings: %w", err)

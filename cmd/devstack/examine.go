@@ -15,21 +15,23 @@ type bars struct {
 	name string
 	// seconds is the length asked for, within is how far it may be off, in s.
 	seconds, within float64
-	// stepMS bounds how far sound may be from the picture in the mean, in ms.
+	// stepMS bounds how far sound may be from the video in the mean, in ms.
 	stepMS float64
 	// toneDB is how far a tone's level may be off, in dB.
 	toneDB float64
-	// frame is the time of one picture in s.
+	// frame is the time of one frame in s.
 	frame float64
 }
 
 func localBars(seconds int) bars {
 	const frame = 1.0 / 30
-	return bars{name: "local clip", seconds: float64(seconds), within: frame + 0.001, stepMS: 16, toneDB: 1.5, frame: frame}
+	return bars{name: "local clip", seconds: float64(seconds), within: frame + 0.001, stepMS: 16, toneDB: 1.5,
+		frame: frame}
 }
 
 func serverBars(seconds int) bars {
-	return bars{name: "server clip", seconds: float64(seconds), within: 1, stepMS: 45, toneDB: 2, frame: 1 / float64(recordRate())}
+	return bars{name: "server clip", seconds: float64(seconds), within: 1, stepMS: 45, toneDB: 2,
+		frame: 1 / float64(recordRate())}
 }
 
 // clipReport is a clip in the last line.
@@ -60,25 +62,29 @@ func (d *demo) examine(ctx context.Context, b bars, path string) (*clipReport, e
 			tracks++
 		}
 	}
-	d.check(b.name, "streams", oneVideo && oneAudio && len(info.Streams) == 2 && video.Codec == "h264" && audio.Codec == "aac",
+	d.check(b.name, "streams", oneVideo && oneAudio && len(info.Streams) == 2 && video.Codec == "h264" &&
+		audio.Codec == "aac",
 		"one h264, one aac", fmt.Sprintf("%d: %s, %s", len(info.Streams), video.Codec, audio.Codec))
-	d.check(b.name, "picture", video.Width == 1920 && video.Height == 1080, "1920x1080", fmt.Sprintf("%dx%d", video.Width, video.Height))
+	d.check(b.name, "picture", video.Width == 1920 && video.Height == 1080, "1920x1080",
+		fmt.Sprintf("%dx%d", video.Width, video.Height))
 	d.check(b.name, "length", math.Abs(info.Seconds-b.seconds) <= b.within,
 		fmt.Sprintf("%.0f ± %.3f s", b.seconds, b.within), fmt.Sprintf("%.3f s", info.Seconds))
-	pictures, err := capturetest.Pictures(ctx, path)
+	frames, err := capturetest.Frames(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	want := info.Seconds / b.frame
-	d.check(b.name, "frames", float64(len(pictures)) > 0.97*want, fmt.Sprintf("> 97 %% of %.0f", want), fmt.Sprint(len(pictures)))
-	r := &clipReport{Path: path, Seconds: info.Seconds, Width: video.Width, Height: video.Height, FPS: math.Round(video.FPS*100) / 100, AudioTracks: tracks}
+	d.check(b.name, "frames", float64(len(frames)) > 0.97*want, fmt.Sprintf("> 97 %% of %.0f", want),
+		fmt.Sprint(len(frames)))
+	r := &clipReport{Path: path, Seconds: info.Seconds, Width: video.Width, Height: video.Height,
+		FPS: math.Round(video.FPS*100) / 100, AudioTracks: tracks}
 	if err := d.examineSound(ctx, b, path, r); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// examineSound holds tones, peak and step with the picture to their bars.
+// examineSound holds tones, peak and step to the video within their limits.
 func (d *demo) examineSound(ctx context.Context, b bars, path string, r *clipReport) error {
 	level := 20 * math.Log10(stack.ToneLevel)
 	for _, tone := range []struct {
@@ -89,7 +95,8 @@ func (d *demo) examineSound(ctx context.Context, b bars, path string, r *clipRep
 		if err != nil {
 			return err
 		}
-		d.check(b.name, tone.name, math.Abs(db-level) <= b.toneDB, fmt.Sprintf("%.0f ± %.1f dB", level, b.toneDB), fmt.Sprintf("%.1f dB", db))
+		d.check(b.name, tone.name, math.Abs(db-level) <= b.toneDB, fmt.Sprintf("%.0f ± %.1f dB", level, b.toneDB),
+			fmt.Sprintf("%.1f dB", db))
 	}
 	peak, err := capturetest.PeakDB(ctx, path)
 	if err != nil {
@@ -102,11 +109,14 @@ func (d *demo) examineSound(ctx context.Context, b bars, path string, r *clipRep
 	}
 	r.AVOffsetMS = math.Round(step.MeanMS*10) / 10
 	events := int(b.seconds/stack.EventPeriod.Seconds()) - 2
-	d.check(b.name, "events seen and heard", step.Events >= events, fmt.Sprintf("at least %d", events), fmt.Sprint(step.Events))
-	d.check(b.name, "sound against picture", step.Events > 0 && math.Abs(step.MeanMS) <= b.stepMS, fmt.Sprintf("mean ± %.0f ms", b.stepMS),
+	d.check(b.name, "events seen and heard", step.Events >= events, fmt.Sprintf("at least %d", events),
+		fmt.Sprint(step.Events))
+	d.check(b.name, "sound against video", step.Events > 0 && math.Abs(step.MeanMS) <= b.stepMS,
+		fmt.Sprintf("mean ± %.0f ms", b.stepMS),
 		fmt.Sprintf("%+.1f ms", step.MeanMS))
 	single := b.stepMS + 1000*b.frame
-	d.check(b.name, "each single event", step.Events > 0 && step.MinMS >= -single && step.MaxMS <= single, fmt.Sprintf("± %.0f ms", single),
+	d.check(b.name, "each single event", step.Events > 0 && step.MinMS >= -single && step.MaxMS <= single,
+		fmt.Sprintf("± %.0f ms", single),
 		fmt.Sprintf("%+.1f to %+.1f ms", step.MinMS, step.MaxMS))
 	return nil
 }

@@ -19,38 +19,40 @@ const module = "github.com/hindsight-app/hindsight/"
 // topLevel is everything that may lie at the top of the repository.
 var topLevel = []string{
 	"cmd", "app", "capture", "publish", "assets", "FyneApp.toml", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE",
-	"CONTRIBUTING.md", ".ci", ".git", ".gitignore", ".golangci.yml", ".github", ".editorconfig",
+	"CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ".ci", ".git", ".gitignore", ".golangci.yml", ".github",
+	".editorconfig",
 }
 
-// rule says which rooms may import something. Rooms are folders; "x/..." is x and all below it.
+// rule says which packages may import something. Packages are folders; "x/..." is x and all below it.
 type rule struct {
 	why string
 	// what is imported: paths inside the module are written without its name.
 	what []string
-	// by are the only rooms that may.
+	// by are the only packages that may.
 	by []string
 }
 
-// only are the imports that few rooms may have. Tests may import what their helpers need: see allowedInTests.
+// only are the imports that few packages may have. Tests may import what their helpers need: see allowedInTests.
 var only = []rule{
-	{"Fyne stays in one room", []string{"fyne.io/..."}, []string{"app/ui/..."}},
+	{"Fyne stays in one package", []string{"fyne.io/..."}, []string{"app/ui/..."}},
 	{"the window is the app's alone", []string{"app/ui/..."}, []string{"app", "app/ui/...", "cmd/hindsight"}},
-	{"x/hotkey panics where no X display answers", []string{"golang.design/x/hotkey/..."}, []string{"app/hotkey/..."}},
-	{"the X hotkeys need cgo", []string{"app/hotkey/x11"}, []string{"app", "app/hotkey/x11"}},
-	{"LiveKit's SDK stays in three rooms", []string{"github.com/livekit/server-sdk-go/..."},
+	{"x/hotkey loses other keys on X11", []string{"golang.design/x/hotkey/..."}, []string{"app/hotkey/x11"}},
+	{"the app chooses where hotkeys come from", []string{"app/hotkey/x11"}, []string{"app", "app/hotkey/x11"}},
+	{"LiveKit's SDK stays in three packages", []string{"github.com/livekit/server-sdk-go/..."},
 		[]string{"publish/livekit", "publish/backend/recorder", "publish/backend/embedded"}},
 	{"buckets are storage's business", []string{"gocloud.dev/..."}, []string{"publish/backend/storage"}},
-	{"few know that GStreamer exists", []string{"capture/gst"},
+	{"few packages use GStreamer", []string{"capture/gst"},
 		[]string{"capture", "capture/gst", "capture/source", "capture/encode", "capture/clip"}},
 	{"programs are no libraries", []string{"cmd/..."}, []string{"cmd/devstack/..."}},
-	{"the app is the outermost room", []string{"app/..."}, []string{"app/...", "cmd/hindsight", "cmd/hindsightctl", "cmd/devstack/..."}},
+	{"the app is the outermost package", []string{"app/..."}, []string{"app/...", "cmd/hindsight", "cmd/hindsightctl",
+		"cmd/devstack/..."}},
 	{"sharing is the app's business", []string{"publish", "publish/livekit"}, []string{"app/...", "publish"}},
 	{"the service is no library", []string{"publish/backend/..."},
 		[]string{"publish/backend/...", "cmd/hindsight-backend", "cmd/devstack/..."}},
 }
 
-// within are rooms that may import only a few others of this module.
-var within = []struct{ room, may string }{
+// within are packages that may import only a few others of this module.
+var within = []struct{ pkg, may string }{
 	{"capture/media", ""},
 	{"capture/gst", ""},
 	{"capture/mp4", "capture/media"},
@@ -65,6 +67,7 @@ var within = []struct{ room, may string }{
 	{"capture/...", "capture/..."},
 	{"publish/api", ""},
 	{"publish/client", "publish/api"},
+	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
 	{"publish/backend/...", "publish/api publish/backend/... capture/mp4"},
 	{"publish/...", "publish/... capture/media capture/fanout"},
 	{"assets", ""},
@@ -75,27 +78,27 @@ var unwanted = []string{"internal", "pkg", "util", "utils", "common", "helpers",
 
 // file is one Go file with what it imports.
 type file struct {
-	path, room string
-	imports    []string
-	lines      int
+	path, pkg string
+	imports   []string
+	lines     int
 }
 
-// isTest tells tests and the rooms made for them.
+// isTest finds tests and the packages made for them.
 func (f file) isTest() bool {
-	return strings.HasSuffix(f.path, "_test.go") || strings.HasSuffix(f.room, "test")
+	return strings.HasSuffix(f.path, "_test.go") || strings.HasSuffix(f.pkg, "test")
 }
 
 // covers reports whether a pattern holds a path.
 func covers(pattern, path string) bool {
-	room, below := strings.CutSuffix(pattern, "/...")
-	return path == room || below && strings.HasPrefix(path, room+"/")
+	pkg, below := strings.CutSuffix(pattern, "/...")
+	return path == pkg || below && strings.HasPrefix(path, pkg+"/")
 }
 
 func anyCovers(patterns []string, path string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return covers(p, path) })
 }
 
-// allowedInTests are the imports that tests have and programs have not: servers, helpers, and other rooms to try one
+// allowedInTests are the imports that tests have and programs have not: servers, helpers, and other packages to try one
 // with. Fyne and the hotkeys stay where they are even there.
 func allowedInTests(imp string) bool {
 	return !covers("fyne.io/...", imp) && !covers("golang.design/x/...", imp)
@@ -110,24 +113,24 @@ func broken(f file) []string {
 		}
 		local, inside := strings.CutPrefix(imp, module)
 		for _, r := range only {
-			if anyCovers(r.what, local) && !anyCovers(r.by, f.room) {
+			if anyCovers(r.what, local) && !anyCovers(r.by, f.pkg) {
 				out = append(out, f.path+" imports "+local+", but "+r.why)
 			}
 		}
-		if inside && strings.HasSuffix(local, "test") && !covers("cmd/devstack/...", f.room) {
+		if inside && strings.HasSuffix(local, "test") && !covers("cmd/devstack/...", f.pkg) {
 			out = append(out, f.path+" imports "+local+", which is for tests")
 		}
-		if inside && !mayImport(f.room, local) {
-			out = append(out, f.path+" imports "+local+", which its room may not")
+		if inside && !mayImport(f.pkg, local) {
+			out = append(out, f.path+" imports "+local+", which its package may not")
 		}
 	}
 	return out
 }
 
-// mayImport asks the first entry of within that holds the room.
-func mayImport(room, local string) bool {
+// mayImport asks the first entry of within that holds the package.
+func mayImport(pkg, local string) bool {
 	for _, w := range within {
-		if covers(w.room, room) {
+		if covers(w.pkg, pkg) {
 			return anyCovers(strings.Fields(w.may), local)
 		}
 	}
@@ -184,7 +187,7 @@ func read(path, rel string) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	f := file{path: rel, room: filepath.ToSlash(filepath.Dir(rel)), lines: strings.Count(string(src), "\n")}
+	f := file{path: rel, pkg: filepath.ToSlash(filepath.Dir(rel)), lines: strings.Count(string(src), "\n")}
 	for _, spec := range tree.Imports {
 		f.imports = append(f.imports, strings.Trim(spec.Path.Value, `"`))
 	}
@@ -196,7 +199,7 @@ func TestImportsKeepToTheHouse(t *testing.T) {
 	for _, f := range house(t) {
 		all = append(all, broken(f)...)
 	}
-	require.Empty(t, all, "CONTRIBUTING.md says which room may import which:\n"+strings.Join(all, "\n"))
+	require.Empty(t, all, "CONTRIBUTING.md says which package may import which:\n"+strings.Join(all, "\n"))
 }
 
 // TestRulesCatch holds imports that the rules must refuse or let through, so that no rule can rot unseen.
@@ -234,7 +237,7 @@ func TestRulesCatch(t *testing.T) {
 		{"app/run.go", module + "capture/capturetest", false},
 		{"cmd/devstack/examine.go", module + "capture/capturetest", true},
 	} {
-		f := file{path: c.path, room: filepath.ToSlash(filepath.Dir(c.path)), imports: []string{c.imp}}
+		f := file{path: c.path, pkg: filepath.ToSlash(filepath.Dir(c.path)), imports: []string{c.imp}}
 		require.Equal(t, c.ok, len(broken(f)) == 0, "%s imports %s: %v", c.path, c.imp, broken(f))
 	}
 }
@@ -244,14 +247,14 @@ func TestCommandLineToolIsSmall(t *testing.T) {
 	imports := map[string][]string{}
 	for _, f := range house(t) {
 		if !f.isTest() {
-			imports[f.room] = append(imports[f.room], f.imports...)
+			imports[f.pkg] = append(imports[f.pkg], f.imports...)
 		}
 	}
 	seen := map[string]bool{}
-	var visit func(room string, way []string)
-	visit = func(room string, way []string) {
-		way = append(slices.Clone(way), room)
-		for _, imp := range imports[room] {
+	var visit func(pkg string, way []string)
+	visit = func(pkg string, way []string) {
+		way = append(slices.Clone(way), pkg)
+		for _, imp := range imports[pkg] {
 			require.False(t, covers("fyne.io/...", imp) || covers("golang.design/x/hotkey/...", imp) || imp == "C",
 				"%s imports %s", strings.Join(way, " → "), imp)
 			if local, inside := strings.CutPrefix(imp, module); inside && !seen[local] {
@@ -264,7 +267,7 @@ func TestCommandLineToolIsSmall(t *testing.T) {
 	visit("cmd/hindsightctl", nil)
 }
 
-// A test that skips says nothing, and one that sleeps is slow on a quick machine and wrong on a slow one.
+// A test that skips proves nothing, and one that sleeps is slow on a quick machine and wrong on a slow one.
 func TestTestsNeitherSkipNorSleep(t *testing.T) {
 	lazy := regexp.MustCompile(`\btime\.Sleep\(|\.Skip[fN]?(?:ow)?\(`)
 	for _, f := range house(t) {
@@ -293,17 +296,17 @@ func TestTopLevelIsTheDesigns(t *testing.T) {
 	}
 }
 
-func TestRoomsHaveNames(t *testing.T) {
+func TestPackagesHaveNames(t *testing.T) {
 	for _, f := range house(t) {
-		for _, part := range strings.Split(f.room, "/") {
-			require.NotContains(t, unwanted, part, "%s: name the room after what it owns", f.path)
+		for _, part := range strings.Split(f.pkg, "/") {
+			require.NotContains(t, unwanted, part, "%s: name the package after what it owns", f.path)
 		}
 	}
 }
 
 func TestMainOnlyWires(t *testing.T) {
 	for _, f := range house(t) {
-		if covers("cmd/...", f.room) && filepath.Base(f.path) == "main.go" {
+		if covers("cmd/...", f.pkg) && filepath.Base(f.path) == "main.go" {
 			require.LessOrEqual(t, f.lines, 40, "%s: main wires and exits", f.path)
 		}
 	}

@@ -17,8 +17,8 @@ type processors struct {
 	idle, stolen, total uint64
 }
 
-// since answers the shares of the time since an earlier moment in which nothing was to do, and in which the machine's host did
-// something else.
+// since returns the shares of the time since an earlier moment in which the machine was idle, and in which the
+// machine's host did something else.
 func (p processors) since(from processors) (idle, stolen float64) {
 	total := float64(p.total - from.total)
 	if p.total <= from.total {
@@ -28,7 +28,7 @@ func (p processors) since(from processors) (idle, stolen float64) {
 }
 
 // awaitIdle waits until the processors had at least this share of idle time over 4 s, with next to none stolen, and
-// answers whether they had.
+// returns whether they had.
 func awaitIdle(ctx context.Context, share float64, limit time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -59,7 +59,8 @@ func (w *world) summary() string {
 	if w.desktop == nil {
 		line("desktop", "yours, %s", os.Getenv("DISPLAY"))
 	} else {
-		line("desktop", "display %s; a picture of it: DISPLAY=%s import -window root desktop.png", w.desktop.Display, w.desktop.Display)
+		line("desktop", "display %s; a screenshot of it: DISPLAY=%s import -window root desktop.png", w.desktop.Display,
+			w.desktop.Display)
 		line("sound", "PULSE_SERVER=%s, outputs %s and %s", w.sound.Server, w.sound.DesktopSink, w.sound.MicSink)
 	}
 	line("control", "HINDSIGHT_RUNTIME_DIR=%s %s status", w.app.runtime, w.app.ctl)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian machine: "setup.sh run" what the programs and their servers need, "setup.sh test"
-# also a virtual desktop and the tools that tests look with, "setup.sh bench" also the programs to compare with. With
-# everything there it only looks, in well under a second.
+# Installs what is missing on a Debian machine. "setup.sh check": what building and tests without servers need; "dist": what
+# makes packages and tries them; "run": what the programs and their servers need; "test": also a virtual desktop and the
+# tools that tests look with; "bench": also the programs to compare with. With everything there it only looks, in well under
+# a second.
 set -euo pipefail
 
 # The newest Go that was tried, fetched only where no Go of at least go.mod's version can be had.
@@ -12,10 +13,15 @@ build=(ca-certificates gcc pkg-config libgl1-mesa-dev xorg-dev libwayland-dev li
 media=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-pipewire gstreamer1.0-tools libyuv0)
 servers=(redis-server libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev)
-desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11 xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
+desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11 gnome-keyring xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
   x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql chromium systemd)
-# An RTMP server to stream to, and the browser that Room Composite films with and its sound.
+# An RTMP server to stream to, which is also the proxy in front of the backend; the browser of Room Composite and its
+# sound.
 egress=(libnginx-mod-rtmp nginx-light chromium gstreamer1.0-pulseaudio)
+# What reads man pages, and the shells that completions are for.
+texts=(groff-base zsh fish)
+# What draws the icons of packages, and what looks at them and tries them.
+dist=(librsvg2-bin appstream desktop-file-utils rpm debootstrap)
 # A Wayland desktop without a screen, its portal, and PipeWire. xhost comes with x11-xserver-utils.
 wayland=(sway xwayland xdg-desktop-portal xdg-desktop-portal-wlr pipewire pipewire-pulse wireplumber)
 
@@ -84,12 +90,14 @@ fetch_go() {
 }
 
 case ${1:-} in
+check) packages "${build[@]}" "${media[@]}" "${texts[@]}" ffmpeg ;;
+dist) packages "${build[@]}" "${dist[@]}" ;;
 run) packages "${build[@]}" "${media[@]}" "${servers[@]}" ;;
 test)
-  packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${wayland[@]}" "${egress[@]}"
+  packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${wayland[@]}" "${egress[@]}" "${texts[@]}"
   command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client
   ;;
 bench) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" obs-studio libgl1-mesa-dri ;;
-*) say "say what for: run, test or bench"; exit 2 ;;
+*) say "say what for: check, dist, run, test or bench"; exit 2 ;;
 esac
 suits || fetch_go

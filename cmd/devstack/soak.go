@@ -20,11 +20,11 @@ type soakCommand struct {
 const (
 	// soakGrowthMiB is how much more memory the app may have in the mean of the last fifth than in that of the second.
 	soakGrowthMiB = 12
-	// soakLengthMS and soakStepMS are how far a clip's length, and its sound from its picture, may be off, in ms.
+	// soakLengthMS and soakStepMS are how far a clip's length, and its sound from its video, may be off, in ms.
 	soakLengthMS, soakStepMS = 1000.0/30 + 1, 16
 )
 
-// Run films a moving desktop for long, saves again and again, and looks at every clip and at the app's memory.
+// Run captures a moving desktop for long, saves again and again, and looks at every clip and at the app's memory.
 func (s *soakCommand) Run(ctx context.Context) error {
 	dir, d, sound, end, err := virtualDesktop(ctx)
 	if err != nil {
@@ -53,8 +53,9 @@ func (s *soakCommand) Run(ctx context.Context) error {
 	return judgeSoak(c.clips, memory)
 }
 
-// saveAgainAndAgain answers the app's memory in MiB after each save.
-func (s *soakCommand) saveAgainAndAgain(ctx context.Context, c *contender, d *stack.Desktop, p *stack.Proc) (memory []float64, err error) {
+// saveAgainAndAgain returns the app's memory in MiB after each save.
+func (s *soakCommand) saveAgainAndAgain(ctx context.Context, c *contender, d *stack.Desktop, p *stack.Proc) (
+	memory []float64, err error) {
 	if err := pause(ctx, p, warmUp+benchReplay*time.Second); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // watchTree measures what the children of a process cost, those left out that ran before.
-func watchTree(ctx context.Context, p *stack.Proc, before map[int]time.Duration, d time.Duration) (cores, mib float64, err error) {
+func watchTree(ctx context.Context, p *stack.Proc, before map[int]time.Duration, d time.Duration) (cores, mib float64,
+	err error) {
 	began := time.Now()
 	first, err := treeTime(p.PID(), before)
 	if err != nil {
@@ -42,7 +43,7 @@ func watchTree(ctx context.Context, p *stack.Proc, before map[int]time.Duration,
 	return sum.Seconds() / time.Since(began).Seconds(), mib, nil
 }
 
-// treeTime answers the CPU time of a process and all below it, but for those in without.
+// treeTime returns the CPU time of a process and all below it, but for those in without.
 func treeTime(root int, without map[int]time.Duration) (map[int]time.Duration, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

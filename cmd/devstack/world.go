@@ -23,7 +23,7 @@ type worldOptions struct {
 	Folder string
 	// Seconds is the length of the replay.
 	Seconds int
-	// Virtual brings a desktop and sound of its own; else the user's are used.
+	// Virtual brings its own desktop and sound; otherwise the user's are used.
 	Virtual bool
 	// Fresh writes new settings even where an earlier run left some.
 	Fresh bool
@@ -163,7 +163,8 @@ func (w *world) startServers(ctx context.Context) (err error) {
 }
 
 // recordRate is the frame rate of the server's recording. Egress decodes and encodes every frame again in software; two
-// cores that also film, encode and draw the desktop have no time for 30 of them at 1080p, and Egress then loses sound.
+// cores that also capture, encode and draw the desktop have no time for 30 of them at 1080p, and Egress then loses
+// sound.
 func recordRate() int {
 	if runtime.NumCPU() < 4 {
 		return 15
@@ -213,7 +214,7 @@ func (w *world) close() {
 	}
 }
 
-// built answers the path of a program that make build put beside this one.
+// built returns the path of a program that make build put beside this one.
 func built(name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -3,23 +3,27 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/hindsight-app/hindsight/app"
+	"github.com/hindsight-app/hindsight/assets/manual"
+	"github.com/hindsight-app/hindsight/assets/version"
 )
 
 func main() {
-	hidden := flag.Bool("hidden", false, "start in the tray, without the window")
-	debug := flag.Bool("debug", false, "log more")
-	version := flag.Bool("version", false, "print the version and end")
-	flag.Parse()
-	if *version {
-		fmt.Println("hindsight", app.Version())
-		return
+	var flags struct {
+		Hidden  bool             `help:"Start in the tray, without the window."`
+		Debug   bool             `help:"Log more."`
+		Version kong.VersionFlag `help:"Print the version and exit."`
+		manual.Flags
 	}
-	if err := app.Run(app.Options{Hidden: *hidden, Debug: *debug, Output: os.Stderr}); err != nil {
+	kong.Parse(&flags, kong.Name("hindsight"), kong.Vars{"version": "hindsight " + version.String()},
+		kong.Description("Instant replay for your screen: keeps the last minutes in memory, saves them as a clip on a key, "+
+			"and shares the screen in a LiveKit room."))
+	if err := app.Run(app.Options{Hidden: flags.Hidden, Debug: flags.Debug, Output: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "hindsight:", err)
 		os.Exit(1)
 	}

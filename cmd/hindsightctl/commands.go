@@ -13,6 +13,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/assets/manual"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
@@ -20,6 +21,7 @@ import (
 type commands struct {
 	JSON    bool             `name:"json" help:"Print JSON."`
 	Version kong.VersionFlag `name:"version" help:"Print the version and end."`
+	manual.Flags
 
 	Status  statusCmd  `cmd:"" help:"Say what runs."`
 	Save    saveCmd    `cmd:"" help:"Save the replay and print the clip's path."`
@@ -222,7 +224,7 @@ type screensCmd struct{}
 
 func (screensCmd) Run(out *output) error {
 	_, cfg, _ := config.Open(config.Dir())
-	list, err := capture.Screens(cfg.Video.Way)
+	list, err := capture.Screens(cfg.Video.Backend)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func (doctorCmd) Run(ctx context.Context, out *output) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	_, cfg, _ := config.Open(config.Dir())
-	checks := append(capture.Doctor(ctx, cfg.Video.Way, config.ScreenToken()), appChecks(ctx)...)
+	checks := append(capture.Doctor(ctx, cfg.Video.Backend, config.ScreenToken()), appChecks(ctx)...)
 	err := out.print(checks, func(w io.Writer) {
 		for _, c := range checks {
 			mark := "ok "

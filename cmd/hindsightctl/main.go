@@ -9,10 +9,9 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-)
 
-// usageError is the exit status for a command line that is not understood; other failures are 1.
-const usageError = 2
+	"github.com/hindsight-app/hindsight/assets/version"
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -24,7 +23,7 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	var cli commands
 	out := &output{json: slices.Contains(args, "--json"), to: os.Stdout}
-	parser := kong.Must(&cli, kong.Name("hindsightctl"), kong.Vars{"version": "hindsightctl " + version()},
+	parser := kong.Must(&cli, kong.Name("hindsightctl"), kong.Vars{"version": "hindsightctl " + version.String()},
 		kong.Description("Controls Hindsight: save the replay, share the screen, see what runs."))
 	k, err := parser.Parse(args)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 )
 
 // output prints answers as text or JSON.
@@ -42,9 +41,5 @@ func (o *output) fail(err error, hint string) {
 	}
 }
 
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "0.1.0"
-}
+// usageError is the exit status for a command line that is not understood; other failures are 1.
+const usageError = 2

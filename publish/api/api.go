@@ -52,7 +52,7 @@ type StopRequest struct {
 	ReplayID string `json:"replayId"`
 }
 
-// Replay is the answer of GET /replays/{id} and POST /stop.
+// Replay is the response to GET /replays/{id} and POST /stop.
 type Replay struct {
 	ReplayID        string     `json:"replayId"`
 	RoomName        string     `json:"roomName"`
@@ -99,7 +99,7 @@ type Span struct {
 	To   time.Time `json:"to"`
 }
 
-// ClipList is the answer of GET /clips, newest first.
+// ClipList is the response to GET /clips, newest first.
 type ClipList struct {
 	Clips []Clip `json:"clips"`
 }
@@ -109,7 +109,8 @@ type LinkRequest struct {
 	ExpiresIn int64 `json:"expiresIn,omitempty"`
 }
 
-// Link lets everybody who has its URL watch a clip until it expires. The URL is told once, when the link is made.
+// Link lets everybody who has its URL watch a clip until it expires. The URL is returned only once, when the link is
+// made.
 type Link struct {
 	LinkID    string    `json:"linkId"`
 	URL       string    `json:"url,omitempty"`
@@ -117,7 +118,7 @@ type Link struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// LinkList is the answer of GET /clips/{id}/links, oldest first.
+// LinkList is the response to GET /clips/{id}/links, oldest first.
 type LinkList struct {
 	Links []Link `json:"links"`
 }

@@ -7,7 +7,7 @@ import (
 
 // Types of recordings: LiveKit's egress types. A replay is always Track Composite; a recording beside it may be any.
 //
-//	type            takes                        sound and picture            several sounds        layouts  Chrome
+//	type            takes                        sound and video            several sounds        layouts  Chrome
 //	trackComposite  one video, one sound track   together, in step            one track: mix first  no       no
 //	track           one track as it is published apart; nothing is encoded    –                     no       no
 //	participant     a camera and a microphone    together, in step            one track             no       no
@@ -23,7 +23,7 @@ const (
 	// TypeParticipant follows a person's camera and microphone whatever their track ids become. It takes no shared
 	// screen.
 	TypeParticipant = "participant"
-	// TypeRoomComposite films the room in a browser: for meetings with a layout.
+	// TypeRoomComposite captures the room in a browser: for meetings with a layout.
 	TypeRoomComposite = "roomComposite"
 )
 
@@ -70,11 +70,11 @@ type RecordingOutputs struct {
 	// Segments asks for HLS: full.m3u8 and its MPEG-TS segments.
 	Segments bool `json:"segments,omitempty"`
 	// Streams are RTMP servers with the stream's key, rtmp://host/app/key, which the backend's operator must allow.
-	// In answers only host and app are left.
+	// In responses only host and app are left.
 	Streams []string `json:"streams,omitempty"`
 }
 
-// Recording is the answer of the calls about recordings.
+// Recording is the response to the calls about recordings.
 type Recording struct {
 	RecordingID string `json:"recordingId"`
 	EgressID    string `json:"egressId"`
@@ -83,9 +83,9 @@ type Recording struct {
 	LastError string `json:"lastError,omitempty"`
 	// What was asked for, with defaults filled in.
 	RecordingRequest
-	// Streams tell how each stream fares.
+	// Streams are the states of the streams.
 	Streams []RecordingStream `json:"streams,omitempty"`
-	// Files are what can be downloaded, and Bytes the length of all of it; only in the answer about one recording.
+	// Files are what can be downloaded, and Bytes the length of all of it; only in the response about one recording.
 	Files []RecordingFile `json:"files,omitempty"`
 	Bytes int64           `json:"bytes"`
 	// StartedAt is when the first media arrived, EndedAt when the recording was over.
@@ -108,7 +108,7 @@ type RecordingFile struct {
 	URL   string `json:"url"` // path, relative to the backend
 }
 
-// RecordingList is the answer of GET /recordings, newest first.
+// RecordingList is the response to GET /recordings, newest first.
 type RecordingList struct {
 	Recordings []Recording `json:"recordings"`
 }

@@ -15,7 +15,8 @@ import (
 // mayShare refuses tokens that only look.
 func mayShare(user state.Token) error {
 	if !user.Has(state.Publish) {
-		return &failure{http.StatusForbidden, api.ProblemScope, "this user token is only for watching; ask for one with the scope publish"}
+		return &failure{http.StatusForbidden, api.ProblemScope,
+			"this user token is only for watching; ask for one with the scope publish"}
 	}
 	return nil
 }
@@ -38,27 +39,28 @@ func mayRecordOthers(user state.Token, what string) error {
 	return nil
 }
 
-// sees tells whether the user may see what belongs to owner in room.
+// sees reports whether the user may see what belongs to owner in room.
 func sees(user state.Token, owner, room string) bool {
 	return user.Owner() == owner || user.Has(state.View) && user.Allows(room)
 }
 
-// owns tells whether the user may change what belongs to owner in room.
+// owns reports whether the user may change what belongs to owner in room.
 func owns(user state.Token, owner, room string) bool {
 	return user.Owner() == owner && user.Has(state.Publish) || user.Has(state.Manage) && user.Allows(room)
 }
 
-// ownsTake is owns for recordings, which Record makes as well.
-func ownsTake(user state.Token, owner, room string) bool {
+// ownsJob is owns for recordings, which Record makes as well.
+func ownsJob(user state.Token, owner, room string) bool {
 	return owns(user, owner, room) || user.Owner() == owner && user.Has(state.Record)
 }
 
 // notTheirs is the answer to a change of what the user may only see.
 func notTheirs(what string) error {
-	return &failure{http.StatusForbidden, api.ProblemScope, "this " + what + " is not yours to change; ask its owner, or somebody with the scope manage"}
+	return &failure{http.StatusForbidden, api.ProblemScope, "this " + what + " is not yours to change; ask its owner, " +
+		"or somebody with the scope manage"}
 }
 
-// findReplay answers a replay that the user may see.
+// findReplay returns a replay that the user may see.
 func (s *Server) findReplay(ctx context.Context, user state.Token, id string) (state.Replay, error) {
 	if id == "" {
 		return state.Replay{}, invalid("replayId is missing")
@@ -70,7 +72,7 @@ func (s *Server) findReplay(ctx context.Context, user state.Token, id string) (s
 	return replay, err
 }
 
-// ownReplay answers a replay that the user may save from and stop.
+// ownReplay returns a replay that the user may save from and stop.
 func (s *Server) ownReplay(ctx context.Context, user state.Token, id string) (state.Replay, error) {
 	replay, err := s.findReplay(ctx, user, id)
 	if err == nil && !owns(user, replay.Identity, replay.Room) {
@@ -79,7 +81,7 @@ func (s *Server) ownReplay(ctx context.Context, user state.Token, id string) (st
 	return replay, err
 }
 
-// findClip answers a clip that the user may see.
+// findClip returns a clip that the user may see.
 func (s *Server) findClip(r *http.Request, user state.Token) (state.Clip, error) {
 	clip, err := s.o.State.Clip(r.Context(), r.PathValue("id"))
 	if errors.Is(err, state.ErrNotFound) || err == nil && !sees(user, clip.Identity, clip.Room) {
@@ -88,7 +90,7 @@ func (s *Server) findClip(r *http.Request, user state.Token) (state.Clip, error)
 	return clip, err
 }
 
-// ownClip answers a clip that the user may delete and hand out.
+// ownClip returns a clip that the user may delete and hand out.
 func (s *Server) ownClip(r *http.Request, user state.Token) (state.Clip, error) {
 	clip, err := s.findClip(r, user)
 	if err == nil && !owns(user, clip.Identity, clip.Room) {

@@ -43,13 +43,13 @@ func accessTable(t *testing.T) (columns []string, rows map[string]map[string]str
 	return columns, rows
 }
 
-// belongings are one user's things in a room, made anew for each call, for calls delete them.
-type belongings struct{ replay, clip, link, secret, take, running string }
+// belongings are one user's things in a room, made again for each call, for calls delete them.
+type belongings struct{ replay, clip, link, secret, job, running string }
 
 func (d *desk) belongings(owner, room string) (b belongings) {
 	d.t.Helper()
 	ctx, db := d.t.Context(), d.o.State
-	b = belongings{replay: state.NewID(), clip: state.NewID(), take: state.NewID(), running: state.NewID()}
+	b = belongings{replay: state.NewID(), clip: state.NewID(), job: state.NewID(), running: state.NewID()}
 	require.NoError(d.t, db.AddReplay(ctx, state.Replay{ID: b.replay, Identity: owner, Room: room, Created: time.Now()}))
 	clip := state.Clip{ID: b.clip, ReplayID: b.replay, Identity: owner, Room: room, State: api.ClipWaiting,
 		Asked: time.Second, Pressed: time.Now(), Created: time.Now()}
@@ -64,11 +64,11 @@ func (d *desk) belongings(owner, room string) (b belongings) {
 	require.NoError(d.t, err)
 	require.True(d.t, ok)
 	b.link, b.secret = link.ID, secret
-	for id, is := range map[string]string{b.take: api.StateEnded, b.running: api.StateActive} {
+	for id, is := range map[string]string{b.job: api.StateEnded, b.running: api.StateActive} {
 		_, err := d.files.NewRecording(ctx, id)
 		require.NoError(d.t, err)
 		require.NoError(d.t, d.files.WriteFile(ctx, id, "recording.mp4", []byte("x")))
-		require.NoError(d.t, db.AddTake(ctx, state.Take{ID: id, Identity: owner, EgressID: "EG_" + id, State: is,
+		require.NoError(d.t, db.AddJob(ctx, state.Job{ID: id, Identity: owner, EgressID: "EG_" + id, State: is,
 			Created: time.Now(), Fingerprint: id, Request: api.RecordingRequest{RoomName: room, Type: api.TypeTrackComposite}}))
 	}
 	return b
@@ -83,16 +83,16 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	switch {
 	case path == "/recordings":
 		body = subject
-		running, err := d.o.State.RunningTakes(d.t.Context()) // of which one would refuse another in its room
+		running, err := d.o.State.RunningJobs(d.t.Context()) // of which one would refuse another in its room
 		require.NoError(d.t, err)
-		for _, take := range running {
-			take.State = api.StateEnded
-			require.NoError(d.t, d.o.State.UpdateTake(d.t.Context(), take))
+		for _, job := range running {
+			job.State = api.StateEnded
+			require.NoError(d.t, d.o.State.UpdateJob(d.t.Context(), job))
 		}
 	case strings.HasSuffix(path, "/stop") && path != "/stop":
 		id = b.running
 	case strings.HasPrefix(path, "/recordings/"):
-		id = b.take
+		id = b.job
 	case path == "/replays/{id}":
 		id = b.replay
 	case path == "/token":
@@ -118,7 +118,7 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	}
 	resp, answer := d.call(token, method, target, kind, body)
 	if listed && resp.StatusCode == http.StatusOK && !strings.Contains(string(answer), b.clip) &&
-		!strings.Contains(string(answer), b.take) {
+		!strings.Contains(string(answer), b.job) {
 		return http.StatusNotFound // it is not in the list
 	}
 	return resp.StatusCode
@@ -128,7 +128,7 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 // call without a row has nobody who has thought about who may make it.
 func TestAccessTable(t *testing.T) {
 	d := newDesk(t, 1)
-	d.o.Recorder, d.o.TakeRecorder, d.o.MaxTakes, d.o.MaxWaiting = starting{d.fake}, starting{d.fake}, 1000, 1000
+	d.o.Recorder, d.o.JobRecorder, d.o.MaxRunning, d.o.MaxWaiting = starting{d.fake}, starting{d.fake}, 1000, 1000
 	columns, rows := accessTable(t)
 	require.Equal(t, []string{"no token", "view", "publish", "record", "manage"}, columns)
 	tokens := map[string]state.Token{}
@@ -164,15 +164,16 @@ func (d *desk) access(pattern, column, cell string, token state.Token, secret st
 	if column == "no token" {
 		mine = "nobody"
 	}
-	takes := func(subject string) string {
+	jobBody := func(subject string) string {
 		return fmt.Sprintf(`{"roomName":"den","type":"participant","identity":%q}`, subject)
 	}
-	own := d.tryCall(pattern, secret, d.belongings(mine, "den"), takes(token.AppIdentity()))
+	own := d.tryCall(pattern, secret, d.belongings(mine, "den"), jobBody(token.AppIdentity()))
 	others := []int{
-		d.tryCall(pattern, secret, d.belongings("frank", "den"), takes("frank")),
+		d.tryCall(pattern, secret, d.belongings("frank", "den"), jobBody("frank")),
 		d.tryCall(pattern, secret, d.belongings("frank", "den"), `{"roomName":"den","type":"roomComposite"}`),
 	}
-	elsewhere := d.tryCall(pattern, secret, d.belongings("frank", "lab"), strings.Replace(takes("frank"), "den", "lab", 1))
+	elsewhere := d.tryCall(pattern, secret, d.belongings("frank", "lab"), strings.Replace(jobBody("frank"), "den", "lab",
+		1))
 	refused := []int{401, 403, 404}
 	switch cell {
 	case "yes":

@@ -63,7 +63,7 @@ type ClipFiles interface {
 
 // ClipCutter makes a file of a stretch of a replay.
 type ClipCutter interface {
-	// Cut writes the clip's file and answers what it holds.
+	// Cut writes the clip's file and returns what it holds.
 	Cut(ctx context.Context, c state.Clip, segments []Segment) (CutResult, error)
 }
 
@@ -77,7 +77,7 @@ type CutResult struct {
 
 // Verifier reads tokens that somebody else has signed.
 type Verifier interface {
-	// Verify answers whose token it is. An error says what is wrong with it, for the caller to read.
+	// Verify returns whose token it is. An error says what is wrong with it, for the caller to read.
 	Verify(ctx context.Context, token string) (state.Token, error)
 }
 
@@ -89,14 +89,14 @@ type Options struct {
 	Storage  Storage
 	Clips    ClipFiles
 	Cutter   ClipCutter
-	// TakeRecorder and TakeFiles are for recordings beside the replays.
-	TakeRecorder TakeRecorder
-	TakeFiles    TakeFiles
+	// JobRecorder and JobFiles are for recordings beside the replays.
+	JobRecorder JobRecorder
+	JobFiles    JobFiles
 	// Evictor removes from rooms whose token was revoked; nil leaves them there.
 	Evictor Evictor
 	// Ready is asked by /readyz: does LiveKit answer? nil is taken for a LiveKit that does.
 	Ready func(ctx context.Context) error
-	// LiveKitURL is what users are told to join, ws:// or wss://.
+	// LiveKitURL is the address that users join, ws:// or wss://.
 	LiveKitURL string
 
 	// Replay is how much is kept while recording: 20 min.
@@ -109,7 +109,7 @@ type Options struct {
 	Landing time.Duration
 	// TokenTTL is how long a token to join a room is good for: 10 min.
 	TokenTTL time.Duration
-	// UnknownDelay is how much later than the picture the program time of a segment is, where LiveKit does not say
+	// UnknownDelay is how much later than the video the program time of a segment is, where LiveKit does not say
 	// when the recording began: 700 ms, as measured with LiveKit Egress 1.8.
 	UnknownDelay time.Duration
 	// JWT accepts the tokens of somebody else beside our own; nil accepts only our own.
@@ -135,18 +135,18 @@ type Options struct {
 	MaxLink time.Duration
 	// MaxWaiting is how many clips of one user may wait at once: 20.
 	MaxWaiting int
-	// MaxTakes is how many recordings of one user may run at once beside the replays: 8.
-	MaxTakes int
+	// MaxRunning is how many recordings of one user may run at once beside the replays: 8.
+	MaxRunning int
 	// MaxReplays is how many replays one user may have at once, ended ones until they expire: 32.
 	MaxReplays int
-	// MaxTake is how long a recording beside the replays may get; it is stopped then: 12 h.
-	MaxTake time.Duration
-	// KeepTakes is how long recordings are kept after their ends; 0 is for ever.
-	KeepTakes time.Duration
-	// MaxStoredTakes and MaxTakeBytes are how many recordings one user may have, and how large together, when another
-	// begins; 0 is without bound.
-	MaxStoredTakes int
-	MaxTakeBytes   int64
+	// MaxRecording is how long a recording beside the replays may get; it is stopped then: 12 h.
+	MaxRecording time.Duration
+	// KeepRecordings is how long recordings are kept after their ends; 0 is for ever.
+	KeepRecordings time.Duration
+	// MaxRecordings and MaxRecordingBytes are how many recordings one user may have, and how large together, when
+	// another begins; 0 is without bound.
+	MaxRecordings     int
+	MaxRecordingBytes int64
 	// Reserve is how many bytes of a folder's file system stay free: below it the oldest segments of replays go, and
 	// nothing new is recorded. 0 is 1 GiB or a twentieth of the file system, whichever is less; a negative one turns
 	// it off.
@@ -158,7 +158,7 @@ type Options struct {
 
 func (o *Options) setDefaults() error {
 	if o.State == nil || o.Tokens == nil || o.Recorder == nil || o.Storage == nil || o.Clips == nil || o.Cutter == nil ||
-		o.TakeRecorder == nil || o.TakeFiles == nil {
+		o.JobRecorder == nil || o.JobFiles == nil {
 		return errors.New("a part of the backend is missing")
 	}
 	o.Replay = cmp.Or(o.Replay, 20*time.Minute)
@@ -169,9 +169,9 @@ func (o *Options) setDefaults() error {
 	o.UnknownDelay = cmp.Or(o.UnknownDelay, 700*time.Millisecond)
 	o.MaxLink = cmp.Or(o.MaxLink, 90*24*time.Hour)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 20)
-	o.MaxTakes = cmp.Or(o.MaxTakes, 8)
+	o.MaxRunning = cmp.Or(o.MaxRunning, 8)
 	o.MaxReplays = cmp.Or(o.MaxReplays, 32)
-	o.MaxTake = cmp.Or(o.MaxTake, 12*time.Hour)
+	o.MaxRecording = cmp.Or(o.MaxRecording, 12*time.Hour)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	o.Audit = cmp.Or(o.Audit, o.Log)
 	o.BaseURL = strings.TrimSuffix(o.BaseURL, "/")
@@ -191,9 +191,12 @@ type Server struct {
 	// draining has /readyz say so, for a load balancer to look elsewhere.
 	draining atomic.Bool
 	ready    cached[readiness]
+	// downloads are the files that are being sent; patience is how long a reader may take for a piece of one.
+	downloads downloads
+	patience  time.Duration
 
 	wake   chan struct{}
-	takes  chan struct{} // LiveKit has news of a take
+	jobs   chan struct{} // LiveKit has news of a take
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 }
@@ -205,8 +208,8 @@ func New(o Options) (*Server, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{o: o, buffers: newBuffers(o.Storage, o.UnknownDelay), metrics: newMetrics(),
-		limiter: newLimiter(o.Rate),
-		wake:    make(chan struct{}, 1), takes: make(chan struct{}, 1), cancel: cancel}
+		limiter: newLimiter(o.Rate), patience: sendPatience,
+		wake: make(chan struct{}, 1), jobs: make(chan struct{}, 1), cancel: cancel}
 	s.tasks.Add(1)
 	go func() {
 		defer s.tasks.Done()
@@ -231,8 +234,8 @@ func (s *Server) Close() error {
 // nudge has the keeper look at once.
 func (s *Server) nudge() { poke(s.wake) }
 
-// askTakes has the keeper ask LiveKit about the takes.
-func (s *Server) askTakes() { poke(s.takes) }
+// askJobs has the keeper ask LiveKit about the takes.
+func (s *Server) askJobs() { poke(s.jobs) }
 
 func poke(c chan<- struct{}) {
 	select {

@@ -54,7 +54,7 @@ type bench struct {
 type with struct {
 	// alone has livekit-server do without Redis, and so without egress.
 	alone bool
-	// egress starts a recorder, browser one that can film rooms.
+	// egress starts a recorder, browser one that can capture rooms.
 	egress, browser bool
 	backend         stack.BackendOptions
 }
@@ -118,8 +118,8 @@ func (b *bench) startBackend(o stack.BackendOptions) {
 	require.NoError(b, err)
 }
 
-// killBackend ends the service as a crash does and starts it anew, with the user token of before: to LiveKit another one
-// is another participant.
+// killBackend ends the service as a crash does and starts it again, with the user token of before: to LiveKit another
+// one is another participant.
 func (b *bench) killBackend() {
 	b.Helper()
 	require.NoError(b, b.backend.Signal(syscall.SIGKILL))
@@ -169,7 +169,8 @@ func (b *bench) waitBuffered(replay string, seconds float64) {
 // command runs hindsight-backend on the running backend's data.
 func (b *bench) command(args ...string) []byte {
 	b.Helper()
-	out, err := exec.CommandContext(b.ctx, b.backend.Program, append([]string{"--data", b.backend.Folder}, args...)...).Output()
+	out, err := exec.CommandContext(b.ctx, b.backend.Program, append([]string{"--data", b.backend.Folder},
+		args...)...).Output()
 	require.NoError(b, err)
 	return out
 }

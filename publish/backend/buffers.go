@@ -43,7 +43,7 @@ type buffer struct {
 	tail []hls.Entry
 	// entries are all of them.
 	entries []hls.Entry
-	gone    int // entries at the front that are deleted
+	pruned  int // entries at the front that are deleted
 	// late is by how much program times are later than the capture, once a segment has told.
 	late     time.Duration
 	measured bool
@@ -115,7 +115,7 @@ func (b *buffers) keepOnly(ids []string) {
 	maps.DeleteFunc(b.byID, func(id string, _ *buffer) bool { return !known[id] })
 }
 
-// segments answers what is stored of a recording, oldest first. ended is true once the recorder closed the playlist.
+// segments returns what is stored of a recording, oldest first. ended is true once the recorder closed the playlist.
 func (b *buffers) segments(ctx context.Context, r state.Recording) (out []Segment, ended bool, err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
@@ -139,14 +139,14 @@ func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 			return nil, false, err
 		}
 	}
-	buf.gone = min(max(buf.gone, r.Gone), len(buf.entries))
-	entries := buf.entries[buf.gone:]
+	buf.pruned = min(max(buf.pruned, r.Pruned), len(buf.entries))
+	entries := buf.entries[buf.pruned:]
 	if len(entries) == 0 {
 		return nil, buf.playlist.Ended, nil
 	}
 	if !buf.measured {
 		b.measure(ctx, r, buf)
-		entries = buf.entries[buf.gone:]
+		entries = buf.entries[buf.pruned:]
 	}
 	late := b.delay
 	if buf.measured {
@@ -171,9 +171,10 @@ func (b *buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 	return out, buf.playlist.Ended, nil
 }
 
-// pulse returns when the newest segment came, by our clock; zero if there is none. skew is by how much the recorder's
-// clock is ahead of ours.
-func (b *buffers) pulse(ctx context.Context, r state.Recording) (news time.Time, skew time.Duration, closed bool, err error) {
+// liveness returns when the newest segment came, by our clock; zero if there is none. skew is by how much the
+// recorder's clock is ahead of ours.
+func (b *buffers) liveness(ctx context.Context, r state.Recording) (news time.Time, skew time.Duration, closed bool,
+	err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
@@ -200,7 +201,7 @@ func (b *buffers) readLive(ctx context.Context, r state.Recording, buf *buffer) 
 	return nil
 }
 
-// merge puts the tail behind the playlist, without what that has named meanwhile.
+// merge puts the tail behind the playlist, without what that has named in the meantime.
 func (buf *buffer) merge() {
 	whole := buf.playlist.Entries
 	if len(whole) > 0 {
@@ -222,19 +223,19 @@ func zero(r state.Recording, buf *buffer, delay time.Duration) time.Time {
 	return buf.entries[0].Wall.Add(-delay - cut.ClockBase)
 }
 
-// measure compares the program time of the oldest stored segment with its first picture's PTS. Segments that are gone
+// measure compares the program time of the oldest stored segment with its first frame's PTS. Segments that are pruned
 // already, after a restart, are skipped.
 func (b *buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
-	if exact := buf.entries[buf.gone].Header != ""; exact || r.Began.IsZero() {
+	if exact := buf.entries[buf.pruned].Header != ""; exact || r.Began.IsZero() {
 		b.skipDeleted(ctx, r, buf)
 		buf.measured = exact
 		return
 	}
-	for buf.gone < len(buf.entries) {
-		e := buf.entries[buf.gone]
+	for buf.pruned < len(buf.entries) {
+		e := buf.entries[buf.pruned]
 		f, err := b.storage.OpenSegment(ctx, r.ID, e.Name)
 		if errors.Is(err, fs.ErrNotExist) {
-			buf.gone++
+			buf.pruned++
 			continue
 		}
 		if err != nil {
@@ -243,7 +244,7 @@ func (b *buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
 		seg, err := hls.ReadSegment(f)
 		f.Close()
 		if err != nil {
-			buf.gone++
+			buf.pruned++
 			continue
 		}
 		z := zero(r, buf, b.delay)
@@ -258,8 +259,8 @@ func (b *buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
 }
 
 func (b *buffers) skipDeleted(ctx context.Context, r state.Recording, buf *buffer) {
-	for ; buf.gone < len(buf.entries); buf.gone++ {
-		f, err := b.storage.OpenSegment(ctx, r.ID, buf.entries[buf.gone].Name)
+	for ; buf.pruned < len(buf.entries); buf.pruned++ {
+		f, err := b.storage.OpenSegment(ctx, r.ID, buf.entries[buf.pruned].Name)
 		if err == nil {
 			f.Close()
 		}
@@ -269,10 +270,10 @@ func (b *buffers) skipDeleted(ctx context.Context, r state.Recording, buf *buffe
 	}
 }
 
-// prune deletes the segments that end before t and answers how many are left. keep is told how many are gone, for
-// other backends and the next start.
+// prune deletes the segments that end before t and returns how many are left. keep is called with how many are pruned,
+// for other backends and the next start.
 func (b *buffers) prune(ctx context.Context, r state.Recording, t time.Time,
-	keep func(ctx context.Context, id string, gone int) error) (left int, err error) {
+	keep func(ctx context.Context, id string, pruned int) error) (left int, err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
@@ -288,10 +289,10 @@ func (b *buffers) prune(ctx context.Context, r state.Recording, t time.Time,
 		if err := b.storage.Remove(ctx, r.ID, s.Name); err != nil {
 			return len(list) - i, err
 		}
-		buf.gone++
+		buf.pruned++
 	}
-	if r.Gone != buf.gone {
-		err = keep(ctx, r.ID, buf.gone)
+	if r.Pruned != buf.pruned {
+		err = keep(ctx, r.ID, buf.pruned)
 	}
 	return len(list) - old, err
 }

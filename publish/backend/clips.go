@@ -70,18 +70,21 @@ func (s *Server) checkQuota(ctx context.Context, identity string) error {
 	}
 	if s.o.MaxClips > 0 && clips >= s.o.MaxClips {
 		return &failure{http.StatusForbidden, api.ProblemQuota,
-			fmt.Sprintf("%s has %d clips on the server, which are all that are allowed; delete some first", state.OwnerName(identity), clips)}
+			fmt.Sprintf("%s has %d clips on the server, which are all that are allowed; delete some first",
+				state.OwnerName(identity), clips)}
 	}
 	if s.o.MaxClipBytes > 0 && bytes >= s.o.MaxClipBytes {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
-			"the clips of %s on the server take %d MB, which is all that is allowed; delete some first", state.OwnerName(identity), bytes/1e6)}
+			"the clips of %s on the server take %d MB, which is all that is allowed; delete some first",
+			state.OwnerName(identity), bytes/1e6)}
 	}
 	return nil
 }
 
 // view is a clip as the caller sees it.
 func view(c state.Clip) api.Clip {
-	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, Owner: state.OwnerName(c.Identity), State: c.State, Reason: c.Reason,
+	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, Owner: state.OwnerName(c.Identity),
+		State: c.State, Reason: c.Reason,
 		Seconds: c.Asked.Seconds(), CreatedAt: c.Created}
 	if c.State == api.ClipReady {
 		out.From, out.To = &c.From, &c.To
@@ -119,26 +122,18 @@ func (s *Server) getClips(w http.ResponseWriter, r *http.Request, user state.Tok
 	return writeJSON(w, http.StatusOK, out)
 }
 
-func (s *Server) listClips(ctx context.Context, user state.Token, everybodys bool, before time.Time) (out []state.Clip, err error) {
+func (s *Server) listClips(ctx context.Context, user state.Token, everybodys bool, before time.Time) (out []state.Clip,
+	err error) {
 	if !everybodys {
 		return s.o.State.ClipsOf(ctx, user.Owner(), before, maxListed)
 	}
-	for len(out) < maxListed {
-		page, err := s.o.State.AllClips(ctx, before, maxListed)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range page {
-			if sees(user, c.Identity, c.Room) {
-				out = append(out, c)
-			}
-		}
-		if len(page) < maxListed {
-			return out, nil
-		}
-		before = page[len(page)-1].Created
+	switch {
+	case !user.Has(state.View):
+		return s.o.State.ClipsOf(ctx, user.Owner(), before, maxListed)
+	case user.Rooms == "*":
+		return s.o.State.AllClips(ctx, before, maxListed)
 	}
-	return out[:maxListed], nil
+	return s.o.State.ClipsIn(ctx, user.Allows, user.Owner(), before, maxListed)
 }
 
 func (s *Server) getClip(w http.ResponseWriter, r *http.Request, user state.Token) error {
@@ -170,7 +165,7 @@ func (s *Server) getVideo(w http.ResponseWriter, r *http.Request, user state.Tok
 	return s.sendVideo(w, r, clip, "attachment")
 }
 
-// sendVideo answers with a clip's file; disposition is inline or attachment (RFC 6266).
+// sendVideo serves a clip's file; disposition is inline or attachment (RFC 6266).
 func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Clip, disposition string) error {
 	if clip.State != api.ClipReady {
 		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + ", there is no video to send"}
@@ -187,6 +182,5 @@ func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Cl
 	w.Header().Set("Content-Disposition",
 		disposition+`; filename="hindsight-`+clip.To.Format("20060102-150405")+`.mp4"`)
 	w.Header().Set("ETag", `"`+clip.ID+`"`)
-	serveContent(w, r, clip.Created, f)
-	return nil
+	return s.serveContent(w, r, clip.Created, f)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// Deleting goes in three steps: the row is marked, the files go, the row goes. Nobody sees what is marked any more.
+// Deleting goes in three steps: the row is marked, the files go, the row goes. Nobody sees what is marked anymore.
 // Where the files cannot be deleted, or the process ends in between, the keeper tries again.
 
 // dropClip deletes a clip, its links and its files.
@@ -20,13 +20,13 @@ func (s *Server) dropClip(ctx context.Context, c state.Clip) error {
 	return nil
 }
 
-// dropTake deletes a recording and its files.
-func (s *Server) dropTake(ctx context.Context, id string) error {
-	if err := s.o.State.MarkTakeDeleted(ctx, id); err != nil {
+// dropJob deletes a recording and its files.
+func (s *Server) dropJob(ctx context.Context, id string) error {
+	if err := s.o.State.MarkJobDeleted(ctx, id); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	s.tellLater(ctx, "recording", id, s.eraseTake(ctx, id))
+	s.tellLater(ctx, "recording", id, s.eraseJob(ctx, id))
 	return nil
 }
 
@@ -41,18 +41,18 @@ func (s *Server) eraseClip(ctx context.Context, id string) error {
 	if err := s.o.Clips.RemoveClip(ctx, id); err != nil {
 		return err
 	}
-	return unlessGone(s.o.State.DeleteClip(ctx, id))
+	return ignoreDeleted(s.o.State.DeleteClip(ctx, id))
 }
 
-func (s *Server) eraseTake(ctx context.Context, id string) error {
-	if err := s.o.TakeFiles.Remove(ctx, id, ""); err != nil {
+func (s *Server) eraseJob(ctx context.Context, id string) error {
+	if err := s.o.JobFiles.Remove(ctx, id, ""); err != nil {
 		return err
 	}
-	return unlessGone(s.o.State.DeleteTake(ctx, id))
+	return ignoreDeleted(s.o.State.DeleteJob(ctx, id))
 }
 
-// unlessGone takes it as success that somebody else was quicker.
-func unlessGone(err error) error {
+// ignoreDeleted takes it as success that somebody else was quicker.
+func ignoreDeleted(err error) error {
 	if errors.Is(err, state.ErrNotFound) {
 		return nil
 	}
@@ -62,13 +62,13 @@ func unlessGone(err error) error {
 // erase finishes deletions that were left undone.
 func (k *keeper) erase(ctx context.Context) {
 	clips, err1 := k.o.State.DeletedClips(ctx)
-	takes, err2 := k.o.State.DeletedTakes(ctx)
+	jobs, err2 := k.o.State.DeletedJobs(ctx)
 	err := errors.Join(err1, err2)
 	for _, id := range clips {
 		err = errors.Join(err, k.eraseClip(ctx, id))
 	}
-	for _, id := range takes {
-		err = errors.Join(err, k.eraseTake(ctx, id))
+	for _, id := range jobs {
+		err = errors.Join(err, k.eraseJob(ctx, id))
 	}
 	if err != nil {
 		k.complain(ctx, "files of deleted clips and recordings cannot be deleted; it is tried again", err)

@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,8 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
+	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
 )
 
 // refusing is a real folder that deletes no recordings while it refuses.
@@ -30,12 +34,12 @@ func (r *refusing) Remove(ctx context.Context, id, segment string) error {
 	return r.Storage.Remove(ctx, id, segment)
 }
 
-// What the storage does not delete stays known, hidden, until it does; no repair brings it back meanwhile.
+// What the storage does not delete stays known, hidden, until it does; no repair brings it back in the meantime.
 func TestDeletesAreTriedAgain(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 1, time.Now())
 	files := &refusing{s.files, true}
-	s.o.Storage, s.o.TakeFiles = files, files
+	s.o.Storage, s.o.JobFiles = files, files
 	home := filepath.Dir(filepath.Dir(s.folder))
 
 	clip := state.Clip{ID: state.NewID(), ReplayID: s.rec.ReplayID, Identity: "alice", Room: "den", State: api.ClipWaiting,
@@ -53,14 +57,14 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 	video := filepath.Join(home, "clips", clip.ID+".mp4")
 	require.NoError(t, os.MkdirAll(filepath.Join(video, "x"), 0o755))
 
-	take := state.Take{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateEnded, Created: time.Now(),
+	job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateEnded, Created: time.Now(),
 		Ended: time.Now()}
-	folder, err := s.files.NewRecording(ctx, take.ID)
+	folder, err := s.files.NewRecording(ctx, job.ID)
 	require.NoError(t, err)
-	require.NoError(t, s.o.State.AddTake(ctx, take))
+	require.NoError(t, s.o.State.AddJob(ctx, job))
 
 	require.NoError(t, s.dropClip(ctx, clip))
-	require.NoError(t, s.dropTake(ctx, take.ID))
+	require.NoError(t, s.dropJob(ctx, job.ID))
 	for range 2 {
 		require.DirExists(t, video)
 		require.DirExists(t, folder)
@@ -68,17 +72,17 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 		require.ErrorIs(t, err, state.ErrNotFound)
 		_, err = s.o.State.LinkWith(ctx, secret)
 		require.ErrorIs(t, err, state.ErrNotFound)
-		_, err = s.o.State.Take(ctx, take.ID)
+		_, err = s.o.State.Job(ctx, job.ID)
 		require.ErrorIs(t, err, state.ErrNotFound)
 		used, _, err := s.o.State.Used(ctx, "alice")
 		require.NoError(t, err)
 		require.Zero(t, used)
 		var count state.Restored
-		require.NoError(t, s.o.State.Restore(ctx, state.Note{Clip: &clip, Take: &take}, &count))
+		require.NoError(t, s.o.State.Restore(ctx, state.Note{Clip: &clip, Job: &job}, &count))
 		require.Zero(t, count, "deleted things come back")
 		known, err := s.o.State.RecordingIDs(ctx)
 		require.NoError(t, err)
-		require.Contains(t, known, take.ID)
+		require.Contains(t, known, job.ID)
 		s.erase(ctx)
 	}
 	require.ErrorIs(t, s.dropClip(ctx, clip), state.ErrNotFound)
@@ -90,9 +94,9 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 	require.NoDirExists(t, folder)
 	clips, err := s.o.State.DeletedClips(ctx)
 	require.NoError(t, err)
-	takes, err := s.o.State.DeletedTakes(ctx)
+	jobs, err := s.o.State.DeletedJobs(ctx)
 	require.NoError(t, err)
-	require.Empty(t, append(clips, takes...))
+	require.Empty(t, append(clips, jobs...))
 }
 
 // The rows of recordings, and of starts, stay as long as their files do.
@@ -103,9 +107,9 @@ func TestRowsStayWithTheirFiles(t *testing.T) {
 	s.o.Storage = files
 	s.o.Recorder = &finding{s.fake, map[string]string{}}
 	over := s.rec
-	over.State, over.Ended, over.Gone = api.StateEnded, time.Now().Add(-30*time.Minute), 1
+	over.State, over.Ended, over.Pruned = api.StateEnded, time.Now().Add(-30*time.Minute), 1
 	require.NoError(t, s.o.State.UpdateRecording(ctx, s.rec, over))
-	require.NoError(t, s.o.State.SetGone(ctx, s.rec.ID, 1))
+	require.NoError(t, s.o.State.SetPruned(ctx, s.rec.ID, 1))
 	next := s.rec
 	next.ID, next.EgressID, next.Created = state.NewID(), "EG_2", time.Now()
 	require.NoError(t, s.o.State.AddRecording(ctx, next))
@@ -135,4 +139,75 @@ func TestRowsStayWithTheirFiles(t *testing.T) {
 	require.Equal(t, 1, recordings)
 	require.Zero(t, intents)
 	require.NoDirExists(t, s.folder)
+}
+
+// A bucket whose policy forbids deleting keeps what users have deleted, out of their sight, until it allows it: clips,
+// recordings, and segments that are too old.
+func TestBucketThatRefusesDeletes(t *testing.T) {
+	ctx := t.Context()
+	s3, err := s3test.Start(ctx)
+	require.NoError(t, err)
+	t.Cleanup(s3.Close)
+	for k, v := range s3.Env() {
+		t.Setenv(k, v)
+	}
+	files, err := storage.OpenBucket(ctx, s3.URL("team"))
+	require.NoError(t, err)
+	t.Cleanup(func() { files.Close() })
+	d := newDesk(t, 8)
+	local := d.files
+	d.o.Storage, d.o.Clips, d.o.JobFiles, d.o.Cutter = files, files, files, &Remuxer{Storage: files, Clips: files}
+	d.buffers = newBuffers(files, d.o.UnknownDelay)
+	for _, name := range append([]string{recorder.Playlist}, segmentNames(8)...) {
+		f, err := local.OpenFile(ctx, d.rec.ID, name)
+		require.NoError(t, err)
+		content, err := io.ReadAll(f)
+		require.NoError(t, errors.Join(err, f.Close()))
+		require.NoError(t, files.WriteFile(ctx, d.rec.ID, name, content))
+	}
+	clip := d.clip(2)
+	job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateEnded, Created: time.Now(),
+		Ended: time.Now()}
+	require.NoError(t, files.WriteFile(ctx, job.ID, "recording.mp4", []byte("x")))
+	require.NoError(t, d.o.State.AddJob(ctx, job))
+	keys := func(under string) int {
+		list, err := s3.Keys(ctx, "team/"+under)
+		require.NoError(t, err)
+		return len(list)
+	}
+	stored := keys("clips/" + clip.ID)
+	require.Positive(t, stored)
+	segments := len(d.stored(t))
+
+	s3.RefuseDeletes(true)
+	d.do(204, d.alice, "DELETE", "/clips/"+clip.ID, "", nil)
+	d.do(204, d.alice, "DELETE", "/recordings/"+job.ID, "", nil)
+	for range 2 {
+		d.erase(ctx)
+		_, err := d.buffers.prune(ctx, d.rec, time.Now().Add(time.Hour), d.o.State.SetPruned)
+		require.Error(t, err)
+		d.do(404, d.alice, "GET", "/clips/"+clip.ID, "", nil)
+		d.do(404, d.alice, "GET", "/recordings/"+job.ID, "", nil)
+		require.Equal(t, stored, keys("clips/"+clip.ID))
+		require.Equal(t, 1, keys("segments/"+job.ID))
+		require.Len(t, d.stored(t), segments, "segments are taken for deleted")
+	}
+
+	s3.RefuseDeletes(false)
+	d.erase(ctx)
+	left, err := d.buffers.prune(ctx, d.rec, time.Now().Add(time.Hour), d.o.State.SetPruned)
+	require.NoError(t, err)
+	require.Zero(t, left)
+	require.Zero(t, keys("clips/"+clip.ID))
+	require.Zero(t, keys("segments/"+job.ID))
+	clips, err := d.o.State.DeletedClips(ctx)
+	require.NoError(t, err)
+	require.Empty(t, clips)
+}
+
+func segmentNames(count int) (out []string) {
+	for i := range count {
+		out = append(out, fmt.Sprintf("s_%05d.ts", i))
+	}
+	return out
 }

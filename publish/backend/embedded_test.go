@@ -17,8 +17,9 @@ const sharp = 100 * time.Millisecond
 func (b *bench) share(pub *backendtest.Publisher, replay string, seconds float64) string {
 	b.Helper()
 	began := time.Now()
-	started, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID,
-		ReplayID: replay})
+	started, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID,
+		AudioTrackID: pub.AudioID,
+		ReplayID:     replay})
 	require.NoError(b, err)
 	b.eventually(60*time.Second, "what is shared is stored", func() bool {
 		r, err := b.client.Replay(b.ctx, started.ReplayID)

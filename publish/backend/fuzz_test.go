@@ -23,14 +23,14 @@ func (s starting) Start(context.Context, recorder.Request) (recorder.Status, err
 	return recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}, nil
 }
 
-func (s starting) Take(context.Context, recorder.TakeRequest) (recorder.TakeStatus, error) {
-	return recorder.TakeStatus{Status: recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}}, nil
+func (s starting) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}}, nil
 }
 
-// Whatever a caller with a good token sends, the answer is no 5xx, and a refusal is a problem with a sentence.
+// Whatever a caller with a good token sends, the response is no 5xx, and a refusal is a problem with a message.
 func FuzzHandlers(f *testing.F) {
 	s := newShelf(f, 1, time.Now())
-	s.o.Recorder, s.o.TakeRecorder, s.o.MaxTakes = starting{s.fake}, starting{s.fake}, 1<<30
+	s.o.Recorder, s.o.JobRecorder, s.o.MaxRunning = starting{s.fake}, starting{s.fake}, 1<<30
 	_, secret, err := s.o.State.CreateToken(f.Context(), "alice", "*", state.Manage)
 	require.NoError(f, err)
 	handler := s.Handler()
@@ -44,7 +44,8 @@ func FuzzHandlers(f *testing.F) {
 		{"GET", "/clips/x/video", "", ""}, {"POST", "/clips/x/links", "application/json", `{"expiresIn":60}`},
 		{"PUT", "/clips/x/poster", "image/jpeg", "\xff\xd8\xff"}, {"GET", "/watch/x", "", ""},
 		{"GET", "/watch/x/video?download=1", "", ""}, {"POST", "/webhook", "application/webhook+json", "{}"},
-		{"POST", "/recordings", "application/json", `{"roomName":"den","type":"track","trackId":"TR_a","file":{"type":"mp4"}}`},
+		{"POST", "/recordings", "application/json",
+			`{"roomName":"den","type":"track","trackId":"TR_a","file":{"type":"mp4"}}`},
 		{"GET", "/recordings/x/files/..%2fy", "", ""}, {"GET", "/openapi.json", "", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3])
@@ -78,9 +79,9 @@ func FuzzPoster(f *testing.F) {
 		if len(body) > 1<<16 {
 			return
 		}
-		picture, err := readPoster(t.Context(), body)
+		poster, err := readPoster(t.Context(), body)
 		if err == nil {
-			_, err = readPoster(t.Context(), picture)
+			_, err = readPoster(t.Context(), poster)
 			require.NoError(t, err)
 		}
 	})

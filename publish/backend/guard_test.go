@@ -41,15 +41,18 @@ func TestLimiter(t *testing.T) {
 
 // Only trusted proxies may say whom they call for, and only the last word that is not a proxy's counts.
 func TestCaller(t *testing.T) {
-	s := &Server{o: Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}}}
+	s := &Server{o: Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("::1/128")}}}
 	for _, c := range []struct {
 		name, remote, forwarded, proto, host string
 		addr, origin, bucket                 string
 	}{
 		{"direct", "192.0.2.7:99", "", "", "", "192.0.2.7", "http://here", "192.0.2.7"},
 		{"liar", "192.0.2.7:99", "198.51.100.1", "https", "evil", "192.0.2.7", "http://here", "192.0.2.7"},
-		{"proxy", "10.1.1.1:99", "198.51.100.1", "https", "clips.example.com", "198.51.100.1", "https://clips.example.com", "198.51.100.1"},
-		{"liar behind a proxy", "10.1.1.1:99", "1.1.1.1, 198.51.100.1", "", "", "198.51.100.1", "http://here", "198.51.100.1"},
+		{"proxy", "10.1.1.1:99", "198.51.100.1", "https", "clips.example.com", "198.51.100.1", "https://clips.example.com",
+			"198.51.100.1"},
+		{"liar behind a proxy", "10.1.1.1:99", "1.1.1.1, 198.51.100.1", "", "", "198.51.100.1", "http://here",
+			"198.51.100.1"},
 		{"two proxies", "10.1.1.1:99", "198.51.100.1,10.2.2.2", "ftp", "a/b", "198.51.100.1", "http://here", "198.51.100.1"},
 		{"nonsense", "10.1.1.1:99", "me", "", "", "10.1.1.1", "http://here", "10.1.1.1"},
 		{"version 6", "[2001:db8::1:2]:99", "", "", "", "2001:db8::1:2", "http://here", "2001:db8::/64"},
@@ -69,7 +72,7 @@ func TestCaller(t *testing.T) {
 	}
 }
 
-// Who calls too often is told when to come back, and nobody else is.
+// Who calls too often gets a time to come back, and nobody else does.
 func TestTooManyCalls(t *testing.T) {
 	d := newDesk(t, 1)
 	d.limiter = newLimiter(0.001) // one call
@@ -165,7 +168,8 @@ func TestCORS(t *testing.T) {
 	}
 	require.Empty(t, ask(d.Handler(), "https://app.example.com").Get("Access-Control-Allow-Origin"))
 	d.o.CORSOrigins = []string{"https://app.example.com"}
-	require.Equal(t, "https://app.example.com", ask(d.Handler(), "https://app.example.com").Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "https://app.example.com", ask(d.Handler(), "https://app.example.com").Get(
+		"Access-Control-Allow-Origin"))
 	require.Empty(t, ask(d.Handler(), "https://evil.example.com").Get("Access-Control-Allow-Origin"))
 	require.Empty(t, ask(d.Handler(), "https://app.example.com").Get("Access-Control-Allow-Credentials"))
 }

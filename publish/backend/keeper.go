@@ -43,16 +43,16 @@ func (s *Server) keep(ctx context.Context) {
 	k := &keeper{Server: s, cutting: map[string]bool{}, again: map[string]time.Time{}, finished: make(chan finished)}
 	var loops sync.WaitGroup // each on its own, for asking and deleting may take long where the network is slow
 	loops.Go(func() {
-		k.every(ctx, statusPeriod, s.takes, func(news bool) {
+		k.every(ctx, statusPeriod, s.jobs, func(news bool) {
 			k.refresh(ctx)
-			k.refreshTakes(ctx, news || k.round%5 == 1)
+			k.refreshJobs(ctx, news || k.round%5 == 1)
 		})
 	})
 	loops.Go(func() {
 		k.every(ctx, prunePeriod, nil, func(bool) {
 			k.prune(ctx)
 			k.tidy(ctx)
-			k.tidyTakes(ctx)
+			k.tidyJobs(ctx)
 			k.erase(ctx)
 			k.makeRoom(ctx)
 			k.orphans(ctx, time.Now())
@@ -109,7 +109,7 @@ func (k *keeper) every(ctx context.Context, period time.Duration, wake <-chan st
 	}
 }
 
-// guarded does work that must not end the process: a panic in it is told with its stack, and the next round goes on.
+// guarded does work that must not end the process: a panic in it is logged with its stack, and the next round runs.
 func (s *Server) guarded(ctx context.Context, what string, work func()) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -205,7 +205,7 @@ func (k *keeper) ask(ctx context.Context, r state.Recording) error {
 		return err
 	}
 	over := status.State == api.StateEnded || status.State == api.StateFailed
-	dead, closed := k.pulse(ctx, r)
+	dead, closed := k.liveness(ctx, r)
 	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
 	if err == nil && !over && (dead || stopped) {
 		err = k.o.Recorder.Stop(limited, r.EgressID)
@@ -221,10 +221,10 @@ func (k *keeper) ask(ctx context.Context, r state.Recording) error {
 	return errors.Join(err, k.update(ctx, r, status))
 }
 
-// pulse tells by what is stored whether the recorder has given no sign of life for too long, and whether it has closed
-// the playlist.
-func (k *keeper) pulse(ctx context.Context, r state.Recording) (dead, closed bool) {
-	news, skew, closed, err := k.buffers.pulse(ctx, r)
+// liveness says by what is stored whether the recorder has given no sign of life for too long, and whether it has
+// closed the playlist.
+func (k *keeper) liveness(ctx context.Context, r state.Recording) (dead, closed bool) {
+	news, skew, closed, err := k.buffers.liveness(ctx, r)
 	if err != nil || news.IsZero() {
 		return err == nil && time.Since(r.Created) > startPatience, closed
 	}
@@ -284,7 +284,8 @@ func advance(now recorder.Status, word, reason *string, began, ended *time.Time)
 }
 
 func (s *Server) over(ctx context.Context, r state.Recording) {
-	s.o.Log.InfoContext(ctx, "recording over", "replay", r.ReplayID, "egress", r.EgressID, "state", r.State, "error", r.Error)
+	s.o.Log.InfoContext(ctx, "recording over", "replay", r.ReplayID, "egress", r.EgressID, "state", r.State, "error",
+		r.Error)
 	if r.State == api.StateFailed {
 		s.metrics.failures.Inc()
 	}

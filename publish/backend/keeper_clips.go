@@ -123,7 +123,7 @@ func (l look) recordings(ctx context.Context, replay string) ([]stored, error) {
 	return out, nil
 }
 
-// lookFor answers the segments a clip needs, and whether nothing more is to come for it.
+// lookFor returns the segments a clip needs, and whether nothing more is to come for it.
 func (l look) lookFor(ctx context.Context, c state.Clip) (found []Segment, landed bool, err error) {
 	recordings, err := l.recordings(ctx, c.ReplayID)
 	if err != nil {
@@ -156,7 +156,7 @@ const (
 // errAttempts means that a clip was tried as often as may be, and none of the attempts came to an end.
 var errAttempts = errors.New("the server stopped each time it made this clip")
 
-// passes tells whether a cut that failed may work later: what is stored cannot be reached now. A clip without a frame
+// passes reports whether a cut that failed may work later: what is stored cannot be reached now. A clip without a frame
 // stays without.
 func passes(err error) bool {
 	return !errors.Is(err, cut.ErrNothing) && !errors.Is(err, cut.ErrLost) && !errors.Is(err, errAttempts)
@@ -167,7 +167,7 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) (aga
 	begun := time.Now()
 	attempts, err := k.o.State.TryClip(ctx, c.ID, 1)
 	if errors.Is(err, state.ErrNotFound) {
-		return again // deleted meanwhile
+		return again // deleted in the meantime
 	}
 	if err != nil {
 		k.complain(ctx, "the attempt to make a clip cannot be kept", err)
@@ -183,13 +183,18 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) (aga
 		// It stays waiting for the next start, and a service that is stopped in order has not tried it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
 		defer cancel()
-		if _, err := k.o.State.TryClip(ctx, c.ID, -1); err != nil && !errors.Is(err, state.ErrNotFound) {
+		_, err := k.o.State.TryClip(ctx, c.ID, -1)
+		if errors.Is(err, state.ErrNotFound) {
+			// Another backend has made it meanwhile, or it was deleted: then the file of this one belongs to nobody.
+			k.dropUnowned(ctx, c, nil)
+		} else if err != nil {
 			k.o.Log.WarnContext(ctx, "an attempt that was stopped stays counted", "clip", c.ID, "err", err)
 		}
 		return again
 	}
 	if err != nil && passes(err) && attempts < maxAttempts {
-		k.o.Log.WarnContext(ctx, "a clip cannot be made now and is tried again", "clip", c.ID, "attempt", attempts, "err", err)
+		k.o.Log.WarnContext(ctx, "a clip cannot be made now and is tried again", "clip", c.ID, "attempt", attempts, "err",
+			err)
 		return time.Now().Add(retryAfter)
 	}
 	k.finish(ctx, c, segments, result, begun, err)
@@ -197,7 +202,8 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) (aga
 }
 
 // finish keeps a clip that is ready or has failed for good.
-func (k *keeper) finish(ctx context.Context, c state.Clip, segments []Segment, result CutResult, begun time.Time, err error) {
+func (k *keeper) finish(ctx context.Context, c state.Clip, segments []Segment, result CutResult, begun time.Time,
+	err error) {
 	c.State, c.From, c.To, c.Bytes = api.ClipReady, result.From, result.To, result.Bytes
 	c.Gaps = gaps(without(segments, result.Lost), c.From, c.To)
 	if err != nil {
@@ -219,8 +225,8 @@ func without(segments, lost []Segment) []Segment {
 	return slices.DeleteFunc(slices.Clone(segments), func(s Segment) bool { return slices.Contains(lost, s) })
 }
 
-// dropUnowned deletes the file of a clip that was deleted while it was cut. Where the database failed it stays: the clip
-// is cut again.
+// dropUnowned deletes the file of a clip that was deleted while it was cut. Where the database failed it stays: the
+// clip is cut again.
 func (k *keeper) dropUnowned(ctx context.Context, c state.Clip, err error) {
 	if _, missing := k.o.State.Clip(ctx, c.ID); errors.Is(missing, state.ErrNotFound) {
 		err = k.o.Clips.RemoveClip(ctx, c.ID)

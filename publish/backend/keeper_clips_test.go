@@ -159,7 +159,7 @@ func TestLivePlaylistTellsWhatIsNew(t *testing.T) {
 				append([]byte(live), text[at(from):]...), 0o644))
 
 			require.Len(t, s.stored(t), 20)
-			dead, _ := s.pulse(t.Context(), s.rec)
+			dead, _ := s.liveness(t.Context(), s.rec)
 			require.False(t, dead, "a recorder that stores is alive")
 			c := s.once(t, s.order(t, "alice", 30*time.Second))
 			require.Equal(t, api.ClipReady, c.State, c.Reason)
@@ -177,19 +177,42 @@ func TestLivePlaylistTellsWhatIsNew(t *testing.T) {
 // A recorder whose clock is wrong is not taken for dead while it stores, is given up once it stops, and clips are where
 // they belong.
 func TestRecorderWithAWrongClock(t *testing.T) {
-	for name, wrong := range map[string]time.Duration{"behind": -2 * time.Minute, "ahead": 2 * time.Minute} {
-		t.Run(name, func(t *testing.T) {
+	for _, wrong := range []time.Duration{-2 * time.Minute, -40 * time.Second, 40 * time.Second, 2 * time.Minute} {
+		t.Run(wrong.String(), func(t *testing.T) {
 			asked := time.Now().Add(-10 * time.Second)
 			s := newShelf(t, 5, asked.Add(wrong))
 			s.rec.Created = asked
-			dead, _ := s.pulse(t.Context(), s.rec)
+			dead, _ := s.liveness(t.Context(), s.rec)
 			require.False(t, dead, "it stores")
 			require.WithinDuration(t, time.Now(), s.stored(t)[4].To, clockSlop)
 
+			pressed := asked.Add(8 * time.Second)
+			clip := state.Clip{ID: state.NewID(), ReplayID: s.rec.ReplayID, Identity: "alice", Room: "den", State: api.ClipWaiting,
+				Asked: 4 * time.Second, Pressed: pressed, Created: time.Now()}
+			ok, err := s.o.State.AddClip(t.Context(), clip, 1)
+			require.NoError(t, err)
+			require.True(t, ok)
+			segments, landed, err := newLookOf(s, s.rec).lookFor(t.Context(), clip)
+			require.NoError(t, err)
+			require.True(t, landed, "the clip waits for what is there")
+			s.cut(t.Context(), clip, segments)
+			clip, err = s.o.State.Clip(t.Context(), clip.ID)
+			require.NoError(t, err)
+			require.Equal(t, api.ClipReady, clip.State, clip.Reason)
+			require.InDelta(t, 4, clip.To.Sub(clip.From).Seconds(), 0.1, "the clip is cut short")
+			require.WithinDuration(t, pressed, clip.To, clockSlop)
+			require.Empty(t, clip.Gaps)
+
 			buf := s.buffers.get(s.rec.ID)
 			buf.news = time.Now().Add(-s.o.Stall - time.Second)
-			dead, _ = s.pulse(t.Context(), s.rec)
+			dead, _ = s.liveness(t.Context(), s.rec)
 			require.True(t, dead, "it has stored nothing for a while")
 		})
 	}
+}
+
+// newLookOf is a look that knows a recording as it is here.
+func newLookOf(s *shelf, r state.Recording) look {
+	segments, ended, _ := s.buffers.segments(context.Background(), r)
+	return look{s.keeper, map[string][]stored{r.ReplayID: {{r, segments, ended}}}}
 }

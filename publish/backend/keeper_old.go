@@ -11,7 +11,7 @@ import (
 // oldAtOnce is how many old clips go in one round; the next round takes the rest.
 const oldAtOnce = 200
 
-// prune deletes segments that nobody can ask for any more, and expired replays.
+// prune deletes segments that nobody can ask for anymore, and expired replays.
 func (k *keeper) prune(ctx context.Context) {
 	replays, err := k.o.State.Replays(ctx)
 	needed, err2 := k.needed(ctx)
@@ -56,7 +56,7 @@ func (k *keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 		keepFrom = needed.Add(-margin)
 	}
 	for i, rec := range recordings {
-		left, err := k.buffers.prune(ctx, rec, keepFrom, k.o.State.SetGone)
+		left, err := k.buffers.prune(ctx, rec, keepFrom, k.o.State.SetPruned)
 		if err != nil {
 			return err
 		}

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// orphanAfter is when a recording that is still only an intent has lost whoever started it; it is more than any call
-	// may take.
+	// orphanAfter is when a recording that is still only an intent has lost whoever started it; it is more than any
+	// call may take.
 	orphanAfter = 2 * callTimeout
-	// orphanForgotten is when no recorder can turn up any more that an intent was for.
+	// orphanForgotten is when no recorder can turn up anymore that an intent was for.
 	orphanForgotten = 15 * time.Minute
 )
 
@@ -23,8 +23,8 @@ type finder interface {
 	Writing(ctx context.Context, id string) (egressIDs []string, err error)
 }
 
-// notStarted cleans up after a start that failed. Where LiveKit may have begun all the same, for its answer was lost, the
-// intent stays, and the keeper looks for what runs.
+// notStarted cleans up after a start that failed. Where LiveKit may have begun all the same, for its answer was lost,
+// the intent stays, and the keeper looks for what runs.
 func (s *Server) notStarted(ctx context.Context, id string, why error) error {
 	if err := s.o.Storage.Remove(ctx, id, ""); err != nil {
 		return err // the intent stays, so that the keeper tries again
@@ -42,8 +42,8 @@ func (s *Server) forgetIntent(ctx context.Context, id string) {
 	}
 }
 
-// orphans stops recorders that somebody started who could not write it down: killed meanwhile, or LiveKit's answer was
-// lost. Nobody else's recorders are touched.
+// orphans stops recorders that somebody started who could not write it down: killed in the meantime, or LiveKit's
+// answer was lost. Nobody else's recorders are touched.
 func (k *keeper) orphans(ctx context.Context, now time.Time) {
 	rec, ok := k.o.Recorder.(finder)
 	if !ok {

@@ -43,11 +43,11 @@ func (f *told) Status(context.Context, string) (recorder.Status, error) { return
 func (f *told) Webhook(*http.Request) (recorder.Status, bool, error) {
 	return recorder.Status{}, false, errors.New("none")
 }
-func (f *told) Take(context.Context, recorder.TakeRequest) (recorder.TakeStatus, error) {
-	return recorder.TakeStatus{Status: f.status}, f.err
+func (f *told) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: f.status}, f.err
 }
-func (f *told) TakeStatus(context.Context, string) (recorder.TakeStatus, error) {
-	return recorder.TakeStatus{Status: f.status}, f.err
+func (f *told) JobStatus(context.Context, string) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: f.status}, f.err
 }
 func (f *told) Join(string, string, string, time.Duration) (string, error) { return "", nil }
 
@@ -78,7 +78,8 @@ func newShelf(t testing.TB, count int, began time.Time) *shelf {
 	t.Cleanup(func() { files.Close() })
 	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
 	s := &Server{o: Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files, Replay: 10 * time.Second}, metrics: newMetrics(), limiter: newLimiter(0)}
+		Cutter: &Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files, Replay: 10 * time.Second},
+		metrics: newMetrics(), limiter: newLimiter(0), patience: sendPatience}
 	require.NoError(t, s.o.setDefaults())
 	s.buffers = newBuffers(files, s.o.UnknownDelay)
 	sh := &shelf{keeper: &keeper{Server: s, cutting: map[string]bool{}, again: map[string]time.Time{},
@@ -88,7 +89,8 @@ func newShelf(t testing.TB, count int, began time.Time) *shelf {
 		AudioTrack: "TR_a", State: api.StateActive, Began: began, Created: began}
 	sh.folder, err = files.NewRecording(ctx, sh.rec.ID)
 	require.NoError(t, err)
-	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: sh.rec.ReplayID, Identity: "alice", Room: "den", Created: began}))
+	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: sh.rec.ReplayID, Identity: "alice", Room: "den",
+		Created: began}))
 	require.NoError(t, db.AddRecording(ctx, sh.rec))
 	makeSegments(t, sh.folder, count, began)
 	return sh
@@ -100,7 +102,8 @@ func makeSegments(t testing.TB, folder string, count int, began time.Time) {
 	t.Helper()
 	length := fmt.Sprint((time.Duration(count) * segmentLength).Seconds())
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30",
-		"-f", "lavfi", "-i", "sine=r=48000", "-t", length, "-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-bf", "2", "-c:a", "aac",
+		"-f", "lavfi", "-i", "sine=r=48000", "-t", length, "-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-bf", "2",
+		"-c:a", "aac",
 		"-output_ts_offset", "3600", "-muxdelay", "0", "-f", "segment", "-segment_time", fmt.Sprint(segmentLength.Seconds()),
 		"-segment_format", "mpegts", filepath.Join(folder, "s_%05d.ts")).CombinedOutput()
 	require.NoError(t, err, "ffmpeg is needed, run make setup: %s", out)
@@ -127,7 +130,7 @@ func TestSegmentsAreTimedByCapture(t *testing.T) {
 	list := s.stored(t)
 	require.Len(t, list, 3)
 	for i, seg := range list {
-		// ffmpeg shifts the first picture by its B-frames' delay.
+		// ffmpeg shifts the first frame by its B-frames' delay.
 		require.WithinDuration(t, began.Add(time.Duration(i)*segmentLength), seg.From, 100*time.Millisecond)
 	}
 }
@@ -270,8 +273,9 @@ func TestReplayGoesOnThoughStoppingHangs(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		rec, err := s.start(ctx, state.Token{Identity: "alice", Rooms: "*", Scopes: []state.Scope{state.Publish}}, api.StartRequest{RoomName: "den", VideoTrackID: "TR_w",
-			ReplayID: s.rec.ReplayID})
+		rec, err := s.start(ctx, state.Token{Identity: "alice", Rooms: "*", Scopes: []state.Scope{state.Publish}},
+			api.StartRequest{RoomName: "den", VideoTrackID: "TR_w",
+				ReplayID: s.rec.ReplayID})
 		require.NoError(t, err)
 		require.LessOrEqual(t, time.Since(began), stopTimeout)
 		got, err := s.o.State.RecordingOf(t.Context(), "EG_2")

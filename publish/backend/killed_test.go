@@ -31,10 +31,11 @@ func (b *bench) again(p **stack.Proc) {
 	*p = next
 }
 
-// app shares a picture in the room as the app does: it looks after its connection and its recording by itself.
+// app shares video in the room as the app does: it looks after its connection and its recording by itself.
 func (b *bench) app(room string) *publish.Publisher {
 	b.Helper()
-	src, err := publishtest.NewSource(b.ctx, b.TempDir(), publishtest.SourceOptions{Width: 320, Height: 180, BitrateKbps: 500})
+	src, err := publishtest.NewSource(b.ctx, b.TempDir(), publishtest.SourceOptions{Width: 320, Height: 180,
+		BitrateKbps: 500})
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = src.Close() })
 	p, err := publish.Start(b.ctx, publish.Config{BackendURL: b.backend.URL, UserToken: b.backend.Token, Room: room,
@@ -58,7 +59,8 @@ func (b *bench) goesOn(replay string, t time.Time, seconds float64) *api.Replay 
 }
 
 // livekit-server, Redis with all that it knows, and the recorder are killed one after the other in the middle of a
-// replay. It goes on each time, and a save over all of it holds what was recorded, in one piece, and names what is missing.
+// replay. It goes on each time, and a save over all of it holds what was recorded, in one piece, and names what is
+// missing.
 func TestKilledOnRealStack(t *testing.T) {
 	b := newBench(t, with{egress: true, backend: stack.BackendOptions{Args: []string{"--stall", "30s"}}})
 	p := b.app("den")

@@ -19,11 +19,13 @@ const (
 	releaseLimit = 5 * time.Second
 )
 
-// leads tells whether this backend is the one that asks and deletes.
+// leads tells whether this backend is the one that asks and deletes. One that is alone on its database leads also where
+// the disk is too full to write that down: who else would make room?
 func (k *keeper) leads(ctx context.Context) bool {
 	ok, err := k.o.State.Lease(ctx, keeperLease, keeperTerm)
 	if err != nil {
 		k.complain(ctx, "the database does not say who keeps the replays", err)
+		return k.o.State.Alone() && ctx.Err() == nil
 	}
 	return ok
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// A start may take longer than its lease's term, which is renewed meanwhile; work whose lease cannot be renewed ends.
+// A start may take longer than its lease's term, which is renewed in the meantime; work whose lease cannot be renewed
+// ends.
 func TestLeasesAreRenewedOrEndTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf(t, 1, time.Now())
@@ -76,7 +77,7 @@ func (f *faulty) Status(ctx context.Context, egress string) (recorder.Status, er
 	return f.told.Status(ctx, egress)
 }
 
-// A panic of a worker is told with its stack, and the others are looked after all the same.
+// A panic of a worker is logged with its stack, and the others are still looked after.
 func TestPanicsOfWorkersAreTold(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 1, time.Now())

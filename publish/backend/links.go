@@ -35,7 +35,8 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 		return err
 	}
 	if clip.State != api.ClipReady {
-		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + "; only finished clips can be shared"}
+		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State +
+			"; only finished clips can be shared"}
 	}
 	link, secret, ok, err := s.o.State.AddLink(r.Context(), clip.ID, time.Now().Add(min(life, s.o.MaxLink)), maxLinks)
 	if err != nil {
@@ -87,8 +88,8 @@ func (s *Server) deleteLink(w http.ResponseWriter, r *http.Request, user state.T
 	return nil
 }
 
-// putPoster keeps the picture that stands for the clip before it plays. The client makes it: this program has no
-// decoder. It is decoded and encoded anew, so that what is served is a JPEG and nothing else.
+// putPoster keeps the poster image shown before the clip plays. The client makes it: this program has no
+// decoder. It is decoded and encoded again, so that what is served is a JPEG and nothing else.
 func (s *Server) putPoster(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "image/jpeg" {
@@ -101,19 +102,20 @@ func (s *Server) putPoster(w http.ResponseWriter, r *http.Request, user state.To
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPoster))
 	var tooBig *http.MaxBytesError
 	if errors.As(err, &tooBig) {
-		return &failure{http.StatusRequestEntityTooLarge, api.ProblemInvalid, fmt.Sprintf("the poster is longer than %d bytes", maxPoster)}
+		return &failure{http.StatusRequestEntityTooLarge, api.ProblemInvalid,
+			fmt.Sprintf("the poster is longer than %d bytes", maxPoster)}
 	}
 	if err != nil {
 		return invalid("the poster broke off")
 	}
-	picture, err := readPoster(r.Context(), body)
+	poster, err := readPoster(r.Context(), body)
 	if err != nil {
 		return err
 	}
-	if err := s.o.State.SetPoster(r.Context(), clip.ID, picture); err != nil {
+	if err := s.o.State.SetPoster(r.Context(), clip.ID, poster); err != nil {
 		return err
 	}
-	s.writeNote(r.Context(), clip.ID, picture, s.o.Clips.NotePoster)
+	s.writeNote(r.Context(), clip.ID, poster, s.o.Clips.NotePoster)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

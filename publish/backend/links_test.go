@@ -42,7 +42,7 @@ func (d *desk) user(identity, rooms string, scopes ...state.Scope) string {
 	return secret
 }
 
-// call makes a call below the prefix and answers status and body.
+// call makes a call below the prefix and returns status and body.
 func (d *desk) call(token, method, path, kind, body string) (*http.Response, []byte) {
 	d.t.Helper()
 	target := path
@@ -104,7 +104,7 @@ func poster(t testing.TB, width, height int) string {
 	return b.String()
 }
 
-// A link shows its clip to anybody, with picture, download and ranges, until it is revoked.
+// A link shows its clip to anybody, with poster, download and ranges, until it is revoked.
 func TestLinkShowsTheClip(t *testing.T) {
 	d := newDesk(t, 3)
 	clip := d.clip(4)
@@ -119,7 +119,7 @@ func TestLinkShowsTheClip(t *testing.T) {
 	require.Equal(t, "no-referrer", resp.Header.Get("Referrer-Policy"))
 	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
 	require.Contains(t, string(page), `property="og:video" content="`+link.URL+`/video"`)
-	require.NotContains(t, string(page), "og:image", "there is no picture yet")
+	require.NotContains(t, string(page), "og:image", "there is no poster yet")
 	require.NotContains(t, string(page), "<script")
 
 	resp, video := d.call("", "GET", link.URL+"/video", "", "")
@@ -134,10 +134,10 @@ func TestLinkShowsTheClip(t *testing.T) {
 	require.Equal(t, 204, resp.StatusCode, "%s", answer)
 	_, page = d.call("", "GET", link.URL, "", "")
 	require.Contains(t, string(page), `property="og:image" content="`+link.URL+`/poster.jpg"`)
-	resp, picture := d.call("", "GET", link.URL+"/poster.jpg", "", "")
+	resp, poster := d.call("", "GET", link.URL+"/poster.jpg", "", "")
 	require.Equal(t, "image/jpeg", resp.Header.Get("Content-Type"))
-	require.NotContains(t, string(picture), "<script>", "what followed the picture is served")
-	size, err := jpeg.DecodeConfig(bytes.NewReader(picture))
+	require.NotContains(t, string(poster), "<script>", "what followed the image is served")
+	size, err := jpeg.DecodeConfig(bytes.NewReader(poster))
 	require.NoError(t, err)
 	require.Equal(t, 320, size.Width)
 
@@ -179,7 +179,8 @@ func TestPostersAreChecked(t *testing.T) {
 	d := newDesk(t, 2)
 	clip := d.clip(2)
 	whole := poster(t, 64, 36)
-	for name, body := range map[string]string{"empty": "", "text": "hello", "half": whole[:len(whole)/2], "tiny": poster(t, 8, 8),
+	for name, body := range map[string]string{"empty": "", "text": "hello", "half": whole[:len(whole)/2],
+		"tiny": poster(t, 8, 8),
 		"wide": poster(t, 5000, 16), "huge": strings.Repeat(whole, 1+maxPoster/len(whole)), "PNG": "\x89PNG\r\n\x1a\n"} {
 		resp, answer := d.call(d.alice, "PUT", "/clips/"+clip.ID+"/poster", "image/jpeg", body)
 		require.True(t, resp.StatusCode == 400 || resp.StatusCode == 413, "%s: %d %s", name, resp.StatusCode, answer)

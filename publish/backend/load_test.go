@@ -43,8 +43,8 @@ type load struct {
 	pressed time.Time
 }
 
-// BenchmarkLoad measures the service alone, without the recorder: the calls over HTTP, SQLite, and the cutting in a local
-// folder. make bench prints it.
+// BenchmarkLoad measures the service alone, without the recorder: the calls over HTTP, SQLite, and the cutting in a
+// local folder. make bench prints it.
 func BenchmarkLoad(b *testing.B) {
 	l := newLoad(b)
 	for b.Loop() {
@@ -84,7 +84,7 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// saveAll asks for all clips at once and answers how long each call took, sorted.
+// saveAll asks for all clips at once and returns how long each call took, sorted.
 func (l *load) saveAll(b *testing.B) []time.Duration {
 	taken := make([]time.Duration, loadSaves)
 	var calls sync.WaitGroup
@@ -103,7 +103,8 @@ func (l *load) saveAll(b *testing.B) []time.Duration {
 }
 
 func (l *load) save(ctx context.Context, user int) error {
-	body, err := json.Marshal(api.SaveRequest{ReplayID: l.replays[user].ID, Seconds: loadClip.Seconds(), PressedAt: &l.pressed})
+	body, err := json.Marshal(api.SaveRequest{ReplayID: l.replays[user].ID, Seconds: loadClip.Seconds(),
+		PressedAt: &l.pressed})
 	if err != nil {
 		return err
 	}
@@ -157,7 +158,7 @@ func newLoad(b *testing.B) *load {
 	}
 	fake := &told{status: recorder.Status{State: api.StateActive, Began: began}}
 	s, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, TakeRecorder: fake, TakeFiles: files})
+		Cutter: &Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files})
 	require.NoError(b, err)
 	b.Cleanup(func() { s.Close() })
 	server := httptest.NewServer(s.Handler())
@@ -170,8 +171,10 @@ func newLoad(b *testing.B) *load {
 func loadMedia(b *testing.B) string {
 	dir := b.TempDir()
 	out, err := exec.CommandContext(b.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=30",
-		"-f", "lavfi", "-i", "sine=r=48000", "-t", fmt.Sprint((loadCount * loadSegment).Seconds()), "-c:v", "libx264", "-preset",
-		"ultrafast", "-b:v", "5M", "-minrate", "5M", "-maxrate", "5M", "-bufsize", "5M", "-nal-hrd", "cbr", "-g", "120", "-c:a", "aac",
+		"-f", "lavfi", "-i", "sine=r=48000", "-t", fmt.Sprint((loadCount * loadSegment).Seconds()), "-c:v", "libx264",
+		"-preset",
+		"ultrafast", "-b:v", "5M", "-minrate", "5M", "-maxrate", "5M", "-bufsize", "5M", "-nal-hrd", "cbr", "-g", "120",
+		"-c:a", "aac",
 		"-output_ts_offset", "3600", "-muxdelay", "0", "-f", "segment", "-segment_time", fmt.Sprint(loadSegment.Seconds()),
 		"-segment_format", "mpegts", filepath.Join(dir, "s_%05d.ts")).CombinedOutput()
 	require.NoError(b, err, "ffmpeg is needed, run make setup: %s", out)

@@ -43,7 +43,8 @@ func newMetrics() *metrics {
 			Help:    "Time from the request to the finished clip, in seconds.",
 			Buckets: []float64{0.5, 1, 2, 4, 6, 8, 12, 20, 40, 60}}),
 	}
-	r.MustRegister(m.requests, m.recordings, m.buffered, m.lag, m.waiting, m.failures, m.clips, m.saved, collectors.NewGoCollector(),
+	r.MustRegister(m.requests, m.recordings, m.buffered, m.lag, m.waiting, m.failures, m.clips, m.saved,
+		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

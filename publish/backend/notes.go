@@ -8,7 +8,7 @@ import (
 )
 
 // note writes beside the media what the database knows of them, for hindsight-backend repair. The media are as good
-// without it, so that a failure is told and stops nothing.
+// without it, so that a failure is logged and stops nothing.
 func (s *Server) note(ctx context.Context, id string, n state.Note,
 	write func(ctx context.Context, id string, note []byte) error) {
 	b, err := n.Write()
@@ -19,7 +19,8 @@ func (s *Server) note(ctx context.Context, id string, n state.Note,
 	s.writeNote(ctx, id, b, write)
 }
 
-func (s *Server) writeNote(ctx context.Context, id string, b []byte, write func(ctx context.Context, id string, b []byte) error) {
+func (s *Server) writeNote(ctx context.Context, id string, b []byte, write func(ctx context.Context, id string,
+	b []byte) error) {
 	if err := write(context.WithoutCancel(ctx), id, b); err != nil {
 		s.o.Log.WarnContext(ctx, "a note cannot be written beside the media", "id", id, "err", err)
 	}
@@ -28,7 +29,7 @@ func (s *Server) writeNote(ctx context.Context, id string, b []byte, write func(
 func (s *Server) noteRecording(ctx context.Context, r state.Recording) {
 	replay, err := s.o.State.Replay(ctx, r.ReplayID)
 	if errors.Is(err, state.ErrNotFound) {
-		return // deleted meanwhile
+		return // deleted in the meantime
 	}
 	if err != nil {
 		s.o.Log.WarnContext(ctx, "a recording's replay cannot be noted", "replay", r.ReplayID, "err", err)
@@ -37,6 +38,6 @@ func (s *Server) noteRecording(ctx context.Context, r state.Recording) {
 	s.note(ctx, r.ID, state.Note{Replay: &replay, Recording: &r}, s.o.Storage.NoteRecording)
 }
 
-func (s *Server) noteTake(ctx context.Context, t state.Take) {
-	s.note(ctx, t.ID, state.Note{Take: &t}, s.o.TakeFiles.NoteRecording)
+func (s *Server) noteJob(ctx context.Context, t state.Job) {
+	s.note(ctx, t.ID, state.Note{Job: &t}, s.o.JobFiles.NoteRecording)
 }

@@ -34,7 +34,7 @@ type readiness struct {
 	LiveKit  string `json:"livekit"`
 }
 
-// OperatorHandler answers the calls for operators: /healthz, /readyz and /metrics. It is not for users: what it says is
+// OperatorHandler returns the calls for operators: /healthz, /readyz and /metrics. It is not for users: what it says is
 // about everybody.
 func (s *Server) OperatorHandler() http.Handler {
 	mux := http.NewServeMux()

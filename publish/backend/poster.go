@@ -18,10 +18,11 @@ const (
 // posterTurn lets one poster at a time be decoded: each takes a few megabytes and a processor.
 var posterTurn = make(chan struct{}, 1)
 
-// readPoster returns the image encoded anew. It waits for its turn and ends early with its context.
+// readPoster returns the image re-encoded. It waits for its turn and ends early with its context.
 func readPoster(ctx context.Context, body []byte) ([]byte, error) {
 	width, height, ok := baseline(body)
-	if !ok || width < 16 || height < 16 || width > maxPosterSide || height > maxPosterSide || width*height > maxPosterPixels {
+	if !ok || width < 16 || height < 16 || width > maxPosterSide || height > maxPosterSide ||
+		width*height > maxPosterPixels {
 		return nil, invalid("the poster must be a baseline JPEG of 16 to %d pixels on each side and %d pixels in all; "+
 			"save it smaller and not as progressive", maxPosterSide, maxPosterPixels)
 	}
@@ -31,7 +32,7 @@ func readPoster(ctx context.Context, body []byte) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	picture, err := jpeg.Decode(whileWanted{ctx, bytes.NewReader(body), nil})
+	poster, err := jpeg.Decode(whileWanted{ctx, bytes.NewReader(body), nil})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -39,7 +40,7 @@ func readPoster(ctx context.Context, body []byte) ([]byte, error) {
 		return nil, invalid("the poster is no whole JPEG")
 	}
 	var out bytes.Buffer
-	err = jpeg.Encode(whileWanted{ctx, nil, &out}, picture, &jpeg.Options{Quality: posterQuality})
+	err = jpeg.Encode(whileWanted{ctx, nil, &out}, poster, &jpeg.Options{Quality: posterQuality})
 	return out.Bytes(), err
 }
 

@@ -11,7 +11,8 @@ import (
 
 // progressive is a gray progressive JPEG of many scans without any data, as much work as its size allows.
 func progressive(width, height, scans int) []byte {
-	b := []byte{0xff, 0xd8, 0xff, 0xc2, 0, 11, 8, byte(height >> 8), byte(height), byte(width >> 8), byte(width), 1, 1, 0x11, 0}
+	b := []byte{0xff, 0xd8, 0xff, 0xc2, 0, 11, 8, byte(height >> 8), byte(height), byte(width >> 8), byte(width), 1, 1,
+		0x11, 0}
 	for range scans {
 		b = append(b, 0xff, 0xda, 0, 8, 1, 1, 0, 1, 63, 0, 0)
 	}

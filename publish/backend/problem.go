@@ -8,8 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
@@ -77,16 +75,6 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	return json.NewEncoder(w).Encode(v)
-}
-
-// serveContent sends a file, whole or one range of it (RFC 9110, 14). Several ranges are ignored, as 14.2 allows:
-// each would be a request to the storage of its own, thousands in one call.
-func serveContent(w http.ResponseWriter, r *http.Request, modified time.Time, f io.ReadSeeker) {
-	if strings.Contains(r.Header.Get("Range"), ",") {
-		r = r.Clone(r.Context())
-		r.Header.Del("Range")
-	}
-	http.ServeContent(w, r, "", modified, f)
 }
 
 // readJSON reads a request body. Fields it does not know are ignored, for other front ends send more than we need.

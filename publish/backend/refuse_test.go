@@ -104,7 +104,7 @@ func badRequests() []bad {
 		"layout of others":   {`"videoTrackId":"TR_a","layout":"grid"`, 400},
 		"empty room":         {`"type":"roomComposite"`, 403},
 		"path as file":       {`"videoTrackId":"TR_a","outputs":{"file":"/etc/x.mp4"}`, 400},
-		"ogg with picture":   {`"videoTrackId":"TR_a","outputs":{"file":"ogg"}`, 400},
+		"ogg with video":     {`"videoTrackId":"TR_a","outputs":{"file":"ogg"}`, 400},
 		"ogg and segments":   {`"audioTrackId":"TR_a","outputs":{"file":"ogg","segments":true}`, 400},
 		"webm":               {`"videoTrackId":"TR_a","outputs":{"file":"webm"}`, 400},
 		"outputs as list":    {`"videoTrackId":"TR_a","outputs":[]`, 400},
@@ -132,7 +132,7 @@ func badRequests() []bad {
 }
 
 // Whatever comes in: no 5xx, a problem in the answer, nothing left on disk. Then: no recorder, wrong room, wrong token,
-// wrong URL and no backend each have a sentence and an error of their own in the client.
+// wrong URL and no backend each have a message and an error of their own in the client.
 func TestRefusalsOnRealStack(t *testing.T) {
 	b := newBench(t, with{})
 	b.users()
@@ -143,7 +143,8 @@ func TestRefusalsOnRealStack(t *testing.T) {
 	pub := b.publish("attic")
 	started := make(chan error, 1)
 	go func() {
-		_, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "attic", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID})
+		_, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "attic", VideoTrackID: pub.VideoID,
+			AudioTrackID: pub.AudioID})
 		started <- err
 	}()
 	t.Run("bad", func(t *testing.T) {
@@ -168,7 +169,7 @@ func TestRefusalsOnRealStack(t *testing.T) {
 			_, err := client.New(url, "hs_x")
 			require.ErrorIs(t, err, client.ErrURL, url)
 		}
-		c, err := client.New(b.livekit.HTTPURL, "hs_x") // something answers, but no backend
+		c, err := client.New(b.livekit.HTTPURL, "hs_x") // something responds, but no backend
 		require.NoError(t, err)
 		_, err = c.Token(b.ctx, api.TokenRequest{RoomName: "den"})
 		require.ErrorIs(t, err, client.ErrURL)

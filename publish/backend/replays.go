@@ -85,7 +85,7 @@ func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.To
 		State: rec.State})
 }
 
-// start answers the recording of these tracks, a running one where there is one.
+// start returns the recording of these tracks, a running one where there is one.
 func (s *Server) start(ctx context.Context, user state.Token, req api.StartRequest) (state.Recording, error) {
 	running, err := s.o.State.RecordingWith(ctx, user.Owner(), req.RoomName, req.VideoTrackID, req.AudioTrackID)
 	if err == nil && (req.ReplayID == "" || req.ReplayID == running.ReplayID) {
@@ -222,7 +222,7 @@ func (s *Server) getReplay(w http.ResponseWriter, r *http.Request, user state.To
 	return s.writeReplay(w, r, replay)
 }
 
-// writeReplay answers what is stored of a replay now.
+// writeReplay returns what is stored of a replay now.
 func (s *Server) writeReplay(w http.ResponseWriter, r *http.Request, replay state.Replay) error {
 	recordings, err := s.o.State.Recordings(r.Context(), replay.ID)
 	if err != nil {

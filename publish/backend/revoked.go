@@ -10,7 +10,8 @@ import (
 const (
 	// revokedPeriod is how long somebody whose token was revoked may stay in a room.
 	revokedPeriod = 5 * time.Second
-	// livekitRefresh is for how long LiveKit's own tokens, which it gives to those who are in a room, let them come back.
+	// livekitRefresh is for how long LiveKit's own tokens, which it gives to those who are in a room, let them come
+	// back.
 	livekitRefresh = 10 * time.Minute
 	evictTimeout   = 10 * time.Second
 )
@@ -48,7 +49,8 @@ func (s *Server) evictRevoked(ctx context.Context) {
 	for _, token := range revoked {
 		rooms, err := s.o.Evictor.Evict(ctx, token.AppIdentity(), token.Allows)
 		for _, room := range rooms {
-			s.o.Audit.InfoContext(ctx, "audit", "call", "removed from room", "room", room, "user", token.Owner(), "token", token.ID)
+			s.o.Audit.InfoContext(ctx, "audit", "call", "removed from room", "room", room, "user", token.Owner(), "token",
+				token.ID)
 		}
 		if err != nil {
 			s.complainRevoked(ctx, token, err)
@@ -59,7 +61,8 @@ func (s *Server) evictRevoked(ctx context.Context) {
 
 func (s *Server) complainRevoked(ctx context.Context, token state.Token, err error) {
 	if ctx.Err() != context.Canceled {
-		s.o.Log.WarnContext(ctx, "who has a revoked token cannot be removed from rooms; it is tried again", "user", token.Owner(),
+		s.o.Log.WarnContext(ctx, "who has a revoked token cannot be removed from rooms; it is tried again", "user",
+			token.Owner(),
 			"token", token.ID, "err", err)
 	}
 }

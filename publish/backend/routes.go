@@ -50,11 +50,11 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/openapi.json":               s.limited(getOpenAPI),
 		"GET " + api.Prefix + "/healthz":                    http.HandlerFunc(getHealth),
 	}
-	maps.Copy(all, s.takeRoutes())
+	maps.Copy(all, s.jobRoutes())
 	return all
 }
 
-// Handler answers all calls below api.Prefix, and /healthz at the root as well.
+// Handler serves all calls below api.Prefix, and /healthz at the root as well.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range s.routes() {
@@ -138,7 +138,7 @@ func (s *Server) authenticated(f userCall) http.Handler {
 	})
 }
 
-// fail answers with a problem, and logs what is not the caller's fault.
+// fail responds with a problem, and logs what is not the caller's fault.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	fail := asFailure(err)
 	if fail.status >= 500 {
@@ -208,8 +208,8 @@ func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
 				s.o.Log.ErrorContext(r.Context(), "a webhook cannot be kept", "err", err)
 			}
 			s.nudge()
-		} else if _, err := s.o.State.TakeOf(r.Context(), status.EgressID); err == nil {
-			s.askTakes()
+		} else if _, err := s.o.State.JobOf(r.Context(), status.EgressID); err == nil {
+			s.askJobs()
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)

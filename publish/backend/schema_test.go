@@ -52,7 +52,8 @@ func described(t *testing.T, r *http.Response, body []byte) {
 		}
 		answer, ok := operation.Responses[strconv.Itoa(r.StatusCode)]
 		if !ok {
-			require.GreaterOrEqual(t, r.StatusCode, 400, "%s %s answers %d, which the document has not", r.Request.Method, path, r.StatusCode)
+			require.GreaterOrEqual(t, r.StatusCode, 400, "%s %s answers %d, which the document has not", r.Request.Method, path,
+				r.StatusCode)
 			answer = operation.Responses["default"]
 		}
 		kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")

@@ -18,7 +18,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
-	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -31,16 +31,18 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	t.Cleanup(func() { database.Close() })
 	url, err := database.NewDatabase(ctx)
 	require.NoError(t, err)
-	s3, err := backendtest.StartS3(ctx)
+	s3, err := s3test.Start(ctx)
 	require.NoError(t, err)
 	t.Cleanup(s3.Close)
-	o := stack.BackendOptions{Env: []string{"HINDSIGHT_DATABASE=" + url, "HINDSIGHT_STORAGE=" + s3.URL("team"), "HINDSIGHT_REPLAY=6s"}}
+	o := stack.BackendOptions{Env: []string{"HINDSIGHT_DATABASE=" + url, "HINDSIGHT_STORAGE=" + s3.URL("team"),
+		"HINDSIGHT_REPLAY=6s"}}
 	for k, v := range s3.Env() {
 		o.Env = append(o.Env, k+"="+v)
 	}
 	b := newBench(t, with{egress: true, backend: o})
 	pub := b.publish("den")
-	started, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID})
+	started, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID,
+		AudioTrackID: pub.AudioID})
 	require.NoError(t, err)
 	b.waitBuffered(started.ReplayID, 8)
 
@@ -57,7 +59,8 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	b.backend = second
 	b.client, err = client.New(second.URL, first.Token)
 	require.NoError(t, err)
-	again, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID, AudioTrackID: pub.AudioID})
+	again, err := b.client.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: pub.VideoID,
+		AudioTrackID: pub.AudioID})
 	require.NoError(t, err)
 	require.Equal(t, started.EgressID, again.EgressID, "one of them has started it already")
 	clip, file := b.save(started.ReplayID, 5, time.Now())
@@ -114,7 +117,7 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	require.Equal(t, api.StateEnded, stopped.State)
 }
 
-// jpegOf is a grey picture.
+// jpegOf is a gray image.
 func jpegOf(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer

@@ -50,7 +50,8 @@ func (s *Server) checkSpace() error {
 	}
 	if missing > 0 {
 		return &failure{http.StatusInsufficientStorage, api.ProblemSpace,
-			"the server's storage is nearly full, so nothing new is recorded; delete clips or recordings, or ask whoever runs it"}
+			"the server's storage is nearly full, so nothing new is recorded; delete clips or recordings, or ask whoever runs " +
+				"it"}
 	}
 	return nil
 }
@@ -66,7 +67,8 @@ func (k *keeper) makeRoom(ctx context.Context) {
 	if missing <= 0 {
 		return
 	}
-	k.o.Log.WarnContext(ctx, "the storage is nearly full: the oldest of the replays is deleted and nothing new is recorded",
+	k.o.Log.WarnContext(ctx, "the storage is nearly full: the oldest of the replays is deleted and nothing new is "+
+		"recorded",
 		"missing", missing, "reserve", reserve)
 	if err := k.dropOldest(ctx); err != nil {
 		k.complain(ctx, "no room can be made in the storage", err)
@@ -74,21 +76,21 @@ func (k *keeper) makeRoom(ctx context.Context) {
 	if missing, _, err := k.lacking(); err != nil || missing <= reserve/2 {
 		return
 	}
-	takes, err := k.o.State.RunningTakes(ctx)
+	jobs, err := k.o.State.RunningJobs(ctx)
 	if err != nil {
 		k.complain(ctx, "the recordings cannot be listed", err)
 		return
 	}
-	for _, t := range takes {
+	for _, t := range jobs {
 		if !t.Stopped.IsZero() {
 			continue
 		}
 		k.o.Log.WarnContext(ctx, "a recording is stopped, for the storage is full", "recording", t.ID)
-		if err := k.o.State.StopTake(ctx, t.ID, time.Now().UTC()); err != nil {
+		if err := k.o.State.StopJob(ctx, t.ID, time.Now().UTC()); err != nil {
 			k.complain(ctx, "a recording cannot be stopped", err)
 		}
 	}
-	k.askTakes()
+	k.askJobs()
 }
 
 // dropOldest deletes segments of replays, oldest first, until enough is free or none is left that may go.
@@ -131,7 +133,7 @@ func (k *keeper) dropOldest(ctx context.Context) error {
 	for part := range slices.Chunk(ends, oldestAtOnce) {
 		until := part[len(part)-1].Add(1)
 		for _, r := range recordings {
-			if _, err := k.buffers.prune(ctx, r, limit(r, until), k.o.State.SetGone); err != nil {
+			if _, err := k.buffers.prune(ctx, r, limit(r, until), k.o.State.SetPruned); err != nil {
 				return err
 			}
 		}
@@ -155,25 +157,25 @@ func (s *Server) checkReplays(ctx context.Context, identity string) error {
 	return nil
 }
 
-// checkTakeQuota refuses a user whose recordings are as many, or as large, as allowed.
-func (s *Server) checkTakeQuota(ctx context.Context, identity string) error {
-	if s.o.MaxStoredTakes <= 0 && s.o.MaxTakeBytes <= 0 {
+// checkJobQuota refuses a user whose recordings are as many, or as large, as allowed.
+func (s *Server) checkJobQuota(ctx context.Context, identity string) error {
+	if s.o.MaxRecordings <= 0 && s.o.MaxRecordingBytes <= 0 {
 		return nil
 	}
-	takes, err := s.o.State.TakesOf(ctx, identity, maxListed)
+	jobs, err := s.o.State.JobsOf(ctx, identity, maxListed)
 	if err != nil {
 		return err
 	}
-	if s.o.MaxStoredTakes > 0 && len(takes) >= s.o.MaxStoredTakes {
+	if s.o.MaxRecordings > 0 && len(jobs) >= s.o.MaxRecordings {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
-			"%s has %d recordings on the server, which are all that are allowed; delete some first", identity, len(takes))}
+			"%s has %d recordings on the server, which are all that are allowed; delete some first", identity, len(jobs))}
 	}
-	if s.o.MaxTakeBytes <= 0 {
+	if s.o.MaxRecordingBytes <= 0 {
 		return nil
 	}
 	var bytes int64
-	for _, t := range takes {
-		files, err := s.o.TakeFiles.Files(ctx, t.ID)
+	for _, t := range jobs {
+		files, err := s.o.JobFiles.Files(ctx, t.ID)
 		if err != nil {
 			return err
 		}
@@ -181,25 +183,26 @@ func (s *Server) checkTakeQuota(ctx context.Context, identity string) error {
 			bytes += f.Bytes
 		}
 	}
-	if bytes >= s.o.MaxTakeBytes {
+	if bytes >= s.o.MaxRecordingBytes {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
-			"the recordings of %s on the server take %d MB, which is all that is allowed; delete some first", identity, bytes/1e6)}
+			"the recordings of %s on the server take %d MB, which is all that is allowed; delete some first", identity,
+			bytes/1e6)}
 	}
 	return nil
 }
 
-// tidyTakes deletes recordings that are older than recordings are kept.
-func (k *keeper) tidyTakes(ctx context.Context) {
-	if k.o.KeepTakes <= 0 {
+// tidyJobs deletes recordings that are older than recordings are kept.
+func (k *keeper) tidyJobs(ctx context.Context) {
+	if k.o.KeepRecordings <= 0 {
 		return
 	}
-	old, err := k.o.State.OldTakes(ctx, time.Now().Add(-k.o.KeepTakes), oldAtOnce)
+	old, err := k.o.State.OldJobs(ctx, time.Now().Add(-k.o.KeepRecordings), oldAtOnce)
 	if err != nil {
 		k.complain(ctx, "old recordings cannot be listed", err)
 		return
 	}
 	for _, t := range old {
-		if err := k.dropTake(ctx, t.ID); err != nil {
+		if err := k.dropJob(ctx, t.ID); err != nil {
 			k.complain(ctx, "an old recording cannot be deleted", err)
 			return
 		}

@@ -59,7 +59,8 @@ func (b *bench) check(clip api.Clip, file string, seconds float64, pub *backendt
 	b.checkClip(clip, file, seconds, pub, "aac", 500*time.Millisecond)
 }
 
-func (b *bench) checkClip(clip api.Clip, file string, seconds float64, pub *backendtest.Publisher, sound string, off time.Duration) {
+func (b *bench) checkClip(clip api.Clip, file string, seconds float64, pub *backendtest.Publisher, sound string,
+	off time.Duration) {
 	b.Helper()
 	streams, length, err := backendtest.Probe(b.ctx, file)
 	require.NoError(b, err)
@@ -72,7 +73,7 @@ func (b *bench) checkClip(clip api.Clip, file string, seconds float64, pub *back
 	marks, err := backendtest.FindMarks(b.ctx, file)
 	require.NoError(b, err)
 	offset, pairs := marks.Offset()
-	b.Logf("clip of %v: sound against picture %v in %d pairs", length, offset, pairs)
+	b.Logf("clip of %v: sound against video %v in %d pairs", length, offset, pairs)
 	require.GreaterOrEqual(b, pairs, max(2, int(seconds/backendtest.MarkEvery.Seconds())/2))
 	require.LessOrEqual(b, offset.Abs(), 25*time.Millisecond)
 	if pub == nil {

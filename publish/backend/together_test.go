@@ -51,7 +51,8 @@ func TestClipsAreCutOnceByManyBackends(t *testing.T) {
 		stores = append(stores, db)
 	}
 	replay := state.Replay{ID: state.NewID(), Identity: "alice", Room: "den", Created: began}
-	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v", State: api.StateActive,
+	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v",
+		State: api.StateActive,
 		Began: began, Created: began}
 	folder, err := files.NewRecording(ctx, rec.ID)
 	require.NoError(t, err)
@@ -67,7 +68,7 @@ func TestClipsAreCutOnceByManyBackends(t *testing.T) {
 	}
 	for _, db := range stores {
 		s, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files, Cutter: cutter,
-			TakeRecorder: fake, TakeFiles: files})
+			JobRecorder: fake, JobFiles: files})
 		require.NoError(t, err)
 		defer s.Close()
 	}

@@ -23,7 +23,7 @@ var watchCSS string
 
 var watchPage = template.Must(template.New("watch").Parse(watchHTML))
 
-// watchPolicy allows a page its own style, picture and video, and nothing else (W3C Content Security Policy 3).
+// watchPolicy allows a page its own style, poster and video, and nothing else (W3C Content Security Policy 3).
 var watchPolicy = func() string {
 	sum := sha256.Sum256([]byte(watchCSS))
 	return "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'sha256-" +
@@ -46,7 +46,7 @@ type watched struct {
 	URL, Video, Download, Poster string
 }
 
-// findLinked answers the clip that a link's secret in the path leads to.
+// findLinked returns the clip that a link's secret in the path leads to.
 func (s *Server) findLinked(r *http.Request) (state.Link, state.Clip, error) {
 	link, err := s.o.State.LinkWith(r.Context(), r.PathValue("link"))
 	if err != nil {
@@ -137,9 +137,9 @@ func (s *Server) getWatchVideo(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) getWatchPoster(w http.ResponseWriter, r *http.Request) {
 	_, clip, err := s.findLinked(r)
-	var picture []byte
+	var poster []byte
 	if err == nil {
-		picture, err = s.o.State.Poster(r.Context(), clip.ID)
+		poster, err = s.o.State.Poster(r.Context(), clip.ID)
 	}
 	if errors.Is(err, state.ErrNotFound) {
 		err = notFound("poster")
@@ -149,5 +149,7 @@ func (s *Server) getWatchPoster(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	serveContent(w, r, clip.Created, bytes.NewReader(picture))
+	if err := s.serveContent(w, r, clip.Created, bytes.NewReader(poster)); err != nil {
+		s.fail(w, r, err)
+	}
 }

@@ -81,9 +81,9 @@ func TestWatchPagePlaysInChromium(t *testing.T) {
 		if dir := os.Getenv("HINDSIGHT_SHOTS"); dir != "" {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "watch-"+scheme+".png"), shot, 0o600))
 		}
-		picture, err := png.Decode(bytes.NewReader(shot))
+		poster, err := png.Decode(bytes.NewReader(shot))
 		require.NoError(t, err)
-		r, _, _, _ := picture.At(4, 4).RGBA()
+		r, _, _, _ := poster.At(4, 4).RGBA()
 		backs = append(backs, r>>8)
 	}
 	require.Greater(t, backs[0], uint32(200), "the light page is dark")

@@ -3,6 +3,8 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +18,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// request is one call. again allows a second try after an answer was lost.
+// request is one call. again allows a retry after a response was lost.
 type request struct {
 	method, path string
 	body         any    // sent as JSON
@@ -26,7 +28,7 @@ type request struct {
 	timeout      time.Duration
 }
 
-// call sends r, with tries, and decodes the answer.
+// call sends r, with retries, and decodes the response.
 func call[T any](ctx context.Context, c *Client, r request) (*T, error) {
 	body := r.raw
 	if r.body != nil {
@@ -110,30 +112,35 @@ type unsent struct{ error }
 
 func (u *unsent) Unwrap() error { return u.error }
 
-// mayTryAgain tells whether another try can help and cannot do the work twice.
+// mayTryAgain says whether a retry can help and cannot do the work twice.
 func mayTryAgain(err error, again bool) bool {
 	var l *lost
 	var u *unsent
 	return errors.As(err, &u) || again && errors.As(err, &l)
 }
 
-// transportError explains an error without an answer.
+// transportError explains an error without a response.
 func transportError(req *http.Request, err error) error {
 	host := req.URL.Host
 	var dns *net.DNSError
 	var op *net.OpError
+	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: the call was cancelled: %w", ErrUnreachable, context.Canceled)
 	case errors.Is(err, errPlainRedirect):
-		return fmt.Errorf("%w: %s redirects to http://, where your token could be read on the way; enter the address that it "+
+		return fmt.Errorf("%w: %s redirects to http://, where your token could be read on the way; enter the address that "+
+			"it "+
 			"should lead to, with https://, or tell whoever runs the backend", ErrURL, host)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Errorf("%w: there is no machine named %s; check the backend URL in the settings", ErrUnreachable, dns.Name)
+		return fmt.Errorf("%w: there is no machine named %s; check the server URL in Settings", ErrUnreachable, dns.Name)
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%w: %s does not speak TLS, so nothing was sent; whoever runs the backend has to set up "+
-			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this computer", ErrURL,
+			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this "+
+			"computer", ErrURL,
 			host)
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("%w: %s; nothing was sent", ErrUnreachable, distrust(host, untrusted))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &unsent{fmt.Errorf("%w: nothing listens at %s; is the backend running?", ErrUnreachable, host)}
 	case errors.As(err, &op) && op.Op == "dial":
@@ -144,7 +151,29 @@ func transportError(req *http.Request, err error) error {
 	return &lost{fmt.Errorf("%w: the connection to %s broke: %v", ErrUnreachable, host, err)}
 }
 
-// problem turns an answer that is not a success into an error.
+// distrust says what is wrong with a server's certificate, and who can help.
+func distrust(host string, e *tls.CertificateVerificationError) string {
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(e.Err, &name):
+		return fmt.Sprintf("the certificate that %s shows is for another name (%s), so it may be another server; check the "+
+			"server URL in Settings", host, strings.Join(name.Certificate.DNSNames, ", "))
+	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired && time.Now().Before(invalid.Cert.NotBefore):
+		return fmt.Sprintf("the certificate of %s is valid only from %s on; is the clock of this computer right?", host,
+			invalid.Cert.NotBefore.Local().Format("2 January 2006, 15:04"))
+	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Sprintf("the certificate of %s expired on %s; whoever runs the backend has to renew it, unless the clock of "+
+			"this computer is wrong", host, invalid.Cert.NotAfter.Local().Format("2 January 2006, 15:04"))
+	case errors.As(e.Err, &unknown):
+		return fmt.Sprintf("this computer does not trust who issued the certificate of %s, so it may be another server; ask "+
+			"whoever runs the backend for a certificate that is trusted, or install its authority on this computer", host)
+	}
+	return fmt.Sprintf("the certificate of %s is not accepted (%v); tell whoever runs the backend", host, e.Err)
+}
+
+// problem turns a response that is not a success into an error.
 func problem(resp *http.Response) error {
 	var p api.Problem
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
@@ -166,7 +195,7 @@ func problem(resp *http.Response) error {
 	return fmt.Errorf("%w: %s", kind, p.Detail)
 }
 
-// notABackend explains an answer that a Hindsight backend does not give.
+// notABackend explains a response that a Hindsight backend does not give.
 func notABackend(resp *http.Response) error {
 	host := resp.Request.URL.Host
 	switch {
@@ -177,6 +206,6 @@ func notABackend(resp *http.Response) error {
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("%w: %s answers %s, but not as a Hindsight backend", ErrURL, host, resp.Status)
 	}
-	return fmt.Errorf("%w: what answers at %s is not a Hindsight backend (%s); check the backend URL in the settings",
+	return fmt.Errorf("%w: what answers at %s is not a Hindsight backend (%s); check the server URL in Settings",
 		ErrURL, host, resp.Status)
 }

@@ -1,8 +1,8 @@
 // Package client speaks to the backend: tokens for LiveKit, start and stop of the recorder, server clips.
 //
 // A Client has no goroutines and needs no Close; it may be used from many goroutines at once. Every call takes a
-// context, has a time limit of its own and is tried again only where a second try cannot do the work twice. Errors are
-// one sentence for the user and match one of the Err values with errors.Is.
+// context, has its own time limit, and is retried only where a retry cannot do the work twice. Errors are
+// one message for the user and match one of the Err values with errors.Is.
 package client
 
 import (
@@ -22,24 +22,24 @@ import (
 
 // What a call can fail with; see errors.Is.
 var (
-	// ErrURL means that the backend URL is wrong: not a URL, or what answers there is not a Hindsight backend.
-	ErrURL = errors.New("wrong backend URL")
-	// ErrUnreachable means that nothing answers at the backend URL, or not in time.
-	ErrUnreachable = errors.New("backend unreachable")
+	// ErrURL means that the backend URL is wrong: not a URL, or the server there is not a Hindsight backend.
+	ErrURL = errors.New("wrong server URL")
+	// ErrUnreachable means that nothing responds at the backend URL, or not in time.
+	ErrUnreachable = errors.New("server unreachable")
 	// ErrToken means that the user token is missing, wrong or revoked.
-	ErrToken = errors.New("wrong user token")
+	ErrToken = errors.New("wrong access token")
 	// ErrRoom means that the user may not share in this room, or that the tracks are not the user's.
 	ErrRoom = errors.New("room refused")
 	// ErrTrack means that LiveKit does not know the tracks.
 	ErrTrack = errors.New("track refused")
-	// ErrEgress means that LiveKit's recorder refused or does not answer.
+	// ErrEgress means that LiveKit's recorder refused or does not respond.
 	ErrEgress = errors.New("recorder refused")
 	// ErrNotFound means that the replay or clip does not exist.
 	ErrNotFound = errors.New("not found")
 	// ErrInvalid means that the backend does not accept the request as it is.
 	ErrInvalid = errors.New("invalid request")
-	// ErrServer is any other answer of the backend.
-	ErrServer = errors.New("backend error")
+	// ErrServer is any other response of the backend.
+	ErrServer = errors.New("server error")
 )
 
 const (
@@ -65,7 +65,7 @@ type Option func(*Client)
 // WithHTTPClient makes the calls with h, which must not have a Timeout: the calls have their own.
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
-// WithPlainHTTP consents to http:// to other machines: whoever is on the way can read the token, and use it.
+// WithPlainHTTP consents to http:// to other machines: whoever is in between can read the token, and use it.
 func WithPlainHTTP() Option { return func(c *Client) { c.plain = true } }
 
 // New makes a Client for the backend at baseURL, for example https://replay.example.com, with or without api.Prefix.
@@ -73,13 +73,14 @@ func WithPlainHTTP() Option { return func(c *Client) { c.plain = true } }
 func New(baseURL, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("%w: %q is not of the form https://host; correct it in the settings", ErrURL, baseURL)
+		return nil, fmt.Errorf("%w: %q is not of the form https://host; correct it in Settings", ErrURL, baseURL)
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("%w: it must not hold a user, a query or a fragment", ErrURL)
 	}
 	if token = strings.TrimSpace(token); token == "" || strings.ContainsAny(token, "\r\n") {
-		return nil, fmt.Errorf("%w: the user token is empty; enter the one that hindsight-backend token create printed", ErrToken)
+		return nil, fmt.Errorf("%w: the access token is empty; enter the one that hindsight-backend token create printed",
+			ErrToken)
 	}
 	path := strings.TrimSuffix(strings.TrimSuffix(u.EscapedPath(), "/"), api.Prefix)
 	c := &Client{base: u.Scheme + "://" + u.Host + path + api.Prefix, token: token, http: &http.Client{
@@ -92,7 +93,8 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		o(c)
 	}
 	if u.Scheme == "http" && !c.plain && !isLoopback(u.Hostname()) {
-		return nil, fmt.Errorf("%w: with http:// everybody on the way to %s can read your token; use https://, which whoever "+
+		return nil, fmt.Errorf("%w: with http:// everybody on the way to %s can read your token; use https://, which "+
+			"whoever "+
 			"runs the backend has to set up", ErrURL, u.Host)
 	}
 	h := *c.http // the caller's keeps its own rule
@@ -101,7 +103,7 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// isLoopback tells whether a host is this machine: such traffic is on no network (RFC 6761, 6.3; RFC 1122, 3.2.1.3).
+// isLoopback says whether a host is this machine: such traffic is on no network (RFC 6761, 6.3; RFC 1122, 3.2.1.3).
 func isLoopback(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
@@ -131,12 +133,12 @@ func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Token asks how to join a room.
+// Token requests a token to join a room.
 func (c *Client) Token(ctx context.Context, req api.TokenRequest) (*api.TokenResponse, error) {
 	return call[api.TokenResponse](ctx, c, request{method: http.MethodPost, path: "/token", body: req, again: true})
 }
 
-// Start has two published tracks recorded. The same call again answers the same replay, so it is tried again.
+// Start has two published tracks recorded. The same call again returns the same replay, so it is tried again.
 func (c *Client) Start(ctx context.Context, req api.StartRequest) (*api.StartResponse, error) {
 	return call[api.StartResponse](ctx, c, request{method: http.MethodPost, path: "/start", body: req, again: true,
 		timeout: startTimeout})
@@ -161,7 +163,7 @@ func (c *Client) Save(ctx context.Context, req api.SaveRequest) (*api.SaveRespon
 		at = *req.PressedAt
 	}
 	if !c.clock.known() {
-		// One cheap call tells the difference of the clocks; if it fails, so will the save, and says why.
+		// One cheap call measures the difference of the clocks; if it fails, so will the save, and says why.
 		_, _ = c.Replay(ctx, req.ReplayID)
 	}
 	at = at.Add(c.clock.offset())
@@ -185,7 +187,7 @@ func (c *Client) DeleteClip(ctx context.Context, id string) error {
 	return err
 }
 
-// Video copies a clip's MP4 to w and answers its length in bytes. Only the context limits its time.
+// Video copies a clip's MP4 to w and returns its length in bytes. Only the context limits its time.
 func (c *Client) Video(ctx context.Context, id string, w io.Writer) (int64, error) {
 	return c.download(ctx, "/clips/"+url.PathEscape(id)+"/video", w)
 }
@@ -215,7 +217,8 @@ func (c *Client) CreateLink(ctx context.Context, clip string, life time.Duration
 
 // Links lists the links to a clip, oldest first, without their URLs.
 func (c *Client) Links(ctx context.Context, clip string) (*api.LinkList, error) {
-	return call[api.LinkList](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(clip) + "/links", again: true})
+	return call[api.LinkList](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(clip) + "/links",
+		again: true})
 }
 
 // DeleteLink makes a link useless at once.
@@ -225,18 +228,18 @@ func (c *Client) DeleteLink(ctx context.Context, clip, link string) error {
 	return err
 }
 
-// SetPoster sets the picture that stands for a clip before it plays, a JPEG of at most 2 MiB.
+// SetPoster sets the image shown before a clip plays, a JPEG of at most 2 MiB.
 func (c *Client) SetPoster(ctx context.Context, clip string, jpeg []byte) error {
 	_, err := call[struct{}](ctx, c, request{method: http.MethodPut, path: "/clips/" + url.PathEscape(clip) + "/poster",
 		raw: jpeg, kind: "image/jpeg", again: true})
 	return err
 }
 
-// clock knows how far the backend's wall clock is ahead of this machine's, from the call with the shortest way.
+// clock knows how far the backend's wall clock is ahead of this machine's, from the call with the shortest round trip.
 type clock struct {
 	mu    sync.Mutex
 	ahead time.Duration
-	trip  time.Duration // of the call that told; 0 means none has
+	trip  time.Duration // of the call it was measured with; 0: none yet
 }
 
 func (k *clock) known() bool {
@@ -251,7 +254,7 @@ func (k *clock) offset() time.Duration {
 	return k.ahead
 }
 
-// learn takes the time in an answer to stand for the middle of the call, as NTP does (RFC 5905, 8).
+// learn takes the time in a response as that of the middle of the call, as NTP does (RFC 5905, 8).
 func (k *clock) learn(header string, sent, got time.Time) {
 	t, err := time.Parse(time.RFC3339Nano, header)
 	trip := got.Sub(sent)

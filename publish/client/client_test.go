@@ -14,7 +14,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// server answers with h and counts the calls.
+// server serves with h and counts the calls.
 func server(t *testing.T, h http.HandlerFunc) (*Client, *atomic.Int32) {
 	t.Helper()
 	var calls atomic.Int32
@@ -28,7 +28,7 @@ func server(t *testing.T, h http.HandlerFunc) (*Client, *atomic.Int32) {
 	return c, &calls
 }
 
-// hangUp closes the connection without an answer.
+// hangUp closes the connection without a response.
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
@@ -36,7 +36,7 @@ func hangUp(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// A lost answer is asked for again where that is safe; a save never is, for it may have been done.
+// A lost response is asked for again where that is safe; a save never is, for it may have been done.
 func TestOnlySafeCallsAreTriedAgain(t *testing.T) {
 	c, calls := server(t, hangUp)
 	_, err := c.Start(t.Context(), api.StartRequest{RoomName: "den", VideoTrackID: "TR_v"})
@@ -104,7 +104,8 @@ func TestPressIsMovedToTheBackendsClock(t *testing.T) {
 
 func TestBaseURL(t *testing.T) {
 	for in, want := range map[string]string{
-		"http://127.0.0.1:1": "http://127.0.0.1:1" + api.Prefix, "https://h/": "https://h" + api.Prefix, " https://h/x/ ": "https://h/x" + api.Prefix,
+		"http://127.0.0.1:1": "http://127.0.0.1:1" + api.Prefix, "https://h/": "https://h" + api.Prefix,
+		" https://h/x/ ":         "https://h/x" + api.Prefix,
 		"https://h" + api.Prefix: "https://h" + api.Prefix, "https://h" + api.Prefix + "/": "https://h" + api.Prefix,
 	} {
 		c, err := New(in, "hs_x")
@@ -123,8 +124,9 @@ func TestBaseURL(t *testing.T) {
 // and no advice does.
 func TestTokensDoNotTravelInPlain(t *testing.T) {
 	for in, ok := range map[string]bool{"http://127.0.0.1:8484": true, "http://127.8.8.8": true, "http://[::1]:8484": true,
-		"http://localhost:8484": true, "http://LOCALHOST.": true, "http://replay.localhost": true, "https://replay.example.com": true,
-		"http://replay.example.com": false, "http://192.168.1.5:8484": false, "http://localhost.example.com": false,
+		"http://localhost:8484": true, "http://LOCALHOST.": true, "http://replay.localhost": true,
+		"https://replay.example.com": true,
+		"http://replay.example.com":  false, "http://192.168.1.5:8484": false, "http://localhost.example.com": false,
 		"http://127.0.0.1.example.com": false, "http://[::ffff:10.0.0.1]": false, "http://0.0.0.0": false} {
 		_, err := New(in, "hs_x")
 		if ok {

@@ -168,8 +168,10 @@ func TestRealServersTakeTheirSettings(t *testing.T) {
 		rtc["tcp_port"], rtc["udp_port"], rtc["node_ip"] = port(t), port(t), "127.0.0.1"
 	})
 	url := "http://127.0.0.1:" + strconv.Itoa(httpPort)
-	livekit, err := stack.Start(ctx, stack.Spec{Name: "livekit", Path: program, Dir: t.TempDir(), Args: []string{"--config", conf},
-		Env: []string{"LIVEKIT_KEYS=hindsight: " + secret}, Ready: func(ctx context.Context) error { return answers(ctx, url) }})
+	livekit, err := stack.Start(ctx, stack.Spec{Name: "livekit", Path: program, Dir: t.TempDir(),
+		Args:  []string{"--config", conf},
+		Env:   []string{"LIVEKIT_KEYS=hindsight: " + secret},
+		Ready: func(ctx context.Context) error { return answers(ctx, url) }})
 	require.NoError(t, err)
 	defer livekit.Close()
 
@@ -184,7 +186,8 @@ func TestRealServersTakeTheirSettings(t *testing.T) {
 	})
 	dir := t.TempDir()
 	egress, err := stack.Start(ctx, stack.Spec{Name: "egress", Path: tool.Program, Dir: dir, Timeout: 2 * time.Minute,
-		Env: []string{"EGRESS_CONFIG_FILE=" + conf, "LIVEKIT_API_KEY=hindsight", "LIVEKIT_API_SECRET=" + secret, "TMPDIR=" + dir,
+		Env: []string{"EGRESS_CONFIG_FILE=" + conf, "LIVEKIT_API_KEY=hindsight", "LIVEKIT_API_SECRET=" + secret,
+			"TMPDIR=" + dir,
 			"GST_PLUGIN_PATH=" + tool.Plugins, "PATH=" + filepath.Dir(tool.Program) + ":" + os.Getenv("PATH")},
 		Ready: func(context.Context) error {
 			log, err := os.ReadFile(filepath.Join(dir, "egress.log"))

@@ -29,12 +29,32 @@ func TestManifestsAreKubernetes(t *testing.T) {
 			require.NotNil(t, object, "%s: %s of this version", file, kind)
 			text := strings.Split(string(b), "\n---\n")[i]
 			require.NoError(t, kube.UnmarshalStrict([]byte(text), object), "%s: %s", file, kind)
+			if d, ok := object.(*apps.Deployment); ok {
+				restricted(t, d.Name, d.Spec.Template.Spec)
+			}
 		}
 	}
 }
 
-// The compose file is what "docker compose config" takes: it follows the schema, its variables are filled in, and what it
-// refers to is there.
+// restricted wants what Kubernetes' standard "restricted" asks of pods.
+func restricted(t *testing.T, name string, pod core.PodSpec) {
+	t.Helper()
+	require.NotNil(t, pod.SecurityContext, name)
+	require.True(t, pod.SecurityContext.RunAsNonRoot != nil && *pod.SecurityContext.RunAsNonRoot, "%s may run as root", name)
+	require.NotNil(t, pod.SecurityContext.RunAsUser, name)
+	require.NotZero(t, *pod.SecurityContext.RunAsUser, name)
+	require.NotNil(t, pod.SecurityContext.SeccompProfile, name)
+	require.Equal(t, core.SeccompProfileTypeRuntimeDefault, pod.SecurityContext.SeccompProfile.Type, name)
+	for _, c := range append(pod.InitContainers, pod.Containers...) {
+		require.NotNil(t, c.SecurityContext, c.Name)
+		require.True(t, c.SecurityContext.AllowPrivilegeEscalation != nil && !*c.SecurityContext.AllowPrivilegeEscalation, c.Name)
+		require.NotNil(t, c.SecurityContext.Capabilities, c.Name)
+		require.Contains(t, c.SecurityContext.Capabilities.Drop, core.Capability("ALL"), c.Name)
+	}
+}
+
+// The compose file is what "docker compose config" takes: it follows the schema, its variables are filled in, and what
+// it refers to is there.
 func TestComposeFile(t *testing.T) {
 	load := func(env types.Mapping) (*types.Project, error) {
 		return loader.LoadWithContext(t.Context(), types.ConfigDetails{WorkingDir: ".", Environment: env,

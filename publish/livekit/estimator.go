@@ -80,7 +80,7 @@ func (e *estimator) sent(seq uint16, now time.Time, size int) {
 	e.history[seq%historySize] = sentPacket{at: now, size: size, seq: seq, open: true}
 }
 
-// feedback takes a report and answers the estimate in bit/s.
+// feedback takes a report and returns the estimate in bit/s.
 func (e *estimator) feedback(now time.Time, f *rtcp.TransportLayerCC) int {
 	arrival := e.reference(f.ReferenceTime)
 	seq, deltas := f.BaseSequenceNumber, f.RecvDeltas
@@ -156,7 +156,7 @@ func (e *estimator) cut(now time.Time, target float64) {
 	e.trend.state = usageNormal
 }
 
-// loss answers the ratio of lost packets once enough are known.
+// loss returns the ratio of lost packets once enough are known.
 func (e *estimator) loss(now time.Time) (ratio float64, measured bool) {
 	total := e.lost + e.received
 	if total < lossPackets || now.Sub(e.lossFrom) < lossWindow {

@@ -78,7 +78,7 @@ func (p *path) report(now time.Duration) *rtcp.TransportLayerCC {
 	return f
 }
 
-// run sends frames 30 times a second for a while at the rate that encode answers for the estimate, and answers the
+// run sends frames 30 times a second for a while at the rate that encode returns for the estimate, and returns the
 // estimate's mean over the last second.
 func (p *path) run(e *estimator, from, length time.Duration, encode func(estimate int) int) (mean float64) {
 	origin := time.Unix(5000, 0)
@@ -122,7 +122,8 @@ func TestEstimateStaysOnAGoodPath(t *testing.T) {
 }
 
 func TestEstimateFindsANarrowPath(t *testing.T) {
-	for name, queue := range map[string]time.Duration{"deep queue": 2 * time.Second, "shallow queue": 60 * time.Millisecond} {
+	for name, queue := range map[string]time.Duration{"deep queue": 2 * time.Second,
+		"shallow queue": 60 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			p := newPath(4e6)
 			p.queueTime = queue

@@ -33,7 +33,7 @@ func (s *Session) onReconnecting() {
 	})
 }
 
-// onReconnected runs after a resume, where the tracks keep their ids, and after the client has published them anew.
+// onReconnected runs after a resume, where the tracks keep their ids, and after the client has published them again.
 func (s *Session) onReconnected() {
 	s.muteAgain()
 	s.update(func(st *State) {
@@ -78,7 +78,7 @@ func (s *Session) mayPublish() bool {
 }
 
 // onUnpublished runs when the server takes a track away, which it does once the right to publish it is revoked. The
-// client calls it as well while it publishes anew after a loss of connection.
+// client calls it as well while it publishes again after a loss of connection.
 func (s *Session) onUnpublished(pub *lksdk.LocalTrackPublication, _ *lksdk.LocalParticipant) {
 	s.update(func(st *State) {
 		switch {
@@ -154,7 +154,7 @@ func explain(reason livekit.DisconnectReason) (sentence string, final bool) {
 	return "The connection to the LiveKit server was lost.", false
 }
 
-// onVideoRTCP watches for requests for an IDR picture: PLI (RFC 4585, 6.3.1) and FIR (RFC 5104, 4.3.1).
+// onVideoRTCP watches for requests for an IDR frame: PLI (RFC 4585, 6.3.1) and FIR (RFC 5104, 4.3.1).
 func (s *Session) onVideoRTCP(p rtcp.Packet) {
 	switch p.(type) {
 	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:

@@ -62,7 +62,7 @@ func (p *pacer) setRate(bitsPerSecond int) {
 	p.rate = bitsPerSecond
 }
 
-// add queues a packet, or answers ErrSlow. The header and payload are copied: the caller uses them again.
+// add queues a packet, or returns ErrSlow. The header and payload are copied: the caller uses them again.
 func (p *pacer) add(now time.Time, h *rtp.Header, payload []byte, send interceptor.RTPWriter) error {
 	p.mu.Lock()
 	if len(p.queue) > 0 && now.Sub(p.queue[0].since) > paceLimit {

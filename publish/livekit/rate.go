@@ -3,10 +3,10 @@ package livekit
 import "time"
 
 const (
-	// lowerBelow and raiseAbove are how far the estimate must leave the current bitrate before it is followed.
-	lowerBelow, raiseAbove = 0.9, 1.1
-	// lowerEvery and raiseEvery are the least times between two changes.
-	lowerEvery, raiseEvery = 500 * time.Millisecond, 3 * time.Second
+	// reduceBelow and raiseAbove are how far the estimate must leave the current bitrate before it is followed.
+	reduceBelow, raiseAbove = 0.9, 1.1
+	// reduceEvery and raiseEvery are the least times between two changes.
+	reduceEvery, raiseEvery = 500 * time.Millisecond, 3 * time.Second
 	// soundShare is what the sound track and its headers take of the estimate, in kb/s.
 	soundShare = 150
 )
@@ -19,16 +19,18 @@ type rateControl struct {
 	changed        time.Time
 }
 
-// step answers the bitrate in kb/s and whether it is a new one.
+// step returns the bitrate in kb/s and whether it is a new one.
 func (r *rateControl) step(now time.Time, estimateKbps int) (kbps int, changed bool) {
 	want := min(max(estimateKbps-soundShare, r.floor), r.ceiling)
 	if estimateKbps >= r.ceiling {
 		want = r.ceiling
 	}
 	since := now.Sub(r.changed)
-	lower := want < r.current && (float64(want) <= lowerBelow*float64(r.current) || want == r.floor) && since >= lowerEvery
-	raise := want > r.current && (float64(want) >= raiseAbove*float64(r.current) || want == r.ceiling) && since >= raiseEvery
-	if !lower && !raise {
+	reduce := want < r.current && (float64(want) <= reduceBelow*float64(r.current) || want == r.floor) &&
+		since >= reduceEvery
+	raise := want > r.current && (float64(want) >= raiseAbove*float64(r.current) || want == r.ceiling) &&
+		since >= raiseEvery
+	if !reduce && !raise {
 		return r.current, false
 	}
 	r.current, r.changed = want, now

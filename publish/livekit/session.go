@@ -26,7 +26,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// ErrRefused marks an error of Join that no second try heals: the server does not accept the token.
+// ErrRefused marks an error of Join that a retry does not fix: the server does not accept the token.
 var ErrRefused = errors.New("the LiveKit server refused the token")
 
 const (
@@ -42,7 +42,7 @@ const (
 type Options struct {
 	// URL is the server's WebSocket address, Token the right to join.
 	URL, Token string
-	// Video describes the picture; Sound says that there is a sound track.
+	// Video describes the video track; Sound says that there is a sound track.
 	Video media.TrackInfo
 	Sound bool
 	// VideoMuted and SoundMuted publish a track muted, as it was in an earlier stay.
@@ -51,7 +51,7 @@ type Options struct {
 	Clock media.Clock
 	// MinKbps and MaxKbps bound what OnBitrate is asked for, in kb/s.
 	MinKbps, MaxKbps int
-	// OnKeyframe is called when a viewer needs an IDR picture, OnBitrate when the video should take another bitrate in
+	// OnKeyframe is called when a viewer needs an IDR frame, OnBitrate when the video should take another bitrate in
 	// kb/s. They must not block, nor call the Session. Neither is called after Close.
 	OnKeyframe func()
 	OnBitrate  func(kbps int)
@@ -77,7 +77,7 @@ type State struct {
 	VideoSID, AudioSID string
 	// VideoMuted and SoundMuted say that a moderator has muted a track, so that nothing of it is sent.
 	VideoMuted, SoundMuted bool
-	// Reason says as a sentence why the Session is Gone.
+	// Reason says as a message why the Session is Gone.
 	Reason string
 	// Final says that coming back by itself would go against somebody's will.
 	Final bool
@@ -201,7 +201,7 @@ func (s *Session) publish(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// joinError turns the client's error into a sentence. The client has no error values for what the server answers.
+// joinError turns the client's error into a message. The client has no error values for the server's responses.
 func joinError(url string, err error) error {
 	text := err.Error()
 	switch {
@@ -218,7 +218,8 @@ func joinError(url string, err error) error {
 }
 
 // Write sends one packet. Only one goroutine may call it. Video does not wait for the network: what it does not take in
-// time is answered with ErrSlow and left out up to the next IDR. Sound waits where the connection does, as TURN over TCP.
+// time is answered with ErrSlow and left out up to the next IDR. Sound waits where the connection does, as TURN over
+// TCP.
 func (s *Session) Write(p *media.Packet) error {
 	if s.line.Load() == nil {
 		s.line.Store(&timeline{wall: time.Now(), pts: p.PTS})

@@ -10,13 +10,13 @@ const ntpEpoch = 2208988800
 // synchronise by (RFC 3550, 6.4.1).
 //
 // The wall clock is read once, at the anchor, and advanced by the monotonic clock from there: a step of the wall clock
-// does not tear sound and picture apart.
+// does not separate sound and video.
 type timeline struct {
 	wall time.Time     // with its monotonic reading
 	pts  time.Duration // what the packets' clock said at that moment
 }
 
-// at answers the packets' clock and the NTP time at a moment.
+// at returns the packets' clock and the NTP time at a moment.
 func (t timeline) at(now time.Time) (pts time.Duration, ntp uint64) {
 	elapsed := now.Sub(t.wall)
 	return t.pts + elapsed, toNTP(t.wall.Add(elapsed))

@@ -49,7 +49,7 @@ func TestRateControl(t *testing.T) {
 		changed  bool
 	}{
 		{0, 12000, 8000, false},
-		{time.Second, 8000, 8000, false},             // enough for the picture alone
+		{time.Second, 8000, 8000, false},             // enough for the video alone
 		{2 * time.Second, 7700, 8000, false},         // within the band
 		{3 * time.Second, 5000, 4850, true},          // the sound's share is left
 		{3100 * time.Millisecond, 3000, 4850, false}, // too soon

@@ -58,7 +58,8 @@ func newTrack(codec webrtc.RTPCodecCapability, opts ...lksdk.LocalTrackOptions) 
 }
 
 func newVideoTrack(opts ...lksdk.LocalTrackOptions) (*track, error) {
-	return newTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: videoRate, SDPFmtpLine: h264Format}, opts...)
+	return newTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: videoRate,
+		SDPFmtpLine: h264Format}, opts...)
 }
 
 func newSoundTrack(opts ...lksdk.LocalTrackOptions) (*track, error) {
@@ -67,8 +68,8 @@ func newSoundTrack(opts ...lksdk.LocalTrackOptions) (*track, error) {
 	}, opts...)
 }
 
-// write sends one access unit. Video before the first IDR after a bind or after an access unit that was not sent whole is
-// left out: nobody could decode it.
+// write sends one access unit. Video before the first IDR after a bind or after an access unit that was not sent whole
+// is left out: nobody could decode it.
 func (t *track) write(p *media.Packet) error {
 	if !t.local.IsBound() {
 		return nil

@@ -55,7 +55,7 @@ func boundVideo(t *testing.T) (*track, *binding) {
 	return video, b
 }
 
-func picture(key bool, size int) *media.Packet {
+func videoPacket(key bool, size int) *media.Packet {
 	kind := byte(1)
 	if key {
 		kind = media.NALIDR
@@ -69,36 +69,36 @@ func picture(key bool, size int) *media.Packet {
 	return &media.Packet{Track: media.Video, Key: key, Data: data, NALs: nals}
 }
 
-// After a picture that was not sent whole, nothing is of use up to the next IDR picture.
-func TestVideoGoesOnAtTheNextKeyPicture(t *testing.T) {
+// After a frame that was not sent whole, nothing is of use up to the next IDR frame.
+func TestVideoGoesOnAtTheNextKeyframe(t *testing.T) {
 	video, b := boundVideo(t)
-	require.NoError(t, video.write(picture(false, 100)))
-	require.Empty(t, b.got, "the first must be an IDR picture")
-	require.NoError(t, video.write(picture(true, 3000)))
+	require.NoError(t, video.write(videoPacket(false, 100)))
+	require.Empty(t, b.got, "the first must be an IDR frame")
+	require.NoError(t, video.write(videoPacket(true, 3000)))
 	require.Len(t, b.got, 3)
 	require.False(t, b.got[1].Marker)
 	require.True(t, b.got[2].Marker)
 
 	b.room = 1
-	require.ErrorIs(t, video.write(picture(false, 3000)), ErrSlow)
+	require.ErrorIs(t, video.write(videoPacket(false, 3000)), ErrSlow)
 	b.room = 1000
-	require.NoError(t, video.write(picture(false, 100)))
+	require.NoError(t, video.write(videoPacket(false, 100)))
 	require.Len(t, b.got, 4, "it cannot be decoded")
-	require.NoError(t, video.write(picture(true, 100)))
+	require.NoError(t, video.write(videoPacket(true, 100)))
 	require.Len(t, b.got, 5)
 }
 
-// A muted track sends nothing; unmuted, it goes on at the next IDR picture.
+// A muted track sends nothing; unmuted, it goes on at the next IDR frame.
 func TestMutedVideoIsNotSent(t *testing.T) {
 	video, b := boundVideo(t)
-	require.NoError(t, video.write(picture(true, 100)))
+	require.NoError(t, video.write(videoPacket(true, 100)))
 	video.muted.Store(true)
-	require.NoError(t, video.write(picture(true, 100)))
-	require.NoError(t, video.write(picture(false, 100)))
+	require.NoError(t, video.write(videoPacket(true, 100)))
+	require.NoError(t, video.write(videoPacket(false, 100)))
 	require.Len(t, b.got, 1)
 	video.muted.Store(false)
-	require.NoError(t, video.write(picture(false, 100)))
+	require.NoError(t, video.write(videoPacket(false, 100)))
 	require.Len(t, b.got, 1, "it cannot be decoded")
-	require.NoError(t, video.write(picture(true, 100)))
+	require.NoError(t, video.write(videoPacket(true, 100)))
 	require.Len(t, b.got, 2)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // transport sits between one peer connection and the network: it paces video, numbers packets for transport-wide
-// congestion control, feeds the answers to the estimator, and corrects the sender reports to the session's timeline.
+// congestion control, feeds the reports to the estimator, and corrects the sender reports to the session's timeline.
 // The LiveKit client makes a new one for every peer connection. Its only goroutine is the pacer's; the peer connection
 // closes it.
 //
@@ -185,7 +185,7 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 }
 
 // BindRTCPWriter corrects outgoing sender reports. pion fills them from the moment a packet was handed to the network,
-// which differs between sound and picture by what their encoders take.
+// which differs between sound and video by what their encoders take.
 func (t *transport) BindRTCPWriter(writer interceptor.RTCPWriter) interceptor.RTCPWriter {
 	t.mu.Lock()
 	t.reports = writer

@@ -24,7 +24,7 @@ const (
 	ForbiddenRoom = "forbidden"
 )
 
-// Backend answers the HTTP contract for one user: it makes real LiveKit tokens and keeps replays and clips as states in
+// Backend serves the HTTP contract for one user: it makes real LiveKit tokens and keeps replays and clips as states in
 // memory, following the same rules as the service, but records nothing.
 type Backend struct {
 	liveKitURL, key, secret string
@@ -79,7 +79,7 @@ type refused struct {
 
 func (r refused) Error() string { return r.detail }
 
-// handle serves one call: it checks the user token, decodes the body and encodes the answer.
+// handle serves one call: it checks the user token, decodes the body and encodes the response.
 func handle[In, Out any](b *Backend, mux *http.ServeMux, pattern string, f func(*http.Request, In) (int, Out, error)) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(api.TimeHeader, time.Now().Format(time.RFC3339Nano))
@@ -103,7 +103,8 @@ func handle[In, Out any](b *Backend, mux *http.ServeMux, pattern string, f func(
 		if errors.As(err, &no) {
 			w.Header().Set("Content-Type", api.ProblemMediaType)
 			w.WriteHeader(no.status)
-			_ = json.NewEncoder(w).Encode(api.Problem{Type: no.kind, Title: http.StatusText(no.status), Status: no.status, Detail: no.detail})
+			_ = json.NewEncoder(w).Encode(api.Problem{Type: no.kind, Title: http.StatusText(no.status), Status: no.status,
+				Detail: no.detail})
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -114,15 +115,18 @@ func handle[In, Out any](b *Backend, mux *http.ServeMux, pattern string, f func(
 
 func (b *Backend) token(_ *http.Request, in api.TokenRequest) (int, api.TokenResponse, error) {
 	if in.RoomName == ForbiddenRoom {
-		return 0, api.TokenResponse{}, refused{http.StatusForbidden, api.ProblemRoom, "you may not share in the room " + in.RoomName}
+		return 0, api.TokenResponse{}, refused{http.StatusForbidden, api.ProblemRoom, "you may not share in the room " +
+			in.RoomName}
 	}
 	b.tokens++
 	grant := &auth.VideoGrant{RoomJoin: true, Room: in.RoomName}
-	grant.SetCanPublishSources([]livekit.TrackSource{livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO})
+	grant.SetCanPublishSources([]livekit.TrackSource{livekit.TrackSource_SCREEN_SHARE,
+		livekit.TrackSource_SCREEN_SHARE_AUDIO})
 	grant.SetCanSubscribe(false)
 	grant.SetCanPublishData(false)
 	const identity = "tester-hindsight"
-	jwt, err := auth.NewAccessToken(b.key, b.secret).SetIdentity(identity).SetVideoGrant(grant).SetValidFor(10 * time.Minute).ToJWT()
+	jwt, err := auth.NewAccessToken(b.key, b.secret).SetIdentity(identity).SetVideoGrant(grant).SetValidFor(
+		10 * time.Minute).ToJWT()
 	if err != nil {
 		return 0, api.TokenResponse{}, refused{http.StatusInternalServerError, api.ProblemInternal, err.Error()}
 	}

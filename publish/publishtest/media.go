@@ -27,7 +27,7 @@ const (
 	MicrophoneTone = 1320.0
 )
 
-// ffmpeg runs the program and answers what it wrote to its standard output.
+// ffmpeg runs the program and returns what it wrote to its standard output.
 func ffmpeg(ctx context.Context, args ...string) ([]byte, error) {
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
@@ -42,14 +42,14 @@ func ffmpeg(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// accessUnit is one picture of the loop.
+// accessUnit is one frame of the loop.
 type accessUnit struct {
 	data []byte
 	nals [][]byte // within data
 	key  bool
 }
 
-// encodeVideo makes a moving picture: H.264 high profile, no B-frames, an IDR picture with SPS and PPS every 2 s.
+// encodeVideo makes moving video: H.264 high profile, no B-frames, an IDR frame with SPS and PPS every 2 s.
 func encodeVideo(ctx context.Context, dir string, o SourceOptions) ([]accessUnit, error) {
 	path := filepath.Join(dir, "loop.h264")
 	_, err := ffmpeg(ctx, "-f", "lavfi", "-i",
@@ -68,7 +68,7 @@ func encodeVideo(ctx context.Context, dir string, o SourceOptions) ([]accessUnit
 	}
 	units := splitAccessUnits(stream)
 	if want := o.FrameRate * o.Seconds; len(units) != want {
-		return nil, fmt.Errorf("ffmpeg wrote %d pictures where %d were asked for", len(units), want)
+		return nil, fmt.Errorf("ffmpeg wrote %d frames where %d were asked for", len(units), want)
 	}
 	return units, nil
 }
@@ -134,7 +134,7 @@ func encodeSound(ctx context.Context, dir string, seconds int) ([][]byte, error)
 	return packets[:seconds*50], nil
 }
 
-// contentKey identifies an encoded picture or Opus packet by its bytes. Of an Annex B access unit only the last NAL
+// contentKey identifies an encoded frame or Opus packet by its bytes. Of an Annex B access unit only the last NAL
 // unit counts, the slice: delimiters and start codes do not survive RTP.
 func contentKey(track media.Track, data []byte) string {
 	if track == media.Video {
@@ -146,7 +146,7 @@ func contentKey(track media.Track, data []byte) string {
 	return string(sum[:])
 }
 
-// CountFrames decodes an H.264 file, answers the number of pictures and fails at the first error in the stream.
+// CountFrames decodes an H.264 file, returns the number of frames and fails at the first error in the stream.
 func CountFrames(ctx context.Context, path string) (int, error) {
 	out, err := ffmpeg(ctx, "-xerror", "-err_detect", "explode", "-f", "h264", "-i", path, "-f", "framecrc", "-")
 	if err != nil {
@@ -161,7 +161,7 @@ func CountFrames(ctx context.Context, path string) (int, error) {
 	return n, nil
 }
 
-// ToneLevels decodes the sound of a file and answers the level of each tone in dB of full scale, for the left and the
+// ToneLevels decodes the sound of a file and returns the level of each tone in dB of full scale, for the left and the
 // right channel, over the whole length but the first and last 100 ms. A full-scale sine is 0 dB.
 func ToneLevels(ctx context.Context, path string, hz ...float64) (left, right []float64, err error) {
 	raw, err := ffmpeg(ctx, "-i", path, "-map", "0:a:0", "-ac", "2", "-ar", "48000", "-f", "f32le", "-")

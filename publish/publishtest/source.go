@@ -1,5 +1,5 @@
-// Package publishtest holds working parts for tests of sharing: a Source that plays really encoded picture and sound in
-// real time, a Subscriber that receives a room like any viewer, and a Backend that answers the HTTP contract with
+// Package publishtest holds working parts for tests of sharing: a Source that plays really encoded video and sound in
+// real time, a Subscriber that receives a room like any viewer, and a Backend that serves the HTTP contract with
 // real tokens and states kept in memory, without recording anything.
 //
 // Each part owns its goroutines and ends them in Close, which waits and may be called twice.
@@ -22,10 +22,11 @@ type SourceOptions struct {
 	Seconds int
 	// VideoDelay is how much later than its PTS a frame comes out, as with a slow encoder.
 	VideoDelay time.Duration
-	// SoundDelay is how much later than its end a packet of sound comes out, as with a mixer that waits for its sources.
+	// SoundDelay is how much later than its end a packet of sound comes out, as with a mixer that waits for its
+	// sources.
 	SoundDelay time.Duration
-	// NoSound begins without sound, NoPicture without a picture; SetSound and SetPicture change that.
-	NoSound, NoPicture bool
+	// NoSound starts without sound, NoVideo without video; SetSound and SetVideo change that.
+	NoSound, NoVideo bool
 }
 
 func (o SourceOptions) withDefaults() SourceOptions {
@@ -55,7 +56,7 @@ type Source struct {
 
 	wantKey   atomic.Bool
 	soundOn   atomic.Bool
-	pictureOn atomic.Bool
+	videoOn   atomic.Bool
 	keyframes atomic.Int64
 	bitrate   atomic.Int64
 
@@ -75,7 +76,7 @@ func NewSource(ctx context.Context, dir string, o SourceOptions) (*Source, error
 		return nil, err
 	}
 	s.soundOn.Store(!o.NoSound)
-	s.pictureOn.Store(!o.NoPicture)
+	s.videoOn.Store(!o.NoVideo)
 	s.bitrate.Store(int64(o.BitrateKbps))
 	// A clock like the real one: it began long before the program.
 	s.start = time.Now().Add(-37 * time.Hour)
@@ -100,7 +101,7 @@ func (s *Source) playVideo(ctx context.Context, origin time.Duration) {
 		if !s.sleepUntil(ctx, pts+s.opts.VideoDelay) {
 			return
 		}
-		if !s.pictureOn.Load() {
+		if !s.videoOn.Load() {
 			continue
 		}
 		if s.wantKey.Swap(false) {
@@ -147,7 +148,7 @@ func (s *Source) write(p *media.Packet) {
 	s.fan.Write(p)
 }
 
-// PTSOf answers the newest PTS under which this access unit or Opus packet was played; the loop plays each again after
+// PTSOf returns the newest PTS under which this access unit or Opus packet was played; the loop plays each again after
 // SourceOptions.Seconds.
 func (s *Source) PTSOf(track media.Track, data []byte) (time.Duration, bool) {
 	s.mu.Lock()
@@ -161,7 +162,7 @@ func (s *Source) NewReader(capacity int, tracks ...media.Track) *fanout.Reader {
 	return s.fan.NewReader(capacity, tracks...)
 }
 
-// RequestKeyframe makes the next picture an IDR picture: the loop jumps to its next one.
+// RequestKeyframe makes the next frame an IDR frame: the loop jumps to its next one.
 func (s *Source) RequestKeyframe() {
 	s.keyframes.Add(1)
 	s.wantKey.Store(true)
@@ -170,27 +171,27 @@ func (s *Source) RequestKeyframe() {
 // KeyframeRequests counts the calls of RequestKeyframe.
 func (s *Source) KeyframeRequests() int { return int(s.keyframes.Load()) }
 
-// SetBitrate notes what was asked for, and Video tells it; the loop keeps the bitrate it was encoded with.
+// SetBitrate notes what was asked for, and Video reports it; the loop keeps the bitrate it was encoded with.
 func (s *Source) SetBitrate(kbps int) { s.bitrate.Store(int64(kbps)) }
 
-// Video describes the picture; width and height are 0 without one.
+// Video describes the video; width and height are 0 without one.
 func (s *Source) Video() media.TrackInfo {
 	info := media.TrackInfo{Track: media.Video, Encoder: "libx264", FrameRate: s.opts.FrameRate,
 		BitrateKbps: int(s.bitrate.Load())}
-	if s.pictureOn.Load() {
+	if s.videoOn.Load() {
 		info.Width, info.Height = s.opts.Width, s.opts.Height
 	}
 	return info
 }
 
-// HasSound tells whether the source has sound.
+// HasSound says whether the source has sound.
 func (s *Source) HasSound() bool { return s.soundOn.Load() }
 
 // SetSound turns the sound on or off.
 func (s *Source) SetSound(on bool) { s.soundOn.Store(on) }
 
-// SetPicture turns the picture on or off.
-func (s *Source) SetPicture(on bool) { s.pictureOn.Store(on) }
+// SetVideo turns the video on or off.
+func (s *Source) SetVideo(on bool) { s.videoOn.Store(on) }
 
 // Close stops playing and waits.
 func (s *Source) Close() error {

@@ -26,7 +26,7 @@ import (
 	hindsightlivekit "github.com/hindsight-app/hindsight/publish/livekit"
 )
 
-// Unit is one received picture or Opus packet.
+// Unit is one received frame or Opus packet.
 type Unit struct {
 	// RTP is its time stamp in ticks of the track's clock.
 	RTP  uint32
@@ -143,7 +143,7 @@ func (st *Stream) onRTCP(p rtcp.Packet) {
 	}
 }
 
-// Wait answers the newest stream of a track (media.Video or media.Opus) once it is there.
+// Wait returns the newest stream of a track (media.Video or media.Opus) once it is there.
 func (s *Subscriber) Wait(ctx context.Context, track media.Track) (*Stream, error) {
 	var found *Stream
 	err := Poll(ctx, func() bool {
@@ -183,7 +183,7 @@ func (st *Stream) Reports() []Report {
 	return slices.Clone(st.reports)
 }
 
-// KeyUnits counts the IDR pictures received.
+// KeyUnits counts the IDR frames received.
 func (st *Stream) KeyUnits() int {
 	n := 0
 	for _, u := range st.Units() {
@@ -194,10 +194,10 @@ func (st *Stream) KeyUnits() int {
 	return n
 }
 
-// SendPLI asks the publisher for an IDR picture (RFC 4585, 6.3.1).
+// SendPLI asks the publisher for an IDR frame (RFC 4585, 6.3.1).
 func (st *Stream) SendPLI() { st.writer(st.ssrc) }
 
-// WriteFile writes what has been received: Annex B H.264 from the first IDR picture on, or Ogg Opus.
+// WriteFile writes what has been received: Annex B H.264 from the first IDR frame on, or Ogg Opus.
 func (st *Stream) WriteFile(path string) error {
 	if st.kind == media.Video {
 		return writeH264(path, st.Units())
@@ -239,7 +239,7 @@ func writeH264(path string, units []Unit) error {
 	return f.Close()
 }
 
-// WallTime tells when a unit was captured as the newest sender report has it, on the publisher's wall clock. rate is
+// WallTime is when a unit was captured according to the newest sender report, on the publisher's wall clock. rate is
 // the track's RTP clock in Hz.
 func (st *Stream) WallTime(u Unit, rate int) (time.Time, bool) {
 	reports := st.Reports()
@@ -251,7 +251,7 @@ func (st *Stream) WallTime(u Unit, rate int) (time.Time, bool) {
 	return r.NTP.Add(time.Duration(float64(ticks) / float64(rate) * float64(time.Second))), true
 }
 
-// Remove sends a participant out of a room, as a moderator does.
+// Remove removes a participant from a room, as a moderator does.
 func Remove(ctx context.Context, httpURL, key, secret, room, identity string) error {
 	rooms := lksdk.NewRoomServiceClient(httpURL, key, secret)
 	_, err := rooms.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: room, Identity: identity})
@@ -261,8 +261,9 @@ func Remove(ctx context.Context, httpURL, key, secret, room, identity string) er
 // Mute mutes or unmutes a track, as a moderator does.
 func Mute(ctx context.Context, httpURL, key, secret, room, identity, trackSID string, muted bool) error {
 	rooms := lksdk.NewRoomServiceClient(httpURL, key, secret)
-	_, err := rooms.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: room, Identity: identity, TrackSid: trackSID,
-		Muted: muted})
+	_, err := rooms.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: room, Identity: identity,
+		TrackSid: trackSID,
+		Muted:    muted})
 	return err
 }
 
@@ -274,7 +275,7 @@ func Permit(ctx context.Context, httpURL, key, secret, room, identity string, so
 	return err
 }
 
-// Poll calls f every 20 ms until it answers true or ctx ends.
+// Poll calls f every 20 ms until it returns true or ctx ends.
 func Poll(ctx context.Context, f func() bool) error {
 	for !f() {
 		select {

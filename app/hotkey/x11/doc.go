@@ -1,5 +1,9 @@
-// Package x11 takes global hotkeys: with XGrabKey on an X display, with RegisterHotKey (golang.design/x/hotkey) on
-// Windows.
+// Package x11 takes global hotkeys: with XGrabKey over a connection of its own to the X display, with RegisterHotKey
+// (golang.design/x/hotkey) on Windows. It needs no cgo on either.
+//
+// golang.design/x/hotkey is used on Windows only. On X11 that library holds the whole keyboard while a key is down, so
+// that the releases of other keys are lost; it grabs every key when the layout lacks the one that is asked for (it asks
+// for keycode 0, which is AnyKey); and it does not follow changes of the layout.
 //
 // On X a grab needs the exact modifiers, so every combination is grabbed with and without CapsLock and NumLock, and a
 // Shift or Ctrl that is held down for another reason (running in a game) would hide the press: combinations with those

@@ -3,7 +3,6 @@ package x11
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -68,7 +67,7 @@ func (b *Binder) Bind(_, _ string, c hotkey.Combo, on hotkey.Handler) (hotkey.Bi
 			return nil, hotkey.ErrTaken
 		}
 	}
-	bd := &binding{owner: b, combo: c, presses: make(chan xproto.Keycode, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	bd := &binding{owner: b, combo: c, lost: on.Lost, presses: make(chan xproto.Keycode, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	b.bindings = append(b.bindings, bd)
 	if err := b.regrab()[bd]; err != nil {
 		b.bindings = b.bindings[:len(b.bindings)-1]
@@ -191,12 +190,16 @@ func (b *Binder) press(s spot) {
 	}
 }
 
-// remap follows a new keyboard layout.
+// remap follows a new keyboard layout, which may lack keys of the old one.
 func (b *Binder) remap() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	for bd, err := range b.regrab() {
-		slog.Warn("a hotkey does not work on the new keyboard layout", "keys", bd.combo.String(), "err", err)
+	failed := b.regrab()
+	bindings := slices.Clone(b.bindings)
+	b.mu.Unlock()
+	for _, bd := range bindings {
+		if bd.lost != nil {
+			bd.lost(failed[bd])
+		}
 	}
 }
 
@@ -217,6 +220,7 @@ func (b *Binder) Close() error {
 type binding struct {
 	owner   *Binder
 	combo   hotkey.Combo
+	lost    func(reason error) // may be nil
 	presses chan xproto.Keycode
 	stop    chan struct{}
 	done    chan struct{}

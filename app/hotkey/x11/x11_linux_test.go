@@ -3,6 +3,7 @@ package x11
 import (
 	"bufio"
 	"context"
+	"log/slog"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -181,6 +182,38 @@ func TestHotkeysFollowTheLayout(t *testing.T) {
 	k.run("xdotool", "key", "ctrl+shift+s")
 	k.next(did, "down")
 	k.next(did, "up")
+}
+
+// A layout that lacks the key is told in the hotkey's state, and so is one that has it again.
+func TestALayoutThatLosesAHotkey(t *testing.T) {
+	k := startKeyboard(t)
+	m := hotkey.NewManager(New(), slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { _ = m.Close() })
+	pressed := make(chan struct{}, 4)
+	states := m.Set([]hotkey.Want{
+		{Name: "save", Keys: "Alt+F10", Press: func() {}},
+		{Name: "share", Keys: "Ctrl+Shift+S", Press: func() { pressed <- struct{}{} }},
+	})
+	require.True(t, states[0].Active && states[1].Active, "%+v", states)
+	for _, layout := range []string{"ru", "us"} {
+		k.run("setxkbmap", layout)
+		has := layout == "us"
+		require.Eventually(t, func() bool { return m.States()[1].Active == has }, 20*time.Second, 10*time.Millisecond)
+		states = m.States()
+		require.True(t, states[0].Active)
+		require.Equal(t, has, states[1].Error == "")
+		require.True(t, has || strings.Contains(states[1].Error, "layout has no key S"), states[1].Error)
+		require.Eventually(t, func() bool {
+			select {
+			case <-m.Changed():
+				return true
+			default:
+				return false
+			}
+		}, 20*time.Second, 10*time.Millisecond, "nobody is told")
+	}
+	k.run("xdotool", "key", "ctrl+shift+s")
+	require.Eventually(t, func() bool { return len(pressed) == 1 }, 20*time.Second, 10*time.Millisecond)
 }
 
 // A combination of another program is refused; a Shift that is held for another reason does not hide the press.

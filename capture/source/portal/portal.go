@@ -1,4 +1,4 @@
-// Package portal asks the desktop for a screen or window to film: org.freedesktop.portal.ScreenCast over D-Bus
+// Package portal asks the desktop for a screen or window to capture: org.freedesktop.portal.ScreenCast over D-Bus
 // (xdg-desktop-portal's documentation, ScreenCast, version 4). It is the only way on Wayland, where the choice is made in
 // a dialog of the desktop's; a token remembers it, so that the dialog comes once.
 //
@@ -20,7 +20,7 @@ var (
 	// ErrRefused says that nothing was chosen in the desktop's dialog.
 	ErrRefused = errors.New("no screen was chosen in the desktop's dialog; turn the replay off and on to be asked again")
 	// ErrEnded says that the user, or the desktop in the user's name, ended the session.
-	ErrEnded = errors.New("the desktop ended the filming of the screen; turn the replay off and on to go on, or run hindsightctl choose-screen to film another one")
+	ErrEnded = errors.New("the desktop ended the screen capture; turn the replay off and on to go on, or run hindsightctl choose-screen to capture another one")
 )
 
 // The portal's names.
@@ -57,7 +57,7 @@ func (o Offer) Windows() bool { return o.Sources&window != 0 }
 // Remembers says whether the choice can be kept for the next time.
 func (o Offer) Remembers() bool { return o.Version >= 4 }
 
-// Ask finds out what the desktop's portal offers. The error is a sentence that says what to install.
+// Ask finds out what the desktop's portal offers. The error is a message that says what to install.
 func Ask(ctx context.Context) (Offer, error) {
 	conn, err := connect(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func Ask(ctx context.Context) (Offer, error) {
 func connect(ctx context.Context) (*dbus.Conn, error) {
 	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("the screen is filmed through the desktop portal, but no session bus answers (%w); log in to a graphical session", err)
+		return nil, fmt.Errorf("the screen is captured through the desktop portal, but no session bus answers (%w); log in to a graphical session", err)
 	}
 	return conn, nil
 }
@@ -79,7 +79,7 @@ func ask(ctx context.Context, conn *dbus.Conn) (Offer, error) {
 	var all map[string]dbus.Variant
 	call := conn.Object(busName, objectPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, castFace)
 	if err := call.Store(&all); err != nil {
-		return Offer{}, fmt.Errorf("this desktop has no portal that films the screen (%w); install xdg-desktop-portal and the part for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like", err)
+		return Offer{}, fmt.Errorf("this desktop has no portal that captures the screen (%w); install xdg-desktop-portal and the part for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like", err)
 	}
 	number := func(name string) uint32 { n, _ := all[name].Value().(uint32); return n }
 	o := Offer{Version: number("version"), Sources: number("AvailableSourceTypes"), Cursors: number("AvailableCursorModes")}
@@ -91,9 +91,9 @@ func ask(ctx context.Context, conn *dbus.Conn) (Offer, error) {
 
 // Request says what to ask for.
 type Request struct {
-	// HideCursor leaves the pointer out of the picture.
+	// HideCursor leaves the pointer out of the video.
 	HideCursor bool
-	// Token brings back what was chosen before, without a dialog; empty asks anew.
+	// Token brings back what was chosen before, without a dialog; empty asks again.
 	Token string
 }
 

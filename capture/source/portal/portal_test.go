@@ -80,7 +80,7 @@ func TestSessionsBeginAndEnd(t *testing.T) {
 	defer s.Close()
 	require.NoError(t, p.Close())
 	require.NotErrorIs(t, gone(t, s), portal.ErrEnded)
-	// A real portal may be started by the bus now; there is nothing on this desktop that could film for it.
+	// A real portal may be started by the bus now; there is nothing on this desktop that could capture for it.
 	_, err = portal.Ask(ctx)
 	require.ErrorContains(t, err, "install xdg-desktop-portal")
 }

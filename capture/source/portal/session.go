@@ -15,18 +15,19 @@ import (
 // patience is how long the portal may take for what needs no user.
 const patience = 30 * time.Second
 
-// Session is a running permission to film.
+// Session is a running permission to capture.
 type Session struct {
 	// Node is the PipeWire node of what was chosen.
 	Node uint32
 	// Token brings the choice back next time; it is good once. Empty where the desktop remembers nothing.
 	Token string
 
-	conn   *dbus.Conn
-	path   dbus.ObjectPath
-	done   chan struct{} // the reading goroutine has ended
-	gone   chan struct{} // the session is over
-	answer chan response
+	conn    *dbus.Conn
+	path    dbus.ObjectPath
+	backend string        // the unique name of who captures; empty where it is not known
+	done    chan struct{} // the reading goroutine has ended
+	gone    chan struct{} // the session is over
+	answer  chan response
 
 	once sync.Once
 	err  error // why it is over; valid once gone is closed
@@ -38,7 +39,7 @@ type response struct {
 	results map[string]dbus.Variant
 }
 
-// Open asks the desktop for something to film and waits for the user as long as ctx allows. ErrRefused says that the
+// Open asks the desktop for something to capture and waits for the user as long as ctx allows. ErrRefused says that the
 // user chose nothing.
 func Open(ctx context.Context, r Request) (*Session, error) {
 	// The connection must outlive ctx for as long as the session.
@@ -95,17 +96,21 @@ func (s *Session) begin(ctx context.Context, r Request) error {
 	if err != nil {
 		return err
 	}
-	return s.started(started)
+	if err := s.started(started); err != nil {
+		return err
+	}
+	s.findBackend(ctx)
+	return nil
 }
 
-// started reads the one stream that Start answers: an array of (node, properties).
+// started reads the one stream that Start returns: an array of (node, properties).
 func (s *Session) started(results map[string]dbus.Variant) error {
 	var streams []struct {
 		Node       uint32
 		Properties map[string]dbus.Variant
 	}
 	if err := dbus.Store([]any{results["streams"].Value()}, &streams); err != nil || len(streams) == 0 {
-		return errors.New("the desktop portal gave no screen to film; log out and in again")
+		return errors.New("the desktop portal gave no screen to capture; log out and in again")
 	}
 	s.Node = streams[0].Node
 	s.Token, _ = results["restore_token"].Value().(string)
@@ -124,7 +129,7 @@ func (s *Session) request(ctx context.Context, method string, options map[string
 	want := objectPath + "/request/" + dbus.ObjectPath(handleName(s.conn.Names()[0])+"/"+token)
 	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+"."+method, 0, append(args, options)...)
 	if call.Err != nil {
-		return nil, fmt.Errorf("the desktop portal refused to film (%s): %w", method, call.Err)
+		return nil, fmt.Errorf("the desktop portal refused to capture (%s): %w", method, call.Err)
 	}
 	for {
 		select {
@@ -197,7 +202,7 @@ func (s *Session) Remote() (*os.File, error) {
 	var fd dbus.UnixFD
 	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+".OpenPipeWireRemote", 0, s.path, map[string]dbus.Variant{})
 	if err := call.Store(&fd); err != nil {
-		return nil, fmt.Errorf("the desktop portal hands out no picture: %w", err)
+		return nil, fmt.Errorf("the desktop portal hands out no video: %w", err)
 	}
 	return os.NewFile(uintptr(fd), "pipewire"), nil
 }

@@ -19,18 +19,18 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// holder keeps a copy that is made the way encoders do: of each picture only the bands that have changed since.
+// holder keeps a copy that is made as encoders make theirs: of each frame only the bands that have changed since.
 type holder struct {
 	mu     sync.Mutex
 	data   []byte
 	serial uint64
 	taken  int // rows
-	shown  int // rows of all pictures
-	keeps  []x11.Picture
-	turns  atomic.Int64 // pictures, also those in which nothing has changed
+	shown  int // rows of all frames
+	keeps  []x11.Frame
+	turns  atomic.Int64 // frames, also those in which nothing has changed
 }
 
-func (h *holder) frame(p x11.Picture, _ time.Duration) {
+func (h *holder) frame(p x11.Frame, _ time.Duration) {
 	h.turns.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,12 +84,14 @@ func newScribbler(t *testing.T, display string, window bool) *scribbler {
 		require.NoError(t, xproto.ConfigureWindowChecked(c, s.on, xproto.ConfigWindowBorderWidth, []uint32{7}).Check())
 		inner, err := xproto.NewWindowId(c)
 		require.NoError(t, err)
-		require.NoError(t, xproto.CreateWindowChecked(c, 0, inner, s.on, 100, 90, 120, 110, 0, xproto.WindowClassInputOutput, 0, xproto.CwBackPixel, []uint32{blue}).Check())
+		require.NoError(t, xproto.CreateWindowChecked(c, 0, inner, s.on, 100, 90, 120, 110, 0, xproto.WindowClassInputOutput,
+			0, xproto.CwBackPixel, []uint32{blue}).Check())
 		require.NoError(t, xproto.MapWindowChecked(c, inner).Check())
 	}
 	s.gc, err = xproto.NewGcontextId(c)
 	require.NoError(t, err)
-	require.NoError(t, xproto.CreateGCChecked(c, s.gc, xproto.Drawable(s.root), xproto.GcGraphicsExposures|xproto.GcSubwindowMode,
+	require.NoError(t, xproto.CreateGCChecked(c, s.gc, xproto.Drawable(s.root),
+		xproto.GcGraphicsExposures|xproto.GcSubwindowMode,
 		[]uint32{xproto.SubwindowModeIncludeInferiors, 0}).Check())
 	return s
 }
@@ -102,37 +104,42 @@ func (s *scribbler) scribble() {
 	case 0:
 		require.NoError(s.t, xproto.WarpPointerChecked(s.conn, 0, s.root, 0, 0, 0, 0, x, y).Check())
 	case 1:
-		require.NoError(s.t, xproto.CopyAreaChecked(s.conn, d, d, s.gc, int16(rand.IntN(500)), int16(rand.IntN(400)), x, y, w, h).Check())
+		require.NoError(s.t, xproto.CopyAreaChecked(s.conn, d, d, s.gc, int16(rand.IntN(500)), int16(rand.IntN(400)), x, y, w,
+			h).Check())
 	default:
 		xproto.ChangeGC(s.conn, s.gc, xproto.GcForeground, []uint32{rand.Uint32() & 0xffffff})
-		require.NoError(s.t, xproto.PolyFillRectangleChecked(s.conn, d, s.gc, []xproto.Rectangle{{X: x, Y: y, Width: w, Height: h}}).Check())
+		require.NoError(s.t, xproto.PolyFillRectangleChecked(s.conn, d, s.gc,
+			[]xproto.Rectangle{{X: x, Y: y, Width: w, Height: h}}).Check())
 	}
 }
 
-// Whoever takes only what has changed has the picture that somebody else has who reads all of it, pointer and all.
-func TestChangedBandsMakeTheWholePicture(t *testing.T) {
-	for name, target := range map[string]x11.Target{"screen": {}, "rectangle": {Area: image.Rect(50, 37, 500, 401)}, "window": {Class: "Painter"}} {
-		t.Run(name, func(t *testing.T) { bandsMakeThePicture(t, target, name == "window") })
+// A receiver that copies only what has changed has the same frame, pointer included, as one that copies all of it.
+func TestChangedBandsMakeTheWholeFrame(t *testing.T) {
+	for name, target := range map[string]x11.Target{"screen": {}, "rectangle": {Area: image.Rect(50, 37, 500, 401)},
+		"window": {Class: "Painter"}} {
+		t.Run(name, func(t *testing.T) { bandsMakeTheFrame(t, target, name == "window") })
 	}
 }
 
-func bandsMakeThePicture(t *testing.T, target x11.Target, window bool) {
+func bandsMakeTheFrame(t *testing.T, target x11.Target, window bool) {
 	d := desktop(t, stack.DesktopOptions{Width: 640, Height: 470})
 	s := newScribbler(t, d.Display, window)
 	began := time.Now()
-	film := func(h *holder) (end func()) {
+	start := func(h *holder) (end func()) {
 		x, err := x11.Open(d.Display)
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- x.Film(ctx, x11.Config{Target: target, FrameRate: 60, Now: func() time.Duration { return time.Since(began) },
-				Frame: h.frame, Same: func(int, int, time.Duration) bool { h.turns.Add(1); return true }, Up: func() {}, Down: func(error) {}})
+			done <- x.Capture(ctx, x11.Config{Target: target, FrameRate: 60,
+				Now:   func() time.Duration { return time.Since(began) },
+				Frame: h.frame, Same: func(int, int, time.Duration) bool { h.turns.Add(1); return true }, Up: func() {},
+				Down: func(error) {}})
 		}()
 		return func() { cancel(); require.NoError(t, <-done); require.NoError(t, x.Close()) }
 	}
 	var patient holder
-	defer film(&patient)()
+	defer start(&patient)()
 	for range 15 {
 		for range 1 + rand.IntN(12) {
 			s.scribble()
@@ -140,8 +147,9 @@ func bandsMakeThePicture(t *testing.T, target x11.Target, window bool) {
 			require.Eventually(t, func() bool { return patient.turns.Load() >= turn }, 20*time.Second, time.Millisecond)
 		}
 		var fresh holder
-		end := film(&fresh)
-		require.Eventually(t, func() bool { return fresh.now() != nil && bytes.Equal(fresh.now(), patient.now()) }, 20*time.Second, 5*time.Millisecond)
+		end := start(&fresh)
+		require.Eventually(t, func() bool { return fresh.now() != nil && bytes.Equal(fresh.now(), patient.now()) },
+			20*time.Second, 5*time.Millisecond)
 		end()
 	}
 	rows, all := patient.counts()

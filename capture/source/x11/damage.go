@@ -12,29 +12,29 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// checkEvery is how often the whole picture is looked at for changes of which the server did not tell: some drivers draw
-// without telling, games above all, while it does tell of the clock beside them.
+// checkEvery is how often the whole frame is looked at for changes that the server did not report: some drivers draw
+// without reporting it, games above all, while the clock next to them is reported.
 const checkEvery = time.Second
 
-// late is within how many pictures the server may tell of a change that was seen first.
+// late is within how many frames the server may report a change that was seen first.
 const late = 3
 
 // seed is that of all hashes of bands.
 var seed = maphash.MakeSeed()
 
-// watcher knows what has changed since the last picture (the DAMAGE extension, version 1.1). It is used by one goroutine.
+// watcher knows what has changed since the last frame (the DAMAGE extension, version 1.1). It is used by one goroutine.
 type watcher struct {
 	d     *Display
-	id    damage.Damage // 0: nobody tells
+	id    damage.Damage // 0: the server reports nothing
 	on    xproto.Drawable
-	parts xfixes.Region // what was told last; 0: the server has no regions
-	blind bool          // the server does not tell of all changes
+	parts xfixes.Region // what was reported last; 0: the server has no regions
+	blind bool          // the server does not report all changes
 
-	looked time.Duration // when the whole picture was last looked at
+	looked time.Duration // when the whole frame was last looked at
 	at     uint64        // its serial; 0: never
 	hashes []uint64      // of its bands
-	doubts []int         // bands that differed though nothing was told
-	since  int           // pictures since then
+	doubts []int         // bands that differed though nothing was reported
+	since  int           // frames since then
 }
 
 // watch begins to look at a window and all in it.
@@ -60,21 +60,21 @@ func (w *watcher) watch(on xproto.Drawable) {
 
 // question is what the server was asked about changes.
 type question struct {
-	told  bool
-	where *xfixes.FetchRegionCookie // nil: it may be anything
+	reported bool
+	where    *xfixes.FetchRegionCookie // nil: it may be anything
 }
 
-// ask asks what has changed; hear waits for the answer.
+// ask asks what has changed; collect waits for the reply.
 func (w *watcher) ask() (q question) {
 	if w.id == 0 || w.blind {
-		return question{told: true}
+		return question{reported: true}
 	}
 	if !w.d.damaged.Swap(false) {
 		return q
 	}
-	q.told = true
+	q.reported = true
 	if w.parts == 0 {
-		damage.Subtract(w.d.conn, w.id, 0, 0) // before the picture is read: what changes meanwhile is told again
+		damage.Subtract(w.d.conn, w.id, 0, 0) // before the frame is read: what changes in the meantime is reported again
 		return q
 	}
 	damage.Subtract(w.d.conn, w.id, 0, w.parts)
@@ -83,8 +83,8 @@ func (w *watcher) ask() (q question) {
 	return q
 }
 
-// hear marks what has changed in a view, and answers whether the whole picture is to be looked at.
-func (w *watcher) hear(q question, v view, b *bands, now time.Duration) (look bool, err error) {
+// collect marks what has changed in a view, and returns whether the whole frame is to be looked at.
+func (w *watcher) collect(q question, v view, b *bands, now time.Duration) (look bool, err error) {
 	switch {
 	case q.where != nil:
 		r, err := q.where.Reply()
@@ -98,13 +98,13 @@ func (w *watcher) hear(q question, v view, b *bands, now time.Duration) (look bo
 				b.mark(media.Rows{From: y, To: y + int(p.Height)})
 			}
 		}
-	case q.told:
+	case q.reported:
 		b.all()
 	}
 	return w.judge(b, now), nil
 }
 
-// judge settles doubts: a change that has not been told of by now never will be.
+// judge settles doubts: a change that has not been reported by now never will be.
 func (w *watcher) judge(b *bands, now time.Duration) (look bool) {
 	if w.id == 0 || w.blind {
 		return false
@@ -120,9 +120,9 @@ func (w *watcher) judge(b *bands, now time.Duration) (look bool) {
 	return now-w.looked > checkEvery
 }
 
-// check looks at a whole picture, marks the bands that are others although nothing was told, and answers whether for certain
-// there are none.
-func (w *watcher) check(p Picture, b *bands, now time.Duration) bool {
+// check looks at a whole frame, marks the bands that are others although nothing was reported, and returns whether for
+// certain there are none.
+func (w *watcher) check(p Frame, b *bands, now time.Duration) bool {
 	known := w.at != 0
 	w.doubts, w.since = w.doubts[:0], 0
 	w.hashes = slices.Grow(w.hashes[:0], len(b.last))[:len(b.last)]

@@ -15,15 +15,15 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// audience keeps what is filmed.
+// audience keeps what is captured.
 type audience struct {
 	mu           sync.Mutex
 	frames, same int
-	corner       [3]byte // the colour of the last picture's first pixel: blue, green, red
+	corner       [3]byte // the colour of the last frame's first pixel: blue, green, red
 	needs        bool
 }
 
-func (a *audience) frame(p x11.Picture, _ time.Duration) {
+func (a *audience) frame(p x11.Frame, _ time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.frames++
@@ -48,7 +48,7 @@ func (a *audience) now() (frames, same int, corner [3]byte) {
 	return a.frames, a.same, a.corner
 }
 
-// paint fills the begin of the root window with a colour.
+// paint fills the start of the root window with a colour.
 func paint(t *testing.T, c *xgb.Conn, rgb uint32) {
 	t.Helper()
 	root := xproto.Setup(c).DefaultScreen(c).Root
@@ -56,7 +56,8 @@ func paint(t *testing.T, c *xgb.Conn, rgb uint32) {
 	require.NoError(t, err)
 	require.NoError(t, xproto.CreateGCChecked(c, gc, xproto.Drawable(root), xproto.GcForeground, []uint32{rgb}).Check())
 	defer xproto.FreeGC(c, gc)
-	require.NoError(t, xproto.PolyFillRectangleChecked(c, xproto.Drawable(root), gc, []xproto.Rectangle{{Width: 60, Height: 60}}).Check())
+	require.NoError(t, xproto.PolyFillRectangleChecked(c, xproto.Drawable(root), gc,
+		[]xproto.Rectangle{{Width: 60, Height: 60}}).Check())
 }
 
 // A screen on which nothing happens is hardly read, and what happens on it then is.
@@ -76,8 +77,9 @@ func TestOnlyChangesAreRead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- d.Film(ctx, x11.Config{FrameRate: 30, Now: func() time.Duration { return time.Since(began) },
-			Target: x11.Target{Area: image.Rect(10, 10, 200, 200)}, Frame: a.frame, Same: a.unchanged, Up: func() {}, Down: func(error) {}})
+		done <- d.Capture(ctx, x11.Config{FrameRate: 30, Now: func() time.Duration { return time.Since(began) },
+			Target: x11.Target{Area: image.Rect(10, 10, 200, 200)}, Frame: a.frame, Same: a.unchanged, Up: func() {},
+			Down: func(error) {}})
 	}()
 	more := func(of func() int, n int, what string) {
 		t.Helper()
@@ -86,19 +88,20 @@ func TestOnlyChangesAreRead(t *testing.T) {
 	}
 	same := func() int { _, n, _ := a.now(); return n }
 	frames := func() int { n, _, _ := a.now(); return n }
-	more(frames, 1, "the first picture")
+	more(frames, 1, "the first frame")
 	for i, rgb := range []uint32{0xff0000, 0x00ff00, 0x0000ff} {
 		paint(t, painter, rgb)
 		want := [3]byte{byte(rgb), byte(rgb >> 8), byte(rgb >> 16)}
-		require.Eventually(t, func() bool { _, _, c := a.now(); return c == want }, 30*time.Second, 5*time.Millisecond, "colour %d", i)
+		require.Eventually(t, func() bool { _, _, c := a.now(); return c == want }, 30*time.Second, 5*time.Millisecond,
+			"colour %d", i)
 		before := frames()
 		more(same, 60, "nothing happens")
-		require.Less(t, frames()-before, 30, "pictures read of a still screen, for 60 that were not")
+		require.Less(t, frames()-before, 30, "frames read of a still screen, for 60 that were not")
 	}
 	a.mu.Lock()
 	a.needs = true
 	a.mu.Unlock()
-	more(frames, 1, "whoever needs the picture gets it")
+	more(frames, 1, "whoever needs the frame gets it")
 	cancel()
 	require.NoError(t, <-done)
 }

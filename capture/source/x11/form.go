@@ -107,7 +107,7 @@ func (c *converter) pixel(p uint32) uint32 {
 		c.blues[int(p>>c.blueAt)&(len(c.blues)-1)]
 }
 
-// convert writes rows of a picture into dst, which is packed.
+// convert writes rows of a frame into dst, which is packed.
 func (c *converter) convert(src []byte, width int, rows media.Rows, dst []byte) {
 	stride := c.stride(width)
 	for y := rows.From; y < rows.To; y++ {

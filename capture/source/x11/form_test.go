@@ -15,12 +15,18 @@ func TestPixelsOfAllFormsBecomeBGRx(t *testing.T) {
 		src      []byte
 		bgr, row []byte // of the second pixel; row is the length that is expected
 	}{
-		"depth 15":         {form{15, 16, 32, false, 0x7c00, 0x3e0, 0x1f}, []byte{0, 0, 0xe0, 0x7f}, []byte{0, 255, 255}, make([]byte, 4)},
-		"depth 16":         {form{16, 16, 32, false, 0xf800, 0x7e0, 0x1f}, []byte{0, 0, 0x10, 0x84}, []byte{132, 130, 132}, make([]byte, 4)},
-		"depth 16, others": {form{16, 16, 32, true, 0xf800, 0x7e0, 0x1f}, []byte{0, 0, 0x84, 0x10}, []byte{132, 130, 132}, make([]byte, 4)},
-		"24 bits packed":   {form{24, 24, 32, false, 0xff0000, 0xff00, 0xff}, []byte{0, 0, 0, 1, 2, 3, 0, 0}, []byte{1, 2, 3}, make([]byte, 8)},
-		"BGR order":        {form{24, 32, 32, false, 0xff, 0xff00, 0xff0000}, []byte{0, 0, 0, 0, 1, 2, 3, 0}, []byte{3, 2, 1}, make([]byte, 8)},
-		"big-endian":       {form{24, 32, 32, true, 0xff0000, 0xff00, 0xff}, []byte{0, 0, 0, 0, 0, 1, 2, 3}, []byte{3, 2, 1}, make([]byte, 8)},
+		"depth 15": {form{15, 16, 32, false, 0x7c00, 0x3e0, 0x1f}, []byte{0, 0, 0xe0, 0x7f}, []byte{0, 255, 255},
+			make([]byte, 4)},
+		"depth 16": {form{16, 16, 32, false, 0xf800, 0x7e0, 0x1f}, []byte{0, 0, 0x10, 0x84}, []byte{132, 130, 132},
+			make([]byte, 4)},
+		"depth 16, others": {form{16, 16, 32, true, 0xf800, 0x7e0, 0x1f}, []byte{0, 0, 0x84, 0x10}, []byte{132, 130, 132},
+			make([]byte, 4)},
+		"24 bits packed": {form{24, 24, 32, false, 0xff0000, 0xff00, 0xff}, []byte{0, 0, 0, 1, 2, 3, 0, 0}, []byte{1, 2, 3},
+			make([]byte, 8)},
+		"BGR order": {form{24, 32, 32, false, 0xff, 0xff00, 0xff0000}, []byte{0, 0, 0, 0, 1, 2, 3, 0}, []byte{3, 2, 1},
+			make([]byte, 8)},
+		"big-endian": {form{24, 32, 32, true, 0xff0000, 0xff00, 0xff}, []byte{0, 0, 0, 0, 0, 1, 2, 3}, []byte{3, 2, 1},
+			make([]byte, 8)},
 		"depth 30": {form{30, 32, 32, false, 0x3ff00000, 0xffc00, 0x3ff}, // 1023, 512, 1
 			[]byte{0, 0, 0, 0, 0x01, 0x00, 0xf8, 0x3f}, []byte{0, 128, 255}, make([]byte, 8)},
 	} {

@@ -12,9 +12,9 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// Picture is what was read. Data is BGRx, 4 bytes a pixel without padding, top row first. Serial and Bands are those of
+// Frame is what was read. Data is BGRx, 4 bytes a pixel without padding, top row first. Serial and Bands are those of
 // media.Frame. Data and Bands are valid until Release.
-type Picture struct {
+type Frame struct {
 	Width, Height int
 	Data          []byte
 	Serial        uint64
@@ -23,20 +23,20 @@ type Picture struct {
 	from          *segment // nil where nothing is shared
 }
 
-// free gives back a picture that nobody gets.
-func (p Picture) free() {
+// free gives back a frame that is not handed out.
+func (p Frame) free() {
 	if p.Release != nil {
 		p.Release()
 	}
 }
 
-// segments is how many pictures may be in their receivers' hands: one on its way, one being worked on, one being taken.
+// segments is how many frames may be in their receivers' hands: one queued, one being encoded, one being taken.
 const segments = 3
 
-// errNoMemory says that the receivers hold all the memory there is for pictures.
-var errNoMemory = errors.New("all memory for pictures is in use")
+// errNoMemory says that the receivers hold all the memory there is for frames.
+var errNoMemory = errors.New("all memory for frames is in use")
 
-// grabber reads pictures of one size.
+// grabber reads frames of one size.
 type grabber struct {
 	d             *Display
 	width, height int
@@ -50,17 +50,18 @@ type grabber struct {
 	closed        bool
 }
 
-// segment is memory that the X server writes into. It keeps what it was given: only what has changed since is read again.
+// segment is memory that the X server writes into. It keeps what it was given: only what has changed since is read
+// again.
 type segment struct {
 	seg    shm.Seg
 	raw    []byte     // what the server writes into
-	memory []byte     // the picture: raw where that is BGRx
-	serial uint64     // of the picture that it holds; 0: none
+	memory []byte     // the frame: raw where that is BGRx
+	serial uint64     // of the frame that it holds; 0: none
 	drawn  media.Rows // what the pointer was drawn over
-	bands  []uint64   // the picture's
+	bands  []uint64   // the frame's
 }
 
-// newGrabber prepares memory for pictures of a size and form. Where none can be shared with the server, pictures come
+// newGrabber prepares memory for frames of a size and form. Where none can be shared with the server, frames come
 // over the connection.
 func (d *Display) newGrabber(width, height int, f form) *grabber {
 	g := &grabber{d: d, width: width, height: height, form: f, converter: newConverter(f)}
@@ -82,7 +83,7 @@ func (d *Display) newGrabber(width, height int, f form) *grabber {
 	return g
 }
 
-// share makes a segment and tells the server of it.
+// share makes a segment and announces it to the server.
 func (d *Display) share(size int) (*segment, error) {
 	memory, id, err := newShared(size)
 	if err != nil {
@@ -107,12 +108,13 @@ const (
 // gap is up to how many bands that have not changed are read with those around them, rather than by a request more.
 const gap = 8
 
-// grab reads a part of a drawable, which has to have the grabber's size: all of it, or the bands that have changed since the
-// memory for it was last read into.
-func (g *grabber) grab(from xproto.Drawable, at image.Point, b *bands, all bool) (Picture, error) {
-	p := Picture{Width: g.width, Height: g.height}
+// grab reads a part of a drawable, which has to have the grabber's size: all of it, or the bands that have changed
+// since the memory for it was last read into.
+func (g *grabber) grab(from xproto.Drawable, at image.Point, b *bands, all bool) (Frame, error) {
+	p := Frame{Width: g.width, Height: g.height}
 	if g.all == nil {
-		r, err := xproto.GetImage(g.d.conn, zPixmap, from, int16(at.X), int16(at.Y), uint16(g.width), uint16(g.height), allPlanes).Reply()
+		r, err := xproto.GetImage(g.d.conn, zPixmap, from, int16(at.X), int16(at.Y), uint16(g.width), uint16(g.height),
+			allPlanes).Reply()
 		if err != nil {
 			return p, err
 		}
@@ -146,7 +148,8 @@ func (g *grabber) grab(from xproto.Drawable, at image.Point, b *bands, all bool)
 func (g *grabber) read(from xproto.Drawable, at image.Point, s *segment) (err error) {
 	g.asked = g.asked[:0]
 	for _, r := range g.stale {
-		g.asked = append(g.asked, shm.GetImage(g.d.conn, from, int16(at.X), int16(at.Y+r.From), uint16(g.width), uint16(r.To-r.From), allPlanes,
+		g.asked = append(g.asked, shm.GetImage(g.d.conn, from, int16(at.X), int16(at.Y+r.From), uint16(g.width),
+			uint16(r.To-r.From), allPlanes,
 			zPixmap, s.seg, uint32(r.From*g.form.stride(g.width))))
 	}
 	for i, cookie := range g.asked {
@@ -164,12 +167,13 @@ func (g *grabber) read(from xproto.Drawable, at image.Point, s *segment) (err er
 	return err
 }
 
-// formError says that pictures come in a form that nobody here understands.
+// formError says that frames come in a form that is not supported here.
 type formError struct{ error }
 
 func (g *grabber) checkForm(depth byte, size, rows int) error {
 	if want := rows * g.form.stride(g.width); depth != g.form.depth || size < want {
-		return formError{fmt.Errorf("the display %s delivers pictures of another form than it says (depth %d for %d, %d of %d bytes)",
+		return formError{fmt.Errorf("the display %s delivers frames of another form than it says (depth %d for %d, %d of "+
+			"%d bytes)",
 			g.d.Name, depth, g.form.depth, size, want)}
 	}
 	return nil

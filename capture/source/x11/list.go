@@ -21,7 +21,8 @@ type Monitor struct {
 
 // Window is the window of a program.
 type Window struct {
-	// Class is the program's name for its kind (WM_CLASS), the same at each of its starts; Title is what the window shows.
+	// Class is the program's name for its kind (WM_CLASS), the same at each of its starts; Title is what the window
+	// shows.
 	Class, Title string
 	id           xproto.Window
 }
@@ -29,7 +30,8 @@ type Window struct {
 // Monitors lists the monitors that are on.
 func (d *Display) Monitors() ([]Monitor, error) {
 	if !d.hasMonitors {
-		return nil, errors.New("the X server is too old to name its monitors (RandR 1.5); film the whole screen or a rectangle")
+		return nil, errors.New("the X server is too old to name its monitors (RandR 1.5); capture the whole screen or a " +
+			"rectangle")
 	}
 	r, err := randr.GetMonitors(d.conn, d.screen.Root, true).Reply()
 	if err != nil {
@@ -58,7 +60,7 @@ func (d *Display) Windows() ([]Window, error) {
 		w := Window{id: ids[i]}
 		if w.Class, w.Title, err = d.names(ids[i]); err != nil {
 			if refused(err) {
-				continue // it was closed meanwhile
+				continue // it was closed in the meantime
 			}
 			return nil, err
 		}

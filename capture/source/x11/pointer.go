@@ -16,12 +16,12 @@ type pointer struct {
 	now *xfixes.GetCursorImageReply // nil while it is on another screen, or before the first look
 }
 
-// ask asks where the pointer is; look waits for the answer.
+// ask asks where the pointer is; look waits for the reply.
 func (p *pointer) ask() xproto.QueryPointerCookie {
 	return xproto.QueryPointer(p.d.conn, p.d.screen.Root)
 }
 
-// look answers whether the pointer has changed.
+// look returns whether the pointer has changed.
 func (p *pointer) look(asked xproto.QueryPointerCookie) (changed bool, err error) {
 	r, err := asked.Reply()
 	if err != nil {
@@ -40,12 +40,12 @@ func (p *pointer) look(asked xproto.QueryPointerCookie) (changed bool, err error
 	return changed, err
 }
 
-// corner is where the pointer's picture begins in a picture whose own corner lies at the given point of the screen.
+// corner is where the pointer's image begins in a frame whose own corner lies at the given point of the screen.
 func (p *pointer) corner(of image.Point) image.Point {
 	return p.at.Sub(image.Pt(int(p.now.Xhot), int(p.now.Yhot))).Sub(of)
 }
 
-// rows are those that the pointer covers in a picture whose corner lies at the given point of the screen.
+// rows are those that the pointer covers in a frame whose corner lies at the given point of the screen.
 func (p *pointer) rows(corner image.Point) media.Rows {
 	if p.now == nil {
 		return media.Rows{}
@@ -54,8 +54,8 @@ func (p *pointer) rows(corner image.Point) media.Rows {
 	return media.Rows{From: top, To: top + int(p.now.Height)}
 }
 
-// draw puts the pointer into a picture whose corner lies at the given point of the screen.
-func (p *pointer) draw(into Picture, corner image.Point) {
+// draw puts the pointer into a frame whose corner lies at the given point of the screen.
+func (p *pointer) draw(into Frame, corner image.Point) {
 	if p.now == nil {
 		return
 	}
@@ -73,7 +73,7 @@ func (p *pointer) draw(into Picture, corner image.Point) {
 	}
 }
 
-// blend puts a pixel with premultiplied alpha (XFIXES 2.0, GetCursorImage) over one of the picture.
+// blend puts a pixel with premultiplied alpha (XFIXES 2.0, GetCursorImage) over one of the frame.
 func blend(to []byte, argb uint32) {
 	rest := 255 - argb>>24
 	for i := range 3 {

@@ -5,7 +5,7 @@ import (
 	"image/color"
 )
 
-// Preview takes one picture of the target, scaled down to fit into the given width and height in pixels.
+// Preview takes one frame of the target, scaled down to fit into the given width and height in pixels.
 func (d *Display) Preview(t Target, width, height int) (image.Image, error) {
 	v := viewer{d: d, target: t, held: &Held{}}
 	defer v.forget()
@@ -24,8 +24,8 @@ func (d *Display) Preview(t Target, width, height int) (image.Image, error) {
 	return shrink(p, width, height), nil
 }
 
-// shrink averages blocks of pixels. A picture that fits stays as it is.
-func shrink(p Picture, width, height int) *image.RGBA {
+// shrink averages blocks of pixels. A frame that fits stays as it is.
+func shrink(p Frame, width, height int) *image.RGBA {
 	w, h := p.Width, p.Height
 	if w > width {
 		w, h = width, max(p.Height*width/p.Width, 1)
@@ -43,7 +43,7 @@ func shrink(p Picture, width, height int) *image.RGBA {
 }
 
 // average is the mean colour of a block, of up to 4 by 4 of its pixels.
-func average(p Picture, x0, x1, y0, y1 int) color.RGBA {
+func average(p Frame, x0, x1, y0, y1 int) color.RGBA {
 	var r, g, b, n int
 	for y := y0; y < y1; y += max((y1-y0)/4, 1) {
 		for x := x0; x < x1; x += max((x1-x0)/4, 1) {

@@ -9,7 +9,8 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
-// Target is what is filmed: the first that is set of Monitor, window (Class and Title) and Area; else the whole screen.
+// Target is what is captured: the first that is set of Monitor, window (Class and Title) and Area; else the whole
+// screen.
 type Target struct {
 	// Monitor is the name of a monitor.
 	Monitor string
@@ -39,7 +40,7 @@ func (t Target) isWindow() bool { return t.Monitor == "" && (t.Class != "" || t.
 // Reasons why a target is away.
 const (
 	Closed       = "closed"       // the window
-	Minimized    = "minimized"    // the window, or it is hidden in another way
+	Minimized    = "minimized"    // the window, or hidden some other way
 	Disconnected = "disconnected" // the monitor
 )
 
@@ -50,22 +51,22 @@ type AwayError struct {
 	text   string
 }
 
-// Error says what is away and what becomes of the picture.
+// Error says what is away and what happens to the video.
 func (e AwayError) Error() string { return e.text }
 
 func away(reason, format string, args ...any) error {
-	return AwayError{reason, fmt.Sprintf(format, args...) + "; the last picture stays until it is back"}
+	return AwayError{reason, fmt.Sprintf(format, args...) + "; the last frame stays until it is back"}
 }
 
-// Held is the window that is captured, across several calls of Film. Its zero value has none yet. It is used by one
-// Film at a time.
+// Held is the window that is captured, across several calls of Capture. Its zero value has none yet. It is used by one
+// Capture at a time.
 type Held struct {
 	id     xproto.Window // 0: none, or it was closed
 	who    identity
 	closed bool
 }
 
-// identity tells windows apart whose X id is the same: servers use ids again. A field is empty where the program has
+// identity distinguishes windows with the same X id: servers reuse ids. A field is empty where the program has
 // not said.
 type identity struct{ pid, class, machine string }
 
@@ -91,7 +92,7 @@ const smallest = 16
 
 // view is where the target is to be read.
 type view struct {
-	// drawable is read, watched tells of changes.
+	// drawable is read, watched reports changes.
 	drawable, watched xproto.Drawable
 	// area is in the drawable; its corner lies at this point of the screen, and at that of what is watched.
 	area       image.Rectangle
@@ -109,7 +110,7 @@ type viewer struct {
 	pixmap xproto.Pixmap // what the window shows, also where others cover it; 0: none
 }
 
-// locate answers where the target is now; an AwayError when it is not there.
+// locate returns where the target is now; an AwayError when it is not there.
 func (v *viewer) locate() (view, error) {
 	if v.target.isWindow() {
 		return v.locateWindow()
@@ -155,7 +156,7 @@ func (v *viewer) monitor() (image.Rectangle, error) {
 }
 
 // locateWindow reads a window through the composite extension (Composite 0.2, NameWindowPixmap), so that what lies over
-// it is not filmed. The name of its picture is good until it is resized or hidden, so it is asked for each time.
+// it is not captured. The name of its pixmap is good until it is resized or hidden, so it is asked for each time.
 func (v *viewer) locateWindow() (view, error) {
 	d := v.d
 	a, err := v.attributes()
@@ -195,7 +196,8 @@ func (v *viewer) locateWindow() (view, error) {
 	if area.Dx() < smallest || area.Dy() < smallest {
 		return view{}, away("", "%s is smaller than %dx%d", v.target, smallest, smallest)
 	}
-	return view{xproto.Drawable(pixmap), xproto.Drawable(v.held.id), area, image.Pt(int(at.DstX), int(at.DstY)), image.Point{}, f}, nil
+	return view{xproto.Drawable(pixmap), xproto.Drawable(v.held.id), area, image.Pt(int(at.DstX), int(at.DstY)),
+		image.Point{}, f}, nil
 }
 
 // attributes are those of the window, which is looked for when there is none or it has been closed.
@@ -217,7 +219,8 @@ func (v *viewer) attributes() (*xproto.GetWindowAttributesReply, error) {
 		return nil, v.wasClosed()
 	}
 	if !v.d.hasComposite {
-		return nil, errors.New("the X server cannot show single windows (no Composite extension); film the screen or a monitor")
+		return nil, errors.New("the X server cannot show single windows (no Composite extension); film the screen or a " +
+			"monitor")
 	}
 	id, err := v.find()
 	if err != nil {
@@ -269,7 +272,8 @@ func (v *viewer) wasClosed() error {
 	if v.stay == nil || !v.stay() {
 		return away(Closed, "%s is not open", v.target)
 	}
-	return AwayError{Closed, fmt.Sprintf("%s was closed; the last picture stays until you choose what to share instead", v.target)}
+	return AwayError{Closed, fmt.Sprintf("%s was closed; the last frame stays until you choose what to share instead",
+		v.target)}
 }
 
 // find looks for the target's window.
@@ -294,7 +298,7 @@ func (v *viewer) find() (xproto.Window, error) {
 	return best, nil
 }
 
-// gone makes of a refused request that the window is changing; anything else is passed on.
+// gone turns a refused request into "the window is changing"; anything else is passed on.
 func (v *viewer) gone(err error) error {
 	if err != nil && refused(err) {
 		return away(Minimized, "%s is not to be seen", v.target)
@@ -302,7 +306,7 @@ func (v *viewer) gone(err error) error {
 	return err
 }
 
-// forget gives back the window's picture.
+// forget gives back the window's pixmap.
 func (v *viewer) forget() {
 	if v.pixmap != 0 {
 		xproto.FreePixmap(v.d.conn, v.pixmap)

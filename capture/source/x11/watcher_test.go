@@ -9,7 +9,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// observed is a watcher of a picture of three bands, one pixel wide. The first is a film, the last a game.
+// observed is a watcher of a frame of three bands, one pixel wide. The first shows a video, the last a game.
 type observed struct {
 	watcher
 	bands *bands
@@ -21,26 +21,26 @@ func observe() *observed {
 	return &observed{watcher: watcher{id: 1}, bands: newBands(3 * media.BandRows), data: make([]byte, 3*media.BandRows*4)}
 }
 
-// slot is what is done for one picture, which may be told of a change of the first band. It answers whether the picture is
+// slot is what is done for one frame, which may report a change of the first band. It returns whether the frame is
 // for certain the one of the last look.
-func (o *observed) slot(told bool, at time.Duration) (same bool) {
+func (o *observed) slot(reported bool, at time.Duration) (same bool) {
 	o.bands.next()
-	if told {
+	if reported {
 		o.bands.mark(media.Rows{To: media.BandRows})
 	}
 	if o.judge(o.bands, at) {
 		o.looks++
-		return o.check(Picture{Data: o.data}, o.bands, at)
+		return o.check(Frame{Data: o.data}, o.bands, at)
 	}
 	return false
 }
 
 const slot = time.Second / 30
 
-// A server that does not tell of its changes is found out, and one that does is not suspected: nor while nothing happens, nor
-// while a clock or a film does, nor where changes are told of a little late.
+// A server that does not report its changes is found out, and one that does is not suspected: nor while nothing
+// happens, nor while a clock or a video moves, nor where changes are reported a little late.
 func TestAServerThatDoesNotTellIsFoundOut(t *testing.T) {
-	for _, every := range []int{1, 2, 3, 15, 45, 10000} { // pictures for one that is told of
+	for _, every := range []int{1, 2, 3, 15, 45, 10000} { // frames for one that is reported
 		for _, lies := range []bool{true, false} {
 			o := observe()
 			for n := range 600 { // 20 s
@@ -60,8 +60,8 @@ func TestAServerThatDoesNotTellIsFoundOut(t *testing.T) {
 	}
 }
 
-// What was not told of is in the picture all the same.
-func TestWhatWasNotToldIsMarked(t *testing.T) {
+// Changes that were not reported are in the frame all the same.
+func TestUnreportedChangesAreMarked(t *testing.T) {
 	o, at := observe(), 2*checkEvery
 	require.False(t, o.slot(false, at), "the first look")
 	at += checkEvery + slot

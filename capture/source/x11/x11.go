@@ -1,13 +1,13 @@
-// Package x11 films an X server in pure Go: the whole screen, a monitor, a window or a rectangle, by MIT-SHM where server
-// and program share a machine. It also lists what can be filmed.
+// Package x11 captures an X server in pure Go: the whole screen, a monitor, a window or a rectangle, by MIT-SHM where
+// server and program share a machine. It also lists what can be captured.
 //
 // Xlib ends the process when its server dies or a request is refused (XSetIOErrorHandler(3), XSetErrorHandler(3)); here
-// both are errors that somebody can act on. That is why this room does not leave the work to ximagesrc.
+// both are errors that the user can act on. That is why this package does not leave the work to ximagesrc.
 //
 // A Display owns one connection and one goroutine, which reads events and notes what they change; Close ends both and
-// waits. Film runs in its caller's goroutine. Memory that pictures lie in is the receiver's to read until it calls Release,
-// also after Close; nobody writes to it, for only what has changed on the screen is read into it anew. The server says what
-// has, and is checked (damage.go).
+// waits. Capture runs in its caller's goroutine. Memory that frames lie in is the receiver's to read until it calls
+// Release, also after Close; nothing writes to it, because only what has changed on the screen is read into it again.
+// The server says what has, and is checked (damage.go).
 package x11
 
 import (
@@ -59,13 +59,13 @@ type Display struct {
 // quiet keeps the client library from writing to standard error; what it has to say comes back as errors, too.
 var quiet = sync.OnceFunc(func() { xgb.Logger.SetOutput(io.Discard) })
 
-// Open connects to an X display; an empty name is the environment's. The error is a sentence.
+// Open connects to an X display; an empty name is the environment's. The error is a message.
 func Open(name string) (*Display, error) {
 	if name == "" {
 		name = os.Getenv("DISPLAY")
 	}
 	if name == "" {
-		return nil, errors.New("there is no X display to film; log in to a graphical session, or set DISPLAY")
+		return nil, errors.New("there is no X display to capture; log in to a graphical session, or set DISPLAY")
 	}
 	if !displayName.MatchString(name) {
 		return nil, fmt.Errorf("%q is no X display; it looks like :0 or :1.0", name)
@@ -73,12 +73,13 @@ func Open(name string) (*Display, error) {
 	quiet()
 	conn, err := xgb.NewConnDisplay(name)
 	if err != nil {
-		return nil, fmt.Errorf("the X display %s cannot be filmed: %w", name, err)
+		return nil, fmt.Errorf("the X display %s cannot be captured: %w", name, err)
 	}
-	d := &Display{Name: name, conn: conn, screen: xproto.Setup(conn).DefaultScreen(conn), layout: make(chan struct{}, 1), done: make(chan struct{})}
+	d := &Display{Name: name, conn: conn, screen: xproto.Setup(conn).DefaultScreen(conn), layout: make(chan struct{}, 1),
+		done: make(chan struct{})}
 	if err := d.intern(); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("the X display %s cannot be filmed: %w", name, err)
+		return nil, fmt.Errorf("the X display %s cannot be captured: %w", name, err)
 	}
 	d.negotiate()
 	go d.read()
@@ -201,7 +202,7 @@ func (d *Display) moved() {
 	}
 }
 
-// Watch calls changed after monitors or windows have come, gone or moved, until the context or the connection ends.
+// Watch calls changed after monitors or windows were added, removed or moved, until the context or the connection ends.
 func (d *Display) Watch(ctx context.Context, changed func()) {
 	for {
 		select {
@@ -215,7 +216,7 @@ func (d *Display) Watch(ctx context.Context, changed func()) {
 	}
 }
 
-// refused says whether an error is the server's answer to one request, and not the end of the connection.
+// refused says whether an error is the server's reply to one request, and not the end of the connection.
 func refused(err error) bool {
 	var e xgb.Error
 	return errors.As(err, &e)

@@ -19,19 +19,19 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// reel is a running film and what came of it.
+// reel is a running capture and its results.
 type reel struct {
 	mu     sync.Mutex
 	frames int
 	size   image.Point
-	pixels map[image.Point]uint32 // of the last picture
+	pixels map[image.Point]uint32 // of the last frame
 	downs  []string
 	reason string // of the last one
 	ended  chan error
 }
 
-// filmed starts to film a display and keeps the colour of some pixels of the last picture.
-func filmed(t *testing.T, display string, c x11.Config, look ...image.Point) *reel {
+// captured starts to capture a display and keeps the colour of some pixels of the last frame.
+func captured(t *testing.T, display string, c x11.Config, look ...image.Point) *reel {
 	t.Helper()
 	d, err := x11.Open(display)
 	require.NoError(t, err)
@@ -48,12 +48,12 @@ func filmed(t *testing.T, display string, c x11.Config, look ...image.Point) *re
 			r.reason = away.Reason
 		}
 	}
-	c.Frame = func(p x11.Picture, at time.Duration) {
+	c.Frame = func(p x11.Frame, at time.Duration) {
 		defer p.Release()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if at <= last || len(p.Data) < p.Width*p.Height*4 {
-			t.Errorf("a picture of %dx%d with %d bytes at %v after %v", p.Width, p.Height, len(p.Data), at, last)
+			t.Errorf("a frame of %dx%d with %d bytes at %v after %v", p.Width, p.Height, len(p.Data), at, last)
 		}
 		last = at
 		r.frames++
@@ -67,14 +67,14 @@ func filmed(t *testing.T, display string, c x11.Config, look ...image.Point) *re
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	go func() { r.ended <- d.Film(ctx, c) }()
+	go func() { r.ended <- d.Capture(ctx, c) }()
 	t.Cleanup(func() {
 		cancel()
 		select {
 		case err := <-r.ended:
 			require.NoError(t, err)
 		case <-time.After(30 * time.Second):
-			t.Error("the film does not end")
+			t.Error("the capture does not end")
 		}
 		require.NoError(t, d.Close())
 		require.NoError(t, d.Close())
@@ -82,7 +82,7 @@ func filmed(t *testing.T, display string, c x11.Config, look ...image.Point) *re
 	return r
 }
 
-// shows waits for a picture of the size with the colours.
+// shows waits for a frame of the size with the colours.
 func (r *reel) shows(t *testing.T, what string, w, h int, pixels map[image.Point]uint32) {
 	t.Helper()
 	r.mu.Lock()
@@ -101,11 +101,12 @@ func (r *reel) shows(t *testing.T, what string, w, h int, pixels map[image.Point
 	if !waitFor(ok) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		t.Fatalf("%s: %d pictures, the last is %v with %x; want %dx%d with %x; told: %q", what, r.frames-before, r.size, r.pixels, w, h, pixels, r.downs)
+		t.Fatalf("%s: %d frames, the last is %v with %x; want %dx%d with %x; reported: %q", what, r.frames-before, r.size,
+			r.pixels, w, h, pixels, r.downs)
 	}
 }
 
-// tells waits for the n-th sentence about something that is away.
+// tells waits for the n-th message about something that is away.
 func (r *reel) tells(t *testing.T, n int, text string) {
 	t.Helper()
 	ok := func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.downs) >= n }
@@ -164,11 +165,15 @@ func (p *program) windowAs(id xproto.Window, at image.Rectangle, colour uint32, 
 	if class == "" {
 		override = 1
 	}
-	require.NoError(p.t, xproto.CreateWindowChecked(p.conn, s.RootDepth, id, s.Root, int16(at.Min.X), int16(at.Min.Y), uint16(at.Dx()), uint16(at.Dy()), 0,
-		xproto.WindowClassInputOutput, s.RootVisual, xproto.CwBackPixel|xproto.CwOverrideRedirect, []uint32{colour, override}).Check())
+	require.NoError(p.t, xproto.CreateWindowChecked(p.conn, s.RootDepth, id, s.Root, int16(at.Min.X), int16(at.Min.Y),
+		uint16(at.Dx()), uint16(at.Dy()), 0,
+		xproto.WindowClassInputOutput, s.RootVisual, xproto.CwBackPixel|xproto.CwOverrideRedirect,
+		[]uint32{colour, override}).Check())
 	names := strings.ToLower(class) + "\x00" + class + "\x00"
-	xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, xproto.AtomWmClass, xproto.AtomString, 8, uint32(len(names)), []byte(names))
-	xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, xproto.AtomWmName, xproto.AtomString, 8, uint32(len(title)), []byte(title))
+	xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, xproto.AtomWmClass, xproto.AtomString, 8, uint32(len(names)),
+		[]byte(names))
+	xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, xproto.AtomWmName, xproto.AtomString, 8, uint32(len(title)),
+		[]byte(title))
 	require.NoError(p.t, xproto.MapWindowChecked(p.conn, id).Check())
 }
 
@@ -211,7 +216,8 @@ const red, green, blue = 0xc00000, 0x00c000, 0x0000c0
 // pointed stands for the pointer's pixels over green, whatever the theme makes of them.
 const pointed = 1
 
-// A window is filmed wherever it goes, whatever lies over it; while it is away the picture holds, and it comes back.
+// A window is captured wherever it goes, whatever lies over it; while it is away the last frame is held, and it comes
+// back.
 func TestWindowIsFollowed(t *testing.T) {
 	d := desktop(t, stack.DesktopOptions{Width: 800, Height: 600, WindowManager: true})
 	p := newProgram(t, d.Display)
@@ -219,7 +225,8 @@ func TestWindowIsFollowed(t *testing.T) {
 	id := p.window(image.Rect(50, 50, 350, 250), red, "Painter", "A picture")
 	p.managed(d.Display, "A picture")
 	middle := image.Pt(150, 100)
-	r := filmed(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter", Title: "A picture"}, HidePointer: true}, middle, image.Pt(1, 1))
+	r := captured(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter", Title: "A picture"}, HidePointer: true},
+		middle, image.Pt(1, 1))
 	seen := map[image.Point]uint32{middle: red, image.Pt(1, 1): red}
 	r.shows(t, "the window", 300, 200, seen)
 	p.window(image.Rect(0, 0, 800, 600), green, "", "")
@@ -266,19 +273,20 @@ func TestClosedWindowIsNotReplaced(t *testing.T) {
 			middle := image.Pt(150, 100)
 			var stay atomic.Bool
 			stay.Store(true)
-			r := filmed(t, d.Display, x11.Config{
+			r := captured(t, d.Display, x11.Config{
 				Target: x11.Target{Class: "Painter", Title: "A picture"}, Stay: stay.Load, HidePointer: true,
 			}, middle)
 			r.shows(t, "the window", 320, 240, map[image.Point]uint32{middle: red})
 			replace(p, id)
 			r.tells(t, 1, `the window "A picture" was closed`)
 			r.mu.Lock()
-			require.Equal(t, uint32(red), r.pixels[middle], "the last picture stays")
+			require.Equal(t, uint32(red), r.pixels[middle], "the last frame stays")
 			require.Equal(t, x11.Closed, r.reason)
 			frames := r.frames
 			r.mu.Unlock()
 			p.window(image.Rect(300, 300, 620, 540), green, "Painter", "A picture")
-			require.Never(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.frames != frames }, time.Second, 50*time.Millisecond)
+			require.Never(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.frames != frames }, time.Second,
+				50*time.Millisecond)
 			stay.Store(false)
 			r.shows(t, "another window once that is allowed", 320, 240, nil)
 		})
@@ -288,7 +296,8 @@ func TestClosedWindowIsNotReplaced(t *testing.T) {
 // A monitor is unplugged and comes back, changes its mode and its place; the whole screen follows as well.
 func TestMonitorsComeAndGo(t *testing.T) {
 	d := desktop(t, stack.DesktopOptions{Outputs: true})
-	run(t, d, "xrandr", "--output", "DUMMY0", "--mode", "800x600", "--addmode", "DUMMY1", "640x480", "--addmode", "DUMMY1", "1024x768")
+	run(t, d, "xrandr", "--output", "DUMMY0", "--mode", "800x600", "--addmode", "DUMMY1", "640x480", "--addmode", "DUMMY1",
+		"1024x768")
 	plug := func(mode string) {
 		run(t, d, "xrandr", "--output", "DUMMY1", "--mode", mode, "--right-of", "DUMMY0")
 	}
@@ -301,7 +310,8 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	defer x.Close()
 	list, err := x.Monitors()
 	require.NoError(t, err)
-	require.Equal(t, []x11.Monitor{{"DUMMY0", image.Rect(0, 0, 800, 600), true}, {"DUMMY1", image.Rect(800, 0, 1440, 480), false}}, list)
+	require.Equal(t, []x11.Monitor{{"DUMMY0", image.Rect(0, 0, 800, 600), true}, {"DUMMY1", image.Rect(800, 0, 1440, 480),
+		false}}, list)
 	picture, err := x.Preview(x11.Target{Monitor: "DUMMY1"}, 160, 160)
 	require.NoError(t, err)
 	require.Equal(t, image.Rect(0, 0, 160, 120), picture.Bounds())
@@ -309,8 +319,8 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	require.Equal(t, []uint32{0, green >> 8 & 255, 0}, []uint32{rr >> 8, gg >> 8, bb >> 8})
 
 	left, far := image.Pt(1, 1), image.Pt(600, 1)
-	whole := filmed(t, d.Display, x11.Config{HidePointer: true}, left, image.Pt(801, 1))
-	second := filmed(t, d.Display, x11.Config{Target: x11.Target{Monitor: "DUMMY1"}, HidePointer: true}, far)
+	whole := captured(t, d.Display, x11.Config{HidePointer: true}, left, image.Pt(801, 1))
+	second := captured(t, d.Display, x11.Config{Target: x11.Target{Monitor: "DUMMY1"}, HidePointer: true}, far)
 	whole.shows(t, "both", 1440, 600, map[image.Point]uint32{left: blue, image.Pt(801, 1): green})
 	second.shows(t, "the second", 640, 480, map[image.Point]uint32{far: green})
 	changes := make(chan struct{}, 100)
@@ -339,15 +349,15 @@ func TestRectangleAndPointer(t *testing.T) {
 			run(t, d, "xsetroot", "-cursor_name", "left_ptr")
 			run(t, d, "xdotool", "mousemove", "200", "180")
 			tip, corner, last := image.Pt(101, 82), image.Pt(0, 0), image.Pt(232, 200)
-			without := filmed(t, d.Display, x11.Config{Target: area, HidePointer: true}, tip, corner, last)
+			without := captured(t, d.Display, x11.Config{Target: area, HidePointer: true}, tip, corner, last)
 			without.shows(t, "the rectangle", 233, 201, map[image.Point]uint32{tip: green, corner: green, last: green})
-			with := filmed(t, d.Display, x11.Config{Target: area}, tip, corner, last)
+			with := captured(t, d.Display, x11.Config{Target: area}, tip, corner, last)
 			with.shows(t, "with the pointer", 233, 201, map[image.Point]uint32{tip: pointed, corner: green, last: green})
 			run(t, d, "xdotool", "mousemove", "105", "105")
 			with.shows(t, "the pointer has moved", 233, 201, map[image.Point]uint32{tip: green, corner: green})
-			outside := filmed(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(700, 0, 800, 100)}})
+			outside := captured(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(700, 0, 800, 100)}})
 			outside.tells(t, 1, "is not within the screen, which is 640x480")
-			partly := filmed(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(600, 400, 700, 600)}})
+			partly := captured(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(600, 400, 700, 600)}})
 			partly.tells(t, 1, "the rectangle 100x200 at 600,400 is not within the screen, which is 640x480")
 		})
 	}
@@ -367,9 +377,9 @@ func TestDepths(t *testing.T) {
 				low = (0x1f*255 + 511) / 1023
 			}
 			inside, last := image.Pt(101, 51), image.Pt(321, 239)
-			whole := filmed(t, d.Display, x11.Config{HidePointer: true}, inside, last)
+			whole := captured(t, d.Display, x11.Config{HidePointer: true}, inside, last)
 			whole.shows(t, "the screen", 322, 240, map[image.Point]uint32{inside: low, last: 0xff0000})
-			window := filmed(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter"}, HidePointer: true}, image.Pt(0, 0))
+			window := captured(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter"}, HidePointer: true}, image.Pt(0, 0))
 			window.shows(t, "the window", 151, 151, map[image.Point]uint32{{}: low})
 			p.window(image.Rect(0, 0, 322, 240), 0x1f, "", "")
 			whole.shows(t, "what changed", 322, 240, map[image.Point]uint32{inside: low, last: low})
@@ -386,9 +396,9 @@ func TestServerDies(t *testing.T) {
 	seen, ended := make(chan struct{}, 1000), make(chan error, 1)
 	begin := time.Now()
 	go func() {
-		ended <- x.Film(t.Context(), x11.Config{
+		ended <- x.Capture(t.Context(), x11.Config{
 			FrameRate: 30, Now: func() time.Duration { return time.Since(begin) }, Up: func() {}, Down: func(error) {},
-			Frame: func(p x11.Picture, _ time.Duration) { p.Release(); seen <- struct{}{} },
+			Frame: func(p x11.Frame, _ time.Duration) { p.Release(); seen <- struct{}{} },
 		})
 	}()
 	<-seen
@@ -397,10 +407,10 @@ func TestServerDies(t *testing.T) {
 	case err := <-ended:
 		require.ErrorContains(t, err, "the X display "+d.Display+" went away")
 	case <-time.After(30 * time.Second):
-		t.Fatal("the film goes on without a server")
+		t.Fatal("the capture goes on without a server")
 	}
 	_, err = x11.Open(d.Display)
-	require.ErrorContains(t, err, "cannot be filmed")
+	require.ErrorContains(t, err, "cannot be captured")
 	_, err = x11.Open("here")
 	require.ErrorContains(t, err, "looks like :0")
 }

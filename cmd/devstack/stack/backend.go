@@ -49,7 +49,7 @@ type Backend struct {
 }
 
 // StartBackend builds hindsight-backend, makes a user token and starts the service on loopback, with its data and log
-// in dir. Started again in the same dir, it goes on with what is there.
+// in dir. Started again in the same dir, it continues with the data there.
 func StartBackend(ctx context.Context, dir string, o BackendOptions) (*Backend, error) {
 	if o.LiveKit == nil {
 		return nil, errors.New("the backend needs a livekit-server")
@@ -102,7 +102,8 @@ func (b *Backend) start(ctx context.Context, dir string, o BackendOptions) (err 
 	operator := fmt.Sprintf("127.0.0.1:%d", port)
 	b.OperatorURL = "http://" + operator
 	// The recorder's AAC encoder is vo-aacenc under the name of faac.
-	args := []string{"--data", b.Folder, "serve", "--listen", addr, "--operator-listen", operator, "--livekit-url", o.LiveKit.URL,
+	args := []string{"--data", b.Folder, "serve", "--listen", addr, "--operator-listen", operator, "--livekit-url",
+		o.LiveKit.URL,
 		"--aac-priming", "1600"}
 	b.Proc, err = Start(ctx, Spec{
 		Name: "hindsight-backend", Path: o.Program, Dir: dir, Args: append(args, o.Args...), Timeout: 30 * time.Second,
@@ -112,7 +113,7 @@ func (b *Backend) start(ctx context.Context, dir string, o BackendOptions) (err 
 	return err
 }
 
-// BuildProgram builds a program of cmd/ without cgo into dir and answers its path.
+// BuildProgram builds a program of cmd/ without cgo into dir and returns its path.
 func BuildProgram(ctx context.Context, dir, name string) (string, error) {
 	root, err := ModuleRoot(ctx)
 	if err != nil {
@@ -130,7 +131,7 @@ func BuildProgram(ctx context.Context, dir, name string) (string, error) {
 	return out, nil
 }
 
-// run runs a program with more environment and answers its standard output.
+// run runs a program with more environment and returns its standard output.
 func run(ctx context.Context, env []string, program string, args ...string) (string, error) {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, args...)

@@ -20,7 +20,7 @@ type canvas struct {
 }
 
 func newCanvas(display string) (*canvas, error) {
-	xgb.Logger.SetOutput(io.Discard) // it tells of a missing authority file, which a private display does not have
+	xgb.Logger.SetOutput(io.Discard) // it logs a missing authority file, which a private display does not have
 	conn, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		return nil, fmt.Errorf("the pattern has no display to draw on: %w", err)
@@ -47,22 +47,26 @@ func (c *canvas) open() error {
 		return err
 	}
 	const overrideRedirect = 1
-	err = xproto.CreateWindowChecked(c.conn, screen.RootDepth, c.window, screen.Root, 0, 0, screen.WidthInPixels, screen.HeightInPixels, 0,
-		xproto.WindowClassInputOutput, screen.RootVisual, xproto.CwBackPixel|xproto.CwOverrideRedirect, []uint32{0x203040, overrideRedirect}).Check()
+	err = xproto.CreateWindowChecked(c.conn, screen.RootDepth, c.window, screen.Root, 0, 0, screen.WidthInPixels,
+		screen.HeightInPixels, 0,
+		xproto.WindowClassInputOutput, screen.RootVisual, xproto.CwBackPixel|xproto.CwOverrideRedirect,
+		[]uint32{0x203040, overrideRedirect}).Check()
 	if err != nil {
 		return err
 	}
 	if err := xproto.OpenFontChecked(c.conn, c.font, 5, "fixed").Check(); err != nil {
 		return err
 	}
-	err = xproto.CreateGCChecked(c.conn, c.gc, xproto.Drawable(c.window), xproto.GcFont|xproto.GcGraphicsExposures, []uint32{uint32(c.font), 0}).Check()
+	err = xproto.CreateGCChecked(c.conn, c.gc, xproto.Drawable(c.window), xproto.GcFont|xproto.GcGraphicsExposures,
+		[]uint32{uint32(c.font), 0}).Check()
 	if err != nil {
 		return err
 	}
 	if err := xproto.MapWindowChecked(c.conn, c.window).Check(); err != nil {
 		return err
 	}
-	return xproto.ConfigureWindowChecked(c.conn, c.window, xproto.ConfigWindowStackMode, []uint32{xproto.StackModeBelow}).Check()
+	return xproto.ConfigureWindowChecked(c.conn, c.window, xproto.ConfigWindowStackMode,
+		[]uint32{xproto.StackModeBelow}).Check()
 }
 
 func (c *canvas) close() { c.conn.Close() }
@@ -117,7 +121,8 @@ func (c *canvas) background() {
 	c.fill(0x182030, xproto.Rectangle{Width: uint16(c.width), Height: uint16(c.height)})
 	w := c.width / 8
 	for i, colour := range []uint32{0xb0b0b0, 0xb0b000, 0x00b0b0, 0x00b000, 0xb000b0, 0xb00000, 0x0000b0, 0x101010} {
-		c.fill(colour, xproto.Rectangle{X: int16(i * w), Y: int16(c.height / 20), Width: uint16(w), Height: uint16(c.height / 12)})
+		c.fill(colour, xproto.Rectangle{X: int16(i * w), Y: int16(c.height / 20), Width: uint16(w),
+			Height: uint16(c.height / 12)})
 	}
 }
 
@@ -144,7 +149,8 @@ func (c *canvas) frame(n int) {
 	c.fill(0x182030, xproto.Rectangle{X: int16(at(n - 1)), Y: y, Width: uint16(size), Height: uint16(size)})
 	for i := range 8 {
 		inset := i * size / 16
-		c.fill(0x204080+uint32(i)*0x101808, xproto.Rectangle{X: int16(at(n) + inset), Y: y + int16(inset), Width: uint16(size - 2*inset), Height: uint16(size - 2*inset)})
+		c.fill(0x204080+uint32(i)*0x101808, xproto.Rectangle{X: int16(at(n) + inset), Y: y + int16(inset),
+			Width: uint16(size - 2*inset), Height: uint16(size - 2*inset)})
 	}
 	clock := time.Now().Format("15:04:05.000")
 	xproto.ChangeGC(c.conn, c.gc, xproto.GcForeground|xproto.GcBackground, []uint32{0xffffff, 0x182030})

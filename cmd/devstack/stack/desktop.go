@@ -20,8 +20,8 @@ type DesktopOptions struct {
 	Width, Height int
 	// Depth is the number of color bits of Xvfb's screen; 0 means 24.
 	Depth int
-	// Outputs starts Xorg with RandR outputs that can be switched, DUMMY0 to DUMMY15, the first on at 1280x720; else the
-	// display is Xvfb's, which has one size for ever.
+	// Outputs starts Xorg with RandR outputs that can be switched, DUMMY0 to DUMMY15, the first on at 1280x720; else
+	// the display is Xvfb's, which has one size for ever.
 	Outputs bool
 	// NoSharedMemory leaves out MIT-SHM, as over a network.
 	NoSharedMemory bool
@@ -81,17 +81,23 @@ func (d *Desktop) start(ctx context.Context, dir string, o DesktopOptions) error
 		return err
 	}
 	if o.WindowManager || o.Panel {
-		if err := d.run(ctx, Spec{Name: "openbox", Path: "openbox", Args: []string{"--sm-disable"}, Dir: dir, Ready: d.managed}); err != nil {
+		if err := d.run(ctx, Spec{Name: "openbox", Path: "openbox", Args: []string{"--sm-disable"}, Dir: dir,
+			Ready: d.managed}); err != nil {
 			return err
 		}
 	}
 	if o.Panel {
-		spec := Spec{Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"}, Dir: dir, Ready: d.hasTray}
-		if err := d.run(ctx, spec); err != nil {
-			return err
-		}
+		return d.StartPanel(ctx, dir)
 	}
 	return nil
+}
+
+// StartPanel starts the panel with its tray on a desktop that has none yet, as when logging in takes its time. Its log
+// goes to dir.
+func (d *Desktop) StartPanel(ctx context.Context, dir string) error {
+	return d.run(ctx, Spec{
+		Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"}, Dir: dir, Ready: d.hasTray,
+	})
 }
 
 func (d *Desktop) run(ctx context.Context, s Spec) error {
@@ -104,7 +110,8 @@ func (d *Desktop) run(ctx context.Context, s Spec) error {
 	return nil
 }
 
-// startX lets Xvfb choose a free display: it writes the number to a descriptor when it is ready (Xserver(1), -displayfd).
+// startX lets Xvfb choose a free display: it writes the number to a descriptor when it is ready (Xserver(1),
+// -displayfd).
 func (d *Desktop) startX(ctx context.Context, dir string, o DesktopOptions) error {
 	number := filepath.Join(d.dir, "display")
 	script := `exec Xvfb -displayfd 3 -nolisten tcp -noreset "$3" MIT-SHM -screen 0 "$1" 3>"$2"`
@@ -133,7 +140,8 @@ func (d *Desktop) startX(ctx context.Context, dir string, o DesktopOptions) erro
 func (d *Desktop) startBus(ctx context.Context, dir string) error {
 	address := "unix:path=" + filepath.Join(d.dir, "bus")
 	err := d.run(ctx, Spec{
-		Name: "dbus", Path: "dbus-daemon", Args: []string{"--session", "--nofork", "--nopidfile", "--address=" + address}, Dir: dir,
+		Name: "dbus", Path: "dbus-daemon", Args: []string{"--session", "--nofork", "--nopidfile", "--address=" + address},
+		Dir:   dir,
 		Ready: listens(filepath.Join(d.dir, "bus")),
 	})
 	if err != nil {
@@ -144,7 +152,7 @@ func (d *Desktop) startBus(ctx context.Context, dir string) error {
 	return nil
 }
 
-// listens answers nil once somebody takes connections at a socket: its file is there before that.
+// listens returns nil once connections to a socket are accepted: its file is there before that.
 func listens(path string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
@@ -155,7 +163,7 @@ func listens(path string) func(context.Context) error {
 	}
 }
 
-// managed answers nil once a window manager has announced itself (EWMH, _NET_SUPPORTING_WM_CHECK).
+// managed returns nil once a window manager has announced itself (EWMH, _NET_SUPPORTING_WM_CHECK).
 func (d *Desktop) managed(ctx context.Context) error {
 	out, err := d.Command(ctx, "xprop", "-root", "_NET_SUPPORTING_WM_CHECK").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "window id") {
@@ -164,7 +172,7 @@ func (d *Desktop) managed(ctx context.Context) error {
 	return nil
 }
 
-// hasTray answers nil once something shows StatusNotifier items.
+// hasTray returns nil once something shows StatusNotifier items.
 func (d *Desktop) hasTray(ctx context.Context) error {
 	out, err := d.Command(ctx, "dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/",
 		"org.freedesktop.DBus.NameHasOwner", "string:org.kde.StatusNotifierWatcher").CombinedOutput()
@@ -207,8 +215,8 @@ func (d *Desktop) Close() error {
 	return removeRuntime(d.dir)
 }
 
-// removeRuntime removes a folder that was somebody's XDG_RUNTIME_DIR. The desktop portal's document store mounts a file system
-// there, which stays behind when it is killed.
+// removeRuntime removes a folder that was used as XDG_RUNTIME_DIR. The desktop portal's document store mounts a file
+// system there, which stays behind when it is killed.
 func removeRuntime(dir string) error {
 	if documents := filepath.Join(dir, "doc"); exists(documents) {
 		_ = exec.Command("fusermount3", "-u", "-z", "-q", documents).Run() // it may not be mounted
@@ -216,7 +224,7 @@ func removeRuntime(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// exists answers true for what is there but cannot be looked at, too.
+// exists returns true for what is there but cannot be looked at, too.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)

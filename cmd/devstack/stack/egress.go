@@ -46,7 +46,7 @@ func (e *Egress) Close() (err error) {
 	return errors.Join(err, os.RemoveAll(e.tmp))
 }
 
-// startBrowserParts starts what the recorder's browsers need and answers the environment that leads there.
+// startBrowserParts starts what the recorder's browsers need and returns the environment that leads there.
 func (e *Egress) startBrowserParts(ctx context.Context, dir string, log io.Writer) (env []string, err error) {
 	for _, program := range []string{"chromium", "Xvfb", "pactl"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -117,8 +117,8 @@ func (e *Egress) start(ctx context.Context, dir string, tool EgressPaths, o Egre
 	return err
 }
 
-// warmRegistry has GStreamer look through its plugins once and checks that the recorder's are there. Each recording is a
-// process of its own that looks again; with the list at hand it reads its first packets sooner.
+// warmRegistry has GStreamer look through its plugins once and checks that the recorder's are there. Each recording is
+// a separate process that looks again; with the list at hand it reads its first packets sooner.
 func warmRegistry(ctx context.Context, env []string) error {
 	for _, element := range []string{"faac", "x264enc", "mpegtsmux", "splitmuxsink", "opusdec", "avdec_h264"} {
 		cmd := exec.CommandContext(ctx, "gst-inspect-1.0", element)
@@ -158,7 +158,7 @@ func (w *logWatch) skip() {
 	}
 }
 
-// seen answers nil once the word is there.
+// seen returns nil once the word is there.
 func (w *logWatch) seen(context.Context) error {
 	b, err := os.ReadFile(w.path)
 	if err != nil {

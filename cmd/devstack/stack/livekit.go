@@ -29,7 +29,7 @@ type LiveKit struct {
 	*Proc
 	// URL is for clients, ws://127.0.0.1:port; HTTPURL is the same with http.
 	URL, HTTPURL string
-	// APIKey and APISecret sign tokens; the secret is made anew for every server.
+	// APIKey and APISecret sign tokens; the secret is new for every server.
 	APIKey, APISecret string
 }
 

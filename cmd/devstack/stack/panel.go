@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// writePanelConfig gives xfce4-panel a bar with window buttons, a tray and a clock, so that it asks nothing at its first
-// start.
+// writePanelConfig gives xfce4-panel a bar with window buttons, a tray and a clock, so that it asks nothing at its
+// first start.
 func writePanelConfig(config string) error {
 	folder := filepath.Join(config, "xfce4", "xfconf", "xfce-perchannel-xml")
 	if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -23,31 +23,31 @@ const (
 	ToneLevel, ClickLevel = 0.1, 0.5
 )
 
-// PatternOptions says where the pattern is seen and heard.
+// PatternOptions says where the pattern is shown and played.
 type PatternOptions struct {
 	// Display and PulseServer are the X display and the sound server; empty leaves that part out.
 	Display, PulseServer string
 	// DesktopSink and MicSink are the outputs that get the two tones; MicSink may be empty.
 	DesktopSink, MicSink string
-	// FrameRate of the moving picture in frames a second; 0 is 30.
+	// FrameRate of the moving content in frames a second; 0 is 30.
 	FrameRate int
 }
 
-// Pattern is a moving test picture with sound: flashes and clicks at the same moments, and a steady tone for each
+// Pattern is a moving test pattern with sound: flashes and clicks at the same moments, and a steady tone for each
 // source of sound.
 //
-// Method: the X server draws each flash when CLOCK_MONOTONIC reaches the event; the request is followed by a round trip,
-// so it is on the screen within a millisecond or two. The click is put into the very sample that PulseAudio says will be
-// heard at that moment. (GStreamer's pulsesink is no instrument for this: slaved to another clock it lets sound wander by
-// up to its drift tolerance of 40 ms.) TestPatternIsInStep measures what is left, some milliseconds, against screen and
-// monitor.
+// Method: the X server draws each flash when CLOCK_MONOTONIC reaches the event; the request is followed by a round
+// trip, so it is on the screen within a millisecond or two. The click is put into the very sample that PulseAudio says
+// will be played at that moment. (GStreamer's pulsesink is no instrument for this: slaved to another clock it lets
+// sound wander by up to its drift tolerance of 40 ms.) TestPatternIsInStep measures what is left, some milliseconds,
+// against screen and monitor.
 type Pattern struct {
 	cancel context.CancelFunc
 	done   []chan error
 	stops  []func()
 }
 
-// StartPattern begins to draw and play; it goes on until Close.
+// StartPattern starts to draw and play, until Close.
 func StartPattern(ctx context.Context, o PatternOptions) (*Pattern, error) {
 	if o.FrameRate == 0 {
 		o.FrameRate = 30
@@ -84,7 +84,7 @@ func (p *Pattern) spawn(f func() error) {
 	go func() { done <- f() }()
 }
 
-// Close ends the pattern. It answers what went wrong while it ran.
+// Close ends the pattern. It returns what went wrong while it ran.
 func (p *Pattern) Close() error {
 	p.cancel()
 	var all error

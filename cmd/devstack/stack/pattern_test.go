@@ -22,9 +22,9 @@ import (
 const measured = 12 // events
 
 // TestPatternIsInStep measures the measuring instrument, without the code it is made of: a loop reads one pixel of the
-// screen, and PulseAudio's own client library records the monitor and says how old what it hands over is. A monitor runs
-// ahead of what is heard by up to 10 ms, which that library gives as an age of 0, so clicks look early by a part of that. A
-// busy machine delays single events, so the medians are held to the bars.
+// screen, and PulseAudio's own client library records the monitor and says how old what it hands over is. A monitor
+// runs ahead of the output by up to 10 ms, which that library gives as an age of 0, so clicks look early by a part
+// of that. A busy machine delays single events, so the medians are held to the limits.
 func TestPatternIsInStep(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -34,7 +34,8 @@ func TestPatternIsInStep(t *testing.T) {
 	s, err := stack.StartSound(ctx, t.TempDir())
 	require.NoError(t, err)
 	defer s.Close()
-	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink, MicSink: s.MicSink})
+	p, err := stack.StartPattern(ctx, stack.PatternOptions{Display: d.Display, PulseServer: s.Server,
+		DesktopSink: s.DesktopSink, MicSink: s.MicSink})
 	require.NoError(t, err)
 	defer p.Close()
 
@@ -53,7 +54,8 @@ func TestPatternIsInStep(t *testing.T) {
 	require.NoError(t, heard.err)
 
 	seen, sound := median(flashes), median(heard.late)
-	t.Logf("flashes late by %.1f ms (%.1f to %.1f), clicks by %.1f ms (%.1f to %.1f)", seen, slices.Min(flashes), slices.Max(flashes),
+	t.Logf("flashes late by %.1f ms (%.1f to %.1f), clicks by %.1f ms (%.1f to %.1f)", seen, slices.Min(flashes),
+		slices.Max(flashes),
 		sound, slices.Min(heard.late), slices.Max(heard.late))
 	require.InDelta(t, 0, seen, 5, "flashes, ms: %v", flashes)
 	require.InDelta(t, -2, sound, 8, "clicks, ms: %v", heard.late)
@@ -125,7 +127,8 @@ func openRecorder(server, device string) (*recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("libpulse-simple.so.0 is missing; make setup installs it with pulseaudio: %w", err)
 	}
-	var open func(server, name string, dir int32, device, stream string, spec, channels, attr unsafe.Pointer, err *int32) uintptr
+	var open func(server, name string, dir int32, device, stream string, spec, channels, attr unsafe.Pointer,
+		err *int32) uintptr
 	r := &recorder{}
 	purego.RegisterLibFunc(&open, lib, "pa_simple_new")
 	purego.RegisterLibFunc(&r.read, lib, "pa_simple_read")
@@ -137,9 +140,11 @@ func openRecorder(server, device string) (*recorder, error) {
 		rate     uint32
 		channels uint8
 	}{float32LE, 48000, 1}
-	attr := struct{ maxLength, targetLength, preBuffer, minRequest, fragment uint32 }{unset, unset, unset, unset, 480 * 4} // 10 ms
+	// 10 ms
+	attr := struct{ maxLength, targetLength, preBuffer, minRequest, fragment uint32 }{unset, unset, unset, unset, 480 * 4}
 	var code int32
-	r.handle = open(server, "pattern test", recordStream, device, "monitor", unsafe.Pointer(&spec), nil, unsafe.Pointer(&attr), &code)
+	r.handle = open(server, "pattern test", recordStream, device, "monitor", unsafe.Pointer(&spec), nil,
+		unsafe.Pointer(&attr), &code)
 	if r.handle == 0 {
 		return nil, fmt.Errorf("the monitor cannot be recorded: PulseAudio's error %d", code)
 	}

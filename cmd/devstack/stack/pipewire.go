@@ -23,9 +23,12 @@ func (w *Wayland) startPipeWire(ctx context.Context) error {
 	}
 	s.Env = []string{"PULSE_SERVER=" + s.Server, "PULSE_COOKIE=" + w.path("cookie")}
 	for _, args := range [][]string{
-		{"load-module", "module-null-sink", "sink_name=desktop", "rate=48000", "channels=2", "sink_properties=device.description=Desktop"},
-		{"load-module", "module-null-sink", "sink_name=mic_feed", "rate=48000", "channels=2", "sink_properties=device.description=MicrophoneFeed"},
-		{"load-module", "module-remap-source", "source_name=microphone", "master=mic_feed.monitor", "source_properties=device.description=Microphone"},
+		{"load-module", "module-null-sink", "sink_name=desktop", "rate=48000", "channels=2",
+			"sink_properties=device.description=Desktop"},
+		{"load-module", "module-null-sink", "sink_name=mic_feed", "rate=48000", "channels=2",
+			"sink_properties=device.description=MicrophoneFeed"},
+		{"load-module", "module-remap-source", "source_name=microphone", "master=mic_feed.monitor",
+			"source_properties=device.description=Microphone"},
 		{"set-default-sink", s.DesktopSink},
 		{"set-default-source", s.MicSource},
 	} {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Postgres is a running PostgreSQL server. What is in it is gone when it is closed.
+// Postgres is a running PostgreSQL server. Its data is deleted when it is closed.
 type Postgres struct {
 	*Proc
 	bin, folder    string
@@ -109,7 +109,7 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) erro
 	return nil
 }
 
-// NewDatabase makes an empty database and answers its URL, postgres://user:password@127.0.0.1:port/name.
+// NewDatabase makes an empty database and returns its URL, postgres://user:password@127.0.0.1:port/name.
 func (p *Postgres) NewDatabase(ctx context.Context) (string, error) {
 	name := "d" + strings.ToLower(rand.Text())
 	if err := p.run(ctx, "createdb", name); err != nil {

@@ -34,7 +34,7 @@ type Spec struct {
 	Dir string
 	// User is who the program runs as; nil is this process's user.
 	User *syscall.Credential
-	// Ready is polled until it answers nil; nil means ready at once. The process's end ends the wait.
+	// Ready is polled until it returns nil; nil means ready at once. The process's end ends the wait.
 	Ready func(ctx context.Context) error
 	// Timeout bounds the wait for Ready; 0 is 60 s.
 	Timeout time.Duration
@@ -120,7 +120,7 @@ func (p *Proc) waitReady(ctx context.Context, s Spec) error {
 	}
 }
 
-// Again starts the program anew as it was started before, once it has ended.
+// Again starts the program again as it was started before, once it has ended.
 func (p *Proc) Again(ctx context.Context) (*Proc, error) {
 	<-p.done
 	return Start(ctx, p.spec)

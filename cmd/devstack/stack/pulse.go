@@ -38,7 +38,7 @@ type player struct {
 	stream uintptr
 }
 
-// openPlayer connects to a sink as a program of that name and asks for so much sound to be under way at most.
+// openPlayer connects to a sink as a program of that name and requests that at most so much sound is buffered.
 func openPlayer(server, name, sink string, underWay time.Duration) (*player, error) {
 	api, err := loadPulse()
 	if err != nil {
@@ -51,16 +51,19 @@ func openPlayer(server, name, sink string, underWay time.Duration) (*player, err
 		channels uint8
 	}{float32LE, toneRate, 1}
 	target := uint32(underWay*toneRate/time.Second) * 4
-	buffering := struct{ maxLength, targetLength, preBuffer, minRequest, fragment uint32 }{unset, target, unset, unset, unset}
+	buffering := struct{ maxLength, targetLength, preBuffer, minRequest, fragment uint32 }{unset, target, unset, unset,
+		unset}
 	var code int32
-	stream := api.open(server, name, playback, sink, "test tone", unsafe.Pointer(&spec), nil, unsafe.Pointer(&buffering), &code)
+	stream := api.open(server, name, playback, sink, "test tone", unsafe.Pointer(&spec), nil, unsafe.Pointer(&buffering),
+		&code)
 	if stream == 0 {
-		return nil, fmt.Errorf("the sound server %s does not play the pattern on %s: PulseAudio's error %d", server, sink, code)
+		return nil, fmt.Errorf("the sound server %s does not play the pattern on %s: PulseAudio's error %d", server, sink,
+			code)
 	}
 	return &player{api: api, stream: stream}, nil
 }
 
-// delay is how long from now the next sample to be written will be heard.
+// delay is how long from now the next sample to be written will be played.
 func (p *player) delay() (time.Duration, error) {
 	var code int32
 	us := p.api.latency(p.stream, &code)
@@ -70,7 +73,7 @@ func (p *player) delay() (time.Duration, error) {
 	return time.Duration(us) * time.Microsecond, nil
 }
 
-// write waits until the server has room.
+// write waits until the server accepts more.
 func (p *player) write(block []float32) error {
 	var code int32
 	if p.api.write(p.stream, unsafe.Pointer(&block[0]), uintptr(len(block))*4, &code) < 0 {

@@ -26,8 +26,8 @@ const (
 //go:embed room.html
 var roomHTML []byte
 
-// roomPage serves the page that LiveKit Egress films for Room Composite. LiveKit's own page is part of Egress's image
-// and not of its Go module; this one has the same layouts. Close ends the server.
+// roomPage serves the page that LiveKit Egress captures for Room Composite. LiveKit's own page is part of Egress's
+// image and not of its Go module; this one has the same layouts. Close ends the server.
 type roomPage struct {
 	// URL is http://127.0.0.1:port/.
 	URL    string
@@ -36,7 +36,8 @@ type roomPage struct {
 
 // startRoomPage fetches LiveKit's client once and serves on a free port of the loopback interface.
 func startRoomPage(ctx context.Context, log io.Writer) (*roomPage, error) {
-	dir, err := cached(ctx, "livekit-client-"+jsClientVersion, func(dir string) error { return fetchJSClient(ctx, log, dir) })
+	dir, err := cached(ctx, "livekit-client-"+jsClientVersion,
+		func(dir string) error { return fetchJSClient(ctx, log, dir) })
 	if err != nil {
 		return nil, fmt.Errorf("LiveKit's JavaScript client, for Room Composite, cannot be fetched: %w", err)
 	}
@@ -52,7 +53,8 @@ func startRoomPage(ctx context.Context, log io.Writer) (*roomPage, error) {
 	mux.HandleFunc("GET /"+jsClientFile, func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, filepath.Join(dir, jsClientFile))
 	})
-	p := &roomPage{URL: "http://" + l.Addr().String() + "/", server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
+	p := &roomPage{URL: "http://" + l.Addr().String() + "/",
+		server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
 	go p.server.Serve(l) //nolint:errcheck // ErrServerClosed after Close
 	return p, nil
 }
@@ -69,7 +71,8 @@ func fetchJSClient(ctx context.Context, log io.Writer, dir string) error {
 		return err
 	}
 	archive := "livekit-client-" + jsClientVersion + ".tgz"
-	if err := runBuild(ctx, log, dir, nil, "tar", "-xzf", archive, "--strip-components=2", "package/dist/"+jsClientFile); err != nil {
+	if err := runBuild(ctx, log, dir, nil, "tar", "-xzf", archive, "--strip-components=2",
+		"package/dist/"+jsClientFile); err != nil {
 		return err
 	}
 	b, err := os.ReadFile(filepath.Join(dir, jsClientFile))

@@ -18,7 +18,7 @@ type Sound struct {
 	DesktopSink, DesktopMonitor string
 	// MicSink feeds the virtual microphone MicSource, the default input.
 	MicSink, MicSource string
-	// Env is what a program needs to be heard here.
+	// Env is what a program needs to play sound here.
 	Env  []string
 	dir  string
 	logs string
@@ -35,7 +35,8 @@ func StartSound(ctx context.Context, dir string) (*Sound, error) {
 		Server: "unix:" + filepath.Join(run, "native"), DesktopSink: "desktop", DesktopMonitor: "desktop.monitor",
 		MicSink: "mic_feed", MicSource: "microphone", dir: run, logs: dir,
 	}
-	s.Env = []string{"PULSE_SERVER=" + s.Server, "PULSE_COOKIE=" + filepath.Join(run, "cookie"), "PULSE_RUNTIME_PATH=" + run, "PULSE_STATE_PATH=" + run}
+	s.Env = []string{"PULSE_SERVER=" + s.Server, "PULSE_COOKIE=" + filepath.Join(run, "cookie"),
+		"PULSE_RUNTIME_PATH=" + run, "PULSE_STATE_PATH=" + run}
 	if err := s.Start(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -52,7 +53,8 @@ func (s *Sound) Start(ctx context.Context) error {
 			"-L", "module-native-protocol-unix socket=" + filepath.Join(s.dir, "native") + " auth-anonymous=1",
 			"-L", "module-null-sink sink_name=desktop rate=48000 channels=2 sink_properties=device.description=Desktop",
 			"-L", "module-null-sink sink_name=mic_feed rate=48000 channels=2 sink_properties=device.description=MicrophoneFeed",
-			"-L", "module-remap-source source_name=microphone master=mic_feed.monitor source_properties=device.description=Microphone",
+			"-L", "module-remap-source source_name=microphone master=mic_feed.monitor " +
+				"source_properties=device.description=Microphone",
 		},
 		Ready: func(ctx context.Context) error {
 			if out, err := s.Pactl(ctx, "set-default-sink", s.DesktopSink); err != nil {

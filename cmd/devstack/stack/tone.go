@@ -11,7 +11,7 @@ import (
 const (
 	toneRate  = 48000 // Hz
 	toneBlock = 480   // samples, 10 ms
-	// toneUnderWay is how much sound is on its way to the sink: enough to live through a busy moment.
+	// toneUnderWay is how much sound is buffered before the sink: enough for a busy moment.
 	toneUnderWay = 250 * time.Millisecond
 	// toneMemory is how many blocks the alignment looks back: one second.
 	toneMemory = 100
@@ -65,7 +65,7 @@ func newTone(server, sink string, hz float64, clicks bool) (*tone, error) {
 }
 
 // play writes until the context ends. The steady tone counts samples, so that it has no jumps; a click goes to the
-// sample that will be heard at the moment of the event.
+// sample that will be played at the moment of the event.
 func (t *tone) play(ctx context.Context) error {
 	var line timeline
 	block := make([]float32, toneBlock)
@@ -101,15 +101,15 @@ func (t *tone) sample(n, clickAt int64) float32 {
 
 func (t *tone) close() { t.player.close() }
 
-// timeline says when a sample is heard: the median of what the sound server said about the last second, for a single
-// answer is off by some milliseconds. An underrun shifts everything after it, so it begins anew when the answers have
-// left the median for good.
+// timeline says when a sample is played: the median of what the sound server reported about the last second, for a
+// single report is off by some milliseconds. An underrun shifts everything after it, so it begins again when the
+// reports have left the median for good.
 type timeline struct {
-	zeros []time.Duration // when sample 0 would have been heard, the latest last
-	seen  int             // answers so far
+	zeros []time.Duration // when sample 0 would have been played, the latest last
+	seen  int             // reports so far
 }
 
-// at takes the server's answer for the nth sample and gives the better one.
+// at takes the server's report for the nth sample and returns the better estimate.
 func (l *timeline) at(n int64, heard time.Duration) time.Duration {
 	since := time.Duration(n) * time.Second / toneRate
 	l.seen++
@@ -128,7 +128,7 @@ func (l *timeline) at(n int64, heard time.Duration) time.Duration {
 	return zero + since
 }
 
-// settled says whether the stream has left behind its start, when the server's answers are about a buffer that is still
+// settled says whether the stream has left behind its start, when the server's reports are about a buffer that is still
 // being filled.
 func (l *timeline) settled() bool { return l.seen >= 2*toneMemory }
 

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// liveKitVersion is the newest livekit-server that "go install" builds: later ones carry replace lines.
-const liveKitVersion = "v1.11.0"
+// liveKitVersion is the newest livekit-server. The faults that remain with older ones are in the README.
+const liveKitVersion = "v1.13.5"
 
 // ToolPaths are the servers that are built from Go modules.
 type ToolPaths struct {
@@ -51,7 +51,7 @@ func Tools(ctx context.Context, log io.Writer) (*ToolPaths, error) {
 	return &ToolPaths{LiveKit: lk, Egress: eg}, nil
 }
 
-// LiveKitTool builds livekit-server unless the cache folder holds it, and answers its path.
+// LiveKitTool builds livekit-server unless the cache folder holds it, and returns its path.
 func LiveKitTool(ctx context.Context, log io.Writer) (string, error) {
 	dir, err := cached(ctx, "livekit-server-"+liveKitVersion+"-"+runtime.GOARCH, func(dir string) error {
 		fmt.Fprintf(log, "building livekit-server %s, about two minutes the first time\n", liveKitVersion)
@@ -140,7 +140,7 @@ func runBuild(ctx context.Context, log io.Writer, dir string, env []string, name
 	return nil
 }
 
-// cached answers the folder of this name in the cache. If it is missing, build fills a fresh folder that is renamed
+// cached returns the folder of this name in the cache. If it is missing, build fills a fresh folder that is renamed
 // when complete, so that a broken build never leaves a half-filled one. A file lock lets one process build at a time.
 func cached(ctx context.Context, name string, build func(dir string) error) (string, error) {
 	cache, err := os.UserCacheDir()

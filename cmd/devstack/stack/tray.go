@@ -45,7 +45,7 @@ func (d *Desktop) OpenTray(ctx context.Context, pid int) (*Tray, error) {
 	return t, nil
 }
 
-// poll asks until the answer is nil, and answers the last error when the context ends.
+// poll calls until the result is nil, and returns the last error when the context ends.
 func poll(ctx context.Context, ask func() error) error {
 	t := time.NewTicker(trayEvery)
 	defer t.Stop()
@@ -66,7 +66,8 @@ func poll(ctx context.Context, ask func() error) error {
 func findMenu(ctx context.Context, conn *dbus.Conn, pid int) (dbus.BusObject, error) {
 	watcher := conn.Object("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher")
 	var items []string
-	if err := property(ctx, watcher, "org.kde.StatusNotifierWatcher", "RegisteredStatusNotifierItems", &items); err != nil {
+	if err := property(ctx, watcher, "org.kde.StatusNotifierWatcher", "RegisteredStatusNotifierItems",
+		&items); err != nil {
 		return nil, err
 	}
 	for _, item := range items {
@@ -105,7 +106,8 @@ func property(ctx context.Context, o dbus.BusObject, iface, name string, out any
 func (t *Tray) Labels(ctx context.Context) (map[string]int32, error) {
 	var revision uint32
 	var root menuNode
-	err := t.menu.CallWithContext(ctx, "com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root)
+	err := t.menu.CallWithContext(ctx, "com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(-1), []string{}).Store(
+		&revision, &root)
 	if err != nil {
 		return nil, fmt.Errorf("the tray's menu cannot be read: %w", err)
 	}
@@ -133,7 +135,8 @@ func (t *Tray) Click(ctx context.Context, label string) error {
 		if !ok {
 			return fmt.Errorf("the tray's menu has no entry %q but %v", label, ids)
 		}
-		return t.menu.CallWithContext(ctx, "com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(""), uint32(0)).Err
+		return t.menu.CallWithContext(ctx, "com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(""),
+			uint32(0)).Err
 	})
 }
 

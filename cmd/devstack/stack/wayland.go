@@ -20,10 +20,11 @@ type WaylandOptions struct {
 
 // Wayland is a Sway desktop of our own without a screen, with PipeWire and the desktop portal on a private session bus.
 //
-// Sway refuses to be root, so it is nobody's where we are; all else is ours. The portal asks no questions: it films the
-// output HEADLESS-1, and remembers that for who asks it to.
+// Sway refuses to be root, so it runs as nobody where we are root; all else is ours. The portal asks no questions: it
+// captures the output HEADLESS-1, and remembers that for who asks it to.
 type Wayland struct {
-	// Env is what a program needs to live on this desktop; the display of Xwayland is among it, and so is the sound server.
+	// Env is what a program needs to live on this desktop; the display of Xwayland is among it, and so is the sound
+	// server.
 	Env []string
 	// Display is Xwayland's.
 	Display string
@@ -67,9 +68,11 @@ func StartWayland(ctx context.Context, dir string, o WaylandOptions) (*Wayland, 
 
 func (w *Wayland) start(ctx context.Context, o WaylandOptions) error {
 	w.Env = []string{
-		"XDG_RUNTIME_DIR=" + w.dir, "XDG_SESSION_TYPE=wayland", "XDG_CURRENT_DESKTOP=sway", "XDG_CONFIG_HOME=" + filepath.Join(w.dir, "config"),
+		"XDG_RUNTIME_DIR=" + w.dir, "XDG_SESSION_TYPE=wayland", "XDG_CURRENT_DESKTOP=sway",
+		"XDG_CONFIG_HOME=" + filepath.Join(w.dir, "config"),
 		"XDG_CACHE_HOME=" + filepath.Join(w.dir, "cache"), "XDG_DATA_HOME=" + filepath.Join(w.dir, "data"),
-		"XDG_STATE_HOME=" + filepath.Join(w.dir, "state"), "DBUS_SESSION_BUS_ADDRESS=unix:path=" + w.path("bus"), "NO_AT_BRIDGE=1",
+		"XDG_STATE_HOME=" + filepath.Join(w.dir, "state"), "DBUS_SESSION_BUS_ADDRESS=unix:path=" + w.path("bus"),
+		"NO_AT_BRIDGE=1",
 	}
 	if err := w.writeConfig(o); err != nil {
 		return err
@@ -88,7 +91,8 @@ func (w *Wayland) path(name string) string { return filepath.Join(w.dir, name) }
 func (w *Wayland) writeConfig(o WaylandOptions) error {
 	const noDevices = "alsa_monitor.enabled = false\nv4l2_monitor.enabled = false\nlibcamera_monitor.enabled = false\n"
 	files := map[string]string{
-		"sway.conf": fmt.Sprintf("output HEADLESS-1 resolution %dx%d position 0 0\ndefault_border none\nxwayland enable\n", o.Width, o.Height),
+		"sway.conf": fmt.Sprintf("output HEADLESS-1 resolution %dx%d position 0 0\ndefault_border none\nxwayland enable\n",
+			o.Width, o.Height),
 		// The standard session.conf would start services of the user's on this bus.
 		"bus.conf": `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=` + w.path("bus") + `</listen><policy context="default">
@@ -132,7 +136,8 @@ func (w *Wayland) spawn(ctx context.Context, s Spec) (*Proc, error) {
 func (w *Wayland) listens(name string) func(context.Context) error { return listens(w.path(name)) }
 
 func (w *Wayland) startBus(ctx context.Context) error {
-	return w.run(ctx, Spec{Name: "wl-dbus", Path: "dbus-daemon", Args: []string{"--config-file=" + w.path("bus.conf"), "--nofork", "--nopidfile"}, Ready: w.listens("bus")})
+	return w.run(ctx, Spec{Name: "wl-dbus", Path: "dbus-daemon", Args: []string{"--config-file=" + w.path("bus.conf"),
+		"--nofork", "--nopidfile"}, Ready: w.listens("bus")})
 }
 
 // startSway starts the compositor and, through it, Xwayland.
@@ -172,10 +177,11 @@ func (w *Wayland) startSway(ctx context.Context) error {
 	return w.findX(ctx)
 }
 
-// findX lets a program that Sway starts tell which display it was given, and open it to us.
+// findX lets a program that Sway starts report its display, and open it to us.
 func (w *Wayland) findX(ctx context.Context) error {
 	told := filepath.Join(w.path("sway"), "display")
-	script := fmt.Sprintf("xhost +si:localuser:#%d && echo $DISPLAY > %s.new && mv %s.new %s", os.Geteuid(), told, told, told)
+	script := fmt.Sprintf("xhost +si:localuser:#%d && echo $DISPLAY > %s.new && mv %s.new %s", os.Geteuid(), told, told,
+		told)
 	if out, err := w.Sway(ctx, "exec", script); err != nil {
 		return fmt.Errorf("sway starts no program: %w: %s", err, out)
 	}
@@ -200,7 +206,8 @@ func (w *Wayland) findX(ctx context.Context) error {
 func (w *Wayland) StartPortal(ctx context.Context) error {
 	for _, s := range []Spec{
 		{Name: "permission-store", Path: portalStore, Ready: w.owns("org.freedesktop.impl.portal.PermissionStore")},
-		{Name: "portal-wlr", Path: portalWlr, Args: []string{"-l", "DEBUG"}, Env: []string{"XDPW_PERSIST_MODE=permanent"}, Ready: w.owns("org.freedesktop.impl.portal.desktop.wlr")},
+		{Name: "portal-wlr", Path: portalWlr, Args: []string{"-l", "DEBUG"}, Env: []string{"XDPW_PERSIST_MODE=permanent"},
+			Ready: w.owns("org.freedesktop.impl.portal.desktop.wlr")},
 		{Name: "portal", Path: portalFront, Args: []string{"-v"}, Ready: w.owns("org.freedesktop.portal.Desktop")},
 	} {
 		p, err := w.spawn(ctx, s)
@@ -210,6 +217,16 @@ func (w *Wayland) StartPortal(ctx context.Context) error {
 		w.portal = append(w.portal, p)
 	}
 	return nil
+}
+
+// SignalPortalBackend sends a signal to the part of the portal that reads the screen: one that is stopped hangs.
+func (w *Wayland) SignalPortalBackend(sig os.Signal) error {
+	for _, p := range w.portal {
+		if p.spec.Name == "portal-wlr" {
+			return p.cmd.Process.Signal(sig)
+		}
+	}
+	return errors.New("the portal does not run")
 }
 
 // StopPortal ends the portal, as its crash does.

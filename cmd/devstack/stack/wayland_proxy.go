@@ -11,10 +11,10 @@ import (
 
 // waylandProxy passes a compositor's socket on and pretends that its screencopy could also share buffers of a GPU.
 //
-// xdg-desktop-portal-wlr 0.7, Debian 12's, refuses to film a compositor without a GPU ("unable to receive a valid format
-// from wlr_screencopy"): it wants to hear of such buffers, though it then takes shared memory when nothing else can be
-// had. Where the compositor says that it has told all forms of a frame, the missing one is put in before. It owns a
-// listener and two goroutines for each client; close ends them and waits.
+// xdg-desktop-portal-wlr 0.7, Debian 12's, refuses to capture a compositor without a GPU ("unable to receive a valid
+// format from wlr_screencopy"): it expects such buffers to be offered, though it then takes shared memory when nothing
+// else can be had. Where the compositor says that it has listed all formats of a frame, the missing one is put in
+// before. It owns a listener and two goroutines for each client; close ends them and waits.
 type waylandProxy struct {
 	listener    *net.UnixListener
 	compositor  string
@@ -55,7 +55,7 @@ func (p *waylandProxy) accept() {
 	}
 }
 
-// keep remembers connections for close; it answers false, and closes them, when that has been.
+// keep remembers connections for close; it returns false, and closes them, when that has been.
 func (p *waylandProxy) keep(conns ...*net.UnixConn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,7 +80,7 @@ func (p *waylandProxy) close() {
 	p.connections.Wait()
 }
 
-// look sees a whole message and answers what goes before it.
+// look sees a whole message and returns what goes before it.
 type look func(object uint32, opcode uint16, body []byte) (before []byte)
 
 // pass copies messages and file descriptors from one side to the other until either ends. Descriptors may travel ahead
@@ -112,7 +112,7 @@ func (p *waylandProxy) pass(to, from *net.UnixConn, l look) {
 	}
 }
 
-// messages copies all whole messages and answers where they end (Wayland's wire format: object, then size and opcode,
+// messages copies all whole messages and returns where they end (Wayland's wire format: object, then size and opcode,
 // each message a multiple of 4 bytes).
 func messages(data []byte, l look) (out []byte, end int) {
 	for len(data)-end >= 8 {
@@ -181,11 +181,11 @@ const (
 
 const drmXRGB8888 = 0x34325258 // drm_fourcc.h
 
-// screencopies knows the objects of a client that have to do with filming.
+// screencopies knows the objects of a client that have to do with capturing.
 type screencopies struct {
 	mu      sync.Mutex
 	objects map[uint32]kind
-	sizes   map[uint32][2]uint32 // of the frames' pictures
+	sizes   map[uint32][2]uint32 // of the pending frames
 }
 
 // request sees what the client asks for.
@@ -207,7 +207,7 @@ func (s *screencopies) request(object uint32, opcode uint16, body []byte) []byte
 	return nil
 }
 
-// event sees what the compositor tells.
+// event sees what the compositor sends.
 func (s *screencopies) event(object uint32, opcode uint16, body []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()

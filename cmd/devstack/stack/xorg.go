@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// xorgConfig is an X server without hardware whose outputs can be switched and set to other modes (dummy(4)). It takes no
-// input devices and no console.
+// xorgConfig is an X server without hardware whose outputs can be switched and set to other modes (dummy(4)). It takes
+// no input devices and no console.
 const xorgConfig = `Section "ServerFlags"
 	Option "AutoAddDevices" "false"
 	Option "AutoEnableDevices" "false"

@@ -33,14 +33,14 @@ const (
 	opusLookahead = 312 * time.Second / 48000
 )
 
-// Loop is encoded sound and picture that can be played round and round.
+// Loop is encoded sound and video that can be played round and round.
 type Loop struct {
 	Width, Height, FPS int
 	video              [][]byte // access units, Annex B, each round begins with an IDR
 	audio              [][]byte // Opus packets of 20 ms
 }
 
-// NewLoop encodes a moving picture with marks by ffmpeg, at a quarter of a bit a pixel and at most 3 Mb/s. fps must
+// NewLoop encodes moving video with marks by ffmpeg, at a quarter of a bit a pixel and at most 3 Mb/s. fps must
 // divide 1000 ms times 10 into whole frames.
 func NewLoop(ctx context.Context, dir string, width, height, fps int) (*Loop, error) {
 	return NewLoopAt(ctx, dir, width, height, fps, 3000)
@@ -60,9 +60,10 @@ func NewLoopAt(ctx context.Context, dir string, width, height, fps, kbps int) (*
 		"if(lt(mod(t+%[1]g,%[2]g),0.04),0.8*sin(2*PI*1000*t),0.02*sin(2*PI*330*t))':s=48000",
 		opusLookahead.Seconds(), MarkEvery.Seconds())
 	gop := fmt.Sprint(2 * fps)
-	kbps = min(kbps, width*height*fps/4/1000) // small pictures are light, for busy machines
+	kbps = min(kbps, width*height*fps/4/1000) // small frames are light, for busy machines
 	if err := ffmpeg(ctx, "-f", "lavfi", "-i", flash, "-t", seconds, "-c:v", "libx264", "-preset", "ultrafast",
-		"-tune", "zerolatency", "-profile:v", "baseline", "-b:v", fmt.Sprintf("%dk", kbps), "-g", gop, "-bf", "0", "-x264-params",
+		"-tune", "zerolatency", "-profile:v", "baseline", "-b:v", fmt.Sprintf("%dk", kbps), "-g", gop, "-bf", "0",
+		"-x264-params",
 		"aud=1:repeat-headers=1:scenecut=0:sliced-threads=0:slices=1", "-f", "h264", h264); err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func NewLoopAt(ctx context.Context, dir string, width, height, fps, kbps int) (*
 	}
 	l.video = splitAccessUnits(stream)
 	if want := int(loopLength.Seconds()) * fps; len(l.video) != want {
-		return nil, fmt.Errorf("ffmpeg made %d pictures instead of %d", len(l.video), want)
+		return nil, fmt.Errorf("ffmpeg made %d frames instead of %d", len(l.video), want)
 	}
 	l.audio, err = opusPackets(ogg)
 	return l, err

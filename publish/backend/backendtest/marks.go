@@ -26,7 +26,7 @@ var (
 // FindMarks decodes a file and looks for the beginnings of flashes and clicks.
 func FindMarks(ctx context.Context, file string) (Marks, error) {
 	var m Marks
-	// In a time base of one frame, ffmpeg's own choice, pictures in step to the millisecond can fall on one tick.
+	// In a time base of one frame, ffmpeg's own choice, frames in step to the millisecond can fall on one tick.
 	out, err := command(ctx, "ffmpeg", "-v", "error", "-nostdin", "-i", file, "-an", "-vf",
 		"crop=iw/4-20:ih/4-20:10:10,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-fps_mode", "passthrough",
 		"-enc_time_base", "-1", "-f", "null", "-")
@@ -64,7 +64,7 @@ func FindMarks(ctx context.Context, file string) (Marks, error) {
 	return m, nil
 }
 
-// Offset pairs each click with the flash next to it and answers the mean of click minus flash, and the number of pairs.
+// Offset pairs each click with the flash next to it and returns the mean of click minus flash, and the number of pairs.
 func (m Marks) Offset() (mean time.Duration, pairs int) {
 	var sum time.Duration
 	for _, c := range m.Clicks {
@@ -88,7 +88,7 @@ type Stream struct {
 	Height int    `json:"height"`
 }
 
-// Probe answers the streams of a file and its length.
+// Probe returns the streams of a file and its length.
 func Probe(ctx context.Context, file string) ([]Stream, time.Duration, error) {
 	out, err := command(ctx, "ffprobe", "-v", "error", "-of", "json", "-show_entries",
 		"format=duration:stream=codec_name,width,height", file)
@@ -106,7 +106,7 @@ func Probe(ctx context.Context, file string) ([]Stream, time.Duration, error) {
 	return v.Streams, time.Duration(seconds * float64(time.Second)), err
 }
 
-// FrameRate is how many pictures a second a file's video stream holds on average.
+// FrameRate is how many frames a second a file's video stream holds on average.
 func FrameRate(ctx context.Context, file string) (float64, error) {
 	out, err := command(ctx, "ffprobe", "-v", "error", "-of", "json", "-select_streams", "v:0", "-show_entries",
 		"stream=avg_frame_rate", file)
@@ -139,4 +139,25 @@ func command(ctx context.Context, name string, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%s complains: %s", name, bytes.TrimSpace(complaint.Bytes()))
 	}
 	return out.Bytes(), nil
+}
+
+// LongestStep is the longest time between two frames, or packets of sound, of a file's stream "v:0" or "a:0".
+func LongestStep(ctx context.Context, file, stream string) (time.Duration, error) {
+	out, err := command(ctx, "ffprobe", "-v", "error", "-of", "csv=p=0", "-select_streams", stream, "-show_entries",
+		"packet=pts_time", file)
+	if err != nil {
+		return 0, err
+	}
+	longest, last := 0.0, math.NaN()
+	for _, line := range strings.Fields(string(out)) {
+		at, err := strconv.ParseFloat(strings.TrimRight(line, ","), 64)
+		if err != nil {
+			return 0, fmt.Errorf("ffprobe printed %q", line)
+		}
+		if !math.IsNaN(last) {
+			longest = max(longest, at-last)
+		}
+		last = at
+	}
+	return time.Duration(longest * float64(time.Second)), nil
 }

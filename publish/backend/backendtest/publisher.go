@@ -15,7 +15,7 @@ import (
 	hindsightlivekit "github.com/hindsight-app/hindsight/publish/livekit"
 )
 
-// Publisher plays a Loop into a room as a picture and a sound track.
+// Publisher plays a Loop into a room as a video and a sound track.
 type Publisher struct {
 	// VideoID and AudioID are the SIDs of the two tracks.
 	VideoID, AudioID string
@@ -38,7 +38,7 @@ func PublishCamera(url, token string, l *Loop) (*Publisher, error) {
 	return publish(url, token, l, livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE)
 }
 
-func publish(url, token string, l *Loop, picture, sound livekit.TrackSource) (*Publisher, error) {
+func publish(url, token string, l *Loop, videoSource, sound livekit.TrackSource) (*Publisher, error) {
 	hindsightlivekit.QuietClient()
 	quiet := logger.GetDiscardLogger()
 	room, err := lksdk.ConnectToRoomWithToken(url, token, lksdk.NewRoomCallback(), lksdk.WithLogger(quiet))
@@ -46,7 +46,7 @@ func publish(url, token string, l *Loop, picture, sound livekit.TrackSource) (*P
 		return nil, fmt.Errorf("the room cannot be joined: %w", err)
 	}
 	p := &Publisher{room: room, done: make(chan struct{})}
-	video, audio, err := p.publishTracks(l, picture, sound)
+	video, audio, err := p.publishTracks(l, videoSource, sound)
 	if err != nil {
 		room.Disconnect()
 		return nil, err
@@ -58,7 +58,8 @@ func publish(url, token string, l *Loop, picture, sound livekit.TrackSource) (*P
 	return p, nil
 }
 
-func (p *Publisher) publishTracks(l *Loop, picture, sound livekit.TrackSource) (video, audio *lksdk.LocalTrack, err error) {
+func (p *Publisher) publishTracks(l *Loop, videoSource, sound livekit.TrackSource) (video, audio *lksdk.LocalTrack,
+	err error) {
 	video, err = lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"})
 	if err != nil {
@@ -70,7 +71,7 @@ func (p *Publisher) publishTracks(l *Loop, picture, sound livekit.TrackSource) (
 		return nil, nil, err
 	}
 	pub, err := p.room.LocalParticipant.PublishTrack(video, &lksdk.TrackPublicationOptions{Name: "screen",
-		Source: picture, VideoWidth: l.Width, VideoHeight: l.Height})
+		Source: videoSource, VideoWidth: l.Width, VideoHeight: l.Height})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,7 +120,7 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
-// Await asks every 100 ms until ok answers true, and answers false if it has not within the limit.
+// Await asks every 100 ms until ok returns true, and returns false if it has not within the limit.
 func Await(limit time.Duration, ok func() bool) bool {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()

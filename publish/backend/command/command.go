@@ -17,6 +17,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hindsight-app/hindsight/assets/manual"
+	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
@@ -26,7 +28,9 @@ type cli struct {
 	DatabaseFile string `help:"File that holds the address of --database, with its password." env:"HINDSIGHT_DATABASE_FILE"`
 	Data         string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
 
-	Config kong.ConfigFlag `help:"TOML file with settings, named as the flags are; flags and environment go before it." env:"HINDSIGHT_CONFIG"`
+	Config  kong.ConfigFlag  `help:"TOML file with settings, named as the flags are; flags and environment go before it." env:"HINDSIGHT_CONFIG"`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+	manual.Flags
 
 	Serve  serve  `cmd:"" help:"Run the service."`
 	Token  tokens `cmd:"" help:"Make, list and revoke user tokens."`
@@ -43,14 +47,15 @@ type tokens struct {
 // output is where commands print.
 type output struct{ io.Writer }
 
-// Main runs the command line and answers the exit code: 0, 1 for a failure, 2 for wrong usage.
+// Main runs the command line and returns the exit code: 0, 1 for a failure, 2 for wrong usage.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.Writers(stdout, stderr),
 		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets come by environment: "+
 			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
-		kong.Configuration(loadFile), kong.Exit(func(code int) { exited = code }))
+		kong.Vars{"version": "hindsight-backend " + version.String()}, kong.Configuration(loadFile),
+		kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
@@ -92,7 +97,7 @@ func (c *cli) openState(ctx context.Context) (*state.Store, error) {
 	return state.Open(ctx, private)
 }
 
-// shared tells whether the database is one that several backends share.
+// shared reports whether the database is one that several backends share.
 func (c *cli) shared() bool { return c.Database != "" || c.DatabaseFile != "" }
 
 // databaseAddress is that of the shared database, from the file where it is in one.
@@ -167,7 +172,8 @@ func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
 		if !t.Revoked.IsZero() {
 			revoked = t.Revoked.Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", t.ID, t.Identity, t.Rooms, t.Scopes, t.Created.Format(time.RFC3339), revoked)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", t.ID, t.Identity, t.Rooms, t.Scopes, t.Created.Format(time.RFC3339),
+			revoked)
 	}
 	return w.Flush()
 }

@@ -61,7 +61,7 @@ func childFlags(n *kong.Node) (out [][]*kong.Flag) {
 	return out
 }
 
-// Resolve answers what the file says about a flag.
+// Resolve returns what the file says about a flag.
 func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
 		if os.Getenv(env) != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run answers what the command line prints.
+// run returns what the command line prints.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, complaint bytes.Buffer
@@ -41,7 +41,8 @@ log-json = true
 	t.Setenv("LIVEKIT_API_SECRET", "hush-hush")
 	code, printed, complaint := run(t, "--config", file, "serve", "--max-clips", "9", "--print-config")
 	require.Zero(t, code, complaint)
-	for _, want := range []string{"replay = '5m0s'", "expire = '2h0m0s'", "rate = 3.5", "max-clips = 9", "log-level = 'warn'",
+	for _, want := range []string{"replay = '5m0s'", "expire = '2h0m0s'", "rate = 3.5", "max-clips = 9",
+		"log-level = 'warn'",
 		"log-json = true", "trusted-proxies = ['10.0.0.0/8', '127.0.0.1']", "listen = '127.0.0.1:8484'", "cors-origins = []",
 		"LIVEKIT_API_SECRET: set"} {
 		require.Contains(t, printed, want)
@@ -57,7 +58,7 @@ log-json = true
 	require.Equal(t, printed, again)
 }
 
-// What cannot be is refused with a sentence that names the setting.
+// What cannot be is refused with a message that names the setting.
 func TestBadConfigurationIsRefused(t *testing.T) {
 	for _, c := range []struct{ flag, value, says string }{
 		{"listen", "nowhere:http:x", ""}, // refused only by the system
@@ -69,7 +70,8 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		{"keep-clips", "-1h", "--keep-clips"}, {"max-clips", "-1", "--max-clips"}, {"max-clip-mb", "-1", "--max-clip-mb"},
 		{"max-link", "1s", "--max-link"}, {"jwt-issuer", "x", "--jwt-key-set"}, {"jwt-key-set", "x", "--jwt-issuer"},
 		{"jwt-rooms", "[a", "--jwt-rooms"}, {"jwt-scopes", "root", "--jwt-scopes"}, {"replay", "1s", "--replay"},
-		{"expire", "0s", "--expire"}, {"stall", "1s", "--stall"}, {"frame-rate", "0", "--frame-rate"}, {"max-width", "1", "--max-width"},
+		{"expire", "0s", "--expire"}, {"stall", "1s", "--stall"}, {"frame-rate", "0", "--frame-rate"},
+		{"max-width", "1", "--max-width"},
 		{"aac-priming", "-1", "--aac-priming"}, {"tls-cert", "x", "--tls-key"}, {"drain", "-1s", "--drain"},
 		{"log-level", "loud", "--log-level"},
 	} {
@@ -112,7 +114,8 @@ func TestDatabaseComesFromAFile(t *testing.T) {
 // Tokens are made, listed with what they are good for, and revoked.
 func TestTokenCommands(t *testing.T) {
 	data := t.TempDir()
-	code, secret, complaint := run(t, "--data", data, "token", "create", "--identity", "alice", "--rooms", "team-*", "--scopes", "view,admin")
+	code, secret, complaint := run(t, "--data", data, "token", "create", "--identity", "alice", "--rooms", "team-*",
+		"--scopes", "view,admin")
 	require.Zero(t, code, complaint)
 	require.True(t, strings.HasPrefix(secret, "hs_"))
 	code, list, _ := run(t, "--data", data, "token", "list")

@@ -63,7 +63,8 @@ func (g *guard) fill(o *backend.Options) error {
 			return fmt.Errorf("--cors-origins has %q; it must be of the form https://host, without a path", origin)
 		}
 	}
-	if u, err := url.Parse(g.BaseURL); g.BaseURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "") {
+	if u, err := url.Parse(g.BaseURL); g.BaseURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" &&
+		u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "") {
 		return fmt.Errorf("--base-url is %q; it must be of the form https://host", g.BaseURL)
 	}
 	_, err := path.Match(g.JWTRooms, "")
@@ -94,12 +95,12 @@ func (g *guard) fill(o *backend.Options) error {
 	}
 	o.BaseURL, o.CORSOrigins, o.Rate, o.MaxLink = strings.TrimSuffix(g.BaseURL, "/"), g.CORSOrigins, g.Rate, g.MaxLink
 	o.KeepClips, o.MaxClips, o.MaxClipBytes = g.KeepClips, g.MaxClips, g.MaxClipMB*1e6
-	o.MaxReplays, o.MaxTake, o.KeepTakes = g.MaxReplays, g.MaxRecording, g.KeepRecordings
-	o.MaxStoredTakes, o.MaxTakeBytes, o.Reserve = g.MaxRecordings, g.MaxRecordingMB*1e6, g.ReserveMB*1e6
+	o.MaxReplays, o.MaxRecording, o.KeepRecordings = g.MaxReplays, g.MaxRecording, g.KeepRecordings
+	o.MaxRecordings, o.MaxRecordingBytes, o.Reserve = g.MaxRecordings, g.MaxRecordingMB*1e6, g.ReserveMB*1e6
 	return nil
 }
 
-// open opens what the options need: the audit log and the key set. The caller closes what it answers.
+// open opens what the options need: the audit log and the key set. The caller closes what it returns.
 func (g *guard) open(o *backend.Options) (io.Closer, error) {
 	var opened closers
 	if g.AuditLog != "" {

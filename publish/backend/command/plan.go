@@ -20,9 +20,11 @@ type plan struct {
 
 // Help says where the figures come from.
 func (*plan) Help() string {
-	return "The figures are for one 1080p30 picture with sound into an MP4 file, recorded by LiveKit Egress 1.8, as measured by " +
+	return "The figures are for one 1080p30 video with sound into an MP4 file, recorded by LiveKit Egress 1.8, as " +
+		"measured by " +
 		"make bench-egress in a checkout of Hindsight on " + measuredOn + ". Run it on a machine like " +
-		"your workers, and let --worker-cpu and --worker-memory say how large those are. A fifth of every worker is kept free: " +
+		"your workers, and let --worker-cpu and --worker-memory say how large those are. A fifth of every worker is kept " +
+		"free: " +
 		"Egress refuses requests on a busy machine, and recordings begin and end together."
 }
 
@@ -32,7 +34,8 @@ type need struct {
 	MiB   float64 `json:"mib"`
 }
 
-// measured is what make bench-egress printed on measuredOn; every picture arrived. Room Composite took nearly all there was.
+// measured is what make bench-egress printed on measuredOn; every frame arrived. Room Composite took nearly all there
+// was.
 var measured = map[string]need{
 	api.TypeTrack:          {0.03, 45},
 	api.TypeTrackComposite: {1.16, 423},
@@ -97,7 +100,8 @@ func (p *plan) Run(out output) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "BY\tONE RECORDING\tA WORKER HAS\tWORKERS\tCORES\tMEMORY")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%.2f cores, %.0f MiB\t%d\t%d\t%g\t%g GiB\n", r.By, r.Each.Cores, r.Each.MiB, r.PerWorker, r.Workers,
+		fmt.Fprintf(w, "%s\t%.2f cores, %.0f MiB\t%d\t%d\t%g\t%g GiB\n", r.By, r.Each.Cores, r.Each.MiB, r.PerWorker,
+			r.Workers,
 			r.Cores, r.MemoryGiB)
 	}
 	if err := w.Flush(); err != nil {
@@ -109,7 +113,7 @@ func (p *plan) Run(out output) error {
 		}
 	}
 	if p.Type == api.TypeRoomComposite {
-		fmt.Fprintln(out, "\nTwo cores were too few for it: 25 of 30 pictures a second arrived. Plan with LiveKit's figures.")
+		fmt.Fprintln(out, "\nTwo cores were too few for it: 25 of 30 frames a second arrived. Plan with LiveKit's figures.")
 	}
 	_, err := fmt.Fprintf(out, "\nMeasured with make bench-egress (%s). Egress takes requests by the cpu_cost in its\n"+
 		"configuration: set %s there to what one recording needs on your workers.\n", measuredOn, costKey[p.Type])

@@ -17,10 +17,14 @@ type repair struct {
 
 // Help says what comes back and what does not.
 func (r *repair) Help() string {
-	return "Beside every recording and clip lies a note of whose it is. From these come back: replays and what was recorded of " +
-		"them, recordings, clips with their gaps and posters. What does not come back: user tokens and links to clips, for they " +
-		"are secrets of which only the database holds a fingerprint (make new ones); clips that were still waiting (save again, " +
-		"the replay is there). What the database knows already stays as it is, so that it may run again, and beside the service."
+	return "Beside every recording and clip lies a note of whose it is. From these come back: replays and what was " +
+		"recorded of " +
+		"them, recordings, clips with their gaps and posters. What does not come back: user tokens and links to clips, for " +
+		"they " +
+		"are secrets of which only the database holds a fingerprint (make new ones); clips that were still waiting (save " +
+		"again, " +
+		"the replay is there). What the database knows already stays as it is, so that it may run again, and beside the " +
+		"service."
 }
 
 // Run restores and prints what it found. It may run beside the service.
@@ -56,11 +60,13 @@ func (r *repair) Run(ctx context.Context, c *cli, out output) (err error) {
 		return errors.Join(fmt.Errorf("the storage cannot be read: %w", err), wrong)
 	}
 	if r.JSON {
-		return errors.Join(json.NewEncoder(out).Encode(map[string]int{"replays": count.Replays, "recordings": count.Recordings,
-			"takes": count.Takes, "clips": count.Clips, "posters": count.Posters, "unknown": unnoted}), wrong)
+		return errors.Join(json.NewEncoder(out).Encode(
+			map[string]int{"replays": count.Replays, "recordings": count.Recordings,
+				"takes": count.Jobs, "clips": count.Clips, "posters": count.Posters, "unknown": unnoted}), wrong)
 	}
-	fmt.Fprintf(out, "restored: %d replays of %d recordings, %d recordings beside replays, %d clips, %d posters\n", count.Replays,
-		count.Recordings, count.Takes, count.Clips, count.Posters)
+	fmt.Fprintf(out, "restored: %d replays of %d recordings, %d recordings beside replays, %d clips, %d posters\n",
+		count.Replays,
+		count.Recordings, count.Jobs, count.Clips, count.Posters)
 	if unnoted > 0 {
 		fmt.Fprintf(out, "left alone: %d recordings and clips without a note of whose they are\n", unnoted)
 	}

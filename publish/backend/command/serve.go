@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,7 +25,7 @@ import (
 type serve struct {
 	Listen     string `help:"Address to listen at." default:"127.0.0.1:8484" env:"HINDSIGHT_LISTEN"`
 	Operators  string `name:"operator-listen" help:"Address of /readyz and /metrics, which are not for users; keep it inside. Empty: they are not served." default:"127.0.0.1:8485" env:"HINDSIGHT_OPERATOR_LISTEN"`
-	TLSCert    string `help:"Certificate file; empty serves plain HTTP, for a proxy in front." env:"HINDSIGHT_TLS_CERT"`
+	TLSCert    string `help:"Certificate file with its chain, read again when it has changed; empty serves plain HTTP, for a proxy in front." env:"HINDSIGHT_TLS_CERT"`
 	TLSKey     string `help:"Key file of the certificate." env:"HINDSIGHT_TLS_KEY"`
 	LivekitURL string `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
 	PublicURL  string `help:"LiveKit as users reach it; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
@@ -53,7 +54,8 @@ type serve struct {
 func (s *serve) validate() error {
 	for name, v := range map[string]string{"livekit-url": s.LivekitURL, "public-url": s.PublicURL} {
 		u, err := url.Parse(v)
-		ok := err == nil && u.Host != "" && (u.Scheme == "ws" || u.Scheme == "wss" || u.Scheme == "http" || u.Scheme == "https")
+		ok := err == nil && u.Host != "" && (u.Scheme == "ws" || u.Scheme == "wss" || u.Scheme == "http" ||
+			u.Scheme == "https")
 		if v != "" && !ok {
 			return fmt.Errorf("--%s is %q; it must be of the form wss://host", name, v)
 		}
@@ -136,7 +138,7 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	}
 	o.State, o.Tokens, o.Recorder, o.Storage, o.Clips, o.Ready = db, rec, choice, files, files, rec.Ping
 	o.Cutter = &backend.Remuxer{Storage: files, Clips: files, Priming: time.Duration(s.AACPriming) * time.Second / 48000}
-	o.TakeRecorder, o.TakeFiles, o.StreamTo = rec, files, s.StreamTo
+	o.JobRecorder, o.JobFiles, o.StreamTo = rec, files, s.StreamTo
 	o.Evictor, o.LiveKitURL, o.Replay, o.Expire, o.Stall, o.Log = rec, public, s.Replay, s.Expire, s.Stall, log
 	opened, err := s.open(&o)
 	if err != nil {
@@ -154,7 +156,8 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 // validateShared refuses a recorder that only its own process can stop and ask, where several share the work.
 func (s *serve) validateShared(c *cli) error {
 	if c.shared() && s.Recorder == embedded.ChooseEmbedded {
-		return errors.New("--recorder embedded is for a backend on its own; leave --database and --database-file out, or record with --recorder livekit")
+		return errors.New("--recorder embedded is for a backend on its own; leave --database and --database-file out, or " +
+			"record with --recorder livekit")
 	}
 	return nil
 }
@@ -179,8 +182,8 @@ type place struct {
 	Storage string `help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, for this service and LiveKit Egress; empty: the data folder. Keys come by environment." env:"HINDSIGHT_STORAGE"`
 }
 
-// openStorage opens the bucket, or the data folder where none is given; egress is what that one's segments are called at LiveKit
-// Egress.
+// openStorage opens the bucket, or the data folder where none is given; egress is what that one's segments are called
+// at LiveKit Egress.
 func (p place) openStorage(ctx context.Context, data, egress string) (*storage.Storage, error) {
 	if p.Storage == "" {
 		return storage.Open(data, egress)
@@ -208,13 +211,16 @@ func (s *serve) listen(ctx context.Context, service *backend.Server, log *slog.L
 		return fmt.Errorf("cannot listen at %s (%w); choose another address with --listen", s.Listen, err)
 	}
 	server := newHTTP(service.Handler(), log)
-	go func() {
-		if s.TLSCert != "" {
-			ended <- server.ServeTLS(l, s.TLSCert, s.TLSKey)
-			return
+	serve := server.Serve
+	if s.TLSCert != "" {
+		cert, err := openCertificate(s.TLSCert, s.TLSKey, log)
+		if err != nil {
+			return errors.Join(err, l.Close())
 		}
-		ended <- server.Serve(l)
-	}()
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.get}
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	go func() { ended <- serve(l) }()
 	log.Info("listening", "address", l.Addr().String(), "prefix", api.Prefix, "livekit", s.LivekitURL)
 	select {
 	case err := <-ended:

@@ -3,17 +3,17 @@
 // the movie is written. So a long clip takes no more memory than a segment or two and 200 bytes for each sample.
 //
 // Time: the recorder stamps a packet with its running time, which is zero at the moment the first packet of the
-// recording arrived; mpegtsmux writes running time plus one hour (its clock base) into sound and picture alike. With
-// the wall clock of that first moment, which LiveKit reports, a picture's PTS is a wall-clock moment of its arrival at
+// recording arrived; mpegtsmux writes running time plus one hour (its clock base) into sound and video alike. With
+// the wall clock of that first moment, which LiveKit reports, a frame's PTS is a wall-clock moment of its arrival at
 // the recorder. Measured with flashes and clicks published at known moments (backendtest), on LiveKit Egress 1.8: in
-// four clips the picture 2 to 4 ms late, sound against picture +0.2 to +0.4 ms. The recorder moves pictures to a grid of
+// four clips the video 2 to 4 ms late, sound against video +0.2 to +0.4 ms. The recorder moves frames to a grid of
 // its frame rate, so that single ones are off by up to half its frame time. The program times of the playlist are no
 // help: they are the moment of writing, 0.5 to 3 s later. All this is about segments in MPEG-TS. Those of the embedded
 // recorder, in fragmented MP4, say themselves when they were taken.
 //
-// Opus is taken to say when its sound is heard, as the app's does; browsers' is late by what their encoder looks ahead,
-// 6.5 ms. Segments of one clip may come from several recordings, of either recorder; a file has one codec for sound, so
-// that the sound is silent where it is of another codec than the last.
+// Opus is assumed to be stamped with the time its sound is played, as the app's does; browsers' is late by what their
+// encoder looks ahead, 6.5 ms. Segments of one clip may come from several recordings, of either recorder; a file has
+// one codec for sound, so that the sound is silent where it is of another codec than the last.
 package cut
 
 import (
@@ -36,7 +36,7 @@ const ClockBase = time.Hour
 // ErrLost means that a segment is missing or damaged.
 var ErrLost = errors.New("a stored segment is missing or damaged")
 
-// ErrNothing means that no segment holds a picture of the time asked for.
+// ErrNothing means that no segment holds a frame of the requested time.
 var ErrNothing = errors.New("nothing was recorded in the time asked for")
 
 // Source is one segment, in the order of time.
@@ -49,7 +49,7 @@ type Source struct {
 	Zero time.Time
 	// Wall is about when the segment begins, on the same clock; exactly for fragmented MP4.
 	Wall time.Time
-	// Lost is told that the segment is missing or damaged; the movie is made without it. It may be nil.
+	// Lost is called when the segment is missing or damaged; the movie is made without it. It may be nil.
 	Lost func(error)
 }
 
@@ -61,16 +61,16 @@ type line struct {
 	opus         bool
 	channels     int
 	unit         time.Duration // of sound
-	end          time.Duration // of the last picture
-	sets         [][]byte      // the parameter sets seen last, shared by all pictures that repeat them
-	torn         bool          // a segment is missing: pictures up to the next IDR cannot be decoded
+	end          time.Duration // of the last frame
+	sets         [][]byte      // the parameter sets seen last, shared by all frames that repeat them
+	torn         bool          // a segment is missing: frames up to the next IDR cannot be decoded
 }
 
 // Movie reads the segments and returns what they hold of [from, to). from and to of the movie are what there was: later
 // or earlier where the recording began late or ended early. primed is by how much the recorder's AAC encoder delays the
 // sound against its time stamps. The samples are read again when the movie is written, which must be done once.
 //
-// A segment that is missing or damaged is a gap: time goes on, the picture stands still and the sound is silent. Where
+// A segment that is missing or damaged is a gap: time continues, the video stands still and the sound is silent. Where
 // nothing else is left the error is ErrLost.
 func Movie(ctx context.Context, sources []Source, from, to time.Time, primed time.Duration) (mp4.Movie, error) {
 	l := &line{origin: from}
@@ -143,7 +143,7 @@ func (in *fetcher) read(s Source) (seg *hls.Segment, zero time.Time, err error) 
 	return seg, s.Wall.Add(-first), nil
 }
 
-// addVideo puts a segment's pictures at the end of the line. Where it overlaps with what is there, as two recordings may
+// addVideo puts a segment's frames at the end of the line. Where it overlaps with what is there, as two recordings may
 // around a reconnect, the newer one wins.
 func (l *line) addVideo(seg *hls.Segment, shift time.Duration, source int) {
 	if len(seg.Video) == 0 {
@@ -151,7 +151,7 @@ func (l *line) addVideo(seg *hls.Segment, shift time.Duration, source int) {
 	}
 	l.video = slices.Grow(l.video, len(seg.Video))
 	start := seg.Video[0].PTS + shift
-	// Pictures are cut in decoding order, so that none is kept that needs a dropped one.
+	// Frames are cut in decoding order, so that none is kept that needs a dropped one.
 	if i := slices.IndexFunc(l.video, func(s mp4.Sample) bool { return s.PTS >= start }); i >= 0 {
 		l.video = l.video[:i]
 	}
@@ -167,7 +167,7 @@ func (l *line) addVideo(seg *hls.Segment, shift time.Duration, source int) {
 	}
 }
 
-// shared returns the parameter sets as a copy of their own, so that they do not hold the rest of the segment in memory.
+// shared returns the parameter sets as a separate copy, so that they do not hold the rest of the segment in memory.
 func (l *line) shared(sets [][]byte) [][]byte {
 	if sets != nil && !slices.EqualFunc(sets, l.sets, bytes.Equal) {
 		l.sets = nil
@@ -200,13 +200,13 @@ func (l *line) addAudio(seg *hls.Segment, shift time.Duration, source int) {
 			Place: place(source, i, true), Size: uint32(len(s.Data))})
 	}
 	if len(seg.Video) == 0 {
-		// The picture stands still; the segment lasts as long as its sound.
+		// The video stands still; the segment lasts as long as its sound.
 		last := l.audio[len(l.audio)-1]
 		l.end = max(l.end, last.PTS+last.Duration)
 	}
 }
 
-// frameTime is how long picture i is shown: the time to the next one in decoding order, or as long as the one before.
+// frameTime is how long frame i is shown: the time to the next one in decoding order, or as long as the one before.
 func frameTime(v []hls.Sample, i int) time.Duration {
 	if i+1 < len(v) {
 		return v[i+1].DTS - v[i].DTS
@@ -250,7 +250,7 @@ func (l *line) fillSilence(until time.Duration) {
 	}
 }
 
-// dropLeadIn drops pictures before the first IDR.
+// dropLeadIn drops frames before the first IDR.
 func (l *line) dropLeadIn() {
 	i := slices.IndexFunc(l.video, func(s mp4.Sample) bool { return s.Sync })
 	if i < 0 {
@@ -259,10 +259,10 @@ func (l *line) dropLeadIn() {
 	l.video = l.video[i:]
 }
 
-// open lets a clip begin with a picture, and answers when it does: the picture that is on show at the origin begins there,
+// open makes a clip begin with a frame, and returns when it does: the frame that is on show at the origin begins there,
 // not before; or, where there is none or the next one is due within a millisecond, that one opens the clip. ffmpeg, and
-// with it most players, shows the first picture of the window at once and moves all others by as much, though not the
-// sound (mov_fix_index in its mov.c): up to the time of one picture.
+// with it most players, shows the first frame of the window at once and moves all others by as much, though not the
+// sound (mov_fix_index in its mov.c): up to the time of one frame.
 func (l *line) open() time.Duration {
 	shown, next := -1, time.Duration(math.MaxInt64)
 	for i, s := range l.video {
@@ -279,7 +279,7 @@ func (l *line) open() time.Duration {
 	return next
 }
 
-// trim drops whole groups of pictures and sound that the window does not need.
+// trim drops whole groups of frames and sound that the window does not need.
 func (l *line) trim(m *mp4.Movie) {
 	video := m.Tracks[0].Samples
 	first := 0
@@ -296,7 +296,7 @@ func (l *line) trim(m *mp4.Movie) {
 	if len(m.Tracks) == 1 {
 		return
 	}
-	// A decoder needs the access unit before the first one that is heard (ISO/IEC 14496-3, 4.5.2.1.1: overlapping
+	// A decoder needs the access unit before the first one that is played (ISO/IEC 14496-3, 4.5.2.1.1: overlapping
 	// windows), and the encoder's delay moves everything back.
 	audio, lead := m.Tracks[1].Samples, 2*l.unit
 	if l.opus {

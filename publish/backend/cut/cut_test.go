@@ -20,7 +20,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 )
 
-// segments has ffmpeg encode size for seconds, with B-frames, in MPEG-TS files of 2 s, and answers their contents.
+// segments has ffmpeg encode size for seconds, with B-frames, in MPEG-TS files of 2 s, and returns their contents.
 func segments(t *testing.T, size string, seconds int) [][]byte { return encode(t, size, seconds, 2) }
 
 func encode(t *testing.T, size string, seconds, channels int) [][]byte {
@@ -28,7 +28,8 @@ func encode(t *testing.T, size string, seconds, channels int) [][]byte {
 	dir := t.TempDir()
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
 		"-f", "lavfi", "-i", "aevalsrc='0.3*sin(440*2*PI*t)|0.3*sin(550*2*PI*t)':s=48000", "-t", strconv.Itoa(seconds),
-		"-c:v", "libx264", "-g", "60", "-bf", "2", "-c:a", "aac", "-ac", strconv.Itoa(channels), "-output_ts_offset", "3600", "-muxdelay", "0",
+		"-c:v", "libx264", "-g", "60", "-bf", "2", "-c:a", "aac", "-ac", strconv.Itoa(channels), "-output_ts_offset", "3600",
+		"-muxdelay", "0",
 		"-f", "segment", "-segment_time", "2", "-segment_format", "mpegts", filepath.Join(dir, "s_%05d.ts")).CombinedOutput()
 	require.NoError(t, err, "ffmpeg is needed, run make setup: %s", out)
 	files, err := filepath.Glob(filepath.Join(dir, "*.ts"))
@@ -78,7 +79,7 @@ func TestCutIsExactAnywhere(t *testing.T) {
 		m, err := Movie(t.Context(), list, at(c.from), at(c.to), 0)
 		require.NoError(t, err)
 		length := m.End - m.Start
-		require.InDelta(t, c.length, length.Seconds(), 0.1, "%+v", c) // ffmpeg's first picture comes two frames late
+		require.InDelta(t, c.length, length.Seconds(), 0.1, "%+v", c) // ffmpeg's first frame comes two frames late
 		requirePlace(t, m, check(t, m, length))
 	}
 	_, err := Movie(t.Context(), list, at(20), at(30), 0)
@@ -87,7 +88,7 @@ func TestCutIsExactAnywhere(t *testing.T) {
 	require.ErrorIs(t, err, ErrNothing)
 }
 
-// requirePlace wants the file's pictures where the movie has them, wherever between two pictures it begins.
+// requirePlace wants the file's frames where the movie has them, wherever between two frames it begins.
 func requirePlace(t *testing.T, m mp4.Movie, file string) {
 	t.Helper()
 	var want []time.Duration
@@ -97,12 +98,12 @@ func requirePlace(t *testing.T, m mp4.Movie, file string) {
 		}
 	}
 	slices.Sort(want)
-	pictures, err := capturetest.Pictures(t.Context(), file)
+	frames, err := capturetest.Frames(t.Context(), file)
 	require.NoError(t, err)
-	require.Len(t, pictures, len(want))
+	require.Len(t, frames, len(want))
 	require.Zero(t, want[0])
-	for i, p := range pictures {
-		require.InDelta(t, want[i].Seconds(), p.At, 0.001, "picture %d", i)
+	for i, p := range frames {
+		require.InDelta(t, want[i].Seconds(), p.At, 0.001, "frame %d", i)
 	}
 }
 

@@ -23,7 +23,7 @@ func place(source, index int, sound bool) int64 {
 // fetcher reads segments, and brings their samples again in the order of time.
 type fetcher struct {
 	sources []Source
-	// kept are the segments that are being read, at most two: sound of one may be written after pictures of the next.
+	// kept are the segments that are being read, at most two: sound of one may be written after frames of the next.
 	kept []keptSegment
 	// garbage is about how much was read since the last collection, in bytes.
 	garbage int64
@@ -86,7 +86,7 @@ func (f *fetcher) segment(source int) (*hls.Segment, error) {
 	return seg, nil
 }
 
-// file is an open file that remembers whether reading it failed, which parsers do not tell apart from damage.
+// file is an open file that remembers whether reading it failed, which parsers do not distinguish from damage.
 type file struct {
 	io.ReadCloser
 	length *int64 // of all files, in bytes

@@ -21,12 +21,14 @@ import (
 )
 
 // fragments has ffmpeg encode size for seconds as the embedded recorder would: H.264 without B-frames and Opus in
-// fragmented MP4, in files of 2 s. The sound is a tone that is heard from second 3 on: libopus delays it by 312 samples.
+// fragmented MP4, in files of 2 s. The sound is a tone that starts at second 3: libopus delays it by 312
+// samples.
 func fragments(t *testing.T, size string, seconds int) (header []byte, media [][]byte) {
 	t.Helper()
 	dir := t.TempDir()
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
-		"-f", "lavfi", "-i", "aevalsrc='if(gte(t,3-312/48000),0.3*sin(440*2*PI*t),0)':s=48000:c=stereo", "-t", strconv.Itoa(seconds),
+		"-f", "lavfi", "-i", "aevalsrc='if(gte(t,3-312/48000),0.3*sin(440*2*PI*t),0)':s=48000:c=stereo", "-t",
+		strconv.Itoa(seconds),
 		"-c:v", "libx264", "-g", "60", "-bf", "0", "-c:a", "libopus", "-f", "hls", "-hls_time", "2", "-hls_list_size", "0",
 		"-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "i.mp4", "-hls_segment_filename",
 		filepath.Join(dir, "s_%05d.m4s"), filepath.Join(dir, "full.m3u8")).CombinedOutput()
@@ -82,7 +84,7 @@ func TestFragmentsAreCutExactly(t *testing.T) {
 	}
 }
 
-// A replay goes on with another recorder: the pictures play through, the sound is that of the later one.
+// A replay continues with another recorder: the video plays through, the sound is that of the later one.
 func TestCutAcrossRecorders(t *testing.T) {
 	header, media := fragments(t, "320x180", 6)
 	list := append(sources(segments(t, "480x270", 4), began), fragmentSources(header, media, at(5))...)
@@ -92,8 +94,8 @@ func TestCutAcrossRecorders(t *testing.T) {
 	check(t, m, 9*time.Second)
 }
 
-// Where the picture stands still a segment may hold sound alone.
-func TestSegmentsWithoutPicture(t *testing.T) {
+// Where the video stands still a segment may hold sound alone.
+func TestSegmentsWithoutVideo(t *testing.T) {
 	header, media := fragments(t, "320x180", 8)
 	all := fragmentSources(header, media, began)
 	still := all[1]
@@ -106,12 +108,12 @@ func TestSegmentsWithoutPicture(t *testing.T) {
 	check(t, m, 5*time.Second)
 	m, err = Movie(t.Context(), []Source{all[0], still}, at(0.5), at(5.5), 0)
 	require.NoError(t, err)
-	require.InDelta(t, 3.5, (m.End - m.Start).Seconds(), 0.05, "the picture lasts as long as the sound goes on")
+	require.InDelta(t, 3.5, (m.End - m.Start).Seconds(), 0.05, "the last frame lasts as long as the sound")
 	_, err = Movie(t.Context(), []Source{still}, at(2), at(4), 0)
 	require.ErrorIs(t, err, ErrNothing)
 }
 
-// soundOf is a segment without its picture.
+// soundOf is a segment without its video.
 func soundOf(t *testing.T, header, media []byte) []byte {
 	t.Helper()
 	var init fmp4.Init

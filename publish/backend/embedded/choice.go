@@ -34,8 +34,8 @@ func Choose(choice string, l *recorder.LiveKit, e *Recorder, log *slog.Logger) *
 	return &Choice{choice: choice, livekit: l, embedded: e, log: log}
 }
 
-// Decide answers the chosen recorder, ChooseEmbedded or ChooseLiveKit. With ChooseAuto it asks LiveKit, once; while
-// LiveKit does not answer, nothing is decided.
+// Decide returns the chosen recorder, ChooseEmbedded or ChooseLiveKit. With ChooseAuto it asks LiveKit, once; while
+// LiveKit does not respond, nothing is decided.
 func (c *Choice) Decide(ctx context.Context) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,7 +89,8 @@ func (c *Choice) Status(ctx context.Context, id string) (recorder.Status, error)
 // Webhook reads a notification of LiveKit's; the embedded recorder sends none.
 func (c *Choice) Webhook(r *http.Request) (recorder.Status, bool, error) { return c.livekit.Webhook(r) }
 
-// Writing lists what LiveKit runs that writes into the folder of a recording's id; what is embedded ends with its process.
+// Writing lists what LiveKit runs that writes into the folder of a recording's id; what is embedded ends with its
+// process.
 func (c *Choice) Writing(ctx context.Context, id string) ([]string, error) {
 	if has, err := c.livekit.HasEgress(ctx); err != nil || !has {
 		return nil, err

@@ -9,9 +9,9 @@ import (
 
 // clock turns RTP times of the two tracks into moments of this machine's wall clock, the moments of capture.
 //
-// Sender reports tie both tracks to the publisher's wall clock (RFC 3550, 6.4.1), so what was captured at one moment gets
-// one time on it. How far that clock is off from ours is seen when reports arrive, less the time they travelled: the
-// smaller value of the two tracks is taken for both, so that it never parts them.
+// Sender reports tie both tracks to the publisher's wall clock (RFC 3550, 6.4.1), so what was captured at one moment
+// gets one time on it. How far that clock is off from ours is seen when reports arrive, less the time they travelled:
+// the smaller value of the two tracks is taken for both, so that it never parts them.
 type clock struct {
 	mu           sync.Mutex
 	video, sound line
@@ -41,14 +41,14 @@ func newLine(rate int64) line {
 }
 
 const (
-	// maxLead is how much later than it arrived a unit may be dated: nothing is captured after it came, but the first unit
-	// of all may have come late.
+	// maxLead is how much later than it arrived a unit may be dated: nothing is captured after it came, but the first
+	// unit of all may have come late.
 	maxLead = 5 * time.Second
-	// maxLag is how much earlier: what was on its way while the network stood still.
+	// maxLag is how much earlier: what was in flight while the network stood still.
 	maxLag = 30 * time.Second
 )
 
-// plausible tells whether what came at a moment may have been captured at another, both of this machine's clock.
+// plausible reports whether what came at a moment may have been captured at another, both of this machine's clock.
 func plausible(captured, arrived time.Time) bool {
 	lead := captured.Sub(arrived)
 	return lead <= maxLead && lead >= -maxLag
@@ -82,14 +82,14 @@ func (c *clock) arrival(l *line, rtp int64, at time.Time) {
 	}
 }
 
-// jumped forgets what is known of a track whose timestamps have jumped; the next reports tell anew.
+// jumped resets the clock of a track whose timestamps have jumped; the next reports set it again.
 func (c *clock) jumped(l *line) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	*l = newLine(l.rate)
 }
 
-// known tells whether a track's sender has reported.
+// known reports whether a track's sender has reported.
 func (c *clock) known(l *line) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

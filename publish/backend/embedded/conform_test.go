@@ -31,7 +31,7 @@ type subject interface {
 	Status(ctx context.Context, id string) (recorder.Status, error)
 }
 
-// bench is a livekit-server with somebody who shares, and a storage folder.
+// bench is a livekit-server with a participant who shares, and a storage folder.
 type bench struct {
 	*testing.T
 	ctx     context.Context
@@ -130,7 +130,7 @@ func conform(b *bench, start func() subject) {
 	s, err := r.Start(b.ctx, req)
 	require.NoError(b, err)
 	require.Equal(b, api.StateStarting, s.State)
-	b.wholeSegments(req)
+	b.completeSegments(req)
 	b.eventually("active, and since when", func() bool {
 		s, err = r.Status(b.ctx, s.EgressID)
 		return err == nil && s.State == api.StateActive && !s.Began.IsZero()
@@ -157,9 +157,9 @@ func conform(b *bench, start func() subject) {
 	over(b, r, s.EgressID, req)
 }
 
-// wholeSegments waits for two segments in a row without a hole. While a recorder starts on a busy machine it loses
+// completeSegments waits for two segments in a row without a hole. While a recorder starts on a busy machine it loses
 // packets, which is no fault of what it makes of the others; six segments are time enough to get into its stride.
-func (b *bench) wholeSegments(req recorder.Request) {
+func (b *bench) completeSegments(req recorder.Request) {
 	b.Helper()
 	const most = 6
 	var lacks []string
@@ -183,14 +183,14 @@ func (b *bench) lacks(req recorder.Request, e hls.Entry) string {
 	b.Helper()
 	seg := b.open(req, e)
 	require.NotEmpty(b, seg.Video, "%v", e)
-	require.True(b, seg.Video[0].Sync, "a segment begins with a key picture")
+	require.True(b, seg.Video[0].Sync, "a segment begins with a keyframe")
 	var heard time.Duration
 	for _, s := range seg.Audio {
 		heard += s.Duration
 	}
-	pictures := e.Duration.Seconds() * 30
-	if missing := math.Abs(pictures - float64(len(seg.Video))); missing > 4 || heard < e.Duration*8/10 {
-		return fmt.Sprintf("%s of %v has %d pictures and %v of sound", e.Name, e.Duration, len(seg.Video), heard)
+	frames := e.Duration.Seconds() * 30
+	if missing := math.Abs(frames - float64(len(seg.Video))); missing > 4 || heard < e.Duration*8/10 {
+		return fmt.Sprintf("%s of %v has %d frames and %v of sound", e.Name, e.Duration, len(seg.Video), heard)
 	}
 	return ""
 }
@@ -250,7 +250,8 @@ func TestLiveKitConforms(t *testing.T) {
 	}()
 	require.NoError(t, b.client.Ping(b.ctx))
 	conform(b, func() subject {
-		b.client = recorder.New(recorder.Options{URL: b.livekit.URL, APIKey: b.livekit.APIKey, APISecret: b.livekit.APISecret})
+		b.client = recorder.New(recorder.Options{URL: b.livekit.URL, APIKey: b.livekit.APIKey,
+			APISecret: b.livekit.APISecret})
 		return b.client
 	})
 	list, err := lksdk.NewEgressClient(b.livekit.URL, b.livekit.APIKey, b.livekit.APISecret).

@@ -3,12 +3,12 @@
 // come. Nothing is decoded or encoded, so it costs a small part of what LiveKit Egress does; it takes only H.264, as
 // large and as fast as it is published.
 //
-// Segments begin at key pictures, about every 2 s where the publisher sends them unasked, as Hindsight does, and about
+// Segments begin at keyframes, about every 2 s where the publisher sends them unasked, as Hindsight does, and about
 // every 4 s where they have to be asked for. Their program times are moments of capture on this machine's clock, from
-// RTCP sender reports; sound and picture are put on one time line by them.
+// RTCP sender reports; sound and video are put on one time line by them.
 //
 // A Recorder owns its recordings. Each has a goroutine that cuts and writes, one for each track that receives, and
-// those of the LiveKit client. A recording ends when it is stopped, when its picture's track ends, or when the
+// those of the LiveKit client. A recording ends when it is stopped, when its video track ends, or when the
 // connection to LiveKit is lost for good; it does not survive the process. Close ends all recordings and waits; it may
 // be called twice.
 package embedded
@@ -42,7 +42,7 @@ const remembered = time.Hour
 type Rooms interface {
 	// Tracks finds the tracks of a request, or says why they are not to be recorded.
 	Tracks(ctx context.Context, r recorder.Request) (video, audio *livekit.TrackInfo, err error)
-	// Listen signs a token to join a room unseen and only listen.
+	// Listen signs a token to join a room as a hidden, receiving participant.
 	Listen(room, identity string, ttl time.Duration) (string, error)
 }
 
@@ -79,7 +79,7 @@ func New(o Options) *Recorder {
 
 var quiet = protologger.LogRLogger(logr.Discard())
 
-// Start checks that the tracks are the participant's and joins the room. What comes of it is in the Status.
+// Start checks that the tracks are the participant's and joins the room. Progress and errors are in the Status.
 func (r *Recorder) Start(ctx context.Context, req recorder.Request) (recorder.Status, error) {
 	video, audio, err := r.o.Rooms.Tracks(ctx, req)
 	if err != nil {
@@ -87,7 +87,8 @@ func (r *Recorder) Start(ctx context.Context, req recorder.Request) (recorder.St
 	}
 	// The server fills the type in when the first packets arrive.
 	if mime := video.MimeType; mime != "" && !strings.EqualFold(mime, "video/h264") {
-		return recorder.Status{}, fmt.Errorf("%w: %s is %s, and the embedded recorder takes H.264 only; publish H.264, or record "+
+		return recorder.Status{}, fmt.Errorf("%w: %s is %s, and the embedded recorder takes H.264 only; publish H.264, or "+
+			"record "+
 			"with --recorder livekit", recorder.ErrTrack, req.VideoTrack, mime)
 	}
 	if audio != nil && strings.Contains(strings.ToLower(audio.MimeType), "pcm") {
@@ -143,7 +144,7 @@ func (r *Recorder) Stop(ctx context.Context, id string) error {
 	}
 }
 
-// Status answers how a recording does. One that is not known has ended with the process that made it.
+// Status returns the state of a recording. One that is not known has ended with the process that made it.
 func (r *Recorder) Status(_ context.Context, id string) (recorder.Status, error) {
 	if s := r.find(id); s != nil {
 		return s.Status(), nil
@@ -169,8 +170,8 @@ func (r *Recorder) Close() error {
 	return nil
 }
 
-// errNoPicture is the end of a recording that never got one.
-var errNoPicture = errors.New("no picture has come from the track; is it muted?")
+// errNoVideo is the error of a recording that never got a frame.
+var errNoVideo = errors.New("no video has come from the track; is it muted?")
 
 // stateOf is a recording's state in the words of the interface.
 func stateOf(stored, over bool, err error) string {

@@ -12,7 +12,8 @@ import (
 )
 
 var (
-	spsHD = []byte{0x67, 0x42, 0xc0, 0x28, 0xd9, 0x00, 0x78, 0x02, 0x27, 0xe5, 0x84, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00,
+	spsHD = []byte{0x67, 0x42, 0xc0, 0x28, 0xd9, 0x00, 0x78, 0x02, 0x27, 0xe5, 0x84, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00,
+		0x00,
 		0x03, 0x00, 0xf0, 0x3c, 0x60, 0xc9, 0x20}
 	ppsHD = []byte{0x68, 0xcb, 0x8c, 0xb2}
 )
@@ -45,7 +46,7 @@ type wiretap struct {
 
 func newWiretap(t testing.TB) *wiretap {
 	w := &wiretap{TB: t, now: epoch, cutter: newSegmenter(newClock(), true)}
-	w.video = newAssembler(true, func(u unit) { w.frames++; w.cutter.addPicture(u) })
+	w.video = newAssembler(true, func(u unit) { w.frames++; w.cutter.addFrame(u) })
 	w.sound = newAssembler(false, w.cutter.addSound)
 	return w
 }
@@ -77,7 +78,7 @@ func (w *wiretap) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 	require.LessOrEqual(w, len(w.video.open.data), maxUnitBytes*2)
 	held := 0
-	for _, u := range w.cutter.pictures {
+	for _, u := range w.cutter.frames {
 		held += len(u.data)
 	}
 	require.LessOrEqual(w, held, maxPending+2*maxUnitBytes)
@@ -96,7 +97,7 @@ func (w *wiretap) check(s *segment) {
 	if w.last != nil {
 		require.False(w, s.to.Before(w.last.to), "time goes back")
 	}
-	for _, list := range [][]sample{s.pictures, s.sound} {
+	for _, list := range [][]sample{s.frames, s.sound} {
 		for _, v := range list {
 			require.GreaterOrEqual(w, v.length, time.Duration(0))
 			require.Less(w, v.length, maxLag+maxLead+slack)
@@ -194,7 +195,7 @@ func TestHostilePackets(t *testing.T) {
 			w.play(15*time.Second, func(at time.Duration) uint32 { return video(begun + at) },
 				func(at time.Duration) uint32 { return sound(begun + at) })
 			require.Greater(t, w.segments, segments+2, "it goes on afterwards")
-			require.NotEmpty(t, w.last.pictures)
+			require.NotEmpty(t, w.last.frames)
 			require.WithinDuration(t, w.now, w.last.to, longest, "dated as it came")
 			if last := w.cutter.finish(); last != nil {
 				w.check(last)

@@ -7,17 +7,18 @@ import (
 )
 
 const (
-	// shortest is the least length of a segment. With a key picture every 2 s, as Hindsight sends them, segments are 2 s.
+	// shortest is the least length of a segment. With a keyframe every 2 s, as Hindsight sends them, segments are 2 s.
 	shortest = 1500 * time.Millisecond
-	// asking is the length at which the publisher is asked for a key picture, for whoever sends none unasked.
+	// asking is the length at which the publisher is asked for a keyframe, for publishers that send none unasked.
 	asking = 4 * time.Second
 	// longest is the length at which a segment ends without one, and what the playlist announces.
 	longest = 10 * time.Second
-	// askAgain is the time between two requests for a key picture; LiveKit passes on one a second.
+	// askAgain is the time between two requests for a keyframe; LiveKit passes on one a second.
 	askAgain = time.Second
-	// still is how long no picture comes before the segment ends without the next one. LiveKit Egress shows black by then.
+	// still is how long no frame comes before the segment ends without the next one. LiveKit Egress shows black by
+	// then.
 	still = 4 * time.Second
-	// soundPatience is how long after its last picture a segment waits for its sound.
+	// soundPatience is how long after its last frame a segment waits for its sound.
 	soundPatience = time.Second
 	// reportPatience is how long sender reports are waited for at the beginning. LiveKit sends them every 3 s.
 	reportPatience = 6 * time.Second
@@ -31,7 +32,7 @@ var silence = []byte{0xfc, 0xff, 0xfe}
 
 const silenceLength = 20 * time.Millisecond
 
-// sample is a picture or an Opus packet at its moment.
+// sample is a frame or an Opus packet at its moment.
 type sample struct {
 	at     time.Time
 	length time.Duration
@@ -39,11 +40,11 @@ type sample struct {
 	key    bool
 }
 
-// segment is what goes into one file. Pictures may be missing where the picture stands still.
+// segment is what goes into one file. Frames may be missing where the video stands still.
 type segment struct {
-	sets            parameterSets
-	from, to        time.Time
-	pictures, sound []sample
+	sets          parameterSets
+	from, to      time.Time
+	frames, sound []sample
 }
 
 // segmenter cuts two tracks into segments. It has no clock of its own and no goroutines; it is used by one.
@@ -52,17 +53,18 @@ type segmenter struct {
 	hasSound bool
 	asked    time.Time
 
-	needKey                bool // nothing can be decoded before the next key picture
-	pictures               []unit
-	scanned                int   // pictures that were looked at for a cut
+	needKey                bool // nothing can be decoded before the next keyframe
+	frames                 []unit
+	scanned                int   // frames that were looked at for a cut
 	size                   int   // bytes of them
 	videoMoved, soundMoved int64 // ticks by which what comes is moved, after jumps
 	video                  anchor
 	begun                  bool      // video is set
 	to                     time.Time // end of the newest segment
-	lastSeen               time.Time // arrival of the newest picture that was taken
+	lastSeen               time.Time // arrival of the newest frame that was taken
 	sets                   parameterSets
-	rest                   struct{ from, at time.Time } // the moment the picture stood still: on the track and on arrival's clock
+	// the moment the video stood still: on the track and on arrival's clock
+	rest struct{ from, at time.Time }
 
 	sounds     []unit
 	sound      anchor
@@ -74,26 +76,26 @@ func newSegmenter(c *clock, hasSound bool) *segmenter {
 	return &segmenter{clock: c, hasSound: hasSound, needKey: true}
 }
 
-// empty tells that no picture has come yet that can be decoded.
-func (s *segmenter) empty() bool { return !s.begun && len(s.pictures) == 0 }
+// empty reports whether no decodable frame has come yet.
+func (s *segmenter) empty() bool { return !s.begun && len(s.frames) == 0 }
 
-// addPicture takes the next picture.
-func (s *segmenter) addPicture(u unit) {
+// addFrame takes the next frame.
+func (s *segmenter) addFrame(u unit) {
 	s.needKey = s.needKey || u.lost
 	if s.needKey && (!u.key || u.sets.sps == "" || u.sets.pps == "") {
 		return
 	}
 	s.needKey = false
 	from, known := s.video, s.begun
-	if n := len(s.pictures); n > 0 && !known {
-		from, known = anchor{s.pictures[0].rtp, s.pictures[0].at}, true
+	if n := len(s.frames); n > 0 && !known {
+		from, known = anchor{s.frames[0].rtp, s.frames[0].at}, true
 	}
-	s.settle(&u, &s.clock.video, from, known, &s.videoMoved, s.pictures)
-	if n := len(s.pictures); n > 0 && u.rtp <= s.pictures[n-1].rtp {
-		return // WebRTC has no reordered pictures; time does not go back
+	s.settle(&u, &s.clock.video, from, known, &s.videoMoved, s.frames)
+	if n := len(s.frames); n > 0 && u.rtp <= s.frames[n-1].rtp {
+		return // WebRTC has no reordered frames; time does not go back
 	}
 	s.lastSeen = u.at
-	s.pictures = append(s.pictures, u)
+	s.frames = append(s.frames, u)
 }
 
 // addSound takes the next Opus packet.
@@ -110,7 +112,7 @@ func (s *segmenter) addSound(u unit) {
 }
 
 // settle puts a unit on the track's line. Timestamps are the publisher's word: where they say what cannot be true of
-// something that came now, the line goes on from the arrival, and what follows is moved as much.
+// something that came now, the time line continues from the arrival, and what follows is moved as much.
 func (s *segmenter) settle(u *unit, l *line, from anchor, known bool, moved *int64, waiting []unit) {
 	raw := u.rtp
 	if u.rtp += *moved; known && !plausible(from.at.Add(ticksToTime(u.rtp-from.rtp, l.rate)), u.at) {
@@ -125,9 +127,9 @@ func (s *segmenter) settle(u *unit, l *line, from anchor, known bool, moved *int
 	s.clock.arrival(l, raw, u.at)
 }
 
-// wantsKey tells whether the publisher must be asked for a key picture now.
+// wantsKey reports whether the publisher must be asked for a keyframe now.
 func (s *segmenter) wantsKey(now time.Time) bool {
-	want := s.needKey || len(s.pictures) > 0 && (!s.pictures[0].key || now.Sub(s.pictures[0].at) > asking)
+	want := s.needKey || len(s.frames) > 0 && (!s.frames[0].key || now.Sub(s.frames[0].at) > asking)
 	if !want || now.Sub(s.asked) < askAgain {
 		return false
 	}
@@ -135,10 +137,10 @@ func (s *segmenter) wantsKey(now time.Time) bool {
 	return true
 }
 
-// step answers the next segment that is complete, or nil.
+// step returns the next segment that is complete, or nil.
 func (s *segmenter) step(now time.Time) *segment {
-	if len(s.pictures) == 0 {
-		return s.stillSegment(now)
+	if len(s.frames) == 0 {
+		return s.idleSegment(now)
 	}
 	end := s.cut()
 	standing := end == 0 && now.Sub(s.lastSeen) > still
@@ -147,12 +149,12 @@ func (s *segmenter) step(now time.Time) *segment {
 	}
 	if standing {
 		s.begin()
-		last := s.pictures[len(s.pictures)-1]
+		last := s.frames[len(s.frames)-1]
 		s.rest.at = now
 		s.rest.from = s.video.at.Add(ticksToTime(last.rtp-s.video.rtp, videoRate) + now.Sub(last.at))
-		return s.take(len(s.pictures), s.rest.from, true)
+		return s.take(len(s.frames), s.rest.from, true)
 	}
-	next := s.pictures[end]
+	next := s.frames[end]
 	to := s.reach(next, 0).at
 	late := now.Sub(next.at) > soundPatience
 	if s.hasSound && !late && s.soundEnd().Before(to) {
@@ -161,25 +163,25 @@ func (s *segmenter) step(now time.Time) *segment {
 	return s.take(end, to, late)
 }
 
-// finish answers the last segment, with what there is.
+// finish returns the last segment, with what there is.
 func (s *segmenter) finish() *segment {
-	n := len(s.pictures)
+	n := len(s.frames)
 	if n == 0 {
 		return nil
 	}
 	s.begin()
-	last, step := s.pictures[n-1], int64(videoRate/30)
+	last, step := s.frames[n-1], int64(videoRate/30)
 	if n > 1 {
-		step = min(last.rtp-s.pictures[n-2].rtp, videoRate)
+		step = min(last.rtp-s.frames[n-2].rtp, videoRate)
 	}
 	return s.take(n, s.reach(last, step).at, false)
 }
 
-// cut is the number of pictures in the next segment, 0 while it goes on.
+// cut is the number of frames in the next segment, 0 while it is still growing.
 func (s *segmenter) cut() int {
-	first := s.pictures[0]
-	for ; s.scanned < len(s.pictures); s.scanned++ {
-		u := s.pictures[s.scanned]
+	first := s.frames[0]
+	for ; s.scanned < len(s.frames); s.scanned++ {
+		u := s.frames[s.scanned]
 		length := ticksToTime(u.rtp-first.rtp, videoRate)
 		// Slow timestamps, and large frames, end a segment too.
 		full := length >= longest || u.at.Sub(first.at) >= 2*longest || s.size+len(u.data) > maxPending
@@ -191,15 +193,15 @@ func (s *segmenter) cut() int {
 	return 0
 }
 
-// timed tells whether the moments of the tracks are known, or are not going to be.
+// timed reports whether the moments of the tracks are known, or are not going to be.
 func (s *segmenter) timed(now time.Time) bool {
 	known := s.clock.known(&s.clock.video) && (!s.hasSound || len(s.sounds) == 0 || s.clock.known(&s.clock.sound))
-	return known || s.begun || now.Sub(s.pictures[0].at) > reportPatience
+	return known || s.begun || now.Sub(s.frames[0].at) > reportPatience
 }
 
-// begin sets the anchor of the pictures at the first of all.
+// begin sets the anchor of the frames at the first of all.
 func (s *segmenter) begin() {
-	if first := s.pictures[0]; !s.begun {
+	if first := s.frames[0]; !s.begun {
 		s.begun, s.video = true, anchor{first.rtp, s.when(&s.clock.video, first, 0)}
 		s.to = s.video.at
 		s.soundTo = s.to
@@ -211,17 +213,17 @@ func (s *segmenter) when(l *line, u unit, ticks int64) time.Time {
 	return s.clock.when(l, u.rtp-u.moved+ticks, u.at.Add(ticksToTime(ticks, l.rate)))
 }
 
-// reach is the anchor of the pictures at a picture, or some ticks later.
+// reach is the anchor of the frames at a frame, or some ticks later.
 func (s *segmenter) reach(u unit, ticks int64) anchor {
 	s.begin()
 	return s.video.follow(u.rtp+ticks, videoRate, s.when(&s.clock.video, u, ticks))
 }
 
-// take makes a segment of the first n pictures and the sound until to. filled says that what sound is missing by then
+// take makes a segment of the first n frames and the sound until to. filled says that what sound is missing by then
 // is not going to come.
 func (s *segmenter) take(n int, to time.Time, filled bool) *segment {
-	list := s.pictures[:n]
-	if first := list[0]; first.rtp != s.video.rtp { // the picture stood still before it
+	list := s.frames[:n]
+	if first := list[0]; first.rtp != s.video.rtp { // the video stood still before it
 		s.video = s.reach(first, 0)
 		s.video.at = later(s.video.at, s.to)
 	}
@@ -229,17 +231,17 @@ func (s *segmenter) take(n int, to time.Time, filled bool) *segment {
 	to = later(to, s.video.at.Add(time.Millisecond))
 	seg := &segment{sets: s.sets, from: s.video.at, to: to}
 	after := anchor{list[n-1].rtp, s.video.at.Add(ticksToTime(list[n-1].rtp-s.video.rtp, videoRate))}
-	if n < len(s.pictures) {
-		after = anchor{s.pictures[n].rtp, to}
+	if n < len(s.frames) {
+		after = anchor{s.frames[n].rtp, to}
 	}
 	for _, u := range list {
-		seg.pictures = append(seg.pictures, sample{at: s.video.between(after, u.rtp), data: u.data, key: u.key})
+		seg.frames = append(seg.frames, sample{at: s.video.between(after, u.rtp), data: u.data, key: u.key})
 	}
-	spread(seg.pictures, to)
-	if s.to = to; n < len(s.pictures) {
+	spread(seg.frames, to)
+	if s.to = to; n < len(s.frames) {
 		s.video = after
 	}
-	s.pictures, s.scanned, s.size = append([]unit(nil), s.pictures[n:]...), 0, 0
+	s.frames, s.scanned, s.size = append([]unit(nil), s.frames[n:]...), 0, 0
 	s.takeSound(seg, filled)
 	return seg
 }
@@ -262,8 +264,8 @@ func spread(list []sample, to time.Time) {
 	}
 }
 
-// stillSegment is a segment of sound alone, while the picture stands still.
-func (s *segmenter) stillSegment(now time.Time) *segment {
+// idleSegment is a segment of sound alone, while the video stands still.
+func (s *segmenter) idleSegment(now time.Time) *segment {
 	if !s.hasSound || !s.begun {
 		return nil
 	}
@@ -335,7 +337,7 @@ func (s *segmenter) takeSound(seg *segment, filled bool) {
 		s.sound = after
 		s.sounds = append([]unit(nil), s.sounds[n:]...)
 	}
-	if filled || len(s.sounds) > 0 { // what came later tells that nothing more comes before
+	if filled || len(s.sounds) > 0 { // later packets prove that nothing earlier is still to come
 		s.fillSound(seg, seg.to)
 	}
 	for i := range seg.sound[:max(0, len(seg.sound)-1)] {

@@ -26,15 +26,17 @@ type feed struct {
 }
 
 func newFeed() *feed {
-	return &feed{segmenter: newSegmenter(newClock(), true), delay: 50 * time.Millisecond, sets: parameterSets{"sps", "pps"}}
+	return &feed{segmenter: newSegmenter(newClock(), true), delay: 50 * time.Millisecond,
+		sets: parameterSets{"sps", "pps"}}
 }
 
 const videoBase, soundBase = 7 * videoRate, 1<<32 + 1000
 
 var packet20 = []byte{0xfc, 1, 2, 3} // one stereo frame of 20 ms
 
-func (f *feed) picture(at time.Duration, key bool) {
-	f.addPicture(unit{rtp: videoBase + timeToTicks(at, videoRate), data: []byte("picture"), key: key, sets: f.sets, at: after(at + f.delay)})
+func (f *feed) frame(at time.Duration, key bool) {
+	f.addFrame(unit{rtp: videoBase + timeToTicks(at, videoRate), data: []byte("picture"), key: key, sets: f.sets,
+		at: after(at + f.delay)})
 }
 
 func (f *feed) packet(at time.Duration) {
@@ -47,12 +49,12 @@ func (f *feed) report(at time.Duration) {
 	f.clock.report(&f.clock.sound, ntp, uint32(soundBase+timeToTicks(at, soundRate)), after(at+f.delay))
 }
 
-// play runs from one moment to another: pictures every 40 ms with a key picture every gop of them, sound every 20 ms,
+// play runs from one moment to another: frames every 40 ms with a keyframe every gop of them, sound every 20 ms,
 // reports every 3 s.
-func (f *feed) play(from, to time.Duration, gop int, picture, sound bool) {
+func (f *feed) play(from, to time.Duration, gop int, frame, sound bool) {
 	for at := from; at < to; at += 20 * time.Millisecond {
-		if n := int(at / (40 * time.Millisecond)); picture && at%(40*time.Millisecond) == 0 {
-			f.picture(at, n%gop == 0)
+		if n := int(at / (40 * time.Millisecond)); frame && at%(40*time.Millisecond) == 0 {
+			f.frame(at, n%gop == 0)
 		}
 		if sound {
 			f.packet(at)
@@ -72,7 +74,7 @@ func (f *feed) steps(at time.Duration) {
 	}
 }
 
-// seamless wants segments that follow each other without gap, in picture and sound.
+// seamless wants segments that follow each other without gap, in video and sound.
 func (f *feed) seamless(t *testing.T) {
 	t.Helper()
 	var soundEnd time.Time
@@ -81,7 +83,7 @@ func (f *feed) seamless(t *testing.T) {
 		if i > 0 {
 			require.WithinDuration(t, f.out[i-1].to, s.from, silenceLength)
 		}
-		for _, list := range [][]sample{s.pictures, s.sound} {
+		for _, list := range [][]sample{s.frames, s.sound} {
 			for j, v := range list {
 				require.Positive(t, v.length)
 				if j > 0 {
@@ -99,31 +101,31 @@ func (f *feed) seamless(t *testing.T) {
 	}
 }
 
-// Segments begin at key pictures and are dated by capture on our clock, whatever the publisher's clock says.
-func TestSegmentsBeginAtKeyPictures(t *testing.T) {
+// Segments begin at keyframes and are dated by capture on our clock, whatever the publisher's clock says.
+func TestSegmentsBeginAtKeyframes(t *testing.T) {
 	for _, skew := range []time.Duration{0, -3 * time.Hour, 90 * time.Second} {
 		f := newFeed()
 		f.skew = skew
 		f.play(0, 11*time.Second, 50, true, true)
 		require.Len(t, f.out, 5)
 		for i, s := range f.out {
-			require.True(t, s.pictures[0].key)
-			require.Len(t, s.pictures, 50)
-			// The time that reports travel cannot be told from the clocks' difference.
+			require.True(t, s.frames[0].key)
+			require.Len(t, s.frames, 50)
+			// The time that reports travel cannot be distinguished from the clocks' difference.
 			require.WithinDuration(t, after(time.Duration(i)*2*time.Second+f.delay), s.from, 3*time.Millisecond, "skew %v", skew)
 			require.Equal(t, 2*time.Second, s.to.Sub(s.from).Round(10*time.Millisecond))
 		}
 		f.seamless(t)
 		last := f.finish()
 		require.NotNil(t, last)
-		require.Len(t, last.pictures, 25)
+		require.Len(t, last.frames, 25)
 	}
 }
 
-// Without key pictures one is asked for, again and again, and at last the segment ends all the same.
-func TestKeyPicturesAreAskedFor(t *testing.T) {
+// Without keyframes one is asked for, again and again, and at last the segment ends all the same.
+func TestKeyframesAreAskedFor(t *testing.T) {
 	f := newFeed()
-	require.True(t, f.wantsKey(after(0)), "before the first picture")
+	require.True(t, f.wantsKey(after(0)), "before the first frame")
 	require.False(t, f.wantsKey(after(100*time.Millisecond)), "not all the time")
 	f.play(0, 3*time.Second, 1000, true, true)
 	require.False(t, f.wantsKey(after(3*time.Second)))
@@ -136,30 +138,31 @@ func TestKeyPicturesAreAskedFor(t *testing.T) {
 	f.seamless(t)
 }
 
-// After a loss nothing is taken until the next key picture; the one before stands meanwhile.
-func TestLossWaitsForAKeyPicture(t *testing.T) {
+// After a loss nothing is taken until the next keyframe; the one before is held in the meantime.
+func TestLossWaitsForAKeyframe(t *testing.T) {
 	f := newFeed()
 	f.play(0, 3*time.Second, 50, true, true)
 	require.Len(t, f.out, 1)
-	f.addPicture(unit{rtp: videoBase + timeToTicks(3*time.Second, videoRate), data: []byte("torn"), lost: true, at: after(3 * time.Second), sets: f.sets})
+	f.addFrame(unit{rtp: videoBase + timeToTicks(3*time.Second, videoRate), data: []byte("torn"), lost: true,
+		at: after(3 * time.Second), sets: f.sets})
 	require.True(t, f.wantsKey(after(3*time.Second)))
 	f.play(3*time.Second+40*time.Millisecond, 5*time.Second, 50, true, true)
 	require.Len(t, f.out, 2)
-	require.Len(t, f.out[1].pictures, 25, "those of 2 s to 3 s")
-	require.InDelta(t, 1.04, f.out[1].pictures[24].length.Seconds(), 0.001)
+	require.Len(t, f.out[1].frames, 25, "those of 2 s to 3 s")
+	require.InDelta(t, 1.04, f.out[1].frames[24].length.Seconds(), 0.001)
 	f.seamless(t)
 }
 
-// While the picture stands still, as on a muted track, segments hold sound alone; then it goes on.
-func TestStillPicture(t *testing.T) {
+// While the video stands still, as on a muted track, segments hold sound alone; then it continues.
+func TestStillVideo(t *testing.T) {
 	f := newFeed()
 	f.play(0, 4*time.Second, 50, true, true)
 	f.play(4*time.Second, 20*time.Second, 50, false, true)
 	require.GreaterOrEqual(t, len(f.out), 4)
-	require.Empty(t, f.out[len(f.out)-1].pictures)
+	require.Empty(t, f.out[len(f.out)-1].frames)
 	require.True(t, f.out[len(f.out)-1].to.After(after(13*time.Second)))
 	f.play(20*time.Second, 26*time.Second, 50, true, true)
-	require.NotEmpty(t, f.out[len(f.out)-1].pictures)
+	require.NotEmpty(t, f.out[len(f.out)-1].frames)
 	for i, s := range f.out {
 		if i > 0 {
 			require.False(t, s.from.Before(f.out[i-1].to.Add(-silenceLength)), "segment %d", i)
@@ -192,7 +195,7 @@ func TestWithoutReports(t *testing.T) {
 	f := newFeed()
 	for at := time.Duration(0); at < 12*time.Second; at += 20 * time.Millisecond {
 		if at%(40*time.Millisecond) == 0 {
-			f.picture(at, at%(2*time.Second) == 0)
+			f.frame(at, at%(2*time.Second) == 0)
 		}
 		f.packet(at)
 		f.steps(at + f.delay)
@@ -223,7 +226,8 @@ func TestParameterSetsChange(t *testing.T) {
 // The line bends towards a clock that runs away from it, slowly.
 func TestAnchorFollows(t *testing.T) {
 	a := anchor{0, epoch}
-	require.Equal(t, after(2*time.Second), a.follow(2*videoRate, videoRate, after(2*time.Second+900*time.Microsecond)).at, "that near is near enough")
+	require.Equal(t, after(2*time.Second), a.follow(2*videoRate, videoRate, after(2*time.Second+900*time.Microsecond)).at,
+		"that near is near enough")
 	require.Equal(t, after(2005*time.Millisecond), a.follow(2*videoRate, videoRate, after(2005*time.Millisecond)).at)
 	require.Equal(t, after(2010*time.Millisecond), a.follow(2*videoRate, videoRate, after(time.Hour)).at)
 	require.Equal(t, after(1990*time.Millisecond), a.follow(2*videoRate, videoRate, epoch).at)

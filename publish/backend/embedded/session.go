@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,15 +19,15 @@ import (
 
 const (
 	joinTimeout = 10 * time.Second
-	// tokenTTL is for joining and for the client's reconnects; the server renews it meanwhile.
+	// tokenTTL is for joining and for the client's reconnects; the server renews it in the meantime.
 	tokenTTL = 10 * time.Minute
 	// stepPeriod is how often the tracks are looked at for a segment.
 	stepPeriod = 200 * time.Millisecond
-	// firstPicture is how long the first picture may take, as with LiveKit Egress.
-	firstPicture = 30 * time.Second
-	// queued is how many pictures and packets of sound may wait for a slow disk: about 6 s of both tracks.
+	// firstFrame is how long the first frame may take, as with LiveKit Egress.
+	firstFrame = 30 * time.Second
+	// queued is how many frames and packets of sound may wait for a slow disk: about 6 s of both tracks.
 	queued = 512
-	// queuedBytes bounds them too: pictures may be large.
+	// queuedBytes bounds them too: frames may be large.
 	queuedBytes = 64 << 20
 	// storeTimeout bounds the storing of one segment.
 	storeTimeout = 30 * time.Second
@@ -62,7 +63,7 @@ type session struct {
 
 	mu       sync.Mutex
 	askKey   func()
-	left     bool // no reader may begin any more
+	left     bool // no reader may begin anymore
 	segments int
 	began    time.Time
 	finished time.Time
@@ -89,8 +90,12 @@ func (s *session) start(ctx context.Context) error {
 	}
 	s.room = lksdk.NewRoom(&lksdk.RoomCallback{
 		ParticipantCallback: lksdk.ParticipantCallback{
-			OnTrackPublished:   func(p *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) { s.subscribe(p) },
-			OnTrackSubscribed:  s.onTrack,
+			OnTrackPublished: func(p *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
+				s.guarded("subscribing to a track", func() { s.subscribe(p) })
+			},
+			OnTrackSubscribed: func(t *webrtc.TrackRemote, p *lksdk.RemoteTrackPublication, from *lksdk.RemoteParticipant) {
+				s.guarded("beginning with a track", func() { s.onTrack(t, p, from) })
+			},
 			OnTrackUnpublished: s.onUnpublished,
 		},
 		OnDisconnectedWithReason: s.onDisconnected,
@@ -109,7 +114,7 @@ func (s *session) start(ctx context.Context) error {
 			}
 		}
 	}
-	go s.loop()
+	go s.run()
 	return nil
 }
 
@@ -139,7 +144,7 @@ func (s *session) onTrack(t *webrtc.TrackRemote, p *lksdk.RemoteTrackPublication
 	p.OnRTCP(func(packet rtcp.Packet) {
 		// A compound packet with the reports of all tracks comes to each of them.
 		if sr, ok := packet.(*rtcp.SenderReport); ok && sr.SSRC == uint32(t.SSRC()) {
-			s.clock.report(line, sr.NTPTime, sr.RTPTime, time.Now())
+			s.guarded("reading a report", func() { s.clock.report(line, sr.NTPTime, sr.RTPTime, time.Now()) })
 		}
 	})
 	s.mu.Lock()
@@ -153,7 +158,7 @@ func (s *session) onTrack(t *webrtc.TrackRemote, p *lksdk.RemoteTrackPublication
 	s.readers.Add(1)
 	go func() {
 		defer s.readers.Done()
-		s.receive(t, video)
+		s.guarded("reading a track", func() { s.receive(t, video) })
 	}()
 }
 
@@ -211,9 +216,49 @@ func (s *session) end(e end) {
 	}
 }
 
+// errPanicked is the end of a recording that met a fault of this program.
+var errPanicked = errors.New("the recorder failed; the server's log says why")
+
+// guarded does work in which a panic ends this recording, with an error, and not the process with all others. It tells
+// whether there was one.
+func (s *session) guarded(what string, work func()) (panicked bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			panicked = true
+			s.o.Log.Error("the recorder panicked; its recording is ended", "egress", s.id, "doing", what, "panic", v,
+				"stack", string(debug.Stack()))
+			s.end(end{err: errPanicked})
+		}
+	}()
+	work()
+	return false
+}
+
+// run is the session's goroutine.
+func (s *session) run() {
+	defer close(s.done)
+	if !s.guarded("recording", s.loop) {
+		return
+	}
+	s.guarded("leaving the room", func() {
+		s.depart()
+		for range s.units {
+		}
+	})
+	s.guarded("closing the playlist", func() {
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+		defer cancel()
+		if err := s.files.writePlaylists(ctx, true); err != nil {
+			s.o.Log.Warn("the playlist of a recording that panicked stays open", "egress", s.id, "err", err)
+		}
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finished, s.err = time.Now(), errPanicked
+}
+
 // loop cuts and writes until the end.
 func (s *session) loop() {
-	defer close(s.done)
 	tick := time.NewTicker(stepPeriod)
 	defer tick.Stop()
 	begun := time.Now()
@@ -223,8 +268,8 @@ func (s *session) loop() {
 			s.take(u)
 		case now := <-tick.C:
 			s.step(now)
-			if s.cutter.empty() && now.Sub(begun) > firstPicture {
-				s.end(end{err: errNoPicture})
+			if s.cutter.empty() && now.Sub(begun) > firstFrame {
+				s.end(end{err: errNoVideo})
 			}
 		case e := <-s.over:
 			s.leave()
@@ -237,7 +282,7 @@ func (s *session) loop() {
 func (s *session) take(u received) {
 	s.waiting.Add(-int64(len(u.data)))
 	if u.video {
-		s.cutter.addPicture(u.unit)
+		s.cutter.addFrame(u.unit)
 	} else {
 		s.cutter.addSound(u.unit)
 	}
@@ -255,16 +300,25 @@ func (s *session) step(now time.Time) {
 	}
 }
 
-// leave leaves the room and takes what was still on its way.
-func (s *session) leave() {
+// depart leaves the room; units ends with what was still in flight.
+func (s *session) depart() {
 	s.mu.Lock()
+	before := s.left
 	s.left = true
 	s.mu.Unlock()
-	s.room.Disconnect()
+	if before {
+		return
+	}
 	go func() {
 		s.readers.Wait()
 		close(s.units)
 	}()
+	s.room.Disconnect()
+}
+
+// leave leaves the room and takes what was still in flight.
+func (s *session) leave() {
+	s.depart()
 	for u := range s.units {
 		s.take(u)
 	}
@@ -298,7 +352,7 @@ func (s *session) finish(e end) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.finished = time.Now(); s.segments == 0 && err == nil && !e.asked {
-		err = errNoPicture
+		err = errNoVideo
 	}
 	if s.err == nil {
 		s.err = err
@@ -312,7 +366,7 @@ func (s *session) ended() time.Time {
 	return s.finished
 }
 
-// Status answers how the recording does.
+// Status returns the state of the recording.
 func (s *session) Status() recorder.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,13 +21,13 @@ const (
 	reorder = 2048
 	// patience is how long a missing packet is waited for: a few requests to send it again.
 	patience = 500 * time.Millisecond
-	// maxUnitBytes and maxUnitPackets bound one access unit: a publisher that never ends one must not fill the memory. A
-	// key frame of 4K at 50 Mb/s has about 1 MB.
+	// maxUnitBytes and maxUnitPackets bound one access unit: a publisher that never ends one must not fill the memory.
+	// A key frame of 4K at 50 Mb/s has about 1 MB.
 	maxUnitBytes   = 4 << 20
 	maxUnitPackets = 8192
 )
 
-// unit is one picture or one Opus packet.
+// unit is one frame or one Opus packet.
 type unit struct {
 	rtp int64 // ticks of the track's clock, unwrapped to 64 bits
 	// moved is by how many ticks the segmenter has moved rtp, where the publisher's timestamps jumped.
@@ -35,8 +35,8 @@ type unit struct {
 	data  []byte
 	lost  bool      // something is missing before it
 	at    time.Time // of arrival
-	// These are of pictures: data are NAL units with their lengths (ISO/IEC 14496-15, 5.3.4.2) without the parameter
-	// sets, which a key picture has here.
+	// These are of frames: data are NAL units with their lengths (ISO/IEC 14496-15, 5.3.4.2) without the parameter
+	// sets, which a keyframe has here.
 	key  bool
 	sets parameterSets
 }
@@ -172,8 +172,8 @@ func (a *assembler) close() {
 	}
 	u := unit{data: o.data, at: o.at}
 	if u.rtp = a.unwrap(o.stamp); a.video {
-		if !a.readPicture(&u) {
-			a.lost = true // what follows needs a key picture of the publisher's own
+		if !a.readFrame(&u) {
+			a.lost = true // what follows needs a keyframe of the publisher's own
 			return
 		}
 	}
@@ -203,9 +203,9 @@ const (
 	nalFiller    = 12
 )
 
-// readPicture takes the parameter sets out and tells a key picture. Sets that came before hold on. It answers false for a
-// picture that is none of the publisher's: when a track is muted or ends, LiveKit sends black pictures of 2x2.
-func (a *assembler) readPicture(u *unit) bool {
+// readFrame takes the parameter sets out and detects a keyframe. Earlier sets stay valid. It returns false for a
+// frame that is not the publisher's: when a track is muted or ends, LiveKit sends black frames of 2x2.
+func (a *assembler) readFrame(u *unit) bool {
 	rest, sets := u.data, a.sets
 	out := u.data[:0]
 	for len(rest) > 4 {
@@ -234,7 +234,7 @@ func (a *assembler) readPicture(u *unit) bool {
 	return true
 }
 
-// proper tells whether a sequence parameter set is readable and of a picture of one macroblock at least.
+// proper reports whether a sequence parameter set is readable and of a frame of one macroblock at least.
 func proper(sps string) bool {
 	var v h264.SPS
 	return v.Unmarshal([]byte(sps)) == nil && v.Width() >= 16 && v.Height() >= 16

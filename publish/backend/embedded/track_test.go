@@ -14,11 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pictures has ffmpeg encode access units with a delimiter each, sliced, a key picture every 30, at 30 a second.
-func pictures(t *testing.T, seconds int, size string) (units [][]byte) {
+// frames has ffmpeg encode access units with a delimiter each, sliced, a keyframe every 30, at 30 a second.
+func frames(t *testing.T, seconds int, size string) (units [][]byte) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size, "-t",
-		strconv.Itoa(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-x264-params",
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
+		"-t",
+		strconv.Itoa(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
+		"-x264-params",
 		"aud=1:repeat-headers=1:keyint=30:scenecut=0:slices=3", "-f", "h264", "-").Output()
 	require.NoError(t, err, "ffmpeg is needed, run make setup")
 	delimiter := []byte{0, 0, 0, 1, nalDelimiter}
@@ -44,7 +46,7 @@ func wire(units [][]byte, stamp uint32) (out []*rtp.Packet) {
 	return out
 }
 
-// run pushes packets at 1 ms each and answers the units.
+// run pushes packets at 1 ms each and returns the units.
 func run(packets []*rtp.Packet) (out []unit) {
 	a := newAssembler(true, func(u unit) { out = append(out, u) })
 	at := time.Unix(0, 0)
@@ -56,9 +58,9 @@ func run(packets []*rtp.Packet) (out []unit) {
 	return out
 }
 
-// Whatever the order of arrival, with padding in between, each access unit comes out once, whole, in order.
-func TestPacketsBecomePictures(t *testing.T) {
-	packets := wire(pictures(t, 3, "320x180"), 1<<32-50000) // and time turns over too
+// Whatever the order of arrival, with padding in between, each access unit comes out once, complete, in order.
+func TestPacketsBecomeFrames(t *testing.T) {
+	packets := wire(frames(t, 3, "320x180"), 1<<32-50000) // and time turns over too
 	check := func(units []unit) {
 		require.Len(t, units, 90)
 		for i, u := range units {
@@ -75,7 +77,7 @@ func TestPacketsBecomePictures(t *testing.T) {
 					parts++
 				}
 			}
-			require.GreaterOrEqual(t, parts, 2, "picture %d", i)
+			require.GreaterOrEqual(t, parts, 2, "frame %d", i)
 		}
 	}
 	check(run(packets))
@@ -103,9 +105,9 @@ func TestPacketsBecomePictures(t *testing.T) {
 	check(run(padded))
 }
 
-// A picture with a missing packet is left out, and the next one says so.
+// A frame with a missing packet is left out, and the next one says so.
 func TestLossIsTold(t *testing.T) {
-	packets := wire(pictures(t, 2, "320x180"), 1000)
+	packets := wire(frames(t, 2, "320x180"), 1000)
 	whole := run(packets)
 	for _, gone := range []int{3, 40, 41, 100} {
 		missing := append(append([]*rtp.Packet(nil), packets[:gone]...), packets[gone+1:]...)
@@ -126,11 +128,11 @@ func TestLossIsTold(t *testing.T) {
 	}
 }
 
-// LiveKit's black pictures of a muted track are not the publisher's.
-func TestTinyPicturesAreLeftOut(t *testing.T) {
+// LiveKit's black frames of a muted track are not the publisher's.
+func TestTinyFramesAreLeftOut(t *testing.T) {
 	require.False(t, proper(""))
 	require.False(t, proper("\x67\x42"))
-	big, tiny := pictures(t, 1, "320x180"), pictures(t, 1, "8x8")
+	big, tiny := frames(t, 1, "320x180"), frames(t, 1, "8x8")
 	units := run(wire(append(append(append([][]byte(nil), big...), tiny[0]), big...), 5000))
 	require.Len(t, units, 60)
 	require.True(t, units[30].lost)

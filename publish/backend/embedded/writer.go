@@ -40,7 +40,7 @@ type writer struct {
 // write stores a segment and then names it in the playlists. A segment that cannot be stored is left out.
 func (w *writer) write(ctx context.Context, s *segment) error {
 	if w.zero.IsZero() {
-		// A little before the first picture, for sound may begin earlier; times in the files are not negative.
+		// A little before the first frame, for sound may begin earlier; times in the files are not negative.
 		w.zero = s.from.Add(-time.Second)
 	}
 	changed := w.header == "" || s.sets != w.sets
@@ -72,7 +72,7 @@ func (w *writer) writeHeader(ctx context.Context, sets parameterSets) error {
 	}
 	var out seekablebuffer.Buffer
 	if err := init.Marshal(&out); err != nil {
-		return fmt.Errorf("the picture's parameter sets cannot be read: %w", err)
+		return fmt.Errorf("the video's parameter sets cannot be read: %w", err)
 	}
 	name := fmt.Sprintf("i_%05d.mp4", w.headers)
 	if err := w.put(ctx, name, out.Bytes()); err != nil {
@@ -90,7 +90,7 @@ func (w *writer) marshal(s *segment) ([]byte, error) {
 		id   int
 		rate int64
 		list []sample
-	}{{videoTrack, videoRate, s.pictures}, {soundTrack, soundRate, s.sound}} {
+	}{{videoTrack, videoRate, s.frames}, {soundTrack, soundRate, s.sound}} {
 		if len(t.list) > 0 {
 			part.Tracks = append(part.Tracks, w.track(t.id, t.rate, t.list))
 		}
@@ -129,11 +129,12 @@ func (w *writer) list(name string, s *segment, changed bool) {
 		w.tag = fmt.Sprintf("#EXT-X-MAP:URI=%q\n", w.header)
 		w.playlist.WriteString(w.tag)
 	}
-	entry := fmt.Sprintf("#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:%.6f,\n%s\n", s.from.UTC().Round(time.Microsecond).Format(programTime),
+	entry := fmt.Sprintf("#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:%.6f,\n%s\n", s.from.UTC().Round(time.Microsecond).Format(
+		programTime),
 		s.to.Sub(s.from).Seconds(), name)
 	w.playlist.WriteString(entry)
 	if changed {
-		w.live = nil // a player would need both headers; it goes on with the new one
+		w.live = nil // a player would need both headers; it continues with the new one
 	}
 	if w.live = append(w.live, entry); len(w.live) > liveEntries {
 		w.live = w.live[1:]
@@ -150,7 +151,8 @@ func (w *writer) writePlaylists(ctx context.Context, ended bool) error {
 		end = "#EXT-X-ENDLIST\n"
 	}
 	full := append(bytes.Clone(w.playlist.Bytes()), end...)
-	live := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n%s", int(longest.Seconds()),
+	live := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n%s",
+		int(longest.Seconds()),
 		w.segments-len(w.live), w.tag)
 	for _, entry := range w.live {
 		live += entry

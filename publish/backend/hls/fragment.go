@@ -44,7 +44,7 @@ func ReadFragment(header, media io.Reader) (*Segment, error) {
 		}
 	}
 	if len(s.Video)+len(s.Audio) == 0 {
-		return nil, errors.New("the segment holds neither picture nor sound")
+		return nil, errors.New("the segment holds neither video nor sound")
 	}
 	return s, nil
 }
@@ -78,7 +78,7 @@ func (s *Segment) addSample(codec codecs.Codec, sample *fmp4.Sample, v Sample) e
 	case *codecs.H264:
 		nals, err := sample.GetH264()
 		if err != nil {
-			return fmt.Errorf("the segment holds a broken picture: %w", err)
+			return fmt.Errorf("the segment holds a broken frame: %w", err)
 		}
 		v.Sync = h264.IsRandomAccess(nals)
 		if v.Sync { // its parameter sets are in the header (ISO/IEC 14496-15, 5.3.3)

@@ -14,12 +14,14 @@ import (
 )
 
 // fragments has ffmpeg write one segment of two seconds in fragmented MP4, with B-frames and sound of a codec, and
-// answers its header and itself.
+// returns its header and itself.
 func fragments(t *testing.T, codec string) (header, media []byte) {
 	t.Helper()
 	dir := t.TempDir()
-	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=2", "-f", "lavfi", "-i",
-		"sine=440:r=48000:d=2", "-c:v", "libx264", "-bf", "2", "-g", "60", "-pix_fmt", "yuv420p", "-c:a", codec, "-ac", "2", "-f", "hls",
+	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=2", "-f", "lavfi",
+		"-i",
+		"sine=440:r=48000:d=2", "-c:v", "libx264", "-bf", "2", "-g", "60", "-pix_fmt", "yuv420p", "-c:a", codec, "-ac", "2",
+		"-f", "hls",
 		"-hls_time", "2", "-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "i.mp4", "-hls_segment_filename",
 		filepath.Join(dir, "s_%05d.m4s"), filepath.Join(dir, "full.m3u8")).CombinedOutput()
 	require.NoError(t, err, "ffmpeg does not run; make setup installs it: %s", out)

@@ -18,8 +18,8 @@ type Entry struct {
 	Name string
 	// Header is the file of EXT-X-MAP, the header of a segment in fragmented MP4; empty for MPEG-TS.
 	Header string
-	// Wall is EXT-X-PROGRAM-DATE-TIME. In fragmented MP4 it is when the first picture was taken, or the first sound of a
-	// segment without picture; in MPEG-TS a time of the recorder's clock when it wrote.
+	// Wall is EXT-X-PROGRAM-DATE-TIME. In fragmented MP4 it is when the first frame was taken, or the first sound of a
+	// segment without video; in MPEG-TS a time of the recorder's clock when it wrote.
 	Wall time.Time
 	// Duration is EXTINF.
 	Duration time.Duration
@@ -33,7 +33,7 @@ var (
 	mapTag        = regexp.MustCompile(`^#EXT-X-MAP:URI="([^"]*)"$`)
 )
 
-// Number is where the segment stands in its recording, from its name; -1 if that does not tell.
+// Number is where the segment stands in its recording, from its name; -1 if that has none.
 func (e Entry) Number() int {
 	_, digits, _ := strings.Cut(e.Name, "_")
 	digits, _, _ = strings.Cut(digits, ".")
@@ -76,9 +76,10 @@ func Continue(sofar []Entry, live []Entry) (more []Entry) {
 	return more
 }
 
-// valid tells whether an entry is whole and its files may be opened.
+// valid reports whether an entry is complete and its files may be opened.
 func (e Entry) valid() bool {
-	named := e.Header == "" && transportName.MatchString(e.Name) || headerName.MatchString(e.Header) && fragmentName.MatchString(e.Name)
+	named := e.Header == "" && transportName.MatchString(e.Name) || headerName.MatchString(e.Header) &&
+		fragmentName.MatchString(e.Name)
 	return named && !e.Wall.IsZero() && e.Duration > 0
 }
 

@@ -31,7 +31,8 @@ func TestPlaylistGrowsInPieces(t *testing.T) {
 }
 
 func TestPlaylistTakesNoStrangeEntries(t *testing.T) {
-	for _, entry := range []string{"../s_00000.ts", "/etc/passwd", "s_1.ts", "s_00000.mp4", "http://x/s_00000.ts", "s_00000.ts\x00"} {
+	for _, entry := range []string{"../s_00000.ts", "/etc/passwd", "s_1.ts", "s_00000.mp4", "http://x/s_00000.ts",
+		"s_00000.ts\x00"} {
 		var p Playlist
 		p.Append([]byte("#EXT-X-PROGRAM-DATE-TIME:2026-11-22T06:53:20Z\n#EXTINF:4,\n" + entry + "\n"))
 		require.Empty(t, p.Entries, entry)
@@ -95,7 +96,8 @@ func TestUnwrap(t *testing.T) {
 func TestLivePlaylistContinuesTheWhole(t *testing.T) {
 	wall := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
 	entry := func(n int) Entry {
-		return Entry{Name: fmt.Sprintf("s_%05d.ts", n), Wall: wall.Add(time.Duration(n) * 4 * time.Second), Duration: 4 * time.Second}
+		return Entry{Name: fmt.Sprintf("s_%05d.ts", n), Wall: wall.Add(time.Duration(n) * 4 * time.Second),
+			Duration: 4 * time.Second}
 	}
 	entries := func(from, to int) (out []Entry) {
 		for n := from; n < to; n++ {

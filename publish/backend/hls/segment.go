@@ -19,18 +19,18 @@ const (
 // Sample is one access unit. Its times are those of the segment: of PES headers, or of fragments.
 type Sample struct {
 	PTS, DTS time.Duration
-	// Duration is how long it lasts; 0 for a picture of which the segment does not say it.
+	// Duration is how long it lasts; 0 for a frame of which the segment does not say it.
 	Duration time.Duration
-	// Sync marks an IDR picture.
+	// Sync marks an IDR frame.
 	Sync bool
-	// NALs are the NAL units of a picture; Data is an AAC access unit or an Opus packet.
+	// NALs are the NAL units of a frame; Data is an AAC access unit or an Opus packet.
 	NALs [][]byte
 	Data []byte
 }
 
 // Segment is the content of one file.
 type Segment struct {
-	// Video may be empty in a fragment of an unmoving picture, Audio in any segment, never both.
+	// Video may be empty in a fragment of still video, Audio in any segment, never both.
 	Video, Audio []Sample
 	// AACConfig is the AudioSpecificConfig of sound in AAC; Opus, at 48 kHz, has none.
 	AACConfig []byte
@@ -48,8 +48,8 @@ const readAhead = 64 << 10
 // mostDamage is how many damaged packets are left out before a file counts as broken.
 const mostDamage = 100
 
-// ReadSegment reads a whole MPEG-TS file. Damaged packets are left out, and a stream that is announced but has no packet is
-// silent: a recorder short of CPU writes such segments. A file without any picture is an error.
+// ReadSegment reads a whole MPEG-TS file. Damaged packets are left out, and a stream that is announced but has no
+// packet is silent: a recorder short of CPU writes such segments. A file without any video is an error.
 func ReadSegment(r io.Reader) (*Segment, error) {
 	in := newTransport(r)
 	s := &Segment{}
@@ -69,7 +69,7 @@ func ReadSegment(r io.Reader) (*Segment, error) {
 		s.add(u)
 	}
 	if len(s.Video) == 0 {
-		return nil, errors.New("the segment holds no picture")
+		return nil, errors.New("the segment holds no video")
 	}
 	return s, nil
 }
@@ -80,7 +80,7 @@ func (s *Segment) add(u unit) {
 	case typeH264:
 		var nals h264.AnnexB
 		if nals.Unmarshal(u.data) == nil {
-			s.addPicture(u.pts, u.dts, nals)
+			s.addFrame(u.pts, u.dts, nals)
 		}
 	case typeAAC:
 		var frames mpeg4audio.ADTSPackets
@@ -94,7 +94,7 @@ func ticks(v int64) time.Duration {
 	return time.Duration(v/tsClock)*time.Second + time.Duration(v%tsClock)*time.Second/tsClock
 }
 
-func (s *Segment) addPicture(pts, dts int64, nals [][]byte) {
+func (s *Segment) addFrame(pts, dts int64, nals [][]byte) {
 	if len(nals) > 0 {
 		s.Video = append(s.Video, Sample{PTS: ticks(pts), DTS: ticks(dts), Sync: h264.IsRandomAccess(nals), NALs: nals})
 	}
@@ -104,7 +104,8 @@ func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 	at := ticks(pts)
 	for _, f := range frames {
 		if s.AACConfig == nil {
-			config, err := mpeg4audio.AudioSpecificConfig{Type: f.Type, SampleRate: f.SampleRate, ChannelConfig: f.ChannelConfig}.Marshal()
+			config, err := mpeg4audio.AudioSpecificConfig{Type: f.Type, SampleRate: f.SampleRate,
+				ChannelConfig: f.ChannelConfig}.Marshal()
 			if err != nil {
 				return // a frame that no player could decode
 			}
@@ -116,7 +117,7 @@ func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 	}
 }
 
-// Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that the first picture is as near as
+// Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that the first frame is as near as
 // possible to near.
 func (s *Segment) Unwrap(near time.Duration) {
 	turns := (near - s.Video[0].PTS + tsWrap/2) / tsWrap

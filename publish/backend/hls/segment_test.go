@@ -14,14 +14,16 @@ import (
 // transport makes a real MPEG-TS file of two seconds with B-frames and AAC.
 func transport(t *testing.T) []byte {
 	t.Helper()
-	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=2", "-f", "lavfi", "-i", "sine=440:r=48000:d=2",
-		"-c:v", "libx264", "-bf", "2", "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", "-f", "mpegts", "-").Output()
+	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=2", "-f", "lavfi",
+		"-i", "sine=440:r=48000:d=2",
+		"-c:v", "libx264", "-bf", "2", "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ac", "2", "-f", "mpegts",
+		"-").Output()
 	require.NoError(t, err, "ffmpeg does not run; make setup installs it")
 	return out
 }
 
-// without removes the packets of one stream but leaves its announcement (ISO/IEC 13818-1, 2.4.3.2: packets of 188 bytes,
-// the PID in 13 bits after the sync byte).
+// without removes the packets of one stream but leaves its announcement (ISO/IEC 13818-1, 2.4.3.2: packets of 188
+// bytes, the PID in 13 bits after the sync byte).
 func without(ts []byte, pid int, before int) []byte {
 	var out []byte
 	for i := 0; i+188 <= len(ts); i += 188 {
@@ -69,7 +71,7 @@ func TestASegmentWhoseSoundIsMissingIsSilent(t *testing.T) {
 func TestBrokenSegments(t *testing.T) {
 	ts := transport(t)
 	for name, data := range map[string][]byte{
-		"empty": nil, "no transport stream": bytes.Repeat([]byte("nonsense"), 1000), "no picture": without(ts, 0x100, 0),
+		"empty": nil, "no transport stream": bytes.Repeat([]byte("nonsense"), 1000), "no frame": without(ts, 0x100, 0),
 	} {
 		_, err := hls.ReadSegment(bytes.NewReader(data))
 		require.Error(t, err, name)

@@ -25,7 +25,7 @@ type unit struct {
 var errPacket = errors.New("damaged packet")
 
 // transport takes PES packets out of MPEG-TS (ISO/IEC 13818-1, 2.4.3). go-astits does the same, but copies all of a PES
-// packet whose length is not told for each of its transport packets, so that large pictures take it seconds.
+// packet whose length is not given for each of its transport packets, so that large frames take it seconds.
 type transport struct {
 	r      *bufio.Reader
 	packet [packetSize]byte

@@ -38,8 +38,8 @@ var methods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES
 
 // Options say whose tokens are accepted, and what their claims mean.
 type Options struct {
-	// KeySet is an https:// address, or the path of a file; http:// only on this machine, for whoever changes the set on
-	// its way makes tokens.
+	// KeySet is an https:// address, or the path of a file; http:// only on this machine, for whoever changes the set
+	// in transit makes tokens.
 	KeySet string
 	// Issuer and Audience must be in every token as iss and aud.
 	Issuer, Audience string
@@ -65,7 +65,8 @@ type Verifier struct {
 // Open reads the key set. A set that cannot be fetched now is fetched when it is needed.
 func Open(o Options) (*Verifier, error) {
 	if o.Issuer == "" || o.Audience == "" {
-		return nil, errors.New("the issuer and the audience of the tokens must be set: tokens meant for others must not work here")
+		return nil, errors.New("the issuer and the audience of the tokens must be set: tokens meant for others must not " +
+			"work here")
 	}
 	o.IdentityClaim = cmp.Or(o.IdentityClaim, "sub")
 	o.RoomsClaim, o.ScopesClaim = cmp.Or(o.RoomsClaim, "hindsight_rooms"), cmp.Or(o.ScopesClaim, "hindsight_scopes")
@@ -83,11 +84,13 @@ func Open(o Options) (*Verifier, error) {
 func openKeys(ctx context.Context, o Options) (keyfunc.Keyfunc, error) {
 	if u, err := url.Parse(o.KeySet); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
 		if !safe(u) {
-			return nil, fmt.Errorf("the key set must come over https://, not from %s: whoever changes it on its way could make tokens",
+			return nil, fmt.Errorf("the key set must come over https://, not from %s: whoever changes it in transit could "+
+				"make tokens",
 				o.KeySet)
 		}
 		return keyfunc.NewDefaultOverrideCtx(ctx, []string{o.KeySet}, keyfunc.Override{
-			Client: &http.Client{CheckRedirect: checkRedirect}, HTTPTimeout: fetchTimeout, RateLimitWaitMax: time.Second, RefreshUnknownKID: rate.NewLimiter(rate.Every(refetch), 1),
+			Client: &http.Client{CheckRedirect: checkRedirect}, HTTPTimeout: fetchTimeout, RateLimitWaitMax: time.Second,
+			RefreshUnknownKID: rate.NewLimiter(rate.Every(refetch), 1),
 			RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 				return func(ctx context.Context, err error) {
 					o.Log.ErrorContext(ctx, "the key set for tokens cannot be fetched", "url", o.KeySet, "err", err)
@@ -105,7 +108,7 @@ func openKeys(ctx context.Context, o Options) (keyfunc.Keyfunc, error) {
 	return keys, nil
 }
 
-// safe tells whether nobody can change what comes from an address on its way.
+// safe reports whether nobody can change in transit what comes from an address.
 func safe(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
@@ -125,7 +128,7 @@ func (v *Verifier) Close() error {
 	return nil
 }
 
-// Verify answers whose token it is. The error says what is wrong with it.
+// Verify returns whose token it is. The error says what is wrong with it.
 func (v *Verifier) Verify(ctx context.Context, text string) (state.Token, error) {
 	claims := jwt.MapClaims{}
 	if _, err := v.parser.ParseWithClaims(text, claims, v.keys.KeyfuncCtx(ctx)); err != nil {
@@ -148,8 +151,8 @@ func (v *Verifier) Verify(ctx context.Context, text string) (state.Token, error)
 	if err := t.Check(); err != nil {
 		return state.Token{}, fmt.Errorf("its claim %s: %w", v.o.IdentityClaim, err)
 	}
-	// The name in rooms must outlive a token that is renewed, and should differ between two machines of one user: sid is
-	// the login's id (OpenID Connect Front-Channel Logout 1.0, 3).
+	// The name in rooms must outlive a token that is renewed, and should differ between two machines of one user: sid
+	// is the login's id (OpenID Connect Front-Channel Logout 1.0, 3).
 	sid, _ := claims["sid"].(string)
 	sum := sha256.Sum256([]byte(v.o.Issuer + "\x00" + t.Identity + "\x00" + sid))
 	t.ID = hex.EncodeToString(sum[:4])
@@ -178,9 +181,11 @@ func readScopes(claim any) ([]state.Scope, error) {
 // explain puts what is wrong with a token into words.
 func explain(err error) error {
 	for known, text := range map[error]string{
-		jwt.ErrTokenExpired: "it has expired; log in again", jwt.ErrTokenNotValidYet: "it is not valid yet; are the clocks right?",
-		jwt.ErrTokenInvalidIssuer: "it is from another issuer", jwt.ErrTokenInvalidAudience: "it is meant for another service",
-		jwt.ErrTokenMalformed: "it is no JSON Web Token", jwt.ErrTokenRequiredClaimMissing: "it lacks exp, iss or aud",
+		jwt.ErrTokenExpired:         "it has expired; log in again",
+		jwt.ErrTokenNotValidYet:     "it is not valid yet; are the clocks right?",
+		jwt.ErrTokenInvalidIssuer:   "it is from another issuer",
+		jwt.ErrTokenInvalidAudience: "it is meant for another service",
+		jwt.ErrTokenMalformed:       "it is no JSON Web Token", jwt.ErrTokenRequiredClaimMissing: "it lacks exp, iss or aud",
 	} {
 		if errors.Is(err, known) {
 			return errors.New(text)

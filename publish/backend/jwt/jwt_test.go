@@ -134,7 +134,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Keys that somebody on the way may have changed are no keys, also where the provider leads there.
+// Keys that may have been changed in transit are refused, even where the provider redirects there.
 func TestKeysDoNotComeInPlain(t *testing.T) {
 	require.NoError(t, checkRedirect(httptest.NewRequest("GET", "https://other.example.com/keys", nil), nil))
 	require.Error(t, checkRedirect(httptest.NewRequest("GET", "http://id.example.com/keys", nil), nil))
@@ -145,7 +145,8 @@ func TestNewKeysAreFetched(t *testing.T) {
 	first, second := newSigner(t, "one"), newSigner(t, "two")
 	var set atomic.Value
 	set.Store(keySet(t, first))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set.Load().([]byte)) }))
+	server := httptest.NewServer(http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set.Load().([]byte)) }))
 	defer server.Close()
 	v, err := Open(options(server.URL))
 	require.NoError(t, err)
@@ -162,7 +163,8 @@ func TestNewKeysAreFetched(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "jwks.json")
 	require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
-	for _, o := range []Options{options(file), options(file + ".none"), {KeySet: file}, options("http://id.example.com/keys"),
+	for _, o := range []Options{options(file), options(file + ".none"), {KeySet: file},
+		options("http://id.example.com/keys"),
 		options("http://10.0.0.1/keys")} {
 		_, err := Open(o)
 		require.Error(t, err)

@@ -38,7 +38,8 @@ func (l *LiveKit) Join(room, identity, name string, ttl time.Duration) (string, 
 }
 
 // Evict removes a participant from all rooms that allowed names, and returns those where it was.
-func (l *LiveKit) Evict(ctx context.Context, identity string, allowed func(room string) bool) (out []string, err error) {
+func (l *LiveKit) Evict(ctx context.Context, identity string, allowed func(room string) bool) (out []string,
+	err error) {
 	rooms, err := l.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
 	if err != nil {
 		return nil, refused(err)
@@ -60,8 +61,8 @@ func (l *LiveKit) Evict(ctx context.Context, identity string, allowed func(room 
 	return out, nil
 }
 
-// Listen signs a token to join a room unseen and only listen, as recorders do: the room shows that it is recorded, and
-// such a participant alone does not keep it open.
+// Listen signs a token to join a room as a hidden, receiving participant, as recorders do: the room shows that it is
+// recorded, and such a participant alone does not keep it open.
 func (l *LiveKit) Listen(room, identity string, ttl time.Duration) (string, error) {
 	grant := &auth.VideoGrant{RoomJoin: true, Room: room, Hidden: true, Recorder: true}
 	grant.SetCanPublish(false)
@@ -71,8 +72,8 @@ func (l *LiveKit) Listen(room, identity string, ttl time.Duration) (string, erro
 		SetValidFor(ttl).SetVideoGrant(grant).ToJWT()
 }
 
-// HasEgress tells whether LiveKit is set up for egress, which needs Redis; whether a worker waits there, nobody knows
-// before one is asked for.
+// HasEgress reports whether LiveKit is set up for egress, which needs Redis; whether a worker is waiting there is not
+// known before one is asked for.
 func (l *LiveKit) HasEgress(ctx context.Context) (bool, error) {
 	_, err := l.egress.ListEgress(ctx, &livekit.ListEgressRequest{Active: true})
 	var te twirp.Error

@@ -26,7 +26,7 @@ var (
 	ErrTrack = errors.New("track not found")
 	// ErrForeign means that somebody else publishes the track.
 	ErrForeign = errors.New("track of another participant")
-	// ErrUnavailable means that LiveKit or its recorder does not answer or has no room for one more recording.
+	// ErrUnavailable means that LiveKit or its recorder does not respond or has no capacity for one more recording.
 	ErrUnavailable = errors.New("recorder unavailable")
 	// ErrUnknown means that LiveKit does not know the egress.
 	ErrUnknown = errors.New("unknown egress")
@@ -53,7 +53,8 @@ type Options struct {
 	APIKey, APISecret string
 	// FrameRate of the recording in frames a second; 0 is 30.
 	FrameRate int
-	// MaxWidth and MaxHeight bound the recording's picture in pixels; larger ones are scaled down. 0 is 1920 and 1080.
+	// MaxWidth and MaxHeight bound the recording's frame size in pixels; larger ones are scaled down. 0 is 1920 and
+	// 1080.
 	MaxWidth, MaxHeight int
 	// Upload is where the recorder's files go if not to a folder.
 	Upload Upload
@@ -87,8 +88,8 @@ type Request struct {
 	Identities []string
 	// VideoTrack and AudioTrack are SIDs; AudioTrack may be empty.
 	VideoTrack, AudioTrack string
-	// Folder is where the recorder puts its files: the absolute path as the recorder sees it, or a prefix of keys in the
-	// bucket of Options.Upload.
+	// Folder is where the recorder puts its files: the absolute path as the recorder sees it, or a prefix of keys in
+	// the bucket of Options.Upload.
 	Folder string
 }
 
@@ -135,10 +136,10 @@ func (l *LiveKit) Start(ctx context.Context, r Request) (Status, error) {
 	return status(info), nil
 }
 
-// Tracks waits until both tracks are published by one of the identities and answers them; audio is nil if none is
+// Tracks waits until both tracks are published by one of the identities and returns them; audio is nil if none is
 // asked for.
 func (l *LiveKit) Tracks(ctx context.Context, r Request) (video, audio *livekit.TrackInfo, err error) {
-	asked := TakeRequest{RecordingRequest: api.RecordingRequest{RoomName: r.Room}, Own: r.Identities}
+	asked := JobRequest{RecordingRequest: api.RecordingRequest{RoomName: r.Room}, Own: r.Identities}
 	err = l.await(ctx, r.Room, func(list []*livekit.ParticipantInfo) (err error) {
 		video, err = findTrack(list, asked, r.VideoTrack, livekit.TrackType_VIDEO)
 		if err == nil && r.AudioTrack != "" {
@@ -175,7 +176,7 @@ func fit(width, height, maxWidth, maxHeight int) (int, int) {
 		return maxWidth, maxHeight
 	}
 	scale := min(1, float64(maxWidth)/float64(width), float64(maxHeight)/float64(height))
-	if height > width { // a portrait picture may be as high as a landscape one is wide
+	if height > width { // a portrait frame may be as high as a landscape one is wide
 		scale = min(1, float64(maxWidth)/float64(height), float64(maxHeight)/float64(width))
 	}
 	even := func(v int) int { return max(16, int(float64(v)*scale+0.5)&^1) }
@@ -231,7 +232,7 @@ func (l *LiveKit) Writing(ctx context.Context, id string) (egressIDs []string, e
 		return nil, refused(err)
 	}
 	for _, info := range list.Items {
-		// Every kind of request names its files in a place of its own; ids are long and random.
+		// Every kind of request names its files in its own field; ids are long and random.
 		if strings.Contains(info.String(), "/"+id+"/") {
 			egressIDs = append(egressIDs, info.EgressId)
 		}

@@ -76,18 +76,21 @@ func (s *Store) Clip(ctx context.Context, id string) (Clip, error) {
 
 // ClipsOf lists a user's clips that were asked for before a moment, newest first, at most limit.
 func (s *Store) ClipsOf(ctx context.Context, identity string, before time.Time, limit int) ([]Clip, error) {
-	return all(ctx, s, scanClip, clipColumns+"WHERE identity = ? AND created < ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?",
+	return all(ctx, s, scanClip, clipColumns+"WHERE identity = ? AND created < ? AND deleted = 0 ORDER BY created DESC, "+
+		"id LIMIT ?",
 		identity, stamp(before), limit)
 }
 
 // AllClips lists everybody's clips that were asked for before a moment, newest first, at most limit.
 func (s *Store) AllClips(ctx context.Context, before time.Time, limit int) ([]Clip, error) {
-	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?", stamp(before), limit)
+	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?",
+		stamp(before), limit)
 }
 
 // OldClips lists clips that were asked for before a moment and are not waiting, oldest first, at most limit.
 func (s *Store) OldClips(ctx context.Context, before time.Time, limit int) ([]Clip, error) {
-	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? AND state <> ? AND deleted = 0 ORDER BY created, id LIMIT ?",
+	return all(ctx, s, scanClip, clipColumns+"WHERE created < ? AND state <> ? AND deleted = 0 ORDER BY created, id "+
+		"LIMIT ?",
 		stamp(before), api.ClipWaiting, limit)
 }
 

@@ -65,14 +65,21 @@ func (d dialect) QueryRowContext(ctx context.Context, query string, args ...any)
 	return d.to.QueryRowContext(ctx, d.numbered(query), d.texts(args)...)
 }
 
-// transaction runs f's statements all or none. f must use tx and not the store: SQLite has one connection only.
+// transaction runs f's statements all or none. f must use tx and not the store: SQLite has one connection only. It may
+// be called again where the database went away before the end.
 func (s *Store) transaction(ctx context.Context, f func(tx runner) error) error {
-	tx, err := s.pool.BeginTx(ctx, nil)
+	var tx *sql.Tx
+	err := whileAway(ctx, true, func() (err error) {
+		if tx, err = s.pool.BeginTx(ctx, nil); err != nil {
+			return err
+		}
+		if err = f(dialect{tx, s.db.postgres}); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	if err := f(dialect{tx, s.db.postgres}); err != nil {
-		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
 }

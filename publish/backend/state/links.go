@@ -20,9 +20,10 @@ func linkHash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// AddLink makes a link to a clip and answers its secret of 130 random bits, which cannot be read again. With limit
+// AddLink makes a link to a clip and returns its secret of 130 random bits, which cannot be read again. With limit
 // links to the clip already, ok is false.
-func (s *Store) AddLink(ctx context.Context, clip string, expires time.Time, limit int) (l Link, secret string, ok bool, err error) {
+func (s *Store) AddLink(ctx context.Context, clip string, expires time.Time, limit int) (l Link, secret string, ok bool,
+	err error) {
 	secret = strings.ToLower(rand.Text())
 	l = Link{ID: NewID()[:12], ClipID: clip, Created: time.Now().UTC(), Expires: expires.UTC()}
 	err = s.transaction(ctx, func(tx runner) error {
@@ -53,7 +54,8 @@ func scanLink(r scanner) (l Link, err error) {
 
 // LinkWith finds the link with this secret that has not expired. Looking up a hash leaks nothing by its timing.
 func (s *Store) LinkWith(ctx context.Context, secret string) (Link, error) {
-	return one(s.db.QueryRowContext(ctx, linkColumns+"WHERE hash = ? AND expires > ?", linkHash(secret), stamp(time.Now())),
+	return one(s.db.QueryRowContext(ctx, linkColumns+"WHERE hash = ? AND expires > ?", linkHash(secret),
+		stamp(time.Now())),
 		scanLink)
 }
 
@@ -67,19 +69,19 @@ func (s *Store) DeleteLink(ctx context.Context, clip, id string) error {
 	return s.change(ctx, "DELETE FROM links WHERE id = ? AND clip = ?", id, clip)
 }
 
-// DeleteExpiredLinks forgets links that nobody can use any more.
+// DeleteExpiredLinks forgets links that nobody can use anymore.
 func (s *Store) DeleteExpiredLinks(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, "DELETE FROM links WHERE expires <= ?", stamp(time.Now()))
 	return err
 }
 
-// SetPoster keeps a clip's picture, a JPEG, in place of an older one.
+// SetPoster keeps a clip's poster image, a JPEG, in place of an older one.
 func (s *Store) SetPoster(ctx context.Context, clip string, jpeg []byte) error {
 	return s.change(ctx, `INSERT INTO posters (clip, jpeg) VALUES (?,?)
 		ON CONFLICT (clip) DO UPDATE SET jpeg = excluded.jpeg`, clip, jpeg)
 }
 
-// Poster answers a clip's picture.
+// Poster returns a clip's poster image.
 func (s *Store) Poster(ctx context.Context, clip string) ([]byte, error) {
 	scan := func(r scanner) (b []byte, err error) { return b, r.Scan(&b) }
 	return one(s.db.QueryRowContext(ctx, "SELECT jpeg FROM posters WHERE clip = ?", clip), scan)

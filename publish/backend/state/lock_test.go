@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A second service on a SQLite folder is refused until the first is gone; other programs work beside it.
+// A second service on a SQLite folder is refused until the first has ended; other programs work beside it.
 func TestOneServiceOnAFolder(t *testing.T) {
 	folder := t.TempDir()
 	open := func() *Store {

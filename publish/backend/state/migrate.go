@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS clips (
 CREATE INDEX IF NOT EXISTS clips_identity ON clips(identity, created);
 CREATE INDEX IF NOT EXISTS clips_state ON clips(state);
 `,
-	// 2: what tokens are good for, links to clips, and the clips' pictures.
+	// 2: what tokens are good for, links to clips, and the clips' posters.
 	`
 ALTER TABLE tokens ADD COLUMN scopes TEXT NOT NULL DEFAULT 'publish';
 CREATE INDEX clips_created ON clips(created);
@@ -77,6 +77,12 @@ ALTER TABLE clips ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE clips ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE takes ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
 `,
+	// 8: what there is in a room, newest first, without a look at what others have.
+	`
+CREATE INDEX clips_room ON clips(room, created);
+CREATE INDEX takes_room ON takes(room, created);
+CREATE INDEX takes_created ON takes(created);
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables
@@ -114,7 +120,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	})
 }
 
-// words answers a statement of the schema as this database wants it.
+// words returns a statement of the schema as this database wants it.
 func (s *Store) words(statement string) string {
 	if s.db.postgres {
 		return forPostgres.Replace(statement)

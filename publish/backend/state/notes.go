@@ -15,9 +15,9 @@ type Note struct {
 	Version   int        `json:"version"`
 	Replay    *Replay    `json:"replay,omitempty"`
 	Recording *Recording `json:"recording,omitempty"`
-	Take      *Take      `json:"take,omitempty"`
+	Job       *Job       `json:"take,omitempty"`
 	Clip      *Clip      `json:"clip,omitempty"`
-	// Poster is the clip's, which lies in a file of its own.
+	// Poster is the clip's poster, which is a separate file.
 	Poster []byte `json:"-"`
 }
 
@@ -38,14 +38,14 @@ func ReadNote(b []byte) (n Note, err error) {
 		return n, fmt.Errorf("the note is of version %d, which this program does not know", n.Version)
 	}
 	if (n.Recording == nil) != (n.Replay == nil) || n.Recording != nil && n.Recording.ReplayID != n.Replay.ID ||
-		n.Recording == nil && n.Take == nil && n.Clip == nil {
+		n.Recording == nil && n.Job == nil && n.Clip == nil {
 		return n, errors.New("the note lacks what it is about")
 	}
 	return n, nil
 }
 
 // Restored counts what Restore has added.
-type Restored struct{ Replays, Recordings, Takes, Clips, Posters int }
+type Restored struct{ Replays, Recordings, Jobs, Clips, Posters int }
 
 // Restore adds what a note says and the database does not know; what it knows it leaves as it is.
 func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
@@ -67,14 +67,14 @@ func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
 				return err
 			}
 		}
-		if n.Take == nil {
+		if n.Job == nil {
 			return nil
 		}
-		query, args, err := insertTake(*n.Take)
+		query, args, err := insertJob(*n.Job)
 		if err != nil {
 			return err
 		}
-		return restore(ctx, tx, &count.Takes, query, args)
+		return restore(ctx, tx, &count.Jobs, query, args)
 	})
 }
 

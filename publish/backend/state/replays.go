@@ -24,11 +24,11 @@ type Recording struct {
 	// Began is the wall clock at the zero of the media's running time; zero until known.
 	Began          time.Time
 	Created, Ended time.Time
-	// Gone is how many segments are deleted, from the first on.
-	Gone int `json:"-"`
+	// Pruned is how many segments are deleted, from the first on.
+	Pruned int `json:"-"`
 }
 
-// Over tells that nothing will be added to the recording any more.
+// Over says that nothing will be added to the recording anymore.
 func (r Recording) Over() bool { return r.State == api.StateEnded || r.State == api.StateFailed }
 
 // AddReplay keeps a new replay.
@@ -68,7 +68,7 @@ func (s *Store) CountReplays(ctx context.Context, identity string) (n int, err e
 	return n, err
 }
 
-// Stopped tells whether the user stopped a replay.
+// Stopped reports whether the user stopped a replay.
 func (s *Store) Stopped(ctx context.Context, id string) (stopped bool, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT stopped <> 0 FROM replays WHERE id = ?", id).Scan(&stopped)
 	return stopped, err
@@ -103,7 +103,7 @@ const recordingColumns = `SELECT r.id, r.replay, r.egress, r.video, r.audio, r.s
 func scanRecording(r scanner) (v Recording, err error) {
 	var began, created, ended int64
 	err = r.Scan(&v.ID, &v.ReplayID, &v.EgressID, &v.VideoTrack, &v.AudioTrack, &v.State, &v.Error, &began, &created,
-		&ended, &v.Gone)
+		&ended, &v.Pruned)
 	v.Began, v.Created, v.Ended = moment(began), moment(created), moment(ended)
 	return v, err
 }
@@ -118,7 +118,8 @@ func (s *Store) RecordingOf(ctx context.Context, egressID string) (Recording, er
 	return one(s.db.QueryRowContext(ctx, recordingColumns+"WHERE r.egress = ?", egressID), scanRecording)
 }
 
-// RecordingWith finds the youngest recording of these tracks in a room that is not over and whose replay goes on.
+// RecordingWith finds the youngest recording of these tracks in a room that is not over and whose replay is still
+// running.
 func (s *Store) RecordingWith(ctx context.Context, identity, room, video, audio string) (Recording, error) {
 	return one(s.db.QueryRowContext(ctx, recordingColumns+`JOIN replays p ON p.id = r.replay WHERE p.identity = ? AND
 		p.room = ? AND r.video = ? AND r.audio = ? AND r.state IN (?,?) AND p.stopped = 0 ORDER BY r.created DESC`,
@@ -135,17 +136,17 @@ func (s *Store) RecordingIDs(ctx context.Context) ([]string, error) {
 	return all(ctx, s, scanID, "SELECT id FROM recordings UNION SELECT id FROM takes")
 }
 
-// UpdateRecording keeps State, Error, Began and Ended, if they are still what they were before: LiveKit may tell two
-// backends at once. If not, it answers ErrNotFound.
+// UpdateRecording keeps State, Error, Began and Ended, if they are still what they were before: LiveKit may notify two
+// backends at once. If not, it returns ErrNotFound.
 func (s *Store) UpdateRecording(ctx context.Context, before, r Recording) error {
 	return s.change(ctx, `UPDATE recordings SET state = ?, error = ?, began = ?, ended = ? WHERE id = ? AND state = ? AND
 		error = ? AND began = ? AND ended = ?`, r.State, r.Error, stamp(r.Began), stamp(r.Ended), r.ID,
 		before.State, before.Error, stamp(before.Began), stamp(before.Ended))
 }
 
-// SetGone keeps how many segments of a recording are deleted.
-func (s *Store) SetGone(ctx context.Context, id string, gone int) error {
-	return s.change(ctx, "UPDATE recordings SET gone = ? WHERE id = ?", gone, id)
+// SetPruned records how many segments of a recording are deleted.
+func (s *Store) SetPruned(ctx context.Context, id string, pruned int) error {
+	return s.change(ctx, "UPDATE recordings SET gone = ? WHERE id = ?", pruned, id)
 }
 
 // DeleteRecording forgets a recording.

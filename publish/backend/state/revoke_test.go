@@ -11,8 +11,8 @@ import (
 
 func TestRevokingEndsWhatRuns(t *testing.T) { onBoth(t, revokingEnds) }
 
-// With the last token of a user ends what runs for that user, and nobody watches by a link any more; before that, and
-// for others, all goes on.
+// With the last token of a user ends what runs for that user, and nobody can watch by a link anymore; before that, and
+// for others, everything continues.
 func revokingEnds(t *testing.T, open func() *Store) {
 	ctx, s := t.Context(), open()
 	laptop, _, err := s.CreateToken(ctx, "alice", "")
@@ -22,7 +22,8 @@ func revokingEnds(t *testing.T, open func() *Store) {
 	secrets := map[string]string{}
 	for _, who := range []string{"alice", "bob"} {
 		require.NoError(t, s.AddReplay(ctx, Replay{ID: who, Identity: who, Room: "den", Created: time.Now()}))
-		require.NoError(t, s.AddTake(ctx, Take{ID: who, Identity: who, EgressID: who, State: api.StateActive, Created: time.Now()}))
+		require.NoError(t, s.AddJob(ctx, Job{ID: who, Identity: who, EgressID: who, State: api.StateActive,
+			Created: time.Now()}))
 		_, err := s.AddClip(ctx, Clip{ID: who, Identity: who, State: api.ClipWaiting, Created: time.Now()}, 9)
 		require.NoError(t, err)
 		var ok bool
@@ -33,10 +34,10 @@ func revokingEnds(t *testing.T, open func() *Store) {
 	runs := func(who string) []bool {
 		stopped, err := s.Stopped(ctx, who)
 		require.NoError(t, err)
-		take, err := s.Take(ctx, who)
+		job, err := s.Job(ctx, who)
 		require.NoError(t, err)
 		_, err = s.LinkWith(ctx, secrets[who])
-		return []bool{!stopped, take.Stopped.IsZero(), err == nil}
+		return []bool{!stopped, job.Stopped.IsZero(), err == nil}
 	}
 	all, none := []bool{true, true, true}, []bool{false, false, false}
 	before := time.Now().Add(-time.Second)

@@ -1,6 +1,6 @@
 // Package state keeps what the backend must know after a restart: user tokens, replays, their recordings and clips. The
-// media themselves lie in folders named by the ids kept here. It is a SQLite file, or a PostgreSQL where several backends
-// share the work.
+// media themselves lie in folders named by the ids kept here. It is a SQLite file, or a PostgreSQL where several
+// backends share the work.
 //
 // To change the schema, add a step at the end of steps in migrate.go, in SQLite's words: TEXT, INTEGER (64 bits: times
 // are nanoseconds since 1970, booleans 0 and 1) and BLOB, tables end with ") STRICT;". Write statements with ? for
@@ -110,6 +110,7 @@ func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("the PostgreSQL database cannot be opened: %w", err)
 	}
+	s.db.to = patient{pool}
 	return s, nil
 }
 
@@ -129,7 +130,7 @@ func (s *Store) Close() error {
 var ErrServed = errors.New("another hindsight-backend serves from this folder")
 
 // Serve is called by a service before it works: only one may on a SQLite database, whose leases it would share.
-// Others may open it meanwhile. It holds until Close, or the end of the process. Services on PostgreSQL are many.
+// Others may open it in the meantime. It holds until Close, or the end of the process. Services on PostgreSQL are many.
 func (s *Store) Serve() error {
 	s.lockMu.Lock()
 	defer s.lockMu.Unlock()
@@ -145,7 +146,10 @@ func (s *Store) Serve() error {
 	return err
 }
 
-// Ping tells whether the database answers.
+// Alone reports whether no other service works on this database: only one may on SQLite.
+func (s *Store) Alone() bool { return !s.db.postgres }
+
+// Ping reports whether the database responds.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.PingContext(ctx) }
 
 // NewID is an id of 26 characters with 128 random bits, fit for a file name.

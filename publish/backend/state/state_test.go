@@ -80,9 +80,9 @@ func survivesReopening(t *testing.T, open func() *Store) {
 	running, err := s.Running(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []Recording{rec}, running)
-	require.NoError(t, s.SetGone(ctx, rec.ID, 3))
+	require.NoError(t, s.SetPruned(ctx, rec.ID, 3))
 	before := rec
-	rec.Gone, rec.Began = 3, now.Add(time.Second)
+	rec.Pruned, rec.Began = 3, now.Add(time.Second)
 	require.NoError(t, s.UpdateRecording(ctx, before, rec))
 	require.ErrorIs(t, s.UpdateRecording(ctx, before, before), ErrNotFound, "somebody else was quicker")
 	ids, err := s.RecordingIDs(ctx)
@@ -130,7 +130,8 @@ func TestTokensAreChecked(t *testing.T) { onBoth(t, tokensAreChecked) }
 
 func tokensAreChecked(t *testing.T, open func() *Store) {
 	ctx, s := t.Context(), open()
-	for _, c := range []struct{ identity, rooms string }{{"", "*"}, {"a\nb", "*"}, {"alice", "[a"}, {"bob+hindsight-x", "*"}} {
+	for _, c := range []struct{ identity, rooms string }{{"", "*"}, {"a\nb", "*"}, {"alice", "[a"},
+		{"bob+hindsight-x", "*"}} {
 		_, _, err := s.CreateToken(ctx, c.identity, c.rooms)
 		require.Error(t, err, "%+v", c)
 	}
@@ -186,7 +187,8 @@ func TestLinks(t *testing.T) { onBoth(t, linksLead) }
 
 func linksLead(t *testing.T, open func() *Store) {
 	ctx, s := t.Context(), open()
-	clip := Clip{ID: NewID(), ReplayID: NewID(), Identity: "alice", Room: "den", State: api.ClipWaiting, Created: time.Now()}
+	clip := Clip{ID: NewID(), ReplayID: NewID(), Identity: "alice", Room: "den", State: api.ClipWaiting,
+		Created: time.Now()}
 	ok, err := s.AddClip(ctx, clip, 5)
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -227,7 +229,7 @@ func linksLead(t *testing.T, open func() *Store) {
 	_, err = s.LinkWith(ctx, secret)
 	require.ErrorIs(t, err, ErrNotFound, "links go with their clip")
 	_, err = s.Poster(ctx, clip.ID)
-	require.ErrorIs(t, err, ErrNotFound, "and so does the picture")
+	require.ErrorIs(t, err, ErrNotFound, "and so does the poster")
 }
 
 // Lists of clips go on where they ended, and what a user takes is counted.
@@ -287,7 +289,8 @@ func TestLeases(t *testing.T) {
 	require.False(t, lease(1, time.Hour))
 	require.NoError(t, backends[0].Release(ctx, "keeper"))
 	require.True(t, lease(1, 10*time.Millisecond))
-	require.Eventually(t, func() bool { return lease(0, time.Hour) }, 30*time.Second, 10*time.Millisecond, "its time is up")
+	require.Eventually(t, func() bool { return lease(0, time.Hour) }, 30*time.Second, 10*time.Millisecond,
+		"its time is up")
 	require.False(t, lease(1, time.Hour))
 }
 
@@ -322,16 +325,19 @@ func restores(t *testing.T, open func() *Store) {
 	ctx, s := t.Context(), open()
 	now := time.Now().UTC()
 	replay := Replay{ID: NewID(), Identity: "alice", Room: "den", Created: now, Stopped: now.Add(time.Minute)}
-	rec := Recording{ID: NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v", State: api.StateEnded, Began: now,
+	rec := Recording{ID: NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v", State: api.StateEnded,
+		Began:   now,
 		Created: now, Ended: now.Add(time.Minute)}
-	take := Take{ID: NewID(), Identity: "alice", EgressID: "EG_2", State: api.StateEnded, Created: now, Stopped: now, Ended: now,
+	job := Job{ID: NewID(), Identity: "alice", EgressID: "EG_2", State: api.StateEnded, Created: now, Stopped: now,
+		Ended:   now,
 		Request: api.RecordingRequest{RoomName: "den", Type: api.TypeTrack}}
-	clip := Clip{ID: NewID(), ReplayID: replay.ID, Identity: "alice", Room: "den", State: api.ClipReady, Asked: time.Minute,
+	clip := Clip{ID: NewID(), ReplayID: replay.ID, Identity: "alice", Room: "den", State: api.ClipReady,
+		Asked:   time.Minute,
 		Pressed: now, Created: now, From: now.Add(-time.Minute), To: now, Bytes: 5,
 		Gaps: []Span{{now.Add(-30 * time.Second), now.Add(-20 * time.Second)}}}
 	var count Restored
 	for range 2 {
-		for _, n := range []Note{{Replay: &replay, Recording: &rec}, {Take: &take}, {Clip: &clip}} {
+		for _, n := range []Note{{Replay: &replay, Recording: &rec}, {Job: &job}, {Clip: &clip}} {
 			b, err := n.Write()
 			require.NoError(t, err)
 			n, err = ReadNote(b)
@@ -349,9 +355,9 @@ func restores(t *testing.T, open func() *Store) {
 	gotRec, err := s.RecordingOf(ctx, "EG_1")
 	require.NoError(t, err)
 	require.Equal(t, rec, gotRec)
-	gotTake, err := s.Take(ctx, take.ID)
+	gotJob, err := s.Job(ctx, job.ID)
 	require.NoError(t, err)
-	require.Equal(t, take, gotTake)
+	require.Equal(t, job, gotJob)
 	gotClip, err := s.Clip(ctx, clip.ID)
 	require.NoError(t, err)
 	require.Equal(t, clip, gotClip)

@@ -51,7 +51,7 @@ const oldManage Scope = "admin"
 // scopes are all there are, from the least to the most.
 var scopes = []Scope{View, Publish, Record, Manage}
 
-// Has tells whether the token has a right; Manage has all.
+// Has reports whether the token has a right; Manage has all.
 func (t Token) Has(s Scope) bool {
 	return slices.Contains(t.Scopes, s) || slices.Contains(t.Scopes, Manage)
 }
@@ -85,7 +85,7 @@ func joinScopes(scopes []Scope) string {
 	return strings.Join(words, " ")
 }
 
-// Allows tells whether the token's owner may share in a room.
+// Allows reports whether the token's owner may share in a room.
 func (t Token) Allows(room string) bool {
 	ok, err := path.Match(t.Rooms, room)
 	return err == nil && ok || t.Rooms == "*"
@@ -118,10 +118,10 @@ func OwnerName(owner string) string {
 	return name
 }
 
-// SecretPrefix makes a leaked token easy to find, and tells it from others' tokens.
+// SecretPrefix makes a leaked token easy to find, and distinguishes it from others' tokens.
 const SecretPrefix = "hs_"
 
-// Check tells what is wrong with a token's identity or pattern.
+// Check says what is wrong with a token's identity or pattern.
 func (t Token) Check() error {
 	if t.Identity == "" || len(t.Identity) > 128 || strings.ContainsFunc(t.Identity, unicode.IsControl) {
 		return errors.New("the identity must have 1 to 128 printable characters")
@@ -135,7 +135,7 @@ func (t Token) Check() error {
 	return nil
 }
 
-// CreateToken makes a token and answers its secret, which cannot be read again. Without scopes it has Publish.
+// CreateToken makes a token and returns its secret, which cannot be read again. Without scopes it has Publish.
 func (s *Store) CreateToken(ctx context.Context, identity, rooms string, scopes ...Scope) (Token, string, error) {
 	if rooms == "" {
 		rooms = "*"
@@ -179,7 +179,7 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 }
 
 // RevokeToken makes a token useless at once. Where it was the last of its identity, everything that runs for that
-// identity is marked as stopped, for the keeper to end, and the links to its clips are gone.
+// identity is marked as stopped, for the keeper to end, and the links to its clips are deleted.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return s.transaction(ctx, func(tx runner) error {
 		var identity string

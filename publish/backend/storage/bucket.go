@@ -25,7 +25,8 @@ type bucket struct{ b *blob.Bucket }
 // deletesAtOnce bounds how many files of a recording are deleted at the same time.
 const deletesAtOnce = 8
 
-// OpenBucket opens a bucket that exists, by its address; see the forms in upload.go. Files lie below the address's path.
+// OpenBucket opens a bucket that exists, by its address; see the forms in upload.go. Files lie below the address's
+// path.
 func OpenBucket(ctx context.Context, address string) (*Storage, error) {
 	p, err := parse(address)
 	if err != nil {
@@ -36,7 +37,8 @@ func OpenBucket(ctx context.Context, address string) (*Storage, error) {
 		return nil, fmt.Errorf("the bucket of --storage %s cannot be opened: %w", address, err)
 	}
 	if ok, err := b.IsAccessible(ctx); err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("the bucket of --storage %s does not exist or the keys in the environment are not "+
+		return nil, errors.Join(fmt.Errorf("the bucket of --storage %s does not exist or the keys in the environment are "+
+			"not "+
 			"for it: %w", address, err), b.Close())
 	}
 	if p.prefix != "" {

@@ -152,7 +152,7 @@ func (f folder) list(ctx context.Context, dir string, found func(Entry)) error {
 		}
 		info, err := d.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted meanwhile
+			return nil // deleted in the meantime
 		}
 		if err == nil {
 			found(Entry{name, info.Size(), info.ModTime()})

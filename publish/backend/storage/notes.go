@@ -40,7 +40,7 @@ func (s *Storage) writeBeside(ctx context.Context, id, ext string, data []byte) 
 	})
 }
 
-// Poster answers the poster that lies beside a clip; none is empty.
+// Poster returns the poster that lies beside a clip; none is empty.
 func (s *Storage) Poster(ctx context.Context, id string) ([]byte, error) {
 	file, err := name(clips, id)
 	if err != nil {

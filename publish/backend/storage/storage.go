@@ -6,7 +6,7 @@
 //	clips/ID.mp4, ID.json    a clip, and what the database knows of it
 //	clips/ID.jpg             its poster, where it has one
 //
-// It has no goroutines of its own but those of the buckets' clients; Close ends them.
+// It has no goroutines except those of the buckets' clients; Close ends them.
 package storage
 
 import (
@@ -86,7 +86,7 @@ func name(parts ...string) (string, error) {
 	return path.Join(parts...), nil
 }
 
-// NewRecording makes a recording's folder and answers its path as the recorder sees it.
+// NewRecording makes a recording's folder and returns its path as the recorder sees it.
 func (s *Storage) NewRecording(_ context.Context, id string) (string, error) {
 	dir, err := name(segments, id)
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Storage) NewRecording(_ context.Context, id string) (string, error) {
 	return path.Join(s.recordings, id), nil
 }
 
-// ReadPlaylist answers what a recording's playlist holds beyond offset, in bytes. A missing one is empty.
+// ReadPlaylist returns what a recording's playlist holds beyond offset, in bytes. A missing one is empty.
 func (s *Storage) ReadPlaylist(ctx context.Context, id string, offset int64) ([]byte, error) {
 	file, err := name(segments, id, recorder.Playlist)
 	if err != nil {
@@ -194,7 +194,7 @@ func (s *Storage) Remove(ctx context.Context, id, segment string) error {
 	return s.remove(ctx, file)
 }
 
-// WriteClip writes a clip and answers its length in bytes. A file of that id, left by a process that was killed before
+// WriteClip writes a clip and returns its length in bytes. A file of that id, left by a process that was killed before
 // it could say so, is replaced.
 func (s *Storage) WriteClip(ctx context.Context, id string, m mp4.Movie) (bytes int64, err error) {
 	file, err := name(clips, id)
@@ -227,9 +227,9 @@ func (s *Storage) RemoveClip(ctx context.Context, id string) error {
 }
 
 // KeepRecordings deletes recordings that are not among these, have no note, and had nothing added to them since before.
-// A process that was killed while LiveKit started a recording has made its folder and could not write it down: nobody
-// would ever delete it, nor stop a recorder that fills it. What has a note was written down once, and waits for a repair
-// of the database. Without any known recording the database may be a new one, and nothing goes.
+// A process that was killed while LiveKit started a recording has made its folder and could not record it: nobody
+// would ever delete it, nor stop a recorder that fills it. What has a note was written down once, and waits for a
+// repair of the database. Without any known recording the database may be a new one, and nothing goes.
 func (s *Storage) KeepRecordings(ctx context.Context, ids []string, before time.Time) error {
 	if len(ids) == 0 {
 		return nil

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/mp4"
-	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
 )
 
 const (
@@ -45,7 +45,7 @@ func openFolder(t *testing.T) (*Storage, string) {
 
 func openS3(t *testing.T, prefix string) *Storage {
 	t.Helper()
-	server, err := backendtest.StartS3(t.Context())
+	server, err := s3test.Start(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	for k, v := range server.Env() {
@@ -107,12 +107,13 @@ func readsOn(t *testing.T, s *Storage) {
 	require.NoError(t, s.Remove(ctx, id, ""), "removing twice")
 }
 
-// movie has one picture of this many bytes.
+// movie has one frame of this many bytes.
 func movie(size int) mp4.Movie {
-	picture := [][]byte{{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x79, 0x0a, 0x1a, 0x80, 0x80, 0x80, 0x83, 0xc4, 0x89, 0xa8}, {0x68, 0xce, 0x3c, 0x80},
+	video := [][]byte{{0x67, 0x42, 0xc0, 0x0a, 0xda, 0x79, 0x0a, 0x1a, 0x80, 0x80, 0x80, 0x83, 0xc4, 0x89, 0xa8},
+		{0x68, 0xce, 0x3c, 0x80},
 		append([]byte{0x65}, bytes.Repeat([]byte{7}, size)...)}
 	return mp4.Movie{End: time.Second, Tracks: []mp4.Track{{Kind: mp4.H264,
-		Samples: []mp4.Sample{{Duration: time.Second, Sync: true, NALs: picture}}}}}
+		Samples: []mp4.Sample{{Duration: time.Second, Sync: true, NALs: video}}}}}
 }
 
 // A clip is read from anywhere in it, as a download with Range does; a second one takes its place; a third, which is
@@ -167,7 +168,8 @@ func TestNothingElseIsReached(t *testing.T) { onBoth(t, reachesNothingElse) }
 
 func reachesNothingElse(t *testing.T, s *Storage) {
 	ctx := t.Context()
-	for _, bad := range []string{"", "..", "../clips", "../../x", "a/b", "/etc", "ABCDEFGH", "abc", "abcdefgh\x00", "abcdefgh.mp4"} {
+	for _, bad := range []string{"", "..", "../clips", "../../x", "a/b", "/etc", "ABCDEFGH", "abc", "abcdefgh\x00",
+		"abcdefgh.mp4"} {
 		_, err := s.OpenClip(ctx, bad)
 		require.ErrorIs(t, err, fs.ErrNotExist, bad)
 		_, err = s.NewRecording(ctx, bad)
@@ -204,7 +206,7 @@ func TestLinksOutOfTheFolderAreRefused(t *testing.T) {
 	require.Error(t, err)
 }
 
-// A clip that a killed process left half written is gone later; one that another backend is writing stays.
+// A clip that a killed process left half written is deleted later; one that another backend is writing stays.
 func TestPartialClipsAreRemoved(t *testing.T) {
 	s, dir := openFolder(t)
 	require.NoError(t, s.Close())
@@ -273,9 +275,13 @@ func findsNotes(t *testing.T, s *Storage) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, 2, silent)
-	require.Equal(t, map[string]string{"segments/" + id + "/note.json": "recording", "clips/" + id + ".json": "clip"}, found)
+	require.Equal(t, map[string]string{"segments/" + id + "/note.json": "recording", "clips/" + id + ".json": "clip"},
+		found)
 	require.NoError(t, s.RemoveClip(ctx, id))
-	silent, err = s.Notes(ctx, func(file string, _ []byte, _ error) { require.Equal(t, "segments/"+id+"/note.json", file) })
+	silent, err = s.Notes(ctx, func(file string, _ []byte, _ error) {
+		require.Equal(t, "segments/"+id+"/note.json",
+			file)
+	})
 	require.NoError(t, err)
 	require.Equal(t, 2, silent)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 )
 
-// place is what the address of a bucket says, for the two that write into it: this service through gocloud.dev/blob, and
-// LiveKit Egress through its upload options. Keys come from the environment, as the clouds' own tools take them:
+// place is what the address of a bucket says, for the two that write into it: this service through gocloud.dev/blob,
+// and LiveKit Egress through its upload options. Keys come from the environment, as the clouds' own tools take them:
 //
 //	s3://bucket/prefix?region=eu-central-1                  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 //	s3://bucket?region=r&endpoint=https://s3.example.com&use_path_style=true    another server than Amazon's
@@ -40,7 +40,8 @@ func parse(address string) (place, error) {
 	}
 	p := place{prefix: strings.Trim(u.Path, "/")}
 	if p.prefix != "" && !prefixForm.MatchString(p.prefix) {
-		return place{}, fmt.Errorf("the path of --storage is %q; it may have letters, digits, hyphens and underscores", p.prefix)
+		return place{}, fmt.Errorf("the path of --storage is %q; it may have letters, digits, hyphens and underscores",
+			p.prefix)
 	}
 	switch u.Scheme {
 	case "s3":

@@ -1,4 +1,4 @@
-// Package portaltest is a desktop portal for tests: it answers as the real one does, and does what users do to it.
+// Package portaltest is a desktop portal for tests: it responds as the real one does, and does what users do to it.
 // Portal owns a connection to the session bus; Close ends it.
 package portaltest
 
@@ -26,7 +26,7 @@ const (
 	Silent = 99
 )
 
-// Portal answers org.freedesktop.portal.ScreenCast.
+// Portal serves org.freedesktop.portal.ScreenCast.
 type Portal struct {
 	conn *dbus.Conn
 
@@ -59,15 +59,15 @@ func Start() (*Portal, error) {
 	return p, nil
 }
 
-// Answer sets what the dialog answers from now on.
+// Answer sets the dialog's result from now on.
 func (p *Portal) Answer(code uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answer = code
 }
 
-// NoPictures makes the portal hand out no connection to PipeWire any more.
-func (p *Portal) NoPictures() {
+// RefuseConnections makes the portal hand out no connection to PipeWire anymore.
+func (p *Portal) RefuseConnections() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.remote = false
@@ -80,14 +80,14 @@ func (p *Portal) Starts() int {
 	return p.starts
 }
 
-// Option is what SelectSources was told last.
+// Option is what SelectSources was called with last.
 func (p *Portal) Option(name string) any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.options[name].Value()
 }
 
-// EndSession does what the user does who stops the filming.
+// EndSession does what a user does who stops the capture.
 func (p *Portal) EndSession() error {
 	return p.conn.Emit(session, "org.freedesktop.portal.Session.Closed", map[string]dbus.Variant{})
 }
@@ -95,7 +95,7 @@ func (p *Portal) EndSession() error {
 // Close leaves the bus, as a portal that crashes.
 func (p *Portal) Close() error { return p.conn.Close() }
 
-// respond emits a request's Response and answers its path.
+// respond emits a request's Response and returns its path.
 func (p *Portal) respond(sender dbus.Sender, options map[string]dbus.Variant, code uint32, results map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
 	token, _ := options["handle_token"].Value().(string)
 	name := strings.ReplaceAll(strings.TrimPrefix(string(sender), ":"), ".", "_")
@@ -109,7 +109,7 @@ func (p *Portal) respond(sender dbus.Sender, options map[string]dbus.Variant, co
 // face is what is called over D-Bus.
 type face struct{ p *Portal }
 
-// CreateSession answers a session.
+// CreateSession returns a session.
 func (f face) CreateSession(sender dbus.Sender, options map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
 	return f.p.respond(sender, options, Allow, map[string]dbus.Variant{"session_handle": dbus.MakeVariant(string(session))})
 }
@@ -122,7 +122,7 @@ func (f face) SelectSources(sender dbus.Sender, _ dbus.ObjectPath, options map[s
 	return f.p.respond(sender, options, Allow, map[string]dbus.Variant{})
 }
 
-// Start answers as Answer said.
+// Start responds as Answer said.
 func (f face) Start(sender dbus.Sender, _ dbus.ObjectPath, _ string, options map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
 	f.p.mu.Lock()
 	f.p.starts++
@@ -137,12 +137,12 @@ func (f face) Start(sender dbus.Sender, _ dbus.ObjectPath, _ string, options map
 	})
 }
 
-// OpenPipeWireRemote answers a descriptor of no use.
+// OpenPipeWireRemote returns a descriptor of no use.
 func (f face) OpenPipeWireRemote(dbus.Sender, dbus.ObjectPath, map[string]dbus.Variant) (dbus.UnixFD, *dbus.Error) {
 	f.p.mu.Lock()
 	defer f.p.mu.Unlock()
 	if !f.p.remote {
-		return 0, dbus.MakeFailedError(errors.New("no pictures"))
+		return 0, dbus.MakeFailedError(errors.New("no frames"))
 	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {

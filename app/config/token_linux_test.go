@@ -1,0 +1,140 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+)
+
+// ring is a real keyring and the token file of one user.
+type ring struct {
+	*stack.Keyring
+	file string
+}
+
+func openRing(t *testing.T) *ring {
+	t.Helper()
+	dir := t.TempDir()
+	k, err := stack.StartKeyring(t.Context(), dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { k.Close() })
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", k.DBusAddress)
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	return &ring{k, filepath.Join(dir, "settings", "token")}
+}
+
+// tokens is what a start of the app opens.
+func (r *ring) tokens(wait time.Duration) *config.Tokens {
+	return &config.Tokens{File: r.file, Wait: wait}
+}
+
+func has(t *testing.T, k *config.Tokens, want string) {
+	t.Helper()
+	got, err := k.Get()
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+// moved waits until the keyring alone has the token.
+func (r *ring) moved(t *testing.T, want ...string) {
+	t.Helper()
+	var in []string
+	var err, noFile error
+	if !assert.Eventually(t, func() bool {
+		in, err = r.Stored(t.Context(), "app.hindsight.Hindsight")
+		_, noFile = os.Stat(r.file)
+		return err == nil && len(in) == len(want) && (len(want) == 0 || in[0] == want[0]) && os.IsNotExist(noFile)
+	}, 20*time.Second, 50*time.Millisecond) {
+		t.Fatalf("the keyring has %v (%v), not only %v; the file: %v", in, err, want, noFile)
+	}
+}
+
+const (
+	patient = 20 * time.Second
+	hasty   = 300 * time.Millisecond
+)
+
+func TestTokenInAKeyring(t *testing.T) {
+	r := openRing(t)
+	k := r.tokens(patient)
+	has(t, k, "")
+	for _, step := range []string{"secret", "other"} {
+		require.NoError(t, k.Set(step))
+		has(t, k, step)
+		r.moved(t, step)
+	}
+	require.NoError(t, k.Set(""))
+	has(t, k, "")
+	r.moved(t)
+	t.Setenv("HINDSIGHT_TOKEN", "from outside")
+	has(t, k, "from outside")
+}
+
+func TestTheNewestTokenWinsOverASlowKeyring(t *testing.T) {
+	r := openRing(t)
+	require.NoError(t, r.tokens(patient).Set("old"))
+	require.NoError(t, r.Stop())
+	k := r.tokens(hasty)
+	_, err := k.Get()
+	require.ErrorContains(t, err, "does not answer")
+	for _, newer := range []string{"new", "newest"} {
+		require.NoError(t, k.Set(newer))
+		has(t, k, newer)
+		has(t, r.tokens(hasty), newer)
+	}
+	require.NoError(t, r.Continue())
+	has(t, k, "newest")
+	r.moved(t, "newest")
+	has(t, r.tokens(patient), "newest")
+
+	require.NoError(t, r.Stop())
+	require.NoError(t, k.Set(""))
+	has(t, k, "")
+	require.NoError(t, r.Continue())
+	has(t, k, "")
+	r.moved(t)
+	has(t, r.tokens(patient), "")
+}
+
+func TestTokenBesideALockedKeyring(t *testing.T) {
+	r := openRing(t)
+	require.NoError(t, r.tokens(patient).Set("old"))
+	require.NoError(t, r.Lock(t.Context()))
+	// Without a prompter the keyring says at once that it stays locked.
+	_, err := r.tokens(patient).Get()
+	require.ErrorContains(t, err, "unlock the keyring")
+	require.NoError(t, r.IgnorePrompts())
+	k := r.tokens(hasty)
+	_, err = k.Get()
+	require.ErrorContains(t, err, "unlock the keyring")
+	require.NoError(t, k.Set("new"))
+	has(t, k, "new")
+	st, err := os.Stat(r.file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), st.Mode().Perm(), "others can read the token")
+	// The user unlocks it in another way than through the prompt; the next start moves the token.
+	require.NoError(t, r.Unlock(t.Context()))
+	has(t, r.tokens(patient), "new")
+	r.moved(t, "new")
+	has(t, r.tokens(patient), "new")
+}
+
+func TestTokenWithoutAKeyring(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	k := &config.Tokens{File: filepath.Join(t.TempDir(), "sub", "token"), NoKeyring: true}
+	has(t, k, "")
+	for _, step := range []string{"secret", "other", ""} {
+		require.NoError(t, k.Set(step))
+		has(t, k, step)
+		st, err := os.Stat(k.File)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), st.Mode().Perm(), "others can read the token")
+	}
+}

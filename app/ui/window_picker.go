@@ -1,0 +1,58 @@
+package ui
+
+import (
+	"cmp"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// chooseWindow lets the user choose the window that is captured and shared from now on: in the desktop's dialog where that
+// one chooses, else among the windows that are open.
+func (u *UI) chooseWindow() {
+	const failed = "Couldn't capture window"
+	way := u.parts.Feed.Snapshot().Settings.Video.Backend
+	if portal, _ := capture.ByPortal(way); portal {
+		u.do(failed, u.parts.Commands.ChooseScreen)
+		return
+	}
+	u.do("Couldn't list windows", func() error {
+		seen := takeIn(u.parts, way)
+		if seen.err == nil {
+			u.main(func() { u.offerWindows(failed, seen) })
+		}
+		return seen.err
+	})
+}
+
+// offerWindows shows the windows that can be captured.
+func (u *UI) offerWindows(failed string, seen found) {
+	tiles := newTiles()
+	var content fyne.CanvasObject = container.NewVScroll(tiles)
+	if len(seen.list.Windows) == 0 {
+		content = container.NewCenter(muted("No other window is open."))
+	}
+	d := dialog.NewCustom("Choose another window", "Cancel", content, u.window)
+	for _, w := range seen.list.Windows {
+		picture := seen.pictures[capture.Target{Class: w.Class, Title: w.Title}]
+		tiles.Add(newChoice(picture, cmp.Or(w.Title, w.Class), false, func() {
+			d.Dismiss()
+			u.do(failed, func() error {
+				err := u.parts.Editor.Change(func(c *config.Config) {
+					c.Video.Source.Kind = config.OneWindow
+					c.Video.Source.WindowClass, c.Video.Source.WindowTitle = w.Class, w.Title
+				})
+				if err != nil {
+					return err
+				}
+				return u.parts.Commands.ChooseScreen() // it may be named like the one that was closed
+			})
+		}))
+	}
+	u.ask(d)
+	d.Resize(fyne.NewSize(720, 460))
+}

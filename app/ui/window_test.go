@@ -1,0 +1,141 @@
+package ui
+
+import (
+	"image/color"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/test"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// A row of the list is drawn anew when the theme changes: what Fyne refreshes is what it drew at first.
+func TestRowsFollowTheTheme(t *testing.T) {
+	b := start(t)
+	r := b.ui.clips.newRow().(*row)
+	drawn := test.WidgetRenderer(r).Objects()[0].(*canvas.Rectangle)
+	for _, c := range []struct {
+		mode string
+		want color.Color
+	}{{"light", palette[colorCard].light}, {"dark", palette[colorCard].dark}} {
+		b.ui.look.choose(c.mode)
+		r.Refresh()
+		require.Equal(t, c.want, drawn.FillColor, c.mode)
+	}
+}
+
+// The wheel scrolls the page wherever the mouse is, over a text field as well.
+func TestTheWheelScrollsThePage(t *testing.T) {
+	b := start(t)
+	b.ui.window.Resize(fyne.NewSize(940, 680))
+	b.ui.show(pageSettings)
+	b.settle()
+	s := b.ui.settings
+	field := s.video.bitrate
+	s.follower.reveal(field)
+	for _, size := range []float32{-100, 100} {
+		before := s.follower.scroll.Offset.Y
+		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(field).AddXY(20, field.Size().Height/2)
+		test.Scroll(b.ui.window.Canvas(), at, 0, size)
+		require.InDelta(t, before-size, s.follower.scroll.Offset.Y, 0.5)
+	}
+	// What lies below gets everything else.
+	s.follower.reveal(s.video.cursor)
+	on := s.video.cursor.Checked
+	test.TapCanvas(b.ui.window.Canvas(), fyne.CurrentApp().Driver().AbsolutePositionForObject(s.video.cursor).AddXY(20, 15))
+	require.NotEqual(t, on, s.video.cursor.Checked)
+}
+
+// The folder dialog opens where the clips are, and Escape closes it.
+func TestTheFolderDialog(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageSettings)
+	b.settle()
+	require.NoError(t, os.MkdirAll(filepath.Join(b.session.Snapshot().Folder, "inside-it"), 0o755))
+	s, c := b.ui.settings, b.ui.window.Canvas()
+	for _, entered := range []string{"", b.session.Snapshot().Folder + "/not/yet/there"} {
+		s.replay.folder.SetText(entered)
+		s.replay.browse()
+		require.NotNil(t, c.Overlays().Top())
+		require.Contains(t, test.RenderToMarkup(c), "inside-it")
+		c.OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyEscape})
+		require.Nil(t, c.Overlays().Top())
+		require.Equal(t, entered, s.replay.folder.Text)
+	}
+}
+
+// After the shared window was closed, Home asks what to share: another window, or nothing more.
+func TestAClosedSharedWindowIsAskedAbout(t *testing.T) {
+	t.Setenv("XDG_SESSION_TYPE", "x11")
+	b := start(t)
+	require.NoError(t, b.tokens.Set("secret"))
+	require.NoError(t, b.session.Change(func(c *config.Config) {
+		c.Sharing.BackendURL, c.Sharing.Room = "https://replay.example.com", "studio"
+		c.Video.Source.Kind, c.Video.Source.WindowClass = config.OneWindow, "Browser"
+	}))
+	b.ui.show(pageHome)
+	h := b.ui.home
+	update := func() session.Snapshot {
+		b.settle()
+		s := b.session.Snapshot()
+		h.update(s)
+		return s
+	}
+	b.engine.Recorder().CloseWindow()
+	eventually(t, "the window is gone", func() bool { return update().Screen.Reason == "closed" })
+	require.False(t, h.closed.Visible(), "nobody sees it")
+	require.NoError(t, b.session.SetShare(true))
+	eventually(t, "it asks", func() bool { return update().Share.State == "live" && h.closed.Visible() })
+	require.NotContains(t, h.problems.Text, "closed", "said twice")
+
+	b.ui.chooseWindow()
+	b.settle()
+	overlay := b.ui.window.Canvas().Overlays().Top()
+	require.NotNil(t, overlay)
+	var game *choice
+	for _, o := range test.LaidOutObjects(overlay) {
+		if c, ok := o.(*choice); ok && game == nil {
+			game = c
+		}
+	}
+	require.NotNil(t, game)
+	game.Tapped(nil)
+	b.settle()
+	require.Nil(t, b.ui.window.Canvas().Overlays().Top())
+	eventually(t, "the other window is captured", func() bool {
+		v := b.engine.Recorder().Config().Video
+		return v.Target == capture.Target{Class: "Game", Title: "A game"} && v.Asked == 1
+	})
+	for _, o := range test.LaidOutObjects(h.closed) {
+		if stop, ok := o.(fyne.Tappable); ok && strings.Contains(test.RenderObjectToMarkup(o), "Stop sharing") {
+			if _, card := o.(*surface); !card {
+				test.Tap(stop)
+			}
+		}
+	}
+	eventually(t, "sharing has ended", func() bool { s := update(); return !s.ShareOn && !h.closed.Visible() })
+}
+
+// What keeps the desktop's sound from being heard is said beside its meter, once.
+func TestAMutedSpeakerIsSaidBesideTheMeter(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageHome)
+	h, snap := b.ui.home, b.session.Snapshot()
+	snap.Desktop.State, snap.Desktop.Error = "running", "the speaker is muted; unmute it"
+	snap.Problems = []string{"The speaker is muted; unmute it.", "The disk is full."}
+	h.update(snap)
+	require.True(t, h.desktop.note.Visible())
+	require.Equal(t, "The speaker is muted; unmute it.", h.desktop.note.Text)
+	require.Equal(t, "The disk is full.", h.problems.Text)
+	snap.Desktop.Error = ""
+	h.update(snap)
+	require.False(t, h.desktop.note.Visible())
+}
