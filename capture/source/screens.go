@@ -45,8 +45,8 @@ func Preview(display string, t x11.Target, width, height int) (image.Image, erro
 	return d.Preview(t, width, height)
 }
 
-// WatchScreens calls changed after monitors or windows were added, removed or moved, until the context ends. A display that
-// goes away is looked for again.
+// WatchScreens calls changed after monitors or windows were added, removed or moved, until the context ends. A display
+// that goes away is looked for again.
 func WatchScreens(ctx context.Context, display string, changed func()) {
 	for ctx.Err() == nil {
 		if d, err := x11.Open(display); err == nil {
