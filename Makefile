@@ -41,6 +41,9 @@ check: ## what needs no server, display or sound: format, vet, lint, builds with
 	@bad=$$(gofmt -l app assets capture cmd publish); [ -z "$$bad" ] || { echo "gofmt wants to change: $$bad"; exit 1; }
 	go vet ./...
 	CGO_ENABLED=0 go build $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)')
+	for os in windows darwin; do \
+		GOOS=$$os CGO_ENABLED=0 go vet $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)'); \
+	done
 	$(STATICCHECK) ./...
 	cmd/devstack/test.sh -timeout 5m $$(cmd/devstack/packages.sh pure)
 

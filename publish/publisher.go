@@ -179,7 +179,7 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	case <-ctx.Done():
 		err = fmt.Errorf("sharing was not started: %w", ctx.Err())
 		if p.Status().State == StateLive {
-			err = nil // only the answer about the recording is missing; Status will have it
+			err = nil // only the response about the recording is missing; Status will have it
 		}
 	}
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -124,9 +123,9 @@ func testAway(t *testing.T, m *machine) {
 	_, err = held.ours.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF, "the program lets the machine sleep")
 	before = r.until(t, "it pauses before sleep", paused).BufferedSeconds
-	require.NoError(t, r.Signal(syscall.SIGSTOP)) // for the program, the machine sleeps
+	require.NoError(t, r.Signal(stack.SigStop)) // for the program, the machine sleeps
 	<-time.After(3 * time.Second)
-	require.NoError(t, r.Signal(syscall.SIGCONT))
+	require.NoError(t, r.Signal(stack.SigCont))
 	emit(logindPath, "org.freedesktop.login1.Manager.PrepareForSleep", false)
 	s = r.until(t, "it goes on after sleep",
 		func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+2 })

@@ -24,7 +24,7 @@ func TestRecordingNeedsNoReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := b.until(t, "it records", func(s session.Snapshot) bool { return s.Recording != nil && s.Recording.Seconds > 0 })
-	if s.State != session.Buffering || b.engine.Recorder().Config().Replay != 0 {
+	if s.State != session.RecordingOnly || b.engine.Recorder().Config().Replay != 0 {
 		t.Errorf("the state is %s, and the replay %v", s.State, b.engine.Recorder().Config().Replay)
 	}
 	if err := b.Mark("goal"); err != nil || b.engine.Recorder().Marks()[0] != "goal" {

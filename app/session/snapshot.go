@@ -14,12 +14,13 @@ type State string
 
 // The states.
 const (
-	Idle      State = "idle"
-	Starting  State = "starting"
-	Buffering State = "buffering" // the local buffer runs, nobody else sees the screen
-	Live      State = "live"      // the screen is shared
-	Failed    State = "error"     // see Problems
-	Stopping  State = "stopping"
+	Idle          State = "idle"
+	Starting      State = "starting"
+	Buffering     State = "buffering" // the local buffer runs, nobody else sees the screen
+	RecordingOnly State = "recording" // as buffering, but only a recording runs
+	Live          State = "live"      // the screen is shared
+	Failed        State = "error"     // see Problems
+	Stopping      State = "stopping"
 )
 
 // ShareStatus is what a share is doing.
@@ -235,8 +236,10 @@ func (st *state) state() State {
 		return Live
 	case st.shareOn && share == "failed" && !st.replayOn:
 		return Failed
-	case st.replayOn, st.recording != nil:
+	case st.replayOn:
 		return Buffering
+	case st.recording != nil:
+		return RecordingOnly
 	}
 	return Starting
 }

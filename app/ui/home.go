@@ -199,11 +199,11 @@ func stateLine(s session.Snapshot) string {
 		return "Turn the replay buffer on or share your screen."
 	case session.Starting:
 		return "Starting capture…"
-	case session.Buffering, session.Live:
+	case session.Buffering, session.RecordingOnly, session.Live:
 		if s.ReplayOn {
 			return span(s.BufferedSeconds) + " buffered." + keys
 		}
-		if s.State == session.Buffering {
+		if s.State == session.RecordingOnly {
 			return "Replay buffer off."
 		}
 		return "Replay buffer off. Clips are saved on the server." + keys

@@ -74,7 +74,7 @@ func (t *tray) set(s session.Snapshot) {
 // trayIcon is the name of the icon for a state.
 func trayIcon(s session.State) string {
 	switch s {
-	case session.Buffering:
+	case session.Buffering, session.RecordingOnly:
 		return "buffering"
 	case session.Live:
 		return "live"
@@ -172,16 +172,15 @@ func stateWord(s session.Snapshot) string {
 	if s.Paused {
 		return "Paused (screen locked)"
 	}
-	if s.SourceGone && s.State == session.Buffering {
+	if s.SourceGone && (s.State == session.Buffering || s.State == session.RecordingOnly) {
 		return "Waiting for the captured window"
 	}
 	switch s.State {
 	case session.Starting:
 		return "Starting…"
+	case session.RecordingOnly:
+		return "Recording"
 	case session.Buffering:
-		if !s.ReplayOn {
-			return "Recording"
-		}
 		return fmt.Sprintf("Replay buffer on (%s)", span(s.ReplaySeconds))
 	case session.Live:
 		if s.Share.State == "reconnecting" {

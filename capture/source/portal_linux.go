@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/portal"
@@ -97,7 +98,7 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 	if err := p.Play(5 * time.Second); err != nil {
 		return false, fmt.Errorf("the desktop sends no frames: %w", err)
 	}
-	size, last := 0, gst.Now()
+	size, last := 0, clock.Now()
 	live := liveness{ask: s.Alive, fresh: last}
 	defer live.close()
 	for ctx.Err() == nil && s.Err() == nil {
@@ -112,7 +113,7 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 				sample.Release()
 				return came, err
 			}
-			last, size = gst.Now(), len(b)
+			last, size = clock.Now(), len(b)
 			f, err := rawFrame(sample, b, trusted(sample.PTS(), last))
 			if err != nil {
 				return came, err
@@ -126,10 +127,10 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 			c.Frame(upright(f, p.Tag("image-orientation")))
 		case !errors.Is(err, gst.ErrTimeout):
 			return came, stopped(p, err)
-		case gst.Now()-last > silent && !live.hung:
-			return came, stopped(p, errors.New("none came for some time"))
+		case clock.Now()-last > silent && !live.hung:
+			return came, stopped(p, errors.New("no frame came for some time; if it stays so, log out and in again"))
 		}
-		if live.look(ctx, gst.Now()); live.hung {
+		if live.look(ctx, clock.Now()); live.hung {
 			r.down(portal.ErrHung)
 		}
 	}

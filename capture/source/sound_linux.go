@@ -7,6 +7,7 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
@@ -46,7 +47,7 @@ func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 	came, first := make(chan struct{}, 1), true
 	s.deliver(func(_ uint32, sound []float32) {
 		p := media.PCM{Discont: first, Samples: sound}
-		p.PTS = gst.Now() - p.Duration() + ahead.value()
+		p.PTS = clock.Now() - p.Duration() + ahead.value()
 		if c.Monitor {
 			amp.amplify(sound, s.weight.Load())
 		}

@@ -9,17 +9,24 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/portal"
-	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// ErrUnsupported says that this platform has no such source yet.
-var ErrUnsupported = errors.New("this system cannot be captured by Hindsight yet")
+// Errors of systems that have no such source yet.
+var (
+	ErrNoScreen = fmt.Errorf("capturing the screen is not supported on %s yet", runtime.GOOS)
+	ErrNoSound  = fmt.Errorf("capturing sound is not supported on %s yet", runtime.GOOS)
+)
+
+// Target is what of the screen is captured; its zero value is all of it.
+type Target = media.Target
 
 // Notes about a source that runs but does not give what its user expects.
 var (
@@ -51,7 +58,7 @@ type Status struct {
 	// State is Starting, Running, Failed or Waiting. A failed source is tried again; one that waits has nothing to give
 	// for now, which is not a failure.
 	State string
-	// Reason is why a screen waits: x11.Closed, x11.Minimized or x11.Disconnected.
+	// Reason is why a screen waits: media.Closed, media.Minimized or media.Disconnected.
 	Reason string
 	// Device is what is open.
 	Device string
@@ -68,9 +75,9 @@ type Screen struct {
 	// Display is the X display, empty for the environment's.
 	Display string
 	// Target is what of it is captured.
-	Target x11.Target
+	Target Target
 	// Held remembers the window that is captured beyond this source; it may be nil.
-	Held *x11.Held
+	Held *Held
 	// Stay says whether a window that was closed is not replaced with another of its program; nil never does.
 	Stay func() bool
 	// Gone is called with whether the source is gone: closed, disconnected, or taken back by the user; it may be nil.
@@ -251,7 +258,7 @@ func (t *reporter) away(reason string, err error) {
 func (t *reporter) not(s Status) {
 	t.running, t.noted = false, nil
 	err := s.Err
-	if s.Reason == x11.Closed || s.Reason == x11.Disconnected || byUser(err) {
+	if s.Reason == media.Closed || s.Reason == media.Disconnected || byUser(err) {
 		t.s.gone(true)
 	}
 	t.s.set(s)

@@ -102,3 +102,10 @@ func (s *sum) flush(b appBlock, at int64, streams int) {
 	s.pending = s.pending[:copy(s.pending, s.pending[n:])]
 	s.done = until
 }
+
+// appBlock is a block of a record stream with the time of its arrival.
+type appBlock struct {
+	stream  uint32
+	samples []float32
+	at      time.Duration
+}

@@ -90,8 +90,9 @@ func TestHungPortalIsToldFromAStillScreen(t *testing.T) {
 
 	require.NoError(t, w.SignalPortalBackend(syscall.SIGCONT))
 	require.Eventually(t, state(Running), time.Minute, 20*time.Millisecond)
-	p, err = stack.StartPattern(t.Context(), stack.PatternOptions{Display: w.Display})
+	again, err := stack.StartPattern(t.Context(), stack.PatternOptions{Display: w.Display})
 	require.NoError(t, err)
+	defer again.Close()
 	began := frames.Load()
 	require.Eventually(t, func() bool { return frames.Load() > began+60 }, time.Minute, 20*time.Millisecond)
 	require.EqualValues(t, 1, log.n.Load(), "told once")

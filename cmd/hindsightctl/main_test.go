@@ -137,7 +137,7 @@ func TestAWrongCommandLine(t *testing.T) {
 	path, dir := program(t), t.TempDir()
 	for line, says := range map[string]string{
 		"dance": "dance", "share perhaps": "on", "save --seconds=NaN": "more than 0", "save --after=+Inf": "0 or more",
-		"save --seconds=x": "seconds",
+		"save --seconds=x": "seconds", "talk": "<state>",
 	} {
 		for _, asJSON := range []bool{false, true} {
 			args := strings.Fields(line)
@@ -163,5 +163,25 @@ func TestAWrongCommandLine(t *testing.T) {
 	}
 	if out, err := ctl(t, path, dir, dir, "--version"); err != nil || !strings.HasPrefix(out, "hindsightctl ") {
 		t.Errorf("--version says %q, %v", out, err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	path, dir := program(t), t.TempDir()
+	for line, says := range map[string][]string{
+		"--help":      {"Print JSON.", "Show status.", "Take a screenshot and print its path.", "Quit Hindsight."},
+		"save --help": {"--seconds=SECONDS", "--after=SECONDS"},
+		"talk --help": {"<state>", "Press or release push-to-talk"},
+		"mute --help": {"toggle switches it"},
+	} {
+		out, err := ctl(t, path, dir, dir, line)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		for _, text := range says {
+			if !strings.Contains(out, text) {
+				t.Errorf("%s does not say %q:\n%s", line, text, out)
+			}
+		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 func mayShare(user state.Token) error {
 	if !user.Has(state.Publish) {
 		return &failure{http.StatusForbidden, api.ProblemScope,
-			"this user token is only for watching; ask for one with the scope publish"}
+			"this user token can only view; ask for one with the scope publish"}
 	}
 	return nil
 }
@@ -25,7 +25,7 @@ func mayShare(user state.Token) error {
 func mayRecord(user state.Token) error {
 	if !user.Has(state.Publish) && !user.Has(state.Record) {
 		return &failure{http.StatusForbidden, api.ProblemScope,
-			"this user token is only for watching; ask for one with the scope publish, or record for what others publish"}
+			"this user token can only view; ask for one with the scope publish, or record for what others publish"}
 	}
 	return nil
 }
@@ -56,8 +56,8 @@ func ownsJob(user state.Token, owner, room string) bool {
 
 // notTheirs is the answer to a change of what the user may only see.
 func notTheirs(what string) error {
-	return &failure{http.StatusForbidden, api.ProblemScope, "this " + what + " is not yours to change; ask its owner, " +
-		"or somebody with the scope manage"}
+	return &failure{http.StatusForbidden, api.ProblemScope, "this " + what + " is not yours; ask its owner, " +
+		"or someone with the scope manage"}
 }
 
 // findReplay returns a replay that the user may see.

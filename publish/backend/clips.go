@@ -35,7 +35,7 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 		return invalid("pressedAt is %v in the future; is the clock of this computer right?", pressed.Sub(now))
 	}
 	if now.Sub(pressed) > s.o.Replay {
-		return invalid("pressedAt is longer ago than the %v that are kept", s.o.Replay)
+		return invalid("pressedAt is more than %v ago, the length of the replay", s.o.Replay)
 	}
 	replay, err := s.ownReplay(r.Context(), user, req.ReplayID)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	}
 	if !ok {
 		return &failure{http.StatusTooManyRequests, api.ProblemTooMany,
-			fmt.Sprintf("%d clips are waiting already; try again when they are done", s.o.MaxWaiting)}
+			fmt.Sprintf("%d clips are already being made; try again when they are done", s.o.MaxWaiting)}
 	}
 	about(r.Context(), "replay", replay.ID, "clip", clip.ID)
 	s.nudge()
@@ -70,12 +70,12 @@ func (s *Server) checkQuota(ctx context.Context, identity string) error {
 	}
 	if s.o.MaxClips > 0 && clips >= s.o.MaxClips {
 		return &failure{http.StatusForbidden, api.ProblemQuota,
-			fmt.Sprintf("%s has %d clips on the server, which are all that are allowed; delete some first",
+			fmt.Sprintf("%s has %d clips on the server, the maximum; delete some first",
 				state.OwnerName(identity), clips)}
 	}
 	if s.o.MaxClipBytes > 0 && bytes >= s.o.MaxClipBytes {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
-			"the clips of %s on the server take %d MB, which is all that is allowed; delete some first",
+			"the clips of %s on the server take %d MB, the maximum; delete some first",
 			state.OwnerName(identity), bytes/1e6)}
 	}
 	return nil

@@ -32,7 +32,7 @@ func (s *Server) dropJob(ctx context.Context, id string) error {
 
 func (s *Server) tellLater(ctx context.Context, what, id string, err error) {
 	if err != nil {
-		s.o.Log.WarnContext(ctx, "files of a deleted "+what+" are still there; it is tried again", what, id, "err", err)
+		s.o.Log.WarnContext(ctx, "cannot delete the files of a deleted "+what+"; will retry", what, id, "err", err)
 	}
 }
 
@@ -71,6 +71,6 @@ func (k *keeper) erase(ctx context.Context) {
 		err = errors.Join(err, k.eraseJob(ctx, id))
 	}
 	if err != nil {
-		k.complain(ctx, "files of deleted clips and recordings cannot be deleted; it is tried again", err)
+		k.complain(ctx, "cannot delete the files of deleted clips and recordings; will retry", err)
 	}
 }

@@ -154,7 +154,7 @@ func checkOutputs(req *api.RecordingRequest) error {
 	case req.Type == api.TypeTrack:
 		return nil // the track's codec chooses the kind of file
 	case o.File == api.FileOGG && !withoutVideo:
-		return invalid("an OGG file holds sound alone; leave the video out, or take mp4")
+		return invalid("an OGG file holds only audio; leave out the video, or use mp4")
 	case o.File == api.FileOGG && others:
 		return invalid("an OGG file holds Opus, segments and streams hold AAC; ask for two recordings, or take mp4")
 	case o.File == "" && !others && withoutVideo:

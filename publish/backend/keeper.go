@@ -113,7 +113,7 @@ func (k *keeper) every(ctx context.Context, period time.Duration, wake <-chan st
 func (s *Server) guarded(ctx context.Context, what string, work func()) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.o.Log.ErrorContext(ctx, "a worker panicked; the service goes on", "doing", what, "panic", v,
+			s.o.Log.ErrorContext(ctx, "a worker panicked; the service continues", "doing", what, "panic", v,
 				"stack", string(debug.Stack()))
 		}
 	}()
@@ -137,7 +137,7 @@ func (k *keeper) forget(ctx context.Context) {
 func (k *keeper) forgetDeleted(ctx context.Context) {
 	known, err := k.o.State.RecordingIDs(ctx)
 	if err != nil {
-		k.complain(ctx, "the recordings cannot be listed", err)
+		k.complain(ctx, "cannot list recordings", err)
 		return
 	}
 	k.buffers.keepOnly(known)
@@ -167,7 +167,7 @@ func (k *keeper) cutClips(ctx context.Context) {
 func (k *keeper) refresh(ctx context.Context) {
 	running, err := k.o.State.Running(ctx)
 	if err != nil {
-		k.complain(ctx, "the recordings cannot be listed", err)
+		k.complain(ctx, "cannot list recordings", err)
 		return
 	}
 	k.metrics.recordings.Set(float64(len(running)))
@@ -182,7 +182,7 @@ func (k *keeper) refresh(ctx context.Context) {
 		asks.Go(func() error {
 			k.guarded(ctx, "asking about a recording", func() {
 				if err := k.ask(ctx, r); err != nil {
-					k.complain(ctx, "LiveKit does not tell about a recording", err)
+					k.complain(ctx, "cannot get a recording's status from LiveKit", err)
 				}
 			})
 			return nil

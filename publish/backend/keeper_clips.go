@@ -16,7 +16,7 @@ import (
 func (k *keeper) clips(ctx context.Context) {
 	waiting, err := k.o.State.WaitingClips(ctx)
 	if err != nil {
-		k.complain(ctx, "the waiting clips cannot be listed", err)
+		k.complain(ctx, "cannot list waiting clips", err)
 		return
 	}
 	k.metrics.waiting.Set(float64(len(waiting)))
@@ -30,7 +30,7 @@ func (k *keeper) clips(ctx context.Context) {
 		}
 		segments, landed, err := look.lookFor(ctx, c)
 		if err != nil {
-			k.complain(ctx, "a clip's segments cannot be found", err)
+			k.complain(ctx, "cannot find a clip's segments", err)
 			continue
 		}
 		late := time.Since(later(c.Created, c.Pressed)) > k.o.Landing
@@ -39,7 +39,7 @@ func (k *keeper) clips(ctx context.Context) {
 		}
 		ok, err := k.o.State.Lease(ctx, cutLease(c), cutTerm)
 		if err != nil {
-			k.complain(ctx, "the database does not say who cuts a clip", err)
+			k.complain(ctx, "cannot get the lease for cutting a clip", err)
 			return
 		}
 		if !ok {
@@ -170,7 +170,7 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) (aga
 		return again // deleted in the meantime
 	}
 	if err != nil {
-		k.complain(ctx, "the attempt to make a clip cannot be kept", err)
+		k.complain(ctx, "cannot count the attempt to make a clip", err)
 		return begun.Add(retryAfter)
 	}
 	var result CutResult
@@ -189,12 +189,12 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) (aga
 			// nobody.
 			k.dropUnowned(ctx, c, nil)
 		} else if err != nil {
-			k.o.Log.WarnContext(ctx, "an attempt that was stopped stays counted", "clip", c.ID, "err", err)
+			k.o.Log.WarnContext(ctx, "cannot take back an interrupted attempt", "clip", c.ID, "err", err)
 		}
 		return again
 	}
 	if err != nil && passes(err) && attempts < maxAttempts {
-		k.o.Log.WarnContext(ctx, "a clip cannot be made now and is tried again", "clip", c.ID, "attempt", attempts, "err",
+		k.o.Log.WarnContext(ctx, "cannot make a clip now; will retry", "clip", c.ID, "attempt", attempts, "err",
 			err)
 		return time.Now().Add(retryAfter)
 	}
@@ -233,7 +233,7 @@ func (k *keeper) dropUnowned(ctx context.Context, c state.Clip, err error) {
 		err = k.o.Clips.RemoveClip(ctx, c.ID)
 	}
 	if err != nil {
-		k.complain(ctx, "a clip that was cut cannot be kept", err)
+		k.complain(ctx, "cannot save a clip that was cut", err)
 	}
 }
 

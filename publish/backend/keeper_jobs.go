@@ -19,7 +19,7 @@ const finishPatience = 2 * time.Minute
 func (k *keeper) refreshJobs(ctx context.Context, every bool) {
 	running, err := k.o.State.RunningJobs(ctx)
 	if err != nil {
-		k.complain(ctx, "the recordings cannot be listed", err)
+		k.complain(ctx, "cannot list recordings", err)
 		return
 	}
 	var asks errgroup.Group
@@ -31,7 +31,7 @@ func (k *keeper) refreshJobs(ctx context.Context, every bool) {
 		asks.Go(func() error {
 			k.guarded(ctx, "asking about a recording", func() {
 				if err := k.askJob(ctx, t); err != nil {
-					k.complain(ctx, "LiveKit does not tell about a recording", err)
+					k.complain(ctx, "cannot get a recording's status from LiveKit", err)
 				}
 			})
 			return nil

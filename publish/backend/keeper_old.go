@@ -16,13 +16,13 @@ func (k *keeper) prune(ctx context.Context) {
 	replays, err := k.o.State.Replays(ctx)
 	needed, err2 := k.needed(ctx)
 	if err := errors.Join(err, err2); err != nil {
-		k.complain(ctx, "the replays cannot be listed", err)
+		k.complain(ctx, "cannot list replays", err)
 		return
 	}
 	for _, r := range replays {
 		from, waits := needed[r.ID]
 		if err := k.pruneReplay(ctx, r, from, waits); err != nil {
-			k.complain(ctx, "a replay cannot be pruned", err)
+			k.complain(ctx, "cannot prune a replay", err)
 		}
 	}
 }
@@ -116,19 +116,19 @@ func lastMoment(r state.Replay, recordings []state.Recording) time.Time {
 // tidy deletes clips that are older than clips are kept, and links that have expired.
 func (k *keeper) tidy(ctx context.Context) {
 	if err := k.o.State.DeleteExpiredLinks(ctx); err != nil {
-		k.complain(ctx, "expired links cannot be deleted", err)
+		k.complain(ctx, "cannot delete expired links", err)
 	}
 	if k.o.KeepClips <= 0 {
 		return
 	}
 	old, err := k.o.State.OldClips(ctx, time.Now().Add(-k.o.KeepClips), oldAtOnce)
 	if err != nil {
-		k.complain(ctx, "old clips cannot be listed", err)
+		k.complain(ctx, "cannot list old clips", err)
 		return
 	}
 	for _, c := range old {
 		if err := k.dropClip(ctx, c); err != nil {
-			k.complain(ctx, "an old clip cannot be deleted", err)
+			k.complain(ctx, "cannot delete an old clip", err)
 			return
 		}
 		k.o.Audit.InfoContext(ctx, "audit", "call", "clip expired", "id", c.ID, "user", c.Identity)

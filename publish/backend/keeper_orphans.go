@@ -63,7 +63,7 @@ func (k *keeper) orphans(ctx context.Context, now time.Time) {
 		}
 	}
 	if err != nil {
-		k.complain(ctx, "recorders that lost their owner cannot be stopped", err)
+		k.complain(ctx, "cannot stop recorders without an owner", err)
 	}
 }
 

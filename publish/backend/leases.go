@@ -24,7 +24,7 @@ const (
 func (k *keeper) leads(ctx context.Context) bool {
 	ok, err := k.o.State.Lease(ctx, keeperLease, keeperTerm)
 	if err != nil {
-		k.complain(ctx, "the database does not say who keeps the replays", err)
+		k.complain(ctx, "cannot renew the keeper's lease in the database", err)
 		return k.o.State.Alone() && ctx.Err() == nil
 	}
 	return ok
@@ -35,7 +35,7 @@ func (s *Server) release(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
 	defer cancel()
 	if err := s.o.State.Release(ctx, name); err != nil {
-		s.o.Log.WarnContext(ctx, "a lease cannot be given back; others wait until it ends", "lease", name, "err", err)
+		s.o.Log.WarnContext(ctx, "cannot release a lease; other backends wait until it expires", "lease", name, "err", err)
 	}
 }
 
@@ -65,11 +65,11 @@ func (s *Server) hold(ctx context.Context, name string, term time.Duration) (hel
 			case ok:
 				until = asked.Add(term)
 			case err == nil || time.Until(until) <= term/renewals: // the next try would be too late
-				s.o.Log.ErrorContext(ctx, "a lease is lost; its work is stopped", "lease", name, "err", err)
+				s.o.Log.ErrorContext(ctx, "lost a lease; stopping its work", "lease", name, "err", err)
 				cancel(errLeaseLost)
 				return
 			default:
-				s.o.Log.WarnContext(ctx, "a lease cannot be renewed", "lease", name, "err", err)
+				s.o.Log.WarnContext(ctx, "cannot renew a lease", "lease", name, "err", err)
 			}
 		}
 	}()
@@ -111,7 +111,7 @@ func (s *Server) alone(ctx context.Context, key string) (held context.Context, d
 		}
 		unlock()
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = busy("another call for this room takes too long; try again")
+			err = busy("another request for this room takes too long; try again")
 		}
 		return nil, nil, err
 	}

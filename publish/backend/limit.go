@@ -79,7 +79,7 @@ func tooMany(w http.ResponseWriter, delay time.Duration) error {
 		return nil
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
-	return &failure{http.StatusTooManyRequests, api.ProblemTooMany, "these are too many calls in a short time; slow down"}
+	return &failure{http.StatusTooManyRequests, api.ProblemTooMany, "too many requests; slow down"}
 }
 
 // limited bounds calls that need no user, by the caller's address.

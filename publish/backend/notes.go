@@ -13,7 +13,7 @@ func (s *Server) note(ctx context.Context, id string, n state.Note,
 	write func(ctx context.Context, id string, note []byte) error) {
 	b, err := n.Write()
 	if err != nil {
-		s.o.Log.WarnContext(ctx, "a note cannot be made", "id", id, "err", err)
+		s.o.Log.WarnContext(ctx, "cannot make a note", "id", id, "err", err)
 		return
 	}
 	s.writeNote(ctx, id, b, write)
@@ -22,7 +22,7 @@ func (s *Server) note(ctx context.Context, id string, n state.Note,
 func (s *Server) writeNote(ctx context.Context, id string, b []byte, write func(ctx context.Context, id string,
 	b []byte) error) {
 	if err := write(context.WithoutCancel(ctx), id, b); err != nil {
-		s.o.Log.WarnContext(ctx, "a note cannot be written beside the media", "id", id, "err", err)
+		s.o.Log.WarnContext(ctx, "cannot write a note next to the media", "id", id, "err", err)
 	}
 }
 
@@ -32,7 +32,7 @@ func (s *Server) noteRecording(ctx context.Context, r state.Recording) {
 		return // deleted in the meantime
 	}
 	if err != nil {
-		s.o.Log.WarnContext(ctx, "a recording's replay cannot be noted", "replay", r.ReplayID, "err", err)
+		s.o.Log.WarnContext(ctx, "cannot write the note of a recording's replay", "replay", r.ReplayID, "err", err)
 		return
 	}
 	s.note(ctx, r.ID, state.Note{Replay: &replay, Recording: &r}, s.o.Storage.NoteRecording)

@@ -58,7 +58,7 @@ func asFailure(err error) *failure {
 		return &failure{499, api.ProblemInternal, "the caller went away"}
 	}
 	return &failure{http.StatusInternalServerError, api.ProblemInternal,
-		"the backend has a problem of its own; its log tells more"}
+		"the backend failed; its log says why"}
 }
 
 func writeProblem(w http.ResponseWriter, f *failure) {

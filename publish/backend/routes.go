@@ -153,7 +153,7 @@ func (s *Server) user(r *http.Request) (state.Token, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return state.Token{}, &failure{http.StatusUnauthorized, api.ProblemToken,
-			"a user token is needed, as Authorization: Bearer"}
+			"a user token is required (Authorization: Bearer)"}
 	}
 	user, err := s.authenticate(r.Context(), secret)
 	if err != nil {
@@ -205,7 +205,7 @@ func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
 		// Egresses of others, and one that we have not written down yet, are not an error: the keeper asks anyway.
 		if rec, err := s.o.State.RecordingOf(r.Context(), status.EgressID); err == nil {
 			if err := s.update(r.Context(), rec, status); err != nil {
-				s.o.Log.ErrorContext(r.Context(), "a webhook cannot be kept", "err", err)
+				s.o.Log.ErrorContext(r.Context(), "cannot save what a webhook says", "err", err)
 			}
 			s.nudge()
 		} else if _, err := s.o.State.JobOf(r.Context(), status.EgressID); err == nil {

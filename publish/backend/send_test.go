@@ -2,7 +2,6 @@ package backend
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -78,7 +77,7 @@ func TestSlowReaders(t *testing.T) {
 	require.Eventually(t, func() bool { return d.downloads.count() == 0 }, 30*time.Second, 10*time.Millisecond,
 		"who takes nothing keeps the file open")
 	c.Close()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet,
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
 		d.server.URL+api.Prefix+"/clips/"+clip.ID+"/video", nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+bob)

@@ -45,6 +45,7 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 		AudioTrackID: pub.AudioID})
 	require.NoError(t, err)
 	b.waitBuffered(started.ReplayID, 8)
+	b.hidden(b.livekit.APISecret, b.backend.Token, b.password(url), s3.Env()["AWS_SECRET_ACCESS_KEY"])
 
 	first := b.backend
 	o.LiveKit, o.Identity, o.Program = b.livekit, "alice", program

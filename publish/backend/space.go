@@ -50,8 +50,8 @@ func (s *Server) checkSpace() error {
 	}
 	if missing > 0 {
 		return &failure{http.StatusInsufficientStorage, api.ProblemSpace,
-			"the server's storage is nearly full, so nothing new is recorded; delete clips or recordings, or ask whoever runs " +
-				"it"}
+			"the server's storage is nearly full, so no new recording can start; delete clips or recordings, or ask whoever " +
+				"runs the server"}
 	}
 	return nil
 }
@@ -61,33 +61,32 @@ func (s *Server) checkSpace() error {
 func (k *keeper) makeRoom(ctx context.Context) {
 	missing, reserve, err := k.lacking()
 	if err != nil {
-		k.complain(ctx, "the free space of the storage is not known", err)
+		k.complain(ctx, "cannot read the free space of the storage", err)
 		return
 	}
 	if missing <= 0 {
 		return
 	}
-	k.o.Log.WarnContext(ctx, "the storage is nearly full: the oldest of the replays is deleted and nothing new is "+
-		"recorded",
+	k.o.Log.WarnContext(ctx, "storage is nearly full: deleting the oldest segments of replays, refusing new recordings",
 		"missing", missing, "reserve", reserve)
 	if err := k.dropOldest(ctx); err != nil {
-		k.complain(ctx, "no room can be made in the storage", err)
+		k.complain(ctx, "cannot free storage space", err)
 	}
 	if missing, _, err := k.lacking(); err != nil || missing <= reserve/2 {
 		return
 	}
 	jobs, err := k.o.State.RunningJobs(ctx)
 	if err != nil {
-		k.complain(ctx, "the recordings cannot be listed", err)
+		k.complain(ctx, "cannot list recordings", err)
 		return
 	}
 	for _, t := range jobs {
 		if !t.Stopped.IsZero() {
 			continue
 		}
-		k.o.Log.WarnContext(ctx, "a recording is stopped, for the storage is full", "recording", t.ID)
+		k.o.Log.WarnContext(ctx, "stopping a recording because storage is full", "recording", t.ID)
 		if err := k.o.State.StopJob(ctx, t.ID, time.Now().UTC()); err != nil {
-			k.complain(ctx, "a recording cannot be stopped", err)
+			k.complain(ctx, "cannot stop a recording", err)
 		}
 	}
 	k.askJobs()
@@ -152,7 +151,7 @@ func (s *Server) checkReplays(ctx context.Context, identity string) error {
 	}
 	if n >= s.o.MaxReplays {
 		return &failure{http.StatusTooManyRequests, api.ProblemTooMany, fmt.Sprintf(
-			"%d replays of yours are on the server, which are all that are allowed; continue one, or wait until they expire", n)}
+			"%d of your replays are on the server, the maximum; continue one, or wait until they expire", n)}
 	}
 	return nil
 }
@@ -168,7 +167,7 @@ func (s *Server) checkJobQuota(ctx context.Context, identity string) error {
 	}
 	if s.o.MaxRecordings > 0 && len(jobs) >= s.o.MaxRecordings {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
-			"%s has %d recordings on the server, which are all that are allowed; delete some first", identity, len(jobs))}
+			"%s has %d recordings on the server, the maximum; delete some first", identity, len(jobs))}
 	}
 	if s.o.MaxRecordingBytes <= 0 {
 		return nil
@@ -185,7 +184,7 @@ func (s *Server) checkJobQuota(ctx context.Context, identity string) error {
 	}
 	if bytes >= s.o.MaxRecordingBytes {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
-			"the recordings of %s on the server take %d MB, which is all that is allowed; delete some first", identity,
+			"the recordings of %s on the server take %d MB, the maximum; delete some first", identity,
 			bytes/1e6)}
 	}
 	return nil
@@ -198,12 +197,12 @@ func (k *keeper) tidyJobs(ctx context.Context) {
 	}
 	old, err := k.o.State.OldJobs(ctx, time.Now().Add(-k.o.KeepRecordings), oldAtOnce)
 	if err != nil {
-		k.complain(ctx, "old recordings cannot be listed", err)
+		k.complain(ctx, "cannot list old recordings", err)
 		return
 	}
 	for _, t := range old {
 		if err := k.dropJob(ctx, t.ID); err != nil {
-			k.complain(ctx, "an old recording cannot be deleted", err)
+			k.complain(ctx, "cannot delete an old recording", err)
 			return
 		}
 		k.o.Audit.InfoContext(ctx, "audit", "call", "recording expired", "id", t.ID, "user", t.Identity)

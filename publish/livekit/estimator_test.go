@@ -145,6 +145,32 @@ func TestEstimateFallsWithLoss(t *testing.T) {
 	require.Less(t, p.run(e, 0, 5*time.Second, same), 6e6)
 }
 
+// A path that loses 5 % whatever is sent, as radio links do, is used nonetheless: mere chance must not lower the estimate
+// again and again, nor a loss that is always there keep it where the last cut left it.
+func TestEstimateLivesWithSteadyLoss(t *testing.T) {
+	for seed := range uint64(5) {
+		wide := newPath(100e6)
+		wide.loss, wide.random = 0.05, rand.New(rand.NewPCG(seed, 2))
+		require.Greater(t, wide.run(newEstimator(250e3, 1.5e6), 0, 60*time.Second, same), 1.4e6)
+		narrow := newPath(1e6)
+		narrow.loss, narrow.random = 0.05, rand.New(rand.NewPCG(seed, 3))
+		e := newEstimator(100e3, 1.5e6)
+		narrow.run(e, 0, 20*time.Second, same)
+		e.target = 300e3
+		require.Greater(t, narrow.run(e, 20*time.Second, 30*time.Second, same), 550e3)
+	}
+}
+
+// One cut goes down to what the path carries, even while less than the estimate is sent: an estimate
+// begins far above what the encoder makes.
+func TestEstimateFallsAtOnceToWhatIsCarried(t *testing.T) {
+	p := newPath(800e3)
+	p.queueTime = 5 * time.Second
+	e := newEstimator(100e3, 2e6)
+	p.run(e, 0, 1500*time.Millisecond, func(estimate int) int { return min(estimate, 1200e3) })
+	require.Less(t, e.target, 900e3)
+}
+
 // A still screen sends next to nothing: that must not be taken for a narrow path.
 func TestEstimateHoldsOnAStillScreen(t *testing.T) {
 	p := newPath(100e6)

@@ -140,7 +140,7 @@ func (s *Session) onDisconnected(lksdk.DisconnectionReason) {
 }
 
 // explain says why a stay ended, and whether coming back is somebody else's decision.
-func explain(reason livekit.DisconnectReason) (sentence string, final bool) {
+func explain(reason livekit.DisconnectReason) (message string, final bool) {
 	switch reason {
 	case livekit.DisconnectReason_PARTICIPANT_REMOVED:
 		return "You were removed from the room; start sharing again if you may return.", true
@@ -162,13 +162,23 @@ func (s *Session) onVideoRTCP(p rtcp.Packet) {
 	}
 }
 
-// requestKeyframe calls under the lock, as onEstimate does: Close takes it before all else, so no call comes after it.
+// requestKeyframe asks the encoder for a keyframe, once each keyframeEvery: several viewers ask one after the other, and
+// on a slow path each keyframe delays what is needed most. A request that comes too soon is kept for the next frame
+// after that.
 func (s *Session) requestKeyframe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closing && s.opts.OnKeyframe != nil {
-		s.opts.OnKeyframe()
+	s.keyWanted = true
+	s.askForKeyframe()
+}
+
+// askForKeyframe calls under the lock, as onEstimate does: Close takes it before all else, so no call comes after it.
+func (s *Session) askForKeyframe() {
+	if !s.keyWanted || s.closing || s.opts.OnKeyframe == nil || time.Since(s.keyAsked) < keyframeEvery {
+		return
 	}
+	s.keyWanted, s.keyAsked = false, time.Now()
+	s.opts.OnKeyframe()
 }
 
 // onEstimate takes what the path is thought to carry, in bit/s.

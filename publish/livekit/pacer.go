@@ -13,8 +13,9 @@ import (
 const (
 	// paceTick is how often queued video is sent on.
 	paceTick = 5 * time.Millisecond
-	// paceFactor is how much faster than the estimated bandwidth a burst may leave, as in libwebrtc's pacer.
-	paceFactor = 2.5
+	// paceFactor is how much faster than the estimated bandwidth a burst may leave. libwebrtc takes 2.5, with which each
+	// keyframe fills a slow path's queue.
+	paceFactor = 1.5
 	// paceMaxDelay is how long a packet should wait at most; a longer queue leaves faster.
 	paceMaxDelay = 250 * time.Millisecond
 	// paceLimit is how long the first packet of the queue has waited when more are refused. At the rates above it never
@@ -31,9 +32,10 @@ var ErrSlow = errors.New("the network takes less than is sent")
 // does not pass through it. It has one goroutine, which ends with close.
 type pacer struct {
 	mu     sync.Mutex
-	rate   int // bit/s of the estimate
+	rate   int           // bit/s of the estimate
+	urgent []pacedPacket // leave before the queue
 	queue  []pacedPacket
-	queued int // bytes
+	queued int // bytes of both
 	debt   int // bytes sent beyond the budget
 	wake   chan struct{}
 	quit   chan struct{}
@@ -77,6 +79,16 @@ func (p *pacer) add(now time.Time, h *rtp.Header, payload []byte, send intercept
 	return nil
 }
 
+// first queues a packet before those that add queued. It owns the header and payload from then on.
+func (p *pacer) first(now time.Time, h *rtp.Header, payload []byte, send interceptor.RTPWriter) {
+	item := pacedPacket{since: now, header: *h, payload: payload, send: send}
+	p.mu.Lock()
+	p.urgent = append(p.urgent, item)
+	p.queued += item.size()
+	p.mu.Unlock()
+	notify(p.wake)
+}
+
 // take removes what may leave now, elapsed after the last time, and says whether the queue is empty. At least one
 // packet leaves whenever the debt is paid.
 func (p *pacer) take(elapsed time.Duration) (out []pacedPacket, empty bool) {
@@ -84,15 +96,17 @@ func (p *pacer) take(elapsed time.Duration) (out []pacedPacket, empty bool) {
 	defer p.mu.Unlock()
 	rate := max(int(paceFactor*float64(p.rate)), int(float64(p.queued*8)/paceMaxDelay.Seconds()))
 	budget := int(elapsed.Seconds()*float64(rate)/8) - p.debt
-	n := 0
-	for n < len(p.queue) && budget > 0 {
-		budget -= p.queue[n].size()
-		p.queued -= p.queue[n].size()
-		n++
+	for _, queue := range []*[]pacedPacket{&p.urgent, &p.queue} {
+		n := 0
+		for n < len(*queue) && budget > 0 {
+			budget -= (*queue)[n].size()
+			p.queued -= (*queue)[n].size()
+			n++
+		}
+		out = append(out, (*queue)[:n]...)
+		*queue = append((*queue)[:0], (*queue)[n:]...)
 	}
-	out = append(out, p.queue[:n]...)
-	p.queue = append(p.queue[:0], p.queue[n:]...)
-	empty = len(p.queue) == 0
+	empty = len(p.urgent)+len(p.queue) == 0
 	p.debt = max(-budget, 0)
 	return out, empty
 }

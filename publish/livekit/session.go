@@ -1,5 +1,5 @@
 // Package livekit is one stay in a LiveKit room: it joins with a token, publishes the screen and its sound, and sends
-// the packets it is given, with RTP times and sender reports made from their PTS. It is the only room of the app that
+// the packets it is given, with RTP times and sender reports made from their PTS. It is the only package of the app that
 // knows the LiveKit client.
 //
 // A Session belongs to its caller, who writes packets from one goroutine and watches Changed for what happens to the
@@ -36,6 +36,8 @@ const (
 	retransmitPackets = 2048
 	// deliveredFor is how long the server's word on what was delivered holds. It comes some ten times a second.
 	deliveredFor = 2 * time.Second
+	// keyframeEvery is the least time between two requests for a keyframe.
+	keyframeEvery = 500 * time.Millisecond
 )
 
 // Options says what a Session needs.
@@ -104,6 +106,8 @@ type Session struct {
 	transports int
 	closing    bool
 	noSound    bool // a moderator has taken the right to share sound
+	keyWanted  bool // a keyframe, as soon as keyAsked is long enough ago
+	keyAsked   time.Time
 }
 
 // New prepares a Session. Packets may be written to it at once; they go nowhere before Join.
@@ -226,6 +230,9 @@ func (s *Session) Write(p *media.Packet) error {
 	}
 	switch {
 	case p.Track == media.Video:
+		s.mu.Lock()
+		s.askForKeyframe()
+		s.mu.Unlock()
 		return s.video.write(p)
 	case p.Track == media.Opus && s.sound != nil:
 		return s.sound.write(p)

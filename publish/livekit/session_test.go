@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // What a Session asks of the encoder holds up Close, so that nothing is asked after it.
@@ -25,6 +27,7 @@ func TestNothingIsAskedAfterClose(t *testing.T) {
 
 	require.NoError(t, s.Close(context.Background()))
 	require.NoError(t, s.Close(context.Background()))
+	s.keyAsked = s.keyAsked.Add(-keyframeEvery)
 	s.requestKeyframe()
 	s.SetBounds(1000, 8000)
 	s.rate.changed = s.rate.changed.AddDate(-1, 0, 0)
@@ -43,4 +46,23 @@ func TestBoundsMayChange(t *testing.T) {
 	minimum, maximum := s.estimateBounds()
 	require.Equal(t, 500e3, float64(minimum))
 	require.Equal(t, (3000+soundShare)*1000, maximum)
+}
+
+// However many viewers ask, the encoder is asked for one keyframe in a while, and the last request is not forgotten.
+func TestKeyframesAreAskedForSeldom(t *testing.T) {
+	asked := 0
+	s, err := New(Options{MinKbps: 1000, MaxKbps: 8000, OnKeyframe: func() { asked++ }})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close(context.Background())) }()
+	frame := &media.Packet{Track: media.Video}
+	for range 100 {
+		s.requestKeyframe()
+		require.NoError(t, s.Write(frame))
+	}
+	require.Equal(t, 1, asked)
+	s.keyAsked = s.keyAsked.Add(-keyframeEvery)
+	for range 3 {
+		require.NoError(t, s.Write(frame))
+	}
+	require.Equal(t, 2, asked, "the request that came too soon counts once it may")
 }

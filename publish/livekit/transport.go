@@ -1,6 +1,7 @@
 package livekit
 
 import (
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -12,9 +13,9 @@ import (
 )
 
 // transport sits between one peer connection and the network: it paces video, numbers packets for transport-wide
-// congestion control, feeds the reports to the estimator, and corrects the sender reports to the session's timeline.
-// The LiveKit client makes a new one for every peer connection. Its only goroutine is the pacer's; the peer connection
-// closes it.
+// congestion control, feeds the reports to the estimator, sends lost packets again, and corrects the sender reports to
+// the session's timeline. The LiveKit client makes a new one for every peer connection. Its only goroutine is the
+// pacer's; the peer connection closes it.
 //
 // pion's own estimator (interceptor/pkg/gcc) is not used: it remembers 250 packets, which a 1080p60 keyframe alone
 // exceeds, and counts every packet it has forgotten as lost. Nor is its pacer (pkg/pacing), whose queue takes 50 MB and
@@ -27,7 +28,10 @@ type transport struct {
 	nextSeq  uint16
 	estimate *estimator
 	pace     *pacer
-	tracks   map[uint32]*track // by SSRC
+	trips    roundTrips
+	resend   *resender             // nil where no stream for it was negotiated
+	send     interceptor.RTPWriter // the paced stream's
+	tracks   map[uint32]*track     // by SSRC
 	reports  interceptor.RTCPWriter
 	closed   bool
 }
@@ -66,9 +70,18 @@ func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interce
 		minimum, maximum := t.session.estimateBounds()
 		t.estimate, t.pace = newEstimator(minimum, maximum), newPacer(maximum)
 	}
-	send := t.reporting(info.SSRC, t.numbered(extensionID(info, sdp.TransportCCURI), writer))
-	pace := t.pace
+	id := extensionID(info, sdp.TransportCCURI)
+	t.resend = nil
+	if id != 0 && info.SSRCRetransmission != 0 {
+		t.resend = newResender(info.SSRCRetransmission, info.PayloadTypeRetransmission, uint16(rand.Uint32())) // #nosec G404
+	}
+	numbered := t.numbered(id, writer)
+	t.send = numbered
+	send, pace, resend := t.reporting(info.SSRC, numbered), t.pace, t.resend
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
+		if resend != nil && h.SSRC != info.SSRC {
+			return h.MarshalSize() + len(payload), nil // a retransmission of pion's
+		}
 		if err := pace.add(time.Now(), h, payload, send); err != nil {
 			return 0, err
 		}
@@ -123,7 +136,11 @@ func (t *transport) numbered(id uint8, writer interceptor.RTPWriter) interceptor
 		t.mu.Lock()
 		seq := t.nextSeq
 		t.nextSeq++
-		t.estimate.sent(seq, time.Now(), h.MarshalSize()+len(payload)+packetOverhead)
+		now := time.Now()
+		t.estimate.sent(seq, now, h.MarshalSize()+len(payload)+packetOverhead)
+		if t.resend != nil {
+			t.resend.left(now, seq, h, payload)
+		}
 		t.mu.Unlock()
 		ext, err := rtp.TransportCCExtension{TransportSequence: seq}.Marshal()
 		if err != nil {
@@ -161,8 +178,11 @@ func (t *transport) BindRTCPReader(reader interceptor.RTCPReader) interceptor.RT
 			return n, attr, nil //nolint:nilerr // the track's own reader reports what it cannot parse
 		}
 		for _, p := range packets {
-			if feedback, ok := p.(*rtcp.TransportLayerCC); ok {
-				t.onFeedback(feedback)
+			switch p := p.(type) {
+			case *rtcp.TransportLayerCC:
+				t.onFeedback(p)
+			case *rtcp.TransportLayerNack:
+				t.onRequest(p)
 			}
 		}
 		return n, attr, nil
@@ -176,12 +196,64 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 		return
 	}
 	t.estimate.setBounds(t.session.estimateBounds())
-	bits := t.estimate.feedback(time.Now(), feedback)
+	now := time.Now()
+	bits := t.estimate.feedback(now, feedback)
 	t.pace.setRate(bits)
+	if trip := t.estimate.roundTrip; trip > 0 {
+		t.trips.add(now, trip)
+	}
+	late := t.resendLost(now)
+	bits = int(float64(bits) * t.trips.share())
 	t.session.delivered.Store(int64(t.estimate.delivered()))
-	t.session.deliveredAt.Store(time.Now().UnixNano())
+	t.session.deliveredAt.Store(now.UnixNano())
 	t.mu.Unlock()
 	t.session.onEstimate(bits)
+	if late {
+		t.session.requestKeyframe()
+	}
+}
+
+// resendLost sends again what the last report told to be lost, and says whether something is missing for too long. It
+// runs under the lock.
+func (t *transport) resendLost(now time.Time) (late bool) {
+	if t.resend == nil {
+		return false
+	}
+	for _, o := range t.estimate.outcomes {
+		if p := t.resend.reported(now, o.seq, o.got); p != nil {
+			t.again(now, p)
+		}
+	}
+	return t.resend.late(now, t.trips.current())
+}
+
+// again queues a packet before all others. It runs under the lock.
+func (t *transport) again(now time.Time, p *sentVideo) {
+	copies := 1
+	if t.trips.current() > twiceBeyond && t.estimate.lossRatio > twiceAbove {
+		copies = 2
+	}
+	for range copies {
+		h, payload := t.resend.retransmission(p)
+		t.pace.first(now, h, payload, t.send)
+	}
+}
+
+// onRequest takes a request for packets (RFC 4585, 6.2.1).
+func (t *transport) onRequest(request *rtcp.TransportLayerNack) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.resend == nil || t.tracks[request.MediaSSRC] != t.session.video {
+		return
+	}
+	now := time.Now()
+	for _, pair := range request.Nacks {
+		for _, sequence := range pair.PacketList() {
+			if p := t.resend.asked(now, sequence, t.trips.current()); p != nil {
+				t.again(now, p)
+			}
+		}
+	}
 }
 
 // BindRTCPWriter corrects outgoing sender reports. pion fills them from the moment a packet was handed to the network,

@@ -55,6 +55,7 @@ type Stream struct {
 	mu      sync.Mutex
 	units   []Unit
 	packets []*rtp.Packet
+	arrived []time.Time // of packets
 	reports []Report
 }
 
@@ -123,7 +124,7 @@ func (st *Stream) receive(track *webrtc.TrackRemote, depacketizer rtp.Depacketiz
 		}
 		builder.Push(packet)
 		st.mu.Lock()
-		st.packets = append(st.packets, packet)
+		st.packets, st.arrived = append(st.packets, packet), append(st.arrived, time.Now())
 		for sample := builder.Pop(); sample != nil; sample = builder.Pop() {
 			key := st.kind != media.Video || slices.ContainsFunc(media.SplitAnnexB(sample.Data), isIDR)
 			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: key,

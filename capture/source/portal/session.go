@@ -146,12 +146,12 @@ func (s *Session) request(ctx context.Context, method string, options map[string
 			case cancelled:
 				return nil, ErrRefused
 			}
-			return nil, fmt.Errorf("the desktop portal could not film (%s); see that the portal's part for your desktop runs",
-				method)
+			return nil, fmt.Errorf("the desktop portal could not capture the screen (%s); see that the portal's part for your "+
+				"desktop runs", method)
 		case <-s.gone:
 			return nil, s.err
 		case <-ctx.Done():
-			return nil, fmt.Errorf("the desktop portal did not answer (%s): %w", method, ctx.Err())
+			return nil, fmt.Errorf("the desktop portal did not respond (%s): %w", method, ctx.Err())
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -141,10 +140,10 @@ func (k *Keyring) IgnorePrompts() error {
 }
 
 // Stop halts the daemon, which then does not respond; Continue resumes it.
-func (k *Keyring) Stop() error { return k.daemon.Signal(syscall.SIGSTOP) }
+func (k *Keyring) Stop() error { return k.daemon.Signal(SigStop) }
 
 // Continue undoes Stop.
-func (k *Keyring) Continue() error { return k.daemon.Signal(syscall.SIGCONT) }
+func (k *Keyring) Continue() error { return k.daemon.Signal(SigCont) }
 
 // Unlock opens the login keyring as logging in does, through the daemon's control socket: a byte for the credentials,
 // then length, operation 1 and the password (gnome-keyring, daemon/control/gkd-control-codes.h).

@@ -20,6 +20,8 @@ type LiveKitOptions struct {
 	RedisAddr string
 	// WebhookURL gets the signed webhooks; empty is none.
 	WebhookURL string
+	// Address is where clients reach the server; empty is loopback. It has to be that of an interface named link0: see Link.
+	Address string
 	// Log gets what the compiler says when the server has to be built first; nil discards it.
 	Log io.Writer
 }
@@ -66,9 +68,12 @@ func startLiveKit(ctx context.Context, program, dir string, o LiveKitOptions) (*
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
+	if o.Address == "" {
+		o.Address = loopback
+	}
 	lk := &LiveKit{
-		URL:     fmt.Sprintf("ws://127.0.0.1:%d", httpPort),
-		HTTPURL: fmt.Sprintf("http://127.0.0.1:%d", httpPort),
+		URL:     fmt.Sprintf("ws://%s:%d", o.Address, httpPort),
+		HTTPURL: fmt.Sprintf("http://%s:%d", o.Address, httpPort),
 		APIKey:  "devstack", APISecret: rand.Text() + rand.Text(),
 	}
 	conf := filepath.Join(dir, "livekit.yaml")
@@ -86,13 +91,20 @@ func startLiveKit(ctx context.Context, program, dir string, o LiveKitOptions) (*
 	return lk, nil
 }
 
-// liveKitConfig is the server's YAML. One UDP port carries all media; only loopback candidates are offered. The node
+const loopback = "127.0.0.1"
+
+// liveKitConfig is the server's YAML. One UDP port carries all media; only candidates of one interface are offered. The node
 // selector "any" keeps a busy machine from refusing rooms.
 func liveKitConfig(lk *LiveKit, o LiveKitOptions, httpPort, tcpPort, udpPort int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "port: %d\nbind_addresses: [127.0.0.1]\n", httpPort)
-	fmt.Fprintf(&b, "rtc:\n  tcp_port: %d\n  udp_port: %d\n  node_ip: 127.0.0.1\n", tcpPort, udpPort)
-	b.WriteString("  use_external_ip: false\n  enable_loopback_candidate: true\n  interfaces:\n    includes: [lo]\n")
+	device := "lo"
+	if o.Address != loopback {
+		device = "link0"
+	}
+	fmt.Fprintf(&b, "port: %d\nbind_addresses: [%s]\n", httpPort, o.Address)
+	fmt.Fprintf(&b, "rtc:\n  tcp_port: %d\n  udp_port: %d\n  node_ip: %s\n", tcpPort, udpPort, o.Address)
+	fmt.Fprintf(&b, "  use_external_ip: false\n  enable_loopback_candidate: %t\n", device == "lo")
+	fmt.Fprintf(&b, "  interfaces:\n    includes: [%s]\n", device)
 	fmt.Fprintf(&b, "keys:\n  %s: %s\n", lk.APIKey, lk.APISecret)
 	b.WriteString("room:\n  enable_remote_unmute: true\n") // a moderator's test undoes what it did
 	b.WriteString("node_selector:\n  kind: any\nlogging:\n  level: info\n  json: false\n")

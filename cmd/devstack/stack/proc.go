@@ -33,11 +33,14 @@ type Spec struct {
 	// Dir is the working folder and where the log goes.
 	Dir string
 	// User is who the program runs as; nil is this process's user.
-	User *syscall.Credential
+	User *Credential
 	// Ready is polled until it returns nil; nil means ready at once. The process's end ends the wait.
 	Ready func(ctx context.Context) error
 	// Timeout bounds the wait for Ready; 0 is 60 s.
 	Timeout time.Duration
+
+	// isolated is what a program in namespaces of its own gets as descriptor 3; see Link.
+	isolated *os.File
 }
 
 // Proc is a running program.
@@ -77,7 +80,10 @@ func Start(ctx context.Context, s Spec) (*Proc, error) {
 	cmd := exec.Command(s.Path, s.Args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Dir, out, out
 	cmd.Env = append(os.Environ(), s.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Credential: s.User}
+	cmd.SysProcAttr = attributes(s.User)
+	if s.isolated != nil {
+		isolate(cmd, s.isolated)
+	}
 	started := make(chan error, 1)
 	spawn() <- func() { started <- cmd.Start() }
 	if err := <-started; err != nil {
@@ -133,7 +139,7 @@ func (p *Proc) PID() int { return p.cmd.Process.Pid }
 func (p *Proc) Done() <-chan struct{} { return p.done }
 
 // Signal sends a signal to the process and its children.
-func (p *Proc) Signal(s syscall.Signal) error { return syscall.Kill(-p.PID(), s) }
+func (p *Proc) Signal(s syscall.Signal) error { return signalGroup(p.PID(), s) }
 
 // LogPath is the file that holds what the process printed.
 func (p *Proc) LogPath() string { return p.logPath }

@@ -24,24 +24,24 @@ import (
 
 // cli is the grammar.
 type cli struct {
-	Database     string `help:"PostgreSQL, postgres://user:password@host/database, where several backends share the work; empty: SQLite in the data folder. With a password rather by environment or --database-file, for everybody on the machine can see the command line." env:"HINDSIGHT_DATABASE"`
-	DatabaseFile string `help:"File that holds the address of --database, with its password." env:"HINDSIGHT_DATABASE_FILE"`
+	Database     string `placeholder:"URL" help:"PostgreSQL database, postgres://user:password@host/database, to share the work among several backends. Default: SQLite in the data folder. Pass a password in the environment or with --database-file, because every user of the machine can see the command line." env:"HINDSIGHT_DATABASE"`
+	DatabaseFile string `placeholder:"FILE" help:"File that contains the URL for --database, including its password." env:"HINDSIGHT_DATABASE_FILE"`
 	Data         string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
 
-	Config  kong.ConfigFlag  `help:"TOML file with settings, named as the flags are; flags and environment go before it." env:"HINDSIGHT_CONFIG"`
+	Config  kong.ConfigFlag  `placeholder:"FILE" help:"TOML file with settings named like the flags. Flags and environment variables override it." env:"HINDSIGHT_CONFIG"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 	manual.Flags
 
 	Serve  serve  `cmd:"" help:"Run the service."`
-	Token  tokens `cmd:"" help:"Make, list and revoke user tokens."`
-	Plan   plan   `cmd:"" help:"How many Egress workers so many recordings need."`
-	Repair repair `cmd:"" help:"Add to the database what lies in the storage and it does not know; for a database that was lost."`
+	Token  tokens `cmd:"" help:"Create, list and revoke user tokens."`
+	Plan   plan   `cmd:"" help:"Estimate the number of Egress workers for a number of recordings."`
+	Repair repair `cmd:"" help:"Rebuild a lost database: add what is in storage but not in the database."`
 }
 
 type tokens struct {
-	Create tokenCreate `cmd:"" help:"Make a token and print it; it cannot be shown again."`
-	List   tokenList   `cmd:"" help:"List the tokens."`
-	Revoke tokenRevoke `cmd:"" help:"Make a token useless at once, remove its app from rooms, and where it was its user's last one end what is recorded for that user and revoke the links."`
+	Create tokenCreate `cmd:"" help:"Create a token and print it. It cannot be shown again."`
+	List   tokenList   `cmd:"" help:"List tokens."`
+	Revoke tokenRevoke `cmd:"" help:"Revoke a token at once and remove its app from rooms. If it was the user's last token, also stop that user's recordings and revoke the links."`
 }
 
 // output is where commands print.
@@ -52,7 +52,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.Writers(stdout, stderr),
-		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets come by environment: "+
+		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets are passed in the environment: "+
 			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
 		kong.Vars{"version": "hindsight-backend " + version.String()}, kong.Configuration(loadFile),
 		kong.Exit(func(code int) { exited = code }))
@@ -106,7 +106,7 @@ func (c *cli) databaseAddress() (string, error) {
 		return c.Database, nil
 	}
 	if c.Database != "" {
-		return "", errors.New("--database and --database-file are given both; leave one out")
+		return "", errors.New("--database and --database-file cannot be used together; leave one out")
 	}
 	b, err := os.ReadFile(c.DatabaseFile)
 	if err != nil {
@@ -120,9 +120,9 @@ func (c *cli) databaseAddress() (string, error) {
 }
 
 type tokenCreate struct {
-	Identity string `required:"" help:"The user's name in rooms."`
-	Rooms    string `default:"*" help:"Pattern of the rooms the user may share in, for example team-*."`
-	Scopes   string `default:"publish" help:"What the token is good for, with commas between: view sees what is everybody's in those rooms, publish shares, saves and records one's own tracks, record records what others publish, manage does all that with everybody's."`
+	Identity string `required:"" placeholder:"NAME" help:"The user's name in rooms."`
+	Rooms    string `default:"*" placeholder:"PATTERN" help:"Rooms the user may share in, for example team-*. Default: all rooms."`
+	Scopes   string `default:"publish" help:"Comma-separated permissions: view (see what everybody in those rooms may see), publish (share, save and record your own tracks), record (record what others publish), manage (all of these for everybody)."`
 	JSON     bool   `help:"Print JSON."`
 }
 
@@ -179,7 +179,7 @@ func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
 }
 
 type tokenRevoke struct {
-	ID string `arg:"" help:"The id that token list shows."`
+	ID string `arg:"" help:"The ID shown by token list."`
 }
 
 func (t *tokenRevoke) Run(ctx context.Context, c *cli, _ output) (err error) {

@@ -30,7 +30,7 @@ func loadFile(r io.Reader) (kong.Resolver, error) {
 	}
 	var f file
 	if err := toml.Unmarshal(b, &f); err != nil {
-		return nil, fmt.Errorf("the configuration file is no TOML: %w", err)
+		return nil, fmt.Errorf("the configuration file is not TOML: %w", err)
 	}
 	return f, nil
 }
@@ -45,7 +45,7 @@ func (f file) Validate(app *kong.Application) error {
 	}
 	for key := range f {
 		if !slices.Contains(known, key) || slices.Contains(notInFile, key) {
-			return fmt.Errorf("the configuration file has %q, which is no setting; see --print-config for all", key)
+			return fmt.Errorf("the configuration file has %q, which is not a setting; --print-config lists all", key)
 		}
 	}
 	return nil
@@ -78,7 +78,7 @@ func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, erro
 		}
 		return strings.Join(words, ","), nil
 	case map[string]any:
-		return nil, errors.New("it is a table in the configuration file; it must be a value")
+		return nil, errors.New("it must be a value in the configuration file, not a table")
 	default:
 		return fmt.Sprint(v), nil
 	}

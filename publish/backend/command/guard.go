@@ -19,28 +19,28 @@ import (
 
 // guard holds the flags of serve that say who may do what, and how much of it.
 type guard struct {
-	BaseURL        string        `help:"This service as users reach it, https://host, for share links; empty takes it from each call, and programs that show links get no preview." env:"HINDSIGHT_BASE_URL"`
-	TrustedProxies []string      `help:"Addresses, or networks, of the proxies whose X-Forwarded-For, -Proto and -Host are believed: those alone, for whatever else is in a network can say that it calls for anybody." env:"HINDSIGHT_TRUSTED_PROXIES"`
-	CORSOrigins    []string      `name:"cors-origins" help:"Web pages that may call from a browser, like https://app.example.com; none otherwise." env:"HINDSIGHT_CORS_ORIGINS"`
-	Rate           float64       `help:"Calls a second of one user, or of one address without a user, in the long run; ten times as many at once. 0 is without bound." default:"20" env:"HINDSIGHT_RATE"`
-	KeepClips      time.Duration `help:"How long clips are kept, like 720h; 0 is for ever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
-	MaxClips       int           `help:"How many clips one user may have; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_CLIPS"`
-	MaxClipMB      int64         `name:"max-clip-mb" help:"How many MB the clips of one user may take; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_CLIP_MB"`
-	MaxReplays     int           `help:"How many replays one user may have at once; ended ones count until they expire." default:"32" env:"HINDSIGHT_MAX_REPLAYS"`
-	MaxRecording   time.Duration `help:"How long a recording may get; it is stopped then." default:"12h" env:"HINDSIGHT_MAX_RECORDING"`
-	KeepRecordings time.Duration `help:"How long recordings are kept after their ends, like 720h; 0 is for ever." default:"0" env:"HINDSIGHT_KEEP_RECORDINGS"`
-	MaxRecordings  int           `help:"How many recordings one user may have; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_RECORDINGS"`
-	MaxRecordingMB int64         `name:"max-recording-mb" help:"How many MB the recordings of one user may take when another begins; 0 is without bound." default:"0" env:"HINDSIGHT_MAX_RECORDING_MB"`
-	ReserveMB      int64         `name:"reserve-mb" help:"How many MB stay free where the data folder is: below that the oldest of the replays is deleted and nothing new is recorded. 0 is 1 GiB or a twentieth of the disk, whichever is less; -1 turns it off." default:"0" env:"HINDSIGHT_RESERVE_MB"`
-	MaxLink        time.Duration `help:"How long a share link may work at most." default:"2160h" env:"HINDSIGHT_MAX_LINK"`
-	AuditLog       string        `help:"File that who did what is written to as JSON lines; empty writes it to the log." env:"HINDSIGHT_AUDIT_LOG"`
+	BaseURL        string        `placeholder:"URL" help:"Public URL of this service, https://host, for share links. Default: taken from each request, and share links get no preview." env:"HINDSIGHT_BASE_URL"`
+	TrustedProxies []string      `placeholder:"ADDRESS" help:"Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are trusted. List only proxies: everything else in a trusted network can pretend to be any client." env:"HINDSIGHT_TRUSTED_PROXIES"`
+	CORSOrigins    []string      `name:"cors-origins" placeholder:"ORIGIN" help:"Web origins that may call from a browser, for example https://app.example.com. Default: none." env:"HINDSIGHT_CORS_ORIGINS"`
+	Rate           float64       `help:"Sustained requests per second per user, or per address without a user. Bursts may be ten times as large. 0 means unlimited." default:"20" env:"HINDSIGHT_RATE"`
+	KeepClips      time.Duration `help:"How long clips are kept, for example 720h. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
+	MaxClips       int           `help:"Maximum number of clips per user. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_CLIPS"`
+	MaxClipMB      int64         `name:"max-clip-mb" help:"Maximum size of all clips of a user, in MB. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_CLIP_MB"`
+	MaxReplays     int           `help:"Maximum number of replays per user. Ended replays count until they expire." default:"32" env:"HINDSIGHT_MAX_REPLAYS"`
+	MaxRecording   time.Duration `help:"Maximum length of a recording. It is then stopped." default:"12h" env:"HINDSIGHT_MAX_RECORDING"`
+	KeepRecordings time.Duration `help:"How long finished recordings are kept, for example 720h. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_RECORDINGS"`
+	MaxRecordings  int           `help:"Maximum number of recordings per user. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_RECORDINGS"`
+	MaxRecordingMB int64         `name:"max-recording-mb" help:"Maximum size of all recordings of a user, in MB, above which no new one starts. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_RECORDING_MB"`
+	ReserveMB      int64         `name:"reserve-mb" help:"Free space to keep on the data folder's disk, in MB. Below it, the oldest replay is deleted and nothing new is recorded. 0 means 1 GiB or 5 % of the disk, whichever is less; -1 turns it off." default:"0" env:"HINDSIGHT_RESERVE_MB"`
+	MaxLink        time.Duration `help:"Maximum lifetime of a share link." default:"2160h" env:"HINDSIGHT_MAX_LINK"`
+	AuditLog       string        `placeholder:"FILE" help:"Audit log file, in JSON lines. Default: the log." env:"HINDSIGHT_AUDIT_LOG"`
 
-	JWTKeySet   string `name:"jwt-key-set" help:"JSON Web Key Set of your identity provider, an address or a file: its tokens are accepted beside our own." env:"HINDSIGHT_JWT_KEY_SET"`
-	JWTIssuer   string `name:"jwt-issuer" help:"Their iss." env:"HINDSIGHT_JWT_ISSUER"`
-	JWTAudience string `name:"jwt-audience" help:"Their aud." env:"HINDSIGHT_JWT_AUDIENCE"`
-	JWTIdentity string `name:"jwt-identity-claim" help:"Their claim with the user's name." default:"sub" env:"HINDSIGHT_JWT_IDENTITY_CLAIM"`
-	JWTRooms    string `name:"jwt-rooms" help:"Pattern of rooms for tokens without the claim hindsight_rooms." default:"*" env:"HINDSIGHT_JWT_ROOMS"`
-	JWTScopes   string `name:"jwt-scopes" help:"Scopes of tokens without the claim hindsight_scopes." default:"publish" env:"HINDSIGHT_JWT_SCOPES"`
+	JWTKeySet   string `name:"jwt-key-set" placeholder:"URL|FILE" help:"JSON Web Key Set of your identity provider. Its tokens are then accepted as well." env:"HINDSIGHT_JWT_KEY_SET"`
+	JWTIssuer   string `name:"jwt-issuer" placeholder:"ISSUER" help:"Required issuer (iss) of those tokens." env:"HINDSIGHT_JWT_ISSUER"`
+	JWTAudience string `name:"jwt-audience" placeholder:"AUDIENCE" help:"Required audience (aud) of those tokens." env:"HINDSIGHT_JWT_AUDIENCE"`
+	JWTIdentity string `name:"jwt-identity-claim" placeholder:"CLAIM" help:"Claim that contains the user's name." default:"sub" env:"HINDSIGHT_JWT_IDENTITY_CLAIM"`
+	JWTRooms    string `name:"jwt-rooms" placeholder:"PATTERN" help:"Rooms for tokens without the claim hindsight_rooms." default:"*" env:"HINDSIGHT_JWT_ROOMS"`
+	JWTScopes   string `name:"jwt-scopes" help:"Scopes for tokens without the claim hindsight_scopes." default:"publish" env:"HINDSIGHT_JWT_SCOPES"`
 }
 
 // fill checks the flags and sets the options that need nothing opened.
@@ -74,11 +74,12 @@ func (g *guard) fill(o *backend.Options) error {
 	case g.KeepClips < 0 || g.KeepClips > 0 && g.KeepClips < time.Minute:
 		return fmt.Errorf("--keep-clips is %v; it must be 0 or at least 1m", g.KeepClips)
 	case g.MaxClips < 0 || g.MaxClipMB < 0:
-		return errors.New("--max-clips and --max-clip-mb must not be negative")
+		return errors.New("--max-clips and --max-clip-mb must be 0 or more")
 	case g.KeepRecordings < 0 || g.KeepRecordings > 0 && g.KeepRecordings < time.Minute:
 		return fmt.Errorf("--keep-recordings is %v; it must be 0 or at least 1m", g.KeepRecordings)
 	case g.MaxReplays < 1 || g.MaxRecordings < 0 || g.MaxRecordingMB < 0 || g.ReserveMB < -1:
-		return errors.New("--max-replays must be 1 at least, --max-recordings and --max-recording-mb 0, and --reserve-mb -1")
+		return errors.New("--max-replays must be at least 1, --max-recordings and --max-recording-mb at least 0, and " +
+			"--reserve-mb at least -1")
 	case g.MaxRecording < time.Minute || g.MaxRecording > 30*24*time.Hour:
 		return fmt.Errorf("--max-recording is %v; it must be between 1m and 720h", g.MaxRecording)
 	case g.MaxLink < time.Minute || g.MaxLink > 10*365*24*time.Hour:

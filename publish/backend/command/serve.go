@@ -23,31 +23,31 @@ import (
 
 // serve holds the flags of the service.
 type serve struct {
-	Listen     string `help:"Address to listen at." default:"127.0.0.1:8484" env:"HINDSIGHT_LISTEN"`
-	Operators  string `name:"operator-listen" help:"Address of /readyz and /metrics, which are not for users; keep it inside. Empty: they are not served." default:"127.0.0.1:8485" env:"HINDSIGHT_OPERATOR_LISTEN"`
-	TLSCert    string `help:"Certificate file with its chain, read again when it has changed; empty serves plain HTTP, for a proxy in front." env:"HINDSIGHT_TLS_CERT"`
-	TLSKey     string `help:"Key file of the certificate." env:"HINDSIGHT_TLS_KEY"`
-	LivekitURL string `help:"LiveKit as this service reaches it, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
-	PublicURL  string `help:"LiveKit as users reach it; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
+	Listen     string `help:"Address to listen on." default:"127.0.0.1:8484" env:"HINDSIGHT_LISTEN"`
+	Operators  string `name:"operator-listen" help:"Address for /readyz and /metrics. Keep it private. Empty turns them off." default:"127.0.0.1:8485" env:"HINDSIGHT_OPERATOR_LISTEN"`
+	TLSCert    string `placeholder:"FILE" help:"TLS certificate file with its chain, reloaded when it changes. Default: plain HTTP, for use behind a proxy." env:"HINDSIGHT_TLS_CERT"`
+	TLSKey     string `placeholder:"FILE" help:"TLS private key file." env:"HINDSIGHT_TLS_KEY"`
+	LivekitURL string `help:"LiveKit URL for this service, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
+	PublicURL  string `placeholder:"URL" help:"LiveKit URL for users. Default: the same." env:"LIVEKIT_PUBLIC_URL"`
 	place
-	Recorder   string        `help:"Who records: livekit (LiveKit Egress, Track Composite), embedded (this service itself; H.264 and Opus as they are published), or auto: livekit where the LiveKit server is set up for egress (has Redis) or --database is given, else embedded; asked once." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
-	EgressDir  string        `help:"The data folder's subfolder segments, as LiveKit Egress sees it; empty means the same path." env:"HINDSIGHT_EGRESS_DIR"`
-	Replay     time.Duration `help:"How much is kept of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
-	Expire     time.Duration `help:"How long it stays after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
-	Stall      time.Duration `help:"How long a recorder may store nothing before it is given up and another begins; above what storage and a busy machine may take." default:"45s" env:"HINDSIGHT_STALL"`
-	FrameRate  int           `help:"Frames a second of the recording." default:"30" env:"HINDSIGHT_FRAME_RATE"`
-	MaxWidth   int           `help:"Largest width of the recording." default:"1920" env:"HINDSIGHT_MAX_WIDTH"`
-	MaxHeight  int           `help:"Largest height of the recording." default:"1080" env:"HINDSIGHT_MAX_HEIGHT"`
-	AACPriming int           `help:"Delay of the recorder's AAC encoder in samples: faac 1024, vo-aacenc 1600." default:"1024" env:"HINDSIGHT_AAC_PRIMING"`
-	StreamTo   []string      `help:"RTMP servers that recordings may be sent to, rtmps://host/app, comma-separated; empty sends none." env:"HINDSIGHT_STREAM_TO"`
-	Drain      time.Duration `help:"How long running calls may take to end when the service is stopped." default:"15s" env:"HINDSIGHT_DRAIN"`
-	DrainDelay time.Duration `help:"How long /readyz says no before that, for load balancers to look elsewhere." default:"0s" env:"HINDSIGHT_DRAIN_DELAY"`
-	LogJSON    bool          `help:"Log JSON lines." env:"HINDSIGHT_LOG_JSON"`
-	LogLevel   slog.Level    `help:"debug, info, warn or error." default:"info" env:"HINDSIGHT_LOG_LEVEL"`
+	Recorder   string        `help:"What records: livekit (LiveKit Egress, Track Composite), embedded (this service; H.264 and Opus as published), or auto (livekit if the LiveKit server supports egress or --database is set, else embedded; decided at startup)." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
+	EgressDir  string        `placeholder:"DIR" help:"Path of the data folder's segments subfolder as seen by LiveKit Egress. Default: the same path." env:"HINDSIGHT_EGRESS_DIR"`
+	Replay     time.Duration `help:"Length of the replay buffer of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
+	Expire     time.Duration `help:"How long the replay buffer is kept after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
+	Stall      time.Duration `help:"How long a recorder may store nothing before it is replaced. Must exceed the delays of storage and a busy machine." default:"45s" env:"HINDSIGHT_STALL"`
+	FrameRate  int           `help:"Frame rate of the recording (FPS)." default:"30" env:"HINDSIGHT_FRAME_RATE"`
+	MaxWidth   int           `help:"Maximum width of the recording, in pixels." default:"1920" env:"HINDSIGHT_MAX_WIDTH"`
+	MaxHeight  int           `help:"Maximum height of the recording, in pixels." default:"1080" env:"HINDSIGHT_MAX_HEIGHT"`
+	AACPriming int           `help:"Delay of the recorder's AAC encoder, in samples (faac: 1024, vo-aacenc: 1600)." default:"1024" env:"HINDSIGHT_AAC_PRIMING"`
+	StreamTo   []string      `placeholder:"URL" help:"RTMP servers that recordings may be streamed to, rtmps://host/app. Default: none." env:"HINDSIGHT_STREAM_TO"`
+	Drain      time.Duration `help:"How long to wait for running requests when the service stops." default:"15s" env:"HINDSIGHT_DRAIN"`
+	DrainDelay time.Duration `help:"How long /readyz fails before that, so that load balancers stop sending requests." default:"0s" env:"HINDSIGHT_DRAIN_DELAY"`
+	LogJSON    bool          `help:"Log in JSON lines." env:"HINDSIGHT_LOG_JSON"`
+	LogLevel   slog.Level    `help:"Log level: debug, info, warn or error." default:"info" env:"HINDSIGHT_LOG_LEVEL"`
 
 	guard
 
-	PrintConfig bool `help:"Print the settings in effect as a configuration file, and end."`
+	PrintConfig bool `help:"Print the effective settings as a configuration file and exit."`
 }
 
 // validate names the flag that is wrong and what is allowed.
@@ -122,7 +122,7 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 		return err
 	}
 	if err := files.KeepRecordings(ctx, known, time.Now().Add(-s.Expire)); err != nil {
-		log.Warn("recordings that nobody knows cannot be deleted", "err", err)
+		log.Warn("cannot delete unknown recordings", "err", err)
 	}
 	rec := recorder.New(recorder.Options{URL: s.LivekitURL, APIKey: key, APISecret: apiSecret, FrameRate: s.FrameRate,
 		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight, Upload: files.Upload()})
@@ -130,7 +130,7 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	defer func() { err = errors.Join(err, here.Close()) }()
 	choice := embedded.Choose(s.recorder(c), rec, here, log)
 	if err := decide(ctx, choice); err != nil {
-		log.Warn("which recorder is used is decided at the first share", "err", err)
+		log.Warn("the recorder is chosen when the first user shares", "err", err)
 	}
 	public := s.PublicURL
 	if public == "" {
@@ -179,7 +179,7 @@ func decide(ctx context.Context, c *embedded.Choice) error {
 
 // place says where segments and clips are.
 type place struct {
-	Storage string `help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, for this service and LiveKit Egress; empty: the data folder. Keys come by environment." env:"HINDSIGHT_STORAGE"`
+	Storage string `placeholder:"URL" help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, used by this service and LiveKit Egress. Default: the data folder. Keys are passed in the environment." env:"HINDSIGHT_STORAGE"`
 }
 
 // openStorage opens the bucket, or the data folder where none is given; egress is what that one's segments are called
@@ -237,7 +237,7 @@ func (s *serve) listen(ctx context.Context, service *backend.Server, log *slog.L
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Drain)
 	defer cancel()
 	if err := server.Shutdown(drain); errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("calls that took longer were cut off")
+		log.Warn("closed requests that took too long")
 		return server.Close()
 	} else if err != nil {
 		return errors.Join(err, server.Close())

@@ -171,7 +171,7 @@ func (r *Recorder) Close() error {
 }
 
 // errNoVideo is the error of a recording that never got a frame.
-var errNoVideo = errors.New("no video has come from the track; is it muted?")
+var errNoVideo = errors.New("no video has arrived from the track; is it muted?")
 
 // stateOf is a recording's state in the words of the interface.
 func stateOf(stored, over bool, err error) string {

@@ -225,7 +225,7 @@ func (s *session) guarded(what string, work func()) (panicked bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			panicked = true
-			s.o.Log.Error("the recorder panicked; its recording is ended", "egress", s.id, "doing", what, "panic", v,
+			s.o.Log.Error("the recorder panicked; ending its recording", "egress", s.id, "doing", what, "panic", v,
 				"stack", string(debug.Stack()))
 			s.end(end{err: errPanicked})
 		}

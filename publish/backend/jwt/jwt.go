@@ -93,7 +93,7 @@ func openKeys(ctx context.Context, o Options) (keyfunc.Keyfunc, error) {
 			RefreshUnknownKID: rate.NewLimiter(rate.Every(refetch), 1),
 			RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 				return func(ctx context.Context, err error) {
-					o.Log.ErrorContext(ctx, "the key set for tokens cannot be fetched", "url", o.KeySet, "err", err)
+					o.Log.ErrorContext(ctx, "cannot fetch the key set for tokens", "url", o.KeySet, "err", err)
 				}
 			}})
 	}
