@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// openFor is how long the link is as good as it gets, shapedFor how long it is bad; settleFor of that is left to the
-	// publisher to find out.
+	// openFor is how long the link is as good as it gets, shapedFor how long it is bad; settleFor of that is left to
+	// the publisher to find out.
 	openFor, shapedFor, settleFor = 5 * time.Second, 25 * time.Second, 10 * time.Second
 	clipLength                    = 15 * time.Second
 )

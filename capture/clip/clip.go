@@ -1,8 +1,8 @@
 // Package clip turns packets into MP4 files, names them, lists them and draws their thumbnails.
 //
 // The package owns the clip folder: its files' names, thumbnails, stars and quota. Nothing is left of a call when it
-// returns, except where the folder's file system hangs: then a goroutine stays until it answers. A clip is written beside its final name and gets that name when it is complete; a name that is taken is
-// never overwritten.
+// returns, except where the folder's file system hangs: then a goroutine stays until it returns. A clip is written
+// beside its final name and gets that name when it is complete; a name that is taken is never overwritten.
 package clip
 
 import (

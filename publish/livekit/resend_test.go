@@ -25,7 +25,8 @@ func repaired(start time.Time, n int) *resender {
 	return r
 }
 
-// A lost packet is sent again when the report tells of it, and again when its copy got lost too, without anybody asking.
+// A lost packet is sent again when the report tells of it, and again when its copy got lost too, without anybody
+// asking.
 func TestLostPacketsAreSentAgain(t *testing.T) {
 	start := time.Unix(1000, 0)
 	r := repaired(start, 3)
@@ -66,7 +67,8 @@ func TestRequestsAreAnsweredOnceEachRoundTrip(t *testing.T) {
 	require.Nil(t, r.asked(start.Add(resendFor+time.Second), 2, trip), "no viewer waits for it any more")
 }
 
-// A packet that stays away makes a keyframe worth its size, once. While a queue is in the way it would only make that longer.
+// A packet that stays away makes a keyframe worth its size, once. While a queue is in the way it would only make that
+// longer.
 func TestLatePacketsNeedAKeyframeOnce(t *testing.T) {
 	start := time.Unix(1000, 0)
 	r := repaired(start, 3)

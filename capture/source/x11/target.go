@@ -13,7 +13,8 @@ import (
 
 // AwayError says that there is nothing to capture for now; it comes back by itself.
 type AwayError struct {
-	// Reason is media.Closed, media.Minimized, media.Disconnected, or empty for a target that cannot be captured as it is.
+	// Reason is media.Closed, media.Minimized, media.Disconnected, or empty for a target that cannot be captured as it
+	// is.
 	Reason string
 	text   string
 }
