@@ -183,7 +183,7 @@ func (w onTheWay) log(t *testing.T) {
 	}
 }
 
-// screenEnv is a desktop with a moving picture and sound, as the environment of a program.
+// screenEnv is a desktop with a moving frame and sound, as the environment of a program.
 func screenEnv(t *testing.T) []string {
 	t.Helper()
 	ctx := context.Background()
