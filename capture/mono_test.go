@@ -44,7 +44,8 @@ func TestAMonoMicrophoneIsHeardOnBothEars(t *testing.T) {
 func meter(t *testing.T, clip, side string) float64 {
 	t.Helper()
 	one := filepath.Join(t.TempDir(), side+".wav")
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", clip, "-af", "pan=stereo|c0="+side+"|c1="+side, "-vn", one).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", clip, "-af",
+		"pan=stereo|c0="+side+"|c1="+side, "-vn", one).CombinedOutput()
 	require.NoError(t, err, string(out))
 	db, err := capturetest.ToneDB(t.Context(), one, stack.MicHz)
 	require.NoError(t, err)

@@ -82,8 +82,9 @@ func TestMutesActOnTheNextBlock(t *testing.T) {
 	require.InDelta(t, 0.25, own, 0.01, "open again")
 }
 
-// What a source heard while it was muted stays silent when the switch is turned off before it is mixed, however long that
-// takes, and however short the mute was. So does what comes only afterwards, from the suppression of noise for example.
+// What a source heard while it was muted stays silent when the switch is turned off before it is mixed, however long
+// that takes, and however short the mute was. So does what comes only afterwards, from the suppression of noise for
+// example.
 func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 	const heldBack = 500 * time.Millisecond // how late blocks are mixed
 	at := time.Hour

@@ -86,7 +86,8 @@ type notice struct {
 }
 
 // Notify is called over D-Bus (Desktop Notifications Specification 1.2).
-func (n *notices) Notify(_ string, _ uint32, _, title, body string, actions []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+func (n *notices) Notify(_ string, _ uint32, _, title, body string, actions []string, _ map[string]dbus.Variant,
+	_ int32) (uint32, *dbus.Error) {
 	n.busy.Lock()
 	defer n.busy.Unlock()
 	n.shown <- notice{title, body, actions}

@@ -241,12 +241,18 @@ func TestSentence(t *testing.T) {
 		"änderung nötig": "Änderung nötig.",
 		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start " +
 			"PulseAudio": "No sound server answers; start PulseAudio.",
-		"the backend is away: Post \"https://x.example/api\": dial tcp 10.0.0.1:443: connect: connection refused": "The backend is away: nothing answers there.",
-		"x.example cannot be reached (lookup x.example on 10.0.0.1:53: no such host); check the network":          "X.example cannot be reached (there is no server of that name); check the network.",
-		"the server did not say: context deadline exceeded (Client.Timeout exceeded while awaiting headers)":      "The server did not say: it did not answer in time.",
-		"a player: exec: \"mpv\": executable file not found in $PATH":                                             "A player: mpv is not installed.",
-		"the settings: open /etc/x/config.toml: permission denied":                                                "The settings: permission denied.",
-		"the connection to x broke: read tcp 10.0.0.2:5000->10.0.0.1:443: read: connection reset by peer":         "The connection to x broke: the other side closed the connection.",
+		"the backend is away: Post \"https://x.example/api\": dial tcp 10.0.0.1:443: connect: connection refused": "" +
+			"The backend is away: nothing answers there.",
+		"x.example cannot be reached (lookup x.example on 10.0.0.1:53: no such host); check the network": "" +
+			"X.example cannot be reached (there is no server of that name); check the network.",
+		"the server did not say: context deadline exceeded (Client.Timeout exceeded while awaiting headers)": "" +
+			"The server did not say: it did not answer in time.",
+		"a player: exec: \"mpv\": executable file not found in $PATH": "" +
+			"A player: mpv is not installed.",
+		"the settings: open /etc/x/config.toml: permission denied": "" +
+			"The settings: permission denied.",
+		"the connection to x broke: read tcp 10.0.0.2:5000->10.0.0.1:443: read: connection reset by peer": "" +
+			"The connection to x broke: the other side closed the connection.",
 	} {
 		if got := session.Sentence(text); got != want {
 			t.Errorf("%q becomes %q; want %q", text, got, want)

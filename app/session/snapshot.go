@@ -157,7 +157,8 @@ func source(s capture.SourceState, muted bool) SourceStatus {
 	if s.State == "" {
 		s.State = "off"
 	}
-	return SourceStatus{State: s.State, Reason: s.Reason, Device: s.Device, Error: s.Error, Muted: muted, PeakDB: s.PeakDB, RMSDB: s.RMSDB}
+	return SourceStatus{State: s.State, Reason: s.Reason, Device: s.Device, Error: s.Error, Muted: muted, PeakDB: s.PeakDB,
+		RMSDB: s.RMSDB}
 }
 
 var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}
@@ -166,8 +167,9 @@ var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}
 func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
-		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, Paused: st.wantRecorder() && st.paused(), ReplaySeconds: float64(st.cfg.Replay.Seconds),
-		Screen: offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
+		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, Paused: st.wantRecorder() && st.paused(),
+		ReplaySeconds: float64(st.cfg.Replay.Seconds),
+		Screen:        offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
 		Saving: st.saving, Hotkeys: append([]hotkey.State{}, st.hotkeys...), Folder: st.cfg.ClipFolder(),
 		Settings: st.cfg.Clone(), Problems: []string{},
 	}

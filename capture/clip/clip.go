@@ -1,8 +1,8 @@
 // Package clip turns packets into MP4 files, names them, lists them and draws their thumbnails.
 //
 // The package owns the clip folder: its files' names, thumbnails, stars and quota. Nothing is left of a call when it
-// returns, except where the folder's file system hangs: then a goroutine stays until it answers. A clip is written beside its final name and gets that name when it is complete; a name that is taken is
-// never overwritten.
+// returns, except where the folder's file system hangs: then a goroutine stays until it returns. A clip is written
+// beside its final name and gets that name when it is complete; a name that is taken is never overwritten.
 package clip
 
 import (
@@ -91,7 +91,8 @@ func Save(ctx context.Context, r Request) (c Clip, err error) {
 }
 
 func errHangs(folder string) error {
-	return fmt.Errorf("%s does not respond; check the drive or the network, or choose another folder in the settings, and save "+
+	return fmt.Errorf("%s does not respond; check the drive or the network, or choose another folder in the settings, "+
+		"and save "+
 		"again: the replay is still in memory", folder)
 }
 
@@ -169,7 +170,8 @@ func explain(folder string, err error) error {
 		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)",
 			folder, err)
 	case errors.Is(err, syscall.EFBIG):
-		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); save a shorter clip, or "+
+		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); save a shorter clip, "+
+			"or "+
 			"choose a folder on another disk in the settings: the replay is still in memory (%w)", folder, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s cannot be written to; choose another folder in the settings (%w)", folder, err)

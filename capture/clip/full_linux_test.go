@@ -22,8 +22,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
-// mayMount runs the calling test once more in a mount name space of its own, where it may mount file systems whoever the
-// user is (user_namespaces(7)). It is true there.
+// mayMount runs the calling test once more in a mount name space of its own, where it may mount file systems whoever
+// the user is (user_namespaces(7)). It is true there.
 func mayMount(t *testing.T) bool {
 	t.Helper()
 	const inside = "HINDSIGHT_TEST_NAMESPACE"
@@ -76,7 +76,7 @@ func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
 	require.NoError(t, err, "the next save works once there is room")
 }
 
-// A file system whose server never answers is what a network folder is when the network is gone.
+// A file system whose server never returns is what a network folder is when the network is gone.
 func TestAFolderThatHangs(t *testing.T) {
 	if !mayMount(t) {
 		return
@@ -84,7 +84,8 @@ func TestAFolderThatHangs(t *testing.T) {
 	folder := t.TempDir()
 	fuse, err := syscall.Open("/dev/fuse", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	require.NoError(t, err)
-	require.NoError(t, syscall.Mount("hang", folder, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fuse)))
+	require.NoError(t, syscall.Mount("hang", folder, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0",
+		fuse)))
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
 		require.NoError(t, syscall.Close(fuse)) // whoever waits goes on, with an error

@@ -20,8 +20,8 @@ import (
 const (
 	// keepAlive is how often pipewiresrc repeats its last frame: a desktop sends none while nothing changes.
 	keepAlive = time.Second
-	// repeatsAlone is after how long with nothing but repeats the portal is asked whether it lives, for a still screen and a
-	// hung portal look the same; hungAgain is how often one that hung is asked.
+	// repeatsAlone is after how long with nothing but repeats the portal is asked whether it lives, for a still screen
+	// and a hung portal look the same; hungAgain is how often one that hung is asked.
 	repeatsAlone, hungAgain = 4 * time.Second, time.Second
 	// silent is how long no frame, not even a repeated one, may come.
 	silent = 10 * keepAlive
@@ -34,7 +34,8 @@ const (
 // errResized says that the stream changed its size without saying so, as PipeWire's element does before 1.0.
 var errResized = errors.New("the video changed its size")
 
-// capturePortal captures what the user chooses in the desktop's dialog. One session lives through interruptions of its stream.
+// capturePortal captures what the user chooses in the desktop's dialog. One session lives through interruptions of its
+// stream.
 func capturePortal(ctx context.Context, c Screen, r report) error {
 	if !gst.HasElement("pipewiresrc") {
 		return errors.New("GStreamer cannot read PipeWire's frames; install gstreamer1.0-pipewire")

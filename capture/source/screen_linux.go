@@ -38,7 +38,8 @@ func captureX11(ctx context.Context, c Screen, r report) error {
 		Target: c.Target, Held: held, Stay: c.Stay, HidePointer: c.HideCursor, FrameRate: c.FrameRate, Now: clock.Now,
 		Frame: func(p x11.Frame, at time.Duration) {
 			c.Frame(media.Frame{
-				PTS: at, Width: p.Width, Height: p.Height, Stride: p.Width * 4, Data: p.Data, Serial: p.Serial, Bands: p.Bands, Release: p.Release,
+				PTS: at, Width: p.Width, Height: p.Height, Stride: p.Width * 4, Data: p.Data, Serial: p.Serial, Bands: p.Bands,
+				Release: p.Release,
 			})
 		},
 		Same: func(width, height int, at time.Duration) bool {

@@ -1,8 +1,9 @@
 // Package source opens the screen, the desktop's sound and the microphone.
 //
 // Each device runs its own pipeline under a Supervisor: one goroutine that opens the device, hands on what it delivers,
-// and opens it again with growing pauses when it fails. A device that is missing or breaks never ends anything else. The
-// receiving functions are called from that goroutine and must not block. Close cancels, waits, and may be called twice.
+// and opens it again with growing pauses when it fails. A device that is missing or breaks never ends anything else.
+// The receiving functions are called from that goroutine and must not block. Close cancels, waits, and may be called
+// twice.
 package source
 
 import (
@@ -30,7 +31,8 @@ type Target = media.Target
 // Notes about a source that runs but does not give what its user expects.
 var (
 	// ErrSpeakerMuted says that the server hands on nothing of what an output plays.
-	ErrSpeakerMuted = errors.New("the speaker is muted, so the desktop's sound is not recorded; unmute it to record the sound")
+	ErrSpeakerMuted = errors.New("the speaker is muted, so the desktop's sound is not recorded; unmute it to record the " +
+		"sound")
 	// ErrSpeakerLow says that what the server hands on is too quiet to be brought to its full level.
 	ErrSpeakerLow = errors.New("the speaker's volume is very low, so the desktop's sound is recorded quietly; turn it up")
 )
@@ -86,8 +88,8 @@ type Screen struct {
 	FrameRate int
 	// Frame receives each frame, and Frame.Release must be called when it is done with.
 	Frame func(media.Frame)
-	// Same may receive frames that are the same as the one before, which have no data; it returns false when it needs the
-	// frame. Nil takes all frames as they are.
+	// Same may receive frames that are the same as the one before, which have no data; it returns false when it needs
+	// the frame. Nil takes all frames as they are.
 	Same func(media.Frame) bool
 }
 
@@ -99,8 +101,8 @@ type Sound struct {
 	Device string
 	// Suppress takes steady noise out, fans and hum; it is for microphones, for the sound becomes mono.
 	Suppress bool
-	// PCM receives each block; its memory is the receiver's for the length of the call. A block without samples says that
-	// none follows for now.
+	// PCM receives each block; its memory is the receiver's for the length of the call. A block without samples says
+	// that none follows for now.
 	PCM func(media.PCM)
 }
 
@@ -136,7 +138,8 @@ type Supervisor struct {
 
 func supervise(name string, log *slog.Logger, gone func(bool), r run) *Supervisor {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{name: name, run: r, log: log, cancel: cancel, done: make(chan struct{}), status: Status{State: Starting}, gone: gone}
+	s := &Supervisor{name: name, run: r, log: log, cancel: cancel, done: make(chan struct{}),
+		status: Status{State: Starting}, gone: gone}
 	if gone == nil {
 		s.gone = func(bool) {}
 	}

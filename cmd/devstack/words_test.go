@@ -3,6 +3,7 @@ package main
 import (
 	"go/scanner"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -127,17 +128,56 @@ func TestWordsAreTheFields(t *testing.T) {
 		}
 		src, err := os.ReadFile(filepath.Join("..", "..", f.path))
 		require.NoError(t, err)
-		pieces, _ := scan(src)
+		pieces, long := scan(src)
 		for _, p := range pieces {
 			for _, why := range unplain(p, f.pkg) {
 				all = append(all, at(f.path, p.line)+why)
 			}
+		}
+		for _, line := range long {
+			all = append(all, at(f.path, line)+"the line is longer than 120 characters")
 		}
 	}
 	require.Empty(t, all, "%d places:\n%s", len(all), strings.Join(all, "\n"))
 }
 
 func at(path string, line int) string { return path + ":" + strconv.Itoa(line) + ": " }
+
+// TestTextLinesFit reads the documents: tables, addresses and program text cannot be broken.
+func TestTextLinesFit(t *testing.T) {
+	root := filepath.Join("..", "..")
+	var all []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return enter(filepath.ToSlash(rel), path, d.Name())
+		}
+		if filepath.Ext(path) != ".md" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		fenced := false
+		for i, line := range strings.Split(string(text), "\n") {
+			if strings.HasPrefix(line, "```") {
+				fenced = !fenced
+			}
+			unbroken := fenced || strings.HasPrefix(line, "|") || strings.Contains(line, "https://") ||
+				strings.HasPrefix(line, "[![")
+			if utf8.RuneCountInString(line) > width && !unbroken {
+				all = append(all, at(filepath.ToSlash(rel), i+1)+"the line is longer than 120 characters")
+			}
+		}
+		return err
+	})
+	require.NoError(t, err)
+	require.Empty(t, all, strings.Join(all, "\n"))
+}
 
 // TestWordsCatch holds pieces that the rules must refuse or let through, so that no rule can rot unseen.
 func TestWordsCatch(t *testing.T) {

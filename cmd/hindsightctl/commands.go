@@ -66,7 +66,8 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 		fmt.Fprintf(w, "state      %s%s\n", s.State, away(s.Paused))
 		fmt.Fprintf(w, "replay     %s, %.0f of %.0f s\n", onOff(s.ReplayOn), s.BufferedSeconds, s.ReplaySeconds)
 		if s.Recording != nil {
-			fmt.Fprintf(w, "recording  %.0f s, %.1f MB, %s\n", s.Recording.Seconds, float64(s.Recording.Bytes)/1e6, s.Recording.Path)
+			fmt.Fprintf(w, "recording  %.0f s, %.1f MB, %s\n", s.Recording.Seconds, float64(s.Recording.Bytes)/1e6,
+				s.Recording.Path)
 		}
 		fmt.Fprintf(w, "sharing    %s%s\n", s.Share.State, in(s.Share.Room))
 		fmt.Fprintf(w, "server     %s, %.0f s\n", s.Share.Recording, s.Share.ServerSeconds)
@@ -139,7 +140,8 @@ func (c saveCmd) Validate() error {
 
 func (c saveCmd) Run(ctx context.Context, out *output) error {
 	var r session.SaveRecord
-	if err := call(ctx, control.Request{Command: control.Save, Seconds: c.Seconds, All: c.All, After: c.After}, &r); err != nil {
+	if err := call(ctx, control.Request{Command: control.Save, Seconds: c.Seconds, All: c.All, After: c.After},
+		&r); err != nil {
 		return err
 	}
 	return out.print(r, func(w io.Writer) {
@@ -169,7 +171,8 @@ type muteCmd struct {
 }
 
 func (c muteCmd) Run(ctx context.Context, out *output) error {
-	if err := call(ctx, control.Request{Command: control.Mute, Source: c.Source, On: c.On == "on", Toggle: c.On == "toggle"}, nil); err != nil {
+	if err := call(ctx, control.Request{Command: control.Mute, Source: c.Source, On: c.On == "on",
+		Toggle: c.On == "toggle"}, nil); err != nil {
 		return err
 	}
 	return out.print(map[string]any{"ok": true}, nil)
@@ -262,7 +265,8 @@ func (clipsCmd) Run(out *output) error {
 			if c.Starred {
 				star = "*"
 			}
-			fmt.Fprintf(w, "%s %s  %7.1f s  %7.1f MB  %s\n", star, c.Created.Local().Format(time.DateTime), c.Seconds, float64(c.Bytes)/1e6, c.Path)
+			fmt.Fprintf(w, "%s %s  %7.1f s  %7.1f MB  %s\n", star, c.Created.Local().Format(time.DateTime), c.Seconds,
+				float64(c.Bytes)/1e6, c.Path)
 		}
 	})
 }

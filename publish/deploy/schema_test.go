@@ -40,16 +40,16 @@ func TestManifestsAreKubernetes(t *testing.T) {
 func restricted(t *testing.T, name string, pod core.PodSpec) {
 	t.Helper()
 	require.NotNil(t, pod.SecurityContext, name)
-	require.True(t, pod.SecurityContext.RunAsNonRoot != nil && *pod.SecurityContext.RunAsNonRoot, "%s may run as root",
-		name)
+	nonRoot := pod.SecurityContext.RunAsNonRoot
+	require.True(t, nonRoot != nil && *nonRoot, "%s may run as root", name)
 	require.NotNil(t, pod.SecurityContext.RunAsUser, name)
 	require.NotZero(t, *pod.SecurityContext.RunAsUser, name)
 	require.NotNil(t, pod.SecurityContext.SeccompProfile, name)
 	require.Equal(t, core.SeccompProfileTypeRuntimeDefault, pod.SecurityContext.SeccompProfile.Type, name)
 	for _, c := range append(pod.InitContainers, pod.Containers...) {
 		require.NotNil(t, c.SecurityContext, c.Name)
-		require.True(t, c.SecurityContext.AllowPrivilegeEscalation != nil && !*c.SecurityContext.AllowPrivilegeEscalation,
-			c.Name)
+		more := c.SecurityContext.AllowPrivilegeEscalation
+		require.True(t, more != nil && !*more, c.Name)
 		require.NotNil(t, c.SecurityContext.Capabilities, c.Name)
 		require.Contains(t, c.SecurityContext.Capabilities.Drop, core.Capability("ALL"), c.Name)
 	}

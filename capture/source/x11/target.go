@@ -13,7 +13,8 @@ import (
 
 // AwayError says that there is nothing to capture for now; it comes back by itself.
 type AwayError struct {
-	// Reason is media.Closed, media.Minimized, media.Disconnected, or empty for a target that cannot be captured as it is.
+	// Reason is media.Closed, media.Minimized, media.Disconnected, or empty for a target that cannot be captured as it
+	// is.
 	Reason string
 	text   string
 }
@@ -239,7 +240,8 @@ func (v *viewer) wasClosed() error {
 	if v.stay == nil || !v.stay() {
 		return away(media.Closed, "%s is not open", v.target)
 	}
-	return AwayError{media.Closed, fmt.Sprintf("%s was closed; the last frame stays until you choose what to share instead",
+	return AwayError{media.Closed, fmt.Sprintf(
+		"%s was closed; the last frame stays until you choose what to share instead",
 		v.target)}
 }
 

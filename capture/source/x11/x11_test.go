@@ -380,7 +380,8 @@ func TestDepths(t *testing.T) {
 			inside, last := image.Pt(101, 51), image.Pt(321, 239)
 			whole := captured(t, d.Display, x11.Config{HidePointer: true}, inside, last)
 			whole.shows(t, "the screen", 322, 240, map[image.Point]uint32{inside: low, last: 0xff0000})
-			window := captured(t, d.Display, x11.Config{Target: media.Target{Class: "Painter"}, HidePointer: true}, image.Pt(0, 0))
+			window := captured(t, d.Display, x11.Config{Target: media.Target{Class: "Painter"}, HidePointer: true},
+				image.Pt(0, 0))
 			window.shows(t, "the window", 151, 151, map[image.Point]uint32{{}: low})
 			p.window(image.Rect(0, 0, 322, 240), 0x1f, "", "")
 			whole.shows(t, "what changed", 322, 240, map[image.Point]uint32{inside: low, last: low})

@@ -96,7 +96,8 @@ func (k *Keyring) start(ctx context.Context, dir string) error {
 // hasLogin returns nil once the login keyring is there.
 func (k *Keyring) hasLogin(ctx context.Context) error {
 	var collections []dbus.ObjectPath
-	err := property(ctx, k.conn.Object(secretsName, secretsPath), "org.freedesktop.Secret.Service", "Collections", &collections)
+	err := property(ctx, k.conn.Object(secretsName, secretsPath), "org.freedesktop.Secret.Service", "Collections",
+		&collections)
 	if err != nil {
 		return err
 	}
@@ -172,7 +173,8 @@ func (k *Keyring) Unlock(ctx context.Context) error {
 func (k *Keyring) Stored(ctx context.Context, service string) ([]string, error) {
 	o := k.conn.Object(secretsName, secretsPath)
 	var items, locked []dbus.ObjectPath
-	err := o.CallWithContext(ctx, "org.freedesktop.Secret.Service.SearchItems", 0, map[string]string{"service": service}).Store(&items, &locked)
+	err := o.CallWithContext(ctx, "org.freedesktop.Secret.Service.SearchItems", 0,
+		map[string]string{"service": service}).Store(&items, &locked)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +183,8 @@ func (k *Keyring) Stored(ctx context.Context, service string) ([]string, error) 
 	}
 	var none dbus.Variant
 	var session dbus.ObjectPath
-	if err := o.CallWithContext(ctx, "org.freedesktop.Secret.Service.OpenSession", 0, "plain", dbus.MakeVariant("")).Store(&none, &session); err != nil {
+	if err := o.CallWithContext(ctx, "org.freedesktop.Secret.Service.OpenSession", 0, "plain", dbus.MakeVariant("")).Store(
+		&none, &session); err != nil {
 		return nil, err
 	}
 	var out []string
@@ -191,7 +194,8 @@ func (k *Keyring) Stored(ctx context.Context, service string) ([]string, error) 
 			Parameters, Value []byte
 			ContentType       string
 		}
-		err := k.conn.Object(secretsName, item).CallWithContext(ctx, "org.freedesktop.Secret.Item.GetSecret", 0, session).Store(&s)
+		err := k.conn.Object(secretsName, item).CallWithContext(ctx, "org.freedesktop.Secret.Item.GetSecret", 0,
+			session).Store(&s)
 		if err != nil {
 			return nil, err
 		}

@@ -78,7 +78,8 @@ func (g *guard) fill(o *backend.Options) error {
 	case g.KeepRecordings < 0 || g.KeepRecordings > 0 && g.KeepRecordings < time.Minute:
 		return fmt.Errorf("--keep-recordings is %v; it must be 0 or at least 1m", g.KeepRecordings)
 	case g.MaxReplays < 1 || g.MaxRecordings < 0 || g.MaxRecordingMB < 0 || g.ReserveMB < -1:
-		return errors.New("--max-replays must be at least 1, --max-recordings and --max-recording-mb at least 0, and --reserve-mb at least -1")
+		return errors.New("--max-replays must be at least 1, --max-recordings and --max-recording-mb at least 0, and " +
+			"--reserve-mb at least -1")
 	case g.MaxRecording < time.Minute || g.MaxRecording > 30*24*time.Hour:
 		return fmt.Errorf("--max-recording is %v; it must be between 1m and 720h", g.MaxRecording)
 	case g.MaxLink < time.Minute || g.MaxLink > 10*365*24*time.Hour:

@@ -20,7 +20,8 @@ type plan struct {
 
 // Help says where the figures come from.
 func (*plan) Help() string {
-	return "The figures are for one 1080p30 video with audio recorded to an MP4 file by LiveKit Egress 1.8, as measured by " +
+	return "The figures are for one 1080p30 video with audio recorded to an MP4 file by LiveKit Egress 1.8, as measured " +
+		"by " +
 		"make bench-egress in a checkout of Hindsight on " + measuredOn + ". Run it on a machine like " +
 		"your workers, and set --worker-cpu and --worker-memory to their size. A fifth of every worker is kept free: " +
 		"Egress refuses requests on a busy machine, and recordings start and stop together."
