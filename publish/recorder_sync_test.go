@@ -22,8 +22,8 @@ import (
 )
 
 // What the real recorder captures from a screen and a sound server arrives at a subscriber at one age, from the first
-// second on, with the low-resolution layer, and after the LiveKit server was away. HINDSIGHT_FRAME_RATE is for trials by
-// hand.
+// second on, with the low-resolution layer, and after the LiveKit server was away. HINDSIGHT_FRAME_RATE is for trials
+// by hand.
 func TestTheRecordersSoundAndVideoArriveTogether(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
@@ -89,7 +89,8 @@ func (b *bench) sameAge(t *testing.T, viewer *publishtest.Subscriber, rate int) 
 	require.NoError(t, err)
 	const span = 3 * time.Second
 	b.eventually(t, func() bool {
-		return covers(video, span+time.Second) && covers(sound, span+time.Second) && len(video.Reports()) > 0 && len(sound.Reports()) > 0
+		return covers(video, span+time.Second) && covers(sound, span+time.Second) && len(video.Reports()) > 0 &&
+			len(sound.Reports()) > 0
 	}, "too little arrives")
 	begin := video.Units()[0].Arrived
 	if s := sound.Units()[0].Arrived; s.After(begin) {
@@ -98,8 +99,10 @@ func (b *bench) sameAge(t *testing.T, viewer *publishtest.Subscriber, rate int) 
 	for from := time.Duration(0); from < span; from += time.Second {
 		videoMean, videoMedian, frames := meanAge(t, video, 90000, begin.Add(from))
 		soundMean, soundMedian, packets := meanAge(t, sound, media.SampleRate, begin.Add(from))
-		t.Logf("from %v on at %d frames/s: video arrives at the mean age of %v (median %v, %d frames), sound of %v (median %v,"+
-			" %d packets), apart by %v (medians %v)", from, rate, videoMean, videoMedian, frames, soundMean, soundMedian, packets,
+		t.Logf("from %v on at %d frames/s: video arrives at the mean age of %v (median %v, %d frames), sound of %v (median "+
+			"%v,"+
+			" %d packets), apart by %v (medians %v)", from, rate, videoMean, videoMedian, frames, soundMean, soundMedian,
+			packets,
 			videoMean-soundMean, videoMedian-soundMedian)
 		require.GreaterOrEqual(t, frames, rate/3, "too little video arrives")
 		require.GreaterOrEqual(t, packets, 20, "too little sound arrives")
