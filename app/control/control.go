@@ -19,13 +19,13 @@ import (
 var ErrNotRunning = errors.New("hindsight is not running; start it with: hindsight")
 
 // ErrRunning is what Listen returns when another app of this user already runs.
-var ErrRunning = errors.New("hindsight already runs")
+var ErrRunning = errors.New("hindsight is already running")
 
 // The commands.
 const (
 	Status = "status"     // → session.Snapshot
 	Save   = "save"       // Seconds or All, After → session.SaveRecord
-	Share  = "share"      // On
+	Share  = "share"      // On or Toggle
 	Replay = "replay"     // On
 	Mute   = "mute"       // Source, On or Toggle
 	Talk   = "talk"       // On

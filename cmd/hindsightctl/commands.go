@@ -25,7 +25,7 @@ type commands struct {
 
 	Status  statusCmd  `cmd:"" help:"Show status."`
 	Save    saveCmd    `cmd:"" help:"Save the replay and print the clip's path."`
-	Share   switchCmd  `cmd:"" help:"Start or stop sharing."`
+	Share   shareCmd   `cmd:"" help:"Start or stop sharing."`
 	Replay  switchCmd  `cmd:"" help:"Turn the replay buffer on or off."`
 	Record  recordCmd  `cmd:"" help:"Start or stop recording."`
 	Mark    markCmd    `cmd:"" help:"Add a marker, which becomes a chapter of the clips that contain it."`
@@ -35,7 +35,7 @@ type commands struct {
 	Devices devicesCmd `cmd:"" help:"List audio devices. Hindsight need not be running."`
 	Screens screensCmd `cmd:"" help:"List the monitors and windows that can be captured. Hindsight need not be running."`
 	Clips   clipsCmd   `cmd:"" help:"List saved clips. Hindsight need not be running."`
-	Star    starCmd    `cmd:"" help:"Star a clip, which the storage limit then never deletes, or remove its star. Hindsight need not be running."`
+	Star    starCmd    `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
 	Link    linkCmd    `cmd:"" help:"Create a share link to a clip and print it."`
 	Doctor  doctorCmd  `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
 	Choose  plainCmd   `cmd:"" name:"choose-screen" help:"Choose the captured screen again in the desktop's dialog (Wayland)."`
@@ -45,7 +45,7 @@ type commands struct {
 
 // AfterApply tells commands that share a type which of them they are.
 func (c *commands) AfterApply() error {
-	c.Share.command, c.Replay.command = control.Share, control.Replay
+	c.Replay.command = control.Replay
 	c.Talk.command = control.Talk
 	c.Choose.command, c.Show.command, c.Quit.command = control.Choose, control.Show, control.Quit
 	return nil
@@ -163,6 +163,14 @@ func (c switchCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	return out.print(map[string]any{"ok": true}, nil)
+}
+
+type shareCmd struct {
+	On string `arg:"" name:"state" enum:"on,off,toggle" help:"on starts, off stops, toggle switches it."`
+}
+
+func (c shareCmd) Run(ctx context.Context, out *output) error {
+	return out.done(call(ctx, control.Request{Command: control.Share, On: c.On == "on", Toggle: c.On == "toggle"}, nil))
 }
 
 type muteCmd struct {

@@ -39,7 +39,7 @@ func answer(_ context.Context, r control.Request) (any, error) {
 		return session.SaveRecord{ID: 1, Local: "saved", Clip: &clip.Clip{Path: "/clips/one.mp4", Seconds: 30}}, nil
 	case r.Command == control.Mute && r.Toggle && r.Source == "desktop", r.Command == control.Talk && r.On:
 		return nil, nil
-	case r.Command == control.Share && r.On, r.Command == control.Replay && !r.On, r.Command == control.Mute &&
+	case r.Command == control.Share && (r.On || r.Toggle), r.Command == control.Replay && !r.On, r.Command == control.Mute &&
 		r.Source == "mic" && r.On:
 		return nil, nil
 	}
@@ -75,6 +75,7 @@ func TestCommands(t *testing.T) {
 		"save --seconds=-1":        {true, "more than 0"},
 		"share on":                 {false, ""},
 		"share off":                {true, "the disk is full"},
+		"share toggle":             {false, ""},
 		"replay off":               {false, ""},
 		"mute mic":                 {false, ""},
 		"mute mic on":              {false, ""},
@@ -112,7 +113,31 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-func TestNotRunningIsASentence(t *testing.T) {
+// The menu entry of the app offers commands that exist.
+func TestMenuEntry(t *testing.T) {
+	entry, err := os.ReadFile("../../assets/linux/app.hindsight.Hindsight.desktop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, dir, found := program(t), t.TempDir(), 0
+	for _, line := range strings.Split(string(entry), "\n") {
+		command, ours := strings.CutPrefix(line, "Exec=hindsightctl ")
+		if !ours {
+			continue
+		}
+		found++
+		out, err := ctl(t, path, dir, filepath.Join(dir, "run"), command)
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() == 2 || !strings.Contains(out, "not running") {
+			t.Errorf("%s: %v, %s", line, err, out)
+		}
+	}
+	if found != 2 {
+		t.Errorf("the entry has %d commands of hindsightctl", found)
+	}
+}
+
+func TestNotRunningIsAMessage(t *testing.T) {
 	path, dir := program(t), t.TempDir()
 	for _, line := range []string{"status", "save", "share on", "replay off", "mute mic", "show", "quit"} {
 		out, err := ctl(t, path, dir, filepath.Join(dir, "run"), line)
