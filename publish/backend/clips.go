@@ -32,7 +32,7 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 		return invalid("seconds must be between %g and %g", minClip.Seconds(), s.o.Replay.Seconds())
 	}
 	if pressed.After(now.Add(clockSlop)) {
-		return invalid("pressedAt is %v in the future; is the clock of this computer right?", pressed.Sub(now))
+		return invalid("pressedAt is %v in the future; check the clock of the computer", pressed.Sub(now))
 	}
 	if now.Sub(pressed) > s.o.Replay {
 		return invalid("pressedAt is more than %v ago, the length of the replay", s.o.Replay)
