@@ -39,8 +39,8 @@ func answer(_ context.Context, r control.Request) (any, error) {
 		return session.SaveRecord{ID: 1, Local: "saved", Clip: &clip.Clip{Path: "/clips/one.mp4", Seconds: 30}}, nil
 	case r.Command == control.Mute && r.Toggle && r.Source == "desktop", r.Command == control.Talk && r.On:
 		return nil, nil
-	case r.Command == control.Share && (r.On || r.Toggle), r.Command == control.Replay && !r.On, r.Command == control.Mute &&
-		r.Source == "mic" && r.On:
+	case r.Command == control.Share && (r.On || r.Toggle), r.Command == control.Replay && !r.On,
+		r.Command == control.Mute && r.Source == "mic" && r.On:
 		return nil, nil
 	}
 	switch {
