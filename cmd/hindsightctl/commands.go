@@ -268,6 +268,9 @@ func (clipsCmd) Run(out *output) error {
 		list = []clip.Clip{}
 	}
 	return out.print(list, func(w io.Writer) {
+		if len(list) == 0 {
+			fmt.Fprintf(w, "No clips in %s.\n", cfg.ClipFolder())
+		}
 		for _, c := range list {
 			star := " "
 			if c.Starred {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/hindsight-app/hindsight/assets/manual"
 	"github.com/hindsight-app/hindsight/assets/version"
 )
 
@@ -27,7 +28,7 @@ func run(ctx context.Context, args []string) int {
 		kong.Description("Controls Hindsight: save a replay, share the screen, show status."))
 	k, err := parser.Parse(args)
 	if err != nil {
-		out.fail(err, "Run hindsightctl --help to see all commands.")
+		out.fail(err, manual.Hint("hindsightctl", err))
 		return usageError
 	}
 	k.BindTo(ctx, (*context.Context)(nil))

@@ -99,6 +99,7 @@ func TestCommands(t *testing.T) {
 		"share perhaps":            {true, "on"},
 		"dance":                    {true, "dance"},
 		"clips --json":             {false, "[]"},
+		"clips":                    {false, "No clips in "},
 	} {
 		t.Run(line, func(t *testing.T) {
 			out, err := ctl(t, path, dir, run, line)
@@ -180,6 +181,10 @@ func TestAWrongCommandLine(t *testing.T) {
 			}
 			if code := c.ProcessState.ExitCode(); code != 2 || !strings.Contains(told.String(), says) || other.Len() > 0 {
 				t.Errorf("%v ends with %d, says %q, and %q", args, code, told, other)
+			}
+			if command, _, _ := strings.Cut(line, " "); !asJSON && command != "dance" &&
+				!strings.Contains(stderr.String(), "\nRun hindsightctl "+command+" --help ") {
+				t.Errorf("%v does not say where to look: %q", args, &stderr)
 			}
 			if asJSON && !json.Valid(stdout.Bytes()) {
 				t.Errorf("%v: not JSON: %q", args, &stdout)
