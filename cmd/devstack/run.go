@@ -36,10 +36,10 @@ func (r *runCommand) Run(ctx context.Context) error {
 	defer cancel()
 	select {
 	case <-ctx.Done():
-		w.say("\nending")
+		w.say("\nstopping everything")
 		return nil
 	case <-w.app.Done():
-		w.say("the app has ended; so does the rest")
+		w.say("the app has quit; stopping everything")
 		return nil
 	case what := <-w.lost(watch):
 		return errors.New(what)

@@ -168,7 +168,7 @@ func (s *Server) getVideo(w http.ResponseWriter, r *http.Request, user state.Tok
 // sendVideo serves a clip's file; disposition is inline or attachment (RFC 6266).
 func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Clip, disposition string) error {
 	if clip.State != api.ClipReady {
-		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + ", there is no video to send"}
+		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + ", so there is no video"}
 	}
 	f, err := s.o.Clips.OpenClip(r.Context(), clip.ID)
 	if errors.Is(err, fs.ErrNotExist) {

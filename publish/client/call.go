@@ -132,7 +132,7 @@ func transportError(req *http.Request, err error) error {
 		return fmt.Errorf("%w: %s redirects to http://, where your token could be read on the way; enter the address that "+
 			"it should lead to, with https://, or tell the server's operator", ErrURL, host)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Errorf("%w: there is no machine named %s; check the server URL in Settings", ErrUnreachable, dns.Name)
+		return fmt.Errorf("%w: no server named %s was found; check the server URL in Settings", ErrUnreachable, dns.Name)
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%w: %s does not speak TLS, so nothing was sent; the server's operator has to set up "+
 			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this "+

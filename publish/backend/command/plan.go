@@ -113,8 +113,8 @@ func (p *plan) Run(out output) error {
 	if p.Type == api.TypeRoomComposite {
 		fmt.Fprintln(out, "\nTwo cores were too few for it (25 of 30 FPS). Plan with LiveKit's figures.")
 	}
-	_, err := fmt.Fprintf(out, "\nMeasured with make bench-egress (%s). Egress accepts recordings by the cpu_cost in its\n"+
-		"configuration: set %s there to what one recording needs on your workers.\n", measuredOn, costKey[p.Type])
+	_, err := fmt.Fprintf(out, "\nMeasured with make bench-egress (%s). Egress admits recordings by the cpu_cost in\n"+
+		"its configuration: set %s there to what one recording needs on your workers.\n", measuredOn, costKey[p.Type])
 	return err
 }
 
