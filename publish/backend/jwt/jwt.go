@@ -181,11 +181,12 @@ func readScopes(claim any) ([]state.Scope, error) {
 // explain puts what is wrong with a token into words.
 func explain(err error) error {
 	for known, text := range map[error]string{
-		jwt.ErrTokenExpired:         "it has expired; log in again",
-		jwt.ErrTokenNotValidYet:     "it is not valid yet; are the clocks right?",
-		jwt.ErrTokenInvalidIssuer:   "it is from another issuer",
-		jwt.ErrTokenInvalidAudience: "it is meant for another service",
-		jwt.ErrTokenMalformed:       "it is not a JSON Web Token", jwt.ErrTokenRequiredClaimMissing: "it lacks exp, iss or aud",
+		jwt.ErrTokenExpired:              "it has expired; log in again",
+		jwt.ErrTokenNotValidYet:          "it is not valid yet; are the clocks right?",
+		jwt.ErrTokenInvalidIssuer:        "it is from another issuer",
+		jwt.ErrTokenInvalidAudience:      "it is meant for another service",
+		jwt.ErrTokenMalformed:            "it is not a JSON Web Token",
+		jwt.ErrTokenRequiredClaimMissing: "it lacks exp, iss or aud",
 	} {
 		if errors.Is(err, known) {
 			return errors.New(text)
