@@ -235,7 +235,7 @@ func testNoDisplay(t *testing.T, m *machine) {
 		t.Errorf("without a display it ends with %v", err)
 	}
 	text := strings.TrimSpace(string(out))
-	if !strings.Contains(text, "no X display answers") || strings.Contains(text, "goroutine") ||
+	if !strings.Contains(text, "no X display responds") || strings.Contains(text, "goroutine") ||
 		strings.Contains(text, "\n") {
 		t.Errorf("without a display it says %q", text)
 	}
