@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -23,24 +24,25 @@ type commands struct {
 	Version kong.VersionFlag `name:"version" help:"Print the version and end."`
 	manual.Flags
 
-	Status  statusCmd  `cmd:"" help:"Say what runs."`
-	Save    saveCmd    `cmd:"" help:"Save the replay and print the clip's path."`
-	Share   switchCmd  `cmd:"" help:"Start or stop sharing."`
-	Replay  switchCmd  `cmd:"" help:"Turn the local replay on or off."`
-	Record  recordCmd  `cmd:"" help:"Start or end a recording."`
-	Mark    markCmd    `cmd:"" help:"Make this moment a chapter of the clips that hold it."`
-	Shot    shotCmd    `cmd:"" name:"screenshot" help:"Keep the screen's picture and print its path."`
-	Mute    muteCmd    `cmd:"" help:"Mute a source of sound, or let it be heard again."`
-	Talk    switchCmd  `cmd:"" help:"Hold or let go the push-to-talk key, for desktops without global hotkeys."`
-	Devices devicesCmd `cmd:"" help:"List the sound devices. Works without a running Hindsight."`
-	Screens screensCmd `cmd:"" help:"List the monitors and windows that can be filmed. Works without a running Hindsight."`
-	Clips   clipsCmd   `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
-	Star    starCmd    `cmd:"" help:"Mark a clip as one to keep whatever the quota, or take the mark away. Works without a running Hindsight."`
-	Link    linkCmd    `cmd:"" help:"Make a share link to the server's copy of a clip and print it."`
-	Doctor  doctorCmd  `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
-	Choose  plainCmd   `cmd:"" name:"choose-screen" help:"Let the desktop ask again which screen is filmed (Wayland)."`
-	Show    plainCmd   `cmd:"" help:"Show the window."`
-	Quit    plainCmd   `cmd:"" help:"End Hindsight."`
+	Status   statusCmd   `cmd:"" help:"Say what runs."`
+	Save     saveCmd     `cmd:"" help:"Save the replay and print the clip's path."`
+	Share    toggleCmd   `cmd:"" help:"Start or stop sharing."`
+	Replay   toggleCmd   `cmd:"" help:"Turn the local replay on or off."`
+	Record   recordCmd   `cmd:"" help:"Start or end a recording."`
+	Mark     markCmd     `cmd:"" help:"Make this moment a chapter of the clips that hold it."`
+	Shot     shotCmd     `cmd:"" name:"screenshot" help:"Keep the screen's picture and print its path."`
+	Mute     muteCmd     `cmd:"" help:"Mute a source of sound, or let it be heard again."`
+	Talk     switchCmd   `cmd:"" help:"Hold or let go the push-to-talk key, for desktops without global hotkeys."`
+	Devices  devicesCmd  `cmd:"" help:"List the sound devices. Works without a running Hindsight."`
+	Screens  screensCmd  `cmd:"" help:"List the monitors and windows that can be filmed. Works without a running Hindsight."`
+	Clips    clipsCmd    `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
+	Star     starCmd     `cmd:"" help:"Mark a clip as one to keep whatever the quota, or take the mark away. Works without a running Hindsight."`
+	Link     linkCmd     `cmd:"" help:"Make a share link to the server's copy of a clip and print it."`
+	Doctor   doctorCmd   `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
+	Settings settingsCmd `cmd:"" help:"Read and change the settings. Works without a running Hindsight."`
+	Choose   plainCmd    `cmd:"" name:"choose-screen" help:"Let the desktop ask again which screen is filmed (Wayland)."`
+	Show     plainCmd    `cmd:"" help:"Show the window."`
+	Quit     plainCmd    `cmd:"" help:"End Hindsight."`
 }
 
 // AfterApply tells commands that share a type which of them they are.
@@ -119,6 +121,7 @@ func sourceLine(s session.SourceStatus) string {
 }
 
 type saveCmd struct {
+	Length  float64 `arg:"" optional:"" name:"length" help:"How many seconds to save, like --seconds."`
 	Seconds float64 `help:"How many seconds to save; the replay's length without it." xor:"length"`
 	All     bool    `help:"Save everything that is buffered." xor:"length"`
 	After   float64 `help:"And the next so many seconds: the answer comes when they have passed."`
@@ -126,6 +129,12 @@ type saveCmd struct {
 
 // Validate implements kong's: what it refuses is a wrong command line.
 func (c saveCmd) Validate() error {
+	if !(c.Length >= 0) || math.IsInf(c.Length, 0) { // nor is NaN
+		return fmt.Errorf("the length is %g seconds; it must be more than 0", c.Length)
+	}
+	if c.Length > 0 && (c.Seconds > 0 || c.All) {
+		return errors.New("give the length once: as a number, with --seconds or with --all")
+	}
 	if !(c.Seconds >= 0) || math.IsInf(c.Seconds, 0) { // nor is NaN
 		return fmt.Errorf("--seconds is %g; it must be more than 0", c.Seconds)
 	}
@@ -137,7 +146,7 @@ func (c saveCmd) Validate() error {
 
 func (c saveCmd) Run(ctx context.Context, out *output) error {
 	var r session.SaveRecord
-	if err := call(ctx, control.Request{Command: control.Save, Seconds: c.Seconds, All: c.All, After: c.After}, &r); err != nil {
+	if err := call(ctx, control.Request{Command: control.Save, Seconds: max(c.Seconds, c.Length), All: c.All, After: c.After}, &r); err != nil {
 		return err
 	}
 	return out.print(r, func(w io.Writer) {
@@ -159,6 +168,15 @@ func (c switchCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	return out.print(map[string]any{"ok": true}, nil)
+}
+
+type toggleCmd struct {
+	On      string `arg:"" enum:"on,off,toggle" help:"on or off, or toggle for the other"`
+	command string
+}
+
+func (c toggleCmd) Run(ctx context.Context, out *output) error {
+	return out.done(call(ctx, control.Request{Command: c.command, On: c.On == "on", Toggle: c.On == "toggle"}, nil))
 }
 
 type muteCmd struct {
