@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo check test dist test-dist bench bench-cut bench-egress soak lint fmt clean
+.PHONY: help setup build run demo check test race dist test-dist bench bench-cut bench-egress soak lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -41,11 +41,13 @@ check: ## what needs no server, display or sound: format, vet, lint, builds with
 	@bad=$$(gofmt -l app assets capture cmd publish); [ -z "$$bad" ] || { echo "gofmt wants to change: $$bad"; exit 1; }
 	go vet ./...
 	CGO_ENABLED=0 go build $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)')
+	for os in windows darwin; do \
+		GOOS=$$os CGO_ENABLED=0 go vet $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)'); \
+	done
 	$(STATICCHECK) ./...
 	cmd/devstack/test.sh -timeout 5m $$(cmd/devstack/packages.sh pure)
 
-test: setup check ## check, the race detector, and all tests against the real servers
-	cmd/devstack/test.sh -race -timeout 5m $(RACE)
+test: setup check race ## check, the race detector, and all tests against the real servers
 	cmd/devstack/test.sh -p 1 -timeout 20m $$(cmd/devstack/packages.sh real)
 
 dist: ## packages of app and backend (deb, rpm, tar.gz), checksums and SBOMs, in dist/
@@ -54,6 +56,10 @@ dist: ## packages of app and backend (deb, rpm, tar.gz), checksums and SBOMs, in
 
 test-dist: dist ## installs the packages in a fresh Debian, saves a clip there, removes them; as root
 	cmd/devstack/dist_try.sh dist
+
+race: ## the race detector over packages of pure computation, and over the tests that cmd/devstack/race.txt names
+	cmd/devstack/test.sh -race -timeout 5m $(RACE)
+	cmd/devstack/race.sh
 
 bench: ## cost of capturing beside other programs; save time; mixer and ring; the backend under load
 	@cmd/devstack/setup.sh bench

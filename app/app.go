@@ -118,7 +118,8 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tokens = config.OpenTokens(dir)
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(), App: desktop.FocusedApp, Log: a.log,
+		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
+		App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()

@@ -71,12 +71,16 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 		{Name: hotkey.SaveName, Purpose: "Save replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
 		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
 		{Name: hotkey.MuteName, Purpose: "Mute microphone", Keys: h.Mute, Press: a.toggleMute},
-		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Press: func() { a.session.Talk(true) }, Release: func() { a.session.Talk(false) }},
+		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Press: func() { a.session.Talk(true) },
+			Release: func() { a.session.Talk(false) }},
 	}
 	wants = append(wants,
-		hotkey.Want{Name: hotkey.RecordName, Purpose: "Start or stop recording", Keys: h.Record, Press: a.logged("a recording could not be switched", a.session.ToggleRecord)},
-		hotkey.Want{Name: hotkey.MarkName, Purpose: "Add marker", Keys: h.Mark, Press: a.logged("a moment could not be marked", func() error { return a.session.Mark("") })},
-		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: "Take screenshot", Keys: h.Screenshot, Press: a.logged("a screenshot was not saved", a.screenshot)},
+		hotkey.Want{Name: hotkey.RecordName, Purpose: "Start or stop recording", Keys: h.Record,
+			Press: a.logged("a recording could not be switched", a.session.ToggleRecord)},
+		hotkey.Want{Name: hotkey.MarkName, Purpose: "Add marker", Keys: h.Mark,
+			Press: a.logged("a moment could not be marked", func() error { return a.session.Mark("") })},
+		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: "Take screenshot", Keys: h.Screenshot,
+			Press: a.logged("a screenshot was not saved", a.screenshot)},
 	)
 	for _, k := range h.Saves {
 		ask := session.Ask{Seconds: float64(k.Seconds), All: k.Seconds == 0, After: float64(k.After)}
@@ -183,8 +187,9 @@ func (a *App) notification(e session.Event) desktop.Notification {
 			actions = append(actions, desktop.Action{Label: "Copy link", Do: func() { a.copyLink(path) }})
 		}
 		return desktop.Notification{
-			Title:   "Replay saved",
-			Body:    fmt.Sprintf("%s\n%.1f s · %.1f MB", filepath.Base(path), e.Save.Clip.Seconds, float64(e.Save.Clip.Bytes)/1e6),
+			Title: "Replay saved",
+			Body: fmt.Sprintf("%s\n%.1f s · %.1f MB", filepath.Base(path), e.Save.Clip.Seconds,
+				float64(e.Save.Clip.Bytes)/1e6),
 			Actions: actions,
 		}
 	case session.LocalFailed:
@@ -203,7 +208,8 @@ func (a *App) notification(e session.Event) desktop.Notification {
 		}
 		return desktop.Notification{Title: "Recording stopped", Body: e.Text, Urgent: true}
 	case session.Shot:
-		return desktop.Notification{Title: "Screenshot saved", Body: filepath.Base(e.Path), Actions: a.fileActions("Open", e.Path)}
+		return desktop.Notification{Title: "Screenshot saved", Body: filepath.Base(e.Path),
+			Actions: a.fileActions("Open", e.Path)}
 	case session.ShotFailed:
 		return desktop.Notification{Title: "Couldn't take screenshot", Body: e.Text, Urgent: true}
 	case session.Marked:
@@ -224,8 +230,9 @@ func (a *App) recover(ctx context.Context, folder string) {
 	for _, c := range clips {
 		a.log.Info("a replay from before a crash is saved", "path", c.Path, "seconds", c.Seconds)
 		a.notify(desktop.Notification{
-			Title:   "Replay recovered",
-			Body:    fmt.Sprintf("Hindsight closed unexpectedly. Its last %.0f s are saved.\n%s", c.Seconds, filepath.Base(c.Path)),
+			Title: "Replay recovered",
+			Body: fmt.Sprintf("Hindsight closed unexpectedly. Its last %.0f s are saved.\n%s", c.Seconds,
+				filepath.Base(c.Path)),
 			Actions: a.clipActions(c.Path),
 		})
 	}
@@ -244,7 +251,8 @@ func (a *App) open(with func(string) error, path string) {
 	a.tasks.Go(func() { // the notifier keeps running in the meantime
 		if err := with(path); err != nil {
 			a.log.Warn("a file could not be opened", "path", path, "error", err)
-			a.notify(desktop.Notification{Title: "Couldn't open " + filepath.Base(path), Body: session.Plain(err), Failure: true})
+			a.notify(desktop.Notification{Title: "Couldn't open " + filepath.Base(path), Body: session.Plain(err),
+				Failure: true})
 		}
 	})
 }

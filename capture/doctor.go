@@ -117,8 +117,16 @@ func checkSound(ctx context.Context) Check {
 			names = append(names, d.Name)
 		}
 	}
-	return Check{"sound server", true, fmt.Sprintf("It has %d outputs and %d inputs; the defaults are %s.",
-		len(list.Desktop), len(list.Microphones), strings.Join(names, " and "))}
+	return Check{"sound server", true, fmt.Sprintf("%s and %s; the defaults are %s.",
+		counted(len(list.Desktop), "output"), counted(len(list.Microphones), "input"), strings.Join(names, " and "))}
+}
+
+// counted is a number with its noun: "1 input", "2 inputs".
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // until waits for a first frame, a failure or the end of the context.

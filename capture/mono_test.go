@@ -26,7 +26,7 @@ func TestAMonoMicrophoneIsHeardOnBothEars(t *testing.T) {
 		waitBuffered(t, r, from+4*time.Second)
 		saved, err := r.Save(t.Context(), capture.SaveRequest{Length: 2 * time.Second})
 		require.NoError(t, err)
-		return ear(t, saved.Path, "FL"), ear(t, saved.Path, "FR")
+		return meter(t, saved.Path, "FL"), meter(t, saved.Path, "FR")
 	}
 	left, right := ears()
 	t.Logf("as heard: left %.1f dB, right %.1f dB", left, right)
@@ -41,10 +41,11 @@ func TestAMonoMicrophoneIsHeardOnBothEars(t *testing.T) {
 }
 
 // ear is the level of the microphone's tone on one side of a clip, in dB.
-func ear(t *testing.T, clip, side string) float64 {
+func meter(t *testing.T, clip, side string) float64 {
 	t.Helper()
 	one := filepath.Join(t.TempDir(), side+".wav")
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", clip, "-af", "pan=stereo|c0="+side+"|c1="+side, "-vn", one).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", clip, "-af",
+		"pan=stereo|c0="+side+"|c1="+side, "-vn", one).CombinedOutput()
 	require.NoError(t, err, string(out))
 	db, err := capturetest.ToneDB(t.Context(), one, stack.MicHz)
 	require.NoError(t, err)

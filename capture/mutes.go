@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Mutes are switches that act on the next block mixed, at most 20 ms later, and on the next frame captured, whatever else
-// the recorder is doing: who reads them takes no lock, and they do not pass through Apply. A source is silent while
-// either its switch or its configuration says so, and so is what was captured meanwhile and is still on its way. The zero
-// value mutes nothing. All methods may be called from any goroutine.
+// Mutes are switches that act on the next block mixed, at most 20 ms later, and on the next frame captured, whatever
+// else the recorder is doing: who reads them takes no lock, and they do not pass through Apply. A source is silent
+// while either its switch or its configuration says so, and so is what was captured in the meantime and is still on its
+// way. The zero value mutes nothing. All methods may be called from any goroutine.
 type Mutes struct {
 	desktop, mic, paused muteSwitch
 }

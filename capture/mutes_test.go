@@ -82,8 +82,9 @@ func TestMutesActOnTheNextBlock(t *testing.T) {
 	require.InDelta(t, 0.25, own, 0.01, "open again")
 }
 
-// What a source heard while it was muted stays silent when the switch is turned off before it is mixed, however long that
-// takes, and however short the mute was. So does what comes only afterwards, from the suppression of noise for example.
+// What a source heard while it was muted stays silent when the switch is turned off before it is mixed, however long
+// that takes, and however short the mute was. So does what comes only afterwards, from the suppression of noise for
+// example.
 func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 	const heldBack = 500 * time.Millisecond // how late blocks are mixed
 	at := time.Hour
@@ -104,7 +105,7 @@ func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 				require.NoError(t, s.apply(SoundConfig{}, SoundConfig{Enabled: true}, true, true))
 				s.cancel()
 				<-s.done // from here on this test mixes
-				hear := func(from time.Duration, level float32) {
+				measure := func(from time.Duration, level float32) {
 					b := make([]float32, blockFrames*media.Channels)
 					for i := range b {
 						b[i] = level
@@ -115,7 +116,7 @@ func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 				loudest := func(n int, level float32) (peak float32) {
 					block := make([]float32, blockFrames*media.Channels)
 					for range n {
-						hear(at, level)
+						measure(at, level)
 						at += blockLength
 						s.mixer.Mix(at-heldBack, block)
 						for _, v := range block {
@@ -128,7 +129,7 @@ func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 				require.InDelta(t, quiet, loudest(100, quiet), 0.01)
 				mute(s, true)
 				loudest(blocks, secret)
-				hear(at, secret)
+				measure(at, secret)
 				at += blockLength
 				mute(s, false)
 				s.mixer.Mix(at-heldBack, make([]float32, blockFrames*media.Channels))

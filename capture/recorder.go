@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/encode"
 	"github.com/hindsight-app/hindsight/capture/fanout"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/replay"
 	"github.com/hindsight-app/hindsight/capture/source"
-	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
 // ErrNothingYet says that a save found no frame in the buffer.
@@ -50,7 +50,7 @@ type Recorder struct {
 	mu     sync.Mutex // never held while anything is waited for
 	config Config
 	screen *source.Supervisor
-	held   *x11.Held // guarded by change; the window that is captured
+	held   *source.Held // guarded by change; the window that is captured
 	marks  []replay.Mark
 	// lastEnd is where the newest clip ends, on the recorder's clock.
 	lastEnd    time.Duration
@@ -77,16 +77,16 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 		return nil, err
 	}
 	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c,
-		recordings: map[*Recording]struct{}{}, held: &x11.Held{}}
-	r.video = startVideo(c.Video, name, gst.Now, r.emit, log)
+		recordings: map[*Recording]struct{}{}, held: &source.Held{}}
+	r.video = startVideo(c.Video, name, clock.Now, r.emit, log)
 	_, _, screen := c.Mutes.switches()
-	r.video.pause = newGate(gst.Now, screen...)
+	r.video.pause = newGate(clock.Now, screen...)
 	if c.Paused {
-		r.pauses.begin(gst.Now(), pauseAsked)
+		r.pauses.begin(clock.Now(), pauseAsked)
 	}
 	r.sharing.Store(c.Sharing)
 	r.keep(c)
-	r.sound = &sound{now: gst.Now, emit: r.emit, wants: r.wants, mutes: c.Mutes, log: log}
+	r.sound = &sound{now: clock.Now, emit: r.emit, wants: r.wants, mutes: c.Mutes, log: log}
 	if err := r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused); err != nil {
 		log.Error("sound is off", "err", err)
 	}
@@ -184,10 +184,10 @@ func (r *Recorder) openScreen(c Config) *source.Supervisor {
 // Viewers of the stream see that frame in the meantime.
 func (r *Recorder) gone(gone bool) {
 	if gone {
-		r.pauses.begin(gst.Now(), pauseGone)
+		r.pauses.begin(clock.Now(), pauseGone)
 		return
 	}
-	r.pauses.end(gst.Now(), pauseGone)
+	r.pauses.end(clock.Now(), pauseGone)
 }
 
 // Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that is not valid,
@@ -212,7 +212,7 @@ func (r *Recorder) Apply(c Config) error {
 	r.sharing.Store(c.Sharing)
 	r.keep(c)
 	if c.Paused {
-		r.pauses.begin(gst.Now(), pauseAsked)
+		r.pauses.begin(clock.Now(), pauseAsked)
 	}
 	if o, n := old.Video, c.Video; o.Backend != n.Backend || o.Asked != n.Asked || o.Display != n.Display ||
 		o.Target != n.Target ||
@@ -222,7 +222,7 @@ func (r *Recorder) Apply(c Config) error {
 			_ = os.Remove(n.TokenFile)
 		}
 		if o.Asked != n.Asked || o.Backend != n.Backend || o.Display != n.Display || o.Target != n.Target {
-			r.held = &x11.Held{} // the user chose again
+			r.held = &source.Held{} // the user chose again
 			r.video.another()
 		}
 		screen = r.openScreen(c)
@@ -231,7 +231,7 @@ func (r *Recorder) Apply(c Config) error {
 	r.config, r.screen = c, screen
 	r.mu.Unlock()
 	if !c.Paused {
-		r.pauses.end(gst.Now(), pauseAsked)
+		r.pauses.end(clock.Now(), pauseAsked)
 	}
 	return r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused)
 }
@@ -283,7 +283,7 @@ func (r *Recorder) Video() media.TrackInfo { return r.video.info() }
 func (r *Recorder) HasSound() bool { return r.sound.running() }
 
 // Now is the recorder's clock.
-func (r *Recorder) Now() time.Duration { return gst.Now() }
+func (r *Recorder) Now() time.Duration { return clock.Now() }
 
 // why explains an empty buffer.
 func (r *Recorder) why() error {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
-	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/mp4"
 	"github.com/hindsight-app/hindsight/capture/replay"
 )
@@ -29,7 +29,7 @@ func (r *Recorder) Mark(text string) {
 	if len(r.marks) >= maxMarks {
 		r.marks = append(r.marks[:0], r.marks[1:]...)
 	}
-	m := replay.Mark{At: r.pauses.at(gst.Now()), Title: text}
+	m := replay.Mark{At: r.pauses.at(clock.Now()), Title: text}
 	r.marks = append(r.marks, m)
 	if j := r.journal.Load(); j != nil {
 		j.Mark(m)
@@ -63,7 +63,7 @@ func chapters(marks []replay.Mark, from time.Duration) []mp4.Chapter {
 // have passed. It works on a snapshot: capture continues, and any number of saves may run at once. Cancelling
 // the context leaves no file. The clip's cover follows a moment later; Close waits for it.
 func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
-	began := gst.Now()
+	began := clock.Now()
 	c, _ := r.now()
 	if c.Replay == 0 {
 		return clip.Clip{}, ErrReplayOff
@@ -87,7 +87,7 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	info := r.video.info()
 	write := clip.Request{
 		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
-		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - gst.Now()), Width: info.Width,
+		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - clock.Now()), Width: info.Width,
 		Height: info.Height,
 		Name:   c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
 	}
@@ -97,7 +97,7 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 		r.log.Error("the replay was not saved", "err", err)
 		return clip.Clip{}, err
 	}
-	out.SaveMS = float64(gst.Now()-end) / 1e6
+	out.SaveMS = float64(clock.Now()-end) / 1e6
 	r.log.Info("replay saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes, "save_ms", out.SaveMS)
 	r.illustrating.Go(func() {
 		if err := clip.Illustrate(context.Background(), out.Path, write); err != nil {
@@ -116,9 +116,9 @@ func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, err
 	}
 	late := func() bool {
 		_, bytes := r.ring.Buffered()
-		return bytes > 0 && gst.Now() < end+lateWait && !r.ring.Reaches(r.pauses.at(end-enough), r.HasSound())
+		return bytes > 0 && clock.Now() < end+lateWait && !r.ring.Reaches(r.pauses.at(end-enough), r.HasSound())
 	}
-	timer := time.NewTimer(end - gst.Now())
+	timer := time.NewTimer(end - clock.Now())
 	defer timer.Stop()
 	for {
 		select {
@@ -129,7 +129,7 @@ func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, err
 			}
 			return end, nil
 		case <-q.Flush:
-			end, q.Flush = min(end, gst.Now()), nil
+			end, q.Flush = min(end, clock.Now()), nil
 			timer.Reset(0)
 		case <-ctx.Done():
 			return 0, ctx.Err()

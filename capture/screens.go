@@ -7,11 +7,10 @@ import (
 	"sync"
 
 	"github.com/hindsight-app/hindsight/capture/source"
-	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
 // Target is what of the screen is captured; its zero value is all of it.
-type Target = x11.Target
+type Target = source.Target
 
 // Monitor is one monitor.
 type Monitor struct {

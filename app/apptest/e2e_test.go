@@ -24,7 +24,8 @@ import (
 
 func TestTheRealProgram(t *testing.T) {
 	m := newMachine(t)
-	t.Run("notification", func(t *testing.T) { testNotification(t, m) }) // first: the desktop's own service starts on demand
+	// first: the desktop's own service starts on demand
+	t.Run("notification", func(t *testing.T) { testNotification(t, m) })
 	t.Run("hotkey", func(t *testing.T) { testHotkey(t, m) })
 	t.Run("microphone keys", func(t *testing.T) { testMicrophoneKeys(t, m) })
 	t.Run("tray", func(t *testing.T) { testTray(t, m) })
@@ -68,7 +69,10 @@ func testHotkey(t *testing.T, m *machine) {
 // testMicrophoneKeys holds the push-to-talk key for longer than the X server waits before it repeats a key.
 func testMicrophoneKeys(t *testing.T, m *machine) {
 	r := m.start(t, t.TempDir(), "HINDSIGHT_HOTKEYS_TALK=Ctrl+F8", "HINDSIGHT_HOTKEYS_MUTE=Ctrl+F7")
-	r.until(t, "the microphone waits for its key", func(s session.Snapshot) bool { return s.Mic.State == "running" && s.Mic.Closed })
+	r.until(t, "the microphone waits for its key", func(s session.Snapshot) bool {
+		return s.Mic.State == "running" &&
+			s.Mic.Closed
+	})
 	key := func(what string) {
 		if out, err := m.desktop.Command(t.Context(), "xdotool", what, "ctrl+F8").CombinedOutput(); err != nil {
 			t.Fatalf("xdotool: %v: %s", err, out)
@@ -88,8 +92,10 @@ func testMicrophoneKeys(t *testing.T, m *machine) {
 		if err := m.desktop.Press(t.Context(), "ctrl+F7"); err != nil {
 			t.Fatal(err)
 		}
-		since := r.until(t, "the mute key mutes and unmutes", func(s session.Snapshot) bool { return s.Mic.Muted == muted }).BufferedSeconds
-		r.until(t, "a hand needs a moment between two presses", func(s session.Snapshot) bool { return s.BufferedSeconds > since+0.3 })
+		since := r.until(t, "the mute key mutes and unmutes",
+			func(s session.Snapshot) bool { return s.Mic.Muted == muted }).BufferedSeconds
+		r.until(t, "a hand needs a moment between two presses",
+			func(s session.Snapshot) bool { return s.BufferedSeconds > since+0.3 })
 	}
 }
 
@@ -102,7 +108,8 @@ func testTakenKey(t *testing.T, m *machine) {
 	defer x.Close()
 	root := xproto.Setup(x).DefaultScreen(x).Root
 	code := keycode(t, x, 0xffc4) // F7
-	if err := xproto.GrabKeyChecked(x, false, root, xproto.ModMask1, code, xproto.GrabModeAsync, xproto.GrabModeAsync).Check(); err != nil {
+	if err := xproto.GrabKeyChecked(x, false, root, xproto.ModMask1, code, xproto.GrabModeAsync,
+		xproto.GrabModeAsync).Check(); err != nil {
 		t.Fatal(err)
 	}
 	r := m.start(t, t.TempDir(), "HINDSIGHT_HOTKEYS_SAVE=Alt+F7")
@@ -146,13 +153,15 @@ func testOneInstance(t *testing.T, m *machine) {
 	if out, err := second.CombinedOutput(); err != nil {
 		t.Fatalf("a second start: %v: %s", err, out)
 	}
-	require.Eventually(t, windows, 30*time.Second, 50*time.Millisecond, "a second start did not show the window of the first")
+	require.Eventually(t, windows, 30*time.Second, 50*time.Millisecond,
+		"a second start did not show the window of the first")
 	r.call(t, control.Request{Command: control.Quit}, nil)
 	r.wait(t)
 }
 
 func testWrongBackend(t *testing.T, m *machine) {
-	r := m.start(t, t.TempDir(), "HINDSIGHT_SHARING_BACKEND_URL=http://127.0.0.1:1", "HINDSIGHT_SHARING_ROOM=room", "HINDSIGHT_TOKEN=x")
+	r := m.start(t, t.TempDir(), "HINDSIGHT_SHARING_BACKEND_URL=http://127.0.0.1:1", "HINDSIGHT_SHARING_ROOM=room",
+		"HINDSIGHT_TOKEN=x")
 	r.until(t, "the replay runs", buffering)
 	err := control.Call(t.Context(), filepath.Join(r.dir, "run"), control.Request{Command: control.Share, On: true}, nil)
 	require.ErrorContains(t, err, "127.0.0.1:1")
@@ -163,7 +172,10 @@ func testWrongBackend(t *testing.T, m *machine) {
 	r.call(t, control.Request{Command: control.Save}, nil)
 	r.saved(t, 1)
 	r.call(t, control.Request{Command: control.Share}, nil)
-	r.until(t, "all is well again", func(s session.Snapshot) bool { return s.Share.State == "off" && len(s.Problems) == 0 })
+	r.until(t, "all is well again", func(s session.Snapshot) bool {
+		return s.Share.State == "off" &&
+			len(s.Problems) == 0
+	})
 }
 
 func testBadSettings(t *testing.T, m *machine) {
@@ -178,7 +190,8 @@ func testBadSettings(t *testing.T, m *machine) {
 	}
 	r := m.start(t, dir)
 	s := r.until(t, "the replay runs nevertheless", buffering)
-	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "Frame rate (FPS)") || !strings.Contains(s.Problems[0], "30 or 60") {
+	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "Frame rate (FPS)") ||
+		!strings.Contains(s.Problems[0], "30 or 60") {
 		t.Errorf("it says %q", s.Problems)
 	}
 	if s.FrameRate != 30 || s.ReplaySeconds != 33 {
@@ -192,7 +205,8 @@ func testBadSettings(t *testing.T, m *machine) {
 func testKilled(t *testing.T, m *machine) {
 	dir := t.TempDir()
 	r := m.start(t, dir)
-	kept := r.until(t, "there is something to lose", func(s session.Snapshot) bool { return s.BufferedSeconds > 4 }).BufferedSeconds
+	kept := r.until(t, "there is something to lose",
+		func(s session.Snapshot) bool { return s.BufferedSeconds > 4 }).BufferedSeconds
 	r.call(t, control.Request{Command: control.Mark, Text: "before the crash"}, nil)
 	r.until(t, "what is marked is kept", func(s session.Snapshot) bool { return s.BufferedSeconds > kept+2 })
 	if err := r.Signal(syscall.SIGKILL); err != nil {
@@ -222,7 +236,8 @@ func testNoDisplay(t *testing.T, m *machine) {
 		t.Errorf("without a display it ends with %v", err)
 	}
 	text := strings.TrimSpace(string(out))
-	if !strings.Contains(text, "no X display answers") || strings.Contains(text, "goroutine") || strings.Contains(text, "\n") {
+	if !strings.Contains(text, "no X display responds") || strings.Contains(text, "goroutine") ||
+		strings.Contains(text, "\n") {
 		t.Errorf("without a display it says %q", text)
 	}
 }

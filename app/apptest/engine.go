@@ -76,7 +76,8 @@ func (e *Engine) Share(_ context.Context, rec session.Recorder, c session.ShareC
 	if rec != session.Recorder(e.recorder) {
 		return nil, errors.New("the share is of a recorder that is not open")
 	}
-	e.publisher = &Publisher{engine: e, Config: c, status: session.ShareStatus{State: "live", Room: c.Room, Recording: "active"}, clips: map[string]float64{}}
+	e.publisher = &Publisher{engine: e, Config: c, status: session.ShareStatus{State: "live", Room: c.Room,
+		Recording: "active"}, clips: map[string]float64{}}
 	return e.publisher, nil
 }
 
@@ -230,7 +231,8 @@ func (r *Recorder) Save(ctx context.Context, q capture.SaveRequest) (clip.Clip, 
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return clip.Clip{}, err
 	}
-	return clip.Clip{Path: path, Seconds: q.Length.Seconds(), Bytes: int64(len(text)), Width: 1280, Height: 720, Created: time.Now()}, nil
+	return clip.Clip{Path: path, Seconds: q.Length.Seconds(), Bytes: int64(len(text)), Width: 1280, Height: 720,
+		Created: time.Now()}, nil
 }
 
 // Close implements session.Recorder. It refuses while anything still uses the recorder.

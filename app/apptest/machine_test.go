@@ -31,7 +31,8 @@ func newMachine(t *testing.T) *machine {
 	m := &machine{}
 	var err error
 	m.program = build(t, ctx, dir)
-	if m.desktop, err = stack.StartDesktop(ctx, dir, stack.DesktopOptions{Width: 1280, Height: 800, Panel: true}); err != nil {
+	if m.desktop, err = stack.StartDesktop(ctx, dir, stack.DesktopOptions{Width: 1280, Height: 800,
+		Panel: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.desktop.Close() })
@@ -68,7 +69,8 @@ type running struct {
 func (m *machine) env(dir string, more ...string) []string {
 	env := append([]string{}, m.desktop.Env...)
 	env = append(env, m.sound.Env...)
-	env = append(env, "HINDSIGHT_CONFIG_DIR="+filepath.Join(dir, "settings"), "HINDSIGHT_RUNTIME_DIR="+filepath.Join(dir, "run"),
+	env = append(env, "HINDSIGHT_CONFIG_DIR="+filepath.Join(dir, "settings"), "HINDSIGHT_RUNTIME_DIR="+filepath.Join(
+		dir, "run"),
 		"HINDSIGHT_REPLAY_FOLDER="+filepath.Join(dir, "clips"))
 	return append(env, more...)
 }

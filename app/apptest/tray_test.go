@@ -52,7 +52,7 @@ func testLatePanel(t *testing.T, shared *machine) {
 		out, _ := desk.Command(ctx, "xdotool", "search", "--onlyvisible", "--name", "^Hindsight$").Output()
 		return strings.TrimSpace(string(out)) != ""
 	}
-	r := m.start(t, dir)
+	r := m.start(t, dir, "LC_ALL=C.UTF-8")
 	r.until(t, "the replay runs", buffering)
 	require.False(t, visible(), "a hidden start shows the window before the panel had time to come")
 	require.NoError(t, desk.StartPanel(ctx, dir))
@@ -71,6 +71,7 @@ func testLatePanel(t *testing.T, shared *machine) {
 	r.until(t, "it goes on", func(s session.Snapshot) bool { return s.BufferedSeconds > since+0.5 })
 	require.NoError(t, tray.Click(ctx, "Quit"))
 	r.wait(t)
+	require.NotContains(t, r.Tail(1<<20), "locale", "the usual locale of servers is nothing to complain about")
 }
 
 // notices stands in for the desktop's notification service.
@@ -85,7 +86,8 @@ type notice struct {
 }
 
 // Notify is called over D-Bus (Desktop Notifications Specification 1.2).
-func (n *notices) Notify(_ string, _ uint32, _, title, body string, actions []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+func (n *notices) Notify(_ string, _ uint32, _, title, body string, actions []string, _ map[string]dbus.Variant,
+	_ int32) (uint32, *dbus.Error) {
 	n.busy.Lock()
 	defer n.busy.Unlock()
 	n.shown <- notice{title, body, actions}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,8 +29,8 @@ type logind struct {
 	holds chan hold
 }
 
-// hold is a pipe whose one end the program gets as its inhibitor: reading the other one ends when the program lets go, as
-// soon as our copy of its end is closed.
+// hold is a pipe whose one end the program gets as its inhibitor: reading the other one ends when the program lets go,
+// as soon as our copy of its end is closed.
 type hold struct{ ours, theirs *os.File }
 
 // Inhibit is called over D-Bus (org.freedesktop.login1(5)).
@@ -104,7 +103,8 @@ func testAway(t *testing.T, m *machine) {
 	}
 	require.Zero(t, r.until(t, "it is paused from the start", paused).Frames)
 	require.NoError(t, saverBus.Close())
-	require.Eventually(t, func() bool { return strings.Contains(r.Tail(2000), "locked=true") }, 60*time.Second, 20*time.Millisecond,
+	require.Eventually(t, func() bool { return strings.Contains(r.Tail(2000), "locked=true") }, 60*time.Second,
+		20*time.Millisecond,
 		"a screen saver that crashed says nothing any more, but logind does")
 	hint(false)
 	r.until(t, "there is something to keep", func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > 3 })
@@ -123,13 +123,15 @@ func testAway(t *testing.T, m *machine) {
 	_, err = held.ours.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF, "the program lets the machine sleep")
 	before = r.until(t, "it pauses before sleep", paused).BufferedSeconds
-	require.NoError(t, r.Signal(syscall.SIGSTOP)) // for the program, the machine sleeps
+	require.NoError(t, r.Signal(stack.SigStop)) // for the program, the machine sleeps
 	<-time.After(3 * time.Second)
-	require.NoError(t, r.Signal(syscall.SIGCONT))
+	require.NoError(t, r.Signal(stack.SigCont))
 	emit(logindPath, "org.freedesktop.login1.Manager.PrepareForSleep", false)
-	s = r.until(t, "it goes on after sleep", func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+2 })
+	s = r.until(t, "it goes on after sleep",
+		func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+2 })
 	require.Empty(t, s.Problems)
-	require.Eventually(t, func() bool { return len(l.holds) == 1 }, 60*time.Second, 20*time.Millisecond, "the next sleep waits again")
+	require.Eventually(t, func() bool { return len(l.holds) == 1 }, 60*time.Second, 20*time.Millisecond,
+		"the next sleep waits again")
 	r.call(t, control.Request{Command: control.Save}, nil)
 	plays(t, r.saved(t, 1), before+1) // a clip ends with its sound, which is a little behind
 }
@@ -153,7 +155,8 @@ func plays(t *testing.T, path string, atLeast float64) {
 func testDisplayDies(t *testing.T, m *machine) {
 	dir := t.TempDir()
 	desktop := func() *machine {
-		d, err := stack.StartDesktop(t.Context(), t.TempDir(), stack.DesktopOptions{Width: 640, Height: 480, WindowManager: true})
+		d, err := stack.StartDesktop(t.Context(), t.TempDir(), stack.DesktopOptions{Width: 640, Height: 480,
+			WindowManager: true})
 		require.NoError(t, err)
 		t.Cleanup(func() { d.Close() })
 		return &machine{desktop: d, sound: m.sound, program: m.program}
@@ -161,7 +164,8 @@ func testDisplayDies(t *testing.T, m *machine) {
 	first := desktop()
 	cache := "XDG_CACHE_HOME=" + filepath.Join(dir, "cache") // each desktop has its own
 	r := first.start(t, dir, cache)
-	kept := r.until(t, "there is something to lose", func(s session.Snapshot) bool { return s.BufferedSeconds > 4 }).BufferedSeconds
+	kept := r.until(t, "there is something to lose",
+		func(s session.Snapshot) bool { return s.BufferedSeconds > 4 }).BufferedSeconds
 	require.NoError(t, first.desktop.Close())
 	r.wait(t)
 

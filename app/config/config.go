@@ -182,10 +182,12 @@ type App struct {
 // Defaults are the settings of a new user: replay on, no backend.
 func Defaults() Config {
 	return Config{
-		Sound:   Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
-		Video:   Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced", Cursor: true},
+		Sound: Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
+		Video: Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced",
+			Cursor: true},
 		Sharing: Sharing{StreamQuality: "same"},
-		Replay:  Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: "pause", KeepAfterCrash: true},
+		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: "pause",
+			KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
 		App:     App{Notifications: true, Theme: "system"},
@@ -223,15 +225,18 @@ func (c Config) Capture(keep bool) capture.Config {
 			Backend: c.Video.Backend, TokenFile: ScreenToken(),
 			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
 			FollowSize:  c.Video.FollowSize,
-			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
+			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality,
+			Encoder: c.Video.Encoder,
 		},
 		Desktop:    source(c.Sound.Desktop),
 		Mic:        source(c.Sound.Microphone),
 		ClipFolder: c.ClipFolder(),
-		ClipName:   c.Clips.Name, Poster: c.Clips.Poster, Continue: c.Clips.NoOverlap, MaxClipBytes: int64(c.Clips.QuotaGB) * 1e9,
+		ClipName:   c.Clips.Name, Poster: c.Clips.Poster, Continue: c.Clips.NoOverlap,
+		MaxClipBytes: int64(c.Clips.QuotaGB) * 1e9,
 	}
 	out.Mic.Mono = c.Sound.MonoMicrophone
-	out.Mic.Suppress, out.Mic.CancelEcho, out.SeparateSound = c.Sound.SuppressNoise, c.Sound.EchoCancellation, c.Sound.Separate
+	out.Mic.Suppress, out.Mic.CancelEcho, out.SeparateSound = c.Sound.SuppressNoise, c.Sound.EchoCancellation,
+		c.Sound.Separate
 	if keep {
 		out.Replay = c.ReplayLength()
 		if c.Replay.KeepAfterCrash {

@@ -38,9 +38,12 @@ func TestSavedSettingsComeBack(t *testing.T) {
 	s, c, _ := config.Open(dir)
 	c.Sound.Microphone = config.Source{Enabled: true, Device: `mic "one"`, GainDB: -4.5, Muted: true}
 	c.Sound.SuppressNoise, c.Sound.MonoMicrophone, c.Sound.Separate = true, true, true
-	c.Video = config.Video{Backend: "portal", Source: config.VideoSource{Kind: "window", WindowClass: "Firefox", WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720, BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
+	c.Video = config.Video{Backend: "portal", Source: config.VideoSource{Kind: "window", WindowClass: "Firefox",
+		WindowTitle: "Ünïcode \"x\"", Monitor: "DP-1", X: 3}, FrameRate: 60, Quality: "quality", Height: 720,
+		BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
 	c.Replay = config.Replay{WhenLocked: "record", Seconds: 300, Folder: "/srv/clips"}
-	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum", StreamQuality: "lower"}
+	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum",
+		StreamQuality: "lower"}
 	c.Hotkeys.Saves = []config.SaveKey{{Keys: "Ctrl+Alt+1", Seconds: 30}, {Keys: "Ctrl+Alt+2", Seconds: 600}}
 	if err := s.Save(c); err != nil {
 		t.Fatal(err)
@@ -59,26 +62,27 @@ func TestSavedSettingsComeBack(t *testing.T) {
 
 func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 	cases := map[string]struct{ text, key, allowed string }{
-		"wrong type":         {"[video]\nframe_rate = \"fast\"", "video.frame_rate", "30 or 60"},
-		"wrong number":       {"[video]\nframe_rate = 25", "video.frame_rate", "30 or 60"},
-		"not whole":          {"[replay]\nseconds = 60.5", "replay.seconds", "5 to 1200"},
-		"too long":           {"[replay]\nseconds = 100000", "replay.seconds", "5 to 1200"},
-		"huge":               {"[replay]\nseconds = 9223372036854775807", "replay.seconds", "5 to 1200"},
-		"too loud":           {"[sound.microphone]\ngain_db = 21", "sound.microphone.gain_db", "-60 to 20"},
-		"not a number":       {"[sound.microphone]\ngain_db = nan", "sound.microphone.gain_db", "-60 to 20"},
-		"a flag as text":     {"[sound.desktop]\nenabled = \"yes\"", "sound.desktop.enabled", "true or false"},
-		"unknown quality":    {"[video]\nquality = \"ultra\"", "video.quality", "performance, balanced or quality"},
-		"odd bitrate":        {"[video]\nbitrate_kbps = 5", "video.bitrate_kbps", "automatic"},
-		"a date":             {"[replay]\nfolder = 2026-01-01", "replay.folder", "text in quotes"},
-		"relative folder":    {"[replay]\nfolder = \"clips\"", "replay.folder", "absolute path"},
-		"no address":         {"[sharing]\nbackend_url = \"replay.example.com\"", "sharing.backend_url", "https://"},
-		"password in it":     {"[sharing]\nbackend_url = \"https://u:p@example.com\"", "sharing.backend_url", "https://"},
-		"no key":             {"[hotkeys]\nsave = \"Alt+Banana\"", "hotkeys.save", "Alt+F10"},
-		"a bare letter":      {"[hotkeys]\nsave = \"S\"", "hotkeys.save", "Alt+F10"},
-		"same key twice":     {"[hotkeys]\nsave = \"alt+f9\"", "hotkeys.share", "different from hotkeys.save"},
-		"a table as text":    {"video = \"good\"", "video", "[video]"},
-		"saves not a list":   {"[hotkeys]\nsaves = 3", "hotkeys.saves", "list of tables"},
-		"bad save key":       {"[[hotkeys.saves]]\nkeys = \"Ctrl+Alt+1\"\nseconds = 1", "hotkeys.saves[0].seconds", "5 to 1200"},
+		"wrong type":       {"[video]\nframe_rate = \"fast\"", "video.frame_rate", "30 or 60"},
+		"wrong number":     {"[video]\nframe_rate = 25", "video.frame_rate", "30 or 60"},
+		"not whole":        {"[replay]\nseconds = 60.5", "replay.seconds", "5 to 1200"},
+		"too long":         {"[replay]\nseconds = 100000", "replay.seconds", "5 to 1200"},
+		"huge":             {"[replay]\nseconds = 9223372036854775807", "replay.seconds", "5 to 1200"},
+		"too loud":         {"[sound.microphone]\ngain_db = 21", "sound.microphone.gain_db", "-60 to 20"},
+		"not a number":     {"[sound.microphone]\ngain_db = nan", "sound.microphone.gain_db", "-60 to 20"},
+		"a flag as text":   {"[sound.desktop]\nenabled = \"yes\"", "sound.desktop.enabled", "true or false"},
+		"unknown quality":  {"[video]\nquality = \"ultra\"", "video.quality", "performance, balanced or quality"},
+		"odd bitrate":      {"[video]\nbitrate_kbps = 5", "video.bitrate_kbps", "automatic"},
+		"a date":           {"[replay]\nfolder = 2026-01-01", "replay.folder", "text in quotes"},
+		"relative folder":  {"[replay]\nfolder = \"clips\"", "replay.folder", "absolute path"},
+		"no address":       {"[sharing]\nbackend_url = \"replay.example.com\"", "sharing.backend_url", "https://"},
+		"password in it":   {"[sharing]\nbackend_url = \"https://u:p@example.com\"", "sharing.backend_url", "https://"},
+		"no key":           {"[hotkeys]\nsave = \"Alt+Banana\"", "hotkeys.save", "Alt+F10"},
+		"a bare letter":    {"[hotkeys]\nsave = \"S\"", "hotkeys.save", "Alt+F10"},
+		"same key twice":   {"[hotkeys]\nsave = \"alt+f9\"", "hotkeys.share", "different from hotkeys.save"},
+		"a table as text":  {"video = \"good\"", "video", "[video]"},
+		"saves not a list": {"[hotkeys]\nsaves = 3", "hotkeys.saves", "list of tables"},
+		"bad save key": {"[[hotkeys.saves]]\nkeys = \"Ctrl+Alt+1\"\nseconds = 1", "hotkeys.saves[0].seconds",
+			"5 to 1200"},
 		"unknown setting":    {"[video]\nframerate = 30", "video.framerate", "frame_rate"},
 		"unknown table":      {"[colour]\nx = 1", "colour", "video"},
 		"not TOML":           {"frame_rate: 30", "the settings file", "TOML"},
@@ -138,7 +142,8 @@ func TestOneBadValueCostsOneValue(t *testing.T) {
 	if len(problems) > 0 || again.Video.Source.WindowClass != "Caf?" || again.Video.FrameRate != 60 {
 		t.Errorf("came back as %+v with %v", again.Video, problems)
 	}
-	for name, bad := range map[string]string{"Latin-1": "encoder = 'Caf\xe9'", "no value": "quality =", "no quote": `way = "auto`} {
+	for name, bad := range map[string]string{"Latin-1": "encoder = 'Caf\xe9'", "no value": "quality =",
+		"no quote": `way = "auto`} {
 		_, c, problems := config.Open(write(t, "[video]\n"+bad+"\nframe_rate = 60\n[replay]\nseconds = 300\n"))
 		if len(problems) != 1 || c.Video.FrameRate != 60 || c.Replay.Seconds != 300 {
 			t.Errorf("%s: %d frames/s, %d s, problems %v", name, c.Video.FrameRate, c.Replay.Seconds, problems)
@@ -163,7 +168,8 @@ func TestEnvironmentOverridesAndStaysOut(t *testing.T) {
 	if err := s.Save(c); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"HINDSIGHT_REPLAY_SECONDS", "HINDSIGHT_SHARING_ROOM", "HINDSIGHT_SOUND_MICROPHONE_GAIN_DB", "HINDSIGHT_VIDEO_FRAME_RATE"} {
+	for _, name := range []string{"HINDSIGHT_REPLAY_SECONDS", "HINDSIGHT_SHARING_ROOM",
+		"HINDSIGHT_SOUND_MICROPHONE_GAIN_DB", "HINDSIGHT_VIDEO_FRAME_RATE"} {
 		os.Unsetenv(name)
 	}
 	_, c, _ = config.Open(dir)

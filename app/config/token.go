@@ -181,7 +181,8 @@ func (t *Tokens) inTurn(calls ...func() error) error {
 // noKeyringHere is whether nothing on this system keeps secrets.
 func noKeyringHere(err error) bool {
 	text := err.Error() // the D-Bus client's errors have no type for it
-	return errors.Is(err, keyring.ErrUnsupportedPlatform) || strings.Contains(text, "org.freedesktop.secrets was not provided") ||
+	return errors.Is(err, keyring.ErrUnsupportedPlatform) ||
+		strings.Contains(text, "org.freedesktop.secrets was not provided") ||
 		strings.Contains(text, "ServiceUnknown")
 }
 

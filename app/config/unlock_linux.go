@@ -46,7 +46,8 @@ func unlockKeyring() error {
 	defer cancel()
 	var unlocked []dbus.ObjectPath
 	var path dbus.ObjectPath
-	if err := service.CallWithContext(ctx, secretFace+"Service.Unlock", 0, []dbus.ObjectPath{loginPath}).Store(&unlocked, &path); err != nil {
+	if err := service.CallWithContext(ctx, secretFace+"Service.Unlock", 0, []dbus.ObjectPath{loginPath}).Store(
+		&unlocked, &path); err != nil {
 		return err
 	}
 	if path == "/" {

@@ -162,7 +162,8 @@ var checks = map[string]func(reflect.Value) (string, bool){
 // duplicates finds one key combination asked for twice.
 func duplicates(h Hotkeys) []Problem {
 	type named struct{ key, keys string }
-	all := []named{{"hotkeys.save", h.Save}, {"hotkeys.share", h.Share}, {"hotkeys.mute", h.Mute}, {"hotkeys.talk", h.Talk},
+	all := []named{{"hotkeys.save", h.Save}, {"hotkeys.share", h.Share}, {"hotkeys.mute", h.Mute},
+		{"hotkeys.talk", h.Talk},
 		{"hotkeys.record", h.Record}, {"hotkeys.mark", h.Mark}, {"hotkeys.screenshot", h.Screenshot}}
 	for i, s := range h.Saves {
 		all = append(all, named{fmt.Sprintf("hotkeys.saves[%d].keys", i), s.Keys})

@@ -14,7 +14,8 @@ import (
 // that the screen is locked: the first is the freedesktop.org one (KDE, XFCE and others), the rest are the desktops'
 // own. Each has its object at the path of the same words.
 var screenSavers = []string{
-	"org.freedesktop.ScreenSaver", "org.gnome.ScreenSaver", "org.cinnamon.ScreenSaver", "org.mate.ScreenSaver", "org.xfce.ScreenSaver",
+	"org.freedesktop.ScreenSaver", "org.gnome.ScreenSaver", "org.cinnamon.ScreenSaver", "org.mate.ScreenSaver",
+	"org.xfce.ScreenSaver",
 }
 
 // logind (org.freedesktop.login1(5)).
@@ -118,9 +119,11 @@ func (a *Away) askScreenSavers(ctx context.Context) {
 	calls := map[string]*dbus.Call{}
 	for _, name := range screenSavers {
 		_ = a.session.AddMatchSignal(dbus.WithMatchInterface(name), dbus.WithMatchMember("ActiveChanged"))
-		_ = a.session.AddMatchSignal(dbus.WithMatchInterface(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, name))
+		_ = a.session.AddMatchSignal(dbus.WithMatchInterface(busName), dbus.WithMatchMember("NameOwnerChanged"),
+			dbus.WithMatchArg(0, name))
 		path := dbus.ObjectPath("/" + strings.ReplaceAll(name, ".", "/"))
-		calls[name] = a.session.Object(name, path).GoWithContext(ctx, name+".GetActive", dbus.FlagNoAutoStart, make(chan *dbus.Call, 1))
+		calls[name] = a.session.Object(name, path).GoWithContext(ctx, name+".GetActive", dbus.FlagNoAutoStart,
+			make(chan *dbus.Call, 1))
 	}
 	for name, c := range calls {
 		<-c.Done // ctx ends all of them
@@ -137,7 +140,8 @@ func (a *Away) join(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	manager := a.system.Object(logind, logindPath)
-	if err := manager.CallWithContext(ctx, logindManager+".GetSessionByPID", 0, uint32(os.Getpid())).Store(&a.logind); err != nil {
+	if err := manager.CallWithContext(ctx, logindManager+".GetSessionByPID", 0, uint32(os.Getpid())).Store(
+		&a.logind); err != nil {
 		// Programs that the user's service manager starts belong to no session; the desktop says which one is
 		// theirs.
 		id := os.Getenv("XDG_SESSION_ID")
@@ -146,9 +150,11 @@ func (a *Away) join(ctx context.Context) {
 		}
 	}
 	if a.logind != "" {
-		_ = a.system.AddMatchSignal(dbus.WithMatchObjectPath(a.logind), dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged"))
+		_ = a.system.AddMatchSignal(dbus.WithMatchObjectPath(a.logind), dbus.WithMatchInterface(properties),
+			dbus.WithMatchMember("PropertiesChanged"))
 		var on bool
-		if a.system.Object(logind, a.logind).CallWithContext(ctx, properties+".Get", 0, logindSession, lockedHint).Store(&on) == nil {
+		if a.system.Object(logind, a.logind).CallWithContext(ctx, properties+".Get", 0, logindSession, lockedHint).Store(
+			&on) == nil {
 			a.locked[logindSession] = on
 		}
 	}
@@ -159,7 +165,8 @@ func (a *Away) hold(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	var fd dbus.UnixFD
-	err := a.system.Object(logind, logindPath).CallWithContext(ctx, logindManager+".Inhibit", 0, "sleep", "Hindsight", "pause the replay", "delay").Store(&fd)
+	err := a.system.Object(logind, logindPath).CallWithContext(ctx, logindManager+".Inhibit", 0, "sleep", "Hindsight",
+		"pause the replay", "delay").Store(&fd)
 	if err == nil {
 		a.delay = os.NewFile(uintptr(fd), "inhibitor")
 	}

@@ -14,7 +14,8 @@ func TestNobodyStartsASessionBus(t *testing.T) {
 	dir := t.TempDir()
 	mark := filepath.Join(dir, "started")
 	script := "#!/bin/sh\ntouch " + mark + "\nexit 1\n"
-	if err := os.WriteFile(filepath.Join(dir, "dbus-launch"), []byte(script), 0o700); err != nil { // #nosec G306 -- a program
+	err := os.WriteFile(filepath.Join(dir, "dbus-launch"), []byte(script), 0o700) // #nosec G306 -- a program
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))

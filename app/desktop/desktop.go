@@ -127,12 +127,12 @@ func PlaySound(ctx context.Context, wav []byte) error {
 	return errors.New("no sound player is installed (pw-play, paplay or aplay)")
 }
 
-// openWait is how long a program that opens something is watched. One that finds nothing to open it with ends within that
-// time, and one that shows it in its own process keeps running.
+// openWait is how long a program that opens something is watched. One that finds nothing to open it with ends within
+// that time, and one that shows it in its own process keeps running.
 const openWait = 5 * time.Second
 
-// launch starts a program and returns its error if it fails within openWait. A goroutine waits for it after that, so that
-// it does not stay as a zombie.
+// launch starts a program and returns its error if it fails within openWait. A goroutine waits for it after that, so
+// that it does not stay as a zombie.
 func launch(name string, args ...string) error {
 	c := exec.Command(name, args...)
 	if err := c.Start(); err != nil {

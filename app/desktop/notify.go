@@ -169,7 +169,8 @@ func (n *Notifier) show(m Notification) error {
 		"desktop-entry": dbus.MakeVariant("app.hindsight.Hindsight"), "urgency": dbus.MakeVariant(urgency),
 	}
 	var id uint32
-	err := obj.CallWithContext(ctx, notifyName+".Notify", 0, "Hindsight", replaces, n.icon, m.Title, body, buttons, hints, int32(-1)).Store(&id)
+	err := obj.CallWithContext(ctx, notifyName+".Notify", 0, "Hindsight", replaces, n.icon, m.Title, body, buttons, hints,
+		int32(-1)).Store(&id)
 	if err != nil {
 		return err
 	}

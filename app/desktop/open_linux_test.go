@@ -14,7 +14,8 @@ func TestNoProgramForAFileIsTold(t *testing.T) {
 	file := filepath.Join(dir, "a.mp4")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	opens := func(script string) error {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte("#!/bin/sh\n"+script), 0o700)) //nolint:gosec // a program
+		err := os.WriteFile(filepath.Join(dir, "xdg-open"), []byte("#!/bin/sh\n"+script), 0o700) //nolint:gosec // a program
+		require.NoError(t, err)
 		return Open(file)
 	}
 	t.Setenv("PATH", dir)

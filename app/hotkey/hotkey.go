@@ -61,7 +61,8 @@ func Parse(text string) (Combo, error) {
 		}
 		key, ok := findKey(part)
 		if !ok {
-			return Combo{}, fmt.Errorf("%q is not a key in the hotkey %q; use A to Z, 0 to 9, F1 to F20, Print or Pause", part, text)
+			return Combo{}, fmt.Errorf("%q is not a key in the hotkey %q; use A to Z, 0 to 9, F1 to F20, Print or Pause", part,
+				text)
 		}
 		c.Key = key
 	}
@@ -140,8 +141,8 @@ type Binder interface {
 
 // A SetBinder takes all combinations of this app in one step, on desktops that let the user see and change them.
 type SetBinder interface {
-	// BindAll makes keys the only ones that are bound, and returns one error for each, nil where it is bound. It may wait
-	// for the user.
+	// BindAll makes keys the only ones that are bound, and returns one error for each, nil where it is bound. It may
+	// wait for the user.
 	BindAll(keys []Key) []error
 	// Close gives everything back and makes a BindAll on its way return. It may be called twice.
 	Close() error
@@ -158,7 +159,8 @@ type Key struct {
 // Handler is what a key does. Up follows each Down, also when the combination is given back while the key is held.
 type Handler struct {
 	Down, Up func()
-	// Lost is called when the combination stops working, with the reason, and with nil when it works again. It may be nil.
+	// Lost is called when the combination stops working, with the reason, and with nil when it works again. It may be
+	// nil.
 	Lost func(reason error)
 }
 

@@ -21,7 +21,8 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q does not come back: %v, %v", c, again, err)
 		}
 	}
-	for _, text := range []string{"", "Alt", "Alt+", "+F10", "S", "Shift+S", "Alt+F21", "Alt+F0", "Hyper+X", "Alt+F10+S", "Alt+é"} {
+	for _, text := range []string{"", "Alt", "Alt+", "+F10", "S", "Shift+S", "Alt+F21", "Alt+F0", "Hyper+X", "Alt+F10+S",
+		"Alt+é"} {
 		if c, err := hotkey.Parse(text); err == nil {
 			t.Errorf("%q is taken for %q", text, c)
 		}
@@ -45,11 +46,13 @@ func TestManagerKeepsWhatIsWantedBound(t *testing.T) {
 		return hotkey.Want{Name: name, Purpose: name, Keys: keys, Press: func() { pressed = append(pressed, name) },
 			Release: func() { pressed = append(pressed, name+" up") }}
 	}
-	states := m.Set([]hotkey.Want{want("save", "alt+f10"), want("share", "Alt+F9"), want("off", ""), want("bad", "Alt+What")})
+	states := m.Set([]hotkey.Want{want("save", "alt+f10"), want("share", "Alt+F9"), want("off", ""),
+		want("bad", "Alt+What")})
 	if !states[0].Active || states[0].Keys != "Alt+F10" || states[0].Error != "" {
 		t.Errorf("save: %+v", states[0])
 	}
-	if states[1].Active || !strings.Contains(states[1].Error, "another program") || !strings.Contains(states[1].Error, "Settings") {
+	if states[1].Active || !strings.Contains(states[1].Error, "another program") ||
+		!strings.Contains(states[1].Error, "Settings") {
 		t.Errorf("a taken key says: %+v", states[1])
 	}
 	if states[2].Active || states[2].Error != "" || states[3].Error == "" {

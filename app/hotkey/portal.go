@@ -23,8 +23,8 @@ const (
 	portalAnswers = 5 * time.Second // what asks nobody
 )
 
-// Portal takes global hotkeys through the desktop portal: the way on Wayland (KDE, GNOME, Hyprland). The desktop has the
-// last word on the keys; ours are its preferred trigger.
+// Portal takes global hotkeys through the desktop portal: the way on Wayland (KDE, GNOME, Hyprland). The desktop has
+// the last word on the keys; ours are its preferred trigger.
 //
 // The portal fixes a session's shortcuts when they are bound, so every change makes a new session of all of them. It
 // owns a D-Bus connection and one goroutine that reads its signals; Close ends both and waits.
@@ -68,7 +68,8 @@ func OpenPortal(address string) (*Portal, error) {
 	if err := p.version(); err != nil {
 		p.cancel()
 		conn.Close()
-		return nil, errors.New("this desktop's portal has no global shortcuts; use hindsightctl save with the desktop's own shortcuts")
+		return nil, errors.New("this desktop's portal has no global shortcuts; use hindsightctl save with the desktop's " +
+			"own shortcuts")
 	}
 	signals := make(chan *dbus.Signal, 64)
 	conn.Signal(signals)
@@ -91,7 +92,8 @@ func OpenPortal(address string) (*Portal, error) {
 func (p *Portal) version() error {
 	ctx, cancel := context.WithTimeout(p.ctx, portalAnswers)
 	defer cancel()
-	return p.conn.Object(portalName, portalPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, shortcutsFace, "version").Err
+	return p.conn.Object(portalName, portalPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0,
+		shortcutsFace, "version").Err
 }
 
 func connect(address string) (*dbus.Conn, error) {
@@ -210,7 +212,8 @@ func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
 		}})
 	}
 	results, err = p.request(portalPatient, func(ctx context.Context, token string) *dbus.Call {
-		return p.portal(ctx, "BindShortcuts", p.session, list, "", map[string]dbus.Variant{"handle_token": dbus.MakeVariant(token)})
+		return p.portal(ctx, "BindShortcuts", p.session, list, "",
+			map[string]dbus.Variant{"handle_token": dbus.MakeVariant(token)})
 	})
 	if err != nil {
 		return nil, err
@@ -231,7 +234,8 @@ func (p *Portal) portal(ctx context.Context, method string, args ...any) *dbus.C
 }
 
 // request makes a portal call and waits for its Response signal, which may come before the call returns.
-func (p *Portal) request(wait time.Duration, call func(ctx context.Context, token string) *dbus.Call) (map[string]dbus.Variant, error) {
+func (p *Portal) request(wait time.Duration, call func(ctx context.Context, token string) *dbus.Call) (
+	map[string]dbus.Variant, error) {
 	token := fmt.Sprintf("hindsight%d", tokens.Add(1))
 	sender := strings.ReplaceAll(strings.TrimPrefix(p.conn.Names()[0], ":"), ".", "_")
 	path := portalPath + "/request/" + dbus.ObjectPath(sender+"/"+token)

@@ -41,7 +41,8 @@ type shortcut struct {
 	Details map[string]dbus.Variant
 }
 
-func (p *portal) respond(sender dbus.Sender, options map[string]dbus.Variant, results map[string]dbus.Variant) dbus.ObjectPath {
+func (p *portal) respond(sender dbus.Sender, options map[string]dbus.Variant,
+	results map[string]dbus.Variant) dbus.ObjectPath {
 	token, _ := options["handle_token"].Value().(string)
 	name := strings.ReplaceAll(strings.TrimPrefix(string(sender), ":"), ".", "_")
 	path := portalPath + "/request/" + dbus.ObjectPath(name+"/"+token)
@@ -64,11 +65,13 @@ func (p *portal) CreateSession(sender dbus.Sender, options map[string]dbus.Varia
 	if err := p.conn.Export(portalSession{p}, path, "org.freedesktop.portal.Session"); err != nil {
 		return "", dbus.MakeFailedError(err)
 	}
-	return p.respond(sender, options, map[string]dbus.Variant{"session_handle": dbus.MakeVariant("/session/" + token)}), nil
+	return p.respond(sender, options, map[string]dbus.Variant{"session_handle": dbus.MakeVariant("/session/" + token)}),
+		nil
 }
 
 // BindShortcuts is called over D-Bus.
-func (p *portal) BindShortcuts(sender dbus.Sender, _ dbus.ObjectPath, list []shortcut, _ string, options map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
+func (p *portal) BindShortcuts(sender dbus.Sender, _ dbus.ObjectPath, list []shortcut, _ string,
+	options map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.binds++
@@ -138,7 +141,8 @@ func (p *portal) serve(t *testing.T) {
 	if _, err := prop.Export(p.conn, portalPath, version); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := p.conn.RequestName("org.freedesktop.portal.Desktop", dbus.NameFlagDoNotQueue); err != nil || r != dbus.RequestNameReplyPrimaryOwner {
+	if r, err := p.conn.RequestName("org.freedesktop.portal.Desktop", dbus.NameFlagDoNotQueue); err != nil ||
+		r != dbus.RequestNameReplyPrimaryOwner {
 		t.Fatalf("no portal name: %v %v", r, err)
 	}
 }
@@ -189,7 +193,8 @@ func TestPortal(t *testing.T) {
 	require.Equal(t, "map[save:ALT+F10 share:SHIFT+LOGO+s talk:ALT+F9]", server.triggers())
 	require.Equal(t, [3]int{1, 0, 1}, server.counts(), "one session and one dialog for all keys")
 	emit := func(signal, name string) {
-		require.NoError(t, server.conn.Emit(portalPath, portalFace+signal, dbus.ObjectPath("/session/x"), name, uint64(0), map[string]dbus.Variant{}))
+		require.NoError(t, server.conn.Emit(portalPath, portalFace+signal, dbus.ObjectPath("/session/x"), name, uint64(0),
+			map[string]dbus.Variant{}))
 	}
 	next := func(want string) {
 		t.Helper()

@@ -105,10 +105,12 @@ func TestPairs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.mp4")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	local := func(id int, server string) session.Event {
-		return session.Event{Kind: session.LocalSaved, Save: &session.SaveRecord{ID: id, Local: "saved", Server: server, Clip: &clip.Clip{Path: file}}}
+		return session.Event{Kind: session.LocalSaved, Save: &session.SaveRecord{ID: id, Local: "saved", Server: server,
+			Clip: &clip.Clip{Path: file}}}
 	}
 	server := func(id int, local string) session.Event {
-		return session.Event{Kind: session.ServerSaved, Save: &session.SaveRecord{ID: id, Local: local, Server: "saved", ClipID: "one"}}
+		return session.Event{Kind: session.ServerSaved, Save: &session.SaveRecord{ID: id, Local: local, Server: "saved",
+			ClipID: "one"}}
 	}
 	failed := session.Event{Kind: session.ServerFailed, Save: &session.SaveRecord{ID: 1}}
 	for name, c := range map[string]struct {

@@ -58,7 +58,8 @@ func (s *Session) reconcileRecorder() {
 		}
 	case st.rec != nil && want.Replay == 0 && st.saving > 0:
 		// The buffer is not emptied under a save.
-	case st.rec != nil && !reflect.DeepEqual(want, st.recCfg) && (st.badCfg == nil || !reflect.DeepEqual(want, *st.badCfg)):
+	case st.rec != nil && !reflect.DeepEqual(want, st.recCfg) && (st.badCfg == nil ||
+		!reflect.DeepEqual(want, *st.badCfg)):
 		s.applyRecorder(want)
 	}
 }
@@ -132,14 +133,16 @@ func (s *Session) reconcileShare() {
 // pubChanged is whether backend, room or the kind of stream are others than those published. A new token counts from
 // the next start.
 func (st *state) pubChanged() bool {
-	return st.pubCfg.BackendURL != st.cfg.Sharing.BackendURL || st.pubCfg.AllowHTTP != st.cfg.Sharing.AllowHTTP || st.pubCfg.Room != st.cfg.Sharing.Room ||
+	return st.pubCfg.BackendURL != st.cfg.Sharing.BackendURL || st.pubCfg.AllowHTTP != st.cfg.Sharing.AllowHTTP ||
+		st.pubCfg.Room != st.cfg.Sharing.Room ||
 		st.pubCfg.LowLayer != (st.cfg.Sharing.StreamQuality == "lower")
 }
 
 func (s *Session) openShare() {
 	st := &s.st
 	rec := st.rec
-	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP, Room: st.cfg.Sharing.Room,
+	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP,
+		Room:     st.cfg.Sharing.Room,
 		LowLayer: st.cfg.Sharing.StreamQuality == "lower"}
 	ctx, cancel := context.WithCancel(s.ctx)
 	st.pubBusy, st.cancelShare = true, cancel

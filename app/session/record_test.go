@@ -24,7 +24,7 @@ func TestRecordingNeedsNoReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := b.until(t, "it records", func(s session.Snapshot) bool { return s.Recording != nil && s.Recording.Seconds > 0 })
-	if s.State != session.Buffering || b.engine.Recorder().Config().Replay != 0 {
+	if s.State != session.RecordingOnly || b.engine.Recorder().Config().Replay != 0 {
 		t.Errorf("the state is %s, and the replay %v", s.State, b.engine.Recorder().Config().Replay)
 	}
 	if err := b.Mark("goal"); err != nil || b.engine.Recorder().Marks()[0] != "goal" {
@@ -64,7 +64,8 @@ func TestRecordingThatEndsByItselfIsTold(t *testing.T) {
 	if err := b.Apply(c); err != nil {
 		t.Fatal(err)
 	}
-	b.until(t, "the recorder knows the folder", func(session.Snapshot) bool { return b.engine.Recorder().Config().ClipFolder == folder })
+	b.until(t, "the recorder knows the folder",
+		func(session.Snapshot) bool { return b.engine.Recorder().Config().ClipFolder == folder })
 	if err := errors.Join(os.RemoveAll(folder), os.WriteFile(folder, nil, 0o600)); err != nil { // only later is it bad
 		t.Fatal(err)
 	}
@@ -105,8 +106,12 @@ func TestPastAndFuture(t *testing.T) {
 			b := start(t, share)
 			b.until(t, "live", in(session.Live))
 			b.PressAs(session.Ask{Seconds: 30, After: 500})
-			s := b.until(t, "it waits", func(s session.Snapshot) bool { return s.LastSave != nil && s.LastSave.Local == "waiting" })
-			if wait := time.Until(s.LastSave.DueAt); wait < 400*time.Second || wait > 500*time.Second || s.LastSave.Seconds != 530 {
+			s := b.until(t, "it waits", func(s session.Snapshot) bool {
+				return s.LastSave != nil &&
+					s.LastSave.Local == "waiting"
+			})
+			if wait := time.Until(s.LastSave.DueAt); wait < 400*time.Second || wait > 500*time.Second ||
+				s.LastSave.Seconds != 530 {
 				t.Errorf("it waits %v for %+v", wait, s.LastSave)
 			}
 			if len(b.engine.Publisher().Pressed()) != 0 {
@@ -165,7 +170,8 @@ func TestFilesAreNamedAfterTheFocusedProgram(t *testing.T) {
 		r := b.engine.Recorder().Config()
 		return r.Continue && r.MaxClipBytes == 3e9 && r.ClipName == ""
 	})
-	if _, again, problems := config.Open(b.dir); len(problems) > 0 || again.Hotkeys.Saves[0].After != 10 || again.Clips.QuotaGB != 3 {
+	if _, again, problems := config.Open(b.dir); len(problems) > 0 || again.Hotkeys.Saves[0].After != 10 ||
+		again.Clips.QuotaGB != 3 {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
 }

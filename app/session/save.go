@@ -21,7 +21,8 @@ const (
 var errNothing = errors.New("nothing is being captured: turn the replay buffer on first")
 
 // errRecordingOnly is returned for a press while a recording runs without the replay.
-var errRecordingOnly = errors.New("the replay buffer is off: turn it on to save clips; the recording is saved as a file of its own")
+var errRecordingOnly = errors.New("the replay buffer is off: turn it on to save clips; the recording is saved as a " +
+	"file of its own")
 
 // job is one save in progress. It belongs to its goroutines; the owner gets copies.
 type job struct {
@@ -117,7 +118,8 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		seconds = float64(st.cfg.Replay.Seconds)
 	}
 	st.nextID++
-	j := &job{record: SaveRecord{ID: st.nextID, PressedAt: pressed, Seconds: seconds + a.After, Local: "off", Server: "off"}}
+	j := &job{record: SaveRecord{ID: st.nextID, PressedAt: pressed, Seconds: seconds + a.After, Local: "off",
+		Server: "off"}}
 	j.length, j.flush = time.Duration(seconds*float64(time.Second)), st.flush
 	if a.All {
 		j.length = 2 * capture.MaxReplay // a little more than the length may be there
@@ -174,7 +176,8 @@ func (s *Session) start(j *job, result chan<- SaveRecord) {
 func (s *Session) saveLocal(j *job) SaveRecord {
 	ctx, cancel := context.WithTimeout(s.ctx, localWait+j.after)
 	defer cancel()
-	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Flush: j.flush, App: j.app})
+	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Flush: j.flush,
+		App: j.app})
 	r := j.record
 	if err != nil {
 		r.Local, r.LocalError = "failed", Plain(err)
@@ -258,8 +261,8 @@ func (s *Session) note(id int, change func(*SaveRecord)) {
 	}
 }
 
-// Sentence is an error's text for people: with a capital at its start and a full stop at its end, and words in the place
-// of Go's and the system's texts.
+// Sentence is an error's text for people: with a capital at its start and a full stop at its end, and words in the
+// place of Go's and the system's texts.
 func Sentence(text string) string {
 	text = plainly(text)
 	if text == "" {

@@ -237,14 +237,22 @@ func TestTroublesFromBeforeTheFirstListenerAreTold(t *testing.T) {
 }
 
 func TestSentence(t *testing.T) {
-	for text, want := range map[string]string{"": "", "the disk is full": "The disk is full.", "Why?": "Why?", "änderung nötig": "Änderung nötig.",
-		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start PulseAudio": "No sound server answers; start PulseAudio.",
-		"the backend is away: Post \"https://x.example/api\": dial tcp 10.0.0.1:443: connect: connection refused":            "The backend is away: nothing answers there.",
-		"x.example cannot be reached (lookup x.example on 10.0.0.1:53: no such host); check the network":                     "X.example cannot be reached (there is no server of that name); check the network.",
-		"the server did not say: context deadline exceeded (Client.Timeout exceeded while awaiting headers)":                 "The server did not say: it did not answer in time.",
-		"a player: exec: \"mpv\": executable file not found in $PATH":                                                        "A player: mpv is not installed.",
-		"the settings: open /etc/x/config.toml: permission denied":                                                           "The settings: permission denied.",
-		"the connection to x broke: read tcp 10.0.0.2:5000->10.0.0.1:443: read: connection reset by peer":                    "The connection to x broke: the other side closed the connection.",
+	for text, want := range map[string]string{"": "", "the disk is full": "The disk is full.", "Why?": "Why?",
+		"änderung nötig": "Änderung nötig.",
+		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start " +
+			"PulseAudio": "No sound server answers; start PulseAudio.",
+		"the backend is away: Post \"https://x.example/api\": dial tcp 10.0.0.1:443: connect: connection refused": "" +
+			"The backend is away: nothing answers there.",
+		"x.example cannot be reached (lookup x.example on 10.0.0.1:53: no such host); check the network": "" +
+			"X.example cannot be reached (there is no server of that name); check the network.",
+		"the server did not say: context deadline exceeded (Client.Timeout exceeded while awaiting headers)": "" +
+			"The server did not say: it did not answer in time.",
+		"a player: exec: \"mpv\": executable file not found in $PATH": "" +
+			"A player: mpv is not installed.",
+		"the settings: open /etc/x/config.toml: permission denied": "" +
+			"The settings: permission denied.",
+		"the connection to x broke: read tcp 10.0.0.2:5000->10.0.0.1:443: read: connection reset by peer": "" +
+			"The connection to x broke: the other side closed the connection.",
 	} {
 		if got := session.Sentence(text); got != want {
 			t.Errorf("%q becomes %q; want %q", text, got, want)
@@ -267,7 +275,8 @@ func TestShareIsTriedAgain(t *testing.T) {
 	b.engine.Publisher().SetStatus(session.ShareStatus{State: "failed", Error: "The room was closed."})
 	tries := b.engine.ShareTries()
 	b.until(t, "told, and off", func(s session.Snapshot) bool {
-		return s.State == session.Buffering && !s.ShareOn && s.Share.State == "failed" && s.Share.Error == "The room was closed."
+		return s.State == session.Buffering && !s.ShareOn && s.Share.State == "failed" &&
+			s.Share.Error == "The room was closed."
 	})
 	if b.engine.ShareTries() != tries {
 		t.Error("the screen is shared again although somebody else ended it")
@@ -326,12 +335,14 @@ func TestTheMicrophoneWaitsForItsKey(t *testing.T) {
 	}
 	for _, held := range []bool{true, false, true} {
 		b.Talk(held)
-		b.until(t, "the microphone follows the key", func(s session.Snapshot) bool { return heard() == held && s.Mic.Closed != held })
+		b.until(t, "the microphone follows the key",
+			func(s session.Snapshot) bool { return heard() == held && s.Mic.Closed != held })
 	}
 	if err := b.ToggleMute(session.Microphone); err != nil {
 		t.Fatal(err)
 	}
-	b.until(t, "a muted microphone stays silent while the key is held", func(s session.Snapshot) bool { return !heard() && s.Mic.Muted })
+	b.until(t, "a muted microphone stays silent while the key is held",
+		func(s session.Snapshot) bool { return !heard() && s.Mic.Muted })
 	if _, c, _ := config.Open(b.dir); !c.Sound.Microphone.Muted {
 		t.Error("the mute key's choice is not remembered")
 	}
@@ -354,7 +365,10 @@ func TestMutingDoesNotWaitForApply(t *testing.T) {
 	<-waiting
 	for _, held := range []bool{false, true} {
 		b.Talk(held)
-		b.until(t, "the key acts during it", func(s session.Snapshot) bool { return rec.Config().Mic.Muted != held && s.Mic.Closed != held })
+		b.until(t, "the key acts during it", func(s session.Snapshot) bool {
+			return rec.Config().Mic.Muted != held &&
+				s.Mic.Closed != held
+		})
 	}
 	for _, away := range []bool{true, false} {
 		b.SetAway(away, false)
@@ -429,7 +443,8 @@ func TestTwoQuickPressesOfTheShareKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.until(t, "off after an even number of presses", func(s session.Snapshot) bool { return !s.ShareOn && s.Share.State == "off" })
+	b.until(t, "off after an even number of presses",
+		func(s session.Snapshot) bool { return !s.ShareOn && s.Share.State == "off" })
 }
 
 func TestAClosedWindowLeavesTheReplayUsable(t *testing.T) {
@@ -485,7 +500,10 @@ func TestAScreenshotNeedsNoReplay(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	b.until(t, "all off again", func(s session.Snapshot) bool { return s.State == session.Idle && b.engine.Recorder() == nil })
+	b.until(t, "all off again", func(s session.Snapshot) bool {
+		return s.State == session.Idle &&
+			b.engine.Recorder() == nil
+	})
 }
 
 func TestManyTroublesAreToldAtOnce(t *testing.T) {
@@ -498,7 +516,8 @@ func TestManyTroublesAreToldAtOnce(t *testing.T) {
 	b.until(t, "the replay runs", in(session.Buffering))
 	events, stop := b.Events()
 	defer stop()
-	if e := nextEvent(t, events, session.Trouble); !strings.Contains(e.Text, "One is bad.") || !strings.Contains(e.Text, "2 more") {
+	if e := nextEvent(t, events, session.Trouble); !strings.Contains(e.Text, "One is bad.") ||
+		!strings.Contains(e.Text, "2 more") {
 		t.Errorf("told: %q", e.Text)
 	}
 	if len(events) > 0 {

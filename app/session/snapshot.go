@@ -14,12 +14,13 @@ type State string
 
 // The states.
 const (
-	Idle      State = "idle"
-	Starting  State = "starting"
-	Buffering State = "buffering" // the local buffer runs, nobody else sees the screen
-	Live      State = "live"      // the screen is shared
-	Failed    State = "error"     // see Problems
-	Stopping  State = "stopping"
+	Idle          State = "idle"
+	Starting      State = "starting"
+	Buffering     State = "buffering" // the local buffer runs, nobody else sees the screen
+	RecordingOnly State = "recording" // as buffering, but only a recording runs
+	Live          State = "live"      // the screen is shared
+	Failed        State = "error"     // see Problems
+	Stopping      State = "stopping"
 )
 
 // ShareStatus is what a share is doing.
@@ -156,7 +157,8 @@ func source(s capture.SourceState, muted bool) SourceStatus {
 	if s.State == "" {
 		s.State = "off"
 	}
-	return SourceStatus{State: s.State, Reason: s.Reason, Device: s.Device, Error: s.Error, Muted: muted, PeakDB: s.PeakDB, RMSDB: s.RMSDB}
+	return SourceStatus{State: s.State, Reason: s.Reason, Device: s.Device, Error: s.Error, Muted: muted, PeakDB: s.PeakDB,
+		RMSDB: s.RMSDB}
 }
 
 var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}
@@ -165,8 +167,9 @@ var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}
 func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
-		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, Paused: st.wantRecorder() && st.paused(), ReplaySeconds: float64(st.cfg.Replay.Seconds),
-		Screen: offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
+		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, Paused: st.wantRecorder() && st.paused(),
+		ReplaySeconds: float64(st.cfg.Replay.Seconds),
+		Screen:        offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
 		Saving: st.saving, Hotkeys: append([]hotkey.State{}, st.hotkeys...), Folder: st.cfg.ClipFolder(),
 		Settings: st.cfg.Clone(), Problems: []string{},
 	}
@@ -233,8 +236,10 @@ func (st *state) state() State {
 		return Live
 	case st.shareOn && share == "failed" && !st.replayOn:
 		return Failed
-	case st.replayOn, st.recording != nil:
+	case st.replayOn:
 		return Buffering
+	case st.recording != nil:
+		return RecordingOnly
 	}
 	return Starting
 }

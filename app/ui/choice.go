@@ -62,7 +62,8 @@ func (c *choice) TypedRune(rune) {}
 
 // draw frames the chosen one, and the one with the focus.
 func (c *choice) draw() {
-	c.frame.FillColor, c.frame.StrokeColor, c.frame.StrokeWidth = theme.Color(colorTrack), theme.Color(theme.ColorNamePrimary), 0
+	c.frame.FillColor, c.frame.StrokeColor, c.frame.StrokeWidth = theme.Color(colorTrack),
+		theme.Color(theme.ColorNamePrimary), 0
 	switch {
 	case c.focused:
 		c.frame.StrokeColor, c.frame.StrokeWidth = theme.Color(theme.ColorNameFocus), 4

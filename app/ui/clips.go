@@ -174,7 +174,8 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 	if r.clip.Width == 0 {
 		setText(r.detail, fmt.Sprintf("Not a readable video · %s · %s", bytes, name))
 	} else {
-		setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), bytes, r.clip.Width, r.clip.Height, name))
+		setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), bytes, r.clip.Width, r.clip.Height,
+			name))
 	}
 	setShown(r.link, c.u.parts.Linked(r.clip.Path))
 	if img := c.thumbs.get(r.clip.Path); r.thumb.Image != img {

@@ -44,8 +44,10 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 	b.settle()
 	_, again, problems := config.Open(b.dir)
 	h := again.Hotkeys
-	if len(problems) > 0 || h.Record != "Ctrl+Alt+R" || h.Mark != "Ctrl+Alt+M" || h.Screenshot != "Print" || len(h.Saves) != 2 ||
-		h.Saves[0] != (config.SaveKey{Keys: "Ctrl+Alt+1", After: 10}) || h.Saves[1] != (config.SaveKey{Keys: "Ctrl+Alt+2", Seconds: 30}) ||
+	if len(problems) > 0 || h.Record != "Ctrl+Alt+R" || h.Mark != "Ctrl+Alt+M" || h.Screenshot != "Print" ||
+		len(h.Saves) != 2 ||
+		h.Saves[0] != (config.SaveKey{Keys: "Ctrl+Alt+1", After: 10}) ||
+		h.Saves[1] != (config.SaveKey{Keys: "Ctrl+Alt+2", Seconds: 30}) ||
 		again.Clips != (config.Clips{Name: "{app} {date}", Poster: true, NoOverlap: true, QuotaGB: 20, Screenshot: "jpeg"}) {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}

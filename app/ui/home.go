@@ -62,7 +62,8 @@ func newHome(u *UI) *home {
 	h.recording = oneLine(widget.NewLabel(""))
 	h.recording.Importance = widget.DangerImportance
 	h.recording.Hide()
-	hero := container.NewBorder(nil, nil, container.NewCenter(h.icon), container.NewCenter(container.NewHBox(h.record, h.save)),
+	hero := container.NewBorder(nil, nil, container.NewCenter(h.icon),
+		container.NewCenter(container.NewHBox(h.record, h.save)),
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), h.title, h.line))
 	top := card("", container.NewVBox(hero, h.fill, h.recording))
 
@@ -85,7 +86,8 @@ func newHome(u *UI) *home {
 	h.problems = widget.NewLabel("")
 	h.problems.Wrapping = fyne.TextWrapWord
 	warn := widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon()))
-	h.problemBox = newSurface(colorWarn, 12, 8, container.NewBorder(nil, nil, container.NewVBox(gap(4), warn), nil, h.problems))
+	h.problemBox = newSurface(colorWarn, 12, 8, container.NewBorder(nil, nil, container.NewVBox(gap(4), warn), nil,
+		h.problems))
 	h.problemBox.Hide()
 	h.closed = newClosedCard(u)
 	h.last = newLastClip(u)
@@ -197,11 +199,11 @@ func stateLine(s session.Snapshot) string {
 		return "Turn the replay buffer on or share your screen."
 	case session.Starting:
 		return "Starting capture…"
-	case session.Buffering, session.Live:
+	case session.Buffering, session.RecordingOnly, session.Live:
 		if s.ReplayOn {
 			return span(s.BufferedSeconds) + " buffered." + keys
 		}
-		if s.State == session.Buffering {
+		if s.State == session.RecordingOnly {
 			return "Replay buffer off."
 		}
 		return "Replay buffer off. Clips are saved on the server." + keys
@@ -378,7 +380,8 @@ func newLastClip(u *UI) *lastClip {
 		l.open("Couldn't open folder", u.parts.Reveal)
 	})
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), l.name, l.detail)
-	l.root = card("Last clip", container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(l.play, l.folder)), text))
+	l.root = card("Last clip", container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(l.play, l.folder)),
+		text))
 	l.root.Hide()
 	return l
 }
@@ -438,7 +441,8 @@ func newClosedCard(u *UI) *surface {
 	stop := widget.NewButton("Stop sharing", func() {
 		u.do("Couldn't stop sharing", func() error { return u.parts.Commands.SetShare(false) })
 	})
-	c := newSurface(colorWarn, 12, 10, container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(stop, choose)),
+	c := newSurface(colorWarn, 12, 10, container.NewBorder(nil, nil, nil,
+		container.NewCenter(container.NewHBox(stop, choose)),
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), title, text)))
 	c.Hide()
 	return c

@@ -77,7 +77,7 @@ func (n *nav) choose(i int) {
 	n.current = i
 	c := n.u.window.Canvas()
 	if b, _ := c.Focused().(*widget.Button); !slices.Contains(n.buttons, b) {
-		c.Unfocus() // nothing is typed into a page that is not to be seen
+		c.Unfocus() // nothing is typed into a hidden page
 	}
 	n.mark()
 	n.u.pages[i].enter()

@@ -42,8 +42,8 @@ type settings struct {
 	places map[string]*widget.Label
 	// refusals are errors that nobody saw before the settings were applied. They stand until something is changed.
 	refusals map[*widget.Label]string
-	// loaded are the session's settings; shown are those as the controls show them where nothing is edited, which differs
-	// where a control cannot show a value exactly.
+	// loaded are the session's settings; shown are those as the controls show them where nothing is edited, which
+	// differs where a control cannot show a value exactly.
 	loaded, shown config.Config
 	filling       bool
 
@@ -71,7 +71,8 @@ func newSettings(u *UI) *settings {
 	s.sharing, s.keys, s.general = newSharingCard(s), newHotkeyCard(s), newAppCard(s)
 	s.apply = widget.NewButtonWithIcon("Apply", theme.ConfirmIcon(), s.submit)
 	s.apply.Importance = widget.HighImportance
-	s.revert = widget.NewButtonWithIcon("Revert", theme.ContentUndoIcon(), func() { s.fill(u.parts.Feed.Snapshot().Settings) })
+	s.revert = widget.NewButtonWithIcon("Revert", theme.ContentUndoIcon(),
+		func() { s.fill(u.parts.Feed.Snapshot().Settings) })
 	var cards []fyne.CanvasObject
 	for _, g := range s.groups() {
 		cards = append(cards, g.content())

@@ -77,7 +77,8 @@ func newSourceCard(s *settings) *sourceCard {
 			s.changed()
 		}
 	}
-	c.wrong = s.place("video.source.kind", "video.source.monitor", "video.source.window_class", "video.source.window_title",
+	c.wrong = s.place("video.source.kind", "video.source.monitor", "video.source.window_class",
+		"video.source.window_title",
 		"video.source.x", "video.source.y", "video.source.width", "video.source.height")
 	c.bind(c.wrong, c.loadImage, c.storeImage)
 	c.ask = widget.NewButtonWithIcon("Choose screen…", theme.ComputerIcon(), c.chooseScreen)
@@ -107,7 +108,8 @@ func (c *sourceCard) chooseScreen() {
 
 func (c *sourceCard) loadImage(cfg config.Config) {
 	c.chosen = cfg.Video.Source
-	for e, n := range map[*widget.Entry]int{c.x: c.chosen.X, c.y: c.chosen.Y, c.width: c.chosen.Width, c.height: c.chosen.Height} {
+	for e, n := range map[*widget.Entry]int{c.x: c.chosen.X, c.y: c.chosen.Y, c.width: c.chosen.Width,
+		c.height: c.chosen.Height} {
 		text := ""
 		if n > 0 {
 			text = strconv.Itoa(n)
@@ -207,7 +209,8 @@ func (c *sourceCard) showKind() (hint string) {
 		there := false
 		for _, m := range c.found.list.Monitors {
 			there = there || m.Name == c.chosen.Monitor
-			c.add(capture.Target{Monitor: m.Name}, fmt.Sprintf("%s · %d × %d", m.Name, m.Width, m.Height), m.Name == c.chosen.Monitor,
+			c.add(capture.Target{Monitor: m.Name}, fmt.Sprintf("%s · %d × %d", m.Name, m.Width, m.Height),
+				m.Name == c.chosen.Monitor,
 				func() { c.chosen.Monitor = m.Name })
 		}
 		if !there && c.chosen.Monitor != "" {

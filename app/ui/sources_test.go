@@ -27,7 +27,8 @@ func TestSourcesAreChosenAndKeptUpToDate(t *testing.T) {
 	tap(1)
 	test.Tap(s.apply)
 	b.settle()
-	eventually(t, "the second monitor is captured", func() bool { return b.engine.Recorder().Config().Video.Target == capture.Target{Monitor: "HDMI-1"} })
+	eventually(t, "the second monitor is captured",
+		func() bool { return b.engine.Recorder().Config().Video.Target == capture.Target{Monitor: "HDMI-1"} })
 	s.source.kind.SetSelected("Window")
 	tap(0)
 	test.Tap(s.apply)

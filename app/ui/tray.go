@@ -38,7 +38,8 @@ type trayKey struct {
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
 		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave),
-		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone, s.CanSave(),
+		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone,
+		s.CanSave(),
 	}
 }
 
@@ -73,7 +74,7 @@ func (t *tray) set(s session.Snapshot) {
 // trayIcon is the name of the icon for a state.
 func trayIcon(s session.State) string {
 	switch s {
-	case session.Buffering:
+	case session.Buffering, session.RecordingOnly:
 		return "buffering"
 	case session.Live:
 		return "live"
@@ -120,11 +121,13 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 		fyne.NewMenuItemSeparator(),
 		save,
 		fyne.NewMenuItem(record, func() {
-			u.do(failedTo(s.RecordOn, "stop", "start")+" recording", func() error { return u.parts.Commands.SetRecord(!s.RecordOn) })
+			u.do(failedTo(s.RecordOn, "stop", "start")+" recording",
+				func() error { return u.parts.Commands.SetRecord(!s.RecordOn) })
 		}),
 		shot,
 		fyne.NewMenuItem(replay, func() {
-			u.do(failedTo(s.ReplayOn, "turn off", "turn on")+" replay buffer", func() error { return u.parts.Commands.SetReplay(!s.ReplayOn) })
+			u.do(failedTo(s.ReplayOn, "turn off", "turn on")+" replay buffer",
+				func() error { return u.parts.Commands.SetReplay(!s.ReplayOn) })
 		}),
 		fyne.NewMenuItem(share, func() {
 			u.do(failedTo(s.ShareOn, "stop", "start")+" sharing", func() error { return u.parts.Commands.SetShare(!s.ShareOn) })
@@ -169,16 +172,15 @@ func stateWord(s session.Snapshot) string {
 	if s.Paused {
 		return "Paused (screen locked)"
 	}
-	if s.SourceGone && s.State == session.Buffering {
+	if s.SourceGone && (s.State == session.Buffering || s.State == session.RecordingOnly) {
 		return "Waiting for the captured window"
 	}
 	switch s.State {
 	case session.Starting:
 		return "Starting…"
+	case session.RecordingOnly:
+		return "Recording"
 	case session.Buffering:
-		if !s.ReplayOn {
-			return "Recording"
-		}
 		return fmt.Sprintf("Replay buffer on (%s)", span(s.ReplaySeconds))
 	case session.Live:
 		if s.Share.State == "reconnecting" {

@@ -58,7 +58,8 @@ func start(t *testing.T) *bench {
 	opened := func(string) error { return nil }
 	screens := func(string) (capture.ScreenList, error) {
 		return capture.ScreenList{
-			Width: 3840, Height: 1080, Monitors: []capture.Monitor{{Name: "DP-1", Width: 1920, Height: 1080}, {Name: "HDMI-1", X: 1920, Width: 1920, Height: 1080}},
+			Width: 3840, Height: 1080, Monitors: []capture.Monitor{{Name: "DP-1", Width: 1920, Height: 1080},
+				{Name: "HDMI-1", X: 1920, Width: 1920, Height: 1080}},
 			Windows: []capture.Window{{Class: "Game", Title: "A game"}, {Class: "Editor", Title: "main.go"}},
 		}, nil
 	}
@@ -78,7 +79,10 @@ func start(t *testing.T) *bench {
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
-		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (string, error) { return "https://x/watch/y", nil },
+		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
+			string, error) {
+			return "https://x/watch/y", nil
+		},
 	})
 	t.Cleanup(func() {
 		b.ui.closed()
@@ -172,14 +176,17 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	eventually(t, "the recorder has them", func() bool {
 		c := b.engine.Recorder().Config()
 		return !c.Desktop.Enabled && c.Mic.Device == "mic-2" && c.Mic.GainDB == 6 && c.Video.FrameRate == 60 &&
-			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Video.FollowSize && c.Mic.Suppress && c.Mic.Mono && c.Mic.CancelEcho && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
+			c.Video.Height == 720 && c.Video.Preset == "quality" && c.Video.HideCursor && c.Video.FollowSize && c.Mic.Suppress &&
+			c.Mic.Mono && c.Mic.CancelEcho && c.SeparateSound && c.Video.ConstantQuality == 23 && c.Replay == 2*time.Minute
 	})
 	if b.engine.Opened() != 1 {
 		t.Error("the buffer was thrown away")
 	}
 	_, again, problems := config.Open(b.dir)
-	if len(problems) > 0 || again.Hotkeys.Save != "Ctrl+Alt+S" || again.Sharing.Room != "studio" || again.Replay.Seconds != 120 ||
-		again.Sound.Microphone.Device != "mic-2" || again.App.Theme != "dark" || !again.Sharing.AllowHTTP || !again.App.StartAtLogin || !again.Video.FollowSize {
+	if len(problems) > 0 || again.Hotkeys.Save != "Ctrl+Alt+S" || again.Sharing.Room != "studio" ||
+		again.Replay.Seconds != 120 ||
+		again.Sound.Microphone.Device != "mic-2" || again.App.Theme != "dark" || !again.Sharing.AllowHTTP ||
+		!again.App.StartAtLogin || !again.Video.FollowSize {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
 	if token, err := b.tokens.Get(); token != "secret" || err != nil {
@@ -226,7 +233,8 @@ func TestMistakesAreSaidInThePage(t *testing.T) {
 		if c.at != nil { // another row takes its width
 			require.Equal(t, before, b.ui.window.Canvas().Content().MinSize(), "the page swells")
 		}
-		if regexp.MustCompile(`[a-z]+[._][a-z]`).MatchString(strings.ReplaceAll(strings.ToLower(s.saying()), "replay.example.com", "")) {
+		if regexp.MustCompile(`[a-z]+[._][a-z]`).MatchString(
+			strings.ReplaceAll(strings.ToLower(s.saying()), "replay.example.com", "")) {
 			t.Errorf("a settings key is shown: %q", s.saying())
 		}
 		test.Tap(s.revert)
@@ -250,8 +258,10 @@ func TestHomeShowsWhatRuns(t *testing.T) {
 	h.update(snap)
 	for what, pair := range map[string][2]string{
 		"title": {h.title.Text, "Live in studio"}, "line": {h.line.Text, "Alt+F10"}, "local": {h.replay.value.Text, "30 s"},
-		"sharing": {h.share.value.Text, "Live"}, "server": {h.server.value.Text, "42 s"}, "problem": {h.problems.Text, "unplugged"},
-		"button": {h.save.Text, "Save last minute"}, "mute": {h.mic.mute.Text, "Unmute"}, "share button": {h.share.button.Text, "Stop"},
+		"sharing": {h.share.value.Text, "Live"}, "server": {h.server.value.Text, "42 s"},
+		"problem": {h.problems.Text, "unplugged"},
+		"button":  {h.save.Text, "Save last minute"}, "mute": {h.mic.mute.Text, "Unmute"},
+		"share button": {h.share.button.Text, "Stop"},
 	} {
 		if !strings.Contains(pair[0], pair[1]) {
 			t.Errorf("%s says %q; want %q in it", what, pair[0], pair[1])
@@ -292,18 +302,21 @@ func TestMetersRunOnlyWhileVisible(t *testing.T) {
 }
 
 func TestTextsForPeople(t *testing.T) {
-	for seconds, want := range map[float64]string{5: "5 s", 60: "1 min", 90: "90 s", 120: "2 min", 150: "2 min 30 s", 1200: "20 min"} {
+	for seconds, want := range map[float64]string{5: "5 s", 60: "1 min", 90: "90 s", 120: "2 min", 150: "2 min 30 s",
+		1200: "20 min"} {
 		if got := span(seconds); got != want {
 			t.Errorf("%v seconds are %q; want %q", seconds, got, want)
 		}
 	}
-	for bytes, want := range map[int64]string{900_000: "900 kB", 1_500_000: "1.5 MB", 34_000_000: "34 MB", 2_100_000_000: "2.1 GB"} {
+	for bytes, want := range map[int64]string{900_000: "900 kB", 1_500_000: "1.5 MB", 34_000_000: "34 MB",
+		2_100_000_000: "2.1 GB"} {
 		if got := size(bytes); got != want {
 			t.Errorf("%d bytes are %q; want %q", bytes, got, want)
 		}
 	}
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.Local)
-	for at, want := range map[time.Time]string{now.Add(-time.Hour): "Today 11:00:00", now.AddDate(0, 0, -1): "Tuesday 12:00", now.AddDate(-1, 0, 0): "4 March 2025, 12:00"} {
+	for at, want := range map[time.Time]string{now.Add(-time.Hour): "Today 11:00:00",
+		now.AddDate(0, 0, -1): "Tuesday 12:00", now.AddDate(-1, 0, 0): "4 March 2025, 12:00"} {
 		if got := when(at, now); got != want {
 			t.Errorf("%v is %q; want %q", at, got, want)
 		}
@@ -368,7 +381,8 @@ func TestSavedIsSaidOfWhatWorks(t *testing.T) {
 // What is wrong in the settings file is said with the names of the window, and without Go's errors.
 func TestWhatIsWrongInTheFileIsSaidInTheWindowsWords(t *testing.T) {
 	dir := t.TempDir()
-	text := "[video]\nframe_rate = \"fast\"\nfancy = 1\n[video.source]\nkind = \"monitor\"\n[replay]\nseconds = 3\n[hotkeys]\nsave = \"Alt+F9\"\n[app]\ntheme = 7 7\n"
+	text := "[video]\nframe_rate = \"fast\"\nfancy = 1\n[video.source]\nkind = \"monitor\"\n[replay]\nseconds = " +
+		"3\n[hotkeys]\nsave = \"Alt+F9\"\n[app]\ntheme = 7 7\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.toml"), []byte(text), 0o600))
 	_, _, problems := config.Open(dir)
 	var said []string
@@ -376,7 +390,8 @@ func TestWhatIsWrongInTheFileIsSaidInTheWindowsWords(t *testing.T) {
 		said = append(said, Explain(p))
 	}
 	all := strings.Join(said, "\n")
-	for _, want := range []string{"Frame rate (FPS)", "30 or 60", "“video.fancy”", "Choose a monitor.", "Length (seconds) is 3", "Alt+F9 is already used for Save replay", "line 11"} {
+	for _, want := range []string{"Frame rate (FPS)", "30 or 60", "“video.fancy”", "Choose a monitor.",
+		"Length (seconds) is 3", "Alt+F9 is already used for Save replay", "line 11"} {
 		require.Contains(t, all, want)
 	}
 	require.NotRegexp(t, `(sound|replay|hotkeys|sharing|app)\.[a-z_]+|video\.[a-eg-z]|frame_rate`, all)

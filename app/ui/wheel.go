@@ -9,9 +9,9 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// wheel lies over what is in a scroll and hands on what the mouse wheel says. Fyne gives that to the innermost object that
-// can scroll, and a text field can, although there is nothing to scroll in it. Everything else goes through to what lies
-// below, for this takes nothing else.
+// wheel lies over what is in a scroll and hands on what the mouse wheel says. Fyne gives that to the innermost object
+// that can scroll, and a text field can, although there is nothing to scroll in it. Everything else goes through to
+// what lies below, for this takes nothing else.
 type wheel struct {
 	widget.BaseWidget
 	to *container.Scroll

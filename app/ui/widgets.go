@@ -26,9 +26,10 @@ func newSurface(fill fyne.ThemeColorName, radius, padding float32, content fyne.
 	return s
 }
 
-// build makes a surface that is, or is part of, the widget self. It must be the widget that is in the window: Fyne keeps
-// a renderer for each, and draws only that of the one in the window again when the theme changes.
-func (s *surface) build(self fyne.Widget, fill fyne.ThemeColorName, radius, padding float32, content fyne.CanvasObject) {
+// build makes a surface that is, or is part of, the widget self. It must be the widget that is in the window: Fyne
+// keeps a renderer for each, and draws only that of the one in the window again when the theme changes.
+func (s *surface) build(self fyne.Widget, fill fyne.ThemeColorName, radius, padding float32,
+	content fyne.CanvasObject) {
 	s.fill, s.radius = fill, radius
 	s.inside = container.New(layout.NewCustomPaddedLayout(padding, padding, padding, padding), content)
 	s.ExtendBaseWidget(self)

@@ -11,8 +11,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// chooseWindow lets the user choose the window that is captured and shared from now on: in the desktop's dialog where that
-// one chooses, else among the windows that are open.
+// chooseWindow lets the user choose the window that is captured and shared from now on: in the desktop's dialog where
+// that one chooses, else among the windows that are open.
 func (u *UI) chooseWindow() {
 	const failed = "Couldn't capture window"
 	backend := u.parts.Feed.Snapshot().Settings.Video.Backend

@@ -50,7 +50,8 @@ func TestTheWheelScrollsThePage(t *testing.T) {
 	// What lies below gets everything else.
 	s.follower.reveal(s.video.cursor)
 	on := s.video.cursor.Checked
-	test.TapCanvas(b.ui.window.Canvas(), fyne.CurrentApp().Driver().AbsolutePositionForObject(s.video.cursor).AddXY(20, 15))
+	test.TapCanvas(b.ui.window.Canvas(), fyne.CurrentApp().Driver().AbsolutePositionForObject(s.video.cursor).AddXY(
+		20, 15))
 	require.NotEqual(t, on, s.video.cursor.Checked)
 }
 

@@ -52,7 +52,8 @@ func TestManPageIsReadByGroff(t *testing.T) {
 	text, err := cmd.Output()
 	require.NoError(t, err)
 	require.Empty(t, warnings.String())
-	for _, want := range []string{"try-it - Tries it", "token create --name=NAME", `5 % of \ are 'odd'.`, "--json", "share <state>"} {
+	for _, want := range []string{"try-it - Tries it", "token create --name=NAME", `5 % of \ are 'odd'.`, "--json",
+		"share <state>"} {
 		require.Contains(t, string(text), want)
 	}
 	require.NotContains(t, string(text), "secret")
@@ -60,8 +61,9 @@ func TestManPageIsReadByGroff(t *testing.T) {
 }
 
 func TestFlagsPrintAndEnd(t *testing.T) {
-	for flag, want := range map[string]string{"--help-man": ".TH TRY-IT 1", "--completion-script-bash": "complete -o default",
-		"--completion-script-zsh": "#compdef try-it", "--completion-script-fish": "complete -c try-it"} {
+	for flag, want := range map[string]string{"--help-man": ".TH TRY-IT 1",
+		"--completion-script-bash": "complete -o default",
+		"--completion-script-zsh":  "#compdef try-it", "--completion-script-fish": "complete -c try-it"} {
 		var out bytes.Buffer
 		code := -1
 		k, err := kong.New(&grammar{}, kong.Name("try-it"), kong.Writers(&out, &out), kong.Exit(func(c int) { code = c }))
@@ -82,7 +84,8 @@ func complete(t *testing.T, shell, script, line string) []string {
 	var cmd *exec.Cmd
 	switch shell {
 	case "bash":
-		cmd = exec.Command("bash", "--norc", "-c", `source "$1"; read -ra COMP_WORDS <<<"$2"; [[ $2 == *" " ]] && COMP_WORDS+=("")
+		cmd = exec.Command("bash", "--norc", "-c",
+			`source "$1"; read -ra COMP_WORDS <<<"$2"; [[ $2 == *" " ]] && COMP_WORDS+=("")
 			COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _try_it; printf '%s\n' "${COMPREPLY[@]}"`, "-", file, line)
 	case "zsh":
 		cmd = exec.Command("zsh", "-f", "-c", `words=(${(z)2}); [[ $2 == *" " ]] && words+=(""); CURRENT=${#words}

@@ -3,7 +3,8 @@ package version
 
 import "runtime/debug"
 
-// stamped is set by the linker in packages: -ldflags "-X github.com/hindsight-app/hindsight/assets/version.stamped=1.2.3".
+// stamped is set by the linker in packages: -ldflags "-X
+// github.com/hindsight-app/hindsight/assets/version.stamped=1.2.3".
 var stamped string
 
 // String returns the version of this build, such as "1.2.3" or "1.2.3-4-gabcdef0": what the linker stamped, else the

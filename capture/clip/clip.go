@@ -1,8 +1,8 @@
 // Package clip turns packets into MP4 files, names them, lists them and draws their thumbnails.
 //
 // The package owns the clip folder: its files' names, thumbnails, stars and quota. Nothing is left of a call when it
-// returns. A clip is written beside its final name and gets that name when it is complete; a name that is taken is
-// never overwritten.
+// returns, except where the folder's file system hangs: then a goroutine stays until it returns. A clip is written
+// beside its final name and gets that name when it is complete; a name that is taken is never overwritten.
 package clip
 
 import (
@@ -60,8 +60,43 @@ type Request struct {
 	Poster bool
 }
 
+// hangWait is how long a folder may take for what needs a moment, such as giving up a save: a disk that
+// sleeps needs seconds.
+var hangWait = 10 * time.Second
+
 // Save writes the clip. The error is a message that says what to do. Illustrate may follow.
-func Save(ctx context.Context, r Request) (Clip, error) {
+func Save(ctx context.Context, r Request) (c Clip, err error) {
+	type result struct {
+		clip Clip
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		c, err := save(ctx, r)
+		done <- result{c, err}
+	}()
+	select {
+	case x := <-done:
+		return x.clip, x.err
+	case <-ctx.Done():
+	}
+	hung := time.NewTimer(hangWait)
+	defer hung.Stop()
+	select {
+	case x := <-done:
+		return x.clip, x.err
+	case <-hung.C:
+		return Clip{}, errHangs(r.Folder)
+	}
+}
+
+func errHangs(folder string) error {
+	return fmt.Errorf("%s does not respond; check the drive or the network, or choose another folder in the settings, "+
+		"and save "+
+		"again: the replay is still in memory", folder)
+}
+
+func save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
@@ -134,6 +169,10 @@ func explain(folder string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)",
 			folder, err)
+	case errors.Is(err, syscall.EFBIG):
+		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); save a shorter clip, "+
+			"or "+
+			"choose a folder on another disk in the settings: the replay is still in memory (%w)", folder, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s cannot be written to; choose another folder in the settings (%w)", folder, err)
 	case errors.Is(err, syscall.ENOTDIR):
@@ -149,6 +188,19 @@ func CheckFolder(folder string) error {
 	if folder == "" {
 		return errors.New("no folder for clips is set; choose one in the settings")
 	}
+	done := make(chan error, 1)
+	go func() { done <- checkFolder(folder) }()
+	hung := time.NewTimer(hangWait)
+	defer hung.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-hung.C:
+		return errHangs(folder)
+	}
+}
+
+func checkFolder(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return explain(folder, err)
 	}

@@ -1,7 +1,19 @@
 package clip
 
+import (
+	"testing"
+	"time"
+)
+
 // Name is name, for its fuzz test.
 var Name = name
 
 // WithoutCover ends a recording without a cover, whose decoder needs more of the system than files do.
 func (r *Recording) WithoutCover() { r.key = nil }
+
+// SetHangWait shortens how long a folder that hangs is waited for.
+func SetHangWait(t *testing.T, d time.Duration) {
+	old := hangWait
+	hangWait = d
+	t.Cleanup(func() { hangWait = old })
+}

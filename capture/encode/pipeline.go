@@ -9,7 +9,8 @@ import (
 )
 
 func (v *Video) build() error {
-	raw := fmt.Sprintf("video/x-raw,format=%s,width=%d,height=%d,framerate=%d/1,colorimetry=%s,interlace-mode=progressive,pixel-aspect-ratio=1/1",
+	raw := fmt.Sprintf("video/x-raw,format=%s,width=%d,height=%d,framerate=%d/1,"+
+		"colorimetry=%s,interlace-mode=progressive,pixel-aspect-ratio=1/1",
 		v.kind.format, v.width, v.height, v.config.FrameRate, v.matrix.name)
 	source, convert := raw, ""
 	if v.direct() {

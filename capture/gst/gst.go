@@ -61,7 +61,6 @@ var (
 
 // C functions that are called for each frame and each block of sound.
 var (
-	gClockGetTime     function // (clock) uint64
 	gMiniObjectUnref  function // (object)
 	gSampleGetBuffer  function // (sample) ptr
 	gSampleGetSegment function // (sample) ptr
@@ -115,7 +114,7 @@ func symbols() (core, app, object, glib []symbol) {
 		{&gElementGetBus, "gst_element_get_bus"}, {&gBusTimedPop, "gst_bus_timed_pop_filtered"},
 		{&gParseError, "gst_message_parse_error"}, {&gParseTag, "gst_message_parse_tag"},
 		{&gTagString, "gst_tag_list_get_string"}, {&gSystemClock, "gst_system_clock_obtain"},
-		{&gClockGetTime, "gst_clock_get_time"}, {&gBinByName, "gst_bin_get_by_name"},
+		{&gBinByName, "gst_bin_get_by_name"},
 		{&gFactoryFind, "gst_element_factory_find"}, {&gSetObjectArg, "gst_util_set_object_arg"},
 		{&gObjectUnref, "gst_object_unref"}, {&gMiniObjectUnref, "gst_mini_object_unref"},
 		{&gSampleGetBuffer, "gst_sample_get_buffer"},
@@ -178,9 +177,6 @@ func Init() error { return initialise() }
 
 // Version is GStreamer's own version string. Init must have succeeded.
 func Version() string { return goString(gVersionString()) }
-
-// Now is the time of the system clock, which all pipelines share. Init must have succeeded.
-func Now() time.Duration { return time.Duration(gClockGetTime.call(uintptr(clock))) }
 
 // HasElement says whether GStreamer is there and a plugin of it offers an element of this name.
 func HasElement(name string) bool {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/gst"
 )
 
@@ -19,7 +20,7 @@ func TestPullsSamplesOnTheSystemClock(t *testing.T) {
 	defer p.Close()
 	out, err := p.Element("out")
 	require.NoError(t, err)
-	before := gst.Now()
+	before := clock.Now()
 	require.NoError(t, p.Play(time.Second))
 	s, err := out.Pull(5*time.Second, time.Millisecond)
 	require.NoError(t, err)
@@ -28,7 +29,7 @@ func TestPullsSamplesOnTheSystemClock(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, b)
 	require.GreaterOrEqual(t, s.PTS(), before-time.Second)
-	require.LessOrEqual(t, s.PTS(), gst.Now()+time.Second)
+	require.LessOrEqual(t, s.PTS(), clock.Now()+time.Second)
 	require.Contains(t, s.Caps(), "audio/x-raw")
 }
 

@@ -22,8 +22,8 @@ type echo struct {
 	block     []float32
 }
 
-// CancelEcho takes the echo of one input out of another's sound, before gain and mute of either. The canceller gets what
-// far is read earlier by lead. A nil one ends it; once CancelEcho returns, the one before is not used anymore.
+// CancelEcho takes the echo of one input out of another's sound, before gain and mute of either. The canceller gets
+// what far is read earlier by lead. A nil one ends it; once CancelEcho returns, the one before is not used anymore.
 func (m *Mixer) CancelEcho(near, far *Input, lead time.Duration, c Canceller) {
 	e := &m.echo
 	e.mu.Lock()
@@ -39,7 +39,8 @@ func (m *Mixer) CancelEcho(near, far *Input, lead time.Duration, c Canceller) {
 	}
 }
 
-// read fills dst with what is left of an input's sound; it returns false for all inputs but the one to be freed of echo.
+// read fills dst with what is left of an input's sound; it returns false for all inputs but the one to be freed of
+// echo.
 func (e *echo) read(in *Input, pts time.Duration, dst []float32) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -54,15 +54,16 @@ func (in *Input) SetGain(db float64) {
 	in.target = Gain(db)
 }
 
-// SetMono makes both sides the mean of what is heard on them. The change is a ramp over the next block, without a click.
+// SetMono makes both sides the mean of what is heard on them. The change is a ramp over the next block, without a
+// click.
 func (in *Input) SetMono(mono bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.mono = mono
 }
 
-// MuteWhile mutes the input where silenced returns true for the time at which a block begins, whatever SetGain says. The
-// change is a ramp over that block. silenced is asked for each block and must neither wait nor call the input.
+// MuteWhile mutes the input where silenced returns true for the time at which a block begins, whatever SetGain says.
+// The change is a ramp over that block. silenced is asked for each block and must neither wait nor call the input.
 func (in *Input) MuteWhile(silenced func(pts time.Duration) bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -77,8 +78,8 @@ func (in *Input) wanted(pts time.Duration) float32 {
 	return in.target
 }
 
-// Push takes a block of sound with its time. It never blocks; what is older than two seconds is forgotten. A block without
-// samples says that none follows for now.
+// Push takes a block of sound with its time. It never blocks; what is older than two seconds is forgotten. A block
+// without samples says that none follows for now.
 func (in *Input) Push(p media.PCM) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -160,8 +161,8 @@ func (in *Input) narrow(block []float32) {
 	}
 }
 
-// awaited says whether the source runs, and has brought something since the given time, but not yet all that was captured
-// from pts on.
+// awaited says whether the source runs, and has brought something since the given time, but not yet all that was
+// captured from pts on.
 func (in *Input) awaited(pts time.Duration, frames int, since time.Duration) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -1,9 +1,9 @@
 // Package mix turns any number of sound sources into one track: gain, mute, drift correction, sum, limiter, levels.
 //
-// It is a step function without a clock: sources push what they capture with its time, and whoever owns the clock asks for
-// one block after the other, and may ask first whether all of it has come. A source that is missing, late or broken is
-// silence in the block. Sources run on their own crystals; each one's rate is estimated from its time stamps and corrected
-// by resampling, so that it stays in step for hours without a click.
+// It is a step function without a clock: sources push what they capture with its time, and whoever owns the clock asks
+// for one block after the other, and may ask first whether all of it has come. A source that is missing, late or broken
+// is silence in the block. Sources run on their own crystals; each one's rate is estimated from its time stamps and
+// corrected by resampling, so that it stays in step for hours without a click.
 //
 // The Mixer owns its inputs. It has no goroutines. Push, the setters and Level may be called from any goroutine, Mix
 // from one at a time.
@@ -44,8 +44,8 @@ func (m *Mixer) AddInput() *Input {
 	return in
 }
 
-// Mix makes the block of len(dst)/2 sample frames whose inputs were captured from pts on. What it writes is the mix Latency
-// earlier; it returns that earlier time, the PTS of dst's first sample. len(dst) must be a multiple of 2*48.
+// Mix makes the block of len(dst)/2 sample frames whose inputs were captured from pts on. What it writes is the mix
+// Latency earlier; it returns that earlier time, the PTS of dst's first sample. len(dst) must be a multiple of 2*48.
 //
 // Each of own that is not nil is as long as dst and gets what one input adds, in the order of the inputs, at the same
 // time and below the same ceiling.
@@ -72,8 +72,9 @@ func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Dur
 	return pts - Latency
 }
 
-// Awaits says whether a source that runs has not yet brought all of the block of so many sample frames from pts on, but has
-// brought something that was captured after since. A source that is muted, missing or silent for longer is not waited for.
+// Awaits says whether a source that runs has not yet brought all of the block of so many sample frames from pts on, but
+// has brought something that was captured after since. A source that is muted, missing or silent for longer is not
+// waited for.
 func (m *Mixer) Awaits(pts time.Duration, frames int, since time.Duration) bool {
 	for _, in := range m.inputs {
 		if in.awaited(pts+m.echo.late(in), frames, since) {

@@ -83,8 +83,8 @@ func TestMixIsTheSumInTime(t *testing.T) {
 	})
 }
 
-// A source whose crystal is 300 ppm off, with stamps that jitter by a millisecond, stays within 5 ms for 30 minutes, and
-// its tone stays smooth.
+// A source whose crystal is 300 ppm off, with stamps that jitter by a millisecond, stays within 5 ms for 30 minutes,
+// and its tone stays smooth.
 func TestDriftIsCorrectedWithoutClicks(t *testing.T) {
 	for ppm, length := range map[float64]time.Duration{300: 30 * time.Minute, -300: 5 * time.Minute} {
 		m := mix.New()

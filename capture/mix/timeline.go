@@ -28,12 +28,12 @@ const (
 	fastFor            = 4.0 // s
 	// maxDrift bounds the estimated rate: no sound device is off by more than 0.2 %.
 	maxDrift = 0.002
-	// trustedLate and trustedEarly are the largest errors in s that move the estimate. A busy machine stamps late, never
-	// early, so that the early stamps are the true ones.
+	// trustedLate and trustedEarly are the largest errors in s that move the estimate. A busy machine stamps late,
+	// never early, so that the early stamps are the true ones.
 	trustedLate, trustedEarly = 0.002, 0.010
 	// farOff is an error in s that no delay explains: the source jumped. An error beyond jumpAfter counts as a jump
-	// when it lasts for astrayFor seconds; until then the count of samples is believed, not the stamps. What a busy machine
-	// held back comes all at once and takes no time.
+	// when it lasts for astrayFor seconds; until then the count of samples is believed, not the stamps. What a busy
+	// machine held back comes all at once and takes no time.
 	farOff, astrayFor = 1.5, 0.4
 )
 

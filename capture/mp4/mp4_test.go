@@ -38,7 +38,8 @@ func videoSamples(t *testing.T, seconds int, size string) []mp4.Sample {
 
 // sound makes real AAC: a 1 kHz tone that begins at second 2. FFmpeg's encoder adds 1024 samples of priming.
 func sound(t *testing.T, seconds int) ([]mp4.Sample, []byte) {
-	out := ffmpeg(t, "-f", "lavfi", "-i", "aevalsrc='if(gte(t,2),0.5*sin(2*PI*1000*t),0)':s=48000:c=stereo:d="+strconv.Itoa(seconds),
+	out := ffmpeg(t, "-f", "lavfi", "-i",
+		"aevalsrc='if(gte(t,2),0.5*sin(2*PI*1000*t),0)':s=48000:c=stereo:d="+strconv.Itoa(seconds),
 		"-c:a", "aac", "-b:a", "128k", "-f", "adts", "-")
 	var packets mpeg4audio.ADTSPackets
 	require.NoError(t, packets.Unmarshal(out))

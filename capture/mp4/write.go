@@ -196,10 +196,14 @@ func Publish(temp, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
+	err = f.Close()
+	if err == nil {
+		err = os.Rename(temp, path)
 	}
-	return os.Rename(temp, path)
+	if err != nil {
+		return errors.Join(err, os.Remove(path)) // ours, and empty
+	}
+	return nil
 }
 
 // syncFolder makes the new name durable; file systems that cannot do it are left alone.

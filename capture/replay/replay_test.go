@@ -133,7 +133,8 @@ func TestSnapshotsSurviveTheRing(t *testing.T) {
 	fill(r, 60)
 	require.Equal(t, first, s.Video[0].PTS)
 	for i, p := range s.Video[1:] {
-		require.Equal(t, frame, (p.PTS-s.Video[i].PTS).Round(time.Microsecond).Truncate(time.Microsecond)+(frame-frame.Truncate(time.Microsecond)))
+		gap := (p.PTS - s.Video[i].PTS).Round(time.Microsecond)
+		require.Equal(t, frame, gap.Truncate(time.Microsecond)+(frame-frame.Truncate(time.Microsecond)))
 	}
 }
 

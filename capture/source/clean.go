@@ -13,14 +13,15 @@ import (
 // ourSound is the format of media.PCM in GStreamer's words.
 const ourSound = "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved"
 
-// suppressing takes steady noise out: WebRTC's audio processing (GStreamer's webrtcdsp, in plugins-bad), on blocks of 10 ms in
-// one of the two forms it takes.
+// suppressing takes steady noise out: WebRTC's audio processing (GStreamer's webrtcdsp, in plugins-bad), on blocks of
+// 10 ms in one of the two forms it takes.
 const suppressing = "appsrc name=in format=time is-live=true max-bytes=0 caps=" + ourSound +
 	" ! audioconvert ! audio/x-raw,format=S16LE,rate=48000,channels=1 ! webrtcdsp echo-cancel=false gain-control=false" +
-	" limiter=false noise-suppression-level=high ! audioconvert ! " + ourSound + " ! appsink name=out sync=false max-buffers=200 drop=true"
+	" limiter=false noise-suppression-level=high ! audioconvert ! " + ourSound +
+	" ! appsink name=out sync=false max-buffers=200 drop=true"
 
-// suppressDelay is by how much its sound comes later than its time stamps say: the correlation of a modulated noise with
-// what becomes of it has its peak there.
+// suppressDelay is by how much its sound comes later than its time stamps say: the correlation of a modulated noise
+// with what becomes of it has its peak there.
 var suppressDelay = media.SamplesToDuration(334)
 
 // How many samples later the sound comes where echo is cancelled, and how many more where noise is suppressed with it.
@@ -75,7 +76,8 @@ func cleaned(s *gst.Sample, pcm func(media.PCM)) error {
 	if err != nil || len(b) < 8 {
 		return err
 	}
-	pcm(media.PCM{PTS: s.PTS() - suppressDelay, Discont: s.Discont(), Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
+	pcm(media.PCM{PTS: s.PTS() - suppressDelay, Discont: s.Discont(),
+		Samples: unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)})
 	return nil
 }
 

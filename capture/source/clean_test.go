@@ -66,7 +66,8 @@ func (e *levelMeter) level(share float64) float64 {
 	return 10 * math.Log10(all[int(share*float64(len(all)))]+1e-12)
 }
 
-// voice is something like speech: harmonics of a wandering pitch in syllables, with pauses of 0.8 s every 2 s, over noise.
+// voice is something like speech: harmonics of a wandering pitch in syllables, with pauses of 0.8 s every 2 s, over
+// noise.
 func voice(seconds int, level, noise float64) []float32 {
 	r := rand.New(rand.NewPCG(7, 7))
 	out := make([]float32, seconds*media.SampleRate)
@@ -91,7 +92,8 @@ func play(t *testing.T, s *stack.Sound, sink string, sound []float32) {
 	t.Helper()
 	var raw bytes.Buffer
 	require.NoError(t, binary.Write(&raw, binary.LittleEndian, sound))
-	c := exec.CommandContext(t.Context(), "pacat", "--playback", "--device="+sink, "--format=float32le", "--rate=48000", "--channels=1", "--raw", "--latency-msec=50")
+	c := exec.CommandContext(t.Context(), "pacat", "--playback", "--device="+sink, "--format=float32le", "--rate=48000",
+		"--channels=1", "--raw", "--latency-msec=50")
 	c.Env, c.Stdin = append(os.Environ(), s.Env...), &raw
 	require.NoError(t, c.Start())
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
@@ -111,9 +113,11 @@ func TestNoiseIsSuppressed(t *testing.T) {
 	s := startSound(t)
 	play(t, s, s.MicSink, voice(30, 0.12, 0.02))
 	plain, clean := listen(t, false), listen(t, true)
-	require.Eventually(t, func() bool { return plain.reached(9*time.Second) && clean.reached(9*time.Second) }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return plain.reached(9*time.Second) && clean.reached(9*time.Second) }, time.Minute,
+		50*time.Millisecond)
 	const pauses, speech = 0.2, 0.9
-	t.Logf("noise %.1f dB becomes %.1f dB, speech %.1f dB becomes %.1f dB", plain.level(pauses), clean.level(pauses), plain.level(speech), clean.level(speech))
+	t.Logf("noise %.1f dB becomes %.1f dB, speech %.1f dB becomes %.1f dB", plain.level(pauses), clean.level(pauses),
+		plain.level(speech), clean.level(speech))
 	require.Less(t, clean.level(pauses), plain.level(pauses)-8)
 	require.Greater(t, clean.level(speech), plain.level(speech)-4)
 }

@@ -22,8 +22,8 @@ import (
 // machine.
 const answerWait = 10 * time.Second
 
-// descriptor is the length in bytes of what goes before each message: its own length, a channel, an offset in two parts, and
-// flags, each 32 bits, big-endian (PulseAudio, pulsecore/pstream.c).
+// descriptor is the length in bytes of what goes before each message: its own length, a channel, an offset in two
+// parts, and flags, each 32 bits, big-endian (PulseAudio, pulsecore/pstream.c).
 const descriptor = 20
 
 // connection is one to a sound server. The client calls back from its own goroutine, which ends with the connection.
@@ -48,7 +48,8 @@ func dial(callback func(any)) (connection, error) {
 		}
 		c := connection{&proto.Client{Callback: callback}, conn, make(chan struct{})}
 		c.client.SetTimeout(answerWait)
-		c.client.Open(&messages{conn: conn, from: bufio.NewReaderSize(conn, 16<<10), lost: sync.OnceFunc(func() { close(c.gone) })})
+		c.client.Open(&messages{conn: conn, from: bufio.NewReaderSize(conn, 16<<10),
+			lost: sync.OnceFunc(func() { close(c.gone) })})
 		if err := hello(c.client); err != nil {
 			c.close()
 			failures = append(failures, err)

@@ -25,7 +25,8 @@ func TestServerAddresses(t *testing.T) {
 	own(t)
 	t.Setenv("XDG_RUNTIME_DIR", "/run/user/7")
 	for servers, want := range map[string][]string{
-		"":                                    {"unix:/run/user/7/pulse/native", "unix:/run/pulse/native", "unix:/var/run/pulse/native"},
+		"": {"unix:/run/user/7/pulse/native", "unix:/run/pulse/native",
+			"unix:/var/run/pulse/native"},
 		"/run/a":                              {"unix:/run/a"},
 		"unix:/run/a tcp:box tcp6:[::1]:4000": {"unix:/run/a", "tcp:box:4713", "tcp6:[::1]:4000"},
 		"tcp6:[::1]":                          {"tcp6:[::1]:4713"},
@@ -43,7 +44,8 @@ func TestServerAddresses(t *testing.T) {
 func own(t *testing.T) (home string) {
 	t.Helper()
 	home = t.TempDir()
-	for _, name := range []string{"PULSE_SERVER", "PULSE_COOKIE", "PULSE_CLIENTCONFIG", "PULSE_RUNTIME_PATH", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"} {
+	for _, name := range []string{"PULSE_SERVER", "PULSE_COOKIE", "PULSE_CLIENTCONFIG", "PULSE_RUNTIME_PATH",
+		"XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("HOME", home)
@@ -65,16 +67,22 @@ func TestServerIsFoundAsPactlDoes(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"the session's folder":   {map[string]string{"XDG_RUNTIME_DIR": "/run/user/7"}, nil, "unix:/run/user/7/pulse/native"},
-		"no session":             {nil, nil, fmt.Sprintf("unix:/run/user/%d/pulse/native", os.Getuid())},
-		"a folder of its own":    {map[string]string{"PULSE_RUNTIME_PATH": "/x"}, nil, "unix:/x/native"},
-		"client.conf":            {nil, map[string]string{".config/pulse/client.conf": "; no = /a\n# default-server = /a\n default-server = /b\n"}, "unix:/b"},
-		"before the session's":   {map[string]string{"XDG_RUNTIME_DIR": "/r"}, map[string]string{".config/pulse/client.conf": "default-server=box"}, "tcp:box:4713"},
-		"PULSE_SERVER before it": {map[string]string{"PULSE_SERVER": "/s"}, map[string]string{".config/pulse/client.conf": "default-server=box"}, "unix:/s"},
+		"the session's folder": {map[string]string{"XDG_RUNTIME_DIR": "/run/user/7"}, nil, "unix:/run/user/7/pulse/native"},
+		"no session":           {nil, nil, fmt.Sprintf("unix:/run/user/%d/pulse/native", os.Getuid())},
+		"a folder of its own":  {map[string]string{"PULSE_RUNTIME_PATH": "/x"}, nil, "unix:/x/native"},
+		"client.conf": {nil, map[string]string{".config/pulse/client.conf": "; no = /a\n# default-server = /a\n " +
+			"default-server = /b\n"}, "unix:/b"},
+		"before the session's": {map[string]string{"XDG_RUNTIME_DIR": "/r"},
+			map[string]string{".config/pulse/client.conf": "default-server=box"}, "tcp:box:4713"},
+		"PULSE_SERVER before it": {map[string]string{"PULSE_SERVER": "/s"},
+			map[string]string{".config/pulse/client.conf": "default-server=box"}, "unix:/s"},
 		"a drop-in counts last": {nil, map[string]string{".config/pulse/client.conf": "default-server=/a",
-			".config/pulse/client.conf.d/1.conf": "default-server=/b", ".config/pulse/client.conf.d/2.conf": "default-server=/c"}, "unix:/c"},
-		"another folder": {map[string]string{"XDG_CONFIG_HOME": "HOME/etc"}, map[string]string{"etc/pulse/client.conf": "default-server=/d"}, "unix:/d"},
-		"another file":   {map[string]string{"PULSE_CLIENTCONFIG": "HOME/my.conf"}, map[string]string{"my.conf": "default-server=/e"}, "unix:/e"},
+			".config/pulse/client.conf.d/1.conf": "default-server=/b",
+			".config/pulse/client.conf.d/2.conf": "default-server=/c"}, "unix:/c"},
+		"another folder": {map[string]string{"XDG_CONFIG_HOME": "HOME/etc"},
+			map[string]string{"etc/pulse/client.conf": "default-server=/d"}, "unix:/d"},
+		"another file": {map[string]string{"PULSE_CLIENTCONFIG": "HOME/my.conf"},
+			map[string]string{"my.conf": "default-server=/e"}, "unix:/e"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := own(t)
@@ -97,13 +105,17 @@ func TestCookieIsFoundAsPactlDoes(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"none":               {nil, nil, secret("\x00")},
-		"the usual":          {nil, map[string]string{".config/pulse/cookie": secret("a"), ".pulse-cookie": secret("b")}, secret("a")},
-		"the old one":        {nil, map[string]string{".pulse-cookie": secret("b")}, secret("b")},
-		"one that is empty":  {nil, map[string]string{".config/pulse/cookie": "", ".pulse-cookie": secret("b")}, secret("b")},
-		"PULSE_COOKIE":       {map[string]string{"PULSE_COOKIE": "HOME/c"}, map[string]string{"c": secret("c"), ".pulse-cookie": secret("b")}, secret("c")},
-		"PULSE_COOKIE wrong": {map[string]string{"PULSE_COOKIE": "HOME/c"}, map[string]string{".pulse-cookie": secret("b")}, secret("b")},
-		"client.conf":        {nil, map[string]string{".config/pulse/client.conf": "cookie-file = mine", ".config/pulse/mine": secret("d")}, secret("d")},
+		"none": {nil, nil, secret("\x00")},
+		"the usual": {nil, map[string]string{".config/pulse/cookie": secret("a"), ".pulse-cookie": secret("b")},
+			secret("a")},
+		"the old one":       {nil, map[string]string{".pulse-cookie": secret("b")}, secret("b")},
+		"one that is empty": {nil, map[string]string{".config/pulse/cookie": "", ".pulse-cookie": secret("b")}, secret("b")},
+		"PULSE_COOKIE": {map[string]string{"PULSE_COOKIE": "HOME/c"},
+			map[string]string{"c": secret("c"), ".pulse-cookie": secret("b")}, secret("c")},
+		"PULSE_COOKIE wrong": {map[string]string{"PULSE_COOKIE": "HOME/c"}, map[string]string{".pulse-cookie": secret("b")},
+			secret("b")},
+		"client.conf": {nil, map[string]string{".config/pulse/client.conf": "cookie-file = mine",
+			".config/pulse/mine": secret("d")}, secret("d")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := own(t)

@@ -12,12 +12,12 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// EchoLead is by how much what the loudspeakers play is handed to an Echo before what the microphone captures at the time:
-// clocks and latencies are not known so well that an echo would never seem to come before its cause.
+// EchoLead is by how much what the loudspeakers play is handed to an Echo before what the microphone captures at the
+// time: clocks and latencies are not known so well that an echo would never seem to come before its cause.
 const EchoLead = 20 * time.Millisecond
 
-// Echo removes what loudspeakers play from what a microphone captures, with WebRTC's audio processing (GStreamer's webrtcdsp
-// and webrtcechoprobe, in plugins-bad). It belongs to one goroutine, but for Close.
+// Echo removes what loudspeakers play from what a microphone captures, with WebRTC's audio processing (GStreamer's
+// webrtcdsp and webrtcechoprobe, in plugins-bad). It belongs to one goroutine, but for Close.
 type Echo struct {
 	pipeline               *gst.Pipeline
 	farIn, farOut, in, out *gst.Element
@@ -36,12 +36,15 @@ const echoWait = 5 * time.Second
 
 // NewEcho begins to cancel; suppress takes steady noise out as well. The error is a message.
 func NewEcho(suppress bool) (*Echo, error) {
-	const form = "appsrc format=time is-live=true max-bytes=0 caps=audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interleaved name="
+	const form = "appsrc format=time is-live=true max-bytes=0 " +
+		"caps=audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interleaved name="
 	// A sink that took part in the change of states would wait for the other one's first data.
 	const sink = " ! appsink sync=false async=false name="
 	name := fmt.Sprintf("echo%d", probes.Add(1))
-	p, err := gst.Parse(form + "far ! webrtcechoprobe name=" + name + sink + "played " + form + "near ! webrtcdsp probe=" + name +
-		fmt.Sprintf(" noise-suppression=%t", suppress) + " noise-suppression-level=high gain-control=false limiter=false" + sink + "out")
+	p, err := gst.Parse(form + "far ! webrtcechoprobe name=" + name + sink + "played " + form + "near ! webrtcdsp probe=" +
+		name +
+		fmt.Sprintf(" noise-suppression=%t", suppress) + " noise-suppression-level=high gain-control=false limiter=false" +
+		sink + "out")
 	if err != nil {
 		return nil, fmt.Errorf("echo cannot be cancelled: %w; or turn that off in the settings", err)
 	}
@@ -63,8 +66,9 @@ func NewEcho(suppress bool) (*Echo, error) {
 // Late is by how much what Cancel leaves is later than what it was given.
 func (e *Echo) Late() time.Duration { return e.late }
 
-// Cancel takes the echo of far out of near, both interleaved stereo of the same length, a multiple of 10 ms. near becomes
-// mono. Blocks follow each other without gaps. far leads near by EchoLead; how much later its echo is heard is found out.
+// Cancel takes the echo of far out of near, both interleaved stereo of the same length, a multiple of 10 ms. near
+// becomes mono. Blocks follow each other without gaps. far leads near by EchoLead; how much later its echo is heard is
+// found out.
 func (e *Echo) Cancel(near, far []float32) error {
 	e.near, e.far = toMono(e.near[:0], near), toMono(e.far[:0], far)
 	e.path.align(e.near, e.far)

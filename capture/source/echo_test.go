@@ -66,7 +66,8 @@ func TestEchoIsCancelled(t *testing.T) {
 		out := cancel(t, suppress, near, far)
 		echo, left := loud(near, 7*second, 10*second), loud(out, 7*second, 10*second)
 		said, kept := loud(own, 11*second, 14*second), loud(out, 11*second, 14*second)
-		t.Logf("%v later, noise suppressed %t: echo %.1f dB becomes %.1f dB; own sound %.1f dB becomes %.1f dB", late, suppress, echo, left, said, kept)
+		t.Logf("%v later, noise suppressed %t: echo %.1f dB becomes %.1f dB; own sound %.1f dB becomes %.1f dB", late,
+			suppress, echo, left, said, kept)
 		require.Less(t, left, echo-15)
 		require.InDelta(t, said, kept, 3)
 	}

@@ -14,15 +14,15 @@ const (
 	pathWindow = 2000
 	pathReach  = 200
 	pathEvery  = 250
-	// pathRest is how much later than its cause an echo is left, in grains: the canceller takes away best what comes 5 to
-	// 40 ms later. A path is changed when it is off by more than pathSlack.
+	// pathRest is how much later than its cause an echo is left, in grains: the canceller takes away best what comes 5
+	// to 40 ms later. A path is changed when it is off by more than pathSlack.
 	pathRest, pathSlack = 6, 4
 	// pathSure is the correlation that makes a path believed: other sounds at the microphone lower it.
 	pathSure = 0.35
 )
 
-// echoPath holds back what the loudspeakers play until a little before its echo is captured. It finds out how much later that
-// is by comparing how loud both are from moment to moment. It has no goroutines and belongs to one.
+// echoPath holds back what the loudspeakers play until a little before its echo is captured. It finds out how much
+// later that is by comparing how loud both are from moment to moment. It has no goroutines and belongs to one.
 type echoPath struct {
 	near, far []float64 // loudness by grain, the newest last
 	held      []int16   // what is held back

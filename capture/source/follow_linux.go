@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// listen captures what is configured: a device by its name, the system's default whatever that is just now, or a program.
-// A device that is not there is waited for.
+// listen captures what is configured: a device by its name, the system's default whatever that is just now, or a
+// program. A device that is not there is waited for.
 func listen(ctx context.Context, c Sound, r report) error {
 	if program, ok := strings.CutPrefix(c.Device, Application); ok {
 		return captureApp(ctx, c, program, r)
@@ -47,8 +47,8 @@ func listen(ctx context.Context, c Sound, r report) error {
 	return nil
 }
 
-// find returns the name of the device to capture now; empty when it is not there. A Bluetooth headset is also found under
-// another profile.
+// find returns the name of the device to capture now; empty when it is not there. A Bluetooth headset is also found
+// under another profile.
 func (s *server) find(c Sound) (string, error) {
 	devices, err := s.devices()
 	if err != nil {
@@ -82,7 +82,8 @@ func headset(device string) string {
 func isMonitor(device string) bool { return strings.HasSuffix(device, ".monitor") }
 
 // during runs f until it ends or the device to capture is another one than the given, and returns which of both.
-func (s *server) during(ctx context.Context, c Sound, device string, f func(context.Context) error) (moved bool, err error) {
+func (s *server) during(ctx context.Context, c Sound, device string, f func(context.Context) error) (moved bool,
+	err error) {
 	inner, cancel := context.WithCancel(ctx)
 	other := make(chan bool, 1)
 	go func() {
@@ -114,7 +115,8 @@ func (s *server) ended(ctx context.Context) error {
 func missing(c Sound) error {
 	switch {
 	case c.Device != "":
-		return fmt.Errorf("the sound device %s is not there; it is heard again when it is back, or choose another one in the settings", c.Device)
+		return fmt.Errorf("the sound device %s is not there; it is heard again when it is back, or choose another one in "+
+			"the settings", c.Device)
 	case c.Monitor:
 		return errors.New("the system has no sound output; the desktop is heard again when there is one")
 	}

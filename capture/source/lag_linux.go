@@ -21,8 +21,8 @@ const (
 	mostLag = 500 * time.Millisecond
 )
 
-// lag measures by how much a monitor's sound arrives before it is played: the server hands a monitor what it renders for
-// the output, which plays it one output latency later. One goroutine asks the server; close ends it and waits.
+// lag measures by how much a monitor's sound arrives before it is played: the server hands a monitor what it renders
+// for the output, which plays it one output latency later. One goroutine asks the server; close ends it and waits.
 type lag struct {
 	now    atomic.Int64 // ns
 	cancel context.CancelFunc
@@ -67,8 +67,8 @@ func (l *lag) run(ctx context.Context, monitor string) {
 	}
 }
 
-// ask asks until it gets no reply. The replies are spread over a block, and while a stream begins they are about a longer
-// one; so the median of the last ones counts.
+// ask asks until it gets no reply. The replies are spread over a block, and while a stream begins they are about a
+// longer one; so the median of the last ones counts.
 func (l *lag) ask(ctx context.Context, monitor string) {
 	c, err := dial(func(any) {})
 	if err != nil {
@@ -105,11 +105,13 @@ func sinkLatency(client *proto.Client, monitor string) (time.Duration, error) {
 		monitor = defaultMonitor
 	}
 	var source proto.GetSourceInfoReply
-	if err := client.Request(&proto.GetSourceInfo{SourceIndex: proto.Undefined, SourceName: monitor}, &source); err != nil {
+	if err := client.Request(&proto.GetSourceInfo{SourceIndex: proto.Undefined, SourceName: monitor},
+		&source); err != nil {
 		return 0, err
 	}
 	var sink proto.GetSinkInfoReply
-	if err := client.Request(&proto.GetSinkInfo{SinkIndex: proto.Undefined, SinkName: source.MonitorSourceName}, &sink); err != nil {
+	if err := client.Request(&proto.GetSinkInfo{SinkIndex: proto.Undefined, SinkName: source.MonitorSourceName},
+		&sink); err != nil {
 		return 0, err
 	}
 	return time.Duration(sink.Latency) * time.Microsecond, nil

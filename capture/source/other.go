@@ -2,13 +2,28 @@
 
 package source
 
-import "context"
+import (
+	"context"
+	"image"
+)
 
-func captureScreen(context.Context, Screen, report) error { return ErrUnsupported }
+// Held remembers nothing: there are no windows to capture yet.
+type Held struct{}
 
-func listen(context.Context, Sound, report) error { return ErrUnsupported }
+func captureScreen(context.Context, Screen, report) error { return ErrNoScreen }
 
-func listDevices(context.Context) ([]Device, error) { return nil, ErrUnsupported }
+func listen(context.Context, Sound, report) error { return ErrNoSound }
+
+func listDevices(context.Context) ([]Device, error) { return nil, ErrNoSound }
+
+// ListScreens returns ErrNoScreen.
+func ListScreens(string) (Screens, error) { return Screens{}, ErrNoScreen }
+
+// Preview returns ErrNoScreen.
+func Preview(string, Target, int, int) (image.Image, error) { return nil, ErrNoScreen }
+
+// WatchScreens waits, for there is nothing to watch.
+func WatchScreens(ctx context.Context, _ string, _ func()) { <-ctx.Done() }
 
 // WatchDevices waits, for there is nothing to watch.
 func WatchDevices(ctx context.Context, _ func()) { <-ctx.Done() }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/portal"
@@ -19,8 +20,8 @@ import (
 const (
 	// keepAlive is how often pipewiresrc repeats its last frame: a desktop sends none while nothing changes.
 	keepAlive = time.Second
-	// repeatsAlone is after how long with nothing but repeats the portal is asked whether it lives, for a still screen and a
-	// hung portal look the same; hungAgain is how often one that hung is asked.
+	// repeatsAlone is after how long with nothing but repeats the portal is asked whether it lives, for a still screen
+	// and a hung portal look the same; hungAgain is how often one that hung is asked.
 	repeatsAlone, hungAgain = 4 * time.Second, time.Second
 	// silent is how long no frame, not even a repeated one, may come.
 	silent = 10 * keepAlive
@@ -33,7 +34,8 @@ const (
 // errResized says that the stream changed its size without saying so, as PipeWire's element does before 1.0.
 var errResized = errors.New("the video changed its size")
 
-// capturePortal captures what the user chooses in the desktop's dialog. One session lives through interruptions of its stream.
+// capturePortal captures what the user chooses in the desktop's dialog. One session lives through interruptions of its
+// stream.
 func capturePortal(ctx context.Context, c Screen, r report) error {
 	if !gst.HasElement("pipewiresrc") {
 		return errors.New("GStreamer cannot read PipeWire's frames; install gstreamer1.0-pipewire")
@@ -96,7 +98,7 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 	if err := p.Play(5 * time.Second); err != nil {
 		return false, fmt.Errorf("the desktop sends no frames: %w", err)
 	}
-	size, last := 0, gst.Now()
+	size, last := 0, clock.Now()
 	live := liveness{ask: s.Alive, fresh: last}
 	defer live.close()
 	for ctx.Err() == nil && s.Err() == nil {
@@ -111,7 +113,7 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 				sample.Release()
 				return came, err
 			}
-			last, size = gst.Now(), len(b)
+			last, size = clock.Now(), len(b)
 			f, err := rawFrame(sample, b, trusted(sample.PTS(), last))
 			if err != nil {
 				return came, err
@@ -125,10 +127,10 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 			c.Frame(upright(f, p.Tag("image-orientation")))
 		case !errors.Is(err, gst.ErrTimeout):
 			return came, stopped(p, err)
-		case gst.Now()-last > silent && !live.hung:
-			return came, stopped(p, errors.New("none came for some time"))
+		case clock.Now()-last > silent && !live.hung:
+			return came, stopped(p, errors.New("no frame came for some time; if it stays so, log out and in again"))
 		}
-		if live.look(ctx, gst.Now()); live.hung {
+		if live.look(ctx, clock.Now()); live.hung {
 			r.down(portal.ErrHung)
 		}
 	}

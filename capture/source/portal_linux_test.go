@@ -27,7 +27,8 @@ func TestTheUserIsAskedOnce(t *testing.T) {
 	defer p.Close()
 	token := filepath.Join(t.TempDir(), "state", "token")
 	open := func() *Supervisor {
-		return OpenScreen(Screen{Backend: Portal, TokenFile: token, FrameRate: 30, Frame: func(f media.Frame) { f.Release() }}, slog.New(slog.DiscardHandler))
+		return OpenScreen(Screen{Backend: Portal, TokenFile: token, FrameRate: 30,
+			Frame: func(f media.Frame) { f.Release() }}, slog.New(slog.DiscardHandler))
 	}
 	p.Answer(portaltest.Refuse)
 	s := open()
@@ -39,11 +40,13 @@ func TestTheUserIsAskedOnce(t *testing.T) {
 	p.Answer(portaltest.Allow)
 	p.RefuseConnections()
 	s = open() // it fails, and is tried again
-	require.Eventually(t, func() bool { b, _ := os.ReadFile(token); return string(b) == "next time\n" }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { b, _ := os.ReadFile(token); return string(b) == "next time\n" }, 30*time.Second,
+		10*time.Millisecond)
 	require.NoError(t, s.Close())
 	p.Answer(portaltest.Refuse)
 	s = open()
-	require.Eventually(t, func() bool { return p.Option("restore_token") == "next time" }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return p.Option("restore_token") == "next time" }, 30*time.Second,
+		10*time.Millisecond)
 	require.NoError(t, s.Close())
 }
 

@@ -7,16 +7,10 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
-
-// appBlock is a block of a record stream with the time of its arrival.
-type appBlock struct {
-	stream  uint32
-	samples []float32
-	at      time.Duration
-}
 
 // recorded is how a sink input is captured: through a record stream, at the sink that it played on then.
 type recorded struct{ stream, sink uint32 }
@@ -44,7 +38,7 @@ func captureApp(ctx context.Context, c Sound, program string, r report) error {
 	blocks := make(chan appBlock, 200)
 	s.deliver(func(stream uint32, sound []float32) {
 		select {
-		case blocks <- appBlock{stream, slices.Clone(sound), gst.Now()}:
+		case blocks <- appBlock{stream, slices.Clone(sound), clock.Now()}:
 		default: // the capture has ended, or the machine is too busy
 		}
 	})

@@ -36,7 +36,8 @@ func connect() (*server, error) {
 	if s.connection, err = dial(s.reported); err != nil {
 		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)
 	}
-	const what = proto.SubscriptionMaskSink | proto.SubscriptionMaskSource | proto.SubscriptionMaskSinkInput | proto.SubscriptionMaskServer
+	const what = proto.SubscriptionMaskSink | proto.SubscriptionMaskSource |
+		proto.SubscriptionMaskSinkInput | proto.SubscriptionMaskServer
 	if err := s.client.Request(&proto.Subscribe{Mask: what}, nil); err != nil {
 		s.close()
 		return nil, fmt.Errorf("the sound server does not tell of changes: %w", err)
@@ -80,8 +81,8 @@ func signal(c chan struct{}) {
 	}
 }
 
-// deliver hands the sound of record streams to f from now on, in the client library's goroutine, whose memory it is; nil
-// ends that. When it returns, nobody is inside the one before.
+// deliver hands the sound of record streams to f from now on, in the client library's goroutine, whose memory it is;
+// nil ends that. When it returns, nobody is inside the one before.
 func (s *server) deliver(f func(stream uint32, sound []float32)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +129,8 @@ func (s *server) devices() ([]Device, error) {
 		monitor := d.MonitorSourceIndex != proto.Undefined
 		devices = append(devices, Device{
 			ID: d.SourceName, Name: d.Device, Monitor: monitor,
-			Default: d.SourceName == info.DefaultSourceName && !monitor || monitor && d.MonitorSourceName == info.DefaultSinkName,
+			Default: d.SourceName == info.DefaultSourceName && !monitor ||
+				monitor && d.MonitorSourceName == info.DefaultSinkName,
 		})
 	}
 	playing, err := s.playing("")

@@ -12,9 +12,9 @@ const (
 	Portal = "portal"
 )
 
-// Backend says how the screen is captured and why: want is Auto or what the user insists on, display an X display that was
-// named. Session and display come from the environment (systemd's pam_systemd(8), XDG_SESSION_TYPE; wl_display_connect,
-// WAYLAND_DISPLAY); a compositor started on a console leaves the first as it was, "tty".
+// Backend says how the screen is captured and why: want is Auto or what the user insists on, display an X display that
+// was named. Session and display come from the environment (systemd's pam_systemd(8), XDG_SESSION_TYPE;
+// wl_display_connect, WAYLAND_DISPLAY); a compositor started on a console leaves the first as it was, "tty".
 func Backend(want, display string) (way, why string) {
 	session, wayland := os.Getenv("XDG_SESSION_TYPE"), os.Getenv("WAYLAND_DISPLAY")
 	switch {

@@ -7,20 +7,22 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// defaultMonitor is the sound server's own name for the monitor of the default output (PulseAudio, pa_namereg_get). It is
-// good for questions only: PipeWire 0.3 records the default microphone under it.
+// defaultMonitor is the sound server's own name for the monitor of the default output (PulseAudio, pa_namereg_get). It
+// is good for questions only: PipeWire 0.3 records the default microphone under it.
 const defaultMonitor = "@DEFAULT_MONITOR@"
 
 // captureDevice records c.Device by the sound server's own protocol; the server converts to our format.
 //
-// Each block is stamped with the clock as it arrives. Counting samples from the moment the stream is asked for would stay
-// wrong by however long the server took to begin: 129 ms in a measurement against a pipe source that was fed by the clock.
-// The jitter of the stamps is the mixer's to smooth. The protocol is spoken here, without GStreamer's pulsesrc, because
-// each block passes three threads there, which cost more than all that is done with the sound afterwards.
+// Each block is stamped with the clock as it arrives. Counting samples from the moment the stream is asked for would
+// stay wrong by however long the server took to begin: 129 ms in a measurement against a pipe source that was fed by
+// the clock. The jitter of the stamps is the mixer's to smooth. The protocol is spoken here, without GStreamer's
+// pulsesrc, because each block passes three threads there, which cost more than all that is done with the sound
+// afterwards.
 func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
@@ -45,7 +47,7 @@ func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 	came, first := make(chan struct{}, 1), true
 	s.deliver(func(_ uint32, sound []float32) {
 		p := media.PCM{Discont: first, Samples: sound}
-		p.PTS = gst.Now() - p.Duration() + ahead.value()
+		p.PTS = clock.Now() - p.Duration() + ahead.value()
 		if c.Monitor {
 			amp.amplify(sound, s.weight.Load())
 		}
@@ -89,8 +91,9 @@ func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 // errGone says that a device is gone, which is no failure: another one may be captured in its place.
 var errGone = errors.New("the sound device is gone")
 
-// record starts to record a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it is mixed
-// (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has both).
+// record starts to record a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it
+// is mixed (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has
+// both).
 func (s *server) record(source string, input uint32) (stream uint32, err error) {
 	const block = media.SampleRate / 100 * media.Channels * 4 // bytes
 	var reply proto.CreateRecordStreamReply

@@ -185,8 +185,8 @@ func TestDeviceComesBack(t *testing.T) {
 }
 
 // A Bluetooth headset that changes its profile goes away and comes back as another device, with other channels and
-// another rate: the desktop is still captured, whether the headset was the default or chosen by its name. So is a device that
-// comes back under the name it had.
+// another rate: the desktop is still captured, whether the headset was the default or chosen by its name. So is a
+// device that comes back under the name it had.
 func TestAHeadsetChangesItsProfile(t *testing.T) {
 	s := newSound(t)
 	const headset = "bluez_sink.AA_BB_CC_DD_EE_FF."
@@ -211,7 +211,8 @@ func TestAHeadsetChangesItsProfile(t *testing.T) {
 			l.forget()
 		}
 		hz := 700 + 300*float64(i)
-		module = load(headset+sink, [][]string{{"rate=16000", "channels=1"}, {"rate=8000", "channels=2"}, {"rate=48000", "channels=2"}}[i]...)
+		module = load(headset+sink, [][]string{{"rate=16000", "channels=1"}, {"rate=8000", "channels=2"},
+			{"rate=48000", "channels=2"}}[i]...)
 		player = plays(t, s, "player", headset+sink, hz)
 		for what, l := range heard {
 			l.hears(t, what+", "+sink, []float64{hz}, []float64{440})

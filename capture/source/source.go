@@ -1,29 +1,38 @@
 // Package source opens the screen, the desktop's sound and the microphone.
 //
 // Each device runs its own pipeline under a Supervisor: one goroutine that opens the device, hands on what it delivers,
-// and opens it again with growing pauses when it fails. A device that is missing or breaks never ends anything else. The
-// receiving functions are called from that goroutine and must not block. Close cancels, waits, and may be called twice.
+// and opens it again with growing pauses when it fails. A device that is missing or breaks never ends anything else.
+// The receiving functions are called from that goroutine and must not block. Close cancels, waits, and may be called
+// twice.
 package source
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/portal"
-	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
-// ErrUnsupported says that this platform has no such source yet.
-var ErrUnsupported = errors.New("this system cannot be captured by Hindsight yet")
+// Errors of systems that have no such source yet.
+var (
+	ErrNoScreen = fmt.Errorf("capturing the screen is not supported on %s yet", runtime.GOOS)
+	ErrNoSound  = fmt.Errorf("capturing sound is not supported on %s yet", runtime.GOOS)
+)
+
+// Target is what of the screen is captured; its zero value is all of it.
+type Target = media.Target
 
 // Notes about a source that runs but does not give what its user expects.
 var (
 	// ErrSpeakerMuted says that the server hands on nothing of what an output plays.
-	ErrSpeakerMuted = errors.New("the speaker is muted, so the desktop's sound is not recorded; unmute it to record the sound")
+	ErrSpeakerMuted = errors.New("the speaker is muted, so the desktop's sound is not recorded; unmute it to record the " +
+		"sound")
 	// ErrSpeakerLow says that what the server hands on is too quiet to be brought to its full level.
 	ErrSpeakerLow = errors.New("the speaker's volume is very low, so the desktop's sound is recorded quietly; turn it up")
 )
@@ -49,7 +58,7 @@ type Status struct {
 	// State is Starting, Running, Failed or Waiting. A failed source is tried again; one that waits has nothing to give
 	// for now, which is not a failure.
 	State string
-	// Reason is why a screen waits: x11.Closed, x11.Minimized or x11.Disconnected.
+	// Reason is why a screen waits: media.Closed, media.Minimized or media.Disconnected.
 	Reason string
 	// Device is what is open.
 	Device string
@@ -66,9 +75,9 @@ type Screen struct {
 	// Display is the X display, empty for the environment's.
 	Display string
 	// Target is what of it is captured.
-	Target x11.Target
+	Target Target
 	// Held remembers the window that is captured beyond this source; it may be nil.
-	Held *x11.Held
+	Held *Held
 	// Stay says whether a window that was closed is not replaced with another of its program; nil never does.
 	Stay func() bool
 	// Gone is called with whether the source is gone: closed, disconnected, or taken back by the user; it may be nil.
@@ -79,8 +88,8 @@ type Screen struct {
 	FrameRate int
 	// Frame receives each frame, and Frame.Release must be called when it is done with.
 	Frame func(media.Frame)
-	// Same may receive frames that are the same as the one before, which have no data; it returns false when it needs the
-	// frame. Nil takes all frames as they are.
+	// Same may receive frames that are the same as the one before, which have no data; it returns false when it needs
+	// the frame. Nil takes all frames as they are.
 	Same func(media.Frame) bool
 }
 
@@ -92,8 +101,8 @@ type Sound struct {
 	Device string
 	// Suppress takes steady noise out, fans and hum; it is for microphones, for the sound becomes mono.
 	Suppress bool
-	// PCM receives each block; its memory is the receiver's for the length of the call. A block without samples says that
-	// none follows for now.
+	// PCM receives each block; its memory is the receiver's for the length of the call. A block without samples says
+	// that none follows for now.
 	PCM func(media.PCM)
 }
 
@@ -129,7 +138,8 @@ type Supervisor struct {
 
 func supervise(name string, log *slog.Logger, gone func(bool), r run) *Supervisor {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{name: name, run: r, log: log, cancel: cancel, done: make(chan struct{}), status: Status{State: Starting}, gone: gone}
+	s := &Supervisor{name: name, run: r, log: log, cancel: cancel, done: make(chan struct{}),
+		status: Status{State: Starting}, gone: gone}
 	if gone == nil {
 		s.gone = func(bool) {}
 	}
@@ -248,7 +258,7 @@ func (t *reporter) away(reason string, err error) {
 func (t *reporter) not(s Status) {
 	t.running, t.noted = false, nil
 	err := s.Err
-	if s.Reason == x11.Closed || s.Reason == x11.Disconnected || byUser(err) {
+	if s.Reason == media.Closed || s.Reason == media.Disconnected || byUser(err) {
 		t.s.gone(true)
 	}
 	t.s.set(s)

@@ -7,20 +7,20 @@ import (
 )
 
 const (
-	// sumDelay is how far the leading stream may be ahead of the others before their sound is left out, in sample frames
-	// (30 ms).
+	// sumDelay is how far the leading stream may be ahead of the others before their sound is left out, in sample
+	// frames (30 ms).
 	sumDelay = 30 * media.SampleRate / 1000
-	// astray is the error between a stream's place and its time that makes it be placed again once it lasts for astrayFor, in
-	// sample frames (40 ms). What a busy machine held back comes all at once and takes no time.
+	// astray is the error between a stream's place and its time that makes it be placed again once it lasts for
+	// astrayFor, in sample frames (40 ms). What a busy machine held back comes all at once and takes no time.
 	astray    = 40 * media.SampleRate / 1000
 	astrayFor = 400 * time.Millisecond
 	// follow is how slowly the common time goes after what streams say: their clock is not ours.
 	follow = 128
 )
 
-// sum adds streams that a sound server renders in step into one. Each is placed by the time of its first block and counts
-// samples from there, so that neither the jitter of arrivals nor a busy machine does harm. It has no clock and is used by
-// one goroutine.
+// sum adds streams that a sound server renders in step into one. Each is placed by the time of its first block and
+// counts samples from there, so that neither the jitter of arrivals nor a busy machine does harm. It has no clock and
+// is used by one goroutine.
 type sum struct {
 	pcm func(media.PCM)
 	// base is the time of frame number 0; done is the next frame to hand on.
@@ -101,4 +101,11 @@ func (s *sum) flush(b appBlock, at int64, streams int) {
 	s.pcm(media.PCM{PTS: pts, Samples: s.pending[:n]})
 	s.pending = s.pending[:copy(s.pending, s.pending[n:])]
 	s.done = until
+}
+
+// appBlock is a block of a record stream with the time of its arrival.
+type appBlock struct {
+	stream  uint32
+	samples []float32
+	at      time.Duration
 }

@@ -33,7 +33,8 @@ func TestStreamsAddUpWhateverIsLate(t *testing.T) {
 			arrives = begin + time.Duration(float64((i/100+1)*100*block)/media.SampleRate/(1-1e-4)*1e9)
 		}
 		for _, stream := range []uint32{1, 2} {
-			b := appBlock{stream: stream, samples: make([]float32, block*media.Channels), at: arrives - block*time.Second/media.SampleRate}
+			b := appBlock{stream: stream, samples: make([]float32, block*media.Channels),
+				at: arrives - block*time.Second/media.SampleRate}
 			for k := range block {
 				v := frame(stream, i*block+k)
 				b.samples[2*k], b.samples[2*k+1] = v, v

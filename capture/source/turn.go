@@ -10,9 +10,9 @@ import (
 // turned holds the memory of turned frames for the next ones.
 var turned sync.Pool
 
-// upright turns a frame as an orientation of GStreamer's says (gst/gsttaglist.h, GST_TAG_IMAGE_ORIENTATION): mirrored from
-// left to right first for "flip-rotate-…", then turned clockwise by the degrees. One that is upright is returned as it is;
-// else f is released.
+// upright turns a frame as an orientation of GStreamer's says (gst/gsttaglist.h, GST_TAG_IMAGE_ORIENTATION): mirrored
+// from left to right first for "flip-rotate-…", then turned clockwise by the degrees. One that is upright is returned
+// as it is; else f is released.
 func upright(f media.Frame, orientation string) media.Frame {
 	angle, mirror := strings.CutPrefix(orientation, "flip-")
 	w, h, across, down := f.Width, f.Height, 4, f.Stride // steps in the source for one to the right or down in the frame

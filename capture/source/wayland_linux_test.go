@@ -63,8 +63,8 @@ func (w *warnings) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// A portal that hangs sends what a still screen sends. A still screen continues without a word; a hung portal is reported, and
-// capturing continues when the portal does.
+// A portal that hangs sends what a still screen sends. A still screen continues without a word; a hung portal is
+// reported, and capturing continues when the portal does.
 func TestHungPortalIsToldFromAStillScreen(t *testing.T) {
 	w := wayland(t, 320, 180)
 	p, err := stack.StartPattern(t.Context(), stack.PatternOptions{Display: w.Display})
@@ -78,7 +78,8 @@ func TestHungPortalIsToldFromAStillScreen(t *testing.T) {
 
 	require.NoError(t, p.Close())
 	still := frames.Load()
-	require.Eventually(t, func() bool { return frames.Load() >= still+10 }, time.Minute, 50*time.Millisecond, "the last frame is repeated")
+	require.Eventually(t, func() bool { return frames.Load() >= still+10 }, time.Minute, 50*time.Millisecond,
+		"the last frame is repeated")
 	require.Equal(t, Running, s.Status().State)
 	require.Zero(t, log.n.Load(), "a still screen is no failure")
 
@@ -89,8 +90,9 @@ func TestHungPortalIsToldFromAStillScreen(t *testing.T) {
 
 	require.NoError(t, w.SignalPortalBackend(syscall.SIGCONT))
 	require.Eventually(t, state(Running), time.Minute, 20*time.Millisecond)
-	p, err = stack.StartPattern(t.Context(), stack.PatternOptions{Display: w.Display})
+	again, err := stack.StartPattern(t.Context(), stack.PatternOptions{Display: w.Display})
 	require.NoError(t, err)
+	defer again.Close()
 	began := frames.Load()
 	require.Eventually(t, func() bool { return frames.Load() > began+60 }, time.Minute, 20*time.Millisecond)
 	require.EqualValues(t, 1, log.n.Load(), "told once")
@@ -101,7 +103,8 @@ func corners(f media.Frame) string {
 	name := func(x, y int) string {
 		p := f.Data[y*f.Stride+x*4:]
 		bright := func(b byte) byte { return '0' + b>>7 }
-		return map[string]string{"100": "r", "010": "g", "001": "b", "111": "w"}[string([]byte{bright(p[2]), bright(p[1]), bright(p[0])})]
+		return map[string]string{"100": "r", "010": "g", "001": "b",
+			"111": "w"}[string([]byte{bright(p[2]), bright(p[1]), bright(p[0])})]
 	}
 	left, right, top, bottom := f.Width/8, f.Width*7/8, f.Height/8, f.Height*7/8
 	return name(left, top) + name(right, top) + name(right, bottom) + name(left, bottom)
@@ -116,7 +119,8 @@ func TestTurnedOutputsAreCapturedUpright(t *testing.T) {
 		require.NoError(t, err, out)
 	}
 	img := image.NewRGBA(image.Rect(0, 0, 64, 64))
-	for i, c := range []color.RGBA{{R: 255, A: 255}, {G: 255, A: 255}, {R: 255, G: 255, B: 255, A: 255}, {B: 255, A: 255}} {
+	for i, c := range []color.RGBA{{R: 255, A: 255}, {G: 255, A: 255}, {R: 255, G: 255, B: 255, A: 255},
+		{B: 255, A: 255}} {
 		at := []image.Point{{}, {X: 32}, {X: 32, Y: 32}, {Y: 32}}[i]
 		draw.Draw(img, image.Rectangle{at, at.Add(image.Pt(32, 32))}, image.NewUniform(c), image.Point{}, draw.Src)
 	}
@@ -137,7 +141,8 @@ func TestTurnedOutputsAreCapturedUpright(t *testing.T) {
 	openPortal(t, slog.DiscardHandler, func(f media.Frame) {
 		seen.Store(fmt.Sprintf("%dx%d %s", f.Width, f.Height, corners(f)))
 	})
-	for _, transform := range []string{"normal", "90", "180", "270", "flipped", "flipped-90", "flipped-180", "flipped-270"} {
+	for _, transform := range []string{"normal", "90", "180", "270", "flipped", "flipped-90", "flipped-180",
+		"flipped-270"} {
 		want := "320x180 rgwb"
 		if strings.HasSuffix(transform, "90") || strings.HasSuffix(transform, "270") {
 			want = "180x320 rgwb"

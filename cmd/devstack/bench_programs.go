@@ -82,8 +82,10 @@ func obsContender(dir string, d *stack.Desktop, s *stack.Sound) (*contender, err
 			"[Basic]\nProfile=Bench\nProfileDir=Bench\nSceneCollection=Bench\nSceneCollectionFile=Bench\n" +
 			"[OBSWebSocket]\nFirstLoad=false\nServerEnabled=false\n",
 		filepath.Join(basic, "profiles", "Bench", "basic.ini"): fmt.Sprintf("[General]\nName=Bench\n"+
-			"[Video]\nBaseCX=1920\nBaseCY=1080\nOutputCX=1920\nOutputCY=1080\nFPSCommon=30\n[Audio]\nSampleRate=48000\n[Output]\nMode=Simple\n"+
-			"[SimpleOutput]\nVBitrate=%d\nABitrate=192\nUseAdvanced=true\nPreset=ultrafast\nStreamEncoder=x264\nRecQuality=Stream\n"+
+			"[Video]\nBaseCX=1920\nBaseCY=1080\nOutputCX=1920\nOutputCY=1080\nFPSCommon=30\n"+
+			"[Audio]\nSampleRate=48000\n[Output]\nMode=Simple\n"+
+			"[SimpleOutput]\nVBitrate=%d\nABitrate=192\nUseAdvanced=true\n"+
+			"Preset=ultrafast\nStreamEncoder=x264\nRecQuality=Stream\n"+
 			"RecRB=true\nRecRBTime=%d\nRecRBSize=512\nRecFormat=mp4\nFilePath=%s\n"+
 			"[Hotkeys]\nReplayBuffer={\"ReplayBuffer.Save\":[{\"key\":\"OBS_KEY_F8\"}]}\n", benchKbps, benchReplay, clips),
 		filepath.Join(basic, "scenes", "Bench.json"): `{"name":"Bench","current_scene":"Scene","current_program_scene":"Scene","scene_order":[{"name":"Scene"}],` +

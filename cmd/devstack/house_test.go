@@ -54,9 +54,10 @@ var only = []rule{
 // within are packages that may import only a few others of this module.
 var within = []struct{ pkg, may string }{
 	{"capture/media", ""},
+	{"capture/clock", ""},
 	{"capture/gst", ""},
 	{"capture/mp4", "capture/media"},
-	{"capture/source", "capture/media capture/gst capture/source/..."},
+	{"capture/source", "capture/media capture/clock capture/gst capture/source/..."},
 	{"capture/source/portal", ""},
 	{"capture/source/x11", "capture/media"},
 	{"capture/encode", "capture/media capture/gst"},

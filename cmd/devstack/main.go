@@ -9,26 +9,32 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/hindsight-app/hindsight/assets/version"
 )
 
 type cli struct {
-	Run         runCommand         `cmd:"" help:"Start servers, backend and app, and go on until Ctrl-C."`
-	Bench       benchCommand       `cmd:"" help:"What capturing costs beside other programs, on the same screen."`
-	Demo        demoCommand        `cmd:"" help:"The same on a virtual desktop without hands: save a replay with the real hotkey and check both clips."`
-	BenchEgress benchEgressCommand `cmd:"" help:"What a recording of each of LiveKit's egress types costs."`
-	BenchCut    benchCutCommand    `cmd:"" help:"Long clips cut at once by a backend whose memory is limited."`
-	Soak        soakCommand        `cmd:"" help:"The app on a moving screen for long: every clip and its memory are looked at."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Run         runCommand         `cmd:"" help:"Start servers, backend and app, and run until Ctrl-C."`
+	Bench       benchCommand       `cmd:"" help:"Compare the cost of capturing with other programs on the same screen."`
+	Demo        demoCommand        `cmd:"" help:"Do the same hands-free on a virtual desktop: save a replay with the real hotkey and check both clips."`
+	BenchEgress benchEgressCommand `cmd:"" help:"Measure the cost of a recording of each LiveKit egress type."`
+	BenchCut    benchCutCommand    `cmd:"" help:"Cut long clips at once with a backend whose memory is limited."`
+	Soak        soakCommand        `cmd:"" help:"Run the app on a moving screen for a long time and check its memory and every clip."`
 }
 
 func main() {
 	var c cli
-	command := kong.Parse(&c, kong.Name("devstack"), kong.Description("Everything Hindsight needs, on one machine."),
-		kong.UsageOnError())
+	parser := kong.Must(&c, kong.Name("devstack"), kong.Vars{"version": "devstack " + version.String()},
+		kong.Description("Runs everything that Hindsight needs on one machine."))
+	command, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "devstack: %v\nRun devstack --help to see all commands.\n", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err := command.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "devstack:", err)
-		os.Exit(1)
-	}
+	command.FatalIfErrorf(command.Run())
 }

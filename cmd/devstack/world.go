@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"syscall"
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
@@ -101,7 +100,9 @@ func (w *world) claim() error {
 		return fmt.Errorf("the folder for devstack cannot be used: %w", err)
 	}
 	w.lock = f
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if locked, err := stack.TryLock(f); err != nil {
+		return fmt.Errorf("the folder for devstack cannot be locked: %w", err)
+	} else if !locked {
 		return fmt.Errorf("devstack already runs in %s; end it, or name another folder", w.opts.Folder)
 	}
 	return nil

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/alecthomas/kong"
 
@@ -15,14 +16,23 @@ import (
 
 func main() {
 	var flags struct {
-		Hidden  bool             `help:"Start in the tray, without the window."`
-		Debug   bool             `help:"Log more."`
+		Hidden  bool             `help:"Start in the tray, without a window."`
+		Debug   bool             `help:"Log debug messages."`
 		Version kong.VersionFlag `help:"Print the version and exit."`
 		manual.Flags
 	}
-	kong.Parse(&flags, kong.Name("hindsight"), kong.Vars{"version": "hindsight " + version.String()},
-		kong.Description("Instant replay for your screen: keeps the last minutes in memory, saves them as a clip on a key, "+
+	parser := kong.Must(&flags, kong.Name("hindsight"), kong.Vars{"version": "hindsight " + version.String()},
+		kong.Description("Instant replay for your screen: keeps the last minutes in memory, saves them as a clip with a "+
+			"hotkey, "+
 			"and shares the screen in a LiveKit room."))
+	args := slices.Clone(os.Args[1:])
+	if i := slices.Index(args, "-hidden"); i >= 0 { // as older entries of autostart have it
+		args[i] = "--hidden"
+	}
+	if _, err := parser.Parse(args); err != nil {
+		fmt.Fprintf(os.Stderr, "hindsight: %v\nRun hindsight --help to see all options.\n", err)
+		os.Exit(2)
+	}
 	if err := app.Run(app.Options{Hidden: flags.Hidden, Debug: flags.Debug, Output: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "hindsight:", err)
 		os.Exit(1)

@@ -11,7 +11,7 @@ import (
 )
 
 type recordCmd struct {
-	On string `arg:"" enum:"on,off,toggle" default:"toggle" help:"on, off or toggle"`
+	On string `arg:"" name:"state" enum:"on,off,toggle" default:"toggle" help:"on starts, off stops, toggle switches it."`
 }
 
 func (c recordCmd) Run(ctx context.Context, out *output) error {
@@ -19,7 +19,7 @@ func (c recordCmd) Run(ctx context.Context, out *output) error {
 }
 
 type markCmd struct {
-	Text []string `arg:"" optional:"" help:"the chapter's title; numbered without it"`
+	Text []string `arg:"" optional:"" help:"The marker's title. Default: a number."`
 }
 
 func (c markCmd) Run(ctx context.Context, out *output) error {
@@ -37,8 +37,8 @@ func (shotCmd) Run(ctx context.Context, out *output) error {
 }
 
 type starCmd struct {
-	Path string `arg:"" type:"existingfile" help:"the clip's file"`
-	On   string `arg:"" enum:"on,off" default:"on" help:"on or off"`
+	Path string `arg:"" type:"existingfile" help:"The clip's file."`
+	On   string `arg:"" name:"state" enum:"on,off" default:"on" help:"Either on or off."`
 }
 
 func (c starCmd) Run(out *output) error { return out.done(clip.Star(c.Path, c.On == "on")) }

@@ -21,28 +21,28 @@ import (
 
 type commands struct {
 	JSON    bool             `name:"json" help:"Print JSON."`
-	Version kong.VersionFlag `name:"version" help:"Print the version and end."`
+	Version kong.VersionFlag `name:"version" help:"Print the version and exit."`
 	manual.Flags
 
-	Status   statusCmd   `cmd:"" help:"Say what runs."`
+	Status   statusCmd   `cmd:"" help:"Show status."`
 	Save     saveCmd     `cmd:"" help:"Save the replay and print the clip's path."`
 	Share    toggleCmd   `cmd:"" help:"Start or stop sharing."`
-	Replay   toggleCmd   `cmd:"" help:"Turn the local replay on or off."`
-	Record   recordCmd   `cmd:"" help:"Start or end a recording."`
-	Mark     markCmd     `cmd:"" help:"Make this moment a chapter of the clips that hold it."`
-	Shot     shotCmd     `cmd:"" name:"screenshot" help:"Keep the screen's picture and print its path."`
-	Mute     muteCmd     `cmd:"" help:"Mute a source of sound, or let it be heard again."`
-	Talk     switchCmd   `cmd:"" help:"Hold or let go the push-to-talk key, for desktops without global hotkeys."`
-	Devices  devicesCmd  `cmd:"" help:"List the sound devices. Works without a running Hindsight."`
-	Screens  screensCmd  `cmd:"" help:"List the monitors and windows that can be filmed. Works without a running Hindsight."`
-	Clips    clipsCmd    `cmd:"" help:"List the saved clips. Works without a running Hindsight."`
-	Star     starCmd     `cmd:"" help:"Mark a clip as one to keep whatever the quota, or take the mark away. Works without a running Hindsight."`
-	Link     linkCmd     `cmd:"" help:"Make a share link to the server's copy of a clip and print it."`
-	Doctor   doctorCmd   `cmd:"" help:"Try everything that capture needs. Works without a running Hindsight."`
-	Settings settingsCmd `cmd:"" help:"Read and change the settings. Works without a running Hindsight."`
-	Choose   plainCmd    `cmd:"" name:"choose-screen" help:"Let the desktop ask again which screen is filmed (Wayland)."`
+	Replay   toggleCmd   `cmd:"" help:"Turn the replay buffer on or off."`
+	Record   recordCmd   `cmd:"" help:"Start or stop recording."`
+	Mark     markCmd     `cmd:"" help:"Add a marker, which becomes a chapter of the clips that contain it."`
+	Shot     shotCmd     `cmd:"" name:"screenshot" help:"Take a screenshot and print its path."`
+	Mute     muteCmd     `cmd:"" help:"Mute or unmute an audio source."`
+	Talk     switchCmd   `cmd:"" help:"Press or release push-to-talk, for desktops without global hotkeys."`
+	Devices  devicesCmd  `cmd:"" help:"List audio devices. Hindsight need not be running."`
+	Screens  screensCmd  `cmd:"" help:"List the monitors and windows that can be captured. Hindsight need not be running."`
+	Clips    clipsCmd    `cmd:"" help:"List saved clips. Hindsight need not be running."`
+	Star     starCmd     `cmd:"" help:"Star a clip, which the storage limit then never deletes, or remove its star. Hindsight need not be running."`
+	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it."`
+	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
+	Settings settingsCmd `cmd:"" help:"Show or change settings. Hindsight need not be running."`
+	Choose   plainCmd    `cmd:"" name:"choose-screen" help:"Choose the captured screen again in the desktop's dialog (Wayland)."`
 	Show     plainCmd    `cmd:"" help:"Show the window."`
-	Quit     plainCmd    `cmd:"" help:"End Hindsight."`
+	Quit     plainCmd    `cmd:"" help:"Quit Hindsight."`
 }
 
 // AfterApply tells commands that share a type which of them they are.
@@ -68,16 +68,19 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 		fmt.Fprintf(w, "state      %s%s\n", s.State, away(s.Paused))
 		fmt.Fprintf(w, "replay     %s, %.0f of %.0f s\n", onOff(s.ReplayOn), s.BufferedSeconds, s.ReplaySeconds)
 		if s.Recording != nil {
-			fmt.Fprintf(w, "recording  %.0f s, %.1f MB, %s\n", s.Recording.Seconds, float64(s.Recording.Bytes)/1e6, s.Recording.Path)
+			fmt.Fprintf(w, "recording  %.0f s, %.1f MB, %s\n", s.Recording.Seconds, float64(s.Recording.Bytes)/1e6,
+				s.Recording.Path)
 		}
 		fmt.Fprintf(w, "sharing    %s%s\n", s.Share.State, in(s.Share.Room))
 		fmt.Fprintf(w, "server     %s, %.0f s\n", s.Share.Recording, s.Share.ServerSeconds)
-		fmt.Fprintf(w, "picture    %d x %d, %d/s, %d kb/s, %s\n", s.Width, s.Height, s.FrameRate, s.BitrateKbps, s.Encoder)
+		fmt.Fprintf(w, "video      %d x %d, %d FPS, %d kb/s, %s\n", s.Width, s.Height, s.FrameRate, s.BitrateKbps, s.Encoder)
 		fmt.Fprintf(w, "desktop    %s\n", sourceLine(s.Desktop))
 		fmt.Fprintf(w, "microphone %s\n", sourceLine(s.Mic))
 		for _, h := range s.Hotkeys {
 			if h.Active {
-				fmt.Fprintf(w, "key        %s: %s\n", h.Keys, h.Purpose)
+				fmt.Fprintf(w, "hotkey     %s: %s\n", h.Keys, h.Purpose)
+			} else if h.Keys != "" {
+				fmt.Fprintf(w, "hotkey     %s: %s (not working)\n", h.Keys, h.Purpose)
 			}
 		}
 		for _, p := range s.Problems {
@@ -88,7 +91,7 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 
 func away(paused bool) string {
 	if paused {
-		return ", paused while you are away"
+		return ", paused (screen locked)"
 	}
 	return ""
 }
@@ -122,9 +125,9 @@ func sourceLine(s session.SourceStatus) string {
 
 type saveCmd struct {
 	Length  float64 `arg:"" optional:"" name:"length" help:"How many seconds to save, like --seconds."`
-	Seconds float64 `help:"How many seconds to save; the replay's length without it." xor:"length"`
-	All     bool    `help:"Save everything that is buffered." xor:"length"`
-	After   float64 `help:"And the next so many seconds: the answer comes when they have passed."`
+	Seconds float64 `placeholder:"SECONDS" help:"How many seconds to save. Default: the replay buffer's length." xor:"length"`
+	All     bool    `help:"Save everything in the buffer." xor:"length"`
+	After   float64 `placeholder:"SECONDS" help:"Also save this many seconds after now; the command waits for them."`
 }
 
 // Validate implements kong's: what it refuses is a wrong command line.
@@ -146,7 +149,9 @@ func (c saveCmd) Validate() error {
 
 func (c saveCmd) Run(ctx context.Context, out *output) error {
 	var r session.SaveRecord
-	if err := call(ctx, control.Request{Command: control.Save, Seconds: max(c.Seconds, c.Length), All: c.All, After: c.After}, &r); err != nil {
+	if err := call(ctx, control.Request{
+		Command: control.Save, Seconds: max(c.Seconds, c.Length), All: c.All, After: c.After,
+	}, &r); err != nil {
 		return err
 	}
 	return out.print(r, func(w io.Writer) {
@@ -159,7 +164,7 @@ func (c saveCmd) Run(ctx context.Context, out *output) error {
 }
 
 type switchCmd struct {
-	On      string `arg:"" enum:"on,off" help:"on or off"`
+	On      string `arg:"" name:"state" enum:"on,off" help:"Either on or off."`
 	command string
 }
 
@@ -171,7 +176,7 @@ func (c switchCmd) Run(ctx context.Context, out *output) error {
 }
 
 type toggleCmd struct {
-	On      string `arg:"" enum:"on,off,toggle" help:"on or off, or toggle for the other"`
+	On      string `arg:"" name:"state" enum:"on,off,toggle" help:"One of on, off or toggle."`
 	command string
 }
 
@@ -180,19 +185,20 @@ func (c toggleCmd) Run(ctx context.Context, out *output) error {
 }
 
 type muteCmd struct {
-	Source string `arg:"" enum:"mic,desktop" help:"mic or desktop"`
-	On     string `arg:"" enum:"on,off,toggle" default:"on" help:"on mutes, off lets it be heard, toggle does the other"`
+	Source string `arg:"" enum:"mic,desktop" help:"Either mic or desktop."`
+	On     string `arg:"" name:"state" enum:"on,off,toggle" default:"on" help:"on mutes, off unmutes, toggle switches it."`
 }
 
 func (c muteCmd) Run(ctx context.Context, out *output) error {
-	if err := call(ctx, control.Request{Command: control.Mute, Source: c.Source, On: c.On == "on", Toggle: c.On == "toggle"}, nil); err != nil {
+	if err := call(ctx, control.Request{Command: control.Mute, Source: c.Source, On: c.On == "on",
+		Toggle: c.On == "toggle"}, nil); err != nil {
 		return err
 	}
 	return out.print(map[string]any{"ok": true}, nil)
 }
 
 type linkCmd struct {
-	Path string `arg:"" optional:"" type:"path" help:"The clip; the newest that the server has, without it."`
+	Path string `arg:"" optional:"" type:"path" help:"The clip's file. Default: the newest clip that is on the server."`
 }
 
 func (c linkCmd) Run(ctx context.Context, out *output) error {
@@ -232,9 +238,9 @@ func (devicesCmd) Run(ctx context.Context, out *output) error {
 				fmt.Fprintf(w, "  %s %s (%s)\n", mark, d.Name, d.ID)
 			}
 		}
-		section("desktop sound", list.Desktop)
-		section("microphones", list.Microphones)
-		section("programs that play", list.Applications)
+		section("Desktop audio", list.Desktop)
+		section("Microphones", list.Microphones)
+		section("Apps playing audio", list.Applications)
 	})
 }
 
@@ -278,7 +284,8 @@ func (clipsCmd) Run(out *output) error {
 			if c.Starred {
 				star = "*"
 			}
-			fmt.Fprintf(w, "%s %s  %7.1f s  %7.1f MB  %s\n", star, c.Created.Local().Format(time.DateTime), c.Seconds, float64(c.Bytes)/1e6, c.Path)
+			fmt.Fprintf(w, "%s %s  %7.1f s  %7.1f MB  %s\n", star, c.Created.Local().Format(time.DateTime), c.Seconds,
+				float64(c.Bytes)/1e6, c.Path)
 		}
 	})
 }

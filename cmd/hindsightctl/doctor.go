@@ -15,7 +15,7 @@ import (
 )
 
 // errSick makes doctor end with a status that scripts can see.
-var errSick = errors.New("something above needs attention")
+var errSick = errors.New("some checks failed")
 
 type doctorCmd struct{}
 
@@ -63,7 +63,7 @@ func appChecks(ctx context.Context) []capture.Check {
 	case len(s.Problems) > 0:
 		app.OK, app.Detail = false, s.Problems[0]
 	default:
-		app.Detail = "Hindsight runs; its state is " + string(s.State) + "."
+		app.Detail = "Hindsight is running; its state is " + string(s.State) + "."
 	}
 	return []capture.Check{settings, folder, app}
 }

@@ -33,14 +33,16 @@ func program(t *testing.T) string {
 func answer(_ context.Context, r control.Request) (any, error) {
 	switch {
 	case r.Command == control.Status:
-		return session.Snapshot{State: session.Live, BufferedSeconds: 12, ReplaySeconds: 60, Share: session.ShareStatus{State: "live", Room: "studio"}, Problems: []string{"The microphone was unplugged."}}, nil
+		return session.Snapshot{State: session.Live, BufferedSeconds: 12, ReplaySeconds: 60,
+			Share: session.ShareStatus{State: "live", Room: "studio"}, Problems: []string{"The microphone was unplugged."}}, nil
 	case r.Command == control.Save && r.Seconds == 30:
 		return session.SaveRecord{ID: 1, Local: "saved", Clip: &clip.Clip{Path: "/clips/one.mp4", Seconds: 30}}, nil
 	case r.Command == control.Mute && r.Toggle && r.Source == "desktop", r.Command == control.Talk && r.On:
 		return nil, nil
 	case r.Toggle && (r.Command == control.Share || r.Command == control.Replay):
 		return nil, nil
-	case r.Command == control.Share && r.On, r.Command == control.Replay && !r.On, r.Command == control.Mute && r.Source == "mic" && r.On:
+	case r.Command == control.Share && r.On, r.Command == control.Replay && !r.On, r.Command == control.Mute &&
+		r.Source == "mic" && r.On:
 		return nil, nil
 	}
 	switch {
@@ -135,7 +137,8 @@ func TestNotRunningHasAnExitStatus(t *testing.T) {
 func ctl(t *testing.T, path, dir, run, line string) (string, error) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), path, strings.Fields(line)...)
-	c.Env = append(os.Environ(), "HINDSIGHT_RUNTIME_DIR="+run, "HINDSIGHT_CONFIG_DIR="+dir, "HINDSIGHT_REPLAY_FOLDER="+filepath.Join(dir, "clips"))
+	c.Env = append(os.Environ(), "HINDSIGHT_RUNTIME_DIR="+run, "HINDSIGHT_CONFIG_DIR="+dir,
+		"HINDSIGHT_REPLAY_FOLDER="+filepath.Join(dir, "clips"))
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	err := c.Run()
@@ -145,7 +148,8 @@ func ctl(t *testing.T, path, dir, run, line string) (string, error) {
 func TestAWrongCommandLine(t *testing.T) {
 	path, dir := program(t), t.TempDir()
 	for line, says := range map[string]string{
-		"dance": "dance", "share perhaps": "on", "save --seconds=NaN": "more than 0", "save --after=+Inf": "0 or more", "save --seconds=x": "seconds",
+		"dance": "dance", "share perhaps": "on", "save --seconds=NaN": "more than 0", "save --after=+Inf": "0 or more",
+		"save --seconds=x": "seconds", "talk": "<state>",
 	} {
 		for _, asJSON := range []bool{false, true} {
 			args := strings.Fields(line)
@@ -171,5 +175,25 @@ func TestAWrongCommandLine(t *testing.T) {
 	}
 	if out, err := ctl(t, path, dir, dir, "--version"); err != nil || !strings.HasPrefix(out, "hindsightctl ") {
 		t.Errorf("--version says %q, %v", out, err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	path, dir := program(t), t.TempDir()
+	for line, says := range map[string][]string{
+		"--help":      {"Print JSON.", "Show status.", "Take a screenshot and print its path.", "Quit Hindsight."},
+		"save --help": {"--seconds=SECONDS", "--after=SECONDS"},
+		"talk --help": {"<state>", "Press or release push-to-talk"},
+		"mute --help": {"toggle switches it"},
+	} {
+		out, err := ctl(t, path, dir, dir, line)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		for _, text := range says {
+			if !strings.Contains(out, text) {
+				t.Errorf("%s does not say %q:\n%s", line, text, out)
+			}
+		}
 	}
 }

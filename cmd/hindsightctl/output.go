@@ -24,6 +24,7 @@ func (o *output) print(v any, text func(io.Writer)) error {
 	}
 	e := json.NewEncoder(o.to)
 	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // it is for people and programs, not for a page
 	return e.Encode(v)
 }
 

@@ -17,11 +17,11 @@ func run(ctx context.Context, args []string) int {
 	var cli commands
 	out := &output{json: slices.Contains(args, "--json"), to: os.Stdout}
 	parser := kong.Must(&cli, kong.Name("hindsightctl"), kong.Vars{"version": "hindsightctl " + version.String()},
-		kong.Description("Controls Hindsight: save the replay, share the screen, see what runs."))
+		kong.Description("Controls Hindsight: save a replay, share the screen, show status."))
 	parser.Model.Detail = exitStatuses
 	k, err := parser.Parse(numbersAreValues(args))
 	if err != nil {
-		out.fail(err, "run hindsightctl --help to see what there is")
+		out.fail(err, "Run hindsightctl --help to see all commands.")
 		return usageError
 	}
 	k.BindTo(ctx, (*context.Context)(nil))

@@ -11,7 +11,8 @@ import (
 )
 
 // hidden wants no secret on the command line of any process, where every user of the machine can read it. LiveKit
-// Egress itself hands its settings to the processes that it starts in this way; those are left out, as the deploy page says.
+// Egress itself hands its settings to the processes that it starts in this way; those are left out, as the deploy page
+// says.
 func (b *bench) hidden(secrets ...string) {
 	b.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")

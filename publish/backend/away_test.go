@@ -16,8 +16,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
-// PostgreSQL is killed and comes back in the middle of a replay: a clip that is asked for in the meantime is late but made,
-// the replay is not ended, and the keeper goes on.
+// PostgreSQL is killed and comes back in the middle of a replay: a clip that is asked for in the meantime is late but
+// made, the replay is not ended, and the keeper goes on.
 func TestDatabaseIsRestarted(t *testing.T) {
 	ctx := t.Context()
 	server, err := stack.StartPostgres(ctx)

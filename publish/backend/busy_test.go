@@ -18,7 +18,8 @@ import (
 func (b *bench) keepBusy() {
 	b.Helper()
 	for range runtime.NumCPU() {
-		p, err := stack.Start(b.ctx, stack.Spec{Name: "busy", Path: "sh", Args: []string{"-c", "while :; do :; done"}, Dir: b.TempDir()})
+		p, err := stack.Start(b.ctx, stack.Spec{Name: "busy", Path: "sh", Args: []string{"-c", "while :; do :; done"},
+			Dir: b.TempDir()})
 		require.NoError(b, err)
 		b.Cleanup(func() {
 			_ = p.Signal(syscall.SIGKILL)
@@ -41,7 +42,8 @@ func TestLongClipOnABusyMachine(t *testing.T) {
 	other, err := backendtest.Publish(join.ServerURL, join.Token, b.loop)
 	require.NoError(t, err)
 	t.Cleanup(func() { other.Close() })
-	its, err := bob.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: other.VideoID, AudioTrackID: other.AudioID})
+	its, err := bob.Start(b.ctx, api.StartRequest{RoomName: "den", VideoTrackID: other.VideoID,
+		AudioTrackID: other.AudioID})
 	require.NoError(t, err)
 
 	replay := b.share(pub, "", 30)

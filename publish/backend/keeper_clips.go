@@ -185,7 +185,8 @@ func (k *keeper) cut(ctx context.Context, c state.Clip, segments []Segment) (aga
 		defer cancel()
 		_, err := k.o.State.TryClip(ctx, c.ID, -1)
 		if errors.Is(err, state.ErrNotFound) {
-			// Another backend has made it meanwhile, or it was deleted: then the file of this one belongs to nobody.
+			// Another backend has made it in the meantime, or it was deleted: then the file of this one belongs to
+			// nobody.
 			k.dropUnowned(ctx, c, nil)
 		} else if err != nil {
 			k.o.Log.WarnContext(ctx, "cannot take back an interrupted attempt", "clip", c.ID, "err", err)

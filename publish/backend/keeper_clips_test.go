@@ -187,7 +187,8 @@ func TestRecorderWithAWrongClock(t *testing.T) {
 			require.WithinDuration(t, time.Now(), s.stored(t)[4].To, clockSlop)
 
 			pressed := asked.Add(8 * time.Second)
-			clip := state.Clip{ID: state.NewID(), ReplayID: s.rec.ReplayID, Identity: "alice", Room: "den", State: api.ClipWaiting,
+			clip := state.Clip{ID: state.NewID(), ReplayID: s.rec.ReplayID, Identity: "alice", Room: "den",
+				State: api.ClipWaiting,
 				Asked: 4 * time.Second, Pressed: pressed, Created: time.Now()}
 			ok, err := s.o.State.AddClip(t.Context(), clip, 1)
 			require.NoError(t, err)

@@ -69,7 +69,7 @@ func (s *shelf) onDisk(t *testing.T, disk string) *state.Store {
 	return db
 }
 
-// A disk without a single free byte, on which the database cannot write any more: the keeper deletes the oldest
+// A disk without a single free byte, on which the database cannot write anymore: the keeper deletes the oldest
 // segments by itself, then the database writes again and a clip is cut; no clip is lost.
 func TestDiskWithoutAByte(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

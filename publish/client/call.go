@@ -164,7 +164,8 @@ func distrust(host string, e *tls.CertificateVerificationError) string {
 		return fmt.Sprintf("the certificate of %s is valid only from %s on; is the clock of this computer right?", host,
 			invalid.Cert.NotBefore.Local().Format("2 January 2006, 15:04"))
 	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Sprintf("the certificate of %s expired on %s; whoever runs the backend has to renew it, unless the clock of "+
+		return fmt.Sprintf("the certificate of %s expired on %s; whoever runs the backend has to renew it, unless the "+
+			"clock of "+
 			"this computer is wrong", host, invalid.Cert.NotAfter.Local().Format("2 January 2006, 15:04"))
 	case errors.As(e.Err, &unknown):
 		return fmt.Sprintf("this computer does not trust who issued the certificate of %s, so it may be another server; ask "+

@@ -16,13 +16,13 @@ const (
 	increasePerSecond = 0.08
 	// lossLow and lossHigh bound the loss that neither raises nor lowers the rate (section 6).
 	lossLow, lossHigh = 0.02, 0.10
-	// lossWindow and lossPackets are what a loss ratio must span to count, lossWeight is that of the newest: of 50 packets
-	// on a path that loses 5 %, more than 10 % are lost each few seconds by mere chance.
+	// lossWindow and lossPackets are what a loss ratio must span to count, lossWeight is that of the newest: of 50
+	// packets on a path that loses 5 %, more than 10 % are lost each few seconds by mere chance.
 	lossWindow  = 200 * time.Millisecond
 	lossPackets = 50
 	lossWeight  = 0.25
-	// A loss that stays is taken for the path's own, as of a radio link, up to lossOwn: lossLow counts from there. ownTime
-	// is how long that takes to be learned.
+	// A loss that stays is taken for the path's own, as of a radio link, up to lossOwn: lossLow counts from there.
+	// ownTime is how long that takes to be learned.
 	lossOwn = lossHigh / 2
 	ownTime = 5 * time.Second
 	// holdAfterDecrease lets a decrease show its effect before the next.

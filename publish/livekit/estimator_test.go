@@ -145,8 +145,8 @@ func TestEstimateFallsWithLoss(t *testing.T) {
 	require.Less(t, p.run(e, 0, 5*time.Second, same), 6e6)
 }
 
-// A path that loses 5 % whatever is sent, as radio links do, is used nonetheless: mere chance must not lower the estimate
-// again and again, nor a loss that is always there keep it where the last cut left it.
+// A path that loses 5 % whatever is sent, as radio links do, is used nonetheless: mere chance must not lower the
+// estimate again and again, nor a loss that is always there keep it where the last cut left it.
 func TestEstimateLivesWithSteadyLoss(t *testing.T) {
 	for seed := range uint64(5) {
 		wide := newPath(100e6)

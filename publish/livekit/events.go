@@ -162,8 +162,8 @@ func (s *Session) onVideoRTCP(p rtcp.Packet) {
 	}
 }
 
-// requestKeyframe asks the encoder for a keyframe, once each keyframeEvery: several viewers ask one after the other, and
-// on a slow path each keyframe delays what is needed most. A request that comes too soon is kept for the next frame
+// requestKeyframe asks the encoder for a keyframe, once each keyframeEvery: several viewers ask one after the other,
+// and on a slow path each keyframe delays what is needed most. A request that comes too soon is kept for the next frame
 // after that.
 func (s *Session) requestKeyframe() {
 	s.mu.Lock()

@@ -13,8 +13,8 @@ import (
 const (
 	// paceTick is how often queued video is sent on.
 	paceTick = 5 * time.Millisecond
-	// paceFactor is how much faster than the estimated bandwidth a burst may leave. libwebrtc takes 2.5, with which each
-	// keyframe fills a slow path's queue.
+	// paceFactor is how much faster than the estimated bandwidth a burst may leave. libwebrtc takes 2.5, with which
+	// each keyframe fills a slow path's queue.
 	paceFactor = 1.5
 	// paceMaxDelay is how long a packet should wait at most; a longer queue leaves faster.
 	paceMaxDelay = 250 * time.Millisecond

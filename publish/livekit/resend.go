@@ -25,8 +25,8 @@ const (
 // It does not wait for the server to ask. LiveKit asks for a packet five times at most, spaced by a round trip that it
 // measured before a queue grew on the path, and its requests get lost as well. Transport-wide feedback says of each
 // packet whether it arrived, retransmissions included, so a lost one is sent again after one round trip, as often as it
-// needs. What the server asks for is sent unless a copy is under way. What pion's responder (interceptor/pkg/nack) sends
-// is dropped: it sends a copy for each request while the round trip it knows is too short, all under one sequence
+// needs. What the server asks for is sent unless a copy is under way. What pion's responder (interceptor/pkg/nack)
+// sends is dropped: it sends a copy for each request while the round trip it knows is too short, all under one sequence
 // number, which is the nonce of SRTP.
 //
 // It only decides, without goroutine or lock; the transport locks around it.
@@ -133,7 +133,7 @@ func (r *resender) retransmission(p *sentVideo) (*rtp.Header, []byte) {
 	return &h, append(binary.BigEndian.AppendUint16(nil, p.header.SequenceNumber), p.payload...)
 }
 
-// late says whether a packet is missing for so long that viewers need a keyframe. Each is told once.
+// late says whether a packet is missing for so long that viewers need a keyframe. Each is notified once.
 func (r *resender) late(now time.Time, roundTrip time.Duration) bool {
 	late := false
 	for sequence, first := range r.missing {

@@ -18,13 +18,15 @@ const (
 func repaired(start time.Time, n int) *resender {
 	r := newResender(repairSSRC, 97, 1000)
 	for i := range n {
-		r.left(start, uint16(100+i), &rtp.Header{Version: 2, SSRC: videoSSRC, PayloadType: 96, SequenceNumber: uint16(i), Timestamp: 9},
+		r.left(start, uint16(100+i), &rtp.Header{Version: 2, SSRC: videoSSRC, PayloadType: 96, SequenceNumber: uint16(i),
+			Timestamp: 9},
 			[]byte{byte(i), 1, 2})
 	}
 	return r
 }
 
-// A lost packet is sent again when the report tells of it, and again when its copy got lost too, without anybody asking.
+// A lost packet is sent again when the report tells of it, and again when its copy got lost too, without anybody
+// asking.
 func TestLostPacketsAreSentAgain(t *testing.T) {
 	start := time.Unix(1000, 0)
 	r := repaired(start, 3)
@@ -65,7 +67,8 @@ func TestRequestsAreAnsweredOnceEachRoundTrip(t *testing.T) {
 	require.Nil(t, r.asked(start.Add(resendFor+time.Second), 2, trip), "no viewer waits for it any more")
 }
 
-// A packet that stays away makes a keyframe worth its size, once. While a queue is in the way it would only make that longer.
+// A packet that stays away makes a keyframe worth its size, once. While a queue is in the way it would only make that
+// longer.
 func TestLatePacketsNeedAKeyframeOnce(t *testing.T) {
 	start := time.Unix(1000, 0)
 	r := repaired(start, 3)

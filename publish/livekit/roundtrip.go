@@ -15,7 +15,8 @@ const (
 
 // roundTrips follows how long a packet and the report about it take. What they take beyond the least of late is a queue
 // on the path. The estimate alone lets a queue drain slowly, since it only stays some percent below what the path
-// carries; what is lost meanwhile waits a whole queue to be sent again, and that is what viewers see as a frozen frame.
+// carries; what is lost in the meantime waits a whole queue to be sent again, and that is what viewers see as a frozen
+// frame.
 type roundTrips struct {
 	last   time.Duration    // smoothed upwards; a shorter one counts at once
 	least  [2]time.Duration // of the last leastFor and of that before; 0 is none yet

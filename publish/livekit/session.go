@@ -1,6 +1,6 @@
 // Package livekit is one stay in a LiveKit room: it joins with a token, publishes the screen and its sound, and sends
-// the packets it is given, with RTP times and sender reports made from their PTS. It is the only package of the app that
-// knows the LiveKit client.
+// the packets it is given, with RTP times and sender reports made from their PTS. It is the only package of the app
+// that knows the LiveKit client.
 //
 // A Session belongs to its caller, who writes packets from one goroutine and watches Changed for what happens to the
 // connection. The LiveKit client reconnects by itself for about a minute; after that, or when the server says so, the

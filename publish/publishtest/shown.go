@@ -20,8 +20,8 @@ type Shown struct {
 }
 
 // Shown lists the frames of a video stream as they could be shown: each once it is complete and those before it back to
-// a keyframe have been, or a complete keyframe without them. Frames that were passed over are missing. The frame buffers
-// of browsers do the same.
+// a keyframe have been, or a complete keyframe without them. Frames that were passed over are missing. The frame
+// buffers of browsers do the same.
 func (st *Stream) Shown() []Shown {
 	st.mu.Lock()
 	packets, arrived := slices.Clone(st.packets), slices.Clone(st.arrived)
@@ -106,8 +106,8 @@ func (d *decodable) frame(from int64) (Shown, int64, bool) {
 	}
 }
 
-// beginsKey tells whether a keyframe of ours begins with this packet: its parameter sets, alone or aggregated (RFC 6184,
-// 5.7.1).
+// beginsKey tells whether a keyframe of ours begins with this packet: its parameter sets, alone or aggregated (RFC
+// 6184, 5.7.1).
 func beginsKey(payload []byte) bool {
 	const stapA = 24
 	if len(payload) == 0 {

@@ -79,7 +79,9 @@ func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber,
 		return nil, err
 	}
 	quiet := protologger.LogRLogger(logr.Discard())
-	s.room = lksdk.NewRoom(&lksdk.RoomCallback{ParticipantCallback: lksdk.ParticipantCallback{OnTrackSubscribed: s.onTrack}})
+	s.room = lksdk.NewRoom(&lksdk.RoomCallback{
+		ParticipantCallback: lksdk.ParticipantCallback{OnTrackSubscribed: s.onTrack},
+	})
 	s.room.SetLogger(quiet)
 	if err := s.room.JoinWithContextAndToken(ctx, url, token, lksdk.WithLogger(quiet)); err != nil {
 		return nil, fmt.Errorf("the viewer cannot join: %w", err)

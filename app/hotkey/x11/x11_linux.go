@@ -67,7 +67,8 @@ func (b *Binder) Bind(_, _ string, c hotkey.Combo, on hotkey.Handler) (hotkey.Bi
 			return nil, hotkey.ErrTaken
 		}
 	}
-	bd := &binding{owner: b, combo: c, lost: on.Lost, presses: make(chan xproto.Keycode, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	bd := &binding{owner: b, combo: c, lost: on.Lost, presses: make(chan xproto.Keycode, 1), stop: make(chan struct{}),
+		done: make(chan struct{})}
 	b.bindings = append(b.bindings, bd)
 	if err := b.regrab()[bd]; err != nil {
 		b.bindings = b.bindings[:len(b.bindings)-1]
@@ -142,7 +143,8 @@ func (b *Binder) grab(s spot) error {
 	}
 	var failed error
 	for _, lock := range locks {
-		err := xproto.GrabKeyChecked(b.conn, false, b.root, s.mods|lock, s.key, xproto.GrabModeAsync, xproto.GrabModeSync).Check()
+		err := xproto.GrabKeyChecked(b.conn, false, b.root, s.mods|lock, s.key, xproto.GrabModeAsync,
+			xproto.GrabModeSync).Check()
 		failed = errors.Join(failed, err)
 	}
 	if failed != nil {

@@ -25,8 +25,8 @@ const (
 	driver       = "org.freedesktop.DBus"
 )
 
-// findBackend finds who captures for the session, and ends the session when that program ends. Where it is not seen, as in
-// a sandbox, the session does without.
+// findBackend finds who captures for the session, and ends the session when that program ends. Where it is not seen, as
+// in a sandbox, the session does without.
 func (s *Session) findBackend(ctx context.Context) {
 	var names []string
 	bus := s.conn.BusObject()
@@ -56,8 +56,8 @@ func (s *Session) owns(ctx context.Context, backend string) bool {
 	return s.conn.Object(backend, s.path).CallWithContext(ctx, getAll, dbus.FlagNoAutoStart, backendFace).Err == nil
 }
 
-// Alive asks the backend whether it lives. It returns ErrHung when it does not reply in time, and nil for a reply of any
-// kind and where the backend is not known.
+// Alive asks the backend whether it lives. It returns ErrHung when it does not reply in time, and nil for a reply of
+// any kind and where the backend is not known.
 func (s *Session) Alive(ctx context.Context) error {
 	if s.backend == "" {
 		return nil

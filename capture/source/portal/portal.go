@@ -1,9 +1,9 @@
 // Package portal asks the desktop for a screen or window to capture: org.freedesktop.portal.ScreenCast over D-Bus
-// (xdg-desktop-portal's documentation, ScreenCast, version 4). It is the only way on Wayland, where the choice is made in
-// a dialog of the desktop's; a token remembers it, so that the dialog comes once.
+// (xdg-desktop-portal's documentation, ScreenCast, version 4). It is the only way on Wayland, where the choice is made
+// in a dialog of the desktop's; a token remembers it, so that the dialog comes once.
 //
-// A Session owns its D-Bus connection and one goroutine that reads the connection's signals. Close ends the session, the
-// connection and the goroutine and waits; it may be called twice.
+// A Session owns its D-Bus connection and one goroutine that reads the connection's signals. Close ends the session,
+// the connection and the goroutine and waits; it may be called twice.
 package portal
 
 import (
@@ -20,7 +20,8 @@ var (
 	// ErrRefused says that nothing was chosen in the desktop's dialog.
 	ErrRefused = errors.New("no screen was chosen in the desktop's dialog; turn the replay off and on to be asked again")
 	// ErrEnded says that the user, or the desktop in the user's name, ended the session.
-	ErrEnded = errors.New("the desktop ended the screen capture; turn the replay off and on to go on, or run hindsightctl choose-screen to capture another one")
+	ErrEnded = errors.New("the desktop ended the screen capture; turn the replay off and on to go on, or run " +
+		"hindsightctl choose-screen to capture another one")
 )
 
 // The portal's names.
@@ -70,7 +71,8 @@ func Ask(ctx context.Context) (Offer, error) {
 func connect(ctx context.Context) (*dbus.Conn, error) {
 	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("the screen is captured through the desktop portal, but no session bus answers (%w); log in to a graphical session", err)
+		return nil, fmt.Errorf("the screen is captured through the desktop portal, but no session bus answers (%w); log in "+
+			"to a graphical session", err)
 	}
 	return conn, nil
 }
@@ -79,12 +81,15 @@ func ask(ctx context.Context, conn *dbus.Conn) (Offer, error) {
 	var all map[string]dbus.Variant
 	call := conn.Object(busName, objectPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, castFace)
 	if err := call.Store(&all); err != nil {
-		return Offer{}, fmt.Errorf("this desktop has no portal that captures the screen (%w); install xdg-desktop-portal and the part for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like", err)
+		return Offer{}, fmt.Errorf("this desktop has no portal that captures the screen (%w); install xdg-desktop-portal "+
+			"and the part for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like", err)
 	}
 	number := func(name string) uint32 { n, _ := all[name].Value().(uint32); return n }
-	o := Offer{Version: number("version"), Sources: number("AvailableSourceTypes"), Cursors: number("AvailableCursorModes")}
+	o := Offer{Version: number("version"), Sources: number("AvailableSourceTypes"),
+		Cursors: number("AvailableCursorModes")}
 	if o.Sources&(monitor|window) == 0 {
-		return o, errors.New("the desktop portal offers neither monitors nor windows; install the portal's part for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like")
+		return o, errors.New("the desktop portal offers neither monitors nor windows; install the portal's part for your " +
+			"desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like")
 	}
 	return o, nil
 }

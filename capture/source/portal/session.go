@@ -62,7 +62,8 @@ func (s *Session) begin(ctx context.Context, r Request) error {
 	for _, m := range [][]dbus.MatchOption{
 		{dbus.WithMatchInterface(requestFace), dbus.WithMatchMember("Response")},
 		{dbus.WithMatchInterface(sessionFace), dbus.WithMatchMember("Closed")},
-		{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, busName)},
+		{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"),
+			dbus.WithMatchArg(0, busName)},
 	} {
 		if err := s.conn.AddMatchSignalContext(ctx, m...); err != nil {
 			return fmt.Errorf("the desktop portal cannot be listened to: %w", err)
@@ -75,7 +76,8 @@ func (s *Session) begin(ctx context.Context, r Request) error {
 		return err
 	}
 	token := token()
-	made, err := s.request(brief, "CreateSession", map[string]dbus.Variant{"session_handle_token": dbus.MakeVariant(token)})
+	made, err := s.request(brief, "CreateSession",
+		map[string]dbus.Variant{"session_handle_token": dbus.MakeVariant(token)})
 	if err != nil {
 		return err
 	}
@@ -123,7 +125,8 @@ var tokens atomic.Uint64
 func token() string { return fmt.Sprintf("hindsight%d", tokens.Add(1)) }
 
 // request calls a method of the portal and waits for its Response, which may come before the call returns.
-func (s *Session) request(ctx context.Context, method string, options map[string]dbus.Variant, args ...any) (map[string]dbus.Variant, error) {
+func (s *Session) request(ctx context.Context, method string, options map[string]dbus.Variant, args ...any) (
+	map[string]dbus.Variant, error) {
 	token := token()
 	options["handle_token"] = dbus.MakeVariant(token)
 	want := objectPath + "/request/" + dbus.ObjectPath(handleName(s.conn.Names()[0])+"/"+token)
@@ -143,11 +146,12 @@ func (s *Session) request(ctx context.Context, method string, options map[string
 			case cancelled:
 				return nil, ErrRefused
 			}
-			return nil, fmt.Errorf("the desktop portal could not film (%s); see that the portal's part for your desktop runs", method)
+			return nil, fmt.Errorf("the desktop portal could not capture the screen (%s); see that the portal's part for your "+
+				"desktop runs", method)
 		case <-s.gone:
 			return nil, s.err
 		case <-ctx.Done():
-			return nil, fmt.Errorf("the desktop portal did not answer (%s): %w", method, ctx.Err())
+			return nil, fmt.Errorf("the desktop portal did not respond (%s): %w", method, ctx.Err())
 		}
 	}
 }
@@ -200,7 +204,8 @@ func (s *Session) Remote() (*os.File, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var fd dbus.UnixFD
-	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+".OpenPipeWireRemote", 0, s.path, map[string]dbus.Variant{})
+	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+".OpenPipeWireRemote", 0, s.path,
+		map[string]dbus.Variant{})
 	if err := call.Store(&fd); err != nil {
 		return nil, fmt.Errorf("the desktop portal hands out no video: %w", err)
 	}

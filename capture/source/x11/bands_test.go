@@ -115,13 +115,13 @@ func (s *scribbler) scribble() {
 
 // A receiver that copies only what has changed has the same frame, pointer included, as one that copies all of it.
 func TestChangedBandsMakeTheWholeFrame(t *testing.T) {
-	for name, target := range map[string]x11.Target{"screen": {}, "rectangle": {Area: image.Rect(50, 37, 500, 401)},
+	for name, target := range map[string]media.Target{"screen": {}, "rectangle": {Area: image.Rect(50, 37, 500, 401)},
 		"window": {Class: "Painter"}} {
 		t.Run(name, func(t *testing.T) { bandsMakeTheFrame(t, target, name == "window") })
 	}
 }
 
-func bandsMakeTheFrame(t *testing.T, target x11.Target, window bool) {
+func bandsMakeTheFrame(t *testing.T, target media.Target, window bool) {
 	d := desktop(t, stack.DesktopOptions{Width: 640, Height: 470})
 	s := newScribbler(t, d.Display, window)
 	began := time.Now()

@@ -23,7 +23,7 @@ const (
 
 // Config says what to capture and where frames go.
 type Config struct {
-	Target Target
+	Target media.Target
 	// Held remembers which window is captured, where that is to outlast one Capture; it may be nil.
 	Held *Held
 	// Stay says whether a window that was closed is not replaced with another one that fits the target; nil never does.

@@ -11,6 +11,7 @@ import (
 	"github.com/jezek/xgb/xproto"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
@@ -78,7 +79,7 @@ func TestOnlyChangesAreRead(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- d.Capture(ctx, x11.Config{FrameRate: 30, Now: func() time.Duration { return time.Since(began) },
-			Target: x11.Target{Area: image.Rect(10, 10, 200, 200)}, Frame: a.frame, Same: a.unchanged, Up: func() {},
+			Target: media.Target{Area: image.Rect(10, 10, 200, 200)}, Frame: a.frame, Same: a.unchanged, Up: func() {},
 			Down: func(error) {}})
 	}()
 	more := func(of func() int, n int, what string) {

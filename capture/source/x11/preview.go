@@ -3,10 +3,12 @@ package x11
 import (
 	"image"
 	"image/color"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Preview takes one frame of the target, scaled down to fit into the given width and height in pixels.
-func (d *Display) Preview(t Target, width, height int) (image.Image, error) {
+func (d *Display) Preview(t media.Target, width, height int) (image.Image, error) {
 	v := viewer{d: d, target: t, held: &Held{}}
 	defer v.forget()
 	at, err := v.locate()

@@ -7,46 +7,14 @@ import (
 
 	"github.com/jezek/xgb/composite"
 	"github.com/jezek/xgb/xproto"
-)
 
-// Target is what is captured: the first that is set of Monitor, window (Class and Title) and Area; else the whole
-// screen.
-type Target struct {
-	// Monitor is the name of a monitor.
-	Monitor string
-	// Class and Title choose a window: the topmost with both, else the topmost with the class. Empty ones fit all.
-	Class, Title string
-	// Area is a rectangle of the screen in pixels.
-	Area image.Rectangle
-}
-
-// String is what people call it.
-func (t Target) String() string {
-	switch {
-	case t.Monitor != "":
-		return "the monitor " + t.Monitor
-	case t.Title != "":
-		return fmt.Sprintf("the window %q", t.Title)
-	case t.Class != "":
-		return "the window of " + t.Class
-	case !t.Area.Empty():
-		return fmt.Sprintf("the rectangle %dx%d at %d,%d", t.Area.Dx(), t.Area.Dy(), t.Area.Min.X, t.Area.Min.Y)
-	}
-	return "the screen"
-}
-
-func (t Target) isWindow() bool { return t.Monitor == "" && (t.Class != "" || t.Title != "") }
-
-// Reasons why a target is away.
-const (
-	Closed       = "closed"       // the window
-	Minimized    = "minimized"    // the window, or hidden some other way
-	Disconnected = "disconnected" // the monitor
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // AwayError says that there is nothing to capture for now; it comes back by itself.
 type AwayError struct {
-	// Reason is Closed, Minimized, Disconnected, or empty for a target that cannot be captured as it is.
+	// Reason is media.Closed, media.Minimized, media.Disconnected, or empty for a target that cannot be captured as it
+	// is.
 	Reason string
 	text   string
 }
@@ -103,7 +71,7 @@ type view struct {
 // viewer finds a target again and again.
 type viewer struct {
 	d      *Display
-	target Target
+	target media.Target
 	held   *Held
 	stay   func() bool
 	heard  xproto.Window // whose events come
@@ -112,7 +80,7 @@ type viewer struct {
 
 // locate returns where the target is now; an AwayError when it is not there.
 func (v *viewer) locate() (view, error) {
-	if v.target.isWindow() {
+	if v.target.IsWindow() {
 		return v.locateWindow()
 	}
 	root := xproto.Drawable(v.d.screen.Root)
@@ -152,7 +120,7 @@ func (v *viewer) monitor() (image.Rectangle, error) {
 			return m.Area, nil
 		}
 	}
-	return image.Rectangle{}, away(Disconnected, "%s is not connected", v.target)
+	return image.Rectangle{}, away(media.Disconnected, "%s is not connected", v.target)
 }
 
 // locateWindow reads a window through the composite extension (Composite 0.2, NameWindowPixmap), so that what lies over
@@ -164,7 +132,7 @@ func (v *viewer) locateWindow() (view, error) {
 		return view{}, err
 	}
 	if a.MapState != xproto.MapStateViewable {
-		return view{}, away(Minimized, "%s is minimized", v.target)
+		return view{}, away(media.Minimized, "%s is minimized", v.target)
 	}
 	f, err := d.formOf(a.Visual)
 	if err != nil {
@@ -219,7 +187,7 @@ func (v *viewer) attributes() (*xproto.GetWindowAttributesReply, error) {
 		return nil, v.wasClosed()
 	}
 	if !v.d.hasComposite {
-		return nil, errors.New("the X server cannot show single windows (no Composite extension); film the screen or a " +
+		return nil, errors.New("the X server cannot show single windows (no Composite extension); capture the screen or a " +
 			"monitor")
 	}
 	id, err := v.find()
@@ -270,9 +238,10 @@ func (v *viewer) close() {
 
 func (v *viewer) wasClosed() error {
 	if v.stay == nil || !v.stay() {
-		return away(Closed, "%s is not open", v.target)
+		return away(media.Closed, "%s is not open", v.target)
 	}
-	return AwayError{Closed, fmt.Sprintf("%s was closed; the last frame stays until you choose what to share instead",
+	return AwayError{media.Closed, fmt.Sprintf(
+		"%s was closed; the last frame stays until you choose what to share instead",
 		v.target)}
 }
 
@@ -293,7 +262,7 @@ func (v *viewer) find() (xproto.Window, error) {
 		}
 	}
 	if best == 0 {
-		return 0, away(Closed, "%s is not open", t)
+		return 0, away(media.Closed, "%s is not open", t)
 	}
 	return best, nil
 }
@@ -301,7 +270,7 @@ func (v *viewer) find() (xproto.Window, error) {
 // gone turns a refused request into "the window is changing"; anything else is passed on.
 func (v *viewer) gone(err error) error {
 	if err != nil && refused(err) {
-		return away(Minimized, "%s is not to be seen", v.target)
+		return away(media.Minimized, "%s is hidden", v.target)
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jezek/xgb/xproto"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
@@ -225,7 +226,7 @@ func TestWindowIsFollowed(t *testing.T) {
 	id := p.window(image.Rect(50, 50, 350, 250), red, "Painter", "A picture")
 	p.managed(d.Display, "A picture")
 	middle := image.Pt(150, 100)
-	r := captured(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter", Title: "A picture"}, HidePointer: true},
+	r := captured(t, d.Display, x11.Config{Target: media.Target{Class: "Painter", Title: "A picture"}, HidePointer: true},
 		middle, image.Pt(1, 1))
 	seen := map[image.Point]uint32{middle: red, image.Pt(1, 1): red}
 	r.shows(t, "the window", 300, 200, seen)
@@ -274,14 +275,14 @@ func TestClosedWindowIsNotReplaced(t *testing.T) {
 			var stay atomic.Bool
 			stay.Store(true)
 			r := captured(t, d.Display, x11.Config{
-				Target: x11.Target{Class: "Painter", Title: "A picture"}, Stay: stay.Load, HidePointer: true,
+				Target: media.Target{Class: "Painter", Title: "A picture"}, Stay: stay.Load, HidePointer: true,
 			}, middle)
 			r.shows(t, "the window", 320, 240, map[image.Point]uint32{middle: red})
 			replace(p, id)
 			r.tells(t, 1, `the window "A picture" was closed`)
 			r.mu.Lock()
 			require.Equal(t, uint32(red), r.pixels[middle], "the last frame stays")
-			require.Equal(t, x11.Closed, r.reason)
+			require.Equal(t, media.Closed, r.reason)
 			frames := r.frames
 			r.mu.Unlock()
 			p.window(image.Rect(300, 300, 620, 540), green, "Painter", "A picture")
@@ -312,7 +313,7 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []x11.Monitor{{"DUMMY0", image.Rect(0, 0, 800, 600), true}, {"DUMMY1", image.Rect(800, 0, 1440, 480),
 		false}}, list)
-	preview, err := x.Preview(x11.Target{Monitor: "DUMMY1"}, 160, 160)
+	preview, err := x.Preview(media.Target{Monitor: "DUMMY1"}, 160, 160)
 	require.NoError(t, err)
 	require.Equal(t, image.Rect(0, 0, 160, 120), preview.Bounds())
 	rr, gg, bb, _ := preview.At(80, 60).RGBA()
@@ -320,7 +321,7 @@ func TestMonitorsComeAndGo(t *testing.T) {
 
 	left, far := image.Pt(1, 1), image.Pt(600, 1)
 	whole := captured(t, d.Display, x11.Config{HidePointer: true}, left, image.Pt(801, 1))
-	second := captured(t, d.Display, x11.Config{Target: x11.Target{Monitor: "DUMMY1"}, HidePointer: true}, far)
+	second := captured(t, d.Display, x11.Config{Target: media.Target{Monitor: "DUMMY1"}, HidePointer: true}, far)
 	whole.shows(t, "both", 1440, 600, map[image.Point]uint32{left: blue, image.Pt(801, 1): green})
 	second.shows(t, "the second", 640, 480, map[image.Point]uint32{far: green})
 	changes := make(chan struct{}, 100)
@@ -345,7 +346,7 @@ func TestRectangleAndPointer(t *testing.T) {
 			p := newProgram(t, d.Display)
 			p.window(image.Rect(0, 0, 640, 480), red, "", "")
 			p.window(image.Rect(100, 100, 333, 301), green, "", "")
-			area := x11.Target{Area: image.Rect(100, 100, 333, 301)}
+			area := media.Target{Area: image.Rect(100, 100, 333, 301)}
 			run(t, d, "xsetroot", "-cursor_name", "left_ptr")
 			run(t, d, "xdotool", "mousemove", "200", "180")
 			tip, corner, last := image.Pt(101, 82), image.Pt(0, 0), image.Pt(232, 200)
@@ -355,9 +356,9 @@ func TestRectangleAndPointer(t *testing.T) {
 			with.shows(t, "with the pointer", 233, 201, map[image.Point]uint32{tip: pointed, corner: green, last: green})
 			run(t, d, "xdotool", "mousemove", "105", "105")
 			with.shows(t, "the pointer has moved", 233, 201, map[image.Point]uint32{tip: green, corner: green})
-			outside := captured(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(700, 0, 800, 100)}})
+			outside := captured(t, d.Display, x11.Config{Target: media.Target{Area: image.Rect(700, 0, 800, 100)}})
 			outside.tells(t, 1, "is not within the screen, which is 640x480")
-			partly := captured(t, d.Display, x11.Config{Target: x11.Target{Area: image.Rect(600, 400, 700, 600)}})
+			partly := captured(t, d.Display, x11.Config{Target: media.Target{Area: image.Rect(600, 400, 700, 600)}})
 			partly.tells(t, 1, "the rectangle 100x200 at 600,400 is not within the screen, which is 640x480")
 		})
 	}
@@ -379,7 +380,8 @@ func TestDepths(t *testing.T) {
 			inside, last := image.Pt(101, 51), image.Pt(321, 239)
 			whole := captured(t, d.Display, x11.Config{HidePointer: true}, inside, last)
 			whole.shows(t, "the screen", 322, 240, map[image.Point]uint32{inside: low, last: 0xff0000})
-			window := captured(t, d.Display, x11.Config{Target: x11.Target{Class: "Painter"}, HidePointer: true}, image.Pt(0, 0))
+			window := captured(t, d.Display, x11.Config{Target: media.Target{Class: "Painter"}, HidePointer: true},
+				image.Pt(0, 0))
 			window.shows(t, "the window", 151, 151, map[image.Point]uint32{{}: low})
 			p.window(image.Rect(0, 0, 322, 240), 0x1f, "", "")
 			whole.shows(t, "what changed", 322, 240, map[image.Point]uint32{inside: low, last: low})

@@ -96,7 +96,8 @@ func (d *Desktop) start(ctx context.Context, dir string, o DesktopOptions) error
 // goes to dir.
 func (d *Desktop) StartPanel(ctx context.Context, dir string) error {
 	return d.run(ctx, Spec{
-		Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"}, Dir: dir, Ready: d.hasTray,
+		Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"}, Dir: dir,
+		Ready: d.hasTray,
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -97,7 +96,8 @@ func (k *Keyring) start(ctx context.Context, dir string) error {
 // hasLogin returns nil once the login keyring is there.
 func (k *Keyring) hasLogin(ctx context.Context) error {
 	var collections []dbus.ObjectPath
-	err := property(ctx, k.conn.Object(secretsName, secretsPath), "org.freedesktop.Secret.Service", "Collections", &collections)
+	err := property(ctx, k.conn.Object(secretsName, secretsPath), "org.freedesktop.Secret.Service", "Collections",
+		&collections)
 	if err != nil {
 		return err
 	}
@@ -140,10 +140,10 @@ func (k *Keyring) IgnorePrompts() error {
 }
 
 // Stop halts the daemon, which then does not respond; Continue resumes it.
-func (k *Keyring) Stop() error { return k.daemon.Signal(syscall.SIGSTOP) }
+func (k *Keyring) Stop() error { return k.daemon.Signal(SigStop) }
 
 // Continue undoes Stop.
-func (k *Keyring) Continue() error { return k.daemon.Signal(syscall.SIGCONT) }
+func (k *Keyring) Continue() error { return k.daemon.Signal(SigCont) }
 
 // Unlock opens the login keyring as logging in does, through the daemon's control socket: a byte for the credentials,
 // then length, operation 1 and the password (gnome-keyring, daemon/control/gkd-control-codes.h).
@@ -173,7 +173,8 @@ func (k *Keyring) Unlock(ctx context.Context) error {
 func (k *Keyring) Stored(ctx context.Context, service string) ([]string, error) {
 	o := k.conn.Object(secretsName, secretsPath)
 	var items, locked []dbus.ObjectPath
-	err := o.CallWithContext(ctx, "org.freedesktop.Secret.Service.SearchItems", 0, map[string]string{"service": service}).Store(&items, &locked)
+	err := o.CallWithContext(ctx, "org.freedesktop.Secret.Service.SearchItems", 0,
+		map[string]string{"service": service}).Store(&items, &locked)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +183,8 @@ func (k *Keyring) Stored(ctx context.Context, service string) ([]string, error) 
 	}
 	var none dbus.Variant
 	var session dbus.ObjectPath
-	if err := o.CallWithContext(ctx, "org.freedesktop.Secret.Service.OpenSession", 0, "plain", dbus.MakeVariant("")).Store(&none, &session); err != nil {
+	if err := o.CallWithContext(ctx, "org.freedesktop.Secret.Service.OpenSession", 0, "plain", dbus.MakeVariant("")).Store(
+		&none, &session); err != nil {
 		return nil, err
 	}
 	var out []string
@@ -192,7 +194,8 @@ func (k *Keyring) Stored(ctx context.Context, service string) ([]string, error) 
 			Parameters, Value []byte
 			ContentType       string
 		}
-		err := k.conn.Object(secretsName, item).CallWithContext(ctx, "org.freedesktop.Secret.Item.GetSecret", 0, session).Store(&s)
+		err := k.conn.Object(secretsName, item).CallWithContext(ctx, "org.freedesktop.Secret.Item.GetSecret", 0,
+			session).Store(&s)
 		if err != nil {
 			return nil, err
 		}

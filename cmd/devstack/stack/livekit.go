@@ -20,7 +20,8 @@ type LiveKitOptions struct {
 	RedisAddr string
 	// WebhookURL gets the signed webhooks; empty is none.
 	WebhookURL string
-	// Address is where clients reach the server; empty is loopback. It has to be that of an interface named link0: see Link.
+	// Address is where clients reach the server; empty is loopback. It has to be that of an interface named link0: see
+	// Link.
 	Address string
 	// Log gets what the compiler says when the server has to be built first; nil discards it.
 	Log io.Writer
@@ -93,8 +94,8 @@ func startLiveKit(ctx context.Context, program, dir string, o LiveKitOptions) (*
 
 const loopback = "127.0.0.1"
 
-// liveKitConfig is the server's YAML. One UDP port carries all media; only candidates of one interface are offered. The node
-// selector "any" keeps a busy machine from refusing rooms.
+// liveKitConfig is the server's YAML. One UDP port carries all media; only candidates of one interface are offered. The
+// node selector "any" keeps a busy machine from refusing rooms.
 func liveKitConfig(lk *LiveKit, o LiveKitOptions, httpPort, tcpPort, udpPort int) string {
 	var b strings.Builder
 	device := "lo"

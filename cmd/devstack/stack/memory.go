@@ -45,8 +45,8 @@ func NewMemoryGroup(limit int64) (*MemoryGroup, error) {
 	return nil, ErrNoGroup
 }
 
-// writeExisting writes to one of the kernel's files. In a folder that is no group's, as /sys/fs/cgroup is with version 1,
-// there is none, and none may be made.
+// writeExisting writes to one of the kernel's files. In a folder that is no group's, as /sys/fs/cgroup is with version
+// 1, there is none, and none may be made.
 func writeExisting(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

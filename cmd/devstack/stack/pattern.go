@@ -3,10 +3,9 @@ package stack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/hindsight-app/hindsight/capture/clock"
 )
 
 // The test pattern. Flash and click happen at the same moments, which are not multiples of any frame time, so that the
@@ -100,14 +99,8 @@ func (p *Pattern) Close() error {
 	return all
 }
 
-// monotonic is CLOCK_MONOTONIC, the clock of GStreamer's pipelines.
-func monotonic() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		panic(fmt.Sprintf("CLOCK_MONOTONIC: %v", err))
-	}
-	return time.Duration(t.Nano())
-}
+// monotonic is the clock of what is captured.
+func monotonic() time.Duration { return clock.Now() }
 
 // eventAfter is the first event at or after t.
 func eventAfter(t time.Duration) time.Duration {

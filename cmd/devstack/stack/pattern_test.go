@@ -1,3 +1,5 @@
+//go:build unix
+
 package stack_test
 
 import (
@@ -14,8 +16,8 @@ import (
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
+	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -68,13 +70,7 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-func now() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		panic(err)
-	}
-	return time.Duration(t.Nano())
-}
+func now() time.Duration { return clock.Now() }
 
 // lateness is how far t is from the nearest event in ms: positive is late.
 func lateness(t time.Duration) float64 {

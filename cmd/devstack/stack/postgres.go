@@ -74,7 +74,7 @@ func (p *Postgres) start(ctx context.Context) error {
 	var last error
 	init := exec.CommandContext(ctx, filepath.Join(p.bin, "initdb"), "--no-sync", "--no-locale", "--encoding=UTF8",
 		"--auth=scram-sha-256", "--username="+postgresRole, "--pwfile="+pwfile, "--pgdata="+data)
-	init.Dir, init.SysProcAttr = p.folder, &syscall.SysProcAttr{Credential: as}
+	init.Dir, init.SysProcAttr = p.folder, runAs(as)
 	if out, err := init.CombinedOutput(); err != nil {
 		return fmt.Errorf("no PostgreSQL database can be made: %w:\n%s", err, out)
 	}
@@ -119,7 +119,7 @@ func (p *Postgres) NewDatabase(ctx context.Context) (string, error) {
 }
 
 // postgresUser is who runs the server; nil is whoever we are.
-func postgresUser() (*syscall.Credential, error) {
+func postgresUser() (*Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -129,7 +129,7 @@ func postgresUser() (*syscall.Credential, error) {
 	}
 	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
 	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(err1, err2)
+	return &Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(err1, err2)
 }
 
 // Close ends the server without waiting for its clients (SIGINT, its fast shutdown) and deletes what it kept.

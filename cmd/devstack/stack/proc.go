@@ -33,7 +33,7 @@ type Spec struct {
 	// Dir is the working folder and where the log goes.
 	Dir string
 	// User is who the program runs as; nil is this process's user.
-	User *syscall.Credential
+	User *Credential
 	// Ready is polled until it returns nil; nil means ready at once. The process's end ends the wait.
 	Ready func(ctx context.Context) error
 	// Timeout bounds the wait for Ready; 0 is 60 s.
@@ -80,7 +80,7 @@ func Start(ctx context.Context, s Spec) (*Proc, error) {
 	cmd := exec.Command(s.Path, s.Args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Dir, out, out
 	cmd.Env = append(os.Environ(), s.Env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Credential: s.User}
+	cmd.SysProcAttr = attributes(s.User)
 	if s.isolated != nil {
 		isolate(cmd, s.isolated)
 	}
@@ -99,14 +99,6 @@ func Start(ctx context.Context, s Spec) (*Proc, error) {
 		return nil, err
 	}
 	return p, nil
-}
-
-// isolate has a program run in a user and a network namespace of its own, where it is root.
-func isolate(cmd *exec.Cmd, file *os.File) {
-	cmd.ExtraFiles = []*os.File{file}
-	cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET
-	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 }
 
 func (p *Proc) waitReady(ctx context.Context, s Spec) error {
@@ -147,7 +139,7 @@ func (p *Proc) PID() int { return p.cmd.Process.Pid }
 func (p *Proc) Done() <-chan struct{} { return p.done }
 
 // Signal sends a signal to the process and its children.
-func (p *Proc) Signal(s syscall.Signal) error { return syscall.Kill(-p.PID(), s) }
+func (p *Proc) Signal(s syscall.Signal) error { return signalGroup(p.PID(), s) }
 
 // LogPath is the file that holds what the process printed.
 func (p *Proc) LogPath() string { return p.logPath }

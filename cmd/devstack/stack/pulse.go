@@ -20,7 +20,7 @@ type pulseAPI struct {
 }
 
 var loadPulse = sync.OnceValues(func() (*pulseAPI, error) {
-	lib, err := purego.Dlopen("libpulse-simple.so.0", purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	lib, err := openLibrary("libpulse-simple.so.0")
 	if err != nil {
 		return nil, fmt.Errorf("PulseAudio's client library is missing; make setup installs it: %w", err)
 	}

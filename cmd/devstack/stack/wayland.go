@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -152,7 +151,7 @@ func (w *Wayland) startSway(ctx context.Context) error {
 		"WLR_BACKENDS=headless", "WLR_RENDERER=pixman", "WLR_LIBINPUT_NO_DEVICES=1",
 	}}
 	if os.Geteuid() == 0 {
-		s.User = &syscall.Credential{Uid: nobody, Gid: nobody}
+		s.User = &Credential{Uid: nobody, Gid: nobody}
 		if err := errors.Join(os.Chmod(w.dir, 0o755), os.Chown(home, nobody, nobody)); err != nil {
 			return err
 		}

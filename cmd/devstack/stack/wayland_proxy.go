@@ -3,10 +3,7 @@ package stack
 import (
 	"encoding/binary"
 	"net"
-	"os"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // waylandProxy passes a compositor's socket on and pretends that its screencopy could also share buffers of a GPU.
@@ -139,22 +136,6 @@ func send(to *net.UnixConn, data, control []byte) error {
 		n += m
 	}
 	return err
-}
-
-func closeAll(control []byte) {
-	list, err := unix.ParseSocketControlMessage(control)
-	if err != nil {
-		return
-	}
-	for i := range list {
-		fds, err := unix.ParseUnixRights(&list[i])
-		if err != nil {
-			continue
-		}
-		for _, fd := range fds {
-			_ = os.NewFile(uintptr(fd), "passed").Close()
-		}
-	}
 }
 
 // kind is what an object of a client is.

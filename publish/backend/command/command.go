@@ -24,24 +24,24 @@ import (
 
 // cli is the grammar.
 type cli struct {
-	Database     string `help:"PostgreSQL database that several backends share, postgres://user:password@host/database; empty uses SQLite in the data folder. Give a password in the environment or with --database-file: every user of the machine can read the command line." env:"HINDSIGHT_DATABASE"`
-	DatabaseFile string `help:"File that contains the --database address with its password." env:"HINDSIGHT_DATABASE_FILE"`
-	Data         string `help:"Folder for the database, segments, and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
+	Database     string `placeholder:"URL" help:"PostgreSQL database, postgres://user:password@host/database, to share the work among several backends. Default: SQLite in the data folder. Pass a password in the environment or with --database-file, because every user of the machine can see the command line." env:"HINDSIGHT_DATABASE"`
+	DatabaseFile string `placeholder:"FILE" help:"File that contains the URL for --database, including its password." env:"HINDSIGHT_DATABASE_FILE"`
+	Data         string `help:"Folder for the database, segments and clips." default:"hindsight-data" env:"HINDSIGHT_DATA" type:"path"`
 
-	Config  kong.ConfigFlag  `help:"TOML settings file; keys are named like the flags. Flags and environment variables take precedence." env:"HINDSIGHT_CONFIG"`
+	Config  kong.ConfigFlag  `placeholder:"FILE" help:"TOML file with settings named like the flags. Flags and environment variables override it." env:"HINDSIGHT_CONFIG"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 	manual.Flags
 
 	Serve  serve  `cmd:"" help:"Run the service."`
-	Token  tokens `cmd:"" help:"Create, list, and revoke user tokens."`
-	Plan   plan   `cmd:"" help:"Estimate how many Egress workers are needed."`
-	Repair repair `cmd:"" help:"Rebuild a lost database: add the replays, recordings, and clips that are found in storage."`
+	Token  tokens `cmd:"" help:"Create, list and revoke user tokens."`
+	Plan   plan   `cmd:"" help:"Estimate the number of Egress workers for a number of recordings."`
+	Repair repair `cmd:"" help:"Rebuild a lost database: add what is in storage but not in the database."`
 }
 
 type tokens struct {
 	Create tokenCreate `cmd:"" help:"Create a token and print it. It cannot be shown again."`
-	List   tokenList   `cmd:"" help:"List the tokens."`
-	Revoke tokenRevoke `cmd:"" help:"Revoke a token at once and remove its app from rooms. If it was the user's last token, also stop the user's recordings and revoke their share links."`
+	List   tokenList   `cmd:"" help:"List tokens."`
+	Revoke tokenRevoke `cmd:"" help:"Revoke a token at once and remove its app from rooms. If it was the user's last token, also stop that user's recordings and revoke the links."`
 }
 
 // output is where commands print.
@@ -52,7 +52,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("hindsight-backend"), kong.Writers(stdout, stderr),
-		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets come from the environment: "+
+		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets are passed in the environment: "+
 			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
 		kong.Vars{"version": "hindsight-backend " + version.String()}, kong.Configuration(loadFile),
 		kong.Exit(func(code int) { exited = code }))
@@ -120,9 +120,9 @@ func (c *cli) databaseAddress() (string, error) {
 }
 
 type tokenCreate struct {
-	Identity string `required:"" help:"The user's name in rooms."`
-	Rooms    string `default:"*" help:"Pattern of the rooms that the user may share in, for example team-*."`
-	Scopes   string `default:"publish" help:"What the token allows, comma-separated: view (see everyone's replays, recordings, and clips in those rooms), publish (share, save, and record your own tracks), record (record what others publish), manage (all of these, for everyone's)."`
+	Identity string `required:"" placeholder:"NAME" help:"The user's name in rooms."`
+	Rooms    string `default:"*" placeholder:"PATTERN" help:"Rooms the user may share in, for example team-*. Default: all rooms."`
+	Scopes   string `default:"publish" help:"Comma-separated permissions: view (see what everybody in those rooms may see), publish (share, save and record your own tracks), record (record what others publish), manage (all of these for everybody)."`
 	JSON     bool   `help:"Print JSON."`
 }
 
@@ -179,7 +179,7 @@ func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
 }
 
 type tokenRevoke struct {
-	ID string `arg:"" help:"ID from token list."`
+	ID string `arg:"" help:"The ID shown by token list."`
 }
 
 func (t *tokenRevoke) Run(ctx context.Context, c *cli, _ output) (err error) {

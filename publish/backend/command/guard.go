@@ -19,28 +19,28 @@ import (
 
 // guard holds the flags of serve that say who may do what, and how much of it.
 type guard struct {
-	BaseURL        string        `help:"URL at which users reach this service, https://host, for share links. If empty, it is taken from each request, and links have no preview." env:"HINDSIGHT_BASE_URL"`
-	TrustedProxies []string      `help:"Addresses or networks of the proxies whose X-Forwarded-For, -Proto, and -Host headers are trusted. Name only proxies: anything else in a trusted network can claim to be any caller." env:"HINDSIGHT_TRUSTED_PROXIES"`
-	CORSOrigins    []string      `name:"cors-origins" help:"Origins of web pages that may call this service from a browser, like https://app.example.com; empty allows none." env:"HINDSIGHT_CORS_ORIGINS"`
-	Rate           float64       `help:"Sustained requests per second of one user, or of one address without a user; bursts may be ten times as large. 0 means no limit." default:"20" env:"HINDSIGHT_RATE"`
-	KeepClips      time.Duration `help:"How long clips are kept, like 720h; 0 keeps them forever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
-	MaxClips       int           `help:"Maximum number of clips per user; 0 means no limit." default:"0" env:"HINDSIGHT_MAX_CLIPS"`
-	MaxClipMB      int64         `name:"max-clip-mb" help:"Maximum size of a user's clips in MB; 0 means no limit." default:"0" env:"HINDSIGHT_MAX_CLIP_MB"`
-	MaxReplays     int           `help:"Maximum number of replays per user; ended ones count until they expire." default:"32" env:"HINDSIGHT_MAX_REPLAYS"`
-	MaxRecording   time.Duration `help:"Maximum length of a recording; it is stopped when it gets longer." default:"12h" env:"HINDSIGHT_MAX_RECORDING"`
-	KeepRecordings time.Duration `help:"How long recordings are kept after they end, like 720h; 0 keeps them forever." default:"0" env:"HINDSIGHT_KEEP_RECORDINGS"`
-	MaxRecordings  int           `help:"Maximum number of recordings per user; 0 means no limit." default:"0" env:"HINDSIGHT_MAX_RECORDINGS"`
-	MaxRecordingMB int64         `name:"max-recording-mb" help:"Maximum size of a user's recordings in MB when another one starts; 0 means no limit." default:"0" env:"HINDSIGHT_MAX_RECORDING_MB"`
-	ReserveMB      int64         `name:"reserve-mb" help:"Free disk space to keep, in MB. Below it, the oldest parts of replays are deleted and no new recording starts. 0 means 1 GiB or 5% of the disk, whichever is less; -1 turns it off." default:"0" env:"HINDSIGHT_RESERVE_MB"`
+	BaseURL        string        `placeholder:"URL" help:"Public URL of this service, https://host, for share links. Default: taken from each request, and share links get no preview." env:"HINDSIGHT_BASE_URL"`
+	TrustedProxies []string      `placeholder:"ADDRESS" help:"Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are trusted. List only proxies: everything else in a trusted network can pretend to be any client." env:"HINDSIGHT_TRUSTED_PROXIES"`
+	CORSOrigins    []string      `name:"cors-origins" placeholder:"ORIGIN" help:"Web origins that may call from a browser, for example https://app.example.com. Default: none." env:"HINDSIGHT_CORS_ORIGINS"`
+	Rate           float64       `help:"Sustained requests per second per user, or per address without a user. Bursts may be ten times as large. 0 means unlimited." default:"20" env:"HINDSIGHT_RATE"`
+	KeepClips      time.Duration `help:"How long clips are kept, for example 720h. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
+	MaxClips       int           `help:"Maximum number of clips per user. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_CLIPS"`
+	MaxClipMB      int64         `name:"max-clip-mb" help:"Maximum size of all clips of a user, in MB. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_CLIP_MB"`
+	MaxReplays     int           `help:"Maximum number of replays per user. Ended replays count until they expire." default:"32" env:"HINDSIGHT_MAX_REPLAYS"`
+	MaxRecording   time.Duration `help:"Maximum length of a recording. It is then stopped." default:"12h" env:"HINDSIGHT_MAX_RECORDING"`
+	KeepRecordings time.Duration `help:"How long finished recordings are kept, for example 720h. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_RECORDINGS"`
+	MaxRecordings  int           `help:"Maximum number of recordings per user. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_RECORDINGS"`
+	MaxRecordingMB int64         `name:"max-recording-mb" help:"Maximum size of all recordings of a user, in MB, above which no new one starts. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_RECORDING_MB"`
+	ReserveMB      int64         `name:"reserve-mb" help:"Free space to keep on the data folder's disk, in MB. Below it, the oldest replay is deleted and nothing new is recorded. 0 means 1 GiB or 5 % of the disk, whichever is less; -1 turns it off." default:"0" env:"HINDSIGHT_RESERVE_MB"`
 	MaxLink        time.Duration `help:"Maximum lifetime of a share link." default:"2160h" env:"HINDSIGHT_MAX_LINK"`
-	AuditLog       string        `help:"File for the audit log (JSON lines); empty writes it to the normal log." env:"HINDSIGHT_AUDIT_LOG"`
+	AuditLog       string        `placeholder:"FILE" help:"Audit log file, in JSON lines. Default: the log." env:"HINDSIGHT_AUDIT_LOG"`
 
-	JWTKeySet   string `name:"jwt-key-set" help:"JSON Web Key Set of your identity provider (URL or file). Its tokens are accepted in addition to user tokens." env:"HINDSIGHT_JWT_KEY_SET"`
-	JWTIssuer   string `name:"jwt-issuer" help:"Required issuer (iss) of these tokens." env:"HINDSIGHT_JWT_ISSUER"`
-	JWTAudience string `name:"jwt-audience" help:"Required audience (aud) of these tokens." env:"HINDSIGHT_JWT_AUDIENCE"`
-	JWTIdentity string `name:"jwt-identity-claim" help:"Claim that contains the user's name." default:"sub" env:"HINDSIGHT_JWT_IDENTITY_CLAIM"`
-	JWTRooms    string `name:"jwt-rooms" help:"Pattern of rooms for tokens without the claim hindsight_rooms." default:"*" env:"HINDSIGHT_JWT_ROOMS"`
-	JWTScopes   string `name:"jwt-scopes" help:"Scopes of tokens without the claim hindsight_scopes." default:"publish" env:"HINDSIGHT_JWT_SCOPES"`
+	JWTKeySet   string `name:"jwt-key-set" placeholder:"URL|FILE" help:"JSON Web Key Set of your identity provider. Its tokens are then accepted as well." env:"HINDSIGHT_JWT_KEY_SET"`
+	JWTIssuer   string `name:"jwt-issuer" placeholder:"ISSUER" help:"Required issuer (iss) of those tokens." env:"HINDSIGHT_JWT_ISSUER"`
+	JWTAudience string `name:"jwt-audience" placeholder:"AUDIENCE" help:"Required audience (aud) of those tokens." env:"HINDSIGHT_JWT_AUDIENCE"`
+	JWTIdentity string `name:"jwt-identity-claim" placeholder:"CLAIM" help:"Claim that contains the user's name." default:"sub" env:"HINDSIGHT_JWT_IDENTITY_CLAIM"`
+	JWTRooms    string `name:"jwt-rooms" placeholder:"PATTERN" help:"Rooms for tokens without the claim hindsight_rooms." default:"*" env:"HINDSIGHT_JWT_ROOMS"`
+	JWTScopes   string `name:"jwt-scopes" help:"Scopes for tokens without the claim hindsight_scopes." default:"publish" env:"HINDSIGHT_JWT_SCOPES"`
 }
 
 // fill checks the flags and sets the options that need nothing opened.
@@ -78,7 +78,8 @@ func (g *guard) fill(o *backend.Options) error {
 	case g.KeepRecordings < 0 || g.KeepRecordings > 0 && g.KeepRecordings < time.Minute:
 		return fmt.Errorf("--keep-recordings is %v; it must be 0 or at least 1m", g.KeepRecordings)
 	case g.MaxReplays < 1 || g.MaxRecordings < 0 || g.MaxRecordingMB < 0 || g.ReserveMB < -1:
-		return errors.New("--max-replays must be at least 1, --max-recordings and --max-recording-mb at least 0, and --reserve-mb at least -1")
+		return errors.New("--max-replays must be at least 1, --max-recordings and --max-recording-mb at least 0, and " +
+			"--reserve-mb at least -1")
 	case g.MaxRecording < time.Minute || g.MaxRecording > 30*24*time.Hour:
 		return fmt.Errorf("--max-recording is %v; it must be between 1m and 720h", g.MaxRecording)
 	case g.MaxLink < time.Minute || g.MaxLink > 10*365*24*time.Hour:

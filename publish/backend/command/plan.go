@@ -11,21 +11,20 @@ import (
 
 // plan tells how many Egress workers so many recordings need.
 type plan struct {
-	Recordings   int     `required:"" help:"Number of recordings that run at once."`
-	Type         string  `default:"trackComposite" enum:"trackComposite,track,participant,roomComposite" help:"trackComposite, track, participant or roomComposite."`
-	WorkerCPU    float64 `name:"worker-cpu" default:"4" help:"CPU cores of one worker."`
-	WorkerMemory float64 `default:"4" help:"Memory of one worker in GiB."`
+	Recordings   int     `required:"" placeholder:"N" help:"Number of simultaneous recordings."`
+	Type         string  `default:"trackComposite" enum:"trackComposite,track,participant,roomComposite" help:"Recording type: trackComposite, track, participant or roomComposite."`
+	WorkerCPU    float64 `name:"worker-cpu" default:"4" help:"CPU cores per worker."`
+	WorkerMemory float64 `default:"4" help:"Memory per worker, in GiB."`
 	JSON         bool    `help:"Print JSON."`
 }
 
 // Help says where the figures come from.
 func (*plan) Help() string {
-	return "The figures are for one 1080p30 video with sound into an MP4 file, recorded by LiveKit Egress 1.8, as " +
-		"measured by " +
+	return "The figures are for one 1080p30 video with audio recorded to an MP4 file by LiveKit Egress 1.8, as measured " +
+		"by " +
 		"make bench-egress in a checkout of Hindsight on " + measuredOn + ". Run it on a machine like " +
-		"your workers, and let --worker-cpu and --worker-memory say how large those are. A fifth of every worker is kept " +
-		"free: " +
-		"Egress refuses requests on a busy machine, and recordings begin and end together."
+		"your workers, and set --worker-cpu and --worker-memory to their size. A fifth of every worker is kept free: " +
+		"Egress refuses requests on a busy machine, and recordings start and stop together."
 }
 
 // need is what one recording takes.

@@ -24,30 +24,30 @@ import (
 // serve holds the flags of the service.
 type serve struct {
 	Listen     string `help:"Address to listen on." default:"127.0.0.1:8484" env:"HINDSIGHT_LISTEN"`
-	Operators  string `name:"operator-listen" help:"Address for /readyz and /metrics, which are for operators only; keep it private. Empty turns them off." default:"127.0.0.1:8485" env:"HINDSIGHT_OPERATOR_LISTEN"`
-	TLSCert    string `help:"TLS certificate file with its chain, reloaded when it changes; empty serves plain HTTP, for a proxy in front." env:"HINDSIGHT_TLS_CERT"`
-	TLSKey     string `help:"Private key file of the certificate." env:"HINDSIGHT_TLS_KEY"`
+	Operators  string `name:"operator-listen" help:"Address for /readyz and /metrics. Keep it private. Empty turns them off." default:"127.0.0.1:8485" env:"HINDSIGHT_OPERATOR_LISTEN"`
+	TLSCert    string `placeholder:"FILE" help:"TLS certificate file with its chain, reloaded when it changes. Default: plain HTTP, for use behind a proxy." env:"HINDSIGHT_TLS_CERT"`
+	TLSKey     string `placeholder:"FILE" help:"TLS private key file." env:"HINDSIGHT_TLS_KEY"`
 	LivekitURL string `help:"LiveKit URL for this service, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
-	PublicURL  string `help:"LiveKit URL for users; empty means the same." env:"LIVEKIT_PUBLIC_URL"`
+	PublicURL  string `placeholder:"URL" help:"LiveKit URL for users. Default: the same." env:"LIVEKIT_PUBLIC_URL"`
 	place
-	Recorder   string        `help:"Recorder: livekit (LiveKit Egress, Track Composite), embedded (this service; H.264 and Opus without re-encoding), or auto (livekit if the LiveKit server supports egress or --database is given, otherwise embedded)." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
-	EgressDir  string        `help:"Path of the data folder's segments subfolder as LiveKit Egress sees it; empty means the same path." env:"HINDSIGHT_EGRESS_DIR"`
-	Replay     time.Duration `help:"Length of the replay buffer." default:"20m" env:"HINDSIGHT_REPLAY"`
-	Expire     time.Duration `help:"How long the replay buffer is kept after sharing ends." default:"10m" env:"HINDSIGHT_EXPIRE"`
-	Stall      time.Duration `help:"How long a recorder may store nothing before it is replaced. Choose more than slow storage or a busy machine needs." default:"45s" env:"HINDSIGHT_STALL"`
+	Recorder   string        `help:"What records: livekit (LiveKit Egress, Track Composite), embedded (this service; H.264 and Opus as published), or auto (livekit if the LiveKit server supports egress or --database is set, else embedded; decided at startup)." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
+	EgressDir  string        `placeholder:"DIR" help:"Path of the data folder's segments subfolder as seen by LiveKit Egress. Default: the same path." env:"HINDSIGHT_EGRESS_DIR"`
+	Replay     time.Duration `help:"Length of the replay buffer of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
+	Expire     time.Duration `help:"How long the replay buffer is kept after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
+	Stall      time.Duration `help:"How long a recorder may store nothing before it is replaced. Must exceed the delays of storage and a busy machine." default:"45s" env:"HINDSIGHT_STALL"`
 	FrameRate  int           `help:"Frame rate of the recording (FPS)." default:"30" env:"HINDSIGHT_FRAME_RATE"`
-	MaxWidth   int           `help:"Maximum width of the recording in pixels." default:"1920" env:"HINDSIGHT_MAX_WIDTH"`
-	MaxHeight  int           `help:"Maximum height of the recording in pixels." default:"1080" env:"HINDSIGHT_MAX_HEIGHT"`
-	AACPriming int           `help:"Delay of the recorder's AAC encoder in samples: faac 1024, vo-aacenc 1600." default:"1024" env:"HINDSIGHT_AAC_PRIMING"`
-	StreamTo   []string      `help:"RTMP servers that recordings may be streamed to, rtmps://host/app, comma-separated; empty allows none." env:"HINDSIGHT_STREAM_TO"`
-	Drain      time.Duration `help:"How long running requests may take to finish when the service stops." default:"15s" env:"HINDSIGHT_DRAIN"`
-	DrainDelay time.Duration `help:"How long /readyz reports not ready before that, so that load balancers stop sending requests." default:"0s" env:"HINDSIGHT_DRAIN_DELAY"`
-	LogJSON    bool          `help:"Write the log as JSON lines." env:"HINDSIGHT_LOG_JSON"`
-	LogLevel   slog.Level    `help:"Log level: debug, info, warn, or error." default:"info" env:"HINDSIGHT_LOG_LEVEL"`
+	MaxWidth   int           `help:"Maximum width of the recording, in pixels." default:"1920" env:"HINDSIGHT_MAX_WIDTH"`
+	MaxHeight  int           `help:"Maximum height of the recording, in pixels." default:"1080" env:"HINDSIGHT_MAX_HEIGHT"`
+	AACPriming int           `help:"Delay of the recorder's AAC encoder, in samples (faac: 1024, vo-aacenc: 1600)." default:"1024" env:"HINDSIGHT_AAC_PRIMING"`
+	StreamTo   []string      `placeholder:"URL" help:"RTMP servers that recordings may be streamed to, rtmps://host/app. Default: none." env:"HINDSIGHT_STREAM_TO"`
+	Drain      time.Duration `help:"How long to wait for running requests when the service stops." default:"15s" env:"HINDSIGHT_DRAIN"`
+	DrainDelay time.Duration `help:"How long /readyz fails before that, so that load balancers stop sending requests." default:"0s" env:"HINDSIGHT_DRAIN_DELAY"`
+	LogJSON    bool          `help:"Log in JSON lines." env:"HINDSIGHT_LOG_JSON"`
+	LogLevel   slog.Level    `help:"Log level: debug, info, warn or error." default:"info" env:"HINDSIGHT_LOG_LEVEL"`
 
 	guard
 
-	PrintConfig bool `help:"Print the current settings as a configuration file and exit."`
+	PrintConfig bool `help:"Print the effective settings as a configuration file and exit."`
 }
 
 // validate names the flag that is wrong and what is allowed.
@@ -179,7 +179,7 @@ func decide(ctx context.Context, c *embedded.Choice) error {
 
 // place says where segments and clips are.
 type place struct {
-	Storage string `help:"Bucket for segments and clips, s3://…, gs://…, or azblob://…, used by this service and LiveKit Egress; empty uses the data folder. Keys come from the environment." env:"HINDSIGHT_STORAGE"`
+	Storage string `placeholder:"URL" help:"Bucket for segments and clips, s3://…, gs://… or azblob://…, used by this service and LiveKit Egress. Default: the data folder. Keys are passed in the environment." env:"HINDSIGHT_STORAGE"`
 }
 
 // openStorage opens the bucket, or the data folder where none is given; egress is what that one's segments are called

@@ -46,7 +46,8 @@ func (s *sender) join(url, token string) (videoID, soundID string) {
 	s.video, err = lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: videoRate,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"})
 	require.NoError(s, err)
-	s.sound, err = lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: soundRate, Channels: 2})
+	s.sound, err = lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: soundRate,
+		Channels: 2})
 	require.NoError(s, err)
 	v, err := room.LocalParticipant.PublishTrack(s.video, &lksdk.TrackPublicationOptions{
 		Source: livekit.TrackSource_SCREEN_SHARE, VideoWidth: 1920, VideoHeight: 1080})
@@ -70,7 +71,8 @@ func (s *sender) send(video, marker bool, stamp uint32, payload []byte) {
 }
 
 // play sends for a while, 25 frames a second. stamps and the packets of a frame are what the hostile change.
-func (s *sender) play(d time.Duration, stamp, soundStamp func(at time.Duration) uint32, packets func(at time.Duration) [][]byte) {
+func (s *sender) play(d time.Duration, stamp, soundStamp func(at time.Duration) uint32,
+	packets func(at time.Duration) [][]byte) {
 	for end := s.played + d; s.played < end; s.played += 20 * time.Millisecond {
 		timer := time.NewTimer(time.Until(s.begun.Add(s.played)))
 		<-timer.C
@@ -89,8 +91,8 @@ func goodFrames(at time.Duration) [][]byte {
 	return (&codecs.H264Payloader{}).Payload(1200, frame(at%time.Second == 0))
 }
 
-// What a hostile client sends through a real LiveKit server costs the recorder neither memory nor its place in time, and
-// it goes on with what is good afterwards.
+// What a hostile client sends through a real LiveKit server costs the recorder neither memory nor its place in time,
+// and it goes on with what is good afterwards.
 func TestHostilePacketsThroughARealServer(t *testing.T) {
 	ctx := t.Context()
 	lk, err := stack.StartLiveKit(ctx, t.TempDir(), stack.LiveKitOptions{})

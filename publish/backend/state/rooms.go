@@ -26,8 +26,8 @@ const (
 	jobsInRoom  = jobColumns + "WHERE room = ? AND deleted = 0 ORDER BY created DESC, id LIMIT ?"
 )
 
-// ClipsIn lists everybody's clips in the rooms that in accepts, and an owner's in all rooms, which were asked for before
-// a moment, newest first, at most limit.
+// ClipsIn lists everybody's clips in the rooms that in accepts, and an owner's in all rooms, which were asked for
+// before a moment, newest first, at most limit.
 func (s *Store) ClipsIn(ctx context.Context, in func(room string) bool, owner string, before time.Time,
 	limit int) ([]Clip, error) {
 	out, err := s.ClipsOf(ctx, owner, before, limit)

@@ -30,7 +30,8 @@ type Limited struct {
 
 // CutLimited stores replays in dir, starts a backend that has limit bytes of memory on them, and has all cut whole at
 // once. The files lie in dir.
-func CutLimited(ctx context.Context, dir, program string, lk *stack.LiveKit, o Options, limit int64) (out Limited, err error) {
+func CutLimited(ctx context.Context, dir, program string, lk *stack.LiveKit, o Options, limit int64) (out Limited,
+	err error) {
 	data := filepath.Join(dir, "data")
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return out, err

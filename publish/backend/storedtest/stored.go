@@ -1,5 +1,5 @@
-// Package storedtest has a backend work on long replays that nobody had to wait for: it writes them into the data folder
-// as if they had been recorded. It has no goroutines that outlive a call.
+// Package storedtest has a backend work on long replays that nobody had to wait for: it writes them into the data
+// folder as if they had been recorded. It has no goroutines that outlive a call.
 package storedtest
 
 import (
@@ -46,8 +46,8 @@ const (
 	clockBase = time.Hour
 )
 
-// Store makes replays that have just ended in the data folder of a backend that does not run. They share their segments,
-// by hard links, so that they take the disk of one.
+// Store makes replays that have just ended in the data folder of a backend that does not run. They share their
+// segments, by hard links, so that they take the disk of one.
 func Store(ctx context.Context, data string, o Options) ([]Replay, error) {
 	private := filepath.Join(data, "private")
 	if err := os.MkdirAll(private, 0o700); err != nil {
@@ -86,7 +86,8 @@ func Store(ctx context.Context, data string, o Options) ([]Replay, error) {
 		}
 		rec := state.Recording{ID: state.NewID(), ReplayID: s.ReplayID, EgressID: "EG_" + s.Identity, VideoTrack: "TR_v",
 			AudioTrack: "TR_a", State: api.StateEnded, Began: began, Created: began, Ended: now}
-		if err := db.AddReplay(ctx, state.Replay{ID: s.ReplayID, Identity: s.Identity, Room: "den", Created: began}); err != nil {
+		if err := db.AddReplay(ctx, state.Replay{ID: s.ReplayID, Identity: s.Identity, Room: "den",
+			Created: began}); err != nil {
 			return nil, err
 		}
 		if err := db.AddRecording(ctx, rec); err != nil {
@@ -114,15 +115,18 @@ func writeMedia(ctx context.Context, dir string, o Options) error {
 	loop, rate := filepath.Join(dir, "loop.mp4"), fmt.Sprintf("%dk", o.Kbps)
 	gop := fmt.Sprint(o.FPS * int(storedSegment.Seconds()))
 	// Noise, so that the bitrate is used.
-	if err := ffmpeg(ctx, "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=1920x1080:r=%d,noise=alls=30:allf=t", o.FPS), "-f", "lavfi",
+	if err := ffmpeg(ctx, "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=s=1920x1080:r=%d,noise=alls=30:allf=t", o.FPS), "-f",
+		"lavfi",
 		"-i", "sine=r=48000", "-t", fmt.Sprint(storedLoop.Seconds()), "-ac", "2", "-c:v", "libx264", "-preset", "ultrafast",
-		"-pix_fmt", "yuv420p", "-b:v", rate, "-minrate", rate, "-maxrate", rate, "-bufsize", rate, "-nal-hrd", "cbr", "-g", gop,
+		"-pix_fmt", "yuv420p", "-b:v", rate, "-minrate", rate, "-maxrate", rate, "-bufsize", rate, "-nal-hrd", "cbr", "-g",
+		gop,
 		"-keyint_min", gop, "-sc_threshold", "0", "-bf", "0", "-c:a", "aac", loop); err != nil {
 		return err
 	}
 	defer os.Remove(loop)
 	return ffmpeg(ctx, "-stream_loop", "-1", "-i", loop, "-t", fmt.Sprint(o.Length.Seconds()), "-c", "copy",
-		"-output_ts_offset", fmt.Sprint(clockBase.Seconds()), "-muxdelay", "0", "-muxpreload", "0", "-f", "segment", "-segment_time",
+		"-output_ts_offset", fmt.Sprint(clockBase.Seconds()), "-muxdelay", "0", "-muxpreload", "0", "-f", "segment",
+		"-segment_time",
 		fmt.Sprint(storedSegment.Seconds()-0.1), "-segment_list", filepath.Join(dir, "list.csv"), "-segment_list_type", "csv",
 		"-segment_format", "mpegts", filepath.Join(dir, "s_%05d.ts"))
 }

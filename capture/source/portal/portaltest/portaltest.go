@@ -49,7 +49,8 @@ func Start() (*Portal, error) {
 	}}
 	_, err = prop.Export(conn, path, values)
 	err = errors.Join(err, conn.Export(face{p}, path, castFace))
-	if r, nameErr := conn.RequestName(busName, dbus.NameFlagDoNotQueue); nameErr != nil || r != dbus.RequestNameReplyPrimaryOwner {
+	if r, nameErr := conn.RequestName(busName, dbus.NameFlagDoNotQueue); nameErr != nil ||
+		r != dbus.RequestNameReplyPrimaryOwner {
 		err = errors.Join(err, nameErr, errors.New("the portal's name is taken"))
 	}
 	if err != nil {
@@ -96,7 +97,8 @@ func (p *Portal) EndSession() error {
 func (p *Portal) Close() error { return p.conn.Close() }
 
 // respond emits a request's Response and returns its path.
-func (p *Portal) respond(sender dbus.Sender, options map[string]dbus.Variant, code uint32, results map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
+func (p *Portal) respond(sender dbus.Sender, options map[string]dbus.Variant, code uint32,
+	results map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
 	token, _ := options["handle_token"].Value().(string)
 	name := strings.ReplaceAll(strings.TrimPrefix(string(sender), ":"), ".", "_")
 	request := path + "/request/" + dbus.ObjectPath(name+"/"+token)
@@ -111,11 +113,13 @@ type face struct{ p *Portal }
 
 // CreateSession returns a session.
 func (f face) CreateSession(sender dbus.Sender, options map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
-	return f.p.respond(sender, options, Allow, map[string]dbus.Variant{"session_handle": dbus.MakeVariant(string(session))})
+	return f.p.respond(sender, options, Allow,
+		map[string]dbus.Variant{"session_handle": dbus.MakeVariant(string(session))})
 }
 
 // SelectSources notes its options.
-func (f face) SelectSources(sender dbus.Sender, _ dbus.ObjectPath, options map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
+func (f face) SelectSources(sender dbus.Sender, _ dbus.ObjectPath, options map[string]dbus.Variant) (dbus.ObjectPath,
+	*dbus.Error) {
 	f.p.mu.Lock()
 	f.p.options = options
 	f.p.mu.Unlock()
@@ -123,7 +127,8 @@ func (f face) SelectSources(sender dbus.Sender, _ dbus.ObjectPath, options map[s
 }
 
 // Start responds as Answer said.
-func (f face) Start(sender dbus.Sender, _ dbus.ObjectPath, _ string, options map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
+func (f face) Start(sender dbus.Sender, _ dbus.ObjectPath, _ string, options map[string]dbus.Variant) (dbus.ObjectPath,
+	*dbus.Error) {
 	f.p.mu.Lock()
 	f.p.starts++
 	code := f.p.answer
@@ -133,7 +138,8 @@ func (f face) Start(sender dbus.Sender, _ dbus.ObjectPath, _ string, options map
 		Properties map[string]dbus.Variant
 	}
 	return f.p.respond(sender, options, code, map[string]dbus.Variant{
-		"streams": dbus.MakeVariant([]stream{{42, map[string]dbus.Variant{}}}), "restore_token": dbus.MakeVariant("next time"),
+		"streams": dbus.MakeVariant([]stream{{42, map[string]dbus.Variant{}}}), "restore_token": dbus.MakeVariant(
+			"next time"),
 	})
 }
 

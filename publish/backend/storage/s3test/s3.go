@@ -57,7 +57,7 @@ func (s *Server) Env() map[string]string {
 	return map[string]string{"AWS_ACCESS_KEY_ID": s.access, "AWS_SECRET_ACCESS_KEY": s.secret}
 }
 
-// RefuseDeletes has the server refuse to delete anything, or not any more, as a bucket with another policy does.
+// RefuseDeletes has the server refuse to delete anything, or not anymore, as a bucket with another policy does.
 func (s *Server) RefuseDeletes(refuse bool) { s.refuses.Store(refuse) }
 
 // Keys lists the objects below a prefix.

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// openFor is how long the link is as good as it gets, shapedFor how long it is bad; settleFor of that is left to the
-	// publisher to find out.
+	// openFor is how long the link is as good as it gets, shapedFor how long it is bad; settleFor of that is left to
+	// the publisher to find out.
 	openFor, shapedFor, settleFor = 5 * time.Second, 25 * time.Second, 10 * time.Second
 	clipLength                    = 15 * time.Second
 )
@@ -183,7 +183,7 @@ func (w onTheWay) log(t *testing.T) {
 	}
 }
 
-// screenEnv is a desktop with a moving picture and sound, as the environment of a program.
+// screenEnv is a desktop with a moving frame and sound, as the environment of a program.
 func screenEnv(t *testing.T) []string {
 	t.Helper()
 	ctx := context.Background()
