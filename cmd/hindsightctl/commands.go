@@ -124,7 +124,7 @@ func sourceLine(s session.SourceStatus) string {
 }
 
 type saveCmd struct {
-	Length  float64 `arg:"" optional:"" name:"length" help:"How many seconds to save, like --seconds."`
+	Length  float64 `arg:"" optional:"" name:"seconds" help:"How many seconds to save, like --seconds."`
 	Seconds float64 `placeholder:"SECONDS" help:"How many seconds to save. Default: the replay buffer's length." xor:"length"`
 	All     bool    `help:"Save everything in the buffer." xor:"length"`
 	After   float64 `placeholder:"SECONDS" help:"Also save this many seconds after now; the command waits for them."`

@@ -75,7 +75,7 @@ func TestCommands(t *testing.T) {
 		"save 30":                  {false, "/clips/one.mp4\n"},
 		"save 30 --json":           {false, "/clips/one.mp4"},
 		"save 30 --all":            {true, "once"},
-		"save 0x":                  {true, "length"},
+		"save 0x":                  {true, "seconds"},
 		"save -5":                  {true, "more than 0"},
 		"save -5 --json":           {true, "more than 0"},
 		"share toggle":             {false, ""},
@@ -125,10 +125,13 @@ func TestCommands(t *testing.T) {
 
 func TestNotRunningHasAnExitStatus(t *testing.T) {
 	path, dir := program(t), t.TempDir()
-	for _, line := range []string{"status", "save", "save 30", "share on", "share toggle", "replay off", "mute mic", "show", "quit"} {
+	for _, line := range []string{
+		"status", "save", "save 30", "share on", "share toggle", "replay off", "mute mic", "show", "quit",
+	} {
 		out, err := ctl(t, path, dir, filepath.Join(dir, "run"), line)
 		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 3 || out != "hindsightctl: hindsight is not running; start it with: hindsight\n" {
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 ||
+			out != "hindsightctl: hindsight is not running; start it with: hindsight\n" {
 			t.Errorf("%s says %q, %v", line, out, err)
 		}
 	}

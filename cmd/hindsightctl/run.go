@@ -56,6 +56,9 @@ func numbersAreValues(args []string) []string {
 	if i <= 0 || slices.Contains(args[:i], "--") || strings.HasPrefix(args[i-1], "-") {
 		return args
 	}
+	if set := slices.Index(args[:i], "set"); set > 0 && slices.Contains(args[:set], "settings") {
+		i = set + 1 // kong takes all values of one list from one side of the mark
+	}
 	rest := slices.DeleteFunc(slices.Clone(args[i:]), func(a string) bool { return a == "--json" })
 	marked := append(slices.Clone(args[:i]), "--")
 	if len(rest) < len(args)-i {

@@ -16,10 +16,10 @@ import (
 )
 
 type settingsCmd struct {
-	List  listCmd  `cmd:"" help:"List all settings with their values and what they may be."`
-	Get   getCmd   `cmd:"" help:"Print the value of a setting."`
-	Set   setCmd   `cmd:"" help:"Change settings, all or none, and say whether they are in use."`
-	Token tokenCmd `cmd:"" name:"set-token" help:"Set the access token, which is read from standard input or a file."`
+	List  listCmd  `cmd:"" help:"List all settings with their values and what is allowed."`
+	Get   getCmd   `cmd:"" help:"Print a setting."`
+	Set   setCmd   `cmd:"" help:"Change settings. If one value is wrong, none is changed."`
+	Token tokenCmd `cmd:"" name:"set-token" help:"Set the access token, read from standard input or a file."`
 }
 
 // settings are those of the running app, else those in the file.
@@ -37,7 +37,7 @@ func settings(ctx context.Context) ([]config.Setting, error) {
 func stored() (*config.Store, config.Config) {
 	store, cfg, problems := config.Open(config.Dir())
 	for _, p := range problems {
-		fmt.Fprintf(os.Stderr, "hindsightctl: %v, in %s; the default counts instead\n", p, store.Path())
+		fmt.Fprintf(os.Stderr, "hindsightctl: %v, in %s; the default is used\n", p, store.Path())
 	}
 	return store, cfg
 }
@@ -61,7 +61,7 @@ func (listCmd) Run(ctx context.Context, out *output) error {
 }
 
 type getCmd struct {
-	Key string `arg:"" help:"the setting, for example video.frame_rate"`
+	Key string `arg:"" help:"The setting, for example video.frame_rate."`
 }
 
 func (c getCmd) Run(ctx context.Context, out *output) error {
@@ -81,7 +81,7 @@ func (c getCmd) Run(ctx context.Context, out *output) error {
 }
 
 type setCmd struct {
-	Pairs []string `arg:"" name:"key value" help:"a setting and its new value, as often as needed; see: settings list"`
+	Pairs []string `arg:"" name:"key value" help:"A setting and its new value; repeat for more settings."`
 }
 
 // Validate implements kong's: what it refuses is a wrong command line.
@@ -114,7 +114,7 @@ func (c setCmd) Run(ctx context.Context, out *output) error {
 	result, text := changed{OK: true, InUse: true}, "Saved. The new settings are in use."
 	err = call(ctx, control.Request{Command: control.Set, Set: list}, &a)
 	if errors.Is(err, control.ErrNotRunning) {
-		result.InUse, text = false, "Saved. Hindsight is not running; the new settings count from its next start."
+		result.InUse, text = false, "Saved. Hindsight is not running; the settings apply when it starts."
 		a, err = store(list, edit)
 	}
 	if err != nil {
@@ -152,7 +152,7 @@ func store(list []config.Assignment, edit func(*config.Config)) (a control.SetAn
 		}
 	}
 	for _, name := range config.Overridden(list) {
-		notes = append(notes, "as long as "+name+" is set in the environment, it counts instead")
+		notes = append(notes, "the environment variable "+name+" overrides it as long as it is set")
 	}
 	a.Note = strings.Join(notes, "\n")
 	return a, nil

@@ -189,3 +189,21 @@ func TestExitStatusesAreDocumented(t *testing.T) {
 		require.Contains(t, strings.Join(strings.Fields(out), " "), "3 when Hindsight is not running", flag)
 	}
 }
+
+// What the menu entry runs is a command that there is.
+func TestTheMenuEntryRunsCommands(t *testing.T) {
+	s := newShell(t)
+	entry, err := os.ReadFile("../../assets/linux/app.hindsight.Hindsight.desktop")
+	require.NoError(t, err)
+	found := 0
+	for _, line := range strings.Split(string(entry), "\n") {
+		args, is := strings.CutPrefix(line, "Exec=hindsightctl ")
+		if !is {
+			continue
+		}
+		found++
+		code, _, said := s.run(t, "", strings.Fields(args)...)
+		require.Equal(t, 3, code, "%s: %s", line, said)
+	}
+	require.Equal(t, 2, found)
+}

@@ -41,7 +41,8 @@ func Of(settings string) Entry {
 
 func (e Entry) text() []byte {
 	return []byte("[Desktop Entry]\nType=Application\nName=Hindsight\nExec=hindsight --hidden\n" +
-		"Icon=app.hindsight.Hindsight\nTerminal=false\nStartupNotify=false\nX-Hindsight-Settings=" + strconv.Quote(e.Settings) + "\n")
+		"Icon=app.hindsight.Hindsight\nTerminal=false\nStartupNotify=false\n" +
+		"X-Hindsight-Settings=" + strconv.Quote(e.Settings) + "\n")
 }
 
 // Set makes the file, or removes it. An EditedError says that it was left as it is.
