@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,6 +48,8 @@ func testCommandLine(t *testing.T, m *machine) {
 	entry := filepath.Join(dir, "xdg", "autostart", "app.hindsight.Hindsight.desktop")
 	run(3, "save 5")
 	require.Contains(t, run(0, "settings set replay.seconds 45 sound.microphone.gain_db -3"), "not running")
+	run(0, "settings set app.start_at_login true")
+	require.NoError(t, os.Remove(entry))
 	r := m.start(t, dir, more...)
 	s := r.until(t, "the replay runs", buffering)
 	require.InDelta(t, 45, s.ReplaySeconds, 0)
@@ -61,6 +64,10 @@ func testCommandLine(t *testing.T, m *machine) {
 	require.Equal(t, "50\n", run(0, "settings get replay.seconds"))
 	require.Contains(t, run(0, "settings list --json"), `"key": "app.start_at_login"`)
 
+	require.Eventually(t, func() bool { _, err := os.Stat(entry); return err == nil }, 20*time.Second, 20*time.Millisecond,
+		"a start puts the file where the settings want it")
+	run(0, "settings set app.start_at_login false")
+	require.NoFileExists(t, entry)
 	run(0, "settings set app.start_at_login true")
 	require.FileExists(t, entry)
 	run(0, "settings set app.start_at_login false")
