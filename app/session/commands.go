@@ -18,7 +18,12 @@ import (
 
 // SetReplay turns the local buffer on or off. Turning it off discards what it held.
 func (s *Session) SetReplay(on bool) error {
+	return s.switchReplay(func(bool) bool { return on })
+}
+
+func (s *Session) switchReplay(to func(bool) bool) error {
 	return s.do(func() error {
+		on := to(s.st.replayOn) // the owner's: a second toggle sees the first
 		s.st.replayOn = on
 		if !on {
 			s.st.flushSaves()
@@ -26,6 +31,11 @@ func (s *Session) SetReplay(on bool) error {
 		s.retryOpen()
 		return nil
 	})
+}
+
+// ToggleReplay turns the local buffer on if it is off, and off if it is on.
+func (s *Session) ToggleReplay() error {
+	return s.switchReplay(func(on bool) bool { return !on })
 }
 
 // ChooseScreen forgets the screen chosen in the desktop's dialog and asks again, at once where the screen is captured.
@@ -144,11 +154,15 @@ func (s *Session) check(edit func(*config.Config)) error {
 	before := s.Snapshot().Settings
 	c := before.Clone()
 	edit(&c)
+	return Usable(before, c) // here and not in the owner, which a network folder must not hold up
+}
+
+// Usable checks settings that are to follow others. The error is a config.Problem or a SettingError.
+func Usable(before, c config.Config) error {
 	if problems := c.Validate(); len(problems) > 0 {
 		return problems[0]
 	}
 	if folder := c.ClipFolder(); folder != before.ClipFolder() {
-		// Here and not in the owner, which a network folder must not hold up.
 		if err := clip.CheckFolder(folder); err != nil {
 			return &SettingError{"replay.folder", err}
 		}

@@ -39,6 +39,8 @@ func answer(_ context.Context, r control.Request) (any, error) {
 		return session.SaveRecord{ID: 1, Local: "saved", Clip: &clip.Clip{Path: "/clips/one.mp4", Seconds: 30}}, nil
 	case r.Command == control.Mute && r.Toggle && r.Source == "desktop", r.Command == control.Talk && r.On:
 		return nil, nil
+	case r.Toggle && (r.Command == control.Share || r.Command == control.Replay):
+		return nil, nil
 	case r.Command == control.Share && r.On, r.Command == control.Replay && !r.On, r.Command == control.Mute &&
 		r.Source == "mic" && r.On:
 		return nil, nil
@@ -70,6 +72,15 @@ func TestCommands(t *testing.T) {
 		"status":                   {false, "sharing    live in studio"},
 		"status --json":            {false, `"buffered_seconds": 12`},
 		"save --seconds 30":        {false, "/clips/one.mp4\n"},
+		"save 30":                  {false, "/clips/one.mp4\n"},
+		"save 30 --json":           {false, "/clips/one.mp4"},
+		"save 30 --all":            {true, "once"},
+		"save 0x":                  {true, "seconds"},
+		"save -5":                  {true, "more than 0"},
+		"save -5 --json":           {true, "more than 0"},
+		"share toggle":             {false, ""},
+		"replay toggle":            {false, ""},
+		"talk toggle":              {true, "on"},
 		"save":                     {true, "hindsightctl: the disk is full\n"},
 		"save --json":              {true, `"error": "the disk is full"`},
 		"save --seconds=-1":        {true, "more than 0"},
@@ -112,11 +123,15 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-func TestNotRunningIsASentence(t *testing.T) {
+func TestNotRunningHasAnExitStatus(t *testing.T) {
 	path, dir := program(t), t.TempDir()
-	for _, line := range []string{"status", "save", "share on", "replay off", "mute mic", "show", "quit"} {
+	for _, line := range []string{
+		"status", "save", "save 30", "share on", "share toggle", "replay off", "mute mic", "show", "quit",
+	} {
 		out, err := ctl(t, path, dir, filepath.Join(dir, "run"), line)
-		if err == nil || out != "hindsightctl: hindsight is not running; start it with: hindsight\n" {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 ||
+			out != "hindsightctl: hindsight is not running; start it with: hindsight\n" {
 			t.Errorf("%s says %q, %v", line, out, err)
 		}
 	}
