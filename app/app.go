@@ -20,6 +20,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/desktop"
+	"github.com/hindsight-app/hindsight/app/desktop/autostart"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
 	"github.com/hindsight-app/hindsight/app/hotkey/x11"
@@ -57,6 +58,7 @@ type App struct {
 	links    *links.Book
 	tokens   *config.Tokens
 	tray     *desktop.Tray
+	login    autostart.Entry
 	ctx      context.Context // of what may be left undone at the end
 	ui       *ui.UI
 	tasks    sync.WaitGroup
@@ -87,7 +89,7 @@ func Run(o Options) error {
 	debug.SetGCPercent(gcPercent)
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
-	a := &App{log: log, control: server, ctx: ctx, links: links.Open(config.Dir())}
+	a := &App{log: log, control: server, ctx: ctx, links: links.Open(config.Dir()), login: autostart.Of(config.Dir())}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()
@@ -131,6 +133,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
+	a.tasks.Go(a.followLogin)
 	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/atomicfile"
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
+	"github.com/hindsight-app/hindsight/app/desktop/autostart"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -38,6 +40,29 @@ func (a *App) followHotkeys() {
 		case <-a.hotkeys.Changed():
 			a.session.SetHotkeys(a.hotkeys.States())
 		}
+	}
+}
+
+// followLogin keeps the file that starts Hindsight at login as the settings want it, from the start on, until the
+// session ends.
+func (a *App) followLogin() {
+	snapshots, stop := a.session.Watch()
+	defer stop()
+	first, have := true, false
+	for s := range snapshots {
+		on := s.Settings.App.StartAtLogin
+		if !first && on == have {
+			continue
+		}
+		var edited *autostart.EditedError
+		err := a.login.Set(on)
+		switch {
+		case err == nil, first && errors.As(err, &edited): // an edited file counts, which is nothing new
+		default:
+			a.log.Warn("start at login could not be changed", "error", err)
+			a.notify(desktop.Notification{Title: "Couldn't change start at login", Body: session.Plain(err), Urgent: true})
+		}
+		first, have = false, on
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
 )
@@ -57,6 +59,9 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		}
 		return nil, begun(ctx, s.AwaitShare)
 	case control.Replay:
+		if r.Toggle {
+			return nil, s.ToggleReplay()
+		}
 		return nil, s.SetReplay(r.On)
 	case control.Mute:
 		if r.Toggle {
@@ -100,6 +105,12 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return control.LinkAnswer{Path: path, URL: url}, nil
 	case control.Choose:
 		return nil, s.ChooseScreen()
+	case control.List:
+		return s.Snapshot().Settings.Settings(), nil
+	case control.Set:
+		return a.set(ctx, r.Set)
+	case control.Token:
+		return nil, s.SetToken(r.Text)
 	case control.Show:
 		a.ui.Show()
 		return nil, nil
@@ -108,5 +119,35 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
-		"talk, link, choose-screen, show or quit", r.Command)
+		"talk, link, choose-screen, settings, set, set-token, show or quit", r.Command)
+}
+
+// set changes settings as the window does and waits for what the recorder makes of them.
+func (a *App) set(ctx context.Context, list []config.Assignment) (any, error) {
+	edit, err := config.Edit(list)
+	if err != nil {
+		return nil, &control.InvalidError{Err: err}
+	}
+	if err := a.session.Change(edit); err != nil {
+		return nil, control.Invalid(err)
+	}
+	var answer control.SetAnswer
+	if on := a.settings().StartAtLogin; names(list, config.StartAtLoginKey) {
+		if err := a.login.Set(on); err != nil {
+			answer.Note = err.Error()
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, beginWait)
+	defer cancel()
+	switch err := a.session.Settled(ctx); {
+	case errors.Is(err, context.DeadlineExceeded):
+		answer.Failed = "capture has not restarted within a minute; see: hindsightctl status"
+	case err != nil:
+		answer.Failed = err.Error()
+	}
+	return answer, nil
+}
+
+func names(list []config.Assignment, key string) bool {
+	return slices.ContainsFunc(list, func(a config.Assignment) bool { return a.Key == key })
 }

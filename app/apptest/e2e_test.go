@@ -34,6 +34,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })
 	t.Run("wrong backend", func(t *testing.T) { testWrongBackend(t, m) })
 	t.Run("bad settings", func(t *testing.T) { testBadSettings(t, m) })
+	t.Run("command line", func(t *testing.T) { testCommandLine(t, m) })
 	t.Run("recording", func(t *testing.T) { testRecording(t, m) })
 	t.Run("killed", func(t *testing.T) { testKilled(t, m) })
 	t.Run("away", func(t *testing.T) { testAway(t, m) })

@@ -164,17 +164,19 @@ type Hotkeys struct {
 
 // SaveKey saves its own number of seconds.
 type SaveKey struct {
-	Keys string `toml:"keys" check:"keys"`
+	Keys string `toml:"keys" json:"keys" check:"keys"`
 	// Seconds are the past; 0 is everything that is buffered. After are those still to come.
-	Seconds int `toml:"seconds" check:"length"`
-	After   int `toml:"after" min:"0" max:"600" comment:"seconds after the press, 0 to 600"`
+	Seconds int `toml:"seconds" json:"seconds" check:"length"`
+	After   int `toml:"after" json:"after" min:"0" max:"600" comment:"seconds after the press, 0 to 600"`
 }
 
 // App is how the app itself behaves.
 type App struct {
-	Notifications bool   `toml:"notifications"`
-	SaveSound     bool   `toml:"save_sound"`
-	Theme         string `toml:"theme" oneof:"system,light,dark" comment:"system, light or dark"`
+	Notifications bool `toml:"notifications"`
+	SaveSound     bool `toml:"save_sound"`
+	// StartAtLogin keeps a file in the desktop's autostart folder; see package autostart.
+	StartAtLogin bool   `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
+	Theme        string `toml:"theme" oneof:"system,light,dark" comment:"system, light or dark"`
 }
 
 // Defaults are the settings of a new user: replay on, no backend.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"reflect"
 	"sort"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -216,22 +215,7 @@ func applyEnv(c *Config) (keys map[string]bool, problems []Problem) {
 		if !ok || strings.Contains(f.key, "[") {
 			return
 		}
-		var x any = text
-		switch f.value.Kind() {
-		case reflect.Bool:
-			if b, err := strconv.ParseBool(text); err == nil {
-				x = b
-			}
-		case reflect.Int:
-			if n, err := strconv.ParseInt(text, 10, 32); err == nil {
-				x = n
-			}
-		case reflect.Float64:
-			if n, err := strconv.ParseFloat(text, 64); err == nil {
-				x = n
-			}
-		}
-		if !setLeaf(f.value, x) {
+		if !setLeaf(f.value, meant(f.value.Kind(), text)) {
 			problems = append(problems, Problem{name, quote(text), kindName(f.value.Kind(), f.tag)})
 			return
 		}

@@ -150,11 +150,12 @@ var checks = map[string]func(reflect.Value) (string, bool){
 		return allowed, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 	},
 	"keys": func(v reflect.Value) (string, bool) {
+		const allowed = "keys like Alt+F10 or Ctrl+Shift+S, or empty for none"
 		if v.String() == "" {
-			return "", true
+			return allowed, true
 		}
 		_, err := hotkey.Parse(v.String())
-		return "keys like Alt+F10 or Ctrl+Shift+S, or empty for none", err == nil
+		return allowed, err == nil
 	},
 }
 

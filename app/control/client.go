@@ -49,6 +49,9 @@ func Call(ctx context.Context, dir string, r Request, out any) error {
 		}
 		return fmt.Errorf("hindsight stopped before it replied: %w", err)
 	}
+	if !resp.OK && resp.Invalid {
+		return &InvalidError{errors.New(resp.Error)}
+	}
 	if !resp.OK {
 		return errors.New(resp.Error)
 	}

@@ -13,6 +13,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/session"
 )
 
 // ErrNotRunning is what Call returns when no app listens.
@@ -26,7 +29,7 @@ const (
 	Status = "status"     // → session.Snapshot
 	Save   = "save"       // Seconds or All, After → session.SaveRecord
 	Share  = "share"      // On or Toggle
-	Replay = "replay"     // On
+	Replay = "replay"     // On or Toggle
 	Mute   = "mute"       // Source, On or Toggle
 	Talk   = "talk"       // On
 	Record = "record"     // On or Toggle
@@ -34,6 +37,9 @@ const (
 	Shot   = "screenshot" // → ShotAnswer
 	Link   = "link"       // Path, empty for the newest clip → LinkAnswer
 	Choose = "choose-screen"
+	List   = "settings"  // → []config.Setting
+	Set    = "set"       // Set → SetAnswer
+	Token  = "set-token" // Text, empty to remove it
 	Show   = "show"
 	Quit   = "quit"
 )
@@ -49,7 +55,39 @@ type Request struct {
 	After   float64 `json:"after,omitempty"`
 	Text    string  `json:"text,omitempty"`
 	Path    string  `json:"path,omitempty"`
+	// Set are settings, changed all or none.
+	Set []config.Assignment `json:"set,omitempty"`
 }
+
+// SetAnswer says what came of changed settings, which are stored.
+type SetAnswer struct {
+	// Note is what the user has to know beside that, empty for nothing.
+	Note string `json:"note,omitempty"`
+	// Failed is why the recorder does not work with them, empty where it does.
+	Failed string `json:"failed,omitempty"`
+}
+
+// InvalidError is about a value that cannot be used; nothing was changed.
+type InvalidError struct{ Err error }
+
+// Invalid makes an InvalidError of an error that is about one setting's value, and names the setting. Others stay.
+func Invalid(err error) error {
+	var problem config.Problem
+	var setting *session.SettingError
+	switch {
+	case errors.As(err, &setting):
+		return &InvalidError{fmt.Errorf("%s cannot be changed: %w", setting.Key, err)}
+	case errors.As(err, &problem):
+		return &InvalidError{err}
+	}
+	return err
+}
+
+// Error is the reason.
+func (e *InvalidError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *InvalidError) Unwrap() error { return e.Err }
 
 // ShotAnswer is where a screenshot is.
 type ShotAnswer struct {
@@ -64,9 +102,11 @@ type LinkAnswer struct {
 
 // Response is the response.
 type Response struct {
-	OK    bool            `json:"ok"`
-	Error string          `json:"error,omitempty"`
-	Data  json.RawMessage `json:"data,omitempty"`
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+	// Invalid says that the error is an InvalidError.
+	Invalid bool            `json:"invalid,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
 }
 
 // Dir is the folder of socket and lock: hindsight in XDG_RUNTIME_DIR, or in the temporary folder with the user's id.

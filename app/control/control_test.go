@@ -7,11 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 )
 
@@ -26,6 +28,9 @@ func listen(t *testing.T, dir string) *control.Server {
 }
 
 func echo(_ context.Context, r control.Request) (any, error) {
+	if r.Command == "invalid" {
+		return nil, &control.InvalidError{Err: errors.New("video.height is 7")}
+	}
 	if r.Command == "fail" {
 		return nil, errors.New("the disk is full")
 	}
@@ -36,13 +41,20 @@ func TestCallAndAnswer(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	listen(t, dir).Serve(echo)
 	var got control.Request
-	want := control.Request{Command: "save", Seconds: 30, On: true, Source: "mic"}
-	if err := control.Call(t.Context(), dir, want, &got); err != nil || got != want {
+	want := control.Request{
+		Command: "save", Seconds: 30, On: true, Source: "mic", Set: []config.Assignment{{Key: "app.theme", Value: "dark"}},
+	}
+	if err := control.Call(t.Context(), dir, want, &got); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if err := control.Call(t.Context(), dir, control.Request{Command: "fail"}, nil); err == nil ||
 		err.Error() != "the disk is full" {
 		t.Errorf("an error arrives as %v", err)
+	}
+	var invalid *control.InvalidError
+	if err := control.Call(t.Context(), dir, control.Request{Command: "invalid"}, nil); !errors.As(err, &invalid) ||
+		err.Error() != "video.height is 7" {
+		t.Errorf("a value that cannot be used arrives as %v", err)
 	}
 	if st, err := os.Stat(filepath.Join(dir, "control.sock")); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the socket is open to others: %v %v", st.Mode(), err)

@@ -125,6 +125,8 @@ func (s *Server) answer(line []byte) Response {
 	resp := Response{OK: err == nil}
 	if err != nil {
 		resp.Error = err.Error()
+		var invalid *InvalidError
+		resp.Invalid = errors.As(err, &invalid)
 	}
 	if data != nil {
 		raw, err := json.Marshal(data)

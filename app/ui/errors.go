@@ -10,7 +10,7 @@ import (
 )
 
 // tokenKey stands for the access token, which is not in the settings file.
-const tokenKey = "token"
+const tokenKey = session.TokenKey
 
 // settingNames are the settings as the window calls them. What is missing is called by the last part of its key.
 var settingNames = map[string]string{
@@ -26,7 +26,7 @@ var settingNames = map[string]string{
 	"sharing.stream_quality": "Stream quality",
 	"hotkeys.save":           "Save replay", "hotkeys.share": "Start or stop sharing", "hotkeys.mute": "Mute microphone",
 	"hotkeys.talk": "Push-to-talk", "hotkeys.record": "Start or stop recording", "hotkeys.mark": "Add marker",
-	"hotkeys.screenshot": "Take screenshot", "app.theme": "Appearance",
+	"hotkeys.screenshot": "Take screenshot", "app.theme": "Appearance", "app.start_at_login": "Start at login",
 }
 
 var inList = regexp.MustCompile(`^hotkeys\.saves\[(\d+)\]\.([a-z]+)$`)

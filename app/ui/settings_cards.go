@@ -188,7 +188,8 @@ func (h *sharingCard) newToken() (string, bool) {
 // appCard is the app itself.
 type appCard struct {
 	fields
-	look *widget.Select
+	look  *widget.Select
+	login *widget.Check
 }
 
 func newAppCard(s *settings) *appCard {
@@ -197,6 +198,7 @@ func newAppCard(s *settings) *appCard {
 	f.check("Notifications", "Show notifications (errors are always shown)",
 		func(c *config.Config) *bool { return &c.App.Notifications })
 	f.check("Sound", "Play a sound when a clip is saved", func(c *config.Config) *bool { return &c.App.SaveSound })
+	a.login = f.check("Startup", "Start at login", func(c *config.Config) *bool { return &c.App.StartAtLogin })
 	a.look = pick(f, "app.theme", []string{"system", "light", "dark"}, []string{"System", "Light", "Dark"},
 		func(c *config.Config) *string { return &c.App.Theme })
 	f.card("General")

@@ -163,6 +163,8 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.sharing.token.SetText("secret")
 	s.keys.save.SetText("ctrl+alt+s")
 	s.general.look.SetSelected("Dark")
+	require.False(t, s.general.login.Checked, "off by default")
+	s.general.login.SetChecked(true)
 	if s.apply.Disabled() {
 		t.Fatalf("good settings cannot be applied: %s", s.saying())
 	}
@@ -184,7 +186,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	if len(problems) > 0 || again.Hotkeys.Save != "Ctrl+Alt+S" || again.Sharing.Room != "studio" ||
 		again.Replay.Seconds != 120 ||
 		again.Sound.Microphone.Device != "mic-2" || again.App.Theme != "dark" || !again.Sharing.AllowHTTP ||
-		!again.Video.FollowSize {
+		!again.App.StartAtLogin || !again.Video.FollowSize {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
 	if token, err := b.tokens.Get(); token != "secret" || err != nil {

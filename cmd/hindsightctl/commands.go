@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -23,24 +24,25 @@ type commands struct {
 	Version kong.VersionFlag `name:"version" help:"Print the version and exit."`
 	manual.Flags
 
-	Status  statusCmd  `cmd:"" help:"Show status."`
-	Save    saveCmd    `cmd:"" help:"Save the replay and print the clip's path."`
-	Share   shareCmd   `cmd:"" help:"Start or stop sharing."`
-	Replay  switchCmd  `cmd:"" help:"Turn the replay buffer on or off."`
-	Record  recordCmd  `cmd:"" help:"Start or stop recording."`
-	Mark    markCmd    `cmd:"" help:"Add a marker, which becomes a chapter of the clips that contain it."`
-	Shot    shotCmd    `cmd:"" name:"screenshot" help:"Take a screenshot and print its path."`
-	Mute    muteCmd    `cmd:"" help:"Mute or unmute an audio source."`
-	Talk    switchCmd  `cmd:"" help:"Press or release push-to-talk, for desktops without global hotkeys."`
-	Devices devicesCmd `cmd:"" help:"List audio devices. Hindsight need not be running."`
-	Screens screensCmd `cmd:"" help:"List the monitors and windows that can be captured. Hindsight need not be running."`
-	Clips   clipsCmd   `cmd:"" help:"List saved clips. Hindsight need not be running."`
-	Star    starCmd    `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
-	Link    linkCmd    `cmd:"" help:"Create a share link to a clip and print it."`
-	Doctor  doctorCmd  `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
-	Choose  plainCmd   `cmd:"" name:"choose-screen" help:"Choose the captured screen again in the desktop's dialog (Wayland)."`
-	Show    plainCmd   `cmd:"" help:"Show the window."`
-	Quit    plainCmd   `cmd:"" help:"Quit Hindsight."`
+	Status   statusCmd   `cmd:"" help:"Show status."`
+	Save     saveCmd     `cmd:"" help:"Save the replay and print the clip's path."`
+	Share    toggleCmd   `cmd:"" help:"Start or stop sharing."`
+	Replay   toggleCmd   `cmd:"" help:"Turn the replay buffer on or off."`
+	Record   recordCmd   `cmd:"" help:"Start or stop recording."`
+	Mark     markCmd     `cmd:"" help:"Add a marker, which becomes a chapter of the clips that contain it."`
+	Shot     shotCmd     `cmd:"" name:"screenshot" help:"Take a screenshot and print its path."`
+	Mute     muteCmd     `cmd:"" help:"Mute or unmute an audio source."`
+	Talk     switchCmd   `cmd:"" help:"Press or release push-to-talk, for desktops without global hotkeys."`
+	Devices  devicesCmd  `cmd:"" help:"List audio devices. Hindsight need not be running."`
+	Screens  screensCmd  `cmd:"" help:"List the monitors and windows that can be captured. Hindsight need not be running."`
+	Clips    clipsCmd    `cmd:"" help:"List saved clips. Hindsight need not be running."`
+	Star     starCmd     `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
+	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it."`
+	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
+	Settings settingsCmd `cmd:"" help:"Show or change settings. Hindsight need not be running."`
+	Choose   plainCmd    `cmd:"" name:"choose-screen" help:"Choose the captured screen again in the desktop's dialog (Wayland)."`
+	Show     plainCmd    `cmd:"" help:"Show the window."`
+	Quit     plainCmd    `cmd:"" help:"Quit Hindsight."`
 }
 
 // AfterApply tells commands that share a type which of them they are.
@@ -122,6 +124,7 @@ func sourceLine(s session.SourceStatus) string {
 }
 
 type saveCmd struct {
+	Length  float64 `arg:"" optional:"" name:"seconds" help:"How many seconds to save, like --seconds."`
 	Seconds float64 `placeholder:"SECONDS" help:"How many seconds to save. Default: the replay buffer's length." xor:"length"`
 	All     bool    `help:"Save everything in the buffer." xor:"length"`
 	After   float64 `placeholder:"SECONDS" help:"Also save this many seconds after now; the command waits for them."`
@@ -129,6 +132,12 @@ type saveCmd struct {
 
 // Validate implements kong's: what it refuses is a wrong command line.
 func (c saveCmd) Validate() error {
+	if !(c.Length >= 0) || math.IsInf(c.Length, 0) { // nor is NaN
+		return fmt.Errorf("the length is %g seconds; it must be more than 0", c.Length)
+	}
+	if c.Length > 0 && (c.Seconds > 0 || c.All) {
+		return errors.New("give the length once: as a number, with --seconds or with --all")
+	}
 	if !(c.Seconds >= 0) || math.IsInf(c.Seconds, 0) { // nor is NaN
 		return fmt.Errorf("--seconds is %g; it must be more than 0", c.Seconds)
 	}
@@ -140,8 +149,9 @@ func (c saveCmd) Validate() error {
 
 func (c saveCmd) Run(ctx context.Context, out *output) error {
 	var r session.SaveRecord
-	if err := call(ctx, control.Request{Command: control.Save, Seconds: c.Seconds, All: c.All, After: c.After},
-		&r); err != nil {
+	if err := call(ctx, control.Request{
+		Command: control.Save, Seconds: max(c.Seconds, c.Length), All: c.All, After: c.After,
+	}, &r); err != nil {
 		return err
 	}
 	return out.print(r, func(w io.Writer) {
@@ -165,12 +175,13 @@ func (c switchCmd) Run(ctx context.Context, out *output) error {
 	return out.print(map[string]any{"ok": true}, nil)
 }
 
-type shareCmd struct {
-	On string `arg:"" name:"state" enum:"on,off,toggle" help:"on starts, off stops, toggle switches it."`
+type toggleCmd struct {
+	On      string `arg:"" name:"state" enum:"on,off,toggle" help:"on starts, off stops, toggle switches it."`
+	command string
 }
 
-func (c shareCmd) Run(ctx context.Context, out *output) error {
-	return out.done(call(ctx, control.Request{Command: control.Share, On: c.On == "on", Toggle: c.On == "toggle"}, nil))
+func (c toggleCmd) Run(ctx context.Context, out *output) error {
+	return out.done(call(ctx, control.Request{Command: c.command, On: c.On == "on", Toggle: c.On == "toggle"}, nil))
 }
 
 type muteCmd struct {

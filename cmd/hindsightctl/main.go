@@ -1,17 +1,11 @@
-// Command hindsightctl talks to a running Hindsight; devices, clips and doctor work without one.
+// Command hindsightctl talks to a running Hindsight; devices, clips, settings and doctor work without one.
 package main
 
 import (
 	"context"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
-
-	"github.com/alecthomas/kong"
-
-	"github.com/hindsight-app/hindsight/assets/manual"
-	"github.com/hindsight-app/hindsight/assets/version"
 )
 
 func main() {
@@ -19,22 +13,4 @@ func main() {
 	code := run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
-}
-
-func run(ctx context.Context, args []string) int {
-	var cli commands
-	out := &output{json: slices.Contains(args, "--json"), to: os.Stdout}
-	parser := kong.Must(&cli, kong.Name("hindsightctl"), kong.Vars{"version": "hindsightctl " + version.String()},
-		kong.Description("Controls Hindsight: save a replay, share the screen, show status."))
-	k, err := parser.Parse(args)
-	if err != nil {
-		out.fail(err, manual.Hint("hindsightctl", err))
-		return usageError
-	}
-	k.BindTo(ctx, (*context.Context)(nil))
-	if err := k.Run(out); err != nil {
-		out.fail(err, "")
-		return 1
-	}
-	return 0
 }

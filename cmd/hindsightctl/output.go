@@ -37,10 +37,15 @@ func (o *output) fail(err error, hint string) {
 		}
 		return
 	}
-	if !errors.Is(err, errSick) { // doctor has printed its checks
+	var printed *printedError
+	if !errors.Is(err, errSick) && !errors.As(err, &printed) { // doctor has printed its checks
 		_ = o.print(map[string]any{"ok": false, "error": err.Error()}, nil)
 	}
 }
 
-// usageError is the exit status for a command line that is not understood; other failures are 1.
-const usageError = 2
+// The exit statuses of failures; exitStatuses says what they mean.
+const (
+	failed     = 1
+	usageError = 2
+	notRunning = 3
+)

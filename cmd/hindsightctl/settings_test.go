@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/control"
+)
+
+// shell runs the program in a home of its own, where no Hindsight runs and no keyring is.
+type shell struct {
+	program, dir string
+}
+
+func newShell(t *testing.T) shell {
+	t.Helper()
+	return shell{program(t), t.TempDir()}
+}
+
+func (s shell) run(t *testing.T, input string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), s.program, args...)
+	c.Env = []string{
+		"HOME=" + s.dir, "XDG_CONFIG_HOME=" + s.dir, "XDG_RUNTIME_DIR=" + s.dir, "PATH=" + os.Getenv("PATH"),
+		"HINDSIGHT_RUNTIME_DIR=" + s.file("run"), "HINDSIGHT_CONFIG_DIR=" + s.file("settings"),
+	}
+	c.Stdin = strings.NewReader(input)
+	var out, err bytes.Buffer
+	c.Stdout, c.Stderr = &out, &err
+	_ = c.Run()
+	return c.ProcessState.ExitCode(), out.String(), err.String()
+}
+
+func (s shell) file(name string) string { return filepath.Join(s.dir, name) }
+
+func TestSettingsOfAHindsightThatIsNotRunning(t *testing.T) {
+	s := newShell(t)
+	ok := func(want string, args ...string) {
+		t.Helper()
+		code, out, err := s.run(t, "", args...)
+		require.Zero(t, code, "%v: %s", args, err)
+		require.Contains(t, out, want, "%v", args)
+	}
+	ok("video.frame_rate 30\n    30 or 60\n", "settings", "list")
+	ok("0 keeps the size of the screen", "settings", "list")
+	ok("Hindsight is not running", "settings", "set", "video.frame_rate", "60", "sound.microphone.gain_db", "-4.5")
+	ok("60\n", "settings", "get", "video.frame_rate")
+	ok("-4.5\n", "settings", "get", "sound.microphone.gain_db")
+	ok(`"in_use": false`, "settings", "set", "sound.microphone.gain_db", "-6", "--json")
+	// These three are only right together.
+	ok("Saved", "settings", "set", "video.source.kind", "area", "video.source.width", "640", "video.source.height", "480")
+	ok("", "settings", "set", "hotkeys.saves", `[{"keys":"Alt+F11","seconds":30}]`)
+	ok(`"keys": "Alt+F11"`, "settings", "get", "hotkeys.saves", "--json")
+	_, cfg, problems := config.Open(s.file("settings"))
+	require.Empty(t, problems)
+	require.Equal(t, 60, cfg.Video.FrameRate)
+	require.InDelta(t, -6, cfg.Sound.Microphone.GainDB, 0)
+	require.Equal(t, []config.SaveKey{{Keys: "Alt+F11", Seconds: 30}}, cfg.Hotkeys.Saves)
+
+	before, err := os.ReadFile(s.file("settings/config.toml"))
+	require.NoError(t, err)
+	for _, c := range []struct{ says, line string }{
+		{"30 or 60", "set video.frame_rate 25"}, {"-60 to 20", "set sound.microphone.gain_db NaN"},
+		{"5 to 1200", "set replay.seconds -1"}, {"video.frame_rate", "set video.framerate 30"},
+		{"video.frame_rate", "get video.framerate"}, {"names no monitor", "set video.source.kind monitor"},
+		{"different from", "set hotkeys.mute Alt+F9"}, {"KEY VALUE", "set app.theme"},
+		{"replay.folder", "set replay.folder /proc/no/folder"}, {"set-token", "set sharing.token secret"},
+		{"30 or 60", "set app.theme dark video.frame_rate 25"}, {"unexpected", "set-token secret"},
+	} {
+		code, out, said := s.run(t, "", append([]string{"settings"}, strings.Fields(c.line)...)...)
+		require.Equal(t, 2, code, "%s: %s", c.line, said)
+		require.Empty(t, out, c.line)
+		require.Contains(t, said, c.says, c.line)
+		code, out, said = s.run(t, "", append([]string{"settings", "--json"}, strings.Fields(c.line)...)...)
+		require.Equal(t, 2, code, c.line)
+		require.Empty(t, said, c.line)
+		var answer struct {
+			OK    bool
+			Error string
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &answer), "%s: %s", c.line, out)
+		require.False(t, answer.OK)
+		require.Contains(t, answer.Error, c.says, c.line)
+	}
+	after, err := os.ReadFile(s.file("settings/config.toml"))
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
+}
+
+func TestStartAtLoginFromTheCommandLine(t *testing.T) {
+	s := newShell(t)
+	entry := s.file("autostart/app.hindsight.Hindsight.desktop")
+	set := func(on string) string {
+		code, out, err := s.run(t, "", "settings", "set", "app.start_at_login", on)
+		require.Zero(t, code, err)
+		return out
+	}
+	set("true")
+	require.FileExists(t, entry)
+	set("false")
+	require.NoFileExists(t, entry)
+	require.NoError(t, os.WriteFile(entry, []byte("[Desktop Entry]\nExec=mine\n"), 0o600))
+	require.Contains(t, set("true"), "edited by hand")
+	require.Contains(t, set("false"), "edited by hand")
+	require.FileExists(t, entry)
+}
+
+func TestTheTokenIsReadAndNeverPrinted(t *testing.T) {
+	s := newShell(t)
+	kept := func() string {
+		data, err := os.ReadFile(s.file("settings/token"))
+		require.NoError(t, err)
+		return strings.TrimSpace(string(data))
+	}
+	code, out, said := s.run(t, "one.two.three\n", "settings", "set-token", "--json")
+	require.Zero(t, code, said)
+	require.JSONEq(t, `{"ok":true}`, out)
+	require.Equal(t, "one.two.three", kept())
+	require.NoError(t, os.WriteFile(s.file("given"), []byte("four\n"), 0o600))
+	code, _, said = s.run(t, "", "settings", "set-token", "--file", s.file("given"))
+	require.Zero(t, code, said)
+	require.Equal(t, "four", kept())
+	for _, input := range []string{"", "\n", "two words", strings.Repeat("x", 20_000)} {
+		code, _, said = s.run(t, input, "settings", "set-token")
+		require.Equal(t, 2, code)
+		require.Contains(t, said, "token")
+		require.NotContains(t, said, "two words")
+		require.Equal(t, "four", kept())
+	}
+	_, out, _ = s.run(t, "", "settings", "list", "--json")
+	require.NotContains(t, out, "four")
+	code, _, said = s.run(t, "", "settings", "set-token", "--remove")
+	require.Zero(t, code, said)
+	require.Empty(t, kept())
+}
+
+func TestSettingsThatTheRunningHindsightRefuses(t *testing.T) {
+	s := newShell(t)
+	server, err := control.Listen(s.file("run"), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer server.Close()
+	server.Serve(func(_ context.Context, r control.Request) (any, error) {
+		switch {
+		case r.Command == control.List:
+			c := config.Defaults()
+			c.Video.FrameRate = 60
+			return c.Settings(), nil
+		case r.Set[0].Key == "video.encoder":
+			return control.SetAnswer{Failed: "there is no encoder x"}, nil
+		case r.Set[0].Key == "video.source.kind":
+			return nil, &control.InvalidError{Err: config.Problem{Key: "video.source.kind", Value: "monitor", Allowed: "screen"}}
+		}
+		return control.SetAnswer{Note: "by the way"}, nil
+	})
+	code, out, _ := s.run(t, "", "settings", "get", "video.frame_rate")
+	require.Zero(t, code)
+	require.Equal(t, "60\n", out)
+	code, out, _ = s.run(t, "", "settings", "set", "app.theme", "dark")
+	require.Zero(t, code)
+	require.Equal(t, "Saved. The new settings are in use.\nNote: by the way\n", out)
+	code, _, said := s.run(t, "", "settings", "set", "video.encoder", "x")
+	require.Equal(t, 1, code)
+	require.Contains(t, said, "saved, but capture failed: there is no encoder x")
+	code, out, said = s.run(t, "", "settings", "set", "video.encoder", "x", "--json")
+	require.Equal(t, 1, code)
+	require.Empty(t, said)
+	require.JSONEq(t, `{"ok":false,"in_use":false,"error":"saved, but capture failed: there is no encoder x"}`, out)
+	code, _, said = s.run(t, "", "settings", "set", "video.source.kind", "monitor")
+	require.Equal(t, 2, code)
+	require.Contains(t, said, "video.source.kind is monitor; it must be screen")
+	require.NoDirExists(t, s.file("settings"), "the app writes the file")
+}
+
+func TestExitStatusesAreDocumented(t *testing.T) {
+	s := newShell(t)
+	for _, flag := range []string{"--help", "--help-man"} {
+		code, out, _ := s.run(t, "", flag)
+		require.Zero(t, code)
+		require.Contains(t, strings.Join(strings.Fields(out), " "), "3 when Hindsight is not running", flag)
+	}
+}
+
+// What the menu entry runs is a command that there is.
+func TestTheMenuEntryRunsCommands(t *testing.T) {
+	s := newShell(t)
+	entry, err := os.ReadFile("../../assets/linux/app.hindsight.Hindsight.desktop")
+	require.NoError(t, err)
+	found := 0
+	for _, line := range strings.Split(string(entry), "\n") {
+		args, is := strings.CutPrefix(line, "Exec=hindsightctl ")
+		if !is {
+			continue
+		}
+		found++
+		code, _, said := s.run(t, "", strings.Fields(args)...)
+		require.Equal(t, 3, code, "%s: %s", line, said)
+	}
+	require.Equal(t, 2, found)
+}
