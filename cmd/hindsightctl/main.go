@@ -1,8 +1,9 @@
-// Command hindsightctl talks to a running Hindsight; devices, clips and doctor work without one.
+// Command hindsightctl talks to a running Hindsight; devices, clips, trim and doctor work without one.
 package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/hindsight-app/hindsight/assets/version"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 func main() {
@@ -33,6 +35,9 @@ func run(ctx context.Context, args []string) int {
 	k.BindTo(ctx, (*context.Context)(nil))
 	if err := k.Run(out); err != nil {
 		out.fail(err, "")
+		if input := (clip.InputError{}); errors.As(err, &input) {
+			return usageError
+		}
 		return 1
 	}
 	return 0
