@@ -235,7 +235,7 @@ func (b *bench) refusals(req api.RecordingRequest, rec *api.Recording, pub *back
 	require.NoError(b, err)
 	require.Equal(b, rec.EgressID, seen.EgressID)
 	_, err = carol.StopRecording(b.ctx, rec.RecordingID)
-	require.ErrorContains(b, err, "not yours to change")
+	require.ErrorContains(b, err, "not yours")
 	_, err = carol.Record(b.ctx, req)
 	require.ErrorContains(b, err, "only for watching")
 }
