@@ -113,8 +113,8 @@ func explainFile(folder string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("the disk with %s is full; free some space and try again (%w)", folder, err)
 	case errors.Is(err, syscall.EFBIG):
-		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); keep a shorter part, or "+
-			"name a file on another disk (%w)", folder, err)
+		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); keep a shorter part, "+
+			"or name a file on another disk (%w)", folder, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s cannot be written to; name a file in another folder (%w)", folder, err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):

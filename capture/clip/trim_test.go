@@ -117,3 +117,23 @@ func TestTrimOnAFullDisk(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, entries)
 }
+
+func TestTrimOfARecording(t *testing.T) {
+	r := request(t, t.TempDir())
+	rec, err := clip.NewRecording(r)
+	require.NoError(t, err)
+	for _, p := range r.Video {
+		require.NoError(t, rec.Add(p))
+	}
+	trim := clip.TrimRequest{Path: rec.Path(), From: 500 * time.Millisecond, To: 1500 * time.Millisecond}
+	_, err = clip.Trim(context.Background(), trim)
+	require.ErrorContains(t, err, "it is still being recorded")
+	_, err = rec.Close(nil)
+	require.NoError(t, err)
+	c, err := clip.Trim(context.Background(), trim)
+	require.NoError(t, err)
+	out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", "v:0", "-count_frames", "-show_entries",
+		"stream=nb_read_frames", "-of", "csv=p=0", c.Path).Output()
+	require.NoError(t, err)
+	require.Equal(t, "30", strings.Trim(string(out), ",\n"))
+}

@@ -368,8 +368,8 @@ func (t *stored) each(visit func(storedSample) bool) error {
 
 // Cut is the part of the movie between two moments of its playing time, to be written while the source is open. Its
 // samples are those of the source, byte by byte. The part begins with the frame that is on the screen at its begin; a
-// moment within a millisecond of a frame's begin is taken for that. Star, date and chapters go with it; it has space for
-// a cover, and none.
+// moment within a millisecond of a frame's begin is taken for that. Star, date and chapters go with it; it has space
+// for a cover, and none.
 func (s *Source) Cut(from, to time.Duration) (Movie, error) {
 	m := Movie{Created: s.info.Created, ReserveCover: true, starred: s.info.Starred}
 	video := s.tracks[slices.IndexFunc(s.tracks, func(t *stored) bool { return t.Kind == H264 })]
@@ -417,8 +417,8 @@ func (t *stored) near(at time.Duration) time.Duration {
 
 // sample is a line of the tables as a sample of a movie.
 func (t *stored) sample(x storedSample) Sample {
-	return Sample{DTS: t.at(x.dts), PTS: t.at(x.dts + x.offset), Duration: moment(int64(x.duration), t.scale), Sync: x.sync,
-		Place: x.at, Size: x.size, entry: x.entry}
+	return Sample{DTS: t.at(x.dts), PTS: t.at(x.dts + x.offset), Duration: moment(int64(x.duration), t.scale),
+		Sync: x.sync, Place: x.at, Size: x.size, entry: x.entry}
 }
 
 // frames are the video from the last keyframe at or before the window's begin.
