@@ -137,3 +137,20 @@ func TestTrimOfARecording(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "30", strings.Trim(string(out), ",\n"))
 }
+
+// The cover is what the new clip shows first, and not the hidden keyframe before it.
+func TestTrimHasACoverOfItsBegin(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "red then blue.mp4")
+	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i",
+		"color=red:s=320x180:r=30:d=1.5[a];color=blue:s=320x180:r=30:d=1.5[b];[a][b]concat", "-c:v", "libx264", "-bf", "0",
+		"-pix_fmt", "yuv420p", "-x264-params", "keyint=30:scenecut=0", path).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	c, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, From: 1600 * time.Millisecond})
+	require.NoError(t, err)
+	cover, err := exec.Command("ffmpeg", "-v", "error", "-i", c.Path, "-map", "0:v", "-map", "-0:V", "-f", "rawvideo",
+		"-pix_fmt", "rgb24", "-s", "1x1", "-").Output()
+	require.NoError(t, err)
+	require.Len(t, cover, 3)
+	require.Less(t, cover[0], byte(60))
+	require.Greater(t, cover[2], byte(190))
+}
