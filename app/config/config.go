@@ -50,24 +50,24 @@ type Source struct {
 	// Device is the sound server's name of the device; empty follows the system's default.
 	Device string `toml:"device" comment:"empty is the system's default; app:NAME captures one app's audio"`
 	// GainDB is in dB.
-	GainDB float64 `toml:"gain_db" min:"-60" max:"20" comment:"volume in dB, -60 to 20"`
+	GainDB float64 `toml:"gain_db" min:"-60" max:"20" comment:"volume in dB"`
 	Muted  bool    `toml:"muted"`
 }
 
 // Video is what is captured and how.
 type Video struct {
 	// Backend is how the screen is captured: "auto" is "portal" on Wayland and "x11" elsewhere.
-	Backend string      `toml:"capture_method" was:"way" oneof:"auto,x11,portal" comment:"auto, x11 or portal; on Wayland only the portal can capture, and its dialog chooses the source"`
+	Backend string      `toml:"capture_method" was:"way" oneof:"auto,x11,portal" comment:"auto fits the session; on Wayland only the portal can capture, and its dialog chooses the source"`
 	Source  VideoSource `toml:"source" comment:"What is captured on X11. hindsightctl screens lists monitors and windows."`
 	// FrameRate is in frames a second.
-	FrameRate int    `toml:"frame_rate" oneof:"30,60" comment:"30 or 60"`
-	Quality   string `toml:"quality" oneof:"performance,balanced,quality" comment:"encoder preset: performance, balanced or quality"`
+	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
+	Quality   string `toml:"quality" oneof:"performance,balanced,quality" comment:"encoder preset"`
 	// Height is in rows; 0 keeps the size as captured.
-	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"resolution in rows: 480, 720, 900, 1080, 1440 or 2160; 0 is native"`
+	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"resolution in rows; 0 is native"`
 	// FollowSize changes the size of clips with that of what is captured, for example a window that is resized.
 	FollowSize bool `toml:"follow_size" comment:"true: a resized window changes the video's size; false: it is fitted into the initial size"`
 	// BitrateKbps is in kb/s; 0 chooses it from size and frame rate.
-	BitrateKbps int `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"200 to 200000; 0 is automatic"`
+	BitrateKbps int `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
 	// ConstantQuality is a quantiser; the bitrate is then the most that may be spent.
 	ConstantQuality int    `toml:"constant_quality" oneof:"0,18,23,28" comment:"0 is the target bitrate; else CQ 18 (high), 23 or 28 (small files), with the bitrate as maximum"`
 	Cursor          bool   `toml:"cursor" comment:"captures the cursor"`
@@ -84,7 +84,7 @@ const (
 
 // VideoSource is what is captured. What belongs to other kinds is kept, so that changing back is easy.
 type VideoSource struct {
-	Kind string `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen (entire desktop), monitor, window or area (region)"`
+	Kind string `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen is the entire desktop, area is a region"`
 	// Monitor is the name of an output, for example HDMI-1.
 	Monitor string `toml:"monitor"`
 	// WindowClass and WindowTitle choose a window: the topmost with both, else the topmost with the class.
@@ -113,7 +113,7 @@ func (p VideoSource) Target() capture.Target {
 // Replay is the local buffer.
 type Replay struct {
 	AtLaunch bool `toml:"at_launch"`
-	Seconds  int  `toml:"seconds" min:"5" max:"1200" comment:"length, 5 to 1200"`
+	Seconds  int  `toml:"seconds" min:"5" max:"1200" comment:"length of the replay buffer"`
 	// Folder is where clips go; empty is Hindsight in the user's videos folder.
 	Folder string `toml:"folder" check:"folder" comment:"where clips are saved; empty is Hindsight in the videos folder"`
 	// WhenLocked is what happens while the screen is locked.
@@ -133,7 +133,7 @@ type Clips struct {
 	// QuotaGB is in 10^9 bytes; 0 deletes nothing.
 	QuotaGB int `toml:"quota_gb" min:"0" max:"100000" comment:"storage limit in GB; above it the oldest unstarred clips are deleted; 0 is no limit"`
 	// Screenshot is the format of screenshots.
-	Screenshot string `toml:"screenshot" oneof:"png,jpeg" comment:"png or jpeg"`
+	Screenshot string `toml:"screenshot" oneof:"png,jpeg"`
 }
 
 // Sharing is how a room is joined. The user's token is not here: see Tokens.
@@ -144,7 +144,7 @@ type Sharing struct {
 	AllowHTTP bool   `toml:"allow_http" comment:"allows http:// to another computer: anyone on the way can then read the access token"`
 	Room      string `toml:"room"`
 	// StreamQuality "lower" publishes the low-resolution layer.
-	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"same (as the replay), or lower: a lower resolution for a slow upload, encoded separately"`
+	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"lower is a lower resolution for a slow upload, encoded separately"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
@@ -167,7 +167,7 @@ type SaveKey struct {
 	Keys string `toml:"keys" json:"keys" check:"keys"`
 	// Seconds are the past; 0 is everything that is buffered. After are those still to come.
 	Seconds int `toml:"seconds" json:"seconds" check:"length"`
-	After   int `toml:"after" json:"after" min:"0" max:"600" comment:"seconds after the press, 0 to 600"`
+	After   int `toml:"after" json:"after" min:"0" max:"600" comment:"seconds after the press"`
 }
 
 // App is how the app itself behaves.
@@ -176,7 +176,7 @@ type App struct {
 	SaveSound     bool `toml:"save_sound"`
 	// StartAtLogin keeps a file in the desktop's autostart folder; see package autostart.
 	StartAtLogin bool   `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
-	Theme        string `toml:"theme" oneof:"system,light,dark" comment:"system, light or dark"`
+	Theme        string `toml:"theme" oneof:"system,light,dark"`
 }
 
 // Defaults are the settings of a new user: replay on, no backend.

@@ -78,7 +78,6 @@ func TestCommands(t *testing.T) {
 		"save 0x":                  {true, "seconds"},
 		"save -5":                  {true, "more than 0"},
 		"save -5 --json":           {true, "more than 0"},
-		"share toggle":             {false, ""},
 		"replay toggle":            {false, ""},
 		"talk toggle":              {true, "on"},
 		"save":                     {true, "hindsightctl: the disk is full\n"},
