@@ -110,7 +110,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	case control.Set:
 		return a.set(ctx, r.Set)
 	case control.Token:
-		return nil, s.SetToken(r.Text)
+		return nil, s.ChangeWithToken(r.Text, func(*config.Config) {})
 	case control.Show:
 		a.ui.Show()
 		return nil, nil

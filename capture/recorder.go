@@ -91,9 +91,11 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 		log.Error("sound is off", "err", err)
 	}
 	r.screen = r.openScreen(c)
-	if err := clip.RemoveStale(c.ClipFolder, time.Now()); err != nil {
-		log.Warn("unfinished files stay in the clip folder", "err", err)
-	}
+	go func() { // nobody waits for it: a network folder may hang
+		if err := clip.RemoveStale(c.ClipFolder, time.Now()); err != nil {
+			log.Warn("unfinished files stay in the clip folder", "err", err)
+		}
+	}()
 	return r, nil
 }
 
@@ -201,6 +203,8 @@ func (r *Recorder) Apply(c Config) error {
 	if r.closed {
 		return errors.New("the recorder is closed")
 	}
+	// Whatever becomes of the rest: viewers are not shown another window by itself.
+	r.sharing.Store(c.Sharing)
 	old, screen := r.now()
 	// All that may be refused is tried first, so that nothing has changed then.
 	if err := r.sound.check(c.Desktop, c.Mic); err != nil {
@@ -209,7 +213,6 @@ func (r *Recorder) Apply(c Config) error {
 	if err := r.applyVideo(old.Video, c.Video); err != nil {
 		return err
 	}
-	r.sharing.Store(c.Sharing)
 	r.keep(c)
 	if c.Paused {
 		r.pauses.begin(clock.Now(), pauseAsked)

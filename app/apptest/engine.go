@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,13 +21,13 @@ import (
 
 // Engine implements session.Engine.
 type Engine struct {
-	mu         sync.Mutex
-	recordErr  error
-	shareErr   error
-	recorder   *Recorder
-	publisher  *Publisher
-	opened     int
-	shareTries int
+	mu        sync.Mutex
+	recordErr error
+	shareErr  error
+	recorder  *Recorder
+	publisher *Publisher
+	opened    int
+	shares    []session.ShareConfig
 }
 
 // FailRecord makes the next recorders fail to open; nil ends that.
@@ -45,7 +46,14 @@ func (e *Engine) Publisher() *Publisher { e.mu.Lock(); defer e.mu.Unlock(); retu
 func (e *Engine) Opened() int { e.mu.Lock(); defer e.mu.Unlock(); return e.opened }
 
 // ShareTries counts attempts to share.
-func (e *Engine) ShareTries() int { e.mu.Lock(); defer e.mu.Unlock(); return e.shareTries }
+func (e *Engine) ShareTries() int { return len(e.Shares()) }
+
+// Shares are all attempts to share.
+func (e *Engine) Shares() []session.ShareConfig {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.shares)
+}
 
 // Record implements session.Engine.
 func (e *Engine) Record(_ context.Context, c capture.Config) (session.Recorder, error) {
@@ -69,7 +77,7 @@ func (e *Engine) Record(_ context.Context, c capture.Config) (session.Recorder, 
 func (e *Engine) Share(_ context.Context, rec session.Recorder, c session.ShareConfig) (session.Publisher, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.shareTries++
+	e.shares = append(e.shares, c)
 	if e.shareErr != nil {
 		return nil, e.shareErr
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"github.com/hindsight-app/hindsight/app/atomicfile"
+	"github.com/hindsight-app/hindsight/app/desktop"
 )
 
 const (
@@ -241,12 +243,5 @@ func (t *Tokens) log() *slog.Logger {
 
 // hasSessionBus looks before asking: without a bus the D-Bus client would start one of its own.
 func hasSessionBus() bool {
-	if os.PathSeparator == '\\' {
-		return true // Windows has its own store
-	}
-	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
-		return true
-	}
-	_, err := os.Stat(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "bus"))
-	return os.Getenv("XDG_RUNTIME_DIR") != "" && err == nil
+	return runtime.GOOS == "windows" || desktop.HasBus() // Windows has its own store
 }

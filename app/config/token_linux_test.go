@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -75,6 +76,18 @@ func TestTokenInAKeyring(t *testing.T) {
 	r.moved(t)
 	t.Setenv("HINDSIGHT_TOKEN", "from outside")
 	has(t, k, "from outside")
+}
+
+// Without a session bus the app keeps all libraries from starting one; there is no keyring then, which is no fault.
+func TestTokensWithoutASessionBus(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	require.NoError(t, desktop.NoAutolaunch())
+	k := config.OpenTokens(t.TempDir())
+	has(t, k, "")
+	require.NoError(t, k.Set("secret"))
+	has(t, k, "secret")
 }
 
 func TestTheNewestTokenWinsOverASlowKeyring(t *testing.T) {

@@ -26,7 +26,7 @@ const callWait = 3 * time.Second
 // NoAutolaunch keeps every library of this process from starting a session bus where there is none: it would stay
 // behind. It is called before anything looks for the bus.
 func NoAutolaunch() error {
-	if runtime.GOOS != "linux" || hasBus() {
+	if runtime.GOOS != "linux" || HasBus() {
 		return nil
 	}
 	return os.Setenv("DBUS_SESSION_BUS_ADDRESS", noBus)
@@ -35,8 +35,8 @@ func NoAutolaunch() error {
 // noBus is an address that no transport understands.
 const noBus = "disabled:"
 
-// hasBus is whether there is an address, or the socket where libraries look without one.
-func hasBus() bool {
+// HasBus is whether there is a session bus: an address, or the socket where libraries look without one.
+func HasBus() bool {
 	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" {
 		return address != noBus && address != "autolaunch:"
 	}
@@ -47,7 +47,7 @@ func hasBus() bool {
 
 // sessionBus looks before it connects: the client would start its own bus where there is none.
 func sessionBus() (*dbus.Conn, error) {
-	if !hasBus() {
+	if !HasBus() {
 		return nil, errors.New("there is no session bus")
 	}
 	return dbus.ConnectSessionBus()

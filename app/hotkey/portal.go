@@ -19,6 +19,7 @@ const (
 	shortcutsFace = "org.freedesktop.portal.GlobalShortcuts"
 	requestFace   = "org.freedesktop.portal.Request"
 	sessionFace   = "org.freedesktop.portal.Session"
+	busName       = "org.freedesktop.DBus"
 	portalPatient = 2 * time.Minute // a dialog may ask the user
 	portalAnswers = 5 * time.Second // what asks nobody
 )
@@ -39,7 +40,9 @@ type Portal struct {
 
 	listen sync.Mutex
 	keys   map[string]*portalKey
-	waits  map[dbus.ObjectPath]chan portalAnswer
+	// current is session, for the goroutine that reads, which must not wait for a dialog.
+	current dbus.ObjectPath
+	waits   map[dbus.ObjectPath]chan portalAnswer
 }
 
 type portalKey struct {
@@ -77,6 +80,8 @@ func OpenPortal(address string) (*Portal, error) {
 		{dbus.WithMatchInterface(shortcutsFace), dbus.WithMatchMember("Activated")},
 		{dbus.WithMatchInterface(shortcutsFace), dbus.WithMatchMember("Deactivated")},
 		{dbus.WithMatchInterface(requestFace), dbus.WithMatchMember("Response")},
+		{dbus.WithMatchInterface(sessionFace), dbus.WithMatchMember("Closed")},
+		{dbus.WithMatchSender(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, portalName)},
 	} {
 		if err := conn.AddMatchSignal(m...); err != nil {
 			p.cancel()
@@ -120,6 +125,34 @@ func (p *Portal) read(signals <-chan *dbus.Signal) {
 				c <- portalAnswer{code, results}
 			}
 			p.listen.Unlock()
+		case s.Name == sessionFace+".Closed" && p.isCurrent(s.Path):
+			p.lose(errors.New("the desktop took it back"))
+		case s.Name == busName+".NameOwnerChanged" && len(s.Body) == 3 && s.Body[1] != "": // it had an owner
+			p.lose(errors.New("the desktop portal ended; quit Hindsight and start it again"))
+		}
+	}
+	p.lose(errors.New("the session bus went away"))
+}
+
+func (p *Portal) isCurrent(session dbus.ObjectPath) bool {
+	p.listen.Lock()
+	defer p.listen.Unlock()
+	return session == p.current
+}
+
+// lose says that no key arrives anymore. What was held comes up: nothing will tell of its release, and the microphone
+// must not stay open.
+func (p *Portal) lose(reason error) {
+	p.listen.Lock()
+	keys := p.keys
+	p.keys, p.current = map[string]*portalKey{}, ""
+	p.listen.Unlock()
+	for _, k := range keys {
+		if k.held {
+			k.on.Up()
+		}
+		if k.on.Lost != nil {
+			k.on.Lost(reason)
 		}
 	}
 }
@@ -145,7 +178,7 @@ func (p *Portal) press(id string, down bool) {
 func (p *Portal) setKeys(keys map[string]*portalKey) {
 	p.listen.Lock()
 	old := p.keys
-	p.keys = keys
+	p.keys, p.current = keys, ""
 	var up []*portalKey
 	for _, k := range old {
 		if k.held {
@@ -204,6 +237,9 @@ func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
 		return nil, errors.New("the desktop portal gave no session")
 	}
 	p.session = dbus.ObjectPath(handle)
+	p.listen.Lock()
+	p.current = p.session
+	p.listen.Unlock()
 	list := make([]portalShortcut, 0, len(keys))
 	for _, k := range keys {
 		list = append(list, portalShortcut{k.Name, map[string]dbus.Variant{

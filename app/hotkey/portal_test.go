@@ -30,7 +30,8 @@ type portal struct {
 	bound map[string]string // trigger by id
 	// deny refuses everything, silent shows a dialog that stays unanswered.
 	deny, silent    bool
-	created, closed int    // sessions
+	created, closed int // sessions
+	session         dbus.ObjectPath
 	binds           int    // calls of BindShortcuts
 	withhold        string // the id of a shortcut that the user leaves out
 	asked           chan struct{}
@@ -62,6 +63,7 @@ func (p *portal) CreateSession(sender dbus.Sender, options map[string]dbus.Varia
 	p.bound = map[string]string{}
 	p.created++
 	path := dbus.ObjectPath("/session/" + token)
+	p.session = path
 	if err := p.conn.Export(portalSession{p}, path, "org.freedesktop.portal.Session"); err != nil {
 		return "", dbus.MakeFailedError(err)
 	}
@@ -232,6 +234,42 @@ func TestPortal(t *testing.T) {
 	require.Eventually(t, func() bool { return server.counts() == [3]int{before[0], before[1] + 1, before[2]} },
 		20*time.Second, 10*time.Millisecond, "closing closes the session, and binds nothing")
 	require.Empty(t, active(m.Set([]hotkey.Want{save})))
+}
+
+// Where the portal ends or takes the keys back, a key that is held comes up, for the microphone not to stay open, and
+// the keys are shown as lost.
+func TestKeysOfAPortalThatIsGone(t *testing.T) {
+	for what, gone := range map[string]func(*portal) error{
+		"ended": func(p *portal) error {
+			_, err := p.conn.ReleaseName("org.freedesktop.portal.Desktop")
+			return err
+		},
+		"took it back": func(p *portal) error {
+			return p.conn.Emit(p.session, "org.freedesktop.portal.Session.Closed", map[string]dbus.Variant{})
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			server, address := startPortal(t)
+			server.serve(t)
+			b, err := hotkey.OpenPortal(address)
+			require.NoError(t, err)
+			m := hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
+			defer closes(t, m)
+			did := make(chan string, 4)
+			states := m.Set([]hotkey.Want{{Name: "talk", Keys: "Alt+F9", Press: func() { did <- "down" },
+				Release: func() { did <- "up" }}})
+			require.True(t, states[0].Active)
+			require.NoError(t, server.conn.Emit(portalPath, portalFace+".Activated", dbus.ObjectPath("/session/x"), "talk",
+				uint64(0), map[string]dbus.Variant{}))
+			require.Equal(t, "down", received(t, did))
+			require.NoError(t, gone(server))
+			require.Equal(t, "up", received(t, did))
+			received(t, m.Changed())
+			states = m.States()
+			require.False(t, states[0].Active)
+			require.Contains(t, states[0].Error, what)
+		})
+	}
 }
 
 // A dialog left unanswered, or a portal that hangs, does not hold up the end of the app.

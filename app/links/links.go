@@ -67,9 +67,12 @@ func Open(dir string) *Book {
 		}
 	}
 	for path, e := range b.copies {
+		if e.Print != "" {
+			continue // and without a look at the file: a network folder may hang, and the app waits for this
+		}
 		_, err := os.Stat(path)
 		_, noFolder := os.Stat(filepath.Dir(path))
-		if errors.Is(err, fs.ErrNotExist) && noFolder == nil && e.Print == "" {
+		if errors.Is(err, fs.ErrNotExist) && noFolder == nil {
 			delete(b.copies, path)
 		}
 	}

@@ -130,10 +130,7 @@ func (s *Session) Talk(held bool) { s.post(func() { s.st.talking = held }) }
 // but for a file that could not be written: then the settings count until the end of this run. Settled says what the
 // recorder made of it.
 func (s *Session) Change(edit func(*config.Config)) error {
-	before := s.Snapshot().Settings
-	c := before.Clone()
-	edit(&c)
-	if err := Usable(before, c); err != nil { // here and not in the owner, which a network folder must not hold up
+	if err := s.check(edit); err != nil {
 		return err
 	}
 	return s.change(func(to *config.Config) error {
@@ -152,6 +149,14 @@ func (s *Session) Change(edit func(*config.Config)) error {
 	})
 }
 
+// check says why an edit of the settings is refused.
+func (s *Session) check(edit func(*config.Config)) error {
+	before := s.Snapshot().Settings
+	c := before.Clone()
+	edit(&c)
+	return Usable(before, c) // here and not in the owner, which a network folder must not hold up
+}
+
 // Usable checks settings that are to follow others. The error is a config.Problem or a SettingError.
 func Usable(before, c config.Config) error {
 	if problems := c.Validate(); len(problems) > 0 {
@@ -163,6 +168,44 @@ func Usable(before, c config.Config) error {
 		}
 	}
 	return nil
+}
+
+// TokenKey stands for the backend token in a SettingError; it is not in the settings file.
+const TokenKey = "sharing.token"
+
+// ChangeWithToken is Change with a new backend token; an empty one is removed. No share starts in between: the new
+// token must not go to the server that was set before, nor the old one to a new server.
+func (s *Session) ChangeWithToken(token string, edit func(*config.Config)) error {
+	if err := s.check(edit); err != nil {
+		return err
+	}
+	release, err := s.holdShares()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.secrets.Set(strings.TrimSpace(token)); err != nil {
+		return &SettingError{TokenKey, err}
+	}
+	return s.Change(edit)
+}
+
+// holdShares keeps shares from starting until release is called, and gives up one that is just starting.
+func (s *Session) holdShares() (release func(), err error) {
+	err = s.do(func() error {
+		s.st.shareHeld++
+		if s.st.cancelShare != nil {
+			s.st.cancelShare()
+		}
+		return nil
+	})
+	return func() {
+		_ = s.do(func() error { // after Close nothing runs anymore
+			s.st.shareHeld--
+			s.st.shareWait, s.st.shareAfter = 0, time.Time{}
+			return nil
+		})
+	}, err
 }
 
 // Apply is Change to a whole configuration, whatever the settings are now.
@@ -234,17 +277,6 @@ func (s *Session) change(edit func(*config.Config) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return s.settings.Save(*s.newest.Load())
-}
-
-// SetToken stores the backend token; a share that is being retried uses it.
-func (s *Session) SetToken(token string) error {
-	if err := s.secrets.Set(strings.TrimSpace(token)); err != nil {
-		return err
-	}
-	return s.do(func() error {
-		s.st.shareWait, s.st.shareAfter = 0, time.Time{}
-		return nil
-	})
 }
 
 // SetAway sets whether the screen is locked and whether the machine is about to sleep.

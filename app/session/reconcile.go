@@ -125,7 +125,8 @@ func (s *Session) reconcileShare() {
 		// It was ended by a moderator or by closing the room: only the user may share again.
 		st.shareOn, st.shareEnded = false, cmp.Or(st.share.Error, "The room ended sharing.")
 		s.closeShare(true)
-	case st.pub == nil && st.shareOn && st.rec != nil && !st.recBusy && !time.Now().Before(st.shareAfter):
+	case st.pub == nil && st.shareOn && st.shareHeld == 0 && st.rec != nil && !st.recBusy &&
+		!time.Now().Before(st.shareAfter):
 		s.openShare()
 	}
 }
@@ -149,10 +150,11 @@ func (s *Session) openShare() {
 	s.background(func() {
 		pub, err := s.startShare(ctx, rec, &cfg)
 		s.post(func() {
+			givenUp := ctx.Err() != nil
 			cancel()
 			st.pubBusy, st.cancelShare = false, nil
 			if err != nil {
-				if st.shareOn {
+				if st.shareOn && !givenUp {
 					s.shareFailed(err.Error())
 				}
 				return
@@ -165,6 +167,9 @@ func (s *Session) openShare() {
 
 func (s *Session) startShare(ctx context.Context, rec Recorder, cfg *ShareConfig) (Publisher, error) {
 	token, err := s.secrets.Get()
+	if err == nil {
+		err = ctx.Err() // the token may be that of another server by now
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -106,6 +106,7 @@ type state struct {
 	shareEnded  string // why sharing is off although the user did not turn it off
 	shareWait   time.Duration
 	shareAfter  time.Time
+	shareHeld   int // while above 0 no share starts
 
 	recordOn  bool
 	recordErr string // why the last recording did not begin or ended early

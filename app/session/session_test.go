@@ -25,6 +25,13 @@ type bench struct {
 
 func start(t *testing.T, edit func(*config.Config)) *bench {
 	t.Helper()
+	return startWith(t, func(dir string) session.Secrets {
+		return &config.Tokens{File: filepath.Join(dir, "token"), NoKeyring: true}
+	}, edit)
+}
+
+func startWith(t *testing.T, secrets func(dir string) session.Secrets, edit func(*config.Config)) *bench {
+	t.Helper()
 	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir()}
 	store, cfg, problems := config.Open(b.dir)
 	if len(problems) > 0 {
@@ -35,8 +42,7 @@ func start(t *testing.T, edit func(*config.Config)) *bench {
 		edit(&cfg)
 	}
 	b.Session = session.New(session.Options{
-		Engine: b.engine, Settings: store, Secrets: &config.Tokens{File: filepath.Join(b.dir, "token"), NoKeyring: true},
-		Config: cfg, App: func() string { return "Pong" }, Log: slog.New(slog.DiscardHandler),
+		Engine: b.engine, Settings: store, Secrets: secrets(b.dir), Config: cfg, App: func() string { return "Pong" }, Log: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() { b.close(t) })
 	return b
@@ -285,6 +291,61 @@ func TestShareIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.until(t, "live when the user wants it", in(session.Live))
+}
+
+// secret is a token store that tells when it has stored.
+type secret struct {
+	session.Secrets
+	stored func()
+}
+
+func (s *secret) Set(token string) error {
+	err := s.Secrets.Set(token)
+	s.stored()
+	return err
+}
+
+// Who enters another server and its token while a share is tried again has no token sent to the other's server.
+func TestATokenGoesToItsServerOnly(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	tokens := &secret{stored: func() {}}
+	b := startWith(t, func(dir string) session.Secrets {
+		tokens.Secrets = &config.Tokens{File: filepath.Join(dir, "token"), NoKeyring: true}
+		if err := tokens.Set("old"); err != nil {
+			t.Error(err)
+		}
+		return tokens
+	}, func(c *config.Config) { share(c); c.Sharing.AtLaunch = false })
+	b.engine.FailShare(errors.New("the server is away"))
+	again := func() {
+		for range 3 { // a command that has returned has been acted on when the next one returns
+			if err := b.SetShare(true); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	again()
+	b.until(t, "a failed share", func(s session.Snapshot) bool { return s.Share.State == "failed" })
+	tokens.stored = again
+	const old, other = "http://127.0.0.1:1", "http://127.0.0.1:2"
+	toOther := func(c *config.Config) { c.Sharing.BackendURL = other }
+	wrong := func(c *config.Config) { c.Video.FrameRate = 25 }
+	if err := b.ChangeWithToken("new", wrong); err == nil {
+		t.Error("a wrong setting is accepted")
+	}
+	if err := b.ChangeWithToken("new", toOther); err != nil {
+		t.Fatal(err)
+	}
+	b.engine.FailShare(nil)
+	b.until(t, "live", in(session.Live))
+	for _, c := range b.engine.Shares() {
+		if (c.BackendURL == other) != (c.UserToken == "new") || c.BackendURL != old && c.BackendURL != other {
+			t.Errorf("the token %q went to %s", c.UserToken, c.BackendURL)
+		}
+	}
+	if got := b.engine.Publisher().Config.UserToken; got != "new" {
+		t.Errorf("shared with the token %q", got)
+	}
 }
 
 func TestSharingNeedsSettings(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // tokenKey stands for the access token, which is not in the settings file.
-const tokenKey = "token"
+const tokenKey = session.TokenKey
 
 // settingNames are the settings as the window calls them. What is missing is called by the last part of its key.
 var settingNames = map[string]string{

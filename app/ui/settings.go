@@ -337,18 +337,16 @@ func (s *settings) submit() {
 	s.say("Applying…", widget.MediumImportance)
 	editor, edit := s.u.parts.Editor, session.Difference(s.shown, c)
 	s.u.wg.Go(func() {
+		var now config.Config
+		keep := func(c *config.Config) {
+			edit(c)
+			now = c.Clone()
+		}
 		var err error
 		if newToken {
-			if err = editor.SetToken(token); err != nil {
-				err = &session.SettingError{Key: tokenKey, Err: err}
-			}
-		}
-		var now config.Config
-		if err == nil {
-			err = editor.Change(func(c *config.Config) {
-				edit(c)
-				now = c.Clone()
-			})
+			err = editor.ChangeWithToken(token, keep)
+		} else {
+			err = editor.Change(keep)
 		}
 		if err != nil {
 			s.u.main(func() { s.refused(err) })

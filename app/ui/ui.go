@@ -51,9 +51,10 @@ type Commands interface {
 type Editor interface {
 	// Change edits the settings as they are at that moment, not as the window read them.
 	Change(edit func(*config.Config)) error
+	// ChangeWithToken is Change with a new access token.
+	ChangeWithToken(token string, edit func(*config.Config)) error
 	// Settled waits until the recorder has taken the settings; the error says why it has not.
 	Settled(context.Context) error
-	SetToken(string) error
 }
 
 // TrayHost knows of the desktop's tray, which may come after this program, as at login.

@@ -237,7 +237,7 @@ func (b *bench) refusals(req api.RecordingRequest, rec *api.Recording, pub *back
 	_, err = carol.StopRecording(b.ctx, rec.RecordingID)
 	require.ErrorContains(b, err, "not yours")
 	_, err = carol.Record(b.ctx, req)
-	require.ErrorContains(b, err, "only for watching")
+	require.ErrorContains(b, err, "can only view")
 }
 
 // deleted deletes a recording and looks that nothing is left.

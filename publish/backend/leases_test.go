@@ -3,7 +3,10 @@ package backend
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +97,34 @@ func TestPanicsOfWorkersAreTold(t *testing.T) {
 	require.Equal(t, api.StateEnded, got.State)
 	require.Contains(t, log.String(), "level=ERROR")
 	require.Contains(t, log.String(), "out of order")
+	require.Contains(t, log.String(), "leases_test.go", "the stack")
+}
+
+// speechless panics where it is to sign a token.
+type speechless struct{ Tokens }
+
+func (speechless) Join(string, string, string, time.Duration) (string, error) { panic("out of ink") }
+
+// A panic in a call is logged with its stack, and breaks no more than that call.
+func TestPanicsOfCallsAreTold(t *testing.T) {
+	d := newDesk(t, 1)
+	var log bytes.Buffer
+	d.o.Log, d.o.Audit = slog.New(slog.NewTextHandler(&log, nil)), slog.New(slog.DiscardHandler)
+	d.o.Tokens = speechless{}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.server.URL+api.Prefix+"/token",
+		strings.NewReader(`{"roomName":"den"}`))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+d.alice)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+	require.ErrorIs(t, err, io.EOF)
+	d.do(http.StatusOK, d.alice, http.MethodGet, "/clips", "", nil)
+	d.server.Close() // waits for the calls
+	require.Contains(t, log.String(), "level=ERROR")
+	require.Contains(t, log.String(), "out of ink")
 	require.Contains(t, log.String(), "leases_test.go", "the stack")
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -89,7 +90,7 @@ func (s *Server) outer(inner http.Handler) http.Handler {
 		ctx = context.WithValue(ctx, trailKey{}, t)
 		rec := &recorded{ResponseWriter: w, status: http.StatusOK}
 		r = r.WithContext(ctx)
-		inner.ServeHTTP(rec, r)
+		broken := s.panics(rec, r, inner)
 		s.audit(r, t, rec.status)
 		s.metrics.requests.WithLabelValues(r.Pattern, strconv.Itoa(rec.status)).Inc()
 		level := slog.LevelDebug
@@ -97,7 +98,27 @@ func (s *Server) outer(inner http.Handler) http.Handler {
 			level = slog.LevelWarn
 		}
 		s.o.Log.Log(ctx, level, "call", "call", r.Pattern, "status", rec.status, "took", time.Since(begun))
+		if broken {
+			panic(http.ErrAbortHandler) // for net/http to break the connection: part of an answer may be on its way
+		}
 	})
+}
+
+// panics has a call answered and returns whether that ended in a panic. net/http would log it for debugging only.
+func (s *Server) panics(rec *recorded, r *http.Request, inner http.Handler) (broken bool) {
+	defer func() {
+		v := recover()
+		if broken = v != nil; !broken {
+			return
+		}
+		rec.status = http.StatusInternalServerError
+		if v != http.ErrAbortHandler {
+			s.o.Log.ErrorContext(r.Context(), "a call panicked; its connection is closed", "call", r.Pattern, "panic", v,
+				"stack", string(debug.Stack()))
+		}
+	}()
+	inner.ServeHTTP(rec, r)
+	return false
 }
 
 // recorded remembers the status.

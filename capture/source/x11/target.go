@@ -245,21 +245,28 @@ func (v *viewer) wasClosed() error {
 		v.target)}
 }
 
-// find looks for the target's window.
+// find looks for the target's window. Titles change, so another window of the same program will do, but not for viewers
+// where there are several: one of them would be shown by mere chance.
 func (v *viewer) find() (xproto.Window, error) {
 	list, err := v.d.Windows()
 	if err != nil {
 		return 0, err
 	}
-	t, best := v.target, xproto.Window(0)
+	t, best, alike := v.target, xproto.Window(0), 0
 	for _, w := range list {
 		switch {
 		case t.Class != "" && w.Class != t.Class:
 		case t.Title == "" || w.Title == t.Title:
 			return w.id, nil
-		case t.Class != "" && best == 0:
-			best = w.id
+		case t.Class != "":
+			if alike++; best == 0 {
+				best = w.id
+			}
 		}
+	}
+	if alike > 1 && v.stay != nil && v.stay() {
+		return 0, AwayError{media.Closed, fmt.Sprintf(
+			"%s cannot be told from other windows of its program; choose again what to share", t)}
 	}
 	if best == 0 {
 		return 0, away(media.Closed, "%s is not open", t)

@@ -294,6 +294,28 @@ func TestClosedWindowIsNotReplaced(t *testing.T) {
 	}
 }
 
+// A window whose title has changed is found by its program, but viewers are not shown any of several.
+func TestAWindowIsNotGuessedForViewers(t *testing.T) {
+	d := desktop(t, stack.DesktopOptions{Width: 800, Height: 600})
+	p := newProgram(t, d.Display)
+	p.window(image.Rect(400, 300, 720, 540), red, "Painter", "A picture, changed")
+	var stay atomic.Bool
+	stay.Store(true)
+	middle := image.Pt(150, 100)
+	c := x11.Config{Target: media.Target{Class: "Painter", Title: "A picture"}, Stay: stay.Load, HidePointer: true}
+	only := captured(t, d.Display, c, middle)
+	only.shows(t, "the only one", 320, 240, map[image.Point]uint32{middle: red})
+	other := p.window(image.Rect(50, 50, 370, 290), green, "Painter", "Another picture")
+	r := captured(t, d.Display, c, middle)
+	r.tells(t, 1, "cannot be told from other windows")
+	r.mu.Lock()
+	require.Zero(t, r.frames)
+	require.Equal(t, media.Closed, r.reason)
+	r.mu.Unlock()
+	require.NoError(t, xproto.DestroyWindowChecked(p.conn, other).Check())
+	r.shows(t, "the only one again", 320, 240, map[image.Point]uint32{middle: red})
+}
+
 // A monitor is unplugged and comes back, changes its mode and its place; the whole screen follows as well.
 func TestMonitorsComeAndGo(t *testing.T) {
 	d := desktop(t, stack.DesktopOptions{Outputs: true})
