@@ -40,6 +40,11 @@ func cover(ctx context.Context, r Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return encodeCover(img)
+}
+
+// encodeCover makes a JPEG image that fits into a clip's space for a cover.
+func encodeCover(img image.Image) ([]byte, error) {
 	for _, quality := range []int{85, 60, 30} {
 		var b bytes.Buffer
 		if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: quality}); err != nil {

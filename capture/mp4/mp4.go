@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -51,6 +52,8 @@ type Sample struct {
 	// then the video's parameter sets alone, and Size is what PictureSize or the length of Data is.
 	Place int64
 	Size  uint32
+
+	entry uint32 // number of the sample description, from 1, in a track with from
 }
 
 // Track is one stream of samples in decoding order. A track's first video sample must be an IDR with SPS and PPS.
@@ -65,6 +68,11 @@ type Track struct {
 	Off bool
 	// Priming is by how much the decoded sound comes later than its samples' PTS say; 0 when PTS are true already.
 	Priming time.Duration
+
+	// from, where it is not nil, is a file in which samples lie at their Place as they are to be written. sets are then
+	// the video's sample descriptions.
+	from io.ReaderAt
+	sets []parameterSets
 }
 
 // Movie is what to write. Start and End are the window to present, on the samples' own time line.
@@ -115,6 +123,7 @@ type plan struct {
 	entries []parameterSets
 	chunks  []chunk
 	samples samples
+	buffer  []byte // the last sample read with from
 }
 
 type parameterSets struct{ sps, pps []byte }
@@ -129,7 +138,8 @@ func ticks(d time.Duration, scale int64) int64 {
 }
 
 func newPlan(t Track, end time.Duration) (*plan, error) {
-	p := &plan{Track: t, scale: videoScale, origin: t.Samples[0].DTS, items: make([]item, len(t.Samples))}
+	p := &plan{Track: t, scale: videoScale, origin: t.Samples[0].DTS, items: make([]item, len(t.Samples)),
+		entries: t.sets}
 	if t.Kind != H264 {
 		p.scale = soundScale
 	}
@@ -141,7 +151,9 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 		if i > 0 && it.dts <= p.items[i-1].dts {
 			it.dts = p.items[i-1].dts + 1 // decoding times must grow
 		}
-		if t.Kind != H264 && s.Place != 0 {
+		if t.from != nil {
+			it.place, it.size, it.entry = s.Place, s.Size, max(s.entry, 1)
+		} else if t.Kind != H264 && s.Place != 0 {
 			it.place, it.size = s.Place, s.Size
 		} else if t.Kind != H264 {
 			it.parts, it.size = [][]byte{s.Data}, uint32(len(s.Data))

@@ -97,7 +97,7 @@ func writeChunks(ctx context.Context, w io.Writer, m Movie, plans []*plan, chunk
 			if err != nil {
 				return err
 			}
-			if err := writeParts(w, parts, p.Kind == H264); err != nil {
+			if err := writeParts(w, parts, p.Kind == H264 && p.from == nil); err != nil {
 				return err
 			}
 		}
@@ -109,6 +109,13 @@ func writeChunks(ctx context.Context, w io.Writer, m Movie, plans []*plan, chunk
 func (p *plan) content(ctx context.Context, m Movie, it *item) ([][]byte, error) {
 	if it.place == 0 {
 		return it.parts, nil
+	}
+	if p.from != nil {
+		p.buffer = slices.Grow(p.buffer[:0], int(it.size))[:it.size]
+		if _, err := p.from.ReadAt(p.buffer, it.place); err != nil {
+			return nil, fmt.Errorf("what is stored cannot be read: %w", err)
+		}
+		return [][]byte{p.buffer}, nil
 	}
 	fetched, err := m.Fetch(ctx, it.place)
 	if err != nil {

@@ -36,6 +36,7 @@ type commands struct {
 	Devices  devicesCmd  `cmd:"" help:"List audio devices. Hindsight need not be running."`
 	Screens  screensCmd  `cmd:"" help:"List the monitors and windows that can be captured. Hindsight need not be running."`
 	Clips    clipsCmd    `cmd:"" help:"List saved clips. Hindsight need not be running."`
+	Trim     trimCmd     `cmd:"" help:"Save part of a clip as a new clip, exact to the frame and without re-encoding. Hindsight need not be running."`
 	Star     starCmd     `cmd:"" help:"Star a clip, which the storage limit then never deletes, or remove its star. Hindsight need not be running."`
 	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it."`
 	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`

@@ -1,4 +1,4 @@
-// Command hindsightctl talks to a running Hindsight; devices, clips, settings and doctor work without one.
+// Command hindsightctl talks to a running Hindsight; devices, clips, trim, settings and doctor work without one.
 package main
 
 import (

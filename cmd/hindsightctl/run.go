@@ -11,6 +11,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/assets/version"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 func run(ctx context.Context, args []string) int {
@@ -39,10 +40,11 @@ const exitStatuses = "The exit status is 0 when it is done, 1 when it failed, 2 
 // status is the exit status for an error of a command.
 func status(err error) int {
 	var invalid *control.InvalidError
+	var input clip.InputError
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
 		return notRunning
-	case errors.As(err, &invalid):
+	case errors.As(err, &invalid), errors.As(err, &input):
 		return usageError
 	}
 	return failed

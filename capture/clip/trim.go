@@ -1,0 +1,141 @@
+package clip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
+
+// TrimRequest is which part of a clip becomes a new clip.
+type TrimRequest struct {
+	// Path is the clip, which stays as it is.
+	Path string
+	// From and To are moments of its playing time; a To of 0 is the clip's end.
+	From, To time.Duration
+	// Out is the new file. Empty is a free name beside the clip: "NAME (trimmed).mp4".
+	Out string
+}
+
+// InputError is an error of what was asked for: moments that are not in the clip, or a file that is no clip.
+type InputError struct{ error }
+
+// Unwrap returns what went wrong.
+func (e InputError) Unwrap() error { return e.error }
+
+func inputError(format string, args ...any) error { return InputError{fmt.Errorf(format, args...)} }
+
+// trimmed is added to the name of a clip.
+const trimmed = " (trimmed)"
+
+// Trim saves a part of a clip as a new clip, exact to the frame and to the sample of sound. Nothing is encoded: the new
+// clip holds the frames from the last keyframe before its begin, which its edit list hides. Chapters within the part,
+// all sound tracks, the star and the date go with it; its cover is its first frame. An existing file is never
+// overwritten, and after an error there is no new file. The error is a message, an InputError where the request is at
+// fault.
+func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
+	file := filepath.Base(r.Path)
+	source, err := mp4.Open(r.Path)
+	if err != nil {
+		return Clip{}, inputError("%s cannot be trimmed: %w", file, err)
+	}
+	defer source.Close()
+	length := source.Length()
+	if r.To == 0 {
+		r.To = length
+	}
+	switch {
+	case r.From < 0 || r.From >= length:
+		return Clip{}, inputError("%s is %s long; it cannot be trimmed from %s", file, clock(length), clock(r.From))
+	case r.To-length >= time.Millisecond: // people type what they see, which is rounded
+		return Clip{}, inputError("%s is %s long; it cannot be trimmed to %s", file, clock(length), clock(r.To))
+	case r.From >= r.To:
+		return Clip{}, inputError("there is nothing between %s and %s; give a begin that is before the end", clock(r.From),
+			clock(r.To))
+	}
+	m, err := source.Cut(r.From, r.To)
+	if err != nil {
+		return Clip{}, inputError("%s cannot be trimmed from %s to %s: %w", file, clock(r.From), clock(r.To), err)
+	}
+	if st, err := os.Stat(r.Path); err == nil && m.Created.IsZero() {
+		m.Created = st.ModTime()
+	}
+	c := Clip{Created: m.Created, Seconds: (m.End - m.Start).Seconds(), Ours: true}
+	if c.Path, c.Bytes, err = writeTrimmed(ctx, r, m); err != nil {
+		return Clip{}, err
+	}
+	// What follows only adds to a clip that is complete.
+	_ = describe(&c)
+	if img, err := Thumbnail(ctx, c.Path, coverWidth); err == nil {
+		if jpeg, err := encodeCover(img); err == nil {
+			_ = mp4.SetCover(c.Path, jpeg)
+		}
+	}
+	return c, nil
+}
+
+// writeTrimmed writes the movie to the file that was asked for, or to a free name.
+func writeTrimmed(ctx context.Context, r TrimRequest, m mp4.Movie) (path string, size int64, err error) {
+	folder := filepath.Dir(r.Path)
+	base := strings.TrimSuffix(filepath.Base(r.Path), filepath.Ext(r.Path))
+	base = shorten(base, maxName-len(trimmed)) + trimmed
+	for n := 1; ; n++ {
+		path = numbered(folder, base, ".mp4", n)
+		if r.Out != "" {
+			path = r.Out
+		}
+		if _, err = os.Lstat(path); err == nil {
+			err = fs.ErrExist
+		} else {
+			size, err = mp4.WriteFile(ctx, path, m)
+		}
+		switch {
+		case err == nil:
+			return path, size, nil
+		case !errors.Is(err, fs.ErrExist):
+			return "", 0, explainFile(filepath.Dir(path), err)
+		case r.Out != "":
+			return "", 0, fmt.Errorf("%s is there already and stays as it is; give another name", r.Out)
+		}
+	}
+}
+
+// explainFile turns a file system error into a message for who named the file.
+func explainFile(folder string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("the disk with %s is full; free some space and try again (%w)", folder, err)
+	case errors.Is(err, syscall.EFBIG):
+		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); keep a shorter part, "+
+			"or name a file on another disk (%w)", folder, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%s cannot be written to; name a file in another folder (%w)", folder, err)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("there is no folder %s (%w)", folder, err)
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return fmt.Errorf("the clip cannot be written to %s: %w", folder, err)
+}
+
+// clock writes a playing time as people read it: 1:02.25.
+func clock(d time.Duration) string {
+	sign := ""
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	d = d.Round(time.Millisecond)
+	s := fmt.Sprintf("%06.3f", (d % time.Minute).Seconds())
+	s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	if d >= time.Hour {
+		return fmt.Sprintf("%s%d:%02d:%s", sign, d/time.Hour, d%time.Hour/time.Minute, s)
+	}
+	return fmt.Sprintf("%s%d:%s", sign, d/time.Minute, s)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
+
+func TestTrim(t *testing.T) {
+	path, dir := program(t), t.TempDir()
+	file := filepath.Join(dir, "goal.mp4")
+	c := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=128x72:r=30:d=3",
+		"-c:v", "libx264", "-pix_fmt", "yuv420p", file)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("ffmpeg does not run, make setup installs it: %v\n%s", err, out)
+	}
+	notes := filepath.Join(dir, "notes.mp4")
+	if err := os.WriteFile(notes, []byte("no movie"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		line string
+		code int
+		says string
+	}{
+		{"trim FILE --from 0:01.5 --to 2.5", 0, "goal (trimmed).mp4\n"},
+		{"trim FILE --from 1 -o DIR/own.mp4 --json", 0, `"seconds": 2`},
+		{"trim FILE --from 1 -o DIR/own.mp4", 1, "is there already"},
+		{"trim FILE", 2, "--from, --to, or both"},
+		{"trim FILE --from NaN", 2, "is no time"},
+		{"trim FILE --from=-1", 2, "is no time"},
+		{"trim FILE --to Inf", 2, "is no time"},
+		{"trim FILE --to 1:75", 2, "is no time"},
+		{"trim FILE --from 2 --to 1", 2, "--from must be before --to"},
+		{"trim FILE --from 0 --to 0", 2, "--from must be before --to"},
+		{"trim FILE --from 3.5", 2, "is 0:03 long"},
+		{"trim FILE --to 1:00:00", 2, "is 0:03 long"},
+		{"trim DIR/notes.mp4 --to 1", 2, "not an MP4"},
+		{"trim DIR/gone.mp4 --to 1", 2, "gone.mp4"},
+	} {
+		out, err := ctl(t, path, dir, dir, strings.NewReplacer("FILE", file, "DIR", dir).Replace(x.line))
+		code := 0
+		if exit := (&exec.ExitError{}); errors.As(err, &exit) {
+			code = exit.ExitCode()
+		}
+		if code != x.code || !strings.Contains(out, x.says) {
+			t.Errorf("%s ends with %d and says %q; want %d and %q in it", x.line, code, out, x.code, x.says)
+		}
+		var c clip.Clip
+		if strings.HasSuffix(x.line, "--json") && (json.Unmarshal([]byte(out), &c) != nil || c.Path == "") {
+			t.Errorf("%s says %q", x.line, out)
+		}
+	}
+	info, err := mp4.Inspect(filepath.Join(dir, "goal (trimmed).mp4"))
+	if err != nil || time.Duration(info.Seconds*1000+0.5) != 1000 {
+		t.Errorf("the new clip: %+v, %v", info, err)
+	}
+}
