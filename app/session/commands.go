@@ -190,6 +190,11 @@ func (s *Session) ChangeWithToken(token string, edit func(*config.Config)) error
 	return s.Change(edit)
 }
 
+// SetToken stores a backend token for the server that is set; a share that is being retried uses it.
+func (s *Session) SetToken(token string) error {
+	return s.ChangeWithToken(token, func(*config.Config) {})
+}
+
 // holdShares keeps shares from starting until release is called, and gives up one that is just starting.
 func (s *Session) holdShares() (release func(), err error) {
 	err = s.do(func() error {

@@ -42,8 +42,8 @@ func startWith(t *testing.T, secrets func(dir string) session.Secrets, edit func
 		edit(&cfg)
 	}
 	b.Session = session.New(session.Options{
-		Engine: b.engine, Settings: store, Secrets: secrets(b.dir), Config: cfg, App: func() string { return "Pong" },
-		Log: slog.New(slog.DiscardHandler),
+		Engine: b.engine, Settings: store, Secrets: secrets(b.dir), Config: cfg,
+		App: func() string { return "Pong" }, Log: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() { b.close(t) })
 	return b

@@ -74,7 +74,7 @@ func TestTrimRefusesWhatIsNotThere(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.ErrorAs(t, err, &clip.InputError{})
 	}
-	for want, out := range map[string]string{"is there already": text,
+	for want, out := range map[string]string{"already exists": text,
 		"there is no folder": filepath.Join(text, "a.mp4")} {
 		_, err = clip.Trim(context.Background(), clip.TrimRequest{Path: whole.Path, From: time.Second, Out: out})
 		require.ErrorContains(t, err, want)

@@ -72,7 +72,7 @@ func capturePortal(ctx context.Context, c Screen, r report) error {
 // any came. Convert takes frames of any form: the converter hides a change of their size, so they are taken as they are
 // first.
 func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r report) (came bool, err error) {
-	remote, err := s.Remote()
+	remote, err := s.Remote(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -155,6 +155,8 @@ func TestSettingsThatTheRunningHindsightRefuses(t *testing.T) {
 			c := config.Defaults()
 			c.Video.FrameRate = 60
 			return c.Settings(), nil
+		case r.Command == control.Token && r.Text == "one.two":
+			return nil, nil
 		case r.Set[0].Key == "video.encoder":
 			return control.SetAnswer{Failed: "there is no encoder x"}, nil
 		case r.Set[0].Key == "video.source.kind":
@@ -168,6 +170,8 @@ func TestSettingsThatTheRunningHindsightRefuses(t *testing.T) {
 	code, out, _ = s.run(t, "", "settings", "set", "app.theme", "dark")
 	require.Zero(t, code)
 	require.Equal(t, "Saved. The new settings are in use.\nNote: by the way\n", out)
+	code, _, _ = s.run(t, "one.two\n", "settings", "set-token")
+	require.Zero(t, code)
 	code, _, said := s.run(t, "", "settings", "set", "video.encoder", "x")
 	require.Equal(t, 1, code)
 	require.Contains(t, said, "saved, but capture failed: there is no encoder x")

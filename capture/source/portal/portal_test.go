@@ -50,7 +50,7 @@ func TestSessionsBeginAndEnd(t *testing.T) {
 	require.EqualValues(t, 1, p.Option("cursor_mode"))
 	require.EqualValues(t, 2, p.Option("persist_mode"))
 	for range 2 {
-		remote, err := s.Remote()
+		remote, err := s.Remote(t.Context())
 		require.NoError(t, err)
 		require.NoError(t, remote.Close())
 	}

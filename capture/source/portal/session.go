@@ -200,8 +200,8 @@ func (s *Session) Err() error {
 
 // Remote opens a connection to the PipeWire server on which only the chosen node is seen. It may be called again for
 // another one; each is the caller's to close.
-func (s *Session) Remote() (*os.File, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (s *Session) Remote(ctx context.Context) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var fd dbus.UnixFD
 	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+".OpenPipeWireRemote", 0, s.path,
