@@ -1,4 +1,4 @@
-# make help says what there is. Everything built goes to bin/; servers are built once into the user's cache folder.
+# make help lists the targets. Everything built goes to bin/; servers are built once into the user's cache folder.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -13,7 +13,7 @@ MODULE := github.com/hindsight-app/hindsight
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 # These need cgo, for the window and the tray. All else is built and tested without.
 NEEDS_CGO := $(MODULE)/(app|app/ui.*|cmd/hindsight)$$
-# Rooms of pure computation and small loops, where the race detector costs seconds.
+# Packages of pure computation and small loops, where the race detector costs seconds.
 RACE := ./app/config ./app/control ./app/hotkey ./app/session ./capture/fanout ./capture/mp4 ./capture/media \
 	./capture/replay ./publish/client ./publish/livekit ./publish/backend/jwt ./publish/backend/state \
 	./publish/backend/storage
@@ -28,21 +28,22 @@ build: ## bin/hindsight, bin/hindsightctl, bin/hindsight-backend, bin/devstack
 	CGO_ENABLED=1 go build -o bin/ ./cmd/hindsight
 	CGO_ENABLED=0 go build -o bin/ ./cmd/hindsightctl ./cmd/hindsight-backend ./cmd/devstack
 
-run: ## the whole thing on this machine: servers, backend, app; Ctrl-C ends it
+run: ## servers, backend and app on this machine; Ctrl-C stops everything
 	@cmd/devstack/setup.sh $(if $(DISPLAY),run,test)
 	@$(MAKE) --no-print-directory build
 	@exec bin/devstack run
 
-demo: setup build ## the same without hands for a minute, checked; DEMO_OUT=DIR keeps clips, screenshot, logs
+demo: setup build ## the same, hands-free and checked, in a minute; DEMO_OUT=DIR keeps clips, screenshot, logs
 	@exec bin/devstack demo $(if $(DEMO_OUT),--out '$(DEMO_OUT)')
 
-check: ## what needs no server, display or sound: format, vet, lint, builds without cgo, tests of pure logic
+check: ## all checks without servers: format, vet, lint, builds without cgo, tests of pure logic
 	@cmd/devstack/setup.sh check
 	@bad=$$(gofmt -l app assets capture cmd publish); [ -z "$$bad" ] || { echo "gofmt wants to change: $$bad"; exit 1; }
 	go vet ./...
 	CGO_ENABLED=0 go build $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)')
 	for os in windows darwin; do \
-		GOOS=$$os CGO_ENABLED=0 go vet $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)'); \
+		GOOS=$$os CGO_ENABLED=0 go vet \
+			$$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)'); \
 	done
 	$(STATICCHECK) ./...
 	cmd/devstack/test.sh -timeout 5m $$(cmd/devstack/packages.sh pure)
@@ -57,11 +58,11 @@ dist: ## packages of app and backend (deb, rpm, tar.gz), checksums and SBOMs, in
 test-dist: dist ## installs the packages in a fresh Debian, saves a clip there, removes them; as root
 	cmd/devstack/dist_try.sh dist
 
-race: ## the race detector over packages of pure computation, and over the tests that cmd/devstack/race.txt names
+race: ## the race detector on pure packages and on the tests in cmd/devstack/race.txt
 	cmd/devstack/test.sh -race -timeout 5m $(RACE)
 	cmd/devstack/race.sh
 
-bench: ## cost of capturing beside other programs; save time; mixer and ring; the backend under load
+bench: ## cost of capture, compared with other programs; save time; mixer and ring; the backend under load
 	@cmd/devstack/setup.sh bench
 	@$(MAKE) --no-print-directory build
 	go test -run '^$$' -bench . -benchmem ./capture/mix ./capture/replay ./capture/clip
@@ -71,22 +72,24 @@ bench: ## cost of capturing beside other programs; save time; mixer and ring; th
 bench-egress: setup build ## cost of a recording of each of LiveKit's egress types
 	bin/devstack bench-egress
 
-bench-cut: setup build ## two clips of 20 minutes and 20 Mb/s cut at once in 256 MB of memory; takes 10 GB of disk
+bench-cut: setup build ## cuts two 20-minute clips at once in 256 MB of memory; takes 10 GB of disk
 	bin/devstack bench-cut
 
-soak: setup build ## half an hour of saving, every clip and the memory looked at; SOAK_MINUTES=N
+soak: setup build ## saves clips for half an hour, checks each of them and the memory; SOAK_MINUTES=N
 	bin/devstack soak $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
 
-# What gosec cannot judge, each looked through: unsafe (GStreamer's C library is called by it), errors of Close after another
-# error, integers that media formats cut or that are bounded, modes of files (clips are as public as the user's umask has
-# them, the backend's folders have a test), and paths that come from settings.
-NOT_JUDGED := G103,G104,G115,G301,G302,G304,G306
-# Rooms of tests are no part of the programs.
-TEST_ROOMS := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest publish/backend/storedtest
+# Rules whose findings were all reviewed: unsafe (calls GStreamer's C library), errors of Close after another error,
+# integers that media formats truncate or that are bounded, file modes (clips follow the user's umask, the backend's
+# folders have a test), and paths that come from settings.
+REVIEWED := G103,G104,G115,G301,G302,G304,G306
+# Packages for tests are not part of the programs.
+TEST_PACKAGES := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest \
+	publish/backend/storedtest
 
 lint: ## staticcheck, gosec and known vulnerabilities; golangci-lint too where it is installed
 	$(STATICCHECK) ./...
-	go run github.com/securego/gosec/v2/cmd/gosec@v2.22.10 -quiet -exclude=$(NOT_JUDGED) $(addprefix -exclude-dir=,$(TEST_ROOMS)) ./...
+	go run github.com/securego/gosec/v2/cmd/gosec@v2.22.10 -quiet -exclude=$(REVIEWED) \
+		$(addprefix -exclude-dir=,$(TEST_PACKAGES)) ./...
 	@! command -v golangci-lint >/dev/null || golangci-lint run
 	@cmd/devstack/vulncheck.sh
 

@@ -100,7 +100,7 @@ func showOther() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := control.Call(ctx, control.Dir(), control.Request{Command: control.Show}, nil); err != nil {
-		return fmt.Errorf("hindsight already runs but does not answer: %w", err)
+		return fmt.Errorf("hindsight is already running but does not respond: %w", err)
 	}
 	return nil
 }

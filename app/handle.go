@@ -24,7 +24,7 @@ func begun(ctx context.Context, await func(context.Context) error) error {
 	defer cancel()
 	err := await(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("it has not happened within a minute and goes on in the background; see: hindsightctl status")
+		return errors.New("this takes longer than a minute and continues in the background; see: hindsightctl status")
 	}
 	return err
 }
@@ -37,10 +37,10 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return s.Snapshot(), nil
 	case control.Save:
 		if r.Seconds < 0 || r.Seconds > 24*60*60 {
-			return nil, fmt.Errorf("%g seconds cannot be saved; ask for 0 (the replay's length) or more", r.Seconds)
+			return nil, fmt.Errorf("%g seconds can't be saved; use 0 (the replay buffer's length) or more", r.Seconds)
 		}
 		if r.After < 0 || r.After > maxAfter {
-			return nil, fmt.Errorf("%g seconds more cannot be waited for; ask for 0 to %d", r.After, maxAfter)
+			return nil, fmt.Errorf("%g more seconds can't be waited for; use 0 to %d", r.After, maxAfter)
 		}
 		record, err := s.SaveAs(ctx, session.Ask{Seconds: r.Seconds, All: r.All, After: r.After})
 		if err != nil {

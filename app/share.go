@@ -35,7 +35,7 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 	}
 	poster, err := clip.Thumbnail(ctx, path, posterWidth)
 	if err != nil {
-		a.log.Warn("the link will have no picture", "path", path, "error", err)
+		a.log.Warn("the link will have no poster image", "path", path, "error", err)
 		poster = nil
 	}
 	var options []client.Option

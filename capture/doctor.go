@@ -39,7 +39,7 @@ func Doctor(ctx context.Context, backend, tokenFile string) []Check {
 		checks = append(checks, c)
 	}
 	name, err := checkEncoder(ctx, Defaults().Video)
-	add("encoder", fmt.Sprintf("%s passed its trial.", name), err)
+	add("encoder", fmt.Sprintf("%s works.", name), err)
 	for _, t := range []media.Track{media.Opus, media.AAC} {
 		s, err := encode.OpenSound(t, func(*media.Packet) {})
 		found := ""
@@ -53,7 +53,7 @@ func Doctor(ctx context.Context, backend, tokenFile string) []Check {
 		add("libyuv", "libyuv scales video.", nil)
 	} else {
 		checks = append(checks, Check{"libyuv", false,
-			"libyuv is not installed, so scaling video takes several times as long; install libyuv0"})
+			"libyuv is not installed, which makes scaling video several times slower; install libyuv0."})
 	}
 	checks = append(checks, checkScreen(ctx, backend, tokenFile), checkSound(ctx))
 	return checks
@@ -85,7 +85,8 @@ func checkPortal(ctx context.Context, why, tokenFile string) Check {
 	if _, err := os.Stat(tokenFile); err == nil {
 		return Check{"screen", true, said + "The desktop has allowed it."}
 	}
-	return Check{"screen", true, said + "The desktop asks which screen when the replay or sharing begins."}
+	return Check{"screen", true, said +
+		"The desktop asks which screen to capture when the replay buffer, a recording or sharing starts."}
 }
 
 // checkX captures until the first frame.

@@ -20,7 +20,7 @@ func (c *canceller) Cancel(near, far []float32) {
 	}
 	if err := c.Echo.Cancel(near, far); err != nil {
 		c.failed = true
-		c.tell(fmt.Errorf("echo is not cancelled any more (%w); turn that off and on again in the settings", err))
+		c.tell(fmt.Errorf("echo cancellation stopped (%w); turn it off and on again in Settings, Audio", err))
 	}
 }
 
@@ -51,7 +51,7 @@ func (s *sound) cancelEcho(on, suppress bool) {
 
 func (s *sound) setEchoError(err error) {
 	if err != nil {
-		s.log.Error("the microphone is heard with its echo", "err", err)
+		s.log.Error("echo cancellation is off", "err", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,14 +20,14 @@ import (
 )
 
 // ErrNothingYet says that a save found no frame in the buffer.
-var ErrNothingYet = errors.New("there is nothing to save yet; the replay has just begun")
+var ErrNothingYet = errors.New("nothing is buffered yet; try again in a moment")
 
 // ErrNothingNew says that a save found nothing behind the clip before it.
-var ErrNothingNew = errors.New("there is nothing new to save since the last clip; settings, Replay, can let clips " +
-	"overlap")
+var ErrNothingNew = errors.New("there is nothing new since the last clip; to let clips overlap, turn off Avoid " +
+	"overlap in Settings, Clips")
 
 // ErrReplayOff says that a save came while no replay is kept.
-var ErrReplayOff = errors.New("the replay is off; turn it on first")
+var ErrReplayOff = errors.New("the replay buffer is off; turn it on first")
 
 // Recorder captures, mixes, encodes and remembers. Its methods may be called from any goroutine.
 type Recorder struct {

@@ -182,7 +182,7 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 		require.Eventually(t, func() bool { return r.Status().Mic.State == "failed" }, 30*time.Second, 20*time.Millisecond)
 		waitBuffered(t, r, time.Second)
 		_, err := capture.Devices(context.Background())
-		require.ErrorContains(t, err, "no sound server answers")
+		require.ErrorContains(t, err, "no sound server responds")
 	})
 	t.Run("devices", func(t *testing.T) {
 		list, err := capture.Devices(context.Background())

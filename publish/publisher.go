@@ -148,7 +148,7 @@ type Publisher struct {
 // start.
 func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	if cfg.Room = strings.TrimSpace(cfg.Room); cfg.Room == "" {
-		return nil, fmt.Errorf("%w: no room is set; enter its name in the settings", client.ErrRoom)
+		return nil, fmt.Errorf("%w: no room is set; enter its name in Settings, Sharing", client.ErrRoom)
 	}
 	hc := &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 2,
@@ -260,6 +260,6 @@ func (p *Publisher) Close(ctx context.Context) error {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("sharing did not stop in time and goes on stopping: %w", ctx.Err())
+		return fmt.Errorf("sharing is still stopping: %w", ctx.Err())
 	}
 }

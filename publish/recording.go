@@ -110,7 +110,7 @@ func (s *supervisor) showRecording(state, reason string) {
 		s.setRecordingErr("")
 	case api.StateEnded, api.StateFailed:
 		if reason == "" {
-			reason = "the recording ended on the server; it is started again"
+			reason = "the recording stopped on the server and is being restarted"
 		}
 		s.recordingFailed(reason)
 	default:

@@ -152,7 +152,7 @@ func (s *supervisor) awaitFrame(ctx context.Context) error {
 		case <-s.firstFrame:
 			return nil
 		case <-late:
-			s.update(func(st *Status) { st.Error = "the screen gives no frame yet; sharing begins with the first" })
+			s.update(func(st *Status) { st.Error = "there is no video yet; sharing starts with the first frame" })
 			s.tell(nil)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -232,7 +232,7 @@ func mutedError(video, sound bool) string {
 	case video:
 		return "Muted by a moderator: viewers do not see your screen" + again
 	case sound:
-		return "Muted by a moderator: viewers do not hear your sound" + again
+		return "Muted by a moderator: viewers do not hear your audio" + again
 	}
 	return ""
 }

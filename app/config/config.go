@@ -5,7 +5,7 @@
 // value that cannot be used never stops the app: it is named with what is allowed, the default stands in for it, and
 // the file is left as it is until the user saves new settings, when a copy of it is kept beside it (.bak).
 //
-// The limits are struct tags, so that reading, checking and the texts about them cannot drift apart. The room has no
+// The limits are struct tags, so that reading, checking and the texts about them cannot drift apart. The package has no
 // goroutines; a Store guards its file with a mutex.
 package config
 
@@ -21,11 +21,11 @@ import (
 
 // Config is every setting. The tags oneof, min, max and check say what a value may be.
 type Config struct {
-	Sound   Sound   `toml:"sound" comment:"What is heard in a clip: desktop and microphone are mixed into one track."`
+	Sound   Sound   `toml:"sound" comment:"Desktop audio and microphone are mixed into one track."`
 	Video   Video   `toml:"video"`
 	Replay  Replay  `toml:"replay"`
 	Clips   Clips   `toml:"clips"`
-	Sharing Sharing `toml:"sharing" comment:"Sharing in a LiveKit room, recorded by a backend. Not needed for local replays."`
+	Sharing Sharing `toml:"sharing" comment:"Sharing in a LiveKit room, buffered by a backend. Not needed for local replays."`
 	Hotkeys Hotkeys `toml:"hotkeys"`
 	App     App     `toml:"app"`
 }
@@ -34,44 +34,44 @@ type Config struct {
 type Sound struct {
 	Desktop    Source `toml:"desktop"`
 	Microphone Source `toml:"microphone"`
-	// Separate keeps both sources in clips also as tracks of their own, for editing.
-	Separate bool `toml:"separate_tracks" comment:"clips also hold desktop and microphone as tracks of their own"`
-	// SuppressNoise takes steady noise out of the microphone.
-	SuppressNoise bool `toml:"suppress_noise" comment:"takes steady noise, of fans for example, out of the microphone"`
-	// MonoMicrophone puts a microphone that is heard on one side only on both.
-	MonoMicrophone bool `toml:"mono_microphone" comment:"plays the microphone on both sides alike, for one that is heard on one ear only"`
-	// EchoCancellation takes what the desktop plays out of the microphone.
-	EchoCancellation bool `toml:"echo_cancellation" comment:"takes what loudspeakers play out of the microphone; needs the desktop's sound as well"`
+	// Separate adds both sources to clips as separate tracks, for editing.
+	Separate bool `toml:"separate_tracks" comment:"clips also contain desktop audio and microphone as separate tracks"`
+	// SuppressNoise removes steady noise from the microphone.
+	SuppressNoise bool `toml:"suppress_noise" comment:"removes steady noise, for example of fans, from the microphone"`
+	// MonoMicrophone plays a microphone that is recorded on one side only on both.
+	MonoMicrophone bool `toml:"mono_microphone" comment:"plays the microphone on both sides, if it is recorded on one side only"`
+	// EchoCancellation removes what the desktop plays from the microphone.
+	EchoCancellation bool `toml:"echo_cancellation" comment:"removes what the speakers play from the microphone; needs desktop audio"`
 }
 
 // Source is one source of sound.
 type Source struct {
 	Enabled bool `toml:"enabled"`
 	// Device is the sound server's name of the device; empty follows the system's default.
-	Device string `toml:"device" comment:"empty follows the system; app:NAME is what one program plays"`
+	Device string `toml:"device" comment:"empty is the system's default; app:NAME captures one app's audio"`
 	// GainDB is in dB.
-	GainDB float64 `toml:"gain_db" min:"-60" max:"20"`
+	GainDB float64 `toml:"gain_db" min:"-60" max:"20" comment:"volume in dB"`
 	Muted  bool    `toml:"muted"`
 }
 
 // Video is what is captured and how.
 type Video struct {
-	// Way is "portal" on Wayland and "x11" elsewhere, unless the user insists.
-	Backend string      `toml:"way" oneof:"auto,x11,portal" comment:"how the screen is captured: auto takes what fits the session; portal asks the desktop, as Wayland wants it"`
-	Source  VideoSource `toml:"source" comment:"What is captured on X11; hindsightctl screens lists what there is."`
+	// Backend is how the screen is captured: "auto" is "portal" on Wayland and "x11" elsewhere.
+	Backend string      `toml:"capture_method" was:"way" oneof:"auto,x11,portal" comment:"auto fits the session; on Wayland only the portal can capture, and its dialog chooses the source"`
+	Source  VideoSource `toml:"source" comment:"What is captured on X11. hindsightctl screens lists monitors and windows."`
 	// FrameRate is in frames a second.
 	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
-	Quality   string `toml:"quality" oneof:"performance,balanced,quality"`
+	Quality   string `toml:"quality" oneof:"performance,balanced,quality" comment:"encoder preset"`
 	// Height is in rows; 0 keeps the size as captured.
-	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"0 keeps the size of the screen"`
+	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"resolution in rows; 0 is native"`
 	// FollowSize changes the size of clips with that of what is captured, for example a window that is resized.
-	FollowSize bool `toml:"follow_size" comment:"a resized window changes the size of clips; else it is fitted into the size at the start"`
+	FollowSize bool `toml:"follow_size" comment:"true: a resized window changes the video's size; false: it is fitted into the initial size"`
 	// BitrateKbps is in kb/s; 0 chooses it from size and frame rate.
 	BitrateKbps int `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
 	// ConstantQuality is a quantiser; the bitrate is then the most that may be spent.
-	ConstantQuality int    `toml:"constant_quality" oneof:"0,18,23,28" comment:"0 spends the bitrate; 18 is very good, 28 small"`
-	Cursor          bool   `toml:"cursor"`
-	Encoder         string `toml:"encoder" comment:"empty takes the best that works"`
+	ConstantQuality int    `toml:"constant_quality" oneof:"0,18,23,28" comment:"0 is the target bitrate; else CQ 18 (high), 23 or 28 (small files), with the bitrate as maximum"`
+	Cursor          bool   `toml:"cursor" comment:"captures the cursor"`
+	Encoder         string `toml:"encoder" comment:"GStreamer element, for example x264enc; empty is the best that works"`
 }
 
 // The kinds of capture sources.
@@ -84,7 +84,7 @@ const (
 
 // VideoSource is what is captured. What belongs to other kinds is kept, so that changing back is easy.
 type VideoSource struct {
-	Kind string `toml:"kind" oneof:"screen,monitor,window,area"`
+	Kind string `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen is the entire desktop, area is a region"`
 	// Monitor is the name of an output, for example HDMI-1.
 	Monitor string `toml:"monitor"`
 	// WindowClass and WindowTitle choose a window: the topmost with both, else the topmost with the class.
@@ -113,25 +113,25 @@ func (p VideoSource) Target() capture.Target {
 // Replay is the local buffer.
 type Replay struct {
 	AtLaunch bool `toml:"at_launch"`
-	Seconds  int  `toml:"seconds" min:"5" max:"1200"`
+	Seconds  int  `toml:"seconds" min:"5" max:"1200" comment:"length of the replay buffer"`
 	// Folder is where clips go; empty is Hindsight in the user's videos folder.
-	Folder string `toml:"folder" check:"folder"`
+	Folder string `toml:"folder" check:"folder" comment:"where clips are saved; empty is Hindsight in the videos folder"`
 	// WhenLocked is what happens while the screen is locked.
-	WhenLocked string `toml:"when_locked" oneof:"pause,record" comment:"while the screen is locked: pause keeps what was before, record goes on"`
+	WhenLocked string `toml:"when_locked" oneof:"pause,record" comment:"while the screen is locked: pause keeps the buffer, record continues"`
 	// KeepAfterCrash also writes the buffer to the user's cache folder, from where the next start saves it.
-	KeepAfterCrash bool `toml:"keep_after_crash" comment:"also keeps the buffer on disk, so that a crash does not lose it"`
+	KeepAfterCrash bool `toml:"keep_after_crash" comment:"backs up the buffer to disk, so that it survives a crash"`
 }
 
 // Clips is how clips are kept.
 type Clips struct {
 	// Name is the template of files' names; empty is clip.DefaultName.
-	Name string `toml:"name" check:"filename" comment:"{date}, {time}, {app} (the focused window) and {seconds}; empty is Hindsight {date} {time}"`
+	Name string `toml:"name" check:"filename" comment:"with {date}, {time}, {app} (the focused app) and {seconds}; empty is Hindsight {date} {time}"`
 	// Poster puts a JPEG image beside each clip; there is one inside in any case.
-	Poster bool `toml:"poster" comment:"a JPEG picture beside each clip"`
+	Poster bool `toml:"poster" comment:"saves a JPEG thumbnail next to each clip"`
 	// NoOverlap begins a clip where the one before ended.
-	NoOverlap bool `toml:"no_overlap" comment:"a clip begins no earlier than the one before it ended"`
+	NoOverlap bool `toml:"no_overlap" comment:"a clip starts where the previous one ended, at the earliest"`
 	// QuotaGB is in 10^9 bytes; 0 deletes nothing.
-	QuotaGB int `toml:"quota_gb" min:"0" max:"100000" comment:"the oldest clips without a star are deleted when all take more; 0 deletes none"`
+	QuotaGB int `toml:"quota_gb" min:"0" max:"100000" comment:"storage limit in GB; above it the oldest unstarred clips are deleted; 0 is no limit"`
 	// Screenshot is the format of screenshots.
 	Screenshot string `toml:"screenshot" oneof:"png,jpeg"`
 }
@@ -139,21 +139,21 @@ type Clips struct {
 // Sharing is how a room is joined. The user's token is not here: see Tokens.
 type Sharing struct {
 	AtLaunch   bool   `toml:"at_launch"`
-	BackendURL string `toml:"backend_url" check:"url"`
+	BackendURL string `toml:"backend_url" check:"url" comment:"https://host of the backend"`
 	// AllowHTTP consents to http:// to other machines, where everybody on the way can read the token.
-	AllowHTTP bool   `toml:"allow_http" comment:"lets an address with http:// lead to another computer: everybody on the way can then read the access token"`
+	AllowHTTP bool   `toml:"allow_http" comment:"allows http:// to another computer: anyone on the way can then read the access token"`
 	Room      string `toml:"room"`
 	// StreamQuality "lower" publishes the low-resolution layer.
-	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"lower: smaller pictures for a poor upload, encoded beside the replay's"`
+	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"lower is a lower resolution for a slow upload, encoded separately"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
 type Hotkeys struct {
 	Save  string `toml:"save" check:"keys"`
 	Share string `toml:"share" check:"keys"`
-	// Mute mutes the microphone and lets it be heard again. With Talk set it is heard only while that key is held.
+	// Mute mutes and unmutes the microphone. With Talk set it is open only while that key is held.
 	Mute string `toml:"mute" check:"keys"`
-	Talk string `toml:"talk" check:"keys" comment:"push to talk: the microphone is heard only while this key is held"`
+	Talk string `toml:"talk" check:"keys" comment:"push-to-talk: the microphone is open only while this key is held"`
 	// Record starts and ends a recording, Mark makes a chapter, Screenshot saves the current frame.
 	Record     string `toml:"record" check:"keys"`
 	Mark       string `toml:"mark" check:"keys"`
@@ -167,7 +167,7 @@ type SaveKey struct {
 	Keys string `toml:"keys" json:"keys" check:"keys"`
 	// Seconds are the past; 0 is everything that is buffered. After are those still to come.
 	Seconds int `toml:"seconds" json:"seconds" check:"length"`
-	After   int `toml:"after" json:"after" min:"0" max:"600"`
+	After   int `toml:"after" json:"after" min:"0" max:"600" comment:"seconds after the press"`
 }
 
 // App is how the app itself behaves.

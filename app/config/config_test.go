@@ -87,7 +87,7 @@ func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 		"unknown table":      {"[colour]\nx = 1", "colour", "video"},
 		"not TOML":           {"frame_rate: 30", "the settings file", "TOML"},
 		"unknown when":       {"[replay]\nwhen_locked = \"sleep\"", "replay.when_locked", "pause or record"},
-		"unknown picture":    {"[video.source]\nkind = \"tv\"", "video.source.kind", "screen, monitor, window or area"},
+		"unknown source":     {"[video.source]\nkind = \"tv\"", "video.source.kind", "screen, monitor, window or area"},
 		"no monitor":         {"[video.source]\nkind = \"monitor\"", "video.source.kind", "video.source.monitor"},
 		"no window":          {"[video.source]\nkind = \"window\"", "video.source.kind", "window_title"},
 		"no rectangle":       {"[video.source]\nkind = \"area\"\nwidth = 300", "video.source.kind", "at least 16"},
@@ -143,11 +143,44 @@ func TestOneBadValueCostsOneValue(t *testing.T) {
 		t.Errorf("came back as %+v with %v", again.Video, problems)
 	}
 	for name, bad := range map[string]string{"Latin-1": "encoder = 'Caf\xe9'", "no value": "quality =",
-		"no quote": `way = "auto`} {
+		"no quote": `capture_method = "auto`} {
 		_, c, problems := config.Open(write(t, "[video]\n"+bad+"\nframe_rate = 60\n[replay]\nseconds = 300\n"))
 		if len(problems) != 1 || c.Video.FrameRate != 60 || c.Replay.Seconds != 300 {
 			t.Errorf("%s: %d frames/s, %d s, problems %v", name, c.Video.FrameRate, c.Replay.Seconds, problems)
 		}
+	}
+}
+
+// A file of the release before, with video.way, is read, and the next save writes today's name.
+func TestEarlierNamesAreRead(t *testing.T) {
+	dir := write(t, "[video]\nway = \"portal\"\nframe_rate = 60\n")
+	s, c, problems := config.Open(dir)
+	if len(problems) > 0 || c.Video.Backend != "portal" || c.Video.FrameRate != 60 {
+		t.Fatalf("read as %+v with %v", c.Video, problems)
+	}
+	if err := s.Save(c); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(s.Path())
+	if text := string(data); err != nil || !strings.Contains(text, "\ncapture_method = 'portal'\n") ||
+		strings.Contains(text, "\nway =") {
+		t.Errorf("the file is now, %v:\n%s", err, data)
+	}
+	_, c, problems = config.Open(write(t, "[video]\nway = \"portal\"\ncapture_method = \"x11\"\n"))
+	if len(problems) > 0 || c.Video.Backend != "x11" {
+		t.Errorf("today's name has to count: %+v with %v", c.Video, problems)
+	}
+	_, c, problems = config.Open(write(t, "[video]\nway = \"film\"\n"))
+	if len(problems) != 1 || problems[0].Key != "video.capture_method" || c.Video.Backend != "auto" {
+		t.Errorf("a wrong value is read as %+v with %v", c.Video, problems)
+	}
+	t.Setenv("HINDSIGHT_VIDEO_WAY", "x11")
+	if _, c, problems = config.Open(dir); len(problems) > 0 || c.Video.Backend != "x11" {
+		t.Errorf("the environment is read as %+v with %v", c.Video, problems)
+	}
+	t.Setenv("HINDSIGHT_VIDEO_CAPTURE_METHOD", "auto")
+	if _, c, problems = config.Open(dir); len(problems) > 0 || c.Video.Backend != "auto" {
+		t.Errorf("today's variable has to count: %+v with %v", c.Video, problems)
 	}
 }
 

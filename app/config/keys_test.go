@@ -28,7 +28,7 @@ func TestEverySettingIsReadAndSetAsText(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, config.Setting{
 		Key: "video.height", Value: 0, Default: 0, Allowed: "0, 480, 720, 900, 1080, 1440 or 2160",
-		Help: "0 keeps the size of the screen",
+		Help: "resolution in rows; 0 is native",
 	}, s)
 }
 

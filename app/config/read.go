@@ -87,6 +87,12 @@ func assign(v reflect.Value, tree map[string]any, prefix string) []Problem {
 		name := tomlName(sf)
 		names = append(names, name)
 		x, ok := tree[name]
+		if was := sf.Tag.Get("was"); was != "" { // the name that the release before wrote
+			delete(left, was)
+			if !ok {
+				x, ok = tree[was]
+			}
+		}
 		if !ok {
 			continue
 		}
@@ -200,12 +206,17 @@ func envName(key string) string {
 func applyEnv(c *Config) (keys map[string]bool, problems []Problem) {
 	keys = map[string]bool{}
 	walk(reflect.ValueOf(c).Elem(), "", func(f field) {
-		text, ok := os.LookupEnv(envName(f.key))
+		name := envName(f.key)
+		text, ok := os.LookupEnv(name)
+		if was := f.tag.Get("was"); was != "" && !ok {
+			name = envName(f.key[:strings.LastIndexByte(f.key, '.')+1] + was)
+			text, ok = os.LookupEnv(name)
+		}
 		if !ok || strings.Contains(f.key, "[") {
 			return
 		}
 		if !setLeaf(f.value, meant(f.value.Kind(), text)) {
-			problems = append(problems, Problem{envName(f.key), quote(text), kindName(f.value.Kind(), f.tag)})
+			problems = append(problems, Problem{name, quote(text), kindName(f.value.Kind(), f.tag)})
 			return
 		}
 		keys[f.key] = true

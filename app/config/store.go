@@ -136,7 +136,7 @@ func (s *Store) withoutEnv(c Config) Config {
 
 func encode(c Config) ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteString("# Hindsight's settings. The app writes this file; what you change here counts from its next start.\n\n")
+	b.WriteString("# Hindsight's settings. The app writes this file; changes made here take effect at its next start.\n\n")
 	e := toml.NewEncoder(&b)
 	e.SetIndentTables(false)
 	if err := e.Encode(c); err != nil {

@@ -25,7 +25,7 @@ const (
 	keyringWait    = 5 * time.Second
 )
 
-var errKeyringSlow = errors.New("the keyring does not answer")
+var errKeyringSlow = errors.New("the keyring does not respond")
 
 // keyringTurn holds a value while a call to the keyring runs, which may wait for a prompt for hours: calls never
 // overtake each other. The keyring is one for the whole process.
@@ -85,7 +85,7 @@ func (t *Tokens) Get() (string, error) {
 		return "", nil
 	}
 	t.log().Warn("the access token could not be read from the keyring", "error", err)
-	return "", errors.New("the access token could not be read, for the system's keyring is locked or does not answer; " +
+	return "", errors.New("the access token could not be read: the system's keyring is locked or does not respond; " +
 		"unlock the keyring, or set the token again in the settings")
 }
 
@@ -105,7 +105,7 @@ func (t *Tokens) Set(token string) error {
 		return nil
 	}
 	if !noKeyringHere(err) {
-		t.log().Warn("the system's keyring is locked or does not answer, so the access token is kept in a file",
+		t.log().Warn("the system's keyring is locked or does not respond, so the access token is kept in a file",
 			"file", t.File, "error", err)
 	}
 	return t.writeFile(token)

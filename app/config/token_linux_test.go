@@ -96,7 +96,7 @@ func TestTheNewestTokenWinsOverASlowKeyring(t *testing.T) {
 	require.NoError(t, r.Stop())
 	k := r.tokens(hasty)
 	_, err := k.Get()
-	require.ErrorContains(t, err, "does not answer")
+	require.ErrorContains(t, err, "does not respond")
 	for _, newer := range []string{"new", "newest"} {
 		require.NoError(t, k.Set(newer))
 		has(t, k, newer)

@@ -45,9 +45,9 @@ func Call(ctx context.Context, dir string, r Request, out any) error {
 	var resp Response
 	if err := json.NewDecoder(bufio.NewReader(c)).Decode(&resp); err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("hindsight did not answer in time: %w", ctx.Err())
+			return fmt.Errorf("hindsight did not respond in time: %w", ctx.Err())
 		}
-		return fmt.Errorf("hindsight went away before it answered: %w", err)
+		return fmt.Errorf("hindsight stopped before it replied: %w", err)
 	}
 	if !resp.OK && resp.Invalid {
 		return &InvalidError{errors.New(resp.Error)}

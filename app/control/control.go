@@ -22,7 +22,7 @@ import (
 var ErrNotRunning = errors.New("hindsight is not running; start it with: hindsight")
 
 // ErrRunning is what Listen returns when another app of this user already runs.
-var ErrRunning = errors.New("hindsight already runs")
+var ErrRunning = errors.New("hindsight is already running")
 
 // The commands.
 const (

@@ -57,7 +57,7 @@ func sessionBus() (*dbus.Conn, error) {
 func Open(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("%s is not there any more", path)
+		return fmt.Errorf("%s no longer exists", path)
 	}
 	switch runtime.GOOS {
 	case "windows":

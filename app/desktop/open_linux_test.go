@@ -22,5 +22,5 @@ func TestNoProgramForAFileIsTold(t *testing.T) {
 	require.ErrorContains(t, Open(file), "install xdg-utils")
 	require.NoError(t, opens("exit 0"))
 	require.ErrorContains(t, opens("exit 3"), "video player")
-	require.ErrorContains(t, Open(filepath.Join(dir, "gone.mp4")), "not there any more")
+	require.ErrorContains(t, Open(filepath.Join(dir, "gone.mp4")), "no longer exists")
 }

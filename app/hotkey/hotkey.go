@@ -67,7 +67,7 @@ func Parse(text string) (Combo, error) {
 		c.Key = key
 	}
 	if c.Mods&^Shift == 0 && !aloneAllowed(c.Key) {
-		return Combo{}, fmt.Errorf("the hotkey %q needs Ctrl, Alt or Super, or the key could not be typed any more", text)
+		return Combo{}, fmt.Errorf("the hotkey %q needs Ctrl, Alt or Super, so that the key itself can still be typed", text)
 	}
 	return c, nil
 }

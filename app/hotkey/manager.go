@@ -93,7 +93,7 @@ func (c *calls) setLost(reason error) {
 	c.mu.Unlock()
 	switch {
 	case reason != nil && (before == nil || before.Error() != reason.Error()):
-		c.log.Warn("a hotkey does not work any more", "name", name, "keys", c.combo.String(), "error", reason)
+		c.log.Warn("a hotkey stopped working", "name", name, "keys", c.combo.String(), "error", reason)
 	case reason == nil && before != nil:
 		c.log.Info("a hotkey works again", "name", name, "keys", c.combo.String())
 	default:

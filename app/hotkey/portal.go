@@ -62,7 +62,7 @@ var tokens atomic.Uint64
 func OpenPortal(address string) (*Portal, error) {
 	conn, err := connect(address)
 	if err != nil {
-		return nil, fmt.Errorf("the session bus does not answer: %w", err)
+		return nil, fmt.Errorf("the session bus does not respond: %w", err)
 	}
 	p := &Portal{
 		conn: conn, done: make(chan struct{}), keys: map[string]*portalKey{}, waits: map[dbus.ObjectPath]chan portalAnswer{},
@@ -211,7 +211,7 @@ func (p *Portal) BindAll(keys []Key) []error {
 	}
 	for i, k := range keys {
 		if errs[i] = err; err == nil && given != nil && !given[k.Name] {
-			errs[i] = errors.New("the desktop did not give it")
+			errs[i] = errors.New("the desktop did not assign it")
 		}
 	}
 	return errs
@@ -234,7 +234,7 @@ func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
 	}
 	handle, _ := results["session_handle"].Value().(string)
 	if !dbus.ObjectPath(handle).IsValid() {
-		return nil, errors.New("the desktop portal gave no session")
+		return nil, errors.New("the desktop portal created no session")
 	}
 	p.session = dbus.ObjectPath(handle)
 	p.listen.Lock()
@@ -296,7 +296,7 @@ func (p *Portal) request(wait time.Duration, call func(ctx context.Context, toke
 		}
 		return a.results, nil
 	case <-p.done:
-		return nil, errors.New("the session bus went away")
+		return nil, errors.New("the session bus stopped")
 	case <-ctx.Done():
 		if p.ctx.Err() != nil {
 			return nil, errClosed

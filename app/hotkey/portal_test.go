@@ -218,7 +218,7 @@ func TestPortal(t *testing.T) {
 	states := m.Set([]hotkey.Want{save, share})
 	next("talk up")
 	require.Equal(t, "share", active(states))
-	require.Contains(t, states[0].Error, "the desktop did not give it")
+	require.Contains(t, states[0].Error, "the desktop did not assign it")
 	require.Equal(t, "map[share:SHIFT+LOGO+s]", server.triggers())
 	require.Equal(t, [3]int{2, 1, 2}, server.counts())
 	server.set(func() { server.deny = true })

@@ -41,7 +41,7 @@ func (s *Session) ToggleReplay() error {
 // ChooseScreen forgets the screen chosen in the desktop's dialog and asks again, at once where the screen is captured.
 func (s *Session) ChooseScreen() error {
 	if err := os.Remove(config.ScreenToken()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the desktop's permission cannot be forgotten: %w", err)
+		return fmt.Errorf("the remembered screen can't be removed: %w", err)
 	}
 	return s.do(func() error {
 		if s.st.rec != nil {
@@ -110,7 +110,7 @@ func (s *Session) ToggleMute(src Source) error {
 
 func (s *Session) changeMute(src Source, to func(bool) bool) error {
 	if src != DesktopSound && src != Microphone {
-		return fmt.Errorf("there is no sound source %q; use mic or desktop", src)
+		return fmt.Errorf("there is no audio source %q; use mic or desktop", src)
 	}
 	return s.change(func(c *config.Config) error {
 		muted := &c.Sound.Microphone.Muted

@@ -181,7 +181,7 @@ func (s *Session) startShare(ctx context.Context, rec Recorder, cfg *ShareConfig
 func (s *Session) shareFailed(reason string) {
 	st := &s.st
 	if reason == "" {
-		reason = "Sharing stopped without a reason given; it is tried again."
+		reason = "Sharing stopped for an unknown reason. Retrying…"
 	}
 	st.shareError = reason
 	st.shareWait = min(max(2*st.shareWait, firstWait), longWait)

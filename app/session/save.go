@@ -143,7 +143,7 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		case st.openError != "":
 			return j, errors.New("nothing is being captured: " + st.openError)
 		case st.wantRecorder() && st.rec == nil:
-			return j, errors.New("there is nothing to save yet: capture is just starting")
+			return j, errors.New("nothing is buffered yet: capture is starting")
 		case st.recording != nil:
 			return j, errRecordingOnly
 		}

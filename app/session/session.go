@@ -297,7 +297,7 @@ func (s *Session) Close(ctx context.Context) error {
 		select {
 		case <-s.done:
 		case <-ctx.Done():
-			s.closeErr = errors.New("something did not end in time and was left behind")
+			s.closeErr = errors.New("something did not stop in time")
 		}
 		s.cancel()
 		<-s.done

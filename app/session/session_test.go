@@ -246,8 +246,8 @@ func TestTroublesFromBeforeTheFirstListenerAreTold(t *testing.T) {
 func TestSentence(t *testing.T) {
 	for text, want := range map[string]string{"": "", "the disk is full": "The disk is full.", "Why?": "Why?",
 		"änderung nötig": "Änderung nötig.",
-		"no sound server answers (dial unix /run/user/0/pulse/native: connect: no such file or directory); start " +
-			"PulseAudio": "No sound server answers; start PulseAudio.",
+		"no sound server responds (dial unix /run/user/0/pulse/native: connect: no such file or directory); start " +
+			"PulseAudio": "No sound server responds; start PulseAudio.",
 		"the backend is away: Post \"https://x.example/api\": dial tcp 10.0.0.1:443: connect: connection refused": "" +
 			"The backend is away: nothing answers there.",
 		"x.example cannot be reached (lookup x.example on 10.0.0.1:53: no such host); check the network": "" +

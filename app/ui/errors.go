@@ -15,7 +15,7 @@ const tokenKey = session.TokenKey
 // settingNames are the settings as the window calls them. What is missing is called by the last part of its key.
 var settingNames = map[string]string{
 	"sound.desktop.gain_db": "Desktop volume", "sound.microphone.gain_db": "Microphone volume",
-	"video.way": "Capture method", "video.source.kind": "Source", "video.source.monitor": "Monitor",
+	"video.capture_method": "Capture method", "video.source.kind": "Source", "video.source.monitor": "Monitor",
 	"video.source.window_class": "Window", "video.source.x": "Left", "video.source.y": "Top",
 	"video.source.width": "Width", "video.source.height": "Height",
 	"video.frame_rate": "Frame rate (FPS)", "video.height": "Resolution", "video.quality": "Encoder preset",

@@ -125,12 +125,12 @@ func newClipsCard(s *settings) *clipsCard {
 	k := &clipsCard{fields: fields{s: s}}
 	f := &k.fields
 	k.name = f.text("clips.name", clip.DefaultName, func(c *config.Config) *string { return &c.Clips.Name })
-	f.note("Placeholders: {date}, {time}, {app} (the program in front) and {seconds}.")
+	f.note("Placeholders: {date}, {time}, {app} (the focused app) and {seconds}.")
 	k.quota = f.number("clips.quota_gb", "No limit", "Enter a whole number of GB, or nothing for no limit",
 		func(c *config.Config) *int { return &c.Clips.QuotaGB })
 	f.note("Oldest unstarred clips are deleted first. Files that Hindsight didn't make stay.")
 	k.overlap = f.check("Overlap", "Avoid overlap", func(c *config.Config) *bool { return &c.Clips.NoOverlap })
-	f.note("A clip then starts where the one before it ended.")
+	f.note("A clip then starts where the previous one ended.")
 	k.poster = f.check("Thumbnail", "Save thumbnail next to clip",
 		func(c *config.Config) *bool { return &c.Clips.Poster })
 	k.format = pick(f, "clips.screenshot", []string{"png", "jpeg"}, []string{"PNG (lossless)", "JPEG (small files)"},

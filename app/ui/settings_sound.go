@@ -41,7 +41,7 @@ func newSoundCard(s *settings) *soundCard {
 	c := &soundCard{
 		desktop: newSourceControls(s), mic: newSourceControls(s),
 		suppress: s.newCheck("Noise suppression"), echo: s.newCheck(takeOut),
-		mono:     s.newCheck("Mono (sound on one ear only)"),
+		mono:     s.newCheck("Mono (plays on both ears)"),
 		separate: s.newCheck("Separate audio tracks"),
 	}
 	c.mode = widget.NewSelect([]string{wantBoth, wantDesktop, wantMic, wantNone}, func(string) {

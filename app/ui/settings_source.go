@@ -26,7 +26,7 @@ const (
 	mostWindows = 12
 )
 
-// ways are the capture methods, in the order of the choices.
+// backends are the capture methods, in the order of the choices.
 var backends = []string{"auto", "x11", "portal"}
 
 // sourceCard chooses what is captured, with a small preview of each. Where the desktop's own dialog does that, it is
@@ -68,7 +68,8 @@ func newSourceCard(s *settings) *sourceCard {
 	})
 	c.numbers = numbers{s.newEntry("0"), s.newEntry("0"), s.newEntry("1280"), s.newEntry("720")}
 	c.kindRow = form(label(settingName("video.source.kind")), c.kind)
-	c.backend = pick(&c.fields, "video.way", backends, []string{"Automatic", "X11", "Desktop portal (PipeWire)"},
+	c.backend = pick(&c.fields, "video.capture_method", backends,
+		[]string{"Automatic", "X11", "Desktop portal (PipeWire)"},
 		func(c *config.Config) *string { return &c.Video.Backend })
 	c.backend.OnChanged = func(string) {
 		c.show()
@@ -181,7 +182,7 @@ func takeIn(p Parts, backend string) found {
 	return f
 }
 
-// show builds what belongs to the chosen way and kind.
+// show builds what belongs to the chosen method and kind.
 func (c *sourceCard) show() {
 	c.tiles.RemoveAll()
 	portal, why := capture.ByPortal(c.chosenBackend())

@@ -4,6 +4,7 @@
 package manual
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -235,4 +236,13 @@ func Fish(w io.Writer, app *kong.Application) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Hint says where the right usage is found after a command line that kong could not parse.
+func Hint(program string, err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil && wrong.Context.Selected() != nil {
+		return "Run " + wrong.Context.Selected().FullPath() + " --help to see how to use it."
+	}
+	return "Run " + program + " --help to see all commands."
 }

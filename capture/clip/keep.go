@@ -96,7 +96,7 @@ func Prune(folder string, limit int64, keep ...string) ([]Clip, error) {
 			continue
 		}
 		if err := Remove(ours[i].Path); err != nil {
-			return gone, fmt.Errorf("the clips in %s take more than they should, and old ones cannot be deleted: %w", folder,
+			return gone, fmt.Errorf("the clips in %s exceed the storage limit, and old ones can't be deleted: %w", folder,
 				err)
 		}
 		total -= ours[i].Bytes

@@ -30,12 +30,12 @@ func CheckName(template string) error {
 		switch f {
 		case "{date}", "{time}", "{app}", "{seconds}":
 		default:
-			return fmt.Errorf("%s is no part of a file name; use {date}, {time}, {app} and {seconds}", f)
+			return fmt.Errorf("%s is not a placeholder; use {date}, {time}, {app} and {seconds}", f)
 		}
 	}
 	rest := fields.ReplaceAllString(template, "x")
 	if clean(rest) != rest || len(rest) > maxName-maxApp {
-		return fmt.Errorf("%q cannot name files; leave out slashes and signs like : * ? \" < > |, and keep it short",
+		return fmt.Errorf("%q can't be a file name; leave out / \\ : * ? \" < > | and keep it short",
 			template)
 	}
 	return nil

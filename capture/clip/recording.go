@@ -170,14 +170,14 @@ func create(folder, base string) (*os.File, string, error) {
 // explain turns a file system error into a message for the user.
 func (r *Recording) explain(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("the recording ended, for the disk with %s is full; what was recorded until then is kept (%w)",
+		return fmt.Errorf("the recording stopped because the disk with %s is full; what was recorded until then is kept (%w)",
 			r.request.Folder, err)
 	}
 	if errors.Is(err, syscall.EFBIG) {
-		return fmt.Errorf("the recording ended, for the disk with %s takes no larger files; what was recorded until then "+
-			"is kept (%w)", r.request.Folder, err)
+		return fmt.Errorf("the recording stopped because the disk with %s takes no larger files; what was recorded until "+
+			"then is kept (%w)", r.request.Folder, err)
 	}
-	return fmt.Errorf("the recording ended: %w", explain(r.request.Folder, err))
+	return fmt.Errorf("the recording stopped: %w", explain(r.request.Folder, err))
 }
 
 // Close ends the file with the chapters and returns what it is. Where nothing was recorded it leaves nothing and

@@ -102,7 +102,7 @@ func writeTrimmed(ctx context.Context, r TrimRequest, m mp4.Movie) (path string,
 		case !errors.Is(err, fs.ErrExist):
 			return "", 0, explainFile(filepath.Dir(path), err)
 		case r.Out != "":
-			return "", 0, fmt.Errorf("%s is there already and stays as it is; give another name", r.Out)
+			return "", 0, fmt.Errorf("%s already exists; use another name", r.Out)
 		}
 	}
 }

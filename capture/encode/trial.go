@@ -209,7 +209,7 @@ func check(p *media.Packet) error {
 		have[media.NALType(n)] = true
 	}
 	if !have[media.NALIDR] || !have[media.NALSPS] || !have[media.NALPPS] {
-		return errors.New("its first frame is no IDR with parameter sets")
+		return errors.New("its first frame is not an IDR frame with parameter sets")
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func Inspect(path string) (Info, error) {
 	defer f.Close()
 	i := inspector{r: f}
 	if err := i.read(); err != nil {
-		return Info{}, fmt.Errorf("%s is no movie: %w", path, err)
+		return Info{}, fmt.Errorf("%s is not an MP4 file: %w", path, err)
 	}
 	return i.info, nil
 }

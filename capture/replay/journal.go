@@ -71,11 +71,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // NewJournal makes a journal in a new folder below parent.
 func NewJournal(parent string, length time.Duration, log *slog.Logger) (*Journal, error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return nil, fmt.Errorf("the replay cannot be kept against a crash: %w", err)
+		return nil, fmt.Errorf("the replay buffer can't be backed up to disk: %w", err)
 	}
 	folder, err := os.MkdirTemp(parent, "replay-")
 	if err != nil {
-		return nil, fmt.Errorf("the replay cannot be kept against a crash: %w", err)
+		return nil, fmt.Errorf("the replay buffer can't be backed up to disk: %w", err)
 	}
 	lock, err := takeLock(filepath.Join(folder, lockName))
 	if err != nil {
@@ -159,7 +159,7 @@ func (j *Journal) run() {
 		length := j.length
 		j.mu.Unlock()
 		if err := w.write(r, length); err != nil && !reported {
-			j.log.Warn("the replay is not kept against a crash", "err", err)
+			j.log.Warn("the replay buffer is not backed up to disk", "err", err)
 			reported = true
 		}
 	}

@@ -43,7 +43,7 @@ type cleaner struct {
 func newCleaner(pcm func(media.PCM)) (*cleaner, error) {
 	p, err := gst.Parse(suppressing)
 	if err != nil {
-		return nil, fmt.Errorf("noise cannot be suppressed: %w; or turn that off in the settings", err)
+		return nil, fmt.Errorf("noise suppression doesn't work: %w; or turn it off in Settings, Audio", err)
 	}
 	c := &cleaner{pipeline: p, failed: make(chan error, 1), done: make(chan struct{})}
 	var out *gst.Element
@@ -55,7 +55,7 @@ func newCleaner(pcm func(media.PCM)) (*cleaner, error) {
 	}
 	if err := p.Play(0); err != nil {
 		_ = p.Close()
-		return nil, fmt.Errorf("noise cannot be suppressed: %w", err)
+		return nil, fmt.Errorf("noise suppression doesn't work: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
@@ -63,7 +63,7 @@ func newCleaner(pcm func(media.PCM)) (*cleaner, error) {
 		defer close(c.done)
 		err := p.Each(ctx, out, 8*time.Millisecond, func(s *gst.Sample) error { return cleaned(s, pcm) })
 		if err != nil {
-			c.failed <- fmt.Errorf("noise cannot be suppressed: %w", err)
+			c.failed <- fmt.Errorf("noise suppression doesn't work: %w", err)
 		}
 	}()
 	return c, nil

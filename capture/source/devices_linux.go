@@ -19,7 +19,7 @@ func listDevices(ctx context.Context) ([]Device, error) {
 	case a := <-got:
 		return a.devices, a.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("the sound server does not answer: %w", ctx.Err())
+		return nil, fmt.Errorf("the sound server does not respond: %w", ctx.Err())
 	}
 }
 

@@ -290,7 +290,7 @@ func (m *messages) next() error {
 	const most = 16 << 20 // PulseAudio's FRAME_SIZE_MAX_ALLOW
 	size := int64(binary.BigEndian.Uint32(head)) + descriptor
 	if size > most+descriptor {
-		return errors.New("the sound server sent a message without sense")
+		return errors.New("the sound server sent an invalid message")
 	}
 	if int64(cap(m.whole)) < size {
 		m.whole = make([]byte, size)

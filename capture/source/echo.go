@@ -46,7 +46,7 @@ func NewEcho(suppress bool) (*Echo, error) {
 		fmt.Sprintf(" noise-suppression=%t", suppress) + " noise-suppression-level=high gain-control=false limiter=false" +
 		sink + "out")
 	if err != nil {
-		return nil, fmt.Errorf("echo cannot be cancelled: %w; or turn that off in the settings", err)
+		return nil, fmt.Errorf("echo cancellation doesn't work: %w; or turn it off in Settings, Audio", err)
 	}
 	e := &Echo{pipeline: p, late: echoDelay, path: newEchoPath()}
 	if suppress {
@@ -58,7 +58,7 @@ func NewEcho(suppress bool) (*Echo, error) {
 		}
 	}
 	if err := p.Play(0); err != nil {
-		return nil, errors.Join(fmt.Errorf("echo cannot be cancelled: %w", err), p.Close())
+		return nil, errors.Join(fmt.Errorf("echo cancellation doesn't work: %w", err), p.Close())
 	}
 	return e, nil
 }

@@ -108,17 +108,17 @@ func (s *server) ended(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return errors.New("the sound server went away")
+	return errors.New("the sound server stopped")
 }
 
 // missing makes a message of a device that is not there.
 func missing(c Sound) error {
 	switch {
 	case c.Device != "":
-		return fmt.Errorf("the sound device %s is not there; it is heard again when it is back, or choose another one in "+
-			"the settings", c.Device)
+		return fmt.Errorf("the audio device %s is not connected; it is captured again when it is back, or choose another "+
+			"one in Settings, Audio", c.Device)
 	case c.Monitor:
-		return errors.New("the system has no sound output; the desktop is heard again when there is one")
+		return errors.New("there is no audio output; desktop audio is captured again when there is one")
 	}
-	return errors.New("the system has no microphone; it is heard when one is plugged in")
+	return errors.New("there is no microphone; it is captured when one is plugged in")
 }

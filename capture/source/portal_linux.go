@@ -128,7 +128,7 @@ func show(ctx context.Context, c Screen, s *portal.Session, convert bool, r repo
 		case !errors.Is(err, gst.ErrTimeout):
 			return came, stopped(p, err)
 		case clock.Now()-last > silent && !live.hung:
-			return came, stopped(p, errors.New("no frame came for some time; if it stays so, log out and in again"))
+			return came, stopped(p, errors.New("no frame arrived for some time; if this persists, log out and in again"))
 		}
 		if live.look(ctx, clock.Now()); live.hung {
 			r.down(portal.ErrHung)

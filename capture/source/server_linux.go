@@ -34,13 +34,13 @@ func connect() (*server, error) {
 	s := &server{changed: make(chan struct{}, 1), killed: make(chan struct{}, 1), weighed: make(chan struct{}, 1)}
 	var err error
 	if s.connection, err = dial(s.reported); err != nil {
-		return nil, fmt.Errorf("no sound server answers (%w); start PulseAudio or PipeWire", err)
+		return nil, fmt.Errorf("no sound server responds (%w); start PulseAudio or PipeWire", err)
 	}
 	const what = proto.SubscriptionMaskSink | proto.SubscriptionMaskSource |
 		proto.SubscriptionMaskSinkInput | proto.SubscriptionMaskServer
 	if err := s.client.Request(&proto.Subscribe{Mask: what}, nil); err != nil {
 		s.close()
-		return nil, fmt.Errorf("the sound server does not tell of changes: %w", err)
+		return nil, fmt.Errorf("the sound server does not report changes: %w", err)
 	}
 	return s, nil
 }
@@ -147,7 +147,7 @@ func (s *server) devices() ([]Device, error) {
 func (s *server) playing(program string) ([]stream, error) {
 	var inputs proto.GetSinkInputInfoListReply
 	if err := s.client.Request(&proto.GetSinkInputInfoList{}, &inputs); err != nil {
-		return nil, fmt.Errorf("the sound server refuses to list what plays: %w", err)
+		return nil, fmt.Errorf("the sound server refuses to list the apps that play audio: %w", err)
 	}
 	var list []stream
 	for _, in := range inputs {

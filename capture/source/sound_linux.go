@@ -83,13 +83,13 @@ func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 			if there, err := s.find(c); err == nil && there != c.Device {
 				return errGone
 			}
-			return notCaptured(c, errors.New("the sound server ended the recording"))
+			return notCaptured(c, errors.New("the sound server stopped the recording"))
 		}
 	}
 }
 
 // errGone says that a device is gone, which is no failure: another one may be captured in its place.
-var errGone = errors.New("the sound device is gone")
+var errGone = errors.New("the audio device was disconnected")
 
 // record starts to record a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it
 // is mixed (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has
@@ -128,9 +128,9 @@ func notCaptured(c Sound, err error) error {
 	what := "the default microphone"
 	switch {
 	case c.Device != "":
-		what = "the sound device " + c.Device
+		what = "the audio device " + c.Device
 	case c.Monitor:
-		what = "the desktop's sound"
+		what = "desktop audio"
 	}
-	return fmt.Errorf("%s cannot be heard: %w", what, err)
+	return fmt.Errorf("%s can't be captured: %w", what, err)
 }

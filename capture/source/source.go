@@ -22,7 +22,7 @@ import (
 // Errors of systems that have no such source yet.
 var (
 	ErrNoScreen = fmt.Errorf("capturing the screen is not supported on %s yet", runtime.GOOS)
-	ErrNoSound  = fmt.Errorf("capturing sound is not supported on %s yet", runtime.GOOS)
+	ErrNoSound  = fmt.Errorf("capturing audio is not supported on %s yet", runtime.GOOS)
 )
 
 // Target is what of the screen is captured; its zero value is all of it.
@@ -31,10 +31,10 @@ type Target = media.Target
 // Notes about a source that runs but does not give what its user expects.
 var (
 	// ErrSpeakerMuted says that the server hands on nothing of what an output plays.
-	ErrSpeakerMuted = errors.New("the speaker is muted, so the desktop's sound is not recorded; unmute it to record the " +
-		"sound")
+	ErrSpeakerMuted = errors.New("the speaker is muted, so desktop audio is not captured; unmute it to capture desktop " +
+		"audio")
 	// ErrSpeakerLow says that what the server hands on is too quiet to be brought to its full level.
-	ErrSpeakerLow = errors.New("the speaker's volume is very low, so the desktop's sound is recorded quietly; turn it up")
+	ErrSpeakerLow = errors.New("the speaker's volume is very low, so desktop audio is quiet in clips; turn it up")
 )
 
 // States of a source.
@@ -192,7 +192,7 @@ func (s *Supervisor) loop(ctx context.Context) {
 			return
 		}
 		if err == nil {
-			err = errors.New("the device ended its stream")
+			err = errors.New("the device stopped sending audio")
 		}
 		t.down(err)
 		if byUser(err) {

@@ -12,12 +12,12 @@ import (
 )
 
 type benchCutCommand struct {
-	Clips   int    `help:"How many clips are cut at once." default:"2"`
-	Minutes int    `help:"Length of each." default:"20"`
-	Mbps    int    `help:"Bitrate of the video in Mb/s." default:"20"`
-	FPS     int    `help:"Frames a second." default:"60"`
+	Clips   int    `help:"Number of clips to cut at once." default:"2"`
+	Minutes int    `help:"Length of each clip, in minutes." default:"20"`
+	Mbps    int    `help:"Video bitrate in Mb/s." default:"20"`
+	FPS     int    `help:"Frame rate (FPS)." default:"60"`
 	MB      int64  `name:"mb" help:"Memory that the backend may use, page cache included, in MB." default:"256"`
-	Folder  string `help:"Where segments and clips go for the while: three times a clip's size for two clips; empty is the temporary folder."`
+	Folder  string `help:"Folder for segments and clips, three times a clip's size for two clips. Default: the temporary folder."`
 }
 
 // Run has a backend in a control group cut whole replays, and looks at the clips.

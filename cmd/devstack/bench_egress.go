@@ -21,9 +21,9 @@ import (
 
 type benchEgressCommand struct {
 	Seconds int      `help:"How long each type is measured, in seconds." default:"15"`
-	Streams int      `help:"How many shares the backend's own recorder records at once." default:"1"`
-	Kbps    int      `help:"Bitrate of the picture in kb/s." default:"3000"`
-	Types   []string `help:"Which types, and embedded: the backend's own recorder." default:"embedded,track,trackComposite,participant,roomComposite"`
+	Streams int      `help:"Number of shares for the embedded recorder to record at once." default:"1"`
+	Kbps    int      `help:"Video bitrate in kb/s." default:"3000"`
+	Types   []string `help:"Egress types to measure, and embedded for the backend's own recorder." default:"embedded,track,trackComposite,participant,roomComposite"`
 }
 
 // stated is what LiveKit says a recording needs, in its documentation of Egress.

@@ -45,7 +45,7 @@ func (d *demoCommand) Run(ctx context.Context) error {
 	if err := play.run(ctx); err != nil {
 		play.fail("demo", err)
 	}
-	w.say("ending all of it")
+	w.say("stopping everything")
 	w.close()
 	play.print(os.Stdout)
 	if err := play.result(os.Stdout); err != nil {
@@ -183,7 +183,7 @@ func (d *demo) live(ctx context.Context) error {
 func (d *demo) fill(ctx context.Context) error {
 	n := float64(d.seconds)
 	if !awaitIdle(ctx, 0.08, 90*time.Second) {
-		d.w.say("this machine is busy to the last; the recorder may lose something")
+		d.w.say("this machine has no idle CPU; the recorder may lose frames")
 	}
 	d.w.say("waiting until both buffers hold the replay")
 	from := time.Now()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the packages into dist/: "dist.sh [FOLDER]". Two runs on one commit give the same bytes: paths are trimmed, and all
-# times are the commit's. The version is the tag's (git describe), or 0.1.0 with the commit where there is no tag.
+# Builds the packages into dist/: "dist.sh [FOLDER]". Two runs on one commit give the same bytes: paths are trimmed, and
+# all times are the commit's. The version is the tag's (git describe), or 0.1.0 with the commit where there is no tag.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=${1:-dist}
@@ -30,8 +30,8 @@ say() { printf 'dist: %s\n' "$*" >&2; }
 
 build() { # build CGO PROGRAM
   say "building $2 $version"
-  CGO_ENABLED=$1 CGO_CFLAGS="-O2 -ffile-prefix-map=$PWD=." go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= $stamp" \
-    -o "$work/bin/$2" "./cmd/$2"
+  CGO_ENABLED=$1 CGO_CFLAGS="-O2 -ffile-prefix-map=$PWD=." go build -trimpath -buildvcs=false \
+    -ldflags "-s -w -buildid= $stamp" -o "$work/bin/$2" "./cmd/$2"
 }
 build 1 hindsight
 build 0 hindsightctl
@@ -76,7 +76,8 @@ papers() { # papers PACKAGE PROGRAM…: copyright and licenses
   local package=$1 p made=$work/made
   shift
   mkdir -p "$made"
-  printf 'Hindsight, https://github.com/hindsight-app/hindsight\nLicense: Apache-2.0\n\n' | cat - LICENSE >"$made/copyright"
+  printf 'Hindsight, https://github.com/hindsight-app/hindsight\nLicense: Apache-2.0\n\n' |
+    cat - LICENSE >"$made/copyright"
   put "$made/copyright" "/usr/share/doc/$package" copyright 0644
   for p; do licenses "$p"; done | gzip -9n >"$made/third-party"
   put "$made/third-party" "/usr/share/doc/$package" THIRD-PARTY-LICENSES.gz 0644
@@ -146,7 +147,8 @@ done
 
 # What each program is made of, in the format of CycloneDX.
 for p in hindsight hindsightctl hindsight-backend; do
-  "${sbom[@]}" bin -json -noserial -notimestamp -std -version "$version" "$work/bin/$p" >"$out/$p-$version.cdx.json" 2>/dev/null
+  "${sbom[@]}" bin -json -noserial -notimestamp -std -version "$version" "$work/bin/$p" \
+    >"$out/$p-$version.cdx.json" 2>/dev/null
 done
 (cd "$out" && sha256sum -- * >SHA256SUMS)
 say "made $(ls "$out" | wc -l) files in $out"

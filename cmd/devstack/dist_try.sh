@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tries the packages of a folder as a new user would: "dist_try.sh [FOLDER]" installs them with apt into a fresh Debian 12
-# (debootstrap), starts the app there on a virtual display with sound, saves a clip, reads it, and removes all again.
+# Tries the packages of a folder as a new user would: "dist_try.sh [FOLDER]" installs them with apt into a fresh Debian
+# 12 (debootstrap), starts the app there on a virtual display with audio, saves a clip, reads it, and removes all again.
 # Needs root. Everything runs in namespaces of its own and ends with it; the root is a temporary folder.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -24,14 +24,18 @@ check() { # check WHAT COMMAND…
 work=$(mktemp -d)
 root=$work/root
 trap 'cd /; umount -R "$root"/* 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
-in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+in_root() {
+  chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    DEBIAN_FRONTEND=noninteractive "$@"
+}
 alice() { in_root runuser -u alice -- env HOME=/home/alice XDG_RUNTIME_DIR=/run/alice "$@"; }
 
 (cd "$dist" && sha256sum --quiet -c SHA256SUMS)
 desktop-file-validate assets/linux/*.desktop
 say "a fresh Debian, from the mirror that this machine uses"
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' | head -1)
-debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || { tail "$work/log"; exit 1; }
+debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
+  { tail "$work/log"; exit 1; }
 cp /etc/apt/apt.conf.d/* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
 for d in proc dev sys; do mount --rbind /$d "$root/$d"; done
 cp /etc/resolv.conf "$root/etc/" 2>/dev/null || true
@@ -41,15 +45,18 @@ mkdir "$root/packages"
 cp "$dist"/*.deb "$root/packages/"
 
 began=$SECONDS
-check "apt installs the app with all it needs" in_root sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends /packages/hindsight_*.deb'
+check "apt installs the app with all it needs" in_root sh -c 'apt-get -qq update &&
+  apt-get -qq install -y --no-install-recommends /packages/hindsight_*.deb'
 say "installed after $((SECONDS - began)) s"
 version=$(dpkg-deb -f "$dist"/hindsight_*.deb Version)
 check "hindsight --version is the package's" [ "$(in_root hindsight --version)" = "hindsight $version" ]
 check "hindsightctl --version is the package's" [ "$(in_root hindsightctl --version)" = "hindsightctl $version" ]
-check "AppStream takes the metainfo" appstreamcli validate --no-net "$root"/usr/share/metainfo/app.hindsight.Hindsight.metainfo.xml
+check "AppStream takes the metainfo" \
+  appstreamcli validate --no-net "$root"/usr/share/metainfo/app.hindsight.Hindsight.metainfo.xml
 check "the menu entry is valid" desktop-file-validate "$root"/usr/share/applications/app.hindsight.Hindsight.desktop
 
-check "a display and sound to try it with" in_root apt-get -qq install -y --no-install-recommends xvfb xauth dbus dbus-x11 pulseaudio pulseaudio-utils ffmpeg
+check "a display and audio to try it with" in_root apt-get -qq install -y --no-install-recommends \
+  xvfb xauth dbus dbus-x11 pulseaudio pulseaudio-utils ffmpeg
 cat >"$root/home/alice/try" <<'T'
 set -eu
 pulseaudio --start --exit-idle-time=-1
@@ -58,7 +65,7 @@ hindsightctl doctor || true # there is no tray, and no hotkeys are taken from a 
 hindsight >app.log 2>&1 &
 app=$!
 for i in $(seq 100); do
-  state=$(hindsightctl status --json 2>/dev/null | sed -n 's/.*"bufferedSeconds": *\([0-9]*\).*/\1/p') || true
+  state=$(hindsightctl status --json 2>/dev/null | sed -n 's/.*"buffered_seconds": *\([0-9]*\).*/\1/p') || true
   [ "${state:-0}" -lt 6 ] || break
   sleep 0.3
 done
@@ -68,17 +75,21 @@ hindsightctl quit
 wait $app
 pulseaudio --kill
 T
-check "the app saves a clip of 4 s with video and sound" alice sh -c 'cd && xvfb-run -a -s "-screen 0 1280x720x24" dbus-run-session sh try >out 2>&1 && cat out &&
+check "the app saves a clip of 4 s with video and audio" alice sh -c 'cd &&
+  xvfb-run -a -s "-screen 0 1280x720x24" dbus-run-session sh try >out 2>&1 && cat out &&
   grep -q h264 out && grep -q aac out && grep -Eq "format,(3\.9[5-9]|4\.0)" out || { cat out app.log; exit 1; }'
 grep -E 'stream|format' "$root/home/alice/out" || true
 
-check "the backend is installed" in_root sh -c 'apt-get -qq install -y --no-install-recommends /packages/hindsight-backend_*.deb'
+check "the backend is installed" in_root sh -c '
+  apt-get -qq install -y --no-install-recommends /packages/hindsight-backend_*.deb'
 check "the backend has its user" in_root id hindsight
-check "the backend reads its settings" in_root sh -c 'LIVEKIT_API_KEY=k LIVEKIT_API_SECRET=secret hindsight-backend --config /etc/hindsight/backend.toml serve --print-config'
+check "the backend reads its settings" in_root sh -c 'LIVEKIT_API_KEY=k LIVEKIT_API_SECRET=secret \
+  hindsight-backend --config /etc/hindsight/backend.toml serve --print-config'
 check "the unit is valid" in_root systemd-analyze verify /usr/lib/systemd/system/hindsight-backend.service
 
 check "removed" in_root apt-get -qq purge -y hindsight hindsight-backend
-left=$(in_root find / -xdev -iname '*hindsight*' -not -path '/home/*' -not -path '/run/alice/*' -not -path '/packages/*')
+left=$(in_root find / -xdev -iname '*hindsight*' \
+  -not -path '/home/*' -not -path '/run/alice/*' -not -path '/packages/*')
 check "nothing is left outside the user's own files: $left" [ -z "$left" ]
 check "the user's clip is still there" sh -c "ls '$root'/home/alice/Videos/Hindsight/*.mp4"
 

@@ -65,7 +65,7 @@ func (d *demo) examine(ctx context.Context, b bars, path string) (*clipReport, e
 	d.check(b.name, "streams", oneVideo && oneAudio && len(info.Streams) == 2 && video.Codec == "h264" &&
 		audio.Codec == "aac",
 		"one h264, one aac", fmt.Sprintf("%d: %s, %s", len(info.Streams), video.Codec, audio.Codec))
-	d.check(b.name, "picture", video.Width == 1920 && video.Height == 1080, "1920x1080",
+	d.check(b.name, "frame size", video.Width == 1920 && video.Height == 1080, "1920x1080",
 		fmt.Sprintf("%dx%d", video.Width, video.Height))
 	d.check(b.name, "length", math.Abs(info.Seconds-b.seconds) <= b.within,
 		fmt.Sprintf("%.0f ± %.3f s", b.seconds, b.within), fmt.Sprintf("%.3f s", info.Seconds))
@@ -109,9 +109,9 @@ func (d *demo) examineSound(ctx context.Context, b bars, path string, r *clipRep
 	}
 	r.AVOffsetMS = math.Round(step.MeanMS*10) / 10
 	events := int(b.seconds/stack.EventPeriod.Seconds()) - 2
-	d.check(b.name, "events seen and heard", step.Events >= events, fmt.Sprintf("at least %d", events),
+	d.check(b.name, "events in video and audio", step.Events >= events, fmt.Sprintf("at least %d", events),
 		fmt.Sprint(step.Events))
-	d.check(b.name, "sound against video", step.Events > 0 && math.Abs(step.MeanMS) <= b.stepMS,
+	d.check(b.name, "audio against video", step.Events > 0 && math.Abs(step.MeanMS) <= b.stepMS,
 		fmt.Sprintf("mean ± %.0f ms", b.stepMS),
 		fmt.Sprintf("%+.1f ms", step.MeanMS))
 	single := b.stepMS + 1000*b.frame

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Lists packages by what their tests need: "packages.sh pure" those whose tests start no server, display or sound server,
-# "packages.sh real" all others. Whatever starts one imports cmd/devstack/stack, so the imports tell.
+# Lists packages by what their tests need: "packages.sh pure" those whose tests start no server, display or sound
+# server, "packages.sh real" all others. Whatever starts one imports cmd/devstack/stack, so the imports tell.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 case ${1:-} in
 pure) want=0 ;;
 real) want=1 ;;
-*) echo "packages.sh: say pure or real" >&2; exit 2 ;;
+*) echo "usage: packages.sh pure|real" >&2; exit 2 ;;
 esac
 # A package without tests has no test program, and nothing to list.
 list=$(go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./...)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests that race.txt names under the race detector. A name that no test of its package has any more fails, so
+# Runs the tests that race.txt names under the race detector. A name that no test of its package has fails, so
 # that nothing drops out of here unseen.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

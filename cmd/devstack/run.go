@@ -11,8 +11,8 @@ import (
 
 type runCommand struct {
 	Dir     string `help:"Folder for settings, logs, buffers and clips." type:"path" placeholder:"DIR"`
-	Seconds int    `help:"Length of the replay at the first start, in seconds." default:"60"`
-	Virtual bool   `help:"Bring a desktop and sound of its own even where there is a display."`
+	Seconds int    `help:"Length of the replay buffer at the first start, in seconds." default:"60"`
+	Virtual bool   `help:"Start a virtual desktop and audio even if there is a display."`
 }
 
 // Run starts everything and waits for the user, the app or a server to end it.
@@ -36,10 +36,10 @@ func (r *runCommand) Run(ctx context.Context) error {
 	defer cancel()
 	select {
 	case <-ctx.Done():
-		w.say("\nending")
+		w.say("\nstopping everything")
 		return nil
 	case <-w.app.Done():
-		w.say("the app has ended; so does the rest")
+		w.say("the app has quit; stopping everything")
 		return nil
 	case what := <-w.lost(watch):
 		return errors.New(what)

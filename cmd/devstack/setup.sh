@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian machine. "setup.sh check": what building and tests without servers need; "dist": what
-# makes packages and tries them; "run": what the programs and their servers need; "test": also a virtual desktop and the
-# tools that tests look with; "bench": also the programs to compare with. With everything there it only looks, in well under
-# a second.
+# Installs what is missing on a Debian machine. "setup.sh check": what building and tests without servers need; "dist":
+# what makes packages and tries them; "run": what the programs and their servers need; "test": also a virtual desktop
+# and the tools that tests use; "bench": also the programs to compare with. If everything is installed, it takes well
+# under a second.
 set -euo pipefail
 
 # The newest Go that was tried, fetched only where no Go of at least go.mod's version can be had.
@@ -13,7 +13,8 @@ build=(ca-certificates gcc pkg-config libgl1-mesa-dev xorg-dev libwayland-dev li
 media=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-pipewire gstreamer1.0-tools libyuv0)
 servers=(redis-server libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev)
-desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11 gnome-keyring xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
+desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11
+  gnome-keyring xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
   x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql chromium systemd)
 # An RTMP server to stream to, which is also the proxy in front of the backend; the browser of Room Composite and its
 # sound.
@@ -49,7 +50,7 @@ apt() { # RUNLEVEL=1 keeps packages from starting services: devstack starts its 
 
 packages() {
   if ! command -v dpkg-query >/dev/null; then
-    say "this is no Debian; see that these or their likes are installed: $*"
+    say "this is not Debian; make sure that these packages, or their equivalents, are installed: $*"
     return
   fi
   local missing
@@ -59,7 +60,8 @@ packages() {
   # shellcheck disable=SC2086 # names of packages, one a word
   set -- $missing
   say "installing $*"
-  again apt update >&2 || { say "the package lists cannot be fetched; see that this machine reaches its Debian mirror"; exit 1; }
+  again apt update >&2 ||
+    { say "the package lists cannot be fetched; check that this machine reaches its Debian mirror"; exit 1; }
   again apt install -y --no-install-recommends "$@" >&2 ||
     { say "Debian's packages could not be installed; the lines above say why"; exit 1; }
 }
@@ -98,6 +100,6 @@ test)
   command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client
   ;;
 bench) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" obs-studio libgl1-mesa-dri ;;
-*) say "say what for: check, dist, run, test or bench"; exit 2 ;;
+*) say "usage: setup.sh check|dist|run|test|bench"; exit 2 ;;
 esac
 suits || fetch_go

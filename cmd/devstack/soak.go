@@ -13,7 +13,7 @@ import (
 
 type soakCommand struct {
 	Minutes int           `help:"How long the app runs, in minutes." default:"30"`
-	Every   time.Duration `help:"The time between two saves." default:"1m"`
+	Every   time.Duration `help:"Time between two saves." default:"1m"`
 }
 
 // What the soak bears. The first fifth of the time is not looked at for memory: the buffer fills, caches warm up.

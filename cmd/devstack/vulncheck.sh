@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks for known vulnerabilities in what is called. A machine that cannot reach the database says so and goes on.
+# Looks for known vulnerabilities in what is called. A machine that cannot reach the database says so and continues.
 set -euo pipefail
 db=${GOVULNDB:-https://vuln.go.dev}
 out=$(mktemp)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -143,7 +144,11 @@ func TestWordsAreTheFields(t *testing.T) {
 
 func at(path string, line int) string { return path + ":" + strconv.Itoa(line) + ": " }
 
-// TestTextLinesFit reads the documents: tables, addresses and program text cannot be broken.
+// texts are the kinds of files, beside Go, that people read and write.
+var texts = []string{".md", ".sh", ".yaml", ".yml", ".toml", ".conf", ".service", ".txt"}
+
+// TestTextLinesFit reads documents, scripts and settings: tables, addresses and program text in documents cannot be
+// broken.
 func TestTextLinesFit(t *testing.T) {
 	root := filepath.Join("..", "..")
 	var all []string
@@ -158,7 +163,7 @@ func TestTextLinesFit(t *testing.T) {
 		if d.IsDir() {
 			return enter(filepath.ToSlash(rel), path, d.Name())
 		}
-		if filepath.Ext(path) != ".md" {
+		if !slices.Contains(texts, filepath.Ext(path)) && d.Name() != "Makefile" {
 			return nil
 		}
 		text, err := os.ReadFile(path)

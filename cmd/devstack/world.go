@@ -71,7 +71,7 @@ func (w *world) start(ctx context.Context) error {
 		return err
 	}
 	if w.opts.Virtual {
-		w.say("starting a desktop and sound of its own")
+		w.say("starting a virtual desktop and audio")
 		if err := w.startDesktop(ctx); err != nil {
 			return err
 		}

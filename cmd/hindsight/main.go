@@ -23,8 +23,7 @@ func main() {
 	}
 	parser := kong.Must(&flags, kong.Name("hindsight"), kong.Vars{"version": "hindsight " + version.String()},
 		kong.Description("Instant replay for your screen: keeps the last minutes in memory, saves them as a clip with a "+
-			"hotkey, "+
-			"and shares the screen in a LiveKit room."))
+			"hotkey, and shares the screen in a LiveKit room."))
 	args := slices.Clone(os.Args[1:])
 	if i := slices.Index(args, "-hidden"); i >= 0 { // as older entries of autostart have it
 		args[i] = "--hidden"

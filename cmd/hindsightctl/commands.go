@@ -37,7 +37,7 @@ type commands struct {
 	Screens  screensCmd  `cmd:"" help:"List the monitors and windows that can be captured. Hindsight need not be running."`
 	Clips    clipsCmd    `cmd:"" help:"List saved clips. Hindsight need not be running."`
 	Trim     trimCmd     `cmd:"" help:"Save part of a clip as a new clip, exact to the frame and without re-encoding. Hindsight need not be running."`
-	Star     starCmd     `cmd:"" help:"Star a clip, which the storage limit then never deletes, or remove its star. Hindsight need not be running."`
+	Star     starCmd     `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
 	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it."`
 	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
 	Settings settingsCmd `cmd:"" help:"Show or change settings. Hindsight need not be running."`
@@ -177,7 +177,7 @@ func (c switchCmd) Run(ctx context.Context, out *output) error {
 }
 
 type toggleCmd struct {
-	On      string `arg:"" name:"state" enum:"on,off,toggle" help:"One of on, off or toggle."`
+	On      string `arg:"" name:"state" enum:"on,off,toggle" help:"on starts, off stops, toggle switches it."`
 	command string
 }
 
@@ -280,6 +280,9 @@ func (clipsCmd) Run(out *output) error {
 		list = []clip.Clip{}
 	}
 	return out.print(list, func(w io.Writer) {
+		if len(list) == 0 {
+			fmt.Fprintf(w, "No clips in %s.\n", cfg.ClipFolder())
+		}
 		for _, c := range list {
 			star := " "
 			if c.Starred {

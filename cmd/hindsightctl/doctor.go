@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -30,7 +32,7 @@ func (doctorCmd) Run(ctx context.Context, out *output) error {
 			if !c.OK {
 				mark = "BAD"
 			}
-			fmt.Fprintf(w, "%s  %-12s %s\n", mark, c.Name, c.Detail)
+			fmt.Fprintf(w, "%s  %-12s %s\n", mark, c.Name, session.Sentence(c.Detail))
 		}
 	})
 	for _, c := range checks {
@@ -45,6 +47,9 @@ func (doctorCmd) Run(ctx context.Context, out *output) error {
 func appChecks(ctx context.Context) []capture.Check {
 	store, cfg, problems := config.Open(config.Dir())
 	settings := capture.Check{Name: "settings", OK: true, Detail: store.Path() + " is fine."}
+	if _, err := os.Stat(store.Path()); errors.Is(err, fs.ErrNotExist) {
+		settings.Detail = "There is no " + store.Path() + " yet, so the defaults are used."
+	}
 	if len(problems) > 0 {
 		settings = capture.Check{Name: "settings", Detail: problems[0].Error() + ", in " + store.Path() + "."}
 	}

@@ -78,7 +78,6 @@ func TestCommands(t *testing.T) {
 		"save 0x":                  {true, "seconds"},
 		"save -5":                  {true, "more than 0"},
 		"save -5 --json":           {true, "more than 0"},
-		"share toggle":             {false, ""},
 		"replay toggle":            {false, ""},
 		"talk toggle":              {true, "on"},
 		"save":                     {true, "hindsightctl: the disk is full\n"},
@@ -86,6 +85,7 @@ func TestCommands(t *testing.T) {
 		"save --seconds=-1":        {true, "more than 0"},
 		"share on":                 {false, ""},
 		"share off":                {true, "the disk is full"},
+		"share toggle":             {false, ""},
 		"replay off":               {false, ""},
 		"mute mic":                 {false, ""},
 		"mute mic on":              {false, ""},
@@ -109,6 +109,7 @@ func TestCommands(t *testing.T) {
 		"share perhaps":            {true, "on"},
 		"dance":                    {true, "dance"},
 		"clips --json":             {false, "[]"},
+		"clips":                    {false, "No clips in "},
 	} {
 		t.Run(line, func(t *testing.T) {
 			out, err := ctl(t, path, dir, run, line)
@@ -170,6 +171,10 @@ func TestAWrongCommandLine(t *testing.T) {
 			}
 			if code := c.ProcessState.ExitCode(); code != 2 || !strings.Contains(told.String(), says) || other.Len() > 0 {
 				t.Errorf("%v ends with %d, says %q, and %q", args, code, told, other)
+			}
+			if command, _, _ := strings.Cut(line, " "); !asJSON && command != "dance" &&
+				!strings.Contains(stderr.String(), "\nRun hindsightctl "+command+" --help ") {
+				t.Errorf("%v does not say where to look: %q", args, &stderr)
 			}
 			if asJSON && !json.Valid(stdout.Bytes()) {
 				t.Errorf("%v: not JSON: %q", args, &stdout)

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/assets/manual"
 	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
@@ -22,7 +23,7 @@ func run(ctx context.Context, args []string) int {
 	parser.Model.Detail = exitStatuses
 	k, err := parser.Parse(numbersAreValues(args))
 	if err != nil {
-		out.fail(err, "Run hindsightctl --help to see all commands.")
+		out.fail(err, manual.Hint("hindsightctl", err))
 		return usageError
 	}
 	k.BindTo(ctx, (*context.Context)(nil))

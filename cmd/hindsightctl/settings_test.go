@@ -52,7 +52,7 @@ func TestSettingsOfAHindsightThatIsNotRunning(t *testing.T) {
 		require.Contains(t, out, want, "%v", args)
 	}
 	ok("video.frame_rate 30\n    30 or 60\n", "settings", "list")
-	ok("0 keeps the size of the screen", "settings", "list")
+	ok("resolution in rows; 0 is native", "settings", "list")
 	ok("Hindsight is not running", "settings", "set", "video.frame_rate", "60", "sound.microphone.gain_db", "-4.5")
 	ok("60\n", "settings", "get", "video.frame_rate")
 	ok("-4.5\n", "settings", "get", "sound.microphone.gain_db")

@@ -13,17 +13,17 @@ import (
 )
 
 type trimCmd struct {
-	Path string `arg:"" type:"existingfile" help:"The clip's file; it stays as it is."`
-	From moment `placeholder:"TIME" help:"Where it begins, as 12.5 or 1:02.25; the clip's begin without it."`
-	To   moment `placeholder:"TIME" help:"Where it ends; the clip's end without it."`
-	Out  string `short:"o" type:"path" placeholder:"FILE" help:"The new file; a free name beside the clip without it."`
+	Path string `arg:"" type:"existingfile" help:"The clip's file. It is not changed."`
+	From moment `placeholder:"TIME" help:"Start of the new clip, for example 12.5 or 1:02.25. Default: the clip's start."`
+	To   moment `placeholder:"TIME" help:"End of the new clip. Default: the clip's end."`
+	Out  string `short:"o" type:"path" placeholder:"FILE" help:"The new file. Default: a free name beside the clip."`
 }
 
 // Validate implements kong's: what it refuses is a wrong command line.
 func (c trimCmd) Validate() error {
 	switch {
 	case !c.From.set && !c.To.set:
-		return errors.New("say what to keep: --from, --to, or both")
+		return errors.New("use --from, --to, or both to say what to keep")
 	case c.To.set && c.From.at >= c.To.at:
 		return errors.New("--from must be before --to")
 	}
@@ -48,7 +48,7 @@ var momentForm = regexp.MustCompile(`^(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,7}(?:\
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (m *moment) UnmarshalText(text []byte) error {
-	wrong := fmt.Errorf("%q is no time; write seconds as 12.5, or 1:02.25", text)
+	wrong := fmt.Errorf("%q is not a time; use seconds like 12.5, or 1:02.25", text)
 	parts := momentForm.FindStringSubmatch(string(text))
 	if parts == nil {
 		return wrong

@@ -34,7 +34,7 @@ func mayRecord(user state.Token) error {
 func mayRecordOthers(user state.Token, what string) error {
 	if !user.Has(state.Record) {
 		return &failure{http.StatusForbidden, api.ProblemScope,
-			"recording " + what + " needs a user token with the scope record; ask whoever runs the backend for one"}
+			"recording " + what + " needs a user token with the scope record; ask the server's operator for one"}
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 		return invalid("seconds must be between %g and %g", minClip.Seconds(), s.o.Replay.Seconds())
 	}
 	if pressed.After(now.Add(clockSlop)) {
-		return invalid("pressedAt is %v in the future; is the clock of this computer right?", pressed.Sub(now))
+		return invalid("pressedAt is %v in the future; check the clock of the computer", pressed.Sub(now))
 	}
 	if now.Sub(pressed) > s.o.Replay {
 		return invalid("pressedAt is more than %v ago, the length of the replay", s.o.Replay)
@@ -168,7 +168,7 @@ func (s *Server) getVideo(w http.ResponseWriter, r *http.Request, user state.Tok
 // sendVideo serves a clip's file; disposition is inline or attachment (RFC 6266).
 func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Clip, disposition string) error {
 	if clip.State != api.ClipReady {
-		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + ", there is no video to send"}
+		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + ", so there is no video"}
 	}
 	f, err := s.o.Clips.OpenClip(r.Context(), clip.ID)
 	if errors.Is(err, fs.ErrNotExist) {

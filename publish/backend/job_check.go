@@ -58,7 +58,7 @@ func checkStreams(prefixes, list []string) error {
 			return invalid("outputs.streams names one server twice")
 		case len(prefixes) == 0:
 			return &failure{http.StatusForbidden, api.ProblemRoom,
-				"this backend sends no streams; whoever runs it can allow servers with --stream-to"}
+				"this backend sends no streams; its operator can allow servers with --stream-to"}
 		case !streamAllowed(prefixes, s):
 			return &failure{http.StatusForbidden, api.ProblemRoom, "this backend sends streams only to " +
 				strings.Join(prefixes, ", ")}

@@ -264,7 +264,8 @@ func earlier(a, b time.Time) time.Time {
 func (k *keeper) reason(ctx context.Context, c state.Clip, err error) string {
 	switch {
 	case errors.Is(err, errAttempts):
-		return fmt.Sprintf("the server stopped %d times while it made this clip; save a shorter one, or ask whoever runs it",
+		return fmt.Sprintf("the server stopped %d times while it made this clip; save a shorter one, or ask the "+
+			"server's operator",
 			maxAttempts)
 	case errors.Is(err, cut.ErrLost):
 		return "what the server had recorded of that time is missing or damaged"

@@ -106,7 +106,7 @@ func (s *Server) putPoster(w http.ResponseWriter, r *http.Request, user state.To
 			fmt.Sprintf("the poster is longer than %d bytes", maxPoster)}
 	}
 	if err != nil {
-		return invalid("the poster broke off")
+		return invalid("the poster is incomplete")
 	}
 	poster, err := readPoster(r.Context(), body)
 	if err != nil {

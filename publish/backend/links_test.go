@@ -152,7 +152,7 @@ func TestLinkShowsTheClip(t *testing.T) {
 	}
 	resp, page = d.call("", "GET", "/watch/"+strings.Repeat("a", 26), "", "")
 	require.Equal(t, 404, resp.StatusCode)
-	require.Contains(t, string(page), "This link does not work")
+	require.Contains(t, string(page), "This link doesn't work")
 	require.NotContains(t, string(page), "alice")
 }
 

@@ -37,7 +37,7 @@ func readPoster(ctx context.Context, body []byte) ([]byte, error) {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, invalid("the poster is no whole JPEG")
+		return nil, invalid("the poster is not a complete JPEG")
 	}
 	var out bytes.Buffer
 	err = jpeg.Encode(whileWanted{ctx, nil, &out}, poster, &jpeg.Options{Quality: posterQuality})

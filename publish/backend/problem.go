@@ -55,7 +55,7 @@ func asFailure(err error) *failure {
 	case errors.Is(err, state.ErrNotFound):
 		return notFound("thing")
 	case errors.Is(err, context.Canceled):
-		return &failure{499, api.ProblemInternal, "the caller went away"}
+		return &failure{499, api.ProblemInternal, "the client disconnected"}
 	}
 	return &failure{http.StatusInternalServerError, api.ProblemInternal,
 		"the backend failed; its log says why"}
@@ -94,7 +94,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 		return invalid("the body is not the JSON object that is expected here: %v", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return invalid("the body goes on after its JSON object")
+		return invalid("there is data after the JSON object in the body")
 	}
 	return nil
 }

@@ -195,7 +195,7 @@ func (s *Server) authenticate(ctx context.Context, secret string) (state.Token, 
 	user, err := s.o.State.Authenticate(ctx, secret)
 	if errors.Is(err, state.ErrNotFound) {
 		err = &failure{http.StatusUnauthorized, api.ProblemToken,
-			"the user token is not known here or was revoked; ask whoever runs the backend for a new one"}
+			"the user token is not known here or was revoked; ask the server's operator for a new one"}
 	}
 	return user, err
 }

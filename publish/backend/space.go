@@ -50,8 +50,8 @@ func (s *Server) checkSpace() error {
 	}
 	if missing > 0 {
 		return &failure{http.StatusInsufficientStorage, api.ProblemSpace,
-			"the server's storage is nearly full, so no new recording can start; delete clips or recordings, or ask whoever " +
-				"runs the server"}
+			"the server's storage is nearly full, so no new recording can start; delete clips or recordings, or ask the " +
+				"server's operator"}
 	}
 	return nil
 }

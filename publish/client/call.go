@@ -77,7 +77,7 @@ func once[T any](ctx context.Context, c *Client, r request, body []byte) (*T, er
 	}
 	err = json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out)
 	if err != nil {
-		return nil, &lost{fmt.Errorf("%w: the answer of the backend broke off: %v", ErrUnreachable, err)}
+		return nil, &lost{fmt.Errorf("%w: the response was cut off: %v", ErrUnreachable, err)}
 	}
 	return out, nil
 }
@@ -127,18 +127,16 @@ func transportError(req *http.Request, err error) error {
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("%w: the call was cancelled: %w", ErrUnreachable, context.Canceled)
+		return fmt.Errorf("%w: the request was canceled: %w", ErrUnreachable, context.Canceled)
 	case errors.Is(err, errPlainRedirect):
 		return fmt.Errorf("%w: %s redirects to http://, where your token could be read on the way; enter the address that "+
-			"it "+
-			"should lead to, with https://, or tell whoever runs the backend", ErrURL, host)
+			"it should lead to, with https://, or tell the server's operator", ErrURL, host)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Errorf("%w: there is no machine named %s; check the server URL in Settings", ErrUnreachable, dns.Name)
+		return fmt.Errorf("%w: no server named %s was found; check the server URL in Settings", ErrUnreachable, dns.Name)
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return fmt.Errorf("%w: %s does not speak TLS, so nothing was sent; whoever runs the backend has to set up "+
+		return fmt.Errorf("%w: %s does not speak TLS, so nothing was sent; the server's operator has to set up "+
 			"https:// there (hindsight-backend serve --tls-cert, or a proxy in front). http:// is for a backend on this "+
-			"computer", ErrURL,
-			host)
+			"computer", ErrURL, host)
 	case errors.As(err, &untrusted):
 		return fmt.Errorf("%w: %s; nothing was sent", ErrUnreachable, distrust(host, untrusted))
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -164,14 +162,14 @@ func distrust(host string, e *tls.CertificateVerificationError) string {
 		return fmt.Sprintf("the certificate of %s is valid only from %s on; is the clock of this computer right?", host,
 			invalid.Cert.NotBefore.Local().Format("2 January 2006, 15:04"))
 	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Sprintf("the certificate of %s expired on %s; whoever runs the backend has to renew it, unless the "+
+		return fmt.Sprintf("the certificate of %s expired on %s; the server's operator has to renew it, unless the "+
 			"clock of "+
 			"this computer is wrong", host, invalid.Cert.NotAfter.Local().Format("2 January 2006, 15:04"))
 	case errors.As(e.Err, &unknown):
 		return fmt.Sprintf("this computer does not trust who issued the certificate of %s, so it may be another server; ask "+
-			"whoever runs the backend for a certificate that is trusted, or install its authority on this computer", host)
+			"the server's operator for a certificate that is trusted, or install its authority on this computer", host)
 	}
-	return fmt.Sprintf("the certificate of %s is not accepted (%v); tell whoever runs the backend", host, e.Err)
+	return fmt.Sprintf("the certificate of %s is not accepted (%v); tell the server's operator", host, e.Err)
 }
 
 // problem turns a response that is not a success into an error.

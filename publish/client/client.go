@@ -76,7 +76,7 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("%w: %q is not of the form https://host; correct it in Settings", ErrURL, baseURL)
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("%w: it must not hold a user, a query or a fragment", ErrURL)
+		return nil, fmt.Errorf("%w: it must not contain a user name, a query or a fragment", ErrURL)
 	}
 	if token = strings.TrimSpace(token); token == "" || strings.ContainsAny(token, "\r\n") {
 		return nil, fmt.Errorf("%w: the access token is empty; enter the one that hindsight-backend token create printed",
@@ -93,9 +93,8 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		o(c)
 	}
 	if u.Scheme == "http" && !c.plain && !isLoopback(u.Hostname()) {
-		return nil, fmt.Errorf("%w: with http:// everybody on the way to %s can read your token; use https://, which "+
-			"whoever "+
-			"runs the backend has to set up", ErrURL, u.Host)
+		return nil, fmt.Errorf("%w: with http:// anyone on the way to %s can read your token; use https://, which "+
+			"the server's operator has to set up", ErrURL, u.Host)
 	}
 	h := *c.http // the caller's keeps its own rule
 	h.CheckRedirect = c.checkRedirect
@@ -203,7 +202,7 @@ func (c *Client) download(ctx context.Context, path string, w io.Writer) (int64,
 	}
 	n, err := io.Copy(w, resp.Body)
 	if err != nil {
-		return n, fmt.Errorf("%w: the download broke off after %d bytes: %v", ErrUnreachable, n, err)
+		return n, fmt.Errorf("%w: the download was cut off after %d bytes: %v", ErrUnreachable, n, err)
 	}
 	return n, nil
 }

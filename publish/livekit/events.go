@@ -63,7 +63,7 @@ func (s *Session) readTracks(st *State) {
 	case st.VideoSID == "" && !s.mayPublish():
 		st.Phase, st.Reason, st.Final = Gone, reasonRevoked, true
 	case st.VideoSID == "" || (s.sound != nil && !s.noSound && st.AudioSID == ""):
-		st.Phase, st.Reason = Gone, "The tracks could not be published again after the connection was lost."
+		st.Phase, st.Reason = Gone, "Couldn't publish again after the connection was lost."
 	}
 }
 

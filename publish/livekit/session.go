@@ -123,7 +123,7 @@ func New(opts Options) (*Session, error) {
 	}
 	var err error
 	if s.video, err = newVideoTrack(lksdk.WithRTCPHandler(s.onVideoRTCP)); err != nil {
-		return nil, fmt.Errorf("the video track cannot be made: %w", err)
+		return nil, fmt.Errorf("the video track can't be created: %w", err)
 	}
 	s.video.muted.Store(opts.VideoMuted)
 	s.video.local.OnBind(func() {
@@ -132,7 +132,7 @@ func New(opts Options) (*Session, error) {
 	})
 	if opts.Sound {
 		if s.sound, err = newSoundTrack(); err != nil {
-			return nil, fmt.Errorf("the sound track cannot be made: %w", err)
+			return nil, fmt.Errorf("the audio track can't be created: %w", err)
 		}
 		s.sound.muted.Store(opts.SoundMuted)
 	}
@@ -200,7 +200,7 @@ func (s *Session) publish(ctx context.Context) error {
 		Name: "screen sound", Source: livekit.TrackSource_SCREEN_SHARE_AUDIO, Stereo: true, DisableDTX: true,
 	})
 	if err != nil {
-		return fmt.Errorf("the LiveKit server did not accept the sound: %w", err)
+		return fmt.Errorf("the LiveKit server did not accept the audio: %w", err)
 	}
 	return ctx.Err()
 }
@@ -210,7 +210,7 @@ func joinError(url string, err error) error {
 	text := err.Error()
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("joining the room was given up: %w", err)
+		return fmt.Errorf("joining the room was canceled: %w", err)
 	case strings.Contains(text, "unauthorized"):
 		return fmt.Errorf("%w; the backend must have the API key and secret of the server at %s", ErrRefused, url)
 	}

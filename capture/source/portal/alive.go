@@ -10,7 +10,7 @@ import (
 )
 
 // ErrHung says that the desktop's part that captures the screen runs, but does not respond.
-var ErrHung = errors.New("the desktop's screen capture does not respond; if it stays so, log out and in again")
+var ErrHung = errors.New("the desktop's screen capture does not respond; if this persists, log out and in again")
 
 // replyWithin is how long the backend may take to say that it lives. A busy one may be slow; a hung one never replies.
 const replyWithin = 4 * time.Second

@@ -18,10 +18,11 @@ import (
 // What the user decided; trying again by itself would only be a nuisance.
 var (
 	// ErrRefused says that nothing was chosen in the desktop's dialog.
-	ErrRefused = errors.New("no screen was chosen in the desktop's dialog; turn the replay off and on to be asked again")
+	ErrRefused = errors.New("no screen was chosen in the desktop's dialog; turn the replay buffer off and on to be " +
+		"asked again")
 	// ErrEnded says that the user, or the desktop in the user's name, ended the session.
-	ErrEnded = errors.New("the desktop ended the screen capture; turn the replay off and on to go on, or run " +
-		"hindsightctl choose-screen to capture another one")
+	ErrEnded = errors.New("the desktop stopped the screen capture; turn the replay buffer off and on to resume, or " +
+		"choose a screen in Settings, Capture source")
 )
 
 // The portal's names.
@@ -71,7 +72,7 @@ func Ask(ctx context.Context) (Offer, error) {
 func connect(ctx context.Context) (*dbus.Conn, error) {
 	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("the screen is captured through the desktop portal, but no session bus answers (%w); log in "+
+		return nil, fmt.Errorf("the screen is captured through the desktop portal, but no session bus responds (%w); log in "+
 			"to a graphical session", err)
 	}
 	return conn, nil
@@ -82,14 +83,14 @@ func ask(ctx context.Context, conn *dbus.Conn) (Offer, error) {
 	call := conn.Object(busName, objectPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, castFace)
 	if err := call.Store(&all); err != nil {
 		return Offer{}, fmt.Errorf("this desktop has no portal that captures the screen (%w); install xdg-desktop-portal "+
-			"and the part for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like", err)
+			"and the backend for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and other wlroots desktops", err)
 	}
 	number := func(name string) uint32 { n, _ := all[name].Value().(uint32); return n }
 	o := Offer{Version: number("version"), Sources: number("AvailableSourceTypes"),
 		Cursors: number("AvailableCursorModes")}
 	if o.Sources&(monitor|window) == 0 {
-		return o, errors.New("the desktop portal offers neither monitors nor windows; install the portal's part for your " +
-			"desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and its like")
+		return o, errors.New("the desktop portal offers neither monitors nor windows; install the portal's backend for " +
+			"your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and other wlroots desktops")
 	}
 	return o, nil
 }

@@ -89,7 +89,7 @@ func (s *Session) begin(ctx context.Context, r Request) error {
 		s.path = h
 	}
 	if !s.path.IsValid() {
-		return errors.New("the desktop portal made no session; log out and in again")
+		return errors.New("the desktop portal created no session; log out and in again")
 	}
 	if _, err := s.request(ctx, "SelectSources", offer.selection(r), s.path); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (s *Session) read(signals <-chan *dbus.Signal) {
 			s.over(errors.New("the desktop portal ended"))
 		}
 	}
-	s.over(errors.New("the session bus went away"))
+	s.over(errors.New("the session bus stopped"))
 }
 
 func (s *Session) over(err error) {

@@ -172,9 +172,8 @@ type formError struct{ error }
 
 func (g *grabber) checkForm(depth byte, size, rows int) error {
 	if want := rows * g.form.stride(g.width); depth != g.form.depth || size < want {
-		return formError{fmt.Errorf("the display %s delivers frames of another form than it says (depth %d for %d, %d of "+
-			"%d bytes)",
-			g.d.Name, depth, g.form.depth, size, want)}
+		return formError{fmt.Errorf("the display %s delivers frames in another format than it announces (depth %d for %d, "+
+			"%d of %d bytes)", g.d.Name, depth, g.form.depth, size, want)}
 	}
 	return nil
 }

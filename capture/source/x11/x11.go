@@ -68,7 +68,7 @@ func Open(name string) (*Display, error) {
 		return nil, errors.New("there is no X display to capture; log in to a graphical session, or set DISPLAY")
 	}
 	if !displayName.MatchString(name) {
-		return nil, fmt.Errorf("%q is no X display; it looks like :0 or :1.0", name)
+		return nil, fmt.Errorf("%q is not an X display; it should look like :0 or :1.0", name)
 	}
 	quiet()
 	conn, err := xgb.NewConnDisplay(name)

@@ -65,7 +65,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "hindsight-backend: %v\n", err)
+		fmt.Fprintf(stderr, "hindsight-backend: %v\n%s\n", err, manual.Hint("hindsight-backend", err))
 		return 2
 	}
 	call.BindTo(ctx, (*context.Context)(nil))

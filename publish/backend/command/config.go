@@ -15,8 +15,11 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// notInFile are flags that a configuration file cannot have.
-var notInFile = []string{"help", "config", "print-config"}
+// notInFile are flags that a configuration file cannot have, beside hidden ones.
+var notInFile = []string{"help", "config", "print-config", "version"}
+
+// inFile is whether a configuration file may set the flag.
+func inFile(f *kong.Flag) bool { return !f.Hidden && !slices.Contains(notInFile, f.Name) }
 
 // file is a configuration file: TOML whose keys are the names of serve's flags. What the command line or the
 // environment says goes before it.
@@ -40,11 +43,13 @@ func (f file) Validate(app *kong.Application) error {
 	var known []string
 	for _, flags := range append([][]*kong.Flag{app.Flags}, childFlags(app.Node)...) {
 		for _, flag := range flags {
-			known = append(known, flag.Name)
+			if inFile(flag) {
+				known = append(known, flag.Name)
+			}
 		}
 	}
 	for key := range f {
-		if !slices.Contains(known, key) || slices.Contains(notInFile, key) {
+		if !slices.Contains(known, key) {
 			return fmt.Errorf("the configuration file has %q, which is not a setting; --print-config lists all", key)
 		}
 	}
@@ -88,7 +93,7 @@ func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, erro
 // password in an address is left out.
 func printed(w io.Writer, flags []*kong.Flag) error {
 	for _, flag := range flags {
-		if slices.Contains(notInFile, flag.Name) {
+		if !inFile(flag) {
 			continue
 		}
 		value := flag.Target.Interface()

@@ -48,6 +48,9 @@ log-json = true
 		require.Contains(t, printed, want)
 	}
 	require.NotContains(t, printed, "hush-hush")
+	for _, flag := range []string{"version", "print-config", "help-man", "completion-script-bash"} {
+		require.NotContains(t, printed, flag+" =", "not a setting")
+	}
 	_, database, _ := run(t, "--database", "postgres://me:hush-hush@host/db", "serve", "--print-config")
 	require.Contains(t, database, "postgres://me:xxxxx@host/db")
 

@@ -97,25 +97,24 @@ func (p *plan) Run(out output) error {
 	fmt.Fprintf(out, "%d recordings of type %s on workers of %g cores and %g GiB:\n\n", p.Recordings, p.Type, p.WorkerCPU,
 		p.WorkerMemory)
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "BY\tONE RECORDING\tA WORKER HAS\tWORKERS\tCORES\tMEMORY")
+	fmt.Fprintln(w, "BY\tONE RECORDING\tPER WORKER\tWORKERS\tCORES\tMEMORY")
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%.2f cores, %.0f MiB\t%d\t%d\t%g\t%g GiB\n", r.By, r.Each.Cores, r.Each.MiB, r.PerWorker,
-			r.Workers,
-			r.Cores, r.MemoryGiB)
+			r.Workers, r.Cores, r.MemoryGiB)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	for _, r := range rows {
 		if r.WorkerTooTiny {
-			fmt.Fprintf(out, "\nBy %s one recording needs more than such a worker has: take larger ones.\n", r.By)
+			fmt.Fprintf(out, "\nBy %s, one recording needs more than such a worker has: use larger workers.\n", r.By)
 		}
 	}
 	if p.Type == api.TypeRoomComposite {
-		fmt.Fprintln(out, "\nTwo cores were too few for it: 25 of 30 frames a second arrived. Plan with LiveKit's figures.")
+		fmt.Fprintln(out, "\nTwo cores were too few for it (25 of 30 FPS). Plan with LiveKit's figures.")
 	}
-	_, err := fmt.Fprintf(out, "\nMeasured with make bench-egress (%s). Egress takes requests by the cpu_cost in its\n"+
-		"configuration: set %s there to what one recording needs on your workers.\n", measuredOn, costKey[p.Type])
+	_, err := fmt.Fprintf(out, "\nMeasured with make bench-egress (%s). Egress admits recordings by the cpu_cost in\n"+
+		"its configuration: set %s there to what one recording needs on your workers.\n", measuredOn, costKey[p.Type])
 	return err
 }
 

@@ -64,12 +64,12 @@ func (r *repair) Run(ctx context.Context, c *cli, out output) (err error) {
 			map[string]int{"replays": count.Replays, "recordings": count.Recordings,
 				"takes": count.Jobs, "clips": count.Clips, "posters": count.Posters, "unknown": unnoted}), wrong)
 	}
-	fmt.Fprintf(out, "restored: %d replays of %d recordings, %d recordings beside replays, %d clips, %d posters\n",
+	fmt.Fprintf(out, "restored: %d replays with %d recordings, %d other recordings, %d clips, %d posters\n",
 		count.Replays,
 		count.Recordings, count.Jobs, count.Clips, count.Posters)
 	if unnoted > 0 {
-		fmt.Fprintf(out, "left alone: %d recordings and clips without a note of whose they are\n", unnoted)
+		fmt.Fprintf(out, "skipped: %d recordings and clips without a note that says whose they are\n", unnoted)
 	}
-	fmt.Fprintln(out, "user tokens and links to clips are only in the database; make new ones where they are lost")
+	fmt.Fprintln(out, "user tokens and share links are only in the database; create new ones if they are lost")
 	return wrong
 }

@@ -103,7 +103,7 @@ func openKeys(ctx context.Context, o Options) (keyfunc.Keyfunc, error) {
 	}
 	keys, err := keyfunc.NewJWKSetJSON(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no JSON Web Key Set: %w", o.KeySet, err)
+		return nil, fmt.Errorf("%s is not a JSON Web Key Set: %w", o.KeySet, err)
 	}
 	return keys, nil
 }
@@ -138,7 +138,7 @@ func (v *Verifier) Verify(ctx context.Context, text string) (state.Token, error)
 	t.Identity, _ = claims[v.o.IdentityClaim].(string)
 	if claim, ok := claims[v.o.RoomsClaim]; ok {
 		if t.Rooms, ok = claim.(string); !ok || t.Rooms == "" {
-			return state.Token{}, fmt.Errorf("its claim %s is no room pattern", v.o.RoomsClaim)
+			return state.Token{}, fmt.Errorf("its claim %s is not a room pattern", v.o.RoomsClaim)
 		}
 	}
 	if claim, ok := claims[v.o.ScopesClaim]; ok {
@@ -169,7 +169,7 @@ func readScopes(claim any) ([]state.Scope, error) {
 		for _, w := range c {
 			s, ok := w.(string)
 			if !ok {
-				return nil, errors.New("it is no list of words")
+				return nil, errors.New("it is not a list of words")
 			}
 			words = append(words, s)
 		}
@@ -181,11 +181,12 @@ func readScopes(claim any) ([]state.Scope, error) {
 // explain puts what is wrong with a token into words.
 func explain(err error) error {
 	for known, text := range map[error]string{
-		jwt.ErrTokenExpired:         "it has expired; log in again",
-		jwt.ErrTokenNotValidYet:     "it is not valid yet; are the clocks right?",
-		jwt.ErrTokenInvalidIssuer:   "it is from another issuer",
-		jwt.ErrTokenInvalidAudience: "it is meant for another service",
-		jwt.ErrTokenMalformed:       "it is no JSON Web Token", jwt.ErrTokenRequiredClaimMissing: "it lacks exp, iss or aud",
+		jwt.ErrTokenExpired:              "it has expired; log in again",
+		jwt.ErrTokenNotValidYet:          "it is not valid yet; are the clocks right?",
+		jwt.ErrTokenInvalidIssuer:        "it is from another issuer",
+		jwt.ErrTokenInvalidAudience:      "it is meant for another service",
+		jwt.ErrTokenMalformed:            "it is not a JSON Web Token",
+		jwt.ErrTokenRequiredClaimMissing: "it lacks exp, iss or aud",
 	} {
 		if errors.Is(err, known) {
 			return errors.New(text)

@@ -32,7 +32,7 @@ func (n Note) Write() ([]byte, error) {
 // ReadNote reads a note.
 func ReadNote(b []byte) (n Note, err error) {
 	if err = json.Unmarshal(b, &n); err != nil {
-		return n, fmt.Errorf("this is no note: %w", err)
+		return n, fmt.Errorf("this is not a note: %w", err)
 	}
 	if n.Version < 1 || n.Version > noteVersion {
 		return n, fmt.Errorf("the note is of version %d, which this program does not know", n.Version)
