@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -178,4 +179,23 @@ func TestRecordingThatCannotBeReadBackIsKept(t *testing.T) {
 	i, err := mp4.Inspect(c.Path)
 	require.NoError(t, err)
 	require.InDelta(t, 3, i.Seconds, 0.1)
+}
+
+// A trim onto a full disk leaves nothing.
+func TestTrimOnAFullDisk(t *testing.T) {
+	if !mayMount(t) {
+		return
+	}
+	full := t.TempDir()
+	require.NoError(t, syscall.Mount("tmpfs", full, "tmpfs", 0, "size=32k"))
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(full, 0)) })
+	whole, err := clip.Save(context.Background(), request(t, t.TempDir()))
+	require.NoError(t, err)
+	_, err = clip.Trim(context.Background(), clip.TrimRequest{Path: whole.Path, From: time.Second,
+		Out: filepath.Join(full, "part.mp4")})
+	require.ErrorContains(t, err, "is full; free some space and try again")
+	require.False(t, strings.Contains(err.Error(), "replay"), "there is nothing in memory")
+	entries, err := os.ReadDir(full)
+	require.NoError(t, err)
+	require.Empty(t, entries)
 }

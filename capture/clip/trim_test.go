@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -86,36 +85,6 @@ func TestTrimRefusesWhatIsNotThere(t *testing.T) {
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	require.Len(t, entries, 2, "nothing is left behind")
-}
-
-// TestTrimOnAFullDisk runs itself once more where it may mount a small file system (user_namespaces(7)).
-func TestTrimOnAFullDisk(t *testing.T) {
-	const inside = "HINDSIGHT_TEST_NAMESPACE"
-	if os.Getenv(inside) == "" {
-		c := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
-		c.Env = append(os.Environ(), inside+"=1")
-		c.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-		}
-		out, err := c.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		require.Contains(t, string(out), "--- PASS: "+t.Name())
-		return
-	}
-	full := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", full, "tmpfs", 0, "size=32k"))
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(full, 0)) })
-	whole, err := clip.Save(context.Background(), request(t, t.TempDir()))
-	require.NoError(t, err)
-	_, err = clip.Trim(context.Background(), clip.TrimRequest{Path: whole.Path, From: time.Second,
-		Out: filepath.Join(full, "part.mp4")})
-	require.ErrorContains(t, err, "is full; free some space and try again")
-	require.False(t, strings.Contains(err.Error(), "replay"), "there is nothing in memory")
-	entries, err := os.ReadDir(full)
-	require.NoError(t, err)
-	require.Empty(t, entries)
 }
 
 func TestTrimOfARecording(t *testing.T) {
