@@ -132,7 +132,7 @@ func TestVideoComesLater(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{Seconds: 2, NoVideo: true})
 	p := b.publish(t)
 	require.Equal(t, publish.StateConnecting, p.Status().State)
-	require.Contains(t, p.Status().Error, "no frame yet")
+	require.Contains(t, p.Status().Error, "no video yet")
 	b.src.SetVideo(true)
 	b.eventually(t, func() bool {
 		st := p.Status()

@@ -436,5 +436,5 @@ func TestServerDies(t *testing.T) {
 	_, err = x11.Open(d.Display)
 	require.ErrorContains(t, err, "cannot be captured")
 	_, err = x11.Open("here")
-	require.ErrorContains(t, err, "looks like :0")
+	require.ErrorContains(t, err, "should look like :0")
 }
