@@ -52,7 +52,7 @@ func (f *follower) look() {
 	}
 }
 
-// reveal scrolls as far as needed for something of which less than half is to be seen. Else it stays where it is: the
+// reveal scrolls as far as needed to something of which less than half is visible. Else it stays where it is: the
 // mouse may just have been on it.
 func (f *follower) reveal(o fyne.CanvasObject) {
 	d := fyne.CurrentApp().Driver()
