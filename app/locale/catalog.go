@@ -52,7 +52,7 @@ func newCatalog(texts map[string]map[string]string) *catalog {
 // begin is what every pattern begins with.
 const begin = `(?s)^`
 
-// leastLiteral is how many letters a pattern needs to be told from others.
+// leastLiteral is how many letters a pattern needs to differ from others.
 const leastLiteral = 4
 
 func newPattern(english, text string) (p pattern, ok bool) {

@@ -43,8 +43,9 @@ func TestMessagesAreTranslatedInsideOfOthers(t *testing.T) {
 
 func TestLanguageAndFormats(t *testing.T) {
 	files := map[string][]byte{"de": []byte(`{"Save": "Speichern"}`)}
-	for system, want := range map[string]string{"de": "1.234,5", "de-DE": "1.234,5", "de-CH": "1’234.5", "en-US": "1,234.5",
-		"en-GB": "1,234.5", "fr-FR": "1,234.5", "C": "1,234.5", "": "1,234.5", "sr": "1,234.5"} {
+	for system, want := range map[string]string{"de": "1.234,5", "de-DE": "1.234,5", "de-CH": "1’234.5",
+		"en-US": "1,234.5", "en-GB": "1,234.5",
+		"fr-FR": "1,234.5", "C": "1,234.5", "": "1,234.5", "sr": "1,234.5"} {
 		s := choose(files, system)
 		require.Equal(t, want, s.printer.Sprintf("%.*f", 1, 1234.5), system)
 		require.Equal(t, system != "" && system[0] == 'd', s.messages != nil, system)
