@@ -22,6 +22,9 @@ type TrimRequest struct {
 	From, To time.Duration
 	// Out is the new file. Empty is a free name beside the clip: "NAME (trimmed).mp4".
 	Out string
+	// Smart begins the new clip with its first frame, for players that ignore edit lists: the frames up to the next
+	// keyframe are encoded anew.
+	Smart bool
 }
 
 // InputError is an error of what was asked for: moments that are not in the clip, or a file that is no clip.
@@ -35,8 +38,9 @@ func inputError(format string, args ...any) error { return InputError{fmt.Errorf
 // trimmed is added to the name of a clip.
 const trimmed = " (trimmed)"
 
-// Trim saves a part of a clip as a new clip, exact to the frame and to the sample of sound. Nothing is encoded: the new
-// clip holds the frames from the last keyframe before its begin, which its edit list hides. Chapters within the part,
+// Trim saves a part of a clip as a new clip, exact to the frame and to the sample of sound. Nothing is encoded unless
+// the request is Smart: the new clip holds the frames from the last keyframe before its begin, which its edit list
+// hides. Chapters within the part,
 // all sound tracks, the star and the date go with it; its cover is its first frame. An existing file is never
 // overwritten, and after an error there is no new file. The error is a message, an InputError where the request is at
 // fault.
@@ -60,7 +64,15 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 		return Clip{}, inputError("there is nothing between %s and %s; give a begin that is before the end", clock(r.From),
 			clock(r.To))
 	}
-	m, err := source.Cut(r.From, r.To)
+	var m mp4.Movie
+	if r.Smart {
+		m, err = source.SmartCut(ctx, r.From, r.To, recode)
+	} else {
+		m, err = source.Cut(r.From, r.To)
+	}
+	if errors.Is(err, context.Canceled) {
+		return Clip{}, err
+	}
 	if err != nil {
 		return Clip{}, inputError("%s cannot be trimmed from %s to %s: %w", file, clock(r.From), clock(r.To), err)
 	}
