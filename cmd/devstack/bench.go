@@ -24,8 +24,9 @@ const (
 )
 
 type benchCommand struct {
-	Rounds  int `help:"How often each one is measured." default:"3"`
-	Seconds int `help:"How long each one is measured, in seconds." default:"15"`
+	Rounds  int    `help:"How often each one is measured." default:"3"`
+	Seconds int    `help:"How long each one is measured, in seconds." default:"15"`
+	Only    string `help:"Measure only the program of this name, without x264 alone and without saving clips."`
 }
 
 // result is what the rounds found out about one program.
@@ -55,6 +56,10 @@ func (b *benchCommand) Run(ctx context.Context) error {
 	}
 	alone := &result{name: "x264 alone"}
 	results := []*result{alone}
+	if b.Only != "" {
+		all = slices.DeleteFunc(all, func(c *contender) bool { return c.name != b.Only })
+		results = nil
+	}
 	for _, c := range all {
 		results = append(results, &c.result)
 	}
@@ -100,6 +105,16 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 		return err
 	}
 	defer p.Close()
+	if b.Only != "" {
+		for _, c := range all {
+			cores, err := c.measure(ctx, b.length(), func() error { return nil })
+			if err != nil {
+				return err
+			}
+			c.moving = append(c.moving, cores)
+		}
+		return nil
+	}
 	raw, err := recordRaw(ctx, d)
 	if err != nil {
 		return err
