@@ -8,11 +8,10 @@ import (
 	"unsafe"
 )
 
-// What GStreamer and GLib offer no function for is read from their public structs, which headers and manuals describe:
-// they are part of the ABI, which stays for all of GStreamer 1.x
-// (https://gstreamer.freedesktop.org/documentation/frequently-asked-questions/general.html: API and ABI are stable).
-// The layouts below are those of 64-bit systems. verify compares them with what the libraries themselves say, once, so
-// that another layout is an error and no garbage.
+// What GStreamer and GLib offer no function for is read from their public structs, as the macros of their headers do.
+// These are part of the ABI, which is stable for all of 1.x (GStreamer's RELEASE file: "the API and ABI-stable 1.x
+// release series"). The layouts below are those of 64-bit systems. verify compares them with what the libraries
+// themselves say, once, so that another layout is an error and no garbage.
 
 // miniObject is GstMiniObject (gst/gstminiobject.h): type, refcount, lockstate, flags, copy, dispose, free, priv_uint,
 // priv_pointer.
