@@ -27,6 +27,7 @@ type benchCommand struct {
 	Rounds  int    `help:"How often each one is measured." default:"3"`
 	Seconds int    `help:"How long each one is measured, in seconds." default:"15"`
 	Only    string `help:"Measure only the program of this name, without x264 alone and without saving clips."`
+	Content string `help:"What is on the screen: moving, still, or both in turn." enum:"moving,still,both" default:"both"`
 }
 
 // result is what the rounds found out about one program.
@@ -66,9 +67,14 @@ func (b *benchCommand) Run(ctx context.Context) error {
 	pattern := stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink,
 		MicSink: s.MicSink}
 	for round := range b.Rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d, moving\n", round+1, b.Rounds)
-		if err := b.moving(ctx, d, pattern, alone, all); err != nil {
-			return err
+		if b.Content != "still" {
+			fmt.Fprintf(os.Stderr, "round %d of %d, moving\n", round+1, b.Rounds)
+			if err := b.moving(ctx, d, pattern, alone, all); err != nil {
+				return err
+			}
+		}
+		if b.Content == "moving" {
+			continue
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d, still\n", round+1, b.Rounds)
 		quiet := pattern
