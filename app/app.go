@@ -59,9 +59,11 @@ type App struct {
 	tokens   *config.Tokens
 	tray     *desktop.Tray
 	login    autostart.Entry
-	ctx      context.Context // of what may be left undone at the end
-	ui       *ui.UI
-	tasks    sync.WaitGroup
+	// loginTurn keeps changes of that file in their order.
+	loginTurn sync.Mutex
+	ctx       context.Context // of what may be left undone at the end
+	ui        *ui.UI
+	tasks     sync.WaitGroup
 }
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
@@ -119,7 +121,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
 		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
-		App: desktop.FocusedApp, Log: a.log,
+		Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
@@ -133,7 +135,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
-	a.tasks.Go(a.followLogin)
+	a.tasks.Go(a.startLogin)
 	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())

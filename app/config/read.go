@@ -202,6 +202,11 @@ func envName(key string) string {
 	return "HINDSIGHT_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
+func isSet(name string) bool {
+	_, ok := os.LookupEnv(name)
+	return ok
+}
+
 // applyEnv puts the environment over c and returns which keys it set.
 func applyEnv(c *Config) (keys map[string]bool, problems []Problem) {
 	keys = map[string]bool{}

@@ -103,6 +103,25 @@ func (s *Store) Save(c Config) error {
 	return nil
 }
 
+// Apply puts a patch over the settings in the file of a Hindsight that does not run, as a session does for one that
+// runs: a wrong value changes nothing. What is saved applies at the next start. The token is not the store's.
+func (s *Store) Apply(before Config, p Patch) Result {
+	r := p.Check(before)
+	if !r.OK() {
+		return r
+	}
+	r = p.Result(NextStart, "")
+	for _, key := range p.Keys() {
+		if name := envName(key); isSet(name) {
+			r.Set(key, NextStart, "the environment variable "+name+" overrides it as long as it is set")
+		}
+	}
+	if err := s.Save(p.On(before)); err != nil {
+		r = p.Result(Refused, err.Error())
+	}
+	return r
+}
+
 // toUTF8 repairs texts, for TOML takes no other bytes. Names of windows and devices may be in an older encoding.
 func toUTF8(c *Config) {
 	walk(reflect.ValueOf(c).Elem(), "", func(f field) {

@@ -11,19 +11,6 @@ import (
 	"syscall"
 )
 
-// SettingError is why a setting cannot be used although its value is well-formed.
-type SettingError struct {
-	// Key is the setting's name in the file, for example "replay.folder".
-	Key string
-	Err error
-}
-
-// Error is the reason.
-func (e *SettingError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the reason.
-func (e *SettingError) Unwrap() error { return e.Err }
-
 // causes are the system's reasons in words for people.
 var causes = map[error]string{
 	syscall.ENOENT:       "it doesn't exist",

@@ -58,7 +58,7 @@ func (s *Session) reconcileRecorder() {
 		}
 	case st.rec != nil && want.Replay == 0 && st.saving > 0:
 		// The buffer is not emptied under a save.
-	case st.rec != nil && !reflect.DeepEqual(want, st.recCfg) && (st.badCfg == nil ||
+	case st.rec != nil && (st.recUnsure || !reflect.DeepEqual(want, st.recCfg)) && (st.badCfg == nil ||
 		!reflect.DeepEqual(want, *st.badCfg)):
 		s.applyRecorder(want)
 	}
@@ -75,7 +75,7 @@ func (s *Session) openRecorder(cfg capture.Config) {
 				s.recordingFailed(err)
 				return
 			}
-			s.st.rec, s.st.recCfg, s.st.badCfg, s.st.applyError = rec, cfg, nil, ""
+			s.st.rec, s.st.recCfg, s.st.badCfg, s.st.applyError, s.st.recUnsure = rec, cfg, nil, "", false
 		})
 	})
 }
@@ -88,10 +88,10 @@ func (s *Session) applyRecorder(cfg capture.Config) {
 		s.post(func() {
 			s.st.recBusy = false
 			if err != nil {
-				s.st.applyError, s.st.badCfg = err.Error(), &cfg
+				s.st.applyError, s.st.badCfg, s.st.recUnsure = err.Error(), &cfg, true
 				return
 			}
-			s.st.recCfg, s.st.badCfg, s.st.applyError = cfg, nil, ""
+			s.st.recCfg, s.st.badCfg, s.st.applyError, s.st.recUnsure = cfg, nil, "", false
 		})
 	})
 }

@@ -58,6 +58,12 @@ func (b *bench) close(t *testing.T) {
 	}
 }
 
+// apply changes the settings to these, as a front end that has read them before would.
+func (b *bench) apply(t *testing.T, c config.Config) config.Result {
+	t.Helper()
+	return b.Apply(t.Context(), config.Diff(b.Snapshot().Settings, c))
+}
+
 func share(c *config.Config) {
 	c.Sharing.AtLaunch, c.Sharing.BackendURL, c.Sharing.Room = true, "http://127.0.0.1:1", "room"
 }
@@ -331,11 +337,14 @@ func TestATokenGoesToItsServerOnly(t *testing.T) {
 	const old, other = "http://127.0.0.1:1", "http://127.0.0.1:2"
 	toOther := func(c *config.Config) { c.Sharing.BackendURL = other }
 	wrong := func(c *config.Config) { c.Video.FrameRate = 25 }
-	if err := b.ChangeWithToken("new", wrong); err == nil {
-		t.Error("a wrong setting is accepted")
+	patch := func(edit func(*config.Config)) config.Patch {
+		return config.Edit(b.Snapshot().Settings, edit).WithToken("new")
 	}
-	if err := b.ChangeWithToken("new", toOther); err != nil {
-		t.Fatal(err)
+	if r := b.Apply(t.Context(), patch(wrong)); !r.Invalid {
+		t.Errorf("a wrong setting is accepted: %+v", r)
+	}
+	if r := b.Apply(t.Context(), patch(toOther)); !r.OK() {
+		t.Fatal(r.Text())
 	}
 	b.engine.FailShare(nil)
 	b.until(t, "live", in(session.Live))
@@ -365,8 +374,8 @@ func TestSettingsReachTheRecorderAndTheFile(t *testing.T) {
 	c := b.Snapshot().Settings
 	c.Sound.Microphone.GainDB = 6
 	c.Replay.Seconds = 90
-	if err := b.Apply(c); err != nil {
-		t.Fatal(err)
+	if r := b.apply(t, c); !r.InUse() {
+		t.Fatal(r.Text())
 	}
 	if err := b.Mute(session.DesktopSound, true); err != nil {
 		t.Fatal(err)
@@ -383,8 +392,8 @@ func TestSettingsReachTheRecorderAndTheFile(t *testing.T) {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
 	c.Video.FrameRate = 25
-	if err := b.Apply(c); err == nil || !strings.Contains(err.Error(), "30 or 60") {
-		t.Errorf("25 frames a second answer %v", err)
+	if r := b.apply(t, c); !r.Invalid || !strings.Contains(r.Text(), "30 or 60") {
+		t.Errorf("25 frames a second: %+v", r)
 	}
 }
 
@@ -421,9 +430,8 @@ func TestMutingDoesNotWaitForApply(t *testing.T) {
 	waiting, release := rec.HoldApply()
 	c := b.Snapshot().Settings
 	c.Replay.Seconds = 90
-	if err := b.Apply(c); err != nil {
-		t.Fatal(err)
-	}
+	applied := make(chan config.Result, 1)
+	go func() { applied <- b.apply(t, c) }()
 	<-waiting
 	for _, held := range []bool{false, true} {
 		b.Talk(held)
@@ -448,7 +456,13 @@ func TestMutingDoesNotWaitForApply(t *testing.T) {
 	if rec.Config().Replay == 90*time.Second {
 		t.Error("the settings were applied before their time")
 	}
+	if len(applied) > 0 || b.Snapshot().Settings.Replay.Seconds == 90 {
+		t.Error("it is said to be applied before it is")
+	}
 	release()
+	if r := <-applied; !r.InUse() {
+		t.Error(r.Text())
+	}
 	b.until(t, "the settings are applied and it is still muted", func(session.Snapshot) bool {
 		return rec.Config().Replay == 90*time.Second && muted()
 	})
@@ -489,8 +503,8 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	}
 	c := b.Snapshot().Settings
 	c.Sharing.StreamQuality = "lower"
-	if err := b.Apply(c); err != nil {
-		t.Fatal(err)
+	if r := b.apply(t, c); !r.InUse() {
+		t.Fatal(r.Text())
 	}
 	b.until(t, "shared again", func(session.Snapshot) bool {
 		p := b.engine.Publisher()

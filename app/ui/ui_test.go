@@ -97,6 +97,12 @@ func start(t *testing.T) *bench {
 	return b
 }
 
+// change edits the session's settings, as another front end would.
+func (b *bench) change(t *testing.T, edit func(*config.Config)) {
+	t.Helper()
+	require.NoError(t, b.session.Apply(t.Context(), config.Edit(b.session.Snapshot().Settings, edit)).Err())
+}
+
 // trayHere is a desktop with a tray.
 type trayHere struct{}
 

@@ -158,30 +158,41 @@ func TestSettingsThatTheRunningHindsightRefuses(t *testing.T) {
 		case r.Command == control.Token && r.Text == "one.two":
 			return nil, nil
 		case r.Set[0].Key == "video.encoder":
-			return control.SetAnswer{Failed: "there is no encoder x"}, nil
+			p, _ := config.Parse(r.Set)
+			answer := p.Result(config.Applied, "")
+			answer.Set("video.encoder", config.Refused, "there is no encoder x")
+			return control.Answer(answer)
 		case r.Set[0].Key == "video.source.kind":
-			return nil, &control.InvalidError{Err: config.Problem{Key: "video.source.kind", Value: "monitor", Allowed: "screen"}}
+			p, _ := config.Parse(r.Set)
+			return control.Answer(p.Check(config.Defaults()))
 		}
-		return control.SetAnswer{Note: "by the way"}, nil
+		p, _ := config.Parse(r.Set)
+		return control.Answer(p.Result(config.Applied, map[string]string{"app.theme": "by the way"}[r.Set[0].Key]))
 	})
 	code, out, _ := s.run(t, "", "settings", "get", "video.frame_rate")
 	require.Zero(t, code)
 	require.Equal(t, "60\n", out)
 	code, out, _ = s.run(t, "", "settings", "set", "app.theme", "dark")
 	require.Zero(t, code)
-	require.Equal(t, "Saved. The new settings are in use.\nNote: by the way\n", out)
+	require.Equal(t, "app.theme is in use: by the way.\n", out)
+	code, out, _ = s.run(t, "", "settings", "set", "clips.poster", "true")
+	require.Zero(t, code)
+	require.Equal(t, "Saved. The new settings are in use.\n", out)
 	code, _, _ = s.run(t, "one.two\n", "settings", "set-token")
 	require.Zero(t, code)
-	code, _, said := s.run(t, "", "settings", "set", "video.encoder", "x")
+	code, out, said := s.run(t, "", "settings", "set", "video.encoder", "x", "video.frame_rate", "60")
 	require.Equal(t, 1, code)
-	require.Contains(t, said, "saved, but capture failed: there is no encoder x")
-	code, out, said = s.run(t, "", "settings", "set", "video.encoder", "x", "--json")
+	require.Contains(t, said, "video.encoder was not changed: there is no encoder x")
+	require.Contains(t, out, "video.frame_rate is in use.")
+	code, out, said = s.run(t, "", "settings", "set", "video.encoder", "x", "video.frame_rate", "60", "--json")
 	require.Equal(t, 1, code)
 	require.Empty(t, said)
-	require.JSONEq(t, `{"ok":false,"in_use":false,"error":"saved, but capture failed: there is no encoder x"}`, out)
+	require.JSONEq(t, `{"ok":false,"in_use":false,"error":"video.encoder was not changed: there is no encoder x","fields":[
+		{"key":"video.frame_rate","asked":"60","state":"applied"},
+		{"key":"video.encoder","asked":"x","state":"refused","reason":"there is no encoder x"}]}`, out)
 	code, _, said = s.run(t, "", "settings", "set", "video.source.kind", "monitor")
 	require.Equal(t, 2, code)
-	require.Contains(t, said, "video.source.kind is monitor; it must be screen")
+	require.Contains(t, said, "video.source.kind is \"monitor\"; it must be screen")
 	require.NoDirExists(t, s.file("settings"), "the app writes the file")
 }
 
