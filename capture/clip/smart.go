@@ -146,18 +146,15 @@ func (s *stage) pull(ctx context.Context, n int, f func(*gst.Sample) error) erro
 				return err
 			}
 			n--
-		case errors.Is(err, gst.ErrEnded):
-			if cause := s.pipeline.Err(0); cause != nil && !errors.Is(cause, gst.ErrEnded) {
+		case errors.Is(err, gst.ErrTimeout):
+			if cause := s.pipeline.Cause(nil); cause != nil && !errors.Is(cause, gst.ErrEnded) {
+				return cause
+			}
+		default:
+			if cause := s.pipeline.Cause(err); !errors.Is(cause, gst.ErrEnded) {
 				return cause
 			}
 			return nil
-		default:
-			if cause := s.pipeline.Err(0); cause != nil {
-				return cause
-			}
-			if !errors.Is(err, gst.ErrTimeout) {
-				return err
-			}
 		}
 	}
 	return nil
