@@ -160,6 +160,14 @@ func (s *stage) pull(ctx context.Context, n int, f func(*gst.Sample) error) erro
 	return nil
 }
 
+// ready hands what is there already to f.
+func (s *stage) ready(f func(*gst.Sample) error) error {
+	return s.pipeline.Ready(s.out, func(x *gst.Sample) error {
+		defer x.Release()
+		return f(x)
+	})
+}
+
 // drain ends the stream and hands all that is left to f.
 func (s *stage) drain(ctx context.Context, f func(*gst.Sample) error) error {
 	s.in.EndStream()

@@ -80,28 +80,32 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 		m.Created = st.ModTime()
 	}
 	c := Clip{Created: m.Created, Seconds: (m.End - m.Start).Seconds(), Ours: true}
-	if c.Path, c.Bytes, err = writeTrimmed(ctx, r, m); err != nil {
+	if c.Path, c.Bytes, err = writeNew(ctx, r.Path, trimmed, r.Out, m); err != nil {
 		return Clip{}, err
 	}
-	// What follows only adds to a clip that is complete.
-	_ = describe(&c)
+	finish(ctx, &c)
+	return c, nil
+}
+
+// finish adds a cover to a clip that is complete, and reads its size.
+func finish(ctx context.Context, c *Clip) {
+	_ = describe(c)
 	if img, err := Thumbnail(ctx, c.Path, coverWidth); err == nil {
 		if jpeg, err := encodeCover(img); err == nil {
 			_ = mp4.SetCover(c.Path, jpeg)
 		}
 	}
-	return c, nil
 }
 
-// writeTrimmed writes the movie to the file that was asked for, or to a free name.
-func writeTrimmed(ctx context.Context, r TrimRequest, m mp4.Movie) (path string, size int64, err error) {
-	folder := filepath.Dir(r.Path)
-	base := strings.TrimSuffix(filepath.Base(r.Path), filepath.Ext(r.Path))
-	base = shorten(base, maxName-len(trimmed)) + trimmed
+// writeNew writes the movie to out, or where that is empty to a free name beside a clip, with a suffix.
+func writeNew(ctx context.Context, beside, suffix, out string, m mp4.Movie) (path string, size int64, err error) {
+	folder := filepath.Dir(beside)
+	base := strings.TrimSuffix(filepath.Base(beside), filepath.Ext(beside))
+	base = shorten(base, maxName-len(suffix)) + suffix
 	for n := 1; ; n++ {
 		path = numbered(folder, base, ".mp4", n)
-		if r.Out != "" {
-			path = r.Out
+		if out != "" {
+			path = out
 		}
 		if _, err = os.Lstat(path); err == nil {
 			err = fs.ErrExist
@@ -113,8 +117,8 @@ func writeTrimmed(ctx context.Context, r TrimRequest, m mp4.Movie) (path string,
 			return path, size, nil
 		case !errors.Is(err, fs.ErrExist):
 			return "", 0, explainFile(filepath.Dir(path), err)
-		case r.Out != "":
-			return "", 0, fmt.Errorf("%s already exists; use another name", r.Out)
+		case out != "":
+			return "", 0, fmt.Errorf("%s already exists; use another name", out)
 		}
 	}
 }

@@ -54,7 +54,8 @@ type Sample struct {
 	Place int64
 	Size  uint32
 
-	entry uint32 // number of the sample description, from 1, in a track with from
+	entry  uint32 // number of the sample description, from 1, in a track with from
+	inBand bool   // its parameter sets are to be in it, in a track with from
 }
 
 // Track is one stream of samples in decoding order. A track's first video sample must be an IDR with SPS and PPS.
@@ -162,6 +163,10 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 			it.place, it.size, it.entry = s.Place, s.Size, max(s.entry, 1)
 		} else if t.from != nil { // encoded anew; its parameter sets are among the descriptions
 			_, it.parts = splitFrame(media.SplitAnnexB(s.Data))
+			if s.inBand {
+				sets := t.sets[max(s.entry, 1)-1]
+				it.parts = slices.Concat(sets.sps, sets.pps, it.parts)
+			}
 			it.size, it.entry = sizeOf(it.parts), max(s.entry, 1)
 		} else if t.Kind != H264 && s.Place != 0 {
 			it.place, it.size = s.Place, s.Size

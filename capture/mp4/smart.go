@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Eyevinn/mp4ff/avc"
-
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
@@ -94,8 +92,11 @@ func (s *Source) recodeHead(ctx context.Context, t *Track, start time.Duration, 
 	if len(tail) > 0 {
 		entry = tail[0].entry
 	}
-	sets := &t.sets[entry-1]
-	id, err := sets.free()
+	known, err := t.sets[entry-1].byID()
+	if err != nil {
+		return err
+	}
+	id, err := known.free()
 	if err != nil {
 		return err
 	}
@@ -141,55 +142,44 @@ func (t *Track) prepend(made, tail []Sample, entry uint32, shift, delay time.Dur
 	return nil
 }
 
-// free is an id that no parameter set has.
-func (s parameterSets) free() (uint, error) {
-	next := uint32(0)
-	known := map[uint32]*avc.SPS{}
-	for _, n := range s.sps {
-		sps, err := avc.ParseSPSNALUnit(n, false)
-		if err != nil {
-			return 0, fmt.Errorf("the video's parameter sets cannot be read: %w", err)
-		}
-		known[sps.ParameterID] = sps
-		next = max(next, sps.ParameterID+1)
-	}
-	for _, n := range s.pps {
-		pps, err := avc.ParsePPSNALUnit(n, known)
-		if err != nil {
-			return 0, fmt.Errorf("the video's parameter sets cannot be read: %w", err)
-		}
-		next = max(next, pps.PicParameterSetID+1)
-	}
-	if next > 31 {
-		return 0, errors.New("the video's parameter sets leave no number for others")
-	}
-	return uint(next), nil
-}
-
 // annexB reads frames from the file, with parameter sets before the keyframes.
 func (s *Source) annexB(t *Track, frames []Sample) ([]Sample, error) {
 	out := make([]Sample, len(frames))
 	for i, x := range frames {
-		b := make([]byte, x.Size)
-		if _, err := s.file.ReadAt(b, x.Place); err != nil {
-			return nil, fmt.Errorf("what is stored cannot be read: %w", err)
+		frame, err := annexB(s.file, x)
+		if err != nil {
+			return nil, err
 		}
 		var data []byte
 		if x.Sync {
 			sets := t.sets[x.entry-1]
-			for _, n := range slices.Concat(sets.sps, sets.pps) {
-				data = append(append(data, 0, 0, 0, 1), n...)
-			}
+			data = appendAnnexB(data, slices.Concat(sets.sps, sets.pps)...)
 		}
-		for len(b) > 0 {
-			if len(b) < 4 || uint64(len(b)-4) < uint64(binary.BigEndian.Uint32(b)) {
-				return nil, fmt.Errorf("a frame is damaged: %w", io.ErrUnexpectedEOF)
-			}
-			n := 4 + binary.BigEndian.Uint32(b)
-			data = append(append(data, 0, 0, 0, 1), b[4:n]...)
-			b = b[n:]
-		}
-		out[i] = Sample{DTS: x.DTS, PTS: x.PTS, Duration: x.Duration, Sync: x.Sync, Data: data}
+		out[i] = Sample{DTS: x.DTS, PTS: x.PTS, Duration: x.Duration, Sync: x.Sync, Data: append(data, frame...)}
 	}
 	return out, nil
+}
+
+// annexB reads a frame and turns the lengths of its NAL units into start codes.
+func annexB(file io.ReaderAt, x Sample) (data []byte, err error) {
+	b := make([]byte, x.Size)
+	if _, err := file.ReadAt(b, x.Place); err != nil {
+		return nil, fmt.Errorf("what is stored cannot be read: %w", err)
+	}
+	for len(b) > 0 {
+		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.BigEndian.Uint32(b)) {
+			return nil, fmt.Errorf("a frame is damaged: %w", io.ErrUnexpectedEOF)
+		}
+		n := 4 + binary.BigEndian.Uint32(b)
+		data = appendAnnexB(data, b[4:n])
+		b = b[n:]
+	}
+	return data, nil
+}
+
+func appendAnnexB(data []byte, nals ...[]byte) []byte {
+	for _, n := range nals {
+		data = append(append(data, 0, 0, 0, 1), n...)
+	}
+	return data
 }
