@@ -59,7 +59,8 @@ func TestJoin(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []bool{false, true, false, true, true, true}, tones(t, again.Path, 6))
 	require.InDelta(t, 1, onset(t, again.Path, false), 0.005)
-	out := run(t, "ffprobe", "-v", "error", "-show_entries", "chapter=start_time:chapter_tags=title", "-of", "csv=p=0", j.Path)
+	out := run(t, "ffprobe", "-v", "error", "-show_entries", "chapter=start_time:chapter_tags=title", "-of", "csv=p=0",
+		j.Path)
 	require.Equal(t, "0.000000,movie (trimmed)\n2.500000,movie (trimmed) (2)\n4.500000,movie\n", string(out))
 	after, err := os.ReadFile(tail.Path)
 	require.NoError(t, err)

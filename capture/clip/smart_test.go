@@ -22,8 +22,8 @@ func movie(t *testing.T, x264 string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "movie.mp4")
 	run(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=4,noise=alls=20:allf=t", "-f", "lavfi",
-		"-i", "aevalsrc='if(gt(t,1),sin(2*PI*440*t)/2,0)':s=48000:d=4", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18",
-		"-x264-params", "keyint=30:min-keyint=30:scenecut=0:"+x264, "-color_primaries", "bt709", "-color_trc", "bt709",
+		"-i", "aevalsrc='if(gt(t,1),sin(2*PI*440*t)/2,0)':s=48000:d=4", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf",
+		"18", "-x264-params", "keyint=30:min-keyint=30:scenecut=0:"+x264, "-color_primaries", "bt709", "-color_trc", "bt709",
 		"-colorspace", "bt709", "-c:a", "aac", "-ac", "2", path)
 	return path
 }
@@ -95,7 +95,8 @@ func TestSmartCutNeedsNoEditList(t *testing.T) {
 		for _, c := range []struct{ from, to, key int }{{10, 100, 30}, {30, 100, 30}, {29, 61, 30}, {31, 120, 60},
 			{5, 25, 25}, {95, 120, 120}} {
 			t.Run(fmt.Sprintf("%s from %d to %d", x264, c.from, c.to), func(t *testing.T) {
-				part, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, Smart: true, From: at(c.from), To: at(c.to)})
+				part, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, Smart: true,
+					From: at(c.from), To: at(c.to)})
 				require.NoError(t, err)
 				defer os.Remove(part.Path)
 				for _, raw := range []bool{false, true} {
@@ -133,7 +134,8 @@ func TestSmartCutOfASmartCut(t *testing.T) {
 	whole := decoded(t, path, false)
 	first, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, Smart: true, From: at(10)})
 	require.NoError(t, err)
-	second, err := clip.Trim(context.Background(), clip.TrimRequest{Path: first.Path, Smart: true, From: at(5), To: at(60)})
+	second, err := clip.Trim(context.Background(), clip.TrimRequest{Path: first.Path, Smart: true, From: at(5),
+		To: at(60)})
 	require.NoError(t, err)
 	got := decoded(t, second.Path, true)
 	require.Len(t, got, 55)

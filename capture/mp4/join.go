@@ -194,8 +194,8 @@ func (f joinedFiles) ReadAt(b []byte, at int64) (int, error) {
 	return f[n].ReadAt(b, at&(1<<fileShift-1))
 }
 
-// Sounds are the sound tracks, whose samples are to be read with Read. Start and End of a track are where it is heard on
-// the time line of the movie.
+// Sounds are the sound tracks, whose samples are to be read with Read. Start and End of a track are where it is heard
+// on the time line of the movie.
 func (s *Source) Sounds() []StoredSound {
 	var out []StoredSound
 	for _, t := range s.tracks {
