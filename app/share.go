@@ -26,10 +26,11 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if now := a.session.Snapshot().Settings.Sharing.BackendURL; at.Backend != now {
+	now := a.session.Snapshot().Settings.Sharing // once: server, consent and token have to go together
+	if at.Backend != now.BackendURL {
 		return "", fmt.Errorf("this clip was saved on another server, %s; enter its URL in Settings, Sharing", at.Backend)
 	}
-	token, err := a.tokens.Get()
+	token, err := a.tokens.For(at.Backend)
 	if err != nil {
 		return "", err
 	}
@@ -39,7 +40,7 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 		poster = nil
 	}
 	var options []client.Option
-	if a.session.Snapshot().Settings.Sharing.AllowHTTP {
+	if now.AllowHTTP {
 		options = append(options, client.WithPlainHTTP())
 	}
 	made, err := links.Make(ctx, at, token, poster, a.log, options...)

@@ -166,7 +166,7 @@ func (s *Session) openShare() {
 }
 
 func (s *Session) startShare(ctx context.Context, rec Recorder, cfg *ShareConfig) (Publisher, error) {
-	token, err := s.secrets.Get()
+	token, err := s.secrets.For(cfg.BackendURL)
 	if err == nil {
 		err = ctx.Err() // the token may be that of another server by now
 	}

@@ -150,6 +150,7 @@ func New(o Options) *Session {
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
 		startup: o.Problems, locked: o.Locked, told: map[string]string{}, flush: make(chan struct{}),
 	}
+	s.bindToken(o.Config.Sharing.BackendURL)
 	s.feed.init(s.snapshot())
 	go s.run()
 	return s

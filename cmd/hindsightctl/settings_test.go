@@ -124,7 +124,7 @@ func TestTheTokenIsReadAndNeverPrinted(t *testing.T) {
 	}
 	code, out, said := s.run(t, "one.two.three\n", "settings", "set-token", "--json")
 	require.Zero(t, code, said)
-	require.JSONEq(t, `{"ok":true}`, out)
+	require.JSONEq(t, `{"ok":true,"in_use":false,"fields":[{"key":"sharing.token","state":"next_start"}]}`, out)
 	require.Equal(t, "one.two.three", kept())
 	require.NoError(t, os.WriteFile(s.file("given"), []byte("four\n"), 0o600))
 	code, _, said = s.run(t, "", "settings", "set-token", "--file", s.file("given"))
