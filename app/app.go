@@ -137,7 +137,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(a.startLogin)
-	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
+	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway, a.session.Report) })
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }
