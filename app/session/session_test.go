@@ -15,6 +15,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 // bench is a session over working parts in memory and a real settings file.
@@ -74,20 +75,7 @@ func (b *bench) until(t *testing.T, what string, fits func(session.Snapshot) boo
 	t.Helper()
 	snapshots, stop := b.Watch()
 	defer stop()
-	deadline := time.After(20 * time.Second)
-	for {
-		select {
-		case s, ok := <-snapshots:
-			if !ok {
-				t.Fatalf("the session ended before: %s", what)
-			}
-			if fits(s) {
-				return s
-			}
-		case <-deadline:
-			t.Fatalf("it never came to this: %s; last: %+v", what, b.Snapshot())
-		}
-	}
+	return wait.First(t, snapshots, 20*time.Second, what, fits)
 }
 
 func in(state session.State) func(session.Snapshot) bool {
@@ -96,17 +84,7 @@ func in(state session.State) func(session.Snapshot) bool {
 
 func nextEvent(t *testing.T, events <-chan session.Event, kind session.EventKind) session.Event {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for {
-		select {
-		case e := <-events:
-			if e.Kind == kind {
-				return e
-			}
-		case <-deadline:
-			t.Fatalf("the event %s never came", kind)
-		}
-	}
+	return wait.First(t, events, 20*time.Second, string(kind), func(e session.Event) bool { return e.Kind == kind })
 }
 
 func TestSwitchesDecideWhatRuns(t *testing.T) {

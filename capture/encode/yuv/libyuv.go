@@ -1,4 +1,4 @@
-package encode
+package yuv
 
 import (
 	"errors"
@@ -50,12 +50,11 @@ var libyuv = sync.OnceValue(func() *converter {
 	return nil
 })
 
-// HasScaler says whether libyuv is there. Without it GStreamer scales, and converts where this processor has no
-// kernels.
-func HasScaler() bool { return libyuv() != nil }
+// HasLibrary says whether libyuv is there.
+func HasLibrary() bool { return libyuv() != nil }
 
-// geometry is where the planes of a 4:2:0 frame lie in one block of memory, in GStreamer's default layout
-// (gst-plugins-base, gst/video/video-info.c: rows of I420 are rounded up to 4 bytes, as are those of NV12).
+// geometry is where the planes of a 4:2:0 frame lie in one block of memory; see engine.Format. It is also GStreamer's
+// default layout (gst-plugins-base, gst/video/video-info.c).
 type geometry struct {
 	width, height          int
 	strideY, strideC       int

@@ -1,4 +1,4 @@
-package encode
+package yuv
 
 import (
 	"math"
@@ -12,9 +12,8 @@ import (
 type matrix struct {
 	y, u, v           plane
 	biasY, biasChroma int32
-	// name is the stream's signal: GStreamer's range:matrix:transfer:primaries, which encoders write into the VUI
-	// (ITU-T H.264, annex E). sRGB has the primaries of BT.709; its transfer is called BT.709's, as everybody does.
-	name string
+	// coefficients is its number (ITU-T H.264, table E-5, matrix_coefficients).
+	coefficients int
 }
 
 type plane struct {
@@ -24,18 +23,18 @@ type plane struct {
 
 // The matrices by their share of red and blue in luma (ITU-R BT.709, 3.2; BT.601, 2.5.1).
 var (
-	bt709 = newMatrix(0.2126, 0.0722, "2:3:5:1")
-	bt601 = newMatrix(0.299, 0.114, "2:4:5:1")
+	bt709 = newMatrix(0.2126, 0.0722, 1)
+	bt601 = newMatrix(0.299, 0.114, 6)
 )
 
-func newMatrix(red, blue float64, name string) *matrix {
+func newMatrix(red, blue float64, coefficients int) *matrix {
 	const luma, chroma = 219.0 / 255, 224.0 / 255 // limited range (ITU-T H.264, E.2.1)
 	green, toU, toV := 1-red-blue, chroma/2/(1-blue), chroma/2/(1-red)
 	return &matrix{
 		y:     newPlane(blue*luma, green*luma, red*luma),
 		u:     newPlane(chroma/2, -green*toU, -red*toU),
 		v:     newPlane(-blue*toV, -green*toV, chroma/2),
-		biasY: 16<<22 + 1<<21, biasChroma: 128<<22 + 1<<21, name: name,
+		biasY: 16<<22 + 1<<21, biasChroma: 128<<22 + 1<<21, coefficients: coefficients,
 	}
 }
 
@@ -62,7 +61,7 @@ func newPlane(blue, green, red float64) plane {
 }
 
 // matrixFor is the matrix that players take for a frame of this size where they do not look at the signal: BT.709 for
-// HD and larger. Without kernels of our own it is libyuv's only one.
+// HD and larger. Without kernels it is libyuv's only one.
 func matrixFor(width, height int) *matrix {
 	if hasKernels && (width >= 1280 || height > 576) {
 		return bt709

@@ -1,8 +1,8 @@
 //go:build !amd64
 
-package encode
+package yuv
 
-// hasKernels: this processor has none yet; libyuv converts, or GStreamer.
+// hasKernels: this processor has none yet; libyuv converts, or convertSlowly.
 const hasKernels = false
 
 func lumaRow(dst, src *byte, pixels int, m *matrix) {}

@@ -1,4 +1,6 @@
-package encode
+// Package h264 changes H.264 streams while they pass (ITU-T H.264): it inserts frames that repeat the one before, and
+// makes parameter sets say how the colors are meant. It has no goroutines, and needs no library.
+package h264
 
 import (
 	"bytes"
@@ -12,13 +14,14 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// skipInserter adds frames to an H.264 stream that repeat the one before, without its encoder: every macroblock is
+// SkipInserter adds frames to an H.264 stream that repeat the one before, without its encoder: every macroblock is
 // skipped (ITU-T H.264, 7.3.4: mb_skip_run), which takes some twenty bytes and almost no time. The encoder does not
 // know of them, so each one raises the frame number of the encoder's frames up to the next IDR.
 //
 // That is right for a 4:2:0 stream of reference frames that each refer to the one before at most, without B-frames,
-// interlacing or CABAC, with the order of frames being that of frame numbers; other streams are left alone.
-type skipInserter struct {
+// interlacing or CABAC, with the order of frames being that of frame numbers; other streams are left alone. The zero
+// value is ready for a stream's first access unit. It belongs to one goroutine at a time.
+type SkipInserter struct {
 	sps       *avc.SPS
 	pps       *avc.PPS
 	usable    bool
@@ -30,8 +33,8 @@ type skipInserter struct {
 
 var errUnsupportedStream = errors.New("the stream has parts that added frames do not fit")
 
-// pass looks at the encoder's next access unit, which may be changed.
-func (s *skipInserter) pass(nals [][]byte) {
+// Pass looks at the encoder's next access unit, which may be changed.
+func (s *SkipInserter) Pass(nals [][]byte) {
 	for i, n := range nals {
 		switch media.NALType(n) {
 		case media.NALAUD:
@@ -50,7 +53,7 @@ func (s *skipInserter) pass(nals [][]byte) {
 	}
 }
 
-func (s *skipInserter) readSPS(nal []byte) (err error) {
+func (s *SkipInserter) readSPS(nal []byte) (err error) {
 	if s.sps, err = avc.ParseSPSNALUnit(nal, false); err != nil {
 		return err
 	}
@@ -60,7 +63,7 @@ func (s *skipInserter) readSPS(nal []byte) (err error) {
 	return nil
 }
 
-func (s *skipInserter) readPPS(nal []byte) (err error) {
+func (s *SkipInserter) readPPS(nal []byte) (err error) {
 	if s.pps, err = avc.ParsePPSNALUnit(nal, map[uint32]*avc.SPS{0: s.sps}); err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func (s *skipInserter) readPPS(nal []byte) (err error) {
 }
 
 // renumber gives a slice of the encoder the frame number it has among all frames (7.3.3: frame_num).
-func (s *skipInserter) renumber(nal []byte) []byte {
+func (s *SkipInserter) renumber(nal []byte) []byte {
 	part := nal
 	if s.added == 0 {
 		part = nal[:min(len(nal), 32)] // the number is only read
@@ -105,17 +108,17 @@ func (s *skipInserter) renumber(nal []byte) []byte {
 	return preventEmulation(raw)
 }
 
-func (s *skipInserter) frameNumBits() int { return int(s.sps.Log2MaxFrameNumMinus4) + 4 }
+func (s *SkipInserter) frameNumBits() int { return int(s.sps.Log2MaxFrameNumMinus4) + 4 }
 
 // refIDCMask is where nal_ref_idc lies in a NAL unit's first byte (7.3.1).
 const refIDCMask = 0x60
 
-// ready says whether there is a frame to repeat, in a stream that allows it.
-func (s *skipInserter) ready() bool { return s.usable && s.refIDC != 0 }
+// Ready says whether there is a frame to repeat, in a stream that allows it.
+func (s *SkipInserter) Ready() bool { return s.usable && s.refIDC != 0 }
 
-// frame makes an access unit that repeats the last frame; ok is false where the stream does not allow it.
-func (s *skipInserter) frame() (nals [][]byte, ok bool) {
-	if !s.ready() {
+// Frame makes an access unit that repeats the last frame; ok is false where the stream does not allow it.
+func (s *SkipInserter) Frame() (nals [][]byte, ok bool) {
+	if !s.Ready() {
 		return nil, false
 	}
 	s.added++

@@ -1,4 +1,4 @@
-package encode
+package h264
 
 import (
 	"bytes"
@@ -9,21 +9,22 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// signaller makes sequence parameter sets say how the colours are meant. Some encoders write that themselves;
+// Signaller makes sequence parameter sets say how the colors are meant. Some encoders write that themselves;
 // openh264enc and some drivers do not. It belongs to one goroutine.
-type signaller struct {
-	matrix  *matrix
+type Signaller struct {
+	// Matrix is the stream's matrix_coefficients (table E-5).
+	Matrix  int
 	in, out []byte // the last one
 }
 
 // sps returns the parameter set with the signal. One that has it already, or that is of a kind not known here, stays as
 // it is.
-func (s *signaller) sps(nal []byte) []byte {
+func (s *Signaller) sps(nal []byte) []byte {
 	if !bytes.Equal(nal, s.in) {
 		s.in, s.out = bytes.Clone(nal), nil
 		var to bytes.Buffer
 		c := spsCopy{r: bits.NewEBSPReader(bytes.NewReader(nal)), w: bits.NewEBSPWriter(&to)}
-		if c.upToVUI() && c.signal(s.matrix) && c.rest() {
+		if c.upToVUI() && c.signal(s.Matrix) && c.rest() {
 			s.out = to.Bytes()
 		}
 	}
@@ -33,8 +34,8 @@ func (s *signaller) sps(nal []byte) []byte {
 	return s.out
 }
 
-// all puts the signal into every parameter set of an access unit.
-func (s *signaller) all(nals [][]byte) {
+// All puts the signal into every parameter set of an access unit.
+func (s *Signaller) All(nals [][]byte) {
 	for i, n := range nals {
 		if media.NALType(n) == media.NALSPS {
 			nals[i] = s.sps(n)
@@ -108,13 +109,13 @@ func (c spsCopy) upToVUI() bool {
 	return c.r.AccError() == nil
 }
 
-// signal writes the start of the VUI (E.1.1) up to the colours. It returns false where the colors are signaled already.
-func (c spsCopy) signal(m *matrix) bool {
+// signal writes the start of the VUI (E.1.1) up to the colors. It returns false where the colors are signaled already.
+func (c spsCopy) signal(matrix int) bool {
 	present := c.r.ReadFlag()
 	c.w.Write(1, 1)
 	if !present {
 		c.w.Write(0, 2) // no aspect ratio, no overscan
-		c.colours(m)
+		c.colors(matrix)
 		c.w.Write(0, 6) // nothing of the rest, from chroma location to restrictions
 		return true
 	}
@@ -127,20 +128,16 @@ func (c spsCopy) signal(m *matrix) bool {
 	if c.r.ReadFlag() {
 		return false
 	}
-	c.colours(m)
+	c.colors(matrix)
 	return true
 }
 
-// colours are limited range, and BT.709's primaries and transfer, with the matrix (tables E-3 to E-5).
-func (c spsCopy) colours(m *matrix) {
-	coefficients := uint(1)
-	if m == bt601 {
-		coefficients = 6
-	}
+// colors are limited range, and BT.709's primaries and transfer, with the matrix (tables E-3 to E-5).
+func (c spsCopy) colors(matrix int) {
 	c.w.Write(1, 1) // video_signal_type_present_flag
 	c.w.Write(5, 3) // unspecified format
 	c.w.Write(1, 2) // limited range, with a description
-	c.w.Write(1<<16|1<<8|coefficients, 24)
+	c.w.Write(1<<16|1<<8|uint(matrix), 24)
 }
 
 // rest copies what follows.

@@ -1,4 +1,6 @@
-package deploy
+// Package schematest checks the files of publish/deploy against the types of the programs that read them. It is a module
+// of its own, because those types bring dependencies that neither the programs nor other tests have.
+package schematest
 
 import (
 	"os"
@@ -12,23 +14,26 @@ import (
 	scaling "k8s.io/api/autoscaling/v2"
 	core "k8s.io/api/core/v1"
 	policy "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kube "sigs.k8s.io/yaml"
 )
 
 // Every field of the manifests is one that Kubernetes has, with a value of its type.
 func TestManifestsAreKubernetes(t *testing.T) {
-	for _, file := range []string{"kubernetes/backend.yaml", "kubernetes/egress.yaml"} {
+	for _, file := range []string{"../kubernetes/backend.yaml", "../kubernetes/egress.yaml"} {
 		b, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for i, doc := range documents(t, file) {
-			kind := at(t, doc, "kind").(string)
+		documents := strings.Split(string(b), "\n---\n")
+		require.NotEmpty(t, documents)
+		for _, text := range documents {
+			var kind meta.TypeMeta
+			require.NoError(t, kube.Unmarshal([]byte(text), &kind), file)
 			object := map[string]any{"v1 ConfigMap": &core.ConfigMap{}, "v1 Service": &core.Service{},
 				"apps/v1 Deployment": &apps.Deployment{}, "policy/v1 PodDisruptionBudget": &policy.PodDisruptionBudget{},
 				"autoscaling/v2 HorizontalPodAutoscaler": &scaling.HorizontalPodAutoscaler{},
-			}[at(t, doc, "apiVersion").(string)+" "+kind]
-			require.NotNil(t, object, "%s: %s of this version", file, kind)
-			text := strings.Split(string(b), "\n---\n")[i]
-			require.NoError(t, kube.UnmarshalStrict([]byte(text), object), "%s: %s", file, kind)
+			}[kind.APIVersion+" "+kind.Kind]
+			require.NotNil(t, object, "%s: %s of this version", file, kind.Kind)
+			require.NoError(t, kube.UnmarshalStrict([]byte(text), object), "%s: %s", file, kind.Kind)
 			if d, ok := object.(*apps.Deployment); ok {
 				restricted(t, d.Name, d.Spec.Template.Spec)
 			}
@@ -59,8 +64,8 @@ func restricted(t *testing.T, name string, pod core.PodSpec) {
 // it refers to is there.
 func TestComposeFile(t *testing.T) {
 	load := func(env types.Mapping) (*types.Project, error) {
-		return loader.LoadWithContext(t.Context(), types.ConfigDetails{WorkingDir: ".", Environment: env,
-			ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml"}}})
+		return loader.LoadWithContext(t.Context(), types.ConfigDetails{WorkingDir: "..", Environment: env,
+			ConfigFiles: []types.ConfigFile{{Filename: "../compose.yaml"}}})
 	}
 	_, err := load(types.Mapping{"NODE_IP": "203.0.113.7"})
 	require.ErrorContains(t, err, "set LIVEKIT_API_SECRET")

@@ -1,4 +1,4 @@
-package encode
+package yuv
 
 import "golang.org/x/sys/windows"
 

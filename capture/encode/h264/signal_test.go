@@ -1,40 +1,12 @@
-package encode
+package h264
 
 import (
 	"encoding/hex"
 	"testing"
-	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
 	"github.com/stretchr/testify/require"
-
-	"github.com/hindsight-app/hindsight/capture/media"
 )
-
-// Every encoder's stream says how its colours are meant, and the rest of its parameter sets stays.
-func TestStreamsSayTheirColours(t *testing.T) {
-	for _, name := range softwareEncoders(t) {
-		for _, size := range [][2]int{{1280, 720}, {640, 360}} {
-			var got collector
-			v := open(t, VideoConfig{Width: size[0], Height: size[1], FrameRate: 30, Preset: Balanced, Encoder: name}, &got)
-			require.NoError(t, v.Encode(testFrame(size[0], size[1], [3]byte{1, 2, 3}), time.Second))
-			for _, n := range waitFor(t, &got, 1)[0].NALs {
-				if media.NALType(n) != media.NALSPS {
-					continue
-				}
-				s, err := avc.ParseSPSNALUnit(n, true)
-				require.NoError(t, err)
-				require.EqualValues(t, size[0], s.Width)
-				require.EqualValues(t, size[1], s.Height)
-				require.True(t, s.VUI.ColourDescriptionFlag)
-				require.False(t, s.VUI.VideoFullRangeFlag)
-				want := map[int]uint{720: 1, 360: 6}[size[1]]
-				require.Equal(t, []uint{1, 1, want}, []uint{s.VUI.ColourPrimaries, s.VUI.TransferCharacteristics,
-					s.VUI.MatrixCoefficients})
-			}
-		}
-	}
-}
 
 // Parameter sets as encoders of other makers write them: with a VUI without colours, and without any VUI.
 func TestSignalKeepsTheRest(t *testing.T) {
@@ -48,7 +20,7 @@ func TestSignalKeepsTheRest(t *testing.T) {
 			require.NoError(t, err)
 			before, err := avc.ParseSPSNALUnit(in, true)
 			require.NoError(t, err)
-			s := signaller{matrix: bt709}
+			s := Signaller{Matrix: 1}
 			out := s.sps(in)
 			require.Equal(t, out, s.sps(in), "the second time from memory")
 			after, err := avc.ParseSPSNALUnit(out, true)
@@ -63,14 +35,14 @@ func TestSignalKeepsTheRest(t *testing.T) {
 			}
 		})
 	}
-	s := signaller{matrix: bt709}
+	s := Signaller{Matrix: 1}
 	require.Equal(t, []byte{0x67, 1}, s.sps([]byte{0x67, 1}), "what is no parameter set stays")
 }
 
 func FuzzSignal(f *testing.F) {
 	f.Add([]byte{0x67, 0x42, 0, 0x20, 0xf4, 4, 0xb0, 0x4b, 0x24})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		s := signaller{matrix: bt601}
+		s := Signaller{Matrix: 6}
 		if out := s.sps(in); len(in) > 0 && len(out) > len(in)+16 {
 			t.Fatalf("%d bytes became %d", len(in), len(out))
 		}

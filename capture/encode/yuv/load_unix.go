@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd
 
-package encode
+package yuv
 
 import "github.com/ebitengine/purego"
 

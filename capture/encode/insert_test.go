@@ -34,9 +34,9 @@ func TestAddedFramesRepeatTheLastOne(t *testing.T) {
 				if i%40 == 0 || i%40 == 20 || i%40 == 21 {
 					require.NoError(t, v.Encode(textured(w, h, i), at))
 				} else {
-					before := v.pushed.Load()
+					before := v.out.pushed.Load()
 					require.NoError(t, v.Repeat(at, false))
-					added[i] = v.pushed.Load() == before
+					added[i] = v.out.pushed.Load() == before
 				}
 				waitFor(t, &got, i+1)
 				require.Eventually(t, func() bool { return v.Pending() == 0 }, time.Minute, time.Millisecond)
@@ -96,7 +96,7 @@ func TestSkippingTheEncoderLosesNoFrame(t *testing.T) {
 		require.Equal(t, time.Duration(i)*time.Second/30, p.PTS)
 		stream = append(stream, p.Data...)
 	}
-	require.Equal(t, int64(frames/3+1), v.pushed.Load())
+	require.Equal(t, int64(frames/3+1), v.out.pushed.Load())
 	rgb := toRGB(t, stream)
 	require.Len(t, rgb, frames*w*h*3)
 	require.Less(t, difference(rgb[(frames-1)*w*h*3:], textured(w, h, frames-1).Data), 12.0)
