@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -27,7 +28,7 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	now := a.session.Snapshot().Settings.Sharing // once: server, consent and token have to go together
-	if at.Backend != now.BackendURL {
+	if config.Origin(at.Backend) != config.Origin(now.BackendURL) {
 		return "", fmt.Errorf("this clip was saved on another server, %s; enter its URL in Settings, Sharing", at.Backend)
 	}
 	token, err := a.tokens.For(at.Backend)
@@ -44,6 +45,11 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 		options = append(options, client.WithPlainHTTP())
 	}
 	made, err := links.Make(ctx, at, token, poster, a.log, options...)
+	if errors.Is(err, links.ErrDeleted) {
+		if err := a.links.Forget(path); err != nil {
+			a.log.Warn("a deleted copy is not forgotten", "path", path, "error", err)
+		}
+	}
 	if err != nil {
 		return "", err
 	}
