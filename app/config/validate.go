@@ -213,8 +213,8 @@ func orList(options []string) string {
 }
 
 func quote(v any) string {
-	if s, ok := v.(string); ok {
-		return strconv.Quote(s)
+	if text := reflect.ValueOf(v); text.Kind() == reflect.String {
+		return strconv.Quote(text.String())
 	}
 	return fmt.Sprint(v)
 }

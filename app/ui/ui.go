@@ -155,7 +155,7 @@ func New(p Parts) *UI {
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
-	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
+	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")

@@ -227,7 +227,7 @@ func (devicesCmd) Run(ctx context.Context, out *output) error {
 	defer cancel()
 	list, err := capture.Devices(ctx)
 	if err != nil {
-		return err
+		return errors.New(session.Words(err))
 	}
 	return out.print(list, func(w io.Writer) {
 		section := func(name string, devices []capture.Device) {
@@ -252,7 +252,7 @@ func (screensCmd) Run(out *output) error {
 	_, cfg, _ := config.Open(config.Dir())
 	list, err := capture.Screens(cfg.Video.Backend)
 	if err != nil {
-		return err
+		return errors.New(session.Words(err))
 	}
 	return out.print(list, func(w io.Writer) {
 		fmt.Fprintf(w, "screen %s, %d x %d\n", list.Display, list.Width, list.Height)
