@@ -136,15 +136,6 @@ func (s parameterSets) equal(o parameterSets) bool {
 	return slices.EqualFunc(s.sps, o.sps, bytes.Equal) && slices.EqualFunc(s.pps, o.pps, bytes.Equal)
 }
 
-func ticks(d time.Duration, scale int64) int64 {
-	sec, rest := int64(d/time.Second), int64(d%time.Second)
-	half := int64(time.Second) / 2
-	if rest < 0 {
-		half = -half
-	}
-	return sec*scale + (rest*scale+half)/int64(time.Second)
-}
-
 func newPlan(t Track, end time.Duration) (*plan, error) {
 	p := &plan{Track: t, scale: videoScale, origin: t.Samples[0].DTS, items: make([]item, len(t.Samples)),
 		entries: t.sets}
@@ -154,8 +145,8 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 	for i := range t.Samples {
 		s := &t.Samples[i]
 		it := &p.items[i]
-		*it = item{dts: ticks(s.DTS-p.origin, p.scale), sync: s.Sync, entry: 1}
-		it.offset = int32(ticks(s.PTS-p.origin, p.scale) - it.dts)
+		*it = item{dts: media.ToTicks(s.DTS-p.origin, p.scale), sync: s.Sync, entry: 1}
+		it.offset = int32(media.ToTicks(s.PTS-p.origin, p.scale) - it.dts)
 		if i > 0 && it.dts <= p.items[i-1].dts {
 			it.dts = p.items[i-1].dts + 1 // decoding times must grow
 		}
@@ -177,10 +168,10 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 		}
 	}
 	last := t.Samples[len(t.Samples)-1]
-	length := ticks(last.DTS+last.Duration-p.origin, p.scale)
+	length := media.ToTicks(last.DTS+last.Duration-p.origin, p.scale)
 	if t.Kind == H264 {
 		// The last frame stays until the end of the window.
-		length = max(length, ticks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
+		length = max(length, media.ToTicks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
 	}
 	p.total = max(length, p.items[len(p.items)-1].dts+1)
 	p.count()

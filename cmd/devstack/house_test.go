@@ -74,7 +74,7 @@ var within = []struct{ pkg, may string }{
 	{"publish/api", ""},
 	{"publish/client", "publish/api"},
 	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
-	{"publish/backend/...", "publish/api publish/backend/... capture/mp4"},
+	{"publish/backend/...", "publish/api publish/backend/... capture/mp4 capture/media"},
 	{"publish/...", "publish/... capture/media capture/fanout"},
 	{"assets", ""},
 }
@@ -224,7 +224,8 @@ func TestRulesCatch(t *testing.T) {
 		{"capture/clip/clip.go", module + "capture/mp4", true},
 		{"capture/recorder.go", module + "publish/api", false},
 		{"capture/recorder.go", module + "app/config", false},
-		{"publish/backend/routes.go", module + "capture/media", false},
+		{"publish/backend/routes.go", module + "capture/media", true},
+		{"publish/backend/routes.go", module + "capture/replay", false},
 		{"publish/backend/cut/cut.go", module + "capture/mp4", true},
 		{"publish/backend/backend.go", module + "app/config", false},
 		{"publish/backend/routes.go", "github.com/livekit/server-sdk-go/v2", false},
