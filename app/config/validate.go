@@ -157,6 +157,14 @@ var checks = map[string]func(reflect.Value) (string, bool){
 		_, err := hotkey.Parse(v.String())
 		return allowed, err == nil
 	},
+	"talkkeys": func(v reflect.Value) (string, bool) {
+		const allowed = "a key like V, RightCtrl, Mouse8 or Alt+F9, or empty for none"
+		if v.String() == "" {
+			return allowed, true
+		}
+		_, err := hotkey.ParseTalk(v.String())
+		return allowed, err == nil
+	},
 }
 
 // duplicates finds one key combination asked for twice.
@@ -171,7 +179,7 @@ func duplicates(h Hotkeys) []Problem {
 	seen := map[hotkey.Combo]string{}
 	var problems []Problem
 	for _, n := range all {
-		c, err := hotkey.Parse(n.keys)
+		c, err := hotkey.ParseTalk(n.keys)
 		if err != nil {
 			continue
 		}

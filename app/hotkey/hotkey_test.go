@@ -14,7 +14,7 @@ func TestParse(t *testing.T) {
 		"F9": "F9", "print": "Print", "Control+Option+1": "Ctrl+Alt+1", "Alt+Alt+F1": "Alt+F1",
 		"alt+f24": "Alt+F24", "kp_5": "KP_5", "Ctrl+kp_add": "Ctrl+KP_Add", "scroll_lock": "ScrollLock",
 		"ctrl+-": "Ctrl+Minus", "Alt+[": "Alt+BracketLeft", "mouse8": "Mouse8", "Alt+mouse4": "Alt+Mouse4",
-		"Super+key94": "Super+Key94",
+		"Super+key94":   "Super+Key94",
 		"XF86AudioPlay": "PlayPause", "Alt+Prior": "Alt+PageUp", "Ctrl+Enter": "Ctrl+Return", "KP_Enter": "KP_Enter",
 	} {
 		c, err := hotkey.Parse(text)
