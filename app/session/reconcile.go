@@ -61,10 +61,22 @@ func (s *Session) reconcileRecorder() {
 		}
 	case st.capture.rec != nil && want.Replay == 0 && st.saves.running > 0:
 		// The buffer is not emptied under a save.
-	case st.capture.rec != nil && (st.capture.unsure || !reflect.DeepEqual(want, st.capture.cfg)) && (st.capture.refused == nil ||
-		!reflect.DeepEqual(want, *st.capture.refused)):
+	case st.capture.rec != nil && st.capture.needs(want):
 		s.applyRecorder(want)
 	}
+}
+
+// needs is whether an open recorder has to be given this configuration.
+func (c *captureState) needs(want capture.Config) bool {
+	if c.refused != nil && reflect.DeepEqual(want, *c.refused) {
+		return false
+	}
+	return c.unsure || !reflect.DeepEqual(want, c.cfg)
+}
+
+// took notes what the recorder works with.
+func (c *captureState) took(rec Recorder, cfg capture.Config) {
+	c.rec, c.cfg, c.refused, c.applyError, c.unsure = rec, cfg, nil, "", false
 }
 
 func (s *Session) openRecorder(cfg capture.Config) {
@@ -78,7 +90,7 @@ func (s *Session) openRecorder(cfg capture.Config) {
 				s.recordingFailed(err)
 				return
 			}
-			s.st.capture.rec, s.st.capture.cfg, s.st.capture.refused, s.st.capture.applyError, s.st.capture.unsure = rec, cfg, nil, "", false
+			s.st.capture.took(rec, cfg)
 		})
 	})
 }
@@ -94,7 +106,7 @@ func (s *Session) applyRecorder(cfg capture.Config) {
 				s.st.capture.applyError, s.st.capture.refused, s.st.capture.unsure = err.Error(), &cfg, true
 				return
 			}
-			s.st.capture.cfg, s.st.capture.refused, s.st.capture.applyError, s.st.capture.unsure = cfg, nil, "", false
+			s.st.capture.took(rec, cfg)
 		})
 	})
 }

@@ -135,7 +135,8 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 			j.record.Local = CopyWaiting
 		}
 	}
-	if st.share.pub != nil && st.share.on && (st.share.status.State == ShareLive || st.share.status.State == Reconnecting) {
+	state := st.share.status.State
+	if st.share.pub != nil && st.share.on && (state == ShareLive || state == Reconnecting) {
 		j.pub, j.record.Server, j.record.Backend = st.share.pub, CopySaving, st.share.cfg.BackendURL
 	}
 	if j.rec == nil && j.pub == nil {

@@ -207,7 +207,7 @@ func (s *Session) run() {
 		s.reconcile()
 		s.answerWaiters()
 		s.publish()
-		if s.st.closing && s.st.capture.rec == nil && s.st.share.pub == nil && !s.st.capture.busy && !s.st.share.busy && s.st.saves.running == 0 {
+		if s.st.closing && s.st.ended() {
 			return
 		}
 		select {
@@ -222,6 +222,11 @@ func (s *Session) run() {
 			timer.Reset(map[bool]time.Duration{true: fastTick, false: tick}[fast])
 		}
 	}
+}
+
+// ended is whether nothing runs anymore.
+func (st *state) ended() bool {
+	return st.capture.rec == nil && !st.capture.busy && st.share.pub == nil && !st.share.busy && st.saves.running == 0
 }
 
 // publish reads the parts' status, reports new problems and publishes a snapshot.

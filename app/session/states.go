@@ -128,8 +128,8 @@ const (
 	Trouble      EventKind = "problem" // Text is a message that was not reported before
 )
 
-var eventKinds = []EventKind{LocalSaved, LocalFailed, ServerSaved, ServerFailed, Recorded, RecordFailed, Shot, ShotFailed,
-	Marked, Trouble}
+var eventKinds = []EventKind{LocalSaved, LocalFailed, ServerSaved, ServerFailed, Recorded, RecordFailed, Shot,
+	ShotFailed, Marked, Trouble}
 
 // String is the kind's name.
 func (k EventKind) String() string { return string(k) }
