@@ -126,18 +126,23 @@ func (a *App) start(ctx context.Context, o Options) {
 	})
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
+	a.hotkeys = a.openHotkeys()
 	a.ui = ui.New(ui.Parts{
-		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
+		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 	})
-	a.hotkeys = a.openHotkeys()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(a.startLogin)
-	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway, a.session.Report) })
+	a.tasks.Go(func() {
+		away.Follow(ctx, func(locked, asleep bool) {
+			a.hotkeys.Sleep(asleep)
+			a.session.SetAway(locked, asleep)
+		}, a.session.Report)
+	})
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }

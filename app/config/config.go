@@ -144,7 +144,7 @@ type Hotkeys struct {
 	Share string `toml:"share" check:"keys"`
 	// Mute mutes and unmutes the microphone. With Talk set it is open only while that key is held.
 	Mute string `toml:"mute" check:"keys"`
-	Talk string `toml:"talk" check:"keys" comment:"push-to-talk: the microphone is open only while this key is held"`
+	Talk string `toml:"talk" check:"talkkeys" comment:"push-to-talk: the microphone is open only while this key is held"`
 	// Record starts and ends a recording, Mark makes a chapter, Screenshot saves the current frame.
 	Record     string `toml:"record" check:"keys"`
 	Mark       string `toml:"mark" check:"keys"`
