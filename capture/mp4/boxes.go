@@ -98,10 +98,10 @@ func describe(t *box.TrakBox, p *plan) error {
 	}
 	var width, height uint
 	for _, e := range p.entries {
-		if err := t.SetAVCDescriptor("avc1", [][]byte{e.sps}, [][]byte{e.pps}, true); err != nil {
+		if err := t.SetAVCDescriptor("avc1", e.sps, e.pps, true); err != nil {
 			return fmt.Errorf("the video's parameter sets cannot be read: %w", err)
 		}
-		sps, err := avc.ParseSPSNALUnit(e.sps, false)
+		sps, err := avc.ParseSPSNALUnit(e.sps[0], false)
 		if err != nil {
 			return fmt.Errorf("the video's parameter sets cannot be read: %w", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -53,7 +54,8 @@ type Sample struct {
 	Place int64
 	Size  uint32
 
-	entry uint32 // number of the sample description, from 1, in a track with from
+	entry  uint32 // number of the sample description, from 1, in a track with from
+	inBand bool   // its parameter sets are to be in it, in a track with from
 }
 
 // Track is one stream of samples in decoding order. A track's first video sample must be an IDR with SPS and PPS.
@@ -126,7 +128,13 @@ type plan struct {
 	buffer  []byte // the last sample read with from
 }
 
-type parameterSets struct{ sps, pps []byte }
+// parameterSets are those of a sample description: one of each, but for those of frames that were encoded anew, which
+// are beside them.
+type parameterSets struct{ sps, pps [][]byte }
+
+func (s parameterSets) equal(o parameterSets) bool {
+	return slices.EqualFunc(s.sps, o.sps, bytes.Equal) && slices.EqualFunc(s.pps, o.pps, bytes.Equal)
+}
 
 func newPlan(t Track, end time.Duration) (*plan, error) {
 	p := &plan{Track: t, scale: videoScale, origin: t.Samples[0].DTS, items: make([]item, len(t.Samples)),
@@ -142,8 +150,15 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 		if i > 0 && it.dts <= p.items[i-1].dts {
 			it.dts = p.items[i-1].dts + 1 // decoding times must grow
 		}
-		if t.from != nil {
+		if t.from != nil && s.Place != 0 {
 			it.place, it.size, it.entry = s.Place, s.Size, max(s.entry, 1)
+		} else if t.from != nil { // encoded anew; its parameter sets are among the descriptions
+			_, it.parts = splitFrame(media.SplitAnnexB(s.Data))
+			if s.inBand {
+				sets := t.sets[max(s.entry, 1)-1]
+				it.parts = slices.Concat(sets.sps, sets.pps, it.parts)
+			}
+			it.size, it.entry = sizeOf(it.parts), max(s.entry, 1)
 		} else if t.Kind != H264 && s.Place != 0 {
 			it.place, it.size = s.Place, s.Size
 		} else if t.Kind != H264 {
@@ -178,7 +193,7 @@ func (p *plan) addFrame(it *item, s *Sample) error {
 	}
 	known := len(p.entries)
 	if sets.sps != nil && sets.pps != nil {
-		if known == 0 || !bytes.Equal(p.entries[known-1].sps, sets.sps) || !bytes.Equal(p.entries[known-1].pps, sets.pps) {
+		if known == 0 || !p.entries[known-1].equal(sets) {
 			p.entries = append(p.entries, sets)
 		}
 	} else if known == 0 {
@@ -187,8 +202,8 @@ func (p *plan) addFrame(it *item, s *Sample) error {
 	it.entry = uint32(len(p.entries))
 	if it.entry > 1 && sets.sps != nil && sets.pps != nil {
 		// Many players read the first description only, and find later sets here.
-		it.parts = append([][]byte{sets.sps, sets.pps}, it.parts...)
-		it.size += 8 + uint32(len(sets.sps)+len(sets.pps))
+		it.parts = slices.Concat(sets.sps, sets.pps, it.parts)
+		it.size += sizeOf(sets.sps) + sizeOf(sets.pps)
 	}
 	return nil
 }
@@ -201,9 +216,9 @@ func splitFrame(nals [][]byte) (sets parameterSets, parts [][]byte) {
 		}
 		switch media.NALType(n) {
 		case media.NALSPS:
-			sets.sps = n
+			sets.sps = append(sets.sps, n)
 		case media.NALPPS:
-			sets.pps = n
+			sets.pps = append(sets.pps, n)
 		case media.NALAUD:
 		default:
 			parts = append(parts, n)
@@ -224,12 +239,7 @@ func sizeOf(parts [][]byte) (size uint32) {
 // and its Size. The sets are not copied.
 func PictureSize(nals [][]byte) (sets [][]byte, size uint32) {
 	s, parts := splitFrame(nals)
-	for _, n := range [][]byte{s.sps, s.pps} {
-		if n != nil {
-			sets = append(sets, n)
-		}
-	}
-	return sets, sizeOf(parts)
+	return slices.Concat(s.sps, s.pps), sizeOf(parts)
 }
 
 // count enters all items into the tables.

@@ -238,11 +238,11 @@ func (t *stored) describe(handler string) error {
 	for _, c := range t.table.Stsd.Children {
 		switch e := c.(type) {
 		case *box.VisualSampleEntryBox:
-			if e.Type() != "avc1" || e.AvcC == nil || len(e.AvcC.SPSnalus) != 1 || len(e.AvcC.PPSnalus) != 1 {
+			if e.Type() != "avc1" || e.AvcC == nil || len(e.AvcC.SPSnalus) == 0 || len(e.AvcC.PPSnalus) == 0 {
 				return fmt.Errorf("its video is of the kind %s; only H.264 as Hindsight writes it is read", e.Type())
 			}
 			t.Kind = H264
-			t.sets = append(t.sets, parameterSets{sps: e.AvcC.SPSnalus[0], pps: e.AvcC.PPSnalus[0]})
+			t.sets = append(t.sets, parameterSets{sps: e.AvcC.SPSnalus, pps: e.AvcC.PPSnalus})
 		case *box.AudioSampleEntryBox:
 			if len(t.table.Stsd.Children) > 1 || e.SampleRate != soundScale || t.scale != soundScale {
 				return errors.New("its sound is not at 48 kHz")

@@ -66,7 +66,7 @@ var within = []struct{ pkg, may string }{
 	{"capture/encode/gstenc", "capture/media capture/gst capture/encode/engine"},
 	{"capture/encode/yuv", "capture/media capture/encode/engine"},
 	{"capture/encode/...", "capture/media"},
-	{"capture/clip", "capture/media capture/gst capture/mp4"},
+	{"capture/clip", "capture/media capture/encode capture/gst capture/mp4"},
 	{"capture/mix", "capture/media"},
 	{"capture/fanout", "capture/media"},
 	{"capture/replay", "capture/media"},
