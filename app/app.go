@@ -26,6 +26,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey/x11"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
@@ -56,12 +57,14 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	links    *links.Book
-	tokens   *config.Tokens
+	tokens   *token.Store
 	tray     *desktop.Tray
 	login    autostart.Entry
-	ctx      context.Context // of what may be left undone at the end
-	ui       *ui.UI
-	tasks    sync.WaitGroup
+	// loginTurn keeps changes of that file in their order.
+	loginTurn sync.Mutex
+	ctx       context.Context // of what may be left undone at the end
+	ui        *ui.UI
+	tasks     sync.WaitGroup
 }
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
@@ -115,11 +118,11 @@ func (a *App) start(ctx context.Context, o Options) {
 		sentences = append(sentences, ui.Explain(p))
 	}
 	away := desktop.OpenAway(ctx, a.log)
-	a.tokens = config.OpenTokens(dir)
+	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
 		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
-		App: desktop.FocusedApp, Log: a.log,
+		Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
@@ -133,12 +136,12 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
-	a.tasks.Go(a.followLogin)
+	a.tasks.Go(a.startLogin)
 	a.tasks.Go(func() {
 		away.Follow(ctx, func(locked, asleep bool) {
 			a.hotkeys.Sleep(asleep)
 			a.session.SetAway(locked, asleep)
-		})
+		}, a.session.Report)
 	})
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -108,9 +107,13 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	case control.List:
 		return s.Snapshot().Settings.Settings(), nil
 	case control.Set:
-		return a.set(ctx, r.Set)
+		patch, read := config.Parse(r.Set)
+		if read.Invalid {
+			return control.Answer(read)
+		}
+		return a.apply(ctx, patch)
 	case control.Token:
-		return nil, s.ChangeWithToken(r.Text, func(*config.Config) {})
+		return a.apply(ctx, config.Patch{}.WithToken(r.Text))
 	case control.Show:
 		a.ui.Show()
 		return nil, nil
@@ -122,32 +125,9 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		"talk, link, choose-screen, settings, set, set-token, show or quit", r.Command)
 }
 
-// set changes settings as the window does and waits for what the recorder makes of them.
-func (a *App) set(ctx context.Context, list []config.Assignment) (any, error) {
-	edit, err := config.Edit(list)
-	if err != nil {
-		return nil, &control.InvalidError{Err: err}
-	}
-	if err := a.session.Change(edit); err != nil {
-		return nil, control.Invalid(err)
-	}
-	var answer control.SetAnswer
-	if on := a.settings().StartAtLogin; names(list, config.StartAtLoginKey) {
-		if err := a.login.Set(on); err != nil {
-			answer.Note = err.Error()
-		}
-	}
+// apply changes settings as the window does and waits for what the recorder makes of them.
+func (a *App) apply(ctx context.Context, p config.Patch) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, beginWait)
 	defer cancel()
-	switch err := a.session.Settled(ctx); {
-	case errors.Is(err, context.DeadlineExceeded):
-		answer.Failed = "capture has not restarted within a minute; see: hindsightctl status"
-	case err != nil:
-		answer.Failed = err.Error()
-	}
-	return answer, nil
-}
-
-func names(list []config.Assignment, key string) bool {
-	return slices.ContainsFunc(list, func(a config.Assignment) bool { return a.Key == key })
+	return control.Answer(a.session.Apply(ctx, p))
 }

@@ -75,7 +75,10 @@ func TestAValueThatCannotBeUsedIsNamedAndChangesNothing(t *testing.T) {
 		require.Contains(t, err.Error(), c.allowed, "%s %s", c.key, c.value)
 		require.False(t, strings.Contains(err.Error(), "secret"), "a secret is not repeated")
 		require.Equal(t, config.Defaults(), got)
-		_, err = config.Edit([]config.Assignment{{Key: "app.theme", Value: "dark"}, {Key: c.key, Value: c.value}})
-		require.ErrorAs(t, err, &p, "%s %s", c.key, c.value)
+		_, r := config.Parse([]config.Assignment{{Key: "app.theme", Value: "dark"}, {Key: c.key, Value: c.value}})
+		require.True(t, r.Invalid, "%s %s", c.key, c.value)
+		require.Len(t, r.Refused(), 1)
+		require.Equal(t, c.key, r.Refused()[0].Key)
+		require.Contains(t, r.Text(), c.allowed)
 	}
 }

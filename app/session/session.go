@@ -22,7 +22,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -50,6 +49,9 @@ type Options struct {
 	Problems []string
 	// Locked is whether the screen is locked; see SetAway.
 	Locked bool
+	// Login has Hindsight start at login, or not. A note says what the user has to know where it is saved nevertheless; an
+	// error refuses the setting. Nil accepts it.
+	Login func(on bool) (note string, err error)
 	// App names the focused window's program, for files' names; nil knows none.
 	App func() string
 	Log *slog.Logger
@@ -61,16 +63,19 @@ type Session struct {
 	settings Settings
 	secrets  Secrets
 	app      func() string
+	login    func(on bool) (note string, err error)
 	log      *slog.Logger
 
-	cmds    chan func() // run by the owner
-	done    chan struct{}
-	ctx     context.Context // ends when Close gives up waiting or has finished
-	cancel  context.CancelFunc
-	work    sync.WaitGroup                // saves and part operations
-	writing sync.Mutex                    // keeps the settings file in the order of the changes
-	newest  atomic.Pointer[config.Config] // what the file is to hold
-	mutes   capture.Mutes                 // of whichever recorder is open
+	cmds     chan func() // run by the owner
+	done     chan struct{}
+	ctx      context.Context // ends when Close gives up waiting or has finished
+	cancel   context.CancelFunc
+	work     sync.WaitGroup // saves and part operations
+	writing  sync.Mutex     // keeps the settings file in the order of the changes
+	patching chan struct{}  // holds a value while a patch is being applied
+	kept     kept
+	binding  sync.Mutex    // keeps hotkeys in the order of the changes
+	mutes    capture.Mutes // of whichever recorder is open
 
 	closeOnce sync.Once
 	closeErr  error
@@ -81,7 +86,7 @@ type Session struct {
 
 // state belongs to the owner goroutine.
 type state struct {
-	cfg               config.Config
+	cfg               config.Config // with what is being tried
 	replayOn, shareOn bool
 	closing           bool
 	locked, sleeping  bool // the screen, the machine
@@ -91,6 +96,7 @@ type state struct {
 	rec        Recorder
 	recCfg     capture.Config
 	recBusy    bool
+	recUnsure  bool // an Apply failed, so that what the recorder works with is between recCfg and what was wanted
 	openError  string
 	asked      int // how often the user asked to choose a screen again
 	applyError string
@@ -119,7 +125,9 @@ type state struct {
 	nextID  int
 	last    *SaveRecord
 	hotkeys []hotkey.State
+	bind    func(config.Hotkeys) []hotkey.State // nil as long as nobody takes hotkeys
 	startup []string
+	reports map[string]string // of the app's other parts, by the part
 	told    map[string]string
 	waiters []waiter
 }
@@ -135,13 +143,16 @@ type waiter struct {
 func New(o Options) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
-		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, app: o.App, log: o.Log,
+		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, app: o.App, login: o.Login, log: o.Log,
 		cmds: make(chan func(), 16), done: make(chan struct{}), ctx: ctx, cancel: cancel,
+		patching: make(chan struct{}, 1), kept: kept{c: o.Config.Clone()},
 	}
 	s.st = state{
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
-		startup: o.Problems, locked: o.Locked, told: map[string]string{}, flush: make(chan struct{}),
+		startup: o.Problems, locked: o.Locked,
+		told: map[string]string{}, reports: map[string]string{}, flush: make(chan struct{}),
 	}
+	s.bindToken(o.Config.Sharing.BackendURL)
 	s.feed.init(s.snapshot())
 	go s.run()
 	return s
@@ -279,6 +290,9 @@ func (s *Session) Snapshot() Snapshot { return s.feed.latest() }
 // Watch returns a channel that holds the newest snapshot whenever it changed; older ones are overwritten. It is closed
 // when the session ends or stop is called.
 func (s *Session) Watch() (snapshots <-chan Snapshot, stop func()) { return s.feed.watch() }
+
+// Done is closed when the session has ended.
+func (s *Session) Done() <-chan struct{} { return s.done }
 
 // Events returns a channel of events: the first to ask gets those that came before, the others those from now on. A
 // listener that does not keep up loses the oldest. It is closed when the session ends or stop is called.

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -117,7 +119,8 @@ type Snapshot struct {
 	// SourceGone says that the captured window or monitor is not there now; what was captured before is kept.
 	SourceGone bool `json:"source_gone,omitempty"`
 
-	Folder   string        `json:"folder"`
+	Folder string `json:"folder"`
+	// Settings are those that count; what a patch has asked for is among them once it is accepted.
 	Settings config.Config `json:"-"`
 }
 
@@ -171,7 +174,7 @@ func (s *Session) snapshot() Snapshot {
 		ReplaySeconds: float64(st.cfg.Replay.Seconds),
 		Screen:        offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
 		Saving: st.saving, Hotkeys: append([]hotkey.State{}, st.hotkeys...), Folder: st.cfg.ClipFolder(),
-		Settings: st.cfg.Clone(), Problems: []string{},
+		Settings: s.kept.get(), Problems: []string{},
 	}
 	snap.Recording = st.recordingStatus()
 	if st.last != nil {
@@ -279,6 +282,9 @@ func (st *state) troubles() []trouble {
 	}
 	for _, h := range st.hotkeys {
 		add("hotkey "+h.Name, h.Error)
+	}
+	for _, part := range slices.Sorted(maps.Keys(st.reports)) {
+		add(part, st.reports[part])
 	}
 	return out
 }

@@ -50,12 +50,9 @@ type Commands interface {
 
 // Editor takes changed settings.
 type Editor interface {
-	// Change edits the settings as they are at that moment, not as the window read them.
-	Change(edit func(*config.Config)) error
-	// ChangeWithToken is Change with a new access token.
-	ChangeWithToken(token string, edit func(*config.Config)) error
-	// Settled waits until the recorder has taken the settings; the error says why it has not.
-	Settled(context.Context) error
+	// Apply puts a patch over the settings as they are at that moment, waits for what the recorder makes of it, at most
+	// until the context ends, and says for each field what came of it.
+	Apply(context.Context, config.Patch) config.Result
 }
 
 // TrayHost knows of the desktop's tray, which may come after this program, as at login.
@@ -161,7 +158,7 @@ func New(p Parts) *UI {
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
-	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
+	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")

@@ -20,6 +20,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
@@ -28,7 +29,7 @@ type bench struct {
 	ui      *UI
 	session *session.Session
 	engine  *apptest.Engine
-	tokens  *config.Tokens
+	tokens  *token.Store
 	dir     string
 	// keyboard is where hotkeys are pressed, and another program holds Alt+F4.
 	keyboard *hotkey.Fake
@@ -42,7 +43,7 @@ type bench struct {
 func start(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{})}
-	b.tokens = &config.Tokens{File: filepath.Join(b.dir, "token"), NoKeyring: true}
+	b.tokens = &token.Store{File: filepath.Join(b.dir, "token"), NoKeyring: true}
 	store, cfg, _ := config.Open(b.dir)
 	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
 	log := slog.New(slog.DiscardHandler)
@@ -100,6 +101,12 @@ func start(t *testing.T) *bench {
 		}
 	})
 	return b
+}
+
+// change edits the session's settings, as another front end would.
+func (b *bench) change(t *testing.T, edit func(*config.Config)) {
+	t.Helper()
+	require.NoError(t, b.session.Apply(t.Context(), config.Edit(b.session.Snapshot().Settings, edit)).Err())
 }
 
 // trayHere is a desktop with a tray.
@@ -194,7 +201,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 		!again.App.StartAtLogin || !again.Video.FollowSize {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
-	if token, err := b.tokens.Get(); token != "secret" || err != nil {
+	if token, err := b.tokens.For("https://replay.example.com/"); token != "secret" || err != nil {
 		t.Errorf("the token is %q, %v", token, err)
 	}
 	if s.sharing.token.Text != "" {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 // keyboard is a virtual display with a program that shows which keys reach it.
@@ -72,17 +73,13 @@ func (k *keyboard) run(name string, args ...string) {
 // reaches waits until the program saw a key, and returns what it saw before.
 func (k *keyboard) reaches(want string) (before []string) {
 	k.t.Helper()
-	for late := time.After(20 * time.Second); ; {
-		select {
-		case got := <-k.seen:
-			if got == want {
-				return before
-			}
+	wait.First(k.t, k.seen, 20*time.Second, "the key "+want, func(got string) bool {
+		if got != want {
 			before = append(before, got)
-		case <-late:
-			require.Fail(k.t, "the key never reached the program", "%s; it saw %v", want, before)
 		}
-	}
+		return got == want
+	})
+	return before
 }
 
 // bind takes a combination and returns what it does as "down" and "up".
@@ -99,12 +96,7 @@ func (k *keyboard) bind(b *Binder, keys string) (<-chan string, error) {
 
 func (k *keyboard) next(did <-chan string, want string) {
 	k.t.Helper()
-	select {
-	case got := <-did:
-		require.Equal(k.t, want, got)
-	case <-time.After(20 * time.Second):
-		require.Fail(k.t, "the hotkey did not answer", want)
-	}
+	require.Equal(k.t, want, wait.For(k.t, did, 20*time.Second, "the hotkey's "+want))
 }
 
 func combo(t *testing.T, keys string) hotkey.Combo {
