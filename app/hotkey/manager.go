@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // ErrTaken is wrapped in the error of Bind when another program holds the combination, ErrNoKey when no key of the
@@ -140,10 +142,7 @@ func (c *calls) setLost(reason error) {
 	default:
 		return
 	}
-	select {
-	case c.changed <- struct{}{}:
-	default: // somebody is about to look
-	}
+	media.Poke(c.changed)
 }
 
 // NewManager makes a Manager that closes the binder with itself.
@@ -400,8 +399,8 @@ func (m *Manager) Label(c Combo) string {
 	return c.Label(nil)
 }
 
-// Sleep is called before the machine sleeps or the screen is locked, and after. A key that is held comes up, for its release may never
-// arrive, and afterwards what could not be had is tried again.
+// Sleep is called before the machine sleeps or the screen is locked, and after. A key that is held comes up, for its
+// release may never arrive, and afterwards what could not be had is tried again.
 func (m *Manager) Sleep(asleep bool) {
 	if asleep {
 		m.letGo()
