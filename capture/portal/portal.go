@@ -1,6 +1,6 @@
-// Package portal makes requests to the desktop portal (xdg-desktop-portal): calls whose result comes later, in a signal,
-// because a dialog may ask the user. What is asked for is the business of who asks: capture/source/portal captures the
-// screen, app/hotkey binds keys.
+// Package portal makes requests to the desktop portal (xdg-desktop-portal): calls whose result comes later, in a
+// signal, because a dialog may ask the user. What is asked for is the business of who asks: capture/source/portal
+// captures the screen, app/hotkey binds keys.
 //
 // A Requests belongs to one connection to the session bus, has no goroutine, and needs no Close: whoever reads the
 // connection's signals hands them to Deliver, and calls Fail when no more come.
@@ -48,8 +48,8 @@ var tokens atomic.Uint64
 // Token is a name for a request or a session that no other of this connection has.
 func Token() string { return fmt.Sprintf("hindsight%d", tokens.Add(1)) }
 
-// Listen has the bus send what a Requests and its owner need: responses, the end of sessions, and a portal that comes or
-// goes; and the members of an interface of the portal.
+// Listen has the bus send what a Requests and its owner need: responses, the end of sessions, and a portal that comes
+// or goes; and the members of an interface of the portal.
 func Listen(ctx context.Context, conn *dbus.Conn, face string, members ...string) error {
 	matches := [][]dbus.MatchOption{
 		{dbus.WithMatchInterface(request), dbus.WithMatchMember("Response")},

@@ -75,7 +75,8 @@ func connect(ctx context.Context) (*dbus.Conn, error) {
 
 func ask(ctx context.Context, conn *dbus.Conn) (Offer, error) {
 	var all map[string]dbus.Variant
-	call := conn.Object(desktop.Name, desktop.Path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, castFace)
+	portal := conn.Object(desktop.Name, desktop.Path)
+	call := portal.CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, castFace)
 	if err := call.Store(&all); err != nil {
 		return Offer{}, fmt.Errorf("this desktop has no portal that captures the screen (%w); install xdg-desktop-portal "+
 			"and the backend for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and other wlroots desktops", err)
