@@ -13,6 +13,8 @@ import (
 type trail struct {
 	user  state.Token
 	about []any // keys and values, as for slog
+	// link is the id of the link that the call came through, if any.
+	link string
 }
 
 type trailKey struct{}

@@ -278,3 +278,31 @@ func TestOthersTokens(t *testing.T) {
 	_, answer := d.call("old", "GET", "/clips", "", "")
 	require.Contains(t, string(answer), "log in again")
 }
+
+// Viewers behind a proxy that is not trusted share an address: those of one link do not keep those of another waiting,
+// and the log says once what the operator can do.
+func TestUntrustedProxy(t *testing.T) {
+	d := newDesk(t, 1)
+	var log bytes.Buffer
+	d.o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	d.o.Audit = slog.New(slog.DiscardHandler)
+	for range 3 {
+		r := httptest.NewRequest("GET", api.Prefix+"/healthz", nil)
+		r.Header.Set("X-Forwarded-For", "198.51.100.1")
+		d.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "--trusted-proxies"))
+
+	through := func(link string) string {
+		r := httptest.NewRequest("GET", "/", nil)
+		return d.downloader(r.WithContext(context.WithValue(r.Context(), trailKey{}, &trail{link: link})))
+	}
+	for range maxDownloads {
+		_, ok := d.downloads.begin(through("a"))
+		require.True(t, ok)
+	}
+	_, ok := d.downloads.begin(through("a"))
+	require.False(t, ok)
+	_, ok = d.downloads.begin(through("b"))
+	require.True(t, ok)
+}

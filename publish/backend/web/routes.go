@@ -77,6 +77,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) outer(inner http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
+		s.hintProxy(r)
 		w.Header().Set(api.TimeHeader, begun.UTC().Format(time.RFC3339Nano))
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")

@@ -13,7 +13,7 @@ import (
 // Limits for those who read slowly. A player that pauses for longer asks for the rest again.
 const (
 	sendPatience = 60 * time.Second // for each 32 KiB to be taken
-	maxDownloads = 32               // at the same time, of one user or of one address without a user
+	maxDownloads = 32               // at the same time, of one user, or through one link from one address
 )
 
 // downloads counts the files that are being sent, by who gets them.
@@ -55,10 +55,7 @@ func (d *downloads) count() (n int) {
 // each would be a request to the storage of its own, thousands in one call. A reader who takes next to nothing is cut
 // off, and nobody has more than some files sent at once.
 func (s *Server) serveContent(w http.ResponseWriter, r *http.Request, modified time.Time, f io.ReadSeeker) error {
-	key := "user " + trailOf(r.Context()).user.Owner()
-	if trailOf(r.Context()).user.Identity == "" {
-		key = "from " + s.caller(r).bucket()
-	}
+	key := s.downloader(r)
 	end, ok := s.downloads.begin(key)
 	if !ok {
 		w.Header().Del("ETag")
@@ -75,6 +72,16 @@ func (s *Server) serveContent(w http.ResponseWriter, r *http.Request, modified t
 	last, _ := r.Context().Deadline()
 	http.ServeContent(&pacedWriter{w, s.patience, last}, r, "", modified, f)
 	return nil
+}
+
+// downloader is who a file is counted for: a user, or what comes through one link from one address. Behind a proxy that
+// is not trusted all viewers have one address, and those of one clip are not to keep those of another waiting.
+func (s *Server) downloader(r *http.Request) string {
+	t := trailOf(r.Context())
+	if t.user.Identity != "" {
+		return "user " + t.user.Owner()
+	}
+	return "link " + t.link + " from " + s.caller(r).bucket()
 }
 
 // pacedWriter gives each piece of an answer its own time. http.ServeContent writes pieces of 32 KiB.

@@ -53,6 +53,7 @@ func (s *Server) findLinked(r *http.Request) (state.Link, state.Clip, error) {
 		return link, state.Clip{}, err
 	}
 	about(r.Context(), "link", link.ID, "id", link.ClipID)
+	trailOf(r.Context()).link = link.ID
 	clip, err := s.o.State.Clip(r.Context(), link.ClipID)
 	return link, clip, err
 }

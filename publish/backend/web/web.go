@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -207,6 +208,7 @@ type Server struct {
 	// downloads are the files that are being sent; patience is how long a reader may take for a piece of one.
 	downloads downloads
 	patience  time.Duration
+	proxyHint sync.Once
 }
 
 // New makes a server of calls.
