@@ -2,37 +2,43 @@ package ui
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 )
 
-// idleFrame is how long the main goroutine waits at a time. What the tray's menu wants waits as long, at most.
-const idleFrame = 200 * time.Millisecond
+// idleFrame is how long the main goroutine rests at a time. What the tray's menu wants waits as long, at most.
+const idleFrame = 100 * time.Millisecond
 
-// idle has the main goroutine wait for events while the window is hidden. Fyne's loop only looks for them, 60 times a
-// second, whether there is a window or not (fyne-io/fyne issue 2506), which takes 1 to 2 % of a core beside capture:
-// more than mixing the sound does. It asks Fyne to run a function on the main goroutine again and again, and that one
-// waits in GLFW's own function for it, which handles what comes at once. It owns one goroutine, which asks; close waits
-// for it.
+// idle lets the main goroutine rest while the window is hidden. Fyne's loop goes its round 60 times a second, whether
+// there is a window or not (fyne-io/fyne issue 2506), which takes 1 to 2 % of a core beside capture: more than mixing
+// the sound does. So while nothing is to be drawn, Fyne is given one function after the other to run on the main
+// goroutine, each of which only waits until there is something to do. In between the loop goes its round, and handles
+// the events that have come. GLFW's own function to wait for events would do as well, but Go's scheduler watches calls
+// out to C that take long, which costs most of what is saved.
+//
+// It owns one goroutine, which hands these functions to Fyne; close waits for it.
 type idle struct {
 	// do runs a function on the main goroutine, some time later.
-	do func(func())
-	// wait handles events on the main goroutine, for so long or until post, which may be called from any goroutine.
-	wait func(time.Duration)
-	post func()
+	do    func(func())
+	frame time.Duration
+	// woken holds a token when there is something to do.
+	woken chan struct{}
 
 	resting bool // the main goroutine's
 	stop    context.CancelFunc
 	work    sync.WaitGroup
-
-	mu      sync.Mutex
-	waiting bool // the main goroutine is about to wait, or does
-	due     bool // it was to be woken when it did not
 }
 
-// set starts or stops the waiting, on the main goroutine.
+func newIdle(do func(func())) *idle {
+	return &idle{do: do, frame: idleFrame, woken: make(chan struct{}, 1), stop: func() {}}
+}
+
+// set starts or stops the resting, on the main goroutine. The trays of other systems live in that goroutine and need
+// it awake.
 func (n *idle) set(hidden bool) {
-	if n.do == nil || hidden == n.resting {
+	hidden = hidden && runtime.GOOS == "linux"
+	if hidden == n.resting {
 		return
 	}
 	n.resting = hidden
@@ -42,11 +48,10 @@ func (n *idle) set(hidden bool) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
-	n.work.Go(func() { n.ask(ctx) })
+	n.work.Go(func() { n.run(ctx) })
 }
 
-// ask has the main goroutine wait once after the other. In between it does what else it is given, and its own round.
-func (n *idle) ask(ctx context.Context) {
+func (n *idle) run(ctx context.Context) {
 	rested := make(chan struct{}, 1)
 	for ctx.Err() == nil {
 		n.do(func() {
@@ -61,37 +66,25 @@ func (n *idle) ask(ctx context.Context) {
 }
 
 func (n *idle) rest(ctx context.Context) {
-	n.mu.Lock()
-	skip := n.due || ctx.Err() != nil
-	n.due, n.waiting = false, !skip
-	n.mu.Unlock()
-	if skip {
-		return
+	limit := time.NewTimer(n.frame)
+	defer limit.Stop()
+	select {
+	case <-ctx.Done():
+	case <-n.woken:
+	case <-limit.C:
 	}
-	n.wait(idleFrame)
-	n.mu.Lock()
-	n.waiting = false
-	n.mu.Unlock()
 }
 
-// wake ends the waiting, or the next one, for what the main goroutine was given before; from any goroutine.
+// wake ends the current rest, or the next one, for what the main goroutine was given before; from any goroutine.
 func (n *idle) wake() {
-	if n.do == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.waiting {
-		n.post()
-	} else {
-		n.due = true
+	select {
+	case n.woken <- struct{}{}:
+	default:
 	}
 }
 
-// close ends the goroutine, after Run.
+// close ends the goroutine. It may be called twice.
 func (n *idle) close() {
-	if n.stop != nil {
-		n.stop()
-	}
+	n.stop()
 	n.work.Wait()
 }

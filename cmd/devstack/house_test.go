@@ -35,7 +35,6 @@ type rule struct {
 // only are the imports that few packages may have. Tests may import what their helpers need: see allowedInTests.
 var only = []rule{
 	{"Fyne stays in the window, its texts in app/locale", []string{"fyne.io/..."}, []string{"app/ui/...", "app/locale"}},
-	{"GLFW is below Fyne", []string{"github.com/go-gl/..."}, []string{"app/ui"}},
 	{"the window is the app's alone", []string{"app/ui/..."}, []string{"app", "app/ui/...", "cmd/hindsight"}},
 	{"x/hotkey loses other keys on X11", []string{"golang.design/x/hotkey/..."}, []string{"app/hotkey/x11"}},
 	{"the app chooses where hotkeys come from", []string{"app/hotkey/x11"}, []string{"app", "app/hotkey/x11"}},
