@@ -26,6 +26,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey/x11"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
@@ -56,7 +57,7 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	links    *links.Book
-	tokens   *config.Tokens
+	tokens   *token.Store
 	tray     *desktop.Tray
 	login    autostart.Entry
 	// loginTurn keeps changes of that file in their order.
@@ -117,7 +118,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		sentences = append(sentences, ui.Explain(p))
 	}
 	away := desktop.OpenAway(ctx, a.log)
-	a.tokens = config.OpenTokens(dir)
+	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
 		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
@@ -125,18 +126,23 @@ func (a *App) start(ctx context.Context, o Options) {
 	})
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
+	a.hotkeys = a.openHotkeys()
 	a.ui = ui.New(ui.Parts{
-		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
+		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 	})
-	a.hotkeys = a.openHotkeys()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(a.startLogin)
-	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
+	a.tasks.Go(func() {
+		away.Follow(ctx, func(locked, asleep bool) {
+			a.hotkeys.Sleep(asleep)
+			a.session.SetAway(locked, asleep)
+		}, a.session.Report)
+	})
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }

@@ -38,7 +38,7 @@ type trayKey struct {
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
 		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave),
-		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone,
+		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme.String(), s.Paused, s.SourceGone,
 		s.CanSave(),
 	}
 }
