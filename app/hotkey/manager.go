@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // ErrTaken is wrapped in the error of Bind when another program holds the combination, ErrNoKey when no key of the
@@ -140,10 +142,7 @@ func (c *calls) setLost(reason error) {
 	default:
 		return
 	}
-	select {
-	case c.changed <- struct{}{}:
-	default: // somebody is about to look
-	}
+	media.Poke(c.changed)
 }
 
 // NewManager makes a Manager that closes the binder with itself.

@@ -60,7 +60,7 @@ func TestTheRecorderRefusesOneOfSeveralSettings(t *testing.T) {
 	now := b.engine.Recorder().Config()
 	require.Equal(t, []any{"", 60, ""}, []any{now.Video.Encoder, now.Video.FrameRate, now.Mic.Device})
 	for _, kept := range []config.Config{b.Snapshot().Settings, b.saved(t)} {
-		require.Equal(t, []any{"", 60, "", 90, "dark"}, []any{kept.Video.Encoder, kept.Video.FrameRate,
+		require.Equal(t, []any{"", 60, "", 90, config.DarkTheme}, []any{kept.Video.Encoder, kept.Video.FrameRate,
 			kept.Sound.Microphone.Device, kept.Replay.Seconds, kept.App.Theme})
 	}
 	require.Empty(t, b.Snapshot().Problems, "what was taken back is no trouble")

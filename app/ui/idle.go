@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // idleFrame is how long the main goroutine rests at a time. What the tray's menu wants waits as long, at most.
@@ -15,7 +17,7 @@ const idleFrame = 100 * time.Millisecond
 // the sound does. So while nothing is to be drawn, Fyne is given one function after the other to run on the main
 // goroutine, each of which only waits until there is something to do. In between the loop goes its round, and handles
 // the events that have come. GLFW's own function to wait for events would do as well, but Go's scheduler watches calls
-// out to C that take long, which costs most of what is saved.
+// out to C that take long, which costs half of what is saved.
 //
 // It owns one goroutine, which hands these functions to Fyne; close waits for it.
 type idle struct {
@@ -77,10 +79,7 @@ func (n *idle) rest(ctx context.Context) {
 
 // wake ends the current rest, or the next one, for what the main goroutine was given before; from any goroutine.
 func (n *idle) wake() {
-	select {
-	case n.woken <- struct{}{}:
-	default:
-	}
+	media.Poke(n.woken)
 }
 
 // close ends the goroutine. It may be called twice.
