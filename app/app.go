@@ -146,7 +146,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(a.startLogin)
 	a.tasks.Go(func() {
 		away.Follow(ctx, func(locked, asleep bool) {
-			a.hotkeys.Sleep(asleep)
+			a.hotkeys.Sleep(locked || asleep)
 			a.session.SetAway(locked, asleep)
 		}, a.session.Report)
 	})

@@ -109,7 +109,11 @@ func newHotkeysPage(parts hotkeyParts) *hotkeysPage {
 func (p *hotkeysPage) intro() fyne.CanvasObject {
 	text := lang.L("Hotkeys work in every window. Press Set, then the key or mouse button. " +
 		"Push-to-talk may be a plain key like V, which still types.")
-	if !p.keys.CanCapture() {
+	switch {
+	case p.keys.CanCapture():
+	case !p.keys.AssignedByDesktop():
+		text = lang.L("Hotkeys work in every window. Press Set, then the key.")
+	default:
 		text = lang.L("This desktop assigns global hotkeys itself: it proposes the keys that you set here in its own " +
 			"dialog, and has the last word. Change them later in the desktop's keyboard settings.")
 	}
