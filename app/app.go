@@ -1,7 +1,7 @@
 // Package app puts the desktop application together: the one place per user, settings, session, notifications, window,
 // hotkeys and control socket. It closes them so that nothing new begins while the rest ends. Its own goroutines bind
-// hotkeys to what the settings say, turn the session's events into notifications, save what a crash left behind, and
-// serve single events: a sound after a save, a press of the share key. They end with the session or are cancelled, and
+// hotkeys to what the settings say, turn the session's events and switches into notifications and sounds, save what a
+// crash left behind, and serve single events: a press of the share key, a sound. They end with the session or are cancelled, and
 // Run waits for them.
 package app
 
@@ -25,6 +25,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
 	"github.com/hindsight-app/hindsight/app/hotkey/x11"
 	"github.com/hindsight-app/hindsight/app/links"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/assets/version"
@@ -116,6 +117,8 @@ func (a *App) start(ctx context.Context, o Options) {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
 		sentences = append(sentences, ui.Explain(p))
 	}
+	first := store.FirstRun()
+	cfg.App.FirstRunDone = !first
 	away := desktop.OpenAway(ctx, a.log)
 	a.tokens = config.OpenTokens(dir)
 	a.tokens.Log = a.log
@@ -133,8 +136,16 @@ func (a *App) start(ctx context.Context, o Options) {
 	})
 	a.hotkeys = a.openHotkeys()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
+	if first && o.Hidden {
+		a.notify(desktop.Notification{
+			Title: locale.Text("Hindsight isn't set up yet"),
+			Body:  locale.Text("Nothing is captured before you choose to. Open Hindsight from its tray icon."),
+			Topic: topicFirstRun, Actions: []desktop.Action{{Label: locale.Text("Set up…"), Do: a.ui.Show}},
+		})
+	}
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
+	a.tasks.Go(a.followSwitches)
 	a.tasks.Go(a.startLogin)
 	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
 	a.control.Serve(a.handle)

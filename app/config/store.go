@@ -34,6 +34,7 @@ type Store struct {
 	file   Config
 	env    map[string]bool
 	broken bool
+	absent bool // there was no file
 }
 
 // Open reads the settings in folder dir. Problems are values that could not be used; defaults stand in for them. The
@@ -46,7 +47,9 @@ func Open(dir string) (*Store, Config, []Problem) {
 	switch {
 	case err == nil:
 		problems = parse(data, &c)
-	case !errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist):
+		s.absent = true
+	default:
 		problems = []Problem{{"the settings file", "not readable (" + reason(err) + ")", "a file you may read"}}
 	}
 	problems = append(problems, repair(&c)...)
@@ -66,6 +69,13 @@ func reason(err error) string {
 		return p.Err.Error()
 	}
 	return err.Error()
+}
+
+// FirstRun is whether nobody has chosen yet what to capture: there was no settings file, or one from before the choice.
+func (s *Store) FirstRun() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.absent || !s.file.App.FirstRunDone
 }
 
 // Path is the settings file.
@@ -99,7 +109,7 @@ func (s *Store) Save(c Config) error {
 	if err := atomicfile.Write(s.path, data, 0o600); err != nil {
 		return fmt.Errorf("the settings could not be saved: %w", err)
 	}
-	s.file, s.broken = out, false
+	s.file, s.broken, s.absent = out, false, false
 	return nil
 }
 

@@ -14,10 +14,15 @@ const closeWait = 10 * time.Second
 
 // paused is whether nothing is to be captured for now.
 func (st *state) paused() bool {
-	return st.sleeping || st.locked && st.cfg.Replay.WhenLocked == "pause"
+	return st.held || st.sleeping || st.locked && st.cfg.Replay.WhenLocked == "pause"
 }
 
-func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn || st.recordOn || st.shots > 0 }
+func (st *state) wantRecorder() bool { return st.wantPackets() || st.previews > 0 && !st.closing }
+
+// wantPackets is whether anything is kept or sent of what is captured.
+func (st *state) wantPackets() bool {
+	return (st.replayOn || st.shareOn || st.recordOn || st.shots > 0) && st.cfg.App.FirstRunDone
+}
 
 // micClosed is whether the microphone waits for its push-to-talk key.
 func (st *state) micClosed() bool { return st.cfg.Hotkeys.Talk != "" && !st.talking }

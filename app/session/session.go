@@ -90,8 +90,9 @@ type state struct {
 	replayOn, shareOn bool
 	closing           bool
 	locked, sleeping  bool // the screen, the machine
+	held              bool // the user has paused capture
 	talking           bool // the push-to-talk key is held
-	meters            int
+	meters, previews  int
 
 	rec        Recorder
 	recCfg     capture.Config
@@ -138,7 +139,8 @@ type waiter struct {
 	answer chan<- error
 }
 
-// New starts a session with the switches as the settings want them at launch.
+// New starts a session with the switches as the settings want them at launch. As long as the user has not chosen what
+// to capture (config.App.FirstRunDone), everything is off and cannot be turned on.
 func New(o Options) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
@@ -147,7 +149,8 @@ func New(o Options) *Session {
 		patching: make(chan struct{}, 1), kept: kept{c: o.Config.Clone()},
 	}
 	s.st = state{
-		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
+		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch && o.Config.App.FirstRunDone,
+		shareOn: o.Config.Sharing.AtLaunch && o.Config.App.FirstRunDone,
 		startup: o.Problems, locked: o.Locked, told: map[string]string{}, flush: make(chan struct{}),
 	}
 	s.feed.init(s.snapshot())

@@ -85,8 +85,9 @@ type Snapshot struct {
 	ReplayOn bool `json:"replay_on"`
 	ShareOn  bool `json:"share_on"`
 	RecordOn bool `json:"record_on"`
-	// Paused says that nothing is captured while the screen is locked or the machine sleeps.
+	// Paused says that nothing is captured: the user has paused it (Held), the screen is locked or the machine sleeps.
 	Paused bool `json:"paused"`
+	Held   bool `json:"held,omitempty"`
 	// BufferedSeconds could be saved now; ReplaySeconds is the length asked for.
 	BufferedSeconds float64 `json:"buffered_seconds"`
 	ReplaySeconds   float64 `json:"replay_seconds"`
@@ -169,6 +170,7 @@ func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
 		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, Paused: st.wantRecorder() && st.paused(),
+		Held:          st.held,
 		ReplaySeconds: float64(st.cfg.Replay.Seconds),
 		Screen:        offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
 		Saving: st.saving, Hotkeys: append([]hotkey.State{}, st.hotkeys...), Folder: st.cfg.ClipFolder(),
@@ -225,7 +227,7 @@ func (st *state) state() State {
 		return Stopping
 	case !st.wantRecorder() && st.rec != nil:
 		return Stopping
-	case !st.wantRecorder():
+	case !st.wantPackets():
 		return Idle
 	case st.openError != "":
 		return Failed

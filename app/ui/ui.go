@@ -33,14 +33,18 @@ type Feed interface {
 	Snapshot() session.Snapshot
 	Watch() (snapshots <-chan session.Snapshot, stop func())
 	Meters() (stop func())
+	// Preview opens capture for level meters only, until stop is called.
+	Preview() (stop func())
 }
 
 // Commands is what buttons do.
 type Commands interface {
 	Press(seconds float64)
+	PressAs(session.Ask)
 	SetReplay(on bool) error
 	SetShare(on bool) error
 	SetRecord(on bool) error
+	SetPaused(on bool) error
 	Mark(text string) error
 	Screenshot(ctx context.Context) (path string, err error)
 	Mute(src session.Source, muted bool) error
@@ -103,6 +107,8 @@ type UI struct {
 	idle  *idle
 
 	home     *home
+	recent   *recent
+	firstRun *firstRun // nil while it is not shown
 	clips    *clips
 	settings *settings
 	pages    []page
@@ -159,6 +165,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")
+	u.recent = newRecent(u)
 	u.home = newHome(u)
 	u.clips = newClips(u)
 	u.settings = newSettings(u)
@@ -224,6 +231,10 @@ func (u *UI) show(index int) {
 	if index >= 0 {
 		u.nav.choose(index)
 	}
+	snapshot := u.parts.Feed.Snapshot()
+	if u.firstRun == nil && !snapshot.Settings.App.FirstRunDone {
+		u.openFirstRun()
+	}
 	u.idle.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
@@ -231,7 +242,7 @@ func (u *UI) show(index int) {
 		u.pages[u.nav.current].enter()
 		u.meters()
 	}
-	u.presenter.apply(u.parts.Feed.Snapshot())
+	u.presenter.apply(snapshot)
 }
 
 // closed is the window's close button.
@@ -242,13 +253,14 @@ func (u *UI) closed() {
 	}
 	u.shown.Store(false)
 	u.meters()
+	u.firstRun.hidden()
 	u.window.Hide()
 	u.idle.set(true)
 }
 
 // meters asks for fast snapshots exactly while level meters are visible.
 func (u *UI) meters() {
-	want := u.shown.Load() && u.nav.current == 0
+	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil)
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

@@ -38,13 +38,20 @@ type bench struct {
 
 func start(t *testing.T) *bench {
 	t.Helper()
+	b := startWith(t, func(*config.Config) {})
+	eventually(t, "the replay runs", func() bool { return b.session.Snapshot().State == session.Buffering })
+	return b
+}
+
+func startWith(t *testing.T, edit func(*config.Config)) *bench {
+	t.Helper()
 	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{})}
 	b.tokens = &config.Tokens{File: filepath.Join(b.dir, "token"), NoKeyring: true}
 	store, cfg, _ := config.Open(b.dir)
 	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
+	edit(&cfg)
 	log := slog.New(slog.DiscardHandler)
 	b.session = session.New(session.Options{Engine: b.engine, Settings: store, Secrets: b.tokens, Config: cfg, Log: log})
-	eventually(t, "the replay runs", func() bool { return b.session.Snapshot().State == session.Buffering })
 	devices := func(context.Context) (capture.DeviceList, error) {
 		list := capture.DeviceList{
 			Desktop:     []capture.Device{{ID: "out.monitor", Name: "Speakers", Default: true}},
