@@ -21,6 +21,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/desktop/autostart"
+	"github.com/hindsight-app/hindsight/app/diagnostics"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
 	"github.com/hindsight-app/hindsight/app/hotkey/x11"
@@ -52,6 +53,7 @@ type Options struct {
 // App is the running application.
 type App struct {
 	log      *slog.Logger
+	logged   *diagnostics.Log
 	control  *control.Server
 	session  *session.Session
 	hotkeys  *hotkey.Manager
@@ -78,7 +80,8 @@ func Run(o Options) error {
 	if o.Debug {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(o.Output, &slog.HandlerOptions{Level: level}))
+	logged := diagnostics.New(o.Output)
+	log := slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: level}))
 	if busErr != nil {
 		log.Warn("a session bus may be started and left behind", "error", busErr)
 	}
@@ -89,10 +92,14 @@ func Run(o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := logged.Keep(diagnostics.Dir()); err != nil { // the one place of this user is taken
+		log.Warn("the log is not kept", "error", err)
+	}
+	defer logged.Close()
 	debug.SetGCPercent(gcPercent)
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
-	a := &App{log: log, control: server, ctx: ctx, links: links.Open(config.Dir()), login: autostart.Of(config.Dir())}
+	a := &App{log: log, logged: logged, control: server, ctx: ctx, links: links.Open(config.Dir()), login: autostart.Of(config.Dir())}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()
@@ -133,6 +140,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
+		Journal: a.logged, Report: a.report,
 	})
 	a.hotkeys = a.openHotkeys()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })

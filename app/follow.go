@@ -81,11 +81,11 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 	}
 	wants = append(wants,
 		hotkey.Want{Name: hotkey.RecordName, Purpose: "Start or stop recording", Keys: h.Record,
-			Press: a.logged("a recording could not be switched", a.session.ToggleRecord)},
+			Press: a.quietly("a recording could not be switched", a.session.ToggleRecord)},
 		hotkey.Want{Name: hotkey.MarkName, Purpose: "Add marker", Keys: h.Mark,
-			Press: a.logged("a moment could not be marked", func() error { return a.session.Mark("") })},
+			Press: a.quietly("a moment could not be marked", func() error { return a.session.Mark("") })},
 		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: "Take screenshot", Keys: h.Screenshot,
-			Press: a.logged("a screenshot was not saved", a.screenshot)},
+			Press: a.quietly("a screenshot was not saved", a.screenshot)},
 	)
 	for _, k := range h.Saves {
 		ask := session.Ask{Seconds: float64(k.Seconds), All: k.Seconds == 0, After: float64(k.After)}
@@ -109,8 +109,8 @@ func purpose(k config.SaveKey) string {
 	return text
 }
 
-// logged runs a command beside the key's goroutine, which must not wait.
-func (a *App) logged(failed string, command func() error) func() {
+// quietly runs a command beside the key's goroutine, which must not wait.
+func (a *App) quietly(failed string, command func() error) func() {
 	return func() {
 		a.tasks.Go(func() {
 			if err := command(); err != nil {

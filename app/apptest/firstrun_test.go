@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,12 +20,14 @@ func testFirstRun(t *testing.T, m *machine) {
 	n := serveNotices(t, m.desktop)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	recording := func() string {
+	recording := func() []string {
 		c := m.desktop.Command(ctx, "pactl", "list", "short", "source-outputs")
 		c.Env = append(c.Env, m.sound.Env...)
 		out, err := c.Output()
 		require.NoError(t, err)
-		return strings.TrimSpace(string(out))
+		return slices.DeleteFunc(strings.Split(strings.TrimSpace(string(out)), "\n"), func(line string) bool {
+			return line == "" || strings.Contains(line, "module-") // the sound server's own, which makes the microphone
+		})
 	}
 	dir := t.TempDir()
 	r := m.startAs(t, dir, func(session.Snapshot) error { return nil })
@@ -36,7 +39,7 @@ func testFirstRun(t *testing.T, m *machine) {
 		require.Equal(t, []string{"off", "off", "off"}, []string{s.Screen.State, s.Desktop.State, s.Mic.State}, when)
 		require.Zero(t, s.Frames, when)
 		require.Empty(t, s.Encoder, when)
-		require.Nil(t, s.LastSave, when)
+		require.True(t, s.LastSave == nil || s.LastSave.Clip == nil, when)
 		require.Empty(t, recording(), when)
 		require.NoDirExists(t, filepath.Join(dir, "clips"), when)
 	}

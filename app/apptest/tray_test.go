@@ -168,7 +168,7 @@ func testNotification(t *testing.T, m *machine) {
 	got = n.next(t)
 	require.Equal(t, "Replay saved", got.title)
 	require.Contains(t, got.body, file)
-	require.Contains(t, got.body, "MB")
+	require.Regexp(t, `\d (k|M)B$`, got.body)
 	require.Equal(t, "default,Play,action-1,Open folder", strings.Join(got.actions, ","))
 	// A service that does not answer for a while delays neither saves nor keys. What waited is told as one.
 	n.busy.Lock()

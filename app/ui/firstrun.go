@@ -35,7 +35,7 @@ type firstRun struct {
 	root fyne.CanvasObject
 
 	image            *canvas.Image
-	show             *widget.Button
+	show, hide       *widget.Button
 	hint             *widget.Label
 	desktop, mic     *bar
 	micOn, login     *widget.Check
@@ -80,24 +80,27 @@ func newFirstRun(u *UI) *firstRun {
 	f.micOn.OnChanged = func(on bool) { f.setMic(on) }
 	f.login = widget.NewCheck(lang.L("Start at login, in the tray"), nil)
 	f.login.SetChecked(c.App.StartAtLogin)
-	f.start = widget.NewButton(lang.L("Start"), f.accept)
+	f.start = widget.NewButtonWithIcon(lang.L("Start"), theme.ConfirmIcon(), f.accept)
 	f.start.Importance = widget.HighImportance
 	f.later = widget.NewButton(lang.L("Not now"), f.decline)
 	f.wrong = widget.NewLabel("")
 	f.wrong.Wrapping, f.wrong.Importance = fyne.TextWrapWord, widget.DangerImportance
 	f.wrong.Hide()
 
+	stays := lang.L("Nothing is uploaded unless you share your screen in a room.")
+	if c.Replay.KeepAfterCrash {
+		stays += " " + lang.L("A backup in your cache folder survives a crash.")
+	}
 	facts := container.New(layout.NewCustomPaddedVBoxLayout(2),
 		fact(theme.ComputerIcon(), lang.L("Your screen and sound"), lang.L("Hindsight keeps the last {{.Length}} and discards "+
 			"what is older.", map[string]any{"Length": seconds(float64(c.Replay.Seconds))})),
-		fact(theme.HomeIcon(), lang.L("It stays on this computer"), lang.L("Nothing is uploaded unless you share your screen "+
-			"in a room.")),
+		fact(theme.HomeIcon(), lang.L("It stays on this computer"), stays),
 		fact(theme.FolderIcon(), lang.L("Clips are saved when you ask"), lang.L("Press {{.Keys}}: the clip goes to {{.Folder}}.",
 			map[string]any{"Keys": keysOr(c.Hotkeys.Save), "Folder": atHome(c.ClipFolder())})),
 		gap(2), f.micOn, f.login, f.wrong)
 	body := container.New(&twoColumns{gap: 20, least: 250}, f.preview(), facts)
 	note := muted(lang.L("You can change all of this in Settings."))
-	buttons := container.NewBorder(nil, nil, nil, container.NewHBox(f.later, f.start), note)
+	buttons := container.NewVBox(gap(4), container.NewBorder(nil, nil, nil, container.NewHBox(f.later, f.start), note))
 	f.root = firstPage(lang.L("Welcome to Hindsight"), lang.L("Nothing is captured yet. This is what happens when you "+
 		"choose Start:"), body, buttons)
 	return f
@@ -120,17 +123,20 @@ func firstPage(title, line string, body, buttons fyne.CanvasObject) fyne.CanvasO
 // preview is where the screen and the levels are shown.
 func (f *firstRun) preview() fyne.CanvasObject {
 	f.image = &canvas.Image{FillMode: canvas.ImageFillContain, CornerRadius: 8}
-	f.show = widget.NewButtonWithIcon(lang.L("Show preview"), theme.VisibilityIcon(), f.togglePreview)
+	f.show = widget.NewButtonWithIcon(lang.L("Show preview"), theme.VisibilityIcon(), f.beginPreview)
+	f.hide = widget.NewButtonWithIcon(lang.L("Hide preview"), theme.VisibilityOffIcon(), f.endPreview)
+	f.hide.Importance = widget.LowImportance
+	f.hide.Hide()
 	f.hint = muted(lang.L("Shows what would be captured. Nothing of it is kept."))
-	f.hint.Alignment, f.hint.Wrapping = fyne.TextAlignCenter, fyne.TextWrapWord
+	f.hint.Wrapping = fyne.TextWrapWord
 	screen := canvas.NewRectangle(rgb(0x0c0e14))
 	screen.CornerRadius = 8
-	place := container.New(&wide{}, container.NewStack(screen, f.image))
+	place := container.New(&wide{}, container.NewStack(screen, f.image, container.NewCenter(f.show)))
 	level := func(name string, icon fyne.Resource, b *bar) fyne.CanvasObject {
 		label := container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 30)), muted(name))
 		return container.NewBorder(nil, nil, container.NewHBox(widget.NewIcon(icon), label), nil, b)
 	}
-	return container.NewVBox(place, container.NewCenter(f.show), f.hint,
+	return container.NewVBox(place, container.NewBorder(nil, nil, nil, f.hide, f.hint),
 		level(lang.L("Desktop audio"), theme.VolumeUpIcon(), f.desktop),
 		level(lang.L("Microphone"), microphone, f.mic))
 }
@@ -161,14 +167,13 @@ func atHome(path string) string {
 	return path
 }
 
-func (f *firstRun) togglePreview() {
+func (f *firstRun) beginPreview() {
 	if f.previewing != nil {
-		f.endPreview()
 		return
 	}
 	f.previewing = f.u.parts.Feed.Preview()
-	f.show.SetIcon(theme.VisibilityOffIcon())
-	f.show.SetText(lang.L("Hide preview"))
+	f.show.Hide()
+	f.hide.Show()
 	if f.portal {
 		f.hint.SetText(lang.L("Your desktop asks what to capture. The levels are live; nothing is kept."))
 		return
@@ -220,8 +225,8 @@ func (f *firstRun) endPreview() {
 	}
 	f.image.Image = nil
 	f.image.Refresh()
-	f.show.SetIcon(theme.VisibilityIcon())
-	f.show.SetText(lang.L("Show preview"))
+	f.show.Show()
+	f.hide.Hide()
 	f.hint.SetText(lang.L("Shows what would be captured. Nothing of it is kept."))
 	f.desktop.level(-100)
 	f.mic.level(-100)
@@ -380,6 +385,7 @@ func newFirstTry(u *UI) *firstTry {
 	t.key.TextSize, t.key.TextStyle.Bold, t.key.Alignment = 30, true, fyne.TextAlignCenter
 	t.cap = newSurface(colorTrack, 10, 18, t.key)
 	t.line.Alignment, t.line.Wrapping = fyne.TextAlignCenter, fyne.TextWrapWord
+	line := container.New(layout.NewGridWrapLayout(fyne.NewSize(420, 58)), t.line)
 	t.save = widget.NewButtonWithIcon(lang.L("Save replay"), theme.DocumentSaveIcon(), func() { u.parts.Commands.Press(0) })
 	t.play = widget.NewButtonWithIcon(lang.L("Play"), theme.MediaPlayIcon(), func() { u.play(t.path) })
 	t.folder = widget.NewButtonWithIcon(lang.L("Folder"), theme.FolderOpenIcon(), func() { u.reveal(t.path) })
@@ -391,12 +397,12 @@ func newFirstTry(u *UI) *firstTry {
 	for _, o := range []fyne.CanvasObject{t.play, t.folder, t.screen} {
 		o.Hide()
 	}
-	body := container.NewVBox(gap(8), container.NewCenter(container.NewStack(t.cap, t.screen)), t.line,
+	body := container.NewVBox(gap(8), container.NewCenter(container.NewStack(t.cap, t.screen)), line,
 		container.NewCenter(container.NewHBox(t.save, t.play, t.folder)), gap(8))
 	note := muted(lang.L("Hindsight stays in the tray when you close its window."))
 	buttons := container.NewBorder(nil, nil, nil, container.NewHBox(t.done), note)
-	t.root = firstPage(lang.L("The replay buffer is on"), lang.L("Something worth keeping has just happened? Try it:"),
-		body, buttons)
+	t.root = firstPage(lang.L("The replay buffer is on"), lang.L("Try it once: the last seconds become a clip."),
+		container.NewCenter(body), buttons)
 	return t
 }
 

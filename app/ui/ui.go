@@ -87,6 +87,9 @@ type Parts struct {
 	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
 	Linked func(path string) bool
 	Link   func(ctx context.Context, path string) (url string, err error)
+	// Journal is the log, and Report the text about everything that can be given to others.
+	Journal Journal
+	Report  func() string
 	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray TrayHost
 	// Hidden starts in the tray, where there is one.
@@ -169,7 +172,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.home = newHome(u)
 	u.clips = newClips(u)
 	u.settings = newSettings(u)
-	u.pages = []page{u.home, u.clips, u.settings}
+	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
 	u.window.SetContent(u.nav.content())
