@@ -28,6 +28,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
@@ -59,7 +60,7 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	links    *links.Book
-	tokens   *config.Tokens
+	tokens   *token.Store
 	tray     *desktop.Tray
 	login    autostart.Entry
 	// loginTurn keeps changes of that file in their order.
@@ -127,7 +128,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	first := store.FirstRun()
 	cfg.App.FirstRunDone = !first
 	away := desktop.OpenAway(ctx, a.log)
-	a.tokens = config.OpenTokens(dir)
+	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
 		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
@@ -135,14 +136,14 @@ func (a *App) start(ctx context.Context, o Options) {
 	})
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
+	a.hotkeys = a.openHotkeys()
 	a.ui = ui.New(ui.Parts{
-		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
+		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 		Journal: a.logged, Report: a.report,
 	})
-	a.hotkeys = a.openHotkeys()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	if first && o.Hidden {
 		a.notify(desktop.Notification{
@@ -155,7 +156,12 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(a.followSwitches)
 	a.tasks.Go(a.startLogin)
-	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
+	a.tasks.Go(func() {
+		away.Follow(ctx, func(locked, asleep bool) {
+			a.hotkeys.Sleep(asleep)
+			a.session.SetAway(locked, asleep)
+		}, a.session.Report)
+	})
 	a.control.Serve(a.handle)
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }

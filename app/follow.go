@@ -76,7 +76,8 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 		{Name: hotkey.SaveName, Purpose: "Save replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
 		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
 		{Name: hotkey.MuteName, Purpose: "Mute microphone", Keys: h.Mute, Press: a.toggleMute},
-		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Press: func() { a.session.Talk(true) },
+		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Talk: true,
+			Press:   func() { a.session.Talk(true) },
 			Release: func() { a.session.Talk(false) }},
 	}
 	wants = append(wants,

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/user"
+	osuser "os/user"
 	"slices"
 	"strings"
 
@@ -46,7 +46,7 @@ func private(s session.Snapshot) []string {
 	if u, err := url.Parse(s.Settings.Sharing.BackendURL); err == nil {
 		words = append(words, u.Hostname())
 	}
-	if u, err := user.Current(); err == nil && u.Username != "root" {
+	if u, err := osuser.Current(); err == nil && u.Username != "root" {
 		words = append(words, u.Username)
 	}
 	if list, err := capture.Screens(s.Settings.Video.Backend); err == nil {

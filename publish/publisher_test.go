@@ -15,6 +15,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
@@ -91,7 +92,7 @@ func (b *bench) watch(t *testing.T) (video, sound *publishtest.Stream) {
 // eventually polls until f holds or the bench's time is over.
 func (b *bench) eventually(t *testing.T, f func() bool, msg string, args ...any) {
 	t.Helper()
-	require.NoErrorf(t, publishtest.Poll(b.ctx, f), msg, args...)
+	require.NoErrorf(t, wait.Poll(b.ctx, f), msg, args...)
 }
 
 func TestViewersGetVideoAndSound(t *testing.T) {

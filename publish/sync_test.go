@@ -128,7 +128,7 @@ func (b *bench) medianAge(t *testing.T, st *publishtest.Stream, track media.Trac
 			continue
 		}
 		ticks := int32(u.RTP - newest.RTP)
-		captured := pts + time.Duration(ticks)*time.Second/time.Duration(rate)
+		captured := pts + media.FromTicks(int64(ticks), int64(rate))
 		ages = append(ages, ptsNow-now.Sub(u.Arrived)-captured)
 	}
 	require.GreaterOrEqual(t, len(ages), 8, "too little arrives")

@@ -24,6 +24,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 func testTray(t *testing.T, m *machine) {
@@ -125,16 +126,7 @@ func (n *notices) Get(_, property string) (dbus.Variant, *dbus.Error) {
 // next is the next notification.
 func (n *notices) next(t *testing.T) notice {
 	t.Helper()
-	var got notice
-	require.Eventually(t, func() bool {
-		select {
-		case got = <-n.shown:
-			return true
-		default:
-			return false
-		}
-	}, 30*time.Second, 10*time.Millisecond, "no notification")
-	return got
+	return wait.For(t, n.shown, 30*time.Second, "a notification")
 }
 
 // GetCapabilities is called over D-Bus.

@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/capturetest"
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 const (
@@ -124,7 +126,10 @@ func testAway(t *testing.T, m *machine) {
 	require.ErrorIs(t, err, io.EOF, "the program lets the machine sleep")
 	before = r.until(t, "it pauses before sleep", paused).BufferedSeconds
 	require.NoError(t, r.Signal(stack.SigStop)) // for the program, the machine sleeps
-	<-time.After(3 * time.Second)
+	asleep, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	_, err = r.status(asleep)
+	require.ErrorIs(t, err, context.DeadlineExceeded, "who sleeps does not reply")
 	require.NoError(t, r.Signal(stack.SigCont))
 	emit(logindPath, "org.freedesktop.login1.Manager.PrepareForSleep", false)
 	s = r.until(t, "it goes on after sleep",
@@ -172,14 +177,8 @@ func testDisplayDies(t *testing.T, m *machine) {
 	second := desktop()
 	n := serveNotices(t, second.desktop)
 	again := second.start(t, dir, cache)
-	var told notice
-	for told.title != "Replay recovered" {
-		select {
-		case told = <-n.shown:
-		case <-time.After(60 * time.Second):
-			t.Fatalf("the next start tells nothing of it:\n%s", again.Tail(3000))
-		}
-	}
+	told := wait.First(t, n.shown, time.Minute, "the next start tells of it",
+		func(n notice) bool { return n.title == "Replay recovered" })
 	found, err := clip.List(filepath.Join(dir, "clips"))
 	require.NoError(t, err)
 	require.Len(t, found, 1)

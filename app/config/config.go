@@ -74,17 +74,9 @@ type Video struct {
 	Encoder         string `toml:"encoder" comment:"GStreamer element, for example x264enc; empty is the best that works"`
 }
 
-// The kinds of capture sources.
-const (
-	WholeScreen = "screen"
-	OneMonitor  = "monitor"
-	OneWindow   = "window"
-	Rectangle   = "area"
-)
-
 // VideoSource is what is captured. What belongs to other kinds is kept, so that changing back is easy.
 type VideoSource struct {
-	Kind string `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen is the entire desktop, area is a region"`
+	Kind SourceKind `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen is the entire desktop, area is a region"`
 	// Monitor is the name of an output, for example HDMI-1.
 	Monitor string `toml:"monitor"`
 	// WindowClass and WindowTitle choose a window: the topmost with both, else the topmost with the class.
@@ -117,7 +109,7 @@ type Replay struct {
 	// Folder is where clips go; empty is Hindsight in the user's videos folder.
 	Folder string `toml:"folder" check:"folder" comment:"where clips are saved; empty is Hindsight in the videos folder"`
 	// WhenLocked is what happens while the screen is locked.
-	WhenLocked string `toml:"when_locked" oneof:"pause,record" comment:"while the screen is locked: pause keeps the buffer, record continues"`
+	WhenLocked WhenLocked `toml:"when_locked" oneof:"pause,record" comment:"while the screen is locked: pause keeps the buffer, record continues"`
 	// KeepAfterCrash also writes the buffer to the user's cache folder, from where the next start saves it.
 	KeepAfterCrash bool `toml:"keep_after_crash" comment:"backs up the buffer to disk, so that it survives a crash"`
 }
@@ -141,10 +133,9 @@ type Sharing struct {
 	AtLaunch   bool   `toml:"at_launch"`
 	BackendURL string `toml:"backend_url" check:"url" comment:"https://host of the backend"`
 	// AllowHTTP consents to http:// to other machines, where everybody on the way can read the token.
-	AllowHTTP bool   `toml:"allow_http" comment:"allows http:// to another computer: anyone on the way can then read the access token"`
-	Room      string `toml:"room"`
-	// StreamQuality "lower" publishes the low-resolution layer.
-	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"lower is a lower resolution for a slow upload, encoded separately"`
+	AllowHTTP     bool          `toml:"allow_http" comment:"allows http:// to another computer: anyone on the way can then read the access token"`
+	Room          string        `toml:"room"`
+	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower is a lower resolution for a slow upload, encoded separately"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
@@ -153,7 +144,7 @@ type Hotkeys struct {
 	Share string `toml:"share" check:"keys"`
 	// Mute mutes and unmutes the microphone. With Talk set it is open only while that key is held.
 	Mute string `toml:"mute" check:"keys"`
-	Talk string `toml:"talk" check:"keys" comment:"push-to-talk: the microphone is open only while this key is held"`
+	Talk string `toml:"talk" check:"talkkeys" comment:"push-to-talk: the microphone is open only while this key is held"`
 	// Record starts and ends a recording, Mark makes a chapter, Screenshot saves the current frame.
 	Record     string `toml:"record" check:"keys"`
 	Mark       string `toml:"mark" check:"keys"`
@@ -177,8 +168,8 @@ type App struct {
 	// StateSounds also plays one when the buffer, a recording or sharing starts or stops.
 	StateSounds bool `toml:"state_sounds" comment:"plays a sound when capture starts or stops, and when something fails"`
 	// StartAtLogin keeps a file in the desktop's autostart folder; see package autostart.
-	StartAtLogin bool   `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
-	Theme        string `toml:"theme" oneof:"system,light,dark"`
+	StartAtLogin bool  `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
+	Theme        Theme `toml:"theme" oneof:"system,light,dark"`
 	// FirstRunDone is whether the user has seen what is recorded and has chosen; nothing is captured before. A settings
 	// file that does not say so counts as such a choice. The environment cannot make it.
 	FirstRunDone bool `toml:"first_run_done" env:"-" comment:"false shows the card of the first start again; nothing is captured before it is answered"`
@@ -190,12 +181,12 @@ func Defaults() Config {
 		Sound: Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
 		Video: Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced",
 			Cursor: true},
-		Sharing: Sharing{StreamQuality: "same"},
-		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: "pause",
+		Sharing: Sharing{StreamQuality: SameQuality},
+		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: PauseLocked,
 			KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
-		App:     App{Notifications: true, Theme: "system", FirstRunDone: true},
+		App:     App{Notifications: true, Theme: SystemTheme, FirstRunDone: true},
 	}
 }
 

@@ -2,6 +2,7 @@ package links
 
 import (
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -59,6 +61,33 @@ func TestBookFollowsClips(t *testing.T) {
 	require.NoError(t, os.Rename(drive+" away", drive))
 	_, ok = Open(dir).Of(second)
 	require.True(t, ok)
+}
+
+// The book forgets what the server has deleted, under whatever name, and the oldest of too many.
+func TestBookForgets(t *testing.T) {
+	dir, files := t.TempDir(), t.TempDir()
+	first, second := filepath.Join(files, "first.mp4"), filepath.Join(files, "second.mp4")
+	require.NoError(t, os.WriteFile(first, []byte("the clip"), 0o600))
+	b := Open(dir)
+	require.NoError(t, b.Add(first, Copy{"https://a", "1"}))
+	require.NoError(t, os.Rename(first, second))
+	require.NoError(t, b.Forget(second))
+	_, ok := Open(dir).Of(second)
+	require.False(t, ok)
+	require.NoError(t, b.Forget(second), "twice")
+
+	for i := range MaxCopies + 5 {
+		b.copies[fmt.Sprintf("/away/%d.mp4", i)] = entry{Copy{"https://a", strconv.Itoa(i)}, "x", time.Unix(int64(i), 0)}
+	}
+	b.copies["/away/old.mp4"] = entry{Copy{"https://a", "old"}, "x", time.Time{}} // of a release before
+	require.NoError(t, b.Add(second, Copy{"https://a", "new"}))
+	b = Open(dir)
+	require.Len(t, b.copies, MaxCopies)
+	for path, there := range map[string]bool{"/away/old.mp4": false, "/away/5.mp4": false, "/away/6.mp4": true,
+		second: true} {
+		_, ok := b.copies[path]
+		require.Equal(t, there, ok, path)
+	}
 }
 
 // A link is made with a poster; without one where the server accepts none; and not for a deleted clip.

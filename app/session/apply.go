@@ -30,6 +30,8 @@ func (s *Session) Apply(ctx context.Context, p config.Patch) config.Result {
 	}
 	defer func() { <-s.patching }()
 	before := s.kept.get()
+	asked := p
+	p = s.forServer(p, before)
 	result := p.Check(before)
 	if !result.OK() {
 		return result
@@ -39,11 +41,34 @@ func (s *Session) Apply(ctx context.Context, p config.Patch) config.Result {
 	}
 	a := &application{s: s, before: before, result: result}
 	a.run(ctx, p)
+	p.Explain(&a.result, asked)
 	if err := s.save(); err != nil {
 		a.result.Unsaved = Plain(err)
 	}
 	_ = s.do(func() error { s.publish(); return nil }) // who looks at a snapshot after this sees what was accepted
 	return a.result
+}
+
+// forServer prepares a patch that may change which server is shared with.
+func (s *Session) forServer(p config.Patch, before config.Config) config.Patch {
+	if s.secrets == nil {
+		return p
+	}
+	p, err := p.ForServer(before, s.secrets)
+	if err != nil {
+		s.log.Warn("which server the access token is for is not known", "error", err)
+	}
+	return p
+}
+
+// bindToken has a token without a server belong to this one.
+func (s *Session) bindToken(server string) {
+	if s.secrets == nil {
+		return
+	}
+	if err := s.secrets.Bind(server); err != nil {
+		s.log.Warn("the access token may have to be entered again", "error", err)
+	}
 }
 
 // application is one patch on its way. It belongs to the goroutine that called Apply.
@@ -65,7 +90,7 @@ func (a *application) run(ctx context.Context, p config.Patch) {
 			return
 		}
 		defer release()
-		if err := a.s.secrets.Set(token); err != nil {
+		if err := a.s.secrets.Set(token, p.On(a.before).Sharing.BackendURL); err != nil {
 			a.result.Set(config.TokenKey, config.Refused, Plain(err))
 		} else {
 			a.result.Set(config.TokenKey, config.Applied, "")

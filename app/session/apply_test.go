@@ -159,6 +159,17 @@ func TestHotkeysOfOtherPrograms(t *testing.T) {
 	require.Equal(t, "Ctrl+F4", b.saved(t).Hotkeys.Save)
 }
 
+// What other parts of the app report is a problem for as long as it is true.
+func TestReportsOfOtherParts(t *testing.T) {
+	b := start(t, nil)
+	b.Report("session bus", "The session bus ended.")
+	b.until(t, "it is said", func(s session.Snapshot) bool {
+		return len(s.Problems) == 1 && s.Problems[0] == "The session bus ended."
+	})
+	b.Report("session bus", "")
+	b.until(t, "it is over", func(s session.Snapshot) bool { return len(s.Problems) == 0 })
+}
+
 // Settings that cannot be written count until the end, and that is said.
 func TestAFileThatCannotBeWritten(t *testing.T) {
 	b := start(t, nil)

@@ -154,6 +154,15 @@ func (s *Session) SetAway(locked, sleeping bool) {
 	})
 }
 
+// Report lists a message among the problems for as long as it is true: an empty one ends it. The part is its name in
+// the log.
+func (s *Session) Report(part, message string) {
+	_ = s.do(func() error { // after Close nobody looks anymore
+		s.st.reports[part] = message
+		return nil
+	})
+}
+
 // SetHotkeys sets the state of the hotkeys for snapshots.
 func (s *Session) SetHotkeys(states []hotkey.State) {
 	_ = s.do(func() error { // after Close it no longer matters

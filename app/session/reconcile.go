@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
@@ -14,7 +15,7 @@ const closeWait = 10 * time.Second
 
 // paused is whether nothing is to be captured for now.
 func (st *state) paused() bool {
-	return st.held || st.sleeping || st.locked && st.cfg.Replay.WhenLocked == "pause"
+	return st.held || st.sleeping || st.locked && st.cfg.Replay.WhenLocked == config.PauseLocked
 }
 
 func (st *state) wantRecorder() bool { return st.wantPackets() || st.previews > 0 && !st.closing }
@@ -141,7 +142,7 @@ func (s *Session) reconcileShare() {
 func (st *state) pubChanged() bool {
 	return st.pubCfg.BackendURL != st.cfg.Sharing.BackendURL || st.pubCfg.AllowHTTP != st.cfg.Sharing.AllowHTTP ||
 		st.pubCfg.Room != st.cfg.Sharing.Room ||
-		st.pubCfg.LowLayer != (st.cfg.Sharing.StreamQuality == "lower")
+		st.pubCfg.LowLayer != (st.cfg.Sharing.StreamQuality == config.LowerQuality)
 }
 
 func (s *Session) openShare() {
@@ -149,7 +150,7 @@ func (s *Session) openShare() {
 	rec := st.rec
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP,
 		Room:     st.cfg.Sharing.Room,
-		LowLayer: st.cfg.Sharing.StreamQuality == "lower"}
+		LowLayer: st.cfg.Sharing.StreamQuality == config.LowerQuality}
 	ctx, cancel := context.WithCancel(s.ctx)
 	st.pubBusy, st.cancelShare = true, cancel
 	s.background(func() {
@@ -171,7 +172,7 @@ func (s *Session) openShare() {
 }
 
 func (s *Session) startShare(ctx context.Context, rec Recorder, cfg *ShareConfig) (Publisher, error) {
-	token, err := s.secrets.Get()
+	token, err := s.secrets.For(cfg.BackendURL)
 	if err == nil {
 		err = ctx.Err() // the token may be that of another server by now
 	}

@@ -128,6 +128,7 @@ type state struct {
 	hotkeys []hotkey.State
 	bind    func(config.Hotkeys) []hotkey.State // nil as long as nobody takes hotkeys
 	startup []string
+	reports map[string]string // of the app's other parts, by the part
 	told    map[string]string
 	waiters []waiter
 }
@@ -151,8 +152,10 @@ func New(o Options) *Session {
 	s.st = state{
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch && o.Config.App.FirstRunDone,
 		shareOn: o.Config.Sharing.AtLaunch && o.Config.App.FirstRunDone,
-		startup: o.Problems, locked: o.Locked, told: map[string]string{}, flush: make(chan struct{}),
+		startup: o.Problems, locked: o.Locked,
+		told: map[string]string{}, reports: map[string]string{}, flush: make(chan struct{}),
 	}
+	s.bindToken(o.Config.Sharing.BackendURL)
 	s.feed.init(s.snapshot())
 	go s.run()
 	return s

@@ -13,7 +13,9 @@ import (
 	"github.com/hindsight-app/hindsight/app/apptest"
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 // bench is a session over working parts in memory and a real settings file.
@@ -26,7 +28,7 @@ type bench struct {
 func start(t *testing.T, edit func(*config.Config)) *bench {
 	t.Helper()
 	return startWith(t, func(dir string) session.Secrets {
-		return &config.Tokens{File: filepath.Join(dir, "token"), NoKeyring: true}
+		return &token.Store{File: filepath.Join(dir, "token"), NoKeyring: true}
 	}, edit)
 }
 
@@ -73,20 +75,7 @@ func (b *bench) until(t *testing.T, what string, fits func(session.Snapshot) boo
 	t.Helper()
 	snapshots, stop := b.Watch()
 	defer stop()
-	deadline := time.After(20 * time.Second)
-	for {
-		select {
-		case s, ok := <-snapshots:
-			if !ok {
-				t.Fatalf("the session ended before: %s", what)
-			}
-			if fits(s) {
-				return s
-			}
-		case <-deadline:
-			t.Fatalf("it never came to this: %s; last: %+v", what, b.Snapshot())
-		}
-	}
+	return wait.First(t, snapshots, 20*time.Second, what, fits)
 }
 
 func in(state session.State) func(session.Snapshot) bool {
@@ -95,17 +84,7 @@ func in(state session.State) func(session.Snapshot) bool {
 
 func nextEvent(t *testing.T, events <-chan session.Event, kind session.EventKind) session.Event {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for {
-		select {
-		case e := <-events:
-			if e.Kind == kind {
-				return e
-			}
-		case <-deadline:
-			t.Fatalf("the event %s never came", kind)
-		}
-	}
+	return wait.First(t, events, 20*time.Second, string(kind), func(e session.Event) bool { return e.Kind == kind })
 }
 
 func TestSwitchesDecideWhatRuns(t *testing.T) {
@@ -306,8 +285,8 @@ type secret struct {
 	stored func()
 }
 
-func (s *secret) Set(token string) error {
-	err := s.Secrets.Set(token)
+func (s *secret) Set(token, server string) error {
+	err := s.Secrets.Set(token, server)
 	s.stored()
 	return err
 }
@@ -317,8 +296,8 @@ func TestATokenGoesToItsServerOnly(t *testing.T) {
 	t.Setenv("HINDSIGHT_TOKEN", "")
 	tokens := &secret{stored: func() {}}
 	b := startWith(t, func(dir string) session.Secrets {
-		tokens.Secrets = &config.Tokens{File: filepath.Join(dir, "token"), NoKeyring: true}
-		if err := tokens.Set("old"); err != nil {
+		tokens.Secrets = &token.Store{File: filepath.Join(dir, "token"), NoKeyring: true}
+		if err := tokens.Set("old", "http://127.0.0.1:1"); err != nil {
 			t.Error(err)
 		}
 		return tokens

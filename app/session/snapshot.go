@@ -1,6 +1,8 @@
 package session
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -282,6 +284,9 @@ func (st *state) troubles() []trouble {
 	}
 	for _, h := range st.hotkeys {
 		add("hotkey "+h.Name, h.Error)
+	}
+	for _, part := range slices.Sorted(maps.Keys(st.reports)) {
+		add(part, st.reports[part])
 	}
 	return out
 }

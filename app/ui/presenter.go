@@ -70,7 +70,7 @@ func (p *presenter) apply(s session.Snapshot) {
 	u := p.u
 	u.tray.update(s)
 	u.recent.update(s)
-	if u.look.choose(s.Settings.App.Theme) {
+	if u.look.choose(s.Settings.App.Theme.String()) {
 		u.app.Settings().SetTheme(u.look)
 	}
 	if u.shown.Load() && u.firstRun != nil {

@@ -41,7 +41,7 @@ func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
 		strings.Join(statusLines(s), "\n"), trayIcon(s), s.ReplayOn, s.ShareOn, !s.Settings.App.FirstRunDone, s.RecordOn,
 		s.Held, s.ReplaySeconds, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled,
-		s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.CanSave(),
+		s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme.String(), s.CanSave(),
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"fyne.io/fyne/v2/app"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/capture"
@@ -74,6 +75,8 @@ type Parts struct {
 	Feed     Feed
 	Commands Commands
 	Editor   Editor
+	// Hotkeys sets keys by pressing them.
+	Hotkeys *hotkey.Manager
 	// Devices lists what can be chosen as a source of sound.
 	Devices func(context.Context) (capture.DeviceList, error)
 	// Screens lists what can be captured with a method of config.Video, Preview takes a frame of it that fits into a
@@ -164,7 +167,7 @@ func New(p Parts) *UI {
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
-	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
+	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")

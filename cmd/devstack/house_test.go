@@ -42,7 +42,9 @@ var only = []rule{
 		[]string{"publish/livekit", "publish/backend/recorder", "publish/backend/embedded"}},
 	{"buckets are storage's business", []string{"gocloud.dev/..."}, []string{"publish/backend/storage"}},
 	{"few packages use GStreamer", []string{"capture/gst"},
-		[]string{"capture", "capture/gst", "capture/source", "capture/encode", "capture/clip"}},
+		[]string{"capture", "capture/gst", "capture/source", "capture/encode/gstenc", "capture/clip"}},
+	{"one table knows who makes encoders", []string{"capture/encode/gstenc"},
+		[]string{"capture/encode", "capture/encode/gstenc"}},
 	{"programs are no libraries", []string{"cmd/..."}, []string{"cmd/devstack/..."}},
 	{"the app is the outermost package", []string{"app/..."}, []string{"app/...", "cmd/hindsight", "cmd/hindsightctl",
 		"cmd/devstack/..."}},
@@ -60,8 +62,11 @@ var within = []struct{ pkg, may string }{
 	{"capture/source", "capture/media capture/clock capture/gst capture/source/..."},
 	{"capture/source/portal", ""},
 	{"capture/source/x11", "capture/media"},
-	{"capture/encode", "capture/media capture/gst"},
-	{"capture/clip", "capture/media capture/gst capture/mp4"},
+	{"capture/encode", "capture/media capture/encode/..."},
+	{"capture/encode/gstenc", "capture/media capture/gst capture/encode/engine"},
+	{"capture/encode/yuv", "capture/media capture/encode/engine"},
+	{"capture/encode/...", "capture/media"},
+	{"capture/clip", "capture/media capture/encode capture/gst capture/mp4"},
 	{"capture/mix", "capture/media"},
 	{"capture/fanout", "capture/media"},
 	{"capture/replay", "capture/media"},
@@ -69,7 +74,7 @@ var within = []struct{ pkg, may string }{
 	{"publish/api", ""},
 	{"publish/client", "publish/api"},
 	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
-	{"publish/backend/...", "publish/api publish/backend/... capture/mp4"},
+	{"publish/backend/...", "publish/api publish/backend/... capture/mp4 capture/media"},
 	{"publish/...", "publish/... capture/media capture/fanout"},
 	{"assets", ""},
 }
@@ -213,10 +218,14 @@ func TestRulesCatch(t *testing.T) {
 		{"capture/media/media.go", "fmt", true},
 		{"capture/mix/mix.go", module + "capture/gst", false},
 		{"capture/source/source.go", module + "capture/gst", true},
+		{"capture/encode/video.go", module + "capture/gst", false},
+		{"capture/encode/gstenc/video.go", module + "capture/gst", true},
+		{"capture/recorder.go", module + "capture/encode/gstenc", false},
 		{"capture/clip/clip.go", module + "capture/mp4", true},
 		{"capture/recorder.go", module + "publish/api", false},
 		{"capture/recorder.go", module + "app/config", false},
-		{"publish/backend/routes.go", module + "capture/media", false},
+		{"publish/backend/routes.go", module + "capture/media", true},
+		{"publish/backend/routes.go", module + "capture/replay", false},
 		{"publish/backend/cut/cut.go", module + "capture/mp4", true},
 		{"publish/backend/backend.go", module + "app/config", false},
 		{"publish/backend/routes.go", "github.com/livekit/server-sdk-go/v2", false},
@@ -268,17 +277,71 @@ func TestCommandLineToolIsSmall(t *testing.T) {
 	visit("cmd/hindsightctl", nil)
 }
 
-// A test that skips proves nothing, and one that sleeps is slow on a quick machine and wrong on a slow one.
+// lazy finds tests that skip, and those that sleep, in disguise as well.
+var lazy = regexp.MustCompile(`\btime\.(Sleep|After|Tick)\(|\.Skip[fN]?(?:ow)?\(`)
+
+// timer finds what else waits for time to pass. Tests have it only where time is the matter.
+var timer = regexp.MustCompile(`\btime\.(NewTimer|NewTicker|AfterFunc)\(`)
+
+// timed are the tests and helpers where it is.
+var timed = map[string]string{
+	"app/apptest/engine.go":                         "saves some seconds after a press, as the recorder does",
+	"cmd/devstack/stack/pattern_test.go":            "samples a screen",
+	"publish/backend/backendtest/publisher.go":      "plays",
+	"publish/backend/cut/memory_test.go":            "samples memory",
+	"publish/backend/embedded/hostile_room_test.go": "plays, and samples memory",
+	"publish/backend/leases_test.go":                "waits in a bubble of synctest, where it costs no time",
+	"publish/backend/load_test.go":                  "measures what a service costs that does nothing",
+	"publish/publishtest/source.go":                 "plays",
+}
+
+// A test that skips proves nothing, and one that sleeps is slow on a quick machine and wrong on a slow one. Tests wait
+// for states and messages, with package wait or require.Eventually.
 func TestTestsNeitherSkipNorSleep(t *testing.T) {
-	lazy := regexp.MustCompile(`\btime\.Sleep\(|\.Skip[fN]?(?:ow)?\(`)
+	for _, sleeps := range []string{"time.Sleep(d)", "<-time.After(time.Second)", "t.Skip(", "t.SkipNow()", "b.Skipf("} {
+		require.True(t, lazy.MatchString(sleeps), sleeps)
+	}
+	used := map[string]bool{}
 	for _, f := range house(t) {
-		if !f.isTest() {
+		if !f.isTest() || f.path == "cmd/devstack/house_test.go" {
 			continue
 		}
 		src, err := os.ReadFile(filepath.Join("..", "..", f.path))
 		require.NoError(t, err)
 		for i, line := range strings.Split(string(src), "\n") {
-			require.False(t, lazy.MatchString(line), "%s:%d: %s", f.path, i+1, strings.TrimSpace(line))
+			require.False(t, lazy.MatchString(line), "%s%s", at(f.path, i+1), strings.TrimSpace(line))
+			if timer.MatchString(line) {
+				used[f.path] = true
+				require.Contains(t, timed, f.path, "%swait for what happens, not for time: %s", at(f.path, i+1), line)
+			}
+		}
+	}
+	require.Len(t, used, len(timed), "files that need no timer any longer: %v", used)
+}
+
+// The lists of tests for the race detector and of those that record in real time name tests that there are, so that
+// none drops out of them unseen.
+func TestListedTestsExist(t *testing.T) {
+	tests := map[string]string{} // by package, the text of all its tests
+	for _, f := range house(t) {
+		if strings.HasSuffix(f.path, "_test.go") {
+			src, err := os.ReadFile(filepath.Join("..", "..", f.path))
+			require.NoError(t, err)
+			tests[f.pkg] += string(src)
+		}
+	}
+	for _, list := range []string{"race.txt", "realtime.txt"} {
+		text, err := os.ReadFile(list)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			names := strings.Fields(line)
+			if names[0] == "#" {
+				continue
+			}
+			for _, name := range names[1:] {
+				require.Contains(t, tests[names[0]], "\nfunc "+name+"(t *testing.T)", "%s: %s of %s", list, name,
+					names[0])
+			}
 		}
 	}
 }
