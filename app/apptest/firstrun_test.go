@@ -72,7 +72,7 @@ func testFirstRun(t *testing.T, m *machine) {
 	require.NotEmpty(t, recording())
 	r.until(t, "the key is taken", func(s session.Snapshot) bool { return len(s.Hotkeys) > 0 && s.Hotkeys[0].Active })
 	require.NoError(t, m.desktop.Press(ctx, "alt+F10"))
-	path := r.saved(t, 1)
+	path := r.saved(t, 2) // the first was refused above
 	require.FileExists(t, path)
 	text, err := os.ReadFile(filepath.Join(dir, "settings", "config.toml"))
 	require.NoError(t, err)

@@ -47,8 +47,8 @@ type home struct {
 	last                  *lastClip
 
 	// shown is what was shown last, but for what changes all the time.
-	shown   session.Snapshot
-	shownAt time.Time
+	shown              session.Snapshot
+	shownAt, leveledAt time.Time
 }
 
 func newHome(u *UI) *home {
@@ -82,7 +82,7 @@ func newHome(u *UI) *home {
 		}
 		u.do(failed, func() error { return u.parts.Commands.SetReplay(on) })
 	}
-	h.replay, h.alone = newTile(lang.L("Replay buffer"), replay), newTile(lang.L("Replay buffer"), replay)
+	h.replay, h.alone = newTile(lang.L("Replay buffer"), replay), newLine(lang.L("Replay buffer"), replay)
 	h.share = newTile(lang.L("Sharing"), func() { u.share(!u.parts.Feed.Snapshot().ShareOn) })
 	h.server = newTile(lang.L("Server replay"), nil)
 	h.withServer = container.NewGridWithColumns(3, h.replay.root, h.share.root, h.server.root)
@@ -108,23 +108,27 @@ func newHome(u *UI) *home {
 }
 
 func (h *home) content() fyne.CanvasObject { return h.root }
-func (h *home) enter()                     { h.shownAt = time.Time{} }
+func (h *home) enter()                     { h.shownAt, h.leveledAt = time.Time{}, time.Time{} }
 
 // update shows the levels at once, and everything else when it changed: what grows all the time is shown once a second,
 // for every change of a text has the whole window drawn.
 func (h *home) update(s session.Snapshot) {
-	h.desktop.level(s.Desktop)
-	h.mic.level(s.Mic)
 	still := s
 	still.Frames, still.Dropped, still.BufferedSeconds, still.BufferedBytes, still.Share.ServerSeconds = 0, 0, 0, 0, 0
 	still.Desktop.PeakDB, still.Desktop.RMSDB, still.Mic.PeakDB, still.Mic.RMSDB = 0, 0, 0, 0
 	if s.Recording != nil {
 		still.Recording = &session.RecordingStatus{Path: s.Recording.Path, Dropped: s.Recording.Dropped}
 	}
-	if time.Since(h.shownAt) < time.Second && reflect.DeepEqual(still, h.shown) {
+	now, same := time.Now(), reflect.DeepEqual(still, h.shown)
+	if !same || now.Sub(h.leveledAt) >= levelEvery() {
+		h.leveledAt = now
+		h.desktop.level(s.Desktop)
+		h.mic.level(s.Mic)
+	}
+	if same && now.Sub(h.shownAt) < time.Second {
 		return
 	}
-	h.shown, h.shownAt = still, time.Now()
+	h.shown, h.shownAt = still, now
 	h.show(s)
 }
 
@@ -333,6 +337,17 @@ func newTile(name string, tapped func()) *tile {
 	return t
 }
 
+// newLine is a tile in one line.
+func newLine(name string, tapped func()) *tile {
+	t := newTile(name, tapped)
+	t.value.SizeName = theme.SizeNameText
+	title := widget.NewLabel(name)
+	text := container.NewBorder(nil, nil, container.NewHBox(title, container.New(layout.NewGridWrapLayout(
+		fyne.NewSize(110, 36)), t.value)), nil, t.detail)
+	t.root = card("", container.NewBorder(nil, nil, nil, t.button, text))
+	return t
+}
+
 func (t *tile) set(value, detail, button string) {
 	setText(t.value, value)
 	setText(t.detail, detail)
@@ -395,7 +410,7 @@ func (r *soundRow) update(s session.SourceStatus) {
 		text = lang.L("Muted")
 	case s.Closed:
 		text = lang.L("Push-to-talk")
-	case text == "":
+	case text == "", text == "default":
 		text = lang.L("System default")
 	}
 	r.noted = ""

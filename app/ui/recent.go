@@ -139,4 +139,6 @@ func (r *recent) draw() {
 	setShown(r.row, len(want) > 0)
 	setShown(r.none, len(want) == 0)
 	r.root.Refresh()
+	r.u.home.withoutServer.Refresh() // the height may be another one
+	r.u.home.root.Refresh()
 }
