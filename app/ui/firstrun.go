@@ -94,10 +94,11 @@ func newFirstRun(u *UI) *firstRun {
 	facts := container.New(layout.NewCustomPaddedVBoxLayout(2),
 		fact(theme.ComputerIcon(), lang.L("Your screen and sound"), lang.L("Hindsight keeps the last {{.Length}} and discards "+
 			"what is older.", map[string]any{"Length": seconds(float64(c.Replay.Seconds))})),
+		f.micOn,
 		fact(theme.HomeIcon(), lang.L("It stays on this computer"), stays),
 		fact(theme.FolderIcon(), lang.L("Clips are saved when you ask"), lang.L("Press {{.Keys}}: the clip goes to {{.Folder}}.",
 			map[string]any{"Keys": keysOr(c.Hotkeys.Save), "Folder": atHome(c.ClipFolder())})),
-		gap(2), f.micOn, f.login, f.wrong)
+		f.login, f.wrong)
 	body := container.New(&twoColumns{gap: 20, least: 250}, f.preview(), facts)
 	note := muted(lang.L("You can change all of this in Settings."))
 	buttons := container.NewVBox(gap(4), container.NewBorder(nil, nil, nil, container.NewHBox(f.later, f.start), note))

@@ -99,6 +99,16 @@ func TestTheFirstRunFitsASmallWindow(t *testing.T) {
 	require.LessOrEqual(t, least.Height, float32(340))
 	b.ui.window.Resize(fyne.NewSize(620, 360))
 	require.LessOrEqual(t, b.ui.firstRun.root.MinSize().Height, float32(360))
+	b.ui.firstRun.decline()
+	eventually(t, "Home is there", func() bool { b.refresh(); return b.ui.firstRun == nil })
+	for _, url := range []string{"", "https://replay.example.com"} {
+		s := b.session.Snapshot()
+		s.Settings.Sharing.BackendURL = url
+		b.ui.home.show(s)
+		require.LessOrEqual(t, b.ui.nav.content().MinSize().Width, float32(640), "Home with %q", url)
+	}
+	b.ui.show(pageLog)
+	require.LessOrEqual(t, b.ui.nav.content().MinSize().Width, float32(640), "the log")
 }
 
 func TestTheTraySaysWhatIsGoingOn(t *testing.T) {

@@ -85,7 +85,7 @@ func newHome(u *UI) *home {
 	h.replay, h.alone = newTile(lang.L("Replay buffer"), replay), newLine(lang.L("Replay buffer"), replay)
 	h.share = newTile(lang.L("Sharing"), func() { u.share(!u.parts.Feed.Snapshot().ShareOn) })
 	h.server = newTile(lang.L("Server replay"), nil)
-	h.withServer = container.NewGridWithColumns(3, h.replay.root, h.share.root, h.server.root)
+	h.withServer = container.New(&columns{least: 190, gap: cardGap}, h.replay.root, h.share.root, h.server.root)
 	h.withoutServer = column(h.alone.root, u.recent.root)
 	h.withServer.Hide()
 
@@ -371,14 +371,13 @@ func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *so
 	r := &soundRow{meter: newBar(theme.ColorNameSuccess, 8), device: oneLine(muted(""))}
 	r.mute = widget.NewButtonWithIcon(lang.L("Mute"), theme.VolumeMuteIcon(), func() { u.mute(src, !r.muted) })
 	label := container.New(layout.NewGridWrapLayout(fyne.NewSize(112, 34)), widget.NewLabel(name))
-	device := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 34)), r.device)
 	button := container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 34)), r.mute)
 	r.note = muted("")
 	r.note.Wrapping = fyne.TextWrapWord
 	r.note.Importance = widget.WarningImportance
 	r.note.Hide()
-	left, right := container.NewHBox(gapWide(2), widget.NewIcon(icon), label), container.NewHBox(device, button)
-	row := container.NewBorder(nil, nil, left, right, r.meter)
+	left := container.NewHBox(gapWide(2), widget.NewIcon(icon), label)
+	row := container.NewBorder(nil, nil, left, button, container.NewGridWithColumns(2, r.meter, r.device))
 	r.root = container.NewVBox(row, r.note)
 	return r
 }

@@ -60,6 +60,42 @@ func (l *twoColumns) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(l.least, a.Height+b.Height+l.gap)
 }
 
+// columns puts objects beside each other in columns of the same width, as many as there is room for.
+type columns struct {
+	least, gap float32
+	width      float32 // at the last layout, which is what the height depends on
+}
+
+func (l *columns) count(objects []fyne.CanvasObject) int {
+	return max(1, min(len(objects), int((l.width+l.gap)/(l.least+l.gap))))
+}
+
+func (l *columns) height(objects []fyne.CanvasObject) (h float32) {
+	for _, o := range objects {
+		h = max(h, o.MinSize().Height)
+	}
+	return h
+}
+
+func (l *columns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.width = size.Width
+	n := l.count(objects)
+	w, h := (size.Width-float32(n-1)*l.gap)/float32(n), l.height(objects)
+	for i, o := range objects {
+		o.Resize(fyne.NewSize(w, h))
+		o.Move(fyne.NewPos(float32(i%n)*(w+l.gap), float32(i/n)*(h+l.gap)))
+	}
+}
+
+func (l *columns) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	n := len(objects)
+	if l.width > 0 {
+		n = l.count(objects)
+	}
+	rows := float32((len(objects) + n - 1) / n)
+	return fyne.NewSize(l.least, rows*l.height(objects)+(rows-1)*l.gap)
+}
+
 // wide gives its one object the whole width at 16 : 9.
 type wide struct{ width float32 }
 
