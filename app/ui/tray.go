@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/systray"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
@@ -33,7 +34,7 @@ type trayKey struct {
 	seconds              float64
 	last                 string
 	mic, muted           bool
-	theme                string
+	theme                config.Theme
 	canSave              bool
 }
 
@@ -41,7 +42,7 @@ func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
 		strings.Join(statusLines(s), "\n"), trayIcon(s), s.ReplayOn, s.ShareOn, !s.Settings.App.FirstRunDone, s.RecordOn,
 		s.Held, s.ReplaySeconds, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled,
-		s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme.String(), s.CanSave(),
+		s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.CanSave(),
 	}
 }
 
