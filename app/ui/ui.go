@@ -35,14 +35,18 @@ type Feed interface {
 	Snapshot() session.Snapshot
 	Watch() (snapshots <-chan session.Snapshot, stop func())
 	Meters() (stop func())
+	// Preview opens capture for level meters only, until stop is called.
+	Preview() (stop func())
 }
 
 // Commands is what buttons do.
 type Commands interface {
 	Press(seconds float64)
+	PressAs(session.Ask)
 	SetReplay(on bool) error
 	SetShare(on bool) error
 	SetRecord(on bool) error
+	SetPaused(on bool) error
 	Mark(text string) error
 	Screenshot(ctx context.Context) (path string, err error)
 	Mute(src session.Source, muted bool) error
@@ -87,6 +91,9 @@ type Parts struct {
 	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
 	Linked func(path string) bool
 	Link   func(ctx context.Context, path string) (url string, err error)
+	// Journal is the log, and Report the text about everything that can be given to others.
+	Journal Journal
+	Report  func() string
 	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray TrayHost
 	// Hidden starts in the tray, where there is one.
@@ -107,6 +114,8 @@ type UI struct {
 	idle  *idle
 
 	home     *home
+	recent   *recent
+	firstRun *firstRun // nil while it is not shown
 	clips    *clips
 	settings *settings
 	pages    []page
@@ -165,10 +174,11 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")
+	u.recent = newRecent(u)
 	u.home = newHome(u)
 	u.clips = newClips(u)
 	u.settings = newSettings(u)
-	u.pages = []page{u.home, u.clips, u.settings}
+	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
 	u.window.SetContent(u.nav.content())
@@ -231,6 +241,10 @@ func (u *UI) show(index int) {
 	if index >= 0 {
 		u.nav.choose(index)
 	}
+	snapshot := u.parts.Feed.Snapshot()
+	if u.firstRun == nil && !snapshot.Settings.App.FirstRunDone {
+		u.openFirstRun()
+	}
 	u.idle.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
@@ -238,7 +252,7 @@ func (u *UI) show(index int) {
 		u.pages[u.nav.current].enter()
 		u.meters()
 	}
-	u.presenter.apply(u.parts.Feed.Snapshot())
+	u.presenter.apply(snapshot)
 }
 
 // closed is the window's close button.
@@ -249,13 +263,14 @@ func (u *UI) closed() {
 	}
 	u.shown.Store(false)
 	u.meters()
+	u.firstRun.hidden()
 	u.window.Hide()
 	u.idle.set(true)
 }
 
 // meters asks for fast snapshots exactly while level meters are visible.
 func (u *UI) meters() {
-	want := u.shown.Load() && u.nav.current == 0
+	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil)
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()
