@@ -43,6 +43,8 @@ const gcPercent = 20
 type Options struct {
 	// Hidden starts in the tray without the window, where there is a tray.
 	Hidden bool
+	// Invitation is a link to accept, empty for none.
+	Invitation string
 	// Debug logs more.
 	Debug bool
 	// Output receives the log.
@@ -84,7 +86,7 @@ func Run(o Options) error {
 	}
 	server, err := control.Listen(control.Dir(), log)
 	if errors.Is(err, control.ErrRunning) {
-		return showOther()
+		return showOther(o.Invitation)
 	}
 	if err != nil {
 		return err
@@ -99,10 +101,15 @@ func Run(o Options) error {
 	return a.close()
 }
 
-func showOther() error {
+// showOther has the Hindsight that runs show its window, and ask about an invitation.
+func showOther(invitation string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := control.Call(ctx, control.Dir(), control.Request{Command: control.Show}, nil); err != nil {
+	r := control.Request{Command: control.Show}
+	if invitation != "" {
+		r = control.Request{Command: control.Invite, Text: invitation}
+	}
+	if err := control.Call(ctx, control.Dir(), r, nil); err != nil {
 		return fmt.Errorf("hindsight is already running but does not respond: %w", err)
 	}
 	return nil
@@ -140,11 +147,14 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(a.startLogin)
 	a.tasks.Go(func() {
 		away.Follow(ctx, func(locked, asleep bool) {
-			a.hotkeys.Sleep(asleep)
+			a.hotkeys.Sleep(locked || asleep)
 			a.session.SetAway(locked, asleep)
 		}, a.session.Report)
 	})
 	a.control.Serve(a.handle)
+	if o.Invitation != "" {
+		a.invite(o.Invitation)
+	}
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }
 

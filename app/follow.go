@@ -176,7 +176,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalSaved:
 		path := e.Save.Clip.Path
 		actions := a.clipActions(path)
-		if e.Save.Server != "off" {
+		if e.Save.Server != session.NoCopy {
 			actions = append(actions, desktop.Action{Label: "Copy link", Do: func() { a.copyLink(path) }})
 		}
 		return desktop.Notification{
@@ -188,7 +188,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalFailed:
 		return desktop.Notification{Title: "Couldn't save replay", Body: e.Text, Urgent: true}
 	case session.ServerSaved:
-		if e.Save.Local == "off" {
+		if e.Save.Local == session.NoCopy {
 			return desktop.Notification{Title: "Replay saved on server", Body: fmt.Sprintf("%.1f s", e.Save.ServerSeconds)}
 		}
 	case session.ServerFailed:

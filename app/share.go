@@ -64,7 +64,7 @@ func (a *App) findCopy(ctx context.Context, path string) (links.Copy, error) {
 		if at, ok := a.links.Of(path); ok {
 			return at, nil
 		}
-		if last == nil || last.Clip == nil || last.Clip.Path != path || last.Server != "saving" {
+		if last == nil || last.Clip == nil || last.Clip.Path != path || last.Server != session.CopySaving {
 			return links.Copy{}, links.ErrNoCopy
 		}
 		select {

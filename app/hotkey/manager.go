@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // ErrTaken is wrapped in the error of Bind when another program holds the combination, ErrNoKey when no key of the
@@ -140,10 +142,7 @@ func (c *calls) setLost(reason error) {
 	default:
 		return
 	}
-	select {
-	case c.changed <- struct{}{}:
-	default: // somebody is about to look
-	}
+	media.Poke(c.changed)
 }
 
 // NewManager makes a Manager that closes the binder with itself.
@@ -381,6 +380,9 @@ func (m *Manager) CanCapture() bool {
 	return ok
 }
 
+// AssignedByDesktop is whether the desktop has the last word on keys.
+func (m *Manager) AssignedByDesktop() bool { return m.all != nil }
+
 // Probe returns why a combination could not be bound, nil where nothing is known against it.
 func (m *Manager) Probe(c Combo) error {
 	if k, ok := m.keyboard(); ok {
@@ -397,8 +399,8 @@ func (m *Manager) Label(c Combo) string {
 	return c.Label(nil)
 }
 
-// Sleep is called before the machine sleeps and after. A key that is held comes up, for its release may never
-// arrive, and afterwards what could not be had is tried again.
+// Sleep is called before the machine sleeps or the screen is locked, and after. A key that is held comes up, for its
+// release may never arrive, and afterwards what could not be had is tried again.
 func (m *Manager) Sleep(asleep bool) {
 	if asleep {
 		m.letGo()
@@ -406,13 +408,3 @@ func (m *Manager) Sleep(asleep bool) {
 	}
 	m.refresh()
 }
-
-// Unavailable is a Binder for a desktop without global hotkeys; every Bind returns the reason.
-func Unavailable(reason string) Binder { return unavailable(reason) }
-
-type unavailable string
-
-func (u unavailable) Bind(string, string, Combo, Handler) (Binding, error) {
-	return nil, errors.New(string(u))
-}
-func (u unavailable) Close() error { return nil }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // The portal's names (xdg-desktop-portal, org.freedesktop.portal.GlobalShortcuts).
@@ -142,10 +144,7 @@ func (p *Portal) read(signals <-chan *dbus.Signal) {
 				p.lose(errPortalEnded)
 			}
 			if s.Body[2] != "" {
-				select {
-				case p.back <- struct{}{}:
-				default: // it will be looked at
-				}
+				media.Poke(p.back)
 			}
 		}
 	}

@@ -133,11 +133,11 @@ func TestMake(t *testing.T) {
 func TestPairs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.mp4")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	local := func(id int, server string) session.Event {
+	local := func(id int, server session.CopyState) session.Event {
 		return session.Event{Kind: session.LocalSaved, Save: &session.SaveRecord{ID: id, Local: "saved", Server: server,
 			Clip: &clip.Clip{Path: file}}}
 	}
-	server := func(id int, local string) session.Event {
+	server := func(id int, local session.CopyState) session.Event {
 		return session.Event{Kind: session.ServerSaved, Save: &session.SaveRecord{ID: id, Local: local, Server: "saved",
 			ClipID: "one"}}
 	}

@@ -100,7 +100,8 @@ func newHotkeysPage(parts hotkeyParts) *hotkeysPage {
 		row(lang.L("Start or stop sharing"), hotkey.ShareName, func(k *config.Hotkeys) *string { return &k.Share }),
 		row(lang.L("Mute microphone"), hotkey.MuteName, func(k *config.Hotkeys) *string { return &k.Mute }),
 		row(lang.L("Push-to-talk"), hotkey.TalkName, func(k *config.Hotkeys) *string { return &k.Talk }))
-	p.root = column(p.intro(), card(lang.L("Replay and recording"), clips), card(lang.L("Sharing and microphone"), talk))
+	p.root = column(p.intro(), card(lang.L("Replay and recording"), clips),
+		card(lang.L("Sharing and microphone"), talk))
 	return p
 }
 
@@ -108,7 +109,11 @@ func newHotkeysPage(parts hotkeyParts) *hotkeysPage {
 func (p *hotkeysPage) intro() fyne.CanvasObject {
 	text := lang.L("Hotkeys work in every window. Press Set, then the key or mouse button. " +
 		"Push-to-talk may be a plain key like V, which still types.")
-	if !p.keys.CanCapture() {
+	switch {
+	case p.keys.CanCapture():
+	case !p.keys.AssignedByDesktop():
+		text = lang.L("Hotkeys work in every window. Press Set, then the key.")
+	default:
 		text = lang.L("This desktop assigns global hotkeys itself: it proposes the keys that you set here in its own " +
 			"dialog, and has the last word. Change them later in the desktop's keyboard settings.")
 	}
@@ -396,7 +401,7 @@ func (r *hotkeyRow) stop() {
 
 // finish is the end of a capture.
 func (r *hotkeyRow) finish(ctx context.Context, c hotkey.Combo, err, probe error) {
-	if r.page.setting != r || errors.Is(ctx.Err(), context.Canceled) && err != nil && !errors.Is(err, hotkey.ErrCanceled) {
+	if r.page.setting != r || errors.Is(err, context.Canceled) {
 		return // stopped already
 	}
 	r.stop()
@@ -494,7 +499,7 @@ func (f *keyField) showKeys(combo string) {
 		}
 		row.Add(container.NewCenter(newSurface(theme.ColorNameButton, 6, 0, keyCap(text))))
 	}
-	f.put(row)
+	f.put(container.New(layout.NewCustomPaddedLayout(0, 0, 6, 0), row))
 }
 
 func keyCap(text string) fyne.CanvasObject {

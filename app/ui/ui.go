@@ -18,6 +18,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/dialog"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -118,6 +119,8 @@ type UI struct {
 	nav      *nav
 	tray     *tray
 	dialogs  []*open // those that are to be seen, the topmost last
+	// invitation is the question about one, also after it is closed.
+	invitation dialog.Dialog
 
 	shown      atomic.Bool
 	stopMeters func()

@@ -39,3 +39,13 @@ func TestTicksAreExact(t *testing.T) {
 	require.Equal(t, time.Second, FromTicks(math.MaxUint32, math.MaxUint32))
 	require.EqualValues(t, math.MaxUint32-1, ToTicks(time.Second, math.MaxUint32-1))
 }
+
+func TestPokesAreOneUntilTheyAreSeen(t *testing.T) {
+	c := make(chan struct{}, 1)
+	for range 2 {
+		Poke(c)
+		Poke(c)
+		<-c
+		require.Empty(t, c)
+	}
+}

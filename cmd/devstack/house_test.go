@@ -147,8 +147,23 @@ func mayImport(pkg, local string) bool {
 func house(t *testing.T) []file {
 	t.Helper()
 	var files []file
+	walk(t, func(path, rel string) error {
+		if filepath.Ext(rel) != ".go" {
+			return nil
+		}
+		f, err := read(path, rel)
+		files = append(files, f)
+		return err
+	})
+	require.NotEmpty(t, files)
+	return files
+}
+
+// walk calls visit for every file of this module, with its path from here and from the top of the repository.
+func walk(t *testing.T, visit func(path, rel string) error) {
+	t.Helper()
 	root := filepath.Join("..", "..")
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -160,16 +175,8 @@ func house(t *testing.T) []file {
 		if d.IsDir() {
 			return enter(rel, path, d.Name())
 		}
-		if filepath.Ext(rel) != ".go" {
-			return nil
-		}
-		f, err := read(path, rel)
-		files = append(files, f)
-		return err
-	})
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	return files
+		return visit(path, rel)
+	}))
 }
 
 // enter skips what is not this module's: built things, hidden folders, test data and nested modules.

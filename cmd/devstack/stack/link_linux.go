@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Shape is what one direction of a Link does to the packets that pass; the zero Shape passes them on unchanged.
@@ -297,10 +299,7 @@ func (d *direction) read(from *os.File) {
 }
 
 func (d *direction) poke() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+	media.Poke(d.wake)
 }
 
 // take decides what becomes of a packet: first comes the bottleneck, then what lies behind it. It holds the lock.
