@@ -63,7 +63,8 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 		{Name: hotkey.SaveName, Purpose: "Save replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
 		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
 		{Name: hotkey.MuteName, Purpose: "Mute microphone", Keys: h.Mute, Press: a.toggleMute},
-		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Press: func() { a.session.Talk(true) },
+		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Talk: true,
+			Press:   func() { a.session.Talk(true) },
 			Release: func() { a.session.Talk(false) }},
 	}
 	wants = append(wants,
@@ -175,7 +176,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalSaved:
 		path := e.Save.Clip.Path
 		actions := a.clipActions(path)
-		if e.Save.Server != "off" {
+		if e.Save.Server != session.NoCopy {
 			actions = append(actions, desktop.Action{Label: "Copy link", Do: func() { a.copyLink(path) }})
 		}
 		return desktop.Notification{
@@ -187,7 +188,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalFailed:
 		return desktop.Notification{Title: "Couldn't save replay", Body: e.Text, Urgent: true}
 	case session.ServerSaved:
-		if e.Save.Local == "off" {
+		if e.Save.Local == session.NoCopy {
 			return desktop.Notification{Title: "Replay saved on server", Body: fmt.Sprintf("%.1f s", e.Save.ServerSeconds)}
 		}
 	case session.ServerFailed:

@@ -9,6 +9,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // maxAfter is the most that a clip may reach into the future, in seconds.
@@ -114,6 +115,20 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return a.apply(ctx, patch)
 	case control.Token:
 		return a.apply(ctx, config.Patch{}.WithToken(r.Text))
+	case control.Invite:
+		if !r.On {
+			a.invite(r.Text)
+			return nil, nil
+		}
+		i, err := api.ParseInvitation(r.Text)
+		if err != nil {
+			return nil, &control.InvalidError{Err: err}
+		}
+		identity, err := a.accept(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		return control.InvitationAnswer{Server: i.Server, Identity: identity}, nil
 	case control.Show:
 		a.ui.Show()
 		return nil, nil
@@ -122,7 +137,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
-		"talk, link, choose-screen, settings, set, set-token, show or quit", r.Command)
+		"talk, link, choose-screen, settings, set, set-token, invitation, show or quit", r.Command)
 }
 
 // apply changes settings as the window does and waits for what the recorder makes of them.

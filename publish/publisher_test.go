@@ -81,7 +81,12 @@ func (b *bench) subscribe(t *testing.T) *publishtest.Subscriber {
 // watch joins as a viewer who gets video and sound.
 func (b *bench) watch(t *testing.T) (video, sound *publishtest.Stream) {
 	t.Helper()
-	viewer := b.subscribe(t)
+	return b.tracks(t, b.subscribe(t))
+}
+
+// tracks waits until a viewer gets video and sound.
+func (b *bench) tracks(t *testing.T, viewer *publishtest.Subscriber) (video, sound *publishtest.Stream) {
+	t.Helper()
 	video, err := viewer.Wait(b.ctx, media.Video)
 	require.NoError(t, err)
 	sound, err = viewer.Wait(b.ctx, media.Opus)

@@ -94,7 +94,11 @@ func testAway(t *testing.T, m *machine) {
 	}
 	saver := func(active bool) { emit("/ScreenSaver", "org.freedesktop.ScreenSaver.ActiveChanged", active) }
 
-	r := m.start(t, t.TempDir(), "DBUS_SYSTEM_BUS_ADDRESS="+m.desktop.DBusAddress)
+	r := m.start(t, t.TempDir(), "DBUS_SYSTEM_BUS_ADDRESS="+m.desktop.DBusAddress, "HINDSIGHT_HOTKEYS_TALK=V")
+	key := func(what string) {
+		out, err := m.desktop.Command(t.Context(), "xdotool", what, "v").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
 	held := <-l.holds
 	defer held.ours.Close()
 	running := func(s session.Snapshot) bool {
@@ -119,6 +123,8 @@ func testAway(t *testing.T, m *machine) {
 	s := r.until(t, "it goes on", func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+1 })
 	require.Empty(t, s.Problems)
 
+	key("keydown")
+	r.until(t, "somebody talks", func(s session.Snapshot) bool { return !s.Mic.Closed })
 	emit(logindPath, "org.freedesktop.login1.Manager.PrepareForSleep", true)
 	require.NoError(t, held.theirs.Close()) // the program has had its copy for long
 	require.NoError(t, held.ours.SetReadDeadline(time.Now().Add(60*time.Second)))
@@ -135,6 +141,11 @@ func testAway(t *testing.T, m *machine) {
 	s = r.until(t, "it goes on after sleep",
 		func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+2 })
 	require.Empty(t, s.Problems)
+	require.True(t, s.Mic.Closed, "the key that was held before sleep is let go")
+	key("keyup")
+	key("keydown")
+	r.until(t, "the key works after sleep", func(s session.Snapshot) bool { return !s.Mic.Closed })
+	key("keyup")
 	require.Eventually(t, func() bool { return len(l.holds) == 1 }, 60*time.Second, 20*time.Millisecond,
 		"the next sleep waits again")
 	r.call(t, control.Request{Command: control.Save}, nil)

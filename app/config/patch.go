@@ -78,6 +78,24 @@ func Parse(list []Assignment) (Patch, Result) {
 	return p, r
 }
 
+// with adds a change to those in the order of the file.
+func (p Patch) with(key string, value any) Patch {
+	out := Patch{token: p.token}
+	c := Defaults()
+	for _, f := range keyed(&c) {
+		if f.key == key {
+			out.changes = append(out.changes, change{key, value})
+			continue
+		}
+		for _, have := range p.changes {
+			if have.key == f.key {
+				out.changes = append(out.changes, have)
+			}
+		}
+	}
+	return out
+}
+
 // WithToken is the patch with a new access token as well; an empty one removes it.
 func (p Patch) WithToken(token string) Patch {
 	token = strings.TrimSpace(token)

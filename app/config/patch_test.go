@@ -19,7 +19,7 @@ func TestPatchesOfTwoFrontEnds(t *testing.T) {
 	require.Equal(t, []string{"replay.seconds", "app.theme"}, one.Keys())
 	require.Equal(t, []string{"hotkeys.saves"}, two.Keys())
 	got := two.On(one.On(read))
-	require.Equal(t, []any{90, "dark", 1}, []any{got.Replay.Seconds, got.App.Theme, len(got.Hotkeys.Saves)})
+	require.Equal(t, []any{90, config.DarkTheme, 1}, []any{got.Replay.Seconds, got.App.Theme, len(got.Hotkeys.Saves)})
 	require.Equal(t, config.Defaults(), read, "a patch changes what it is put over")
 	got.Hotkeys.Saves[0].Seconds = 7
 	require.Equal(t, 30, two.On(read).Hotkeys.Saves[0].Seconds, "a list is shared")
@@ -70,7 +70,7 @@ func TestResultIsJSONAndText(t *testing.T) {
 	p, read := config.Parse([]config.Assignment{{Key: "app.theme", Value: "light"}, {Key: "video.height", Value: "720"},
 		{Key: "app.theme", Value: "dark"}})
 	require.True(t, read.OK())
-	require.Equal(t, "dark", p.On(config.Defaults()).App.Theme, "the last one counts")
+	require.Equal(t, config.DarkTheme, p.On(config.Defaults()).App.Theme, "the last one counts")
 	p = p.WithToken(" secret\n")
 	token, is := p.Token()
 	require.Equal(t, "secret", token)
@@ -79,7 +79,7 @@ func TestResultIsJSONAndText(t *testing.T) {
 	require.Equal(t, "Saved. The new settings are in use.", r.Text())
 	r.Set("video.height", config.AfterRestart, "capture is off")
 	r.Set(config.TokenKey, config.Refused, "the keyring is locked")
-	require.Equal(t, "video.height is saved and applies when capture starts: capture is off.\napp.theme is in use.\n"+
+	require.Equal(t, "video.height is saved, but not in use yet: capture is off.\napp.theme is in use.\n"+
 		"sharing.token was not changed: the keyring is locked.", r.Text())
 	data, err := json.Marshal(r)
 	require.NoError(t, err)

@@ -157,6 +157,14 @@ var checks = map[string]func(reflect.Value) (string, bool){
 		_, err := hotkey.Parse(v.String())
 		return allowed, err == nil
 	},
+	"talkkeys": func(v reflect.Value) (string, bool) {
+		const allowed = "a key like V, RightCtrl, Mouse8 or Alt+F9, or empty for none"
+		if v.String() == "" {
+			return allowed, true
+		}
+		_, err := hotkey.ParseTalk(v.String())
+		return allowed, err == nil
+	},
 }
 
 // differentFrom begins what is allowed where two settings must not be the same; the other one's key follows.
@@ -184,7 +192,7 @@ func (h Hotkeys) Bound() []BoundKey {
 	}
 	var out []BoundKey
 	for _, n := range all {
-		if c, err := hotkey.Parse(n.keys); err == nil {
+		if c, err := hotkey.ParseTalk(n.keys); err == nil {
 			out = append(out, BoundKey{n.key, c, n.keys})
 		}
 	}
@@ -213,8 +221,8 @@ func orList(options []string) string {
 }
 
 func quote(v any) string {
-	if s, ok := v.(string); ok {
-		return strconv.Quote(s)
+	if text := reflect.ValueOf(v); text.Kind() == reflect.String {
+		return strconv.Quote(text.String())
 	}
 	return fmt.Sprint(v)
 }

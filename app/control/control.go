@@ -36,12 +36,19 @@ const (
 	Shot   = "screenshot" // → ShotAnswer
 	Link   = "link"       // Path, empty for the newest clip → LinkAnswer
 	Choose = "choose-screen"
-	List   = "settings"  // → []config.Setting
-	Set    = "set"       // Set → config.Result, also beside an error
-	Token  = "set-token" // Text, empty to remove it → config.Result, also beside an error
+	List   = "settings"   // → []config.Setting
+	Set    = "set"        // Set → config.Result, also beside an error
+	Token  = "set-token"  // Text, empty to remove it → config.Result, also beside an error
+	Invite = "invitation" // Text, the link; On accepts it, else the window asks → InvitationAnswer
 	Show   = "show"
 	Quit   = "quit"
 )
+
+// InvitationAnswer is what came of an invitation that was accepted.
+type InvitationAnswer struct {
+	Server   string `json:"server"`
+	Identity string `json:"identity"`
+}
 
 // Request is one command with its arguments.
 type Request struct {

@@ -30,6 +30,8 @@ func (s *Session) Apply(ctx context.Context, p config.Patch) config.Result {
 	}
 	defer func() { <-s.patching }()
 	before := s.kept.get()
+	asked := p
+	p = s.forServer(p, before)
 	result := p.Check(before)
 	if !result.OK() {
 		return result
@@ -39,11 +41,34 @@ func (s *Session) Apply(ctx context.Context, p config.Patch) config.Result {
 	}
 	a := &application{s: s, before: before, result: result}
 	a.run(ctx, p)
+	p.Explain(&a.result, asked)
 	if err := s.save(); err != nil {
 		a.result.Unsaved = Plain(err)
 	}
 	_ = s.do(func() error { s.publish(); return nil }) // who looks at a snapshot after this sees what was accepted
 	return a.result
+}
+
+// forServer prepares a patch that may change which server is shared with.
+func (s *Session) forServer(p config.Patch, before config.Config) config.Patch {
+	if s.secrets == nil {
+		return p
+	}
+	p, err := p.ForServer(before, s.secrets)
+	if err != nil {
+		s.log.Warn("which server the access token is for is not known", "error", err)
+	}
+	return p
+}
+
+// bindToken has a token without a server belong to this one.
+func (s *Session) bindToken(server string) {
+	if s.secrets == nil {
+		return
+	}
+	if err := s.secrets.Bind(server); err != nil {
+		s.log.Warn("the access token may have to be entered again", "error", err)
+	}
 }
 
 // application is one patch on its way. It belongs to the goroutine that called Apply.
@@ -65,10 +90,10 @@ func (a *application) run(ctx context.Context, p config.Patch) {
 			return
 		}
 		defer release()
-		if err := a.s.secrets.Set(token); err != nil {
+		if err := a.s.secrets.Set(token, p.On(a.before).Sharing.BackendURL); err != nil {
 			a.result.Set(config.TokenKey, config.Refused, Plain(err))
 		} else {
-			a.result.Set(config.TokenKey, config.Applied, "")
+			a.token(p)
 		}
 	}
 	recorder := p.ForRecorder(a.before)
@@ -83,6 +108,20 @@ func (a *application) run(ctx context.Context, p config.Patch) {
 	if !recorder.Empty() {
 		a.recorder(ctx, recorder)
 	}
+}
+
+// token says whether a new token is in use: a share that goes on keeps the one that it began with.
+func (a *application) token(p config.Patch) {
+	var goesOn bool
+	_ = a.s.do(func() error { // after Close nothing is shared
+		goesOn = a.s.st.share.pub != nil && !p.On(a.before).SharesElsewhere(a.before)
+		return nil
+	})
+	if goesOn {
+		a.result.Set(config.TokenKey, config.AfterRestart, "sharing keeps the token before until it is started again")
+		return
+	}
+	a.result.Set(config.TokenKey, config.Applied, "")
 }
 
 // startAtLogin puts the setting of that name to work, and returns the part without it where that fails.
@@ -112,11 +151,11 @@ func (a *application) accept(part config.Patch) bool {
 		st := &a.s.st
 		st.cfg = part.On(st.cfg)
 		a.s.kept.put(part)
-		st.startup = nil // said once; new settings are whole
+		st.told.startup = nil // said once; new settings are whole
 		a.s.retryOpen()
-		st.shareWait, st.shareAfter = 0, time.Time{}
-		if st.shareOn && canShare(st.cfg) != nil {
-			st.shareOn = false
+		st.share.wait, st.share.after = 0, time.Time{}
+		if st.share.on && canShare(st.cfg) != nil {
+			st.share.on = false
 		}
 		return nil
 	})
@@ -183,7 +222,7 @@ func failure(states []hotkey.State, combo hotkey.Combo) (string, bool) {
 // goes on in the background.
 func (s *Session) bind(ctx context.Context, keys config.Hotkeys) ([]hotkey.State, bool) {
 	var take func(config.Hotkeys) []hotkey.State
-	if s.do(func() error { take = s.st.bind; return nil }) != nil {
+	if s.do(func() error { take = s.st.keys.bind; return nil }) != nil {
 		return nil, false
 	}
 	if take == nil {
@@ -214,7 +253,7 @@ func (s *Session) BindHotkeys(bind func(config.Hotkeys) []hotkey.State) {
 		return
 	}
 	err := s.do(func() error {
-		s.st.bind = bind
+		s.st.keys.bind = bind
 		return nil
 	})
 	keys := s.kept.get().Hotkeys
@@ -308,9 +347,9 @@ func (a *application) took(part config.Patch, f fault) {
 	var open, paused bool
 	var screen capture.SourceState
 	_ = a.s.do(func() error { // after Close nothing is in use
-		open, paused = a.s.st.rec != nil, a.s.st.paused()
+		open, paused = a.s.st.capture.rec != nil, a.s.st.paused()
 		if open {
-			screen = a.s.st.rec.Status().Screen
+			screen = a.s.st.capture.rec.Status().Screen
 		}
 		return nil
 	})
@@ -345,7 +384,7 @@ type fault struct {
 func (a *application) try(ctx context.Context, part, good config.Patch) (fault, error) {
 	err := a.s.do(func() error {
 		a.s.st.cfg = good.On(part.Undo(a.before).On(a.s.st.cfg))
-		a.s.st.startup = nil
+		a.s.st.told.startup = nil
 		a.s.retryOpen()
 		return nil
 	})
@@ -365,9 +404,9 @@ func (a *application) health() health {
 	h := health{failed: map[string]bool{}}
 	_ = a.s.do(func() error { // after Close there is no recorder
 		st := &a.s.st
-		h.open = st.openError == "" && st.applyError == ""
-		if st.rec != nil {
-			for part, src := range sources(st.rec.Status()) {
+		h.open = st.capture.openError == "" && st.capture.applyError == ""
+		if st.capture.rec != nil {
+			for part, src := range sources(st.capture.rec.Status()) {
 				h.failed[part] = src.State == failedSource
 			}
 		}
@@ -403,18 +442,18 @@ func (a *application) settled(ctx context.Context) (out fault, err error) {
 		st := &a.s.st
 		out = fault{}
 		switch {
-		case st.recBusy: // the owner has just compared what is wanted with what is there
+		case st.capture.busy: // the owner has just compared what is wanted with what is there
 			return false, nil
-		case st.openError != "":
-			out.text = st.openError
+		case st.capture.openError != "":
+			out.text = st.capture.openError
 			return true, nil
-		case st.applyError != "":
-			out.text = st.applyError
+		case st.capture.applyError != "":
+			out.text = st.capture.applyError
 			return true, nil
-		case st.rec == nil:
+		case st.capture.rec == nil:
 			return true, nil
 		}
-		now := sources(st.rec.Status())
+		now := sources(st.capture.rec.Status())
 		for _, part := range []string{"screen", "desktop", "mic"} {
 			switch src := now[part]; src.State {
 			case "starting":
@@ -436,16 +475,16 @@ func (a *application) settled(ctx context.Context) (out fault, err error) {
 // holdShares keeps shares from starting until release is called, and gives up one that is just starting.
 func (s *Session) holdShares() (release func(), err error) {
 	err = s.do(func() error {
-		s.st.shareHeld++
-		if s.st.cancelShare != nil {
-			s.st.cancelShare()
+		s.st.share.held++
+		if s.st.share.cancel != nil {
+			s.st.share.cancel()
 		}
 		return nil
 	})
 	return func() {
 		_ = s.do(func() error { // after Close nothing runs anymore
-			s.st.shareHeld--
-			s.st.shareWait, s.st.shareAfter = 0, time.Time{}
+			s.st.share.held--
+			s.st.share.wait, s.st.share.after = 0, time.Time{}
 			return nil
 		})
 	}, err

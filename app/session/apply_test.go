@@ -60,7 +60,7 @@ func TestTheRecorderRefusesOneOfSeveralSettings(t *testing.T) {
 	now := b.engine.Recorder().Config()
 	require.Equal(t, []any{"", 60, ""}, []any{now.Video.Encoder, now.Video.FrameRate, now.Mic.Device})
 	for _, kept := range []config.Config{b.Snapshot().Settings, b.saved(t)} {
-		require.Equal(t, []any{"", 60, "", 90, "dark"}, []any{kept.Video.Encoder, kept.Video.FrameRate,
+		require.Equal(t, []any{"", 60, "", 90, config.DarkTheme}, []any{kept.Video.Encoder, kept.Video.FrameRate,
 			kept.Sound.Microphone.Device, kept.Replay.Seconds, kept.App.Theme})
 	}
 	require.Empty(t, b.Snapshot().Problems, "what was taken back is no trouble")
@@ -157,6 +157,34 @@ func TestHotkeysOfOtherPrograms(t *testing.T) {
 	require.Equal(t, map[string]config.State{"hotkeys.save": config.NextStart}, states(r))
 	require.Contains(t, r.Text(), "another program")
 	require.Equal(t, "Ctrl+F4", b.saved(t).Hotkeys.Save)
+}
+
+// A token that is set while sharing counts from the next start, and is not said to be in use before.
+func TestATokenSetWhileSharing(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	b := start(t, share)
+	b.until(t, "live", in(session.Live))
+	r := b.Apply(t.Context(), config.Patch{}.WithToken("new"))
+	require.Equal(t, map[string]config.State{config.TokenKey: config.AfterRestart}, states(r))
+	require.Contains(t, r.Text(), "sharing.token is saved, but not in use yet: sharing keeps")
+	require.NoError(t, b.SetShare(false))
+	b.until(t, "off", func(s session.Snapshot) bool { return s.Share.State == session.ShareOff })
+	require.True(t, b.Apply(t.Context(), config.Patch{}.WithToken("newer")).InUse())
+	require.NoError(t, b.SetShare(true))
+	b.until(t, "live again", in(session.Live))
+	require.Equal(t, "newer", b.engine.Publisher().Config.UserToken)
+	require.NoError(t, b.Apply(t.Context(), config.Patch{}.WithToken("")).Err(), "a token can be removed")
+}
+
+// What other parts of the app report is a problem for as long as it is true.
+func TestReportsOfOtherParts(t *testing.T) {
+	b := start(t, nil)
+	b.Report("session bus", "The session bus ended.")
+	b.until(t, "it is said", func(s session.Snapshot) bool {
+		return len(s.Problems) == 1 && s.Problems[0] == "The session bus ended."
+	})
+	b.Report("session bus", "")
+	b.until(t, "it is over", func(s session.Snapshot) bool { return len(s.Problems) == 0 })
 }
 
 // Settings that cannot be written count until the end, and that is said.

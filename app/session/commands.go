@@ -41,8 +41,8 @@ func (s *Session) ChooseScreen() error {
 		return fmt.Errorf("the remembered screen can't be removed: %w", err)
 	}
 	return s.do(func() error {
-		if s.st.rec != nil {
-			s.st.asked++
+		if s.st.capture.rec != nil {
+			s.st.capture.asked++
 		}
 		s.retryOpen()
 		return nil
@@ -61,14 +61,14 @@ func (s *Session) ToggleShare() error {
 
 func (s *Session) switchShare(to func(bool) bool) error {
 	return s.do(func() error {
-		on := to(s.st.shareOn) // the owner's: a second press sees the first
+		on := to(s.st.share.on) // the owner's: a second press sees the first
 		if on {
 			if err := canShare(s.st.cfg); err != nil {
 				return err
 			}
-			s.st.shareError, s.st.shareWait, s.st.shareAfter = "", 0, time.Time{}
+			s.st.share.err, s.st.share.wait, s.st.share.after = "", 0, time.Time{}
 		}
-		s.st.shareOn, s.st.shareEnded = on, ""
+		s.st.share.on, s.st.share.ended = on, ""
 		s.retryOpen()
 		return nil
 	})
@@ -84,16 +84,9 @@ func canShare(c config.Config) error {
 	return nil
 }
 
-func (s *Session) retryOpen() { s.st.openError, s.st.applyError, s.st.badCfg = "", "", nil }
-
-// Source names one of the two sources of sound.
-type Source string
-
-// The sources of sound.
-const (
-	DesktopSound Source = "desktop"
-	Microphone   Source = "mic"
-)
+func (s *Session) retryOpen() {
+	s.st.capture.openError, s.st.capture.applyError, s.st.capture.refused = "", "", nil
+}
 
 // Mute silences a source or unmutes it; that is remembered across restarts.
 func (s *Session) Mute(src Source, muted bool) error {
@@ -106,8 +99,8 @@ func (s *Session) ToggleMute(src Source) error {
 }
 
 func (s *Session) changeMute(src Source, to func(bool) bool) error {
-	if src != DesktopSound && src != Microphone {
-		return fmt.Errorf("there is no audio source %q; use mic or desktop", src)
+	if _, err := ParseSource(src.String()); err != nil {
+		return err
 	}
 	err := s.do(func() error {
 		p := config.Edit(s.st.cfg, func(c *config.Config) {
@@ -128,12 +121,21 @@ func (s *Session) changeMute(src Source, to func(bool) bool) error {
 }
 
 // Talk opens the microphone while the push-to-talk key is held. It does not wait. Without such a key it does nothing.
-func (s *Session) Talk(held bool) { s.post(func() { s.st.talking = held }) }
+func (s *Session) Talk(held bool) { s.post(func() { s.st.keys.talking = held }) }
 
 // SetAway sets whether the screen is locked and whether the machine is about to sleep.
 func (s *Session) SetAway(locked, sleeping bool) {
 	_ = s.do(func() error { // after Close nothing runs anymore
-		s.st.locked, s.st.sleeping = locked, sleeping
+		s.st.away.locked, s.st.away.sleeping = locked, sleeping
+		return nil
+	})
+}
+
+// Report lists a message among the problems for as long as it is true: an empty one ends it. The part is its name in
+// the log.
+func (s *Session) Report(part, message string) {
+	_ = s.do(func() error { // after Close nobody looks anymore
+		s.st.told.reports[part] = message
 		return nil
 	})
 }
@@ -141,7 +143,7 @@ func (s *Session) SetAway(locked, sleeping bool) {
 // SetHotkeys sets the state of the hotkeys for snapshots.
 func (s *Session) SetHotkeys(states []hotkey.State) {
 	_ = s.do(func() error { // after Close it no longer matters
-		s.st.hotkeys = append([]hotkey.State{}, states...)
+		s.st.keys.states = append([]hotkey.State{}, states...)
 		return nil
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/apptest"
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
@@ -27,7 +28,7 @@ type bench struct {
 func start(t *testing.T, edit func(*config.Config)) *bench {
 	t.Helper()
 	return startWith(t, func(dir string) session.Secrets {
-		return &config.Tokens{File: filepath.Join(dir, "token"), NoKeyring: true}
+		return &token.Store{File: filepath.Join(dir, "token"), NoKeyring: true}
 	}, edit)
 }
 
@@ -284,8 +285,8 @@ type secret struct {
 	stored func()
 }
 
-func (s *secret) Set(token string) error {
-	err := s.Secrets.Set(token)
+func (s *secret) Set(token, server string) error {
+	err := s.Secrets.Set(token, server)
 	s.stored()
 	return err
 }
@@ -295,8 +296,8 @@ func TestATokenGoesToItsServerOnly(t *testing.T) {
 	t.Setenv("HINDSIGHT_TOKEN", "")
 	tokens := &secret{stored: func() {}}
 	b := startWith(t, func(dir string) session.Secrets {
-		tokens.Secrets = &config.Tokens{File: filepath.Join(dir, "token"), NoKeyring: true}
-		if err := tokens.Set("old"); err != nil {
+		tokens.Secrets = &token.Store{File: filepath.Join(dir, "token"), NoKeyring: true}
+		if err := tokens.Set("old", "http://127.0.0.1:1"); err != nil {
 			t.Error(err)
 		}
 		return tokens

@@ -53,7 +53,7 @@ func wording(err error) string {
 		return session.Sentence(value + " is already used for " + settingName(other))
 	}
 	if p.Key == "video.source.kind" { // it lacks what it is about
-		switch value {
+		switch config.SourceKind(value) {
 		case config.OneMonitor:
 			return "Choose a monitor."
 		case config.OneWindow:

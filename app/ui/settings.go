@@ -112,6 +112,7 @@ func (s *settings) enter() {
 		s.say("", widget.MediumImportance) // "Saved" was for then
 	}
 	s.lookAround()
+	s.keys.enter()
 	if s.watching {
 		return
 	}
@@ -165,7 +166,7 @@ func (s *settings) lookAround() {
 
 func (s *settings) update(snap session.Snapshot) {
 	s.follow(snap.Settings)
-	s.keys.states(snap.Hotkeys)
+	s.keys.update(snap.Hotkeys)
 }
 
 // fill shows settings and forgets what was entered.

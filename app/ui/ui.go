@@ -18,8 +18,10 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/dialog"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/capture"
@@ -70,6 +72,8 @@ type Parts struct {
 	Feed     Feed
 	Commands Commands
 	Editor   Editor
+	// Hotkeys sets keys by pressing them.
+	Hotkeys *hotkey.Manager
 	// Devices lists what can be chosen as a source of sound.
 	Devices func(context.Context) (capture.DeviceList, error)
 	// Screens lists what can be captured with a method of config.Video, Preview takes a frame of it that fits into a
@@ -109,6 +113,8 @@ type UI struct {
 	nav      *nav
 	tray     *tray
 	dialogs  []*open // those that are to be seen, the topmost last
+	// invitation is the question about one, also after it is closed.
+	invitation dialog.Dialog
 
 	shown      atomic.Bool
 	stopMeters func()
@@ -155,7 +161,7 @@ func New(p Parts) *UI {
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
-	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
+	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")

@@ -2,6 +2,7 @@ package encode
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -96,6 +97,15 @@ func frameLength(t media.Track) int {
 		return 1024
 	}
 	return 960
+}
+
+// Flush is for whoever encodes sound for clips faster than time passes: packets are emitted until at most so many
+// samples are inside. With 0 the sound ends, all of it is emitted, and only Close may follow.
+func (s *Sound) Flush(ctx context.Context, most int) error {
+	if err := s.encoder.Flush(ctx, most); err != nil {
+		return s.stopped(err)
+	}
+	return nil
 }
 
 // Close ends the encoder; sound still inside is lost. It may be called twice.

@@ -12,6 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/desktop/autostart"
+	"github.com/hindsight-app/hindsight/app/token"
 )
 
 type settingsCmd struct {
@@ -146,8 +147,8 @@ func (o *output) result(r config.Result, err error) error {
 
 // store changes the settings file of a Hindsight that is not running.
 func store(p config.Patch) config.Result {
-	file, before := stored()
-	r := file.Apply(before, p)
+	_, before := stored()
+	r := config.ApplyToFile(config.Dir(), p, token.Open(config.Dir()))
 	on := p.On(before).App.StartAtLogin
 	if r.Invalid || !p.Has(config.StartAtLoginKey) && !on {
 		return r
@@ -167,19 +168,21 @@ type tokenCmd struct {
 const maxToken = 16 << 10
 
 func (c tokenCmd) Run(ctx context.Context, out *output) error {
-	token := ""
+	text := ""
 	if !c.Remove {
 		var err error
-		if token, err = c.read(); err != nil {
+		if text, err = c.read(); err != nil {
 			return err
 		}
 	}
 	var r config.Result
-	err := call(ctx, control.Request{Command: control.Token, Text: token}, &r)
+	err := call(ctx, control.Request{Command: control.Token, Text: text}, &r)
 	if errors.Is(err, control.ErrNotRunning) {
-		err = config.OpenTokens(config.Dir()).Set(token)
+		r = store(config.Patch{}.WithToken(text))
+		err = refused(r)
+		out.note = "Hindsight is not running."
 	}
-	return out.done(err)
+	return out.result(r, err)
 }
 
 func (c tokenCmd) read() (string, error) {
@@ -196,14 +199,14 @@ func (c tokenCmd) read() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the token could not be read: %w", err)
 	}
-	token := strings.TrimSpace(string(data))
+	text := strings.TrimSpace(string(data))
 	switch {
-	case token == "":
+	case text == "":
 		return "", &control.InvalidError{Err: errors.New("there is no token in it; use --remove to remove the token")}
-	case len(data) > maxToken, strings.ContainsFunc(token, spaceOrControl):
+	case len(data) > maxToken, strings.ContainsFunc(text, spaceOrControl):
 		return "", &control.InvalidError{Err: errors.New("what was read is not one access token without spaces")}
 	}
-	return token, nil
+	return text, nil
 }
 
 func spaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }

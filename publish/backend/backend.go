@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/mp4"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -232,17 +233,10 @@ func (s *Server) Close() error {
 }
 
 // nudge has the keeper look at once.
-func (s *Server) nudge() { poke(s.wake) }
+func (s *Server) nudge() { media.Poke(s.wake) }
 
 // askJobs has the keeper ask LiveKit about the takes.
-func (s *Server) askJobs() { poke(s.jobs) }
-
-func poke(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (s *Server) askJobs() { media.Poke(s.jobs) }
 
 // keyedMutex is one lock for each key in use.
 type keyedMutex struct {

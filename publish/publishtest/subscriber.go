@@ -252,7 +252,7 @@ func (st *Stream) WallTime(u Unit, rate int) (time.Time, bool) {
 	}
 	r := reports[len(reports)-1]
 	ticks := int32(u.RTP - r.RTP)
-	return r.NTP.Add(time.Duration(float64(ticks) / float64(rate) * float64(time.Second))), true
+	return r.NTP.Add(media.FromTicks(int64(ticks), int64(rate))), true
 }
 
 // Remove removes a participant from a room, as a moderator does.

@@ -6,6 +6,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -126,6 +127,9 @@ type Sound interface {
 	// Push encodes a block of interleaved stereo samples of 16 bits, little-endian, at 48 kHz, and copies it. Blocks
 	// follow each other without gaps.
 	Push(samples []byte, pts time.Duration) error
+	// Flush, of an encoder that is not live, delivers until at most so many samples are inside, for whoever encodes faster
+	// than time passes. With 0 it ends the sound and delivers all of it, and only Close may follow.
+	Flush(ctx context.Context, most int) error
 	// Close ends the encoder; sound still inside is lost. It returns when nothing is delivered anymore.
 	Close() error
 }

@@ -65,6 +65,7 @@ type sound struct {
 	output engine.SoundOutput
 	config []byte // AudioSpecificConfig, of who delivers
 	silent int    // blocks since the last packet, where it is not live
+	inside int    // samples that went in and did not come out, where it is not live
 }
 
 func (e soundElement) open(live bool, out engine.SoundOutput) (*sound, error) {
@@ -92,6 +93,9 @@ func (s *sound) pull(ctx context.Context) {
 
 const bytesPerSample = 2 * media.Channels
 
+// frameSamples is how many samples an AAC access unit holds.
+const frameSamples = 1024
+
 func (s *sound) Push(samples []byte, pts time.Duration) error {
 	if !s.live {
 		if err := s.collect(); err != nil {
@@ -102,7 +106,30 @@ func (s *sound) Push(samples []byte, pts time.Duration) error {
 	if err != nil {
 		return err
 	}
+	s.inside += len(samples) / bytesPerSample
 	return s.in.Push(b, pts, media.SamplesToDuration(len(samples)/bytesPerSample))
+}
+
+// Flush implements engine.Sound.
+func (s *sound) Flush(ctx context.Context, most int) error {
+	if most == 0 {
+		s.in.EndStream()
+	} else if s.inside <= most {
+		return nil
+	}
+	enough, done := context.WithCancel(ctx)
+	defer done()
+	err := s.pipeline.Each(enough, s.out, time.Millisecond, func(x *gst.Sample) error {
+		err := s.deliver(x)
+		if most > 0 && s.inside <= most {
+			done()
+		}
+		return err
+	})
+	if most == 0 && errors.Is(err, gst.ErrEnded) {
+		err = nil
+	}
+	return errors.Join(err, ctx.Err())
 }
 
 // patience is how many blocks an encoder may take without a packet before it is asked what is wrong.
@@ -123,7 +150,7 @@ var codecData = regexp.MustCompile(`codec_data=\(buffer\)([0-9a-f]+)`)
 
 func (s *sound) deliver(sample *gst.Sample) error {
 	defer sample.Release()
-	s.silent = 0
+	s.silent, s.inside = 0, s.inside-frameSamples
 	b, err := sample.Bytes()
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/capture/encode/engine"
 	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Video lists the H.264 encoders of GStreamer in the order of trial, whether this machine has them or not.
@@ -129,10 +130,7 @@ func (v *video) Push(s engine.Surface, pts time.Duration, key bool) error {
 	}
 	v.inside.Add(1)
 	err := v.in.Push(own.Again(), pts, time.Second/time.Duration(v.config.FrameRate))
-	select {
-	case v.given <- struct{}{}:
-	default:
-	}
+	media.Poke(v.given)
 	return err
 }
 

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package config
+package token
 
 // unlockKeyring has nothing to do: the system's own store asks by itself.
 func unlockKeyring() error { return nil }

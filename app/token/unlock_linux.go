@@ -1,4 +1,4 @@
-package config
+package token
 
 import (
 	"context"
