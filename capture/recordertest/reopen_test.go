@@ -2,7 +2,6 @@ package recordertest
 
 import (
 	"image"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -33,8 +32,6 @@ func (o *openings) count() (encoders, sources int) {
 	return strings.Count(o.log.String(), `msg="encoding the video"`),
 		strings.Count(o.log.String(), `msg="source is running" source=screen`)
 }
-
-var _ io.Writer = &openings{}
 
 // How video is encoded does not reopen the source; what is captured does not reopen the encoder, unless its size is
 // another one.

@@ -89,10 +89,7 @@ func (s *Stream) give(w work) {
 		s.counts.dropped.Add(1)
 		left.release()
 	}
-	select {
-	case s.poke <- struct{}{}:
-	default:
-	}
+	media.Poke(s.poke)
 }
 
 // take returns what waits.
