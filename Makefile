@@ -36,20 +36,33 @@ run: ## servers, backend and app on this machine; Ctrl-C stops everything
 demo: setup build ## the same, hands-free and checked, in a minute; DEMO_OUT=DIR keeps clips, screenshot, logs
 	@exec bin/devstack demo $(if $(DEMO_OUT),--out '$(DEMO_OUT)')
 
-check: ## all checks without servers: format, vet, lint, builds without cgo, tests of pure logic
+check: ## all checks without servers: format, vet, staticcheck, builds for three systems, tests of pure logic
 	@cmd/devstack/setup.sh check
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-tests check-vet check-builds check-staticcheck
+
+# What check runs beside each other. Linting that asks a server (for vulnerabilities) is in lint.
+.PHONY: check-tests check-vet check-builds check-staticcheck
+check-tests: # some tests wait, so four packages share the processors
+	cmd/devstack/test.sh -p 4 -timeout 5m $$(cmd/devstack/packages.sh pure)
+
+check-vet:
 	@bad=$$(gofmt -l app assets capture cmd publish); [ -z "$$bad" ] || { echo "gofmt wants to change: $$bad"; exit 1; }
 	go vet ./...
-	CGO_ENABLED=0 go build $$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)')
-	for os in windows darwin; do \
-		GOOS=$$os CGO_ENABLED=0 go vet \
-			$$(go list -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)'); \
+
+check-builds: # vet reads the programs as well; they are linked by "make build"
+	list=$$(go list -f '{{if .GoFiles}}{{.Name}} {{.ImportPath}}{{end}}' ./... | grep -vE '$(NEEDS_CGO)'); \
+	for os in linux windows darwin; do \
+		GOOS=$$os CGO_ENABLED=0 go build $$(sed -n '/^main /!s/.* //p' <<<"$$list"); \
+		GOOS=$$os CGO_ENABLED=0 go vet $$(sed 's/.* //' <<<"$$list"); \
 	done
+
+check-staticcheck:
 	$(STATICCHECK) ./...
-	cmd/devstack/test.sh -timeout 5m $$(cmd/devstack/packages.sh pure)
 
 test: setup check race ## check, the race detector, and all tests against the real servers
-	cmd/devstack/test.sh -p 1 -timeout 20m $$(cmd/devstack/packages.sh real)
+	cmd/devstack/test.sh -C publish/deploy/schematest ./...
+	cmd/devstack/test.sh -p 2 -timeout 20m $$(cmd/devstack/packages.sh real)
+	cmd/devstack/test.sh -p 1 -timeout 20m $$(cmd/devstack/packages.sh alone)
 
 dist: ## packages of app and backend (deb, rpm, tar.gz), checksums and SBOMs, in dist/
 	@cmd/devstack/setup.sh dist

@@ -26,6 +26,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey/x11"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
@@ -42,6 +43,8 @@ const gcPercent = 20
 type Options struct {
 	// Hidden starts in the tray without the window, where there is a tray.
 	Hidden bool
+	// Invitation is a link to accept, empty for none.
+	Invitation string
 	// Debug logs more.
 	Debug bool
 	// Output receives the log.
@@ -56,12 +59,14 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	links    *links.Book
-	tokens   *config.Tokens
+	tokens   *token.Store
 	tray     *desktop.Tray
 	login    autostart.Entry
-	ctx      context.Context // of what may be left undone at the end
-	ui       *ui.UI
-	tasks    sync.WaitGroup
+	// loginTurn keeps changes of that file in their order.
+	loginTurn sync.Mutex
+	ctx       context.Context // of what may be left undone at the end
+	ui        *ui.UI
+	tasks     sync.WaitGroup
 }
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
@@ -81,7 +86,7 @@ func Run(o Options) error {
 	}
 	server, err := control.Listen(control.Dir(), log)
 	if errors.Is(err, control.ErrRunning) {
-		return showOther()
+		return showOther(o.Invitation)
 	}
 	if err != nil {
 		return err
@@ -96,10 +101,15 @@ func Run(o Options) error {
 	return a.close()
 }
 
-func showOther() error {
+// showOther has the Hindsight that runs show its window, and ask about an invitation.
+func showOther(invitation string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := control.Call(ctx, control.Dir(), control.Request{Command: control.Show}, nil); err != nil {
+	r := control.Request{Command: control.Show}
+	if invitation != "" {
+		r = control.Request{Command: control.Invite, Text: invitation}
+	}
+	if err := control.Call(ctx, control.Dir(), r, nil); err != nil {
 		return fmt.Errorf("hindsight is already running but does not respond: %w", err)
 	}
 	return nil
@@ -115,27 +125,35 @@ func (a *App) start(ctx context.Context, o Options) {
 		sentences = append(sentences, ui.Explain(p))
 	}
 	away := desktop.OpenAway(ctx, a.log)
-	a.tokens = config.OpenTokens(dir)
+	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
 		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
-		App: desktop.FocusedApp, Log: a.log,
+		Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
 	})
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
+	a.hotkeys = a.openHotkeys()
 	a.ui = ui.New(ui.Parts{
-		Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
+		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 	})
-	a.hotkeys = a.openHotkeys()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
-	a.tasks.Go(a.followLogin)
-	a.tasks.Go(func() { away.Follow(ctx, a.session.SetAway) })
+	a.tasks.Go(a.startLogin)
+	a.tasks.Go(func() {
+		away.Follow(ctx, func(locked, asleep bool) {
+			a.hotkeys.Sleep(locked || asleep)
+			a.session.SetAway(locked, asleep)
+		}, a.session.Report)
+	})
 	a.control.Serve(a.handle)
+	if o.Invitation != "" {
+		a.invite(o.Invitation)
+	}
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }
 

@@ -59,7 +59,8 @@ type share struct{ *publish.Publisher }
 func (s share) Status() session.ShareStatus {
 	p := s.Publisher.Status()
 	return session.ShareStatus{
-		State: p.State, Room: p.Room, Identity: p.Identity, Recording: p.Recording, ReplayID: p.ReplayID,
+		State: session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
+		Recording: session.ServerState(p.Recording), ReplayID: p.ReplayID,
 		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Error: p.Error,
 	}
 }

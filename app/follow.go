@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/atomicfile"
@@ -20,50 +19,43 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// followHotkeys keeps the bound keys equal to the settings until the session ends.
+// followHotkeys takes the keys of the settings, and tells the session when one stops working or works again, until the
+// session ends.
 func (a *App) followHotkeys() {
-	snapshots, stop := a.session.Watch()
-	defer stop()
-	var bound *config.Hotkeys
+	a.session.BindHotkeys(func(h config.Hotkeys) []hotkey.State { return a.hotkeys.Set(a.wants(h)) })
 	for {
 		select {
-		case s, ok := <-snapshots:
-			if !ok {
-				return
-			}
-			want := s.Settings.Hotkeys
-			if s.State == session.Stopping && !s.ReplayOn && !s.ShareOn || bound != nil && reflect.DeepEqual(*bound, want) {
-				continue
-			}
-			bound = &want
-			a.session.SetHotkeys(a.hotkeys.Set(a.wants(want)))
+		case <-a.session.Done():
+			return
 		case <-a.hotkeys.Changed():
 			a.session.SetHotkeys(a.hotkeys.States())
 		}
 	}
 }
 
-// followLogin keeps the file that starts Hindsight at login as the settings want it, from the start on, until the
-// session ends.
-func (a *App) followLogin() {
-	snapshots, stop := a.session.Watch()
-	defer stop()
-	first, have := true, false
-	for s := range snapshots {
-		on := s.Settings.App.StartAtLogin
-		if !first && on == have {
-			continue
-		}
-		var edited *autostart.EditedError
-		err := a.login.Set(on)
-		switch {
-		case err == nil, first && errors.As(err, &edited): // an edited file counts, which is nothing new
-		default:
-			a.log.Warn("start at login could not be changed", "error", err)
-			a.notify(desktop.Notification{Title: "Couldn't change start at login", Body: session.Plain(err), Urgent: true})
-		}
-		first, have = false, on
+// startLogin keeps the file that starts Hindsight at login as the settings want it.
+func (a *App) startLogin() {
+	a.loginTurn.Lock()
+	defer a.loginTurn.Unlock()
+	var edited *autostart.EditedError
+	// An edited file counts, which is nothing new.
+	if err := a.login.Set(a.settings().StartAtLogin); err != nil && !errors.As(err, &edited) {
+		a.log.Warn("start at login could not be changed", "error", err)
+		a.notify(desktop.Notification{Title: "Couldn't change start at login", Body: session.Plain(err), Urgent: true})
 	}
+}
+
+// changeLogin is session.Options.Login.
+func (a *App) changeLogin(on bool) (note string, err error) {
+	a.loginTurn.Lock()
+	defer a.loginTurn.Unlock()
+	var edited *autostart.EditedError
+	if err := a.login.Set(on); errors.As(err, &edited) {
+		return err.Error(), nil
+	} else if err != nil {
+		return "", err
+	}
+	return "", nil
 }
 
 func (a *App) wants(h config.Hotkeys) []hotkey.Want {
@@ -71,7 +63,8 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 		{Name: hotkey.SaveName, Purpose: "Save replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
 		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
 		{Name: hotkey.MuteName, Purpose: "Mute microphone", Keys: h.Mute, Press: a.toggleMute},
-		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Press: func() { a.session.Talk(true) },
+		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Talk: true,
+			Press:   func() { a.session.Talk(true) },
 			Release: func() { a.session.Talk(false) }},
 	}
 	wants = append(wants,
@@ -183,7 +176,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalSaved:
 		path := e.Save.Clip.Path
 		actions := a.clipActions(path)
-		if e.Save.Server != "off" {
+		if e.Save.Server != session.NoCopy {
 			actions = append(actions, desktop.Action{Label: "Copy link", Do: func() { a.copyLink(path) }})
 		}
 		return desktop.Notification{
@@ -195,7 +188,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalFailed:
 		return desktop.Notification{Title: "Couldn't save replay", Body: e.Text, Urgent: true}
 	case session.ServerSaved:
-		if e.Save.Local == "off" {
+		if e.Save.Local == session.NoCopy {
 			return desktop.Notification{Title: "Replay saved on server", Body: fmt.Sprintf("%.1f s", e.Save.ServerSeconds)}
 		}
 	case session.ServerFailed:

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // maxAfter is the most that a clip may reach into the future, in seconds.
@@ -108,9 +108,27 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	case control.List:
 		return s.Snapshot().Settings.Settings(), nil
 	case control.Set:
-		return a.set(ctx, r.Set)
+		patch, read := config.Parse(r.Set)
+		if read.Invalid {
+			return control.Answer(read)
+		}
+		return a.apply(ctx, patch)
 	case control.Token:
-		return nil, s.ChangeWithToken(r.Text, func(*config.Config) {})
+		return a.apply(ctx, config.Patch{}.WithToken(r.Text))
+	case control.Invite:
+		if !r.On {
+			a.invite(r.Text)
+			return nil, nil
+		}
+		i, err := api.ParseInvitation(r.Text)
+		if err != nil {
+			return nil, &control.InvalidError{Err: err}
+		}
+		identity, err := a.accept(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		return control.InvitationAnswer{Server: i.Server, Identity: identity}, nil
 	case control.Show:
 		a.ui.Show()
 		return nil, nil
@@ -119,35 +137,12 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
-		"talk, link, choose-screen, settings, set, set-token, show or quit", r.Command)
+		"talk, link, choose-screen, settings, set, set-token, invitation, show or quit", r.Command)
 }
 
-// set changes settings as the window does and waits for what the recorder makes of them.
-func (a *App) set(ctx context.Context, list []config.Assignment) (any, error) {
-	edit, err := config.Edit(list)
-	if err != nil {
-		return nil, &control.InvalidError{Err: err}
-	}
-	if err := a.session.Change(edit); err != nil {
-		return nil, control.Invalid(err)
-	}
-	var answer control.SetAnswer
-	if on := a.settings().StartAtLogin; names(list, config.StartAtLoginKey) {
-		if err := a.login.Set(on); err != nil {
-			answer.Note = err.Error()
-		}
-	}
+// apply changes settings as the window does and waits for what the recorder makes of them.
+func (a *App) apply(ctx context.Context, p config.Patch) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, beginWait)
 	defer cancel()
-	switch err := a.session.Settled(ctx); {
-	case errors.Is(err, context.DeadlineExceeded):
-		answer.Failed = "capture has not restarted within a minute; see: hindsightctl status"
-	case err != nil:
-		answer.Failed = err.Error()
-	}
-	return answer, nil
-}
-
-func names(list []config.Assignment, key string) bool {
-	return slices.ContainsFunc(list, func(a config.Assignment) bool { return a.Key == key })
+	return control.Answer(a.session.Apply(ctx, p))
 }

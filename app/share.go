@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -26,10 +27,11 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if now := a.session.Snapshot().Settings.Sharing.BackendURL; at.Backend != now {
+	now := a.session.Snapshot().Settings.Sharing // once: server, consent and token have to go together
+	if config.Origin(at.Backend) != config.Origin(now.BackendURL) {
 		return "", fmt.Errorf("this clip was saved on another server, %s; enter its URL in Settings, Sharing", at.Backend)
 	}
-	token, err := a.tokens.Get()
+	token, err := a.tokens.For(at.Backend)
 	if err != nil {
 		return "", err
 	}
@@ -39,10 +41,15 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 		poster = nil
 	}
 	var options []client.Option
-	if a.session.Snapshot().Settings.Sharing.AllowHTTP {
+	if now.AllowHTTP {
 		options = append(options, client.WithPlainHTTP())
 	}
 	made, err := links.Make(ctx, at, token, poster, a.log, options...)
+	if errors.Is(err, links.ErrDeleted) {
+		if err := a.links.Forget(path); err != nil {
+			a.log.Warn("a deleted copy is not forgotten", "path", path, "error", err)
+		}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -57,7 +64,7 @@ func (a *App) findCopy(ctx context.Context, path string) (links.Copy, error) {
 		if at, ok := a.links.Of(path); ok {
 			return at, nil
 		}
-		if last == nil || last.Clip == nil || last.Clip.Path != path || last.Server != "saving" {
+		if last == nil || last.Clip == nil || last.Clip.Path != path || last.Server != session.CopySaving {
 			return links.Copy{}, links.ErrNoCopy
 		}
 		select {

@@ -1,51 +1,27 @@
 package capture
 
 import (
-	"os"
-	"slices"
-	"strings"
-	"syscall"
+	"sync"
+
+	"github.com/ebitengine/purego"
 )
 
-const (
-	// arenaMax is how many heaps glibc's allocator may have (mallopt(3), M_ARENA_MAX). By default nearly every thread
-	// gets its own: codecs come and go on many threads, and what they leave behind in each heap comes to more
-	// than the replay. Other C libraries have no such setting and do not need it.
-	arenaMax, arenas = "MALLOC_ARENA_MAX", "2"
-	// goDebug is where Go's runtime reads its settings. With schedtrace its watching thread goes its rounds every 10
-	// ms. Without, it sleeps while nothing runs, is woken as soon as something does, and then looks each 20 us for a
-	// while (sysmon, in runtime/proc.go): with a process that works a little and often, 2700 times a second, a
-	// twentieth of all the app costs. The trace itself, one line, is due when the machine has been up for 24 days.
-	goDebug, calmWatch = "GODEBUG", "schedtrace=2147483647"
-	// again says that Prepare has set all this.
-	again = "HINDSIGHT_PREPARED"
-)
+// arenaMax is M_ARENA_MAX (mallopt(3); malloc.h of glibc): how many heaps the C library's allocator may have. By
+// default nearly every thread gets its own: codecs come and go on many threads, and what they leave behind in each heap
+// comes to more than the replay.
+const arenaMax, arenas = -8, 2
 
-// Prepare sets the process up for capture: it saves much memory and some CPU time. It is called once, before anything
-// else: what it sets is read when a program begins, so the program starts itself again in its own place, once. Where
-// that fails it continues as it is.
-func Prepare() {
-	debug := os.Getenv(goDebug)
-	if os.Getenv(again) != "" {
-		// Programs that are started from here decide for themselves.
-		_ = os.Unsetenv(again)
-		_ = os.Unsetenv(arenaMax)
-		if rest := strings.TrimSuffix(strings.TrimSuffix(debug, calmWatch), ","); rest != "" {
-			_ = os.Setenv(goDebug, rest)
-		} else {
-			_ = os.Unsetenv(goDebug)
-		}
-		return
+// Prepare sets the process up for capture: it saves much memory. It is called before codecs start threads, since heaps
+// that exist stay, as those of Go's first few threads do. It returns whether the C library took the setting; only glibc
+// has it, and others do not need it.
+func Prepare() bool { return prepare() }
+
+var prepare = sync.OnceValue(func() bool {
+	mallopt, err := purego.Dlsym(purego.RTLD_DEFAULT, "mallopt")
+	if err != nil {
+		return false
 	}
-	if os.Getenv(arenaMax) != "" || strings.Contains(debug, "schedtrace") {
-		return // somebody is debugging it
-	}
-	if debug != "" {
-		debug += ","
-	}
-	if self, err := os.Executable(); err == nil {
-		env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, goDebug+"=") })
-		env = append(env, arenaMax+"="+arenas, goDebug+"="+debug+calmWatch, again+"=1")
-		_ = syscall.Exec(self, os.Args, env) // #nosec G204 -- this program itself, with its own arguments
-	}
-}
+	param := arenaMax
+	r, _, _ := purego.SyscallN(mallopt, uintptr(param), arenas)
+	return int32(r) == 1
+})

@@ -4,33 +4,61 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/ebitengine/purego"
 	"github.com/stretchr/testify/require"
 )
 
-// The program starts itself again with its settings, once, and hands none of them on.
-func TestPrepare(t *testing.T) {
-	const prepared = "HINDSIGHT_TEST_PREPARED"
-	if os.Getenv(prepared) != "" {
-		began, err := os.ReadFile("/proc/self/environ")
-		require.NoError(t, err)
-		Prepare()
-		if !strings.Contains(string(began), again) {
-			t.Fatal("not started again")
+// Threads share few heaps of the C library. Each setting needs a process of its own: heaps stay.
+func TestPrepareBoundsTheHeapsOfTheCLibrary(t *testing.T) {
+	const child = "HINDSIGHT_TEST_PREPARE"
+	if mode := os.Getenv(child); mode != "" {
+		if mode == "yes" && (!Prepare() || !Prepare()) {
+			t.Fatal("the C library did not take the setting")
 		}
-		fmt.Printf("began with %q, goes on with %q and %q\n", strings.Split(string(began), "\x00"), os.Getenv(goDebug),
-			os.Getenv(arenaMax))
+		fmt.Printf("heaps=%d\n", heaps(t, 24))
 		return
 	}
-	for _, own := range []string{"", "madvdontneed=1"} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPrepare$")
-		cmd.Env = append(os.Environ(), prepared+"=1", goDebug+"="+own)
+	count := func(mode string) int {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), child+"="+mode)
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
-		require.Contains(t, string(out), fmt.Sprintf("%q", arenaMax+"="+arenas))
-		require.Contains(t, string(out), calmWatch)
-		require.Contains(t, string(out), fmt.Sprintf("goes on with %q and %q", own, ""))
+		_, text, _ := strings.Cut(string(out), "heaps=")
+		text, _, _ = strings.Cut(text, "\n")
+		n, err := strconv.Atoi(text)
+		require.NoError(t, err, "%s", out)
+		return n
 	}
+	// Those that Go's own threads had before stay.
+	require.Less(t, count("yes"), count("no"), "without it each thread has its own")
+}
+
+// heaps allocates on so many threads at once, and counts the heaps that the memory lies in. Those of threads begin at
+// multiples of 64 MiB (malloc/arena.c of glibc: HEAP_MAX_SIZE, 64-bit).
+func heaps(t *testing.T, threads int) int {
+	malloc, err := purego.Dlsym(purego.RTLD_DEFAULT, "malloc")
+	require.NoError(t, err)
+	var mu sync.Mutex
+	var all, running sync.WaitGroup
+	found := map[uintptr]bool{}
+	running.Add(threads)
+	for range threads {
+		all.Go(func() {
+			runtime.LockOSThread() // without an unlock: the thread ends with its goroutine
+			running.Done()
+			running.Wait()
+			at, _, _ := purego.SyscallN(malloc, 64)
+			mu.Lock()
+			defer mu.Unlock()
+			found[at>>26] = true
+		})
+	}
+	all.Wait()
+	return len(found)
 }

@@ -2,5 +2,5 @@
 
 package capture
 
-// Prepare sets the process up for capture; here nothing is to be done.
-func Prepare() {}
+// Prepare sets the process up for capture; here nothing is to be done, and false says so.
+func Prepare() bool { return false }

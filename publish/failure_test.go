@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/client"
 	"github.com/hindsight-app/hindsight/publish/livekit"
@@ -152,7 +153,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		require.Equal(t, publish.RecordingOff, p.Status().Recording)
 		require.NoError(t, p.Close(b.ctx))
 	}
-	err := publishtest.Poll(b.ctx, func() bool { return goroutines() <= before })
+	err := wait.Poll(b.ctx, func() bool { return goroutines() <= before })
 	if err != nil {
 		buf := make([]byte, 1<<20)
 		t.Fatalf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])

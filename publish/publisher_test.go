@@ -15,6 +15,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
@@ -80,7 +81,12 @@ func (b *bench) subscribe(t *testing.T) *publishtest.Subscriber {
 // watch joins as a viewer who gets video and sound.
 func (b *bench) watch(t *testing.T) (video, sound *publishtest.Stream) {
 	t.Helper()
-	viewer := b.subscribe(t)
+	return b.tracks(t, b.subscribe(t))
+}
+
+// tracks waits until a viewer gets video and sound.
+func (b *bench) tracks(t *testing.T, viewer *publishtest.Subscriber) (video, sound *publishtest.Stream) {
+	t.Helper()
 	video, err := viewer.Wait(b.ctx, media.Video)
 	require.NoError(t, err)
 	sound, err = viewer.Wait(b.ctx, media.Opus)
@@ -91,7 +97,7 @@ func (b *bench) watch(t *testing.T) (video, sound *publishtest.Stream) {
 // eventually polls until f holds or the bench's time is over.
 func (b *bench) eventually(t *testing.T, f func() bool, msg string, args ...any) {
 	t.Helper()
-	require.NoErrorf(t, publishtest.Poll(b.ctx, f), msg, args...)
+	require.NoErrorf(t, wait.Poll(b.ctx, f), msg, args...)
 }
 
 func TestViewersGetVideoAndSound(t *testing.T) {

@@ -43,14 +43,7 @@ func TestTheRecordersSoundAndVideoArriveTogether(t *testing.T) {
 	t.Cleanup(func() { _ = p.Close(context.Background()) })
 	b.sameAge(t, viewer, rate)
 
-	first := p.Status()
-	b.killServer(t)
-	b.eventually(t, func() bool { return p.Status().State == publish.StateReconnecting }, "the loss is not noticed")
-	b.startAgain(t)
-	b.eventually(t, func() bool {
-		st := p.Status()
-		return st.State == publish.StateLive && st.VideoSID != first.VideoSID
-	}, "sharing does not come back")
+	b.loseServer(t, p)
 	viewer = b.subscribe(t)
 	b.sameAge(t, viewer, rate)
 }
@@ -83,10 +76,7 @@ func startRecorder(t *testing.T, b *bench, rate int) *capture.Recorder {
 // sameAge compares the first three seconds that a viewer gets.
 func (b *bench) sameAge(t *testing.T, viewer *publishtest.Subscriber, rate int) {
 	t.Helper()
-	video, err := viewer.Wait(b.ctx, media.Video)
-	require.NoError(t, err)
-	sound, err := viewer.Wait(b.ctx, media.Opus)
-	require.NoError(t, err)
+	video, sound := b.tracks(t, viewer)
 	const span = 3 * time.Second
 	b.eventually(t, func() bool {
 		return covers(video, span+time.Second) && covers(sound, span+time.Second) && len(video.Reports()) > 0 &&

@@ -20,6 +20,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
@@ -90,7 +91,7 @@ func serverEnd(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := publishtest.Poll(ctx, func() bool { return len(video.Shown()) > 0 }); err != nil {
+	if err := wait.Poll(ctx, func() bool { return len(video.Shown()) > 0 }); err != nil {
 		return err
 	}
 	if err := writeJSON(dir, "viewing.json", true); err != nil {
@@ -145,7 +146,7 @@ func publisherEnd(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	_ = publishtest.Poll(ctx, func() bool {
+	_ = wait.Poll(ctx, func() bool {
 		out.Moments = append(out.Moments, moment{time.Now(), sharing.Status(), rec.Status().BitrateKbps})
 		return false
 	})

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/media"
-	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
@@ -68,14 +67,7 @@ func TestSoundAndVideoArriveTogether(t *testing.T) {
 			if rate != 30 {
 				return
 			}
-			first := p.Status()
-			b.killServer(t)
-			b.eventually(t, func() bool { return p.Status().State == publish.StateReconnecting }, "the loss is not noticed")
-			b.startAgain(t)
-			b.eventually(t, func() bool {
-				st := p.Status()
-				return st.State == publish.StateLive && st.VideoSID != first.VideoSID
-			}, "sharing does not come back")
+			b.loseServer(t, p)
 			viewer = b.subscribe(t)
 			b.arriveTogether(t, viewer)
 		})
@@ -93,10 +85,7 @@ func TestSlowVideoHoldsSound(t *testing.T) {
 // arriveTogether compares what a viewer gets in the first and in the third second.
 func (b *bench) arriveTogether(t *testing.T, viewer *publishtest.Subscriber) {
 	t.Helper()
-	video, err := viewer.Wait(b.ctx, media.Video)
-	require.NoError(t, err)
-	sound, err := viewer.Wait(b.ctx, media.Opus)
-	require.NoError(t, err)
+	video, sound := b.tracks(t, viewer)
 	const span = 3 * time.Second
 	b.eventually(t, func() bool { return covers(video, span) && covers(sound, span) }, "too little arrives")
 	for _, from := range []time.Duration{0, 2 * time.Second} {
@@ -128,7 +117,7 @@ func (b *bench) medianAge(t *testing.T, st *publishtest.Stream, track media.Trac
 			continue
 		}
 		ticks := int32(u.RTP - newest.RTP)
-		captured := pts + time.Duration(ticks)*time.Second/time.Duration(rate)
+		captured := pts + media.FromTicks(int64(ticks), int64(rate))
 		ages = append(ages, ptsNow-now.Sub(u.Arrived)-captured)
 	}
 	require.GreaterOrEqual(t, len(ages), 8, "too little arrives")

@@ -28,6 +28,32 @@ type Engine struct {
 	publisher *Publisher
 	opened    int
 	shares    []session.ShareConfig
+	refuse    func(capture.Config) error
+	gone      map[string]string
+}
+
+// Refuse says what recorders refuse; nil ends that.
+func (e *Engine) Refuse(what func(capture.Config) error) { e.mu.Lock(); e.refuse = what; e.mu.Unlock() }
+
+// Unplug makes a device of sound one that is gone: a source that wants it fails with the text.
+func (e *Engine) Unplug(device, text string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.gone == nil {
+		e.gone = map[string]string{}
+	}
+	e.gone[device] = text
+}
+
+// refused is the error for a configuration.
+func (e *Engine) refused(c capture.Config) error {
+	e.mu.Lock()
+	what := e.refuse
+	e.mu.Unlock()
+	if what == nil {
+		return nil
+	}
+	return what(c)
 }
 
 // FailRecord makes the next recorders fail to open; nil ends that.
@@ -57,6 +83,9 @@ func (e *Engine) Shares() []session.ShareConfig {
 
 // Record implements session.Engine.
 func (e *Engine) Record(_ context.Context, c capture.Config) (session.Recorder, error) {
+	if err := e.refused(c); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.recordErr != nil {
@@ -102,6 +131,7 @@ type Recorder struct {
 	inFlight  int
 	closed    bool
 	names     int
+	applied   int
 
 	marks     []string
 	recording *Recording
@@ -125,6 +155,9 @@ func (r *Recorder) HoldApply() (waiting <-chan struct{}, release func()) {
 	r.holdApply = func() { close(began); <-c }
 	return began, func() { close(c) }
 }
+
+// Applied counts what was applied.
+func (r *Recorder) Applied() int { r.mu.Lock(); defer r.mu.Unlock(); return r.applied }
 
 // FailScreen gives the screen source an error; an empty text ends that.
 func (r *Recorder) FailScreen(text string) {
@@ -172,9 +205,13 @@ func (r *Recorder) Apply(c capture.Config) error {
 	if hold != nil {
 		hold()
 	}
+	if err := r.engine.refused(c); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cfg = c
+	r.applied++
 	return nil
 }
 
@@ -184,19 +221,28 @@ func (r *Recorder) Now() time.Duration { return time.Since(r.since) }
 // Status implements session.Recorder.
 func (r *Recorder) Status() capture.Status {
 	r.mu.Lock()
+	cfg := r.cfg
+	r.mu.Unlock()
+	desktop, mic := r.engine.sound(cfg.Desktop), r.engine.sound(cfg.Mic) // under the engine's lock, which comes first
+	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := capture.Status{Screen: r.screen, Encoder: "memory", Width: 1280, Height: 720, FrameRate: r.cfg.Video.FrameRate}
 	if s.Screen.State == "" {
 		s.Screen = capture.SourceState{State: "running", Device: ":0"}
 	}
-	s.Desktop, s.Mic = sound(r.cfg.Desktop), sound(r.cfg.Mic)
+	s.Desktop, s.Mic = desktop, mic
 	s.Buffered = min(time.Since(r.since), r.cfg.Replay)
 	return s
 }
 
-func sound(c capture.SoundConfig) capture.SourceState {
+func (e *Engine) sound(c capture.SoundConfig) capture.SourceState {
 	if !c.Enabled {
 		return capture.SourceState{State: "off", PeakDB: -100, RMSDB: -100}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if text := e.gone[c.Device]; text != "" {
+		return capture.SourceState{State: "failed", Error: text, PeakDB: -100, RMSDB: -100}
 	}
 	return capture.SourceState{State: "running", Device: c.Device, PeakDB: -20, RMSDB: -26}
 }

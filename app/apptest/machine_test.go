@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 // machine is the desktop and the program that all tests share.
@@ -143,9 +145,13 @@ func (r *running) saved(t *testing.T, id int) (path string) {
 
 func (r *running) wait(t *testing.T) {
 	t.Helper()
-	select {
-	case <-r.Done():
-	case <-time.After(60 * time.Second):
-		t.Fatalf("it does not end:\n%s", r.Tail(2000))
+	ended := func() bool {
+		select {
+		case <-r.Done():
+			return true
+		default:
+			return false
+		}
 	}
+	require.True(t, wait.Until(time.Minute, ended), "it does not end:\n%s", r.Tail(2000))
 }

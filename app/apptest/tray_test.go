@@ -14,6 +14,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 func testTray(t *testing.T, m *machine) {
@@ -118,14 +119,10 @@ func testNotification(t *testing.T, m *machine) {
 	r.until(t, "the replay runs", buffering)
 	r.call(t, control.Request{Command: control.Save}, nil)
 	file := filepath.Base(r.saved(t, 1))
-	select {
-	case got := <-n.shown:
-		if got.title != "Replay saved" || !strings.Contains(got.body, file) || !strings.Contains(got.body, "MB") ||
-			strings.Join(got.actions, ",") != "default,Play,action-1,Open folder" {
-			t.Errorf("it shows %+v", got)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("no notification after a save")
+	got := wait.For(t, n.shown, 30*time.Second, "a notification of a save")
+	if got.title != "Replay saved" || !strings.Contains(got.body, file) || !strings.Contains(got.body, "MB") ||
+		strings.Join(got.actions, ",") != "default,Play,action-1,Open folder" {
+		t.Errorf("it shows %+v", got)
 	}
 	// A service that does not answer for a while delays neither saves nor keys, and misses nothing.
 	n.busy.Lock()
@@ -139,26 +136,17 @@ func testNotification(t *testing.T, m *machine) {
 	}
 	n.busy.Unlock()
 	for range 3 {
-		select {
-		case got := <-n.shown:
-			require.Equal(t, "Replay saved", got.title)
-		case <-time.After(30 * time.Second):
-			t.Fatal("a notification is missing")
-		}
+		require.Equal(t, "Replay saved", wait.For(t, n.shown, 30*time.Second, "all notifications").title)
 	}
 	r.call(t, control.Request{Command: control.Replay}, nil)
 	r.until(t, "the replay is off", func(s session.Snapshot) bool { return s.State == session.Idle })
 	if err := m.desktop.Press(t.Context(), "alt+F10"); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case got := <-n.shown:
-		if got.title != "Couldn't save replay" || !strings.Contains(got.body, "turn the replay buffer on") {
-			t.Errorf("a press while nothing runs shows %+v", got)
-		}
-		s := r.until(t, "the window can show it as well", func(s session.Snapshot) bool { return s.LastSave.ID == 5 })
-		require.Equal(t, got.body, s.LastSave.LocalError)
-	case <-time.After(30 * time.Second):
-		t.Fatal("no notification of a press that could not be served")
+	got = wait.For(t, n.shown, 30*time.Second, "a notification of a press that could not be served")
+	if got.title != "Couldn't save replay" || !strings.Contains(got.body, "turn the replay buffer on") {
+		t.Errorf("a press while nothing runs shows %+v", got)
 	}
+	s := r.until(t, "the window can show it as well", func(s session.Snapshot) bool { return s.LastSave.ID == 5 })
+	require.Equal(t, got.body, s.LastSave.LocalError)
 }

@@ -1,6 +1,7 @@
 package apptest_test
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/capturetest"
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 const (
@@ -92,7 +94,11 @@ func testAway(t *testing.T, m *machine) {
 	}
 	saver := func(active bool) { emit("/ScreenSaver", "org.freedesktop.ScreenSaver.ActiveChanged", active) }
 
-	r := m.start(t, t.TempDir(), "DBUS_SYSTEM_BUS_ADDRESS="+m.desktop.DBusAddress)
+	r := m.start(t, t.TempDir(), "DBUS_SYSTEM_BUS_ADDRESS="+m.desktop.DBusAddress, "HINDSIGHT_HOTKEYS_TALK=V")
+	key := func(what string) {
+		out, err := m.desktop.Command(t.Context(), "xdotool", what, "v").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
 	held := <-l.holds
 	defer held.ours.Close()
 	running := func(s session.Snapshot) bool {
@@ -117,6 +123,8 @@ func testAway(t *testing.T, m *machine) {
 	s := r.until(t, "it goes on", func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+1 })
 	require.Empty(t, s.Problems)
 
+	key("keydown")
+	r.until(t, "somebody talks", func(s session.Snapshot) bool { return !s.Mic.Closed })
 	emit(logindPath, "org.freedesktop.login1.Manager.PrepareForSleep", true)
 	require.NoError(t, held.theirs.Close()) // the program has had its copy for long
 	require.NoError(t, held.ours.SetReadDeadline(time.Now().Add(60*time.Second)))
@@ -124,12 +132,20 @@ func testAway(t *testing.T, m *machine) {
 	require.ErrorIs(t, err, io.EOF, "the program lets the machine sleep")
 	before = r.until(t, "it pauses before sleep", paused).BufferedSeconds
 	require.NoError(t, r.Signal(stack.SigStop)) // for the program, the machine sleeps
-	<-time.After(3 * time.Second)
+	asleep, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	_, err = r.status(asleep)
+	require.ErrorIs(t, err, context.DeadlineExceeded, "who sleeps does not reply")
 	require.NoError(t, r.Signal(stack.SigCont))
 	emit(logindPath, "org.freedesktop.login1.Manager.PrepareForSleep", false)
 	s = r.until(t, "it goes on after sleep",
 		func(s session.Snapshot) bool { return running(s) && s.BufferedSeconds > before+2 })
 	require.Empty(t, s.Problems)
+	require.True(t, s.Mic.Closed, "the key that was held before sleep is let go")
+	key("keyup")
+	key("keydown")
+	r.until(t, "the key works after sleep", func(s session.Snapshot) bool { return !s.Mic.Closed })
+	key("keyup")
 	require.Eventually(t, func() bool { return len(l.holds) == 1 }, 60*time.Second, 20*time.Millisecond,
 		"the next sleep waits again")
 	r.call(t, control.Request{Command: control.Save}, nil)
@@ -172,14 +188,8 @@ func testDisplayDies(t *testing.T, m *machine) {
 	second := desktop()
 	n := serveNotices(t, second.desktop)
 	again := second.start(t, dir, cache)
-	var told notice
-	for told.title != "Replay recovered" {
-		select {
-		case told = <-n.shown:
-		case <-time.After(60 * time.Second):
-			t.Fatalf("the next start tells nothing of it:\n%s", again.Tail(3000))
-		}
-	}
+	told := wait.First(t, n.shown, time.Minute, "the next start tells of it",
+		func(n notice) bool { return n.title == "Replay recovered" })
 	found, err := clip.List(filepath.Join(dir, "clips"))
 	require.NoError(t, err)
 	require.Len(t, found, 1)

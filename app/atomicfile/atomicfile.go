@@ -1,4 +1,5 @@
-// Package atomicfile replaces files whole or not at all. It has no state and no goroutines.
+// Package atomicfile replaces files whole or not at all, and locks what several processes change. It has no state and
+// no goroutines.
 package atomicfile
 
 import (

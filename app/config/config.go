@@ -5,6 +5,9 @@
 // value that cannot be used never stops the app: it is named with what is allowed, the default stands in for it, and
 // the file is left as it is until the user saves new settings, when a copy of it is kept beside it (.bak).
 //
+// Settings change in one way only: a Patch names those that change, Check says which of them are wrong, and a session,
+// or ApplyToFile where none runs, puts the patch to work and returns a Result with what came of each field.
+//
 // The limits are struct tags, so that reading, checking and the texts about them cannot drift apart. The package has no
 // goroutines; a Store guards its file with a mutex.
 package config
@@ -74,17 +77,9 @@ type Video struct {
 	Encoder         string `toml:"encoder" comment:"GStreamer element, for example x264enc; empty is the best that works"`
 }
 
-// The kinds of capture sources.
-const (
-	WholeScreen = "screen"
-	OneMonitor  = "monitor"
-	OneWindow   = "window"
-	Rectangle   = "area"
-)
-
 // VideoSource is what is captured. What belongs to other kinds is kept, so that changing back is easy.
 type VideoSource struct {
-	Kind string `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen is the entire desktop, area is a region"`
+	Kind SourceKind `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen is the entire desktop, area is a region"`
 	// Monitor is the name of an output, for example HDMI-1.
 	Monitor string `toml:"monitor"`
 	// WindowClass and WindowTitle choose a window: the topmost with both, else the topmost with the class.
@@ -117,7 +112,7 @@ type Replay struct {
 	// Folder is where clips go; empty is Hindsight in the user's videos folder.
 	Folder string `toml:"folder" check:"folder" comment:"where clips are saved; empty is Hindsight in the videos folder"`
 	// WhenLocked is what happens while the screen is locked.
-	WhenLocked string `toml:"when_locked" oneof:"pause,record" comment:"while the screen is locked: pause keeps the buffer, record continues"`
+	WhenLocked WhenLocked `toml:"when_locked" oneof:"pause,record" comment:"while the screen is locked: pause keeps the buffer, record continues"`
 	// KeepAfterCrash also writes the buffer to the user's cache folder, from where the next start saves it.
 	KeepAfterCrash bool `toml:"keep_after_crash" comment:"backs up the buffer to disk, so that it survives a crash"`
 }
@@ -141,10 +136,9 @@ type Sharing struct {
 	AtLaunch   bool   `toml:"at_launch"`
 	BackendURL string `toml:"backend_url" check:"url" comment:"https://host of the backend"`
 	// AllowHTTP consents to http:// to other machines, where everybody on the way can read the token.
-	AllowHTTP bool   `toml:"allow_http" comment:"allows http:// to another computer: anyone on the way can then read the access token"`
-	Room      string `toml:"room"`
-	// StreamQuality "lower" publishes the low-resolution layer.
-	StreamQuality string `toml:"stream_quality" oneof:"same,lower" comment:"lower is a lower resolution for a slow upload, encoded separately"`
+	AllowHTTP     bool          `toml:"allow_http" comment:"allows http:// to another computer: anyone on the way can then read the access token"`
+	Room          string        `toml:"room"`
+	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower is a lower resolution for a slow upload, encoded separately"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
@@ -153,7 +147,7 @@ type Hotkeys struct {
 	Share string `toml:"share" check:"keys"`
 	// Mute mutes and unmutes the microphone. With Talk set it is open only while that key is held.
 	Mute string `toml:"mute" check:"keys"`
-	Talk string `toml:"talk" check:"keys" comment:"push-to-talk: the microphone is open only while this key is held"`
+	Talk string `toml:"talk" check:"talkkeys" comment:"push-to-talk: the microphone is open only while this key is held"`
 	// Record starts and ends a recording, Mark makes a chapter, Screenshot saves the current frame.
 	Record     string `toml:"record" check:"keys"`
 	Mark       string `toml:"mark" check:"keys"`
@@ -175,8 +169,8 @@ type App struct {
 	Notifications bool `toml:"notifications"`
 	SaveSound     bool `toml:"save_sound"`
 	// StartAtLogin keeps a file in the desktop's autostart folder; see package autostart.
-	StartAtLogin bool   `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
-	Theme        string `toml:"theme" oneof:"system,light,dark"`
+	StartAtLogin bool  `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
+	Theme        Theme `toml:"theme" oneof:"system,light,dark"`
 }
 
 // Defaults are the settings of a new user: replay on, no backend.
@@ -185,12 +179,12 @@ func Defaults() Config {
 		Sound: Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
 		Video: Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced",
 			Cursor: true},
-		Sharing: Sharing{StreamQuality: "same"},
-		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: "pause",
+		Sharing: Sharing{StreamQuality: SameQuality},
+		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: PauseLocked,
 			KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
-		App:     App{Notifications: true, Theme: "system"},
+		App:     App{Notifications: true, Theme: SystemTheme},
 	}
 }
 

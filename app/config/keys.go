@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -89,21 +88,6 @@ func (c *Config) Set(key, text string) error {
 		return nil
 	}
 	return unknownKey(key)
-}
-
-// Edit makes the assignments an edit of settings. What each of them must be is checked first; the error is a Problem.
-func Edit(list []Assignment) (func(*Config), error) {
-	trial := Defaults()
-	for _, a := range list {
-		if err := trial.Set(a.Key, a.Value); err != nil {
-			return nil, err
-		}
-	}
-	return func(c *Config) {
-		for _, a := range list {
-			_ = c.Set(a.Key, a.Value) // it went well above, whatever the other settings are
-		}
-	}, nil
 }
 
 // meant is the value that a text from the command line or the environment stands for; the text itself where it is none
@@ -214,15 +198,4 @@ func (f field) allowed() string {
 		return "a text"
 	}
 	return kindName(f.value.Kind(), f.tag)
-}
-
-// Overridden are the settings among these that the environment of this process decides, whatever the file says.
-func Overridden(list []Assignment) []string {
-	var out []string
-	for _, a := range list {
-		if _, ok := os.LookupEnv(envName(a.Key)); ok {
-			out = append(out, envName(a.Key))
-		}
-	}
-	return out
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -14,8 +16,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// parse reads TOML over c. Values of the wrong type and unknown keys are named and left out.
-func parse(data []byte, c *Config) []Problem {
+// parse reads TOML over c. Values of the wrong type and unknown keys are named and left out; the latter are returned as
+// well, to be kept in the file.
+func parse(data []byte, c *Config) ([]Problem, []extra) {
 	tree, problems, err := readTOML(data)
 	if err != nil {
 		where := ""
@@ -25,10 +28,51 @@ func parse(data []byte, c *Config) []Problem {
 			where = fmt.Sprintf(" (line %d, column %d)", row, col)
 		}
 		return []Problem{{"the settings file", "not TOML" + where, "a TOML file: " + strings.TrimPrefix(err.Error(),
-			"toml: ")}}
+			"toml: ")}}, nil
 	}
-	return append(problems, assign(reflect.ValueOf(c).Elem(), tree, "")...)
+	v := reflect.ValueOf(c).Elem()
+	return append(problems, assign(v, tree, "")...), unknown(v, tree, "")
 }
+
+// extra is a key that this version does not know, of a newer one or misspelt.
+type extra struct {
+	table, key string // the table is empty for the top of the file
+	value      any
+}
+
+// line is the key in one line of TOML.
+func (x extra) line() ([]byte, error) {
+	var b bytes.Buffer
+	e := toml.NewEncoder(&b)
+	e.SetTablesInline(true)
+	err := e.Encode(map[string]any{x.key: x.value})
+	return b.Bytes(), err
+}
+
+// unknown collects the keys that are no settings. Those in a list are not among them.
+func unknown(v reflect.Value, tree map[string]any, table string) []extra {
+	left := maps.Clone(tree)
+	var out []extra
+	for i := range v.NumField() {
+		sf := v.Type().Field(i)
+		name := tomlName(sf)
+		if sub, is := left[name].(map[string]any); is && v.Field(i).Kind() == reflect.Struct {
+			out = append(out, unknown(v.Field(i), sub, strings.TrimPrefix(table+"."+name, "."))...)
+		}
+		delete(left, name)
+		delete(left, sf.Tag.Get("was"))
+	}
+	for _, key := range sortedKeys(left) {
+		out = append(out, extra{table, key, left[key]})
+	}
+	return out
+}
+
+// notASetting is the value of a Problem about a key that this version does not know.
+const notASetting = "not a setting"
+
+// kept is whether a save keeps what the problem is about.
+func (p Problem) kept() bool { return p.Value == notASetting && !strings.Contains(p.Key, "[") }
 
 // readTOML reads a file. Lines that are not TOML are left out and named, so that one of them costs its value and not
 // the others; the error is that of the first where leaving lines out does not help, as in a text without its end.
@@ -100,7 +144,7 @@ func assign(v reflect.Value, tree map[string]any, prefix string) []Problem {
 		problems = append(problems, assignOne(v.Field(i), x, prefix+name, sf.Tag)...)
 	}
 	for _, k := range sortedKeys(left) {
-		problems = append(problems, Problem{prefix + k, "not a setting", "one of " + prefix + "{" + strings.Join(
+		problems = append(problems, Problem{prefix + k, notASetting, "one of " + prefix + "{" + strings.Join(
 			names, ", ") + "}"})
 	}
 	return problems
@@ -138,8 +182,9 @@ func assignList(f reflect.Value, x any, key string) []Problem {
 			problems = append(problems, Problem{name, quote(entry), "a table"})
 			continue
 		}
-		if bad := assign(e, sub, name+"."); len(bad) > 0 {
-			problems = append(problems, bad...)
+		bad := assign(e, sub, name+".")
+		problems = append(problems, bad...)
+		if slices.ContainsFunc(bad, func(p Problem) bool { return p.Value != notASetting }) {
 			continue
 		}
 		out = reflect.Append(out, e)
@@ -200,6 +245,11 @@ func kindName(k reflect.Kind, tag reflect.StructTag) string {
 // envName is the environment variable of a key.
 func envName(key string) string {
 	return "HINDSIGHT_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+func isSet(name string) bool {
+	_, ok := os.LookupEnv(name)
+	return ok
 }
 
 // applyEnv puts the environment over c and returns which keys it set.

@@ -157,10 +157,32 @@ var checks = map[string]func(reflect.Value) (string, bool){
 		_, err := hotkey.Parse(v.String())
 		return allowed, err == nil
 	},
+	"talkkeys": func(v reflect.Value) (string, bool) {
+		const allowed = "a key like V, RightCtrl, Mouse8 or Alt+F9, or empty for none"
+		if v.String() == "" {
+			return allowed, true
+		}
+		_, err := hotkey.ParseTalk(v.String())
+		return allowed, err == nil
+	},
 }
 
-// duplicates finds one key combination asked for twice.
-func duplicates(h Hotkeys) []Problem {
+// differentFrom begins what is allowed where two settings must not be the same; the other one's key follows.
+const differentFrom = "different from "
+
+// BoundKey is one key combination of the settings.
+type BoundKey struct {
+	// Key is the setting's name, or the place in a list of them, for example "hotkeys.saves[0].keys".
+	Key   string
+	Combo hotkey.Combo
+	text  string
+}
+
+// Setting is the setting's name, of a list its own.
+func (k BoundKey) Setting() string { return listOf(k.Key) }
+
+// Bound lists the combinations in the order of the file, without those that are off.
+func (h Hotkeys) Bound() []BoundKey {
 	type named struct{ key, keys string }
 	all := []named{{"hotkeys.save", h.Save}, {"hotkeys.share", h.Share}, {"hotkeys.mute", h.Mute},
 		{"hotkeys.talk", h.Talk},
@@ -168,18 +190,25 @@ func duplicates(h Hotkeys) []Problem {
 	for i, s := range h.Saves {
 		all = append(all, named{fmt.Sprintf("hotkeys.saves[%d].keys", i), s.Keys})
 	}
+	var out []BoundKey
+	for _, n := range all {
+		if c, err := hotkey.ParseTalk(n.keys); err == nil {
+			out = append(out, BoundKey{n.key, c, n.keys})
+		}
+	}
+	return out
+}
+
+// duplicates finds one key combination asked for twice.
+func duplicates(h Hotkeys) []Problem {
 	seen := map[hotkey.Combo]string{}
 	var problems []Problem
-	for _, n := range all {
-		c, err := hotkey.Parse(n.keys)
-		if err != nil {
+	for _, n := range h.Bound() {
+		if first, taken := seen[n.Combo]; taken {
+			problems = append(problems, Problem{n.Key, quote(n.text), differentFrom + first})
 			continue
 		}
-		if first, taken := seen[c]; taken {
-			problems = append(problems, Problem{n.key, quote(n.keys), "different from " + first})
-			continue
-		}
-		seen[c] = n.key
+		seen[n.Combo] = n.Key
 	}
 	return problems
 }
@@ -192,8 +221,8 @@ func orList(options []string) string {
 }
 
 func quote(v any) string {
-	if s, ok := v.(string); ok {
-		return strconv.Quote(s)
+	if text := reflect.ValueOf(v); text.Kind() == reflect.String {
+		return strconv.Quote(text.String())
 	}
 	return fmt.Sprint(v)
 }

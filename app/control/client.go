@@ -26,7 +26,8 @@ func ours(dir string) error {
 	return nil
 }
 
-// Call sends one request to the running app and decodes the response's data into out, which may be nil. ErrNotRunning
+// Call sends one request to the running app and decodes the response's data into out, which may be nil; an
+// error may come with data. ErrNotRunning
 // means that none listens; other errors are the app's own messages.
 func Call(ctx context.Context, dir string, r Request, out any) error {
 	if err := ours(dir); err != nil {
@@ -49,14 +50,16 @@ func Call(ctx context.Context, dir string, r Request, out any) error {
 		}
 		return fmt.Errorf("hindsight stopped before it replied: %w", err)
 	}
-	if !resp.OK && resp.Invalid {
+	if out != nil && resp.Data != nil {
+		if err := json.Unmarshal(resp.Data, out); err != nil {
+			return fmt.Errorf("hindsight is of another version and replied something unknown: %w", err)
+		}
+	}
+	switch {
+	case resp.OK:
+		return nil
+	case resp.Invalid:
 		return &InvalidError{errors.New(resp.Error)}
 	}
-	if !resp.OK {
-		return errors.New(resp.Error)
-	}
-	if out == nil || resp.Data == nil {
-		return nil
-	}
-	return json.Unmarshal(resp.Data, out)
+	return errors.New(resp.Error)
 }

@@ -15,7 +15,6 @@ import (
 	"strconv"
 
 	"github.com/hindsight-app/hindsight/app/config"
-	"github.com/hindsight-app/hindsight/app/session"
 )
 
 // ErrNotRunning is what Call returns when no app listens.
@@ -37,12 +36,19 @@ const (
 	Shot   = "screenshot" // → ShotAnswer
 	Link   = "link"       // Path, empty for the newest clip → LinkAnswer
 	Choose = "choose-screen"
-	List   = "settings"  // → []config.Setting
-	Set    = "set"       // Set → SetAnswer
-	Token  = "set-token" // Text, empty to remove it
+	List   = "settings"   // → []config.Setting
+	Set    = "set"        // Set → config.Result, also beside an error
+	Token  = "set-token"  // Text, empty to remove it → config.Result, also beside an error
+	Invite = "invitation" // Text, the link; On accepts it, else the window asks → InvitationAnswer
 	Show   = "show"
 	Quit   = "quit"
 )
+
+// InvitationAnswer is what came of an invitation that was accepted.
+type InvitationAnswer struct {
+	Server   string `json:"server"`
+	Identity string `json:"identity"`
+}
 
 // Request is one command with its arguments.
 type Request struct {
@@ -55,32 +61,20 @@ type Request struct {
 	After   float64 `json:"after,omitempty"`
 	Text    string  `json:"text,omitempty"`
 	Path    string  `json:"path,omitempty"`
-	// Set are settings, changed all or none.
+	// Set are settings; where one value is wrong, none is changed.
 	Set []config.Assignment `json:"set,omitempty"`
-}
-
-// SetAnswer says what came of changed settings, which are stored.
-type SetAnswer struct {
-	// Note is what the user has to know beside that, empty for nothing.
-	Note string `json:"note,omitempty"`
-	// Failed is why the recorder does not work with them, empty where it does.
-	Failed string `json:"failed,omitempty"`
 }
 
 // InvalidError is about a value that cannot be used; nothing was changed.
 type InvalidError struct{ Err error }
 
-// Invalid makes an InvalidError of an error that is about one setting's value, and names the setting. Others stay.
-func Invalid(err error) error {
-	var problem config.Problem
-	var setting *session.SettingError
-	switch {
-	case errors.As(err, &setting):
-		return &InvalidError{fmt.Errorf("%s cannot be changed: %w", setting.Key, err)}
-	case errors.As(err, &problem):
-		return &InvalidError{err}
+// Answer is what a Handler returns for a Result: the result, and an error where it is not OK.
+func Answer(r config.Result) (any, error) {
+	err := r.Err()
+	if err != nil && r.Invalid {
+		err = &InvalidError{err}
 	}
-	return err
+	return r, err
 }
 
 // Error is the reason.

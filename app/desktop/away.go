@@ -47,22 +47,41 @@ type Away struct {
 // for that, and closes it.
 func OpenAway(ctx context.Context, log *slog.Logger) *Away {
 	a := &Away{locked: map[string]bool{}, log: log}
-	var err error
-	if a.session, err = sessionBus(); err != nil {
+	if err := a.openSession(ctx); err != nil {
 		log.Info("nothing tells when the screen is locked", "error", err)
-	} else {
-		a.screen = make(chan *dbus.Signal, 64) // the connection closes it
-		a.session.Signal(a.screen)
-		a.askScreenSavers(ctx)
 	}
-	if a.system, err = dbus.ConnectSystemBus(); err != nil {
+	if err := a.openSystem(ctx); err != nil {
 		log.Info("nothing tells when the machine sleeps", "error", err)
-	} else {
-		a.machine = make(chan *dbus.Signal, 64)
-		a.system.Signal(a.machine)
-		a.join(ctx)
 	}
 	return a
+}
+
+// openSession connects to the session bus and asks the screen savers.
+func (a *Away) openSession(ctx context.Context) error {
+	conn, err := sessionBus()
+	if err != nil {
+		return err
+	}
+	a.session, a.screen = conn, make(chan *dbus.Signal, 64) // the connection closes it
+	conn.Signal(a.screen)
+	for _, name := range screenSavers {
+		delete(a.locked, name)
+	}
+	a.askScreenSavers(ctx)
+	return nil
+}
+
+// openSystem connects to the system bus and asks logind.
+func (a *Away) openSystem(ctx context.Context) error {
+	conn, err := dbus.ConnectSystemBus()
+	if err != nil {
+		return err
+	}
+	a.system, a.machine = conn, make(chan *dbus.Signal, 64)
+	conn.Signal(a.machine)
+	delete(a.locked, logindSession)
+	a.join(ctx)
+	return nil
 }
 
 // Locked is whether anything says that the screen is locked.
@@ -75,30 +94,89 @@ func (a *Away) Locked() bool {
 	return false
 }
 
+// What Follow says while a bus is gone.
+const (
+	noSessionBus = "Hindsight doesn't notice when the screen is locked: the connection to the desktop's session bus " +
+		"ended. It tries to connect again."
+	noSystemBus = "Hindsight doesn't notice when the computer sleeps: the connection to the system bus ended. It tries " +
+		"to connect again."
+)
+
+// Pauses between two tries to connect to a bus that has ended.
+const (
+	firstBusPause = time.Second
+	longBusPause  = time.Minute
+)
+
+// line is the connection to one bus while Follow runs.
+type line struct {
+	lost  string // what is said while it is gone
+	open  func(context.Context) error
+	after <-chan time.Time // the next try; nil while there is a connection, and where there never was one
+	pause time.Duration
+}
+
+// gone is called when the bus has ended.
+func (l *line) gone() {
+	l.pause = min(max(2*l.pause, firstBusPause), longBusPause)
+	l.after = time.After(l.pause)
+}
+
 // Follow calls changed whenever the screen is locked or unlocked and before and after the machine sleeps, until ctx
-// ends.
-func (a *Away) Follow(ctx context.Context, changed func(locked, sleeping bool)) {
+// ends. A bus that ends is connected to again, after growing pauses; trouble gets a message that says so, one for each
+// part, and an empty one once it is there again.
+func (a *Away) Follow(ctx context.Context, changed func(locked, sleeping bool), trouble func(part, message string)) {
 	defer a.close()
 	if a.system != nil {
 		a.hold(ctx)
 	}
-	screen, machine := a.screen, a.machine
+	lines := map[string]*line{
+		"session bus": {lost: noSessionBus, open: a.openSession},
+		"system bus":  {lost: noSystemBus, open: a.openSystem},
+	}
+	session, system := lines["session bus"], lines["system bus"]
+	lost := func(part string) {
+		a.log.Warn("the connection to a bus ended; it is tried again", "bus", part)
+		lines[part].gone()
+		trouble(part, lines[part].lost)
+	}
+	again := func(part string) {
+		l := lines[part]
+		if err := l.open(ctx); err != nil {
+			a.log.Debug("a bus cannot be connected to", "bus", part, "error", err)
+			l.gone()
+			return
+		}
+		a.log.Info("the connection to a bus is there again", "bus", part)
+		l.after, l.pause = nil, 0
+		trouble(part, "")
+		changed(a.Locked(), a.sleeping)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case s, open := <-screen:
-			if !open {
-				screen = nil
+		case s, open := <-a.screen:
+			if open {
+				a.take(s, changed)
 				continue
 			}
-			a.take(s, changed)
-		case s, open := <-machine:
-			if !open {
-				machine = nil
+			a.session, a.screen = nil, nil
+			lost("session bus")
+		case s, open := <-a.machine:
+			if open {
+				a.take(s, changed)
 				continue
 			}
-			a.take(s, changed)
+			a.system, a.machine, a.sleeping = nil, nil, false
+			a.release()
+			lost("system bus")
+		case <-session.after:
+			again("session bus")
+		case <-system.after:
+			if again("system bus"); a.system != nil {
+				a.hold(ctx)
+			}
 		}
 	}
 }

@@ -12,6 +12,10 @@ func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
 		"Alt+F10": "Alt+F10", "alt + f10": "Alt+F10", "SHIFT+ctrl+s": "Ctrl+Shift+S", "Win+Space": "Super+Space",
 		"F9": "F9", "print": "Print", "Control+Option+1": "Ctrl+Alt+1", "Alt+Alt+F1": "Alt+F1",
+		"alt+f24": "Alt+F24", "kp_5": "KP_5", "Ctrl+kp_add": "Ctrl+KP_Add", "scroll_lock": "ScrollLock",
+		"ctrl+-": "Ctrl+Minus", "Alt+[": "Alt+BracketLeft", "mouse8": "Mouse8", "Alt+mouse4": "Alt+Mouse4",
+		"Super+key94":   "Super+Key94",
+		"XF86AudioPlay": "PlayPause", "Alt+Prior": "Alt+PageUp", "Ctrl+Enter": "Ctrl+Return", "KP_Enter": "KP_Enter",
 	} {
 		c, err := hotkey.Parse(text)
 		if err != nil || c.String() != want {
@@ -21,9 +25,29 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q does not come back: %v, %v", c, again, err)
 		}
 	}
-	for _, text := range []string{"", "Alt", "Alt+", "+F10", "S", "Shift+S", "Alt+F21", "Alt+F0", "Hyper+X", "Alt+F10+S",
+	for _, text := range []string{"", "Alt", "Alt+", "+F10", "S", "Shift+S", "Alt+F25", "Alt+F0", "Minus",
+		"Shift+Space", "Mouse3", "Mouse4", "Mouse33", "Key7", "Key256", "Alt+F010", "RightCtrl", "Alt+RightCtrl",
+		"Hyper+X", "Alt+F10+S",
 		"Alt+é"} {
 		if c, err := hotkey.Parse(text); err == nil {
+			t.Errorf("%q is taken for %q", text, c)
+		}
+	}
+}
+
+// Push-to-talk may have a key that types, or a modifier alone.
+func TestParseTalk(t *testing.T) {
+	for text, want := range map[string]string{
+		"v": "V", "Shift+v": "Shift+V", "space": "Space", "rightctrl": "RightCtrl", "CapsLock": "CapsLock",
+		"`": "Grave", "Key94": "Key94", "F9": "F9",
+	} {
+		c, err := hotkey.ParseTalk(text)
+		if err != nil || c.String() != want {
+			t.Errorf("%q is %q, %v; want %q", text, c, err, want)
+		}
+	}
+	for _, text := range []string{"", "Alt", "Mouse4", "Alt+RightCtrl", "Shift+LeftShift"} {
+		if c, err := hotkey.ParseTalk(text); err == nil {
 			t.Errorf("%q is taken for %q", text, c)
 		}
 	}

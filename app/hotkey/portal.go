@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // The portal's names (xdg-desktop-portal, org.freedesktop.portal.GlobalShortcuts).
@@ -27,16 +29,21 @@ const (
 // Portal takes global hotkeys through the desktop portal: the way on Wayland (KDE, GNOME, Hyprland). The desktop has
 // the last word on the keys; ours are its preferred trigger.
 //
-// The portal fixes a session's shortcuts when they are bound, so every change makes a new session of all of them. It
-// owns a D-Bus connection and one goroutine that reads its signals; Close ends both and waits.
+// The portal fixes a session's shortcuts when they are bound, so every change makes a new session of all of them,
+// and so does a portal that was started again. It owns a D-Bus connection, one goroutine that reads its signals,
+// and one that binds again; Close ends them and waits.
 type Portal struct {
 	conn   *dbus.Conn
 	done   chan struct{}
 	ctx    context.Context // of everything that waits for the portal
 	cancel context.CancelFunc
 
+	back  chan struct{} // a token is a portal that was started
+	again sync.WaitGroup
+
 	mu      sync.Mutex // held while binding
 	session dbus.ObjectPath
+	wanted  []Key
 
 	listen sync.Mutex
 	keys   map[string]*portalKey
@@ -51,11 +58,14 @@ type portalKey struct {
 }
 
 type portalAnswer struct {
+	err     error
 	code    uint32
 	results map[string]dbus.Variant
 }
 
 var tokens atomic.Uint64
+
+var errPortalEnded = errors.New("the desktop portal ended; its keys come back when it is started again")
 
 // OpenPortal connects to the session bus at address (empty: the environment's) and checks that the portal offers
 // global shortcuts.
@@ -65,7 +75,8 @@ func OpenPortal(address string) (*Portal, error) {
 		return nil, fmt.Errorf("the session bus does not respond: %w", err)
 	}
 	p := &Portal{
-		conn: conn, done: make(chan struct{}), keys: map[string]*portalKey{}, waits: map[dbus.ObjectPath]chan portalAnswer{},
+		conn: conn, done: make(chan struct{}), back: make(chan struct{}, 1), keys: map[string]*portalKey{},
+		waits: map[dbus.ObjectPath]chan portalAnswer{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if err := p.version(); err != nil {
@@ -90,6 +101,7 @@ func OpenPortal(address string) (*Portal, error) {
 		}
 	}
 	go p.read(signals)
+	p.again.Go(p.bindAgain)
 	return p, nil
 }
 
@@ -122,13 +134,18 @@ func (p *Portal) read(signals <-chan *dbus.Signal) {
 			p.listen.Lock()
 			if c, ok := p.waits[s.Path]; ok {
 				delete(p.waits, s.Path)
-				c <- portalAnswer{code, results}
+				c <- portalAnswer{nil, code, results}
 			}
 			p.listen.Unlock()
 		case s.Name == sessionFace+".Closed" && p.isCurrent(s.Path):
 			p.lose(errors.New("the desktop took it back"))
-		case s.Name == busName+".NameOwnerChanged" && len(s.Body) == 3 && s.Body[1] != "": // it had an owner
-			p.lose(errors.New("the desktop portal ended; quit Hindsight and start it again"))
+		case s.Name == busName+".NameOwnerChanged" && len(s.Body) == 3:
+			if s.Body[1] != "" { // it had an owner
+				p.lose(errPortalEnded)
+			}
+			if s.Body[2] != "" {
+				media.Poke(p.back)
+			}
 		}
 	}
 	p.lose(errors.New("the session bus went away"))
@@ -140,12 +157,18 @@ func (p *Portal) isCurrent(session dbus.ObjectPath) bool {
 	return session == p.current
 }
 
-// lose says that no key arrives anymore. What was held comes up: nothing will tell of its release, and the microphone
-// must not stay open.
+// lose says that no key arrives anymore. What was held comes up: nothing will tell of its release, and the
+// microphone must not stay open.
 func (p *Portal) lose(reason error) {
 	p.listen.Lock()
 	keys := p.keys
 	p.keys, p.current = map[string]*portalKey{}, ""
+	if errors.Is(reason, errPortalEnded) {
+		for path, wait := range p.waits { // nobody will answer
+			delete(p.waits, path)
+			wait <- portalAnswer{err: reason}
+		}
+	}
 	p.listen.Unlock()
 	for _, k := range keys {
 		if k.held {
@@ -195,22 +218,63 @@ func (p *Portal) setKeys(keys map[string]*portalKey) {
 func (p *Portal) BindAll(keys []Key) []error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	errs := make([]error, len(keys))
 	p.dropSession()
-	if len(keys) == 0 {
+	p.wanted = append([]Key{}, keys...)
+	errs := p.bindWanted()
+	for i, err := range errs {
+		if err != nil && keys[i].On.Lost != nil {
+			keys[i].On.Lost(err)
+		}
+	}
+	return errs
+}
+
+// bindAgain binds what was bound to a portal that has ended.
+func (p *Portal) bindAgain() {
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-p.back:
+		}
+		p.mu.Lock()
+		if !p.isCurrent("") { // already bound, to the new one
+			p.mu.Unlock()
+			continue
+		}
+		p.session = ""
+		errs := p.bindWanted()
+		for i, k := range p.wanted {
+			if k.On.Lost != nil {
+				k.On.Lost(errs[i])
+			}
+		}
+		p.mu.Unlock()
+	}
+}
+
+// bindWanted makes a session for wanted. It runs under the lock.
+func (p *Portal) bindWanted() []error {
+	errs := make([]error, len(p.wanted))
+	if len(p.wanted) == 0 {
 		return errs
 	}
 	handlers := map[string]*portalKey{}
-	for _, k := range keys {
+	for _, k := range p.wanted {
 		handlers[k.Name] = &portalKey{on: k.On}
 	}
 	p.setKeys(handlers)
-	given, err := p.bind(keys)
+	given, err := p.bind(p.wanted)
 	if err != nil {
 		p.dropSession()
 	}
-	for i, k := range keys {
-		if errs[i] = err; err == nil && given != nil && !given[k.Name] {
+	for i, k := range p.wanted {
+		switch {
+		case err != nil:
+			errs[i] = err
+		case trigger(k.Combo) == "":
+			errs[i] = fmt.Errorf("the desktop takes no %s as a hotkey", k.Combo.Label(nil))
+		case given != nil && !given[k.Name]:
 			errs[i] = errors.New("the desktop did not assign it")
 		}
 	}
@@ -222,7 +286,8 @@ type portalShortcut struct {
 	Details map[string]dbus.Variant
 }
 
-// bind makes a session with the shortcuts. It returns which of them the desktop has bound, nil where it does not say.
+// bind makes a session with the shortcuts. It returns which of them the desktop has bound, nil where it does not
+// say.
 func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
 	results, err := p.request(portalAnswers, func(ctx context.Context, token string) *dbus.Call {
 		return p.portal(ctx, "CreateSession", map[string]dbus.Variant{
@@ -242,6 +307,9 @@ func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
 	p.listen.Unlock()
 	list := make([]portalShortcut, 0, len(keys))
 	for _, k := range keys {
+		if trigger(k.Combo) == "" {
+			continue
+		}
 		list = append(list, portalShortcut{k.Name, map[string]dbus.Variant{
 			"description":       dbus.MakeVariant(k.Purpose),
 			"preferred_trigger": dbus.MakeVariant(trigger(k.Combo)),
@@ -291,6 +359,9 @@ func (p *Portal) request(wait time.Duration, call func(ctx context.Context, toke
 	}
 	select {
 	case a := <-answer:
+		if a.err != nil {
+			return nil, a.err
+		}
 		if a.code != 0 {
 			return nil, errors.New("the shortcut was not allowed in the desktop's dialog")
 		}
@@ -317,6 +388,7 @@ func (p *Portal) dropSession() {
 // Close implements SetBinder.
 func (p *Portal) Close() error {
 	p.cancel()
+	p.again.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropSession()
@@ -325,8 +397,14 @@ func (p *Portal) Close() error {
 	return err
 }
 
-// trigger is the text of the freedesktop shortcuts specification: "CTRL+ALT+F10", "LOGO+s".
+// trigger is the text of the freedesktop shortcuts specification, whose keys are called as in xkbcommon:
+// "CTRL+ALT+F10", "LOGO+s", "Prior". It is empty for what has no such name: buttons of the mouse and keys by
+// number.
 func trigger(c Combo) string {
+	key := Keysym(c.Key)
+	if key == "" {
+		return ""
+	}
 	var parts []string
 	for _, m := range []struct {
 		mod  Mod
@@ -335,10 +413,6 @@ func trigger(c Combo) string {
 		if c.Mods&m.mod != 0 {
 			parts = append(parts, m.name)
 		}
-	}
-	key := c.Key
-	if len(key) == 1 {
-		key = strings.ToLower(key)
 	}
 	return strings.Join(append(parts, key), "+")
 }

@@ -272,6 +272,56 @@ func TestKeysOfAPortalThatIsGone(t *testing.T) {
 	}
 }
 
+// A portal that is started again has the keys bound again, by itself.
+func TestKeysOfAPortalThatIsStartedAgain(t *testing.T) {
+	server, address := startPortal(t)
+	server.serve(t)
+	b, err := hotkey.OpenPortal(address)
+	require.NoError(t, err)
+	m := hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
+	defer closes(t, m)
+	did := make(chan string, 4)
+	wants := []hotkey.Want{{Name: "talk", Keys: "V", Talk: true, Press: func() { did <- "down" },
+		Release: func() { did <- "up" }}, {Name: "save", Keys: "Alt+PageUp", Press: func() {}},
+		{Name: "mouse", Keys: "Mouse8", Press: func() {}}}
+	states := m.Set(wants)
+	require.True(t, states[0].Active && states[1].Active, "%+v", states)
+	require.Contains(t, states[2].Error, "takes no Mouse 8", "the portal has no buttons of the mouse")
+	press := func() {
+		require.NoError(t, server.conn.Emit(portalPath, portalFace+".Activated", dbus.ObjectPath("/session/x"), "talk",
+			uint64(0), map[string]dbus.Variant{}))
+		require.Equal(t, "down", received(t, did))
+	}
+	press()
+	for range 2 {
+		_, err = server.conn.ReleaseName("org.freedesktop.portal.Desktop")
+		require.NoError(t, err)
+		require.Equal(t, "up", received(t, did), "a key that is held comes up")
+		require.Eventually(t, func() bool { return !m.States()[1].Active }, 20*time.Second, 5*time.Millisecond)
+		server.set(func() { server.bound = map[string]string{} })
+		server.serve(t)
+		require.Eventually(t, func() bool { return m.States()[0].Active && m.States()[1].Active }, 20*time.Second,
+			5*time.Millisecond)
+		require.Equal(t, "map[save:ALT+Prior talk:v]", server.triggers())
+		press()
+	}
+	before := server.counts()
+	m.Set(wants[:2])
+	require.Equal(t, before[0]+1, server.counts()[0], "what is wanted has changed")
+	require.Equal(t, "up", received(t, did))
+	// It ends while it shows its dialog.
+	server.set(func() { server.silent = true })
+	changed := make(chan []hotkey.State, 1)
+	go func() { changed <- m.Set(wants[:1]) }()
+	received(t, server.asked)
+	_, err = server.conn.ReleaseName("org.freedesktop.portal.Desktop")
+	require.NoError(t, err)
+	require.Contains(t, received(t, changed)[0].Error, "portal ended")
+	server.set(func() { server.silent = false })
+	server.serve(t)
+	require.Eventually(t, func() bool { return m.States()[0].Active }, 20*time.Second, 5*time.Millisecond)
+}
+
 // A dialog left unanswered, or a portal that hangs, does not hold up the end of the app.
 func TestClosingDoesNotWaitForThePortal(t *testing.T) {
 	server, address := startPortal(t)

@@ -1,10 +1,11 @@
 // Package links knows which clips have a copy on the server, and makes links with which others can watch them. It keeps
-// what it knows in its own file, because clips are shared long after they were saved. It has no goroutines; a Book may
-// be used from many.
+// what it knows in its own file, because clips are shared long after they were saved: until the server says that it has
+// deleted its copy, or there are too many. It has no goroutines; a Book may be used from many.
 package links
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -15,8 +16,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +31,12 @@ import (
 
 // ErrNoCopy means that a clip is only on this computer.
 var ErrNoCopy = errors.New("the server has no copy of this clip: only clips saved while the screen is shared have one")
+
+// ErrDeleted means that the server has no longer what it had.
+var ErrDeleted = errors.New("the server's copy of this clip was deleted")
+
+// MaxCopies is how many copies a Book remembers; the oldest go first.
+const MaxCopies = 10_000
 
 // Copy is where the server's copy of a clip is.
 type Copy struct {
@@ -47,6 +57,8 @@ type Book struct {
 type entry struct {
 	Copy
 	Print string `json:"file,omitempty"`
+	// Added is when it was written down; zero in files of releases before.
+	Added time.Time `json:"added,omitzero"`
 }
 
 // seen is a fingerprint and of which state of the file.
@@ -83,7 +95,39 @@ func Open(dir string) *Book {
 func (b *Book) Add(path string, c Copy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.copies[path] = entry{c, b.print(path)}
+	b.copies[path] = entry{c, b.print(path), time.Now().UTC()}
+	return b.write()
+}
+
+// Forget removes the copy of a file, which the server has deleted.
+func (b *Book) Forget(path string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found, ok := b.find(path)
+	if !ok {
+		return nil
+	}
+	maps.DeleteFunc(b.copies, func(_ string, e entry) bool { return e.Copy == found })
+	return b.write()
+}
+
+// trim forgets the oldest copies beyond MaxCopies.
+func (b *Book) trim() {
+	if len(b.copies) <= MaxCopies {
+		return
+	}
+	oldest := slices.SortedFunc(maps.Keys(b.copies), func(x, y string) int {
+		return cmp.Or(b.copies[x].Added.Compare(b.copies[y].Added), strings.Compare(x, y))
+	})
+	for _, path := range oldest[:len(b.copies)-MaxCopies] {
+		delete(b.copies, path)
+		delete(b.seen, path)
+	}
+}
+
+// write replaces the file. It runs under the lock.
+func (b *Book) write() error {
+	b.trim()
 	raw, err := json.MarshalIndent(b.copies, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(b.file), 0o700)
@@ -102,6 +146,11 @@ func (b *Book) Add(path string, c Copy) error {
 func (b *Book) Of(path string) (Copy, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.find(path)
+}
+
+// find is Of, under the lock.
+func (b *Book) find(path string) (Copy, bool) {
 	e, ok := b.copies[path]
 	if ok && e.Print == "" {
 		return e.Copy, true
@@ -167,7 +216,7 @@ func Make(ctx context.Context, c Copy, token string, cover image.Image, log *slo
 	}
 	link, err := backend.CreateLink(ctx, c.ClipID, 0)
 	if errors.Is(err, client.ErrNotFound) {
-		return nil, errors.New("the server's copy of this clip was deleted")
+		return nil, ErrDeleted
 	}
 	return link, err
 }

@@ -2,6 +2,7 @@ package links
 
 import (
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -61,6 +63,33 @@ func TestBookFollowsClips(t *testing.T) {
 	require.True(t, ok)
 }
 
+// The book forgets what the server has deleted, under whatever name, and the oldest of too many.
+func TestBookForgets(t *testing.T) {
+	dir, files := t.TempDir(), t.TempDir()
+	first, second := filepath.Join(files, "first.mp4"), filepath.Join(files, "second.mp4")
+	require.NoError(t, os.WriteFile(first, []byte("the clip"), 0o600))
+	b := Open(dir)
+	require.NoError(t, b.Add(first, Copy{"https://a", "1"}))
+	require.NoError(t, os.Rename(first, second))
+	require.NoError(t, b.Forget(second))
+	_, ok := Open(dir).Of(second)
+	require.False(t, ok)
+	require.NoError(t, b.Forget(second), "twice")
+
+	for i := range MaxCopies + 5 {
+		b.copies[fmt.Sprintf("/away/%d.mp4", i)] = entry{Copy{"https://a", strconv.Itoa(i)}, "x", time.Unix(int64(i), 0)}
+	}
+	b.copies["/away/old.mp4"] = entry{Copy{"https://a", "old"}, "x", time.Time{}} // of a release before
+	require.NoError(t, b.Add(second, Copy{"https://a", "new"}))
+	b = Open(dir)
+	require.Len(t, b.copies, MaxCopies)
+	for path, there := range map[string]bool{"/away/old.mp4": false, "/away/5.mp4": false, "/away/6.mp4": true,
+		second: true} {
+		_, ok := b.copies[path]
+		require.Equal(t, there, ok, path)
+	}
+}
+
 // A link is made with a poster; without one where the server accepts none; and not for a deleted clip.
 func TestMake(t *testing.T) {
 	var width int
@@ -104,11 +133,11 @@ func TestMake(t *testing.T) {
 func TestPairs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.mp4")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	local := func(id int, server string) session.Event {
+	local := func(id int, server session.CopyState) session.Event {
 		return session.Event{Kind: session.LocalSaved, Save: &session.SaveRecord{ID: id, Local: "saved", Server: server,
 			Clip: &clip.Clip{Path: file}}}
 	}
-	server := func(id int, local string) session.Event {
+	server := func(id int, local session.CopyState) session.Event {
 		return session.Event{Kind: session.ServerSaved, Save: &session.SaveRecord{ID: id, Local: local, Server: "saved",
 			ClipID: "one"}}
 	}

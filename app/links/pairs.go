@@ -17,9 +17,9 @@ func (p Pairs) Note(e session.Event, book *Book, backend string) error {
 		one = &pair{}
 	}
 	switch {
-	case e.Kind == session.LocalSaved && e.Save.Server != "off":
+	case e.Kind == session.LocalSaved && e.Save.Server != session.NoCopy:
 		one.path = e.Save.Clip.Path
-	case e.Kind == session.ServerSaved && e.Save.Local != "off":
+	case e.Kind == session.ServerSaved && e.Save.Local != session.NoCopy:
 		one.clipID = e.Save.ClipID
 	case e.Kind == session.LocalFailed || e.Kind == session.ServerFailed:
 		delete(p, e.Save.ID)

@@ -65,10 +65,11 @@ type Settings interface {
 	Save(config.Config) error
 }
 
-// Secrets keeps the backend token.
+// Secrets keeps the access token and knows which server it is for; see package token.
 type Secrets interface {
-	Get() (string, error)
-	Set(token string) error
+	config.TokenStore
+	// For returns the token for a server's URL, empty for none. One that was given for another server is an error.
+	For(server string) (token string, err error)
 }
 
 // ShareConfig is where and as whom to publish.

@@ -11,19 +11,6 @@ import (
 	"syscall"
 )
 
-// SettingError is why a setting cannot be used although its value is well-formed.
-type SettingError struct {
-	// Key is the setting's name in the file, for example "replay.folder".
-	Key string
-	Err error
-}
-
-// Error is the reason.
-func (e *SettingError) Error() string { return e.Err.Error() }
-
-// Unwrap gives the reason.
-func (e *SettingError) Unwrap() error { return e.Err }
-
 // causes are the system's reasons in words for people.
 var causes = map[error]string{
 	syscall.ENOENT:       "it doesn't exist",
@@ -36,7 +23,10 @@ var causes = map[error]string{
 
 // Plain is an error for people: a message with the reason in words where Go's and the system's
 // error stands. What is logged keeps the whole error.
-func Plain(err error) string {
+func Plain(err error) string { return Sentence(Words(err)) }
+
+// Words is Plain without the capital and the full stop, for a command line.
+func Words(err error) string {
 	if err == nil {
 		return ""
 	}
@@ -46,7 +36,7 @@ func Plain(err error) string {
 		text = strings.Replace(text, " ("+raw+")", "", 1) // the text before says it already
 		text = strings.Replace(text, raw, cause(inner), 1)
 	}
-	return Sentence(text)
+	return plainly(text)
 }
 
 // raw are texts of Go and of the system that reach people inside of other texts, and what they mean.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
@@ -14,13 +15,15 @@ const closeWait = 10 * time.Second
 
 // paused is whether nothing is to be captured for now.
 func (st *state) paused() bool {
-	return st.sleeping || st.locked && st.cfg.Replay.WhenLocked == "pause"
+	return st.away.sleeping || st.away.locked && st.cfg.Replay.WhenLocked == config.PauseLocked
 }
 
-func (st *state) wantRecorder() bool { return st.replayOn || st.shareOn || st.recordOn || st.shots > 0 }
+func (st *state) wantRecorder() bool {
+	return st.replayOn || st.share.on || st.record.on || st.capture.shots > 0
+}
 
 // micClosed is whether the microphone waits for its push-to-talk key.
-func (st *state) micClosed() bool { return st.cfg.Hotkeys.Talk != "" && !st.talking }
+func (st *state) micClosed() bool { return st.cfg.Hotkeys.Talk != "" && !st.keys.talking }
 
 // reconcile starts what is missing and ends what is too much. It runs in the owner after everything that happens.
 func (s *Session) reconcile() {
@@ -39,70 +42,82 @@ func (s *Session) mute() {
 
 func (s *Session) reconcileRecorder() {
 	st := &s.st
-	if st.recBusy {
+	if st.capture.busy {
 		return
 	}
 	want := st.cfg.Capture(st.replayOn)
 	want.Log = s.log
-	want.Video.Asked = st.asked
+	want.Video.Asked = st.capture.asked
 	want.Paused = st.paused()
-	want.Sharing = st.shareOn || st.pub != nil || st.pubBusy
+	want.Sharing = st.share.on || st.share.pub != nil || st.share.busy
 	want.Mutes, want.Desktop.Muted, want.Mic.Muted = &s.mutes, false, false
 	switch {
-	case st.rec == nil && st.wantRecorder() && st.openError == "":
+	case st.capture.rec == nil && st.wantRecorder() && st.capture.openError == "":
 		s.openRecorder(want)
-	case st.rec != nil && !st.wantRecorder():
+	case st.capture.rec != nil && !st.wantRecorder():
 		// The share reads from the recorder and saves write from it: both end first.
-		if st.pub == nil && !st.pubBusy && st.saving == 0 && st.recording == nil && !st.toggling {
+		if st.share.pub == nil && !st.share.busy && st.saves.running == 0 && st.record.file == nil && !st.record.busy {
 			s.closeRecorder()
 		}
-	case st.rec != nil && want.Replay == 0 && st.saving > 0:
+	case st.capture.rec != nil && want.Replay == 0 && st.saves.running > 0:
 		// The buffer is not emptied under a save.
-	case st.rec != nil && !reflect.DeepEqual(want, st.recCfg) && (st.badCfg == nil ||
-		!reflect.DeepEqual(want, *st.badCfg)):
+	case st.capture.rec != nil && st.capture.needs(want):
 		s.applyRecorder(want)
 	}
 }
 
+// needs is whether an open recorder has to be given this configuration.
+func (c *captureState) needs(want capture.Config) bool {
+	if c.refused != nil && reflect.DeepEqual(want, *c.refused) {
+		return false
+	}
+	return c.unsure || !reflect.DeepEqual(want, c.cfg)
+}
+
+// took notes what the recorder works with.
+func (c *captureState) took(rec Recorder, cfg capture.Config) {
+	c.rec, c.cfg, c.refused, c.applyError, c.unsure = rec, cfg, nil, "", false
+}
+
 func (s *Session) openRecorder(cfg capture.Config) {
-	s.st.recBusy = true
+	s.st.capture.busy = true
 	s.background(func() {
 		rec, err := s.engine.Record(s.ctx, cfg)
 		s.post(func() {
-			s.st.recBusy = false
+			s.st.capture.busy = false
 			if err != nil {
-				s.st.openError = err.Error()
+				s.st.capture.openError = err.Error()
 				s.recordingFailed(err)
 				return
 			}
-			s.st.rec, s.st.recCfg, s.st.badCfg, s.st.applyError = rec, cfg, nil, ""
+			s.st.capture.took(rec, cfg)
 		})
 	})
 }
 
 func (s *Session) applyRecorder(cfg capture.Config) {
-	rec := s.st.rec
-	s.st.recBusy = true
+	rec := s.st.capture.rec
+	s.st.capture.busy = true
 	s.background(func() {
 		err := rec.Apply(cfg)
 		s.post(func() {
-			s.st.recBusy = false
+			s.st.capture.busy = false
 			if err != nil {
-				s.st.applyError, s.st.badCfg = err.Error(), &cfg
+				s.st.capture.applyError, s.st.capture.refused, s.st.capture.unsure = err.Error(), &cfg, true
 				return
 			}
-			s.st.recCfg, s.st.badCfg, s.st.applyError = cfg, nil, ""
+			s.st.capture.took(rec, cfg)
 		})
 	})
 }
 
 func (s *Session) closeRecorder() {
-	rec := s.st.rec
-	s.st.recBusy = true
+	rec := s.st.capture.rec
+	s.st.capture.busy = true
 	s.background(func() {
 		err := rec.Close()
 		s.post(func() {
-			s.st.recBusy, s.st.rec, s.st.status = false, nil, capture.Status{}
+			s.st.capture.busy, s.st.capture.rec, s.st.capture.status = false, nil, capture.Status{}
 			if err != nil {
 				s.log.Warn("capture did not end cleanly", "error", err)
 			}
@@ -112,21 +127,21 @@ func (s *Session) closeRecorder() {
 
 func (s *Session) reconcileShare() {
 	st := &s.st
-	if !st.shareOn && st.cancelShare != nil {
-		st.cancelShare() // an attempt in progress ends early
+	if !st.share.on && st.share.cancel != nil {
+		st.share.cancel() // an attempt in progress ends early
 	}
-	if st.pubBusy {
+	if st.share.busy {
 		return
 	}
 	switch {
-	case st.pub != nil && (!st.shareOn || st.pubChanged()):
+	case st.share.pub != nil && (!st.share.on || st.pubChanged()):
 		s.closeShare(false)
-	case st.pub != nil && st.share.State == "failed":
+	case st.share.pub != nil && st.share.status.State == ShareFailed:
 		// It was ended by a moderator or by closing the room: only the user may share again.
-		st.shareOn, st.shareEnded = false, cmp.Or(st.share.Error, "The room ended sharing.")
+		st.share.on, st.share.ended = false, cmp.Or(st.share.status.Error, "The room ended sharing.")
 		s.closeShare(true)
-	case st.pub == nil && st.shareOn && st.shareHeld == 0 && st.rec != nil && !st.recBusy &&
-		!time.Now().Before(st.shareAfter):
+	case st.share.pub == nil && st.share.on && st.share.held == 0 && st.capture.rec != nil && !st.capture.busy &&
+		!time.Now().Before(st.share.after):
 		s.openShare()
 	}
 }
@@ -134,39 +149,39 @@ func (s *Session) reconcileShare() {
 // pubChanged is whether backend, room or the kind of stream are others than those published. A new token counts from
 // the next start.
 func (st *state) pubChanged() bool {
-	return st.pubCfg.BackendURL != st.cfg.Sharing.BackendURL || st.pubCfg.AllowHTTP != st.cfg.Sharing.AllowHTTP ||
-		st.pubCfg.Room != st.cfg.Sharing.Room ||
-		st.pubCfg.LowLayer != (st.cfg.Sharing.StreamQuality == "lower")
+	return st.share.cfg.BackendURL != st.cfg.Sharing.BackendURL || st.share.cfg.AllowHTTP != st.cfg.Sharing.AllowHTTP ||
+		st.share.cfg.Room != st.cfg.Sharing.Room ||
+		st.share.cfg.LowLayer != (st.cfg.Sharing.StreamQuality == config.LowerQuality)
 }
 
 func (s *Session) openShare() {
 	st := &s.st
-	rec := st.rec
+	rec := st.capture.rec
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP,
 		Room:     st.cfg.Sharing.Room,
-		LowLayer: st.cfg.Sharing.StreamQuality == "lower"}
+		LowLayer: st.cfg.Sharing.StreamQuality == config.LowerQuality}
 	ctx, cancel := context.WithCancel(s.ctx)
-	st.pubBusy, st.cancelShare = true, cancel
+	st.share.busy, st.share.cancel = true, cancel
 	s.background(func() {
 		pub, err := s.startShare(ctx, rec, &cfg)
 		s.post(func() {
 			givenUp := ctx.Err() != nil
 			cancel()
-			st.pubBusy, st.cancelShare = false, nil
+			st.share.busy, st.share.cancel = false, nil
 			if err != nil {
-				if st.shareOn && !givenUp {
+				if st.share.on && !givenUp {
 					s.shareFailed(err.Error())
 				}
 				return
 			}
-			st.pub, st.pubCfg, st.share = pub, cfg, ShareStatus{}
-			st.shareError, st.shareWait = "", 0
+			st.share.pub, st.share.cfg, st.share.status = pub, cfg, ShareStatus{}
+			st.share.err, st.share.wait = "", 0
 		})
 	})
 }
 
 func (s *Session) startShare(ctx context.Context, rec Recorder, cfg *ShareConfig) (Publisher, error) {
-	token, err := s.secrets.Get()
+	token, err := s.secrets.For(cfg.BackendURL)
 	if err == nil {
 		err = ctx.Err() // the token may be that of another server by now
 	}
@@ -183,23 +198,23 @@ func (s *Session) shareFailed(reason string) {
 	if reason == "" {
 		reason = "Sharing stopped for an unknown reason. Retrying…"
 	}
-	st.shareError = reason
-	st.shareWait = min(max(2*st.shareWait, firstWait), longWait)
-	st.shareAfter = time.Now().Add(st.shareWait)
+	st.share.err = reason
+	st.share.wait = min(max(2*st.share.wait, firstWait), longWait)
+	st.share.after = time.Now().Add(st.share.wait)
 }
 
 func (s *Session) closeShare(keepError bool) {
 	st := &s.st
-	pub := st.pub
-	st.pubBusy = true
+	pub := st.share.pub
+	st.share.busy = true
 	s.background(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, closeWait)
 		defer cancel()
 		err := pub.Close(ctx)
 		s.post(func() {
-			st.pubBusy, st.pub, st.share = false, nil, ShareStatus{}
+			st.share.busy, st.share.pub, st.share.status = false, nil, ShareStatus{}
 			if !keepError {
-				st.shareError, st.shareWait, st.shareAfter = "", 0, time.Time{}
+				st.share.err, st.share.wait, st.share.after = "", 0, time.Time{}
 			}
 			if err != nil {
 				s.log.Warn("sharing did not end cleanly", "error", err)

@@ -23,7 +23,7 @@ type RecordingStatus struct {
 // no replay.
 func (s *Session) SetRecord(on bool) error {
 	return s.do(func() error {
-		s.st.recordOn, s.st.recordErr = on, ""
+		s.st.record.on, s.st.record.err = on, ""
 		s.retryOpen()
 		return nil
 	})
@@ -32,7 +32,7 @@ func (s *Session) SetRecord(on bool) error {
 // ToggleRecord is what the record key does.
 func (s *Session) ToggleRecord() error {
 	return s.do(func() error {
-		s.st.recordOn, s.st.recordErr = !s.st.recordOn, ""
+		s.st.record.on, s.st.record.err = !s.st.record.on, ""
 		s.retryOpen()
 		return nil
 	})
@@ -44,12 +44,12 @@ func (s *Session) AwaitRecord(ctx context.Context) error {
 	return s.wait(ctx, func() (bool, error) {
 		st := &s.st
 		switch {
-		case st.toggling:
+		case st.record.busy:
 			return false, nil
-		case st.recordErr != "":
-			return true, errors.New(st.recordErr)
+		case st.record.err != "":
+			return true, errors.New(st.record.err)
 		}
-		return st.recordOn == (st.recording != nil), nil
+		return st.record.on == (st.record.file != nil), nil
 	})
 }
 
@@ -59,26 +59,26 @@ func (s *Session) AwaitShare(ctx context.Context) error {
 	return s.wait(ctx, func() (bool, error) {
 		st := &s.st
 		switch {
-		case !st.shareOn && st.shareEnded != "":
-			return true, errors.New(st.shareEnded)
-		case !st.shareOn:
-			return st.pub == nil && !st.pubBusy, nil
-		case st.openError != "":
-			return true, errors.New(st.openError)
-		case st.pub == nil && st.shareError != "":
-			return true, errors.New(st.shareError)
+		case !st.share.on && st.share.ended != "":
+			return true, errors.New(st.share.ended)
+		case !st.share.on:
+			return st.share.pub == nil && !st.share.busy, nil
+		case st.capture.openError != "":
+			return true, errors.New(st.capture.openError)
+		case st.share.pub == nil && st.share.err != "":
+			return true, errors.New(st.share.err)
 		}
-		return st.pub != nil && st.share.State == "live", nil
+		return st.share.pub != nil && st.share.status.State == ShareLive, nil
 	})
 }
 
 // Mark makes this moment a chapter of the clips and recordings that hold it. An empty text is numbered.
 func (s *Session) Mark(text string) error {
 	return s.do(func() error {
-		if s.st.rec == nil {
+		if s.st.capture.rec == nil {
 			return errNothing
 		}
-		s.st.rec.Mark(text)
+		s.st.capture.rec.Mark(text)
 		s.feed.event(Event{Kind: Marked, Text: text})
 		return nil
 	})
@@ -91,8 +91,8 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	var format clip.Format
 	err = s.do(func() error {
 		format = clip.Format(s.st.cfg.Clips.Screenshot)
-		s.st.shots++ // a recorder is opened for it, or stays open for it
-		if s.st.rec == nil {
+		s.st.capture.shots++ // a recorder is opened for it, or stays open for it
+		if s.st.capture.rec == nil {
 			s.retryOpen()
 		}
 		return nil
@@ -100,20 +100,20 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	if err == nil {
 		err = s.wait(ctx, func() (bool, error) {
 			switch {
-			case s.st.openError != "":
-				return true, errors.New(s.st.openError)
-			case s.st.rec == nil || s.st.recBusy || s.st.rec.Status().Screen.State == "starting":
+			case s.st.capture.openError != "":
+				return true, errors.New(s.st.capture.openError)
+			case s.st.capture.rec == nil || s.st.capture.busy || s.st.capture.rec.Status().Screen.State == "starting":
 				return false, nil
 			}
-			rec = s.st.rec
-			s.st.saving++
+			rec = s.st.capture.rec
+			s.st.saves.running++
 			return true, nil
 		})
-		s.post(func() { s.st.shots-- })
+		s.post(func() { s.st.capture.shots-- })
 	}
 	if err == nil {
 		path, err = rec.Screenshot(ctx, app, format)
-		s.post(func() { s.st.saving-- })
+		s.post(func() { s.st.saves.running-- })
 	}
 	e := Event{Kind: Shot, Path: path}
 	if err != nil {
@@ -126,57 +126,57 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 // reconcileRecording starts a recording that is wanted and ends one that is not, or that ended by itself.
 func (s *Session) reconcileRecording() {
 	st := &s.st
-	if st.toggling {
+	if st.record.busy {
 		return
 	}
-	if st.recording != nil {
+	if st.record.file != nil {
 		select {
-		case <-st.recording.Done():
-			st.recordOn = false
+		case <-st.record.file.Done():
+			st.record.on = false
 		default:
 		}
 	}
 	switch {
-	case st.recording == nil && st.recordOn && st.rec != nil && !st.recBusy:
+	case st.record.file == nil && st.record.on && st.capture.rec != nil && !st.capture.busy:
 		s.startRecording()
-	case st.recording != nil && !st.recordOn:
+	case st.record.file != nil && !st.record.on:
 		s.endRecording()
 	}
 }
 
 func (s *Session) startRecording() {
-	rec := s.st.rec
-	s.st.toggling = true
+	rec := s.st.capture.rec
+	s.st.record.busy = true
 	s.background(func() {
 		r, err := rec.Record(s.focused())
 		s.post(func() {
-			s.st.toggling = false
+			s.st.record.busy = false
 			if err != nil {
 				s.recordingFailed(err)
 				return
 			}
-			s.st.recording = r
+			s.st.record.file = r
 		})
 	})
 }
 
 // recordingFailed turns off recording, if it was on.
 func (s *Session) recordingFailed(err error) {
-	if s.st.recordOn {
-		s.st.recordOn, s.st.recordErr = false, Plain(err)
+	if s.st.record.on {
+		s.st.record.on, s.st.record.err = false, Plain(err)
 		s.feed.event(Event{Kind: RecordFailed, Text: Plain(err)})
 	}
 }
 
 func (s *Session) endRecording() {
-	r := s.st.recording
-	s.st.toggling = true
+	r := s.st.record.file
+	s.st.record.busy = true
 	s.background(func() {
 		c, err := r.Stop()
 		s.post(func() {
-			s.st.toggling, s.st.recording = false, nil
+			s.st.record.busy, s.st.record.file = false, nil
 			if err != nil {
-				s.st.recordErr = Plain(err)
+				s.st.record.err = Plain(err)
 				s.feed.event(Event{Kind: RecordFailed, Text: Plain(err), Path: c.Path})
 				return
 			}
@@ -186,15 +186,15 @@ func (s *Session) endRecording() {
 }
 
 func (st *state) recordingStatus() *RecordingStatus {
-	if st.recording == nil {
+	if st.record.file == nil {
 		return nil
 	}
-	r := st.recording.Status()
+	r := st.record.file.Status()
 	return &RecordingStatus{Path: r.Path, Seconds: r.Length.Seconds(), Bytes: r.Bytes, Dropped: r.Dropped}
 }
 
 // flushSaves lets saves that wait for what is to come be written with what is there.
 func (st *state) flushSaves() {
-	close(st.flush)
-	st.flush = make(chan struct{})
+	close(st.saves.flush)
+	st.saves.flush = make(chan struct{})
 }

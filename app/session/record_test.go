@@ -61,8 +61,8 @@ func TestRecordingThatEndsByItselfIsTold(t *testing.T) {
 	c := b.Snapshot().Settings
 	folder := filepath.Join(b.dir, "other")
 	c.Replay.Folder = folder
-	if err := b.Apply(c); err != nil {
-		t.Fatal(err)
+	if r := b.apply(t, c); !r.InUse() {
+		t.Fatal(r.Text())
 	}
 	b.until(t, "the recorder knows the folder",
 		func(session.Snapshot) bool { return b.engine.Recorder().Config().ClipFolder == folder })
@@ -154,17 +154,17 @@ func TestFilesAreNamedAfterTheFocusedProgram(t *testing.T) {
 	}
 	c := b.Snapshot().Settings
 	c.Clips.Name = "a/b"
-	if err := b.Apply(c); err == nil || !strings.Contains(err.Error(), "clips.name") {
-		t.Errorf("a name with a slash: %v", err)
+	if r := b.apply(t, c); !r.Invalid || !strings.Contains(r.Text(), "clips.name") {
+		t.Errorf("a name with a slash: %v", r)
 	}
 	c.Clips.Name, c.Clips.NoOverlap, c.Clips.QuotaGB = "", true, 3
 	c.Hotkeys.Saves = []config.SaveKey{{Keys: "Ctrl+F1", After: 10}, {Keys: "Ctrl+F2", Seconds: 4}}
-	if err := b.Apply(c); err == nil || !strings.Contains(err.Error(), "hotkeys.saves[1].seconds") {
-		t.Errorf("4 seconds: %v", err)
+	if r := b.apply(t, c); !r.Invalid || !strings.Contains(r.Text(), "hotkeys.saves[1].seconds") {
+		t.Errorf("4 seconds: %v", r)
 	}
 	c.Hotkeys.Saves = c.Hotkeys.Saves[:1]
-	if err := b.Apply(c); err != nil {
-		t.Fatal(err)
+	if r := b.apply(t, c); !r.InUse() {
+		t.Fatal(r.Text())
 	}
 	b.until(t, "the recorder has them", func(session.Snapshot) bool {
 		r := b.engine.Recorder().Config()

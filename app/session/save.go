@@ -64,9 +64,9 @@ func (s *Session) saveAt(ctx context.Context, a Ask, pressed time.Time) (SaveRec
 	err := s.do(func() error {
 		j, err := s.newJob(pressed, a)
 		if err != nil {
-			j.record.Local, j.record.LocalError = "failed", Plain(err)
+			j.record.Local, j.record.LocalError = CopyFailed, Plain(err)
 			told, last := j.record, j.record
-			s.st.last = &last
+			s.st.saves.last = &last
 			s.feed.event(Event{Kind: LocalFailed, Text: told.LocalError, Save: &told})
 			return err
 		}
@@ -79,10 +79,10 @@ func (s *Session) saveAt(ctx context.Context, a Ask, pressed time.Time) (SaveRec
 	}
 	select {
 	case r := <-result:
-		if r.Local == "failed" {
+		if r.Local == CopyFailed {
 			return r, errors.New(r.LocalError)
 		}
-		if r.Local == "off" && r.Server == "failed" {
+		if r.Local == NoCopy && r.Server == CopyFailed {
 			return r, errors.New(r.ServerError)
 		}
 		return r, nil
@@ -117,10 +117,10 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	if seconds <= 0 || a.All {
 		seconds = float64(st.cfg.Replay.Seconds)
 	}
-	st.nextID++
-	j := &job{record: SaveRecord{ID: st.nextID, PressedAt: pressed, Seconds: seconds + a.After, Local: "off",
-		Server: "off"}}
-	j.length, j.flush = time.Duration(seconds*float64(time.Second)), st.flush
+	st.saves.nextID++
+	j := &job{record: SaveRecord{ID: st.saves.nextID, PressedAt: pressed, Seconds: seconds + a.After, Local: NoCopy,
+		Server: NoCopy}}
+	j.length, j.flush = time.Duration(seconds*float64(time.Second)), st.saves.flush
 	if a.All {
 		j.length = 2 * capture.MaxReplay // a little more than the length may be there
 	}
@@ -128,23 +128,24 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		j.after = time.Duration(a.After * float64(time.Second))
 		j.record.DueAt = pressed.Add(j.after)
 	}
-	if st.rec != nil && st.replayOn {
+	if st.capture.rec != nil && st.replayOn {
 		// The command may have waited for the owner: the clip still ends at the press.
-		j.rec, j.press, j.record.Local = st.rec, st.rec.Now()-time.Since(pressed), "saving"
+		j.rec, j.press, j.record.Local = st.capture.rec, st.capture.rec.Now()-time.Since(pressed), CopySaving
 		if j.after > 0 {
-			j.record.Local = "waiting"
+			j.record.Local = CopyWaiting
 		}
 	}
-	if st.pub != nil && st.shareOn && (st.share.State == "live" || st.share.State == "reconnecting") {
-		j.pub, j.record.Server, j.record.Backend = st.pub, "saving", st.pubCfg.BackendURL
+	state := st.share.status.State
+	if st.share.pub != nil && st.share.on && (state == ShareLive || state == Reconnecting) {
+		j.pub, j.record.Server, j.record.Backend = st.share.pub, CopySaving, st.share.cfg.BackendURL
 	}
 	if j.rec == nil && j.pub == nil {
 		switch {
-		case st.openError != "":
-			return j, errors.New("nothing is being captured: " + st.openError)
-		case st.wantRecorder() && st.rec == nil:
+		case st.capture.openError != "":
+			return j, errors.New("nothing is being captured: " + st.capture.openError)
+		case st.wantRecorder() && st.capture.rec == nil:
 			return j, errors.New("nothing is buffered yet: capture is starting")
-		case st.recording != nil:
+		case st.record.file != nil:
 			return j, errRecordingOnly
 		}
 		return j, errNothing
@@ -155,11 +156,11 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 // start runs the two copies side by side; the recorder is not closed before the local one is done.
 func (s *Session) start(j *job, result chan<- SaveRecord) {
 	if j.rec != nil {
-		s.st.saving++
+		s.st.saves.running++
 	}
 	first := j.record // the goroutines' own copy: the session keeps changing its own
 	last := first
-	s.st.last = &last
+	s.st.saves.last = &last
 	s.background(func() {
 		accepted := make(chan SaveRecord, 1)
 		if j.pub != nil {
@@ -180,14 +181,14 @@ func (s *Session) saveLocal(j *job) SaveRecord {
 		App: j.app})
 	r := j.record
 	if err != nil {
-		r.Local, r.LocalError = "failed", Plain(err)
+		r.Local, r.LocalError = CopyFailed, Plain(err)
 		s.log.Error("a clip could not be saved", "error", err)
 	} else {
-		r.Local, r.Clip = "saved", &c
+		r.Local, r.Clip = CopySaved, &c
 		s.log.Info("a clip was saved", "path", c.Path, "seconds", c.Seconds, "bytes", c.Bytes, "ms", c.SaveMS)
 	}
 	s.post(func() {
-		s.st.saving--
+		s.st.saves.running--
 		s.note(r.ID, func(last *SaveRecord) { last.Local, last.Clip, last.LocalError = r.Local, r.Clip, r.LocalError })
 		kind := LocalSaved
 		if err != nil {
@@ -210,7 +211,7 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 	id, err := pub.Save(ctx, r.Seconds, ends)
 	r.ClipID = id
 	if err != nil {
-		r.Server, r.ServerError = "failed", Plain(err)
+		r.Server, r.ServerError = CopyFailed, Plain(err)
 	}
 	accepted <- r
 	if err == nil {
@@ -218,11 +219,11 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 		c, err = pub.WaitClip(ctx, id)
 		switch {
 		case err != nil:
-			r.Server, r.ServerError = "failed", Plain(err)
+			r.Server, r.ServerError = CopyFailed, Plain(err)
 		case c.State == api.ClipFailed:
-			r.Server, r.ServerError = "failed", Sentence(c.Reason)
+			r.Server, r.ServerError = CopyFailed, Sentence(c.Reason)
 		default:
-			r.Server, r.ServerURL, r.ServerSeconds = "saved", c.URL, c.Seconds
+			r.Server, r.ServerURL, r.ServerSeconds = CopySaved, c.URL, c.Seconds
 		}
 	}
 	if s.ctx.Err() != nil {
@@ -234,7 +235,7 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 			last.ServerSeconds, last.ServerError = r.ServerSeconds, r.ServerError
 		})
 		kind := ServerSaved
-		if r.Server == "failed" {
+		if r.Server == CopyFailed {
 			kind = ServerFailed
 			s.log.Error("the server did not save a clip", "error", r.ServerError)
 		}
@@ -256,8 +257,8 @@ func (j *job) wait() time.Time {
 
 // note changes the last save's record if it still is the one meant.
 func (s *Session) note(id int, change func(*SaveRecord)) {
-	if s.st.last != nil && s.st.last.ID == id {
-		change(s.st.last)
+	if s.st.saves.last != nil && s.st.saves.last.ID == id {
+		change(s.st.saves.last)
 	}
 }
 

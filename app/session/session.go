@@ -22,7 +22,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -50,6 +49,9 @@ type Options struct {
 	Problems []string
 	// Locked is whether the screen is locked; see SetAway.
 	Locked bool
+	// Login has Hindsight start at login, or not. A note says what the user has to know where it is saved nevertheless; an
+	// error refuses the setting. Nil accepts it.
+	Login func(on bool) (note string, err error)
 	// App names the focused window's program, for files' names; nil knows none.
 	App func() string
 	Log *slog.Logger
@@ -61,16 +63,19 @@ type Session struct {
 	settings Settings
 	secrets  Secrets
 	app      func() string
+	login    func(on bool) (note string, err error)
 	log      *slog.Logger
 
-	cmds    chan func() // run by the owner
-	done    chan struct{}
-	ctx     context.Context // ends when Close gives up waiting or has finished
-	cancel  context.CancelFunc
-	work    sync.WaitGroup                // saves and part operations
-	writing sync.Mutex                    // keeps the settings file in the order of the changes
-	newest  atomic.Pointer[config.Config] // what the file is to hold
-	mutes   capture.Mutes                 // of whichever recorder is open
+	cmds     chan func() // run by the owner
+	done     chan struct{}
+	ctx      context.Context // ends when Close gives up waiting or has finished
+	cancel   context.CancelFunc
+	work     sync.WaitGroup // saves and part operations
+	writing  sync.Mutex     // keeps the settings file in the order of the changes
+	patching chan struct{}  // holds a value while a patch is being applied
+	kept     kept
+	binding  sync.Mutex    // keeps hotkeys in the order of the changes
+	mutes    capture.Mutes // of whichever recorder is open
 
 	closeOnce sync.Once
 	closeErr  error
@@ -79,49 +84,88 @@ type Session struct {
 	st   state // the owner's
 }
 
-// state belongs to the owner goroutine.
+// state belongs to the owner goroutine, in parts that belong together.
 type state struct {
-	cfg               config.Config
-	replayOn, shareOn bool
-	closing           bool
-	locked, sleeping  bool // the screen, the machine
-	talking           bool // the push-to-talk key is held
-	meters            int
+	cfg     config.Config // with what is being tried
+	closing bool
 
-	rec        Recorder
-	recCfg     capture.Config
-	recBusy    bool
+	replayOn bool // the buffer is wanted
+	capture  captureState
+	share    sharing
+	record   recordState
+	saves    saveState
+	away     awayState
+	keys     keyState
+	told     toldState
+
+	waiters []waiter
+	meters  int // who looks at the levels
+}
+
+// captureState is the recorder.
+type captureState struct {
+	rec    Recorder // nil while none is open
+	cfg    capture.Config
+	busy   bool // it is being opened, changed or closed
+	unsure bool // an Apply failed, so that what the recorder works with is between cfg and what was wanted
+
 	openError  string
-	asked      int // how often the user asked to choose a screen again
 	applyError string
-	badCfg     *capture.Config // the last that Apply refused; not tried again as it is
+	refused    *capture.Config // the last that Apply refused; not tried again as it is
 	status     capture.Status
+	asked      int // how often the user asked to choose a screen again
+	shots      int // screenshots that wait for a recorder
+}
 
-	pub         Publisher
-	pubCfg      ShareConfig
-	pubBusy     bool
-	cancelShare context.CancelFunc
-	share       ShareStatus
-	shareError  string
-	shareEnded  string // why sharing is off although the user did not turn it off
-	shareWait   time.Duration
-	shareAfter  time.Time
-	shareHeld   int // while above 0 no share starts
+// sharing is the share.
+type sharing struct {
+	on     bool // is wanted
+	pub    Publisher
+	cfg    ShareConfig
+	busy   bool
+	cancel context.CancelFunc // ends an attempt
+	status ShareStatus
+	err    string // why the last attempt failed
+	ended  string // why it is off although the user did not turn it off
+	wait   time.Duration
+	after  time.Time // the next attempt
+	held   int       // while above 0 no share starts
+}
 
-	recordOn  bool
-	recordErr string // why the last recording did not begin or ended early
-	shots     int    // screenshots that wait for a recorder
-	recording Recording
-	toggling  bool          // a recording is being started or ended
-	flush     chan struct{} // closed when saves may not wait any longer for what is to come
+// recordState is the recording.
+type recordState struct {
+	on   bool   // is wanted
+	err  string // why the last recording did not begin or ended early
+	file Recording
+	busy bool // it is being started or ended
+}
 
-	saving  int
+// saveState is what happens to presses of the save key.
+type saveState struct {
+	running int // local copies that are being written, and screenshots
 	nextID  int
 	last    *SaveRecord
-	hotkeys []hotkey.State
-	startup []string
-	told    map[string]string
-	waiters []waiter
+	flush   chan struct{} // closed when saves may not wait any longer for what is to come
+}
+
+// awayState is where the user is.
+type awayState struct {
+	locked   bool // the screen
+	sleeping bool // the machine
+}
+
+// keyState is hotkeys.
+type keyState struct {
+	states  []hotkey.State
+	bind    func(config.Hotkeys) []hotkey.State // nil as long as nobody takes hotkeys
+	talking bool                                // the push-to-talk key is held
+}
+
+// toldState is what the user hears of what does not work.
+type toldState struct {
+	startup []string          // found before the session began
+	reports map[string]string // of the app's other parts, by the part
+	now     map[string]string // what was reported last, by what it is about
 }
 
 // waiter is a caller that waits for something to come about. The owner asks holds after each reconcile.
@@ -135,13 +179,18 @@ type waiter struct {
 func New(o Options) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
-		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, app: o.App, log: o.Log,
+		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, app: o.App, login: o.Login, log: o.Log,
 		cmds: make(chan func(), 16), done: make(chan struct{}), ctx: ctx, cancel: cancel,
+		patching: make(chan struct{}, 1), kept: kept{c: o.Config.Clone()},
 	}
 	s.st = state{
-		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch, shareOn: o.Config.Sharing.AtLaunch,
-		startup: o.Problems, locked: o.Locked, told: map[string]string{}, flush: make(chan struct{}),
+		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch,
+		share: sharing{on: o.Config.Sharing.AtLaunch},
+		saves: saveState{flush: make(chan struct{})},
+		away:  awayState{locked: o.Locked},
+		told:  toldState{startup: o.Problems, reports: map[string]string{}},
 	}
+	s.bindToken(o.Config.Sharing.BackendURL)
 	s.feed.init(s.snapshot())
 	go s.run()
 	return s
@@ -158,7 +207,7 @@ func (s *Session) run() {
 		s.reconcile()
 		s.answerWaiters()
 		s.publish()
-		if s.st.closing && s.st.rec == nil && s.st.pub == nil && !s.st.recBusy && !s.st.pubBusy && s.st.saving == 0 {
+		if s.st.closing && s.st.ended() {
 			return
 		}
 		select {
@@ -175,20 +224,25 @@ func (s *Session) run() {
 	}
 }
 
+// ended is whether nothing runs anymore.
+func (st *state) ended() bool {
+	return st.capture.rec == nil && !st.capture.busy && st.share.pub == nil && !st.share.busy && st.saves.running == 0
+}
+
 // publish reads the parts' status, reports new problems and publishes a snapshot.
 func (s *Session) publish() {
 	st := &s.st
-	if st.rec != nil {
-		st.status = st.rec.Status()
+	if st.capture.rec != nil {
+		st.capture.status = st.capture.rec.Status()
 	}
-	if st.pub != nil {
-		st.share = st.pub.Status()
+	if st.share.pub != nil {
+		st.share.status = st.share.pub.Status()
 	}
 	now := map[string]string{}
 	var fresh []string
 	for _, t := range st.troubles() {
 		now[t.key] = t.text
-		if st.told[t.key] != t.text {
+		if st.told.now[t.key] != t.text {
 			s.log.Warn("something does not work", "part", t.key, "error", t.text)
 			fresh = append(fresh, t.text)
 		}
@@ -196,7 +250,7 @@ func (s *Session) publish() {
 	if len(fresh) > 0 {
 		s.feed.event(Event{Kind: Trouble, Text: summary(fresh)}) // one, however many there are
 	}
-	st.told = now
+	st.told.now = now
 	s.feed.snapshot(s.snapshot())
 }
 
@@ -280,6 +334,9 @@ func (s *Session) Snapshot() Snapshot { return s.feed.latest() }
 // when the session ends or stop is called.
 func (s *Session) Watch() (snapshots <-chan Snapshot, stop func()) { return s.feed.watch() }
 
+// Done is closed when the session has ended.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
 // Events returns a channel of events: the first to ask gets those that came before, the others those from now on. A
 // listener that does not keep up loses the oldest. It is closed when the session ends or stop is called.
 func (s *Session) Events() (events <-chan Event, stop func()) { return s.feed.listen() }
@@ -289,7 +346,7 @@ func (s *Session) Close(ctx context.Context) error {
 	s.closeOnce.Do(func() {
 		select {
 		case s.cmds <- func() {
-			s.st.closing, s.st.replayOn, s.st.shareOn, s.st.recordOn = true, false, false, false
+			s.st.closing, s.st.replayOn, s.st.share.on, s.st.record.on = true, false, false, false
 			s.st.flushSaves()
 		}:
 		case <-s.done:

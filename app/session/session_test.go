@@ -13,7 +13,9 @@ import (
 	"github.com/hindsight-app/hindsight/app/apptest"
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 // bench is a session over working parts in memory and a real settings file.
@@ -26,7 +28,7 @@ type bench struct {
 func start(t *testing.T, edit func(*config.Config)) *bench {
 	t.Helper()
 	return startWith(t, func(dir string) session.Secrets {
-		return &config.Tokens{File: filepath.Join(dir, "token"), NoKeyring: true}
+		return &token.Store{File: filepath.Join(dir, "token"), NoKeyring: true}
 	}, edit)
 }
 
@@ -58,6 +60,12 @@ func (b *bench) close(t *testing.T) {
 	}
 }
 
+// apply changes the settings to these, as a front end that has read them before would.
+func (b *bench) apply(t *testing.T, c config.Config) config.Result {
+	t.Helper()
+	return b.Apply(t.Context(), config.Diff(b.Snapshot().Settings, c))
+}
+
 func share(c *config.Config) {
 	c.Sharing.AtLaunch, c.Sharing.BackendURL, c.Sharing.Room = true, "http://127.0.0.1:1", "room"
 }
@@ -67,20 +75,7 @@ func (b *bench) until(t *testing.T, what string, fits func(session.Snapshot) boo
 	t.Helper()
 	snapshots, stop := b.Watch()
 	defer stop()
-	deadline := time.After(20 * time.Second)
-	for {
-		select {
-		case s, ok := <-snapshots:
-			if !ok {
-				t.Fatalf("the session ended before: %s", what)
-			}
-			if fits(s) {
-				return s
-			}
-		case <-deadline:
-			t.Fatalf("it never came to this: %s; last: %+v", what, b.Snapshot())
-		}
-	}
+	return wait.First(t, snapshots, 20*time.Second, what, fits)
 }
 
 func in(state session.State) func(session.Snapshot) bool {
@@ -89,17 +84,7 @@ func in(state session.State) func(session.Snapshot) bool {
 
 func nextEvent(t *testing.T, events <-chan session.Event, kind session.EventKind) session.Event {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for {
-		select {
-		case e := <-events:
-			if e.Kind == kind {
-				return e
-			}
-		case <-deadline:
-			t.Fatalf("the event %s never came", kind)
-		}
-	}
+	return wait.First(t, events, 20*time.Second, string(kind), func(e session.Event) bool { return e.Kind == kind })
 }
 
 func TestSwitchesDecideWhatRuns(t *testing.T) {
@@ -300,8 +285,8 @@ type secret struct {
 	stored func()
 }
 
-func (s *secret) Set(token string) error {
-	err := s.Secrets.Set(token)
+func (s *secret) Set(token, server string) error {
+	err := s.Secrets.Set(token, server)
 	s.stored()
 	return err
 }
@@ -311,8 +296,8 @@ func TestATokenGoesToItsServerOnly(t *testing.T) {
 	t.Setenv("HINDSIGHT_TOKEN", "")
 	tokens := &secret{stored: func() {}}
 	b := startWith(t, func(dir string) session.Secrets {
-		tokens.Secrets = &config.Tokens{File: filepath.Join(dir, "token"), NoKeyring: true}
-		if err := tokens.Set("old"); err != nil {
+		tokens.Secrets = &token.Store{File: filepath.Join(dir, "token"), NoKeyring: true}
+		if err := tokens.Set("old", "http://127.0.0.1:1"); err != nil {
 			t.Error(err)
 		}
 		return tokens
@@ -331,11 +316,14 @@ func TestATokenGoesToItsServerOnly(t *testing.T) {
 	const old, other = "http://127.0.0.1:1", "http://127.0.0.1:2"
 	toOther := func(c *config.Config) { c.Sharing.BackendURL = other }
 	wrong := func(c *config.Config) { c.Video.FrameRate = 25 }
-	if err := b.ChangeWithToken("new", wrong); err == nil {
-		t.Error("a wrong setting is accepted")
+	patch := func(edit func(*config.Config)) config.Patch {
+		return config.Edit(b.Snapshot().Settings, edit).WithToken("new")
 	}
-	if err := b.ChangeWithToken("new", toOther); err != nil {
-		t.Fatal(err)
+	if r := b.Apply(t.Context(), patch(wrong)); !r.Invalid {
+		t.Errorf("a wrong setting is accepted: %+v", r)
+	}
+	if r := b.Apply(t.Context(), patch(toOther)); !r.OK() {
+		t.Fatal(r.Text())
 	}
 	b.engine.FailShare(nil)
 	b.until(t, "live", in(session.Live))
@@ -365,8 +353,8 @@ func TestSettingsReachTheRecorderAndTheFile(t *testing.T) {
 	c := b.Snapshot().Settings
 	c.Sound.Microphone.GainDB = 6
 	c.Replay.Seconds = 90
-	if err := b.Apply(c); err != nil {
-		t.Fatal(err)
+	if r := b.apply(t, c); !r.InUse() {
+		t.Fatal(r.Text())
 	}
 	if err := b.Mute(session.DesktopSound, true); err != nil {
 		t.Fatal(err)
@@ -383,8 +371,8 @@ func TestSettingsReachTheRecorderAndTheFile(t *testing.T) {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
 	c.Video.FrameRate = 25
-	if err := b.Apply(c); err == nil || !strings.Contains(err.Error(), "30 or 60") {
-		t.Errorf("25 frames a second answer %v", err)
+	if r := b.apply(t, c); !r.Invalid || !strings.Contains(r.Text(), "30 or 60") {
+		t.Errorf("25 frames a second: %+v", r)
 	}
 }
 
@@ -421,9 +409,8 @@ func TestMutingDoesNotWaitForApply(t *testing.T) {
 	waiting, release := rec.HoldApply()
 	c := b.Snapshot().Settings
 	c.Replay.Seconds = 90
-	if err := b.Apply(c); err != nil {
-		t.Fatal(err)
-	}
+	applied := make(chan config.Result, 1)
+	go func() { applied <- b.apply(t, c) }()
 	<-waiting
 	for _, held := range []bool{false, true} {
 		b.Talk(held)
@@ -448,7 +435,13 @@ func TestMutingDoesNotWaitForApply(t *testing.T) {
 	if rec.Config().Replay == 90*time.Second {
 		t.Error("the settings were applied before their time")
 	}
+	if len(applied) > 0 || b.Snapshot().Settings.Replay.Seconds == 90 {
+		t.Error("it is said to be applied before it is")
+	}
 	release()
+	if r := <-applied; !r.InUse() {
+		t.Error(r.Text())
+	}
 	b.until(t, "the settings are applied and it is still muted", func(session.Snapshot) bool {
 		return rec.Config().Replay == 90*time.Second && muted()
 	})
@@ -489,8 +482,8 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	}
 	c := b.Snapshot().Settings
 	c.Sharing.StreamQuality = "lower"
-	if err := b.Apply(c); err != nil {
-		t.Fatal(err)
+	if r := b.apply(t, c); !r.InUse() {
+		t.Fatal(r.Text())
 	}
 	b.until(t, "shared again", func(session.Snapshot) bool {
 		p := b.engine.Publisher()

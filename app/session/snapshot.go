@@ -1,6 +1,8 @@
 package session
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -9,30 +11,15 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// State is the session in one word.
-type State string
-
-// The states.
-const (
-	Idle          State = "idle"
-	Starting      State = "starting"
-	Buffering     State = "buffering" // the local buffer runs, nobody else sees the screen
-	RecordingOnly State = "recording" // as buffering, but only a recording runs
-	Live          State = "live"      // the screen is shared
-	Failed        State = "error"     // see Problems
-	Stopping      State = "stopping"
-)
-
 // ShareStatus is what a share is doing.
 type ShareStatus struct {
-	// State is "off", "connecting", "live", "reconnecting" or "failed".
-	State    string `json:"state"`
-	Room     string `json:"room,omitempty"`
-	Identity string `json:"identity,omitempty"`
-	// Recording is "off", "starting", "active" or "failed".
-	Recording string `json:"recording,omitempty"`
-	ReplayID  string `json:"replay_id,omitempty"`
-	EgressID  string `json:"egress_id,omitempty"`
+	State    ShareState `json:"state"`
+	Room     string     `json:"room,omitempty"`
+	Identity string     `json:"identity,omitempty"`
+	// Recording is the server's buffer.
+	Recording ServerState `json:"recording,omitempty"`
+	ReplayID  string      `json:"replay_id,omitempty"`
+	EgressID  string      `json:"egress_id,omitempty"`
 	// ServerSeconds is what the server could save now.
 	ServerSeconds float64 `json:"server_seconds"`
 	// Error is the last failure as a message.
@@ -64,16 +51,15 @@ type SaveRecord struct {
 	Seconds float64 `json:"seconds"`
 	// DueAt is when a clip that ends after its press can be written; zero for others.
 	DueAt time.Time `json:"due_at,omitzero"`
-	// Local is "off", "waiting" (for DueAt), "saving", "saved" or "failed".
-	Local      string     `json:"local"`
-	Clip       *clip.Clip `json:"clip,omitempty"`
-	LocalError string     `json:"local_error,omitempty"`
-	// Server is "off", "saving", "saved" or "failed".
-	Server        string  `json:"server"`
-	ClipID        string  `json:"clip_id,omitempty"`
-	ServerURL     string  `json:"server_url,omitempty"`
-	ServerSeconds float64 `json:"server_seconds,omitempty"`
-	ServerError   string  `json:"server_error,omitempty"`
+	// Local may wait for DueAt.
+	Local         CopyState  `json:"local"`
+	Clip          *clip.Clip `json:"clip,omitempty"`
+	LocalError    string     `json:"local_error,omitempty"`
+	Server        CopyState  `json:"server"`
+	ClipID        string     `json:"clip_id,omitempty"`
+	ServerURL     string     `json:"server_url,omitempty"`
+	ServerSeconds float64    `json:"server_seconds,omitempty"`
+	ServerError   string     `json:"server_error,omitempty"`
 	// Backend is the address of the backend that has the server's copy.
 	Backend string `json:"-"`
 }
@@ -117,7 +103,8 @@ type Snapshot struct {
 	// SourceGone says that the captured window or monitor is not there now; what was captured before is kept.
 	SourceGone bool `json:"source_gone,omitempty"`
 
-	Folder   string        `json:"folder"`
+	Folder string `json:"folder"`
+	// Settings are those that count; what a patch has asked for is among them once it is accepted.
 	Settings config.Config `json:"-"`
 }
 
@@ -125,24 +112,6 @@ type Snapshot struct {
 func (s Snapshot) CanSave() bool {
 	return s.ReplayOn && (s.State == Buffering || s.BufferedSeconds > 0) || s.State == Live
 }
-
-// EventKind says what happened.
-type EventKind string
-
-// The kinds of events.
-const (
-	LocalSaved   EventKind = "saved"
-	LocalFailed  EventKind = "save_failed"
-	ServerSaved  EventKind = "server_saved"
-	ServerFailed EventKind = "server_failed"
-	// A recording ended, a screenshot was saved, a marker was added: Path is the file.
-	Recorded     EventKind = "recorded"
-	RecordFailed EventKind = "record_failed"
-	Shot         EventKind = "screenshot"
-	ShotFailed   EventKind = "screenshot_failed"
-	Marked       EventKind = "marked"
-	Trouble      EventKind = "problem" // Text is a message that was not reported before
-)
 
 // Event is something that happened once and that the user may want to know about.
 type Event struct {
@@ -167,22 +136,22 @@ var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}
 func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
-		ReplayOn: st.replayOn, ShareOn: st.shareOn, RecordOn: st.recordOn, Paused: st.wantRecorder() && st.paused(),
+		ReplayOn: st.replayOn, ShareOn: st.share.on, RecordOn: st.record.on, Paused: st.wantRecorder() && st.paused(),
 		ReplaySeconds: float64(st.cfg.Replay.Seconds),
 		Screen:        offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
-		Saving: st.saving, Hotkeys: append([]hotkey.State{}, st.hotkeys...), Folder: st.cfg.ClipFolder(),
-		Settings: st.cfg.Clone(), Problems: []string{},
+		Saving: st.saves.running, Hotkeys: append([]hotkey.State{}, st.keys.states...), Folder: st.cfg.ClipFolder(),
+		Settings: s.kept.get(), Problems: []string{},
 	}
 	snap.Recording = st.recordingStatus()
-	if st.last != nil {
-		last := *st.last
-		if last.Local == "waiting" && !time.Now().Before(last.DueAt) {
-			last.Local = "saving"
+	if st.saves.last != nil {
+		last := *st.saves.last
+		if last.Local == CopyWaiting && !time.Now().Before(last.DueAt) {
+			last.Local = CopySaving
 		}
 		snap.LastSave = &last
 	}
-	if st.rec != nil {
-		r := st.status
+	if st.capture.rec != nil {
+		r := st.capture.status
 		snap.Screen = source(r.Screen, false)
 		snap.Desktop = source(r.Desktop, st.cfg.Sound.Desktop.Muted)
 		snap.Mic = source(r.Mic, st.cfg.Sound.Microphone.Muted)
@@ -200,20 +169,20 @@ func (s *Session) snapshot() Snapshot {
 
 func (st *state) shareStatus() ShareStatus {
 	switch {
-	case st.pub != nil:
-		s := st.share
+	case st.share.pub != nil:
+		s := st.share.status
 		if s.State == "" {
-			s.State = "connecting"
+			s.State = Connecting
 		}
 		return s
-	case st.shareOn && st.shareError != "":
-		return ShareStatus{State: "failed", Room: st.cfg.Sharing.Room, Recording: "off", Error: st.shareError}
-	case !st.shareOn && st.shareEnded != "":
-		return ShareStatus{State: "failed", Room: st.cfg.Sharing.Room, Recording: "off", Error: st.shareEnded}
-	case st.shareOn:
-		return ShareStatus{State: "connecting", Room: st.cfg.Sharing.Room, Recording: "off"}
+	case st.share.on && st.share.err != "":
+		return ShareStatus{State: ShareFailed, Room: st.cfg.Sharing.Room, Recording: ServerOff, Error: st.share.err}
+	case !st.share.on && st.share.ended != "":
+		return ShareStatus{State: ShareFailed, Room: st.cfg.Sharing.Room, Recording: ServerOff, Error: st.share.ended}
+	case st.share.on:
+		return ShareStatus{State: Connecting, Room: st.cfg.Sharing.Room, Recording: ServerOff}
 	}
-	return ShareStatus{State: "off", Recording: "off"}
+	return ShareStatus{State: ShareOff, Recording: ServerOff}
 }
 
 // state is the one word for the tray.
@@ -222,23 +191,23 @@ func (st *state) state() State {
 	switch {
 	case st.closing:
 		return Stopping
-	case !st.wantRecorder() && st.rec != nil:
+	case !st.wantRecorder() && st.capture.rec != nil:
 		return Stopping
 	case !st.wantRecorder():
 		return Idle
-	case st.openError != "":
+	case st.capture.openError != "":
 		return Failed
-	case st.rec == nil:
+	case st.capture.rec == nil:
 		return Starting
-	case st.status.Screen.State == "failed":
+	case st.capture.status.Screen.State == "failed":
 		return Failed
-	case share == "live" || share == "reconnecting":
+	case share == ShareLive || share == Reconnecting:
 		return Live
-	case st.shareOn && share == "failed" && !st.replayOn:
+	case st.share.on && share == ShareFailed && !st.replayOn:
 		return Failed
 	case st.replayOn:
 		return Buffering
-	case st.recording != nil:
+	case st.record.file != nil:
 		return RecordingOnly
 	}
 	return Starting
@@ -246,7 +215,9 @@ func (st *state) state() State {
 
 // sourceGone is whether the window or monitor that is captured is not there now. What was captured before is kept: that
 // is nothing wrong with the app.
-func (st *state) sourceGone() bool { return st.rec != nil && st.status.Screen.Reason != "" }
+func (st *state) sourceGone() bool {
+	return st.capture.rec != nil && st.capture.status.Screen.Reason != ""
+}
 
 // trouble is a thing that does not work now. The key says which thing, so that each new text is reported once.
 type trouble struct{ key, text string }
@@ -258,27 +229,30 @@ func (st *state) troubles() []trouble {
 			out = append(out, trouble{key, Sentence(text)})
 		}
 	}
-	for _, t := range st.startup {
+	for _, t := range st.told.startup {
 		add("startup "+t, t)
 	}
-	add("open", st.openError)
-	add("apply", st.applyError)
-	if st.rec != nil {
+	add("open", st.capture.openError)
+	add("apply", st.capture.applyError)
+	if st.capture.rec != nil {
 		for _, s := range []struct {
 			key string
 			src capture.SourceState
-		}{{"screen", st.status.Screen}, {"desktop", st.status.Desktop}, {"mic", st.status.Mic}} {
+		}{{"screen", st.capture.status.Screen}, {"desktop", st.capture.status.Desktop}, {"mic", st.capture.status.Mic}} {
 			// Beside a source that runs it is a note; one that waits for a program to play is not reported.
 			if s.src.State == "failed" || s.src.State == "running" || s.src.Reason != "" {
 				add(s.key, s.src.Error)
 			}
 		}
 	}
-	if st.shareOn || st.shareEnded != "" {
+	if st.share.on || st.share.ended != "" {
 		add("share", st.shareStatus().Error)
 	}
-	for _, h := range st.hotkeys {
+	for _, h := range st.keys.states {
 		add("hotkey "+h.Name, h.Error)
+	}
+	for _, part := range slices.Sorted(maps.Keys(st.told.reports)) {
+		add(part, st.told.reports[part])
 	}
 	return out
 }

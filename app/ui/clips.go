@@ -34,7 +34,7 @@ type clips struct {
 	lastID int
 	// recording is whether a file was growing when last looked.
 	recording bool
-	server    string // how the last save fared there
+	server    session.CopyState // how the last save fared there
 }
 
 func newClips(u *UI) *clips {

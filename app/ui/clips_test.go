@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
@@ -24,14 +25,14 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 	s := b.ui.settings
 	b.ui.show(pageSettings)
 	b.settle()
-	s.keys.record.SetText("Ctrl+Alt+R")
-	s.keys.mark.SetText("Ctrl+Alt+M")
-	s.keys.shot.SetText("Print")
+	s.keys.take(t, hotkey.RecordName, "Ctrl+Alt+R")
+	s.keys.take(t, hotkey.MarkName, "Ctrl+Alt+M")
+	s.keys.take(t, hotkey.ScreenshotName, "Print")
 	s.keys.add(config.SaveKey{})
-	s.keys.saves[0].keys.SetText("Ctrl+Alt+1")
+	s.keys.saves[0].take(hotkey.Combo{Mods: hotkey.Ctrl | hotkey.Alt, Key: "1"})
 	s.keys.saves[0].after.SetText("10")
 	s.keys.add(config.SaveKey{Seconds: 30})
-	s.keys.saves[1].keys.SetText("Ctrl+Alt+2")
+	s.keys.saves[1].take(hotkey.Combo{Mods: hotkey.Ctrl | hotkey.Alt, Key: "2"})
 	s.clips.name.SetText("{app} {date}")
 	s.clips.quota.SetText("20")
 	s.clips.overlap.SetChecked(true)
@@ -60,7 +61,6 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 		{func() { s.keys.saves[0].after.SetText("1000") }, "0 to 600"},
 		{func() { s.clips.name.SetText("{day}") }, "{date}"},
 		{func() { s.clips.quota.SetText("much") }, "GB"},
-		{func() { s.keys.mark.SetText("Print") }, "Print is already used for Add marker"},
 	} {
 		c.enter()
 		if !s.apply.Disabled() || !strings.Contains(s.saying(), c.says) {

@@ -10,7 +10,7 @@ import (
 )
 
 // tokenKey stands for the access token, which is not in the settings file.
-const tokenKey = session.TokenKey
+const tokenKey = config.TokenKey
 
 // settingNames are the settings as the window calls them. What is missing is called by the last part of its key.
 var settingNames = map[string]string{
@@ -53,7 +53,7 @@ func wording(err error) string {
 		return session.Sentence(value + " is already used for " + settingName(other))
 	}
 	if p.Key == "video.source.kind" { // it lacks what it is about
-		switch value {
+		switch config.SourceKind(value) {
 		case config.OneMonitor:
 			return "Choose a monitor."
 		case config.OneWindow:
@@ -63,6 +63,14 @@ func wording(err error) string {
 		}
 	}
 	return session.Sentence(settingName(p.Key) + " must be " + p.Allowed)
+}
+
+// refusal is why a field was not changed, as the window shows it.
+func refusal(f config.FieldResult) string {
+	if p, wrong := f.Problem(); wrong {
+		return wording(p)
+	}
+	return session.Sentence(f.Reason)
 }
 
 // Explain says what is wrong with a setting that was read at the start, and what happens instead.

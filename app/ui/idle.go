@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // idleFrame is how long the main goroutine sleeps at a time. What the tray's menu wants waits as long.
@@ -55,8 +57,5 @@ func (n *idle) throttle(float32) {
 
 // wake ends the current sleep, or the next one; from any goroutine.
 func (n *idle) wake() {
-	select {
-	case n.woken <- struct{}{}:
-	default:
-	}
+	media.Poke(n.woken)
 }

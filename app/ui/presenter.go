@@ -69,7 +69,7 @@ func (p *presenter) showNewest() {
 func (p *presenter) apply(s session.Snapshot) {
 	u := p.u
 	u.tray.update(s)
-	if u.look.choose(s.Settings.App.Theme) {
+	if u.look.choose(s.Settings.App.Theme.String()) {
 		u.app.Settings().SetTheme(u.look)
 	}
 	if u.shown.Load() {

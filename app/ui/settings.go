@@ -6,10 +6,12 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -110,6 +112,7 @@ func (s *settings) enter() {
 		s.say("", widget.MediumImportance) // "Saved" was for then
 	}
 	s.lookAround()
+	s.keys.enter()
 	if s.watching {
 		return
 	}
@@ -163,7 +166,7 @@ func (s *settings) lookAround() {
 
 func (s *settings) update(snap session.Snapshot) {
 	s.follow(snap.Settings)
-	s.keys.states(snap.Hotkeys)
+	s.keys.update(snap.Hotkeys)
 }
 
 // fill shows settings and forgets what was entered.
@@ -335,69 +338,79 @@ func (s *settings) submit() {
 	s.applying = true
 	setEnabled(s.apply, false)
 	s.say("Applying…", widget.MediumImportance)
-	editor, edit := s.u.parts.Editor, session.Difference(s.shown, c)
+	patch := config.Diff(s.shown, c)
+	if newToken {
+		patch = patch.WithToken(token)
+	}
 	s.u.wg.Go(func() {
-		var now config.Config
-		keep := func(c *config.Config) {
-			edit(c)
-			now = c.Clone()
-		}
-		var err error
-		if newToken {
-			err = editor.ChangeWithToken(token, keep)
-		} else {
-			err = editor.Change(keep)
-		}
-		if err != nil {
-			s.u.main(func() { s.refused(err) })
-			return
-		}
 		ctx, cancel := context.WithTimeout(s.u.ctx, settleWait)
 		defer cancel()
-		err = editor.Settled(ctx)
-		s.u.main(func() { s.applied(now, token, err) })
+		result := s.u.parts.Editor.Apply(ctx, patch)
+		s.u.main(func() { s.applied(result, token) })
 	})
 }
 
-// refused says why nothing was applied, beside the field where it is about one.
-func (s *settings) refused(err error) {
+// applied says what came of the fields, beside those that were refused.
+func (s *settings) applied(result config.Result, token string) {
 	s.applying = false
-	var p config.Problem
-	var e *session.SettingError
-	var at *widget.Label
-	switch {
-	case errors.As(err, &e):
-		at = s.placeOf(e.Key)
-	case errors.As(err, &p):
-		at = s.placeOf(p.Key)
-	}
-	if at == nil {
-		_, _ = s.check() // what is entered was right a moment ago
-		s.say(wording(err), widget.DangerImportance)
-		return
-	}
-	s.refusals = map[*widget.Label]string{at: wording(err)}
-	_, _ = s.check()
-	s.say("Nothing was applied. Correct the marked setting.", widget.DangerImportance)
-	s.follower.reveal(at)
-}
-
-// applied says what the recorder made of new settings.
-func (s *settings) applied(c config.Config, token string, err error) {
-	s.applying = false
+	refused := result.Refused()
+	_, tokenRefused := find(refused, tokenKey)
 	s.filling = true
-	if trimmed(s.sharing.token) == token {
+	if trimmed(s.sharing.token) == token && !tokenRefused && !result.Invalid {
 		s.sharing.token.SetText("")
 	}
 	s.filling = false
-	s.follow(c)
-	_, _ = s.check() // also where only the token is new
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		s.say("Saved. Capture has not restarted yet. Home shows when it has.", widget.WarningImportance)
-	case err != nil:
-		s.say("Saved, but capture failed: "+wording(err), widget.DangerImportance)
-	default:
-		s.say("Saved. The new settings are in use.", widget.SuccessImportance)
+	s.follow(s.u.parts.Feed.Snapshot().Settings)
+	s.refusals = map[*widget.Label]string{}
+	var elsewhere []string
+	for _, f := range refused {
+		if at := s.placeOf(f.Key); at != nil {
+			s.refusals[at] = refusal(f)
+		} else {
+			elsewhere = append(elsewhere, settingName(f.Key)+": "+refusal(f))
+		}
 	}
+	_, _ = s.check()
+	waits, waiting := waitsFor(result)
+	switch {
+	case len(elsewhere) > 0:
+		s.say(strings.Join(elsewhere, "\n"), widget.DangerImportance)
+	case result.Invalid:
+		s.say(lang.L("Nothing was applied. Correct the marked setting."), widget.DangerImportance)
+	case len(refused) > 0:
+		s.say(lang.L("Saved, except for the marked settings."), widget.DangerImportance)
+	case result.Unsaved != "":
+		s.say(lang.L("In use until Hindsight ends: {{.Reason}}",
+			map[string]any{"Reason": result.Unsaved}), widget.DangerImportance)
+	case waiting && waits != "":
+		s.say(lang.L("Saved. {{.Reason}}", map[string]any{"Reason": waits}), widget.WarningImportance)
+	case waiting:
+		s.say(lang.L("Saved. It applies when capture starts."), widget.SuccessImportance)
+	default:
+		s.say(lang.L("Saved. The new settings are in use."), widget.SuccessImportance)
+	}
+	for _, f := range refused {
+		if at := s.placeOf(f.Key); at != nil {
+			s.follower.reveal(at)
+			return
+		}
+	}
+}
+
+// waitsFor is whether something is not in use yet, and the first reason for it.
+func waitsFor(r config.Result) (reason string, waiting bool) {
+	for _, f := range r.Fields {
+		if f.State == config.AfterRestart || f.State == config.NextStart && f.Reason != "" {
+			waiting = true
+			if reason == "" {
+				reason = session.Sentence(f.Reason)
+			}
+		}
+	}
+	return reason, waiting
+}
+
+// find is the result of a field among some.
+func find(fields []config.FieldResult, key string) (config.FieldResult, bool) {
+	return config.Result{Fields: fields}.Of(key)
 }

@@ -80,8 +80,8 @@ func newReplayCard(s *settings) *replayCard {
 	})
 	f.check("On launch", "Start replay buffer on launch", func(c *config.Config) *bool { return &c.Replay.AtLaunch })
 	f.check("Crash recovery", "Back up buffer to disk", func(c *config.Config) *bool { return &c.Replay.KeepAfterCrash })
-	pick(f, "replay.when_locked", []string{"pause", "record"}, []string{"Pause (keep buffer)", "Keep recording"},
-		func(c *config.Config) *string { return &c.Replay.WhenLocked })
+	pick(f, "replay.when_locked", config.WhenLockedAll, []string{"Pause (keep buffer)", "Keep recording"},
+		func(c *config.Config) *config.WhenLocked { return &c.Replay.WhenLocked })
 	f.card("Replay buffer")
 	return r
 }
@@ -160,8 +160,8 @@ func newSharingCard(s *settings) *sharingCard {
 	h.token.Password = true
 	f.setting(tokenKey, h.token)
 	h.room = f.text("sharing.room", "Name of the LiveKit room", func(c *config.Config) *string { return &c.Sharing.Room })
-	pick(f, "sharing.stream_quality", []string{"same", "lower"}, []string{"Same as replay", "Lower (slow upload)"},
-		func(c *config.Config) *string { return &c.Sharing.StreamQuality })
+	pick(f, "sharing.stream_quality", config.StreamQualities, []string{"Same as replay", "Lower (slow upload)"},
+		func(c *config.Config) *config.StreamQuality { return &c.Sharing.StreamQuality })
 	f.check("On launch", "Start sharing on launch", func(c *config.Config) *bool { return &c.Sharing.AtLaunch })
 	f.card("Sharing")
 	return h
@@ -199,8 +199,8 @@ func newAppCard(s *settings) *appCard {
 		func(c *config.Config) *bool { return &c.App.Notifications })
 	f.check("Sound", "Play a sound when a clip is saved", func(c *config.Config) *bool { return &c.App.SaveSound })
 	a.login = f.check("Startup", "Start at login", func(c *config.Config) *bool { return &c.App.StartAtLogin })
-	a.look = pick(f, "app.theme", []string{"system", "light", "dark"}, []string{"System", "Light", "Dark"},
-		func(c *config.Config) *string { return &c.App.Theme })
+	a.look = pick(f, "app.theme", config.Themes, []string{"System", "Light", "Dark"},
+		func(c *config.Config) *config.Theme { return &c.App.Theme })
 	f.card("General")
 	return a
 }

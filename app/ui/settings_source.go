@@ -17,7 +17,7 @@ import (
 )
 
 // kinds are the kinds of sources, as the settings file and as the page name them.
-var kinds, kindNames = []string{config.WholeScreen, config.OneMonitor, config.OneWindow, config.Rectangle},
+var kinds, kindNames = config.SourceKinds,
 	[]string{"Entire desktop", "Monitor", "Window", "Region"}
 
 const (

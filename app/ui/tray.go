@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/systray"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 )
@@ -23,23 +24,24 @@ type tray struct {
 
 // trayKey is all of a snapshot that the tray shows.
 type trayKey struct {
-	state            session.State
-	replay, share    bool
-	record           bool
-	seconds          float64
-	shareState, room string
-	last             string
-	mic, muted       bool
-	theme            string
-	paused, gone     bool
-	canSave          bool
+	state         session.State
+	replay, share bool
+	record        bool
+	seconds       float64
+	shareState    session.ShareState
+	room          string
+	last          string
+	mic, muted    bool
+	theme         config.Theme
+	paused, gone  bool
+	canSave       bool
 }
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
 		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave),
-		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused, s.SourceGone,
-		s.CanSave(),
+		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused,
+		s.SourceGone, s.CanSave(),
 	}
 }
 

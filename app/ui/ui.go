@@ -18,8 +18,10 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/dialog"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/capture"
@@ -49,12 +51,9 @@ type Commands interface {
 
 // Editor takes changed settings.
 type Editor interface {
-	// Change edits the settings as they are at that moment, not as the window read them.
-	Change(edit func(*config.Config)) error
-	// ChangeWithToken is Change with a new access token.
-	ChangeWithToken(token string, edit func(*config.Config)) error
-	// Settled waits until the recorder has taken the settings; the error says why it has not.
-	Settled(context.Context) error
+	// Apply puts a patch over the settings as they are at that moment, waits for what the recorder makes of it, at most
+	// until the context ends, and says for each field what came of it.
+	Apply(context.Context, config.Patch) config.Result
 }
 
 // TrayHost knows of the desktop's tray, which may come after this program, as at login.
@@ -73,6 +72,8 @@ type Parts struct {
 	Feed     Feed
 	Commands Commands
 	Editor   Editor
+	// Hotkeys sets keys by pressing them.
+	Hotkeys *hotkey.Manager
 	// Devices lists what can be chosen as a source of sound.
 	Devices func(context.Context) (capture.DeviceList, error)
 	// Screens lists what can be captured with a method of config.Video, Preview takes a frame of it that fits into a
@@ -112,6 +113,8 @@ type UI struct {
 	nav      *nav
 	tray     *tray
 	dialogs  []*open // those that are to be seen, the topmost last
+	// invitation is the question about one, also after it is closed.
+	invitation dialog.Dialog
 
 	shown      atomic.Bool
 	stopMeters func()
@@ -158,7 +161,7 @@ func New(p Parts) *UI {
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
-	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme)
+	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")

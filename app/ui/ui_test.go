@@ -20,6 +20,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
@@ -28,18 +29,21 @@ type bench struct {
 	ui      *UI
 	session *session.Session
 	engine  *apptest.Engine
-	tokens  *config.Tokens
+	tokens  *token.Store
 	dir     string
-	linked  string        // the file that the server has a copy of
-	webcam  atomic.Bool   // there is one more microphone
-	plugged chan struct{} // a token is a change of devices
-	queue   chan func()   // what wants to run on the main goroutine, here the test's
+	// keyboard is where hotkeys are pressed, and another program holds Alt+F4.
+	keyboard *hotkey.Fake
+	hotkeys  *hotkey.Manager
+	linked   string        // the file that the server has a copy of
+	webcam   atomic.Bool   // there is one more microphone
+	plugged  chan struct{} // a token is a change of devices
+	queue    chan func()   // what wants to run on the main goroutine, here the test's
 }
 
 func start(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{})}
-	b.tokens = &config.Tokens{File: filepath.Join(b.dir, "token"), NoKeyring: true}
+	b.tokens = &token.Store{File: filepath.Join(b.dir, "token"), NoKeyring: true}
 	store, cfg, _ := config.Open(b.dir)
 	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
 	log := slog.New(slog.DiscardHandler)
@@ -76,8 +80,10 @@ func start(t *testing.T) *bench {
 			}
 		}
 	}
+	b.keyboard = hotkey.NewFake(hotkey.Combo{Mods: hotkey.Alt, Key: "F4"})
+	b.hotkeys = hotkey.NewManager(b.keyboard, log)
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
-		Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
+		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
 			string, error) {
@@ -95,6 +101,12 @@ func start(t *testing.T) *bench {
 		}
 	})
 	return b
+}
+
+// change edits the session's settings, as another front end would.
+func (b *bench) change(t *testing.T, edit func(*config.Config)) {
+	t.Helper()
+	require.NoError(t, b.session.Apply(t.Context(), config.Edit(b.session.Snapshot().Settings, edit)).Err())
 }
 
 // trayHere is a desktop with a tray.
@@ -161,7 +173,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.sharing.plain.SetChecked(true)
 	require.Equal(t, widget.WarningImportance, s.sharing.warning.Importance)
 	s.sharing.token.SetText("secret")
-	s.keys.save.SetText("ctrl+alt+s")
+	s.keys.take(t, hotkey.SaveName, "ctrl+alt+s")
 	s.general.look.SetSelected("Dark")
 	require.False(t, s.general.login.Checked, "off by default")
 	s.general.login.SetChecked(true)
@@ -189,7 +201,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 		!again.App.StartAtLogin || !again.Video.FollowSize {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
-	if token, err := b.tokens.Get(); token != "secret" || err != nil {
+	if token, err := b.tokens.For("https://replay.example.com/"); token != "secret" || err != nil {
 		t.Errorf("the token is %q, %v", token, err)
 	}
 	if s.sharing.token.Text != "" {
@@ -218,8 +230,6 @@ func TestMistakesAreSaidInThePage(t *testing.T) {
 			s.changed()
 		}, "another length", nil},
 		{func() { s.sharing.url.SetText("example.com") }, "https://", s.places["sharing.backend_url"]},
-		{func() { s.keys.save.SetText("Alt+What") }, "What", s.places["hotkeys.save"]},
-		{func() { s.keys.save.SetText("Alt+F9") }, "Alt+F9 is already used for Save replay", s.places["hotkeys.share"]},
 	} {
 		before := b.ui.window.Canvas().Content().MinSize()
 		c.enter()

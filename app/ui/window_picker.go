@@ -2,6 +2,8 @@ package ui
 
 import (
 	"cmp"
+	"context"
+	"errors"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -42,12 +44,15 @@ func (u *UI) offerWindows(failed string, seen found) {
 		tiles.Add(newChoice(preview, cmp.Or(w.Title, w.Class), false, func() {
 			d.Dismiss()
 			u.do(failed, func() error {
-				err := u.parts.Editor.Change(func(c *config.Config) {
+				now := u.parts.Feed.Snapshot().Settings
+				ctx, cancel := context.WithTimeout(u.ctx, settleWait)
+				defer cancel()
+				result := u.parts.Editor.Apply(ctx, config.Edit(now, func(c *config.Config) {
 					c.Video.Source.Kind = config.OneWindow
 					c.Video.Source.WindowClass, c.Video.Source.WindowTitle = w.Class, w.Title
-				})
-				if err != nil {
-					return err
+				}))
+				if refused := result.Refused(); len(refused) > 0 {
+					return errors.New(refusal(refused[0]))
 				}
 				return u.parts.Commands.ChooseScreen() // it may be named like the one that was closed
 			})

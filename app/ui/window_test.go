@@ -77,11 +77,11 @@ func TestTheFolderDialog(t *testing.T) {
 func TestAClosedSharedWindowIsAskedAbout(t *testing.T) {
 	t.Setenv("XDG_SESSION_TYPE", "x11")
 	b := start(t)
-	require.NoError(t, b.tokens.Set("secret"))
-	require.NoError(t, b.session.Change(func(c *config.Config) {
+	require.NoError(t, b.tokens.Set("secret", "https://replay.example.com"))
+	b.change(t, func(c *config.Config) {
 		c.Sharing.BackendURL, c.Sharing.Room = "https://replay.example.com", "studio"
 		c.Video.Source.Kind, c.Video.Source.WindowClass = config.OneWindow, "Browser"
-	}))
+	})
 	b.ui.show(pageHome)
 	h := b.ui.home
 	update := func() session.Snapshot {

@@ -19,11 +19,11 @@ func synthesise(t *testing.T, lateMS float64, extra ...string) string {
 	flash := "if(lt(mod(T+0.5137,1.0137),0.12),235,40)"
 	click := fmt.Sprintf("0.1*sin(2*PI*440*t)+0.05*sin(2*PI*880*t)+"+
 		"if(lt(mod(t+0.5137-%g,1.0137),0.01),0.5*sin(2*PI*5000*(mod(t+0.5137-%g,1.0137))),0)", lateMS/1000, lateMS/1000)
-	args := []string{"-v", "error", "-f", "lavfi", "-i", "color=black:s=128x72:r=30:d=16,geq=lum='" + flash +
-		"':cb=128:cr=128"}
+	args := []string{"-v", "error", "-f", "lavfi", "-i", "color=black:s=16x16:r=30:d=16,geq=lum='" + flash +
+		"':cb=128:cr=128,scale=128:72"}
 	args = append(args, extra...)
-	args = append(args, "-f", "lavfi", "-i", "aevalsrc='"+click+"':s=48000:d=16", "-c:v", "libx264", "-c:a", "aac", "-b:a",
-		"192k", path)
+	args = append(args, "-f", "lavfi", "-i", "aevalsrc='"+click+"':s=48000:d=16", "-c:v", "libx264", "-preset",
+		"ultrafast", "-c:a", "aac", "-aac_coder", "fast", "-b:a", "192k", path)
 	out, err := exec.Command("ffmpeg", args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return path

@@ -107,9 +107,9 @@ func lastFrame(ctx context.Context, p *gst.Pipeline, out *gst.Element) (img imag
 		case errors.Is(err, gst.ErrEnded) && img != nil:
 			return img, nil
 		case !errors.Is(err, gst.ErrTimeout):
-			return nil, fmt.Errorf("no frame can be decoded: %w", errors.Join(err, p.Err(0)))
+			return nil, fmt.Errorf("no frame can be decoded: %w", p.Cause(err))
 		default:
-			if cause := p.Err(0); cause != nil {
+			if cause := p.Cause(nil); cause != nil {
 				return nil, fmt.Errorf("no frame can be decoded: %w", cause)
 			}
 		}

@@ -43,7 +43,7 @@ func Thumbnail(ctx context.Context, path string, width int) (image.Image, error)
 		if err == nil {
 			return toImage(s)
 		}
-		if cause := p.Err(0); cause != nil && !errors.Is(err, gst.ErrTimeout) {
+		if cause := p.Cause(nil); cause != nil && !errors.Is(err, gst.ErrTimeout) {
 			return nil, fmt.Errorf("the clip %s has no frame to show: %w", path, cause)
 		} else if cause != nil {
 			return nil, fmt.Errorf("the clip %s cannot be read: %w", path, cause)

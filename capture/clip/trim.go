@@ -22,6 +22,9 @@ type TrimRequest struct {
 	From, To time.Duration
 	// Out is the new file. Empty is a free name beside the clip: "NAME (trimmed).mp4".
 	Out string
+	// Smart begins the new clip with its first frame, for players that ignore edit lists: the frames up to the next
+	// keyframe are encoded anew.
+	Smart bool
 }
 
 // InputError is an error of what was asked for: moments that are not in the clip, or a file that is no clip.
@@ -35,8 +38,9 @@ func inputError(format string, args ...any) error { return InputError{fmt.Errorf
 // trimmed is added to the name of a clip.
 const trimmed = " (trimmed)"
 
-// Trim saves a part of a clip as a new clip, exact to the frame and to the sample of sound. Nothing is encoded: the new
-// clip holds the frames from the last keyframe before its begin, which its edit list hides. Chapters within the part,
+// Trim saves a part of a clip as a new clip, exact to the frame and to the sample of sound. Nothing is encoded unless
+// the request is Smart: the new clip holds the frames from the last keyframe before its begin, which its edit list
+// hides. Chapters within the part,
 // all sound tracks, the star and the date go with it; its cover is its first frame. An existing file is never
 // overwritten, and after an error there is no new file. The error is a message, an InputError where the request is at
 // fault.
@@ -60,7 +64,15 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 		return Clip{}, inputError("there is nothing between %s and %s; give a begin that is before the end", clock(r.From),
 			clock(r.To))
 	}
-	m, err := source.Cut(r.From, r.To)
+	var m mp4.Movie
+	if r.Smart {
+		m, err = source.SmartCut(ctx, r.From, r.To, recode)
+	} else {
+		m, err = source.Cut(r.From, r.To)
+	}
+	if errors.Is(err, context.Canceled) {
+		return Clip{}, err
+	}
 	if err != nil {
 		return Clip{}, inputError("%s cannot be trimmed from %s to %s: %w", file, clock(r.From), clock(r.To), err)
 	}
@@ -68,28 +80,32 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 		m.Created = st.ModTime()
 	}
 	c := Clip{Created: m.Created, Seconds: (m.End - m.Start).Seconds(), Ours: true}
-	if c.Path, c.Bytes, err = writeTrimmed(ctx, r, m); err != nil {
+	if c.Path, c.Bytes, err = writeNew(ctx, r.Path, trimmed, r.Out, m); err != nil {
 		return Clip{}, err
 	}
-	// What follows only adds to a clip that is complete.
-	_ = describe(&c)
+	finish(ctx, &c)
+	return c, nil
+}
+
+// finish adds a cover to a clip that is complete, and reads its size.
+func finish(ctx context.Context, c *Clip) {
+	_ = describe(c)
 	if img, err := Thumbnail(ctx, c.Path, coverWidth); err == nil {
 		if jpeg, err := encodeCover(img); err == nil {
 			_ = mp4.SetCover(c.Path, jpeg)
 		}
 	}
-	return c, nil
 }
 
-// writeTrimmed writes the movie to the file that was asked for, or to a free name.
-func writeTrimmed(ctx context.Context, r TrimRequest, m mp4.Movie) (path string, size int64, err error) {
-	folder := filepath.Dir(r.Path)
-	base := strings.TrimSuffix(filepath.Base(r.Path), filepath.Ext(r.Path))
-	base = shorten(base, maxName-len(trimmed)) + trimmed
+// writeNew writes the movie to out, or where that is empty to a free name beside a clip, with a suffix.
+func writeNew(ctx context.Context, beside, suffix, out string, m mp4.Movie) (path string, size int64, err error) {
+	folder := filepath.Dir(beside)
+	base := strings.TrimSuffix(filepath.Base(beside), filepath.Ext(beside))
+	base = shorten(base, maxName-len(suffix)) + suffix
 	for n := 1; ; n++ {
 		path = numbered(folder, base, ".mp4", n)
-		if r.Out != "" {
-			path = r.Out
+		if out != "" {
+			path = out
 		}
 		if _, err = os.Lstat(path); err == nil {
 			err = fs.ErrExist
@@ -101,8 +117,8 @@ func writeTrimmed(ctx context.Context, r TrimRequest, m mp4.Movie) (path string,
 			return path, size, nil
 		case !errors.Is(err, fs.ErrExist):
 			return "", 0, explainFile(filepath.Dir(path), err)
-		case r.Out != "":
-			return "", 0, fmt.Errorf("%s already exists; use another name", r.Out)
+		case out != "":
+			return "", 0, fmt.Errorf("%s already exists; use another name", out)
 		}
 	}
 }

@@ -1,10 +1,9 @@
 // Package encode turns raw frames into H.264 and mixed sound into Opus and AAC.
 //
-// An encoder is a GStreamer pipeline between an appsrc and an appsink. Each Video or Sound owns its pipeline and one
-// goroutine that pulls what comes out and hands it to the emit function it was opened with; Close ends the pipeline,
-// waits for that goroutine, and may be called twice. Frames are converted to 4:2:0 here: by AVX2 kernels of this
-// package, by libyuv on other processors, and by GStreamer, several times as slowly, where neither is available. Of
-// frames that say what has changed, only that part is converted.
+// What encodes are engines (encode/engine), which stand in one table (table.go); this package chooses among them and
+// does what is the same for all. Frames are converted to 4:2:0 by encode/yuv; encode/h264 repeats frames without the
+// encoder and writes down how the colors are meant. A Video or Sound hands packets to the emit function that it was
+// opened with, from its engine's goroutine; Close ends the engine, waits for that goroutine, and may be called twice.
 //
 // Which H.264 encoder is used is decided by a real trial, never by the existence of an element: a driver may be missing
 // behind it.
@@ -13,6 +12,8 @@ package encode
 import (
 	"errors"
 
+	"github.com/hindsight-app/hindsight/capture/encode/engine"
+	"github.com/hindsight-app/hindsight/capture/encode/yuv"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
@@ -24,13 +25,17 @@ type Emit func(*media.Packet)
 
 // Qualities of video.
 const (
-	Performance = "performance"
-	Balanced    = "balanced"
-	Quality     = "quality"
+	Performance = engine.Performance
+	Balanced    = engine.Balanced
+	Quality     = engine.Quality
 )
 
 // KeyInterval is the longest time between two IDR frames in s.
 const KeyInterval = 2
+
+// HasScaler says whether libyuv is there. Without it scaling takes several times as long, as does conversion where this
+// processor has no kernels.
+func HasScaler() bool { return yuv.HasLibrary() }
 
 // DefaultBitrateKbps is the bitrate in kb/s for a frame size and frame rate: 0.13 bits a pixel at 30 frames a second
 // (8 Mb/s for 1080p30), half as much again at 60.

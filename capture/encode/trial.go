@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
@@ -41,14 +40,11 @@ func Forget(name string) {
 }
 
 // Choose returns the first encoder that passes a trial with this configuration: the configured one if it is set, else
-// the catalogue from hardware to software, leaving out those named in skip. Hardware that does not hold the frame rate
+// the table from hardware to software, leaving out those named in skip. Hardware that does not hold the frame rate
 // is taken only where nothing else works. Software is not measured: on a machine that is busy just now, when an app
 // begins with the session for instance, a measurement would prove nothing and take seconds. The error names each one's
 // failure.
 func Choose(ctx context.Context, c VideoConfig, skip ...string) (string, error) {
-	if err := gst.Init(); err != nil {
-		return "", err
-	}
 	question := c
 	question.BitrateKbps = 0
 	chosen.Lock()
@@ -77,38 +73,38 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 		}
 		return c.Encoder, nil
 	}
-	var said []string
+	var said, missing []string
 	best, quickest := "", time.Duration(0)
 	for _, e := range encoders {
-		if slices.Contains(skip, e.name) {
-			said = append(said, e.name+": stopped before")
+		if slices.Contains(skip, e.Name) {
+			said = append(said, e.Name+": stopped before")
 			continue
 		}
-		if !gst.HasElement(e.name) {
+		if err := e.Installed(); err != nil {
+			missing = append(missing, err.Error())
 			continue
 		}
-		c.Encoder = e.name
+		c.Encoder = e.Name
 		took, err := Try(ctx, c)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
 		if err != nil {
-			said = append(said, e.name+": "+err.Error())
+			said = append(said, e.Name+": "+err.Error())
 			continue
 		}
-		if e.kind == software || took <= time.Second/time.Duration(c.FrameRate) {
-			return e.name, nil
+		if e.Software || took <= time.Second/time.Duration(c.FrameRate) {
+			return e.Name, nil
 		}
 		if best == "" || took < quickest {
-			best, quickest = e.name, took
+			best, quickest = e.Name, took
 		}
 	}
 	if best != "" {
 		return best, nil
 	}
 	if len(said) == 0 {
-		said = []string{"none is installed; install gstreamer1.0-plugins-ugly (x264enc) or gstreamer1.0-plugins-bad " +
-			"(openh264enc)"}
+		said = []string{alternatives(missing)}
 	}
 	return "", fmt.Errorf("%w (%s)", ErrNoEncoder, strings.Join(said, "; "))
 }
@@ -117,7 +113,7 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 // sets. It returns how long a frame took; for software it looks at the first frame only, and returns 0.
 func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 	frames := trialFrames
-	if e, err := find(c.Encoder); err == nil && e.kind == software {
+	if e, err := find(c.Encoder); err == nil && e.Software {
 		frames = 1
 	}
 	packets := make(chan *media.Packet, trialFrames)
@@ -150,7 +146,7 @@ func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 			}
 			out = append(out, time.Now())
 		case <-look.C:
-			if err := v.err(); err != nil {
+			if err := v.out.err(); err != nil {
 				return 0, err
 			}
 		case <-limit.C:

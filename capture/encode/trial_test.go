@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/encode/engine"
 )
 
 // A machine that stops for a moment makes no encoder slow, one that is slow throughout is.
@@ -29,12 +29,12 @@ func TestTheQuickestRunCounts(t *testing.T) {
 // Hardware that does not hold the frame rate is passed over for software, which is not measured; the choice is
 // remembered until that encoder fails.
 func TestSlowHardwareIsPassedOver(t *testing.T) {
-	require.NoError(t, gst.Init())
-	slow := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
-	slow.kind = "a chip"
-	catalogue(t, slow)
+	slow, err := find("x264enc")
+	require.NoError(t, err)
+	slow.Software = false // a chip
+	table(t, slow)
 	encoders = slices.DeleteFunc(slices.Clone(encoders),
-		func(e encoder) bool { return e.name == "x264enc" && e.kind == software })
+		func(e engine.VideoEncoder) bool { return e.Name == "x264enc" && e.Software })
 	c := VideoConfig{Width: 640, Height: 360, FrameRate: 9000, Preset: Quality}
 	first, err := Choose(context.Background(), c)
 	require.NoError(t, err)
@@ -50,41 +50,6 @@ func TestSlowHardwareIsPassedOver(t *testing.T) {
 	second, err := Choose(context.Background(), c, first)
 	require.NoError(t, err)
 	require.NotEqual(t, first, second)
-}
-
-// catalogue puts an encoder before the others for the length of a test.
-func catalogue(t *testing.T, e encoder) {
-	before := encoders
-	encoders = append([]encoder{e}, before...)
-	t.Cleanup(func() { encoders = before })
-}
-
-// An encoder that fails while it runs says so at the next frame, and the choice falls on the next one.
-func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
-	require.NoError(t, gst.Init())
-	known := softwareEncoders(t)
-	catalogue(t, encoder{
-		name: "identity", format: "I420", setup: "error-after=60 ! x264enc bitrate={kbps} key-int-max={gop} " +
-			"tune=zerolatency speed-preset=ultrafast",
-	})
-	c := VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced}
-	name, err := Choose(context.Background(), c)
-	require.NoError(t, err)
-	require.Equal(t, "identity", name, "it lives through its trial")
-	c.Encoder = name
-	var got collector
-	v := open(t, c, &got)
-	var failure error
-	require.Eventually(t, func() bool {
-		failure = v.Encode(testFrame(320, 180, [3]byte{1, 2, 3}), time.Duration(len(got.all()))*time.Second/30)
-		return failure != nil
-	}, 30*time.Second, time.Millisecond)
-	require.ErrorContains(t, failure, "identity stopped")
-	require.NotEmpty(t, got.all(), "what was encoded before is kept")
-	c.Encoder = ""
-	next, err := Choose(context.Background(), c, name)
-	require.NoError(t, err)
-	require.True(t, slices.Contains(known, next) || next != name)
 }
 
 // A constant quality spends what the frame needs: less for less quality, and never more than the bitrate.
@@ -114,15 +79,4 @@ func TestConstantQuality(t *testing.T) {
 			require.Less(t, capped, max(2500, good/2))
 		})
 	}
-}
-
-// A property that the installed version does not have is left out.
-func TestUnknownPropertiesAreLeftOut(t *testing.T) {
-	require.NoError(t, gst.Init())
-	x := encoders[slices.IndexFunc(encoders, func(e encoder) bool { return e.name == "x264enc" })]
-	x.setup += " no-such-thing=1 nor-this=2"
-	catalogue(t, x)
-	_, err := Try(context.Background(), VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced,
-		Encoder: "x264enc"})
-	require.NoError(t, err)
 }

@@ -1,15 +1,13 @@
 package encode
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"image"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/encode/engine"
+	"github.com/hindsight-app/hindsight/capture/encode/h264"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
@@ -43,38 +41,52 @@ func (c VideoConfig) size() (width, height int) {
 	return max(width&^1, 2), max(height&^1, 2)
 }
 
+// stream is what an engine is asked for, with the bitrate chosen where that is left open.
+func (c VideoConfig) stream() engine.VideoStream {
+	width, height := c.size()
+	kbps := c.BitrateKbps
+	if kbps == 0 {
+		kbps = DefaultBitrateKbps(width, height, c.FrameRate)
+		if c.ConstantQuality > 0 {
+			kbps *= 2
+		}
+	}
+	return engine.VideoStream{
+		Width: width, Height: height, FrameRate: c.FrameRate, KeyInterval: KeyInterval * c.FrameRate, BitrateKbps: kbps,
+		ConstantQuality: c.ConstantQuality, Preset: c.Preset,
+	}
+}
+
 // Video is a running H.264 encoder. Encode and Repeat belong to one goroutine; the other methods to any.
 type Video struct {
-	config        VideoConfig
-	kind          encoder
-	width, height int
-	matrix        *matrix
-	signal        signaller // the pulling goroutine's
-	geometry      geometry
-	size          int // of a frame that goes in, in bytes
-	scaled        []byte
-	canvas        []byte          // of a frame of another size
-	fitted        image.Rectangle // where it lies in there
-	surfaces      []*surface
-	last          *surface
-	stale         []media.Rows // of the frame that is being converted
-	repeats       int          // frames since the last one that was new
-	sinceKey      int          // frames since the last IDR
+	config  VideoConfig
+	stream  engine.VideoStream
+	encoder engine.Video
+	frames  frames // what goes in
+	keys    keys   // which frames are IDR frames
+	out     output // what comes out
+	kbps    atomic.Int64
+	close   func() error
+}
 
-	pipeline         *gst.Pipeline
-	in, out, element *gst.Element
-	emit             Emit
-	pushed, pulled   atomic.Int64
-	kbps             atomic.Int64
-	wantKey          atomic.Bool
-	order            sync.Mutex   // one access unit after the other
-	skips            skipInserter // with order
-	waiting          []waiting    // with order
-	failure          atomic.Pointer[error]
-	cancel           context.CancelFunc
-	done             chan struct{}
-	once             sync.Once
-	given            chan struct{} // holds a token when frames went in since it was last taken
+// keys decides which frames are IDR frames.
+type keys struct {
+	wanted   atomic.Bool
+	interval int // the longest distance in frames
+	since    int // frames since the last one; Encode's and Repeat's goroutine's
+}
+
+func (k *keys) due() bool { return k.wanted.Load() || k.since >= k.interval }
+
+// next says whether the next frame of the encoder is one.
+func (k *keys) next() bool {
+	due := k.due()
+	if due {
+		k.wanted.Store(false)
+		k.since = 0
+	}
+	k.since++
+	return due
 }
 
 // OpenVideo starts the named encoder. Its packets go to emit.
@@ -83,35 +95,26 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Video{config: c, kind: kind, emit: emit, done: make(chan struct{}), given: make(chan struct{}, 1)}
-	v.width, v.height = c.size()
-	v.matrix = matrixFor(v.width, v.height)
-	v.signal.matrix = v.matrix
-	if v.config.BitrateKbps == 0 {
-		v.config.BitrateKbps = DefaultBitrateKbps(v.width, v.height, c.FrameRate)
-		if c.ConstantQuality > 0 {
-			v.config.BitrateKbps *= 2
-		}
+	v := &Video{config: c, stream: c.stream(), frames: newFrames(c, kind.Format)}
+	v.config.BitrateKbps = v.stream.BitrateKbps
+	v.kbps.Store(int64(v.stream.BitrateKbps))
+	v.keys.interval = v.stream.KeyInterval
+	v.stream.Matrix, v.stream.SurfaceSize = v.frames.convert.Matrix(), v.frames.convert.Size()
+	v.out.encoder, v.out.emit, v.out.canSkip = kind.Name, emit, kind.CanInsertSkips
+	v.out.length = time.Second / time.Duration(c.FrameRate)
+	v.out.signal = h264.Signaller{Matrix: v.stream.Matrix}
+	if v.encoder, err = kind.Open(v.stream, engine.VideoOutput{Unit: v.out.unit, Failed: v.out.failed}); err != nil {
+		return nil, fmt.Errorf("the encoder %s cannot be used: %w", kind.Name, err)
 	}
-	v.kbps.Store(int64(v.config.BitrateKbps))
-	if err := v.build(); err != nil {
-		v.release()
-		return nil, err
-	}
-	if err := v.pipeline.Play(0); err != nil {
-		v.release()
-		return nil, fmt.Errorf("the encoder %s does not start: %w", kind.name, err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	v.cancel = cancel
-	go v.pull(ctx)
+	v.frames.more = v.encoder.Surface
+	v.close = sync.OnceValue(v.encoder.Close)
 	return v, nil
 }
 
 // Info describes the stream.
 func (v *Video) Info() media.TrackInfo {
 	return media.TrackInfo{
-		Track: media.Video, Encoder: v.kind.name, Width: v.width, Height: v.height,
+		Track: media.Video, Encoder: v.config.Encoder, Width: v.stream.Width, Height: v.stream.Height,
 		FrameRate: v.config.FrameRate, BitrateKbps: int(v.kbps.Load()),
 	}
 }
@@ -125,221 +128,63 @@ func (v *Video) Fits(width, height int) bool {
 }
 
 // Pending is the number of frames inside the encoder.
-func (v *Video) Pending() int { return int(v.pushed.Load() - v.pulled.Load()) }
+func (v *Video) Pending() int { return v.out.pending() }
 
 // Encode converts a frame and gives it to the encoder. The frame's memory is free afterwards.
 func (v *Video) Encode(f media.Frame, pts time.Duration) error {
-	if err := v.err(); err != nil {
+	if err := v.out.err(); err != nil {
 		return err
 	}
-	if f.Width < 1 || f.Height < 1 || len(f.Data) < f.Stride*(f.Height-1)+f.Width*4 {
-		return errShort
-	}
-	p, err := v.free()
+	s, err := v.frames.show(f)
 	if err != nil {
 		return err
 	}
-	if err := v.fill(p, f); err != nil {
+	return v.push(s, pts)
+}
+
+// HasFrame says whether there is one to repeat. It belongs to the goroutine of Encode and Repeat.
+func (v *Video) HasFrame() bool { return v.frames.last != nil }
+
+// refine is how often a frame that stays is encoded: what was too much for one frame's bits gets better in the
+// next.
+const refine = 5
+
+// Repeat shows the last frame again; without one it does nothing. With skipOnly the encoder, which is behind, is left
+// out of it: where its stream does not allow that, nothing is shown.
+func (v *Video) Repeat(pts time.Duration, skipOnly bool) error {
+	if err := v.out.err(); err != nil || v.frames.last == nil {
 		return err
 	}
-	v.last, v.repeats = p, 0
-	return v.push(p.buffer.Again(), pts)
-}
-
-func (v *Video) push(b *gst.Buffer, pts time.Duration) error {
-	if v.keyIsDue() {
-		v.wantKey.Store(false)
-		v.sinceKey, v.repeats = 0, min(v.repeats, refine/2)
-		_ = v.in.ForceKeyUnit()
-	}
-	v.sinceKey++
-	v.pushed.Add(1)
-	err := v.in.Push(b, pts, time.Second/time.Duration(v.config.FrameRate))
-	select {
-	case v.given <- struct{}{}:
-	default:
-	}
-	return err
-}
-
-// surface is memory for a frame in the form that goes in. It is used again and again: the encoder seldom has more
-// than one, and what has not changed stays as it is.
-type surface struct {
-	buffer *gst.Buffer
-	serial uint64 // of the frame that it shows; 0: unknown
-}
-
-// free returns a surface that the encoder has let go of, if possible the last one.
-func (v *Video) free() (*surface, error) {
-	if v.last != nil && v.last.buffer.Free() {
-		return v.last, nil
-	}
-	for _, p := range v.surfaces {
-		if p.buffer.Free() {
-			return p, nil
+	v.frames.repeats++
+	if skipOnly || v.frames.repeats > refine && !v.keys.due() {
+		if v.out.insert(pts) {
+			v.keys.since++
+			return nil
+		}
+		if skipOnly {
+			return nil
 		}
 	}
-	b, err := gst.Allocate(v.size)
-	if err != nil {
-		return nil, err
-	}
-	p := &surface{buffer: b}
-	v.surfaces = append(v.surfaces, p)
-	return p, nil
+	return v.push(v.frames.last, pts)
 }
 
-var errShort = errors.New("the frame's memory is smaller than its size says")
-
-// fill has a surface show a frame.
-func (v *Video) fill(p *surface, f media.Frame) error {
-	held := p.serial
-	p.serial = 0
-	err := p.buffer.Fill(func(dst []byte) error {
-		switch {
-		case len(dst) < v.size:
-			return errShort
-		case !v.direct() && !v.Fits(f.Width, f.Height):
-			canvas, err := v.fit(f, v.config.Width, v.config.Height)
-			copy(dst, canvas)
-			return err
-		case !v.direct():
-			return pack(f, dst)
-		case !v.Fits(f.Width, f.Height):
-			canvas, err := v.fit(f, v.width, v.height)
-			if err != nil {
-				return err
-			}
-			return v.toYUV(canvas, v.width*4, media.Rows{To: v.height}, dst)
-		case v.config.scales():
-			if v.scaled == nil {
-				v.scaled = make([]byte, v.width*v.height*4)
-			}
-			if err := libyuv().scale(f.Data, f.Stride, f.Width, f.Height, v.scaled, v.width*4, v.width, v.height); err != nil {
-				return err
-			}
-			return v.toYUV(v.scaled, v.width*4, media.Rows{To: v.height}, dst)
-		}
-		v.stale = media.AppendRows(v.stale[:0], v.height, 0, func(band int) bool {
-			return held == 0 || band >= len(f.Bands) || f.Bands[band] > held
-		})
-		for _, rows := range v.stale {
-			if err := v.toYUV(f.Data, f.Stride, rows, dst); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil && v.Fits(f.Width, f.Height) {
-		p.serial = f.Serial
+func (v *Video) push(s *surface, pts time.Duration) error {
+	key := v.keys.next()
+	if key {
+		v.frames.repeats = min(v.frames.repeats, refine/2) // it is refined again
 	}
-	return err
-}
-
-// direct says whether frames are converted here, and not by GStreamer's slower elements.
-func (v *Video) direct() bool { return libyuv() != nil || v.kernels() && !v.config.scales() }
-
-func (v *Video) kernels() bool { return hasKernels && v.width >= block }
-
-func (v *Video) toYUV(src []byte, stride int, rows media.Rows, dst []byte) error {
-	if v.kernels() {
-		v.matrix.convert(src, stride, v.geometry, rows, dst)
-		return nil
-	}
-	return libyuv().convert(src, stride, v.geometry, rows, dst)
-}
-
-// pack copies a frame without padding at the ends of its rows, as GStreamer expects BGRx.
-func pack(f media.Frame, dst []byte) error {
-	row := f.Width * 4
-	for y := range f.Height {
-		copy(dst[y*row:(y+1)*row], f.Data[y*f.Stride:])
-	}
-	return nil
+	v.out.pushed.Add(1)
+	return v.encoder.Push(s.Surface, pts, key)
 }
 
 // RequestKeyframe makes the next frame an IDR.
-func (v *Video) RequestKeyframe() { v.wantKey.Store(true) }
+func (v *Video) RequestKeyframe() { v.keys.wanted.Store(true) }
 
 // SetBitrate changes the target in kb/s while running.
 func (v *Video) SetBitrate(kbps int) error {
-	value := kbps
-	if v.kind.bits {
-		value *= 1000
-	}
 	v.kbps.Store(int64(kbps))
-	return v.element.Set(v.kind.limit(v.config), fmt.Sprint(value))
-}
-
-func (v *Video) err() error {
-	if e := v.failure.Load(); e != nil {
-		return *e
-	}
-	return nil
-}
-
-// errAllOut says that no frame is inside the encoder.
-var errAllOut = errors.New("the encoder is empty")
-
-// pull hands finished frames on until the encoder is closed or fails. It looks for them only while there are some.
-func (v *Video) pull(ctx context.Context) {
-	defer close(v.done)
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-v.given:
-		}
-		if err := v.pipeline.Each(ctx, v.out, 8*time.Millisecond, v.deliver); err != nil && err != errAllOut {
-			err = fmt.Errorf("the encoder %s stopped: %w", v.kind.name, err)
-			v.failure.Store(&err)
-			return
-		}
-	}
-}
-
-func (v *Video) deliver(s *gst.Sample) error {
-	defer s.Release()
-	v.order.Lock()
-	defer v.order.Unlock()
-	b, err := s.Bytes()
-	if err != nil {
-		return err
-	}
-	nals := media.SplitAnnexB(b)
-	v.signal.all(nals)
-	v.skips.pass(nals)
-	v.send(nals, s.PTS())
-	v.pulled.Add(1)
-	v.insertDue()
-	if v.Pending() == 0 {
-		return errAllOut
-	}
-	return nil
-}
-
-func (v *Video) send(nals [][]byte, pts time.Duration) {
-	p := &media.Packet{Track: media.Video, PTS: pts, DTS: pts, Duration: time.Second / time.Duration(v.config.FrameRate)}
-	for _, n := range nals {
-		p.Key = p.Key || media.NALType(n) == media.NALIDR
-	}
-	p.Data, p.NALs = media.JoinAnnexB(nals)
-	v.emit(p)
+	return v.encoder.SetBitrate(kbps)
 }
 
 // Close ends the encoder; frames still inside are lost. It may be called twice.
-func (v *Video) Close() error {
-	v.once.Do(func() {
-		v.cancel()
-		<-v.done
-		v.release()
-	})
-	return nil
-}
-
-func (v *Video) release() {
-	for _, p := range v.surfaces {
-		p.buffer.Release()
-	}
-	if v.pipeline != nil {
-		_ = v.pipeline.Close()
-	}
-}
+func (v *Video) Close() error { return v.close() }

@@ -8,44 +8,6 @@ import (
 	"unsafe"
 )
 
-// Layout of GstBuffer and values of its flags (gst/gstbuffer.h, 64-bit).
-const (
-	miniObjectSize = 64
-
-	offsetFlags    = 16
-	offsetPTS      = 72
-	offsetDTS      = 80
-	offsetDuration = 88
-
-	flagDiscont = 1 << 6
-
-	copyMemory = 1 << 3
-
-	// GstSegment: flags (4 bytes), rate, applied rate (8 each), then the format; GST_FORMAT_TIME is 3.
-	offsetSegmentFormat = 24
-	formatTime          = 3
-
-	mapRead  = 1
-	mapWrite = 2
-)
-
-// mapInfo has the layout of GstMapInfo (gst/gstmemory.h).
-type mapInfo struct {
-	_    ptr // memory
-	_    uint32
-	data ptr
-	size uintptr
-	_    uintptr // size of the whole memory
-	_    [4]ptr
-	_    [4]ptr
-}
-
-const clockTimeNone = ^uint64(0)
-
-func writeTime(buffer ptr, offset int, t time.Duration) {
-	*(*uint64)(unsafe.Add(buffer, offset)) = uint64(t)
-}
-
 // Sample is one buffer that a pipeline delivered. It holds C memory until Release.
 type Sample struct {
 	sample, buffer ptr
@@ -57,12 +19,11 @@ type Sample struct {
 // PTS is the buffer's running time, which is its time on the system clock; -1 when it has none. Encoders shift their
 // time stamps to allow for negative decoding times and say so in the segment (gst/gstsegment.h).
 func (s *Sample) PTS() time.Duration {
-	v := *(*uint64)(unsafe.Add(s.buffer, offsetPTS))
+	v := times(s.buffer).pts
 	if v == clockTimeNone {
 		return -1
 	}
-	if seg := gSampleGetSegment.pointer(uintptr(s.sample)); seg != nil && *(*int32)(
-		unsafe.Add(seg, offsetSegmentFormat)) == formatTime {
+	if seg := gSampleGetSegment.pointer(uintptr(s.sample)); seg != nil {
 		if v = uint64(gSegmentRunning.call(uintptr(seg), formatTime, uintptr(v))); v == clockTimeNone {
 			return -1
 		}
@@ -71,9 +32,7 @@ func (s *Sample) PTS() time.Duration {
 }
 
 // Discont says that data is missing before the buffer.
-func (s *Sample) Discont() bool {
-	return *(*uint32)(unsafe.Add(s.buffer, offsetFlags))&flagDiscont != 0
-}
+func (s *Sample) Discont() bool { return gBufferHasFlags.yes(uintptr(s.buffer), flagDiscont) }
 
 // Caps describes the data, in GStreamer's text form.
 func (s *Sample) Caps() string {
@@ -192,9 +151,8 @@ func (b *Buffer) Release() {
 
 // Push hands the buffer to an appsrc, which owns it from then on, also when it refuses.
 func (e *Element) Push(b *Buffer, pts, duration time.Duration) error {
-	writeTime(b.object, offsetPTS, pts)
-	writeTime(b.object, offsetDTS, pts)
-	writeTime(b.object, offsetDuration, duration)
+	t := times(b.object)
+	t.pts, t.dts, t.duration = uint64(pts), uint64(pts), uint64(duration)
 	object := b.object
 	b.object = nil
 	if r := int32(gAppSrcPush.call(uintptr(e.object), uintptr(object))); r != 0 {

@@ -2,9 +2,9 @@
 //
 // It offers what Hindsight needs and no more: parse a pipeline, pull samples from an appsink, push buffers into an
 // appsrc, set properties, force a key unit, watch the bus, look elements up. No headers, no pkg-config and no cgo are
-// involved: a missing library is ErrUnavailable with a message, not a loader crash. The layouts of GstMiniObject,
-// GstBuffer, GstMessage and GstMapInfo used here are part of GStreamer's ABI since 1.0 (gst/gstminiobject.h,
-// gst/gstbuffer.h, gst/gstmessage.h, gst/gstmemory.h).
+// involved: a missing library is ErrUnavailable with a message, not a loader crash. Functions are used
+// wherever there are some; the few public structs that are read stand in layout.go, and are compared with what the
+// library itself says when it is loaded.
 //
 // Every pipeline runs on GStreamer's system clock with a base time of zero, so that a buffer's PTS is that clock's
 // time itself: one time line for all pipelines of the process.
@@ -32,6 +32,7 @@ type ptr = unsafe.Pointer
 var (
 	gInitCheck       func(argc, argv ptr, err *ptr) int32
 	gVersionString   func() ptr
+	gVersion         func(major, minor, micro, nano *uint32)
 	gParseLaunch     func(desc string, err *ptr) ptr
 	gElementSetState func(element ptr, state int32) int32
 	gElementGetState func(element ptr, state, pending *int32, timeout uint64) int32
@@ -53,7 +54,16 @@ var (
 	gCapsToString    func(caps ptr) ptr
 	gStructureNew    func(s string, end *ptr) ptr
 	gEventNewCustom  func(kind uint32, structure ptr) ptr
+	gEventName       func(kind uint32) ptr
+	gMessageEOS      func(source ptr) ptr
+	gMessageError    func(source, err ptr, debug string) ptr
+	gBufferFill      func(buffer ptr, offset uintptr, from *byte, size uintptr) uintptr
+	gBufferExtract   func(buffer ptr, offset uintptr, to *byte, size uintptr) uintptr
+	gTypeNameOf      func(instance ptr) ptr
+	gTypeFromName    func(name ptr) uintptr
+	gTypeClass       func(kind uintptr) ptr
 	gFindProperty    func(class ptr, name string) ptr
+	gErrorNew        func(domain uint32, code int32, message string) ptr
 	gFree            func(p ptr)
 	gErrorFree       func(err ptr)
 	gAppSrcEOS       func(src ptr) int32
@@ -75,6 +85,7 @@ var (
 	gBufferGetSize    function // (buffer) uintptr
 	gBufferCopyRegion function // (buffer, flags uint32, offset, size uintptr) ptr
 	gBufferIsFree     function // (buffer) int32
+	gBufferHasFlags   function // (buffer, flags uint32) int32
 )
 
 // function is the address of a C function that takes up to 15 integers or pointers. purego's Go functions go by
@@ -124,14 +135,21 @@ func symbols() (core, app, object, glib []symbol) {
 		{&gBufferGetSize, "gst_buffer_get_size"}, {&gBufferNew, "gst_buffer_new_allocate"},
 		{&gBufferCopyRegion, "gst_buffer_copy_region"}, {&gBufferIsFree, "gst_buffer_is_all_memory_writable"},
 		{&gStructureNew, "gst_structure_from_string"},
-		{&gEventNewCustom, "gst_event_new_custom"},
+		{&gEventNewCustom, "gst_event_new_custom"}, {&gBufferHasFlags, "gst_buffer_has_flags"},
+		// For verify.
+		{&gVersion, "gst_version"}, {&gEventName, "gst_event_type_get_name"}, {&gMessageEOS, "gst_message_new_eos"},
+		{&gMessageError, "gst_message_new_error"}, {&gBufferFill, "gst_buffer_fill"},
+		{&gBufferExtract, "gst_buffer_extract"},
 	}
 	app = []symbol{
 		{&gAppSinkPull, "gst_app_sink_try_pull_sample"}, {&gAppSinkEOS, "gst_app_sink_is_eos"},
 		{&gAppSrcPush, "gst_app_src_push_buffer"}, {&gAppSrcEOS, "gst_app_src_end_of_stream"},
 	}
-	object = []symbol{{&gFindProperty, "g_object_class_find_property"}}
-	glib = []symbol{{&gFree, "g_free"}, {&gErrorFree, "g_error_free"}}
+	object = []symbol{
+		{&gFindProperty, "g_object_class_find_property"}, {&gTypeNameOf, "g_type_name_from_instance"},
+		{&gTypeFromName, "g_type_from_name"}, {&gTypeClass, "g_type_class_peek"},
+	}
+	glib = []symbol{{&gFree, "g_free"}, {&gErrorFree, "g_error_free"}, {&gErrorNew, "g_error_new_literal"}}
 	return core, app, object, glib
 }
 
@@ -164,6 +182,9 @@ var initialise = sync.OnceValue(func() error {
 		return fmt.Errorf("%w correctly: %s", ErrUnavailable, takeError(gerr))
 	}
 	clock = gSystemClock()
+	if err := verify(); err != nil {
+		return fmt.Errorf("%w in a usable version: it is %w; %s", ErrUnavailable, err, installHint)
+	}
 	return nil
 })
 
@@ -200,16 +221,6 @@ func goString(p ptr) string {
 		n++
 	}
 	return string(unsafe.Slice((*byte)(p), n))
-}
-
-// takeError reads and frees a GError {domain uint32; code int32; message *char}.
-func takeError(e ptr) string {
-	if e == nil {
-		return "unknown error"
-	}
-	s := goString(*(*ptr)(unsafe.Add(e, 8)))
-	gErrorFree(e)
-	return s
 }
 
 // installHint says what to install.

@@ -7,19 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unsafe"
-)
-
-// Values of GstState, GstStateChangeReturn and GstMessageType (gst/gstelement.h, gst/gstmessage.h).
-const (
-	stateNull    = 1
-	statePlaying = 4
-
-	changeFailure = 0
-
-	messageEOS   = 1 << 0
-	messageError = 1 << 1
-	messageTag   = 1 << 4
 )
 
 // ErrEnded is what a pull returns when the pipeline has no more data.
@@ -45,6 +32,11 @@ func Parse(description string) (*Pipeline, error) {
 	if err := Init(); err != nil {
 		return nil, err
 	}
+	return parse(description)
+}
+
+// parse is Parse while GStreamer is being loaded.
+func parse(description string) (*Pipeline, error) {
 	var gerr ptr
 	// Two elements, even trivial ones, make gst_parse_launch return a GstPipeline, which has the clock and the bus.
 	object := gParseLaunch(description, &gerr)
@@ -76,24 +68,20 @@ func sentence(message string) error {
 // Play starts the pipeline and waits up to the given time until it runs or has failed.
 func (p *Pipeline) Play(wait time.Duration) error {
 	if gElementSetState(p.object, statePlaying) == changeFailure {
-		return p.failure()
+		return p.Cause(errNoStart)
 	}
 	var state, pending int32
 	if gElementGetState(p.object, &state, &pending, uint64(wait)) == changeFailure {
-		return p.failure()
+		return p.Cause(errNoStart)
 	}
 	return nil
 }
 
-func (p *Pipeline) failure() error {
-	if err := p.Err(0); err != nil {
-		return err
-	}
-	return errors.New("the pipeline does not start")
-}
+var errNoStart = errors.New("the pipeline does not start")
 
-// Err waits up to the given time for an error or the end of the stream and returns it; nil when neither came.
-func (p *Pipeline) Err(wait time.Duration) error {
+// Cause is why the pipeline stopped: the error, or the end of the stream, that its bus tells of, which it tells once;
+// else what was seen of it, which may be nil. An error looks like the end of the stream from a sink.
+func (p *Pipeline) Cause(seen error) error {
 	p.mu.Lock()
 	err := p.failed
 	p.failed = nil
@@ -101,9 +89,9 @@ func (p *Pipeline) Err(wait time.Duration) error {
 	if err != nil {
 		return err
 	}
-	m := gBusTimedPop.pointer(uintptr(p.bus), uintptr(wait), messageEOS|messageError)
+	m := gBusTimedPop.pointer(uintptr(p.bus), 0, messageEOS|messageError)
 	if m == nil {
-		return nil
+		return seen
 	}
 	defer gMiniObjectUnref.call(uintptr(m))
 	return failureOf(m)
@@ -119,7 +107,7 @@ func (p *Pipeline) Tag(name string) string {
 		if m == nil {
 			return p.tags[name]
 		}
-		if messageType(m)&messageTag != 0 {
+		if messageKind(m)&messageTag != 0 {
 			var list, text ptr
 			gParseTag(m, &list)
 			if gTagString(list, name, &text) != 0 {
@@ -137,12 +125,9 @@ func (p *Pipeline) Tag(name string) string {
 	}
 }
 
-// messageType reads a GstMessage: GstMiniObject (64 bytes), then the type.
-func messageType(m ptr) uint32 { return *(*uint32)(unsafe.Add(m, miniObjectSize)) }
-
 // failureOf is the error of a message, or ErrEnded.
 func failureOf(m ptr) error {
-	if messageType(m)&messageEOS != 0 {
+	if messageKind(m)&messageEOS != 0 {
 		return ErrEnded
 	}
 	var gerr, debug ptr
@@ -175,8 +160,8 @@ func (p *Pipeline) Each(ctx context.Context, out *Element, every time.Duration, 
 	return nil
 }
 
-// Ready is Each for the samples that are there already. A pipeline that fails ends its stream, as a rule; Err says why
-// where it does not.
+// Ready is Each for the samples that are there already. A pipeline that fails ends its stream, as a rule; Cause says
+// why where it does not.
 func (p *Pipeline) Ready(out *Element, f func(*Sample) error) error {
 	for {
 		if err := p.next(out, 0, 0, f); errors.Is(err, ErrTimeout) {
@@ -195,10 +180,7 @@ func (p *Pipeline) next(out *Element, wait, every time.Duration, f func(*Sample)
 	if wait == 0 && errors.Is(err, ErrTimeout) {
 		return err
 	}
-	if cause := p.Err(0); cause != nil {
-		return cause // the end of the stream is how an error looks from the sink
-	}
-	return err
+	return p.Cause(err)
 }
 
 // Close stops the pipeline and frees it. It may be called twice.
@@ -236,16 +218,13 @@ func (p *Pipeline) Element(name string) (*Element, error) {
 
 // Set sets a property from its text form; a property that does not exist is an error.
 func (e *Element) Set(name, value string) error {
-	if gFindProperty(*(*ptr)(e.object), name) == nil { // GTypeInstance begins with its class
+	class := gTypeClass(gTypeFromName(gTypeNameOf(e.object)))
+	if class == nil || gFindProperty(class, name) == nil {
 		return fmt.Errorf("the element has no property %s", name)
 	}
 	gSetObjectArg(e.object, name, value)
 	return nil
 }
-
-// eventCustomDownstream is GST_EVENT_CUSTOM_DOWNSTREAM: number 280 with the flags downstream and serialized
-// (gst/gstevent.h).
-const eventCustomDownstream = 280<<8 | 1<<1 | 1<<2
 
 // ForceKeyUnit asks the encoder behind this element (an appsrc) to make the next frame an IDR
 // (gst-plugins-base, gst/video/video-event.h: structure GstForceKeyUnit).

@@ -120,13 +120,11 @@ type PCM struct {
 // Duration is the block's length in time.
 func (p PCM) Duration() time.Duration { return SamplesToDuration(len(p.Samples) / Channels) }
 
-// SamplesToDuration converts a number of sample frames to time.
-func SamplesToDuration(n int) time.Duration { return time.Duration(n) * time.Second / SampleRate }
+// SamplesToDuration converts a number of sample frames to time, to the nearest nanosecond.
+func SamplesToDuration(n int) time.Duration { return FromTicks(int64(n), SampleRate) }
 
 // DurationToSamples converts time to a number of sample frames, rounding to the nearest.
-func DurationToSamples(d time.Duration) int {
-	return int((int64(d)*SampleRate + int64(time.Second)/2) / int64(time.Second))
-}
+func DurationToSamples(d time.Duration) int { return int(ToTicks(d, SampleRate)) }
 
 // Packet is one encoded access unit. A Packet and its Data are immutable once written to a fan-out: readers share
 // them without copying.

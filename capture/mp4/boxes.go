@@ -8,6 +8,8 @@ import (
 
 	"github.com/Eyevinn/mp4ff/avc"
 	box "github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // moov builds the movie header. Chunk offsets are filled in later by setOffsets.
@@ -16,7 +18,7 @@ func moov(m Movie, plans []*plan) (*box.MoovBox, *box.IlstBox, error) {
 	mv := box.NewMoovBox()
 	head := box.CreateMvhd()
 	head.Timescale, head.NextTrackID = movieScale, uint32(len(plans)+1)
-	head.Duration = uint64(ticks(m.End-m.Start, movieScale))
+	head.Duration = uint64(media.ToTicks(m.End-m.Start, movieScale))
 	head.SetCreationTimeS(created(m).Unix())
 	head.SetModificationTimeS(created(m).Unix())
 	mv.AddChild(head)
@@ -96,10 +98,10 @@ func describe(t *box.TrakBox, p *plan) error {
 	}
 	var width, height uint
 	for _, e := range p.entries {
-		if err := t.SetAVCDescriptor("avc1", [][]byte{e.sps}, [][]byte{e.pps}, true); err != nil {
+		if err := t.SetAVCDescriptor("avc1", e.sps, e.pps, true); err != nil {
 			return fmt.Errorf("the video's parameter sets cannot be read: %w", err)
 		}
-		sps, err := avc.ParseSPSNALUnit(e.sps, false)
+		sps, err := avc.ParseSPSNALUnit(e.sps[0], false)
 		if err != nil {
 			return fmt.Errorf("the video's parameter sets cannot be read: %w", err)
 		}
@@ -115,7 +117,7 @@ func edits(m Movie, p *plan) (*box.ElstBox, uint64) {
 	list := &box.ElstBox{}
 	toMovie := func(t int64) int64 { return t * movieScale / p.scale }
 	zero := p.origin - p.Priming // the moment that media time 0 shows
-	begin, end := ticks(m.Start-zero, p.scale), ticks(m.End-zero, p.scale)
+	begin, end := media.ToTicks(m.Start-zero, p.scale), media.ToTicks(m.End-zero, p.scale)
 	first, last := int64(p.samples.first), p.total+int64(p.samples.last)
 	var length uint64
 	if gap := first - begin; gap > 0 {

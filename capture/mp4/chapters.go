@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Chapter is a named moment of a movie; it lasts until the next one.
@@ -39,12 +41,12 @@ func (m Movie) chapters() []Chapter {
 		return nil
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].At < out[j].At })
-	if ticks(out[0].At-m.Start, movieScale) > 0 {
+	if media.ToTicks(out[0].At-m.Start, movieScale) > 0 {
 		out = append([]Chapter{{m.Start, firstTitle}}, out...)
 	}
 	kept := out[:1]
 	for _, c := range out[1:] {
-		if ticks(c.At-m.Start, movieScale) > ticks(kept[len(kept)-1].At-m.Start, movieScale) {
+		if media.ToTicks(c.At-m.Start, movieScale) > media.ToTicks(kept[len(kept)-1].At-m.Start, movieScale) {
 			kept = append(kept, c)
 		}
 	}
@@ -73,10 +75,10 @@ func chapterPlan(m Movie) *plan {
 		data := binary.BigEndian.AppendUint16(nil, uint16(len(c.Title)))
 		data = append(data, c.Title...)
 		data = append(data, 0, 0, 0, 12, 'e', 'n', 'c', 'd', 0, 0, 1, 0)
-		p.items = append(p.items, item{parts: [][]byte{data}, size: uint32(len(data)), dts: ticks(c.At-m.Start, movieScale),
-			sync: true, entry: 1})
+		p.items = append(p.items, item{parts: [][]byte{data}, size: uint32(len(data)),
+			dts: media.ToTicks(c.At-m.Start, movieScale), sync: true, entry: 1})
 	}
-	p.total = max(ticks(m.End-m.Start, movieScale), p.items[len(p.items)-1].dts+1)
+	p.total = max(media.ToTicks(m.End-m.Start, movieScale), p.items[len(p.items)-1].dts+1)
 	p.count()
 	return p
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // End writes what is left and makes the file an ordinary movie, with chapters and a cover (JPEG; nil for none). The
@@ -18,8 +20,8 @@ func (g *Growing) End(end time.Duration, chapters []Chapter, cover []byte) error
 		}
 	}
 	if p := g.plans[0]; len(p.items) > 0 {
-		g.movie.End = max(end, p.origin+time.Duration(p.items[len(p.items)-1].dts+1)*time.Second/videoScale)
-		p.total = max(ticks(g.movie.End-p.origin, p.scale), p.items[len(p.items)-1].dts+1)
+		g.movie.End = max(end, p.origin+media.FromTicks(p.items[len(p.items)-1].dts+1, videoScale))
+		p.total = max(media.ToTicks(g.movie.End-p.origin, p.scale), p.items[len(p.items)-1].dts+1)
 	}
 	if err := g.flush(0); err != nil {
 		return err

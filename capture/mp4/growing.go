@@ -10,6 +10,8 @@ import (
 	"time"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // fragmentLength is how much video goes into one fragment; a crash loses the one that was not written.
@@ -108,8 +110,8 @@ func (g *Growing) Add(track int, s Sample) error {
 	if len(p.items) == 0 && len(p.samples.sizes) == 0 {
 		p.origin = s.DTS
 	}
-	it := item{dts: ticks(s.DTS-p.origin, p.scale), sync: s.Sync, entry: 1}
-	it.offset = int32(ticks(s.PTS-p.origin, p.scale) - it.dts)
+	it := item{dts: media.ToTicks(s.DTS-p.origin, p.scale), sync: s.Sync, entry: 1}
+	it.offset = int32(media.ToTicks(s.PTS-p.origin, p.scale) - it.dts)
 	if n := len(p.items); n > 0 && it.dts <= p.items[n-1].dts {
 		it.dts = p.items[n-1].dts + 1
 	}
@@ -120,8 +122,8 @@ func (g *Growing) Add(track int, s Sample) error {
 	}
 	p.items = append(p.items, it)
 	p.total = it.dts + 1
-	g.tail[track] = ticks(s.Duration, p.scale)
-	if p.Kind == H264 && it.dts-p.items[0].dts >= ticks(fragmentLength, p.scale) {
+	g.tail[track] = media.ToTicks(s.Duration, p.scale)
+	if p.Kind == H264 && it.dts-p.items[0].dts >= media.ToTicks(fragmentLength, p.scale) {
 		return g.flush(1)
 	}
 	return nil
@@ -152,7 +154,7 @@ func (g *Growing) flush(held int) error {
 		}
 		c.size = int64(len(payload)) - int64(c.at)
 		traf := &box.TrafBox{}
-		base := uint64(ticks(p.origin-g.movie.Start, p.scale) + p.items[0].dts)
+		base := uint64(media.ToTicks(p.origin-g.movie.Start, p.scale) + p.items[0].dts)
 		for _, b := range []box.Box{box.CreateTfhd(uint32(ti + 1)), box.CreateTfdt(base), run} {
 			if err := traf.AddChild(b); err != nil {
 				return err

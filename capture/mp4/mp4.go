@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -53,7 +54,8 @@ type Sample struct {
 	Place int64
 	Size  uint32
 
-	entry uint32 // number of the sample description, from 1, in a track with from
+	entry  uint32 // number of the sample description, from 1, in a track with from
+	inBand bool   // its parameter sets are to be in it, in a track with from
 }
 
 // Track is one stream of samples in decoding order. A track's first video sample must be an IDR with SPS and PPS.
@@ -126,15 +128,12 @@ type plan struct {
 	buffer  []byte // the last sample read with from
 }
 
-type parameterSets struct{ sps, pps []byte }
+// parameterSets are those of a sample description: one of each, but for those of frames that were encoded anew, which
+// are beside them.
+type parameterSets struct{ sps, pps [][]byte }
 
-func ticks(d time.Duration, scale int64) int64 {
-	sec, rest := int64(d/time.Second), int64(d%time.Second)
-	half := int64(time.Second) / 2
-	if rest < 0 {
-		half = -half
-	}
-	return sec*scale + (rest*scale+half)/int64(time.Second)
+func (s parameterSets) equal(o parameterSets) bool {
+	return slices.EqualFunc(s.sps, o.sps, bytes.Equal) && slices.EqualFunc(s.pps, o.pps, bytes.Equal)
 }
 
 func newPlan(t Track, end time.Duration) (*plan, error) {
@@ -146,13 +145,20 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 	for i := range t.Samples {
 		s := &t.Samples[i]
 		it := &p.items[i]
-		*it = item{dts: ticks(s.DTS-p.origin, p.scale), sync: s.Sync, entry: 1}
-		it.offset = int32(ticks(s.PTS-p.origin, p.scale) - it.dts)
+		*it = item{dts: media.ToTicks(s.DTS-p.origin, p.scale), sync: s.Sync, entry: 1}
+		it.offset = int32(media.ToTicks(s.PTS-p.origin, p.scale) - it.dts)
 		if i > 0 && it.dts <= p.items[i-1].dts {
 			it.dts = p.items[i-1].dts + 1 // decoding times must grow
 		}
-		if t.from != nil {
+		if t.from != nil && s.Place != 0 {
 			it.place, it.size, it.entry = s.Place, s.Size, max(s.entry, 1)
+		} else if t.from != nil { // encoded anew; its parameter sets are among the descriptions
+			_, it.parts = splitFrame(media.SplitAnnexB(s.Data))
+			if s.inBand {
+				sets := t.sets[max(s.entry, 1)-1]
+				it.parts = slices.Concat(sets.sps, sets.pps, it.parts)
+			}
+			it.size, it.entry = sizeOf(it.parts), max(s.entry, 1)
 		} else if t.Kind != H264 && s.Place != 0 {
 			it.place, it.size = s.Place, s.Size
 		} else if t.Kind != H264 {
@@ -162,10 +168,10 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 		}
 	}
 	last := t.Samples[len(t.Samples)-1]
-	length := ticks(last.DTS+last.Duration-p.origin, p.scale)
+	length := media.ToTicks(last.DTS+last.Duration-p.origin, p.scale)
 	if t.Kind == H264 {
 		// The last frame stays until the end of the window.
-		length = max(length, ticks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
+		length = max(length, media.ToTicks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
 	}
 	p.total = max(length, p.items[len(p.items)-1].dts+1)
 	p.count()
@@ -187,7 +193,7 @@ func (p *plan) addFrame(it *item, s *Sample) error {
 	}
 	known := len(p.entries)
 	if sets.sps != nil && sets.pps != nil {
-		if known == 0 || !bytes.Equal(p.entries[known-1].sps, sets.sps) || !bytes.Equal(p.entries[known-1].pps, sets.pps) {
+		if known == 0 || !p.entries[known-1].equal(sets) {
 			p.entries = append(p.entries, sets)
 		}
 	} else if known == 0 {
@@ -196,8 +202,8 @@ func (p *plan) addFrame(it *item, s *Sample) error {
 	it.entry = uint32(len(p.entries))
 	if it.entry > 1 && sets.sps != nil && sets.pps != nil {
 		// Many players read the first description only, and find later sets here.
-		it.parts = append([][]byte{sets.sps, sets.pps}, it.parts...)
-		it.size += 8 + uint32(len(sets.sps)+len(sets.pps))
+		it.parts = slices.Concat(sets.sps, sets.pps, it.parts)
+		it.size += sizeOf(sets.sps) + sizeOf(sets.pps)
 	}
 	return nil
 }
@@ -210,9 +216,9 @@ func splitFrame(nals [][]byte) (sets parameterSets, parts [][]byte) {
 		}
 		switch media.NALType(n) {
 		case media.NALSPS:
-			sets.sps = n
+			sets.sps = append(sets.sps, n)
 		case media.NALPPS:
-			sets.pps = n
+			sets.pps = append(sets.pps, n)
 		case media.NALAUD:
 		default:
 			parts = append(parts, n)
@@ -233,12 +239,7 @@ func sizeOf(parts [][]byte) (size uint32) {
 // and its Size. The sets are not copied.
 func PictureSize(nals [][]byte) (sets [][]byte, size uint32) {
 	s, parts := splitFrame(nals)
-	for _, n := range [][]byte{s.sps, s.pps} {
-		if n != nil {
-			sets = append(sets, n)
-		}
-	}
-	return sets, sizeOf(parts)
+	return slices.Concat(s.sps, s.pps), sizeOf(parts)
 }
 
 // count enters all items into the tables.

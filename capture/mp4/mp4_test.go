@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,8 @@ const fps = 30
 // videoSamples makes real H.264: frame n is a flat luma of 16+n (mod 200), which full-range grey shows as n*255/219,
 // with an IDR every second.
 func videoSamples(t *testing.T, seconds int, size string) []mp4.Sample {
-	out := ffmpeg(t, "-f", "lavfi", "-i", "color=black:s="+size+":r=30:d="+strconv.Itoa(seconds),
+	t.Helper()
+	out := made(t, "-f", "lavfi", "-i", "color=black:s="+size+":r=30:d="+strconv.Itoa(seconds),
 		"-vf", "geq=lum='16+mod(N,200)':cb=128:cr=128", "-c:v", "libx264", "-qp", "4", "-bf", "0",
 		"-x264-params", "aud=1:repeat-headers=1:keyint=30:min-keyint=30:scenecut=0", "-f", "h264", "-")
 	var samples []mp4.Sample
@@ -38,9 +40,10 @@ func videoSamples(t *testing.T, seconds int, size string) []mp4.Sample {
 
 // sound makes real AAC: a 1 kHz tone that begins at second 2. FFmpeg's encoder adds 1024 samples of priming.
 func sound(t *testing.T, seconds int) ([]mp4.Sample, []byte) {
-	out := ffmpeg(t, "-f", "lavfi", "-i",
+	t.Helper()
+	out := made(t, "-f", "lavfi", "-i",
 		"aevalsrc='if(gte(t,2),0.5*sin(2*PI*1000*t),0)':s=48000:c=stereo:d="+strconv.Itoa(seconds),
-		"-c:a", "aac", "-b:a", "128k", "-f", "adts", "-")
+		"-c:a", "aac", "-aac_coder", "fast", "-b:a", "128k", "-f", "adts", "-")
 	var packets mpeg4audio.ADTSPackets
 	require.NoError(t, packets.Unmarshal(out))
 	config, err := (&mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2,
@@ -52,6 +55,19 @@ func sound(t *testing.T, seconds int) ([]mp4.Sample, []byte) {
 		samples = append(samples, mp4.Sample{PTS: at, DTS: at, Duration: 1024 * time.Second / 48000, Sync: true, Data: p.AU})
 	}
 	return samples, config
+}
+
+// streams are what ffmpeg has made for tests, by its arguments.
+var streams = map[string][]byte{}
+
+// made is a stream that several tests use, and that ffmpeg encodes once.
+func made(t *testing.T, args ...string) []byte {
+	t.Helper()
+	key := strings.Join(args, " ")
+	if streams[key] == nil {
+		streams[key] = ffmpeg(t, args...)
+	}
+	return bytes.Clone(streams[key])
 }
 
 func ffmpeg(t *testing.T, args ...string) []byte {

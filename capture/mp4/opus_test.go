@@ -15,7 +15,8 @@ import (
 
 // opus makes real Opus packets of 20 ms: a 1 kHz tone that begins at second 2. libopus looks 312 samples ahead.
 func opus(t *testing.T, seconds string) (samples []mp4.Sample) {
-	out := ffmpeg(t, "-f", "lavfi", "-i", "aevalsrc='if(gte(t,2),0.5*sin(2*PI*1000*t),0)':s=48000:c=stereo:d="+seconds,
+	t.Helper()
+	out := made(t, "-f", "lavfi", "-i", "aevalsrc='if(gte(t,2),0.5*sin(2*PI*1000*t),0)':s=48000:c=stereo:d="+seconds,
 		"-c:a", "libopus", "-application", "audio", "-b:a", "128k", "-frame_duration", "20", "-page_duration", "20000", "-f",
 		"ogg", "-")
 	r, head, err := oggreader.NewWith(bytes.NewReader(out))

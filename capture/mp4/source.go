@@ -10,6 +10,8 @@ import (
 	"time"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 const (
@@ -112,7 +114,7 @@ func (s *Source) movie(i *inspector, name string, from, to int64) error {
 			return errors.New("its header is damaged")
 		}
 		s.scale = int64(head.Timescale)
-		s.length = moment(int64(head.Duration), s.scale)
+		s.length = media.FromTicks(int64(head.Duration), s.scale)
 	case "trak":
 		trak, ok := s.box(from, to).(*box.TrakBox)
 		if !ok || s.scale == 0 {
@@ -179,18 +181,10 @@ type storedSample struct {
 	entry    uint32
 }
 
-// moment turns ticks into time, to the nearest nanosecond.
-func moment(t, scale int64) time.Duration {
-	sec, rest := t/scale, t%scale
-	half := scale / 2
-	if rest < 0 {
-		half = -half
-	}
-	return time.Duration(sec)*time.Second + time.Duration((rest*int64(time.Second)+half)/scale)
-}
-
 // at is a media time on the movie's time line.
-func (t *stored) at(media int64) time.Duration { return t.gap + moment(media-t.begin, t.scale) }
+func (t *stored) at(ticks int64) time.Duration {
+	return t.gap + media.FromTicks(ticks-t.begin, t.scale)
+}
 
 // track takes a track of video or sound; others, as that of chapters, are left alone.
 func (s *Source) track(b *box.TrakBox) error {
@@ -244,11 +238,11 @@ func (t *stored) describe(handler string) error {
 	for _, c := range t.table.Stsd.Children {
 		switch e := c.(type) {
 		case *box.VisualSampleEntryBox:
-			if e.Type() != "avc1" || e.AvcC == nil || len(e.AvcC.SPSnalus) != 1 || len(e.AvcC.PPSnalus) != 1 {
+			if e.Type() != "avc1" || e.AvcC == nil || len(e.AvcC.SPSnalus) == 0 || len(e.AvcC.PPSnalus) == 0 {
 				return fmt.Errorf("its video is of the kind %s; only H.264 as Hindsight writes it is read", e.Type())
 			}
 			t.Kind = H264
-			t.sets = append(t.sets, parameterSets{sps: e.AvcC.SPSnalus[0], pps: e.AvcC.PPSnalus[0]})
+			t.sets = append(t.sets, parameterSets{sps: e.AvcC.SPSnalus, pps: e.AvcC.PPSnalus})
 		case *box.AudioSampleEntryBox:
 			if len(t.table.Stsd.Children) > 1 || e.SampleRate != soundScale || t.scale != soundScale {
 				return errors.New("its sound is not at 48 kHz")
@@ -287,9 +281,9 @@ func (t *stored) edits(e *box.EdtsBox, movieScale int64) error {
 		one.MediaRateFraction != 0 || one.SegmentDuration > 1<<50 {
 		return errors.New("its edit list has several parts; only one is read")
 	}
-	t.gap, t.begin = moment(gap, movieScale), one.MediaTime
+	t.gap, t.begin = media.FromTicks(gap, movieScale), one.MediaTime
 	if one.SegmentDuration > 0 {
-		t.end = moment(gap+int64(one.SegmentDuration), movieScale)
+		t.end = media.FromTicks(gap+int64(one.SegmentDuration), movieScale)
 	}
 	return nil
 }
@@ -417,7 +411,7 @@ func (t *stored) near(at time.Duration) time.Duration {
 
 // sample is a line of the tables as a sample of a movie.
 func (t *stored) sample(x storedSample) Sample {
-	return Sample{DTS: t.at(x.dts), PTS: t.at(x.dts + x.offset), Duration: moment(int64(x.duration), t.scale),
+	return Sample{DTS: t.at(x.dts), PTS: t.at(x.dts + x.offset), Duration: media.FromTicks(int64(x.duration), t.scale),
 		Sync: x.sync, Place: x.at, Size: x.size, entry: x.entry}
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // chunkLength is how much of a track lies together before the other track's turn comes, so that players read the file
@@ -18,7 +20,7 @@ func makeChunks(plans []*plan) []*chunk {
 		var c *chunk
 		for i := range p.items {
 			it := &p.items[i]
-			start := p.origin + time.Duration(it.dts)*time.Second/time.Duration(p.scale)
+			start := p.origin + media.FromTicks(it.dts, p.scale)
 			if c == nil || start-c.start >= chunkLength || c.entry != it.entry {
 				c = &chunk{track: ti, first: i, start: start, entry: it.entry}
 				all = append(all, c)

@@ -93,11 +93,13 @@ func writeChunks(ctx context.Context, w io.Writer, m Movie, plans []*plan, chunk
 		}
 		p := plans[c.track]
 		for i := c.first; i < c.first+c.count; i++ {
-			parts, err := p.content(ctx, m, &p.items[i])
+			it := &p.items[i]
+			parts, err := p.content(ctx, m, it)
 			if err != nil {
 				return err
 			}
-			if err := writeParts(w, parts, p.Kind == H264 && p.from == nil); err != nil {
+			stored := p.from != nil && it.place != 0 // with their lengths
+			if err := writeParts(w, parts, p.Kind == H264 && !stored); err != nil {
 				return err
 			}
 		}

@@ -112,7 +112,7 @@ func (e *Echo) through(in, out *gst.Element, sound []int16) error {
 	for len(sound) > 0 {
 		s, err := out.Pull(echoWait, time.Millisecond)
 		if err != nil {
-			return errors.Join(err, e.pipeline.Err(0))
+			return e.pipeline.Cause(err)
 		}
 		n, err := take(s, sound)
 		if err != nil {

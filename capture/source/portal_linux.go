@@ -164,10 +164,7 @@ func number(r *regexp.Regexp, s string) int {
 
 // stopped makes a message of the pipeline's own reason, or of what was seen of it.
 func stopped(p *gst.Pipeline, seen error) error {
-	if cause := p.Err(0); cause != nil {
-		seen = cause
-	}
-	return fmt.Errorf("the desktop's frames stopped: %w", seen)
+	return fmt.Errorf("the desktop's frames stopped: %w", p.Cause(seen))
 }
 
 // trusted is a frame's time: the desktop's own where that can be true. Some desktops stamp nothing, and PipeWire's

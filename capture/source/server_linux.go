@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"github.com/jfreymuth/pulse/proto"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // server is a connection to the sound server. The client library reads it in its own goroutine, which ends with
@@ -57,10 +59,10 @@ func (s *server) reported(m any) {
 		}
 		s.dead[m.StreamIndex] = true
 		s.mu.Unlock()
-		signal(s.killed)
-		signal(s.changed)
+		media.Poke(s.killed)
+		media.Poke(s.changed)
 	case *proto.SubscribeEvent:
-		signal(s.changed)
+		media.Poke(s.changed)
 	}
 }
 
@@ -71,14 +73,6 @@ func (s *server) takeKilled() map[uint32]bool {
 	dead := s.dead
 	s.dead = nil
 	return dead
-}
-
-// signal leaves a token.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }
 
 // deliver hands the sound of record streams to f from now on, in the client library's goroutine, whose memory it is;

@@ -75,7 +75,7 @@ func (s *server) weigh(monitor string) {
 	}
 	l := makeUp(&sink, strings.Contains(info.PackageName, "PipeWire"))
 	s.weight.Store(&l)
-	signal(s.weighed)
+	media.Poke(s.weighed)
 }
 
 // amplifier makes up for a volume that may change. It is used by one goroutine.

@@ -24,8 +24,10 @@ const (
 )
 
 type benchCommand struct {
-	Rounds  int `help:"How often each one is measured." default:"3"`
-	Seconds int `help:"How long each one is measured, in seconds." default:"15"`
+	Rounds  int    `help:"How often each one is measured." default:"3"`
+	Seconds int    `help:"How long each one is measured, in seconds." default:"15"`
+	Only    string `help:"Measure only the program of this name, without x264 alone and without saving clips."`
+	Content string `help:"What is on the screen: moving, still, or both in turn." enum:"moving,still,both" default:"both"`
 }
 
 // result is what the rounds found out about one program.
@@ -55,15 +57,24 @@ func (b *benchCommand) Run(ctx context.Context) error {
 	}
 	alone := &result{name: "x264 alone"}
 	results := []*result{alone}
+	if b.Only != "" {
+		all = slices.DeleteFunc(all, func(c *contender) bool { return c.name != b.Only })
+		results = nil
+	}
 	for _, c := range all {
 		results = append(results, &c.result)
 	}
 	pattern := stack.PatternOptions{Display: d.Display, PulseServer: s.Server, DesktopSink: s.DesktopSink,
 		MicSink: s.MicSink}
 	for round := range b.Rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d, moving\n", round+1, b.Rounds)
-		if err := b.moving(ctx, d, pattern, alone, all); err != nil {
-			return err
+		if b.Content != "still" {
+			fmt.Fprintf(os.Stderr, "round %d of %d, moving\n", round+1, b.Rounds)
+			if err := b.moving(ctx, d, pattern, alone, all); err != nil {
+				return err
+			}
+		}
+		if b.Content == "moving" {
+			continue
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d, still\n", round+1, b.Rounds)
 		quiet := pattern
@@ -100,6 +111,16 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 		return err
 	}
 	defer p.Close()
+	if b.Only != "" {
+		for _, c := range all {
+			cores, err := c.measure(ctx, b.length(), func() error { return nil })
+			if err != nil {
+				return err
+			}
+			c.moving = append(c.moving, cores)
+		}
+		return nil
+	}
 	raw, err := recordRaw(ctx, d)
 	if err != nil {
 		return err

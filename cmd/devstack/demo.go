@@ -147,9 +147,9 @@ func (d *demo) save(ctx context.Context) (*session.SaveRecord, error) {
 		case s.LastSave == nil || s.LastSave.PressedAt.Before(before):
 			return "the key saved nothing"
 		case s.LastSave.Local != "saved" && s.LastSave.Local != "failed":
-			return "the local clip is not there: " + s.LastSave.Local
+			return "the local clip is not there: " + s.LastSave.Local.String()
 		case s.LastSave.Server != "saved" && s.LastSave.Server != "failed":
-			return "the server's clip is not there: " + s.LastSave.Server
+			return "the server's clip is not there: " + s.LastSave.Server.String()
 		}
 		return ""
 	})
@@ -171,7 +171,7 @@ func (d *demo) live(ctx context.Context) error {
 		case s.State != session.Live:
 			return "the app is not live but " + string(s.State)
 		case s.Share.Recording != "active":
-			return "the server's recording is not active but " + s.Share.Recording
+			return "the server's recording is not active but " + s.Share.Recording.String()
 		}
 		return ""
 	})

@@ -34,7 +34,7 @@ type rule struct {
 
 // only are the imports that few packages may have. Tests may import what their helpers need: see allowedInTests.
 var only = []rule{
-	{"Fyne stays in one package", []string{"fyne.io/..."}, []string{"app/ui/..."}},
+	{"Fyne stays in the window, its texts in app/locale", []string{"fyne.io/..."}, []string{"app/ui/...", "app/locale"}},
 	{"the window is the app's alone", []string{"app/ui/..."}, []string{"app", "app/ui/...", "cmd/hindsight"}},
 	{"x/hotkey loses other keys on X11", []string{"golang.design/x/hotkey/..."}, []string{"app/hotkey/x11"}},
 	{"the app chooses where hotkeys come from", []string{"app/hotkey/x11"}, []string{"app", "app/hotkey/x11"}},
@@ -42,7 +42,9 @@ var only = []rule{
 		[]string{"publish/livekit", "publish/backend/recorder", "publish/backend/embedded"}},
 	{"buckets are storage's business", []string{"gocloud.dev/..."}, []string{"publish/backend/storage"}},
 	{"few packages use GStreamer", []string{"capture/gst"},
-		[]string{"capture", "capture/gst", "capture/source", "capture/encode", "capture/clip"}},
+		[]string{"capture", "capture/gst", "capture/source", "capture/encode/gstenc", "capture/clip"}},
+	{"one table knows who makes encoders", []string{"capture/encode/gstenc"},
+		[]string{"capture/encode", "capture/encode/gstenc"}},
 	{"programs are no libraries", []string{"cmd/..."}, []string{"cmd/devstack/..."}},
 	{"the app is the outermost package", []string{"app/..."}, []string{"app/...", "cmd/hindsight", "cmd/hindsightctl",
 		"cmd/devstack/..."}},
@@ -63,8 +65,11 @@ var within = []struct{ pkg, may string }{
 	{"capture/source", "capture/media capture/clock capture/gst capture/source/..."},
 	{"capture/source/portal", ""},
 	{"capture/source/x11", "capture/media"},
-	{"capture/encode", "capture/media capture/gst"},
-	{"capture/clip", "capture/media capture/gst capture/mp4"},
+	{"capture/encode", "capture/media capture/encode/..."},
+	{"capture/encode/gstenc", "capture/media capture/gst capture/encode/engine"},
+	{"capture/encode/yuv", "capture/media capture/encode/engine"},
+	{"capture/encode/...", "capture/media"},
+	{"capture/clip", "capture/media capture/encode capture/gst capture/mp4"},
 	{"capture/mix", "capture/media"},
 	{"capture/fanout", "capture/media"},
 	{"capture/replay", "capture/media"},
@@ -72,13 +77,13 @@ var within = []struct{ pkg, may string }{
 	{"publish/api", ""},
 	{"publish/client", "publish/api"},
 	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
-	{"publish/backend/keeper", "publish/api " + backendParts + " publish/backend/cut"},
+	{"publish/backend/keeper", "publish/api " + backendParts + " publish/backend/cut capture/media"},
 	{"publish/backend/web", "publish/api " + backendParts + " publish/backend/poster publish/backend/storage"},
 	{"publish/backend/buffers", "publish/backend/state publish/backend/cut publish/backend/hls capture/mp4"},
 	{"publish/backend/archive", "publish/backend/state"},
 	{"publish/backend/leases", ""},
 	{"publish/backend/poster", ""},
-	{"publish/backend/...", "publish/api publish/backend/... capture/mp4"},
+	{"publish/backend/...", "publish/api publish/backend/... capture/mp4 capture/media"},
 	{"publish/...", "publish/... capture/media capture/fanout"},
 	{"assets", ""},
 }
@@ -151,8 +156,23 @@ func mayImport(pkg, local string) bool {
 func house(t *testing.T) []file {
 	t.Helper()
 	var files []file
+	walk(t, func(path, rel string) error {
+		if filepath.Ext(rel) != ".go" {
+			return nil
+		}
+		f, err := read(path, rel)
+		files = append(files, f)
+		return err
+	})
+	require.NotEmpty(t, files)
+	return files
+}
+
+// walk calls visit for every file of this module, with its path from here and from the top of the repository.
+func walk(t *testing.T, visit func(path, rel string) error) {
+	t.Helper()
 	root := filepath.Join("..", "..")
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -164,16 +184,8 @@ func house(t *testing.T) []file {
 		if d.IsDir() {
 			return enter(rel, path, d.Name())
 		}
-		if filepath.Ext(rel) != ".go" {
-			return nil
-		}
-		f, err := read(path, rel)
-		files = append(files, f)
-		return err
-	})
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	return files
+		return visit(path, rel)
+	}))
 }
 
 // enter skips what is not this module's: built things, hidden folders, test data and nested modules.
@@ -222,10 +234,15 @@ func TestRulesCatch(t *testing.T) {
 		{"capture/media/media.go", "fmt", true},
 		{"capture/mix/mix.go", module + "capture/gst", false},
 		{"capture/source/source.go", module + "capture/gst", true},
+		{"capture/encode/video.go", module + "capture/gst", false},
+		{"capture/encode/gstenc/video.go", module + "capture/gst", true},
+		{"capture/recorder.go", module + "capture/encode/gstenc", false},
 		{"capture/clip/clip.go", module + "capture/mp4", true},
 		{"capture/recorder.go", module + "publish/api", false},
 		{"capture/recorder.go", module + "app/config", false},
 		{"publish/backend/web/routes.go", module + "capture/media", false},
+		{"publish/backend/keeper/keeper.go", module + "capture/media", true},
+		{"publish/backend/keeper/keeper.go", module + "capture/replay", false},
 		{"publish/backend/cut/cut.go", module + "capture/mp4", true},
 		{"publish/backend/web/routes.go", module + "publish/backend/keeper", false},
 		{"publish/backend/keeper/keeper.go", module + "publish/backend/web", false},
@@ -281,17 +298,71 @@ func TestCommandLineToolIsSmall(t *testing.T) {
 	visit("cmd/hindsightctl", nil)
 }
 
-// A test that skips proves nothing, and one that sleeps is slow on a quick machine and wrong on a slow one.
+// lazy finds tests that skip, and those that sleep, in disguise as well.
+var lazy = regexp.MustCompile(`\btime\.(Sleep|After|Tick)\(|\.Skip[fN]?(?:ow)?\(`)
+
+// timer finds what else waits for time to pass. Tests have it only where time is the matter.
+var timer = regexp.MustCompile(`\btime\.(NewTimer|NewTicker|AfterFunc)\(`)
+
+// timed are the tests and helpers where it is.
+var timed = map[string]string{
+	"app/apptest/engine.go":                         "saves some seconds after a press, as the recorder does",
+	"cmd/devstack/stack/pattern_test.go":            "samples a screen",
+	"publish/backend/backendtest/publisher.go":      "plays",
+	"publish/backend/cut/memory_test.go":            "samples memory",
+	"publish/backend/embedded/hostile_room_test.go": "plays, and samples memory",
+	"publish/backend/leases/leases_test.go":         "waits in a bubble of synctest, where it costs no time",
+	"publish/backend/load_test.go":                  "measures what a service costs that does nothing",
+	"publish/publishtest/source.go":                 "plays",
+}
+
+// A test that skips proves nothing, and one that sleeps is slow on a quick machine and wrong on a slow one. Tests wait
+// for states and messages, with package wait or require.Eventually.
 func TestTestsNeitherSkipNorSleep(t *testing.T) {
-	lazy := regexp.MustCompile(`\btime\.Sleep\(|\.Skip[fN]?(?:ow)?\(`)
+	for _, sleeps := range []string{"time.Sleep(d)", "<-time.After(time.Second)", "t.Skip(", "t.SkipNow()", "b.Skipf("} {
+		require.True(t, lazy.MatchString(sleeps), sleeps)
+	}
+	used := map[string]bool{}
 	for _, f := range house(t) {
-		if !f.isTest() {
+		if !f.isTest() || f.path == "cmd/devstack/house_test.go" {
 			continue
 		}
 		src, err := os.ReadFile(filepath.Join("..", "..", f.path))
 		require.NoError(t, err)
 		for i, line := range strings.Split(string(src), "\n") {
-			require.False(t, lazy.MatchString(line), "%s:%d: %s", f.path, i+1, strings.TrimSpace(line))
+			require.False(t, lazy.MatchString(line), "%s%s", at(f.path, i+1), strings.TrimSpace(line))
+			if timer.MatchString(line) {
+				used[f.path] = true
+				require.Contains(t, timed, f.path, "%swait for what happens, not for time: %s", at(f.path, i+1), line)
+			}
+		}
+	}
+	require.Len(t, used, len(timed), "files that need no timer any longer: %v", used)
+}
+
+// The lists of tests for the race detector and of those that record in real time name tests that there are, so that
+// none drops out of them unseen.
+func TestListedTestsExist(t *testing.T) {
+	tests := map[string]string{} // by package, the text of all its tests
+	for _, f := range house(t) {
+		if strings.HasSuffix(f.path, "_test.go") {
+			src, err := os.ReadFile(filepath.Join("..", "..", f.path))
+			require.NoError(t, err)
+			tests[f.pkg] += string(src)
+		}
+	}
+	for _, list := range []string{"race.txt", "realtime.txt"} {
+		text, err := os.ReadFile(list)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			names := strings.Fields(line)
+			if names[0] == "#" {
+				continue
+			}
+			for _, name := range names[1:] {
+				require.Contains(t, tests[names[0]], "\nfunc "+name+"(t *testing.T)", "%s: %s of %s", list, name,
+					names[0])
+			}
 		}
 	}
 }

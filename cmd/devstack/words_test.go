@@ -3,7 +3,6 @@ package main
 import (
 	"go/scanner"
 	"go/token"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -150,20 +149,9 @@ var texts = []string{".md", ".sh", ".yaml", ".yml", ".toml", ".conf", ".service"
 // TestTextLinesFit reads documents, scripts and settings: tables, addresses and program text in documents cannot be
 // broken.
 func TestTextLinesFit(t *testing.T) {
-	root := filepath.Join("..", "..")
 	var all []string
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return enter(filepath.ToSlash(rel), path, d.Name())
-		}
-		if !slices.Contains(texts, filepath.Ext(path)) && d.Name() != "Makefile" {
+	walk(t, func(path, rel string) error {
+		if !slices.Contains(texts, filepath.Ext(path)) && rel != "Makefile" {
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -175,12 +163,11 @@ func TestTextLinesFit(t *testing.T) {
 			unbroken := fenced || strings.HasPrefix(line, "|") || strings.Contains(line, "https://") ||
 				strings.HasPrefix(line, "[![")
 			if utf8.RuneCountInString(line) > width && !unbroken {
-				all = append(all, at(filepath.ToSlash(rel), i+1)+"the line is longer than 120 characters")
+				all = append(all, at(rel, i+1)+"the line is longer than 120 characters")
 			}
 		}
 		return err
 	})
-	require.NoError(t, err)
 	require.Empty(t, all, strings.Join(all, "\n"))
 }
 

@@ -1,5 +1,4 @@
-// Command hindsight is the tray app: it keeps the last minutes of screen and sound, shares the screen, and saves a clip
-// on a key.
+// Command hindsight is the tray app: it keeps the last minutes, saves them on a key, and shares the screen.
 package main
 
 import (
@@ -20,6 +19,7 @@ func main() {
 		Debug   bool             `help:"Log debug messages."`
 		Version kong.VersionFlag `help:"Print the version and exit."`
 		manual.Flags
+		Invitation string `arg:"" optional:"" placeholder:"LINK" help:"An invitation to accept, hindsight://…"`
 	}
 	parser := kong.Must(&flags, kong.Name("hindsight"), kong.Vars{"version": "hindsight " + version.String()},
 		kong.Description("Instant replay for your screen: keeps the last minutes in memory, saves them as a clip with a "+
@@ -32,7 +32,8 @@ func main() {
 		fmt.Fprintf(os.Stderr, "hindsight: %v\nRun hindsight --help to see all options.\n", err)
 		os.Exit(2)
 	}
-	if err := app.Run(app.Options{Hidden: flags.Hidden, Debug: flags.Debug, Output: os.Stderr}); err != nil {
+	o := app.Options{Hidden: flags.Hidden, Invitation: flags.Invitation, Debug: flags.Debug, Output: os.Stderr}
+	if err := app.Run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "hindsight:", err)
 		os.Exit(1)
 	}

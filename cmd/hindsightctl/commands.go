@@ -37,8 +37,10 @@ type commands struct {
 	Screens  screensCmd  `cmd:"" help:"List the monitors and windows that can be captured. Hindsight need not be running."`
 	Clips    clipsCmd    `cmd:"" help:"List saved clips. Hindsight need not be running."`
 	Trim     trimCmd     `cmd:"" help:"Save part of a clip as a new clip, exact to the frame and without re-encoding. Hindsight need not be running."`
+	Join     joinCmd     `cmd:"" help:"Save several clips as one, without re-encoding their video. Hindsight need not be running."`
 	Star     starCmd     `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
 	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it."`
+	Accept   acceptCmd   `cmd:"" help:"Accept an invitation to a team's server: get a token and store it."`
 	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
 	Settings settingsCmd `cmd:"" help:"Show or change settings. Hindsight need not be running."`
 	Choose   plainCmd    `cmd:"" name:"choose-screen" help:"Choose the captured screen again in the desktop's dialog (Wayland)."`
@@ -226,7 +228,7 @@ func (devicesCmd) Run(ctx context.Context, out *output) error {
 	defer cancel()
 	list, err := capture.Devices(ctx)
 	if err != nil {
-		return err
+		return errors.New(session.Words(err))
 	}
 	return out.print(list, func(w io.Writer) {
 		section := func(name string, devices []capture.Device) {
@@ -251,7 +253,7 @@ func (screensCmd) Run(out *output) error {
 	_, cfg, _ := config.Open(config.Dir())
 	list, err := capture.Screens(cfg.Video.Backend)
 	if err != nil {
-		return err
+		return errors.New(session.Words(err))
 	}
 	return out.print(list, func(w io.Writer) {
 		fmt.Fprintf(w, "screen %s, %d x %d\n", list.Display, list.Width, list.Height)

@@ -26,13 +26,16 @@ func (doctorCmd) Run(ctx context.Context, out *output) error {
 	defer cancel()
 	_, cfg, _ := config.Open(config.Dir())
 	checks := append(capture.Doctor(ctx, cfg.Video.Backend, config.ScreenToken()), appChecks(ctx)...)
+	for i, c := range checks {
+		checks[i].Detail = session.Sentence(c.Detail)
+	}
 	err := out.print(checks, func(w io.Writer) {
 		for _, c := range checks {
 			mark := "ok "
 			if !c.OK {
 				mark = "BAD"
 			}
-			fmt.Fprintf(w, "%s  %-12s %s\n", mark, c.Name, session.Sentence(c.Detail))
+			fmt.Fprintf(w, "%s  %-12s %s\n", mark, c.Name, c.Detail)
 		}
 	})
 	for _, c := range checks {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -17,14 +18,31 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// program builds hindsightctl without cgo, as it is shipped.
+// built is the folder of hindsightctl, which TestMain builds without cgo, as it is shipped.
+var built string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if built, err = os.MkdirTemp("", "hindsightctl"); err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(built)
+		c := exec.Command("go", "build", "-o", built, ".")
+		c.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("it does not build: %v\n%s", err, out))
+		}
+		return m.Run()
+	}())
+}
+
+// program is the path of hindsightctl.
 func program(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "hindsightctl")
-	c := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("it does not build: %v\n%s", err, out)
+	path := filepath.Join(built, "hindsightctl")
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

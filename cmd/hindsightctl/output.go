@@ -12,6 +12,8 @@ import (
 type output struct {
 	json bool
 	to   io.Writer
+	// note stands before what is printed for people.
+	note string
 }
 
 // print writes v as JSON, or what text writes; nil text is silence.

@@ -12,7 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/desktop/autostart"
-	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/token"
 )
 
 type settingsCmd struct {
@@ -94,10 +94,11 @@ func (c setCmd) Validate() error {
 
 // changed is what set prints.
 type changed struct {
+	// OK is whether nothing was refused.
 	OK bool `json:"ok"`
-	// InUse is false where Hindsight is not running, and where the recorder could not take the settings.
-	InUse bool   `json:"in_use"`
-	Note  string `json:"note,omitempty"`
+	// InUse is whether everything is in use now.
+	InUse bool `json:"in_use"`
+	config.Result
 	Error string `json:"error,omitempty"`
 }
 
@@ -106,56 +107,56 @@ func (c setCmd) Run(ctx context.Context, out *output) error {
 	for i := 0; i < len(c.Pairs); i += 2 {
 		list = append(list, config.Assignment{Key: c.Pairs[i], Value: c.Pairs[i+1]})
 	}
-	edit, err := config.Edit(list)
-	if err != nil {
-		return &control.InvalidError{Err: err}
+	patch, r := config.Parse(list)
+	if r.Invalid {
+		return out.result(r, refused(r))
 	}
-	var a control.SetAnswer
-	result, text := changed{OK: true, InUse: true}, "Saved. The new settings are in use."
-	err = call(ctx, control.Request{Command: control.Set, Set: list}, &a)
+	r = config.Result{}
+	err := call(ctx, control.Request{Command: control.Set, Set: list}, &r)
 	if errors.Is(err, control.ErrNotRunning) {
-		result.InUse, text = false, "Saved. Hindsight is not running; the settings apply when it starts."
-		a, err = store(list, edit)
+		r = store(patch)
+		err = refused(r)
+		out.note = "Hindsight is not running."
 	}
-	if err != nil {
+	return out.result(r, err)
+}
+
+// refused is the error of a result, nil where it is OK.
+func refused(r config.Result) error {
+	_, err := control.Answer(r)
+	return err
+}
+
+// result prints what came of settings; an error without a result is returned as it is.
+func (o *output) result(r config.Result, err error) error {
+	if r.Fields == nil && err != nil {
 		return err
 	}
-	if result.Note = a.Note; a.Note != "" {
-		text += "\nNote: " + a.Note
+	v := changed{OK: err == nil, InUse: r.InUse(), Result: r}
+	if err == nil {
+		return o.print(v, func(w io.Writer) { fmt.Fprintln(w, strings.TrimSpace(o.note+" "+r.Text())) })
 	}
-	if a.Failed != "" {
-		err = errors.New("saved, but capture failed: " + a.Failed)
-		result.OK, result.InUse, result.Error, text = false, false, err.Error(), ""
-		if out.json {
-			return errors.Join(out.print(result, nil), &printedError{err})
-		}
-		return err
+	if v.Error = err.Error(); o.json {
+		return errors.Join(o.print(v, nil), &printedError{err})
 	}
-	return out.print(result, func(w io.Writer) { fmt.Fprintln(w, text) })
+	if !r.Invalid {
+		fmt.Fprintln(o.to, r.Text()) // some of it may be in use
+	}
+	return err
 }
 
 // store changes the settings file of a Hindsight that is not running.
-func store(list []config.Assignment, edit func(*config.Config)) (a control.SetAnswer, err error) {
-	file, before := stored()
-	c := before.Clone()
-	edit(&c)
-	if err := session.Usable(before, c); err != nil {
-		return a, control.Invalid(err)
+func store(p config.Patch) config.Result {
+	_, before := stored()
+	r := config.ApplyToFile(config.Dir(), p, token.Open(config.Dir()))
+	on := p.On(before).App.StartAtLogin
+	if r.Invalid || !p.Has(config.StartAtLoginKey) && !on {
+		return r
 	}
-	if err := file.Save(c); err != nil {
-		return a, err
+	if err := autostart.Of(config.Dir()).Set(on); err != nil && p.Has(config.StartAtLoginKey) {
+		r.Set(config.StartAtLoginKey, config.NextStart, err.Error())
 	}
-	var notes []string
-	if c.App.StartAtLogin != before.App.StartAtLogin || c.App.StartAtLogin {
-		if err := autostart.Of(config.Dir()).Set(c.App.StartAtLogin); err != nil {
-			notes = append(notes, err.Error())
-		}
-	}
-	for _, name := range config.Overridden(list) {
-		notes = append(notes, "the environment variable "+name+" overrides it as long as it is set")
-	}
-	a.Note = strings.Join(notes, "\n")
-	return a, nil
+	return r
 }
 
 type tokenCmd struct {
@@ -167,18 +168,21 @@ type tokenCmd struct {
 const maxToken = 16 << 10
 
 func (c tokenCmd) Run(ctx context.Context, out *output) error {
-	token := ""
+	text := ""
 	if !c.Remove {
 		var err error
-		if token, err = c.read(); err != nil {
+		if text, err = c.read(); err != nil {
 			return err
 		}
 	}
-	err := call(ctx, control.Request{Command: control.Token, Text: token}, nil)
+	var r config.Result
+	err := call(ctx, control.Request{Command: control.Token, Text: text}, &r)
 	if errors.Is(err, control.ErrNotRunning) {
-		err = config.OpenTokens(config.Dir()).Set(token)
+		r = store(config.Patch{}.WithToken(text))
+		err = refused(r)
+		out.note = "Hindsight is not running."
 	}
-	return out.done(err)
+	return out.result(r, err)
 }
 
 func (c tokenCmd) read() (string, error) {
@@ -195,17 +199,20 @@ func (c tokenCmd) read() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the token could not be read: %w", err)
 	}
-	token := strings.TrimSpace(string(data))
+	text := strings.TrimSpace(string(data))
 	switch {
-	case token == "":
+	case text == "":
 		return "", &control.InvalidError{Err: errors.New("there is no token in it; use --remove to remove the token")}
-	case len(data) > maxToken, strings.ContainsFunc(token, spaceOrControl):
+	case len(data) > maxToken, strings.ContainsFunc(text, spaceOrControl):
 		return "", &control.InvalidError{Err: errors.New("what was read is not one access token without spaces")}
 	}
-	return token, nil
+	return text, nil
 }
 
 func spaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // printedError is an error that the command's output holds already.
 type printedError struct{ error }
+
+// Unwrap gives the error, whose kind decides the exit status.
+func (e *printedError) Unwrap() error { return e.error }

@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -97,6 +99,46 @@ func TestSettingsOfAHindsightThatIsNotRunning(t *testing.T) {
 	require.Equal(t, string(before), string(after))
 }
 
+// Of twenty that change settings at once, none undoes another's, also where some write the file for the first time.
+func TestTwentyChangesAtOnce(t *testing.T) {
+	s := newShell(t)
+	want := map[string]string{
+		"sound.desktop.enabled": "false", "sound.desktop.gain_db": "-3", "sound.microphone.muted": "true",
+		"sound.separate_tracks": "true", "sound.suppress_noise": "true", "video.frame_rate": "60", "video.height": "720",
+		"video.quality": "quality", "video.bitrate_kbps": "9000", "video.cursor": "false", "replay.seconds": "90",
+		"replay.when_locked": "record", "clips.poster": "true", "clips.quota_gb": "7", "clips.screenshot": "jpeg",
+		"sharing.room": "studio", "hotkeys.mark": "Ctrl+F5", "app.notifications": "false", "app.save_sound": "true",
+		"app.theme": "dark",
+	}
+	require.Len(t, want, 20)
+	var all sync.WaitGroup
+	for key, value := range want {
+		all.Go(func() {
+			code, _, said := s.run(t, "", "settings", "set", key, value)
+			assert.Zero(t, code, "%s: %s", key, said)
+		})
+	}
+	all.Wait()
+	_, cfg, problems := config.Open(s.file("settings"))
+	require.Empty(t, problems)
+	for key, value := range want {
+		got, err := cfg.Setting(key)
+		require.NoError(t, err)
+		require.Equal(t, value, got.Text(), key)
+	}
+}
+
+// What other programs and the system say does not reach people as it is.
+func TestErrorsOfTheSystemAreInPlainWords(t *testing.T) {
+	s := newShell(t)
+	for _, args := range [][]string{{"devices"}, {"devices", "--json"}, {"doctor"}, {"doctor", "--json"}} {
+		code, out, said := s.run(t, "", args...)
+		require.Equal(t, 1, code, args)
+		require.Contains(t, out+said, "o sound server responds; start PulseAudio or PipeWire", args)
+		require.NotRegexp(t, `dial|connect:|no such file`, out+said, args)
+	}
+}
+
 func TestStartAtLoginFromTheCommandLine(t *testing.T) {
 	s := newShell(t)
 	entry := s.file("autostart/app.hindsight.Hindsight.desktop")
@@ -124,7 +166,7 @@ func TestTheTokenIsReadAndNeverPrinted(t *testing.T) {
 	}
 	code, out, said := s.run(t, "one.two.three\n", "settings", "set-token", "--json")
 	require.Zero(t, code, said)
-	require.JSONEq(t, `{"ok":true}`, out)
+	require.JSONEq(t, `{"ok":true,"in_use":false,"fields":[{"key":"sharing.token","state":"next_start"}]}`, out)
 	require.Equal(t, "one.two.three", kept())
 	require.NoError(t, os.WriteFile(s.file("given"), []byte("four\n"), 0o600))
 	code, _, said = s.run(t, "", "settings", "set-token", "--file", s.file("given"))
@@ -158,30 +200,41 @@ func TestSettingsThatTheRunningHindsightRefuses(t *testing.T) {
 		case r.Command == control.Token && r.Text == "one.two":
 			return nil, nil
 		case r.Set[0].Key == "video.encoder":
-			return control.SetAnswer{Failed: "there is no encoder x"}, nil
+			p, _ := config.Parse(r.Set)
+			answer := p.Result(config.Applied, "")
+			answer.Set("video.encoder", config.Refused, "there is no encoder x")
+			return control.Answer(answer)
 		case r.Set[0].Key == "video.source.kind":
-			return nil, &control.InvalidError{Err: config.Problem{Key: "video.source.kind", Value: "monitor", Allowed: "screen"}}
+			p, _ := config.Parse(r.Set)
+			return control.Answer(p.Check(config.Defaults()))
 		}
-		return control.SetAnswer{Note: "by the way"}, nil
+		p, _ := config.Parse(r.Set)
+		return control.Answer(p.Result(config.Applied, map[string]string{"app.theme": "by the way"}[r.Set[0].Key]))
 	})
 	code, out, _ := s.run(t, "", "settings", "get", "video.frame_rate")
 	require.Zero(t, code)
 	require.Equal(t, "60\n", out)
 	code, out, _ = s.run(t, "", "settings", "set", "app.theme", "dark")
 	require.Zero(t, code)
-	require.Equal(t, "Saved. The new settings are in use.\nNote: by the way\n", out)
+	require.Equal(t, "app.theme is in use: by the way.\n", out)
+	code, out, _ = s.run(t, "", "settings", "set", "clips.poster", "true")
+	require.Zero(t, code)
+	require.Equal(t, "Saved. The new settings are in use.\n", out)
 	code, _, _ = s.run(t, "one.two\n", "settings", "set-token")
 	require.Zero(t, code)
-	code, _, said := s.run(t, "", "settings", "set", "video.encoder", "x")
+	code, out, said := s.run(t, "", "settings", "set", "video.encoder", "x", "video.frame_rate", "60")
 	require.Equal(t, 1, code)
-	require.Contains(t, said, "saved, but capture failed: there is no encoder x")
-	code, out, said = s.run(t, "", "settings", "set", "video.encoder", "x", "--json")
+	require.Contains(t, said, "video.encoder was not changed: there is no encoder x")
+	require.Contains(t, out, "video.frame_rate is in use.")
+	code, out, said = s.run(t, "", "settings", "set", "video.encoder", "x", "video.frame_rate", "60", "--json")
 	require.Equal(t, 1, code)
 	require.Empty(t, said)
-	require.JSONEq(t, `{"ok":false,"in_use":false,"error":"saved, but capture failed: there is no encoder x"}`, out)
+	require.JSONEq(t, `{"ok":false,"in_use":false,"error":"video.encoder was not changed: there is no encoder x","fields":[
+		{"key":"video.frame_rate","asked":"60","state":"applied"},
+		{"key":"video.encoder","asked":"x","state":"refused","reason":"there is no encoder x"}]}`, out)
 	code, _, said = s.run(t, "", "settings", "set", "video.source.kind", "monitor")
 	require.Equal(t, 2, code)
-	require.Contains(t, said, "video.source.kind is monitor; it must be screen")
+	require.Contains(t, said, "video.source.kind is \"monitor\"; it must be screen")
 	require.NoDirExists(t, s.file("settings"), "the app writes the file")
 }
 

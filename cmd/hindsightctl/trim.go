@@ -13,10 +13,11 @@ import (
 )
 
 type trimCmd struct {
-	Path string `arg:"" type:"existingfile" help:"The clip's file. It is not changed."`
-	From moment `placeholder:"TIME" help:"Start of the new clip, for example 12.5 or 1:02.25. Default: the clip's start."`
-	To   moment `placeholder:"TIME" help:"End of the new clip. Default: the clip's end."`
-	Out  string `short:"o" type:"path" placeholder:"FILE" help:"The new file. Default: a free name beside the clip."`
+	Path  string `arg:"" type:"existingfile" help:"The clip's file. It is not changed."`
+	From  moment `placeholder:"TIME" help:"Start of the new clip, for example 12.5 or 1:02.25. Default: the clip's start."`
+	To    moment `placeholder:"TIME" help:"End of the new clip. Default: the clip's end."`
+	Smart bool   `help:"Re-encode the frames before the first keyframe, for players that ignore edit lists and would show more."`
+	Out   string `short:"o" type:"path" placeholder:"FILE" help:"The new file. Default: a free name beside the clip."`
 }
 
 // Validate implements kong's: what it refuses is a wrong command line.
@@ -31,7 +32,7 @@ func (c trimCmd) Validate() error {
 }
 
 func (c trimCmd) Run(ctx context.Context, out *output) error {
-	saved, err := clip.Trim(ctx, clip.TrimRequest{Path: c.Path, From: c.From.at, To: c.To.at, Out: c.Out})
+	saved, err := clip.Trim(ctx, clip.TrimRequest{Path: c.Path, From: c.From.at, To: c.To.at, Out: c.Out, Smart: c.Smart})
 	if err != nil {
 		return err
 	}

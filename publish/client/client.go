@@ -119,9 +119,13 @@ const maxRedirects = 10
 // errPlainRedirect means that a redirect would send the token unencrypted.
 var errPlainRedirect = errors.New("redirect to plain http")
 
-// checkRedirect follows no redirect from https:// to http://, nor from this machine to another in plain.
+// checkRedirect follows no redirect from https:// to http://, nor from this machine to another in plain. One to another
+// server does not get the token, which net/http would send along to another port and to hosts below.
 func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 	last := via[len(via)-1].URL
+	if first := via[0].URL; req.URL.Scheme != first.Scheme || req.URL.Host != first.Host {
+		req.Header.Del("Authorization")
+	}
 	switch {
 	case len(via) >= maxRedirects:
 		return fmt.Errorf("stopped after %d redirects", maxRedirects)

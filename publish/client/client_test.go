@@ -170,6 +170,31 @@ func TestTokensDoNotTravelInPlain(t *testing.T) {
 	require.NotContains(t, err.Error(), "write http://")
 }
 
+// A redirect to another server, here another port of the same host, does not take the token along.
+func TestTokensStayWithTheirServer(t *testing.T) {
+	var seen []string
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Authorization"))
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"clips":[]}`))
+	}))
+	t.Cleanup(other.Close)
+	c, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Authorization"))
+		if !strings.HasSuffix(r.URL.Path, "/again") { // the server itself may have moved what is asked for
+			http.Redirect(w, r, r.URL.Path+"/again", http.StatusTemporaryRedirect)
+			return
+		}
+		http.Redirect(w, r, other.URL+"/clips", http.StatusTemporaryRedirect)
+	})
+	_, err := c.Clips(t.Context())
+	require.NoError(t, err)
+	require.Len(t, seen, 3)
+	require.NotEmpty(t, seen[0])
+	require.Equal(t, seen[0], seen[1])
+	require.Empty(t, seen[2])
+}
+
 // A port that refuses gets tries even for a save, for nothing was sent; the error says so.
 func TestRefusedConnection(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -135,22 +134,6 @@ func port(t *testing.T) int {
 	return p
 }
 
-func answers(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return errors.New(resp.Status)
-	}
-	return nil
-}
-
 // The real livekit-server and the real Egress start with these files, but for the addresses, and find each other.
 func TestRealServersTakeTheirSettings(t *testing.T) {
 	ctx := t.Context()
@@ -171,7 +154,7 @@ func TestRealServersTakeTheirSettings(t *testing.T) {
 	livekit, err := stack.Start(ctx, stack.Spec{Name: "livekit", Path: program, Dir: t.TempDir(),
 		Args:  []string{"--config", conf},
 		Env:   []string{"LIVEKIT_KEYS=hindsight: " + secret},
-		Ready: func(ctx context.Context) error { return answers(ctx, url) }})
+		Ready: func(ctx context.Context) error { return stack.Responds(ctx, url) }})
 	require.NoError(t, err)
 	defer livekit.Close()
 

@@ -13,6 +13,8 @@ import (
 	protologger "github.com/livekit/protocol/logger"
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/pion/rtcp"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // update changes the state and tells whoever watches. A Session that is Gone stays so.
@@ -22,7 +24,7 @@ func (s *Session) update(change func(*State)) {
 		change(&s.state)
 	}
 	s.mu.Unlock()
-	notify(s.changed)
+	media.Poke(s.changed)
 }
 
 func (s *Session) onReconnecting() {

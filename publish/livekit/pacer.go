@@ -8,6 +8,8 @@ import (
 
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 const (
@@ -75,7 +77,7 @@ func (p *pacer) add(now time.Time, h *rtp.Header, payload []byte, send intercept
 	p.queue = append(p.queue, item)
 	p.queued += item.size()
 	p.mu.Unlock()
-	notify(p.wake)
+	media.Poke(p.wake)
 	return nil
 }
 
@@ -86,7 +88,7 @@ func (p *pacer) first(now time.Time, h *rtp.Header, payload []byte, send interce
 	p.urgent = append(p.urgent, item)
 	p.queued += item.size()
 	p.mu.Unlock()
-	notify(p.wake)
+	media.Poke(p.wake)
 }
 
 // take removes what may leave now, elapsed after the last time, and says whether the queue is empty. At least one

@@ -8,6 +8,8 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 func stoppedPacer(rate int) *pacer {
@@ -82,11 +84,7 @@ func TestPacerKeepsOrderAndCopies(t *testing.T) {
 		h.SequenceNumber, payload[0] = uint16(i), byte(i)
 		require.NoError(t, p.add(time.Now(), &h, payload, send))
 	}
-	select {
-	case <-done:
-	case <-time.After(30 * time.Second):
-		t.Fatal("the packets do not leave")
-	}
+	wait.For(t, done, 30*time.Second, "all packets leave")
 	mu.Lock()
 	defer mu.Unlock()
 	for i := range 200 {

@@ -312,12 +312,5 @@ func (s *Session) closed() {
 	s.mu.Lock()
 	s.transports--
 	s.mu.Unlock()
-	notify(s.left)
-}
-
-func notify(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
+	media.Poke(s.left)
 }

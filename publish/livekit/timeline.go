@@ -1,6 +1,10 @@
 package livekit
 
-import "time"
+import (
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
 
 // ntpEpoch is the number of seconds from the NTP epoch (1900) to the Unix epoch (RFC 5905, figure 4).
 const ntpEpoch = 2208988800
@@ -28,11 +32,7 @@ func toNTP(t time.Time) uint64 {
 	return uint64(t.Unix()+ntpEpoch)<<32 | (ns<<32)/uint64(time.Second)
 }
 
-// rtpTime converts a PTS to ticks of rate Hz, modulo 2^32, from a random base (RFC 3550, 5.1). It does not overflow
-// in any uptime.
+// rtpTime converts a PTS to ticks of rate Hz, modulo 2^32, from a random base (RFC 3550, 5.1).
 func rtpTime(pts time.Duration, rate, base uint32) uint32 {
-	seconds := int64(pts / time.Second)
-	rest := int64(pts % time.Second)
-	ticks := seconds*int64(rate) + (rest*int64(rate)+int64(time.Second)/2)/int64(time.Second)
-	return base + uint32(ticks)
+	return base + uint32(media.ToTicks(pts, int64(rate)))
 }

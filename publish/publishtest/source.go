@@ -133,8 +133,10 @@ func (s *Source) playSound(ctx context.Context, origin time.Duration) {
 
 // sleepUntil waits for a moment of the clock; false if the context ended first.
 func (s *Source) sleepUntil(ctx context.Context, at time.Duration) bool {
+	timer := time.NewTimer(at - s.Now())
+	defer timer.Stop()
 	select {
-	case <-time.After(at - s.Now()):
+	case <-timer.C:
 		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false

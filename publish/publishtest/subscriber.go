@@ -23,6 +23,7 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/samplebuilder"
 
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	hindsightlivekit "github.com/hindsight-app/hindsight/publish/livekit"
 )
 
@@ -149,7 +150,7 @@ func (st *Stream) onRTCP(p rtcp.Packet) {
 // Wait returns the newest stream of a track (media.Video or media.Opus) once it is there.
 func (s *Subscriber) Wait(ctx context.Context, track media.Track) (*Stream, error) {
 	var found *Stream
-	err := Poll(ctx, func() bool {
+	err := wait.Poll(ctx, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, st := range s.streams {
@@ -251,7 +252,7 @@ func (st *Stream) WallTime(u Unit, rate int) (time.Time, bool) {
 	}
 	r := reports[len(reports)-1]
 	ticks := int32(u.RTP - r.RTP)
-	return r.NTP.Add(time.Duration(float64(ticks) / float64(rate) * float64(time.Second))), true
+	return r.NTP.Add(media.FromTicks(int64(ticks), int64(rate))), true
 }
 
 // Remove removes a participant from a room, as a moderator does.
@@ -276,16 +277,4 @@ func Permit(ctx context.Context, httpURL, key, secret, room, identity string, so
 	_, err := rooms.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: room, Identity: identity,
 		Permission: &livekit.ParticipantPermission{CanPublish: len(sources) > 0, CanPublishSources: sources}})
 	return err
-}
-
-// Poll calls f every 20 ms until it returns true or ctx ends.
-func Poll(ctx context.Context, f func() bool) error {
-	for !f() {
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
 }

@@ -16,26 +16,33 @@ import (
 // lookEvery is how often the keyboard's state is read while a hotkey is held.
 const lookEvery = 10 * time.Millisecond
 
-// ourMods are the modifiers a combination may have; locks are those that must not matter: CapsLock, and NumLock, which
-// is Mod2 on every usual keyboard map.
+// ourMods are the modifiers a combination may have; locks are those that must not matter: CapsLock, and NumLock,
+// which is Mod2 on every usual keyboard map.
 const ourMods = xproto.ModMaskShift | xproto.ModMaskControl | xproto.ModMask1 | xproto.ModMask4
 
 var locks = []uint16{0, xproto.ModMaskLock, xproto.ModMask2, xproto.ModMaskLock | xproto.ModMask2}
 
-// Binder takes combinations from the X server that DISPLAY names. It connects at the first Bind.
+// retryEvery is how often a combination that could not be had is tried again: nothing tells when another program
+// lets it go.
+const retryEvery = 3 * time.Second
+
+// Binder takes combinations from the X server that DISPLAY names. It connects when it is first needed.
 type Binder struct {
 	mu       sync.Mutex
 	conn     *xgb.Conn
 	root     xproto.Window
+	pointer  *pointer
 	done     chan struct{} // closed when the reader has ended
 	bindings []*binding    // in the order of Bind
 	grabs    map[spot]*binding
+	failed   map[*binding]error // of the last regrab
 }
 
-// spot is what the server grabs: a physical key with modifiers.
+// spot is what the server grabs: a physical key, or a button of the mouse, with modifiers.
 type spot struct {
-	key  xproto.Keycode
-	mods uint16
+	code  byte
+	mouse bool
+	mods  uint16
 }
 
 // New makes a Binder.
@@ -48,10 +55,12 @@ func (b *Binder) connect() error {
 	}
 	conn, err := xgb.NewConn()
 	if err != nil {
-		return fmt.Errorf("the X display does not answer: %w", err)
+		return fmt.Errorf("the X display does not respond: %w", err)
 	}
 	b.conn, b.root, b.done = conn, xproto.Setup(conn).DefaultScreen(conn).Root, make(chan struct{})
+	b.pointer = openPointer(conn, b.root)
 	go b.read(conn, b.done)
+	go b.retry(b.done)
 	return nil
 }
 
@@ -67,41 +76,44 @@ func (b *Binder) Bind(_, _ string, c hotkey.Combo, on hotkey.Handler) (hotkey.Bi
 			return nil, hotkey.ErrTaken
 		}
 	}
-	bd := &binding{owner: b, combo: c, lost: on.Lost, presses: make(chan xproto.Keycode, 1), stop: make(chan struct{}),
+	bd := &binding{owner: b, combo: c, lost: on.Lost, presses: make(chan spot, 1), stop: make(chan struct{}),
 		done: make(chan struct{})}
 	b.bindings = append(b.bindings, bd)
-	if err := b.regrab()[bd]; err != nil {
-		b.bindings = b.bindings[:len(b.bindings)-1]
-		b.regrab()
-		return nil, err
+	b.regrab()
+	go bd.run(b.conn, b.pointer, on)
+	err := b.failed[bd]
+	if err != nil && on.Lost != nil {
+		on.Lost(err)
 	}
-	go bd.run(b.conn, on)
-	return bd, nil
+	return bd, err
 }
 
-// regrab makes what is grabbed equal to the bindings on today's keyboard map, and returns what could not be had. It
+// regrab makes what is grabbed equal to the bindings on today's keyboard map, and notes what could not be had. It
 // runs under the lock.
-func (b *Binder) regrab() map[*binding]error {
-	failed := map[*binding]error{}
-	codes, err := keycodes(b.conn)
+func (b *Binder) regrab() {
+	b.failed = map[*binding]error{}
+	m, err := readKeymap(b.conn)
 	if err != nil {
 		for _, bd := range b.bindings {
-			failed[bd] = fmt.Errorf("the keyboard's map cannot be read: %w", err)
+			b.failed[bd] = err
 		}
-		return failed
+		return
 	}
 	exact, spare := map[spot]*binding{}, map[spot]*binding{}
 	for _, bd := range b.bindings {
-		keys, err := codes(bd.combo.Key)
+		spots, err := b.spots(m, bd.combo)
 		if err != nil {
-			failed[bd] = err
+			b.failed[bd] = err
 		}
-		mods := modifiers(bd.combo.Mods)
-		for _, k := range keys {
-			exact[spot{k, mods}] = bd
+		for _, s := range spots {
+			if other := exact[s]; other != nil {
+				b.failed[bd] = fmt.Errorf("on this keyboard layout it is the same key as %s", other.combo)
+				continue
+			}
+			exact[s] = bd
 			for _, held := range []uint16{xproto.ModMaskShift, xproto.ModMaskControl} {
-				if s := (spot{k, mods | held}); spare[s] == nil {
-					spare[s] = bd
+				if more := (spot{s.code, s.mouse, s.mods | held}); spare[more] == nil {
+					spare[more] = bd
 				}
 			}
 		}
@@ -114,7 +126,7 @@ func (b *Binder) regrab() map[*binding]error {
 	}
 	for s, bd := range exact {
 		if err := b.take(s, bd); err != nil {
-			failed[bd] = hotkey.ErrTaken
+			b.failed[bd] = hotkey.ErrTaken
 		}
 	}
 	for s, bd := range spare {
@@ -122,7 +134,26 @@ func (b *Binder) regrab() map[*binding]error {
 			_ = b.take(s, bd) // another program may have it
 		}
 	}
-	return failed
+}
+
+// spots are what the server has to grab for a combination.
+func (b *Binder) spots(m *keymap, c hotkey.Combo) ([]spot, error) {
+	mods := modifiers(c.Mods)
+	if n := hotkey.Button(c.Key); n > 0 {
+		if b.pointer == nil {
+			return nil, errors.New("the X display has no XInput 2, which tells when a button of the mouse is released")
+		}
+		return []spot{{byte(n), true, mods}}, nil
+	}
+	keys, err := m.find(c.Key)
+	if err != nil {
+		return nil, err
+	}
+	var out []spot
+	for _, k := range keys {
+		out = append(out, spot{byte(k), false, mods})
+	}
+	return out, nil
 }
 
 // take grabs a spot for a binding.
@@ -136,15 +167,22 @@ func (b *Binder) take(s spot, bd *binding) error {
 	return nil
 }
 
-// grab takes a spot with every lock, or not at all. Keycode 0 would be every key (XGrabKey(3), AnyKey).
+// grab takes a spot with every lock, or not at all. Keycode 0 would be every key (XGrabKey(3), AnyKey), and so would
+// button 0 be (AnyButton).
 func (b *Binder) grab(s spot) error {
-	if s.key == 0 {
+	if s.code == 0 {
 		return errors.New("no such key")
 	}
 	var failed error
 	for _, lock := range locks {
-		err := xproto.GrabKeyChecked(b.conn, false, b.root, s.mods|lock, s.key, xproto.GrabModeAsync,
-			xproto.GrabModeSync).Check()
+		var err error
+		if s.mouse {
+			err = xproto.GrabButtonChecked(b.conn, false, b.root, xproto.EventMaskButtonPress, xproto.GrabModeSync,
+				xproto.GrabModeAsync, xproto.WindowNone, xproto.CursorNone, s.code, s.mods|lock).Check()
+		} else {
+			err = xproto.GrabKeyChecked(b.conn, false, b.root, s.mods|lock, xproto.Keycode(s.code), xproto.GrabModeAsync,
+				xproto.GrabModeSync).Check()
+		}
 		failed = errors.Join(failed, err)
 	}
 	if failed != nil {
@@ -155,7 +193,11 @@ func (b *Binder) grab(s spot) error {
 
 func (b *Binder) ungrab(s spot) {
 	for _, lock := range locks {
-		_ = xproto.UngrabKeyChecked(b.conn, s.key, b.root, s.mods|lock).Check()
+		if s.mouse {
+			_ = xproto.UngrabButtonChecked(b.conn, s.code, b.root, s.mods|lock).Check()
+		} else {
+			_ = xproto.UngrabKeyChecked(b.conn, xproto.Keycode(s.code), b.root, s.mods|lock).Check()
+		}
 	}
 }
 
@@ -167,42 +209,126 @@ func (b *Binder) read(conn *xgb.Conn, done chan struct{}) {
 		switch e := e.(type) {
 		case nil:
 			if err == nil {
+				b.gone(conn)
 				return
 			}
 		case xproto.KeyPressEvent:
 			// The keyboard is frozen until this arrives, and what was typed in the meantime then goes where it belongs.
-			_ = xproto.UngrabKeyboardChecked(conn, xproto.TimeCurrentTime).Check()
-			b.press(spot{e.Detail, e.State & ourMods})
+			if bd := b.press(spot{byte(e.Detail), false, e.State & ourMods}); bd != nil && bd.combo.Typing() {
+				_ = xproto.AllowEventsChecked(conn, xproto.AllowReplayKeyboard, e.Time).Check()
+			} else {
+				_ = xproto.UngrabKeyboardChecked(conn, xproto.TimeCurrentTime).Check()
+			}
+		case xproto.ButtonPressEvent:
+			b.press(spot{byte(e.Detail), true, e.State & ourMods})
+			_ = xproto.UngrabPointerChecked(conn, xproto.TimeCurrentTime).Check()
 		case xproto.MappingNotifyEvent:
 			if e.Request != xproto.MappingPointer {
-				b.remap()
+				b.Refresh()
 			}
 		}
 	}
 }
 
-func (b *Binder) press(s spot) {
+// press tells the binding of a spot.
+func (b *Binder) press(s spot) *binding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if bd := b.grabs[s]; bd != nil {
+	bd := b.grabs[s]
+	if bd != nil {
 		select {
-		case bd.presses <- s.key:
+		case bd.presses <- s:
 		default: // one is waiting already
+		}
+	}
+	return bd
+}
+
+// retry tries again what could not be had, until the connection ends.
+func (b *Binder) retry(done <-chan struct{}) {
+	again := time.NewTicker(retryEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-again.C:
+			b.mu.Lock()
+			failed := len(b.failed) > 0
+			b.mu.Unlock()
+			if failed {
+				b.Refresh()
+			}
 		}
 	}
 }
 
-// remap follows a new keyboard layout, which may lack keys of the old one.
-func (b *Binder) remap() {
+// Refresh implements hotkey.Keyboard. It follows a new keyboard layout, which may lack keys of the old one.
+func (b *Binder) Refresh() {
 	b.mu.Lock()
-	failed := b.regrab()
-	bindings := slices.Clone(b.bindings)
-	b.mu.Unlock()
-	for _, bd := range bindings {
+	defer b.mu.Unlock()
+	if b.conn == nil {
+		return
+	}
+	b.regrab()
+	b.tell(func(bd *binding) error { return b.failed[bd] })
+}
+
+// gone tells that no key arrives anymore, unless this is Close.
+func (b *Binder) gone(conn *xgb.Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn == conn {
+		b.tell(func(*binding) error { return errors.New("the X display went away") })
+	}
+}
+
+// tell runs under the lock, for news to arrive in order.
+func (b *Binder) tell(reason func(*binding) error) {
+	for _, bd := range b.bindings {
 		if bd.lost != nil {
-			bd.lost(failed[bd])
+			bd.lost(reason(bd))
 		}
 	}
+}
+
+// Probe implements hotkey.Keyboard.
+func (b *Binder) Probe(c hotkey.Combo) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.connect(); err != nil {
+		return err
+	}
+	m, err := readKeymap(b.conn)
+	if err != nil {
+		return err
+	}
+	spots, err := b.spots(m, c)
+	if err != nil {
+		return err
+	}
+	for _, s := range spots {
+		if b.grabs[s] != nil {
+			continue // ours
+		}
+		if b.grab(s) != nil {
+			return hotkey.ErrTaken
+		}
+		b.ungrab(s)
+	}
+	return nil
+}
+
+// Label implements hotkey.Keyboard.
+func (b *Binder) Label(c hotkey.Combo) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.connect() == nil {
+		if m, err := readKeymap(b.conn); err == nil {
+			return c.Label(m.written)
+		}
+	}
+	return c.Label(nil)
 }
 
 // Close implements hotkey.Binder.
@@ -223,36 +349,38 @@ type binding struct {
 	owner   *Binder
 	combo   hotkey.Combo
 	lost    func(reason error) // may be nil
-	presses chan xproto.Keycode
+	presses chan spot
 	stop    chan struct{}
 	done    chan struct{}
 	once    sync.Once
 }
 
 // run tells each time the key goes down and comes up. X repeats the press of a held key.
-func (bd *binding) run(conn *xgb.Conn, on hotkey.Handler) {
+func (bd *binding) run(conn *xgb.Conn, p *pointer, on hotkey.Handler) {
 	defer close(bd.done)
 	for {
 		select {
 		case <-bd.stop:
 			return
-		case key := <-bd.presses:
+		case s := <-bd.presses:
 			on.Down()
-			bd.hold(conn, key)
+			bd.hold(func() bool {
+				if s.mouse {
+					return p.down(s.code)
+				}
+				state, err := xproto.QueryKeymap(conn).Reply()
+				return err == nil && state.Keys[s.code/8]&(1<<(s.code%8)) != 0
+			})
 			on.Up()
 		}
 	}
 }
 
 // hold waits until the key is up, or the binding or the display goes.
-func (bd *binding) hold(conn *xgb.Conn, key xproto.Keycode) {
+func (bd *binding) hold(down func() bool) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	for {
-		state, err := xproto.QueryKeymap(conn).Reply()
-		if err != nil || state.Keys[key/8]&(1<<(key%8)) == 0 {
-			return
-		}
+	for down() {
 		select {
 		case <-bd.stop:
 			return

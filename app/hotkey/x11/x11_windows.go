@@ -48,7 +48,7 @@ type grab struct {
 func newGrab(c hotkey.Combo, on hotkey.Handler) (*grab, error) {
 	key, ok := keysym(c.Key)
 	if !ok {
-		return nil, fmt.Errorf("the key %s cannot be used as a hotkey on this system", c.Key)
+		return nil, fmt.Errorf("Windows does not take %s as a hotkey", c.Key)
 	}
 	hk := xhotkey.New(modifiers(c.Mods), key)
 	if err := hk.Register(); err != nil {

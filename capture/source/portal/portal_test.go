@@ -10,6 +10,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/portal"
 	"github.com/hindsight-app/hindsight/capture/source/portal/portaltest"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 func bus(t *testing.T) context.Context {
@@ -25,11 +26,7 @@ func bus(t *testing.T) context.Context {
 
 func gone(t *testing.T, s *portal.Session) error {
 	t.Helper()
-	select {
-	case <-s.Gone():
-	case <-time.After(30 * time.Second):
-		t.Fatal("the session goes on")
-	}
+	wait.For(t, s.Gone(), 30*time.Second, "the session's end")
 	return s.Err()
 }
 

@@ -26,6 +26,8 @@ import (
 	"github.com/jezek/xgb/randr"
 	"github.com/jezek/xgb/xfixes"
 	"github.com/jezek/xgb/xproto"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // displayName is the form of an X display (X(7), DISPLAY NAMES).
@@ -196,10 +198,7 @@ func (d *Display) read() {
 // moved notes that the layout is another.
 func (d *Display) moved() {
 	d.layoutChanged.Store(true)
-	select {
-	case d.layout <- struct{}{}:
-	default:
-	}
+	media.Poke(d.layout)
 }
 
 // Watch calls changed after monitors or windows were added, removed or moved, until the context or the connection ends.

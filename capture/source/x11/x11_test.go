@@ -18,6 +18,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 // reel is a running capture and its results.
@@ -71,12 +72,7 @@ func captured(t *testing.T, display string, c x11.Config, look ...image.Point) *
 	go func() { r.ended <- d.Capture(ctx, c) }()
 	t.Cleanup(func() {
 		cancel()
-		select {
-		case err := <-r.ended:
-			require.NoError(t, err)
-		case <-time.After(30 * time.Second):
-			t.Error("the capture does not end")
-		}
+		require.NoError(t, wait.For(t, r.ended, 30*time.Second, "the capture's end"))
 		require.NoError(t, d.Close())
 		require.NoError(t, d.Close())
 	})
@@ -118,18 +114,7 @@ func (r *reel) tells(t *testing.T, n int, text string) {
 	require.Contains(t, r.downs[n-1], text)
 }
 
-func waitFor(ok func() bool) bool {
-	end := time.Now().Add(30 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for time.Now().Before(end) {
-		if ok() {
-			return true
-		}
-		<-tick.C
-	}
-	return false
-}
+func waitFor(ok func() bool) bool { return wait.Until(30*time.Second, ok) }
 
 // program is a client of the display that has windows of one colour.
 type program struct {
@@ -427,12 +412,8 @@ func TestServerDies(t *testing.T) {
 	}()
 	<-seen
 	require.NoError(t, d.Close())
-	select {
-	case err := <-ended:
-		require.ErrorContains(t, err, "the X display "+d.Display+" went away")
-	case <-time.After(30 * time.Second):
-		t.Fatal("the capture goes on without a server")
-	}
+	err = wait.For(t, ended, 30*time.Second, "the capture's end without a server")
+	require.ErrorContains(t, err, "the X display "+d.Display+" went away")
 	_, err = x11.Open(d.Display)
 	require.ErrorContains(t, err, "cannot be captured")
 	_, err = x11.Open("here")

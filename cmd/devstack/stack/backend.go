@@ -108,7 +108,7 @@ func (b *Backend) start(ctx context.Context, dir string, o BackendOptions) (err 
 	b.Proc, err = Start(ctx, Spec{
 		Name: "hindsight-backend", Path: o.Program, Dir: dir, Args: append(args, o.Args...), Timeout: 30 * time.Second,
 		Env:   append([]string{"LIVEKIT_API_KEY=" + o.LiveKit.APIKey, "LIVEKIT_API_SECRET=" + o.LiveKit.APISecret}, o.Env...),
-		Ready: func(ctx context.Context) error { return answersOK(ctx, b.OperatorURL+"/readyz") },
+		Ready: func(ctx context.Context) error { return Responds(ctx, b.OperatorURL+"/readyz") },
 	})
 	return err
 }

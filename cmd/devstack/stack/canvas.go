@@ -93,7 +93,7 @@ func (c *canvas) animate(ctx context.Context, fps int) error {
 			frame = monotonic().Truncate(period) + period
 		case next == flash:
 			c.fill(0xffffff, xproto.Rectangle{Width: uint16(c.width), Height: uint16(c.height)})
-			dark, flash = flash+FlashLength, flash+EventPeriod
+			dark, flash = flash+flashLength, flash+EventPeriod
 		default:
 			c.frame(n)
 			n++

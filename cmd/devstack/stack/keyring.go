@@ -121,15 +121,15 @@ func (k *Keyring) Lock(ctx context.Context) error {
 	return err
 }
 
-// Prompter is a desktop's prompter whose user does not type the password.
-type Prompter struct{}
+// prompter is a desktop's prompter whose user does not type the password.
+type prompter struct{}
 
 // BeginPrompting is called over D-Bus (gcr's org.gnome.keyring.internal.Prompter).
-func (Prompter) BeginPrompting(dbus.ObjectPath) *dbus.Error { return nil }
+func (prompter) BeginPrompting(dbus.ObjectPath) *dbus.Error { return nil }
 
 // IgnorePrompts puts a prompter on the bus that nobody uses, so that whoever asks the locked keyring waits.
 func (k *Keyring) IgnorePrompts() error {
-	if err := k.conn.Export(Prompter{}, prompterPath, "org.gnome.keyring.internal.Prompter"); err != nil {
+	if err := k.conn.Export(prompter{}, prompterPath, "org.gnome.keyring.internal.Prompter"); err != nil {
 		return err
 	}
 	reply, err := k.conn.RequestName(prompterName, dbus.NameFlagDoNotQueue)

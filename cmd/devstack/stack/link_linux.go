@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Shape is what one direction of a Link does to the packets that pass; the zero Shape passes them on unchanged.
@@ -38,7 +40,7 @@ type Wait struct {
 
 // The addresses of a Link's ends.
 const (
-	LinkNear, LinkFar = "10.77.0.1", "10.77.0.2"
+	linkNear, LinkFar = "10.77.0.1", "10.77.0.2"
 	linkMask          = "255.255.255.0"
 	// linkEnv and linkFD tell a program that it is at an end of a link.
 	linkEnv = "HINDSIGHT_LINK_ADDRESS"
@@ -89,10 +91,10 @@ func (l *Link) UpCounts() Counts {
 	return l.up.counts
 }
 
-// StartNear starts a program that calls JoinLink at the near end, LinkNear, and StartFar one at LinkFar. Each end takes
+// StartNear starts a program that calls JoinLink at the near end, linkNear, and StartFar one at LinkFar. Each end takes
 // one program; what that starts is at the same end.
 func (l *Link) StartNear(ctx context.Context, s Spec) (*Proc, error) {
-	return l.start(ctx, s, LinkNear, &l.near)
+	return l.start(ctx, s, linkNear, &l.near)
 }
 
 // StartFar starts a program at the far end.
@@ -297,10 +299,7 @@ func (d *direction) read(from *os.File) {
 }
 
 func (d *direction) poke() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+	media.Poke(d.wake)
 }
 
 // take decides what becomes of a packet: first comes the bottleneck, then what lies behind it. It holds the lock.

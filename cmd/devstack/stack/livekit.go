@@ -83,7 +83,7 @@ func startLiveKit(ctx context.Context, program, dir string, o LiveKitOptions) (*
 	}
 	p, err := Start(ctx, Spec{
 		Name: "livekit", Path: program, Dir: dir, Args: []string{"--config", conf}, Timeout: 30 * time.Second,
-		Ready: func(ctx context.Context) error { return answersOK(ctx, lk.HTTPURL) },
+		Ready: func(ctx context.Context) error { return Responds(ctx, lk.HTTPURL) },
 	})
 	if err != nil {
 		return nil, err
@@ -118,8 +118,8 @@ func liveKitConfig(lk *LiveKit, o LiveKitOptions, httpPort, tcpPort, udpPort int
 	return b.String()
 }
 
-// answersOK asks for url and wants status 200.
-func answersOK(ctx context.Context, url string) error {
+// Responds asks for url and wants status 200.
+func Responds(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -132,7 +132,7 @@ func answersOK(ctx context.Context, url string) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, resp.Status)
+		return fmt.Errorf("%s responds %s", url, resp.Status)
 	}
 	return nil
 }

@@ -76,15 +76,6 @@ func (g *MemoryGroup) Peak() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 }
 
-// Own is the memory of the programs themselves now, without page cache.
-func (g *MemoryGroup) Own() (int64, error) {
-	key := "rss"
-	if g.v2 {
-		key = "anon"
-	}
-	return field(filepath.Join(g.dir, "memory.stat"), key)
-}
-
 // Killed is how many programs of the group the kernel has killed for want of memory.
 func (g *MemoryGroup) Killed() (int64, error) {
 	file := "memory.oom_control"

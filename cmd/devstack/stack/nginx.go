@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// StartNginx starts Debian's nginx with a whole configuration, its files and log in dir, and waits until it listens at
+// startNginx starts Debian's nginx with a whole configuration, its files and log in dir, and waits until it listens at
 // addr. One process in the foreground runs and writes as whoever starts it.
-func StartNginx(ctx context.Context, dir, config, addr string) (*Proc, error) {
+func startNginx(ctx context.Context, dir, config, addr string) (*Proc, error) {
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		program = "/usr/sbin/nginx" // not on everybody's PATH
@@ -43,5 +43,5 @@ func StartProxy(ctx context.Context, dir, servers, addr string) (*Proc, error) {
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		config += kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
 	}
-	return StartNginx(ctx, dir, config+servers+"\n}\n", addr)
+	return startNginx(ctx, dir, config+servers+"\n}\n", addr)
 }

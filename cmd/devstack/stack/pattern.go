@@ -13,9 +13,9 @@ import (
 const (
 	// EventPeriod is the time between two flashes.
 	EventPeriod = 1013700 * time.Microsecond
-	// FlashLength and ClickLength are how long each event lasts.
-	FlashLength = 120 * time.Millisecond
-	ClickLength = 10 * time.Millisecond
+	// flashLength and clickLength are how long each event lasts.
+	flashLength = 120 * time.Millisecond
+	clickLength = 10 * time.Millisecond
 	// DesktopHz and MicHz are the steady tones of the desktop's sound and the microphone, ClickHz the click's, in Hz.
 	DesktopHz, MicHz, ClickHz = 440.0, 880.0, 5000.0
 	// ToneLevel is the amplitude of each tone (-20 dB of full scale), ClickLevel the click's.

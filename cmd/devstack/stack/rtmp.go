@@ -36,6 +36,6 @@ func StartRTMP(ctx context.Context, dir string) (*RTMP, error) {
 	config := fmt.Sprintf("load_module %s;\nevents { worker_connections 64; }\n"+
 		"rtmp { server { listen 127.0.0.1:%d; application live { live on; record all; record_path %s; } } }\n",
 		rtmpModule, port, r.Folder)
-	r.Proc, err = StartNginx(ctx, dir, config, fmt.Sprintf("127.0.0.1:%d", port))
+	r.Proc, err = startNginx(ctx, dir, config, fmt.Sprintf("127.0.0.1:%d", port))
 	return r, err
 }

@@ -93,7 +93,7 @@ func (t *tone) play(ctx context.Context) error {
 // sample is the nth sample of the stream, with a click that began at the sample clickAt.
 func (t *tone) sample(n, clickAt int64) float32 {
 	v := ToneLevel * math.Sin(2*math.Pi*math.Mod(t.hz*float64(n)/toneRate, 1))
-	if since := n - clickAt; since >= 0 && since < int64(ClickLength*toneRate/time.Second) {
+	if since := n - clickAt; since >= 0 && since < int64(clickLength*toneRate/time.Second) {
 		v += ClickLevel * math.Sin(2*math.Pi*ClickHz*float64(since)/toneRate)
 	}
 	return float32(v)

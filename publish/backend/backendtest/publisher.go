@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	hindsightlivekit "github.com/hindsight-app/hindsight/publish/livekit"
 )
 
@@ -120,16 +121,5 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
-// Await asks every 100 ms until ok returns true, and returns false if it has not within the limit.
-func Await(limit time.Duration, ok func() bool) bool {
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	for !ok() {
-		select {
-		case <-deadline.C:
-			return false
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return true
-}
+// Await looks again and again until ok returns true, and returns false if it has not within the limit.
+func Await(limit time.Duration, ok func() bool) bool { return wait.Until(limit, ok) }

@@ -40,8 +40,9 @@ type cli struct {
 
 type tokens struct {
 	Create tokenCreate `cmd:"" help:"Create a token and print it. It cannot be shown again."`
-	List   tokenList   `cmd:"" help:"List tokens."`
-	Revoke tokenRevoke `cmd:"" help:"Revoke a token at once and remove its app from rooms. If it was the user's last token, also stop that user's recordings and revoke the links."`
+	Invite tokenInvite `cmd:"" help:"Print a link with which a user gets a token by opening it in Hindsight. It works once."`
+	List   tokenList   `cmd:"" help:"List tokens, or with --invitations what was not accepted yet."`
+	Revoke tokenRevoke `cmd:"" help:"Revoke an invitation, or a token at once and remove its app from rooms. If it was the user's last token, also stop that user's recordings and revoke the links."`
 }
 
 // output is where commands print.
@@ -149,7 +150,8 @@ func (t *tokenCreate) Run(ctx context.Context, c *cli, out output) (err error) {
 }
 
 type tokenList struct {
-	JSON bool `help:"Print JSON."`
+	Invitations bool `help:"List invitations instead of tokens."`
+	JSON        bool `help:"Print JSON."`
 }
 
 func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
@@ -158,6 +160,9 @@ func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if t.Invitations {
+		return t.invitations(ctx, s, out)
+	}
 	list, err := s.Tokens(ctx)
 	if err != nil {
 		return err
@@ -178,8 +183,25 @@ func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
 	return w.Flush()
 }
 
+func (t *tokenList) invitations(ctx context.Context, s *state.Store, out output) error {
+	list, err := s.Invitations(ctx)
+	if err != nil {
+		return err
+	}
+	if t.JSON {
+		return json.NewEncoder(out).Encode(append([]state.Invitation{}, list...)) // [], not null
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tIDENTITY\tROOMS\tSCOPES\tCREATED\tEXPIRES")
+	for _, i := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", i.ID, i.Identity, i.Rooms, i.Scopes, i.Created.Format(time.RFC3339),
+			i.Expires.Format(time.RFC3339))
+	}
+	return w.Flush()
+}
+
 type tokenRevoke struct {
-	ID string `arg:"" help:"The ID shown by token list."`
+	ID string `arg:"" help:"The ID shown by token list, or token list --invitations."`
 }
 
 func (t *tokenRevoke) Run(ctx context.Context, c *cli, _ output) (err error) {
@@ -190,7 +212,10 @@ func (t *tokenRevoke) Run(ctx context.Context, c *cli, _ output) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	err = s.RevokeToken(ctx, t.ID)
 	if errors.Is(err, state.ErrNotFound) {
-		return fmt.Errorf("there is no valid token with id %s; see hindsight-backend token list", t.ID)
+		err = s.DeleteInvitation(ctx, t.ID)
+	}
+	if errors.Is(err, state.ErrNotFound) {
+		return fmt.Errorf("there is no valid token or invitation with id %s; see hindsight-backend token list", t.ID)
 	}
 	return err
 }

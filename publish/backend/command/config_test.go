@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // run returns what the command line prints.
@@ -135,4 +137,38 @@ func TestTokenCommands(t *testing.T) {
 	code, _, complaint = run(t, "--data", data, "token", "create", "--identity", "bob", "--scopes", "root")
 	require.NotZero(t, code)
 	require.Contains(t, complaint, "root")
+}
+
+func TestInvitationCommands(t *testing.T) {
+	data := t.TempDir()
+	code, link, complaint := run(t, "--data", data, "token", "invite", "--identity", "alice", "--rooms", "team-*",
+		"--base-url", "https://replay.example.com/")
+	require.Zero(t, code, complaint)
+	i, err := api.ParseInvitation(link)
+	require.NoError(t, err)
+	require.Equal(t, "https://replay.example.com", i.Server)
+	require.Equal(t, "alice", i.Identity)
+	code, list, _ := run(t, "--data", data, "token", "list", "--invitations")
+	require.Zero(t, code)
+	require.Contains(t, list, "team-*")
+	require.NotContains(t, list, i.Code)
+	id := strings.Fields(strings.Split(list, "\n")[1])[0]
+	code, _, complaint = run(t, "--data", data, "token", "revoke", id)
+	require.Zero(t, code, complaint)
+	code, list, _ = run(t, "--data", data, "token", "list", "--invitations", "--json")
+	require.Zero(t, code)
+	require.Equal(t, "[]\n", list)
+	for want, args := range map[string][]string{
+		"--expires must be above 0": {"--identity", "bob", "--base-url", "https://a", "--expires", "1000h"},
+		"--base-url is":             {"--identity", "bob", "--base-url", "a"},
+		"no scope":                  {"--identity", "bob", "--base-url", "https://a", "--scopes", "root"},
+		"the identity must have":    {"--identity", "", "--base-url", "https://a"},
+		"names no server":           {"--identity", "bob", "--base-url", "https://u:p@a"},
+	} {
+		code, _, complaint = run(t, append([]string{"--data", data, "token", "invite"}, args...)...)
+		require.NotZero(t, code)
+		require.Contains(t, complaint, want)
+	}
+	_, list, _ = run(t, "--data", data, "token", "list", "--invitations", "--json")
+	require.Equal(t, "[]\n", list, "what was refused is not left behind")
 }

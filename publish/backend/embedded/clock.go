@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/livekit/server-sdk-go/v2/pkg/synchronizer"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // clock turns RTP times of the two tracks into moments of this machine's wall clock, the moments of capture.
@@ -76,7 +78,7 @@ func (c *clock) report(l *line, ntp uint64, rtp uint32, at time.Time) {
 func (c *clock) arrival(l *line, rtp int64, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v := time.Duration(at.UnixNano()) - ticksToTime(rtp, l.rate)
+	v := time.Duration(at.UnixNano()) - media.FromTicks(rtp, l.rate)
 	if !l.arrived || v < l.earliest {
 		l.arrived, l.earliest = true, v
 	}
@@ -109,13 +111,13 @@ func (c *clock) when(l *line, rtp int64, arrived time.Time) time.Time {
 
 func (c *clock) reported(l *line, rtp int64) time.Time {
 	if l.reports == 0 {
-		return time.Unix(0, int64(l.earliest+ticksToTime(rtp, l.rate)))
+		return time.Unix(0, int64(l.earliest+media.FromTicks(rtp, l.rate)))
 	}
 	if t, err := l.fit.RtpToNtp(uint32(rtp)); err == nil {
 		return t.Add(c.shift())
 	}
 	since := int64(int32(uint32(rtp) - l.newest.rtp))
-	return l.newest.ntp.Add(ticksToTime(since, l.rate) + c.shift())
+	return l.newest.ntp.Add(media.FromTicks(since, l.rate) + c.shift())
 }
 
 // shift is how far our clock is ahead of the publisher's, and the time a report travels at least.
@@ -128,17 +130,6 @@ func (c *clock) shift() time.Duration {
 		return v
 	}
 	return min(v, s)
-}
-
-// ticksToTime is a number of ticks of a rate in Hz as time. It does not overflow in any uptime.
-func ticksToTime(ticks, rate int64) time.Duration {
-	return time.Duration(ticks/rate)*time.Second + time.Duration(ticks%rate)*time.Second/time.Duration(rate)
-}
-
-// timeToTicks is the number of ticks next to a time.
-func timeToTicks(d time.Duration, rate int64) int64 {
-	seconds, rest := int64(d/time.Second), int64(d%time.Second)
-	return seconds*rate + (rest*rate+int64(time.Second)/2)/int64(time.Second)
 }
 
 // anchor ties one RTP time to a moment. From there on time goes as the RTP clock does, until the next anchor.
@@ -156,7 +147,7 @@ const (
 
 // follow is the anchor at rtp: where the line from a leads, bent a little towards the target.
 func (a anchor) follow(rtp, rate int64, target time.Time) anchor {
-	elapsed := ticksToTime(rtp-a.rtp, rate)
+	elapsed := media.FromTicks(rtp-a.rtp, rate)
 	at := a.at.Add(elapsed)
 	if off := target.Sub(at); off.Abs() > steady {
 		at = at.Add(max(-elapsed/slew, min(elapsed/slew, off)))

@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 var (
@@ -119,7 +121,7 @@ func (w *wiretap) play(d time.Duration, stamp, soundStamp func(at time.Duration)
 }
 
 func honest(rate, base int64) func(time.Duration) uint32 {
-	return func(at time.Duration) uint32 { return uint32(base + timeToTicks(at, rate)) }
+	return func(at time.Duration) uint32 { return uint32(base + media.ToTicks(at, rate)) }
 }
 
 // What a publisher sends is not what we believe: an access unit ends, and segments are dated near their arrival.

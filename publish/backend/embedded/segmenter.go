@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 const (
@@ -115,9 +117,9 @@ func (s *segmenter) addSound(u unit) {
 // something that came now, the time line continues from the arrival, and what follows is moved as much.
 func (s *segmenter) settle(u *unit, l *line, from anchor, known bool, moved *int64, waiting []unit) {
 	raw := u.rtp
-	if u.rtp += *moved; known && !plausible(from.at.Add(ticksToTime(u.rtp-from.rtp, l.rate)), u.at) {
+	if u.rtp += *moved; known && !plausible(from.at.Add(media.FromTicks(u.rtp-from.rtp, l.rate)), u.at) {
 		s.clock.jumped(l)
-		u.rtp = from.rtp + timeToTicks(u.at.Sub(from.at), l.rate)
+		u.rtp = from.rtp + media.ToTicks(u.at.Sub(from.at), l.rate)
 		if n := len(waiting); n > 0 {
 			u.rtp = max(u.rtp, waiting[n-1].rtp+1)
 		}
@@ -151,7 +153,7 @@ func (s *segmenter) step(now time.Time) *segment {
 		s.begin()
 		last := s.frames[len(s.frames)-1]
 		s.rest.at = now
-		s.rest.from = s.video.at.Add(ticksToTime(last.rtp-s.video.rtp, videoRate) + now.Sub(last.at))
+		s.rest.from = s.video.at.Add(media.FromTicks(last.rtp-s.video.rtp, videoRate) + now.Sub(last.at))
 		return s.take(len(s.frames), s.rest.from, true)
 	}
 	next := s.frames[end]
@@ -182,7 +184,7 @@ func (s *segmenter) cut() int {
 	first := s.frames[0]
 	for ; s.scanned < len(s.frames); s.scanned++ {
 		u := s.frames[s.scanned]
-		length := ticksToTime(u.rtp-first.rtp, videoRate)
+		length := media.FromTicks(u.rtp-first.rtp, videoRate)
 		// Slow timestamps, and large frames, end a segment too.
 		full := length >= longest || u.at.Sub(first.at) >= 2*longest || s.size+len(u.data) > maxPending
 		if s.scanned > 0 && (u.key && (length >= shortest || u.sets != first.sets) || full) {
@@ -210,7 +212,7 @@ func (s *segmenter) begin() {
 
 // when is the moment of capture of a unit, or of what is some ticks later.
 func (s *segmenter) when(l *line, u unit, ticks int64) time.Time {
-	return s.clock.when(l, u.rtp-u.moved+ticks, u.at.Add(ticksToTime(ticks, l.rate)))
+	return s.clock.when(l, u.rtp-u.moved+ticks, u.at.Add(media.FromTicks(ticks, l.rate)))
 }
 
 // reach is the anchor of the frames at a frame, or some ticks later.
@@ -230,7 +232,7 @@ func (s *segmenter) take(n int, to time.Time, filled bool) *segment {
 	s.sets = list[0].sets
 	to = later(to, s.video.at.Add(time.Millisecond))
 	seg := &segment{sets: s.sets, from: s.video.at, to: to}
-	after := anchor{list[n-1].rtp, s.video.at.Add(ticksToTime(list[n-1].rtp-s.video.rtp, videoRate))}
+	after := anchor{list[n-1].rtp, s.video.at.Add(media.FromTicks(list[n-1].rtp-s.video.rtp, videoRate))}
 	if n < len(s.frames) {
 		after = anchor{s.frames[n].rtp, to}
 	}
@@ -284,7 +286,7 @@ func (s *segmenter) idleSegment(now time.Time) *segment {
 
 // soundAt is the anchor line of the sound.
 func (s *segmenter) soundAt(rtp int64) time.Time {
-	return s.sound.at.Add(ticksToTime(rtp-s.sound.rtp, soundRate))
+	return s.sound.at.Add(media.FromTicks(rtp-s.sound.rtp, soundRate))
 }
 
 func (s *segmenter) beginSound() bool {
@@ -305,7 +307,7 @@ func (s *segmenter) soundEnd() time.Time {
 }
 
 func opusLength(packet []byte) time.Duration {
-	return ticksToTime(opusTicks(packet), soundRate)
+	return media.FromTicks(opusTicks(packet), soundRate)
 }
 
 // opusTicks is a packet's length; 0 is for what is longer than packets are, 120 ms (RFC 6716, 3.2.5, R5).

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 var epoch = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -35,18 +37,18 @@ const videoBase, soundBase = 7 * videoRate, 1<<32 + 1000
 var packet20 = []byte{0xfc, 1, 2, 3} // one stereo frame of 20 ms
 
 func (f *feed) frame(at time.Duration, key bool) {
-	f.addFrame(unit{rtp: videoBase + timeToTicks(at, videoRate), data: []byte("picture"), key: key, sets: f.sets,
+	f.addFrame(unit{rtp: videoBase + media.ToTicks(at, videoRate), data: []byte("picture"), key: key, sets: f.sets,
 		at: after(at + f.delay)})
 }
 
 func (f *feed) packet(at time.Duration) {
-	f.addSound(unit{rtp: soundBase + timeToTicks(at, soundRate), data: packet20, at: after(at + f.delay)})
+	f.addSound(unit{rtp: soundBase + media.ToTicks(at, soundRate), data: packet20, at: after(at + f.delay)})
 }
 
 func (f *feed) report(at time.Duration) {
 	ntp := toNTP(after(at + f.skew))
-	f.clock.report(&f.clock.video, ntp, uint32(videoBase+timeToTicks(at, videoRate)), after(at+f.delay))
-	f.clock.report(&f.clock.sound, ntp, uint32(soundBase+timeToTicks(at, soundRate)), after(at+f.delay))
+	f.clock.report(&f.clock.video, ntp, uint32(videoBase+media.ToTicks(at, videoRate)), after(at+f.delay))
+	f.clock.report(&f.clock.sound, ntp, uint32(soundBase+media.ToTicks(at, soundRate)), after(at+f.delay))
 }
 
 // play runs from one moment to another: frames every 40 ms with a keyframe every gop of them, sound every 20 ms,
@@ -143,7 +145,7 @@ func TestLossWaitsForAKeyframe(t *testing.T) {
 	f := newFeed()
 	f.play(0, 3*time.Second, 50, true, true)
 	require.Len(t, f.out, 1)
-	f.addFrame(unit{rtp: videoBase + timeToTicks(3*time.Second, videoRate), data: []byte("torn"), lost: true,
+	f.addFrame(unit{rtp: videoBase + media.ToTicks(3*time.Second, videoRate), data: []byte("torn"), lost: true,
 		at: after(3 * time.Second), sets: f.sets})
 	require.True(t, f.wantsKey(after(3*time.Second)))
 	f.play(3*time.Second+40*time.Millisecond, 5*time.Second, 50, true, true)

@@ -10,6 +10,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 )
 
@@ -104,7 +105,7 @@ func (w *writer) marshal(s *segment) ([]byte, error) {
 
 // track turns moments into ticks, each from zero, so that no rounding adds up.
 func (w *writer) track(id int, rate int64, list []sample) *fmp4.PartTrack {
-	ticks := func(t time.Time) int64 { return timeToTicks(t.Sub(w.zero), rate) }
+	ticks := func(t time.Time) int64 { return media.ToTicks(t.Sub(w.zero), rate) }
 	out := &fmp4.PartTrack{ID: id, BaseTime: uint64(max(0, ticks(list[0].at)))}
 	for _, s := range list {
 		length := max(1, ticks(s.at.Add(s.length))-ticks(s.at))

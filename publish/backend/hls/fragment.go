@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // opusClock is the rate that Opus counts in, in Hz, whatever it was sampled at (RFC 6716, 2).
@@ -55,22 +56,17 @@ func (s *Segment) addFragment(tracks []*fmp4.InitTrack, t *fmp4.PartTrack) error
 		if track.ID != t.ID {
 			continue
 		}
-		at, rate := t.BaseTime, uint64(track.TimeScale)
+		at, rate := int64(t.BaseTime), int64(track.TimeScale)
 		for _, sample := range t.Samples {
-			v := Sample{DTS: stretch(at, rate), Duration: stretch(uint64(sample.Duration), rate)}
-			v.PTS = v.DTS + time.Duration(sample.PTSOffset)*time.Second/time.Duration(rate)
-			at += uint64(sample.Duration)
+			v := Sample{DTS: media.FromTicks(at, rate), Duration: media.FromTicks(int64(sample.Duration), rate)}
+			v.PTS = v.DTS + media.FromTicks(int64(sample.PTSOffset), rate)
+			at += int64(sample.Duration)
 			if err := s.addSample(track.Codec, sample, v); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// stretch is a number of ticks of a rate in Hz as time.
-func stretch(v, rate uint64) time.Duration {
-	return time.Duration(v/rate)*time.Second + time.Duration(v%rate*uint64(time.Second)/rate)
 }
 
 func (s *Segment) addSample(codec codecs.Codec, sample *fmp4.Sample, v Sample) error {
@@ -89,7 +85,7 @@ func (s *Segment) addSample(codec codecs.Codec, sample *fmp4.Sample, v Sample) e
 	case *codecs.Opus:
 		v.Data, s.Opus = sample.Payload, true
 		if d := opus.PacketDuration2(v.Data); d > 0 {
-			v.Duration = stretch(uint64(d), opusClock)
+			v.Duration = media.FromTicks(int64(d), opusClock)
 		}
 		s.Audio = append(s.Audio, v)
 	}

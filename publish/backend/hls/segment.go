@@ -8,6 +8,8 @@ import (
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // tsClock is the rate of PTS and DTS in Hz, and they have 33 bits (ISO/IEC 13818-1, 2.4.3.7).
@@ -90,18 +92,15 @@ func (s *Segment) add(u unit) {
 	}
 }
 
-func ticks(v int64) time.Duration {
-	return time.Duration(v/tsClock)*time.Second + time.Duration(v%tsClock)*time.Second/tsClock
-}
-
 func (s *Segment) addFrame(pts, dts int64, nals [][]byte) {
 	if len(nals) > 0 {
-		s.Video = append(s.Video, Sample{PTS: ticks(pts), DTS: ticks(dts), Sync: h264.IsRandomAccess(nals), NALs: nals})
+		s.Video = append(s.Video, Sample{PTS: media.FromTicks(pts, tsClock), DTS: media.FromTicks(dts, tsClock),
+			Sync: h264.IsRandomAccess(nals), NALs: nals})
 	}
 }
 
 func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
-	at := ticks(pts)
+	at := media.FromTicks(pts, tsClock)
 	for _, f := range frames {
 		if s.AACConfig == nil {
 			config, err := mpeg4audio.AudioSpecificConfig{Type: f.Type, SampleRate: f.SampleRate,
@@ -111,7 +110,7 @@ func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 			}
 			s.AACConfig, s.SampleRate, s.Channels = config, f.SampleRate, int(f.ChannelConfig)
 		}
-		unit := mpeg4audio.SamplesPerAccessUnit * time.Second / time.Duration(s.SampleRate)
+		unit := media.FromTicks(mpeg4audio.SamplesPerAccessUnit, int64(s.SampleRate))
 		s.Audio = append(s.Audio, Sample{PTS: at, DTS: at, Duration: unit, Data: f.AU})
 		at += unit
 	}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 )
 
@@ -90,17 +91,10 @@ func (k *Keeper) Close() {
 }
 
 // Nudge has the keeper look for clips at once.
-func (k *Keeper) Nudge() { poke(k.wake) }
+func (k *Keeper) Nudge() { media.Poke(k.wake) }
 
 // askJobs has the keeper ask LiveKit about the recordings beside the replays.
-func (k *Keeper) askJobs() { poke(k.jobs) }
-
-func poke(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (k *Keeper) askJobs() { media.Poke(k.jobs) }
 
 // Told keeps what LiveKit says by itself about a recording. Egresses of others, and one that is not written down yet,
 // are not an error: the keeper asks anyway.

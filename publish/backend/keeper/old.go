@@ -114,10 +114,13 @@ func lastMoment(r state.Replay, recordings []state.Recording) time.Time {
 	return end
 }
 
-// tidy deletes clips that are older than clips are kept, and links that have expired.
+// tidy deletes clips that are older than clips are kept, and links and invitations that have expired.
 func (k *Keeper) tidy(ctx context.Context) {
 	if err := k.o.State.DeleteExpiredLinks(ctx); err != nil {
 		k.complain(ctx, "cannot delete expired links", err)
+	}
+	if err := k.o.State.DeleteExpiredInvitations(ctx); err != nil {
+		k.complain(ctx, "cannot delete expired invitations", err)
 	}
 	if k.o.KeepClips <= 0 {
 		return

@@ -83,6 +83,13 @@ CREATE INDEX clips_room ON clips(room, created);
 CREATE INDEX takes_room ON takes(room, created);
 CREATE INDEX takes_created ON takes(created);
 `,
+	// 9: invitations, with which users get their tokens by themselves.
+	`
+CREATE TABLE invitations (
+	id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, identity TEXT NOT NULL, rooms TEXT NOT NULL, scopes TEXT NOT NULL,
+	created INTEGER NOT NULL, expires INTEGER NOT NULL
+) STRICT;
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

@@ -143,13 +143,17 @@ func (s *Store) CreateToken(ctx context.Context, identity, rooms string, scopes 
 	if len(scopes) == 0 {
 		scopes = []Scope{Publish}
 	}
+	return createToken(ctx, s.db, identity, rooms, scopes)
+}
+
+func createToken(ctx context.Context, db runner, identity, rooms string, scopes []Scope) (Token, string, error) {
 	t := Token{ID: NewID()[:8], Identity: identity, Rooms: rooms, Scopes: scopes, Created: time.Now().UTC()}
 	if err := t.Check(); err != nil {
 		return Token{}, "", err
 	}
 	secret := SecretPrefix + strings.ToLower(rand.Text()+rand.Text())
 	sum := sha256.Sum256([]byte(secret))
-	_, err := s.db.ExecContext(ctx, "INSERT INTO tokens (id, hash, identity, rooms, scopes, created) VALUES (?,?,?,?,?,?)",
+	_, err := db.ExecContext(ctx, "INSERT INTO tokens (id, hash, identity, rooms, scopes, created) VALUES (?,?,?,?,?,?)",
 		t.ID, sum[:], t.Identity, t.Rooms, joinScopes(t.Scopes), stamp(t.Created))
 	return t, secret, err
 }

@@ -55,8 +55,8 @@ func (s *Server) hintProxy(r *http.Request) {
 		return
 	}
 	s.proxyHint.Do(func() {
-		s.o.Log.WarnContext(r.Context(), "calls come through a proxy that is not trusted, so all its users share the limits "+
-			"of one address; if it is yours, name it with --trusted-proxies", "proxy", peer.Addr().Unmap().String())
+		s.o.Log.WarnContext(r.Context(), "calls come through a proxy that is not trusted, so all its users share the "+
+			"limits of one address; if it is yours, name it with --trusted-proxies", "proxy", peer.Addr().Unmap().String())
 	})
 }
 

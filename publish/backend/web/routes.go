@@ -48,6 +48,7 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/watch/{link}":               s.limited(s.getWatch),
 		"GET " + api.Prefix + "/watch/{link}/video":         s.limited(s.getWatchVideo),
 		"GET " + api.Prefix + "/watch/{link}/poster.jpg":    s.limited(s.getWatchPoster),
+		"POST " + api.Prefix + "/invitations/accept":        s.limited(s.postAccept),
 		"POST " + api.Prefix + "/webhook":                   http.HandlerFunc(s.postWebhook),
 		"GET " + api.Prefix + "/openapi.json":               s.limited(getOpenAPI),
 		"GET " + api.Prefix + "/healthz":                    http.HandlerFunc(getHealth),

@@ -1,0 +1,78 @@
+package config
+
+// SourceKind is a kind of what is captured on X11.
+type SourceKind string
+
+// The kinds of capture sources.
+const (
+	WholeScreen SourceKind = "screen"
+	OneMonitor  SourceKind = "monitor"
+	OneWindow   SourceKind = "window"
+	Rectangle   SourceKind = "area"
+)
+
+// WhenLocked is what happens while the screen is locked.
+type WhenLocked string
+
+// What may happen while the screen is locked.
+const (
+	PauseLocked  WhenLocked = "pause"  // nothing is captured, the buffer stays
+	RecordLocked WhenLocked = "record" // as if it were not
+)
+
+// StreamQuality is which layer a room gets.
+type StreamQuality string
+
+// The qualities of a stream.
+const (
+	SameQuality  StreamQuality = "same"  // the replay's frames
+	LowerQuality StreamQuality = "lower" // the low-resolution layer
+)
+
+// Theme is how the window looks.
+type Theme string
+
+// The themes.
+const (
+	SystemTheme Theme = "system"
+	LightTheme  Theme = "light"
+	DarkTheme   Theme = "dark"
+)
+
+// The values of these types in the order in which they are offered.
+var (
+	SourceKinds     = []SourceKind{WholeScreen, OneMonitor, OneWindow, Rectangle}
+	WhenLockedAll   = []WhenLocked{PauseLocked, RecordLocked}
+	StreamQualities = []StreamQuality{SameQuality, LowerQuality}
+	Themes          = []Theme{SystemTheme, LightTheme, DarkTheme}
+)
+
+// String is the value in the settings file.
+func (k SourceKind) String() string { return string(k) }
+
+// ParseSourceKind reads what String returns.
+func ParseSourceKind(text string) (SourceKind, error) {
+	return parseOne("kind of source", text, SourceKinds)
+}
+
+// String is the value in the settings file.
+func (w WhenLocked) String() string { return string(w) }
+
+// ParseWhenLocked reads what String returns.
+func ParseWhenLocked(text string) (WhenLocked, error) {
+	return parseOne("way to handle a locked screen", text, WhenLockedAll)
+}
+
+// String is the value in the settings file.
+func (q StreamQuality) String() string { return string(q) }
+
+// ParseStreamQuality reads what String returns.
+func ParseStreamQuality(text string) (StreamQuality, error) {
+	return parseOne("stream quality", text, StreamQualities)
+}
+
+// String is the value in the settings file.
+func (t Theme) String() string { return string(t) }
+
+// ParseTheme reads what String returns.
+func ParseTheme(text string) (Theme, error) { return parseOne("theme", text, Themes) }

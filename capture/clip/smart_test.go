@@ -1,0 +1,162 @@
+package clip_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/mp4"
+)
+
+// movie makes an MP4 of moving noise and a tone that begins at 1 s: 4 s, 320 x 180, 30 FPS, keyframes at 0, 1, 2, 3 s.
+func movie(t *testing.T, x264 string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "movie.mp4")
+	run(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=4,noise=alls=20:allf=t", "-f", "lavfi",
+		"-i", "aevalsrc='if(gt(t,1),sin(2*PI*440*t)/2,0)':s=48000:d=4", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf",
+		"18", "-x264-params", "keyint=30:min-keyint=30:scenecut=0:"+x264, "-color_primaries", "bt709", "-color_trc", "bt709",
+		"-colorspace", "bt709", "-c:a", "aac", "-ac", "2", path)
+	return path
+}
+
+func run(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command(name, args...).Output()
+	if err != nil {
+		if e, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Output returns it as it is
+			t.Fatalf("%s: %v: %s", name, err, e.Stderr)
+		}
+		t.Fatal(err)
+	}
+	return out
+}
+
+// decoded returns the frames of a file as a player shows them, in YUV 4:2:0; with raw, as one without edit lists does.
+func decoded(t *testing.T, path string, raw bool) (frames [][]byte) {
+	t.Helper()
+	args := []string{"-v", "error"}
+	if raw {
+		args = append(args, "-ignore_editlist", "1")
+	}
+	b := run(t, "ffmpeg", append(args, "-i", path, "-map", "0:V", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt",
+		"yuv420p", "-")...)
+	const size = 320 * 180 * 3 / 2
+	require.Zero(t, len(b)%size)
+	for ; len(b) > 0; b = b[size:] {
+		frames = append(frames, b[:size])
+	}
+	return frames
+}
+
+// psnr compares two frames, in dB; equal ones are +Inf.
+func psnr(a, b []byte) float64 {
+	sum := 0.0
+	for i := range a {
+		d := float64(a[i]) - float64(b[i])
+		sum += d * d
+	}
+	return 10 * math.Log10(255*255/(sum/float64(len(a))))
+}
+
+// onset is when the sound begins, in seconds.
+func onset(t *testing.T, path string, raw bool) float64 {
+	t.Helper()
+	args := []string{"-v", "error"}
+	if raw {
+		args = append(args, "-ignore_editlist", "1")
+	}
+	b := run(t, "ffmpeg", append(args, "-i", path, "-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", "48000", "-")...)
+	for i := 0; i+1 < len(b); i += 2 {
+		if v := int16(uint16(b[i]) | uint16(b[i+1])<<8); v > 4000 || v < -4000 { //nolint:gosec // a sample
+			return float64(i/2) / 48000
+		}
+	}
+	t.Fatal("there is no sound")
+	return 0
+}
+
+// Frames up to the next keyframe look as before, all others are the same to the bit, and a player that knows nothing of
+// edit lists shows no frame too many.
+func TestSmartCutNeedsNoEditList(t *testing.T) {
+	const aacFrame = 1024.0 / 48000
+	for _, x264 := range []string{"bframes=0", "bframes=2:open-gop=0"} {
+		path := movie(t, x264)
+		whole := decoded(t, path, false)
+		require.Len(t, whole, 120)
+		for _, c := range []struct{ from, to, key int }{{10, 100, 30}, {30, 100, 30}, {29, 61, 30}, {31, 120, 60},
+			{5, 25, 25}, {95, 120, 120}} {
+			t.Run(fmt.Sprintf("%s from %d to %d", x264, c.from, c.to), func(t *testing.T) {
+				part, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, Smart: true,
+					From: at(c.from), To: at(c.to)})
+				require.NoError(t, err)
+				defer os.Remove(part.Path)
+				for _, raw := range []bool{false, true} {
+					got := decoded(t, part.Path, raw)
+					if x264 == "bframes=0" || !raw { // without edit lists, the end may have frames that wait for others
+						require.Len(t, got, c.to-c.from, "ignoring edit lists: %v", raw)
+					}
+					for i := range c.to - c.from {
+						if n := c.from + i; n < c.key {
+							require.Greater(t, psnr(got[i], whole[n]), 45.0, "frame %d", n)
+						} else {
+							require.Equal(t, whole[n], got[i], "frame %d", n)
+						}
+					}
+					if want := 1 - float64(c.from)/30; want > 0.05 && c.to > 35 {
+						require.InDelta(t, want, onset(t, part.Path, raw), aacFrame+0.002)
+					}
+				}
+				// A reader of its own that never heard of this one: the head's parameter sets are beside the others.
+				sets := run(t, "ffprobe", "-v", "error", "-show_entries", "stream=nb_frames,profile,color_space", "-select_streams",
+					"V", "-of", "csv=p=0", part.Path)
+				require.Contains(t, string(sets), "bt709")
+				again, err := mp4.Open(part.Path)
+				require.NoError(t, err)
+				require.InDelta(t, float64(c.to-c.from)/30, again.Length().Seconds(), 0.001)
+				require.NoError(t, again.Close())
+			})
+		}
+	}
+}
+
+// What was cut can be cut again: the new parameter sets do not clash.
+func TestSmartCutOfASmartCut(t *testing.T) {
+	path := movie(t, "bframes=0")
+	whole := decoded(t, path, false)
+	first, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, Smart: true, From: at(10)})
+	require.NoError(t, err)
+	second, err := clip.Trim(context.Background(), clip.TrimRequest{Path: first.Path, Smart: true, From: at(5),
+		To: at(60)})
+	require.NoError(t, err)
+	got := decoded(t, second.Path, true)
+	require.Len(t, got, 55)
+	for i := range got {
+		require.Greater(t, psnr(got[i], whole[15+i]), 43.0, "frame %d", i)
+	}
+	require.Equal(t, whole[30], got[15])
+}
+
+func TestSmartCutRefusesAnOpenGOP(t *testing.T) {
+	path := movie(t, "bframes=3:open-gop=1")
+	_, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, Smart: true, From: at(10)})
+	if err != nil { // x264 may have found no use for it
+		require.ErrorIs(t, err, mp4.ErrOpenGOP)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.False(t, strings.HasPrefix(e.Name(), mp4.TempPrefix), e.Name())
+	}
+}
+
+// at is the begin of a frame.
+func at(frame int) time.Duration { return time.Duration(frame) * time.Second / 30 }
