@@ -129,7 +129,8 @@ type soundSource struct {
 
 func newSoundSource(s *settings, key, on string, of func(*config.Config) *config.Source) *soundSource {
 	c := &soundSource{fields: fields{s: s}, of: of, switched: func() {}}
-	c.meter, c.state = newBar("success", 8), oneLine(muted(""))
+	c.meter, c.state = newBar("success", 8), muted("")
+	c.state.Wrapping = fyne.TextWrapWord
 	c.on = c.check(key+".enabled", lang.L("Source"), on, func(cfg *config.Config) *bool { return &of(cfg).Enabled })
 	changed := c.on.OnChanged
 	c.on.OnChanged = func(b bool) {

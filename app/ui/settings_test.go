@@ -459,6 +459,9 @@ func TestPagesFitASmallWindow(t *testing.T) {
 	b.ui.show(pageSettings)
 	b.settle()
 	b.ui.window.Resize(fyne.NewSize(640, 400))
+	list := capture.ScreenList{Width: 1280, Height: 800}
+	require.Equal(t, fyne.NewSize(640, 380), smaller(fyne.NewSize(940, 680), list, 2))
+	require.Equal(t, fyne.NewSize(940, 680), smaller(fyne.NewSize(940, 680), list, 1))
 	for i, p := range s.sections {
 		s.open(i)
 		least := b.ui.nav.content().MinSize()

@@ -124,6 +124,7 @@ type UI struct {
 
 	shown      atomic.Bool
 	stopMeters func()
+	fitted     bool // to the monitor
 	presenter  presenter
 
 	ctx    context.Context
@@ -239,6 +240,7 @@ func (u *UI) show(index int) {
 	u.idle.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
+	u.fit()
 	if !u.shown.Swap(true) {
 		u.pages[u.nav.current].enter()
 		u.meters()
