@@ -167,10 +167,15 @@ type SaveKey struct {
 // App is how the app itself behaves.
 type App struct {
 	Notifications bool `toml:"notifications"`
-	SaveSound     bool `toml:"save_sound"`
+	SaveSound     bool `toml:"save_sound" comment:"plays a sound when a clip is saved, and when something fails"`
+	// StateSounds also plays one when the buffer, a recording or sharing starts or stops.
+	StateSounds bool `toml:"state_sounds" comment:"plays a sound when capture starts or stops, and when something fails"`
 	// StartAtLogin keeps a file in the desktop's autostart folder; see package autostart.
 	StartAtLogin bool  `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
 	Theme        Theme `toml:"theme" oneof:"system,light,dark"`
+	// FirstRunDone is whether the user has seen what is recorded and has chosen; nothing is captured before. A settings
+	// file that does not say so counts as such a choice. The environment cannot make it.
+	FirstRunDone bool `toml:"first_run_done" env:"-" comment:"false shows the card of the first start again; nothing is captured before it is answered"`
 }
 
 // Defaults are the settings of a new user: replay on, no backend.
@@ -184,7 +189,7 @@ func Defaults() Config {
 			KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
-		App:     App{Notifications: true, Theme: SystemTheme},
+		App:     App{Notifications: true, Theme: SystemTheme, FirstRunDone: true},
 	}
 }
 

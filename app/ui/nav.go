@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -21,6 +22,7 @@ const (
 	pageHome = iota
 	pageClips
 	pageSettings
+	pageLog
 )
 
 // nav is the sidebar and the place where pages appear.
@@ -44,7 +46,8 @@ func newNav(u *UI) *nav {
 	for i, item := range []struct {
 		text string
 		icon fyne.Resource
-	}{{"Home", theme.HomeIcon()}, {"Clips", theme.MediaVideoIcon()}, {"Settings", theme.SettingsIcon()}} {
+	}{{"Home", theme.HomeIcon()}, {"Clips", theme.MediaVideoIcon()}, {"Settings", theme.SettingsIcon()},
+		{lang.L("Log"), theme.DocumentIcon()}} {
 		b := widget.NewButtonWithIcon(item.text, item.icon, func() { n.choose(i) })
 		b.Alignment = widget.ButtonAlignLeading
 		n.buttons, n.names = append(n.buttons, b), append(n.names, item.text)

@@ -35,14 +35,18 @@ type Feed interface {
 	Snapshot() session.Snapshot
 	Watch() (snapshots <-chan session.Snapshot, stop func())
 	Meters() (stop func())
+	// Preview opens capture for level meters only, until stop is called.
+	Preview() (stop func())
 }
 
 // Commands is what buttons do.
 type Commands interface {
 	Press(seconds float64)
+	PressAs(session.Ask)
 	SetReplay(on bool) error
 	SetShare(on bool) error
 	SetRecord(on bool) error
+	SetPaused(on bool) error
 	Mark(text string) error
 	Screenshot(ctx context.Context) (path string, err error)
 	Mute(src session.Source, muted bool) error
@@ -93,6 +97,9 @@ type Parts struct {
 	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
 	Linked func(path string) bool
 	Link   func(ctx context.Context, path string) (url string, err error)
+	// Journal is the log, and Report the text about everything that can be given to others.
+	Journal Journal
+	Report  func() string
 	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray TrayHost
 	// Hidden starts in the tray, where there is one.
@@ -113,6 +120,8 @@ type UI struct {
 	idle  *idle
 
 	home     *home
+	recent   *recent
+	firstRun *firstRun // nil while it is not shown
 	clips    *clips
 	settings *settings
 	pages    []page
@@ -149,7 +158,7 @@ func New(p Parts) *UI {
 		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
-	ended, idle := new(atomic.Bool), newIdleThrottle()
+	ended, idle := new(atomic.Bool), newIdle(fyne.Do)
 	onMain := func(f func()) {
 		defer idle.wake()
 		// While Fyne ends it runs what it is given in the caller's goroutine; nothing may touch the window then.
@@ -166,16 +175,17 @@ func New(p Parts) *UI {
 
 // build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
-	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
+	u := &UI{parts: p, app: a, main: onMain, idle: newIdle(onMain)}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")
+	u.recent = newRecent(u)
 	u.home = newHome(u)
 	u.clips = newClips(u)
 	u.settings = newSettings(u)
-	u.pages = []page{u.home, u.clips, u.settings}
+	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
 	u.window.SetContent(u.nav.content())
@@ -228,6 +238,7 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 func (u *UI) Close() {
 	u.cancel()
 	u.presenter.stop()
+	u.idle.close()
 	u.wg.Wait()
 	u.watches.Wait()
 }
@@ -237,6 +248,10 @@ func (u *UI) show(index int) {
 	if index >= 0 {
 		u.nav.choose(index)
 	}
+	snapshot := u.parts.Feed.Snapshot()
+	if u.firstRun == nil && !snapshot.Settings.App.FirstRunDone {
+		u.openFirstRun()
+	}
 	u.idle.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
@@ -245,7 +260,7 @@ func (u *UI) show(index int) {
 		u.pages[u.nav.current].enter()
 		u.meters()
 	}
-	u.presenter.apply(u.parts.Feed.Snapshot())
+	u.presenter.apply(snapshot)
 }
 
 // closed is the window's close button.
@@ -256,16 +271,21 @@ func (u *UI) closed() {
 	}
 	u.shown.Store(false)
 	u.meters()
+	u.firstRun.hidden()
 	u.window.Hide()
 	u.idle.set(true)
 }
 
 // meters asks for fast snapshots exactly while level meters are visible.
 func (u *UI) meters() {
+<<<<<<< HEAD
 	if u.nav == nil {
 		return // nothing is shown yet
 	}
 	want := u.shown.Load() && (u.nav.current == pageHome || u.settings.wantsMeters())
+=======
+	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil)
+>>>>>>> main
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

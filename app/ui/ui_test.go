@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"image"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/apptest"
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/diagnostics"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/token"
@@ -46,13 +48,20 @@ type bench struct {
 
 func start(t *testing.T) *bench {
 	t.Helper()
+	b := startWith(t, func(*config.Config) {})
+	eventually(t, "the replay runs", func() bool { return b.session.Snapshot().State == session.Buffering })
+	return b
+}
+
+func startWith(t *testing.T, edit func(*config.Config)) *bench {
+	t.Helper()
 	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{})}
 	b.tokens = &token.Store{File: filepath.Join(b.dir, "token"), NoKeyring: true}
 	store, cfg, _ := config.Open(b.dir)
 	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
+	edit(&cfg)
 	log := slog.New(slog.DiscardHandler)
 	b.session = session.New(session.Options{Engine: b.engine, Settings: store, Secrets: b.tokens, Config: cfg, Log: log})
-	eventually(t, "the replay runs", func() bool { return b.session.Snapshot().State == session.Buffering })
 	devices := func(context.Context) (capture.DeviceList, error) {
 		list := capture.DeviceList{
 			Desktop:     []capture.Device{{ID: "out.monitor", Name: "Speakers", Default: true}},
@@ -89,8 +98,13 @@ func start(t *testing.T) *bench {
 	b.hotkeys = hotkey.NewManager(b.keyboard, log)
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
+<<<<<<< HEAD
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
+=======
+		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
+		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
+>>>>>>> main
 		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
 			string, error) {
 			return "https://x/watch/y", nil
