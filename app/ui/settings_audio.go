@@ -332,8 +332,6 @@ func (c *soundSource) level(now session.SourceStatus) {
 		text = lang.L("Waits for the push-to-talk key")
 	case now.State == "running":
 		text = c.openName(now.Device)
-	case now.State == "off" || now.State == "":
-		text = lang.L("The level shows while the replay buffer, a recording or sharing is on.")
 	case now.State == "paused":
 		text = lang.L("Paused")
 	default:

@@ -278,14 +278,11 @@ func (u *UI) closed() {
 
 // meters asks for fast snapshots exactly while level meters are visible.
 func (u *UI) meters() {
-<<<<<<< HEAD
 	if u.nav == nil {
 		return // nothing is shown yet
 	}
-	want := u.shown.Load() && (u.nav.current == pageHome || u.settings.wantsMeters())
-=======
-	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil)
->>>>>>> main
+	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
+	u.settings.hear(u.firstRun == nil)
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

@@ -98,13 +98,9 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 	b.hotkeys = hotkey.NewManager(b.keyboard, log)
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
-<<<<<<< HEAD
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
-=======
-		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
->>>>>>> main
 		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
 			string, error) {
 			return "https://x/watch/y", nil
