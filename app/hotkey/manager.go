@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -35,6 +36,8 @@ type State struct {
 	Name    string `json:"name"`
 	Keys    string `json:"keys"`
 	Purpose string `json:"purpose"`
+	// Label is Keys for people, by the keyboard layout: "Ctrl+ß" for "Ctrl+Key20".
+	Label string `json:"label,omitempty"`
 	// Active is whether a press arrives here.
 	Active bool `json:"active"`
 	// Error says why not. Taken is whether that is because another program uses it, Missing whether the keyboard
@@ -173,6 +176,7 @@ func (m *Manager) states() []State {
 		if !ok {
 			continue
 		}
+		s.Label = strings.ReplaceAll(m.Label(b.combo), " + ", "+")
 		s.Active, s.Error, s.Taken, s.Missing = true, "", false, false
 		if lost := b.calls.broken(); lost != nil {
 			s.fail(b.combo, lost)

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -191,7 +192,7 @@ func stateLine(s session.Snapshot) string {
 	keys := ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName && k.Active {
-			keys = " Press " + k.Keys + " to save."
+			keys = " Press " + cmp.Or(k.Label, k.Keys) + " to save."
 		}
 	}
 	switch s.State {

@@ -94,6 +94,7 @@ func TestKeysAreSetByPressingThem(t *testing.T) {
 			states := m.Set([]hotkey.Want{{Name: "save", Keys: c.keys, Press: func() { fired <- "down" },
 				Release: func() { fired <- "up" }}})
 			require.True(t, states[0].Active, "%s %+v", layout, states[0])
+			require.Equal(t, strings.ReplaceAll(c.label, " + ", "+"), states[0].Label)
 			// It does not fire while it is set again, and does otherwise.
 			require.Equal(t, c.keys, k.set(m, strings.Fields(c.how)...).combo.String())
 			require.Empty(t, fired, "%s %s", layout, c.how)
