@@ -100,7 +100,9 @@ func (c *calls) broken() error {
 	return c.lost
 }
 
-func (c *calls) handler() Handler { return Handler{Down: c.down, Up: c.up, Lost: c.setLost} }
+func (c *calls) handler() Handler {
+	return Handler{Down: c.down, Up: c.up, Lost: c.setLost, Layout: c.tell}
+}
 
 func (c *calls) down() {
 	c.mu.Lock()
@@ -145,8 +147,11 @@ func (c *calls) setLost(reason error) {
 	default:
 		return
 	}
-	media.Poke(c.changed)
+	c.tell()
 }
+
+// tell has States read again.
+func (c *calls) tell() { media.Poke(c.changed) }
 
 // NewManager makes a Manager that closes the binder with itself.
 func NewManager(b Binder, log *slog.Logger) *Manager {

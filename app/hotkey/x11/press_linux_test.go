@@ -175,6 +175,17 @@ func TestAPlainKeyForPushToTalk(t *testing.T) {
 	k.run("xdotool", "keyup", "v")
 }
 
+// A new layout is told, for the keys' labels.
+func TestLabelsFollowTheLayout(t *testing.T) {
+	k := startKeyboard(t)
+	m := hotkey.NewManager(New(), slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	require.Equal(t, "Ctrl+S", m.Set([]hotkey.Want{{Name: "save", Keys: "Ctrl+S", Press: func() {}}})[0].Label)
+	k.run("setxkbmap", "ru")
+	require.Eventually(t, func() bool { return m.States()[0].Label == "Ctrl+Ы" }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(m.Changed()) > 0 }, 20*time.Second, 5*time.Millisecond)
+}
+
 // Hotkeys stay when the layout changes while they are bound: the keys are where they were.
 func TestBoundKeysSurviveLayouts(t *testing.T) {
 	k := startKeyboard(t)
