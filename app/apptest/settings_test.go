@@ -63,6 +63,14 @@ func testCommandLine(t *testing.T, m *machine) {
 	require.Contains(t, run(2, "settings set video.source.kind monitor"), "video.source.kind")
 	require.Equal(t, "50\n", run(0, "settings get replay.seconds"))
 	require.Contains(t, run(0, "settings list --json"), `"key": "app.start_at_login"`)
+	said := run(1, "settings set video.encoder nosuchenc sound.microphone.device gone clips.poster true")
+	require.Contains(t, said, "video.encoder was not changed: ")
+	require.Contains(t, said, "sound.microphone.device was not changed: ")
+	require.Contains(t, said, "clips.poster is in use.")
+	require.Equal(t, "\n", run(0, "settings get video.encoder"))
+	require.Equal(t, "\n", run(0, "settings get sound.microphone.device"))
+	require.Contains(t, run(1, "settings set video.encoder nosuchenc --json"), `"state": "refused"`)
+	require.Empty(t, r.until(t, "it goes on", buffering).Problems)
 
 	require.Eventually(t, func() bool { _, err := os.Stat(entry); return err == nil }, 20*time.Second, 20*time.Millisecond,
 		"a start puts the file where the settings want it")

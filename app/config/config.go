@@ -5,6 +5,9 @@
 // value that cannot be used never stops the app: it is named with what is allowed, the default stands in for it, and
 // the file is left as it is until the user saves new settings, when a copy of it is kept beside it (.bak).
 //
+// Settings change in one way only: a Patch names those that change, Check says which of them are wrong, and a session,
+// or ApplyToFile where none runs, puts the patch to work and returns a Result with what came of each field.
+//
 // The limits are struct tags, so that reading, checking and the texts about them cannot drift apart. The package has no
 // goroutines; a Store guards its file with a mutex.
 package config

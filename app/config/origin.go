@@ -41,6 +41,11 @@ func (p Patch) Explain(r *Result, asked Patch) {
 	}
 }
 
+// SharesElsewhere is whether these settings share with another server, or in another room, than those before.
+func (c Config) SharesElsewhere(before Config) bool {
+	return c.Sharing.BackendURL != before.Sharing.BackendURL || c.Sharing.Room != before.Sharing.Room
+}
+
 // ChangesServer is whether the patch may have another server get the token.
 func (p Patch) ChangesServer() bool { return p.Has(serverKey) || p.token != nil }
 

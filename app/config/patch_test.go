@@ -79,7 +79,7 @@ func TestResultIsJSONAndText(t *testing.T) {
 	require.Equal(t, "Saved. The new settings are in use.", r.Text())
 	r.Set("video.height", config.AfterRestart, "capture is off")
 	r.Set(config.TokenKey, config.Refused, "the keyring is locked")
-	require.Equal(t, "video.height is saved and applies when capture starts: capture is off.\napp.theme is in use.\n"+
+	require.Equal(t, "video.height is saved, but not in use yet: capture is off.\napp.theme is in use.\n"+
 		"sharing.token was not changed: the keyring is locked.", r.Text())
 	data, err := json.Marshal(r)
 	require.NoError(t, err)

@@ -13,8 +13,8 @@ type State string
 const (
 	// Applied is in use now, and saved.
 	Applied State = "applied"
-	// AfterRestart is saved, and in use once capture has started (again): capture is off, paused, still starting or out
-	// of order for another reason.
+	// AfterRestart is saved, and in use once capture or sharing has started (again): it is off, paused, still starting or
+	// out of order for another reason.
 	AfterRestart State = "after_restart"
 	// NextStart is saved, and in use when Hindsight starts the next time.
 	NextStart State = "next_start"
@@ -59,13 +59,16 @@ func (f FieldResult) text() string {
 	if f.Reason != "" {
 		reason = ": " + f.Reason
 	}
+	if reason != "" && (f.State == AfterRestart || f.State == NextStart) {
+		return f.Key + " is saved, but not in use yet" + reason
+	}
 	switch f.State {
 	case Applied:
 		return f.Key + " is in use" + reason
 	case AfterRestart:
-		return f.Key + " is saved and applies when capture starts" + reason
+		return f.Key + " is saved and applies when capture starts"
 	case NextStart:
-		return f.Key + " is saved and applies when Hindsight starts" + reason
+		return f.Key + " is saved and applies when Hindsight starts"
 	case Skipped:
 		return f.Key + " was not changed"
 	}

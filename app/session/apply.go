@@ -93,7 +93,7 @@ func (a *application) run(ctx context.Context, p config.Patch) {
 		if err := a.s.secrets.Set(token, p.On(a.before).Sharing.BackendURL); err != nil {
 			a.result.Set(config.TokenKey, config.Refused, Plain(err))
 		} else {
-			a.result.Set(config.TokenKey, config.Applied, "")
+			a.token(p)
 		}
 	}
 	recorder := p.ForRecorder(a.before)
@@ -108,6 +108,20 @@ func (a *application) run(ctx context.Context, p config.Patch) {
 	if !recorder.Empty() {
 		a.recorder(ctx, recorder)
 	}
+}
+
+// token says whether a new token is in use: a share that goes on keeps the one that it began with.
+func (a *application) token(p config.Patch) {
+	var goesOn bool
+	_ = a.s.do(func() error { // after Close nothing is shared
+		goesOn = a.s.st.share.pub != nil && !p.On(a.before).SharesElsewhere(a.before)
+		return nil
+	})
+	if goesOn {
+		a.result.Set(config.TokenKey, config.AfterRestart, "sharing keeps the token before until it is started again")
+		return
+	}
+	a.result.Set(config.TokenKey, config.Applied, "")
 }
 
 // startAtLogin puts the setting of that name to work, and returns the part without it where that fails.

@@ -159,6 +159,23 @@ func TestHotkeysOfOtherPrograms(t *testing.T) {
 	require.Equal(t, "Ctrl+F4", b.saved(t).Hotkeys.Save)
 }
 
+// A token that is set while sharing counts from the next start, and is not said to be in use before.
+func TestATokenSetWhileSharing(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	b := start(t, share)
+	b.until(t, "live", in(session.Live))
+	r := b.Apply(t.Context(), config.Patch{}.WithToken("new"))
+	require.Equal(t, map[string]config.State{config.TokenKey: config.AfterRestart}, states(r))
+	require.Contains(t, r.Text(), "sharing.token is saved, but not in use yet: sharing keeps")
+	require.NoError(t, b.SetShare(false))
+	b.until(t, "off", func(s session.Snapshot) bool { return s.Share.State == session.ShareOff })
+	require.True(t, b.Apply(t.Context(), config.Patch{}.WithToken("newer")).InUse())
+	require.NoError(t, b.SetShare(true))
+	b.until(t, "live again", in(session.Live))
+	require.Equal(t, "newer", b.engine.Publisher().Config.UserToken)
+	require.NoError(t, b.Apply(t.Context(), config.Patch{}.WithToken("")).Err(), "a token can be removed")
+}
+
 // What other parts of the app report is a problem for as long as it is true.
 func TestReportsOfOtherParts(t *testing.T) {
 	b := start(t, nil)
