@@ -175,7 +175,7 @@ func TestAPlainKeyForPushToTalk(t *testing.T) {
 	k.run("xdotool", "keyup", "v")
 }
 
-// A new layout is told, for the keys' labels.
+// A new layout is reported, for the keys' labels.
 func TestLabelsFollowTheLayout(t *testing.T) {
 	k := startKeyboard(t)
 	m := hotkey.NewManager(New(), slog.New(slog.DiscardHandler))
