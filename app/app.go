@@ -1,8 +1,8 @@
 // Package app puts the desktop application together: the one place per user, settings, session, notifications, window,
 // hotkeys and control socket. It closes them so that nothing new begins while the rest ends. Its own goroutines bind
-// hotkeys to what the settings say, turn the session's events into notifications, save what a crash left behind, and
-// serve single events: a sound after a save, a press of the share key. They end with the session or are cancelled, and
-// Run waits for them.
+// hotkeys to what the settings say, turn the session's events and switches into notifications and sounds, save what a
+// crash left behind, and serve single events: a press of the share key, a sound. They end with the session or are
+// cancelled, and Run waits for them.
 package app
 
 import (
@@ -21,10 +21,12 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/desktop/autostart"
+	"github.com/hindsight-app/hindsight/app/diagnostics"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
 	"github.com/hindsight-app/hindsight/app/hotkey/x11"
 	"github.com/hindsight-app/hindsight/app/links"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/app/ui"
@@ -54,6 +56,7 @@ type Options struct {
 // App is the running application.
 type App struct {
 	log      *slog.Logger
+	logged   *diagnostics.Log
 	control  *control.Server
 	session  *session.Session
 	hotkeys  *hotkey.Manager
@@ -80,7 +83,8 @@ func Run(o Options) error {
 	if o.Debug {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(o.Output, &slog.HandlerOptions{Level: level}))
+	logged := diagnostics.New(o.Output)
+	log := slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: level}))
 	if busErr != nil {
 		log.Warn("a session bus may be started and left behind", "error", busErr)
 	}
@@ -91,10 +95,15 @@ func Run(o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := logged.Keep(diagnostics.Dir()); err != nil { // the one place of this user is taken
+		log.Warn("the log is not kept", "error", err)
+	}
+	defer logged.Close()
 	debug.SetGCPercent(gcPercent)
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
-	a := &App{log: log, control: server, ctx: ctx, links: links.Open(config.Dir()), login: autostart.Of(config.Dir())}
+	a := &App{log: log, logged: logged, control: server, ctx: ctx, links: links.Open(config.Dir()),
+		login: autostart.Of(config.Dir())}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()
@@ -124,6 +133,8 @@ func (a *App) start(ctx context.Context, o Options) {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
 		sentences = append(sentences, ui.Explain(p))
 	}
+	first := store.FirstRun()
+	cfg.App.FirstRunDone = !first
 	away := desktop.OpenAway(ctx, a.log)
 	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
@@ -137,12 +148,22 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.ui = ui.New(ui.Parts{
 		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
+		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
 		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
+		Journal: a.logged, Report: a.report,
 	})
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
+	if first && o.Hidden {
+		a.notify(desktop.Notification{
+			Title: locale.Text("Hindsight isn't set up yet"),
+			Body:  locale.Text("Nothing is captured before you choose to. Open Hindsight from its tray icon."),
+			Topic: topicFirstRun, Actions: []desktop.Action{{Label: locale.Text("Set up…"), Do: a.ui.Show}},
+		})
+	}
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
+	a.tasks.Go(a.followSwitches)
 	a.tasks.Go(a.startLogin)
 	a.tasks.Go(func() {
 		away.Follow(ctx, func(locked, asleep bool) {

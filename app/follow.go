@@ -4,24 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/hindsight-app/hindsight/app/atomicfile"
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/desktop/autostart"
 	"github.com/hindsight-app/hindsight/app/hotkey"
-	"github.com/hindsight-app/hindsight/app/links"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
-	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/capture"
 )
 
 // followHotkeys takes the keys of the settings, and tells the session when one stops working or works again, until the
 // session ends.
 func (a *App) followHotkeys() {
+	if !a.awaitConsent() {
+		return
+	}
 	a.session.BindHotkeys(func(h config.Hotkeys) []hotkey.State { return a.hotkeys.Set(a.wants(h)) })
 	for {
 		select {
@@ -33,6 +33,19 @@ func (a *App) followHotkeys() {
 	}
 }
 
+// awaitConsent waits until the user has chosen what to capture: before that, no key is taken. It returns false when the
+// session ends first.
+func (a *App) awaitConsent() bool {
+	snapshots, stop := a.session.Watch()
+	defer stop()
+	for s := range snapshots {
+		if s.Settings.App.FirstRunDone {
+			return true
+		}
+	}
+	return false
+}
+
 // startLogin keeps the file that starts Hindsight at login as the settings want it.
 func (a *App) startLogin() {
 	a.loginTurn.Lock()
@@ -41,7 +54,7 @@ func (a *App) startLogin() {
 	// An edited file counts, which is nothing new.
 	if err := a.login.Set(a.settings().StartAtLogin); err != nil && !errors.As(err, &edited) {
 		a.log.Warn("start at login could not be changed", "error", err)
-		a.notify(desktop.Notification{Title: "Couldn't change start at login", Body: session.Plain(err), Urgent: true})
+		a.failed(locale.Text("Couldn't change start at login"), err)
 	}
 }
 
@@ -69,11 +82,11 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 	}
 	wants = append(wants,
 		hotkey.Want{Name: hotkey.RecordName, Purpose: "Start or stop recording", Keys: h.Record,
-			Press: a.logged("a recording could not be switched", a.session.ToggleRecord)},
+			Press: a.quietly("a recording could not be switched", a.session.ToggleRecord)},
 		hotkey.Want{Name: hotkey.MarkName, Purpose: "Add marker", Keys: h.Mark,
-			Press: a.logged("a moment could not be marked", func() error { return a.session.Mark("") })},
+			Press: a.quietly("a moment could not be marked", func() error { return a.session.Mark("") })},
 		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: "Take screenshot", Keys: h.Screenshot,
-			Press: a.logged("a screenshot was not saved", a.screenshot)},
+			Press: a.quietly("a screenshot was not saved", a.screenshot)},
 	)
 	for _, k := range h.Saves {
 		ask := session.Ask{Seconds: float64(k.Seconds), All: k.Seconds == 0, After: float64(k.After)}
@@ -97,8 +110,8 @@ func purpose(k config.SaveKey) string {
 	return text
 }
 
-// logged runs a command beside the key's goroutine, which must not wait.
-func (a *App) logged(failed string, command func() error) func() {
+// quietly runs a command beside the key's goroutine, which must not wait.
+func (a *App) quietly(failed string, command func() error) func() {
 	return func() {
 		a.tasks.Go(func() {
 			if err := command(); err != nil {
@@ -124,7 +137,7 @@ func (a *App) toggleShare() {
 	a.tasks.Go(func() {
 		if err := a.session.ToggleShare(); err != nil {
 			a.log.Warn("sharing could not be switched", "error", err)
-			a.notify(desktop.Notification{Title: "Couldn't start sharing", Body: session.Plain(err), Urgent: true})
+			a.failed(locale.Text("Couldn't start sharing"), err)
 		}
 	})
 }
@@ -138,22 +151,6 @@ func (a *App) toggleMute() {
 	})
 }
 
-// followEvents tells the user what happened until the session ends.
-func (a *App) followEvents() {
-	events, stop := a.session.Events()
-	defer stop()
-	copies := links.Pairs{}
-	for e := range events {
-		if err := copies.Note(e, a.links, backendOf(e)); err != nil {
-			a.log.Warn("a clip cannot be shared by a link later", "error", err)
-		}
-		if e.Kind == session.LocalSaved && a.settings().SaveSound {
-			a.tasks.Go(a.playSaved)
-		}
-		a.notify(a.notification(e))
-	}
-}
-
 // backendOf is the backend that a save went to, which need not be the one that is set now.
 func backendOf(e session.Event) string {
 	if e.Save == nil {
@@ -162,114 +159,20 @@ func backendOf(e session.Event) string {
 	return e.Save.Backend
 }
 
-func (a *App) playSaved() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := desktop.PlaySound(ctx, assets.SavedSound()); err != nil {
-		a.log.Warn("the sound after a save could not be played", "error", err)
-	}
-}
-
-// notification is what an event says; one without a title is not shown.
-func (a *App) notification(e session.Event) desktop.Notification {
-	switch e.Kind {
-	case session.LocalSaved:
-		path := e.Save.Clip.Path
-		actions := a.clipActions(path)
-		if e.Save.Server != session.NoCopy {
-			actions = append(actions, desktop.Action{Label: "Copy link", Do: func() { a.copyLink(path) }})
-		}
-		return desktop.Notification{
-			Title: "Replay saved",
-			Body: fmt.Sprintf("%s\n%.1f s · %.1f MB", filepath.Base(path), e.Save.Clip.Seconds,
-				float64(e.Save.Clip.Bytes)/1e6),
-			Actions: actions,
-		}
-	case session.LocalFailed:
-		return desktop.Notification{Title: "Couldn't save replay", Body: e.Text, Urgent: true}
-	case session.ServerSaved:
-		if e.Save.Local == session.NoCopy {
-			return desktop.Notification{Title: "Replay saved on server", Body: fmt.Sprintf("%.1f s", e.Save.ServerSeconds)}
-		}
-	case session.ServerFailed:
-		return desktop.Notification{Title: "Couldn't save replay on server", Body: e.Text, Failure: true}
-	case session.Recorded:
-		return desktop.Notification{Title: "Recording saved", Body: e.Text, Actions: a.clipActions(e.Path)}
-	case session.RecordFailed:
-		if e.Path == "" {
-			return desktop.Notification{Title: "Couldn't start recording", Body: e.Text, Urgent: true}
-		}
-		return desktop.Notification{Title: "Recording stopped", Body: e.Text, Urgent: true}
-	case session.Shot:
-		return desktop.Notification{Title: "Screenshot saved", Body: filepath.Base(e.Path),
-			Actions: a.fileActions("Open", e.Path)}
-	case session.ShotFailed:
-		return desktop.Notification{Title: "Couldn't take screenshot", Body: e.Text, Urgent: true}
-	case session.Marked:
-		return desktop.Notification{Title: "Marker added", Body: e.Text}
-	case session.Trouble:
-		return desktop.Notification{Title: "Attention needed", Body: e.Text, Failure: true}
-	}
-	return desktop.Notification{}
-}
-
 // recover saves what a crash left behind and says so. What is not saved when ctx ends stays for the next start.
 func (a *App) recover(ctx context.Context, folder string) {
 	clips, err := capture.Recover(ctx, config.JournalFolder(), folder)
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("the replay from before a crash could not be saved; it is tried again at the next start", "error", err)
-		a.notify(desktop.Notification{Title: "Couldn't recover replay", Body: session.Plain(err), Urgent: true})
+		a.failed(locale.Text("Couldn't recover replay"), err)
 	}
 	for _, c := range clips {
 		a.log.Info("a replay from before a crash is saved", "path", c.Path, "seconds", c.Seconds)
 		a.notify(desktop.Notification{
-			Title: "Replay recovered",
-			Body: fmt.Sprintf("Hindsight closed unexpectedly. Its last %.0f s are saved.\n%s", c.Seconds,
-				filepath.Base(c.Path)),
+			Title: locale.Text("Replay recovered"),
+			Body: locale.Text("Hindsight closed unexpectedly. Its last {{.Seconds}} s are saved.", map[string]any{
+				"Seconds": locale.Number(c.Seconds, 0)}) + "\n" + filepath.Base(c.Path),
 			Actions: a.clipActions(c.Path),
 		})
 	}
-}
-
-func (a *App) clipActions(path string) []desktop.Action { return a.fileActions("Play", path) }
-
-func (a *App) fileActions(open, path string) []desktop.Action {
-	return []desktop.Action{
-		{Label: open, Do: func() { a.open(desktop.Open, path) }},
-		{Label: "Open folder", Do: func() { a.open(desktop.Reveal, path) }},
-	}
-}
-
-func (a *App) open(with func(string) error, path string) {
-	a.tasks.Go(func() { // the notifier keeps running in the meantime
-		if err := with(path); err != nil {
-			a.log.Warn("a file could not be opened", "path", path, "error", err)
-			a.notify(desktop.Notification{Title: "Couldn't open " + filepath.Base(path), Body: session.Plain(err),
-				Failure: true})
-		}
-	})
-}
-
-func (a *App) settings() config.App { return a.session.Snapshot().Settings.App }
-
-// notify has a notification shown, where there are any. Only what went well is left out where the user wants none of
-// them. It does not wait.
-func (a *App) notify(n desktop.Notification) {
-	if a.notifier == nil || n.Title == "" || !wanted(n, a.settings()) {
-		return
-	}
-	a.notifier.Show(n)
-}
-
-func wanted(n desktop.Notification, c config.App) bool {
-	return n.Failure || n.Urgent || c.Notifications
-}
-
-// writeIcon puts the icon where the notification service can read it.
-func writeIcon() (string, error) {
-	path := iconPath()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
-	}
-	return path, atomicfile.Write(path, assets.Icon(), 0o600)
 }

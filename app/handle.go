@@ -59,6 +59,9 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		}
 		return nil, begun(ctx, s.AwaitShare)
 	case control.Replay:
+		if err := a.consent(ctx, r.On || r.Toggle); err != nil {
+			return nil, err
+		}
 		if r.Toggle {
 			return nil, s.ToggleReplay()
 		}
@@ -138,6 +141,16 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	}
 	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
 		"talk, link, choose-screen, settings, set, set-token, invitation, show or quit", r.Command)
+}
+
+// consent takes turning the replay buffer on as the answer to the first start's question.
+func (a *App) consent(ctx context.Context, on bool) error {
+	c := a.session.Snapshot().Settings
+	if !on || c.App.FirstRunDone {
+		return nil
+	}
+	r := a.session.Apply(ctx, config.Edit(c, func(c *config.Config) { c.App.FirstRunDone = true }))
+	return r.Err()
 }
 
 // apply changes settings as the window does and waits for what the recorder makes of them.

@@ -14,11 +14,26 @@ var files embed.FS
 // Icon is the app's icon, a PNG of 256 pixels.
 func Icon() []byte { return read("icons/hindsight.png") }
 
-// TrayIcon is the tray's icon, a PNG of 64 pixels, for "idle", "buffering", "live" or "error".
+// TrayStates are the names of the tray's icons.
+var TrayStates = []string{"off", "buffering", "buffering-muted", "recording", "recording-muted", "live", "live-muted",
+	"paused", "error"}
+
+// TrayIcon is the tray's icon, a PNG of 64 pixels, for one of TrayStates.
 func TrayIcon(state string) []byte { return read("icons/tray-" + state + ".png") }
 
-// SavedSound is the short sound after a save: WAV, 16 bit, mono.
-func SavedSound() []byte { return read("sounds/saved.wav") }
+// SoundName names a short sound.
+type SoundName string
+
+// The sounds.
+const (
+	SoundSaved   SoundName = "saved"
+	SoundFailed  SoundName = "failed"
+	SoundStarted SoundName = "started"
+	SoundStopped SoundName = "stopped"
+)
+
+// Sound is a short sound: WAV, 16 bit, mono.
+func Sound(name SoundName) []byte { return read("sounds/" + string(name) + ".wav") }
 
 // Translations are the languages beside English: from the BCP 47 tag to the file, in go-i18n's JSON format.
 func Translations() map[string][]byte {

@@ -20,7 +20,7 @@ func TestIconsDecode(t *testing.T) {
 	}
 	check("the app's icon", assets.Icon(), 256)
 	seen := map[string]string{}
-	for _, state := range []string{"idle", "buffering", "live", "error"} {
+	for _, state := range assets.TrayStates {
 		data := assets.TrayIcon(state)
 		check("the tray icon "+state, data, 64)
 		if other, same := seen[string(data)]; same {
@@ -30,8 +30,14 @@ func TestIconsDecode(t *testing.T) {
 	}
 }
 
-func TestSavedSoundIsWave(t *testing.T) {
-	if d := assets.SavedSound(); !bytes.HasPrefix(d, []byte("RIFF")) || len(d) < 1000 {
-		t.Errorf("the sound is %d bytes and does not begin like a WAV file", len(d))
+func TestSoundsAreWave(t *testing.T) {
+	seen := map[string]bool{}
+	for _, name := range []assets.SoundName{assets.SoundSaved, assets.SoundFailed, assets.SoundStarted,
+		assets.SoundStopped} {
+		d := assets.Sound(name)
+		if !bytes.HasPrefix(d, []byte("RIFF")) || len(d) < 1000 || seen[string(d)] {
+			t.Errorf("the sound %s is %d bytes, does not begin like a WAV file or is another one's", name, len(d))
+		}
+		seen[string(d)] = true
 	}
 }

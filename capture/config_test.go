@@ -12,7 +12,7 @@ import (
 
 func TestConfigurationsThatCannotBeUsed(t *testing.T) {
 	for want, change := range map[string]func(*capture.Config){
-		"30 or 60":            func(c *capture.Config) { c.Video.FrameRate = 0 },
+		"165 or 240":          func(c *capture.Config) { c.Video.FrameRate = 0 },
 		"height":              func(c *capture.Config) { c.Video.Height = 3 },
 		"bitrate":             func(c *capture.Config) { c.Video.BitrateKbps = -1 },
 		"preset":              func(c *capture.Config) { c.Video.Preset = "best" },

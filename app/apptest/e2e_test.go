@@ -26,9 +26,11 @@ func TestTheRealProgram(t *testing.T) {
 	m := newMachine(t)
 	// first: the desktop's own service starts on demand
 	t.Run("notification", func(t *testing.T) { testNotification(t, m) })
+	t.Run("first run", func(t *testing.T) { testFirstRun(t, m) })
 	t.Run("hotkey", func(t *testing.T) { testHotkey(t, m) })
 	t.Run("microphone keys", func(t *testing.T) { testMicrophoneKeys(t, m) })
 	t.Run("tray", func(t *testing.T) { testTray(t, m) })
+	t.Run("tray states", func(t *testing.T) { testTrayStates(t, m) })
 	t.Run("late panel", func(t *testing.T) { testLatePanel(t, m) })
 	t.Run("taken key", func(t *testing.T) { testTakenKey(t, m) })
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })
@@ -191,7 +193,7 @@ func testBadSettings(t *testing.T, m *machine) {
 	r := m.start(t, dir)
 	s := r.until(t, "the replay runs nevertheless", buffering)
 	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "Frame rate (FPS)") ||
-		!strings.Contains(s.Problems[0], "30 or 60") {
+		!strings.Contains(s.Problems[0], "165 or 240") {
 		t.Errorf("it says %q", s.Problems)
 	}
 	if s.FrameRate != 30 || s.ReplaySeconds != 33 {

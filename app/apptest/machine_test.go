@@ -77,7 +77,24 @@ func (m *machine) env(dir string, more ...string) []string {
 	return append(env, more...)
 }
 
+// start starts the program, hidden, with the settings in dir or with those of somebody who has chosen to be recorded.
 func (m *machine) start(t *testing.T, dir string, more ...string) *running {
+	t.Helper()
+	file := filepath.Join(dir, "settings", "config.toml")
+	if _, err := os.Stat(file); os.IsNotExist(err) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		require.NoError(t, os.WriteFile(file, []byte("[app]\nfirst_run_done = true\n"), 0o600))
+	}
+	return m.startAs(t, dir, func(s session.Snapshot) error {
+		if s.State == session.Starting || len(s.Hotkeys) == 0 {
+			return fmt.Errorf("it is %s with %d hotkeys", s.State, len(s.Hotkeys))
+		}
+		return nil
+	}, more...)
+}
+
+// startAs starts the program with the settings in dir, where there are any, and waits until it is ready.
+func (m *machine) startAs(t *testing.T, dir string, ready func(session.Snapshot) error, more ...string) *running {
 	t.Helper()
 	r := &running{dir: dir, env: m.env(dir, more...)}
 	var err error
@@ -88,10 +105,7 @@ func (m *machine) start(t *testing.T, dir string, more ...string) *running {
 			if err != nil {
 				return err
 			}
-			if s.State == session.Starting || len(s.Hotkeys) == 0 {
-				return fmt.Errorf("it is %s with %d hotkeys", s.State, len(s.Hotkeys))
-			}
-			return nil
+			return ready(s)
 		},
 	})
 	if err != nil {

@@ -1,18 +1,28 @@
 package apptest_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
@@ -78,21 +88,45 @@ func testLatePanel(t *testing.T, shared *machine) {
 // notices stands in for the desktop's notification service.
 type notices struct {
 	shown chan notice
-	busy  sync.Mutex // while it is held, no notification is answered
+	busy  sync.Mutex  // while it is held, no notification is answered
+	quiet atomic.Bool // do not disturb
+	last  uint32
 }
 
 type notice struct {
 	title, body string
 	actions     []string
+	replaces    uint32
+	urgency     byte
 }
 
 // Notify is called over D-Bus (Desktop Notifications Specification 1.2).
-func (n *notices) Notify(_ string, _ uint32, _, title, body string, actions []string, _ map[string]dbus.Variant,
-	_ int32) (uint32, *dbus.Error) {
+func (n *notices) Notify(_ string, replaces uint32, _, title, body string, actions []string,
+	hints map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
 	n.busy.Lock()
 	defer n.busy.Unlock()
-	n.shown <- notice{title, body, actions}
-	return 7, nil
+	urgency, _ := hints["urgency"].Value().(byte)
+	n.last++
+	id := n.last
+	if replaces != 0 {
+		id = replaces
+	}
+	n.shown <- notice{title, body, actions, replaces, urgency}
+	return id, nil
+}
+
+// Get is called over D-Bus: Plasma's property that says not to disturb.
+func (n *notices) Get(_, property string) (dbus.Variant, *dbus.Error) {
+	if property != "Inhibited" {
+		return dbus.Variant{}, dbus.MakeFailedError(errors.New(property))
+	}
+	return dbus.MakeVariant(n.quiet.Load()), nil
+}
+
+// next is the next notification.
+func (n *notices) next(t *testing.T) notice {
+	t.Helper()
+	return wait.For(t, n.shown, 30*time.Second, "a notification")
 }
 
 // GetCapabilities is called over D-Bus.
@@ -107,6 +141,7 @@ func serveNotices(t *testing.T, d *stack.Desktop) *notices {
 	const name, path = "org.freedesktop.Notifications", "/org/freedesktop/Notifications"
 	n := &notices{shown: make(chan notice, 16)}
 	require.NoError(t, conn.Export(n, path, name))
+	require.NoError(t, conn.Export(n, path, "org.freedesktop.DBus.Properties"))
 	reply, err := conn.RequestName(name, dbus.NameFlagReplaceExisting|dbus.NameFlagDoNotQueue)
 	require.NoError(t, err)
 	require.Equal(t, dbus.RequestNameReplyPrimaryOwner, reply, "the name %s is taken", name)
@@ -117,36 +152,142 @@ func testNotification(t *testing.T, m *machine) {
 	n := serveNotices(t, m.desktop)
 	r := m.start(t, t.TempDir())
 	r.until(t, "the replay runs", buffering)
+	got := n.next(t)
+	require.Equal(t, "Replay buffer on", got.title)
+	require.Zero(t, got.urgency)
 	r.call(t, control.Request{Command: control.Save}, nil)
 	file := filepath.Base(r.saved(t, 1))
-	got := wait.For(t, n.shown, 30*time.Second, "a notification of a save")
-	if got.title != "Replay saved" || !strings.Contains(got.body, file) || !strings.Contains(got.body, "MB") ||
-		strings.Join(got.actions, ",") != "default,Play,action-1,Open folder" {
-		t.Errorf("it shows %+v", got)
-	}
-	// A service that does not answer for a while delays neither saves nor keys, and misses nothing.
+	got = n.next(t)
+	require.Equal(t, "Replay saved", got.title)
+	require.Contains(t, got.body, file)
+	require.Regexp(t, `\d (k|M)B$`, got.body)
+	require.Equal(t, "default,Play,action-1,Open folder", strings.Join(got.actions, ","))
+	// A service that does not answer for a while delays neither saves nor keys. What waited is one notification.
 	n.busy.Lock()
-	if err := m.desktop.Press(t.Context(), "alt+F10"); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, m.desktop.Press(t.Context(), "alt+F10"))
 	r.saved(t, 2)
 	for id := 3; id <= 4; id++ { // faster than a hand, which keys are held to
 		r.call(t, control.Request{Command: control.Save}, nil)
 		r.saved(t, id)
 	}
 	n.busy.Unlock()
-	for range 3 {
-		require.Equal(t, "Replay saved", wait.For(t, n.shown, 30*time.Second, "all notifications").title)
+	got = n.next(t)
+	for told := 1; told < 3; {
+		require.NotZero(t, got.replaces, "it takes the place of the one before")
+		if strings.HasSuffix(got.title, " replays saved") {
+			break
+		}
+		require.Equal(t, "Replay saved", got.title)
+		told++
+		got = n.next(t)
 	}
+	// Switches that are switched back at once are not told, and what changes together is one.
+	mute := func(on bool) {
+		r.call(t, control.Request{Command: control.Mute, Source: "mic", On: on}, nil)
+	}
+	mute(true)
+	mute(false)
+	mute(true)
 	r.call(t, control.Request{Command: control.Replay}, nil)
 	r.until(t, "the replay is off", func(s session.Snapshot) bool { return s.State == session.Idle })
-	if err := m.desktop.Press(t.Context(), "alt+F10"); err != nil {
-		t.Fatal(err)
+	text := ""
+	for !strings.Contains(text, "Microphone muted") || !strings.Contains(text, "Replay buffer off") {
+		got = n.next(t)
+		require.NotContains(t, got.title+got.body, "unmuted")
+		text += got.title + got.body
 	}
-	got = wait.For(t, n.shown, 30*time.Second, "a notification of a press that could not be served")
-	if got.title != "Couldn't save replay" || !strings.Contains(got.body, "turn the replay buffer on") {
-		t.Errorf("a press while nothing runs shows %+v", got)
-	}
+	// Whoever does not want to be disturbed hears of failures only.
+	n.quiet.Store(true)
+	mute(false)
+	require.NoError(t, m.desktop.Press(t.Context(), "alt+F10"))
+	got = n.next(t)
+	require.Equal(t, "Couldn't save replay", got.title)
+	require.Contains(t, got.body, "turn the replay buffer on")
+	require.EqualValues(t, 2, got.urgency)
 	s := r.until(t, "the window can show it as well", func(s session.Snapshot) bool { return s.LastSave.ID == 5 })
 	require.Equal(t, got.body, s.LastSave.LocalError)
+}
+
+// testTrayStates looks at the icon and its tooltip in each state that needs no server.
+func testTrayStates(t *testing.T, m *machine) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	open := func(r *running) *stack.Tray {
+		tray, err := m.desktop.OpenTray(ctx, r.PID())
+		require.NoError(t, err)
+		t.Cleanup(func() { tray.Close() })
+		return tray
+	}
+	is := func(tray *stack.Tray, icon string, tooltip ...string) {
+		t.Helper()
+		want, err := png.Decode(bytes.NewReader(assets.TrayIcon(icon)))
+		require.NoError(t, err)
+		var said string
+		if !assert.Eventually(t, func() bool {
+			got, text, err := tray.Icon(ctx)
+			said = text
+			return err == nil && samePixels(want, got) && !slices.ContainsFunc(tooltip, func(s string) bool {
+				return !strings.Contains(text, s)
+			})
+		}, 20*time.Second, 20*time.Millisecond) {
+			t.Fatalf("it never shows the icon %s with %q; the tooltip is %q", icon, tooltip, said)
+		}
+	}
+	r := m.start(t, t.TempDir())
+	r.until(t, "the replay runs", buffering)
+	tray := open(r)
+	click := func(label string) { t.Helper(); require.NoError(t, tray.Click(ctx, label)) }
+	is(tray, "buffering", "Replay buffer: 60 s")
+	click("Mute microphone")
+	is(tray, "buffering-muted", "Replay buffer: 60 s", "Microphone muted")
+	click("Start recording")
+	is(tray, "recording-muted", "Recording: ", "Microphone muted")
+	click("Mute microphone")
+	is(tray, "recording", "Recording: ", "Replay buffer: 60 s")
+	click("Pause")
+	is(tray, "paused", "Paused")
+	r.until(t, "nothing is captured", func(s session.Snapshot) bool { return s.Screen.State == "paused" && s.Held })
+	click("Pause")
+	is(tray, "recording")
+	click("Stop recording")
+	is(tray, "buffering")
+	r.until(t, "there is something to save", func(s session.Snapshot) bool { return s.BufferedSeconds > 3 })
+	click("Save last > Whole buffer (60 s)")
+	r.saved(t, 1)
+	click("Save last > 15 s")
+	r.saved(t, 2)
+	require.Eventually(t, func() bool {
+		labels, err := tray.Labels(ctx)
+		return err == nil && 2 <= len(slices.DeleteFunc(slices.Collect(maps.Keys(labels)), func(l string) bool {
+			return !strings.HasPrefix(l, "Last clips > Today ")
+		}))
+	}, 20*time.Second, 20*time.Millisecond, "the clips and the recording are in the menu")
+	click("Turn replay buffer off")
+	is(tray, "off", "Off")
+	click("Quit")
+	r.wait(t)
+
+	r = m.startAs(t, t.TempDir(), func(session.Snapshot) error { return nil })
+	tray = open(r)
+	is(tray, "off", "Not set up yet")
+	r.call(t, control.Request{Command: control.Quit}, nil)
+	r.wait(t)
+
+	r = m.start(t, t.TempDir(), "HINDSIGHT_VIDEO_CAPTURE_METHOD=portal")
+	is(open(r), "error", "Attention needed")
+}
+
+// samePixels compares an icon with the pixels that a panel is given.
+func samePixels(want, got image.Image) bool {
+	if want.Bounds().Size() != got.Bounds().Size() {
+		return false
+	}
+	for y := range want.Bounds().Dy() {
+		for x := range want.Bounds().Dx() {
+			if color.RGBAModel.Convert(want.At(x, y)) != color.RGBAModel.Convert(got.At(x, y)) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/hindsight-app/hindsight/app/config"
 )
 
@@ -63,8 +65,8 @@ func TestSavedSettingsComeBack(t *testing.T) {
 
 func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 	cases := map[string]struct{ text, key, allowed string }{
-		"wrong type":       {"[video]\nframe_rate = \"fast\"", "video.frame_rate", "30 or 60"},
-		"wrong number":     {"[video]\nframe_rate = 25", "video.frame_rate", "30 or 60"},
+		"wrong type":       {"[video]\nframe_rate = \"fast\"", "video.frame_rate", "165 or 240"},
+		"wrong number":     {"[video]\nframe_rate = 25", "video.frame_rate", "165 or 240"},
 		"not whole":        {"[replay]\nseconds = 60.5", "replay.seconds", "5 to 1200"},
 		"too long":         {"[replay]\nseconds = 100000", "replay.seconds", "5 to 1200"},
 		"huge":             {"[replay]\nseconds = 9223372036854775807", "replay.seconds", "5 to 1200"},
@@ -303,4 +305,28 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("%+v came back as %+v: %v", c, again, problems)
 		}
 	})
+}
+
+// A user without a settings file has not chosen yet; one who has a file has, unless it says otherwise. The environment
+// cannot choose.
+func TestTheFirstRun(t *testing.T) {
+	dir := t.TempDir()
+	store, c, _ := config.Open(dir)
+	require.True(t, store.FirstRun())
+	c.App.FirstRunDone = false
+	require.NoError(t, store.Save(c)) // for example a theme, chosen before the question was answered
+	require.True(t, store.FirstRun())
+	t.Setenv("HINDSIGHT_APP_FIRST_RUN_DONE", "true")
+	store, c, _ = config.Open(dir)
+	require.True(t, store.FirstRun())
+	require.False(t, c.App.FirstRunDone)
+	c.App.FirstRunDone = true
+	require.NoError(t, store.Save(c))
+	require.False(t, store.FirstRun())
+
+	file := filepath.Join(t.TempDir(), "config.toml") // of an older version
+	require.NoError(t, os.WriteFile(file, []byte("[replay]\nseconds = 30\n"), 0o600))
+	store, c, _ = config.Open(filepath.Dir(file))
+	require.False(t, store.FirstRun())
+	require.True(t, c.App.FirstRunDone)
 }

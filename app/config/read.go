@@ -262,7 +262,7 @@ func applyEnv(c *Config) (keys map[string]bool, problems []Problem) {
 			name = envName(f.key[:strings.LastIndexByte(f.key, '.')+1] + was)
 			text, ok = os.LookupEnv(name)
 		}
-		if !ok || strings.Contains(f.key, "[") {
+		if !ok || strings.Contains(f.key, "[") || f.tag.Get("env") == "-" {
 			return
 		}
 		if !setLeaf(f.value, meant(f.value.Kind(), text)) {

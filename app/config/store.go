@@ -38,6 +38,7 @@ type Store struct {
 	env  map[string]bool
 	// written is what the last Save wrote, nil before it.
 	written []byte
+	absent  bool // there was no file
 }
 
 // Open reads the settings in folder dir. Problems are values that could not be used; defaults stand in for them. The
@@ -46,7 +47,7 @@ func Open(dir string) (*Store, Config, []Problem) {
 	s := &Store{path: filepath.Join(dir, "config.toml")}
 	f := readFile(s.path)
 	problems := f.problems
-	s.mine = f.settings.Clone()
+	s.mine, s.absent = f.settings.Clone(), f.data == nil && len(problems) == 0
 	c := f.settings
 	env, bad := applyEnv(&c)
 	s.env = env
@@ -86,6 +87,13 @@ func reason(err error) string {
 		return p.Err.Error()
 	}
 	return err.Error()
+}
+
+// FirstRun is whether nobody has chosen yet what to capture: there was no settings file, or one from before the choice.
+func (s *Store) FirstRun() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.absent || !s.mine.App.FirstRunDone
 }
 
 // Path is the settings file.
@@ -145,7 +153,7 @@ func (s *Store) save(file settingsFile, c Config) error {
 	if err := atomicfile.Write(s.path, data, 0o600); err != nil {
 		return fmt.Errorf("the settings could not be saved: %w", err)
 	}
-	s.mine, s.written = c, data
+	s.mine, s.written, s.absent = c, data, false
 	return nil
 }
 

@@ -31,10 +31,16 @@ type Action struct {
 // Notification is what is shown.
 type Notification struct {
 	Title, Body string
-	// Urgent stays until the user closes it, where the desktop allows.
-	Urgent bool
-	// Failure reports something that did not work, and is shown also to those who want no other notifications.
+	// Failure reports something that did not work. It is of critical urgency, which desktops show also while the user
+	// wants not to be disturbed, and stays until the user closes it, where the desktop allows.
 	Failure bool
+	// Quiet is of low urgency, and desktops need not keep it in a list of what was missed.
+	Quiet bool
+	// Topic names notifications of which only the newest matters: it takes the place of the one before. Failures have
+	// their title as topic: the same trouble again does not pile up.
+	Topic string
+	// Many is the title of the last of several of its topic that had to wait for each other; nil keeps its own.
+	Many func(n int) string
 	// Actions are buttons; a click on the notification itself is the first of them.
 	Actions []Action
 }
@@ -50,8 +56,8 @@ type Notifier struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	once   sync.Once
-	// failures are the newest notifications of failures by their title, for showQueued alone.
-	failures map[string]uint32
+	// newest are the newest notifications by their topic, for showQueued alone.
+	newest map[string]uint32
 
 	mu    sync.Mutex
 	shown map[uint32][]Action
@@ -70,7 +76,7 @@ func OpenNotifier(icon string, log *slog.Logger) (*Notifier, error) {
 	}
 	n := &Notifier{
 		conn: conn, icon: icon, log: log, queue: make(chan Notification, mostQueued), ending: make(chan struct{}),
-		shown: map[uint32][]Action{}, failures: map[string]uint32{},
+		shown: map[uint32][]Action{}, newest: map[string]uint32{},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	signals := make(chan *dbus.Signal, 16)
@@ -118,27 +124,93 @@ func (n *Notifier) Show(m Notification) {
 // showQueued shows one after the other, at the end those that are left.
 func (n *Notifier) showQueued() {
 	defer n.conn.Close() // ends read
+	var waiting []waiting
 	for {
-		var m Notification
-		select {
-		case m = <-n.queue:
-		default:
+		if len(waiting) == 0 {
 			select {
-			case m = <-n.queue:
-			case <-n.ending:
-				return
+			case m := <-n.queue:
+				waiting = merge(waiting, m)
+			default:
+				select {
+				case m := <-n.queue:
+					waiting = merge(waiting, m)
+				case <-n.ending:
+					return
+				}
 			}
 		}
+		for range len(n.queue) {
+			waiting = merge(waiting, <-n.queue)
+		}
+		m := waiting[0].title()
+		waiting = waiting[1:]
 		if err := n.show(m); err != nil {
 			n.log.Warn("a notification could not be shown", "title", m.Title, "error", err)
 		}
 	}
 }
 
+// waiting is a notification that waits, the last of so many of its topic.
+type waiting struct {
+	Notification
+	count int
+}
+
+// merge adds a notification to those that wait; one of a topic stands for all of them.
+func merge(list []waiting, m Notification) []waiting {
+	count := 1
+	if topic := m.topic(); topic != "" {
+		if i := slices.IndexFunc(list, func(w waiting) bool { return w.topic() == topic }); i >= 0 {
+			count += list[i].count
+			list = slices.Delete(list, i, i+1)
+		}
+	}
+	return append(list, waiting{m, count})
+}
+
+// title is the notification with the title for as many as it stands for.
+func (w waiting) title() Notification {
+	if w.count > 1 && w.Many != nil {
+		w.Title = w.Many(w.count)
+	}
+	return w.Notification
+}
+
+func (m Notification) topic() string {
+	if m.Failure {
+		return "failure " + m.Title
+	}
+	return m.Topic
+}
+
+// urgency is the hint of that name (Desktop Notifications Specification 1.2, urgency levels).
+func (m Notification) urgency() byte {
+	switch {
+	case m.Failure:
+		return 2
+	case m.Quiet:
+		return 0
+	}
+	return 1
+}
+
+// Inhibited is whether the desktop says that the user does not want to be disturbed (the property Inhibited, which
+// Plasma has). Others keep that to themselves, and hold notifications back on their own.
+func (n *Notifier) Inhibited(ctx context.Context) bool {
+	var v dbus.Variant
+	obj := n.conn.Object(notifyName, notifyPath)
+	err := obj.CallWithContext(ctx, properties+".Get", 0, notifyName, "Inhibited").Store(&v)
+	on, _ := v.Value().(bool)
+	return err == nil && on
+}
+
 // show shows a notification; buttons are left out where the desktop has none.
 func (n *Notifier) show(m Notification) error {
 	ctx, cancel := context.WithTimeout(n.ctx, showWait)
 	defer cancel()
+	if !m.Failure && n.Inhibited(ctx) {
+		return nil
+	}
 	obj := n.conn.Object(notifyName, notifyPath)
 	var caps []string
 	if err := obj.CallWithContext(ctx, notifyName+".GetCapabilities", 0).Store(&caps); err != nil {
@@ -153,29 +225,25 @@ func (n *Notifier) show(m Notification) error {
 			buttons = append(buttons, actionKey(i), a.Label)
 		}
 	}
-	urgency := byte(1)
-	if m.Urgent {
-		urgency = 2
-	}
 	body := m.Body
 	if slices.Contains(caps, "body-markup") {
 		body = html.EscapeString(body) // names of files and what servers say are no markup
 	}
-	var replaces uint32
-	if m.Urgent || m.Failure {
-		replaces = n.failures[m.Title] // the same trouble again does not pile up
-	}
+	topic := m.topic()
 	hints := map[string]dbus.Variant{
-		"desktop-entry": dbus.MakeVariant("app.hindsight.Hindsight"), "urgency": dbus.MakeVariant(urgency),
+		"desktop-entry": dbus.MakeVariant("app.hindsight.Hindsight"), "urgency": dbus.MakeVariant(m.urgency()),
+	}
+	if m.Quiet {
+		hints["transient"] = dbus.MakeVariant(true)
 	}
 	var id uint32
-	err := obj.CallWithContext(ctx, notifyName+".Notify", 0, "Hindsight", replaces, n.icon, m.Title, body, buttons, hints,
-		int32(-1)).Store(&id)
+	err := obj.CallWithContext(ctx, notifyName+".Notify", 0, "Hindsight", n.newest[topic], n.icon, m.Title, body, buttons,
+		hints, int32(-1)).Store(&id)
 	if err != nil {
 		return err
 	}
-	if m.Urgent || m.Failure {
-		n.failures[m.Title] = id
+	if topic != "" {
+		n.newest[topic] = id
 	}
 	n.remember(id, m.Actions)
 	return nil

@@ -13,6 +13,10 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey"
 )
 
+// errFirstRun is returned for what would capture before the user has chosen to.
+var errFirstRun = errors.New("hindsight isn't set up yet: open its window and choose Start, or run: hindsightctl " +
+	"replay on")
+
 // SetReplay turns the local buffer on or off. Turning it off discards what it held.
 func (s *Session) SetReplay(on bool) error {
 	return s.switchReplay(func(bool) bool { return on })
@@ -21,7 +25,10 @@ func (s *Session) SetReplay(on bool) error {
 func (s *Session) switchReplay(to func(bool) bool) error {
 	return s.do(func() error {
 		on := to(s.st.replayOn) // the owner's: a second toggle sees the first
-		s.st.replayOn = on
+		if on && !s.st.cfg.App.FirstRunDone {
+			return errFirstRun
+		}
+		s.st.replayOn, s.st.away.held = on, s.st.away.held && !on
 		if !on {
 			s.st.flushSaves()
 		}
@@ -63,12 +70,15 @@ func (s *Session) switchShare(to func(bool) bool) error {
 	return s.do(func() error {
 		on := to(s.st.share.on) // the owner's: a second press sees the first
 		if on {
+			if !s.st.cfg.App.FirstRunDone {
+				return errFirstRun
+			}
 			if err := canShare(s.st.cfg); err != nil {
 				return err
 			}
 			s.st.share.err, s.st.share.wait, s.st.share.after = "", 0, time.Time{}
 		}
-		s.st.share.on, s.st.share.ended = on, ""
+		s.st.share.on, s.st.share.ended, s.st.away.held = on, "", s.st.away.held && !on
 		s.retryOpen()
 		return nil
 	})
@@ -120,6 +130,12 @@ func (s *Session) changeMute(src Source, to func(bool) bool) error {
 	return s.save()
 }
 
+// SetPaused pauses capture, or goes on: what is buffered stays, a recording waits, and others see the last frame. It
+// ends with the next switch that is turned on.
+func (s *Session) SetPaused(on bool) error {
+	return s.do(func() error { s.st.away.held = on; return nil })
+}
+
 // Talk opens the microphone while the push-to-talk key is held. It does not wait. Without such a key it does nothing.
 func (s *Session) Talk(held bool) { s.post(func() { s.st.keys.talking = held }) }
 
@@ -146,6 +162,14 @@ func (s *Session) SetHotkeys(states []hotkey.State) {
 		s.st.keys.states = append([]hotkey.State{}, states...)
 		return nil
 	})
+}
+
+// Preview opens capture for level meters, without a buffer and without any file, until stop is called. Nothing but the
+// levels leaves the recorder.
+func (s *Session) Preview() (stop func()) {
+	change := func(n int) { _ = s.do(func() error { s.st.previews += n; s.retryOpen(); return nil }) }
+	change(1)
+	return sync.OnceFunc(func() { change(-1) })
 }
 
 // Meters asks for snapshots at the rate of level meters until stop is called.

@@ -15,11 +15,14 @@ const closeWait = 10 * time.Second
 
 // paused is whether nothing is to be captured for now.
 func (st *state) paused() bool {
-	return st.away.sleeping || st.away.locked && st.cfg.Replay.WhenLocked == config.PauseLocked
+	return st.away.held || st.away.sleeping || st.away.locked && st.cfg.Replay.WhenLocked == config.PauseLocked
 }
 
-func (st *state) wantRecorder() bool {
-	return st.replayOn || st.share.on || st.record.on || st.capture.shots > 0
+func (st *state) wantRecorder() bool { return st.wantPackets() || st.previews > 0 && !st.closing }
+
+// wantPackets is whether anything is kept or sent of what is captured.
+func (st *state) wantPackets() bool {
+	return (st.replayOn || st.share.on || st.record.on || st.capture.shots > 0) && st.cfg.App.FirstRunDone
 }
 
 // micClosed is whether the microphone waits for its push-to-talk key.

@@ -23,7 +23,10 @@ type RecordingStatus struct {
 // no replay.
 func (s *Session) SetRecord(on bool) error {
 	return s.do(func() error {
-		s.st.record.on, s.st.record.err = on, ""
+		if on && !s.st.cfg.App.FirstRunDone {
+			return errFirstRun
+		}
+		s.st.record.on, s.st.record.err, s.st.away.held = on, "", s.st.away.held && !on
 		s.retryOpen()
 		return nil
 	})
@@ -32,7 +35,11 @@ func (s *Session) SetRecord(on bool) error {
 // ToggleRecord is what the record key does.
 func (s *Session) ToggleRecord() error {
 	return s.do(func() error {
+		if !s.st.cfg.App.FirstRunDone {
+			return errFirstRun
+		}
 		s.st.record.on, s.st.record.err = !s.st.record.on, ""
+		s.st.away.held = s.st.away.held && !s.st.record.on
 		s.retryOpen()
 		return nil
 	})
@@ -90,6 +97,9 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	var rec Recorder
 	var format clip.Format
 	err = s.do(func() error {
+		if !s.st.cfg.App.FirstRunDone {
+			return errFirstRun
+		}
 		format = clip.Format(s.st.cfg.Clips.Screenshot)
 		s.st.capture.shots++ // a recorder is opened for it, or stays open for it
 		if s.st.capture.rec == nil {

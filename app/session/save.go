@@ -141,6 +141,8 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	}
 	if j.rec == nil && j.pub == nil {
 		switch {
+		case !st.cfg.App.FirstRunDone:
+			return j, errFirstRun
 		case st.capture.openError != "":
 			return j, errors.New("nothing is being captured: " + st.capture.openError)
 		case st.wantRecorder() && st.capture.rec == nil:

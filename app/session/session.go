@@ -100,6 +100,8 @@ type state struct {
 
 	waiters []waiter
 	meters  int // who looks at the levels
+	// previews is who looks at the levels of a recorder of which nothing is kept.
+	previews int
 }
 
 // captureState is the recorder.
@@ -150,6 +152,7 @@ type saveState struct {
 
 // awayState is where the user is.
 type awayState struct {
+	held     bool // the user has paused capture
 	locked   bool // the screen
 	sleeping bool // the machine
 }
@@ -175,7 +178,8 @@ type waiter struct {
 	answer chan<- error
 }
 
-// New starts a session with the switches as the settings want them at launch.
+// New starts a session with the switches as the settings want them at launch. As long as the user has not chosen what
+// to capture (config.App.FirstRunDone), everything is off and cannot be turned on.
 func New(o Options) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
@@ -184,8 +188,8 @@ func New(o Options) *Session {
 		patching: make(chan struct{}, 1), kept: kept{c: o.Config.Clone()},
 	}
 	s.st = state{
-		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch,
-		share: sharing{on: o.Config.Sharing.AtLaunch},
+		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch && o.Config.App.FirstRunDone,
+		share: sharing{on: o.Config.Sharing.AtLaunch && o.Config.App.FirstRunDone},
 		saves: saveState{flush: make(chan struct{})},
 		away:  awayState{locked: o.Locked},
 		told:  toldState{startup: o.Problems, reports: map[string]string{}},

@@ -71,8 +71,9 @@ type Snapshot struct {
 	ReplayOn bool `json:"replay_on"`
 	ShareOn  bool `json:"share_on"`
 	RecordOn bool `json:"record_on"`
-	// Paused says that nothing is captured while the screen is locked or the machine sleeps.
+	// Paused says that nothing is captured: the user has paused it (Held), the screen is locked or the machine sleeps.
 	Paused bool `json:"paused"`
+	Held   bool `json:"held,omitempty"`
 	// BufferedSeconds could be saved now; ReplaySeconds is the length asked for.
 	BufferedSeconds float64 `json:"buffered_seconds"`
 	ReplaySeconds   float64 `json:"replay_seconds"`
@@ -137,6 +138,7 @@ func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
 		ReplayOn: st.replayOn, ShareOn: st.share.on, RecordOn: st.record.on, Paused: st.wantRecorder() && st.paused(),
+		Held:          st.away.held,
 		ReplaySeconds: float64(st.cfg.Replay.Seconds),
 		Screen:        offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
 		Saving: st.saves.running, Hotkeys: append([]hotkey.State{}, st.keys.states...), Folder: st.cfg.ClipFolder(),
@@ -193,7 +195,7 @@ func (st *state) state() State {
 		return Stopping
 	case !st.wantRecorder() && st.capture.rec != nil:
 		return Stopping
-	case !st.wantRecorder():
+	case !st.wantPackets():
 		return Idle
 	case st.capture.openError != "":
 		return Failed

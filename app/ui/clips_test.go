@@ -123,7 +123,8 @@ func TestTheLastPressIsShown(t *testing.T) {
 		{"Last clip not saved (12:13:14)", session.SaveRecord{Local: "off", Server: "failed"}},
 	} {
 		c.save.PressedAt = at
-		require.Equal(t, c.says, b.ui.tray.menu(session.Snapshot{LastSave: &c.save}).Items[1].Label)
+		shown := session.Snapshot{State: session.Idle, Settings: config.Defaults(), LastSave: &c.save}
+		require.Equal(t, c.says, b.ui.tray.menu(shown).Items[1].Label)
 	}
 	require.NoError(t, b.session.SetReplay(false))
 	b.session.Press(0)

@@ -2,8 +2,8 @@ package ui
 
 import (
 	"bytes"
-	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -11,11 +11,13 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 )
@@ -38,8 +40,15 @@ type home struct {
 	videoLabel            *widget.Label
 	problems              *widget.Label
 	problemBox            *surface
-	closed                *surface
+	closed, setUp         *surface
+	withServer            *fyne.Container // the tiles where a server is set
+	withoutServer         *fyne.Container // and where none is
+	alone                 *tile
 	last                  *lastClip
+
+	// shown is what was shown last, but for what changes all the time.
+	shown              session.Snapshot
+	shownAt, leveledAt time.Time
 }
 
 func newHome(u *UI) *home {
@@ -50,14 +59,13 @@ func newHome(u *UI) *home {
 	h.line.Wrapping = fyne.TextWrapWord
 	h.title.TextStyle.Bold = true
 	h.title.SizeName = theme.SizeNameHeadingText
-	h.icon = canvas.NewImageFromReader(bytes.NewReader(assets.TrayIcon("idle")), "idle.png")
+	h.icon = canvas.NewImageFromReader(bytes.NewReader(assets.TrayIcon("off")), "off.png")
 	h.icon.SetMinSize(fyne.NewSquareSize(56))
 	h.icon.FillMode = canvas.ImageFillContain
-	h.save = widget.NewButtonWithIcon("Save replay", theme.DocumentSaveIcon(), func() { u.parts.Commands.Press(0) })
+	h.save = widget.NewButtonWithIcon(lang.L("Save replay"), theme.DocumentSaveIcon(), u.saveReplay)
 	h.save.Importance = widget.HighImportance
-	h.record = widget.NewButtonWithIcon("Record", theme.MediaRecordIcon(), func() {
-		on := !u.parts.Feed.Snapshot().RecordOn
-		u.do(failedTo(!on, "stop", "start")+" recording", func() error { return u.parts.Commands.SetRecord(on) })
+	h.record = widget.NewButtonWithIcon(lang.L("Record"), theme.MediaRecordIcon(), func() {
+		u.record(!u.parts.Feed.Snapshot().RecordOn)
 	})
 	h.recording = oneLine(widget.NewLabel(""))
 	h.recording.Importance = widget.DangerImportance
@@ -67,21 +75,23 @@ func newHome(u *UI) *home {
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), h.title, h.line))
 	top := card("", container.NewVBox(hero, h.fill, h.recording))
 
-	commands := u.parts.Commands
-	h.replay = newTile("Replay buffer", func() {
-		on := !u.parts.Feed.Snapshot().ReplayOn
-		u.do(failedTo(!on, "turn off", "turn on")+" replay buffer", func() error { return commands.SetReplay(on) })
-	})
-	h.share = newTile("Sharing", func() {
-		on := !u.parts.Feed.Snapshot().ShareOn
-		u.do(failedTo(!on, "stop", "start")+" sharing", func() error { return commands.SetShare(on) })
-	})
-	h.server = newTile("Server replay", nil)
-	tiles := container.NewGridWithColumns(3, h.replay.root, h.share.root, h.server.root)
+	replay := func() {
+		on, failed := !u.parts.Feed.Snapshot().ReplayOn, lang.L("Couldn't turn off replay buffer")
+		if on {
+			failed = lang.L("Couldn't turn on replay buffer")
+		}
+		u.do(failed, func() error { return u.parts.Commands.SetReplay(on) })
+	}
+	h.replay, h.alone = newTile(lang.L("Replay buffer"), replay), newLine(lang.L("Replay buffer"), replay)
+	h.share = newTile(lang.L("Sharing"), func() { u.share(!u.parts.Feed.Snapshot().ShareOn) })
+	h.server = newTile(lang.L("Server replay"), nil)
+	h.withServer = container.New(&columns{least: 190, gap: cardGap}, h.replay.root, h.share.root, h.server.root)
+	h.withoutServer = column(h.alone.root, u.recent.root)
+	h.withServer.Hide()
 
-	h.desktop = newSoundRow(u, "Desktop", theme.VolumeUpIcon(), session.DesktopSound)
-	h.mic = newSoundRow(u, "Microphone", microphone, session.Microphone)
-	sound := card("Audio", container.NewVBox(h.desktop.root, h.mic.root))
+	h.desktop = newSoundRow(u, lang.L("Desktop"), theme.VolumeUpIcon(), session.DesktopSound)
+	h.mic = newSoundRow(u, lang.L("Microphone"), microphone, session.Microphone)
+	sound := card(lang.L("Audio"), container.NewVBox(h.desktop.root, h.mic.root))
 
 	h.problems = widget.NewLabel("")
 	h.problems.Wrapping = fyne.TextWrapWord
@@ -90,16 +100,40 @@ func newHome(u *UI) *home {
 		h.problems))
 	h.problemBox.Hide()
 	h.closed = newClosedCard(u)
+	h.setUp = newSetUpCard(u)
 	h.last = newLastClip(u)
-	h.root = container.NewVScroll(beside(column(top, h.closed, h.problemBox, tiles, sound, h.last.root, h.videoLabel)))
+	h.root = container.NewVScroll(beside(column(top, h.setUp, h.closed, h.problemBox, h.withServer, h.withoutServer,
+		sound, h.last.root, h.videoLabel)))
 	return h
 }
 
 func (h *home) content() fyne.CanvasObject { return h.root }
-func (h *home) enter()                     {}
+func (h *home) enter()                     { h.shownAt, h.leveledAt = time.Time{}, time.Time{} }
 
+// update shows the levels at once, and everything else when it changed: what grows all the time is shown once a second,
+// for every change of a text has the whole window drawn.
 func (h *home) update(s session.Snapshot) {
-	if icon := trayIcon(s.State); icon != h.iconName {
+	still := s
+	still.Frames, still.Dropped, still.BufferedSeconds, still.BufferedBytes, still.Share.ServerSeconds = 0, 0, 0, 0, 0
+	still.Desktop.PeakDB, still.Desktop.RMSDB, still.Mic.PeakDB, still.Mic.RMSDB = 0, 0, 0, 0
+	if s.Recording != nil {
+		still.Recording = &session.RecordingStatus{Path: s.Recording.Path, Dropped: s.Recording.Dropped}
+	}
+	now, same := time.Now(), reflect.DeepEqual(still, h.shown)
+	if !same || now.Sub(h.leveledAt) >= levelEvery() {
+		h.leveledAt = now
+		h.desktop.level(s.Desktop)
+		h.mic.level(s.Mic)
+	}
+	if same && now.Sub(h.shownAt) < time.Second {
+		return
+	}
+	h.shown, h.shownAt = still, now
+	h.show(s)
+}
+
+func (h *home) show(s session.Snapshot) {
+	if icon := trayIcon(s); icon != h.iconName {
 		h.iconName = icon
 		h.icon.Resource = fyne.NewStaticResource(icon+".png", assets.TrayIcon(icon))
 		h.icon.Refresh()
@@ -115,12 +149,12 @@ func (h *home) update(s session.Snapshot) {
 		fill = theme.ColorNameError
 	}
 	h.fill.set(full, fill)
-	setButton(h.save, "Save last "+lastSpan(s.ReplaySeconds), theme.DocumentSaveIcon())
+	setButton(h.save, saveLast(s.ReplaySeconds), theme.DocumentSaveIcon())
 	setEnabled(h.save, s.CanSave())
 	if s.RecordOn {
-		setButton(h.record, "Stop recording", theme.MediaStopIcon())
+		setButton(h.record, lang.L("Stop recording"), theme.MediaStopIcon())
 	} else {
-		setButton(h.record, "Record", theme.MediaRecordIcon())
+		setButton(h.record, lang.L("Record"), theme.MediaRecordIcon())
 	}
 	setText(h.recording, recordingLine(s))
 	if setShown(h.recording, s.Recording != nil) {
@@ -135,123 +169,142 @@ func (h *home) update(s session.Snapshot) {
 	problems := slices.DeleteFunc(slices.Clone(s.Problems), func(p string) bool {
 		return asks && p == session.Sentence(s.Screen.Error) || p == h.desktop.noted || p == h.mic.noted // said at its place
 	})
+	for i, p := range problems {
+		problems[i] = locale.Message(p)
+	}
 	setText(h.problems, strings.Join(problems, "\n"))
 	boxes := setShown(h.problemBox, len(problems) > 0)
+	server := s.Settings.Sharing.BackendURL != ""
+	if setShown(h.withServer, server) {
+		boxes = true
+		setShown(h.withoutServer, !server)
+	}
+	boxes = setShown(h.setUp, s.State == session.Idle && !s.Settings.Replay.AtLaunch) || boxes
 	if setShown(h.closed, asks) || boxes {
 		h.root.Refresh()
 	}
-	h.last.update(s.LastSave)
+	if !server {
+		h.u.recent.draw()
+	}
+	h.last.update(s.LastSave, !server)
 }
 
 func (h *home) tiles(s session.Snapshot) {
-	if s.ReplayOn {
-		h.replay.set(span(s.BufferedSeconds), "of "+span(s.ReplaySeconds)+" · "+size(s.BufferedBytes), "Turn off")
-	} else {
-		h.replay.set("Off", "Not buffering", "Turn on")
-	}
-	value, detail := "Off", "Not sharing"
-	switch s.Share.State {
-	case "connecting":
-		value, detail = "Connecting…", s.Share.Room
-	case "live":
-		value, detail = "Live", "in "+s.Share.Room
-	case "reconnecting":
-		value, detail = "Reconnecting…", "in "+s.Share.Room
-	case "failed":
-		value, detail = "Failed", "Not sharing"
-		if s.ShareOn {
-			detail = "Retrying…"
+	for _, t := range []*tile{h.replay, h.alone} {
+		if s.ReplayOn {
+			t.set(length(s.BufferedSeconds), lang.L("of {{.Length}} · {{.Size}}", map[string]any{
+				"Length": length(s.ReplaySeconds), "Size": locale.Size(s.BufferedBytes)}), lang.L("Turn off"))
+		} else {
+			t.set(lang.L("Off"), lang.L("Not buffering"), lang.L("Turn on"))
 		}
 	}
-	button := "Start"
+	value, detail := lang.L("Off"), lang.L("Not sharing")
+	in := lang.L("in {{.Room}}", map[string]any{"Room": s.Share.Room})
+	switch s.Share.State {
+	case "connecting":
+		value, detail = lang.L("Connecting…"), s.Share.Room
+	case "live":
+		value, detail = lang.L("Live"), in
+	case "reconnecting":
+		value, detail = lang.L("Reconnecting…"), in
+	case "failed":
+		value = lang.L("Failed")
+		if s.ShareOn {
+			detail = lang.L("Retrying…")
+		}
+	}
+	button := lang.L("Start")
 	if s.ShareOn {
-		button = "Stop"
+		button = lang.L("Stop")
 	}
 	h.share.set(value, detail, button)
 	switch s.Share.Recording {
 	case "active":
-		h.server.set(span(s.Share.ServerSeconds), "buffered on server", "")
+		h.server.set(length(s.Share.ServerSeconds), lang.L("buffered on server"), "")
 	case "starting":
-		h.server.set("Starting…", "Server starts recording", "")
+		h.server.set(lang.L("Starting…"), lang.L("Server starts recording"), "")
 	case "failed":
-		h.server.set("Failed", "Server recording failed", "")
+		h.server.set(lang.L("Failed"), lang.L("Server recording failed"), "")
 	default:
-		h.server.set("Off", "Runs while sharing", "")
+		h.server.set(lang.L("Off"), lang.L("Runs while sharing"), "")
 	}
 }
 
-func stateTitle(s session.Snapshot) string {
-	if s.State == session.Buffering && s.ReplayOn && !s.Paused && !s.SourceGone {
-		return "Replay buffer on"
-	}
-	return stateWord(s)
+// length is a length of time in whole seconds.
+func length(seconds float64) string {
+	return locale.Duration(time.Duration(seconds * float64(time.Second)))
 }
+
+func stateTitle(s session.Snapshot) string { return stateWord(s) }
 
 func stateLine(s session.Snapshot) string {
 	keys := ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName && k.Active {
-			keys = " Press " + k.Keys + " to save."
+			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": k.Keys})
 		}
 	}
+	buffered := map[string]any{"Length": length(s.BufferedSeconds)}
 	switch s.State {
 	case session.Idle:
-		return "Turn the replay buffer on or share your screen."
+		return lang.L("Turn the replay buffer on or share your screen.")
 	case session.Starting:
-		return "Starting capture…"
+		return lang.L("Starting capture…")
 	case session.Buffering, session.RecordingOnly, session.Live:
 		if s.ReplayOn {
-			return span(s.BufferedSeconds) + " buffered." + keys
+			return lang.L("{{.Length}} buffered.", buffered) + keys
 		}
 		if s.State == session.RecordingOnly {
-			return "Replay buffer off."
+			return lang.L("Replay buffer off.")
 		}
-		return "Replay buffer off. Clips are saved on the server." + keys
+		return lang.L("Replay buffer off. Clips are saved on the server.") + keys
 	case session.Failed:
 		if s.CanSave() {
-			return span(s.BufferedSeconds) + " can still be saved." + keys
+			return lang.L("{{.Length}} can still be saved.", buffered) + keys
 		}
-		return "See details below."
+		return lang.L("See details below.")
 	}
-	return "Shutting down…"
+	return lang.L("Shutting down…")
 }
 
 // recordingLine says what is being recorded.
 func recordingLine(s session.Snapshot) string {
 	r := s.Recording
-	what := "Recording"
-	if s.Paused {
-		what = "Recording paused ·"
-	}
 	switch {
 	case r == nil:
 		return ""
 	case r.Path == "" && s.Paused:
-		return "Recording starts when the screen is unlocked."
+		return lang.L("Recording starts when capture goes on.")
 	case r.Path == "":
-		return "Starting recording…"
+		return lang.L("Starting recording…")
 	}
-	text := fmt.Sprintf("%s %s · %s · %s", what, span(r.Seconds), size(r.Bytes), filepath.Base(r.Path))
+	text := length(r.Seconds) + " · " + locale.Size(r.Bytes) + " · " + filepath.Base(r.Path)
+	if s.Paused {
+		text = lang.L("Recording paused") + " · " + text
+	} else {
+		text = lang.L("Recording") + " " + text
+	}
 	if r.Dropped > 0 {
-		text += " · disk too slow, parts are missing"
+		text += " · " + lang.L("disk too slow, parts are missing")
 	}
 	return text
 }
 
-// lastSpan is a length after "last".
-func lastSpan(seconds float64) string {
+// saveLast names the button that saves the whole buffer.
+func saveLast(seconds float64) string {
 	if seconds == 60 {
-		return "minute"
+		return lang.L("Save last minute")
 	}
-	return span(seconds)
+	return lang.L("Save last {{.Length}}", map[string]any{"Length": length(seconds)})
 }
 
 func videoLine(s session.Snapshot) string {
 	if s.Encoder == "" {
 		return ""
 	}
-	return fmt.Sprintf("%d × %d · %d FPS · %.1f Mb/s · %s · saves to %s", s.Width, s.Height, s.FrameRate,
-		float64(s.BitrateKbps)/1000, s.Encoder, s.Folder)
+	return lang.L("{{.Width}} × {{.Height}} · {{.Rate}} FPS · {{.Bitrate}} Mb/s · {{.Encoder}} · saves to {{.Folder}}",
+		map[string]any{"Width": s.Width, "Height": s.Height, "Rate": s.FrameRate,
+			"Bitrate": locale.Number(float64(s.BitrateKbps)/1000, 1), "Encoder": s.Encoder, "Folder": s.Folder})
 }
 
 func setEnabled(b fyne.Disableable, on bool) {
@@ -284,6 +337,17 @@ func newTile(name string, tapped func()) *tile {
 	return t
 }
 
+// newLine is a tile in one line.
+func newLine(name string, tapped func()) *tile {
+	t := newTile(name, tapped)
+	t.value.SizeName = theme.SizeNameText
+	title := widget.NewLabel(name)
+	text := container.NewBorder(nil, nil, container.NewHBox(title, container.New(layout.NewGridWrapLayout(
+		fyne.NewSize(110, 36)), t.value)), nil, t.detail)
+	t.root = card("", container.NewBorder(nil, nil, nil, t.button, text))
+	return t
+}
+
 func (t *tile) set(value, detail, button string) {
 	setText(t.value, value)
 	setText(t.detail, detail)
@@ -305,58 +369,60 @@ type soundRow struct {
 
 func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *soundRow {
 	r := &soundRow{meter: newBar(theme.ColorNameSuccess, 8), device: oneLine(muted(""))}
-	r.mute = widget.NewButtonWithIcon("Mute", theme.VolumeMuteIcon(), func() {
-		want := !r.muted
-		failed := failedTo(!want, "unmute", "mute") + " " + strings.ToLower(name)
-		u.do(failed, func() error { return u.parts.Commands.Mute(src, want) })
-	})
+	r.mute = widget.NewButtonWithIcon(lang.L("Mute"), theme.VolumeMuteIcon(), func() { u.mute(src, !r.muted) })
 	label := container.New(layout.NewGridWrapLayout(fyne.NewSize(112, 34)), widget.NewLabel(name))
-	device := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 34)), r.device)
 	button := container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 34)), r.mute)
 	r.note = muted("")
 	r.note.Wrapping = fyne.TextWrapWord
 	r.note.Importance = widget.WarningImportance
 	r.note.Hide()
-	left, right := container.NewHBox(gapWide(2), widget.NewIcon(icon), label), container.NewHBox(device, button)
-	row := container.NewBorder(nil, nil, left, right, r.meter)
+	left := container.NewHBox(gapWide(2), widget.NewIcon(icon), label)
+	row := container.NewBorder(nil, nil, left, button, container.NewGridWithColumns(2, r.meter, r.device))
 	r.root = container.NewVBox(row, r.note)
 	return r
 }
 
+// level moves the meter.
+func (r *soundRow) level(s session.SourceStatus) {
+	db := s.PeakDB
+	if s.State != "running" || s.Muted || s.Closed {
+		db = -100
+	}
+	r.meter.level(db)
+}
+
 func (r *soundRow) update(s session.SourceStatus) {
 	r.muted = s.Muted
-	db := s.PeakDB
 	text := s.Device
 	switch {
 	case s.State == "off":
-		db, text = -100, "Off"
+		text = lang.L("Off")
 	case s.State == "failed":
-		db, text = -100, "Error"
+		text = lang.L("Error")
 	case s.State == "paused":
-		db, text = -100, "Paused"
+		text = lang.L("Paused")
 	case s.State == "waiting":
-		db, text = -100, "No device"
+		text = lang.L("No device")
 	case s.State == "starting":
-		db, text = -100, "Starting…"
+		text = lang.L("Starting…")
 	case s.Muted:
-		db, text = -100, "Muted"
+		text = lang.L("Muted")
 	case s.Closed:
-		db, text = -100, "Push-to-talk"
-	case text == "":
-		text = "System default"
+		text = lang.L("Push-to-talk")
+	case text == "", text == "default":
+		text = lang.L("System default")
 	}
 	r.noted = ""
 	if s.State == "running" && s.Error != "" {
 		r.noted = session.Sentence(s.Error)
 	}
-	setText(r.note, r.noted)
+	setText(r.note, locale.Message(r.noted))
 	setShown(r.note, r.noted != "")
-	r.meter.level(db)
 	setText(r.device, text)
 	if s.Muted {
-		setButton(r.mute, "Unmute", theme.VolumeUpIcon())
+		setButton(r.mute, lang.L("Unmute"), theme.VolumeUpIcon())
 	} else {
-		setButton(r.mute, "Mute", theme.VolumeMuteIcon())
+		setButton(r.mute, lang.L("Mute"), theme.VolumeMuteIcon())
 	}
 	setEnabled(r.mute, s.State != "off")
 }
@@ -373,56 +439,64 @@ type lastClip struct {
 func newLastClip(u *UI) *lastClip {
 	l := &lastClip{u: u, name: oneLine(widget.NewLabel("")), detail: muted("")}
 	l.detail.Wrapping = fyne.TextWrapWord
-	l.play = widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() {
-		l.open("Couldn't play clip", u.parts.Open)
-	})
-	l.folder = widget.NewButtonWithIcon("Folder", theme.FolderOpenIcon(), func() {
-		l.open("Couldn't open folder", u.parts.Reveal)
-	})
+	l.play = widget.NewButtonWithIcon(lang.L("Play"), theme.MediaPlayIcon(), func() { u.play(l.path) })
+	l.folder = widget.NewButtonWithIcon(lang.L("Folder"), theme.FolderOpenIcon(), func() { u.reveal(l.path) })
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), l.name, l.detail)
-	l.root = card("Last clip", container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(l.play, l.folder)),
-		text))
+	buttons := container.NewCenter(container.NewHBox(l.play, l.folder))
+	l.root = card(lang.L("Last clip"), container.NewBorder(nil, nil, nil, buttons, text))
 	l.root.Hide()
 	return l
 }
 
-func (l *lastClip) open(failed string, with func(string) error) {
-	path := l.path
-	l.u.do(failed, func() error { return with(path) })
-}
-
-func (l *lastClip) update(r *session.SaveRecord) {
-	setShown(l.root, r != nil)
-	if r == nil {
+// update shows a save; where the newest clips are shown as well, only one that is not among them.
+func (l *lastClip) update(r *session.SaveRecord, listed bool) {
+	shown := r != nil && (r.Clip == nil || !listed)
+	setShown(l.root, shown)
+	if !shown {
 		return
 	}
-	name, detail := "Saving…", "Pressed at "+r.PressedAt.Format(time.TimeOnly)
+	name, detail := lang.L("Saving…"), lang.L("Pressed at {{.Time}}", map[string]any{
+		"Time": locale.Clock(r.PressedAt.Local())})
 	l.path = ""
 	switch {
 	case r.Clip != nil:
 		l.path = r.Clip.Path
 		name = filepath.Base(r.Clip.Path)
-		detail = fmt.Sprintf("%s · %s · %d × %d", span(r.Clip.Seconds), size(r.Clip.Bytes), r.Clip.Width, r.Clip.Height)
+		detail = lang.L("{{.Length}} · {{.Size}} · {{.Width}} × {{.Height}}", map[string]any{
+			"Length": length(r.Clip.Seconds), "Size": locale.Size(r.Clip.Bytes), "Width": r.Clip.Width,
+			"Height": r.Clip.Height})
 	case r.Local == "waiting":
 		left := max(time.Until(r.DueAt).Round(time.Second), 0)
-		name = fmt.Sprintf("Saving in %d s…", int(left.Seconds()))
+		name = lang.L("Saving in {{.Seconds}} s…", map[string]any{"Seconds": int(left.Seconds())})
 	case r.Local == "failed":
-		name, detail = "Couldn't save replay", r.LocalError
+		name, detail = lang.L("Couldn't save replay"), locale.Message(r.LocalError)
 	case r.Local == "off" && r.Server == "saved":
-		name = "Saved on server"
+		name = lang.L("Saved on server")
 	}
 	switch r.Server {
 	case "saving":
-		detail += " · Saving on server…"
+		detail += " · " + lang.L("Saving on server…")
 	case "saved":
-		detail += " · Saved on server"
+		detail += " · " + lang.L("Saved on server")
 	case "failed":
-		detail += " · Couldn't save on server: " + r.ServerError
+		detail += " · " + lang.L("Couldn't save on server: {{.Reason}}", map[string]any{
+			"Reason": locale.Message(r.ServerError)})
 	}
 	setText(l.name, name)
 	setText(l.detail, detail)
 	setShown(l.play, l.path != "")
 	setShown(l.folder, l.path != "")
+}
+
+// newSetUpCard offers the first start's card again, where nothing starts by itself.
+func newSetUpCard(u *UI) *surface {
+	text := widget.NewLabel(lang.L("Nothing is captured, and nothing starts by itself."))
+	text.Wrapping = fyne.TextWrapWord
+	open := widget.NewButtonWithIcon(lang.L("Set up…"), theme.NavigateNextIcon(), u.openFirstRun)
+	open.IconPlacement = widget.ButtonIconTrailingText
+	c := newSurface(colorCard, 12, 8, container.NewBorder(nil, nil, nil, container.NewCenter(open), text))
+	c.Hide()
+	return c
 }
 
 // sharedWindowClosed is whether others see the last frame of a window that is no more.
@@ -432,15 +506,13 @@ func sharedWindowClosed(s session.Snapshot) bool {
 
 // newClosedCard asks what to share after the shared window was closed.
 func newClosedCard(u *UI) *surface {
-	title := widget.NewLabel("The shared window was closed")
+	title := widget.NewLabel(lang.L("The shared window was closed"))
 	title.TextStyle.Bold = true
-	text := muted("Others see its last frame. Nothing else is captured until you choose.")
+	text := muted(lang.L("Others see its last frame. Nothing else is captured until you choose."))
 	text.Wrapping = fyne.TextWrapWord
-	choose := widget.NewButton("Choose another window", u.chooseWindow)
+	choose := widget.NewButton(lang.L("Choose another window"), u.chooseWindow)
 	choose.Importance = widget.HighImportance
-	stop := widget.NewButton("Stop sharing", func() {
-		u.do("Couldn't stop sharing", func() error { return u.parts.Commands.SetShare(false) })
-	})
+	stop := widget.NewButton(lang.L("Stop sharing"), func() { u.share(false) })
 	c := newSurface(colorWarn, 12, 10, container.NewBorder(nil, nil, nil,
 		container.NewCenter(container.NewHBox(stop, choose)),
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), title, text)))

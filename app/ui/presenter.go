@@ -69,10 +69,13 @@ func (p *presenter) showNewest() {
 func (p *presenter) apply(s session.Snapshot) {
 	u := p.u
 	u.tray.update(s)
+	u.recent.update(s)
 	if u.look.choose(s.Settings.App.Theme.String()) {
 		u.app.Settings().SetTheme(u.look)
 	}
-	if u.shown.Load() {
+	if u.shown.Load() && u.firstRun != nil {
+		u.firstRun.update(s)
+	} else if u.shown.Load() {
 		u.nav.update(s)
 		u.pages[u.nav.current].update(s)
 	}

@@ -1,47 +1,48 @@
 package ui
 
 import (
-	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/systray"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 )
 
-// tray is the icon and its menu. Fyne rebuilds the whole menu at each change, so it is set only when something in it
-// did change.
+// tray is the icon, its tooltip and its menu. Fyne rebuilds the whole menu at each change, and some desktops close one
+// that is open, so it is set only when something in it did change.
 type tray struct {
-	u    *UI
-	desk desktop.App
-	key  trayKey
-	icon string
+	u       *UI
+	desk    desktop.App
+	key     trayKey
+	icon    string
+	tooltip string
 }
 
 // trayKey is all of a snapshot that the tray shows.
 type trayKey struct {
-	state         session.State
-	replay, share bool
-	record        bool
-	seconds       float64
-	shareState    session.ShareState
-	room          string
-	last          string
-	mic, muted    bool
-	theme         config.Theme
-	paused, gone  bool
-	canSave       bool
+	lines, icon          string
+	replay, share, first bool
+	record, held         bool
+	seconds              float64
+	last                 string
+	mic, muted           bool
+	theme                config.Theme
+	canSave              bool
 }
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
-		s.State, s.ReplayOn, s.ShareOn, s.RecordOn, s.ReplaySeconds, s.Share.State, s.Share.Room, lastLine(s.LastSave),
-		s.Settings.Sound.Microphone.Enabled, s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.Paused,
-		s.SourceGone, s.CanSave(),
+		strings.Join(statusLines(s), "\n"), trayIcon(s), s.ReplayOn, s.ShareOn, !s.Settings.App.FirstRunDone, s.RecordOn,
+		s.Held, s.ReplaySeconds, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled,
+		s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.CanSave(),
 	}
 }
 
@@ -65,83 +66,266 @@ func (t *tray) update(s session.Snapshot) {
 	t.set(s)
 }
 
-func (t *tray) set(s session.Snapshot) {
-	t.desk.SetSystemTrayMenu(t.menu(s))
-	if icon := trayIcon(s.State); icon != t.icon {
-		t.icon = icon
-		t.desk.SetSystemTrayIcon(fyne.NewStaticResource("tray-"+icon+".png", assets.TrayIcon(icon)))
+// refresh sets the menu again after the list of clips has changed.
+func (t *tray) refresh() {
+	if t.desk != nil {
+		t.desk.SetSystemTrayMenu(t.menu(t.u.parts.Feed.Snapshot()))
 	}
 }
 
-// trayIcon is the name of the icon for a state.
-func trayIcon(s session.State) string {
-	switch s {
-	case session.Buffering, session.RecordingOnly:
-		return "buffering"
-	case session.Live:
-		return "live"
-	case session.Failed:
-		return "error"
+func (t *tray) set(s session.Snapshot) {
+	t.desk.SetSystemTrayMenu(t.menu(s))
+	if icon := trayIcon(s); icon != t.icon {
+		t.icon = icon
+		t.desk.SetSystemTrayIcon(fyne.NewStaticResource("tray-"+icon+".png", assets.TrayIcon(icon)))
 	}
-	return "idle"
+	if text := tooltip(s); text != t.tooltip {
+		t.tooltip = text
+		systray.SetTooltip(text)
+	}
+}
+
+// trayIcon is the name of the icon for a state. The muted microphone is shown beside what else is going on.
+func trayIcon(s session.Snapshot) string {
+	icon := "buffering"
+	switch {
+	case s.State == session.Failed:
+		return "error"
+	case s.State == session.Idle, s.State == session.Starting, s.State == session.Stopping:
+		return "off"
+	case s.Paused, s.SourceGone:
+		return "paused"
+	case s.State == session.Live:
+		icon = "live"
+	case s.State == session.RecordingOnly, s.Recording != nil:
+		icon = "recording"
+	}
+	if m := s.Settings.Sound.Microphone; m.Enabled && m.Muted {
+		icon += "-muted"
+	}
+	return icon
+}
+
+// tooltip says in a line what is going on.
+func tooltip(s session.Snapshot) string { return "Hindsight\n" + strings.Join(statusLines(s), "\n") }
+
+// statusLines say what is going on, one thing each.
+func statusLines(s session.Snapshot) []string {
+	switch {
+	case !s.Settings.App.FirstRunDone:
+		return []string{lang.L("Not set up yet")}
+	case s.State == session.Idle, s.State == session.Starting, s.State == session.Stopping, s.State == session.Failed:
+		return []string{stateWord(s)}
+	}
+	var lines []string
+	if s.Paused || s.SourceGone {
+		lines = append(lines, stateWord(s))
+	}
+	if live := liveLine(s); live != "" {
+		lines = append(lines, live)
+	}
+	if s.Recording != nil {
+		name := lang.L("Recording")
+		if s.Recording.Path != "" {
+			name = lang.L("Recording: {{.Name}}", map[string]any{"Name": filepath.Base(s.Recording.Path)})
+		}
+		lines = append(lines, name)
+	}
+	if s.ReplayOn {
+		lines = append(lines, lang.L("Replay buffer: {{.Length}}", map[string]any{"Length": seconds(s.ReplaySeconds)}))
+	}
+	if m := s.Settings.Sound.Microphone; m.Enabled && m.Muted {
+		lines = append(lines, lang.L("Microphone muted"))
+	}
+	return lines
+}
+
+// liveLine says where others see the screen, and how much of it the server could save.
+func liveLine(s session.Snapshot) string {
+	switch {
+	case s.Share.State == "reconnecting":
+		return lang.L("Reconnecting to {{.Room}}…", map[string]any{"Room": s.Share.Room})
+	case s.Share.State != "live":
+		return ""
+	case s.Share.Recording == "active" && s.Share.ServerSeconds >= 1:
+		return lang.L("Live in {{.Room}} · server {{.Length}}", map[string]any{"Room": s.Share.Room,
+			"Length": seconds(coarse(s.Share.ServerSeconds))})
+	}
+	return lang.L("Live in {{.Room}}", map[string]any{"Room": s.Share.Room})
+}
+
+// coarse rounds down what grows while it is looked at, so that the menu is not set all the time.
+func coarse(s float64) float64 {
+	step := 1.0
+	switch {
+	case s >= 300:
+		step = 60
+	case s >= 60:
+		step = 15
+	case s >= 10:
+		step = 5
+	}
+	return float64(int(s/step)) * step
+}
+
+// seconds is a length as the menu writes it: up to two minutes in seconds.
+func seconds(s float64) string {
+	if s < 120 {
+		return lang.L("{{.Seconds}} s", map[string]any{"Seconds": int(s + 0.5)})
+	}
+	return locale.Duration(time.Duration(s * float64(time.Second)))
 }
 
 func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	u := t.u
-	status := fyne.NewMenuItem(stateWord(s), nil)
-	status.Disabled = true
-	save := fyne.NewMenuItem("Save replay", func() { u.parts.Commands.Press(0) })
-	save.Disabled = !s.CanSave()
-	share, replay, record := "Start sharing", "Turn replay buffer on", "Start recording"
+	var items []*fyne.MenuItem
+	add := func(label string, action func()) *fyne.MenuItem {
+		item := fyne.NewMenuItem(label, action)
+		items = append(items, item)
+		return item
+	}
+	line := func() { items = append(items, fyne.NewMenuItemSeparator()) }
+	for _, text := range statusLines(s) {
+		add(text, nil).Disabled = true
+	}
+	if !s.Settings.App.FirstRunDone {
+		line()
+		add(lang.L("Set up Hindsight…"), u.Show)
+		line()
+		add(lang.L("Quit"), u.app.Quit)
+		return fyne.NewMenu("Hindsight", items...)
+	}
+	if text := lastLine(s.LastSave); text != "" {
+		add(text, func() { u.lastSave(s.LastSave) })
+	}
+	line()
+	add(lang.L("Save replay"), u.saveReplay).Disabled = !s.CanSave()
+	lengths := add(lang.L("Save last"), nil)
+	lengths.ChildMenu, lengths.Disabled = t.lengths(s), !s.CanSave()
+	if clips := t.clips(); clips != nil {
+		add(lang.L("Last clips"), nil).ChildMenu = clips
+	}
+	line()
+	t.switches(s, add)
+	line()
+	add(lang.L("Open Hindsight"), func() { u.show(pageHome) })
+	add(lang.L("Clips"), func() { u.show(pageClips) })
+	add(lang.L("Settings"), func() { u.show(pageSettings) })
+	line()
+	add(lang.L("Quit"), u.app.Quit)
+	return fyne.NewMenu("Hindsight", items...)
+}
+
+// switches adds what is turned on and off.
+func (t *tray) switches(s session.Snapshot, add func(string, func()) *fyne.MenuItem) {
+	u := t.u
+	if s.ReplayOn {
+		add(lang.L("Turn replay buffer off"), func() {
+			u.do(lang.L("Couldn't turn off replay buffer"), func() error { return u.parts.Commands.SetReplay(false) })
+		})
+	} else {
+		add(lang.L("Turn replay buffer on"), func() {
+			u.do(lang.L("Couldn't turn on replay buffer"), func() error { return u.parts.Commands.SetReplay(true) })
+		})
+	}
 	if s.RecordOn {
-		record = "Stop recording"
+		add(lang.L("Stop recording"), func() { u.record(false) })
+	} else {
+		add(lang.L("Start recording"), func() { u.record(true) })
 	}
 	if s.ShareOn {
-		share = "Stop sharing"
+		add(lang.L("Stop sharing"), func() { u.share(false) })
+	} else {
+		add(lang.L("Start sharing"), func() { u.share(true) })
 	}
-	if s.ReplayOn {
-		replay = "Turn replay buffer off"
-	}
-	micMuted := s.Settings.Sound.Microphone.Muted
-	mute := fyne.NewMenuItem("Mute microphone", func() {
-		failed := failedTo(micMuted, "unmute", "mute") + " microphone"
-		u.do(failed, func() error { return u.parts.Commands.Mute(session.Microphone, !micMuted) })
+	add(lang.L("Take screenshot"), u.screenshot)
+	pause := add(lang.L("Pause"), func() {
+		u.do(lang.L("Couldn't pause"), func() error { return u.parts.Commands.SetPaused(!s.Held) })
 	})
-	mute.Checked, mute.Disabled = micMuted, !s.Settings.Sound.Microphone.Enabled
-	shot := fyne.NewMenuItem("Take screenshot", u.screenshot)
-	items := []*fyne.MenuItem{status}
-	if text := lastLine(s.LastSave); text != "" {
-		items = append(items, fyne.NewMenuItem(text, func() {
-			if s.LastSave.Clip == nil {
-				u.show(pageHome) // it says more
-				return
-			}
-			u.do("Couldn't play clip", func() error { return u.parts.Open(s.LastSave.Clip.Path) })
-		}))
+	pause.Checked, pause.Disabled = s.Held, !s.ReplayOn && !s.ShareOn && !s.RecordOn
+	muted := s.Settings.Sound.Microphone.Muted
+	mute := add(lang.L("Mute microphone"), func() { u.mute(session.Microphone, !muted) })
+	mute.Checked, mute.Disabled = muted, !s.Settings.Sound.Microphone.Enabled
+}
+
+// saveLengths are offered as far as the buffer reaches, in seconds.
+var saveLengths = []float64{15, 30, 60, 120, 300, 600}
+
+func (t *tray) lengths(s session.Snapshot) *fyne.Menu {
+	var items []*fyne.MenuItem
+	for _, length := range saveLengths {
+		if length < s.ReplaySeconds {
+			items = append(items, fyne.NewMenuItem(seconds(length), func() { t.u.parts.Commands.Press(length) }))
+		}
 	}
-	return fyne.NewMenu("Hindsight", append(items,
-		fyne.NewMenuItemSeparator(),
-		save,
-		fyne.NewMenuItem(record, func() {
-			u.do(failedTo(s.RecordOn, "stop", "start")+" recording",
-				func() error { return u.parts.Commands.SetRecord(!s.RecordOn) })
-		}),
-		shot,
-		fyne.NewMenuItem(replay, func() {
-			u.do(failedTo(s.ReplayOn, "turn off", "turn on")+" replay buffer",
-				func() error { return u.parts.Commands.SetReplay(!s.ReplayOn) })
-		}),
-		fyne.NewMenuItem(share, func() {
-			u.do(failedTo(s.ShareOn, "stop", "start")+" sharing", func() error { return u.parts.Commands.SetShare(!s.ShareOn) })
-		}),
-		mute,
-		fyne.NewMenuItemSeparator(),
-		fyne.NewMenuItem("Open Hindsight", func() { u.show(pageHome) }),
-		fyne.NewMenuItem("Clips", func() { u.show(pageClips) }),
-		fyne.NewMenuItem("Settings", func() { u.show(pageSettings) }),
-		fyne.NewMenuItemSeparator(),
-		fyne.NewMenuItem("Quit", u.app.Quit),
-	)...)
+	whole := lang.L("Whole buffer ({{.Length}})", map[string]any{"Length": seconds(s.ReplaySeconds)})
+	items = append(items, fyne.NewMenuItem(whole, func() {
+		t.u.parts.Commands.PressAs(session.Ask{All: true})
+	}))
+	return fyne.NewMenu("", items...)
+}
+
+// clips are the newest ones, to be played; nil where there are none.
+func (t *tray) clips() *fyne.Menu {
+	var items []*fyne.MenuItem
+	for _, c := range t.u.recent.items {
+		label := locale.Moment(c.Created, time.Now()) + " · " + seconds(c.Seconds)
+		items = append(items, fyne.NewMenuItem(label, func() { t.u.play(c.Path) }))
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return fyne.NewMenu("", items...)
+}
+
+// lastSave plays the clip of a save, or shows what became of it.
+func (u *UI) lastSave(r *session.SaveRecord) {
+	if r.Clip == nil {
+		u.show(pageHome) // it says more
+		return
+	}
+	u.play(r.Clip.Path)
+}
+
+func (u *UI) saveReplay() { u.parts.Commands.Press(0) }
+
+func (u *UI) play(path string) {
+	u.do(lang.L("Couldn't play clip"), func() error { return u.parts.Open(path) })
+}
+
+func (u *UI) reveal(path string) {
+	u.do(lang.L("Couldn't open folder"), func() error { return u.parts.Reveal(path) })
+}
+
+func (u *UI) record(on bool) {
+	failed := lang.L("Couldn't stop recording")
+	if on {
+		failed = lang.L("Couldn't start recording")
+	}
+	u.do(failed, func() error { return u.parts.Commands.SetRecord(on) })
+}
+
+func (u *UI) share(on bool) {
+	failed := lang.L("Couldn't stop sharing")
+	if on {
+		failed = lang.L("Couldn't start sharing")
+	}
+	u.do(failed, func() error { return u.parts.Commands.SetShare(on) })
+}
+
+func (u *UI) mute(src session.Source, on bool) {
+	failed := lang.L("Couldn't unmute {{.Source}}", map[string]any{"Source": sourceName(src)})
+	if on {
+		failed = lang.L("Couldn't mute {{.Source}}", map[string]any{"Source": sourceName(src)})
+	}
+	u.do(failed, func() error { return u.parts.Commands.Mute(src, on) })
+}
+
+func sourceName(src session.Source) string {
+	if src == session.Microphone {
+		return lang.L("microphone")
+	}
+	return lang.L("desktop audio")
 }
 
 // lastLine says what became of the last press, for those who see no notifications.
@@ -149,50 +333,44 @@ func lastLine(r *session.SaveRecord) string {
 	if r == nil {
 		return ""
 	}
-	at := r.PressedAt.Format(time.TimeOnly)
+	at := map[string]any{"Time": locale.Clock(r.PressedAt.Local())}
 	switch {
 	case r.Clip != nil:
-		return "Play last clip (" + at + ")"
+		return lang.L("Play last clip ({{.Time}})", at)
 	case r.Local == "failed", r.Local == "off" && r.Server != "saving" && r.Server != "saved":
-		return "Last clip not saved (" + at + ")"
+		return lang.L("Last clip not saved ({{.Time}})", at)
 	case r.Local == "off" && r.Server == "saved":
-		return "Last clip saved on server (" + at + ")"
+		return lang.L("Last clip saved on server ({{.Time}})", at)
 	}
-	return "Saving clip (" + at + ")…"
-}
-
-// failedTo is the title of an error of a switch that was on or off.
-func failedTo(on bool, off, begin string) string {
-	if on {
-		return "Couldn't " + off
-	}
-	return "Couldn't " + begin
+	return lang.L("Saving clip ({{.Time}})…", at)
 }
 
 // stateWord is the state in a few words.
 func stateWord(s session.Snapshot) string {
-	if s.Paused {
-		return "Paused (screen locked)"
-	}
-	if s.SourceGone && (s.State == session.Buffering || s.State == session.RecordingOnly) {
-		return "Waiting for the captured window"
+	switch {
+	case s.Paused && s.Held:
+		return lang.L("Paused")
+	case s.Paused:
+		return lang.L("Paused (screen locked)")
+	case s.SourceGone && (s.State == session.Buffering || s.State == session.RecordingOnly):
+		return lang.L("Waiting for the captured window")
 	}
 	switch s.State {
 	case session.Starting:
-		return "Starting…"
+		return lang.L("Starting…")
 	case session.RecordingOnly:
-		return "Recording"
+		return lang.L("Recording")
 	case session.Buffering:
-		return fmt.Sprintf("Replay buffer on (%s)", span(s.ReplaySeconds))
+		return lang.L("Replay buffer on")
 	case session.Live:
 		if s.Share.State == "reconnecting" {
-			return "Reconnecting…"
+			return lang.L("Reconnecting…")
 		}
-		return "Live in " + s.Share.Room
+		return lang.L("Live in {{.Room}}", map[string]any{"Room": s.Share.Room})
 	case session.Failed:
-		return "Attention needed"
+		return lang.L("Attention needed")
 	case session.Stopping:
-		return "Stopping…"
+		return lang.L("Stopping…")
 	}
-	return "Off"
+	return lang.L("Off")
 }

@@ -35,14 +35,18 @@ type Feed interface {
 	Snapshot() session.Snapshot
 	Watch() (snapshots <-chan session.Snapshot, stop func())
 	Meters() (stop func())
+	// Preview opens capture for level meters only, until stop is called.
+	Preview() (stop func())
 }
 
 // Commands is what buttons do.
 type Commands interface {
 	Press(seconds float64)
+	PressAs(session.Ask)
 	SetReplay(on bool) error
 	SetShare(on bool) error
 	SetRecord(on bool) error
+	SetPaused(on bool) error
 	Mark(text string) error
 	Screenshot(ctx context.Context) (path string, err error)
 	Mute(src session.Source, muted bool) error
@@ -80,6 +84,12 @@ type Parts struct {
 	// width and height in pixels.
 	Screens func(backend string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
+	// PickRegion lets the user drag a rectangle on the screen; capture.ErrNotPicked is that they did not want to.
+	PickRegion func(context.Context) (image.Rectangle, error)
+	// TryEncoders tries every encoder with a configuration and a size in pixels, and reports each one.
+	TryEncoders func(ctx context.Context, c capture.VideoConfig, width, height int, report func(capture.EncoderTrial)) error
+	// TestServer tries a connection in steps. It reports each before and after.
+	TestServer func(ctx context.Context, t ServerTest, report func(ServerStep))
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
@@ -87,6 +97,9 @@ type Parts struct {
 	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
 	Linked func(path string) bool
 	Link   func(ctx context.Context, path string) (url string, err error)
+	// Journal is the log, and Report the text about everything that can be given to others.
+	Journal Journal
+	Report  func() string
 	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray TrayHost
 	// Hidden starts in the tray, where there is one.
@@ -107,6 +120,8 @@ type UI struct {
 	idle  *idle
 
 	home     *home
+	recent   *recent
+	firstRun *firstRun // nil while it is not shown
 	clips    *clips
 	settings *settings
 	pages    []page
@@ -142,7 +157,7 @@ func New(p Parts) *UI {
 		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
-	ended, idle := new(atomic.Bool), newIdleThrottle()
+	ended, idle := new(atomic.Bool), newIdle(fyne.Do)
 	onMain := func(f func()) {
 		defer idle.wake()
 		// While Fyne ends it runs what it is given in the caller's goroutine; nothing may touch the window then.
@@ -159,16 +174,17 @@ func New(p Parts) *UI {
 
 // build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
-	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
+	u := &UI{parts: p, app: a, main: onMain, idle: newIdle(onMain)}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")
+	u.recent = newRecent(u)
 	u.home = newHome(u)
 	u.clips = newClips(u)
 	u.settings = newSettings(u)
-	u.pages = []page{u.home, u.clips, u.settings}
+	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
 	u.window.SetContent(u.nav.content())
@@ -221,6 +237,7 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 func (u *UI) Close() {
 	u.cancel()
 	u.presenter.stop()
+	u.idle.close()
 	u.wg.Wait()
 	u.watches.Wait()
 }
@@ -230,6 +247,10 @@ func (u *UI) show(index int) {
 	if index >= 0 {
 		u.nav.choose(index)
 	}
+	snapshot := u.parts.Feed.Snapshot()
+	if u.firstRun == nil && !snapshot.Settings.App.FirstRunDone {
+		u.openFirstRun()
+	}
 	u.idle.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
@@ -237,7 +258,7 @@ func (u *UI) show(index int) {
 		u.pages[u.nav.current].enter()
 		u.meters()
 	}
-	u.presenter.apply(u.parts.Feed.Snapshot())
+	u.presenter.apply(snapshot)
 }
 
 // closed is the window's close button.
@@ -248,13 +269,17 @@ func (u *UI) closed() {
 	}
 	u.shown.Store(false)
 	u.meters()
+	u.firstRun.hidden()
 	u.window.Hide()
 	u.idle.set(true)
 }
 
 // meters asks for fast snapshots exactly while level meters are visible.
 func (u *UI) meters() {
-	want := u.shown.Load() && u.nav.current == 0
+	if u.nav == nil {
+		return // nothing is shown yet
+	}
+	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

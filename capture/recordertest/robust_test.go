@@ -102,7 +102,7 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 	waitBuffered(t, r, 8*time.Second)
 	bad := c
 	bad.Video.FrameRate = 13
-	require.ErrorContains(t, r.Apply(bad), "30 or 60")
+	require.ErrorContains(t, r.Apply(bad), "165 or 240")
 	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 8 * time.Second})
 	require.NoError(t, err)
 	frames, err := capturetest.Frames(context.Background(), saved.Path)

@@ -64,6 +64,7 @@ pactl load-module module-null-sink >/dev/null
 hindsightctl doctor || true # there is no tray, and no hotkeys are taken from a window manager
 hindsight >app.log 2>&1 &
 app=$!
+until hindsightctl replay on 2>/dev/null; do sleep 0.3; done # as Start in the window: nothing is captured before
 for i in $(seq 100); do
   state=$(hindsightctl status --json 2>/dev/null | sed -n 's/.*"buffered_seconds": *\([0-9]*\).*/\1/p') || true
   [ "${state:-0}" -lt 6 ] || break
