@@ -84,6 +84,12 @@ type Parts struct {
 	// width and height in pixels.
 	Screens func(backend string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
+	// PickRegion lets the user drag a rectangle on the screen; capture.ErrNotPicked is that they did not want to.
+	PickRegion func(context.Context) (image.Rectangle, error)
+	// TryEncoders tries every encoder with a configuration and a size in pixels, and reports each one.
+	TryEncoders func(ctx context.Context, c capture.VideoConfig, width, height int, report func(capture.EncoderTrial)) error
+	// TestServer tries a connection in steps. It reports each before and after.
+	TestServer func(ctx context.Context, t ServerTest, report func(ServerStep))
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
@@ -151,7 +157,7 @@ func New(p Parts) *UI {
 		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
-	ended, idle := new(atomic.Bool), newIdleThrottle()
+	ended, idle := new(atomic.Bool), newIdle(fyne.Do)
 	onMain := func(f func()) {
 		defer idle.wake()
 		// While Fyne ends it runs what it is given in the caller's goroutine; nothing may touch the window then.
@@ -168,7 +174,7 @@ func New(p Parts) *UI {
 
 // build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
-	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
+	u := &UI{parts: p, app: a, main: onMain, idle: newIdle(onMain)}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
@@ -231,6 +237,7 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 func (u *UI) Close() {
 	u.cancel()
 	u.presenter.stop()
+	u.idle.close()
 	u.wg.Wait()
 	u.watches.Wait()
 }
@@ -269,7 +276,10 @@ func (u *UI) closed() {
 
 // meters asks for fast snapshots exactly while level meters are visible.
 func (u *UI) meters() {
-	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil)
+	if u.nav == nil {
+		return // nothing is shown yet
+	}
+	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

@@ -7,16 +7,12 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clock"
-	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
 // captureScreen opens the screen with the backend that fits the session.
 func captureScreen(ctx context.Context, c Screen, r report) error {
-	if err := gst.Init(); err != nil { // its clock stamps everything
-		return err
-	}
 	if way, _ := Backend(c.Backend, c.Display); way == Portal {
 		return capturePortal(ctx, c, r)
 	}
@@ -82,6 +78,14 @@ func ListScreens(display string) (Screens, error) {
 		s.Monitors = append(s.Monitors, Monitor(m))
 	}
 	return s, err
+}
+
+// ErrNotPicked means that the user canceled the choice of a region.
+var ErrNotPicked = x11.ErrNotPicked
+
+// PickRegion lets the user drag a rectangle on an X display; an empty name is the environment's.
+func PickRegion(ctx context.Context, display string) (image.Rectangle, error) {
+	return x11.PickRegion(ctx, display)
 }
 
 // Preview takes one small frame of a target.
