@@ -87,7 +87,8 @@ type Parts struct {
 	// PickRegion lets the user drag a rectangle on the screen; capture.ErrNotPicked is that they did not want to.
 	PickRegion func(context.Context) (image.Rectangle, error)
 	// TryEncoders tries every encoder with a configuration and a size in pixels, and reports each one.
-	TryEncoders func(ctx context.Context, c capture.VideoConfig, width, height int, report func(capture.EncoderTrial)) error
+	TryEncoders func(ctx context.Context, c capture.VideoConfig, width, height int,
+		report func(capture.EncoderTrial)) error
 	// TestServer tries a connection in steps. It reports each before and after.
 	TestServer func(ctx context.Context, t ServerTest, report func(ServerStep))
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
