@@ -165,8 +165,8 @@ func (s *settings) shows(g group) bool {
 // wantsMeters is whether sound levels are to be seen.
 func (s *settings) wantsMeters() bool { return s.shows(s.sound) }
 
-// hear opens capture for the levels, as long as they are to be seen; allowed is whether anything may be captured.
-func (s *settings) hear(allowed bool) {
+// openMeters opens capture for the levels, as long as they are to be seen; allowed is whether anything may be captured.
+func (s *settings) openMeters(allowed bool) {
 	switch want := allowed && s.wantsMeters(); {
 	case want && s.stopHearing == nil:
 		s.stopHearing = s.u.parts.Feed.Preview()
