@@ -70,7 +70,9 @@ func newNav(u *UI) *nav {
 	for _, p := range u.pages {
 		n.stack.Add(p.content())
 	}
-	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20), n.stack)
+	all := container.NewScroll(n.stack) // a page that needs more than a small window has can be scrolled as a whole
+	all.SetMinSize(fyne.NewSize(500, 300))
+	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20), all)
 	n.root = container.New(n, side, body)
 	n.mark()
 	return n

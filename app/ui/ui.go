@@ -134,6 +134,7 @@ type UI struct {
 
 	shown      atomic.Bool
 	stopMeters func()
+	fitted     bool // to the monitor
 	presenter  presenter
 
 	ctx    context.Context
@@ -255,6 +256,7 @@ func (u *UI) show(index int) {
 	u.idle.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
+	u.fit()
 	if !u.shown.Swap(true) {
 		u.pages[u.nav.current].enter()
 		u.meters()
@@ -281,6 +283,7 @@ func (u *UI) meters() {
 		return // nothing is shown yet
 	}
 	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
+	u.settings.hear(u.firstRun == nil)
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

@@ -1,4 +1,4 @@
-package capture
+package audio
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ func (c *canceller) Cancel(near, far []float32) {
 
 // cancelEcho starts or stops removing the desktop's sound from the microphone, suppressing noise with it or not. Where
 // it cannot be done the microphone is used as it is.
-func (s *sound) cancelEcho(on, suppress bool) {
+func (s *Pipeline) cancelEcho(on, suppress bool) {
 	old := s.echo
 	if on && old != nil && suppress == old.suppress {
 		return
@@ -49,9 +49,9 @@ func (s *sound) cancelEcho(on, suppress bool) {
 	s.mixer.CancelEcho(s.mic.mix, s.desktop.mix, source.EchoLead, s.echo)
 }
 
-func (s *sound) setEchoError(err error) {
+func (s *Pipeline) setEchoError(err error) {
 	if err != nil {
-		s.log.Error("echo cancellation is off", "err", err)
+		s.Log.Error("echo cancellation is off", "err", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,4 +1,4 @@
-package capture
+package replay
 
 import (
 	"sync"
@@ -7,13 +7,13 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// pauses takes the times at which nothing was kept out of the time line of replay and recordings, so that what was
+// Pauses takes the times at which nothing was kept out of the time line of replay and recordings, so that what was
 // before a pause is as old afterwards as it was when the pause began. It decides about packets and times; it has no
 // clock and no goroutine.
-type pauses struct {
+type Pauses struct {
 	mu sync.Mutex
 	// causes are why the running pause continues.
-	causes pauseCause
+	causes PauseCause
 	// since is when the running pause began; 0 while there is none.
 	since time.Duration
 	// from and until are the last pause that has ended, before is the length of all before it.
@@ -21,16 +21,16 @@ type pauses struct {
 	needKey             bool // the next frame to keep must be an IDR
 }
 
-// pauseCause is a set of reasons for a pause.
-type pauseCause uint8
+// PauseCause is a set of reasons for a pause.
+type PauseCause uint8
 
 const (
-	pauseAsked pauseCause = 1 << iota // Config.Paused
-	pauseGone                         // the capture source is gone
+	PauseAsked PauseCause = 1 << iota // by the user
+	PauseGone                         // the capture source is gone
 )
 
-// begin starts a pause for a cause; a running one continues.
-func (p *pauses) begin(now time.Duration, cause pauseCause) {
+// Begin starts a pause for a cause; a running one continues.
+func (p *Pauses) Begin(now time.Duration, cause PauseCause) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.causes |= cause
@@ -39,8 +39,8 @@ func (p *pauses) begin(now time.Duration, cause pauseCause) {
 	}
 }
 
-// end takes back a cause; the running pause ends with its last one.
-func (p *pauses) end(now time.Duration, cause pauseCause) {
+// End takes back a cause; the running pause ends with its last one.
+func (p *Pauses) End(now time.Duration, cause PauseCause) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.causes &^= cause
@@ -51,9 +51,9 @@ func (p *pauses) end(now time.Duration, cause pauseCause) {
 	p.from, p.until, p.since, p.needKey = p.since, max(now, p.since), 0, true
 }
 
-// keep returns the packet as it is kept, with its time on the time line without pauses; nil when it belongs to a pause.
+// Keep returns the packet as it is kept, with its time on the time line without pauses; nil when it belongs to a pause.
 // wantKey says that an IDR is waited for.
-func (p *pauses) keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
+func (p *Pauses) Keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	off := p.before + p.until - p.from
@@ -77,8 +77,8 @@ func (p *pauses) keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
 	return &moved, false
 }
 
-// at is a time of the clock on the time line without pauses; times within a pause are its begin.
-func (p *pauses) at(t time.Duration) time.Duration {
+// At is a time of the clock on the time line without pauses; times within a pause are its begin.
+func (p *Pauses) At(t time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.since > 0 {

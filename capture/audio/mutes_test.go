@@ -1,4 +1,4 @@
-package capture
+package audio
 
 import (
 	"fmt"
@@ -10,21 +10,22 @@ import (
 
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mute"
 )
 
 // A switch silences the mix, the microphone's own track and its level with the block that is mixed next, while older
 // configurations that know nothing of it are applied all the time.
 func TestMutesActOnTheNextBlock(t *testing.T) {
 	require.NoError(t, gst.Init())
-	mutes := &Mutes{}
+	mutes := &mute.Mutes{}
 	at := time.Hour // this test's clock
-	s := &sound{
-		now: func() time.Duration { return at }, emit: func(*media.Packet) {}, wants: func(media.Track) bool { return false },
-		mutes: mutes, log: slog.New(slog.DiscardHandler),
-	}
-	on := SoundConfig{Enabled: true}
+	s := New(Options{
+		Now: func() time.Duration { return at }, Emit: func(*media.Packet) {}, Wants: func(media.Track) bool { return false },
+		Mutes: mutes, Log: slog.New(slog.DiscardHandler),
+	})
+	on := Config{Enabled: true}
 	const idle = true // no device is opened
-	require.NoError(t, s.apply(on, on, true, idle))
+	require.NoError(t, s.Apply(on, on, true, idle))
 	s.cancel()
 	<-s.done // from here on this test mixes
 	stop, applied := make(chan struct{}), make(chan struct{})
@@ -35,7 +36,7 @@ func TestMutesActOnTheNextBlock(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				_ = s.apply(on, on, true, idle)
+				_ = s.Apply(on, on, true, idle)
 			}
 		}
 	}()
@@ -88,21 +89,21 @@ func TestMutesActOnTheNextBlock(t *testing.T) {
 func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 	const heldBack = 500 * time.Millisecond // how late blocks are mixed
 	at := time.Hour
-	mutes := &Mutes{}
-	for name, mute := range map[string]func(s *sound, on bool){
-		"switch": func(_ *sound, on bool) { mutes.Set(false, on) },
-		"pause":  func(_ *sound, on bool) { mutes.Pause(on) },
-		"configuration": func(s *sound, on bool) {
-			require.NoError(t, s.apply(SoundConfig{}, SoundConfig{Enabled: true, Muted: on}, true, true))
+	mutes := &mute.Mutes{}
+	for name, mute := range map[string]func(s *Pipeline, on bool){
+		"switch": func(_ *Pipeline, on bool) { mutes.Set(false, on) },
+		"pause":  func(_ *Pipeline, on bool) { mutes.Pause(on) },
+		"configuration": func(s *Pipeline, on bool) {
+			require.NoError(t, s.Apply(Config{}, Config{Enabled: true, Muted: on}, true, true))
 		},
 	} {
 		for _, blocks := range []int{0, 10} {
 			t.Run(fmt.Sprint(name, ", blocks mixed meanwhile: ", blocks), func(t *testing.T) {
-				s := &sound{
-					now: func() time.Duration { return at }, emit: func(*media.Packet) {}, mutes: mutes,
-					wants: func(media.Track) bool { return false }, log: slog.New(slog.DiscardHandler),
-				}
-				require.NoError(t, s.apply(SoundConfig{}, SoundConfig{Enabled: true}, true, true))
+				s := New(Options{
+					Now: func() time.Duration { return at }, Emit: func(*media.Packet) {}, Mutes: mutes,
+					Wants: func(media.Track) bool { return false }, Log: slog.New(slog.DiscardHandler),
+				})
+				require.NoError(t, s.Apply(Config{}, Config{Enabled: true}, true, true))
 				s.cancel()
 				<-s.done // from here on this test mixes
 				measure := func(from time.Duration, level float32) {
@@ -137,27 +138,4 @@ func TestWhatWasHeardWhileMutedStaysSilent(t *testing.T) {
 			})
 		}
 	}
-}
-
-// A frame that was captured in a pause is not shown when it comes after the pause's end, and a whole one is asked for.
-func TestFramesOfAPauseAreDropped(t *testing.T) {
-	at := time.Hour
-	mutes := &Mutes{}
-	_, _, screen := mutes.switches()
-	p := &video{frames: make(chan media.Frame, 1), pause: newGate(func() time.Duration { return at }, screen...)}
-	released := 0
-	frame := func(pts time.Duration) media.Frame {
-		return media.Frame{PTS: pts, Width: 2, Height: 2, Release: func() { released++ }}
-	}
-	mutes.Pause(true)
-	p.offer(frame(at))
-	require.Empty(t, p.frames)
-	require.False(t, p.offerSame(media.Frame{Same: true, PTS: at}), "what the dropped frame showed is asked for")
-	at += time.Second
-	mutes.Pause(false)
-	p.offer(frame(at - time.Millisecond))
-	require.Empty(t, p.frames)
-	require.Equal(t, 2, released)
-	p.offer(frame(at))
-	require.Len(t, p.frames, 1)
 }

@@ -1,4 +1,4 @@
-package capture
+package audio
 
 import (
 	"time"

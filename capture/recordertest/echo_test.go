@@ -1,4 +1,4 @@
-package capture_test
+package recordertest
 
 import (
 	"context"

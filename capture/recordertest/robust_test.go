@@ -1,4 +1,4 @@
-package capture_test
+package recordertest
 
 import (
 	"context"
@@ -191,24 +191,6 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 			Default: true})
 		require.Contains(t, list.Microphones, capture.Device{ID: b.sound.MicSource, Name: "Microphone", Default: true})
 	})
-}
-
-func TestConfigurationsThatCannotBeUsed(t *testing.T) {
-	for want, change := range map[string]func(*capture.Config){
-		"165 or 240":       func(c *capture.Config) { c.Video.FrameRate = 0 },
-		"height":           func(c *capture.Config) { c.Video.Height = 3 },
-		"bitrate":          func(c *capture.Config) { c.Video.BitrateKbps = -1 },
-		"preset":           func(c *capture.Config) { c.Video.Preset = "best" },
-		"replay":           func(c *capture.Config) { c.Replay = time.Hour },
-		"folder":           func(c *capture.Config) { c.ClipFolder = "" },
-		"gain":             func(c *capture.Config) { c.Mic.GainDB = 99 },
-		"no encoder named": func(c *capture.Config) { c.Video.Encoder = "nosuchenc" },
-	} {
-		c := config(t)
-		change(&c)
-		_, err := capture.Open(context.Background(), c)
-		require.ErrorContains(t, err, want)
-	}
 }
 
 func TestCloseWaitsForEverything(t *testing.T) {
