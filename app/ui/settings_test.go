@@ -114,7 +114,6 @@ var entries = map[string]struct {
 	"app.notifications":  {check("Show notifications (errors are always shown)", false), false, nil},
 	"app.state_sounds":   {check("Play a sound when capture starts or stops", true), true, nil},
 	"app.save_sound":     {check("Play a sound when a clip is saved", true), true, nil},
-	"app.state_sounds":   {check("Play a sound when capture starts or stops", true), true, nil},
 	"app.start_at_login": {func(_ *testing.T, s *settings) { s.general.login.SetChecked(true) }, true, nil},
 	"app.theme":          {func(_ *testing.T, s *settings) { s.general.look.SetSelected("Dark") }, config.DarkTheme, nil},
 }
