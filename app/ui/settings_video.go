@@ -364,7 +364,6 @@ type videoCard struct {
 	rateNote, trialNote                   *widget.Label
 	try                                   *pushButton
 	trials                                map[string]capture.EncoderTrial
-	tried                                 string // the sizes and rates of trials
 	trying                                bool
 	fastest                               float64 // of the monitors, in Hz; 0 is unknown
 }
