@@ -11,8 +11,8 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// A region is dragged with a real mouse, in any direction, with a frame around it; Escape and other buttons cancel. Mouse
-// and keyboard belong to others again afterwards.
+// A region is dragged with a real mouse, in any direction, with a frame around it; Escape and other buttons cancel.
+// Mouse and keyboard belong to others again afterwards.
 func TestARegionIsDraggedWithTheMouse(t *testing.T) {
 	d := desktop(t, stack.DesktopOptions{Width: 800, Height: 600, WindowManager: true})
 	type result struct {
