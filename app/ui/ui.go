@@ -283,7 +283,7 @@ func (u *UI) meters() {
 		return // nothing is shown yet
 	}
 	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
-	u.settings.openMeters(u.firstRun == nil)
+	u.settings.openLevels(u.firstRun == nil)
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()
