@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
@@ -33,7 +34,7 @@ type VideoConfig struct {
 	Target Target
 	// HideCursor leaves the pointer out of the frame.
 	HideCursor bool
-	// FrameRate is 30 or 60 frames a second.
+	// FrameRate is in frames a second, one of FrameRates.
 	FrameRate int
 	// Height scales the video to this many rows, keeping its shape; 0 keeps the size as captured.
 	Height int
@@ -128,8 +129,8 @@ func Defaults() Config {
 func (c Config) Validate() error {
 	v := c.Video
 	switch {
-	case v.FrameRate != 30 && v.FrameRate != 60:
-		return fmt.Errorf("the frame rate is %d; it must be 30 or 60", v.FrameRate)
+	case !slices.Contains(FrameRates, v.FrameRate):
+		return fmt.Errorf("the frame rate is %d; it must be 30, 60, 90, 120, 144, 165 or 240", v.FrameRate)
 	case v.Height != 0 && (v.Height < 144 || v.Height > 4320):
 		return fmt.Errorf("the video height is %d; it must be 0 (as captured) or 144 to 4320", v.Height)
 	case v.BitrateKbps != 0 && (v.BitrateKbps < 200 || v.BitrateKbps > 200_000):

@@ -102,7 +102,7 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 	waitBuffered(t, r, 8*time.Second)
 	bad := c
 	bad.Video.FrameRate = 13
-	require.ErrorContains(t, r.Apply(bad), "30 or 60")
+	require.ErrorContains(t, r.Apply(bad), "165 or 240")
 	saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 8 * time.Second})
 	require.NoError(t, err)
 	frames, err := capturetest.Frames(context.Background(), saved.Path)
@@ -195,7 +195,7 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 
 func TestConfigurationsThatCannotBeUsed(t *testing.T) {
 	for want, change := range map[string]func(*capture.Config){
-		"30 or 60":         func(c *capture.Config) { c.Video.FrameRate = 0 },
+		"165 or 240":       func(c *capture.Config) { c.Video.FrameRate = 0 },
 		"height":           func(c *capture.Config) { c.Video.Height = 3 },
 		"bitrate":          func(c *capture.Config) { c.Video.BitrateKbps = -1 },
 		"preset":           func(c *capture.Config) { c.Video.Preset = "best" },

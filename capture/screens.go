@@ -22,6 +22,8 @@ type Monitor struct {
 	Width   int  `json:"width"`
 	Height  int  `json:"height"`
 	Primary bool `json:"primary"`
+	// RefreshRate is in Hz, 0 where it is not known.
+	RefreshRate float64 `json:"refresh_rate,omitempty"`
 }
 
 // Window is the window of a program.
@@ -59,7 +61,7 @@ func Screens(backend string) (ScreenList, error) {
 		Windows: []Window{}}
 	for _, m := range found.Monitors {
 		list.Monitors = append(list.Monitors, Monitor{m.Name, m.Area.Min.X, m.Area.Min.Y, m.Area.Dx(), m.Area.Dy(),
-			m.Primary})
+			m.Primary, m.RefreshRate})
 	}
 	for _, w := range found.Windows {
 		list.Windows = append(list.Windows, Window{w.Class, w.Title})
@@ -71,6 +73,12 @@ func Screens(backend string) (ScreenList, error) {
 func Preview(t Target, width, height int) (image.Image, error) {
 	return source.Preview("", t, width, height)
 }
+
+// ErrNotPicked means that the user canceled the choice of a region.
+var ErrNotPicked = source.ErrNotPicked
+
+// PickRegion lets the user drag a rectangle of the X display with the mouse; it is in pixels. The error is a message.
+func PickRegion(ctx context.Context) (image.Rectangle, error) { return source.PickRegion(ctx, "") }
 
 // Watch calls changed whenever Screens or Devices would return something else, until the context ends. It may be called
 // from several goroutines at once.

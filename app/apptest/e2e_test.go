@@ -193,7 +193,7 @@ func testBadSettings(t *testing.T, m *machine) {
 	r := m.start(t, dir)
 	s := r.until(t, "the replay runs nevertheless", buffering)
 	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "Frame rate (FPS)") ||
-		!strings.Contains(s.Problems[0], "30 or 60") {
+		!strings.Contains(s.Problems[0], "165 or 240") {
 		t.Errorf("it says %q", s.Problems)
 	}
 	if s.FrameRate != 30 || s.ReplaySeconds != 33 {

@@ -59,7 +59,7 @@ func testCommandLine(t *testing.T, m *machine) {
 	r.until(t, "the new size is captured", func(s session.Snapshot) bool {
 		return s.Height == 480 && s.ReplaySeconds == 50
 	})
-	require.Contains(t, run(2, "settings set replay.seconds 55 video.frame_rate 25"), "30 or 60")
+	require.Contains(t, run(2, "settings set replay.seconds 55 video.frame_rate 25"), "165 or 240")
 	require.Contains(t, run(2, "settings set video.source.kind monitor"), "video.source.kind")
 	require.Equal(t, "50\n", run(0, "settings get replay.seconds"))
 	require.Contains(t, run(0, "settings list --json"), `"key": "app.start_at_login"`)

@@ -51,7 +51,7 @@ type Sound struct {
 type Source struct {
 	Enabled bool `toml:"enabled"`
 	// Device is the sound server's name of the device; empty follows the system's default.
-	Device string `toml:"device" comment:"empty is the system's default; app:NAME captures one app's audio"`
+	Device string `toml:"device" comment:"empty is the system's default; app:NAME or app:NAME|NAME captures only these apps, not:NAME all but that"`
 	// GainDB is in dB.
 	GainDB float64 `toml:"gain_db" min:"-60" max:"20" comment:"volume in dB"`
 	Muted  bool    `toml:"muted"`
@@ -63,7 +63,7 @@ type Video struct {
 	Backend string      `toml:"capture_method" was:"way" oneof:"auto,x11,portal" comment:"auto fits the session; on Wayland only the portal can capture, and its dialog chooses the source"`
 	Source  VideoSource `toml:"source" comment:"What is captured on X11. hindsightctl screens lists monitors and windows."`
 	// FrameRate is in frames a second.
-	FrameRate int    `toml:"frame_rate" oneof:"30,60"`
+	FrameRate int    `toml:"frame_rate" oneof:"30,60,90,120,144,165,240" comment:"frames a second; more than the screen shows is of no use"`
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality" comment:"encoder preset"`
 	// Height is in rows; 0 keeps the size as captured.
 	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"resolution in rows; 0 is native"`

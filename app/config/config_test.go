@@ -65,8 +65,8 @@ func TestSavedSettingsComeBack(t *testing.T) {
 
 func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 	cases := map[string]struct{ text, key, allowed string }{
-		"wrong type":       {"[video]\nframe_rate = \"fast\"", "video.frame_rate", "30 or 60"},
-		"wrong number":     {"[video]\nframe_rate = 25", "video.frame_rate", "30 or 60"},
+		"wrong type":       {"[video]\nframe_rate = \"fast\"", "video.frame_rate", "165 or 240"},
+		"wrong number":     {"[video]\nframe_rate = 25", "video.frame_rate", "165 or 240"},
 		"not whole":        {"[replay]\nseconds = 60.5", "replay.seconds", "5 to 1200"},
 		"too long":         {"[replay]\nseconds = 100000", "replay.seconds", "5 to 1200"},
 		"huge":             {"[replay]\nseconds = 9223372036854775807", "replay.seconds", "5 to 1200"},

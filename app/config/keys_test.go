@@ -35,11 +35,11 @@ func TestEverySettingIsReadAndSetAsText(t *testing.T) {
 
 func TestAValueThatCannotBeUsedIsNamedAndChangesNothing(t *testing.T) {
 	for _, c := range []struct{ key, value, allowed string }{
-		{"video.frame_rate", "25", "30 or 60"},
-		{"video.frame_rate", "fast", "30 or 60"},
-		{"video.frame_rate", "NaN", "30 or 60"},
-		{"video.frame_rate", "", "30 or 60"},
-		{"video.frame_rate", "-30", "30 or 60"},
+		{"video.frame_rate", "25", "165 or 240"},
+		{"video.frame_rate", "fast", "165 or 240"},
+		{"video.frame_rate", "NaN", "165 or 240"},
+		{"video.frame_rate", "", "165 or 240"},
+		{"video.frame_rate", "-30", "165 or 240"},
 		{"video.quality", "ultra", "performance, balanced or quality"},
 		{"video.bitrate_kbps", "5", "from 200 to 200000"},
 		{"video.cursor", "yes please", "true or false"},

@@ -371,7 +371,7 @@ func TestSettingsReachTheRecorderAndTheFile(t *testing.T) {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
 	c.Video.FrameRate = 25
-	if r := b.apply(t, c); !r.Invalid || !strings.Contains(r.Text(), "30 or 60") {
+	if r := b.apply(t, c); !r.Invalid || !strings.Contains(r.Text(), "165 or 240") {
 		t.Errorf("25 frames a second: %+v", r)
 	}
 }

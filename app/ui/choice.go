@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
@@ -15,6 +16,7 @@ import (
 type choice struct {
 	widget.BaseWidget
 	on, focused bool
+	name        string
 	tap         func()
 	frame       *canvas.Rectangle
 	body        fyne.CanvasObject
@@ -22,9 +24,9 @@ type choice struct {
 
 // newChoice makes a choice; a nil preview is an empty place.
 func newChoice(preview image.Image, name string, on bool, tap func()) *choice {
-	c := &choice{on: on, tap: tap, frame: canvas.NewRectangle(nil)}
+	c := &choice{name: name, on: on, tap: tap, frame: canvas.NewRectangle(nil)}
 	c.frame.CornerRadius = 8
-	var shown fyne.CanvasObject = container.NewCenter(muted("No preview"))
+	var shown fyne.CanvasObject = container.NewCenter(muted(lang.L("No preview")))
 	if preview != nil {
 		i := canvas.NewImageFromImage(preview)
 		i.FillMode = canvas.ImageFillContain
@@ -50,9 +52,9 @@ func (c *choice) FocusGained() { c.focused = true; c.draw() }
 // FocusLost ends that.
 func (c *choice) FocusLost() { c.focused = false; c.draw() }
 
-// TypedKey chooses by the space bar.
+// TypedKey chooses by the space bar or Enter.
 func (c *choice) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeySpace {
+	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
 		c.tap()
 	}
 }

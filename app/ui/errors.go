@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 
+	"fyne.io/fyne/v2/lang"
+
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
 )
@@ -13,26 +15,44 @@ import (
 const tokenKey = config.TokenKey
 
 // settingNames are the settings as the window calls them. What is missing is called by the last part of its key.
-var settingNames = map[string]string{
-	"sound.desktop.gain_db": "Desktop volume", "sound.microphone.gain_db": "Microphone volume",
-	"video.capture_method": "Capture method", "video.source.kind": "Source", "video.source.monitor": "Monitor",
-	"video.source.window_class": "Window", "video.source.x": "Left", "video.source.y": "Top",
-	"video.source.width": "Width", "video.source.height": "Height",
-	"video.frame_rate": "Frame rate (FPS)", "video.height": "Resolution", "video.quality": "Encoder preset",
-	"video.constant_quality": "Rate control", "video.bitrate_kbps": "Bitrate (kb/s)",
-	"replay.seconds": "Length (seconds)", "replay.folder": "Save clips to", "replay.when_locked": "Screen locked",
-	"clips.name": "File name", "clips.quota_gb": "Storage limit (GB)", "clips.screenshot": "Screenshots",
-	"sharing.backend_url": "Server URL", tokenKey: "Access token", "sharing.room": "Room",
-	"sharing.stream_quality": "Stream quality",
-	"hotkeys.save":           "Save replay", "hotkeys.share": "Start or stop sharing", "hotkeys.mute": "Mute microphone",
-	"hotkeys.talk": "Push-to-talk", "hotkeys.record": "Start or stop recording", "hotkeys.mark": "Add marker",
-	"hotkeys.screenshot": "Take screenshot", "app.theme": "Appearance", "app.start_at_login": "Start at login",
+func settingNames() map[string]string {
+	return map[string]string{
+		"sound.desktop.gain_db": lang.L("Desktop volume"), "sound.microphone.gain_db": lang.L("Microphone volume"),
+		"sound.desktop.device": lang.L("Output device"), "sound.microphone.device": lang.L("Microphone"),
+		"sound.desktop.enabled": lang.L("Record desktop audio"), "sound.microphone.enabled": lang.L("Record microphone"),
+		"sound.desktop.muted": lang.L("Mute desktop audio"), "sound.microphone.muted": lang.L("Mute microphone"),
+		"sound.separate_tracks": lang.L("Separate audio tracks"), "sound.suppress_noise": lang.L("Noise suppression"),
+		"sound.mono_microphone": lang.L("Mono microphone"), "sound.echo_cancellation": lang.L("Echo cancellation"),
+		"video.capture_method": lang.L("Capture method"), "video.source.kind": lang.L("Source"),
+		"video.source.monitor": lang.L("Monitor"), "video.source.window_class": lang.L("Window"),
+		"video.source.window_title": lang.L("Window"), "video.source.x": lang.L("Left"), "video.source.y": lang.L("Top"),
+		"video.source.width": lang.L("Width"), "video.source.height": lang.L("Height"),
+		"video.frame_rate": lang.L("Frame rate (FPS)"), "video.height": lang.L("Resolution"),
+		"video.quality": lang.L("Encoder preset"), "video.constant_quality": lang.L("Rate control"),
+		"video.bitrate_kbps": lang.L("Bitrate (kb/s)"), "video.encoder": lang.L("Encoder"),
+		"video.cursor": lang.L("Capture cursor"), "video.follow_size": lang.L("Follow the window's size"),
+		"replay.seconds": lang.L("Length (seconds)"), "replay.folder": lang.L("Save clips to"),
+		"replay.when_locked": lang.L("Screen locked"), "replay.at_launch": lang.L("Start replay buffer on launch"),
+		"replay.keep_after_crash": lang.L("Crash recovery"),
+		"clips.name":              lang.L("File name"), "clips.quota_gb": lang.L("Storage limit (GB)"),
+		"clips.screenshot": lang.L("Screenshots"), "clips.no_overlap": lang.L("Avoid overlap"),
+		"clips.poster":        lang.L("Save thumbnail next to clip"),
+		"sharing.backend_url": lang.L("Server URL"), tokenKey: lang.L("Access token"), "sharing.room": lang.L("Room"),
+		"sharing.stream_quality": lang.L("Stream quality"), "sharing.at_launch": lang.L("Start sharing on launch"),
+		config.AllowHTTPKey: lang.L("Allow http:// to another computer"),
+		"hotkeys.save":      lang.L("Save replay"), "hotkeys.share": lang.L("Start or stop sharing"),
+		"hotkeys.mute": lang.L("Mute microphone"), "hotkeys.talk": lang.L("Push-to-talk"),
+		"hotkeys.record": lang.L("Start or stop recording"), "hotkeys.mark": lang.L("Add marker"),
+		"hotkeys.screenshot": lang.L("Take screenshot"), "app.theme": lang.L("Appearance"),
+		"app.notifications": lang.L("Notifications"), "app.save_sound": lang.L("Sound"),
+		config.StartAtLoginKey: lang.L("Start at login"),
+	}
 }
 
 var inList = regexp.MustCompile(`^hotkeys\.saves\[(\d+)\]\.([a-z]+)$`)
 
 func settingName(key string) string {
-	if name, ok := settingNames[key]; ok {
+	if name, ok := settingNames()[key]; ok {
 		return name
 	}
 	if part := inList.FindStringSubmatch(key); part != nil {

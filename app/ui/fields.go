@@ -9,6 +9,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
@@ -19,10 +20,22 @@ import (
 // writes it back, and below it what is wrong with what is entered. It is a group once card has been called.
 type fields struct {
 	s     *settings
-	rows  []fyne.CanvasObject // name, control, name, control…
+	title string
+	lines []*line
 	bound []binding
 	root  fyne.CanvasObject
 }
+
+// line is one row of a card. It is shown while it is wanted and, during a search, if it was found.
+type line struct {
+	root          fyne.CanvasObject
+	text          string // what the search looks through, in small letters
+	wanted, found bool
+}
+
+func (l *line) show(wanted bool) { l.wanted = wanted; l.draw() }
+
+func (l *line) draw() { setShown(l.root, l.wanted && l.found) }
 
 // binding is a control's connection to its setting.
 type binding struct {
@@ -30,6 +43,13 @@ type binding struct {
 	store func(*config.Config) error
 	// at is where an error of store stands.
 	at *widget.Label
+	// typing are its texts, which count once they are entered as a whole.
+	typing []*input
+}
+
+// unfinished is whether something is being typed.
+func (b binding) unfinished() bool {
+	return slices.ContainsFunc(b.typing, func(e *input) bool { return e.typed })
 }
 
 // misplaced is an error that stands at another place than its binding's.
@@ -44,51 +64,84 @@ func (b binding) edited(c config.Config) bool {
 	return b.store(&now) != nil || !reflect.DeepEqual(now, c.Clone())
 }
 
-// card puts the rows below a heading, and more below them.
-func (f *fields) card(heading string, more ...fyne.CanvasObject) {
-	f.root = card(heading, container.NewVBox(append([]fyne.CanvasObject{form(f.rows...)}, more...)...))
+// card puts the rows below a heading.
+func (f *fields) card(title string) {
+	f.title = title
+	rows := container.NewVBox()
+	for _, l := range f.lines {
+		rows.Add(l.root)
+	}
+	f.root = card(title, rows)
 }
 
 func (f *fields) content() fyne.CanvasObject { return f.root }
 
 func (f *fields) bindings() []binding { return f.bound }
 
-// row adds any control.
-func (f *fields) row(name string, control fyne.CanvasObject) {
-	f.rows = append(f.rows, label(name), control)
+// search shows the rows that all words are in, and returns whether there are any. No words show everything.
+func (f *fields) search(words []string) bool {
+	any := false
+	for _, l := range f.lines {
+		l.found = contains(f.title+" "+l.text, words)
+		l.draw()
+		any = any || l.found && l.wanted
+	}
+	setShown(f.root, any)
+	return any
+}
+
+// contains is whether all words, which are in small letters, are in a text.
+func contains(text string, words []string) bool {
+	text = strings.ToLower(text)
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+}
+
+// add adds a row as it is; text is what the search finds it by.
+func (f *fields) add(text string, o fyne.CanvasObject) *line {
+	l := &line{root: o, text: text, wanted: o.Visible(), found: true}
+	f.lines = append(f.lines, l)
+	return l
+}
+
+// row adds any control under a name.
+func (f *fields) row(name string, control fyne.CanvasObject, more ...string) *line {
+	return f.add(name+" "+strings.Join(more, " "), form(label(name), control))
 }
 
 // setting adds the control of the setting with this key, under the name that errors give it, and returns the place for
 // its errors.
-func (f *fields) setting(key string, control fyne.CanvasObject) *widget.Label {
+func (f *fields) setting(key string, control fyne.CanvasObject, more ...string) *widget.Label {
 	at := f.s.place(key)
-	f.row(settingName(key), container.NewVBox(control, at))
+	f.row(settingName(key), container.NewVBox(control, at), more...)
 	return at
 }
 
-// note says something about the row above.
+// note says something about the row above, with which it is found.
 func (f *fields) note(text string) *widget.Label {
 	n := muted(text)
 	n.Wrapping = fyne.TextWrapWord
-	f.row("", n)
+	above := f.lines[len(f.lines)-1]
+	above.text += " " + text
+	f.add(above.text, form(label(""), n))
 	return n
 }
 
-func (f *fields) bind(at *widget.Label, load func(config.Config), store func(*config.Config) error) {
-	f.bound = append(f.bound, binding{load, store, at})
+func (f *fields) bind(at *widget.Label, load func(config.Config), store func(*config.Config) error, typing ...*input) {
+	f.bound = append(f.bound, binding{load, store, at, typing})
 }
 
 // entry is a text that show makes of the settings and take puts back, without space around it.
 func (f *fields) entry(key, placeholder string, show func(config.Config) string,
 	take func(*config.Config, string) error,
-) *widget.Entry {
+) *input {
 	e := f.s.newEntry(placeholder)
 	at := f.setting(key, e)
-	f.bind(at, func(c config.Config) { e.SetText(show(c)) }, func(c *config.Config) error { return take(c, trimmed(e)) })
+	f.bind(at, func(c config.Config) { e.SetText(show(c)) },
+		func(c *config.Config) error { return take(c, e.trimmed()) }, e)
 	return e
 }
 
-func (f *fields) text(key, placeholder string, of func(*config.Config) *string) *widget.Entry {
+func (f *fields) text(key, placeholder string, of func(*config.Config) *string) *input {
 	show := func(c config.Config) string { return *of(&c) }
 	return f.entry(key, placeholder, show, func(c *config.Config, text string) error {
 		*of(c) = text
@@ -97,7 +150,7 @@ func (f *fields) text(key, placeholder string, of func(*config.Config) *string) 
 }
 
 // number is a whole number; what else is entered is wrong. Where there is a placeholder, it stands for 0.
-func (f *fields) number(key, placeholder, wrong string, of func(*config.Config) *int) *widget.Entry {
+func (f *fields) number(key, placeholder, wrong string, of func(*config.Config) *int) *input {
 	show := func(c config.Config) string { return positive(*of(&c)) }
 	return f.entry(key, placeholder, show, func(c *config.Config, text string) error {
 		n, err := strconv.Atoi(text)
@@ -109,10 +162,12 @@ func (f *fields) number(key, placeholder, wrong string, of func(*config.Config) 
 	})
 }
 
-func (f *fields) check(name, text string, of func(*config.Config) *bool) *widget.Check {
+// check is a box for a setting whose key is among f's; name stands on the left.
+func (f *fields) check(key, name, text string, of func(*config.Config) *bool) *widget.Check {
 	k := f.s.newCheck(text)
-	f.row(name, k)
-	f.bind(nil, func(c config.Config) { k.SetChecked(*of(&c)) }, func(c *config.Config) error {
+	at := f.s.place(key)
+	f.row(name, container.NewVBox(k, at), text)
+	f.bind(at, func(c config.Config) { k.SetChecked(*of(&c)) }, func(c *config.Config) error {
 		*of(c) = k.Checked
 		return nil
 	})
@@ -122,7 +177,7 @@ func (f *fields) check(name, text string, of func(*config.Config) *bool) *widget
 // pick chooses one of several values by its name. A value that is none of them is shown as the first.
 func pick[T comparable](f *fields, key string, values []T, names []string, of func(*config.Config) *T) *widget.Select {
 	p := f.s.newSelect(names...)
-	at := f.setting(key, p)
+	at := f.setting(key, p, names...)
 	load := func(c config.Config) { p.SetSelectedIndex(max(slices.Index(values, *of(&c)), 0)) }
 	f.bind(at, load, func(c *config.Config) error {
 		*of(c) = values[max(p.SelectedIndex(), 0)]
@@ -134,12 +189,13 @@ func pick[T comparable](f *fields, key string, values []T, names []string, of fu
 // nameWidth is the room for the names on the left.
 const nameWidth = 168
 
-// form lays out names on the left and controls on the right.
-func form(pairs ...fyne.CanvasObject) *fyne.Container {
-	for i := 0; i < len(pairs); i += 2 {
-		pairs[i] = container.New(layout.NewGridWrapLayout(fyne.NewSize(nameWidth, 36)), pairs[i])
+// form lays out a name on the left and a control on the right.
+func form(name, control fyne.CanvasObject) *fyne.Container {
+	if l, ok := name.(*widget.Label); ok {
+		l.Truncation = fyne.TextTruncateEllipsis
 	}
-	return container.New(layout.NewFormLayout(), pairs...)
+	name = container.New(layout.NewGridWrapLayout(fyne.NewSize(nameWidth, 36)), name)
+	return container.NewBorder(nil, nil, container.NewVBox(name), nil, control)
 }
 
 func label(text string) *widget.Label { return widget.NewLabel(text) }
@@ -148,21 +204,64 @@ func (s *settings) newSelect(options ...string) *widget.Select {
 	return widget.NewSelect(options, func(string) { s.changed() })
 }
 
-func (s *settings) newEntry(placeholder string) *widget.Entry {
-	e := widget.NewEntry()
-	e.SetPlaceHolder(placeholder)
-	e.OnChanged = func(string) { s.changed() }
-	e.OnSubmitted = func(string) {
-		if !s.apply.Disabled() {
-			s.submit()
-		}
-	}
-	return e
-}
-
 func (s *settings) newCheck(text string) *widget.Check {
 	return widget.NewCheck(text, func(bool) { s.changed() })
 }
+
+// input is a text field whose text counts once it is complete: after Enter, or when the keyboard leaves it. Escape
+// takes back what was typed.
+type input struct {
+	widget.Entry
+	s     *settings
+	typed bool // since it was last complete
+}
+
+func (s *settings) newEntry(placeholder string) *input {
+	e := &input{s: s}
+	e.ExtendBaseWidget(e)
+	e.Wrapping = fyne.TextWrap(fyne.TextTruncateClip) // as NewEntry does
+	e.SetPlaceHolder(placeholder)
+	e.OnChanged = func(string) {
+		e.typed = e.typed || !s.filling
+		s.changed()
+	}
+	e.OnSubmitted = func(string) { e.complete() }
+	return e
+}
+
+func (e *input) complete() {
+	if e.typed {
+		e.typed = false
+		e.s.auto()
+	}
+}
+
+// FocusLost takes the text as it is.
+func (e *input) FocusLost() {
+	e.Entry.FocusLost()
+	e.complete()
+}
+
+// TypedKey takes back what was typed by Escape.
+func (e *input) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape {
+		e.s.takeBack(e)
+		return
+	}
+	e.Entry.TypedKey(k)
+}
+
+// TypedShortcut hands on what is the window's.
+func (e *input) TypedShortcut(k fyne.Shortcut) {
+	if c, ok := k.(*desktop.CustomShortcut); ok && c.ShortcutName() == findKey.ShortcutName() {
+		e.s.find.begin()
+		return
+	}
+	e.Entry.TypedShortcut(k)
+}
+
+// trimmed is what is entered, without space around it.
+func (e *input) trimmed() string { return trimmed(&e.Entry) }
 
 func trimmed(e *widget.Entry) string { return strings.TrimSpace(e.Text) }
 

@@ -12,6 +12,7 @@ func TestThePageFollowsTheKeyboard(t *testing.T) {
 	b.ui.window.Resize(fyne.NewSize(940, 680))
 	b.ui.show(pageSettings)
 	b.settle()
+	b.ui.settings.open(1)
 	c, f := b.ui.window.Canvas(), b.ui.settings.follower
 	inSight := func(o fyne.CanvasObject) bool {
 		d := fyne.CurrentApp().Driver()
@@ -24,7 +25,7 @@ func TestThePageFollowsTheKeyboard(t *testing.T) {
 		focused := c.Focused()
 		f.look()
 		require.True(t, inSight(focused.(fyne.CanvasObject)) || f.outside(focused), "%T", focused)
-		if f.scroll.Offset.Y > f.scroll.Size().Height {
+		if f.scroll.Offset.Y > f.scroll.Content.MinSize().Height-f.scroll.Size().Height-100 {
 			far++
 		}
 	}

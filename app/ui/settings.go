@@ -11,6 +11,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
@@ -21,87 +22,142 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// settings is the page where things are changed. It follows the session's settings, but for the controls that the
-// user has edited, and Apply hands over what was edited and nothing else.
+// settings is where things are changed, on several pages. It follows the session's settings, but for the controls that
+// the user has edited. What can be undone at once is applied at once; the rest waits for Apply, which says what it
+// does. Only what was edited is handed over.
 type settings struct {
 	u    *UI
 	root fyne.CanvasObject
 
+	sound   *audioPage
 	source  *sourceCard
-	sound   *soundCard
 	video   *videoCard
 	replay  *replayCard
 	clips   *clipsCard
-	sharing *sharingCard
 	keys    *hotkeyCard
-	general *appCard
+	sharing *sharingPage
+	general *generalPage
+
+	sections []*section
+	current  int
+	find     *finder
 
 	message       *widget.Label
-	apply, revert *widget.Button
+	apply, revert *pushButton
+	bottom        fyne.CanvasObject
+	scroll        *container.Scroll
 	follower      *follower
 	all           []binding
 	// places are where errors of settings stand, by the settings' keys.
 	places map[string]*widget.Label
 	// refusals are errors that nobody saw before the settings were applied. They stand until something is changed.
 	refusals map[*widget.Label]string
+	// declined are values that were refused; they are not tried again by themselves.
+	declined map[string]string
 	// loaded are the session's settings; shown are those as the controls show them where nothing is edited, which
 	// differs where a control cannot show a value exactly.
 	loaded, shown config.Config
 	filling       bool
 
-	watching, looking, lookAgain, applying bool
+	watching, looking, lookAgain bool
+	// applying says that a patch is on its way. What is ready then follows it, or with applyAll everything.
+	applying, applyMore, applyAll bool
 }
-
-// messageHeight is the height of two lines.
-const messageHeight = 56
 
 // settleWait is how long the page waits for the recorder, which may have to try encoders or ask for a screen.
 const settleWait = 30 * time.Second
 
-// group is one card of the page.
+// group is one card of a page.
 type group interface {
 	content() fyne.CanvasObject
 	// bindings connect its controls to settings, each to as few as belong together.
 	bindings() []binding
+	// search shows what all words, in small letters, are in, and returns whether there is anything.
+	search(words []string) bool
 }
 
 func newSettings(u *UI) *settings {
-	s := &settings{u: u, message: widget.NewLabel(""), places: map[string]*widget.Label{}}
+	s := &settings{u: u, message: widget.NewLabel(""), places: map[string]*widget.Label{}, declined: map[string]string{},
+		filling: true}
 	s.message.Wrapping = fyne.TextWrapWord
-	s.source, s.sound, s.video, s.replay = newSourceCard(s), newSoundCard(s), newVideoCard(s), newReplayCard(s)
-	s.clips = newClipsCard(s)
-	s.sharing, s.keys, s.general = newSharingCard(s), newHotkeyCard(s), newAppCard(s)
-	s.apply = widget.NewButtonWithIcon("Apply", theme.ConfirmIcon(), s.submit)
-	s.apply.Importance = widget.HighImportance
-	s.revert = widget.NewButtonWithIcon("Revert", theme.ContentUndoIcon(),
-		func() { s.fill(u.parts.Feed.Snapshot().Settings) })
-	var cards []fyne.CanvasObject
-	for _, g := range s.groups() {
-		cards = append(cards, g.content())
-		s.all = append(s.all, g.bindings()...)
+	s.sound, s.source, s.video, s.replay = newAudioPage(s), newSourceCard(s), newVideoCard(s), newReplayCard(s)
+	s.clips, s.keys, s.sharing, s.general = newClipsCard(s), newHotkeyCard(s), newSharingPage(s), newGeneralPage(s)
+	s.sections = []*section{
+		newSection(s, lang.L("Audio"), theme.VolumeUpIcon(), s.sound),
+		newSection(s, lang.L("Video"), theme.ComputerIcon(), s.source, s.video),
+		newSection(s, lang.L("Replay and clips"), theme.MediaReplayIcon(), s.replay, s.clips),
+		newSection(s, lang.L("Hotkeys"), keyboardIcon, s.keys),
+		newSection(s, lang.L("Sharing"), theme.UploadIcon(), s.sharing),
+		newSection(s, lang.L("General"), theme.SettingsIcon(), s.general),
 	}
-	buttons := container.NewHBox(s.revert, s.apply)
-	// However long a message is, the page keeps its size.
-	said := container.NewVScroll(container.NewVBox(layout.NewSpacer(), s.message, layout.NewSpacer()))
-	said.SetMinSize(fyne.NewSize(0, messageHeight))
-	bottom := container.NewBorder(nil, nil, nil, container.NewCenter(buttons), said)
-	scroll := container.NewVScroll(nil)
-	cardsAndWheel := container.NewStack(column(cards...), newWheel(scroll))
-	scroll.Content = beside(cardsAndWheel)
-	s.root = container.NewBorder(heading("Settings"), bottom, nil, nil, scroll)
-	s.follower = newFollower(u.window.Canvas(), scroll, s.visible, func(f fyne.Focusable) bool {
-		b, _ := f.(*widget.Button)
-		return b != nil && (b == s.apply || b == s.revert || slices.Contains(u.nav.buttons, b))
+	body := container.NewVBox()
+	for _, p := range s.sections {
+		body.Add(p.root)
+		s.all = append(s.all, p.bindings()...)
+	}
+	s.apply = newPushButton(lang.L("Apply"), theme.ConfirmIcon(), s.submit)
+	s.apply.Importance = widget.HighImportance
+	s.revert = newPushButton(lang.L("Revert"), theme.ContentUndoIcon(),
+		func() { s.fill(u.parts.Feed.Snapshot().Settings) })
+	s.bottom = container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(s.revert, s.apply)),
+		container.NewVBox(layout.NewSpacer(), s.message, layout.NewSpacer()))
+	s.scroll = container.NewVScroll(nil)
+	s.scroll.Content = beside(container.NewStack(body, newWheel(s.scroll)))
+	s.find = newFinder(s, body)
+	tabs := newTabs(s)
+	s.root = container.NewBorder(s.find.top(), nil, nil, nil,
+		container.New(tabs, tabs.list, tabs.choice, container.NewBorder(nil, s.bottom, nil, nil, s.scroll)))
+	s.follower = newFollower(u.window.Canvas(), s.scroll, s.visible, func(f fyne.Focusable) bool {
+		if b, _ := f.(*widget.Button); b != nil && slices.Contains(u.nav.buttons, b) {
+			return true
+		}
+		b, _ := f.(*pushButton)
+		return b != nil && (b == s.apply || b == s.revert) || tabs.has(f) || f == fyne.Focusable(s.find.entry)
 	})
+	s.open(0)
 	s.fill(u.parts.Feed.Snapshot().Settings)
 	return s
 }
 
-func (s *settings) groups() []group {
-	return []group{s.source, s.sound, s.video, s.replay, s.clips, s.sharing, s.keys, s.general}
+func (s *settings) content() fyne.CanvasObject { return s.root }
+
+// open turns to a page.
+func (s *settings) open(i int) {
+	s.current = i
+	if s.find.entry.Text != "" {
+		s.find.entry.SetText("") // shows the page
+	} else {
+		s.showSections(nil)
+	}
+	s.scroll.ScrollToTop()
+	s.u.meters()
+	if s.visible() {
+		s.tick(s.u.parts.Feed.Snapshot())
+	}
 }
 
-func (s *settings) content() fyne.CanvasObject { return s.root }
+// openByName turns to the page with this index and this window, for other pages that lead here.
+func (s *settings) showSections(words []string) bool {
+	any := false
+	for i, p := range s.sections {
+		there := p.search(words) && (len(words) > 0 || i == s.current)
+		setShown(p.root, there)
+		setShown(p.reset, len(words) == 0)
+		any = any || there
+		p.tab.mark(i == s.current && len(words) == 0)
+	}
+	return any
+}
+
+// shows is whether the page of a group is to be seen.
+func (s *settings) shows(g group) bool {
+	return s.visible() && slices.ContainsFunc(s.sections, func(p *section) bool {
+		return p.root.Visible() && slices.Contains(p.groups, g)
+	})
+}
+
+// wantsMeters is whether sound levels are to be seen.
+func (s *settings) wantsMeters() bool { return s.shows(s.sound) }
 
 // enter shows the newest settings, but for what is being edited, and looks for devices; again whenever some come or go,
 // as long as the page is shown.
@@ -109,7 +165,7 @@ func (s *settings) enter() {
 	s.follower.begin()
 	s.follow(s.u.parts.Feed.Snapshot().Settings)
 	if !s.dirty() {
-		s.say("", widget.MediumImportance) // "Saved" was for then
+		s.say("", widget.MediumImportance) // "Applied" was for then
 	}
 	s.lookAround()
 	s.keys.enter()
@@ -133,7 +189,9 @@ func (s *settings) enter() {
 	})
 }
 
-func (s *settings) visible() bool { return s.u.shown.Load() && s.u.pages[s.u.nav.current] == page(s) }
+func (s *settings) visible() bool {
+	return s.u.shown.Load() && s.u.nav != nil && s.u.pages[s.u.nav.current] == page(s)
+}
 
 // lookAround lists what can be captured. While it does, it is not begun again but repeated afterwards.
 func (s *settings) lookAround() {
@@ -156,6 +214,7 @@ func (s *settings) lookAround() {
 			s.looking = false
 			s.sound.devices(list)
 			s.source.offer(seen)
+			s.video.offer(seen.list)
 			if s.lookAgain {
 				s.lookAgain = false
 				s.lookAround()
@@ -167,6 +226,24 @@ func (s *settings) lookAround() {
 func (s *settings) update(snap session.Snapshot) {
 	s.follow(snap.Settings)
 	s.keys.update(snap.Hotkeys)
+	s.tick(snap)
+}
+
+// tick shows what changes by itself.
+func (s *settings) tick(snap session.Snapshot) {
+	if s.shows(s.sound) {
+		s.sound.levels(snap)
+	}
+	if s.shows(s.source) {
+		s.source.look()
+	}
+	s.estimate(snap)
+}
+
+// estimate says what the settings as entered take.
+func (s *settings) estimate(snap session.Snapshot) {
+	c, _ := s.entered()
+	s.replay.estimate(c, snap)
 }
 
 // fill shows settings and forgets what was entered.
@@ -175,6 +252,7 @@ func (s *settings) fill(c config.Config) {
 	s.loaded, s.shown = c.Clone(), c.Clone()
 	for _, b := range s.all {
 		b.load(c)
+		b.settle()
 		_ = b.store(&s.shown) // what was just loaded
 	}
 	s.sharing.token.SetText("")
@@ -183,6 +261,30 @@ func (s *settings) fill(c config.Config) {
 	s.sharing.warn()
 	s.say("", widget.MediumImportance)
 	_, _ = s.check()
+}
+
+// settle is that nothing is being typed.
+func (b binding) settle() {
+	for _, e := range b.typing {
+		e.typed = false
+	}
+}
+
+// takeBack shows again what counts, in the place of what was typed.
+func (s *settings) takeBack(e *input) {
+	s.filling = true
+	for _, b := range s.all {
+		if slices.Contains(b.typing, e) {
+			b.load(s.loaded)
+			b.settle()
+		}
+	}
+	if e == s.sharing.token {
+		e.SetText("")
+		e.typed = false
+	}
+	s.filling = false
+	s.changed()
 }
 
 // follow shows settings that others changed, or that were just applied; what else is entered stays.
@@ -212,26 +314,72 @@ func (s *settings) dirty() bool {
 	return token || slices.ContainsFunc(s.all, func(b binding) bool { return b.edited(s.shown) })
 }
 
-// changed is called by every control; it checks what is entered so far.
+// changed is called by every control; it checks what is entered so far and applies what can be.
 func (s *settings) changed() {
 	if s.filling {
 		return
 	}
 	s.refusals = nil
 	s.sharing.warn()
+	s.estimate(s.u.parts.Feed.Snapshot())
 	s.sayWrong(s.check())
+	s.auto()
 }
 
-// sayWrong says what is wrong with what is entered, where that is not said beside a field.
+// sayWrong says what is wrong with what is entered, where that is not said beside a field, or what waits for Apply.
 func (s *settings) sayWrong(err error, shown bool) {
 	switch {
-	case err == nil:
-		s.say("", widget.MediumImportance)
-	case shown:
-		s.say("Correct the marked settings to apply.", widget.DangerImportance)
-	default:
+	case err != nil && shown:
+		s.say(lang.L("Correct the marked settings to apply."), widget.DangerImportance)
+	case err != nil:
 		s.say(wording(err), widget.DangerImportance)
+	default:
+		s.say(s.waiting(), widget.MediumImportance)
 	}
+}
+
+// waiting says what Apply would do that cannot be undone at once, empty where nothing waits for it.
+func (s *settings) waiting() string {
+	c, _ := s.entered()
+	for _, key := range config.Diff(s.shown, c).Keys() {
+		if why := s.cost(key, c); why != "" {
+			return why
+		}
+	}
+	if _, token := s.sharing.newToken(); token {
+		return lang.L("Press Apply to store the access token.")
+	}
+	return ""
+}
+
+// cost is why a setting waits for Apply, empty for those that can be undone at once.
+func (s *settings) cost(key string, to config.Config) string {
+	now := s.u.parts.Feed.Snapshot()
+	switch key {
+	case "replay.seconds":
+		if now.ReplayOn && to.Replay.Seconds < s.shown.Replay.Seconds {
+			return lang.L("A shorter replay buffer drops what is older at once.")
+		}
+	case "clips.quota_gb":
+		if to.Clips.QuotaGB > 0 && (s.shown.Clips.QuotaGB == 0 || to.Clips.QuotaGB < s.shown.Clips.QuotaGB) {
+			return lang.L("A lower storage limit deletes old clips at once.")
+		}
+	case "video.capture_method":
+		return lang.L("Another capture method restarts capture, and your desktop may ask for the screen.")
+	case "video.frame_rate", "video.height", "video.quality", "video.constant_quality", "video.encoder", "video.bitrate_kbps",
+		"video.follow_size":
+		if now.RecordOn || now.ShareOn {
+			return lang.L("This restarts the encoder, which others in the room and the recording see as a short break.")
+		}
+	case "sharing.backend_url", "sharing.room", "sharing.allow_http", "sharing.stream_quality":
+		if now.ShareOn {
+			return lang.L("This interrupts sharing for a moment.")
+		}
+	}
+	if key == "sharing.backend_url" || key == config.AllowHTTPKey {
+		return lang.L("Press Apply to use this server.")
+	}
+	return ""
 }
 
 // check enables what can be done with what is entered and shows beside each field what is wrong with it. It returns the
@@ -254,10 +402,21 @@ func (s *settings) check() (first error, shown bool) {
 		setText(label, at[label])
 		setShown(label, at[label] != "")
 	}
+	for _, p := range s.sections {
+		p.tab.warn(slices.ContainsFunc(p.places(s), func(l *widget.Label) bool { return at[l] != "" }))
+	}
 	dirty := s.dirty()
 	setEnabled(s.revert, dirty)
-	setEnabled(s.apply, dirty && len(wrong) == 0 && !s.applying)
+	setEnabled(s.apply, dirty && len(wrong) == 0)
+	s.drawBottom()
 	return first, shown
+}
+
+// drawBottom shows what is to be said and what can be done with what is entered, while there is any.
+func (s *settings) drawBottom() {
+	setShown(s.revert, !s.revert.Disabled())
+	setShown(s.apply, !s.revert.Disabled())
+	setShown(s.bottom, !s.revert.Disabled() || s.message.Text != "")
 }
 
 // entered is the settings as the controls show them, and everything that is wrong with them.
@@ -278,6 +437,29 @@ func (s *settings) entered() (config.Config, []misplaced) {
 		wrong = append(wrong, misplaced{p, s.placeOf(p.Key)})
 	}
 	return c, wrong
+}
+
+// ready is what is entered as a whole, is right and needs no Apply.
+func (s *settings) ready() config.Patch {
+	c := s.shown.Clone()
+	for _, b := range s.all {
+		next := c.Clone()
+		if !b.unfinished() && b.store(&next) == nil {
+			c = next
+		}
+	}
+	wrong := map[string]bool{}
+	for _, p := range c.Validate() {
+		key, _, _ := strings.Cut(p.Key, "[")
+		wrong[key] = true
+	}
+	patch := config.Diff(s.shown, c)
+	asked := patch.Result(config.Skipped, "")
+	return patch.Only(func(key string) bool {
+		f, _ := asked.Of(key)
+		no, declined := s.declined[key]
+		return !wrong[key] && s.cost(key, c) == "" && !(declined && no == f.Asked)
+	})
 }
 
 // place makes a place for the errors of settings.
@@ -324,24 +506,47 @@ func (s *settings) say(text string, how widget.Importance) {
 		s.message.Importance = how
 		s.message.SetText(text)
 	}
-	setShown(s.message, text != "")
+	s.drawBottom()
 }
 
-// submit hands the settings to the session.
+// auto applies what is ready.
+func (s *settings) auto() {
+	if s.applying {
+		s.applyMore = true
+		return
+	}
+	if patch := s.ready(); !patch.Empty() {
+		s.send(patch, "")
+	}
+}
+
+// submit applies everything that is entered.
 func (s *settings) submit() {
+	if s.applying {
+		s.applyAll = true
+		return
+	}
 	c, wrong := s.entered()
 	if len(wrong) > 0 {
 		s.sayWrong(s.check())
 		return
 	}
-	token, newToken := s.sharing.newToken()
-	s.applying = true
-	setEnabled(s.apply, false)
-	s.say("Applying…", widget.MediumImportance)
+	for _, b := range s.all {
+		b.settle()
+	}
+	s.declined = map[string]string{}
 	patch := config.Diff(s.shown, c)
+	token, newToken := s.sharing.newToken()
 	if newToken {
 		patch = patch.WithToken(token)
 	}
+	s.say(lang.L("Applying…"), widget.MediumImportance)
+	s.send(patch, token)
+}
+
+// send hands a patch to the session.
+func (s *settings) send(patch config.Patch, token string) {
+	s.applying = true
 	s.u.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.u.ctx, settleWait)
 		defer cancel()
@@ -356,27 +561,54 @@ func (s *settings) applied(result config.Result, token string) {
 	refused := result.Refused()
 	_, tokenRefused := find(refused, tokenKey)
 	s.filling = true
-	if trimmed(s.sharing.token) == token && !tokenRefused && !result.Invalid {
+	if token != "" && s.sharing.token.trimmed() == token && !tokenRefused && !result.Invalid {
 		s.sharing.token.SetText("")
+		s.sharing.token.typed = false
 	}
 	s.filling = false
 	s.follow(s.u.parts.Feed.Snapshot().Settings)
 	s.refusals = map[*widget.Label]string{}
 	var elsewhere []string
 	for _, f := range refused {
+		s.declined[f.Key] = f.Asked
 		if at := s.placeOf(f.Key); at != nil {
 			s.refusals[at] = refusal(f)
 		} else {
 			elsewhere = append(elsewhere, settingName(f.Key)+": "+refusal(f))
 		}
 	}
-	_, _ = s.check()
+	err, beside := s.check()
+	s.sayResult(result, elsewhere)
+	if result.InUse() && (err != nil || s.waiting() != "") {
+		s.sayWrong(err, beside) // about what is still entered
+	}
+	for _, f := range refused {
+		if at := s.placeOf(f.Key); at != nil {
+			s.follower.reveal(at)
+			break
+		}
+	}
+	switch more, all := s.applyMore, s.applyAll; {
+	case all:
+		s.applyMore, s.applyAll = false, false
+		s.submit()
+	case more:
+		s.applyMore = false
+		s.auto()
+	}
+}
+
+// sayResult says what came of a patch. Only what is in use is called applied.
+func (s *settings) sayResult(result config.Result, elsewhere []string) {
 	waits, waiting := waitsFor(result)
+	refused := result.Refused()
 	switch {
 	case len(elsewhere) > 0:
 		s.say(strings.Join(elsewhere, "\n"), widget.DangerImportance)
 	case result.Invalid:
 		s.say(lang.L("Nothing was applied. Correct the marked setting."), widget.DangerImportance)
+	case len(refused) == len(result.Fields) && len(refused) > 0:
+		s.say(lang.L("The marked setting was not applied."), widget.DangerImportance)
 	case len(refused) > 0:
 		s.say(lang.L("Saved, except for the marked settings."), widget.DangerImportance)
 	case result.Unsaved != "":
@@ -386,14 +618,10 @@ func (s *settings) applied(result config.Result, token string) {
 		s.say(lang.L("Saved. {{.Reason}}", map[string]any{"Reason": waits}), widget.WarningImportance)
 	case waiting:
 		s.say(lang.L("Saved. It applies when capture starts."), widget.SuccessImportance)
+	case slices.ContainsFunc(result.Fields, func(f config.FieldResult) bool { return f.State == config.NextStart }):
+		s.say(lang.L("Saved. It applies when Hindsight starts the next time."), widget.SuccessImportance)
 	default:
-		s.say(lang.L("Saved. The new settings are in use."), widget.SuccessImportance)
-	}
-	for _, f := range refused {
-		if at := s.placeOf(f.Key); at != nil {
-			s.follower.reveal(at)
-			return
-		}
+		s.say(lang.L("Applied."), widget.SuccessImportance)
 	}
 }
 
@@ -413,4 +641,30 @@ func waitsFor(r config.Result) (reason string, waiting bool) {
 // find is the result of a field among some.
 func find(fields []config.FieldResult, key string) (config.FieldResult, bool) {
 	return config.Result{Fields: fields}.Of(key)
+}
+
+// reset brings a page to the defaults, after a question.
+func (s *settings) reset(p *section) {
+	d := dialog.NewConfirm(lang.L("Reset “{{.Page}}”?", map[string]any{"Page": p.title}),
+		lang.L("All settings of this page get their default values."), func(yes bool) {
+			if yes {
+				s.resetNow(p)
+			}
+		}, s.u.window)
+	d.SetConfirmText(lang.L("Reset"))
+	d.SetDismissText(lang.L("Cancel"))
+	s.u.ask(d)
+}
+
+func (s *settings) resetNow(p *section) {
+	s.filling = true
+	for _, b := range p.bindings() {
+		b.load(config.Defaults())
+		b.settle()
+	}
+	s.filling = false
+	s.changed()
+	if _, wrong := s.entered(); len(wrong) == 0 {
+		s.submit()
+	}
 }

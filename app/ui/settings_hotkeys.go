@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/lang"
 
 	"github.com/hindsight-app/hindsight/app/config"
 )
@@ -22,4 +23,15 @@ func (h *hotkeyCard) bindings() []binding {
 		load:  func(c config.Config) { h.load(c.Hotkeys) },
 		store: func(c *config.Config) error { return h.store(&c.Hotkeys) },
 	}}
+}
+
+// search shows the page as a whole where a key is called so.
+func (h *hotkeyCard) search(words []string) bool {
+	text := lang.L("Hotkeys")
+	for _, r := range h.all() {
+		text += " " + r.name
+	}
+	found := contains(text, words)
+	setShown(h.content(), found)
+	return found
 }

@@ -84,6 +84,12 @@ type Parts struct {
 	// width and height in pixels.
 	Screens func(backend string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
+	// PickRegion lets the user drag a rectangle on the screen; capture.ErrNotPicked is that they did not want to.
+	PickRegion func(context.Context) (image.Rectangle, error)
+	// TryEncoders tries every encoder with a configuration and a size in pixels, and reports each one.
+	TryEncoders func(ctx context.Context, c capture.VideoConfig, width, height int, report func(capture.EncoderTrial)) error
+	// TestServer tries a connection in steps. It reports each before and after.
+	TestServer func(ctx context.Context, t ServerTest, report func(ServerStep))
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
@@ -269,7 +275,10 @@ func (u *UI) closed() {
 
 // meters asks for fast snapshots exactly while level meters are visible.
 func (u *UI) meters() {
-	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil)
+	if u.nav == nil {
+		return // nothing is shown yet
+	}
+	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"image"
 	"io"
 	"log/slog"
@@ -39,7 +40,10 @@ type bench struct {
 	linked   string        // the file that the server has a copy of
 	webcam   atomic.Bool   // there is one more microphone
 	plugged  chan struct{} // a token is a change of devices
-	queue    chan func()   // what wants to run on the main goroutine, here the test's
+	// region is what is dragged on the screen; an empty one is Escape.
+	region image.Rectangle
+	asked  ServerTest  // of the last test of a connection
+	queue  chan func() // what wants to run on the main goroutine, here the test's
 }
 
 func start(t *testing.T) *bench {
@@ -66,13 +70,14 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		if b.webcam.Load() {
 			list.Microphones = append(list.Microphones, capture.Device{ID: "mic-3", Name: "New webcam"})
 		}
+		list.Applications = []capture.Device{{ID: "app:Game", Name: "Game"}, {ID: "app:Music", Name: "Music"}}
 		return list, nil
 	}
 	opened := func(string) error { return nil }
 	screens := func(string) (capture.ScreenList, error) {
 		return capture.ScreenList{
-			Width: 3840, Height: 1080, Monitors: []capture.Monitor{{Name: "DP-1", Width: 1920, Height: 1080},
-				{Name: "HDMI-1", X: 1920, Width: 1920, Height: 1080}},
+			Width: 3840, Height: 1080, Monitors: []capture.Monitor{{Name: "DP-1", Width: 1920, Height: 1080, RefreshRate: 60},
+				{Name: "HDMI-1", X: 1920, Width: 1920, Height: 1080, RefreshRate: 144}},
 			Windows: []capture.Window{{Class: "Game", Title: "A game"}, {Class: "Editor", Title: "main.go"}},
 		}, nil
 	}
@@ -93,7 +98,8 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 	b.hotkeys = hotkey.NewManager(b.keyboard, log)
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
-		Screens: screens, Preview: preview, Watch: watch, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
+		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
+		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
 		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
 			string, error) {
@@ -111,6 +117,32 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		}
 	})
 	return b
+}
+
+func (b *bench) pickRegion(context.Context) (image.Rectangle, error) {
+	if b.region.Empty() {
+		return b.region, capture.ErrNotPicked
+	}
+	return b.region, nil
+}
+
+func (b *bench) tryEncoders(_ context.Context, c capture.VideoConfig, width, height int,
+	report func(capture.EncoderTrial),
+) error {
+	t := capture.EncoderTrial{Name: "x264enc", Width: width, Height: height, FrameRate: c.FrameRate, Holds: 200, Cores: 0.4}
+	report(t)
+	report(capture.EncoderTrial{Name: "vah264enc", Missing: true})
+	t.Name, t.Holds = "openh264enc", 20
+	report(t)
+	return nil
+}
+
+func (b *bench) testServer(_ context.Context, t ServerTest, report func(ServerStep)) {
+	b.asked = t
+	report(ServerStep{Kind: StepServer})
+	report(ServerStep{Kind: StepServer, Done: true})
+	report(ServerStep{Kind: StepToken})
+	report(ServerStep{Kind: StepToken, Done: true, Err: errors.New("the access token has expired")})
 }
 
 // change edits the session's settings, as another front end would.
@@ -158,11 +190,9 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s := b.ui.settings
 	b.ui.show(pageSettings)
 	b.settle()
-	if !s.apply.Disabled() {
-		t.Error("there is something to apply before anything was changed")
-	}
+	require.False(t, s.apply.Visible(), "there is something to apply before anything was changed")
 	s.sound.echo.SetChecked(true)
-	s.sound.mode.SetSelected(wantMic)
+	s.sound.desktop.on.SetChecked(false)
 	if !s.sound.echo.Disabled() || !strings.Contains(s.sound.echo.Text, "needs desktop audio") {
 		t.Errorf("no word about the echo that is not cancelled: %q", s.sound.echo.Text)
 	}
@@ -171,7 +201,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.video.rate.SetSelected("60")
 	s.video.height.SetSelected(heightName(720))
 	s.video.quality.SetSelected("Quality")
-	s.video.cursor.SetChecked(false)
+	s.source.cursor.SetChecked(false)
 	s.sound.suppress.SetChecked(true)
 	s.sound.mono.SetChecked(true)
 	s.sound.separate.SetChecked(true)
@@ -187,14 +217,14 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.general.look.SetSelected("Dark")
 	require.False(t, s.general.login.Checked, "off by default")
 	s.general.login.SetChecked(true)
-	if s.apply.Disabled() {
-		t.Fatalf("good settings cannot be applied: %s", s.saying())
-	}
+	b.settle()
+	require.Equal(t, "dark", b.session.Snapshot().Settings.App.Theme.String(), "what can be undone is applied at once")
+	require.Empty(t, b.session.Snapshot().Settings.Sharing.Room, "a text that is being typed is applied")
+	require.False(t, s.apply.Disabled(), s.saying())
 	test.Tap(s.apply)
 	b.settle()
-	if !strings.HasPrefix(s.message.Text, "Saved") {
-		t.Fatalf("the page says %q", s.message.Text)
-	}
+	require.Equal(t, "Applied.", s.message.Text)
+	require.False(t, s.apply.Visible())
 	eventually(t, "the recorder has them", func() bool {
 		c := b.engine.Recorder().Config()
 		return !c.Desktop.Enabled && c.Mic.Device == "mic-2" && c.Mic.GainDB == 6 && c.Video.FrameRate == 60 &&
@@ -311,9 +341,14 @@ func TestMetersRunOnlyWhileVisible(t *testing.T) {
 		t.Error("no meters on the first page")
 	}
 	b.ui.nav.choose(pageSettings)
-	if b.ui.stopMeters != nil {
-		t.Error("meters run behind another page")
-	}
+	require.NotNil(t, b.ui.stopMeters, "no meters on the audio page")
+	b.ui.settings.open(1)
+	require.Nil(t, b.ui.stopMeters, "meters run behind another page")
+	b.ui.settings.find.entry.SetText("noise")
+	require.NotNil(t, b.ui.stopMeters, "no meters where the search has found audio")
+	b.ui.settings.find.entry.SetText("")
+	b.ui.nav.choose(pageClips)
+	require.Nil(t, b.ui.stopMeters)
 	b.ui.nav.choose(pageHome)
 	b.ui.closed()
 	if b.ui.stopMeters != nil || b.ui.shown.Load() {
@@ -362,6 +397,7 @@ func TestOnlyWhatWasChangedInTheWindowIsApplied(t *testing.T) {
 	require.NoError(t, b.session.Mute(session.Microphone, false))
 	eventually(t, "the unmute is known", func() bool { return !b.session.Snapshot().Mic.Muted })
 	b.ui.presenter.apply(b.session.Snapshot())
+	b.settle()
 	require.False(t, s.sound.mic.mute.Checked, "the box does not follow")
 	b.ui.nav.choose(pageHome)
 	b.ui.nav.choose(pageSettings)
@@ -382,7 +418,7 @@ func TestSavedIsSaidOfWhatWorks(t *testing.T) {
 		s.replay.folder.SetText(folder)
 		test.Tap(s.apply)
 		b.settle()
-		require.False(t, strings.HasPrefix(s.message.Text, "Saved"), s.message.Text)
+		require.NotRegexp(t, "^(Saved|Applied)", s.message.Text)
 		at := s.places["replay.folder"]
 		require.True(t, at.Visible(), "nothing is said beside the folder")
 		require.Contains(t, at.Text, folder)
@@ -391,11 +427,11 @@ func TestSavedIsSaidOfWhatWorks(t *testing.T) {
 	}
 	test.Tap(s.revert)
 	b.engine.Recorder().FailScreen("The desktop portal is not there.")
-	s.video.cursor.SetChecked(false)
+	s.source.backend.SetSelected("X11")
 	test.Tap(s.apply)
 	b.settle()
 	require.Contains(t, s.message.Text, "The desktop portal is not there.")
-	require.NotContains(t, s.message.Text, "in use")
+	require.NotContains(t, s.message.Text, "Applied")
 }
 
 // What is wrong in the settings file is said with the names of the window, and without Go's errors.
@@ -410,7 +446,7 @@ func TestWhatIsWrongInTheFileIsSaidInTheWindowsWords(t *testing.T) {
 		said = append(said, Explain(p))
 	}
 	all := strings.Join(said, "\n")
-	for _, want := range []string{"Frame rate (FPS)", "30 or 60", "“video.fancy”", "Choose a monitor.",
+	for _, want := range []string{"Frame rate (FPS)", "165 or 240", "“video.fancy”", "Choose a monitor.",
 		"Length (seconds) is 3", "Alt+F9 is already used for Save replay", "line 11"} {
 		require.Contains(t, all, want)
 	}

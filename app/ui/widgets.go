@@ -241,3 +241,8 @@ func when(t, now time.Time) string {
 	}
 	return t.Format("2 January 2006, 15:04")
 }
+
+// keyboardIcon is a keyboard.
+var keyboardIcon = icon("keyboard.svg", "M3 5h18a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H3a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2z"+
+	"M4 8v2h2V8zM8 8v2h2V8zM12 8v2h2V8zM16 8v2h4V8zM4 12v2h2v-2zM8 12v2h2v-2zM12 12v2h2v-2zM16 12v2h4v-2z"+
+	"M7 15.500v1.500h10v-1.500z")

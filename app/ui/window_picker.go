@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/lang"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/capture"
@@ -16,13 +17,13 @@ import (
 // chooseWindow lets the user choose the window that is captured and shared from now on: in the desktop's dialog where
 // that one chooses, else among the windows that are open.
 func (u *UI) chooseWindow() {
-	const failed = "Couldn't capture window"
+	failed := lang.L("Couldn't capture window")
 	backend := u.parts.Feed.Snapshot().Settings.Video.Backend
 	if portal, _ := capture.ByPortal(backend); portal {
 		u.do(failed, u.parts.Commands.ChooseScreen)
 		return
 	}
-	u.do("Couldn't list windows", func() error {
+	u.do(lang.L("Couldn't list windows"), func() error {
 		seen := takeIn(u.parts, backend)
 		if seen.err == nil {
 			u.main(func() { u.offerWindows(failed, seen) })
@@ -36,9 +37,9 @@ func (u *UI) offerWindows(failed string, seen found) {
 	tiles := newTiles()
 	var content fyne.CanvasObject = container.NewVScroll(tiles)
 	if len(seen.list.Windows) == 0 {
-		content = container.NewCenter(muted("No other window is open."))
+		content = container.NewCenter(muted(lang.L("No other window is open.")))
 	}
-	d := dialog.NewCustom("Choose another window", "Cancel", content, u.window)
+	d := dialog.NewCustom(lang.L("Choose another window"), lang.L("Cancel"), content, u.window)
 	for _, w := range seen.list.Windows {
 		preview := seen.images[capture.Target{Class: w.Class, Title: w.Title}]
 		tiles.Add(newChoice(preview, cmp.Or(w.Title, w.Class), false, func() {

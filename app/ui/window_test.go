@@ -35,10 +35,11 @@ func TestRowsFollowTheTheme(t *testing.T) {
 // The wheel scrolls the page wherever the mouse is, over a text field as well.
 func TestTheWheelScrollsThePage(t *testing.T) {
 	b := start(t)
-	b.ui.window.Resize(fyne.NewSize(940, 680))
+	b.ui.window.Resize(fyne.NewSize(940, 420))
 	b.ui.show(pageSettings)
 	b.settle()
 	s := b.ui.settings
+	s.open(1)
 	field := s.video.bitrate
 	s.follower.reveal(field)
 	for _, size := range []float32{-100, 100} {
@@ -48,11 +49,11 @@ func TestTheWheelScrollsThePage(t *testing.T) {
 		require.InDelta(t, before-size, s.follower.scroll.Offset.Y, 0.5)
 	}
 	// What lies below gets everything else.
-	s.follower.reveal(s.video.cursor)
-	on := s.video.cursor.Checked
-	test.TapCanvas(b.ui.window.Canvas(), fyne.CurrentApp().Driver().AbsolutePositionForObject(s.video.cursor).AddXY(
+	s.follower.reveal(s.source.cursor)
+	on := s.source.cursor.Checked
+	test.TapCanvas(b.ui.window.Canvas(), fyne.CurrentApp().Driver().AbsolutePositionForObject(s.source.cursor).AddXY(
 		20, 15))
-	require.NotEqual(t, on, s.video.cursor.Checked)
+	require.NotEqual(t, on, s.source.cursor.Checked)
 }
 
 // The folder dialog opens where the clips are, and Escape closes it.

@@ -11,6 +11,7 @@ package encode
 
 import (
 	"errors"
+	"math"
 
 	"github.com/hindsight-app/hindsight/capture/encode/engine"
 	"github.com/hindsight-app/hindsight/capture/encode/yuv"
@@ -38,11 +39,11 @@ const KeyInterval = 2
 func HasScaler() bool { return yuv.HasLibrary() }
 
 // DefaultBitrateKbps is the bitrate in kb/s for a frame size and frame rate: 0.13 bits a pixel at 30 frames a second
-// (8 Mb/s for 1080p30), half as much again at 60.
+// (8 Mb/s for 1080p30), half as much again with each doubling.
 func DefaultBitrateKbps(width, height, fps int) int {
 	perSecond := 30.0
 	if fps > 30 {
-		perSecond = 45
+		perSecond *= math.Pow(1.5, math.Log2(float64(fps)/30))
 	}
 	return max(int(float64(width*height)*perSecond*0.13/1000), 500)
 }

@@ -10,8 +10,8 @@ import (
 // listen captures what is configured: a device by its name, the system's default whatever that is just now, or a
 // program. A device that is not there is waited for.
 func listen(ctx context.Context, c Sound, r report) error {
-	if program, ok := strings.CutPrefix(c.Device, Application); ok {
-		return captureApp(ctx, c, program, r)
+	if apps, ok := ParseApps(c.Device); ok {
+		return captureApp(ctx, c, apps, r)
 	}
 	s, err := connect()
 	if err != nil {

@@ -4,6 +4,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"image"
 )
 
@@ -18,6 +19,14 @@ func listDevices(context.Context) ([]Device, error) { return nil, ErrNoSound }
 
 // ListScreens returns ErrNoScreen.
 func ListScreens(string) (Screens, error) { return Screens{}, ErrNoScreen }
+
+// ErrNotPicked means that the user canceled the choice of a region.
+var ErrNotPicked = errors.New("no region was chosen")
+
+// PickRegion returns ErrNoScreen.
+func PickRegion(context.Context, string) (image.Rectangle, error) {
+	return image.Rectangle{}, ErrNoScreen
+}
 
 // Preview returns ErrNoScreen.
 func Preview(string, Target, int, int) (image.Image, error) { return nil, ErrNoScreen }

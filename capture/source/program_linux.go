@@ -15,18 +15,18 @@ import (
 // recorded is how a sink input is captured: through a record stream, at the sink that it played on then.
 type recorded struct{ stream, sink uint32 }
 
-// ear records the streams that one program plays.
+// ear records the streams that some apps play.
 type appCapture struct {
 	*server
-	program string
+	apps    Apps
 	streams map[uint32]recorded // by sink input
 	sum     sum
 	sink    string // its monitor's name
 	lag     *lag
 }
 
-// captureApp captures what a program plays; silence while it plays nothing.
-func captureApp(ctx context.Context, c Sound, program string, r report) error {
+// captureApp captures what some apps play; silence while they play nothing.
+func captureApp(ctx context.Context, c Sound, apps Apps, r report) error {
 	if err := gst.Init(); err != nil { // its clock stamps everything
 		return err
 	}
@@ -42,7 +42,7 @@ func captureApp(ctx context.Context, c Sound, program string, r report) error {
 		default: // the capture has ended, or the machine is too busy
 		}
 	})
-	e := &appCapture{server: s, program: program, streams: map[uint32]recorded{}, sum: sum{pcm: c.PCM}}
+	e := &appCapture{server: s, apps: apps, streams: map[uint32]recorded{}, sum: sum{pcm: c.PCM}}
 	defer e.rest()
 	again, err := e.look()
 	if err != nil {
@@ -82,7 +82,7 @@ func captureApp(ctx context.Context, c Sound, program string, r report) error {
 // says that one could not be recorded, which is to be tried later unless it has ended.
 func (e *appCapture) look() (again bool, err error) {
 	dead := e.takeKilled()
-	playing, err := e.playing(e.program)
+	playing, err := e.playing(e.apps.Have)
 	if err != nil {
 		return false, err
 	}

@@ -84,6 +84,14 @@ func ListScreens(display string) (Screens, error) {
 	return s, err
 }
 
+// ErrNotPicked means that the user canceled the choice of a region.
+var ErrNotPicked = x11.ErrNotPicked
+
+// PickRegion lets the user drag a rectangle on an X display; an empty name is the environment's.
+func PickRegion(ctx context.Context, display string) (image.Rectangle, error) {
+	return x11.PickRegion(ctx, display)
+}
+
 // Preview takes one small frame of a target.
 func Preview(display string, t Target, width, height int) (image.Image, error) {
 	d, err := x11.Open(display)

@@ -22,6 +22,8 @@ type Monitor struct {
 	// Area is where it lies on the screen, in pixels.
 	Area    image.Rectangle
 	Primary bool
+	// RefreshRate is in Hz, 0 where it is not known.
+	RefreshRate float64
 }
 
 // Window is the window of a program: Class names the program, the same at each of its starts; Title is what it shows.

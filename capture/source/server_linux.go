@@ -127,7 +127,7 @@ func (s *server) devices() ([]Device, error) {
 				monitor && d.MonitorSourceName == info.DefaultSinkName,
 		})
 	}
-	playing, err := s.playing("")
+	playing, err := s.playing(func(string) bool { return true })
 	for _, p := range playing {
 		d := Device{ID: Application + p.program, Name: p.program, Monitor: true}
 		if !slices.Contains(devices, d) {
@@ -137,8 +137,8 @@ func (s *server) devices() ([]Device, error) {
 	return devices, err
 }
 
-// playing are the streams of a program; an empty name is all programs.
-func (s *server) playing(program string) ([]stream, error) {
+// playing are the streams of the apps that are wanted.
+func (s *server) playing(wanted func(app string) bool) ([]stream, error) {
 	var inputs proto.GetSinkInputInfoListReply
 	if err := s.client.Request(&proto.GetSinkInputInfoList{}, &inputs); err != nil {
 		return nil, fmt.Errorf("the sound server refuses to list the apps that play audio: %w", err)
@@ -151,7 +151,7 @@ func (s *server) playing(program string) ([]stream, error) {
 				p.program = v.String()
 			}
 		}
-		if p.program != "" && (program == "" || p.program == program) {
+		if p.program != "" && wanted(p.program) {
 			list = append(list, p)
 		}
 	}

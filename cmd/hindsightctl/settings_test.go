@@ -53,7 +53,7 @@ func TestSettingsOfAHindsightThatIsNotRunning(t *testing.T) {
 		require.Zero(t, code, "%v: %s", args, err)
 		require.Contains(t, out, want, "%v", args)
 	}
-	ok("video.frame_rate 30\n    30 or 60\n", "settings", "list")
+	ok("video.frame_rate 30\n    30, 60, 90, 120, 144, 165 or 240\n", "settings", "list")
 	ok("resolution in rows; 0 is native", "settings", "list")
 	ok("Hindsight is not running", "settings", "set", "video.frame_rate", "60", "sound.microphone.gain_db", "-4.5")
 	ok("60\n", "settings", "get", "video.frame_rate")
@@ -72,12 +72,12 @@ func TestSettingsOfAHindsightThatIsNotRunning(t *testing.T) {
 	before, err := os.ReadFile(s.file("settings/config.toml"))
 	require.NoError(t, err)
 	for _, c := range []struct{ says, line string }{
-		{"30 or 60", "set video.frame_rate 25"}, {"-60 to 20", "set sound.microphone.gain_db NaN"},
+		{"165 or 240", "set video.frame_rate 25"}, {"-60 to 20", "set sound.microphone.gain_db NaN"},
 		{"5 to 1200", "set replay.seconds -1"}, {"video.frame_rate", "set video.framerate 30"},
 		{"video.frame_rate", "get video.framerate"}, {"names no monitor", "set video.source.kind monitor"},
 		{"different from", "set hotkeys.mute Alt+F9"}, {"KEY VALUE", "set app.theme"},
 		{"replay.folder", "set replay.folder /proc/no/folder"}, {"set-token", "set sharing.token secret"},
-		{"30 or 60", "set app.theme dark video.frame_rate 25"}, {"unexpected", "set-token secret"},
+		{"165 or 240", "set app.theme dark video.frame_rate 25"}, {"unexpected", "set-token secret"},
 	} {
 		code, out, said := s.run(t, "", append([]string{"settings"}, strings.Fields(c.line)...)...)
 		require.Equal(t, 2, code, "%s: %s", c.line, said)

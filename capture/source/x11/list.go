@@ -17,6 +17,8 @@ type Monitor struct {
 	// Area is where it lies on the screen, in pixels.
 	Area    image.Rectangle
 	Primary bool
+	// RefreshRate is in Hz, 0 where it is not known.
+	RefreshRate float64
 }
 
 // Window is the window of a program.
@@ -37,6 +39,7 @@ func (d *Display) Monitors() ([]Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
+	rates := d.refreshRates()
 	list := make([]Monitor, 0, len(r.Monitors))
 	for _, m := range r.Monitors {
 		name, err := xproto.GetAtomName(d.conn, m.Name).Reply()
@@ -44,7 +47,8 @@ func (d *Display) Monitors() ([]Monitor, error) {
 			return nil, err
 		}
 		area := image.Rect(0, 0, int(m.Width), int(m.Height)).Add(image.Pt(int(m.X), int(m.Y)))
-		list = append(list, Monitor{Name: name.Name, Area: area, Primary: m.Primary})
+		list = append(list, Monitor{Name: name.Name, Area: area, Primary: m.Primary,
+			RefreshRate: rates[area.Min]})
 	}
 	return list, nil
 }

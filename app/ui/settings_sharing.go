@@ -1,0 +1,152 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/session"
+)
+
+// sharingPage is server, room and token, and a test of them.
+type sharingPage struct {
+	fields
+	url, token, room *input
+	plain            *widget.Check
+	warning          *widget.Label
+	test             *pushButton
+	steps            *fyne.Container
+	stepLine         *line
+	testing          bool
+}
+
+// ServerTest is what a test of the connection tries.
+type ServerTest struct {
+	// URL, Room and AllowHTTP are those of the settings. Token is the one that was entered, empty for the one that is
+	// kept.
+	URL, Token, Room string
+	AllowHTTP        bool
+}
+
+// StepKind is a step of the test of a connection.
+type StepKind int
+
+// The steps, in their order: the backend is reached, takes the token, and lets it into the room; the room's LiveKit
+// server is reached.
+const (
+	StepServer StepKind = iota
+	StepToken
+	StepRoom
+	StepMedia
+)
+
+// name says what a step tries.
+func (k StepKind) name() string {
+	return []string{lang.L("Reach the server"), lang.L("Check the access token"), lang.L("Ask to join the room"),
+		lang.L("Reach the LiveKit server")}[k]
+}
+
+// ServerStep is one step of the test of a connection.
+type ServerStep struct {
+	Kind StepKind
+	// Done says that the step has ended; Err is why it failed.
+	Done bool
+	Err  error
+	// Found is what came out.
+	Found string
+}
+
+func newSharingPage(s *settings) *sharingPage {
+	h := &sharingPage{fields: fields{s: s}, steps: container.NewVBox()}
+	f := &h.fields
+	h.url = f.text("sharing.backend_url", "https://replay.example.com",
+		func(c *config.Config) *string { return &c.Sharing.BackendURL })
+	h.plain = f.check(config.AllowHTTPKey, lang.L("Encryption"), lang.L("Allow http:// to another computer"),
+		func(c *config.Config) *bool { return &c.Sharing.AllowHTTP })
+	h.warning = f.note(lang.L("Not encrypted: anyone on the way to the server can read your access token. " +
+		"Use https:// if you can."))
+	h.token = s.newEntry(lang.L("Unchanged (kept in the system's keyring)"))
+	h.token.Password = true
+	f.setting(tokenKey, h.token, lang.L("Password"))
+	h.room = f.text("sharing.room", lang.L("Name of the LiveKit room"),
+		func(c *config.Config) *string { return &c.Sharing.Room })
+	h.test = newPushButton(lang.L("Test connection"), theme.MediaPlayIcon(), h.try)
+	f.row(lang.L("Connection"), container.NewHBox(h.test), lang.L("Test connection"))
+	h.stepLine = f.row("", h.steps)
+	h.stepLine.show(false)
+	pick(f, "sharing.stream_quality", config.StreamQualities,
+		[]string{lang.L("Same as replay"), lang.L("Lower (slow upload)")},
+		func(c *config.Config) *config.StreamQuality { return &c.Sharing.StreamQuality })
+	f.check("sharing.at_launch", lang.L("On launch"), lang.L("Start sharing on launch"),
+		func(c *config.Config) *bool { return &c.Sharing.AtLaunch })
+	f.card(lang.L("Sharing in a room"))
+	return h
+}
+
+// warn puts weight on the warning while it matters.
+func (h *sharingPage) warn() {
+	how := widget.LowImportance
+	if h.plain.Checked {
+		how = widget.WarningImportance
+	}
+	if h.warning.Importance != how {
+		h.warning.Importance = how
+		h.warning.Refresh()
+	}
+}
+
+// newToken is the token entered, if any.
+func (h *sharingPage) newToken() (string, bool) {
+	t := h.token.trimmed()
+	return t, t != ""
+}
+
+// try tests the connection as it is entered, and shows each step as it ends.
+func (h *sharingPage) try() {
+	if h.testing {
+		return
+	}
+	h.testing = true
+	h.test.Disable()
+	h.steps.RemoveAll()
+	h.stepLine.show(true)
+	c, _ := h.s.entered()
+	token, _ := h.newToken()
+	ask := ServerTest{URL: c.Sharing.BackendURL, Token: token, Room: c.Sharing.Room, AllowHTTP: c.Sharing.AllowHTTP}
+	u := h.s.u
+	u.wg.Go(func() {
+		u.parts.TestServer(u.ctx, ask, func(step ServerStep) { u.main(func() { h.show(step) }) })
+		u.main(func() {
+			h.testing = false
+			h.test.Enable()
+		})
+	})
+}
+
+// show shows a step, or what came of the newest one.
+func (h *sharingPage) show(step ServerStep) {
+	var icon fyne.Resource = theme.MoreHorizontalIcon()
+	text, how := step.Kind.name(), widget.MediumImportance
+	switch {
+	case step.Done && step.Err != nil:
+		icon = theme.NewErrorThemedResource(theme.ErrorIcon())
+		text, how = text+" – "+session.Plain(step.Err), widget.DangerImportance
+	case step.Done:
+		icon = theme.NewSuccessThemedResource(theme.ConfirmIcon())
+		if step.Found != "" {
+			text += " – " + step.Found
+		}
+	}
+	said := widget.NewLabel(text)
+	said.Wrapping, said.Importance = fyne.TextWrapWord, how
+	row := container.NewBorder(nil, nil, container.NewVBox(container.NewPadded(widget.NewIcon(icon))), nil, said)
+	if n := len(h.steps.Objects); step.Done && n > 0 {
+		h.steps.Objects[n-1] = row
+		h.steps.Refresh()
+		return
+	}
+	h.steps.Add(row)
+}
