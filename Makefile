@@ -16,7 +16,7 @@ NEEDS_CGO := $(MODULE)/(app|app/ui.*|cmd/hindsight)$$
 # Packages of pure computation and small loops, where the race detector costs seconds.
 RACE := ./app/config ./app/control ./app/hotkey ./app/session ./capture/fanout ./capture/mp4 ./capture/media \
 	./capture/replay ./publish/client ./publish/livekit ./publish/backend/jwt ./publish/backend/state \
-	./publish/backend/storage
+	./publish/backend/storage ./publish/backend/leases ./publish/backend/poster ./publish/backend/buffers
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -97,7 +97,7 @@ soak: setup build ## saves clips for half an hour, checks each of them and the m
 REVIEWED := G103,G104,G115,G301,G302,G304,G306
 # Packages for tests are not part of the programs.
 TEST_PACKAGES := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest \
-	publish/backend/storedtest
+	publish/backend/storedtest publish/backend/shelftest
 
 lint: ## staticcheck, gosec and known vulnerabilities; golangci-lint too where it is installed
 	$(STATICCHECK) ./...

@@ -1,8 +1,8 @@
 // Package app puts the desktop application together: the one place per user, settings, session, notifications, window,
 // hotkeys and control socket. It closes them so that nothing new begins while the rest ends. Its own goroutines bind
 // hotkeys to what the settings say, turn the session's events and switches into notifications and sounds, save what a
-// crash left behind, and serve single events: a press of the share key, a sound. They end with the session or are cancelled, and
-// Run waits for them.
+// crash left behind, and serve single events: a press of the share key, a sound. They end with the session or are
+// cancelled, and Run waits for them.
 package app
 
 import (
@@ -102,7 +102,8 @@ func Run(o Options) error {
 	debug.SetGCPercent(gcPercent)
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
-	a := &App{log: log, logged: logged, control: server, ctx: ctx, links: links.Open(config.Dir()), login: autostart.Of(config.Dir())}
+	a := &App{log: log, logged: logged, control: server, ctx: ctx, links: links.Open(config.Dir()),
+		login: autostart.Of(config.Dir())}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()

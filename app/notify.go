@@ -43,8 +43,8 @@ func (a *App) followEvents() {
 	}
 }
 
-// settle is how long switches must have stayed as they are before they are told: what changes together, or is changed
-// back at once, is one notification or none.
+// settle is how long switches must have stayed as they are before they are reported: what changes together, or is
+// changed back at once, is one notification or none.
 const settle = 600 * time.Millisecond
 
 // followSwitches tells what was turned on and off, until the session ends.
@@ -83,7 +83,7 @@ func (a *App) followSwitches() {
 	}
 }
 
-// switches are what is told when it changes.
+// switches are what is reported when it changes.
 type switches struct {
 	replay, recording, muted bool
 	room                     string // empty while not live
@@ -98,7 +98,8 @@ func switchesOf(s session.Snapshot) switches {
 	return w
 }
 
-// since says what is different from before, the most important first. That a recording has ended is told with its file.
+// since says what is different from before, the most important first. That a recording has ended is
+// reported with its file.
 func (w switches) since(before switches) []string {
 	var texts []string
 	add := func(differs bool, text string) {

@@ -7,8 +7,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/audio"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mute"
 	"github.com/hindsight-app/hindsight/capture/source"
+	"github.com/hindsight-app/hindsight/capture/video"
 )
 
 // Limits and default of the replay's length.
@@ -18,11 +22,18 @@ const (
 	DefaultReplay = 60 * time.Second
 )
 
-// VideoConfig says what is captured and how it is encoded.
-type VideoConfig struct {
-	// Backend is how the screen is captured: "auto" takes what fits the session, "x11" reads the X display, "portal"
-	// asks the desktop, as Wayland wants it. Empty is "auto".
-	Backend string
+// Method is how the screen is captured, Preset how much work the encoder spends; source and media hold their values
+// and parse them.
+type (
+	Method = source.Method
+	Preset = media.Preset
+)
+
+// ScreenConfig says what is captured. A change of it, but for the frame rate, does not reopen the encoder, unless the
+// size of the stream changes with it.
+type ScreenConfig struct {
+	// Backend is how the screen is captured. Empty is source.Auto.
+	Backend Method
 	// Asked counts how often the user wanted to choose again, in the desktop's dialog or the same window once more:
 	// when it changes, the kept choice is forgotten.
 	Asked int
@@ -36,49 +47,35 @@ type VideoConfig struct {
 	HideCursor bool
 	// FrameRate is in frames a second, one of FrameRates.
 	FrameRate int
-	// Height scales the video to this many rows, keeping its shape; 0 keeps the size as captured.
-	Height int
-	// FollowSize changes the size of the stream with that of what is captured, for example a window that is resized.
-	// Else the size at the start stays for the session, and other sizes are fitted into it with their shape kept.
-	FollowSize bool
-	// BitrateKbps is the target in kb/s; 0 chooses it from size and frame rate.
-	BitrateKbps int
-	// ConstantQuality is a quantiser, 1 (excellent) to 51, that stays as long as the bitrate, then the most that may be
-	// spent, suffices; 0 spends the bitrate.
-	ConstantQuality int
-	// Preset is "performance", "balanced" or "quality".
-	Preset string
-	// Encoder is the name of a GStreamer encoder; empty takes the first that passes a trial.
-	Encoder string
 }
 
-// forEncoder is what of the configuration the encoder depends on.
-func (c VideoConfig) forEncoder() VideoConfig {
-	return VideoConfig{
-		FrameRate: c.FrameRate, Height: c.Height, FollowSize: c.FollowSize, BitrateKbps: c.BitrateKbps,
-		ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: c.Encoder,
-	}
+// another says whether something else is captured than before, or the same was chosen anew.
+func (c ScreenConfig) another(before ScreenConfig) bool {
+	c.HideCursor, c.FrameRate, c.TokenFile = before.HideCursor, before.FrameRate, before.TokenFile
+	return c != before
+}
+
+// reopens says whether the source has to be opened anew after a change. Where the permission is kept is of use only
+// then.
+func (c ScreenConfig) reopens(before ScreenConfig) bool {
+	c.TokenFile = before.TokenFile
+	return c != before
+}
+
+// Encoding says how frames are encoded. A change of it does not reopen the source.
+type Encoding = video.Encoding
+
+// VideoConfig says what is captured and how it is encoded.
+type VideoConfig struct {
+	ScreenConfig
+	Encoding
 }
 
 // SoundConfig configures one sound source of the mix.
-type SoundConfig struct {
-	// Enabled opens the device at all.
-	Enabled bool
-	// Device is the sound server's name of the device; empty follows the system's default. For the desktop it may also
-	// be a program as DeviceList.Applications has it: then only that program is captured.
-	Device string
-	// GainDB is the gain in dB, -60 to +20.
-	GainDB float64
-	// Suppress takes steady noise out of a microphone.
-	Suppress bool
-	// CancelEcho removes what the desktop plays from a microphone that picks it up from loudspeakers, while both are
-	// enabled.
-	CancelEcho bool
-	// Mono plays the mean of left and right on both sides, for a source with sound on one side only.
-	Mono bool
-	// Muted plays silence in the source's place without closing the device.
-	Muted bool
-}
+type SoundConfig = audio.Config
+
+// Mutes act at once, beside Apply.
+type Mutes = mute.Mutes
 
 // Config is everything a Recorder needs.
 type Config struct {
@@ -118,7 +115,7 @@ type Config struct {
 // Defaults is the configuration of a new user, but for the folder.
 func Defaults() Config {
 	return Config{
-		Video:   VideoConfig{FrameRate: 30, Preset: "balanced"},
+		Video:   VideoConfig{ScreenConfig{FrameRate: 30}, Encoding{Preset: media.Balanced}},
 		Desktop: SoundConfig{Enabled: true},
 		Mic:     SoundConfig{Enabled: true},
 		Replay:  DefaultReplay,
@@ -137,14 +134,16 @@ func (c Config) Validate() error {
 		return fmt.Errorf("the bitrate is %d kb/s; it must be 0 (automatic) or 200 to 200000", v.BitrateKbps)
 	case v.ConstantQuality < 0 || v.ConstantQuality > 51:
 		return fmt.Errorf("the constant quality is %d; it must be 0 (off) or 1 to 51", v.ConstantQuality)
-	case v.Preset != "performance" && v.Preset != "balanced" && v.Preset != "quality":
-		return fmt.Errorf("the preset is %q; it must be performance, balanced or quality", v.Preset)
-	case v.Backend != "" && v.Backend != source.Auto && v.Backend != source.X11 && v.Backend != source.Portal:
-		return fmt.Errorf("the capture method is %q; it must be auto, x11 or portal", v.Backend)
 	case c.Replay != 0 && (c.Replay < MinReplay || c.Replay > MaxReplay):
 		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, MinReplay, MaxReplay)
 	case c.ClipFolder == "":
 		return errors.New("no folder for clips is set")
+	}
+	if _, err := media.ParsePreset(v.Preset.String()); err != nil {
+		return err
+	}
+	if _, err := source.ParseMethod(v.Backend.String()); v.Backend != "" && err != nil {
+		return err
 	}
 	if err := clip.CheckName(c.ClipName); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source"
 	"github.com/hindsight-app/hindsight/capture/source/portal"
+	"github.com/hindsight-app/hindsight/capture/video"
 )
 
 // Check is one thing that capture needs.
@@ -38,7 +39,7 @@ func Doctor(ctx context.Context, backend, tokenFile string) []Check {
 		}
 		checks = append(checks, c)
 	}
-	name, err := checkEncoder(ctx, Defaults().Video)
+	name, err := video.Check(ctx, Defaults().Video.FrameRate, Defaults().Video.Encoding)
 	add("encoder", fmt.Sprintf("%s works.", name), err)
 	for _, t := range []media.Track{media.Opus, media.AAC} {
 		s, err := encode.OpenSound(t, func(*media.Packet) {})
@@ -61,8 +62,8 @@ func Doctor(ctx context.Context, backend, tokenFile string) []Check {
 
 // checkScreen says how the screen is captured and why, and tries it.
 func checkScreen(ctx context.Context, backend, tokenFile string) Check {
-	backend, why := source.Backend(backend, "")
-	if backend == source.Portal {
+	method, why := source.Backend(source.Method(backend), "")
+	if method == source.Portal {
 		return checkPortal(ctx, why, tokenFile)
 	}
 	return checkX(ctx, why)

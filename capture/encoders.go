@@ -32,7 +32,7 @@ func TryEncoders(ctx context.Context, c VideoConfig, width, height int, report f
 		t := EncoderTrial{Name: name, Width: width, Height: height, FrameRate: c.FrameRate}
 		m, err := encode.Measure(ctx, encode.VideoConfig{
 			Width: width, Height: height, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps,
-			ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: name,
+			ConstantQuality: c.ConstantQuality, Preset: string(c.Preset), Encoder: name,
 		})
 		switch {
 		case ctx.Err() != nil:
@@ -55,8 +55,8 @@ type ReplayNeed struct {
 	BytesPerSecond, Memory, Disk int64
 }
 
-// soundKbps are the bitrates of the room's and the clips' sound, in kb/s.
-const roomKbps, clipKbps = 128, 192
+// opusKbps and aacKbps are the bitrates of shared sound and of sound in clips, in kb/s.
+const opusKbps, aacKbps = 128, 192
 
 // EstimateReplay says what the replay buffer of a configuration takes for frames of this size in pixels, when it is
 // full and the content moves.
@@ -66,9 +66,9 @@ func EstimateReplay(c Config, width, height int) ReplayNeed {
 		kbps = encode.DefaultBitrateKbps(width, height, c.Video.FrameRate)
 	}
 	if c.Desktop.Enabled || c.Mic.Enabled {
-		kbps += roomKbps + clipKbps
+		kbps += opusKbps + aacKbps
 		if c.SeparateSound {
-			kbps += 2 * clipKbps
+			kbps += 2 * aacKbps
 		}
 	}
 	need := ReplayNeed{BytesPerSecond: int64(kbps) * 1000 / 8}

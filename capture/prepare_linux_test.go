@@ -18,8 +18,9 @@ import (
 func TestPrepareBoundsTheHeapsOfTheCLibrary(t *testing.T) {
 	const child = "HINDSIGHT_TEST_PREPARE"
 	if mode := os.Getenv(child); mode != "" {
-		if mode == "yes" && (!Prepare() || !Prepare()) {
-			t.Fatal("the C library did not take the setting")
+		if mode == "yes" {
+			require.True(t, Prepare(), "the C library takes the setting")
+			require.True(t, Prepare())
 		}
 		fmt.Printf("heaps=%d\n", heaps(t, 24))
 		return

@@ -9,14 +9,18 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/audio"
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/encode"
 	"github.com/hindsight-app/hindsight/capture/fanout"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/mix"
+	"github.com/hindsight-app/hindsight/capture/mute"
 	"github.com/hindsight-app/hindsight/capture/replay"
 	"github.com/hindsight-app/hindsight/capture/source"
+	"github.com/hindsight-app/hindsight/capture/video"
 )
 
 // ErrNothingYet says that a save found no frame in the buffer.
@@ -34,14 +38,16 @@ type Recorder struct {
 	log *slog.Logger
 	fan *fanout.Fanout
 	// kept is the stream without its pauses, for recordings.
-	kept  *fanout.Fanout
+	kept *fanout.Fanout
+	// low is what readers of the low-resolution layer get.
+	low   *fanout.Fanout
 	ring  *replay.Ring
-	video *video
-	sound *sound
+	video *video.Pipeline
+	sound *audio.Pipeline
 
 	journal atomic.Pointer[replay.Journal]
 	replays atomic.Bool
-	pauses  pauses
+	pauses  replay.Pauses
 	sharing atomic.Bool // Config.Sharing, for the source's goroutine
 
 	change sync.Mutex // one Apply or Close at a time
@@ -72,22 +78,25 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	name, err := checkEncoder(ctx, c.Video)
+	name, err := video.Check(ctx, c.Video.FrameRate, c.Video.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), ring: replay.New(c.Replay, ringBytes(c)), config: c,
+	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), low: fanout.New(),
+		ring: replay.New(c.Replay, ringBytes(c)), config: c,
 		recordings: map[*Recording]struct{}{}, held: &source.Held{}}
-	r.video = startVideo(c.Video, name, clock.Now, r.emit, log)
-	_, _, screen := c.Mutes.switches()
-	r.video.pause = newGate(clock.Now, screen...)
+	_, _, screen := c.Mutes.Switches()
+	r.video = video.Start(video.Config{
+		FrameRate: c.Video.FrameRate, Encoding: c.Video.Encoding, Encoder: name, Gate: mute.NewGate(clock.Now, screen...),
+		Now: clock.Now, Full: r.emit, Low: r.low.Write, WantsLow: func() bool { return r.low.Wants(media.Video) }, Log: log,
+	})
 	if c.Paused {
-		r.pauses.begin(clock.Now(), pauseAsked)
+		r.pauses.Begin(clock.Now(), replay.PauseAsked)
 	}
 	r.sharing.Store(c.Sharing)
 	r.keep(c)
-	r.sound = &sound{now: clock.Now, emit: r.emit, wants: r.wants, mutes: c.Mutes, log: log}
-	if err := r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused); err != nil {
+	r.sound = audio.New(audio.Options{Now: clock.Now, Emit: r.emit, Wants: r.wants, Mutes: c.Mutes, Log: log})
+	if err := r.sound.Apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused); err != nil {
 		log.Error("sound is off", "err", err)
 	}
 	r.screen = r.openScreen(c)
@@ -118,13 +127,13 @@ func (r *Recorder) emit(p *media.Packet) {
 	r.remember(p)
 	r.fan.Write(p)
 	if p.Track == media.Opus {
-		r.video.lowLayer.fan.Write(p)
+		r.low.Write(p)
 	}
 }
 
 // remember keeps a packet in the ring, the journal and the recordings, unless it belongs to a pause.
 func (r *Recorder) remember(p *media.Packet) {
-	p, want := r.pauses.keep(p)
+	p, want := r.pauses.Keep(p)
 	if p != nil && r.replays.Load() {
 		want = r.ring.Write(p)
 		if j := r.journal.Load(); j != nil {
@@ -142,7 +151,7 @@ func (r *Recorder) remember(p *media.Packet) {
 // wants says whether a track is of use to anybody.
 func (r *Recorder) wants(t media.Track) bool {
 	return t.ForClips() && r.replays.Load() || r.fan.Wants(t) || r.kept.Wants(t) ||
-		t == media.Opus && r.video.lowLayer.fan.Wants(t)
+		t == media.Opus && r.low.Wants(t)
 }
 
 // keep brings ring and journal to the configured length. It runs under change or before the recorder is shared.
@@ -178,7 +187,7 @@ func (r *Recorder) openScreen(c Config) *source.Supervisor {
 	return source.OpenScreen(source.Screen{
 		Backend: v.Backend, TokenFile: v.TokenFile, Display: v.Display, Target: v.Target, Held: r.held,
 		Stay: r.sharing.Load, Gone: r.gone, HideCursor: v.HideCursor,
-		FrameRate: v.FrameRate, Frame: r.video.offer, Same: r.video.offerSame,
+		FrameRate: v.FrameRate, Frame: r.video.Offer, Same: r.video.OfferSame,
 	}, r.log)
 }
 
@@ -186,10 +195,10 @@ func (r *Recorder) openScreen(c Config) *source.Supervisor {
 // Viewers of the stream see that frame in the meantime.
 func (r *Recorder) gone(gone bool) {
 	if gone {
-		r.pauses.begin(clock.Now(), pauseGone)
+		r.pauses.Begin(clock.Now(), replay.PauseGone)
 		return
 	}
-	r.pauses.end(clock.Now(), pauseGone)
+	r.pauses.End(clock.Now(), replay.PauseGone)
 }
 
 // Apply changes a running recorder to a new configuration. What is buffered stays. A configuration that is not valid,
@@ -207,7 +216,7 @@ func (r *Recorder) Apply(c Config) error {
 	r.sharing.Store(c.Sharing)
 	old, screen := r.now()
 	// All that may be refused is tried first, so that nothing has changed then.
-	if err := r.sound.check(c.Desktop, c.Mic); err != nil {
+	if err := r.sound.Check(c.Desktop, c.Mic); err != nil {
 		return err
 	}
 	if err := r.applyVideo(old.Video, c.Video); err != nil {
@@ -215,18 +224,16 @@ func (r *Recorder) Apply(c Config) error {
 	}
 	r.keep(c)
 	if c.Paused {
-		r.pauses.begin(clock.Now(), pauseAsked)
+		r.pauses.Begin(clock.Now(), replay.PauseAsked)
 	}
-	if o, n := old.Video, c.Video; o.Backend != n.Backend || o.Asked != n.Asked || o.Display != n.Display ||
-		o.Target != n.Target ||
-		o.HideCursor != n.HideCursor || o.FrameRate != n.FrameRate || old.Paused != c.Paused {
+	if o, n := old.Video.ScreenConfig, c.Video.ScreenConfig; n.reopens(o) || old.Paused != c.Paused {
 		_ = screen.Close()
 		if o.Asked != n.Asked {
 			_ = os.Remove(n.TokenFile)
 		}
-		if o.Asked != n.Asked || o.Backend != n.Backend || o.Display != n.Display || o.Target != n.Target {
+		if n.another(o) {
 			r.held = &source.Held{} // the user chose again
-			r.video.another()
+			r.video.Another()
 		}
 		screen = r.openScreen(c)
 	}
@@ -234,9 +241,9 @@ func (r *Recorder) Apply(c Config) error {
 	r.config, r.screen = c, screen
 	r.mu.Unlock()
 	if !c.Paused {
-		r.pauses.end(clock.Now(), pauseAsked)
+		r.pauses.End(clock.Now(), replay.PauseAsked)
 	}
-	return r.sound.apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused)
+	return r.sound.Apply(c.Desktop, c.Mic, c.SeparateSound, c.Paused)
 }
 
 // now is the configuration and the screen as they are.
@@ -248,17 +255,17 @@ func (r *Recorder) now() (Config, *source.Supervisor) {
 
 // applyVideo hands a new video configuration on, with a trial where another encoder may be wanted.
 func (r *Recorder) applyVideo(old, now VideoConfig) error {
-	if old.forEncoder() == now.forEncoder() {
+	if old.FrameRate == now.FrameRate && old.Encoding == now.Encoding {
 		return nil
 	}
-	name := r.video.info().Encoder
+	name := r.video.Full.Info().Encoder
 	if old.Encoder != now.Encoder || name == "" {
 		var err error
-		if name, err = checkEncoder(context.Background(), now); err != nil {
+		if name, err = video.Check(context.Background(), now.FrameRate, now.Encoding); err != nil {
 			return err
 		}
 	}
-	r.video.apply(now, name)
+	r.video.Apply(now.FrameRate, now.Encoding, name)
 	return nil
 }
 
@@ -268,29 +275,30 @@ func (r *Recorder) NewReader(capacity int, tracks ...media.Track) *fanout.Reader
 }
 
 // RequestKeyframe makes the next frame an IDR.
-func (r *Recorder) RequestKeyframe() { r.video.requestKey() }
+func (r *Recorder) RequestKeyframe() { r.video.Full.RequestKeyframe() }
 
 // SetBitrate changes the target in kb/s of the running encoder.
-func (r *Recorder) SetBitrate(kbps int) {
-	r.video.with(func(v *encode.Video) {
-		if err := v.SetBitrate(kbps); err != nil {
-			r.log.Warn("the bitrate stays", "err", err)
-		}
-	})
-}
+func (r *Recorder) SetBitrate(kbps int) { r.video.Full.SetBitrate(kbps) }
 
 // Video describes the encoded frames; width and height are 0 before the first one.
-func (r *Recorder) Video() media.TrackInfo { return r.video.info() }
+func (r *Recorder) Video() media.TrackInfo {
+	info := r.video.Full.Info()
+	if info.Width == 0 {
+		c, _ := r.now()
+		info.FrameRate = c.Video.FrameRate
+	}
+	return info
+}
 
 // HasSound says whether any sound source is on.
-func (r *Recorder) HasSound() bool { return r.sound.running() }
+func (r *Recorder) HasSound() bool { return r.sound.Running() }
 
 // Now is the recorder's clock.
 func (r *Recorder) Now() time.Duration { return clock.Now() }
 
 // why explains an empty buffer.
 func (r *Recorder) why() error {
-	if err := r.video.failure(); err != nil {
+	if err := r.video.Full.Err(); err != nil {
 		return err
 	}
 	_, screen := r.now()
@@ -304,18 +312,28 @@ func (r *Recorder) why() error {
 func (r *Recorder) Status() Status {
 	c, screen := r.now()
 	var s Status
-	s.Screen = stateOf(screen.Status())
-	if err := r.video.failure(); err != nil {
+	s.Screen = stateOf(audio.State{Status: screen.Status(), PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB})
+	if err := r.video.Full.Err(); err != nil {
 		s.Screen.State, s.Screen.Error = source.Failed, err.Error()
 	}
-	s.Desktop, s.Mic = r.sound.states()
-	info := r.video.info()
+	desktop, mic := r.sound.States()
+	s.Desktop, s.Mic = stateOf(desktop), stateOf(mic)
+	info := r.Video()
 	s.Encoder, s.Width, s.Height, s.FrameRate, s.BitrateKbps = info.Encoder, info.Width, info.Height, info.FrameRate,
 		info.BitrateKbps
 	s.Buffered, s.BufferedBytes = r.ring.Buffered()
 	s.Buffered = min(s.Buffered, c.Replay)
-	s.Frames, s.Repeated, s.Dropped = r.video.encoded.Load(), r.video.repeated.Load(), r.video.dropped.Load()
+	s.Frames, s.Repeated, s.Dropped = r.video.Full.Counts()
 	return s
+}
+
+// stateOf is a source's state as a Recorder tells it.
+func stateOf(s audio.State) SourceState {
+	st := SourceState{State: s.State, Reason: s.Reason, Device: s.Device, PeakDB: s.PeakDB, RMSDB: s.RMSDB}
+	if s.Err != nil {
+		st.Error = s.Err.Error()
+	}
+	return st
 }
 
 // Close ends the readers, the encoders and the sources, and waits for all. It may be called twice.
@@ -329,9 +347,9 @@ func (r *Recorder) Close() error {
 	_, screen := r.now()
 	r.endRecordings()
 	r.illustrating.Wait()
-	err := errors.Join(r.fan.Close(), r.kept.Close(), r.video.lowLayer.fan.Close(), screen.Close())
-	r.sound.close()
-	r.video.close()
+	err := errors.Join(r.fan.Close(), r.kept.Close(), r.low.Close(), screen.Close())
+	r.sound.Close()
+	r.video.Close()
 	if j := r.journal.Swap(nil); j != nil {
 		err = errors.Join(err, j.Close())
 	}

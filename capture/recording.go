@@ -59,7 +59,7 @@ func (r *Recorder) Record(app string) (*Recording, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	rec := &Recording{
-		recorder: r, began: r.pauses.at(r.Now()), cancel: cancel, done: make(chan struct{}),
+		recorder: r, began: r.pauses.At(r.Now()), cancel: cancel, done: make(chan struct{}),
 		reader: r.kept.NewReader(recordingQueue, media.Video, media.AAC, media.DesktopAAC, media.MicAAC),
 	}
 	r.mu.Lock()

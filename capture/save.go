@@ -29,7 +29,7 @@ func (r *Recorder) Mark(text string) {
 	if len(r.marks) >= maxMarks {
 		r.marks = append(r.marks[:0], r.marks[1:]...)
 	}
-	m := replay.Mark{At: r.pauses.at(clock.Now()), Title: text}
+	m := replay.Mark{At: r.pauses.At(clock.Now()), Title: text}
 	r.marks = append(r.marks, m)
 	if j := r.journal.Load(); j != nil {
 		j.Mark(m)
@@ -74,17 +74,17 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	if q.Press == 0 {
 		q.Press = began
 	}
-	defer r.ring.Pin(r.pauses.at(q.Press) - q.Length)()
+	defer r.ring.Pin(r.pauses.At(q.Press) - q.Length)()
 	end, err := r.await(ctx, q)
 	if err != nil {
 		return clip.Clip{}, err
 	}
-	last := r.pauses.at(end)
-	snap, undo, err := r.cut(c, q.Length+last-r.pauses.at(q.Press), last)
+	last := r.pauses.At(end)
+	snap, undo, err := r.cut(c, q.Length+last-r.pauses.At(q.Press), last)
 	if err != nil {
 		return clip.Clip{}, err
 	}
-	info := r.video.info()
+	info := r.Video()
 	write := clip.Request{
 		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
 		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - clock.Now()), Width: info.Width,
@@ -116,7 +116,7 @@ func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, err
 	}
 	late := func() bool {
 		_, bytes := r.ring.Buffered()
-		return bytes > 0 && clock.Now() < end+lateWait && !r.ring.Reaches(r.pauses.at(end-enough), r.HasSound())
+		return bytes > 0 && clock.Now() < end+lateWait && !r.ring.Reaches(r.pauses.At(end-enough), r.HasSound())
 	}
 	timer := time.NewTimer(end - clock.Now())
 	defer timer.Stop()

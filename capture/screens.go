@@ -46,8 +46,8 @@ type ScreenList struct {
 
 // ByPortal is whether the desktop's own dialog chooses what is captured, and why; backend is VideoConfig.Backend.
 func ByPortal(backend string) (yes bool, why string) {
-	backend, why = source.Backend(backend, "")
-	return backend == source.Portal, why
+	method, why := source.Backend(source.Method(backend), "")
+	return method == source.Portal, why
 }
 
 // Screens lists what of the display can be captured; backend is VideoConfig.Backend. The error is a message.

@@ -162,7 +162,7 @@ func testNotification(t *testing.T, m *machine) {
 	require.Contains(t, got.body, file)
 	require.Regexp(t, `\d (k|M)B$`, got.body)
 	require.Equal(t, "default,Play,action-1,Open folder", strings.Join(got.actions, ","))
-	// A service that does not answer for a while delays neither saves nor keys. What waited is told as one.
+	// A service that does not answer for a while delays neither saves nor keys. What waited is one notification.
 	n.busy.Lock()
 	require.NoError(t, m.desktop.Press(t.Context(), "alt+F10"))
 	r.saved(t, 2)

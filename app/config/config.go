@@ -223,11 +223,14 @@ func (c Config) Capture(keep bool) capture.Config {
 	}
 	out := capture.Config{
 		Video: capture.VideoConfig{
-			Backend: c.Video.Backend, TokenFile: ScreenToken(),
-			Target: c.Video.Source.Target(), HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate, Height: c.Video.Height,
-			FollowSize:  c.Video.FollowSize,
-			BitrateKbps: c.Video.BitrateKbps, ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality,
-			Encoder: c.Video.Encoder,
+			ScreenConfig: capture.ScreenConfig{
+				Backend: capture.Method(c.Video.Backend), TokenFile: ScreenToken(), Target: c.Video.Source.Target(),
+				HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate,
+			},
+			Encoding: capture.Encoding{
+				Height: c.Video.Height, FollowSize: c.Video.FollowSize, BitrateKbps: c.Video.BitrateKbps,
+				ConstantQuality: c.Video.ConstantQuality, Preset: capture.Preset(c.Video.Quality), Encoder: c.Video.Encoder,
+			},
 		},
 		Desktop:    source(c.Sound.Desktop),
 		Mic:        source(c.Sound.Microphone),

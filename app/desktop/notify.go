@@ -198,7 +198,8 @@ func (m Notification) urgency() byte {
 // Plasma has). Others keep that to themselves, and hold notifications back on their own.
 func (n *Notifier) Inhibited(ctx context.Context) bool {
 	var v dbus.Variant
-	err := n.conn.Object(notifyName, notifyPath).CallWithContext(ctx, properties+".Get", 0, notifyName, "Inhibited").Store(&v)
+	obj := n.conn.Object(notifyName, notifyPath)
+	err := obj.CallWithContext(ctx, properties+".Get", 0, notifyName, "Inhibited").Store(&v)
 	on, _ := v.Value().(bool)
 	return err == nil && on
 }
@@ -236,8 +237,8 @@ func (n *Notifier) show(m Notification) error {
 		hints["transient"] = dbus.MakeVariant(true)
 	}
 	var id uint32
-	err := obj.CallWithContext(ctx, notifyName+".Notify", 0, "Hindsight", n.newest[topic], n.icon, m.Title, body, buttons, hints,
-		int32(-1)).Store(&id)
+	err := obj.CallWithContext(ctx, notifyName+".Notify", 0, "Hindsight", n.newest[topic], n.icon, m.Title, body, buttons,
+		hints, int32(-1)).Store(&id)
 	if err != nil {
 		return err
 	}

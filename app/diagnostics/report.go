@@ -12,7 +12,8 @@ import (
 // hidden stands for what was taken out.
 const hidden = "[…]"
 
-// secrets are tokens and the like, by how they look. Links of invitations and JSON Web Tokens (RFC 7519) are among them.
+// secrets are tokens and the like, by how they look. Links of invitations and JSON Web Tokens (RFC 7519) are among
+// them.
 var secrets = []struct {
 	is   *regexp.Regexp
 	with string

@@ -6,22 +6,17 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/portal"
 )
 
 // The portal's names (xdg-desktop-portal, org.freedesktop.portal.GlobalShortcuts).
 const (
-	portalName    = "org.freedesktop.portal.Desktop"
-	portalPath    = dbus.ObjectPath("/org/freedesktop/portal/desktop")
 	shortcutsFace = "org.freedesktop.portal.GlobalShortcuts"
-	requestFace   = "org.freedesktop.portal.Request"
-	sessionFace   = "org.freedesktop.portal.Session"
-	busName       = "org.freedesktop.DBus"
 	portalPatient = 2 * time.Minute // a dialog may ask the user
 	portalAnswers = 5 * time.Second // what asks nobody
 )
@@ -33,10 +28,11 @@ const (
 // and so does a portal that was started again. It owns a D-Bus connection, one goroutine that reads its signals,
 // and one that binds again; Close ends them and waits.
 type Portal struct {
-	conn   *dbus.Conn
-	done   chan struct{}
-	ctx    context.Context // of everything that waits for the portal
-	cancel context.CancelFunc
+	conn     *dbus.Conn
+	requests *portal.Requests
+	done     chan struct{}
+	ctx      context.Context // of everything that waits for the portal
+	cancel   context.CancelFunc
 
 	back  chan struct{} // a token is a portal that was started
 	again sync.WaitGroup
@@ -49,21 +45,12 @@ type Portal struct {
 	keys   map[string]*portalKey
 	// current is session, for the goroutine that reads, which must not wait for a dialog.
 	current dbus.ObjectPath
-	waits   map[dbus.ObjectPath]chan portalAnswer
 }
 
 type portalKey struct {
 	on   Handler
 	held bool
 }
-
-type portalAnswer struct {
-	err     error
-	code    uint32
-	results map[string]dbus.Variant
-}
-
-var tokens atomic.Uint64
 
 var errPortalEnded = errors.New("the desktop portal ended; its keys come back when it is started again")
 
@@ -76,7 +63,7 @@ func OpenPortal(address string) (*Portal, error) {
 	}
 	p := &Portal{
 		conn: conn, done: make(chan struct{}), back: make(chan struct{}, 1), keys: map[string]*portalKey{},
-		waits: map[dbus.ObjectPath]chan portalAnswer{},
+		requests: portal.New(conn),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if err := p.version(); err != nil {
@@ -87,18 +74,10 @@ func OpenPortal(address string) (*Portal, error) {
 	}
 	signals := make(chan *dbus.Signal, 64)
 	conn.Signal(signals)
-	for _, m := range [][]dbus.MatchOption{
-		{dbus.WithMatchInterface(shortcutsFace), dbus.WithMatchMember("Activated")},
-		{dbus.WithMatchInterface(shortcutsFace), dbus.WithMatchMember("Deactivated")},
-		{dbus.WithMatchInterface(requestFace), dbus.WithMatchMember("Response")},
-		{dbus.WithMatchInterface(sessionFace), dbus.WithMatchMember("Closed")},
-		{dbus.WithMatchSender(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, portalName)},
-	} {
-		if err := conn.AddMatchSignal(m...); err != nil {
-			p.cancel()
-			conn.Close()
-			return nil, fmt.Errorf("the desktop portal cannot be listened to: %w", err)
-		}
+	if err := portal.Listen(p.ctx, conn, shortcutsFace, "Activated", "Deactivated"); err != nil {
+		p.cancel()
+		conn.Close()
+		return nil, err
 	}
 	go p.read(signals)
 	p.again.Go(p.bindAgain)
@@ -109,7 +88,7 @@ func OpenPortal(address string) (*Portal, error) {
 func (p *Portal) version() error {
 	ctx, cancel := context.WithTimeout(p.ctx, portalAnswers)
 	defer cancel()
-	return p.conn.Object(portalName, portalPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0,
+	return p.conn.Object(portal.Name, portal.Path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0,
 		shortcutsFace, "version").Err
 }
 
@@ -128,27 +107,21 @@ func (p *Portal) read(signals <-chan *dbus.Signal) {
 			if id, ok := s.Body[1].(string); ok {
 				p.press(id, s.Name == shortcutsFace+".Activated")
 			}
-		case s.Name == requestFace+".Response" && len(s.Body) >= 2:
-			code, _ := s.Body[0].(uint32)
-			results, _ := s.Body[1].(map[string]dbus.Variant)
-			p.listen.Lock()
-			if c, ok := p.waits[s.Path]; ok {
-				delete(p.waits, s.Path)
-				c <- portalAnswer{nil, code, results}
-			}
-			p.listen.Unlock()
-		case s.Name == sessionFace+".Closed" && p.isCurrent(s.Path):
+		case p.requests.Deliver(s):
+		case s.Name == portal.Session+".Closed" && p.isCurrent(s.Path):
 			p.lose(errors.New("the desktop took it back"))
-		case s.Name == busName+".NameOwnerChanged" && len(s.Body) == 3:
-			if s.Body[1] != "" { // it had an owner
+		default:
+			gone, came := portal.OwnerChanged(s)
+			if gone {
 				p.lose(errPortalEnded)
 			}
-			if s.Body[2] != "" {
+			if came {
 				media.Poke(p.back)
 			}
 		}
 	}
 	p.lose(errors.New("the session bus went away"))
+	p.requests.Fail(errors.New("the session bus stopped"), true)
 }
 
 func (p *Portal) isCurrent(session dbus.ObjectPath) bool {
@@ -163,13 +136,10 @@ func (p *Portal) lose(reason error) {
 	p.listen.Lock()
 	keys := p.keys
 	p.keys, p.current = map[string]*portalKey{}, ""
-	if errors.Is(reason, errPortalEnded) {
-		for path, wait := range p.waits { // nobody will answer
-			delete(p.waits, path)
-			wait <- portalAnswer{err: reason}
-		}
-	}
 	p.listen.Unlock()
+	if errors.Is(reason, errPortalEnded) {
+		p.requests.Fail(reason, false) // nobody will respond
+	}
 	for _, k := range keys {
 		if k.held {
 			k.on.Up()
@@ -289,11 +259,8 @@ type portalShortcut struct {
 // bind makes a session with the shortcuts. It returns which of them the desktop has bound, nil where it does not
 // say.
 func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
-	results, err := p.request(portalAnswers, func(ctx context.Context, token string) *dbus.Call {
-		return p.portal(ctx, "CreateSession", map[string]dbus.Variant{
-			"handle_token": dbus.MakeVariant(token), "session_handle_token": dbus.MakeVariant(token),
-		})
-	})
+	results, err := p.request(portalAnswers, "CreateSession", map[string]dbus.Variant{
+		"session_handle_token": dbus.MakeVariant(portal.Token())})
 	if err != nil {
 		return nil, err
 	}
@@ -315,10 +282,7 @@ func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
 			"preferred_trigger": dbus.MakeVariant(trigger(k.Combo)),
 		}})
 	}
-	results, err = p.request(portalPatient, func(ctx context.Context, token string) *dbus.Call {
-		return p.portal(ctx, "BindShortcuts", p.session, list, "",
-			map[string]dbus.Variant{"handle_token": dbus.MakeVariant(token)})
-	})
+	results, err = p.request(portalPatient, "BindShortcuts", map[string]dbus.Variant{}, p.session, list, "")
 	if err != nil {
 		return nil, err
 	}
@@ -333,54 +297,30 @@ func (p *Portal) bind(keys []Key) (given map[string]bool, err error) {
 	return given, nil
 }
 
-func (p *Portal) portal(ctx context.Context, method string, args ...any) *dbus.Call {
-	return p.conn.Object(portalName, portalPath).CallWithContext(ctx, shortcutsFace+"."+method, 0, args...)
-}
-
-// request makes a portal call and waits for its Response signal, which may come before the call returns.
-func (p *Portal) request(wait time.Duration, call func(ctx context.Context, token string) *dbus.Call) (
+// request makes a call of the interface and waits for its response.
+func (p *Portal) request(wait time.Duration, method string, options map[string]dbus.Variant, args ...any) (
 	map[string]dbus.Variant, error) {
-	token := fmt.Sprintf("hindsight%d", tokens.Add(1))
-	sender := strings.ReplaceAll(strings.TrimPrefix(p.conn.Names()[0], ":"), ".", "_")
-	path := portalPath + "/request/" + dbus.ObjectPath(sender+"/"+token)
-	answer := make(chan portalAnswer, 1)
-	p.listen.Lock()
-	p.waits[path] = answer
-	p.listen.Unlock()
-	defer func() {
-		p.listen.Lock()
-		delete(p.waits, path)
-		p.listen.Unlock()
-	}()
 	ctx, cancel := context.WithTimeout(p.ctx, wait)
 	defer cancel()
-	if c := call(ctx, token); c.Err != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("the desktop portal refused: %w", c.Err)
-	}
-	select {
-	case a := <-answer:
-		if a.err != nil {
-			return nil, a.err
-		}
-		if a.code != 0 {
-			return nil, errors.New("the shortcut was not allowed in the desktop's dialog")
-		}
-		return a.results, nil
-	case <-p.done:
-		return nil, errors.New("the session bus stopped")
-	case <-ctx.Done():
-		if p.ctx.Err() != nil {
-			return nil, errClosed
-		}
+	results, err := p.requests.Do(ctx, shortcutsFace+"."+method, options, args...)
+	switch {
+	case err == nil:
+		return results, nil
+	case errors.Is(err, portal.ErrCanceled), errors.Is(err, portal.ErrFailed):
+		return nil, errors.New("the shortcut was not allowed in the desktop's dialog")
+	case p.ctx.Err() != nil:
+		return nil, errClosed
+	case ctx.Err() != nil:
 		return nil, errors.New("the desktop portal did not answer")
 	}
+	return nil, err
 }
 
 // dropSession gives every key back. Nobody waits for the portal's answer, which may hang.
 func (p *Portal) dropSession() {
 	p.setKeys(map[string]*portalKey{})
 	if p.session != "" {
-		p.conn.Object(portalName, p.session).Call(sessionFace+".Close", dbus.FlagNoReplyExpected)
+		p.conn.Object(portal.Name, p.session).Call(portal.Session+".Close", dbus.FlagNoReplyExpected)
 		p.session = ""
 	}
 }

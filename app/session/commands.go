@@ -130,8 +130,8 @@ func (s *Session) changeMute(src Source, to func(bool) bool) error {
 	return s.save()
 }
 
-// SetPaused pauses capture, or goes on: what is buffered stays, a recording waits, and others see the last frame. It ends
-// with the next switch that is turned on.
+// SetPaused pauses capture, or goes on: what is buffered stays, a recording waits, and others see the last frame. It
+// ends with the next switch that is turned on.
 func (s *Session) SetPaused(on bool) error {
 	return s.do(func() error { s.st.away.held = on; return nil })
 }

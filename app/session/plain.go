@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -71,12 +72,32 @@ var raw = []struct {
 	{regexp.MustCompile(`\bexit status \d+\b`), "it failed"},
 }
 
+// seen are the newest texts and what became of them. A problem that stays is in every snapshot, and going through all
+// of raw each time took more time than mixing the sound does.
+var seen = struct {
+	sync.Mutex
+	plain map[string]string
+}{plain: map[string]string{}}
+
+// mostSeen is how many texts are kept: those of a failure that has a number in it are many.
+const mostSeen = 100
+
 // plainly puts words for people in the place of Go's and the system's, wherever they stand in a text.
 func plainly(text string) string {
-	for _, r := range raw {
-		text = r.is.ReplaceAllString(text, r.text)
+	seen.Lock()
+	defer seen.Unlock()
+	plain, ok := seen.plain[text]
+	if !ok {
+		plain = text
+		for _, r := range raw {
+			plain = r.is.ReplaceAllString(plain, r.text)
+		}
+		if len(seen.plain) >= mostSeen {
+			clear(seen.plain)
+		}
+		seen.plain[text] = plain
 	}
-	return text
+	return plain
 }
 
 // foreign is the outermost error in the chain that is not this program's, nil for none.

@@ -91,13 +91,14 @@ func newFirstRun(u *UI) *firstRun {
 	if c.Replay.KeepAfterCrash {
 		stays += " " + lang.L("A backup in your cache folder survives a crash.")
 	}
+	where := lang.L("Press {{.Keys}}: the clip goes to {{.Folder}}.", map[string]any{
+		"Keys": keysOr(c.Hotkeys.Save), "Folder": atHome(c.ClipFolder())})
 	facts := container.New(layout.NewCustomPaddedVBoxLayout(2),
-		fact(theme.ComputerIcon(), lang.L("Your screen and sound"), lang.L("Hindsight keeps the last {{.Length}} and discards "+
-			"what is older.", map[string]any{"Length": seconds(float64(c.Replay.Seconds))})),
+		fact(theme.ComputerIcon(), lang.L("Your screen and sound"), lang.L("Hindsight keeps the last {{.Length}} and "+
+			"discards what is older.", map[string]any{"Length": seconds(float64(c.Replay.Seconds))})),
 		f.micOn,
 		fact(theme.HomeIcon(), lang.L("It stays on this computer"), stays),
-		fact(theme.FolderIcon(), lang.L("Clips are saved when you ask"), lang.L("Press {{.Keys}}: the clip goes to {{.Folder}}.",
-			map[string]any{"Keys": keysOr(c.Hotkeys.Save), "Folder": atHome(c.ClipFolder())})),
+		fact(theme.FolderIcon(), lang.L("Clips are saved when you ask"), where),
 		f.login, f.wrong)
 	body := container.New(&twoColumns{gap: 20, least: 250}, f.preview(), facts)
 	note := muted(lang.L("You can change all of this in Settings."))
@@ -387,7 +388,7 @@ func newFirstTry(u *UI) *firstTry {
 	t.cap = newSurface(colorTrack, 10, 18, t.key)
 	t.line.Alignment, t.line.Wrapping = fyne.TextAlignCenter, fyne.TextWrapWord
 	line := container.New(layout.NewGridWrapLayout(fyne.NewSize(420, 58)), t.line)
-	t.save = widget.NewButtonWithIcon(lang.L("Save replay"), theme.DocumentSaveIcon(), func() { u.parts.Commands.Press(0) })
+	t.save = widget.NewButtonWithIcon(lang.L("Save replay"), theme.DocumentSaveIcon(), u.saveReplay)
 	t.play = widget.NewButtonWithIcon(lang.L("Play"), theme.MediaPlayIcon(), func() { u.play(t.path) })
 	t.folder = widget.NewButtonWithIcon(lang.L("Folder"), theme.FolderOpenIcon(), func() { u.reveal(t.path) })
 	t.done = widget.NewButton(lang.L("Skip"), u.closeFirstRun)

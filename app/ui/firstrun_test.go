@@ -148,8 +148,9 @@ func TestTheTraySaysWhatIsGoingOn(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"Live in standup · server 55 s", "Replay buffer: 60 s", "Save replay", "Save last > 15 s",
-		"Save last > 30 s", "Save last > Whole buffer (60 s)", "Pause", "Mute microphone", "Stop sharing", "Quit"} {
+	for _, want := range []string{"Live in standup · server 55 s", "Replay buffer: 60 s", "Save replay",
+		"Save last > 15 s", "Save last > 30 s", "Save last > Whole buffer (60 s)", "Pause", "Mute microphone",
+		"Stop sharing", "Quit"} {
 		require.Contains(t, labels, want)
 	}
 	require.NotContains(t, labels, "Save last > 2 min")

@@ -62,7 +62,7 @@ func newHome(u *UI) *home {
 	h.icon = canvas.NewImageFromReader(bytes.NewReader(assets.TrayIcon("off")), "off.png")
 	h.icon.SetMinSize(fyne.NewSquareSize(56))
 	h.icon.FillMode = canvas.ImageFillContain
-	h.save = widget.NewButtonWithIcon(lang.L("Save replay"), theme.DocumentSaveIcon(), func() { u.parts.Commands.Press(0) })
+	h.save = widget.NewButtonWithIcon(lang.L("Save replay"), theme.DocumentSaveIcon(), u.saveReplay)
 	h.save.Importance = widget.HighImportance
 	h.record = widget.NewButtonWithIcon(lang.L("Record"), theme.MediaRecordIcon(), func() {
 		u.record(!u.parts.Feed.Snapshot().RecordOn)
@@ -442,8 +442,8 @@ func newLastClip(u *UI) *lastClip {
 	l.play = widget.NewButtonWithIcon(lang.L("Play"), theme.MediaPlayIcon(), func() { u.play(l.path) })
 	l.folder = widget.NewButtonWithIcon(lang.L("Folder"), theme.FolderOpenIcon(), func() { u.reveal(l.path) })
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), l.name, l.detail)
-	l.root = card(lang.L("Last clip"), container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(l.play, l.folder)),
-		text))
+	buttons := container.NewCenter(container.NewHBox(l.play, l.folder))
+	l.root = card(lang.L("Last clip"), container.NewBorder(nil, nil, nil, buttons, text))
 	l.root.Hide()
 	return l
 }

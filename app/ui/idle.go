@@ -1,61 +1,89 @@
 package ui
 
 import (
+	"context"
 	"runtime"
+	"sync"
 	"time"
-
-	"fyne.io/fyne/v2"
 
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// idleFrame is how long the main goroutine sleeps at a time. What the tray's menu wants waits as long.
+// idleFrame is how long the main goroutine rests at a time. What the tray's menu wants waits as long, at most.
 const idleFrame = 100 * time.Millisecond
 
-// idle lets the main goroutine sleep while the window is hidden. Fyne's loop goes its round 60 times a second, whether
-// there is a window or not, which takes 1 % of a core: more than mixing the sound does. In each round it calls the
-// animations, so this is one.
+// idle lets the main goroutine rest while the window is hidden. Fyne's loop goes its round 60 times a second, whether
+// there is a window or not (fyne-io/fyne issue 2506), which takes 1 to 2 % of a core beside capture: more than mixing
+// the sound does. So while nothing is to be drawn, Fyne is given one function after the other to run on the main
+// goroutine, each of which only waits until there is something to do. In between the loop goes its round, and handles
+// the events that have come. GLFW's own function to wait for events would do as well, but Go's scheduler watches calls
+// out to C that take long, which costs half of what is saved.
+//
+// It owns one goroutine, which hands these functions to Fyne; close waits for it.
 type idle struct {
-	animation *fyne.Animation
-	resting   bool
-	slept     bool // in the round before
+	// do runs a function on the main goroutine, some time later.
+	do    func(func())
+	frame time.Duration
 	// woken holds a token when there is something to do.
 	woken chan struct{}
+
+	resting bool // the main goroutine's
+	stop    context.CancelFunc
+	work    sync.WaitGroup
 }
 
-func newIdleThrottle() *idle {
-	n := &idle{woken: make(chan struct{}, 1)}
-	n.animation = &fyne.Animation{Duration: time.Second, RepeatCount: fyne.AnimationRepeatForever, Tick: n.throttle}
-	return n
+func newIdle(do func(func())) *idle {
+	return &idle{do: do, frame: idleFrame, woken: make(chan struct{}, 1), stop: func() {}}
 }
 
-// set starts or stops the throttling, on the main goroutine. The trays of other systems live in that goroutine and need
+// set starts or stops the resting, on the main goroutine. The trays of other systems live in that goroutine and need
 // it awake.
 func (n *idle) set(hidden bool) {
 	hidden = hidden && runtime.GOOS == "linux"
 	if hidden == n.resting {
 		return
 	}
-	if n.resting = hidden; hidden {
-		n.animation.Start()
-	} else {
-		n.animation.Stop()
-	}
-}
-
-// throttle sleeps in every other round: the one after a sleep is due at once, and in what is left of its time the loop
-// does what it was given to do.
-func (n *idle) throttle(float32) {
-	if n.slept = !n.slept; !n.slept {
+	n.resting = hidden
+	if !hidden {
+		n.stop()
 		return
 	}
-	select {
-	case <-n.woken:
-	case <-time.After(idleFrame):
+	ctx, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	n.work.Go(func() { n.run(ctx) })
+}
+
+func (n *idle) run(ctx context.Context) {
+	rested := make(chan struct{}, 1)
+	for ctx.Err() == nil {
+		n.do(func() {
+			n.rest(ctx)
+			rested <- struct{}{}
+		})
+		select {
+		case <-ctx.Done():
+		case <-rested:
+		}
 	}
 }
 
-// wake ends the current sleep, or the next one; from any goroutine.
+func (n *idle) rest(ctx context.Context) {
+	limit := time.NewTimer(n.frame)
+	defer limit.Stop()
+	select {
+	case <-ctx.Done():
+	case <-n.woken:
+	case <-limit.C:
+	}
+}
+
+// wake ends the current rest, or the next one, for what the main goroutine was given before; from any goroutine.
 func (n *idle) wake() {
 	media.Poke(n.woken)
+}
+
+// close ends the goroutine. It may be called twice.
+func (n *idle) close() {
+	n.stop()
+	n.work.Wait()
 }

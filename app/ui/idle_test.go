@@ -3,11 +3,32 @@ package ui
 import (
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-func TestThrottlesWhileTheWindowIsHidden(t *testing.T) {
+// resting is an idle with a main goroutine of its own, which rests until it is woken.
+func resting(t *testing.T) *idle {
+	functions := make(chan func(), 100)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for f := range functions {
+			f()
+		}
+	}()
+	n := newIdle(func(f func()) { functions <- f })
+	n.frame = time.Hour
+	t.Cleanup(func() {
+		n.close()
+		close(functions)
+		<-done
+	})
+	return n
+}
+
+func TestRestsWhileTheWindowIsHidden(t *testing.T) {
 	b := start(t)
 	b.ui.show(pageHome)
 	require.False(t, b.ui.idle.resting)
@@ -17,16 +38,19 @@ func TestThrottlesWhileTheWindowIsHidden(t *testing.T) {
 	require.False(t, b.ui.idle.resting)
 }
 
-func TestThrottlingEndsWhenThereIsSomethingToDo(t *testing.T) {
-	n := newIdleThrottle()
-	for range 3 {
-		n.wake()
-		n.wake() // for the same sleep
-		n.throttle(0)
-		require.Empty(t, n.woken)
-		n.wake()
-		n.throttle(0)
-		require.Len(t, n.woken, 1, "every other round is for what is to be done")
-		<-n.woken
+// Whatever the main goroutine is given while the window is hidden is done at once, also when it just begins to rest.
+func TestRestingEndsWhenThereIsSomethingToDo(t *testing.T) {
+	n := resting(t)
+	for range 20 {
+		n.set(true)
+		for range 100 {
+			done := make(chan struct{})
+			n.do(func() { close(done) })
+			n.wake()
+			<-done
+		}
+		n.set(false)
+		n.close()
+		n.close()
 	}
 }

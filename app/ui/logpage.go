@@ -61,8 +61,8 @@ func newLogPage(u *UI) *logPage {
 	l.crash = newSurface(colorWarn, 12, 8, container.NewBorder(nil, nil, container.NewVBox(gap(4), warn),
 		container.NewCenter(show), l.told))
 	l.crash.Hide()
-	hint := muted(lang.L("Diagnostics hold versions, settings, state and the log. Access tokens, window titles, room and " +
-		"server names are left out."))
+	hint := muted(lang.L("Diagnostics hold versions, settings, state and the log. Access tokens, window titles, room " +
+		"and server names are left out."))
 	hint.Wrapping = fyne.TextWrapWord
 	copyAll := widget.NewButtonWithIcon(lang.L("Copy diagnostics"), theme.ContentCopyIcon(), l.copy)
 	copyAll.Importance = widget.HighImportance

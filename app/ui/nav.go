@@ -33,6 +33,11 @@ type nav struct {
 	stack   *fyne.Container
 	state   *widget.Label
 	root    fyne.CanvasObject
+
+	// narrow is a window in which the sidebar has icons only; names are what it has else.
+	narrow bool
+	names  []string
+	wide   []fyne.CanvasObject // hidden then
 }
 
 func newNav(u *UI) *nav {
@@ -45,7 +50,7 @@ func newNav(u *UI) *nav {
 		{lang.L("Settings"), theme.SettingsIcon()}, {lang.L("Log"), theme.DocumentIcon()}} {
 		b := widget.NewButtonWithIcon(item.text, item.icon, func() { n.choose(i) })
 		b.Alignment = widget.ButtonAlignLeading
-		n.buttons = append(n.buttons, b)
+		n.buttons, n.names = append(n.buttons, b), append(n.names, item.text)
 	}
 	icon := canvas.NewImageFromReader(bytes.NewReader(assets.Icon()), "hindsight.png")
 	icon.SetMinSize(fyne.NewSquareSize(34))
@@ -53,23 +58,59 @@ func newNav(u *UI) *nav {
 	name := widget.NewLabel("Hindsight")
 	name.TextStyle.Bold = true
 	name.SizeName = theme.SizeNameSubHeadingText
+	width := gapWide(150)
+	n.wide = []fyne.CanvasObject{name, n.state, width}
 	top := container.NewVBox(container.NewHBox(icon, name), gap(10))
 	for _, b := range n.buttons {
 		top.Add(b)
 	}
-	side := newSurface(colorSide, 0, 14, container.NewBorder(top, n.state, nil, nil, gapWide(150)))
+	side := newSurface(colorSide, 0, 14, container.NewBorder(top, n.state, nil, nil, width))
 	n.stack = container.NewStack()
 	for _, p := range u.pages {
 		n.stack.Add(p.content())
 	}
 	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20), n.stack)
-	n.root = container.NewBorder(nil, nil, side, nil, body)
+	n.root = container.New(n, side, body)
 	n.mark()
 	return n
 }
 
 func (n *nav) content() fyne.CanvasObject {
 	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, 0), n.root)
+}
+
+// narrowWindow is the width below which the sidebar has icons only.
+const narrowWindow = 760
+
+// Layout puts the sidebar on the left of the page.
+func (n *nav) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	if narrow := size.Width < narrowWindow; narrow != n.narrow {
+		n.narrow = narrow
+		for i, b := range n.buttons {
+			text := n.names[i]
+			if narrow {
+				text = ""
+			}
+			b.SetText(text)
+		}
+		for _, w := range n.wide {
+			setShown(w, !narrow)
+		}
+	}
+	side := o[0].MinSize().Width
+	o[0].Move(fyne.NewPos(0, 0))
+	o[0].Resize(fyne.NewSize(side, size.Height))
+	o[1].Move(fyne.NewPos(side, 0))
+	o[1].Resize(fyne.NewSize(size.Width-side, size.Height))
+}
+
+// narrowSide is the width of a sidebar that has icons only.
+const narrowSide = 66
+
+// MinSize is what the page needs beside a sidebar that has icons only.
+func (n *nav) MinSize(o []fyne.CanvasObject) fyne.Size {
+	page := o[1].MinSize()
+	return fyne.NewSize(narrowSide+page.Width, max(o[0].MinSize().Height, page.Height))
 }
 
 // choose turns to a page.

@@ -29,6 +29,7 @@ import (
 type settings struct {
 	u    *UI
 	root fyne.CanvasObject
+	body *fyne.Container // all pages
 
 	sound   *audioPage
 	source  *sourceCard
@@ -91,9 +92,9 @@ func newSettings(u *UI) *settings {
 		newSection(s, lang.L("Sharing"), theme.UploadIcon(), s.sharing),
 		newSection(s, lang.L("General"), theme.SettingsIcon(), s.general),
 	}
-	body := container.NewVBox()
+	s.body = container.NewVBox()
 	for _, p := range s.sections {
-		body.Add(p.root)
+		s.body.Add(p.root)
 		s.all = append(s.all, p.bindings()...)
 	}
 	s.apply = newPushButton(lang.L("Apply"), theme.ConfirmIcon(), s.submit)
@@ -103,8 +104,8 @@ func newSettings(u *UI) *settings {
 	s.bottom = container.NewBorder(nil, nil, nil, container.NewCenter(container.NewHBox(s.revert, s.apply)),
 		container.NewVBox(layout.NewSpacer(), s.message, layout.NewSpacer()))
 	s.scroll = container.NewVScroll(nil)
-	s.scroll.Content = beside(container.NewStack(body, newWheel(s.scroll)))
-	s.find = newFinder(s, body)
+	s.scroll.Content = beside(container.NewStack(s.body, newWheel(s.scroll)))
+	s.find = newFinder(s, s.body)
 	tabs := newTabs(s)
 	s.root = container.NewBorder(s.find.top(), nil, nil, nil,
 		container.New(tabs, tabs.list, tabs.choice, container.NewBorder(nil, s.bottom, nil, nil, s.scroll)))
@@ -137,7 +138,7 @@ func (s *settings) open(i int) {
 	}
 }
 
-// openByName turns to the page with this index and this window, for other pages that lead here.
+// showSections shows the current page or, of all pages, what these words are in. It returns whether there is anything.
 func (s *settings) showSections(words []string) bool {
 	any := false
 	for i, p := range s.sections {
@@ -147,6 +148,7 @@ func (s *settings) showSections(words []string) bool {
 		any = any || there
 		p.tab.mark(i == s.current && len(words) == 0)
 	}
+	s.body.Refresh() // a page that was hidden has not been laid out
 	return any
 }
 

@@ -199,7 +199,7 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 		add(text, func() { u.lastSave(s.LastSave) })
 	}
 	line()
-	add(lang.L("Save replay"), func() { u.parts.Commands.Press(0) }).Disabled = !s.CanSave()
+	add(lang.L("Save replay"), u.saveReplay).Disabled = !s.CanSave()
 	lengths := add(lang.L("Save last"), nil)
 	lengths.ChildMenu, lengths.Disabled = t.lengths(s), !s.CanSave()
 	if clips := t.clips(); clips != nil {
@@ -286,6 +286,8 @@ func (u *UI) lastSave(r *session.SaveRecord) {
 	}
 	u.play(r.Clip.Path)
 }
+
+func (u *UI) saveReplay() { u.parts.Commands.Press(0) }
 
 func (u *UI) play(path string) {
 	u.do(lang.L("Couldn't play clip"), func() error { return u.parts.Open(path) })

@@ -158,7 +158,7 @@ func New(p Parts) *UI {
 		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
-	ended, idle := new(atomic.Bool), newIdleThrottle()
+	ended, idle := new(atomic.Bool), newIdle(fyne.Do)
 	onMain := func(f func()) {
 		defer idle.wake()
 		// While Fyne ends it runs what it is given in the caller's goroutine; nothing may touch the window then.
@@ -175,7 +175,7 @@ func New(p Parts) *UI {
 
 // build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
-	u := &UI{parts: p, app: a, main: onMain, idle: newIdleThrottle()}
+	u := &UI{parts: p, app: a, main: onMain, idle: newIdle(onMain)}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
@@ -238,6 +238,7 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 func (u *UI) Close() {
 	u.cancel()
 	u.presenter.stop()
+	u.idle.close()
 	u.wg.Wait()
 	u.watches.Wait()
 }

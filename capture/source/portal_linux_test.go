@@ -51,7 +51,12 @@ func TestTheUserIsAskedOnce(t *testing.T) {
 }
 
 func TestTheWayFitsTheSession(t *testing.T) {
-	for _, c := range []struct{ session, wayland, want, display, way string }{
+	for _, c := range []struct {
+		session, wayland string
+		want             Method
+		display          string
+		method           Method
+	}{
 		{"wayland", "wayland-0", Auto, "", Portal},
 		{"tty", "wayland-1", Auto, "", Portal}, // started on a console
 		{"", "wayland-1", "", "", Portal},
@@ -64,8 +69,8 @@ func TestTheWayFitsTheSession(t *testing.T) {
 	} {
 		t.Setenv("XDG_SESSION_TYPE", c.session)
 		t.Setenv("WAYLAND_DISPLAY", c.wayland)
-		way, why := Backend(c.want, c.display)
-		require.Equal(t, c.way, way, "%+v: %s", c, why)
+		method, why := Backend(c.want, c.display)
+		require.Equal(t, c.method, method, "%+v: %s", c, why)
 		require.NotEmpty(t, why)
 	}
 }

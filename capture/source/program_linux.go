@@ -8,7 +8,6 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"github.com/hindsight-app/hindsight/capture/clock"
-	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
@@ -27,9 +26,6 @@ type appCapture struct {
 
 // captureApp captures what some apps play; silence while they play nothing.
 func captureApp(ctx context.Context, c Sound, apps Apps, r report) error {
-	if err := gst.Init(); err != nil { // its clock stamps everything
-		return err
-	}
 	s, err := connect()
 	if err != nil {
 		return notCaptured(c, err)

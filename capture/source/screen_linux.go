@@ -7,16 +7,12 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clock"
-	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source/x11"
 )
 
 // captureScreen opens the screen with the backend that fits the session.
 func captureScreen(ctx context.Context, c Screen, r report) error {
-	if err := gst.Init(); err != nil { // its clock stamps everything
-		return err
-	}
 	if way, _ := Backend(c.Backend, c.Display); way == Portal {
 		return capturePortal(ctx, c, r)
 	}

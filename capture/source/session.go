@@ -1,21 +1,36 @@
 package source
 
-import "os"
+import (
+	"os"
 
-// Backends that capture the screen.
+	"github.com/hindsight-app/hindsight/capture/media"
+)
+
+// Method is how the screen is captured.
+type Method string
+
+// The methods.
 const (
 	// Auto takes what fits the session.
-	Auto = "auto"
+	Auto Method = "auto"
 	// X11 reads the X display.
-	X11 = "x11"
-	// Portal asks the desktop, the only backend on Wayland.
-	Portal = "portal"
+	X11 Method = "x11"
+	// Portal asks the desktop, the only method on Wayland.
+	Portal Method = "portal"
 )
+
+// Methods are all of them.
+func Methods() []Method { return []Method{Auto, X11, Portal} }
+
+func (m Method) String() string { return string(m) }
+
+// ParseMethod returns the method of that name; the error names those that there are.
+func ParseMethod(s string) (Method, error) { return media.ParseName("capture method", s, Methods()) }
 
 // Backend says how the screen is captured and why: want is Auto or what the user insists on, display an X display that
 // was named. Session and display come from the environment (systemd's pam_systemd(8), XDG_SESSION_TYPE;
 // wl_display_connect, WAYLAND_DISPLAY); a compositor started on a console leaves the first as it was, "tty".
-func Backend(want, display string) (way, why string) {
+func Backend(want Method, display string) (method Method, why string) {
 	session, wayland := os.Getenv("XDG_SESSION_TYPE"), os.Getenv("WAYLAND_DISPLAY")
 	switch {
 	case want == X11 || want == Portal:

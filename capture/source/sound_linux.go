@@ -8,7 +8,6 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"github.com/hindsight-app/hindsight/capture/clock"
-	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
@@ -24,9 +23,6 @@ const defaultMonitor = "@DEFAULT_MONITOR@"
 // pulsesrc, because each block passes three threads there, which cost more than all that is done with the sound
 // afterwards.
 func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
-	if err := gst.Init(); err != nil { // its clock stamps everything
-		return err
-	}
 	defer c.PCM(media.PCM{})
 	take, failed := c.PCM, (chan error)(nil)
 	if c.Suppress {

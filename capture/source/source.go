@@ -39,6 +39,7 @@ var (
 
 // States of a source.
 const (
+	Off      = "off"
 	Starting = "starting"
 	Running  = "running"
 	Waiting  = "waiting"
@@ -68,8 +69,8 @@ type Status struct {
 
 // Screen says what to capture.
 type Screen struct {
-	// Way is Auto, X11 or Portal; empty is Auto.
-	Backend string
+	// Backend is how; empty is Auto.
+	Backend Method
 	// TokenFile remembers what was chosen in the desktop's dialog; empty asks each time.
 	TokenFile string
 	// Display is the X display, empty for the environment's.

@@ -1,4 +1,4 @@
-package backend
+package backend_test
 
 import (
 	"net/http/httptest"
@@ -8,11 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
-	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
-	"github.com/hindsight-app/hindsight/publish/backend/storage"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -20,39 +17,16 @@ import (
 // made, the replay is not ended, and the keeper goes on.
 func TestDatabaseIsRestarted(t *testing.T) {
 	ctx := t.Context()
-	server, err := stack.StartPostgres(ctx)
-	require.NoError(t, err)
-	defer server.Close()
-	url, err := server.NewDatabase(ctx)
-	require.NoError(t, err)
-	db, err := state.OpenPostgres(ctx, url)
-	require.NoError(t, err)
-	defer db.Close()
-	files, err := storage.Open(t.TempDir(), "")
-	require.NoError(t, err)
-	defer files.Close()
-	began := time.Now().Add(-20 * time.Second)
-	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
-	replay := state.Replay{ID: state.NewID(), Identity: "alice", Room: "den", Created: began}
-	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v",
-		State: api.StateActive,
-		Began: began, Created: began}
-	folder, err := files.NewRecording(ctx, rec.ID)
-	require.NoError(t, err)
-	makeSegments(t, folder, 10, began)
-	require.NoError(t, db.AddReplay(ctx, replay))
-	require.NoError(t, db.AddRecording(ctx, rec))
+	s := newShared(t)
+	db, server, replay, began := s.db, s.server, s.shelf.Rec.ReplayID, s.shelf.Began
 	_, secret, err := db.CreateToken(ctx, "alice", "*", state.Publish)
 	require.NoError(t, err)
-	service, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files})
-	require.NoError(t, err)
-	defer service.Close()
+	service := run(t, options(db, s.files, began))
 	web := httptest.NewServer(service.Handler())
 	defer web.Close()
 	app, err := client.New(web.URL, secret)
 	require.NoError(t, err)
-	_, err = app.Replay(ctx, replay.ID) // connections of before are in the pool
+	_, err = app.Replay(ctx, replay) // connections of before are in the pool
 	require.NoError(t, err)
 
 	require.NoError(t, server.Signal(syscall.SIGKILL))
@@ -64,7 +38,7 @@ func TestDatabaseIsRestarted(t *testing.T) {
 	answers := make(chan answer, 1)
 	go func() {
 		pressed := began.Add(15 * time.Second)
-		saved, err := app.Save(ctx, api.SaveRequest{ReplayID: replay.ID, Seconds: 10, PressedAt: &pressed})
+		saved, err := app.Save(ctx, api.SaveRequest{ReplayID: replay, Seconds: 10, PressedAt: &pressed})
 		answers <- answer{saved, err}
 	}()
 	require.Never(t, func() bool { return len(answers) > 0 }, 2*time.Second, 20*time.Millisecond,
@@ -81,7 +55,7 @@ func TestDatabaseIsRestarted(t *testing.T) {
 	}, 30*time.Second, 50*time.Millisecond)
 	require.Equal(t, api.ClipReady, clip.State, clip.Reason)
 	require.InDelta(t, 10, clip.Seconds, 0.1)
-	now, err := app.Replay(ctx, replay.ID)
+	now, err := app.Replay(ctx, replay)
 	require.NoError(t, err)
 	require.Equal(t, api.StateActive, now.State, now.LastError)
 

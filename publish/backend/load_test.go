@@ -1,6 +1,6 @@
 //go:build unix
 
-package backend
+package backend_test
 
 import (
 	"bytes"
@@ -158,11 +158,7 @@ func newLoad(b *testing.B) *load {
 		require.NoError(b, os.WriteFile(filepath.Join(folder, recorder.Playlist), []byte(list), 0o644))
 		l.secrets, l.replays = append(l.secrets, secret), append(l.replays, r)
 	}
-	fake := &told{status: recorder.Status{State: api.StateActive, Began: began}}
-	s, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
-		Cutter: &Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files})
-	require.NoError(b, err)
-	b.Cleanup(func() { s.Close() })
+	s := run(b, options(db, files, began))
 	server := httptest.NewServer(s.Handler())
 	b.Cleanup(server.Close)
 	l.url = server.URL

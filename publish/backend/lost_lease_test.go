@@ -1,4 +1,4 @@
-package backend
+package backend_test
 
 import (
 	"context"
@@ -15,11 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
-	"github.com/hindsight-app/hindsight/publish/backend/recorder"
-	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/backend/buffers"
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
 )
 
@@ -102,60 +100,31 @@ func (s *stuck) OpenSegment(ctx context.Context, id, segment string) (io.ReadClo
 // When the first goes on, the clip is what the second has made, once and whole; nothing half is left.
 func TestLeaseLostInACut(t *testing.T) {
 	ctx := t.Context()
-	server, err := stack.StartPostgres(ctx)
-	require.NoError(t, err)
-	defer server.Close()
-	address, err := server.NewDatabase(ctx)
-	require.NoError(t, err)
+	shared := newShared(t)
+	address, home, files := shared.address, shared.home, shared.files
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	w := newWire(t, u.Host)
 	u.Host = w.Addr().String()
 
-	home := t.TempDir()
-	files, err := storage.Open(home, "")
-	require.NoError(t, err)
-	defer files.Close()
 	hangs := &stuck{Storage: files, clips: filepath.Join(home, "clips"), reached: make(chan struct{}),
 		free: make(chan struct{})}
 	free := sync.OnceFunc(func() { close(hangs.free) })
 	defer free()
-	began := time.Now().Add(-20 * time.Second)
-	fake := &told{status: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
-	run := func(address string, from Storage) (*state.Store, *Server) {
-		db, err := state.OpenPostgres(ctx, address)
-		require.NoError(t, err)
-		t.Cleanup(func() { db.Close() })
-		s, err := New(Options{State: db, Tokens: fake, Recorder: fake, Storage: from, Clips: files,
-			Cutter: &Remuxer{Storage: from, Clips: files}, JobRecorder: fake, JobFiles: files})
-		require.NoError(t, err)
-		t.Cleanup(func() { s.Close() })
-		return db, s
-	}
-	first, one := run(u.String(), hangs)
-	replay := state.Replay{ID: state.NewID(), Identity: "alice", Room: "den", Created: began}
-	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, EgressID: "EG_1", VideoTrack: "TR_v",
-		State: api.StateActive,
-		Began: began, Created: began}
-	folder, err := files.NewRecording(ctx, rec.ID)
-	require.NoError(t, err)
-	makeSegments(t, folder, 10, began)
-	require.NoError(t, first.AddReplay(ctx, replay))
-	require.NoError(t, first.AddRecording(ctx, rec))
-	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: "alice", Room: "den", State: api.ClipWaiting,
-		Asked: 10 * time.Second, Pressed: began.Add(15 * time.Second), Created: time.Now()}
-	ok, err := first.AddClip(ctx, clip, 1)
-	require.NoError(t, err)
-	require.True(t, ok)
+	o := options(shared.open(t, u.String()), files, shared.shelf.Began)
+	o.Storage, o.Cutter = hangs, &buffers.Remuxer{Storage: hangs, Clips: files}
+	one := run(t, o)
+	clip := shared.order(t)
 	<-hangs.reached
 	release := w.hold()
 	defer release()
 
-	second, _ := run(address, files)
+	second := shared.open(t, address)
+	run(t, options(second, files, shared.shelf.Began))
 	require.Eventually(t, func() bool {
 		clip, err = second.Clip(ctx, clip.ID)
 		return err == nil && clip.State != api.ClipWaiting
-	}, 2*cutTerm, 50*time.Millisecond, "nobody takes the clip over")
+	}, 40*time.Second, 50*time.Millisecond, "nobody takes the clip over")
 	require.Equal(t, api.ClipReady, clip.State, clip.Reason)
 	video := filepath.Join(home, "clips", clip.ID+".mp4")
 	made, err := os.ReadFile(video)

@@ -1,9 +1,10 @@
-package backend
+package backend_test
 
 import (
 	"bytes"
 	"context"
 	"image/png"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/client"
 )
 
 // browser starts Debian's Chromium without a window.
@@ -41,14 +45,25 @@ func browser(t *testing.T) context.Context {
 
 // Chromium plays what is behind a link, from its start to its end, in the light and in the dark.
 func TestWatchPagePlaysInChromium(t *testing.T) {
-	d := newDesk(t, 3)
-	clip := d.clip(4)
-	resp, _ := d.call(d.alice, "PUT", "/clips/"+clip.ID+"/poster", "image/jpeg", poster(t, 320, 180))
-	require.Equal(t, 204, resp.StatusCode)
-	var link api.Link
-	d.do(201, d.alice, "POST", "/clips/"+clip.ID+"/links", `{}`, &link)
+	on := shelftest.New(t, 3, time.Now().Add(-6*time.Second))
+	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
+	require.NoError(t, err)
+	server := httptest.NewServer(run(t, options(on.DB, on.Files, on.Began)).Handler())
+	t.Cleanup(server.Close)
+	app, err := client.New(server.URL, secret)
+	require.NoError(t, err)
+	pressed := on.Began.Add(5 * time.Second)
+	saved, err := app.Save(t.Context(), api.SaveRequest{ReplayID: on.Rec.ReplayID, Seconds: 4, PressedAt: &pressed})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		clip, err := app.Clip(t.Context(), saved.ClipID)
+		return err == nil && clip.State == api.ClipReady
+	}, 30*time.Second, 50*time.Millisecond)
+	require.NoError(t, app.SetPoster(t.Context(), saved.ClipID, []byte(shelftest.JPEG(t, 320, 180))))
+	link, err := app.CreateLink(t.Context(), saved.ClipID, 0)
+	require.NoError(t, err)
 	ctx := browser(t)
-	var state struct {
+	var shown struct {
 		Duration float64
 		Width    int
 		Error    string
@@ -65,12 +80,12 @@ func TestWatchPagePlaysInChromium(t *testing.T) {
 			Error: v.error ? v.error.message : ''};
 	})()`
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link.URL),
-		chromedp.Evaluate(play, &state, awaitPromise)))
-	require.Empty(t, state.Error)
-	require.InDelta(t, 4, state.Duration, 0.1)
-	require.InDelta(t, state.Duration, state.At, 0.05, "it stopped before its end")
-	require.Equal(t, 160, state.Width)
-	require.Greater(t, state.Shown, 640, "the video is small in a window of 1280 pixels")
+		chromedp.Evaluate(play, &shown, awaitPromise)))
+	require.Empty(t, shown.Error)
+	require.InDelta(t, 4, shown.Duration, 0.1)
+	require.InDelta(t, shown.Duration, shown.At, 0.05, "it stopped before its end")
+	require.Equal(t, 160, shown.Width)
+	require.Greater(t, shown.Shown, 640, "the video is small in a window of 1280 pixels")
 
 	var backs []uint32
 	for _, scheme := range []string{"light", "dark"} {

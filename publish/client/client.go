@@ -103,9 +103,10 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 }
 
 // isLoopback says whether a host is this machine: such traffic is on no network (RFC 6761, 6.3; RFC 1122, 3.2.1.3).
+// Names below localhost are not taken for it: RFC 6761 reserves them, but not every resolver keeps to that.
 func isLoopback(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if host == "localhost" {
 		return true
 	}
 	ip := net.ParseIP(host)
@@ -216,19 +217,6 @@ func (c *Client) download(ctx context.Context, path string, w io.Writer) (int64,
 func (c *Client) CreateLink(ctx context.Context, clip string, life time.Duration) (*api.Link, error) {
 	return call[api.Link](ctx, c, request{method: http.MethodPost, path: "/clips/" + url.PathEscape(clip) + "/links",
 		body: api.LinkRequest{ExpiresIn: int64(life.Seconds())}})
-}
-
-// Links lists the links to a clip, oldest first, without their URLs.
-func (c *Client) Links(ctx context.Context, clip string) (*api.LinkList, error) {
-	return call[api.LinkList](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(clip) + "/links",
-		again: true})
-}
-
-// DeleteLink makes a link useless at once.
-func (c *Client) DeleteLink(ctx context.Context, clip, link string) error {
-	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete,
-		path: "/clips/" + url.PathEscape(clip) + "/links/" + url.PathEscape(link), again: true})
-	return err
 }
 
 // SetPoster sets the image shown before a clip plays, a JPEG of at most 2 MiB.

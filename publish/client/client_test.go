@@ -124,7 +124,7 @@ func TestBaseURL(t *testing.T) {
 // and no advice does.
 func TestTokensDoNotTravelInPlain(t *testing.T) {
 	for in, ok := range map[string]bool{"http://127.0.0.1:8484": true, "http://127.8.8.8": true, "http://[::1]:8484": true,
-		"http://localhost:8484": true, "http://LOCALHOST.": true, "http://replay.localhost": true,
+		"http://localhost:8484": true, "http://LOCALHOST.": true, "http://replay.localhost": false,
 		"https://replay.example.com": true,
 		"http://replay.example.com":  false, "http://192.168.1.5:8484": false, "http://localhost.example.com": false,
 		"http://127.0.0.1.example.com": false, "http://[::ffff:10.0.0.1]": false, "http://0.0.0.0": false} {

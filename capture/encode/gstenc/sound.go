@@ -106,7 +106,9 @@ func (s *sound) Push(samples []byte, pts time.Duration) error {
 	if err != nil {
 		return err
 	}
-	s.inside += len(samples) / bytesPerSample
+	if !s.live {
+		s.inside += len(samples) / bytesPerSample
+	}
 	return s.in.Push(b, pts, media.SamplesToDuration(len(samples)/bytesPerSample))
 }
 
@@ -150,7 +152,9 @@ var codecData = regexp.MustCompile(`codec_data=\(buffer\)([0-9a-f]+)`)
 
 func (s *sound) deliver(sample *gst.Sample) error {
 	defer sample.Release()
-	s.silent, s.inside = 0, s.inside-frameSamples
+	if !s.live {
+		s.silent, s.inside = 0, s.inside-frameSamples
+	}
 	b, err := sample.Bytes()
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	desktop "github.com/hindsight-app/hindsight/capture/portal"
 )
 
 // ErrHung says that the desktop's part that captures the screen runs, but does not respond.
@@ -65,7 +67,7 @@ func (s *Session) Alive(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, replyWithin)
 	defer cancel()
 	// Not Peer.Ping, which some libraries reply to from a thread of their own.
-	call := s.conn.Object(s.backend, objectPath).CallWithContext(limited, getAll, dbus.FlagNoAutoStart, backendCast)
+	call := s.conn.Object(s.backend, desktop.Path).CallWithContext(limited, getAll, dbus.FlagNoAutoStart, backendCast)
 	if ctx.Err() == nil && errors.Is(call.Err, context.DeadlineExceeded) {
 		return ErrHung
 	}

@@ -10,9 +10,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	desktop "github.com/hindsight-app/hindsight/capture/portal"
 )
 
 // What the user decided; trying again by itself would only be a nuisance.
@@ -27,11 +28,7 @@ var (
 
 // The portal's names.
 const (
-	busName     = "org.freedesktop.portal.Desktop"
-	objectPath  = dbus.ObjectPath("/org/freedesktop/portal/desktop")
-	castFace    = "org.freedesktop.portal.ScreenCast"
-	requestFace = "org.freedesktop.portal.Request"
-	sessionFace = "org.freedesktop.portal.Session"
+	castFace = "org.freedesktop.portal.ScreenCast"
 )
 
 // Values of the interface's bit masks and enumerations.
@@ -41,8 +38,6 @@ const (
 	cursorHidden, cursorEmbedded = 1, 2
 
 	persistUntilRevoked = 2
-
-	cancelled = 1 // org.freedesktop.portal.Request.Response
 )
 
 // Offer is what the desktop's portal can do.
@@ -80,7 +75,8 @@ func connect(ctx context.Context) (*dbus.Conn, error) {
 
 func ask(ctx context.Context, conn *dbus.Conn) (Offer, error) {
 	var all map[string]dbus.Variant
-	call := conn.Object(busName, objectPath).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, castFace)
+	portal := conn.Object(desktop.Name, desktop.Path)
+	call := portal.CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", 0, castFace)
 	if err := call.Store(&all); err != nil {
 		return Offer{}, fmt.Errorf("this desktop has no portal that captures the screen (%w); install xdg-desktop-portal "+
 			"and the backend for your desktop: xdg-desktop-portal-gnome, -kde, or -wlr for Sway and other wlroots desktops", err)
@@ -123,9 +119,4 @@ func (o Offer) selection(r Request) map[string]dbus.Variant {
 		}
 	}
 	return options
-}
-
-// handleName makes a part of an object path out of a connection's unique name, as the portal does.
-func handleName(unique string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(unique, ":"), ".", "_")
 }

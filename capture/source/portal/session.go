@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	desktop "github.com/hindsight-app/hindsight/capture/portal"
 )
 
 // patience is how long the portal may take for what needs no user.
@@ -22,21 +23,15 @@ type Session struct {
 	// Token brings the choice back next time; it is good once. Empty where the desktop remembers nothing.
 	Token string
 
-	conn    *dbus.Conn
-	path    dbus.ObjectPath
-	backend string        // the unique name of who captures; empty where it is not known
-	done    chan struct{} // the reading goroutine has ended
-	gone    chan struct{} // the session is over
-	answer  chan response
+	conn     *dbus.Conn
+	path     dbus.ObjectPath
+	backend  string        // the unique name of who captures; empty where it is not known
+	done     chan struct{} // the reading goroutine has ended
+	gone     chan struct{} // the session is over
+	requests *desktop.Requests
 
 	once sync.Once
 	err  error // why it is over; valid once gone is closed
-}
-
-type response struct {
-	path    dbus.ObjectPath
-	code    uint32
-	results map[string]dbus.Variant
 }
 
 // Open asks the desktop for something to capture and waits for the user as long as ctx allows. ErrRefused says that the
@@ -47,7 +42,8 @@ func Open(ctx context.Context, r Request) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{conn: conn, done: make(chan struct{}), gone: make(chan struct{}), answer: make(chan response, 4)}
+	s := &Session{conn: conn, done: make(chan struct{}), gone: make(chan struct{}),
+		requests: desktop.New(conn)}
 	signals := make(chan *dbus.Signal, 64)
 	conn.Signal(signals)
 	go s.read(signals)
@@ -59,15 +55,8 @@ func Open(ctx context.Context, r Request) (*Session, error) {
 }
 
 func (s *Session) begin(ctx context.Context, r Request) error {
-	for _, m := range [][]dbus.MatchOption{
-		{dbus.WithMatchInterface(requestFace), dbus.WithMatchMember("Response")},
-		{dbus.WithMatchInterface(sessionFace), dbus.WithMatchMember("Closed")},
-		{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"),
-			dbus.WithMatchArg(0, busName)},
-	} {
-		if err := s.conn.AddMatchSignalContext(ctx, m...); err != nil {
-			return fmt.Errorf("the desktop portal cannot be listened to: %w", err)
-		}
+	if err := desktop.Listen(ctx, s.conn, castFace); err != nil {
+		return err
 	}
 	brief, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -75,9 +64,8 @@ func (s *Session) begin(ctx context.Context, r Request) error {
 	if err != nil {
 		return err
 	}
-	token := token()
 	made, err := s.request(brief, "CreateSession",
-		map[string]dbus.Variant{"session_handle_token": dbus.MakeVariant(token)})
+		map[string]dbus.Variant{"session_handle_token": dbus.MakeVariant(desktop.Token())})
 	if err != nil {
 		return err
 	}
@@ -119,59 +107,37 @@ func (s *Session) started(results map[string]dbus.Variant) error {
 	return nil
 }
 
-var tokens atomic.Uint64
-
-// token names a request or session; it must be unique within the connection.
-func token() string { return fmt.Sprintf("hindsight%d", tokens.Add(1)) }
-
-// request calls a method of the portal and waits for its Response, which may come before the call returns.
+// request makes a call of the interface and waits for its response.
 func (s *Session) request(ctx context.Context, method string, options map[string]dbus.Variant, args ...any) (
 	map[string]dbus.Variant, error) {
-	token := token()
-	options["handle_token"] = dbus.MakeVariant(token)
-	want := objectPath + "/request/" + dbus.ObjectPath(handleName(s.conn.Names()[0])+"/"+token)
-	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+"."+method, 0, append(args, options)...)
-	if call.Err != nil {
-		return nil, fmt.Errorf("the desktop portal refused to capture (%s): %w", method, call.Err)
+	results, err := s.requests.Do(ctx, castFace+"."+method, options, args...)
+	var refused *desktop.RefusedError
+	switch {
+	case err == nil:
+		return results, nil
+	case errors.Is(err, desktop.ErrCanceled):
+		return nil, ErrRefused
+	case errors.Is(err, desktop.ErrFailed):
+		return nil, fmt.Errorf("the desktop portal could not capture the screen (%s); see that the portal's part for your "+
+			"desktop runs", method)
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("the desktop portal refused to capture (%s): %w", method, refused.Err)
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("the desktop portal did not respond (%s): %w", method, ctx.Err())
 	}
-	for {
-		select {
-		case r := <-s.answer:
-			if r.path != want {
-				continue
-			}
-			switch r.code {
-			case 0:
-				return r.results, nil
-			case cancelled:
-				return nil, ErrRefused
-			}
-			return nil, fmt.Errorf("the desktop portal could not capture the screen (%s); see that the portal's part for your "+
-				"desktop runs", method)
-		case <-s.gone:
-			return nil, s.err
-		case <-ctx.Done():
-			return nil, fmt.Errorf("the desktop portal did not respond (%s): %w", method, ctx.Err())
-		}
-	}
+	return nil, err
 }
 
 // read hands signals on until the connection ends.
 func (s *Session) read(signals <-chan *dbus.Signal) {
 	defer close(s.done)
 	for m := range signals {
+		gone, _ := desktop.OwnerChanged(m)
 		switch {
-		case m.Name == requestFace+".Response" && len(m.Body) >= 2:
-			r := response{path: m.Path}
-			r.code, _ = m.Body[0].(uint32)
-			r.results, _ = m.Body[1].(map[string]dbus.Variant)
-			select {
-			case s.answer <- r:
-			default: // nobody asked
-			}
-		case m.Name == sessionFace+".Closed":
+		case s.requests.Deliver(m):
+		case m.Name == desktop.Session+".Closed":
 			s.over(ErrEnded)
-		case m.Name == "org.freedesktop.DBus.NameOwnerChanged" && len(m.Body) == 3 && m.Body[1] != "": // it had an owner
+		case gone:
 			s.over(errors.New("the desktop portal ended"))
 		}
 	}
@@ -182,6 +148,7 @@ func (s *Session) over(err error) {
 	s.once.Do(func() {
 		s.err = err
 		close(s.gone)
+		s.requests.Fail(err, true)
 	})
 }
 
@@ -204,7 +171,7 @@ func (s *Session) Remote(ctx context.Context) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var fd dbus.UnixFD
-	call := s.conn.Object(busName, objectPath).CallWithContext(ctx, castFace+".OpenPipeWireRemote", 0, s.path,
+	call := s.conn.Object(desktop.Name, desktop.Path).CallWithContext(ctx, castFace+".OpenPipeWireRemote", 0, s.path,
 		map[string]dbus.Variant{})
 	if err := call.Store(&fd); err != nil {
 		return nil, fmt.Errorf("the desktop portal hands out no video: %w", err)
@@ -215,7 +182,7 @@ func (s *Session) Remote(ctx context.Context) (*os.File, error) {
 // Close ends the session.
 func (s *Session) Close() error {
 	if s.path != "" && s.Err() == nil {
-		s.conn.Object(busName, s.path).Call(sessionFace+".Close", dbus.FlagNoReplyExpected)
+		s.conn.Object(desktop.Name, s.path).Call(desktop.Session+".Close", dbus.FlagNoReplyExpected)
 	}
 	err := s.conn.Close()
 	<-s.done

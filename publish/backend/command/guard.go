@@ -56,7 +56,7 @@ func (g *guard) fill(o *backend.Options) error {
 		if err != nil {
 			return fmt.Errorf("--trusted-proxies has %q; it must be an address or a network like 10.0.12.0/28", text)
 		}
-		o.TrustedProxies = append(o.TrustedProxies, p)
+		o.Web.TrustedProxies = append(o.Web.TrustedProxies, p)
 	}
 	for _, origin := range g.CORSOrigins {
 		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
@@ -94,10 +94,12 @@ func (g *guard) fill(o *backend.Options) error {
 	if _, err := state.ParseScopes(g.JWTScopes); err != nil {
 		return fmt.Errorf("--jwt-scopes: %w", err)
 	}
-	o.BaseURL, o.CORSOrigins, o.Rate, o.MaxLink = strings.TrimSuffix(g.BaseURL, "/"), g.CORSOrigins, g.Rate, g.MaxLink
-	o.KeepClips, o.MaxClips, o.MaxClipBytes = g.KeepClips, g.MaxClips, g.MaxClipMB*1e6
-	o.MaxReplays, o.MaxRecording, o.KeepRecordings = g.MaxReplays, g.MaxRecording, g.KeepRecordings
-	o.MaxRecordings, o.MaxRecordingBytes, o.Reserve = g.MaxRecordings, g.MaxRecordingMB*1e6, g.ReserveMB*1e6
+	w, k := &o.Web, &o.Keeper
+	w.BaseURL, w.CORSOrigins, w.Rate, w.MaxLink = strings.TrimSuffix(g.BaseURL, "/"), g.CORSOrigins, g.Rate, g.MaxLink
+	w.MaxClips, w.MaxClipBytes, w.MaxReplays = g.MaxClips, g.MaxClipMB*1e6, g.MaxReplays
+	w.MaxRecordings, w.MaxRecordingBytes = g.MaxRecordings, g.MaxRecordingMB*1e6
+	k.KeepClips, k.MaxRecording, k.KeepRecordings = g.KeepClips, g.MaxRecording, g.KeepRecordings
+	o.Buffers.Reserve = g.ReserveMB * 1e6
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend"
+	"github.com/hindsight-app/hindsight/publish/backend/buffers"
 	"github.com/hindsight-app/hindsight/publish/backend/embedded"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
@@ -137,9 +138,9 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 		public = s.LivekitURL
 	}
 	o.State, o.Tokens, o.Recorder, o.Storage, o.Clips, o.Ready = db, rec, choice, files, files, rec.Ping
-	o.Cutter = &backend.Remuxer{Storage: files, Clips: files, Priming: time.Duration(s.AACPriming) * time.Second / 48000}
-	o.JobRecorder, o.JobFiles, o.StreamTo = rec, files, s.StreamTo
-	o.Evictor, o.LiveKitURL, o.Replay, o.Expire, o.Stall, o.Log = rec, public, s.Replay, s.Expire, s.Stall, log
+	o.Cutter = &buffers.Remuxer{Storage: files, Clips: files, Priming: time.Duration(s.AACPriming) * time.Second / 48000}
+	o.JobRecorder, o.JobFiles, o.Web.StreamTo, o.Web.LiveKitURL = rec, files, s.StreamTo, public
+	o.Evictor, o.Replay, o.Keeper.Expire, o.Keeper.Stall, o.Log = rec, s.Replay, s.Expire, s.Stall, log
 	opened, err := s.open(&o)
 	if err != nil {
 		return err

@@ -1,0 +1,111 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// finishPatience is how long a recorder may take to finish the files of a recording whose end was asked for.
+const finishPatience = 2 * time.Minute
+
+// refreshJobs asks LiveKit for the takes that are not over: for all, or for those alone that are about to change.
+func (k *Keeper) refreshJobs(ctx context.Context, every bool) {
+	running, err := k.o.State.RunningJobs(ctx)
+	if err != nil {
+		k.complain(ctx, "cannot list recordings", err)
+		return
+	}
+	var asks errgroup.Group
+	asks.SetLimit(asksAtOnce)
+	for _, t := range running {
+		if t.State == api.StateActive && t.Stopped.IsZero() && !every {
+			continue // a webhook tells sooner
+		}
+		asks.Go(func() error {
+			k.guarded(ctx, "asking about a recording", func() {
+				if err := k.askJob(ctx, t); err != nil {
+					k.complain(ctx, "cannot get a recording's status from LiveKit", err)
+				}
+			})
+			return nil
+		})
+	}
+	_ = asks.Wait()
+}
+
+// askJob brings one recording up to date, stops it where that was asked for, and gives it up where it is dead.
+func (k *Keeper) askJob(ctx context.Context, t state.Job) error {
+	limited, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	now, err := k.o.JobRecorder.JobStatus(limited, t.EgressID)
+	if errors.Is(err, recorder.ErrUnknown) && t.Stopped.IsZero() {
+		// Its Redis was lost. The recorder keeps running, and finishes its files when it is stopped; then LiveKit knows
+		// it again.
+		k.o.Log.WarnContext(ctx, "LiveKit has forgotten a recording, which is stopped", "recording", t.ID, "egress",
+			t.EgressID)
+		return errors.Join(k.o.State.StopJob(ctx, t.ID, time.Now().UTC()), k.o.JobRecorder.Stop(limited, t.EgressID))
+	}
+	if errors.Is(err, recorder.ErrUnknown) {
+		now = recorder.JobStatus{Status: recorder.Status{EgressID: t.EgressID, State: api.StateFailed,
+			Error: "LiveKit has forgotten this recording; what it has stored is kept"}}
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	over := now.State == api.StateEnded || now.State == api.StateFailed
+	if !over && t.Stopped.IsZero() && time.Since(t.Created) > k.o.MaxRecording {
+		k.o.Log.InfoContext(ctx, "a recording is as long as allowed, and stopped", "recording", t.ID, "length",
+			k.o.MaxRecording)
+		t.Stopped = time.Now().UTC()
+		if err := k.o.State.StopJob(ctx, t.ID, t.Stopped); err != nil {
+			return err
+		}
+	}
+	reason := ""
+	switch {
+	case over:
+	case !t.Stopped.IsZero() && time.Since(t.Stopped) > finishPatience:
+		reason = "the recorder did not finish the recording; it may have been killed"
+	case now.State == api.StateStarting && time.Since(t.Created) > startPatience:
+		reason = "the recorder did not find what it is to record"
+	}
+	if !over && (reason != "" || !t.Stopped.IsZero()) {
+		err = k.o.JobRecorder.Stop(limited, t.EgressID)
+	}
+	if reason != "" {
+		now.State, now.Error = api.StateFailed, reason
+	}
+	return errors.Join(err, k.updateJob(ctx, t, now))
+}
+
+// updateJob keeps what LiveKit says about a recording.
+func (k *Keeper) updateJob(ctx context.Context, t state.Job, now recorder.JobStatus) error {
+	before := t
+	advance(now.Status, &t.State, &t.Error, &t.Began, &t.Ended)
+	if len(now.Streams) > 0 {
+		t.Streams = now.Streams
+	}
+	if t.Over() && before.Ended.IsZero() {
+		k.o.Log.InfoContext(ctx, "recording over", "recording", t.ID, "egress", t.EgressID, "state", t.State, "error",
+			t.Error)
+		if t.State == api.StateFailed {
+			k.metrics.failures.Inc()
+		}
+	}
+	err := k.o.State.UpdateJob(ctx, t)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil // over already, or deleted
+	}
+	if err == nil && (t.State != before.State || !t.Began.Equal(before.Began)) {
+		k.o.Archive.NoteJob(ctx, t)
+	}
+	return err
+}

@@ -1,0 +1,89 @@
+package keeper
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// A recorder that was killed is given up, and what it says later changes nothing.
+func TestDeadJobsAreGivenUp(t *testing.T) {
+	s := newShelf(t, 1, time.Now())
+	ctx := context.Background()
+	add := func(id string, created, stopped time.Time) {
+		job := state.Job{ID: id, Identity: "alice", EgressID: "EG_" + id, State: api.StateActive, Created: created,
+			Request: api.RecordingRequest{RoomName: "den", Type: api.TypeTrackComposite}}
+		require.NoError(t, s.o.State.AddJob(ctx, job))
+		if !stopped.IsZero() {
+			require.NoError(t, s.o.State.StopJob(ctx, id, stopped))
+		}
+	}
+	long := time.Now().Add(-time.Hour)
+	add("fine", long, time.Time{})
+	add("stopping", long, time.Now())
+	add("dead", long, long)
+	s.refreshJobs(ctx, true)
+	states := func() map[string]string {
+		out := map[string]string{}
+		list, err := s.o.State.JobsOf(ctx, "alice", 10)
+		require.NoError(t, err)
+		for _, job := range list {
+			out[job.ID] = job.State
+			if !job.Over() && !job.Stopped.IsZero() {
+				out[job.ID] = api.StateStopping
+			}
+		}
+		return out
+	}
+	require.Equal(t, map[string]string{"fine": api.StateActive, "stopping": api.StateStopping, "dead": api.StateFailed},
+		states())
+
+	// A recorder that never finds the tracks, and a LiveKit that has lost its memory.
+	s.Fake.Says.State = api.StateStarting
+	job, err := s.o.State.Job(ctx, "fine")
+	require.NoError(t, err)
+	require.NoError(t, s.askJob(ctx, job))
+	s.Fake.JobErr = recorder.ErrUnknown
+	add("forgotten", time.Now(), time.Time{})
+	s.refreshJobs(ctx, true)
+	require.Equal(t, map[string]string{"fine": api.StateFailed, "stopping": api.StateFailed, "dead": api.StateFailed,
+		"forgotten": api.StateStopping}, states())
+	s.refreshJobs(ctx, true)
+	require.Equal(t, api.StateFailed, states()["forgotten"])
+}
+
+// Recordings end when they are as long as allowed, and go when they are old.
+func TestRecordingsEndAndGo(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now())
+	old := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_old", State: api.StateActive,
+		Created: time.Now().Add(-s.o.MaxRecording - time.Second)}
+	_, err := s.Files.NewRecording(ctx, old.ID)
+	require.NoError(t, err)
+	require.NoError(t, s.Files.WriteFile(ctx, old.ID, "recording.mp4", make([]byte, 2e6)))
+	require.NoError(t, s.o.State.AddJob(ctx, old))
+	s.Fake.Says = recorder.Status{EgressID: "EG_old", State: api.StateActive}
+	s.refreshJobs(ctx, true)
+	got, err := s.o.State.Job(ctx, old.ID)
+	require.NoError(t, err)
+	require.False(t, got.Stopped.IsZero(), "it is longer than recordings may be")
+
+	s.o.KeepRecordings = time.Hour
+	s.tidyJobs(ctx)
+	_, err = s.o.State.Job(ctx, old.ID)
+	require.NoError(t, err, "one that runs is not old")
+	got.State, got.Ended = api.StateEnded, time.Now().Add(-2*time.Hour)
+	require.NoError(t, s.o.State.UpdateJob(ctx, got))
+	s.tidyJobs(ctx)
+	_, err = s.o.State.Job(ctx, old.ID)
+	require.ErrorIs(t, err, state.ErrNotFound)
+	files, err := s.Files.Files(ctx, old.ID)
+	require.NoError(t, err)
+	require.Empty(t, files)
+}

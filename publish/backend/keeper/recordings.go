@@ -1,0 +1,141 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// refresh asks LiveKit for all recordings that are not over.
+func (k *Keeper) refresh(ctx context.Context) {
+	running, err := k.o.State.Running(ctx)
+	if err != nil {
+		k.complain(ctx, "cannot list recordings", err)
+		return
+	}
+	k.metrics.recordings.Set(float64(len(running)))
+	k.round++
+	var asks errgroup.Group // one that does not answer keeps nobody waiting
+	asks.SetLimit(asksAtOnce)
+	for _, r := range running {
+		calm := r.State == api.StateActive && !r.Began.IsZero()
+		if calm && k.round%5 != 1 {
+			continue // nothing new is expected, and a webhook would tell sooner
+		}
+		asks.Go(func() error {
+			k.guarded(ctx, "asking about a recording", func() {
+				if err := k.ask(ctx, r); err != nil {
+					k.complain(ctx, "cannot get a recording's status from LiveKit", err)
+				}
+			})
+			return nil
+		})
+	}
+	_ = asks.Wait()
+}
+
+// ask brings one recording up to date, ends it where its replay was stopped, and gives it up where it is dead.
+func (k *Keeper) ask(ctx context.Context, r state.Recording) error {
+	limited, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	status, err := k.o.Recorder.Status(limited, r.EgressID)
+	forgotten := errors.Is(err, recorder.ErrUnknown)
+	if forgotten {
+		// A LiveKit whose Redis was lost does not know its egresses, which go on all the same. What they store tells.
+		status, err = recorder.Status{EgressID: r.EgressID, State: r.State}, nil
+	}
+	if err != nil {
+		return err
+	}
+	over := status.State == api.StateEnded || status.State == api.StateFailed
+	dead, closed := k.liveness(ctx, r)
+	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
+	if err == nil && !over && (dead || stopped) {
+		err = k.o.Recorder.Stop(limited, r.EgressID)
+	}
+	switch {
+	case over:
+	case forgotten && closed:
+		status.State = api.StateEnded
+	case dead:
+		status.State, status.Error = api.StateFailed, "the recorder has stored nothing for a while; it may have been killed"
+	}
+	// LiveKit may wait for a killed recorder until the time is up; what is known is kept all the same.
+	return errors.Join(err, k.update(ctx, r, status))
+}
+
+// liveness says by what is stored whether the recorder has given no sign of life for too long, and whether it has
+// closed the playlist.
+func (k *Keeper) liveness(ctx context.Context, r state.Recording) (dead, closed bool) {
+	news, skew, closed, err := k.o.Buffers.Liveness(ctx, r)
+	if err != nil || news.IsZero() {
+		return err == nil && time.Since(r.Created) > startPatience, closed
+	}
+	if k.round%skewRounds == 1 && skew != 0 {
+		k.o.Log.WarnContext(ctx, "the clocks of the recorder and of this service differ; clips are put right only to a few "+
+			"seconds: keep both machines in time with NTP", "egress", r.EgressID, "ahead", skew)
+	}
+	// By our own clock: the recorder's may be wrong.
+	return time.Since(news) > k.o.Stall, closed
+}
+
+// update keeps what LiveKit says about a recording.
+func (k *Keeper) update(ctx context.Context, before state.Recording, now recorder.Status) error {
+	for {
+		r := merged(before, now)
+		if r == before {
+			return nil
+		}
+		err := k.o.State.UpdateRecording(ctx, before, r)
+		if err == nil {
+			k.o.Archive.NoteRecording(ctx, r)
+		}
+		if err == nil && r.Over() && !before.Over() {
+			k.over(ctx, r)
+		}
+		if !errors.Is(err, state.ErrNotFound) {
+			return err
+		}
+		// Somebody else was quicker: what they kept is where we go on from.
+		if before, err = k.o.State.RecordingOf(ctx, before.EgressID); err != nil {
+			return err
+		}
+	}
+}
+
+// merged is a recording with what LiveKit says about it.
+func merged(r state.Recording, now recorder.Status) state.Recording {
+	advance(now, &r.State, &r.Error, &r.Began, &r.Ended)
+	return r
+}
+
+// advance brings a recording's progress up to date. A state never goes back.
+func advance(now recorder.Status, word, reason *string, began, ended *time.Time) {
+	over := func() bool { return *word == api.StateEnded || *word == api.StateFailed }
+	if !over() && (*word == api.StateStarting || now.State != api.StateStarting) {
+		*word = now.State
+	}
+	if now.Error != "" {
+		*reason = now.Error
+	}
+	if !now.Began.IsZero() {
+		*began = now.Began.UTC()
+	}
+	if over() && ended.IsZero() {
+		*ended = time.Now().UTC()
+	}
+}
+
+func (k *Keeper) over(ctx context.Context, r state.Recording) {
+	k.o.Log.InfoContext(ctx, "recording over", "replay", r.ReplayID, "egress", r.EgressID, "state", r.State, "error",
+		r.Error)
+	if r.State == api.StateFailed {
+		k.metrics.failures.Inc()
+	}
+}

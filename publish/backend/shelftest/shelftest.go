@@ -1,0 +1,168 @@
+// Package shelftest lays out what the backend's packages work on: a real database and a real folder with a replay,
+// whose segments ffmpeg writes as LiveKit Egress does, and a recorder that says what the test has set. It starts
+// nothing.
+package shelftest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/backend/storage"
+)
+
+// Told is a recorder that says what the test has set. One that hangs stops nothing and waits for its caller to lose
+// patience.
+type Told struct {
+	Says   recorder.Status
+	Asked  error // of Status
+	Hangs  bool
+	JobErr error // of Job and JobStatus
+	Fails  error // of Start
+}
+
+// Start begins what the test says, or fails.
+func (f *Told) Start(context.Context, recorder.Request) (recorder.Status, error) {
+	return f.Says, f.Fails
+}
+
+// Stop returns at once, or hangs.
+func (f *Told) Stop(ctx context.Context, _ string) error {
+	if f.Hangs {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+// Status is what the test says.
+func (f *Told) Status(context.Context, string) (recorder.Status, error) { return f.Says, f.Asked }
+
+// Webhook knows of none.
+func (f *Told) Webhook(*http.Request) (recorder.Status, bool, error) {
+	return recorder.Status{}, false, errors.New("none")
+}
+
+// Job begins what the test says, or fails.
+func (f *Told) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: f.Says}, f.JobErr
+}
+
+// JobStatus is what the test says.
+func (f *Told) JobStatus(context.Context, string) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: f.Says}, f.JobErr
+}
+
+// Join signs nothing.
+func (f *Told) Join(string, string, string, time.Duration) (string, error) { return "", nil }
+
+// Starting is a recorder that begins whatever it is asked for.
+type Starting struct{ *Told }
+
+// Start begins an egress.
+func (s Starting) Start(context.Context, recorder.Request) (recorder.Status, error) {
+	return recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}, nil
+}
+
+// Job begins an egress.
+func (s Starting) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {
+	return recorder.JobStatus{Status: recorder.Status{EgressID: "EG_" + state.NewID(), State: api.StateStarting}}, nil
+}
+
+// Shelf is a replay of alice's in room den, with one recording.
+type Shelf struct {
+	DB    *state.Store
+	Files *storage.Storage
+	Fake  *Told
+	Rec   state.Recording
+	Began time.Time
+	Count int
+	// Folder holds the segments.
+	Folder string
+}
+
+// SegmentLength is how long each segment is.
+const SegmentLength = 2 * time.Second
+
+// New lays out a recording of count segments that began at began.
+func New(t testing.TB, count int, began time.Time) *Shelf {
+	t.Helper()
+	dir := t.TempDir()
+	db, err := state.Open(t.Context(), dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { db.Close() })
+	files, err := storage.Open(dir, "")
+	require.NoError(t, err)
+	t.Cleanup(func() { files.Close() })
+	return On(t, db, files, count, began)
+}
+
+// On lays out the same in a database and a storage of the test's.
+func On(t testing.TB, db *state.Store, files *storage.Storage, count int, began time.Time) *Shelf {
+	t.Helper()
+	ctx := t.Context()
+	s := &Shelf{DB: db, Files: files, Began: began, Count: count,
+		Fake: &Told{Says: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}}
+	s.Rec = state.Recording{ID: state.NewID(), ReplayID: state.NewID(), EgressID: "EG_1", VideoTrack: "TR_v",
+		AudioTrack: "TR_a", State: api.StateActive, Began: began, Created: began}
+	var err error
+	s.Folder, err = files.NewRecording(ctx, s.Rec.ID)
+	require.NoError(t, err)
+	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: s.Rec.ReplayID, Identity: "alice", Room: "den",
+		Created: began}))
+	require.NoError(t, db.AddRecording(ctx, s.Rec))
+	MakeSegments(t, s.Folder, count, began)
+	return s
+}
+
+// Order puts a clip of a user into the queue that ends at pressed.
+func (s *Shelf) Order(t testing.TB, user string, length time.Duration, pressed, created time.Time) state.Clip {
+	t.Helper()
+	c := state.Clip{ID: state.NewID(), ReplayID: s.Rec.ReplayID, Identity: user, Room: "den", State: api.ClipWaiting,
+		Asked: length, Pressed: pressed, Created: created}
+	ok, err := s.DB.AddClip(t.Context(), c, 100)
+	require.NoError(t, err)
+	require.True(t, ok)
+	return c
+}
+
+// MakeSegments has ffmpeg write MPEG-TS segments whose PTS begin at one hour, and the playlist with program times that
+// are 1.5 s late.
+func MakeSegments(t testing.TB, folder string, count int, began time.Time) {
+	t.Helper()
+	length := fmt.Sprint((time.Duration(count) * SegmentLength).Seconds())
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30",
+		"-f", "lavfi", "-i", "sine=r=48000", "-t", length, "-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-bf", "2",
+		"-c:a", "aac",
+		"-output_ts_offset", "3600", "-muxdelay", "0", "-f", "segment", "-segment_time", fmt.Sprint(SegmentLength.Seconds()),
+		"-segment_format", "mpegts", filepath.Join(folder, "s_%05d.ts")).CombinedOutput()
+	require.NoError(t, err, "ffmpeg is needed, run make setup: %s", out)
+	list := "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:EVENT\n"
+	for i := range count {
+		at := began.Add(time.Duration(i)*SegmentLength + 1500*time.Millisecond)
+		list += fmt.Sprintf("#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:2.000,\ns_%05d.ts\n",
+			at.UTC().Format("2006-01-02T15:04:05.999Z07:00"), i)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, recorder.Playlist), []byte(list), 0o644))
+}
+
+// JPEG is a gray image.
+func JPEG(t testing.TB, width, height int) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, width, height)), nil))
+	return b.String()
+}

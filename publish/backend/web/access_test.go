@@ -1,0 +1,200 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// accessTable reads the table in the OpenAPI document: what each call lets each column do.
+func accessTable(t *testing.T) (columns []string, rows map[string]map[string]string) {
+	t.Helper()
+	var doc struct{ Info struct{ Description string } }
+	require.NoError(t, json.Unmarshal(api.OpenAPI, &doc))
+	readme, err := os.ReadFile("../../deploy/README.md")
+	require.NoError(t, err)
+	_, table, _ := strings.Cut(doc.Info.Description, "\n\n")
+	require.Contains(t, string(readme), table, "deploy/README.md has another table than openapi.json")
+	rows = map[string]map[string]string{}
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(strings.ReplaceAll(line, "`", ""), "| \n"), " | ")
+		switch {
+		case !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "| ---"):
+		case columns == nil:
+			columns = cells[1:]
+		default:
+			require.Len(t, cells, len(columns)+1, line)
+			rows[cells[0]] = map[string]string{}
+			for i, c := range columns {
+				rows[cells[0]][c] = cells[i+1]
+			}
+		}
+	}
+	return columns, rows
+}
+
+// belongings are one user's things in a room, made again for each call, for calls delete them.
+type belongings struct{ replay, clip, link, secret, job, running string }
+
+func (d *desk) belongings(owner, room string) (b belongings) {
+	d.t.Helper()
+	ctx, db := d.t.Context(), d.o.State
+	b = belongings{replay: state.NewID(), clip: state.NewID(), job: state.NewID(), running: state.NewID()}
+	require.NoError(d.t, db.AddReplay(ctx, state.Replay{ID: b.replay, Identity: owner, Room: room, Created: time.Now()}))
+	clip := state.Clip{ID: b.clip, ReplayID: b.replay, Identity: owner, Room: room, State: api.ClipWaiting,
+		Asked: time.Second, Pressed: time.Now(), Created: time.Now()}
+	ok, err := db.AddClip(ctx, clip, 1000)
+	require.NoError(d.t, err)
+	require.True(d.t, ok)
+	clip.State, clip.From, clip.To, clip.Bytes = api.ClipReady, clip.Pressed.Add(-time.Second), clip.Pressed, 1
+	require.NoError(d.t, db.FinishClip(ctx, clip))
+	require.NoError(d.t, os.WriteFile(filepath.Join(d.Folder, "../../clips", b.clip+".mp4"), []byte("x"), 0o600))
+	require.NoError(d.t, db.SetPoster(ctx, b.clip, []byte(shelftest.JPEG(d.t, 16, 16))))
+	link, secret, ok, err := db.AddLink(ctx, b.clip, time.Now().Add(time.Hour), 10)
+	require.NoError(d.t, err)
+	require.True(d.t, ok)
+	b.link, b.secret = link.ID, secret
+	for id, is := range map[string]string{b.job: api.StateEnded, b.running: api.StateActive} {
+		_, err := d.Files.NewRecording(ctx, id)
+		require.NoError(d.t, err)
+		require.NoError(d.t, d.Files.WriteFile(ctx, id, "recording.mp4", []byte("x")))
+		require.NoError(d.t, db.AddJob(ctx, state.Job{ID: id, Identity: owner, EgressID: "EG_" + id, State: is,
+			Created: time.Now(), Fingerprint: id, Request: api.RecordingRequest{RoomName: room, Type: api.TypeTrackComposite}}))
+	}
+	return b
+}
+
+// tryCall makes one call about somebody's belongings; subject is whose tracks a new recording takes.
+func (d *desk) tryCall(pattern, token string, b belongings, subject string) int {
+	d.t.Helper()
+	method, path, _ := strings.Cut(pattern, " ")
+	path = strings.TrimPrefix(path, api.Prefix)
+	id, kind, body := b.clip, "application/json", `{}`
+	switch {
+	case path == "/recordings":
+		body = subject
+		running, err := d.o.State.RunningJobs(d.t.Context()) // of which one would refuse another in its room
+		require.NoError(d.t, err)
+		for _, job := range running {
+			job.State = api.StateEnded
+			require.NoError(d.t, d.o.State.UpdateJob(d.t.Context(), job))
+		}
+	case strings.HasSuffix(path, "/stop") && path != "/stop":
+		id = b.running
+	case strings.HasPrefix(path, "/recordings/"):
+		id = b.job
+	case path == "/replays/{id}":
+		id = b.replay
+	case path == "/token":
+		body = `{"roomName":"den"}`
+	case path == "/start":
+		body = fmt.Sprintf(`{"roomName":"den","videoTrackId":"TR_%s","replayId":%q}`, state.NewID()[:8], b.replay)
+	case path == "/stop", path == "/save":
+		body = fmt.Sprintf(`{"replayId":%q,"seconds":1}`, b.replay)
+	case path == "/clips/{id}/poster":
+		kind, body = "image/jpeg", shelftest.JPEG(d.t, 16, 16)
+	}
+	if method == http.MethodGet || method == http.MethodDelete {
+		kind, body = "", ""
+	}
+	link := b.link
+	if strings.HasPrefix(path, "/watch/") {
+		link = b.secret
+	}
+	target := strings.NewReplacer("{id}", id, "{link}", link, "{name}", "recording.mp4").Replace(path)
+	listed := method == http.MethodGet && (path == "/clips" || path == "/recordings")
+	if listed {
+		target += "?whose=all"
+	}
+	resp, answer := d.call(token, method, target, kind, body)
+	if listed && resp.StatusCode == http.StatusOK && !strings.Contains(string(answer), b.clip) &&
+		!strings.Contains(string(answer), b.job) {
+		return http.StatusNotFound // it is not in the list
+	}
+	return resp.StatusCode
+}
+
+// Every call, with every scope and without a token, about one's own things and others', does what the table says. A
+// call without a row has nobody who has thought about who may make it.
+func TestAccessTable(t *testing.T) {
+	d := newDesk(t, 1)
+	begins := shelftest.Starting{Told: d.Fake}
+	d.o.Recorder, d.o.JobRecorder, d.o.MaxRunning, d.o.MaxWaiting = begins, begins, 1000, 1000
+	columns, rows := accessTable(t)
+	require.Equal(t, []string{"no token", "view", "publish", "record", "manage"}, columns)
+	tokens := map[string]state.Token{}
+	secrets := map[string]string{}
+	for _, c := range columns[1:] {
+		token, secret, err := d.o.State.CreateToken(t.Context(), "erin "+c, "d*", state.Scope(c))
+		require.NoError(t, err)
+		tokens[c], secrets[c] = token, secret
+	}
+	served := d.routes()
+	for call := range rows {
+		method, path, _ := strings.Cut(call, " ")
+		require.Contains(t, served, method+" "+api.Prefix+path, "the table has a call that is not served")
+	}
+	for pattern := range served {
+		call := strings.Replace(pattern, api.Prefix, "", 1)
+		row, ok := rows[call]
+		require.True(t, ok, "%s has no row in the table of openapi.json and deploy/README.md", call)
+		for _, column := range columns {
+			t.Run(call+" "+column, func(t *testing.T) {
+				d := *d
+				d.t = t
+				d.access(pattern, column, row[column], tokens[column], secrets[column])
+			})
+		}
+	}
+}
+
+// access tries one cell of the table.
+func (d *desk) access(pattern, column, cell string, token state.Token, secret string) {
+	d.t.Helper()
+	mine := token.Identity
+	if column == "no token" {
+		mine = "nobody"
+	}
+	jobBody := func(subject string) string {
+		return fmt.Sprintf(`{"roomName":"den","type":"participant","identity":%q}`, subject)
+	}
+	own := d.tryCall(pattern, secret, d.belongings(mine, "den"), jobBody(token.AppIdentity()))
+	others := []int{
+		d.tryCall(pattern, secret, d.belongings("frank", "den"), jobBody("frank")),
+		d.tryCall(pattern, secret, d.belongings("frank", "den"), `{"roomName":"den","type":"roomComposite"}`),
+	}
+	elsewhere := d.tryCall(pattern, secret, d.belongings("frank", "lab"), strings.Replace(jobBody("frank"), "den", "lab",
+		1))
+	refused := []int{401, 403, 404}
+	switch cell {
+	case "yes":
+		require.Equal(d.t, 2, own/100, own)
+		require.Equal(d.t, 2, others[0]/100, others)
+	case "own":
+		require.Equal(d.t, 2, own/100, own)
+		require.Subset(d.t, refused, append(others, elsewhere))
+	case "all":
+		require.Equal(d.t, []int{2, 2, 2}, []int{own / 100, others[0] / 100, others[1] / 100}, "%d %d", own, others)
+		require.Contains(d.t, refused, elsewhere, "in a room that the token is not for")
+	case "–":
+		if column == "no token" {
+			require.Equal(d.t, []int{401, 401, 401}, append(others, own))
+			return
+		}
+		require.Contains(d.t, refused[:2], own)
+		require.Subset(d.t, refused, append(others, elsewhere))
+	default:
+		require.Fail(d.t, "the table has a cell that means nothing", cell)
+	}
+}

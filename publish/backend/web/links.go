@@ -1,0 +1,127 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/backend/poster"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+const (
+	defaultLink = 7 * 24 * time.Hour
+	minLink     = time.Minute
+	maxLinks    = 50 // of one clip
+)
+
+func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	var req api.LinkRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	life := defaultLink
+	if req.ExpiresIn != 0 {
+		if req.ExpiresIn < int64(minLink.Seconds()) || req.ExpiresIn > int64(s.o.MaxLink.Seconds()) {
+			return invalid("expiresIn must be between %g and %g seconds", minLink.Seconds(), s.o.MaxLink.Seconds())
+		}
+		life = time.Duration(req.ExpiresIn) * time.Second
+	}
+	clip, err := s.ownClip(r, user)
+	if err != nil {
+		return err
+	}
+	if clip.State != api.ClipReady {
+		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State +
+			"; only finished clips can be shared"}
+	}
+	link, secret, ok, err := s.o.State.AddLink(r.Context(), clip.ID, time.Now().Add(min(life, s.o.MaxLink)), maxLinks)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &failure{http.StatusConflict, api.ProblemConflict,
+			fmt.Sprintf("the clip has %d links already; revoke some first", maxLinks)}
+	}
+	about(r.Context(), "link", link.ID, "expires", link.Expires)
+	out := linkView(link)
+	out.URL = s.origin(r) + api.Prefix + "/watch/" + secret
+	return writeJSON(w, http.StatusCreated, out)
+}
+
+func linkView(l state.Link) api.Link {
+	return api.Link{LinkID: l.ID, CreatedAt: l.Created, ExpiresAt: l.Expires}
+}
+
+func (s *Server) getLinks(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	clip, err := s.ownClip(r, user)
+	if err != nil {
+		return err
+	}
+	links, err := s.o.State.Links(r.Context(), clip.ID)
+	if err != nil {
+		return err
+	}
+	out := api.LinkList{Links: []api.Link{}}
+	for _, l := range links {
+		out.Links = append(out.Links, linkView(l))
+	}
+	return writeJSON(w, http.StatusOK, out)
+}
+
+func (s *Server) deleteLink(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	clip, err := s.ownClip(r, user)
+	if err != nil {
+		return err
+	}
+	err = s.o.State.DeleteLink(r.Context(), clip.ID, r.PathValue("link"))
+	if errors.Is(err, state.ErrNotFound) {
+		return notFound("link")
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// putPoster keeps the poster image shown before the clip plays. The client makes it: this program has no
+// decoder. It is decoded and encoded again, so that what is served is a JPEG and nothing else.
+func (s *Server) putPoster(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "image/jpeg" {
+		return &failure{http.StatusUnsupportedMediaType, api.ProblemInvalid, "the poster must be of type image/jpeg"}
+	}
+	clip, err := s.ownClip(r, user)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, poster.MaxBytes))
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return &failure{http.StatusRequestEntityTooLarge, api.ProblemInvalid,
+			fmt.Sprintf("the poster is longer than %d bytes", poster.MaxBytes)}
+	}
+	if err != nil {
+		return invalid("the poster is incomplete")
+	}
+	image, err := poster.Read(r.Context(), body)
+	var wrong poster.Invalid
+	if errors.As(err, &wrong) {
+		return invalid("%s", wrong)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.o.State.SetPoster(r.Context(), clip.ID, image); err != nil {
+		return err
+	}
+	s.o.Archive.NotePoster(r.Context(), clip.ID, image)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
