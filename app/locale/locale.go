@@ -49,13 +49,16 @@ func loaded() *state {
 	return current
 }
 
+// nameKey is where a file has what its language calls itself.
+const nameKey = "language.name"
+
 // Name is what a language calls itself, by its BCP 47 tag.
 func Name(tag string) string {
 	texts, err := Texts(assets.Translations()[tag])
-	if err != nil || texts["language.name"] == nil {
+	if err != nil || texts[nameKey] == nil {
 		return tag
 	}
-	return texts["language.name"]["other"]
+	return texts[nameKey]["other"]
 }
 
 // Language is the language of the texts.
