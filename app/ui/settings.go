@@ -18,6 +18,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 )
@@ -630,7 +631,7 @@ func (s *settings) sayResult(result config.Result, elsewhere []string) {
 		s.say(lang.L("Saved, except for the marked settings."), widget.DangerImportance)
 	case result.Unsaved != "":
 		s.say(lang.L("In use until Hindsight ends: {{.Reason}}",
-			map[string]any{"Reason": result.Unsaved}), widget.DangerImportance)
+			map[string]any{"Reason": locale.Message(result.Unsaved)}), widget.DangerImportance)
 	case waiting && waits != "":
 		s.say(lang.L("Saved. {{.Reason}}", map[string]any{"Reason": waits}), widget.WarningImportance)
 	case waiting:
@@ -648,7 +649,7 @@ func waitsFor(r config.Result) (reason string, waiting bool) {
 		if f.State == config.AfterRestart || f.State == config.NextStart && f.Reason != "" {
 			waiting = true
 			if reason == "" {
-				reason = session.Sentence(f.Reason)
+				reason = locale.Message(session.Sentence(f.Reason))
 			}
 		}
 	}
