@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -70,9 +71,9 @@ func newHome(u *UI) *home {
 	h.recording = oneLine(widget.NewLabel(""))
 	h.recording.Importance = widget.DangerImportance
 	h.recording.Hide()
-	hero := container.NewBorder(nil, nil, container.NewCenter(h.icon),
-		container.NewCenter(container.NewHBox(h.record, h.save)),
+	words := container.NewBorder(nil, nil, container.NewCenter(h.icon), nil,
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), h.title, h.line))
+	hero := container.New(&aside{least: 260}, words, container.NewCenter(container.NewHBox(h.record, h.save)))
 	top := card("", container.NewVBox(hero, h.fill, h.recording))
 
 	replay := func() {
@@ -241,7 +242,7 @@ func stateLine(s session.Snapshot) string {
 	keys := ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName && k.Active {
-			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": k.Keys})
+			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": cmp.Or(k.Label, k.Keys)})
 		}
 	}
 	buffered := map[string]any{"Length": length(s.BufferedSeconds)}
@@ -343,7 +344,7 @@ func newLine(name string, tapped func()) *tile {
 	t.value.SizeName = theme.SizeNameText
 	title := widget.NewLabel(name)
 	text := container.NewBorder(nil, nil, container.NewHBox(title, container.New(layout.NewGridWrapLayout(
-		fyne.NewSize(110, 36)), t.value)), nil, t.detail)
+		fyne.NewSize(84, 36)), t.value)), nil, t.detail)
 	t.root = card("", container.NewBorder(nil, nil, nil, t.button, text))
 	return t
 }

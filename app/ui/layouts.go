@@ -96,6 +96,41 @@ func (l *columns) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(l.least, rows*l.height(objects)+(rows-1)*l.gap)
 }
 
+// aside puts the second object at the right of the first, or below where the first would be narrower than least.
+type aside struct {
+	least float32
+	width float32 // at the last layout, which is what the height depends on
+}
+
+func (l *aside) beside(objects []fyne.CanvasObject) bool {
+	return l.width == 0 || l.width >= l.least+objects[1].MinSize().Width
+}
+
+func (l *aside) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.width = size.Width
+	a, b := objects[0], objects[1]
+	least := b.MinSize()
+	if l.beside(objects) {
+		a.Resize(fyne.NewSize(size.Width-least.Width, size.Height))
+		a.Move(fyne.NewPos(0, 0))
+		b.Resize(fyne.NewSize(least.Width, size.Height))
+		b.Move(fyne.NewPos(size.Width-least.Width, 0))
+		return
+	}
+	a.Resize(fyne.NewSize(size.Width, size.Height-least.Height))
+	a.Move(fyne.NewPos(0, 0))
+	b.Resize(fyne.NewSize(size.Width, least.Height))
+	b.Move(fyne.NewPos(0, size.Height-least.Height))
+}
+
+func (l *aside) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	a, b := objects[0].MinSize(), objects[1].MinSize()
+	if l.beside(objects) {
+		return fyne.NewSize(max(a.Width, b.Width), max(a.Height, b.Height))
+	}
+	return fyne.NewSize(max(a.Width, b.Width), a.Height+b.Height)
+}
+
 // wide gives its one object the whole width at 16 : 9.
 type wide struct{ width float32 }
 

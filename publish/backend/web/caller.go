@@ -47,16 +47,16 @@ func (s *Server) caller(r *http.Request) caller {
 	return c
 }
 
-// hintProxy logs once that calls come through a proxy that is not trusted. Who calls directly may bring it about as well,
-// which does no harm.
+// hintProxy logs once that calls come through a proxy that is not trusted. Who calls directly may bring it about as
+// well, which does no harm.
 func (s *Server) hintProxy(r *http.Request) {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || r.Header.Get("X-Forwarded-For") == "" || s.trusted(peer.Addr().Unmap()) {
 		return
 	}
 	s.proxyHint.Do(func() {
-		s.o.Log.WarnContext(r.Context(), "calls come through a proxy that is not trusted, so all its users share the limits "+
-			"of one address; if it is yours, name it with --trusted-proxies", "proxy", peer.Addr().Unmap().String())
+		s.o.Log.WarnContext(r.Context(), "calls come through a proxy that is not trusted, so all its users share the "+
+			"limits of one address; if it is yours, name it with --trusted-proxies", "proxy", peer.Addr().Unmap().String())
 	})
 }
 
