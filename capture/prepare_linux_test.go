@@ -41,25 +41,28 @@ func TestPrepareBoundsTheHeapsOfTheCLibrary(t *testing.T) {
 }
 
 // heaps allocates on so many threads at once, and counts the heaps that the memory lies in. Those of threads begin at
-// multiples of 64 MiB (malloc/arena.c of glibc: HEAP_MAX_SIZE, 64-bit).
+// multiples of 64 MiB (malloc/arena.c of glibc: HEAP_MAX_SIZE, 64-bit). The threads stay for as long as the process.
 func heaps(t *testing.T, threads int) int {
 	malloc, err := purego.Dlsym(purego.RTLD_DEFAULT, "malloc")
 	require.NoError(t, err)
 	var mu sync.Mutex
-	var all, running sync.WaitGroup
+	var done, running sync.WaitGroup
 	found := map[uintptr]bool{}
 	running.Add(threads)
+	done.Add(threads)
 	for range threads {
-		all.Go(func() {
-			runtime.LockOSThread() // without an unlock: the thread ends with its goroutine
+		go func() {
+			runtime.LockOSThread()
 			running.Done()
 			running.Wait()
 			at, _, _ := purego.SyscallN(malloc, 64)
 			mu.Lock()
-			defer mu.Unlock()
 			found[at>>26] = true
-		})
+			mu.Unlock()
+			done.Done()
+			select {}
+		}()
 	}
-	all.Wait()
+	done.Wait()
 	return len(found)
 }

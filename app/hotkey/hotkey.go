@@ -167,6 +167,8 @@ type Handler struct {
 	// Lost is called when the combination stops working, with the reason, and with nil when it works again. It may be
 	// nil.
 	Lost func(reason error)
+	// Layout is called when the keyboard's layout has changed, with which keys have other labels. It may be nil.
+	Layout func()
 }
 
 // Binding is one taken combination.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -35,6 +36,8 @@ type State struct {
 	Name    string `json:"name"`
 	Keys    string `json:"keys"`
 	Purpose string `json:"purpose"`
+	// Label is Keys for people, by the keyboard layout: "Ctrl+ß" for "Ctrl+Key20".
+	Label string `json:"label,omitempty"`
 	// Active is whether a press arrives here.
 	Active bool `json:"active"`
 	// Error says why not. Taken is whether that is because another program uses it, Missing whether the keyboard
@@ -97,7 +100,9 @@ func (c *calls) broken() error {
 	return c.lost
 }
 
-func (c *calls) handler() Handler { return Handler{Down: c.down, Up: c.up, Lost: c.setLost} }
+func (c *calls) handler() Handler {
+	return Handler{Down: c.down, Up: c.up, Lost: c.setLost, Layout: c.tell}
+}
 
 func (c *calls) down() {
 	c.mu.Lock()
@@ -142,8 +147,11 @@ func (c *calls) setLost(reason error) {
 	default:
 		return
 	}
-	media.Poke(c.changed)
+	c.tell()
 }
+
+// tell has States read again.
+func (c *calls) tell() { media.Poke(c.changed) }
 
 // NewManager makes a Manager that closes the binder with itself.
 func NewManager(b Binder, log *slog.Logger) *Manager {
@@ -173,6 +181,7 @@ func (m *Manager) states() []State {
 		if !ok {
 			continue
 		}
+		s.Label = strings.ReplaceAll(m.Label(b.combo), " + ", "+")
 		s.Active, s.Error, s.Taken, s.Missing = true, "", false, false
 		if lost := b.calls.broken(); lost != nil {
 			s.fail(b.combo, lost)

@@ -46,6 +46,7 @@ func settingNames() map[string]string {
 		"hotkeys.record": lang.L("Start or stop recording"), "hotkeys.mark": lang.L("Add marker"),
 		"hotkeys.screenshot": lang.L("Take screenshot"), "app.theme": lang.L("Appearance"), "app.language": lang.L("Language"),
 		"app.notifications": lang.L("Notifications"), "app.save_sound": lang.L("Sound"),
+		"app.state_sounds":     lang.L("Sound"),
 		config.StartAtLoginKey: lang.L("Start at login"),
 	}
 }

@@ -122,7 +122,7 @@ func (f *fields) note(text string) *widget.Label {
 	n.Wrapping = fyne.TextWrapWord
 	above := f.lines[len(f.lines)-1]
 	above.text += " " + text
-	f.add(above.text, form(label(""), n))
+	f.add(above.text, container.New(layout.NewCustomPaddedLayout(-10, 0, nameWidth+4, 0), n))
 	return n
 }
 

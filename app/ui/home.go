@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -241,7 +242,7 @@ func stateLine(s session.Snapshot) string {
 	keys := ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName && k.Active {
-			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": k.Keys})
+			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": cmp.Or(k.Label, k.Keys)})
 		}
 	}
 	buffered := map[string]any{"Length": length(s.BufferedSeconds)}

@@ -163,7 +163,13 @@ func (p *hotkeysPage) store(h *config.Hotkeys) error {
 
 // update shows which keys do not work.
 func (p *hotkeysPage) update(states []hotkey.State) {
+	relabeled := !slices.EqualFunc(states, p.last, func(a, b hotkey.State) bool {
+		return a.Keys == b.Keys && a.Label == b.Label
+	})
 	p.last = states
+	if relabeled {
+		p.enter()
+	}
 	for _, r := range p.all() {
 		if !r.act.Visible() { // else it asks something
 			r.say("", widget.WarningImportance)

@@ -47,7 +47,8 @@ func newNav(u *UI) *nav {
 		text string
 		icon fyne.Resource
 	}{{lang.L("Home"), theme.HomeIcon()}, {lang.L("Clips"), theme.MediaVideoIcon()},
-		{lang.L("Settings"), theme.SettingsIcon()}, {lang.L("Log"), theme.DocumentIcon()}} {
+		{lang.L("Settings"), theme.SettingsIcon()},
+		{lang.L("Log"), theme.DocumentIcon()}} {
 		b := widget.NewButtonWithIcon(item.text, item.icon, func() { n.choose(i) })
 		b.Alignment = widget.ButtonAlignLeading
 		n.buttons, n.names = append(n.buttons, b), append(n.names, item.text)
@@ -69,7 +70,9 @@ func newNav(u *UI) *nav {
 	for _, p := range u.pages {
 		n.stack.Add(p.content())
 	}
-	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20), n.stack)
+	all := container.NewScroll(n.stack) // a page that needs more than a small window has can be scrolled as a whole
+	all.SetMinSize(fyne.NewSize(500, 300))
+	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20), all)
 	n.root = container.New(n, side, body)
 	n.mark()
 	return n

@@ -42,6 +42,7 @@ type settings struct {
 
 	sections []*section
 	current  int
+	tabs     *tabs
 	find     *finder
 
 	message       *widget.Label
@@ -62,6 +63,7 @@ type settings struct {
 	filling       bool
 
 	watching, looking, lookAgain bool
+	stopLevels                   func() // nil while levels are not to be seen
 	// applying says that a patch is on its way. What is ready then follows it, or with applyAll everything.
 	applying, applyMore, applyAll bool
 }
@@ -107,6 +109,7 @@ func newSettings(u *UI) *settings {
 	s.scroll.Content = beside(container.NewStack(s.body, newWheel(s.scroll)))
 	s.find = newFinder(s, s.body)
 	tabs := newTabs(s)
+	s.tabs = tabs
 	s.root = container.NewBorder(s.find.top(), nil, nil, nil,
 		container.New(tabs, tabs.list, tabs.choice, container.NewBorder(nil, s.bottom, nil, nil, s.scroll)))
 	s.follower = newFollower(u.window.Canvas(), s.scroll, s.visible, func(f fyne.Focusable) bool {
@@ -132,6 +135,7 @@ func (s *settings) open(i int) {
 		s.showSections(nil)
 	}
 	s.scroll.ScrollToTop()
+	s.tabs.follow()
 	s.u.meters()
 	if s.visible() {
 		s.tick(s.u.parts.Feed.Snapshot())
@@ -161,6 +165,17 @@ func (s *settings) shows(g group) bool {
 
 // wantsMeters is whether sound levels are to be seen.
 func (s *settings) wantsMeters() bool { return s.shows(s.sound) }
+
+// openLevels opens capture for the levels, as long as they are to be seen; allowed is whether anything may be captured.
+func (s *settings) openLevels(allowed bool) {
+	switch want := allowed && s.wantsMeters(); {
+	case want && s.stopLevels == nil:
+		s.stopLevels = s.u.parts.Feed.Preview()
+	case !want && s.stopLevels != nil:
+		s.stopLevels()
+		s.stopLevels = nil
+	}
+}
 
 // enter shows the newest settings, but for what is being edited, and looks for devices; again whenever some come or go,
 // as long as the page is shown.
@@ -369,8 +384,8 @@ func (s *settings) cost(key string, to config.Config) string {
 		}
 	case "video.capture_method":
 		return lang.L("Another capture method restarts capture, and your desktop may ask for the screen.")
-	case "video.frame_rate", "video.height", "video.quality", "video.constant_quality", "video.encoder", "video.bitrate_kbps",
-		"video.follow_size":
+	case "video.frame_rate", "video.height", "video.quality", "video.constant_quality", "video.encoder",
+		"video.bitrate_kbps", "video.follow_size":
 		if now.RecordOn || now.ShareOn {
 			return lang.L("This restarts the encoder, which others in the room and the recording see as a short break.")
 		}

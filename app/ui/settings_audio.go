@@ -130,7 +130,8 @@ type soundSource struct {
 
 func newSoundSource(s *settings, key, on string, of func(*config.Config) *config.Source) *soundSource {
 	c := &soundSource{fields: fields{s: s}, of: of, switched: func() {}}
-	c.meter, c.state = newBar("success", 8), oneLine(muted(""))
+	c.meter, c.state = newBar("success", 8), muted("")
+	c.state.Wrapping = fyne.TextWrapWord
 	c.on = c.check(key+".enabled", lang.L("Source"), on, func(cfg *config.Config) *bool { return &of(cfg).Enabled })
 	changed := c.on.OnChanged
 	c.on.OnChanged = func(b bool) {
@@ -332,8 +333,6 @@ func (c *soundSource) level(now session.SourceStatus) {
 		text = lang.L("Waits for the push-to-talk key")
 	case now.State == "running":
 		text = c.openName(now.Device)
-	case now.State == "off" || now.State == "":
-		text = lang.L("The level shows while the replay buffer, a recording or sharing is on.")
 	case now.State == "paused":
 		text = lang.L("Paused")
 	default:

@@ -30,6 +30,8 @@ func newGeneralPage(s *settings) *generalPage {
 		func(c *config.Config) *bool { return &c.App.Notifications })
 	f.check("app.save_sound", lang.L("Sound"), lang.L("Play a sound when a clip is saved"),
 		func(c *config.Config) *bool { return &c.App.SaveSound })
+	f.check("app.state_sounds", "", lang.L("Play a sound when capture starts or stops"),
+		func(c *config.Config) *bool { return &c.App.StateSounds })
 	f.card(lang.L("Hindsight"))
 	return a
 }

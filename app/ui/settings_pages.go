@@ -169,6 +169,8 @@ type tab struct {
 	s     *settings
 	title string
 	icon  fyne.Resource
+	// wrong says that the page has a wrong setting, small that there is no room for the icon.
+	wrong, small bool
 }
 
 func newTab(s *settings, title string, icon fyne.Resource) *tab {
@@ -196,11 +198,19 @@ func (t *tab) mark(on bool) {
 
 // warn shows that the page has a setting that is wrong.
 func (t *tab) warn(on bool) {
+	t.wrong = on
+	t.drawIcon()
+}
+
+func (t *tab) drawIcon() {
 	icon := t.icon
-	if on {
+	switch {
+	case t.wrong:
 		icon = theme.NewErrorThemedResource(theme.ErrorIcon())
+	case t.small:
+		icon = nil
 	}
-	if t.Icon.Name() != icon.Name() {
+	if (t.Icon == nil) != (icon == nil) || icon != nil && t.Icon.Name() != icon.Name() {
 		t.SetIcon(icon)
 	}
 }
@@ -251,6 +261,14 @@ func (t *tabs) has(f fyne.Focusable) bool {
 	return slices.ContainsFunc(t.s.sections, func(p *section) bool { return f == fyne.Focusable(p.tab) })
 }
 
+// follow scrolls to the current page's tab where they do not all fit.
+func (t *tabs) follow() {
+	if tab := t.s.sections[t.s.current].tab; t.narrow {
+		x, width := tab.Position().X, t.choice.Size().Width
+		t.choice.ScrollToOffset(fyne.NewPos(max(min(t.choice.Offset.X, x), x+tab.Size().Width-width), 0))
+	}
+}
+
 // Layout puts the list where there is room for it.
 func (t *tabs) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	if narrow := size.Width < narrowBelow; narrow != t.narrow {
@@ -258,6 +276,8 @@ func (t *tabs) Layout(o []fyne.CanvasObject, size fyne.Size) {
 		row := container.NewHBox()
 		t.list.RemoveAll()
 		for _, p := range t.s.sections {
+			p.tab.small = narrow
+			p.tab.drawIcon()
 			if narrow {
 				row.Add(p.tab)
 			} else {

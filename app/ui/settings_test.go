@@ -112,6 +112,7 @@ var entries = map[string]struct {
 		s.changed()
 	}, []config.SaveKey{{Keys: "Ctrl+Alt+1", Seconds: 30}}, nil},
 	"app.notifications":  {check("Show notifications (errors are always shown)", false), false, nil},
+	"app.state_sounds":   {check("Play a sound when capture starts or stops", true), true, nil},
 	"app.save_sound":     {check("Play a sound when a clip is saved", true), true, nil},
 	"app.start_at_login": {func(_ *testing.T, s *settings) { s.general.login.SetChecked(true) }, true, nil},
 	"app.theme":          {func(_ *testing.T, s *settings) { s.general.look.SetSelected("Dark") }, config.DarkTheme, nil},
@@ -130,7 +131,7 @@ func (f *fields) shown() (rows []string) {
 }
 
 // elsewhere are settings that other places of the window keep.
-var elsewhere = []string{}
+var elsewhere = []string{"app.first_run_done"}
 
 func region(_ *testing.T, s *settings) {
 	s.source.kind.SetSelected("Region")
@@ -459,6 +460,9 @@ func TestPagesFitASmallWindow(t *testing.T) {
 	b.ui.show(pageSettings)
 	b.settle()
 	b.ui.window.Resize(fyne.NewSize(640, 400))
+	list := capture.ScreenList{Width: 1280, Height: 800}
+	require.Equal(t, fyne.NewSize(640, 380), smaller(fyne.NewSize(940, 680), list, 2))
+	require.Equal(t, fyne.NewSize(940, 680), smaller(fyne.NewSize(940, 680), list, 1))
 	for i, p := range s.sections {
 		s.open(i)
 		least := b.ui.nav.content().MinSize()

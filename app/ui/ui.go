@@ -88,7 +88,8 @@ type Parts struct {
 	// PickRegion lets the user drag a rectangle on the screen; capture.ErrNotPicked is that they did not want to.
 	PickRegion func(context.Context) (image.Rectangle, error)
 	// TryEncoders tries every encoder with a configuration and a size in pixels, and reports each one.
-	TryEncoders func(ctx context.Context, c capture.VideoConfig, width, height int, report func(capture.EncoderTrial)) error
+	TryEncoders func(ctx context.Context, c capture.VideoConfig, width, height int,
+		report func(capture.EncoderTrial)) error
 	// TestServer tries a connection in steps. It reports each before and after.
 	TestServer func(ctx context.Context, t ServerTest, report func(ServerStep))
 	// Watch calls changed when there may be other devices or screens, until ctx ends.
@@ -134,6 +135,7 @@ type UI struct {
 
 	shown      atomic.Bool
 	stopMeters func()
+	fitted     bool // to the monitor
 	presenter  presenter
 
 	ctx    context.Context
@@ -255,6 +257,7 @@ func (u *UI) show(index int) {
 	u.idle.set(false)
 	u.window.Show()
 	u.window.RequestFocus()
+	u.fit()
 	if !u.shown.Swap(true) {
 		u.pages[u.nav.current].enter()
 		u.meters()
@@ -281,6 +284,7 @@ func (u *UI) meters() {
 		return // nothing is shown yet
 	}
 	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
+	u.settings.openLevels(u.firstRun == nil)
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

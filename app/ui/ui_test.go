@@ -129,7 +129,8 @@ func (b *bench) pickRegion(context.Context) (image.Rectangle, error) {
 func (b *bench) tryEncoders(_ context.Context, c capture.VideoConfig, width, height int,
 	report func(capture.EncoderTrial),
 ) error {
-	t := capture.EncoderTrial{Name: "x264enc", Width: width, Height: height, FrameRate: c.FrameRate, Holds: 200, Cores: 0.4}
+	t := capture.EncoderTrial{Name: "x264enc", Width: width, Height: height, FrameRate: c.FrameRate, Holds: 200,
+		Cores: 0.4}
 	report(t)
 	report(capture.EncoderTrial{Name: "vah264enc", Missing: true})
 	t.Name, t.Holds = "openh264enc", 20

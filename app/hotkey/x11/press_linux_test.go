@@ -94,6 +94,7 @@ func TestKeysAreSetByPressingThem(t *testing.T) {
 			states := m.Set([]hotkey.Want{{Name: "save", Keys: c.keys, Press: func() { fired <- "down" },
 				Release: func() { fired <- "up" }}})
 			require.True(t, states[0].Active, "%s %+v", layout, states[0])
+			require.Equal(t, strings.ReplaceAll(c.label, " + ", "+"), states[0].Label)
 			// It does not fire while it is set again, and does otherwise.
 			require.Equal(t, c.keys, k.set(m, strings.Fields(c.how)...).combo.String())
 			require.Empty(t, fired, "%s %s", layout, c.how)
@@ -172,6 +173,17 @@ func TestAPlainKeyForPushToTalk(t *testing.T) {
 	require.NoError(t, m.Close())
 	k.next(talk, "up")
 	k.run("xdotool", "keyup", "v")
+}
+
+// A new layout is reported, for the keys' labels.
+func TestLabelsFollowTheLayout(t *testing.T) {
+	k := startKeyboard(t)
+	m := hotkey.NewManager(New(), slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	require.Equal(t, "Ctrl+S", m.Set([]hotkey.Want{{Name: "save", Keys: "Ctrl+S", Press: func() {}}})[0].Label)
+	k.run("setxkbmap", "ru")
+	require.Eventually(t, func() bool { return m.States()[0].Label == "Ctrl+Ы" }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(m.Changed()) > 0 }, 20*time.Second, 5*time.Millisecond)
 }
 
 // Hotkeys stay when the layout changes while they are bound: the keys are where they were.

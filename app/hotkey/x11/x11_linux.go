@@ -76,8 +76,8 @@ func (b *Binder) Bind(_, _ string, c hotkey.Combo, on hotkey.Handler) (hotkey.Bi
 			return nil, hotkey.ErrTaken
 		}
 	}
-	bd := &binding{owner: b, combo: c, lost: on.Lost, presses: make(chan spot, 1), stop: make(chan struct{}),
-		done: make(chan struct{})}
+	bd := &binding{owner: b, combo: c, lost: on.Lost, layout: on.Layout, presses: make(chan spot, 1),
+		stop: make(chan struct{}), done: make(chan struct{})}
 	b.bindings = append(b.bindings, bd)
 	b.regrab()
 	go bd.run(b.conn, b.pointer, on)
@@ -225,6 +225,7 @@ func (b *Binder) read(conn *xgb.Conn, done chan struct{}) {
 		case xproto.MappingNotifyEvent:
 			if e.Request != xproto.MappingPointer {
 				b.Refresh()
+				b.relabel()
 			}
 		}
 	}
@@ -272,6 +273,17 @@ func (b *Binder) Refresh() {
 	}
 	b.regrab()
 	b.tell(func(bd *binding) error { return b.failed[bd] })
+}
+
+// relabel tells that keys may write something else.
+func (b *Binder) relabel() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, bd := range b.bindings {
+		if bd.layout != nil {
+			bd.layout()
+		}
+	}
 }
 
 // gone tells that no key arrives anymore, unless this is Close.
@@ -349,6 +361,7 @@ type binding struct {
 	owner   *Binder
 	combo   hotkey.Combo
 	lost    func(reason error) // may be nil
+	layout  func()             // may be nil
 	presses chan spot
 	stop    chan struct{}
 	done    chan struct{}

@@ -23,9 +23,9 @@ const (
 	leftButton, crosshair, escape = 1, 34, 0xff1b // X11/cursorfont.h, X11/keysymdef.h
 )
 
-// PickRegion lets the user drag a rectangle with the mouse, which belongs to nobody else in the meantime. Escape and any
-// other mouse button cancel: ErrNotPicked. What was chosen is in pixels of the screen. The frame around it consists of
-// windows, because desktops that draw by themselves show nothing that is drawn on the root window.
+// PickRegion lets the user drag a rectangle with the mouse, which belongs to nobody else in the meantime. Escape and
+// any other mouse button cancel: ErrNotPicked. What was chosen is in pixels of the screen. The frame around it consists
+// of windows, because desktops that draw by themselves show nothing that is drawn on the root window.
 func PickRegion(ctx context.Context, display string) (image.Rectangle, error) {
 	d, err := Open(display)
 	if err != nil {
