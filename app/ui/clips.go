@@ -63,7 +63,8 @@ func newClips(u *UI) *clips {
 			return u.parts.Open(folder)
 		})
 	})
-	c.root = container.NewBorder(heading(lang.L("Clips"), c.count, open), nil, nil, nil, container.NewStack(c.list, c.empty))
+	c.root = container.NewBorder(heading(lang.L("Clips"), c.count, open), nil, nil, nil,
+		container.NewStack(c.list, c.empty))
 	return c
 }
 
