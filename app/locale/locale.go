@@ -1,7 +1,7 @@
 // Package locale owns the languages that people read: it gives Fyne's lang package the files of assets/translations,
 // translates the messages that packages below the window write in English, and writes numbers, sizes, dates and times
 // of day as the language does. A language is one file there, named after its BCP 47 tag: "de.json". The English text
-// is the key; texts with parts that vary have Go templates ("Saved {{.Name}}"). English has a file for plural forms
+// is the key; texts with parts that vary have Go templates ("Saved {{.Name}}"). The file of English has plural forms
 // only.
 //
 // The language is the system's (LC_ALL, LC_MESSAGES, LANG), English where there is no file for it. The package has no

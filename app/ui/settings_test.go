@@ -116,6 +116,7 @@ var entries = map[string]struct {
 	"app.save_sound":     {check("Play a sound when a clip is saved", true), true, nil},
 	"app.start_at_login": {func(_ *testing.T, s *settings) { s.general.login.SetChecked(true) }, true, nil},
 	"app.theme":          {func(_ *testing.T, s *settings) { s.general.look.SetSelected("Dark") }, config.DarkTheme, nil},
+	"app.language":       {choose("Deutsch"), "de", nil},
 }
 
 var errNoEncoder = errors.New("there is no such encoder")
