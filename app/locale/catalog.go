@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"unicode"
 	"unicode/utf8"
@@ -14,6 +15,9 @@ import (
 type catalog struct {
 	exact    map[string]string // by fold
 	patterns []pattern
+
+	mu    sync.Mutex
+	known map[string]string // what was translated already
 }
 
 type pattern struct {
@@ -26,7 +30,7 @@ type pattern struct {
 var placeholder = regexp.MustCompile(`{{\.([A-Za-z]+)}}`)
 
 func newCatalog(texts map[string]map[string]string) *catalog {
-	c := &catalog{exact: map[string]string{}}
+	c := &catalog{exact: map[string]string{}, known: map[string]string{}}
 	for english, forms := range texts {
 		text, ok := forms["other"]
 		if !ok {
@@ -102,14 +106,33 @@ func fold(s string) string {
 }
 
 func (c *catalog) translate(english string) string {
-	if text, ok := c.find(english, 0); ok {
-		return as(english, text)
+	if len(english) > longest {
+		return english
 	}
-	return english
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if text, ok := c.known[english]; ok {
+		return text
+	}
+	out := english
+	if text, ok := c.find(english, 0); ok {
+		out = as(english, text)
+	}
+	if len(c.known) >= mostKnown {
+		clear(c.known)
+	}
+	c.known[english] = out
+	return out
 }
 
-// deepest bounds how many messages stand in each other.
-const deepest = 8
+const (
+	// deepest bounds how many messages stand in each other or behind each other.
+	deepest = 16
+	// longest is the longest message in bytes that is looked at: another program may say any amount.
+	longest = 2000
+	// mostKnown bounds how many translations are remembered; a window shows the same few again and again.
+	mostKnown = 500
+)
 
 // find translates a text: as a whole, else line by line and message by message.
 func (c *catalog) find(english string, depth int) (string, bool) {
@@ -134,7 +157,7 @@ func (c *catalog) find(english string, depth int) (string, bool) {
 			return out.String(), true
 		}
 	}
-	for _, between := range []string{"\n", ". ", ": ", "; "} {
+	for _, between := range []string{"\n", ". ", ": ", "; "} { // the first that there is, or this would take forever
 		if a, b, found := strings.Cut(english, between); found {
 			x, okA := c.find(a, depth+1)
 			y, okB := c.find(b, depth+1)
@@ -147,6 +170,7 @@ func (c *catalog) find(english string, depth int) (string, bool) {
 				}
 				return as(a, x) + between + as(b, y), true
 			}
+			return "", false
 		}
 	}
 	return "", false

@@ -1,6 +1,7 @@
 package locale
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -69,4 +70,16 @@ func TestEnglishNeedsNoFile(t *testing.T) {
 	require.Equal(t, "3 kB", Size(2600))
 	require.Equal(t, "The disk is full.", Message("The disk is full."))
 	require.Equal(t, "Saved clip.mp4", Text("Saved {{.Name}}", map[string]any{"Name": "clip.mp4"}))
+}
+
+// A message of another program that nothing is known of costs as much as it is long, and not more.
+func TestUnknownMessagesCostLittle(t *testing.T) {
+	c := newCatalog(map[string]map[string]string{"the disk is full": {"other": "voll"},
+		"{{.A}} is gone": {"other": "weg"}})
+	for _, n := range []int{1, 4, 40, 4000} {
+		text := strings.Repeat("a: b; c. d\n", n)
+		require.Equal(t, text, c.translate(text))
+	}
+	require.Equal(t, "a: b: c: voll", c.translate("a: b: c: the disk is full"))
+	require.Equal(t, "a: b: c: voll", c.translate("a: b: c: the disk is full"), "remembered")
 }

@@ -173,6 +173,18 @@ func (f *firstRun) beginPreview() {
 	if f.previewing != nil {
 		return
 	}
+	if mic := f.micOn.Checked; mic != f.u.parts.Feed.Snapshot().Settings.Sound.Microphone.Enabled {
+		// What is unticked is not opened, not even for the levels.
+		f.apply(func(c *config.Config) { c.Sound.Microphone.Enabled = mic }, f.openPreview)
+		return
+	}
+	f.openPreview()
+}
+
+func (f *firstRun) openPreview() {
+	if f.previewing != nil || f.answered {
+		return
+	}
 	f.previewing = f.u.parts.Feed.Preview()
 	f.show.Hide()
 	f.hide.Show()

@@ -155,3 +155,20 @@ func TestTheTraySaysWhatIsGoingOn(t *testing.T) {
 	}
 	require.NotContains(t, labels, "Save last > 2 min")
 }
+
+// What is unticked is not opened for the preview either, and nothing behind the card looks at the screen.
+func TestTheFirstRunOpensOnlyWhatIsTicked(t *testing.T) {
+	b := newUser(t)
+	f := b.ui.firstRun
+	f.micOn.Checked = false
+	test.Tap(f.show)
+	eventually(t, "the preview runs", func() bool {
+		b.refresh()
+		return b.session.Snapshot().Desktop.State == "running"
+	})
+	require.False(t, b.engine.Recorder().Config().Mic.Enabled, "the microphone is open")
+	test.Tap(f.hide)
+	b.ui.settings.find.begin()
+	b.ui.nav.choose(pageSettings)
+	require.Equal(t, pageHome, b.ui.nav.current)
+}

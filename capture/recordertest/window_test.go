@@ -137,7 +137,7 @@ func TestOneEncoderForTheSession(t *testing.T) {
 	require.NoError(t, r.Apply(c))
 	more("without the pointer")
 	require.Equal(t, []int{320, 240}, []int{r.Status().Width, r.Status().Height})
-	require.Equal(t, 1, log.count("encoding video"))
+	require.Equal(t, 1, log.count("encoding the video"))
 	c.Video.Target = capture.Target{}
 	require.NoError(t, r.Apply(c))
 	until(t, r, "the screen", func(s capture.Status) bool { return s.Width == 640 && s.Height == 480 })
@@ -185,7 +185,7 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 	until(t, r, "the screen", func(s capture.Status) bool { return s.Frames > 0 })
 	bad := c
 	bad.Mic.Enabled, bad.Replay, bad.Video.FrameRate, bad.Video.HideCursor = true, 0, 60, true
-	require.ErrorContains(t, r.Apply(bad), "no Opus encoder is installed")
+	require.ErrorContains(t, r.Apply(bad), "opusenc is not installed; install gstreamer1.0-plugins-base")
 	shown := r.Status().Repeated
 	until(t, r, "it goes on", func(s capture.Status) bool { return s.Repeated > shown+30 })
 	require.Equal(t, 30, r.Status().FrameRate)
