@@ -515,6 +515,11 @@ func (v *videoCard) test() {
 			v.trying = false
 			v.try.Enable()
 			text := lang.L("Measured with moving content at the size and frame rate chosen here.")
+			for _, e := range v.encoders {
+				if t, tried := v.trials[e]; tried && !t.Missing {
+					text += "\n" + e + ": " + v.verdict(t)
+				}
+			}
 			if err != nil {
 				text = wording(err)
 			}
