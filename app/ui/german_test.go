@@ -23,6 +23,13 @@ import (
 // inGerman says that this is the process that has German.
 const inGerman = "HINDSIGHT_TEST_IN_GERMAN"
 
+// The other tests read English texts, whatever the system's language is.
+func init() {
+	if os.Getenv(inGerman) == "" {
+		_ = os.Setenv("LC_ALL", "C")
+	}
+}
+
 // A process has one language, so this test runs again in a process of its own.
 func TestTheWindowInGerman(t *testing.T) {
 	if os.Getenv(inGerman) == "" {
