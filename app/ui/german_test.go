@@ -42,6 +42,9 @@ func TestTheWindowInGerman(t *testing.T) {
 	}
 	locale.Load("de")
 	require.Equal(t, "Replay speichern", lang.L("Save replay"))
+	require.Equal(t, "Strg + F10", keyNames("Ctrl + F10"))
+	require.Equal(t, "Umschalt+Bild auf", keyNames("Shift+Page Up"))
+	require.Equal(t, "Maus 8 (zurück)", keyNames("Mouse 8 (back)"))
 	p := newProof(t)
 	for _, server := range []string{"", "https://replay.example.com"} {
 		b := startWith(t, func(c *config.Config) {

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2/lang"
+
+	"github.com/hindsight-app/hindsight/app/locale"
 )
 
 // keyName is what a key's label is called in the language of the window. A key that is called like the letter or sign
@@ -11,13 +13,13 @@ import (
 func keyName(label string) string {
 	number, mouse := strings.CutPrefix(label, "Mouse ")
 	if !mouse {
-		return lang.X("key."+label, label)
+		return locale.Entry("key."+label, label)
 	}
 	number, does, found := strings.Cut(number, " (")
 	name := lang.X("key.Mouse", "Mouse {{.Number}}", map[string]any{"Number": number})
 	if found {
 		does = strings.TrimSuffix(does, ")")
-		name += " (" + lang.X("key."+does, does) + ")"
+		name += " (" + locale.Entry("key."+does, does) + ")"
 	}
 	return name
 }
