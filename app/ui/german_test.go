@@ -68,6 +68,9 @@ func TestTheWindowInGerman(t *testing.T) {
 				b.ui.settings.open(j)
 				b.settle()
 				p.look(b, "settings, "+s.title)
+				b.ui.window.Resize(fyne.NewSize(940, 680))
+				scroll := b.ui.settings.scroll
+				require.LessOrEqual(t, scroll.Content.MinSize().Width, scroll.Size().Width, s.title)
 			}
 		}
 		for _, item := range b.ui.tray.menu(b.session.Snapshot()).Items {
