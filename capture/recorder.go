@@ -28,7 +28,7 @@ var ErrNothingYet = errors.New("nothing is buffered yet; try again in a moment")
 
 // ErrNothingNew says that a save found nothing behind the clip before it.
 var ErrNothingNew = errors.New("there is nothing new since the last clip; to let clips overlap, turn off Avoid " +
-	"overlap in Settings, Clips")
+	"overlap in Settings, Replay and clips")
 
 // ErrReplayOff says that a save came while no replay is kept.
 var ErrReplayOff = errors.New("the replay buffer is off; turn it on first")

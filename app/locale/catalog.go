@@ -20,6 +20,25 @@ type catalog struct {
 	known map[string]string // what was translated already
 }
 
+// detail is what stands in parentheses, which the wording for people leaves out where it is an error of the system.
+var detail = regexp.MustCompile(` \({{\.[A-Za-z]+}}\)`)
+
+// withoutDetail adds a message as it is without its detail.
+func (c *catalog) withoutDetail(english, text string) {
+	left := detail.ReplaceAllString(english, "")
+	if left == english {
+		return
+	}
+	text = detail.ReplaceAllString(text, "")
+	if !strings.Contains(left, "{{") {
+		if _, has := c.exact[fold(left)]; !has {
+			c.exact[fold(left)] = text
+		}
+	} else if p, ok := newPattern(left, text); ok && strings.Count(text, "{{") <= len(p.names) {
+		c.patterns = append(c.patterns, p)
+	}
+}
+
 type pattern struct {
 	literal int // how many bytes do not vary
 	is      *regexp.Regexp
@@ -43,6 +62,7 @@ func newCatalog(texts map[string]map[string]string) *catalog {
 		if p, ok := newPattern(english, text); ok {
 			c.patterns = append(c.patterns, p)
 		}
+		c.withoutDetail(english, text)
 	}
 	slices.SortFunc(c.patterns, func(a, b pattern) int {
 		if a.literal != b.literal {

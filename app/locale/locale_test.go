@@ -21,6 +21,7 @@ func TestMessagesAreTranslatedInsideOfOthers(t *testing.T) {
 		"It doesn't exist":                            {"other": "es gibt das nicht"},
 		"{{.A}} can't be written to {{.B}} ({{.C}})":  {"other": "{{.A}}, {{.B}}, {{.C}}"},
 		"the server {{.A}} did not accept the token":  {"other": "der Server {{.A}} hat das Token abgelehnt"},
+		"no server responds ({{.A}}); start one":      {"other": "kein Server antwortet ({{.A}}); starte einen"},
 		"one is written, but {{.A}} is missing there": {"other": "geschrieben, aber {{.A}} fehlt"},
 	})
 	for english, want := range map[string]string{
@@ -36,7 +37,9 @@ func TestMessagesAreTranslatedInsideOfOthers(t *testing.T) {
 		"The disk is full\nit doesn't exist":               "Der Datenträger ist voll\nes gibt das nicht",
 		"The server Http did not accept the token.":        "Der Server Http hat das Token abgelehnt.",
 		"One is written, but Save replay is missing there": "Geschrieben, aber Replay speichern fehlt",
-		"": "",
+		"No server responds (it failed); start one.":       "Kein Server antwortet (it failed); starte einen.",
+		"No server responds; start one.":                   "Kein Server antwortet; starte einen.",
+		"":                                                 "",
 	} {
 		require.Equal(t, want, c.translate(english), english)
 	}

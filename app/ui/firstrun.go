@@ -158,7 +158,7 @@ func keysOr(keys string) string {
 	if keys == "" {
 		return lang.L("the Save button")
 	}
-	return keys
+	return keyNames(keys)
 }
 
 // atHome writes a path below the home folder with ~.
@@ -422,7 +422,7 @@ func newFirstTry(u *UI) *firstTry {
 
 func (t *firstTry) update(s session.Snapshot) {
 	t.key.Color = theme.Color(theme.ColorNameForeground)
-	keys, problem := s.Settings.Hotkeys.Save, ""
+	keys, problem := keyNames(s.Settings.Hotkeys.Save), ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName {
 			problem = locale.Message(k.Error)

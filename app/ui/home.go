@@ -242,7 +242,7 @@ func stateLine(s session.Snapshot) string {
 	keys := ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName && k.Active {
-			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": cmp.Or(k.Label, k.Keys)})
+			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": keyNames(cmp.Or(k.Label, k.Keys))})
 		}
 	}
 	buffered := map[string]any{"Length": length(s.BufferedSeconds)}

@@ -174,9 +174,9 @@ func explain(folder string, err error) error {
 			"or "+
 			"choose a folder on another disk in the settings: the replay is still in memory (%w)", folder, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%s cannot be written to; choose another folder in Settings, Replay buffer (%w)", folder, err)
+		return fmt.Errorf("%s cannot be written to; choose another folder in Settings, Replay and clips (%w)", folder, err)
 	case errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("%s is not a folder; choose another one in Settings, Replay buffer (%w)", folder, err)
+		return fmt.Errorf("%s is not a folder; choose another one in Settings, Replay and clips (%w)", folder, err)
 	case errors.Is(err, context.Canceled), errors.Is(err, mp4.ErrEmpty):
 		return err
 	}
@@ -186,7 +186,7 @@ func explain(folder string, err error) error {
 // CheckFolder says whether clips can be written to a folder, making it when it is missing. The error is a message.
 func CheckFolder(folder string) error {
 	if folder == "" {
-		return errors.New("no folder for clips is set; choose one in Settings, Replay buffer")
+		return errors.New("no folder for clips is set; choose one in Settings, Replay and clips")
 	}
 	done := make(chan error, 1)
 	go func() { done <- checkFolder(folder) }()

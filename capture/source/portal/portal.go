@@ -23,7 +23,7 @@ var (
 		"asked again")
 	// ErrEnded says that the user, or the desktop in the user's name, ended the session.
 	ErrEnded = errors.New("the desktop stopped the screen capture; turn the replay buffer off and on to resume, or " +
-		"choose a screen in Settings, Capture source")
+		"choose a screen in Settings, Video")
 )
 
 // The portal's names.
