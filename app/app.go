@@ -128,6 +128,7 @@ func showOther(invitation string) error {
 func (a *App) start(ctx context.Context, o Options) {
 	dir := config.Dir()
 	store, cfg, problems := config.Open(dir)
+	locale.Load(cfg.App.Language) // before there is a text or a second goroutine
 	var sentences []string
 	for _, p := range problems {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)

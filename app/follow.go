@@ -73,19 +73,19 @@ func (a *App) changeLogin(on bool) (note string, err error) {
 
 func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 	wants := []hotkey.Want{
-		{Name: hotkey.SaveName, Purpose: "Save replay", Keys: h.Save, Press: func() { a.session.Press(0) }},
-		{Name: hotkey.ShareName, Purpose: "Start or stop sharing", Keys: h.Share, Press: a.toggleShare},
-		{Name: hotkey.MuteName, Purpose: "Mute microphone", Keys: h.Mute, Press: a.toggleMute},
-		{Name: hotkey.TalkName, Purpose: "Push-to-talk", Keys: h.Talk, Talk: true,
+		{Name: hotkey.SaveName, Purpose: locale.Text("Save replay"), Keys: h.Save, Press: func() { a.session.Press(0) }},
+		{Name: hotkey.ShareName, Purpose: locale.Text("Start or stop sharing"), Keys: h.Share, Press: a.toggleShare},
+		{Name: hotkey.MuteName, Purpose: locale.Text("Mute microphone"), Keys: h.Mute, Press: a.toggleMute},
+		{Name: hotkey.TalkName, Purpose: locale.Text("Push-to-talk"), Keys: h.Talk, Talk: true,
 			Press:   func() { a.session.Talk(true) },
 			Release: func() { a.session.Talk(false) }},
 	}
 	wants = append(wants,
-		hotkey.Want{Name: hotkey.RecordName, Purpose: "Start or stop recording", Keys: h.Record,
+		hotkey.Want{Name: hotkey.RecordName, Purpose: locale.Text("Start or stop recording"), Keys: h.Record,
 			Press: a.quietly("a recording could not be switched", a.session.ToggleRecord)},
-		hotkey.Want{Name: hotkey.MarkName, Purpose: "Add marker", Keys: h.Mark,
+		hotkey.Want{Name: hotkey.MarkName, Purpose: locale.Text("Add marker"), Keys: h.Mark,
 			Press: a.quietly("a moment could not be marked", func() error { return a.session.Mark("") })},
-		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: "Take screenshot", Keys: h.Screenshot,
+		hotkey.Want{Name: hotkey.ScreenshotName, Purpose: locale.Text("Take screenshot"), Keys: h.Screenshot,
 			Press: a.quietly("a screenshot was not saved", a.screenshot)},
 	)
 	for _, k := range h.Saves {
@@ -100,12 +100,12 @@ func (a *App) wants(h config.Hotkeys) []hotkey.Want {
 
 // purpose says what a key saves.
 func purpose(k config.SaveKey) string {
-	text := "Save the whole buffer"
+	text := locale.Text("Save the whole buffer")
 	if k.Seconds > 0 {
-		text = fmt.Sprintf("Save the last %d seconds", k.Seconds)
+		text = locale.Text("Save the last {{.Seconds}} seconds", map[string]any{"Seconds": k.Seconds})
 	}
 	if k.After > 0 {
-		text += fmt.Sprintf(" and the next %d", k.After)
+		text = locale.Text("{{.Saved}} and the next {{.Seconds}}", map[string]any{"Saved": text, "Seconds": k.After})
 	}
 	return text
 }

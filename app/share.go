@@ -9,6 +9,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/links"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/publish/client"
@@ -97,10 +98,11 @@ func (a *App) copyLink(path string) {
 			return
 		}
 		if err != nil {
-			a.notify(desktop.Notification{Title: "Couldn't create link", Body: session.Plain(err), Failure: true})
+			a.failed(locale.Text("Couldn't create link"), err)
 			return
 		}
 		a.ui.Copy(url)
-		a.notify(desktop.Notification{Title: "Link copied", Body: "Anyone with the link can watch for 7 days."})
+		a.notify(desktop.Notification{Title: locale.Text("Link copied"),
+			Body: locale.Text("Anyone with the link can watch for 7 days.")})
 	})
 }

@@ -173,6 +173,8 @@ type App struct {
 	// StartAtLogin keeps a file in the desktop's autostart folder; see package autostart.
 	StartAtLogin bool  `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
 	Theme        Theme `toml:"theme" oneof:"system,light,dark"`
+	// Language is the BCP 47 tag of one of Languages; empty follows the system.
+	Language string `toml:"language" check:"language" comment:"language of the window, like en or de; empty is the system's"`
 	// FirstRunDone is whether the user has seen what is recorded and has chosen; nothing is captured before. A settings
 	// file that does not say so counts as such a choice. The environment cannot make it.
 	FirstRunDone bool `toml:"first_run_done" env:"-" comment:"false shows the card of the first start again; nothing is captured before it is answered"`

@@ -243,4 +243,6 @@ func NeedsCapture(key string) bool {
 }
 
 // AtStart is whether a setting is looked at only when Hindsight starts.
-func AtStart(key string) bool { return key == "replay.at_launch" || key == "sharing.at_launch" }
+func AtStart(key string) bool {
+	return slices.Contains([]string{"replay.at_launch", "sharing.at_launch", "app.language"}, key)
+}

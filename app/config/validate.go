@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -129,6 +130,10 @@ var checks = map[string]func(reflect.Value) (string, bool){
 	"bitrate": func(v reflect.Value) (string, bool) {
 		n := v.Int()
 		return "0 (automatic) or a number from 200 to 200000", n == 0 || n >= 200 && n <= 200_000
+	},
+	"language": func(v reflect.Value) (string, bool) {
+		return "one of " + strings.Join(Languages(), ", ") + ", or empty for the system's", v.String() == "" ||
+			slices.Contains(Languages(), v.String())
 	},
 	"folder": func(v reflect.Value) (string, bool) {
 		return "an absolute path, or empty for the videos folder", v.String() == "" || filepath.IsAbs(v.String())

@@ -1,5 +1,12 @@
 package config
 
+import (
+	"maps"
+	"slices"
+
+	"github.com/hindsight-app/hindsight/assets"
+)
+
 // SourceKind is a kind of what is captured on X11.
 type SourceKind string
 
@@ -46,6 +53,12 @@ var (
 	StreamQualities = []StreamQuality{SameQuality, LowerQuality}
 	Themes          = []Theme{SystemTheme, LightTheme, DarkTheme}
 )
+
+// Languages are the tags of the languages that the window speaks, English first.
+func Languages() []string {
+	others := slices.Sorted(maps.Keys(assets.Translations()))
+	return append([]string{"en"}, slices.DeleteFunc(others, func(tag string) bool { return tag == "en" })...)
+}
 
 // String is the value in the settings file.
 func (k SourceKind) String() string { return string(k) }

@@ -1,7 +1,8 @@
 // Package locale owns the languages that people read: it gives Fyne's lang package the files of assets/translations,
 // translates the messages that packages below the window write in English, and writes numbers, sizes, dates and times
 // of day as the language does. A language is one file there, named after its BCP 47 tag: "de.json". The English text
-// is the key; texts with parts that vary have Go templates ("Saved {{.Name}}").
+// is the key; texts with parts that vary have Go templates ("Saved {{.Name}}"). The file of English has plural forms
+// only.
 //
 // The language is the system's (LC_ALL, LC_MESSAGES, LANG), English where there is no file for it. The package has no
 // goroutines; what it loads stays for the process. All functions may be called from any goroutine after Load.
@@ -10,7 +11,9 @@ package locale
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +48,18 @@ func Load(chosen string) {
 func loaded() *state {
 	Load("")
 	return current
+}
+
+// nameKey is where a file has what its language calls itself.
+const nameKey = "language.name"
+
+// Name is what a language calls itself, by its BCP 47 tag.
+func Name(tag string) string {
+	texts, err := Texts(assets.Translations()[tag])
+	if err != nil || texts[nameKey] == nil {
+		return tag
+	}
+	return texts[nameKey]["other"]
 }
 
 // Language is the language of the texts.
@@ -89,8 +104,10 @@ func speak(tag language.Tag) (restore func()) {
 // choose takes the best of the languages there are, by the files' names.
 func choose(files map[string][]byte, system string) *state {
 	tags, names := []language.Tag{language.English}, []string{""}
-	for name := range files {
-		tags, names = append(tags, language.Make(name)), append(names, name)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if tag := language.Make(name); tag != language.English {
+			tags, names = append(tags, tag), append(names, name)
+		}
 	}
 	wanted, err := language.Parse(system)
 	if err != nil {

@@ -11,10 +11,12 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
@@ -42,26 +44,27 @@ func newClips(u *UI) *clips {
 	c.thumbs = newThumbs(u, c.redraw)
 	c.list = widget.NewList(func() int { return len(c.items) }, c.newRow, c.fillRow)
 	c.list.HideSeparators = true
-	title := widget.NewLabel("No clips yet")
+	title := widget.NewLabel(lang.L("No clips yet"))
 	title.TextStyle.Bold = true
 	title.Alignment = fyne.TextAlignCenter
 	title.SizeName = theme.SizeNameSubHeadingText
-	hint := muted("Save a replay and the clip appears here.")
+	hint := muted(lang.L("Save a replay and the clip appears here."))
 	hint.Alignment = fyne.TextAlignCenter
 	icon := canvas.NewImageFromResource(theme.NewDisabledResource(theme.MediaVideoIcon()))
 	icon.FillMode = canvas.ImageFillContain
 	icon.SetMinSize(fyne.NewSquareSize(72))
 	c.empty = container.NewCenter(container.NewVBox(icon, title, hint))
-	open := widget.NewButtonWithIcon("Open folder", theme.FolderOpenIcon(), func() {
+	open := widget.NewButtonWithIcon(lang.L("Open folder"), theme.FolderOpenIcon(), func() {
 		folder := c.folder
-		u.do("Couldn't open folder", func() error {
+		u.do(lang.L("Couldn't open folder"), func() error {
 			if err := os.MkdirAll(folder, 0o755); err != nil {
 				return fmt.Errorf("the folder %s can't be created: %w", folder, err)
 			}
 			return u.parts.Open(folder)
 		})
 	})
-	c.root = container.NewBorder(heading("Clips", c.count, open), nil, nil, nil, container.NewStack(c.list, c.empty))
+	c.root = container.NewBorder(heading(lang.L("Clips"), c.count, open), nil, nil, nil,
+		container.NewStack(c.list, c.empty))
 	return c
 }
 
@@ -89,7 +92,7 @@ func (c *clips) update(s session.Snapshot) {
 // load reads the folder beside the main goroutine.
 func (c *clips) load(folder string) {
 	c.folder = folder
-	c.u.do("Couldn't list clips", func() error {
+	c.u.do(lang.L("Couldn't list clips"), func() error {
 		items, err := clip.List(folder)
 		c.u.main(func() {
 			if c.folder == folder {
@@ -106,13 +109,13 @@ func (c *clips) show(items []clip.Clip) {
 	for _, i := range items {
 		total += i.Bytes
 	}
-	setText(c.count, fmt.Sprintf("%d clips · %s", len(items), size(total)))
-	if len(items) == 1 {
-		setText(c.count, "1 clip · "+size(total))
-	}
+	text := lang.N("{{.PluralCount}} clips", len(items)) + " · "
 	if c.quota > 0 {
-		setText(c.count, c.count.Text+fmt.Sprintf(" of %d GB", c.quota))
+		text += lang.L("{{.Size}} of {{.Limit}} GB", map[string]any{"Size": locale.Size(total), "Limit": c.quota})
+	} else {
+		text += locale.Size(total)
 	}
+	setText(c.count, text)
 	setShown(c.empty, len(items) == 0)
 	setShown(c.count, len(items) > 0)
 	c.list.Refresh()
@@ -143,15 +146,15 @@ func (c *clips) newRow() fyne.CanvasObject {
 	back := canvas.NewRectangle(rgb(0x0c0e14))
 	back.CornerRadius = 6
 	thumbnail := container.NewGridWrap(fyne.NewSize(thumbWidth, thumbHeight), container.NewStack(back, r.thumb))
-	play := widget.NewButtonWithIcon("Play", theme.MediaPlayIcon(), func() {
-		c.open("Couldn't play clip", c.u.parts.Open, r)
+	play := widget.NewButtonWithIcon(lang.L("Play"), theme.MediaPlayIcon(), func() {
+		c.open(lang.L("Couldn't play clip"), c.u.parts.Open, r)
 	})
 	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
-		c.open("Couldn't open folder", c.u.parts.Reveal, r)
+		c.open(lang.L("Couldn't open folder"), c.u.parts.Reveal, r)
 	})
 	r.star = widget.NewButtonWithIcon("", starEmpty, func() { c.setStar(r.clip) })
 	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { c.askDelete(r.clip) })
-	r.link = widget.NewButtonWithIcon("Link", theme.ContentCopyIcon(), func() { c.copyLink(r.clip.Path) })
+	r.link = widget.NewButtonWithIcon(lang.L("Link"), theme.ContentCopyIcon(), func() { c.copyLink(r.clip.Path) })
 	lines := container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail)
 	text := container.NewVBox(layout.NewSpacer(), lines, layout.NewSpacer())
 	r.build(r, colorCard, 10, 8, container.NewBorder(nil, nil, thumbnail,
@@ -169,12 +172,12 @@ func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
 		r.star.SetIcon(want)
 	}
 	setEnabled(r.star, r.clip.Ours)
-	setText(r.name, when(r.clip.Created, time.Now()))
-	name, bytes := filepath.Base(r.clip.Path), size(r.clip.Bytes)
+	setText(r.name, locale.Moment(r.clip.Created.Local(), time.Now()))
+	name, bytes := filepath.Base(r.clip.Path), locale.Size(r.clip.Bytes)
 	if r.clip.Width == 0 {
-		setText(r.detail, fmt.Sprintf("Not a readable video · %s · %s", bytes, name))
+		setText(r.detail, lang.L("Not a readable video")+" · "+bytes+" · "+name)
 	} else {
-		setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", span(r.clip.Seconds), bytes, r.clip.Width, r.clip.Height,
+		setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", length(r.clip.Seconds), bytes, r.clip.Width, r.clip.Height,
 			name))
 	}
 	setShown(r.link, c.u.parts.Linked(r.clip.Path))
@@ -199,7 +202,7 @@ func starIcon(on bool) fyne.Resource {
 // setStar marks a clip as one to keep, or takes the mark away.
 func (c *clips) setStar(item clip.Clip) {
 	folder := c.folder
-	c.u.do("Couldn't change star", func() error {
+	c.u.do(lang.L("Couldn't change star"), func() error {
 		err := clip.Star(item.Path, !item.Starred)
 		c.u.main(func() { c.load(folder) })
 		return err
@@ -208,12 +211,12 @@ func (c *clips) setStar(item clip.Clip) {
 
 // copyLink puts a new link to the server's copy into the clipboard.
 func (c *clips) copyLink(path string) {
-	c.u.do("Couldn't create link", func() error {
+	c.u.do(lang.L("Couldn't create link"), func() error {
 		url, err := c.u.parts.Link(c.u.ctx, path)
 		if err == nil {
 			c.u.main(func() {
 				c.u.app.Clipboard().SetContent(url)
-				c.u.inform("Link copied", "Anyone with the link can watch for 7 days.\n"+url)
+				c.u.inform(lang.L("Link copied"), lang.L("Anyone with the link can watch for 7 days.")+"\n"+url)
 			})
 		}
 		return err
@@ -221,20 +224,20 @@ func (c *clips) copyLink(path string) {
 }
 
 func (c *clips) askDelete(item clip.Clip) {
-	text := fmt.Sprintf("Delete %s? This can't be undone.", filepath.Base(item.Path))
-	d := dialog.NewConfirm("Delete clip", text, func(yes bool) {
+	text := lang.L("Delete {{.Name}}? This can't be undone.", map[string]any{"Name": filepath.Base(item.Path)})
+	d := dialog.NewConfirm(lang.L("Delete clip"), text, func(yes bool) {
 		if !yes {
 			return
 		}
 		folder := c.folder
-		c.u.do("Couldn't delete clip", func() error {
+		c.u.do(lang.L("Couldn't delete clip"), func() error {
 			err := clip.Remove(item.Path)
 			c.u.main(func() { c.load(folder) })
 			return err
 		})
 	}, c.u.window)
-	d.SetConfirmText("Delete")
-	d.SetDismissText("Cancel")
+	d.SetConfirmText(lang.L("Delete"))
+	d.SetDismissText(lang.L("Cancel"))
 	d.SetConfirmImportance(widget.DangerImportance)
 	c.u.ask(d)
 }

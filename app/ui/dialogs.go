@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/lang"
 )
 
 // open is a dialog that is to be seen, and whether it asks something.
@@ -19,7 +20,7 @@ func (u *UI) ask(d dialog.Dialog) { u.front(&open{d, true}) }
 // inform shows a text until the user closes it, by Escape or Enter as well.
 func (u *UI) inform(title, text string) {
 	d := dialog.NewInformation(title, text, u.window)
-	d.SetDismissText("OK")
+	d.SetDismissText(lang.L("OK"))
 	u.front(&open{d, false})
 }
 

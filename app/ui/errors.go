@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/lang"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 )
 
@@ -44,6 +45,7 @@ func settingNames() map[string]string {
 		"hotkeys.mute": lang.L("Mute microphone"), "hotkeys.talk": lang.L("Push-to-talk"),
 		"hotkeys.record": lang.L("Start or stop recording"), "hotkeys.mark": lang.L("Add marker"),
 		"hotkeys.screenshot": lang.L("Take screenshot"), "app.theme": lang.L("Appearance"),
+		"app.language":      lang.L("Language"),
 		"app.notifications": lang.L("Notifications"), "app.save_sound": lang.L("Sound"),
 		"app.state_sounds":     lang.L("Sound"),
 		config.StartAtLoginKey: lang.L("Start at login"),
@@ -57,8 +59,14 @@ func settingName(key string) string {
 		return name
 	}
 	if part := inList.FindStringSubmatch(key); part != nil {
-		const name = "Save another length"
-		return map[string]string{"keys": name, "seconds": name + ", last", "after": name + ", next"}[part[2]]
+		switch name := lang.L("Save another length"); part[2] {
+		case "seconds":
+			return lang.L("{{.Setting}}, last", map[string]any{"Setting": name})
+		case "after":
+			return lang.L("{{.Setting}}, next", map[string]any{"Setting": name})
+		default:
+			return name
+		}
 	}
 	return strings.ReplaceAll(key[strings.LastIndexByte(key, '.')+1:], "_", " ")
 }
@@ -67,45 +75,52 @@ func settingName(key string) string {
 func wording(err error) string {
 	var p config.Problem
 	if !errors.As(err, &p) {
-		return session.Plain(err)
+		return locale.Message(session.Plain(err))
 	}
 	value := strings.Trim(p.Value, `"`)
 	if other, taken := strings.CutPrefix(p.Allowed, "different from "); taken {
-		return session.Sentence(value + " is already used for " + settingName(other))
+		return lang.L("{{.Keys}} is already used for {{.Purpose}}.", map[string]any{"Keys": value,
+			"Purpose": settingName(other)})
 	}
 	if p.Key == "video.source.kind" { // it lacks what it is about
 		switch config.SourceKind(value) {
 		case config.OneMonitor:
-			return "Choose a monitor."
+			return lang.L("Choose a monitor.")
 		case config.OneWindow:
-			return "Choose a window."
+			return lang.L("Choose a window.")
 		case config.Rectangle:
-			return "The region must be at least 16 pixels wide and high."
+			return lang.L("The region must be at least 16 pixels wide and high.")
 		}
 	}
-	return session.Sentence(settingName(p.Key) + " must be " + p.Allowed)
+	return lang.L("{{.Setting}} must be {{.Allowed}}.", map[string]any{"Setting": capital(settingName(p.Key)),
+		"Allowed": locale.Message(p.Allowed)})
 }
+
+// capital begins with a capital letter, as what has no name here may not.
+func capital(name string) string { return strings.TrimSuffix(session.Sentence(name), ".") }
 
 // refusal is why a field was not changed, as the window shows it.
 func refusal(f config.FieldResult) string {
 	if p, wrong := f.Problem(); wrong {
 		return wording(p)
 	}
-	return session.Sentence(f.Reason)
+	return locale.Message(session.Sentence(f.Reason))
 }
 
 // Explain says what is wrong with a setting that was read at the start, and what happens instead.
 func Explain(p config.Problem) string {
-	const instead = " The default is used instead."
+	instead := " " + lang.L("The default is used instead.")
+	data := map[string]any{"Name": p.Key, "Value": locale.Message(p.Value), "Allowed": locale.Message(p.Allowed)}
 	switch {
 	case p.Key == "the settings file":
-		return session.Sentence("The settings file is "+p.Value) + " What can't be read in it has its default."
+		return lang.L("The settings file is {{.Value}}. What can't be read in it has its default.", data)
 	case strings.HasPrefix(p.Key, "HINDSIGHT_"):
-		return "The environment variable " + p.Key + " is " + p.Value + "; it must be " + p.Allowed + ". It is ignored."
+		return lang.L("The environment variable {{.Name}} is {{.Value}}; it must be {{.Allowed}}. It is ignored.", data)
 	case p.Value == "not a setting":
-		return "The settings file names “" + p.Key + "”, which is not a setting. It is ignored."
+		return lang.L("The settings file names “{{.Name}}”, which is not a setting. It is ignored.", data)
 	case strings.HasPrefix(p.Allowed, "different from "), p.Key == "video.source.kind":
 		return wording(p) + instead
 	}
-	return settingName(p.Key) + " is " + p.Value + "; it must be " + p.Allowed + "." + instead
+	data["Name"] = settingName(p.Key)
+	return lang.L("{{.Name}} is {{.Value}}; it must be {{.Allowed}}.", data) + instead
 }

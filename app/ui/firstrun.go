@@ -312,7 +312,7 @@ func failedFields(r config.Result) string {
 		lines = append(lines, settingName(field.Key)+": "+refusal(field))
 	}
 	if r.Unsaved != "" {
-		lines = append(lines, r.Unsaved)
+		lines = append(lines, locale.Message(r.Unsaved))
 	}
 	return strings.Join(lines, "\n")
 }

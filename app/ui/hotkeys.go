@@ -19,6 +19,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/locale"
 )
 
 // captureWait is how long a key may take that is to be set: the keyboard reaches nobody else in the meantime.
@@ -183,7 +184,7 @@ func (p *hotkeysPage) update(states []hotkey.State) {
 			case s.Missing:
 				r.say(lang.L("This keyboard layout has no such key."), widget.WarningImportance)
 			default:
-				r.say(s.Error, widget.WarningImportance)
+				r.say(locale.Message(s.Error), widget.WarningImportance)
 			}
 		}
 	}

@@ -46,7 +46,8 @@ func newNav(u *UI) *nav {
 	for i, item := range []struct {
 		text string
 		icon fyne.Resource
-	}{{"Home", theme.HomeIcon()}, {"Clips", theme.MediaVideoIcon()}, {"Settings", theme.SettingsIcon()},
+	}{{lang.L("Home"), theme.HomeIcon()}, {lang.L("Clips"), theme.MediaVideoIcon()},
+		{lang.L("Settings"), theme.SettingsIcon()},
 		{lang.L("Log"), theme.DocumentIcon()}} {
 		b := widget.NewButtonWithIcon(item.text, item.icon, func() { n.choose(i) })
 		b.Alignment = widget.ButtonAlignLeading

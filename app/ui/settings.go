@@ -18,6 +18,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 )
@@ -62,7 +63,7 @@ type settings struct {
 	filling       bool
 
 	watching, looking, lookAgain bool
-	stopHearing                  func() // nil while levels are not to be seen
+	stopLevels                   func() // nil while levels are not to be seen
 	// applying says that a patch is on its way. What is ready then follows it, or with applyAll everything.
 	applying, applyMore, applyAll bool
 }
@@ -165,14 +166,14 @@ func (s *settings) shows(g group) bool {
 // wantsMeters is whether sound levels are to be seen.
 func (s *settings) wantsMeters() bool { return s.shows(s.sound) }
 
-// openMeters opens capture for the levels, as long as they are to be seen; allowed is whether anything may be captured.
-func (s *settings) openMeters(allowed bool) {
+// openLevels opens capture for the levels, as long as they are to be seen; allowed is whether anything may be captured.
+func (s *settings) openLevels(allowed bool) {
 	switch want := allowed && s.wantsMeters(); {
-	case want && s.stopHearing == nil:
-		s.stopHearing = s.u.parts.Feed.Preview()
-	case !want && s.stopHearing != nil:
-		s.stopHearing()
-		s.stopHearing = nil
+	case want && s.stopLevels == nil:
+		s.stopLevels = s.u.parts.Feed.Preview()
+	case !want && s.stopLevels != nil:
+		s.stopLevels()
+		s.stopLevels = nil
 	}
 }
 
@@ -384,8 +385,7 @@ func (s *settings) cost(key string, to config.Config) string {
 	case "video.capture_method":
 		return lang.L("Another capture method restarts capture, and your desktop may ask for the screen.")
 	case "video.frame_rate", "video.height", "video.quality", "video.constant_quality", "video.encoder",
-		"video.bitrate_kbps",
-		"video.follow_size":
+		"video.bitrate_kbps", "video.follow_size":
 		if now.RecordOn || now.ShareOn {
 			return lang.L("This restarts the encoder, which others in the room and the recording see as a short break.")
 		}
@@ -631,7 +631,7 @@ func (s *settings) sayResult(result config.Result, elsewhere []string) {
 		s.say(lang.L("Saved, except for the marked settings."), widget.DangerImportance)
 	case result.Unsaved != "":
 		s.say(lang.L("In use until Hindsight ends: {{.Reason}}",
-			map[string]any{"Reason": result.Unsaved}), widget.DangerImportance)
+			map[string]any{"Reason": locale.Message(result.Unsaved)}), widget.DangerImportance)
 	case waiting && waits != "":
 		s.say(lang.L("Saved. {{.Reason}}", map[string]any{"Reason": waits}), widget.WarningImportance)
 	case waiting:
@@ -649,7 +649,7 @@ func waitsFor(r config.Result) (reason string, waiting bool) {
 		if f.State == config.AfterRestart || f.State == config.NextStart && f.Reason != "" {
 			waiting = true
 			if reason == "" {
-				reason = session.Sentence(f.Reason)
+				reason = locale.Message(session.Sentence(f.Reason))
 			}
 		}
 	}

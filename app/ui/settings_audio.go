@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 )
@@ -325,7 +326,7 @@ func (c *soundSource) level(now session.SourceStatus) {
 	case !c.on.Checked:
 		text = lang.L("Off")
 	case now.Error != "":
-		text = session.Sentence(now.Error)
+		text = locale.Message(session.Sentence(now.Error))
 	case now.Muted:
 		text = lang.L("Muted")
 	case now.Closed:

@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/capture/clip"
@@ -47,11 +48,11 @@ func (r *replayCard) estimate(c config.Config, now session.Snapshot) {
 	need := capture.EstimateReplay(c.Capture(true), width, height)
 	minute := need.BytesPerSecond * 60
 	text := lang.L("Needs about {{.Memory}} of memory. A minute of video is about {{.Minute}}.",
-		map[string]any{"Memory": size(need.Memory), "Minute": size(minute)})
+		map[string]any{"Memory": locale.Size(need.Memory), "Minute": locale.Size(minute)})
 	if need.Disk > 0 {
 		text = lang.L("Needs about {{.Memory}} of memory and {{.Disk}} of disk space for crash recovery. "+
 			"A minute of video is about {{.Minute}}.",
-			map[string]any{"Memory": size(need.Memory), "Disk": size(need.Disk), "Minute": size(minute)})
+			map[string]any{"Memory": locale.Size(need.Memory), "Disk": locale.Size(need.Disk), "Minute": locale.Size(minute)})
 	}
 	setText(r.need, text)
 }

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 )
 
@@ -133,7 +134,7 @@ func (h *sharingPage) show(step ServerStep) {
 	switch {
 	case step.Done && step.Err != nil:
 		icon = theme.NewErrorThemedResource(theme.ErrorIcon())
-		text, how = text+" – "+session.Plain(step.Err), widget.DangerImportance
+		text, how = text+" – "+locale.Message(session.Plain(step.Err)), widget.DangerImportance
 	case step.Done:
 		icon = theme.NewSuccessThemedResource(theme.ConfirmIcon())
 		if step.Found != "" {

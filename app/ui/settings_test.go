@@ -116,6 +116,7 @@ var entries = map[string]struct {
 	"app.save_sound":     {check("Play a sound when a clip is saved", true), true, nil},
 	"app.start_at_login": {func(_ *testing.T, s *settings) { s.general.login.SetChecked(true) }, true, nil},
 	"app.theme":          {func(_ *testing.T, s *settings) { s.general.look.SetSelected("Dark") }, config.DarkTheme, nil},
+	"app.language":       {choose("Deutsch"), "de", nil},
 }
 
 var errNoEncoder = errors.New("there is no such encoder")
@@ -411,6 +412,7 @@ func TestWhatTheTestsFoundIsShown(t *testing.T) {
 	all := strings.Join(s.video.encoder.Options, "\n")
 	require.Contains(t, all, "x264enc: holds 1080p60, about 40 % of a core")
 	require.Contains(t, all, "vah264enc: not installed")
+	require.Contains(t, s.video.trialNote.Text, "x264enc: holds 1080p60, about 40 % of a core")
 	require.Contains(t, all, "openh264enc: holds only 20 of 60 frames/s at 1080p")
 
 	s.sharing.url.SetText("https://replay.example.com")

@@ -97,10 +97,9 @@ func newSourceCard(s *settings) *sourceCard {
 	c.ask = newPushButton(lang.L("Choose screen…"), theme.ComputerIcon(), c.chooseScreen)
 	c.askLine = c.row(lang.L("Screen"), container.NewHBox(c.ask))
 	c.drag = newPushButton(lang.L("Drag on the screen…"), theme.ViewFullScreenIcon(), c.pick)
-	c.rectangleLine = c.row(lang.L("Region"), container.NewVBox(container.NewGridWithColumns(4,
-		c.pixel(lang.L("Left"), c.x),
-		c.pixel(lang.L("Top"), c.y), c.pixel(lang.L("Width"), c.width), c.pixel(lang.L("Height"), c.height)),
-		container.NewHBox(c.drag)))
+	pixels := container.NewGridWithColumns(4, c.pixel(lang.L("Left"), c.x), c.pixel(lang.L("Top"), c.y),
+		c.pixel(lang.L("Width"), c.width), c.pixel(lang.L("Height"), c.height))
+	c.rectangleLine = c.row(lang.L("Region"), container.NewVBox(pixels, container.NewHBox(c.drag)))
 	c.tileLine = c.add(lang.L("Monitor")+" "+lang.L("Window"), c.tiles)
 	c.hintLine = c.add("", c.hint)
 	c.backend = pick(&c.fields, "video.capture_method", backends,
@@ -365,7 +364,6 @@ type videoCard struct {
 	rateNote, trialNote                   *widget.Label
 	try                                   *pushButton
 	trials                                map[string]capture.EncoderTrial
-	tried                                 string // the sizes and rates of trials
 	trying                                bool
 	fastest                               float64 // of the monitors, in Hz; 0 is unknown
 }
@@ -517,6 +515,11 @@ func (v *videoCard) test() {
 			v.trying = false
 			v.try.Enable()
 			text := lang.L("Measured with moving content at the size and frame rate chosen here.")
+			for _, e := range v.encoders {
+				if t, tried := v.trials[e]; tried && !t.Missing {
+					text += "\n" + e + ": " + v.verdict(t)
+				}
+			}
 			if err != nil {
 				text = wording(err)
 			}

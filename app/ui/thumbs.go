@@ -5,6 +5,8 @@ import (
 	"image"
 	"time"
 
+	"fyne.io/fyne/v2/lang"
+
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
@@ -53,7 +55,7 @@ func (t *thumbs) next() {
 	last := len(t.wanted) - 1
 	path := t.wanted[last]
 	t.wanted, t.busy = t.wanted[:last], true
-	t.u.do("Couldn't load thumbnail", func() error {
+	t.u.do(lang.L("Couldn't load thumbnail"), func() error {
 		ctx, cancel := context.WithTimeout(t.u.ctx, thumbWait)
 		defer cancel()
 		img, err := clip.Thumbnail(ctx, path, thumbPixels)

@@ -19,6 +19,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/lang"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -283,7 +284,7 @@ func (u *UI) meters() {
 		return // nothing is shown yet
 	}
 	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
-	u.settings.openMeters(u.firstRun == nil)
+	u.settings.openLevels(u.firstRun == nil)
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()
@@ -306,7 +307,7 @@ func (u *UI) do(failed string, command func() error) {
 
 // screenshot takes a screenshot; its result is shown in a notification.
 func (u *UI) screenshot() {
-	u.do("Couldn't take screenshot", func() error {
+	u.do(lang.L("Couldn't take screenshot"), func() error {
 		_, err := u.parts.Commands.Screenshot(u.ctx)
 		return err
 	})

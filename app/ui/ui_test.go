@@ -357,28 +357,6 @@ func TestMetersRunOnlyWhileVisible(t *testing.T) {
 	}
 }
 
-func TestTextsForPeople(t *testing.T) {
-	for seconds, want := range map[float64]string{5: "5 s", 60: "1 min", 90: "90 s", 120: "2 min", 150: "2 min 30 s",
-		1200: "20 min"} {
-		if got := span(seconds); got != want {
-			t.Errorf("%v seconds are %q; want %q", seconds, got, want)
-		}
-	}
-	for bytes, want := range map[int64]string{900_000: "900 kB", 1_500_000: "1.5 MB", 34_000_000: "34 MB",
-		2_100_000_000: "2.1 GB"} {
-		if got := size(bytes); got != want {
-			t.Errorf("%d bytes are %q; want %q", bytes, got, want)
-		}
-	}
-	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.Local)
-	for at, want := range map[time.Time]string{now.Add(-time.Hour): "Today 11:00:00",
-		now.AddDate(0, 0, -1): "Tuesday 12:00", now.AddDate(-1, 0, 0): "4 March 2025, 12:00"} {
-		if got := when(at, now); got != want {
-			t.Errorf("%v is %q; want %q", at, got, want)
-		}
-	}
-}
-
 func TestOnlyWhatWasChangedInTheWindowIsApplied(t *testing.T) {
 	b := start(t)
 	s := b.ui.settings

@@ -1,9 +1,6 @@
 package ui
 
 import (
-	"fmt"
-	"time"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -203,43 +200,6 @@ func setShown(o fyne.CanvasObject, shown bool) bool {
 		return false
 	}
 	return true
-}
-
-// span is a length of time for people: "45 s", "2 min", "2 min 30 s".
-func span(seconds float64) string {
-	s := int(seconds + 0.5)
-	switch {
-	case s < 60 || s < 120 && s%60 != 0:
-		return fmt.Sprintf("%d s", s)
-	case s%60 == 0:
-		return fmt.Sprintf("%d min", s/60)
-	}
-	return fmt.Sprintf("%d min %d s", s/60, s%60)
-}
-
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	switch {
-	case bytes >= 1_000_000_000:
-		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
-	case bytes >= 10_000_000:
-		return fmt.Sprintf("%.0f MB", float64(bytes)/1e6)
-	case bytes >= 1_000_000:
-		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
-	}
-	return fmt.Sprintf("%.0f kB", float64(bytes)/1e3)
-}
-
-// when is a moment for people.
-func when(t, now time.Time) string {
-	t, now = t.Local(), now.Local()
-	switch {
-	case t.YearDay() == now.YearDay() && t.Year() == now.Year():
-		return "Today " + t.Format("15:04:05")
-	case now.Sub(t) < 6*24*time.Hour:
-		return t.Format("Monday 15:04")
-	}
-	return t.Format("2 January 2006, 15:04")
 }
 
 // keyboardIcon is a keyboard.

@@ -250,6 +250,18 @@ func TestOneProgramIsHeard(t *testing.T) {
 	moveAndHear(t, s, heard, 1500, 440)
 }
 
+// Several apps are captured together, or all but some.
+func TestSeveralAppsOrAllButOneAreHeard(t *testing.T) {
+	s := newSound(t)
+	_, two := open(t, source.Sound{Monitor: true, Device: source.Apps{Names: []string{"game", "music"}}.Device()})
+	_, others := open(t, source.Sound{Monitor: true, Device: source.Apps{Names: []string{"game"}, Except: true}.Device()})
+	plays(t, s, "music", "desktop", 440)
+	plays(t, s, "game", "desktop", 1000)
+	plays(t, s, "voices", "desktop", 1500)
+	two.hears(t, "two apps", []float64{440, 1000}, []float64{1500})
+	others.hears(t, "all but one", []float64{440, 1500}, []float64{1000})
+}
+
 // A program whose stream moves to another output and back is captured there as well, with both sound servers.
 func TestAMovedProgramIsHeardOnPipeWire(t *testing.T) {
 	w, err := stack.StartWayland(t.Context(), t.TempDir(), stack.WaylandOptions{})
