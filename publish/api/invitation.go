@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// InvitationScheme is the scheme of an invitation's link, which the app's package registers with the desktop.
-const InvitationScheme = "hindsight"
+// invitationScheme is the scheme of an invitation's link, which the app's package registers with the desktop.
+const invitationScheme = "hindsight"
 
 // Invitation is what an invitation's link says: hindsight://join?server=URL&identity=NAME&code=CODE. It asks the app to
 // exchange the code for a token at the server; the link never has the token itself. Anybody can write such a link, so
@@ -25,7 +25,7 @@ type Invitation struct {
 // Link is the invitation as a link.
 func (i Invitation) Link() string {
 	q := url.Values{"server": {i.Server}, "identity": {i.Identity}, "code": {i.Code}}
-	return InvitationScheme + "://join?" + q.Encode()
+	return invitationScheme + "://join?" + q.Encode()
 }
 
 // longestLink bounds what is read of a link, in bytes.
@@ -37,7 +37,7 @@ var errNoInvitation = errors.New("this is not an invitation to Hindsight; it sho
 func ParseInvitation(link string) (Invitation, error) {
 	link = strings.TrimSpace(link)
 	u, err := url.Parse(link)
-	if err != nil || len(link) > longestLink || u.Scheme != InvitationScheme || u.Host != "join" ||
+	if err != nil || len(link) > longestLink || u.Scheme != invitationScheme || u.Host != "join" ||
 		strings.Trim(u.Path, "/") != "" {
 		return Invitation{}, errNoInvitation
 	}
