@@ -117,7 +117,7 @@ func hold(q *clip.Request, s replay.Snapshot, marked []mp4.Chapter) {
 	q.Start, q.End, q.Chapters = s.Start, s.End, marked
 }
 
-// saved logs what became of a replay or a recording, and makes room for the file where there is one.
+// saved logs what became of a replay or a recording, and deletes old clips for the file where there is one.
 func (r *Recorder) saved(what string, c Config, out clip.Clip, err error) {
 	if err != nil {
 		r.log.Error("the "+what+" was not saved in order", "path", out.Path, "err", err)
