@@ -23,6 +23,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // firstRun is the card of the first start, in the place of the whole window. It says what is recorded and where it
@@ -360,14 +361,14 @@ func (f *firstRun) update(s session.Snapshot) {
 	if f.previewing != nil {
 		f.desktop.level(levelOf(s.Desktop))
 		f.mic.level(levelOf(s.Mic))
-		if s.Screen.State == "failed" {
+		if s.Screen.State == media.Failed {
 			setText(f.hint, locale.Message(session.Sentence(s.Screen.Error)))
 		}
 	}
 }
 
 func levelOf(s session.SourceStatus) float64 {
-	if s.State != "running" || s.Muted || s.Closed {
+	if s.State != media.Running || s.Muted || s.Closed {
 		return -100
 	}
 	return s.PeakDB

@@ -74,8 +74,8 @@ func TestClosedWindowKeepsItsReplay(t *testing.T) {
 	r := openRecorder(t, c)
 	waitBuffered(t, r, 3*time.Second)
 	require.NoError(t, xproto.DestroyWindowChecked(p.conn, id).Check())
-	s := until(t, r, "it is told", func(s capture.Status) bool { return s.Screen.Reason == "closed" })
-	require.Equal(t, "waiting", s.Screen.State)
+	s := until(t, r, "it is told", func(s capture.Status) bool { return s.Screen.Reason == media.Closed })
+	require.Equal(t, media.Waiting, s.Screen.State)
 	require.Contains(t, s.Screen.Error, "was closed")
 	p.window(400, 300, "Two")
 	reader := r.NewReader(1000, media.Video)
@@ -92,7 +92,7 @@ func TestClosedWindowKeepsItsReplay(t *testing.T) {
 	c.Video.Asked++
 	require.NoError(t, r.Apply(c))
 	until(t, r, "the window that was chosen", func(s capture.Status) bool {
-		return s.Screen.State == "running" && s.Screen.Reason == "" && s.Frames > frames
+		return s.Screen.State == media.Running && s.Screen.Reason == "" && s.Frames > frames
 	})
 }
 
@@ -126,7 +126,7 @@ func TestOneEncoderForTheSession(t *testing.T) {
 	more := func(what string) {
 		t.Helper()
 		frames := r.Status().Frames
-		until(t, r, what, func(s capture.Status) bool { return s.Screen.State == "running" && s.Frames > frames })
+		until(t, r, what, func(s capture.Status) bool { return s.Screen.State == media.Running && s.Frames > frames })
 	}
 	until(t, r, "the window", func(s capture.Status) bool { return s.Frames > 0 })
 	size := []uint32{200, 300}
