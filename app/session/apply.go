@@ -177,12 +177,17 @@ func (a *application) accept(part config.Patch) bool {
 }
 
 // hotkeys has the desktop take other keys. One that it does not give is refused, and the key before stays bound, unless
-// no key works on this desktop at all: then what is asked for is kept for the day when one does.
+// no key works on this desktop at all, neither before nor now: then what is asked for is kept for the day when one does.
 func (a *application) hotkeys(ctx context.Context, part config.Patch) {
+	works := func(states []hotkey.State) bool {
+		return slices.ContainsFunc(states, func(h hotkey.State) bool { return h.Active })
+	}
+	var worked bool
+	_ = a.s.do(func() error { worked = works(a.s.st.keys.states); return nil }) // after Close nothing is accepted
 	states, bound := a.s.bind(ctx, part.On(a.before).Hotkeys)
 	next := part.On(a.before).Hotkeys
 	refused := map[string]bool{} // settings, a list as a whole
-	if slices.ContainsFunc(states, func(h hotkey.State) bool { return h.Active }) {
+	if worked || works(states) {
 		for _, k := range next.Bound() {
 			if reason, failed := failure(states, k.Combo); failed && part.Has(k.Setting()) {
 				a.result.Refuse(k.Key, reason)

@@ -126,18 +126,8 @@ func TestHotkeysOfOtherPrograms(t *testing.T) {
 	b := start(t, nil)
 	var bound config.Hotkeys
 	taken := map[string]bool{"Ctrl+F1": true}
-	b.BindHotkeys(func(h config.Hotkeys) []hotkey.State {
-		bound = h
-		var out []hotkey.State
-		for _, k := range h.Bound() {
-			s := hotkey.State{Name: k.Key, Keys: k.Combo.String(), Active: true}
-			if taken["all"] || taken[s.Keys] {
-				s.Active, s.Error = false, "another program already uses it"
-			}
-			out = append(out, s)
-		}
-		return out
-	})
+	bind := keyboard(taken, &bound)
+	b.BindHotkeys(bind)
 	require.Equal(t, "Alt+F10", bound.Save)
 	c := b.Snapshot().Settings
 	c.Hotkeys.Save, c.Hotkeys.Mute = "ctrl+f1", "Ctrl+F2"
@@ -151,12 +141,40 @@ func TestHotkeysOfOtherPrograms(t *testing.T) {
 	require.Empty(t, b.saved(t).Hotkeys.Saves)
 
 	taken["all"] = true
+	b.BindHotkeys(bind)
 	c = b.Snapshot().Settings
 	c.Hotkeys.Save = "Ctrl+F4"
 	r = b.apply(t, c)
 	require.Equal(t, map[string]config.State{"hotkeys.save": config.NextStart}, states(r))
 	require.Contains(t, r.Text(), "another program")
 	require.Equal(t, "Ctrl+F4", b.saved(t).Hotkeys.Save)
+}
+
+// keyboard binds hotkeys where other programs hold some, or "all". It writes down what it was asked for last.
+func keyboard(taken map[string]bool, bound *config.Hotkeys) func(config.Hotkeys) []hotkey.State {
+	return func(h config.Hotkeys) []hotkey.State {
+		*bound = h
+		var out []hotkey.State
+		for _, k := range h.Bound() {
+			s := hotkey.State{Name: k.Key, Keys: k.Combo.String(), Active: true}
+			if taken["all"] || taken[s.Keys] {
+				s.Active, s.Taken, s.Error = false, true, "another program already uses it"
+			}
+			out = append(out, s)
+		}
+		return out
+	}
+}
+
+// The only key that works is not given up for one that does not.
+func TestTheOnlyHotkeyIsKept(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Hotkeys = config.Hotkeys{Save: "Alt+F10"} })
+	var bound config.Hotkeys
+	b.BindHotkeys(keyboard(map[string]bool{"Ctrl+F1": true}, &bound))
+	r := b.Apply(t.Context(), config.Edit(b.Snapshot().Settings, func(c *config.Config) { c.Hotkeys.Save = "Ctrl+F1" }))
+	require.Equal(t, map[string]config.State{"hotkeys.save": config.Refused}, states(r))
+	require.Equal(t, "Alt+F10", bound.Save)
+	require.Equal(t, "Alt+F10", b.Snapshot().Settings.Hotkeys.Save)
 }
 
 // A token that is set while sharing counts from the next start, and is not said to be in use before.
