@@ -177,6 +177,22 @@ func TestTheOnlyHotkeyIsKept(t *testing.T) {
 	require.Equal(t, "Alt+F10", b.Snapshot().Settings.Hotkeys.Save)
 }
 
+// A key that another program holds is kept where the user wants it all the same, and only that one.
+func TestAHeldHotkeyThatIsWanted(t *testing.T) {
+	b := start(t, nil)
+	var bound config.Hotkeys
+	b.BindHotkeys(keyboard(map[string]bool{"Ctrl+F1": true, "Ctrl+F2": true}, &bound))
+	p := config.Edit(b.Snapshot().Settings, func(c *config.Config) {
+		c.Hotkeys.Save, c.Hotkeys.Mute = "ctrl+f1", "Ctrl+F2"
+	})
+	r := b.Apply(t.Context(), p.EvenIfHeld("Ctrl+F1"))
+	require.Equal(t, map[string]config.State{"hotkeys.save": config.NextStart, "hotkeys.mute": config.Refused}, states(r))
+	require.Contains(t, r.Text(), "another program")
+	require.Equal(t, "ctrl+f1", bound.Save)
+	require.Equal(t, "ctrl+f1", b.saved(t).Hotkeys.Save)
+	require.NotEqual(t, "Ctrl+F2", b.saved(t).Hotkeys.Mute)
+}
+
 // A token that is set while sharing counts from the next start, and is not said to be in use before.
 func TestATokenSetWhileSharing(t *testing.T) {
 	t.Setenv("HINDSIGHT_TOKEN", "")

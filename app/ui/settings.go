@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -57,6 +58,7 @@ type settings struct {
 	refusals map[*widget.Label]string
 	// declined are values that were refused; they are not tried again by themselves.
 	declined map[string]string
+	held     []string // hotkeys that the user wants although another program holds them
 	// loaded are the session's settings; shown are those as the controls show them where nothing is edited, which
 	// differs where a control cannot show a value exactly.
 	loaded, shown config.Config
@@ -538,6 +540,12 @@ func (s *settings) auto() {
 	}
 }
 
+// wantHeld takes a hotkey although another program holds it; keys that were refused are tried again with it.
+func (s *settings) wantHeld(keys string) {
+	s.held = append(s.held, keys)
+	maps.DeleteFunc(s.declined, func(key, _ string) bool { return strings.HasPrefix(key, "hotkeys.") })
+}
+
 // submit applies everything that is entered.
 func (s *settings) submit() {
 	if s.applying {
@@ -565,6 +573,7 @@ func (s *settings) submit() {
 // send hands a patch to the session.
 func (s *settings) send(patch config.Patch, token string) {
 	s.applying = true
+	patch = patch.EvenIfHeld(s.held...)
 	s.u.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.u.ctx, settleWait)
 		defer cancel()
