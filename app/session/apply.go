@@ -288,7 +288,7 @@ func (a *application) recorder(ctx context.Context, part config.Patch) {
 			a.s.kept.put(left)
 			a.mark(left, config.AfterRestart, "capture has not restarted yet")
 			return
-		case fault.text == "":
+		case fault.text == "" || left.Empty(): // not even the settings before are taken anymore
 			a.took(left, fault)
 			return
 		case fault.part == "" && !a.was.open: // it did not work before either, for a reason that may be another one

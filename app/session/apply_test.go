@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,6 +66,28 @@ func TestTheRecorderRefusesOneOfSeveralSettings(t *testing.T) {
 	}
 	require.Empty(t, b.Snapshot().Problems, "what was taken back is no trouble")
 	require.Equal(t, 1, b.engine.Opened(), "the buffer was thrown away")
+}
+
+// A recorder that takes nothing anymore, not even what it worked with, is asked a few times only.
+func TestARecorderThatTakesNothingAnymore(t *testing.T) {
+	b := start(t, nil)
+	b.until(t, "replay", in(session.Buffering))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var asked atomic.Int32
+	b.engine.Refuse(func(capture.Config) error {
+		if asked.Add(1) > 50 {
+			stop()
+		}
+		return errors.New("the recorder is broken")
+	})
+	r := b.Apply(ctx, config.Edit(b.Snapshot().Settings, func(c *config.Config) {
+		c.Video.FrameRate, c.Video.Height = 60, 720
+	}))
+	require.Equal(t, map[string]config.State{"video.frame_rate": config.Refused, "video.height": config.Refused},
+		states(r))
+	require.Less(t, asked.Load(), int32(10))
+	require.Equal(t, 30, b.Snapshot().Settings.Video.FrameRate)
 }
 
 // One setting that is fine takes one step: the recorder is asked once.
