@@ -119,7 +119,13 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 			s.st.saves.running++
 			return true, nil
 		})
-		s.post(func() { s.st.capture.shots-- })
+		failed := err != nil
+		s.post(func() {
+			s.st.capture.shots--
+			if failed && rec != nil { // ctx ended just when the recorder was there
+				s.st.saves.running--
+			}
+		})
 	}
 	if err == nil {
 		path, err = rec.Screenshot(ctx, app, format)
