@@ -354,10 +354,10 @@ func (a *application) oneByOne(ctx context.Context, part, left config.Patch, rea
 // took marks what the recorder has taken; one of its sources may not work with it.
 func (a *application) took(part config.Patch, f fault) {
 	a.s.kept.put(part)
-	var open, paused bool
+	var open, soundOnly, paused bool
 	var screen capture.SourceState
 	_ = a.s.do(func() error { // after Close nothing is in use
-		open, paused = a.s.st.capture.rec != nil, a.s.st.paused()
+		open, soundOnly, paused = a.s.st.capture.rec != nil, a.s.st.capture.cfg.SoundOnly, a.s.st.paused()
 		if open {
 			screen = a.s.st.capture.rec.Status().Screen
 		}
@@ -367,7 +367,7 @@ func (a *application) took(part config.Patch, f fault) {
 		switch {
 		case !config.NeedsCapture(key):
 			a.result.Set(key, config.Applied, "")
-		case !open:
+		case !open || soundOnly && !strings.HasPrefix(key, "sound."):
 			a.result.Set(key, config.AfterRestart, "")
 		case f.part != "" && strings.HasPrefix(key, prefixes[f.part]):
 			a.result.Set(key, config.AfterRestart, f.text)

@@ -82,10 +82,11 @@ func (s *Session) AwaitShare(ctx context.Context) error {
 // Mark makes this moment a chapter of the clips and recordings that hold it. An empty text is numbered.
 func (s *Session) Mark(text string) error {
 	return s.do(func() error {
-		if s.st.capture.rec == nil {
+		rec := s.st.capture.keeps()
+		if rec == nil {
 			return errNothing
 		}
-		s.st.capture.rec.Mark(text)
+		rec.Mark(text)
 		s.feed.event(Event{Kind: Marked, Text: text})
 		return nil
 	})

@@ -1,0 +1,37 @@
+package recordertest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture"
+)
+
+// For levels neither the screen nor an encoder of video is opened; both come when they are wanted, and go again.
+func TestLevelsAreOfTheSoundAlone(t *testing.T) {
+	newBench(t, 320, 240)
+	c := config(t)
+	c.Replay, c.SoundOnly, c.Video.Encoder = 0, true, "no encoder"
+	r := openRecorder(t, c)
+	heard := func(s capture.Status) bool {
+		return s.Desktop.State == "running" && s.Desktop.PeakDB > -60 && s.Mic.State == "running" && s.Mic.PeakDB > -60
+	}
+	s := until(t, r, "levels", heard)
+	require.Equal(t, "off", s.Screen.State)
+	require.Empty(t, s.Encoder)
+	require.Zero(t, s.Frames)
+
+	c.Replay, c.SoundOnly = 30*time.Second, false
+	require.Error(t, r.Apply(c), "the encoder is tried before it is needed")
+	require.Equal(t, "off", r.Status().Screen.State)
+	c.Video.Encoder = ""
+	require.NoError(t, r.Apply(c))
+	waitBuffered(t, r, time.Second)
+	require.Equal(t, "running", r.Status().Screen.State)
+	c.Replay, c.SoundOnly = 0, true
+	require.NoError(t, r.Apply(c))
+	require.Equal(t, "off", r.Status().Screen.State)
+	until(t, r, "levels again", heard)
+}
