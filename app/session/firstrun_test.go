@@ -8,6 +8,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Nothing is captured before the user has chosen to, whatever the settings and the front ends ask for, but for a
@@ -32,7 +33,7 @@ func TestNothingIsCapturedBeforeTheFirstChoice(t *testing.T) {
 	require.Zero(t, b.engine.Opened())
 
 	stop := b.Preview()
-	b.until(t, "levels are shown", func(s session.Snapshot) bool { return s.Mic.State == "running" })
+	b.until(t, "levels are shown", func(s session.Snapshot) bool { return s.Mic.State == media.Running })
 	s = b.Snapshot()
 	require.Equal(t, session.Idle, s.State)
 	require.Zero(t, s.BufferedSeconds)
@@ -59,7 +60,7 @@ func TestNothingIsCapturedBeforeTheFirstChoice(t *testing.T) {
 func TestLevelsOpenTheSoundAlone(t *testing.T) {
 	b := start(t, func(c *config.Config) { c.Replay.AtLaunch = false })
 	gone := func() bool { return b.engine.Recorder() == nil }
-	levels := func(s session.Snapshot) bool { return s.Mic.State == "running" && s.Screen.State == "off" }
+	levels := func(s session.Snapshot) bool { return s.Mic.State == media.Running && s.Screen.State == media.Off }
 	stop := b.Levels()
 	b.until(t, "levels are shown", levels)
 	s := b.Snapshot()

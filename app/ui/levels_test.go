@@ -9,6 +9,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // While nothing is captured the settings open nothing, before the user asks for levels: then it is the sound alone, as
@@ -29,7 +30,7 @@ func TestTheSettingsOpenNothingUnasked(t *testing.T) {
 		draw()
 		require.True(t, p.live.root.Visible() && p.show.Visible())
 		test.Tap(p.show)
-		eventually(t, "levels are there", func() bool { return b.session.Snapshot().Mic.State == "running" })
+		eventually(t, "levels are there", func() bool { return b.session.Snapshot().Mic.State == media.Running })
 		require.True(t, b.engine.Recorder().Config().SoundOnly)
 	}
 

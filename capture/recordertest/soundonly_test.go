@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // For levels neither the screen nor an encoder of video is opened; both come when they are wanted, and go again.
@@ -16,22 +17,23 @@ func TestLevelsAreOfTheSoundAlone(t *testing.T) {
 	c.Replay, c.SoundOnly, c.Video.Encoder = 0, true, "no encoder"
 	r := openRecorder(t, c)
 	heard := func(s capture.Status) bool {
-		return s.Desktop.State == "running" && s.Desktop.PeakDB > -60 && s.Mic.State == "running" && s.Mic.PeakDB > -60
+		return s.Desktop.State == media.Running && s.Desktop.PeakDB > -60 &&
+			s.Mic.State == media.Running && s.Mic.PeakDB > -60
 	}
 	s := until(t, r, "levels", heard)
-	require.Equal(t, "off", s.Screen.State)
+	require.Equal(t, media.Off, s.Screen.State)
 	require.Empty(t, s.Encoder)
 	require.Zero(t, s.Frames)
 
 	c.Replay, c.SoundOnly = 30*time.Second, false
 	require.Error(t, r.Apply(c), "the encoder is tried before it is needed")
-	require.Equal(t, "off", r.Status().Screen.State)
+	require.Equal(t, media.Off, r.Status().Screen.State)
 	c.Video.Encoder = ""
 	require.NoError(t, r.Apply(c))
 	waitBuffered(t, r, time.Second)
-	require.Equal(t, "running", r.Status().Screen.State)
+	require.Equal(t, media.Running, r.Status().Screen.State)
 	c.Replay, c.SoundOnly = 0, true
 	require.NoError(t, r.Apply(c))
-	require.Equal(t, "off", r.Status().Screen.State)
+	require.Equal(t, media.Off, r.Status().Screen.State)
 	until(t, r, "levels again", heard)
 }

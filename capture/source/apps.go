@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// AllBut begins a Device that is everything but some apps: "not:Discord" is all that is heard but that.
-const AllBut = "not:"
+// allBut begins a Device that is everything but some apps: "not:Discord" is all that is heard but that.
+const allBut = "not:"
 
 // appSeparator is between the names of several apps: "app:Firefox|mpv". In a name it follows appEscape, as that one
 // does itself.
@@ -28,7 +28,7 @@ func ParseApps(device string) (Apps, bool) {
 	if names, ok := strings.CutPrefix(device, Application); ok {
 		return Apps{Names: splitApps(names)}, true
 	}
-	if names, ok := strings.CutPrefix(device, AllBut); ok {
+	if names, ok := strings.CutPrefix(device, allBut); ok {
 		return Apps{Names: splitApps(names), Except: true}, true
 	}
 	return Apps{}, false
@@ -58,7 +58,7 @@ var escapeApp = strings.NewReplacer(`\`, `\\`, `|`, `\|`)
 func (a Apps) Device() string {
 	begin := Application
 	if a.Except {
-		begin = AllBut
+		begin = allBut
 	}
 	names := make([]string, len(a.Names))
 	for i, name := range a.Names {

@@ -124,7 +124,7 @@ func On(t testing.TB, db *state.Store, files *storage.Storage, count int, began 
 	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: s.Rec.ReplayID, Identity: "alice", Room: "den",
 		Created: began}))
 	require.NoError(t, db.AddRecording(ctx, s.Rec))
-	MakeSegments(t, s.Folder, count, began)
+	makeSegments(t, s.Folder, count, began)
 	return s
 }
 
@@ -139,9 +139,9 @@ func (s *Shelf) Order(t testing.TB, user string, length time.Duration, pressed, 
 	return c
 }
 
-// MakeSegments has ffmpeg write MPEG-TS segments whose PTS begin at one hour, and the playlist with program times that
+// makeSegments has ffmpeg write MPEG-TS segments whose PTS begin at one hour, and the playlist with program times that
 // are 1.5 s late.
-func MakeSegments(t testing.TB, folder string, count int, began time.Time) {
+func makeSegments(t testing.TB, folder string, count int, began time.Time) {
 	t.Helper()
 	length := fmt.Sprint((time.Duration(count) * SegmentLength).Seconds())
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30",
