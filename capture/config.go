@@ -100,6 +100,9 @@ type Config struct {
 	// Paused closes screen and sound sources. The replay keeps what it has; readers of packets get the last frame,
 	// held.
 	Paused bool
+	// SoundOnly opens neither the screen nor an encoder of video, as level meters need it: nothing can be saved or read
+	// then.
+	SoundOnly bool
 	// Sharing says that others see what is captured. A window that is closed is not replaced then with another one of
 	// its program: its last frame stays until VideoConfig.Target or Asked changes.
 	Sharing bool

@@ -74,9 +74,12 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	name, err := video.Check(ctx, c.Video.FrameRate, c.Video.Encoding)
-	if err != nil {
-		return nil, err
+	var name string
+	if !c.SoundOnly {
+		var err error
+		if name, err = video.Check(ctx, c.Video.FrameRate, c.Video.Encoding); err != nil {
+			return nil, err
+		}
 	}
 	r := &Recorder{log: log, fan: fanout.New(), kept: fanout.New(), low: fanout.New(),
 		ring: replay.New(c.Replay, ringBytes(c)), config: c,
@@ -172,9 +175,9 @@ func (r *Recorder) keep(c Config) {
 	}
 }
 
-// openScreen begins to capture; in a pause that waits for its end.
+// openScreen begins to capture; in a pause that waits for its end, and for sound alone there is no screen.
 func (r *Recorder) openScreen(c Config) *source.Supervisor {
-	if c.Paused {
+	if c.Paused || c.SoundOnly {
 		return source.Idle()
 	}
 	v := c.Video
@@ -213,14 +216,15 @@ func (r *Recorder) Apply(c Config) error {
 	if err := r.sound.Check(c.Desktop, c.Mic); err != nil {
 		return err
 	}
-	if err := r.applyVideo(old.Video, c.Video); err != nil {
+	if err := r.applyVideo(old, c); err != nil {
 		return err
 	}
 	r.keep(c)
 	if c.Paused {
 		r.pauses.Begin(clock.Now(), replay.PauseAsked)
 	}
-	if o, n := old.Video.ScreenConfig, c.Video.ScreenConfig; n.reopens(o) || old.Paused != c.Paused {
+	if o, n := old.Video.ScreenConfig, c.Video.ScreenConfig; n.reopens(o) || old.Paused != c.Paused ||
+		old.SoundOnly != c.SoundOnly {
 		_ = screen.Close()
 		if o.Asked != n.Asked {
 			_ = os.Remove(n.TokenFile)
@@ -247,13 +251,15 @@ func (r *Recorder) now() (Config, *source.Supervisor) {
 	return r.config, r.screen
 }
 
-// applyVideo hands a new video configuration on, with a trial where another encoder may be wanted.
-func (r *Recorder) applyVideo(old, now VideoConfig) error {
-	if old.FrameRate == now.FrameRate && old.Encoding == now.Encoding {
+// applyVideo hands a new video configuration on, with a trial where another encoder may be wanted. Where there is sound
+// only, that waits for its end.
+func (r *Recorder) applyVideo(before, after Config) error {
+	old, now := before.Video, after.Video
+	if after.SoundOnly || !before.SoundOnly && old.FrameRate == now.FrameRate && old.Encoding == now.Encoding {
 		return nil
 	}
 	name := r.video.Full.Info().Encoder
-	if old.Encoder != now.Encoder || name == "" {
+	if before.SoundOnly || old.Encoder != now.Encoder || name == "" {
 		var err error
 		if name, err = video.Check(context.Background(), now.FrameRate, now.Encoding); err != nil {
 			return err
@@ -307,7 +313,9 @@ func (r *Recorder) Status() Status {
 	c, screen := r.now()
 	var s Status
 	s.Screen = stateOf(audio.State{Status: screen.Status(), PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB})
-	if err := r.video.Full.Err(); err != nil {
+	if c.SoundOnly {
+		s.Screen.State = media.Off
+	} else if err := r.video.Full.Err(); err != nil {
 		s.Screen.State, s.Screen.Error = media.Failed, err.Error()
 	}
 	desktop, mic := r.sound.States()

@@ -228,6 +228,9 @@ func (r *Recorder) Status() capture.Status {
 	if s.Screen.State == "" {
 		s.Screen = capture.SourceState{State: media.Running, Device: ":0"}
 	}
+	if cfg.SoundOnly {
+		s.Screen = capture.SourceState{State: media.Off}
+	}
 	s.Desktop, s.Mic = desktop, mic
 	s.Buffered = min(time.Since(r.since), r.cfg.Replay)
 	return s

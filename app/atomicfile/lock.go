@@ -16,7 +16,8 @@ const (
 
 // Lock keeps other processes that lock the same path out until unlock is called or the process ends, however it ends.
 // It waits for the one that holds it, ErrLocked after 10 s. The path is of a file for this purpose alone, which stays:
-// one that Write replaces would be another file afterwards. The folder must exist.
+// one that Write replaces would be another file afterwards. The folder must exist. Where the file system has no locks,
+// nobody is kept out.
 func Lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -22,6 +22,7 @@ const TokenKey = "sharing.token"
 type Patch struct {
 	changes []change // in the order of the file
 	token   *string
+	held    []string // hotkeys that may be held by another program
 }
 
 // change is one setting; a list is one.
@@ -80,7 +81,7 @@ func Parse(list []Assignment) (Patch, Result) {
 
 // with adds a change to those in the order of the file.
 func (p Patch) with(key string, value any) Patch {
-	out := Patch{token: p.token}
+	out := Patch{token: p.token, held: p.held}
 	c := Defaults()
 	for _, f := range keyed(&c) {
 		if f.key == key {
@@ -102,6 +103,16 @@ func (p Patch) WithToken(token string) Patch {
 	p.token = &token
 	return p
 }
+
+// EvenIfHeld is the patch with consent to hotkeys that another program holds: they are taken once it lets them go. Keys
+// are as hotkey.Combo.String returns them.
+func (p Patch) EvenIfHeld(keys ...string) Patch {
+	p.held = slices.Concat(p.held, keys)
+	return p
+}
+
+// MayBeHeld is whether a hotkey is wanted even if another program holds it.
+func (p Patch) MayBeHeld(keys string) bool { return slices.Contains(p.held, keys) }
 
 // Token is the new access token, false where the patch leaves it as it is.
 func (p Patch) Token() (string, bool) {
@@ -128,7 +139,7 @@ func (p Patch) Has(key string) bool { return slices.Contains(p.Keys(), key) }
 
 // Only is the part of the patch whose keys are wanted; the token is not in it.
 func (p Patch) Only(wanted func(key string) bool) Patch {
-	var out Patch
+	out := Patch{held: p.held}
 	for _, c := range p.changes {
 		if wanted(c.key) {
 			out.changes = append(out.changes, c)

@@ -177,15 +177,25 @@ func (a *application) accept(part config.Patch) bool {
 }
 
 // hotkeys has the desktop take other keys. One that it does not give is refused, and the key before stays bound, unless
-// no key works on this desktop at all: then what is asked for is kept for the day when one does.
+// no key works on this desktop at all, neither before nor now: then what is asked for is kept for the day when one
+// does. So is a key that is wanted even if another program holds it.
 func (a *application) hotkeys(ctx context.Context, part config.Patch) {
+	works := func(states []hotkey.State) bool {
+		return slices.ContainsFunc(states, func(h hotkey.State) bool { return h.Active })
+	}
+	var worked bool
+	_ = a.s.do(func() error { // after Close nothing is accepted
+		worked = works(a.s.st.keys.states)
+		return nil
+	})
 	states, bound := a.s.bind(ctx, part.On(a.before).Hotkeys)
 	next := part.On(a.before).Hotkeys
 	refused := map[string]bool{} // settings, a list as a whole
-	if slices.ContainsFunc(states, func(h hotkey.State) bool { return h.Active }) {
+	if worked || works(states) {
 		for _, k := range next.Bound() {
-			if reason, failed := failure(states, k.Combo); failed && part.Has(k.Setting()) {
-				a.result.Refuse(k.Key, reason)
+			h, failed := failure(states, k.Combo)
+			if failed && part.Has(k.Setting()) && !(h.Taken && part.MayBeHeld(h.Keys)) {
+				a.result.Refuse(k.Key, h.Error)
 				refused[k.Setting()] = true
 			}
 		}
@@ -202,20 +212,20 @@ func (a *application) hotkeys(ctx context.Context, part config.Patch) {
 		return
 	}
 	for _, k := range next.Bound() {
-		if reason, failed := failure(states, k.Combo); failed && good.Has(k.Setting()) {
-			a.result.Set(k.Setting(), config.NextStart, reason)
+		if h, failed := failure(states, k.Combo); failed && good.Has(k.Setting()) {
+			a.result.Set(k.Setting(), config.NextStart, h.Error)
 		}
 	}
 }
 
-// failure is why a combination does not work, false where it does or nobody has said anything about it.
-func failure(states []hotkey.State, combo hotkey.Combo) (string, bool) {
+// failure is the state of a combination that does not work, false where it does or nobody has said anything about it.
+func failure(states []hotkey.State, combo hotkey.Combo) (hotkey.State, bool) {
 	for _, h := range states {
 		if !h.Active && h.Error != "" && h.Keys == combo.String() {
-			return h.Error, true
+			return h, true
 		}
 	}
-	return "", false
+	return hotkey.State{}, false
 }
 
 // bind takes the hotkeys of these settings. It returns false when nobody binds any, or not before ctx ends: then it
@@ -278,7 +288,7 @@ func (a *application) recorder(ctx context.Context, part config.Patch) {
 			a.s.kept.put(left)
 			a.mark(left, config.AfterRestart, "capture has not restarted yet")
 			return
-		case fault.text == "":
+		case fault.text == "" || left.Empty(): // not even the settings before are taken anymore
 			a.took(left, fault)
 			return
 		case fault.part == "" && !a.was.open: // it did not work before either, for a reason that may be another one
@@ -344,10 +354,10 @@ func (a *application) oneByOne(ctx context.Context, part, left config.Patch, rea
 // took marks what the recorder has taken; one of its sources may not work with it.
 func (a *application) took(part config.Patch, f fault) {
 	a.s.kept.put(part)
-	var open, paused bool
+	var open, soundOnly, paused bool
 	var screen capture.SourceState
 	_ = a.s.do(func() error { // after Close nothing is in use
-		open, paused = a.s.st.capture.rec != nil, a.s.st.paused()
+		open, soundOnly, paused = a.s.st.capture.rec != nil, a.s.st.capture.cfg.SoundOnly, a.s.st.paused()
 		if open {
 			screen = a.s.st.capture.rec.Status().Screen
 		}
@@ -357,7 +367,7 @@ func (a *application) took(part config.Patch, f fault) {
 		switch {
 		case !config.NeedsCapture(key):
 			a.result.Set(key, config.Applied, "")
-		case !open:
+		case !open || soundOnly && !strings.HasPrefix(key, "sound."):
 			a.result.Set(key, config.AfterRestart, "")
 		case f.part != "" && strings.HasPrefix(key, prefixes[f.part]):
 			a.result.Set(key, config.AfterRestart, f.text)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -67,6 +68,28 @@ func TestTheRecorderRefusesOneOfSeveralSettings(t *testing.T) {
 	require.Equal(t, 1, b.engine.Opened(), "the buffer was thrown away")
 }
 
+// A recorder that takes nothing anymore, not even what it worked with, is asked a few times only.
+func TestARecorderThatTakesNothingAnymore(t *testing.T) {
+	b := start(t, nil)
+	b.until(t, "replay", in(session.Buffering))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var asked atomic.Int32
+	b.engine.Refuse(func(capture.Config) error {
+		if asked.Add(1) > 50 {
+			stop()
+		}
+		return errors.New("the recorder is broken")
+	})
+	r := b.Apply(ctx, config.Edit(b.Snapshot().Settings, func(c *config.Config) {
+		c.Video.FrameRate, c.Video.Height = 60, 720
+	}))
+	require.Equal(t, map[string]config.State{"video.frame_rate": config.Refused, "video.height": config.Refused},
+		states(r))
+	require.Less(t, asked.Load(), int32(10))
+	require.Equal(t, 30, b.Snapshot().Settings.Video.FrameRate)
+}
+
 // One setting that is fine takes one step: the recorder is asked once.
 func TestASettingIsAppliedOnce(t *testing.T) {
 	b := start(t, nil)
@@ -126,18 +149,8 @@ func TestHotkeysOfOtherPrograms(t *testing.T) {
 	b := start(t, nil)
 	var bound config.Hotkeys
 	taken := map[string]bool{"Ctrl+F1": true}
-	b.BindHotkeys(func(h config.Hotkeys) []hotkey.State {
-		bound = h
-		var out []hotkey.State
-		for _, k := range h.Bound() {
-			s := hotkey.State{Name: k.Key, Keys: k.Combo.String(), Active: true}
-			if taken["all"] || taken[s.Keys] {
-				s.Active, s.Error = false, "another program already uses it"
-			}
-			out = append(out, s)
-		}
-		return out
-	})
+	bind := keyboard(taken, &bound)
+	b.BindHotkeys(bind)
 	require.Equal(t, "Alt+F10", bound.Save)
 	c := b.Snapshot().Settings
 	c.Hotkeys.Save, c.Hotkeys.Mute = "ctrl+f1", "Ctrl+F2"
@@ -151,12 +164,56 @@ func TestHotkeysOfOtherPrograms(t *testing.T) {
 	require.Empty(t, b.saved(t).Hotkeys.Saves)
 
 	taken["all"] = true
+	b.BindHotkeys(bind)
 	c = b.Snapshot().Settings
 	c.Hotkeys.Save = "Ctrl+F4"
 	r = b.apply(t, c)
 	require.Equal(t, map[string]config.State{"hotkeys.save": config.NextStart}, states(r))
 	require.Contains(t, r.Text(), "another program")
 	require.Equal(t, "Ctrl+F4", b.saved(t).Hotkeys.Save)
+}
+
+// keyboard binds hotkeys where other programs hold some, or "all". It writes down what it was asked for last.
+func keyboard(taken map[string]bool, bound *config.Hotkeys) func(config.Hotkeys) []hotkey.State {
+	return func(h config.Hotkeys) []hotkey.State {
+		*bound = h
+		var out []hotkey.State
+		for _, k := range h.Bound() {
+			s := hotkey.State{Name: k.Key, Keys: k.Combo.String(), Active: true}
+			if taken["all"] || taken[s.Keys] {
+				s.Active, s.Taken, s.Error = false, true, "another program already uses it"
+			}
+			out = append(out, s)
+		}
+		return out
+	}
+}
+
+// The only key that works is not given up for one that does not.
+func TestTheOnlyHotkeyIsKept(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Hotkeys = config.Hotkeys{Save: "Alt+F10"} })
+	var bound config.Hotkeys
+	b.BindHotkeys(keyboard(map[string]bool{"Ctrl+F1": true}, &bound))
+	r := b.Apply(t.Context(), config.Edit(b.Snapshot().Settings, func(c *config.Config) { c.Hotkeys.Save = "Ctrl+F1" }))
+	require.Equal(t, map[string]config.State{"hotkeys.save": config.Refused}, states(r))
+	require.Equal(t, "Alt+F10", bound.Save)
+	require.Equal(t, "Alt+F10", b.Snapshot().Settings.Hotkeys.Save)
+}
+
+// A key that another program holds is kept where the user wants it all the same, and only that one.
+func TestAHeldHotkeyThatIsWanted(t *testing.T) {
+	b := start(t, nil)
+	var bound config.Hotkeys
+	b.BindHotkeys(keyboard(map[string]bool{"Ctrl+F1": true, "Ctrl+F2": true}, &bound))
+	p := config.Edit(b.Snapshot().Settings, func(c *config.Config) {
+		c.Hotkeys.Save, c.Hotkeys.Mute = "ctrl+f1", "Ctrl+F2"
+	})
+	r := b.Apply(t.Context(), p.EvenIfHeld("Ctrl+F1"))
+	require.Equal(t, map[string]config.State{"hotkeys.save": config.NextStart, "hotkeys.mute": config.Refused}, states(r))
+	require.Contains(t, r.Text(), "another program")
+	require.Equal(t, "ctrl+f1", bound.Save)
+	require.Equal(t, "ctrl+f1", b.saved(t).Hotkeys.Save)
+	require.NotEqual(t, "Ctrl+F2", b.saved(t).Hotkeys.Mute)
 }
 
 // A token that is set while sharing counts from the next start, and is not said to be in use before.

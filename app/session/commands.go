@@ -164,10 +164,18 @@ func (s *Session) SetHotkeys(states []hotkey.State) {
 	})
 }
 
-// Preview opens capture for level meters, without a buffer and without any file, until stop is called. Nothing but the
-// levels leaves the recorder.
+// Preview opens all of capture for a look at it, without a buffer and without any file, until stop is called. Nothing
+// but the levels leaves the recorder.
 func (s *Session) Preview() (stop func()) {
 	change := func(n int) { _ = s.do(func() error { s.st.previews += n; s.retryOpen(); return nil }) }
+	change(1)
+	return sync.OnceFunc(func() { change(-1) })
+}
+
+// Levels opens the sources of sound for level meters until stop is called, and neither the screen nor an encoder of
+// video. Nothing but the levels leaves the recorder.
+func (s *Session) Levels() (stop func()) {
+	change := func(n int) { _ = s.do(func() error { s.st.levels += n; s.retryOpen(); return nil }) }
 	change(1)
 	return sync.OnceFunc(func() { change(-1) })
 }

@@ -55,3 +55,36 @@ func TestNothingIsCapturedBeforeTheFirstChoice(t *testing.T) {
 	require.NoError(t, b.SetReplay(true))
 	b.until(t, "the buffer fills", func(s session.Snapshot) bool { return s.BufferedSeconds > 0 })
 }
+
+// Levels open the sound alone, in a recorder of their own: nothing of it is saved, and everything else has another one.
+func TestLevelsOpenTheSoundAlone(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Replay.AtLaunch = false })
+	gone := func() bool { return b.engine.Recorder() == nil }
+	levels := func(s session.Snapshot) bool { return s.Mic.State == media.Running && s.Screen.State == media.Off }
+	stop := b.Levels()
+	b.until(t, "levels are shown", levels)
+	s := b.Snapshot()
+	require.Equal(t, session.Idle, s.State)
+	require.True(t, b.engine.Recorder().Config().SoundOnly)
+	_, err := b.Save(t.Context(), 5)
+	require.ErrorContains(t, err, "turn the replay buffer on")
+	require.Error(t, b.Mark("nothing is kept"))
+	r := b.Apply(t.Context(), config.Edit(b.Snapshot().Settings, func(c *config.Config) {
+		c.Video.FrameRate, c.Sound.Microphone.GainDB = 60, 3
+	}))
+	require.Equal(t, map[string]config.State{"video.frame_rate": config.AfterRestart,
+		"sound.microphone.gain_db": config.Applied}, states(r))
+
+	_, err = b.Screenshot(t.Context())
+	require.NoError(t, err, "the screen is opened for it")
+	b.until(t, "levels again", levels)
+	require.NoError(t, b.SetReplay(true))
+	b.until(t, "the buffer fills", func(s session.Snapshot) bool { return s.BufferedSeconds > 0 })
+	require.False(t, b.engine.Recorder().Config().SoundOnly)
+	require.Equal(t, 4, b.engine.Opened())
+	require.NoError(t, b.SetReplay(false))
+	b.until(t, "levels again", levels)
+	stop()
+	stop()
+	require.Eventually(t, gone, 20*time.Second, 5*time.Millisecond)
+}

@@ -18,7 +18,9 @@ func (st *state) paused() bool {
 	return st.away.held || st.away.sleeping || st.away.locked && st.cfg.Replay.WhenLocked == config.PauseLocked
 }
 
-func (st *state) wantRecorder() bool { return st.wantPackets() || st.previews > 0 && !st.closing }
+func (st *state) wantRecorder() bool {
+	return st.wantPackets() || (st.previews > 0 || st.levels > 0) && !st.closing
+}
 
 // wantPackets is whether anything is kept or sent of what is captured.
 func (st *state) wantPackets() bool {
@@ -51,14 +53,15 @@ func (s *Session) reconcileRecorder() {
 	want := st.cfg.Capture(st.replayOn)
 	want.Log = s.log
 	want.Video.Asked = st.capture.asked
-	want.Paused = st.paused()
+	want.Paused, want.SoundOnly = st.paused(), !st.wantPackets() && st.previews == 0
 	want.Sharing = st.share.on || st.share.pub != nil || st.share.busy
 	want.Mutes, want.Desktop.Muted, want.Mic.Muted = &s.mutes, false, false
 	switch {
 	case st.capture.rec == nil && st.wantRecorder() && st.capture.openError == "":
 		s.openRecorder(want)
-	case st.capture.rec != nil && !st.wantRecorder():
-		// The share reads from the recorder and saves write from it: both end first.
+	case st.capture.rec != nil && (!st.wantRecorder() || want.SoundOnly != st.capture.cfg.SoundOnly):
+		// One for sound alone and one for everything take turns: nothing of one is of use to the other. The share reads
+		// from the recorder and saves write from it: both end first.
 		if st.share.pub == nil && !st.share.busy && st.saves.running == 0 && st.record.file == nil && !st.record.busy {
 			s.closeRecorder()
 		}

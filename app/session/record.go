@@ -83,10 +83,11 @@ func (s *Session) AwaitShare(ctx context.Context) error {
 // Mark makes this moment a chapter of the clips and recordings that hold it. An empty text is numbered.
 func (s *Session) Mark(text string) error {
 	return s.do(func() error {
-		if s.st.capture.rec == nil {
+		rec := s.st.capture.keeps()
+		if rec == nil {
 			return errNothing
 		}
-		s.st.capture.rec.Mark(text)
+		rec.Mark(text)
 		s.feed.event(Event{Kind: Marked, Text: text})
 		return nil
 	})
@@ -120,7 +121,13 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 			s.st.saves.running++
 			return true, nil
 		})
-		s.post(func() { s.st.capture.shots-- })
+		failed := err != nil
+		s.post(func() {
+			s.st.capture.shots--
+			if failed && rec != nil { // ctx ended just when the recorder was there
+				s.st.saves.running--
+			}
+		})
 	}
 	if err == nil {
 		path, err = rec.Screenshot(ctx, app, format)

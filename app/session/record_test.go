@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -174,4 +177,38 @@ func TestFilesAreNamedAfterTheFocusedProgram(t *testing.T) {
 		again.Clips.QuotaGB != 3 {
 		t.Errorf("after a restart: %+v %v", again, problems)
 	}
+}
+
+// lateContext ends just when somebody asks whether it has.
+type lateContext struct {
+	context.Context
+	ended chan struct{}
+	once  sync.Once
+}
+
+func (c *lateContext) Done() <-chan struct{} { return c.ended }
+
+func (c *lateContext) Err() error {
+	err := context.DeadlineExceeded
+	c.once.Do(func() {
+		close(c.ended)
+		err = nil
+	})
+	return err
+}
+
+// Screenshots that are given up at the moment when they could be taken leave nothing behind that keeps capture open.
+func TestScreenshotsThatAreGivenUp(t *testing.T) {
+	b := start(t, nil)
+	b.until(t, "replay", in(session.Buffering))
+	late := 0
+	for range 40 { // which of the two comes first is chance
+		if _, err := b.Screenshot(&lateContext{Context: t.Context(), ended: make(chan struct{})}); err != nil {
+			late++
+		}
+	}
+	require.Positive(t, late)
+	require.NoError(t, b.SetReplay(false))
+	b.until(t, "all is off", func(s session.Snapshot) bool { return s.State == session.Idle && s.Saving == 0 })
+	require.Nil(t, b.engine.Recorder())
 }

@@ -128,9 +128,9 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		j.after = time.Duration(a.After * float64(time.Second))
 		j.record.DueAt = pressed.Add(j.after)
 	}
-	if st.capture.rec != nil && st.replayOn {
+	if rec := st.capture.keeps(); rec != nil && st.replayOn {
 		// The command may have waited for the owner: the clip still ends at the press.
-		j.rec, j.press, j.record.Local = st.capture.rec, st.capture.rec.Now()-time.Since(pressed), CopySaving
+		j.rec, j.press, j.record.Local = rec, rec.Now()-time.Since(pressed), CopySaving
 		if j.after > 0 {
 			j.record.Local = CopyWaiting
 		}
@@ -145,7 +145,7 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 			return j, errFirstRun
 		case st.capture.openError != "":
 			return j, errors.New("nothing is being captured: " + st.capture.openError)
-		case st.wantRecorder() && st.capture.rec == nil:
+		case st.wantPackets() && st.capture.keeps() == nil:
 			return j, errors.New("nothing is buffered yet: capture is starting")
 		case st.record.file != nil:
 			return j, errRecordingOnly

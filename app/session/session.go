@@ -100,8 +100,8 @@ type state struct {
 
 	waiters []waiter
 	meters  int // who looks at the levels
-	// previews is who looks at the levels of a recorder of which nothing is kept.
-	previews int
+	// previews is who looks at a recorder of which nothing is kept, levels who looks at its levels alone.
+	previews, levels int
 }
 
 // captureState is the recorder.
@@ -132,6 +132,14 @@ type sharing struct {
 	wait   time.Duration
 	after  time.Time // the next attempt
 	held   int       // while above 0 no share starts
+}
+
+// keeps is the recorder, nil where none is open or only for levels.
+func (c *captureState) keeps() Recorder {
+	if c.rec == nil || c.cfg.SoundOnly {
+		return nil
+	}
+	return c.rec
 }
 
 // recordState is the recording.

@@ -193,13 +193,13 @@ func (st *state) state() State {
 	switch {
 	case st.closing:
 		return Stopping
-	case !st.wantRecorder() && st.capture.rec != nil:
+	case !st.wantRecorder() && st.capture.keeps() != nil:
 		return Stopping
 	case !st.wantPackets():
 		return Idle
 	case st.capture.openError != "":
 		return Failed
-	case st.capture.rec == nil:
+	case st.capture.keeps() == nil:
 		return Starting
 	case st.capture.status.Screen.State == media.Failed:
 		return Failed

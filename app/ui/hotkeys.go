@@ -36,6 +36,8 @@ type hotkeyParts struct {
 	focus func(fyne.Focusable)
 	// edited is called whenever the user has changed something that store then writes.
 	edited func()
+	// wanted is called with a key that the user wants although another program holds it.
+	wanted func(keys string)
 }
 
 // hotkeysPage is where hotkeys are set by pressing them. It never holds a key twice, so that what it stores is
@@ -448,7 +450,13 @@ func (r *hotkeyRow) offer(c hotkey.Combo, probe error) {
 	case err != nil && !r.talk:
 		r.ask(lang.L("{{.Key}} needs Ctrl, Alt or Super with it, so that the key itself can still be used.", key), "", nil)
 	case errors.Is(probe, hotkey.ErrTaken):
-		r.ask(lang.L("{{.Key}} is held by another program.", key), lang.L("Use anyway"), func() { r.take(c) })
+		r.ask(lang.L("{{.Key}} is held by another program.", key), lang.L("Use anyway"), func() {
+			p.wanted(c.String())
+			if r.keys == c.String() { // it was refused before
+				p.edited()
+			}
+			r.take(c)
+		})
 	case probe != nil:
 		r.ask(lang.L("{{.Key}} can't be used as a hotkey here.", key), "", nil)
 	default:

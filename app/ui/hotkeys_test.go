@@ -53,6 +53,7 @@ func startKeys(t *testing.T, m *hotkey.Manager) *keysBench {
 	b.hotkeysPage = newHotkeysPage(hotkeyParts{
 		keys: m, main: func(f func()) { b.queue <- f }, background: func(f func()) { go f() }, ctx: ctx,
 		focus: func(f fyne.Focusable) { w.Canvas().Focus(f) }, edited: func() { b.edits++ },
+		wanted: func(string) {},
 	})
 	w.SetContent(b.content())
 	w.Resize(fyne.NewSize(760, 640))
@@ -159,6 +160,32 @@ func TestHotkeysAreSetInThePage(t *testing.T) {
 	require.Equal(t, "Ctrl + 1 is already used for Save another length.", mark.note.Text)
 	b.remove(b.saves[0])
 	require.Empty(t, stored().Saves)
+}
+
+// A key that another program holds is stored where the user wants it all the same, also where it was refused before.
+func TestAHeldHotkeyIsUsedAnyway(t *testing.T) {
+	b := start(t)
+	b.session.BindHotkeys(func(h config.Hotkeys) []hotkey.State {
+		var wants []hotkey.Want
+		for _, k := range h.Bound() {
+			wants = append(wants, hotkey.Want{Name: k.Key, Keys: k.Combo.String(), Press: func() {}})
+		}
+		return b.hotkeys.Set(wants)
+	})
+	b.ui.show(pageSettings)
+	b.settle()
+	s := b.ui.settings
+	save, stored := s.keys.named(t, hotkey.SaveName), func() string { return b.session.Snapshot().Settings.Hotkeys.Save }
+	was := stored()
+	s.keys.take(t, hotkey.SaveName, "Alt+F4") // nobody was asked
+	b.settle()
+	require.Equal(t, was, stored())
+	save.offer(hotkey.Combo{Mods: hotkey.Alt, Key: "F4"}, hotkey.ErrTaken)
+	require.Equal(t, "Use anyway", save.act.Text)
+	test.Tap(save.act)
+	b.settle()
+	require.Equal(t, "Alt+F4", stored())
+	require.Contains(t, s.message.Text, "Saved.")
 }
 
 // noSet is a desktop whose portal takes every key.

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -57,19 +58,26 @@ type settings struct {
 	refusals map[*widget.Label]string
 	// declined are values that were refused; they are not tried again by themselves.
 	declined map[string]string
+	held     []string // hotkeys that the user wants although another program holds them
 	// loaded are the session's settings; shown are those as the controls show them where nothing is edited, which
 	// differs where a control cannot show a value exactly.
 	loaded, shown config.Config
 	filling       bool
 
 	watching, looking, lookAgain bool
-	stopLevels                   func() // nil while levels are not to be seen
+	// stopLevels closes the sound that is open for the levels alone, nil while there is none. It is called after
+	// levelsFor at the latest.
+	stopLevels func()
+	levelsFor  time.Duration
 	// applying says that a patch is on its way. What is ready then follows it, or with applyAll everything.
 	applying, applyMore, applyAll bool
 }
 
 // settleWait is how long the page waits for the recorder, which may have to try encoders or ask for a screen.
 const settleWait = 30 * time.Second
+
+// levelsWait is how long the levels may keep the microphone open while nothing is captured.
+const levelsWait = time.Minute
 
 // group is one card of a page.
 type group interface {
@@ -82,7 +90,7 @@ type group interface {
 
 func newSettings(u *UI) *settings {
 	s := &settings{u: u, message: widget.NewLabel(""), places: map[string]*widget.Label{}, declined: map[string]string{},
-		filling: true}
+		filling: true, levelsFor: levelsWait}
 	s.message.Wrapping = fyne.TextWrapWord
 	s.sound, s.source, s.video, s.replay = newAudioPage(s), newSourceCard(s), newVideoCard(s), newReplayCard(s)
 	s.clips, s.keys, s.sharing, s.general = newClipsCard(s), newHotkeyCard(s), newSharingPage(s), newGeneralPage(s)
@@ -166,15 +174,25 @@ func (s *settings) shows(g group) bool {
 // wantsMeters is whether sound levels are to be seen.
 func (s *settings) wantsMeters() bool { return s.shows(s.sound) }
 
-// openLevels opens capture for the levels, as long as they are to be seen; allowed is whether anything may be captured.
-func (s *settings) openLevels(allowed bool) {
-	switch want := allowed && s.wantsMeters(); {
-	case want && s.stopLevels == nil:
-		s.stopLevels = s.u.parts.Feed.Preview()
-	case !want && s.stopLevels != nil:
-		s.stopLevels()
-		s.stopLevels = nil
+// showLevels opens the sound for the levels, as the user asks for it: not longer than the page is to be seen.
+func (s *settings) showLevels() {
+	if s.stopLevels != nil || !s.wantsMeters() {
+		return
 	}
+	end := time.AfterFunc(s.levelsFor, func() { s.u.main(s.endLevels) })
+	stop := s.u.parts.Feed.Levels()
+	s.stopLevels = func() { end.Stop(); stop() }
+	s.tick(s.u.parts.Feed.Snapshot())
+}
+
+// endLevels closes what is open for the levels alone.
+func (s *settings) endLevels() {
+	if s.stopLevels == nil {
+		return
+	}
+	s.stopLevels()
+	s.stopLevels = nil
+	s.sound.levels(s.u.parts.Feed.Snapshot())
 }
 
 // enter shows the newest settings, but for what is being edited, and looks for devices; again whenever some come or go,
@@ -538,6 +556,12 @@ func (s *settings) auto() {
 	}
 }
 
+// wantHeld takes a hotkey although another program holds it; keys that were refused are tried again with it.
+func (s *settings) wantHeld(keys string) {
+	s.held = append(s.held, keys)
+	maps.DeleteFunc(s.declined, func(key, _ string) bool { return strings.HasPrefix(key, "hotkeys.") })
+}
+
 // submit applies everything that is entered.
 func (s *settings) submit() {
 	if s.applying {
@@ -565,6 +589,7 @@ func (s *settings) submit() {
 // send hands a patch to the session.
 func (s *settings) send(patch config.Patch, token string) {
 	s.applying = true
+	patch = patch.EvenIfHeld(s.held...)
 	s.u.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.u.ctx, settleWait)
 		defer cancel()

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -25,10 +26,17 @@ type audioPage struct {
 	suppress, echo, mono, separate *widget.Check
 	clips                          *fields
 	root                           fyne.CanvasObject
+
+	// live opens the sound for the levels while nothing is captured, and says so.
+	live       *fields
+	liveLine   *line
+	show, hide *widget.Button
+	hint       *widget.Label
 }
 
 func newAudioPage(s *settings) *audioPage {
-	p := &audioPage{clips: &fields{s: s}}
+	p := &audioPage{clips: &fields{s: s}, live: &fields{s: s}}
+	p.offerLevels()
 	p.desktop = newSoundSource(s, "sound.desktop", lang.L("Record desktop audio"),
 		func(c *config.Config) *config.Source { return &c.Sound.Desktop })
 	p.desktop.chooseApps()
@@ -52,8 +60,21 @@ func newAudioPage(s *settings) *audioPage {
 	p.clips.note(lang.L("Clips then also contain desktop audio and microphone as separate tracks, for editing."))
 	p.clips.card(lang.L("Clips"))
 	p.desktop.switched, p.mic.switched = p.enable, p.enable
-	p.root = column(p.desktop.root, p.mic.root, p.clips.root)
+	p.root = column(p.live.root, p.desktop.root, p.mic.root, p.clips.root)
 	return p
+}
+
+// offerLevels builds the card that opens the sound for the levels.
+func (p *audioPage) offerLevels() {
+	s := p.live.s
+	p.show = widget.NewButtonWithIcon(lang.L("Show levels"), theme.VisibilityIcon(), s.showLevels)
+	p.hide = widget.NewButtonWithIcon(lang.L("Hide levels"), theme.VisibilityOffIcon(), s.endLevels)
+	p.hide.Hide()
+	p.hint = widget.NewLabel("")
+	p.hint.Wrapping = fyne.TextWrapWord
+	buttons := container.NewCenter(container.NewHBox(p.show, p.hide))
+	p.liveLine = p.live.add(p.show.Text, container.NewBorder(nil, nil, nil, buttons, p.hint))
+	p.live.card("")
 }
 
 func (p *audioPage) content() fyne.CanvasObject { return p.root }
@@ -63,8 +84,8 @@ func (p *audioPage) bindings() []binding {
 }
 
 func (p *audioPage) search(words []string) bool {
-	a, b, c := p.desktop.search(words), p.mic.search(words), p.clips.search(words)
-	return a || b || c
+	a, b, c, d := p.desktop.search(words), p.mic.search(words), p.clips.search(words), p.live.search(words)
+	return a || b || c || d
 }
 
 // enable turns off what has no effect.
@@ -91,10 +112,29 @@ func (p *audioPage) devices(list capture.DeviceList) {
 	p.mic.offer(list.Microphones)
 }
 
-// levels shows what is heard just now.
+// levels shows what is heard just now, where anything is open.
 func (p *audioPage) levels(snap session.Snapshot) {
-	p.desktop.level(snap.Desktop)
-	p.mic.level(snap.Mic)
+	s := p.live.s
+	captures := snap.ReplayOn || snap.ShareOn || snap.RecordOn
+	if captures && s.stopLevels != nil {
+		s.endLevels() // which comes back here
+		return
+	}
+	open := s.stopLevels != nil
+	hint := lang.L("Capture is off, so there are no levels yet. Showing them opens the audio sources and keeps nothing.")
+	switch {
+	case open && p.mic.on.Checked:
+		hint = lang.L("The microphone is open for the levels. Nothing is kept.")
+	case open:
+		hint = lang.L("Desktop audio is open for the levels. Nothing is kept.")
+	}
+	setText(p.hint, hint)
+	setShown(p.show, !open)
+	setShown(p.hide, open)
+	p.liveLine.show(!captures)
+	setShown(p.live.root, p.liveLine.wanted && p.liveLine.found)
+	p.desktop.level(snap.Desktop, captures || open)
+	p.mic.level(snap.Mic, captures || open)
 }
 
 // What of the desktop is captured, in the order of the choices.
@@ -316,16 +356,18 @@ func (c *soundSource) enable(on bool) {
 	}
 }
 
-// level shows how loud it is and what is open, or why nothing is.
-func (c *soundSource) level(now session.SourceStatus) {
+// level shows how loud it is and what is open, or why nothing is; wanted is whether anything is to be open.
+func (c *soundSource) level(now session.SourceStatus, wanted bool) {
 	db, text := now.PeakDB, ""
-	if now.Muted || now.Closed || now.State != media.Running {
+	if !wanted || now.Muted || now.Closed || now.State != media.Running {
 		db = meterFloor
 	}
 	c.meter.level(db)
 	switch {
 	case !c.on.Checked:
 		text = lang.L("Off")
+	case !wanted:
+		text = lang.L("Capture is off")
 	case now.Error != "":
 		text = locale.Message(session.Sentence(now.Error))
 	case now.Muted:

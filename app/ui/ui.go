@@ -36,8 +36,9 @@ type Feed interface {
 	Snapshot() session.Snapshot
 	Watch() (snapshots <-chan session.Snapshot, stop func())
 	Meters() (stop func())
-	// Preview opens capture for level meters only, until stop is called.
+	// Preview opens capture for a look at it, until stop is called; nothing is kept. Levels opens the sound alone.
 	Preview() (stop func())
+	Levels() (stop func())
 }
 
 // Commands is what buttons do.
@@ -286,7 +287,9 @@ func (u *UI) meters() {
 		return // nothing is shown yet
 	}
 	want := u.shown.Load() && (u.nav.current == pageHome || u.firstRun != nil || u.settings.wantsMeters())
-	u.settings.openLevels(u.firstRun == nil)
+	if u.firstRun != nil || !u.settings.wantsMeters() {
+		u.settings.endLevels()
+	}
 	switch {
 	case want && u.stopMeters == nil:
 		u.stopMeters = u.parts.Feed.Meters()

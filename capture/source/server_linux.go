@@ -129,7 +129,7 @@ func (s *server) devices() ([]Device, error) {
 	}
 	playing, err := s.playing(func(string) bool { return true })
 	for _, p := range playing {
-		d := Device{ID: Application + p.program, Name: p.program, Monitor: true}
+		d := Device{ID: Apps{Names: []string{p.program}}.Device(), Name: p.program, Monitor: true}
 		if !slices.Contains(devices, d) {
 			devices = append(devices, d)
 		}
