@@ -169,6 +169,10 @@ func (s *shots) pages(ctx context.Context) error {
 			return err
 		}
 		s.keep(ctx, strings.ReplaceAll(page, "/", "-"))
+		var at control.ShowAnswer
+		if err := s.app.control(ctx, &at, "show"); err != nil || at.Page != page {
+			s.miss(page, errors.Join(err, fmt.Errorf("the window did not stay there, it shows %q", at.Page)))
+		}
 	}
 	return s.show(ctx, "home")
 }
@@ -310,7 +314,7 @@ func (s *shots) tray(ctx context.Context) {
 		before []func() error
 	}{
 		{"buffering", func(n session.Snapshot) bool { return n.State == session.Buffering && !n.Paused }, nil},
-		{"muted", func(n session.Snapshot) bool { return n.Settings.Sound.Microphone.Muted },
+		{"muted", func(n session.Snapshot) bool { return n.Mic.Muted },
 			[]func() error{do("mute", "mic", "on")}},
 		{"paused", func(n session.Snapshot) bool { return n.Paused }, []func() error{do("mute", "mic", "off"), pause}},
 		{"recording", func(n session.Snapshot) bool { return n.Recording != nil && !n.Paused },
