@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo check test race dist test-dist bench bench-cut bench-egress soak lint fmt clean
+.PHONY: help setup build run demo screenshots check test race dist test-dist bench bench-cut bench-egress soak lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -36,6 +36,9 @@ run: ## servers, backend and app on this machine; Ctrl-C stops everything
 
 demo: setup build ## the same, hands-free and checked, in a minute; DEMO_OUT=DIR keeps clips, screenshot, logs
 	@exec bin/devstack demo $(if $(DEMO_OUT),--out '$(DEMO_OUT)')
+
+screenshots: setup build ## of every page, dialog and tray state, in screenshots-out/ or SCREENSHOTS_OUT=DIR
+	@exec bin/devstack screenshots $(if $(SCREENSHOTS_OUT),--out '$(SCREENSHOTS_OUT)')
 
 check: ## all checks without servers: format, vet, staticcheck, builds for three systems, tests of pure logic
 	@cmd/devstack/setup.sh check
@@ -111,4 +114,4 @@ fmt: ## gofmt everything
 	gofmt -w app assets capture cmd publish
 
 clean: ## remove what was built here (not the servers in the cache)
-	rm -rf bin demo-out
+	rm -rf bin demo-out screenshots-out

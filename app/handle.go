@@ -18,6 +18,9 @@ const maxAfter = 600
 // beginWait is how long a command waits for what it switched.
 const beginWait = time.Minute
 
+// showWait is how long the window may take to show a page.
+const showWait = 10 * time.Second
+
 // begun waits until a switch has taken effect, so that a script knows.
 func begun(ctx context.Context, await func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, beginWait)
@@ -126,14 +129,30 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		}
 		return control.InvitationAnswer{Server: i.Server, Identity: identity}, nil
 	case control.Show:
-		a.ui.Show()
-		return nil, nil
+		return a.show(ctx, r.Text)
 	case control.Quit:
 		a.ui.Quit()
 		return nil, nil
 	}
 	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
 		"talk, link, choose-screen, settings, set, set-token, invitation, show or quit", r.Command)
+}
+
+// show shows the window at a page.
+func (a *App) show(ctx context.Context, page string) (any, error) {
+	if err := control.CheckPage(page); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, showWait)
+	defer cancel()
+	at, dialogs, err := a.ui.ShowPage(ctx, page)
+	switch {
+	case err != nil:
+		return nil, errors.New("the window does not respond")
+	case page != "" && page != at && at == control.FirstRunPage:
+		return nil, errors.New("hindsight isn't set up yet; its window asks first whether to start")
+	}
+	return control.ShowAnswer{Page: at, Dialogs: dialogs}, nil
 }
 
 // consent takes turning the replay buffer on as the answer to the first start's question.

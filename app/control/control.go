@@ -40,7 +40,7 @@ const (
 	Set    = "set"        // Set → config.Result, also beside an error
 	Token  = "set-token"  // Text, empty to remove it → config.Result, also beside an error
 	Invite = "invitation" // Text, the link; On accepts it, else the window asks → InvitationAnswer
-	Show   = "show"
+	Show   = "show"       // Text, one of Pages, empty for the page that is shown → ShowAnswer
 	Quit   = "quit"
 )
 

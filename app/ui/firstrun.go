@@ -46,6 +46,8 @@ type firstRun struct {
 	watching         context.CancelFunc // ends its frames
 	try              *firstTry          // after Start
 	portal, answered bool
+	// wasOn is whether the buffer was on when the card was opened, as it can be when it is shown again.
+	wasOn bool
 }
 
 // previewEvery is how often the preview takes a frame: often enough to see that it is live.
@@ -74,7 +76,7 @@ func (u *UI) closeFirstRun() {
 
 func newFirstRun(u *UI) *firstRun {
 	c := u.parts.Feed.Snapshot().Settings
-	f := &firstRun{u: u, desktop: newBar(theme.ColorNameSuccess, 8), mic: newBar(theme.ColorNameSuccess, 8)}
+	f := &firstRun{u: u, wasOn: u.parts.Feed.Snapshot().ReplayOn, desktop: newBar(theme.ColorNameSuccess, 8), mic: newBar(theme.ColorNameSuccess, 8)}
 	f.portal, _ = capture.ByPortal(c.Video.Backend)
 	f.micOn = widget.NewCheck(lang.L("Record my microphone"), nil)
 	f.micOn.SetChecked(c.Sound.Microphone.Enabled)
@@ -354,7 +356,7 @@ func (f *firstRun) update(s session.Snapshot) {
 		f.try.update(s)
 		return
 	}
-	if s.Settings.App.FirstRunDone && !f.answered && s.ReplayOn { // another front end has answered
+	if s.Settings.App.FirstRunDone && !f.answered && s.ReplayOn && !f.wasOn { // another front end has answered
 		f.u.closeFirstRun()
 		return
 	}

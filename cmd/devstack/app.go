@@ -53,7 +53,7 @@ func startApp(ctx context.Context, w *world) (*app, error) {
 		args = []string{"--hidden"}
 		a.env = append(append(append(a.env, w.desktop.Env...), w.sound.Env...), "LANG=en_US.UTF-8")
 	}
-	a.env = append(a.env, "HINDSIGHT_CONFIG_DIR="+folder, "HINDSIGHT_RUNTIME_DIR="+a.runtime)
+	a.env = append(append(a.env, w.opts.Env...), "HINDSIGHT_CONFIG_DIR="+folder, "HINDSIGHT_RUNTIME_DIR="+a.runtime)
 	a.Proc, err = stack.Start(ctx, stack.Spec{
 		Name: "hindsight", Path: program, Args: args, Dir: w.logs(), Timeout: time.Minute,
 		Env: append([]string{"HINDSIGHT_TOKEN=" + w.backend.Token}, a.env...),
@@ -87,6 +87,9 @@ func writeSettings(folder string, w *world) error {
 		c.Sharing.Room = room
 	}
 	c.Sharing.BackendURL = w.backend.URL
+	if w.opts.Change != nil {
+		w.opts.Change(&c)
+	}
 	return store.Save(c)
 }
 

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -24,6 +25,12 @@ type worldOptions struct {
 	Seconds int
 	// Virtual brings its own desktop and sound; otherwise the user's are used.
 	Virtual bool
+	// Width and Height are the virtual desktop's in pixels; 0 is the usual size.
+	Width, Height int
+	// Change changes the settings that the app starts with; nil leaves them.
+	Change func(*config.Config)
+	// Env are more environment variables of the app, NAME=value.
+	Env []string
 	// Fresh writes new settings even where an earlier run left some.
 	Fresh bool
 	// Say gets what happens, a line each.
@@ -64,6 +71,21 @@ func startWorld(ctx context.Context, o worldOptions) (*world, error) {
 }
 
 func (w *world) start(ctx context.Context) error {
+	if err := w.prepare(ctx); err != nil {
+		return err
+	}
+	w.say("starting the app")
+	app, err := startApp(ctx, w)
+	if err != nil {
+		return err
+	}
+	w.app = app
+	w.own("app", app.close)
+	return nil
+}
+
+// prepare starts everything but the app.
+func (w *world) prepare(ctx context.Context) error {
 	if err := w.claim(); err != nil {
 		return err
 	}
@@ -77,17 +99,7 @@ func (w *world) start(ctx context.Context) error {
 		}
 	}
 	w.say("starting redis-server, livekit-server, LiveKit Egress and the backend")
-	if err := w.startServers(ctx); err != nil {
-		return err
-	}
-	w.say("starting the app")
-	app, err := startApp(ctx, w)
-	if err != nil {
-		return err
-	}
-	w.app = app
-	w.own("app", app.close)
-	return nil
+	return w.startServers(ctx)
 }
 
 // claim makes the folder this process's alone, until it ends.
@@ -109,7 +121,10 @@ func (w *world) claim() error {
 }
 
 func (w *world) startDesktop(ctx context.Context) (err error) {
-	if w.desktop, err = stack.StartDesktop(ctx, w.logs(), stack.DesktopOptions{Panel: true}); err != nil {
+	w.desktop, err = stack.StartDesktop(ctx, w.logs(), stack.DesktopOptions{
+		Width: w.opts.Width, Height: w.opts.Height, Panel: true,
+	})
+	if err != nil {
 		return err
 	}
 	w.own("desktop", w.desktop.Close)

@@ -45,7 +45,7 @@ type commands struct {
 	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
 	Settings settingsCmd `cmd:"" help:"Show or change settings. Hindsight need not be running."`
 	Choose   plainCmd    `cmd:"" name:"choose-screen" help:"Choose the captured screen again in the desktop's dialog (Wayland)."`
-	Show     plainCmd    `cmd:"" help:"Show the window."`
+	Show     showCmd     `cmd:"" help:"Show the window, at a page if one is named."`
 	Quit     plainCmd    `cmd:"" help:"Quit Hindsight."`
 }
 
@@ -53,7 +53,7 @@ type commands struct {
 func (c *commands) AfterApply() error {
 	c.Share.command, c.Replay.command = control.Share, control.Replay
 	c.Talk.command = control.Talk
-	c.Choose.command, c.Show.command, c.Quit.command = control.Choose, control.Show, control.Quit
+	c.Choose.command, c.Quit.command = control.Choose, control.Quit
 	return nil
 }
 
@@ -220,6 +220,21 @@ func (c plainCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	return out.print(map[string]any{"ok": true}, nil)
+}
+
+type showCmd struct {
+	Page string `arg:"" optional:"" help:"The page: home, clips, settings, settings/audio, settings/video, settings/replay, settings/hotkeys, settings/sharing, settings/general, log or first-run. Default: the one last shown."`
+}
+
+// Validate implements kong's: what it refuses is a wrong command line.
+func (c showCmd) Validate() error { return control.CheckPage(c.Page) }
+
+func (c showCmd) Run(ctx context.Context, out *output) error {
+	var a control.ShowAnswer
+	if err := call(ctx, control.Request{Command: control.Show, Text: c.Page}, &a); err != nil {
+		return err
+	}
+	return out.print(a, nil)
 }
 
 type devicesCmd struct{}

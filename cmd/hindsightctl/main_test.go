@@ -58,6 +58,8 @@ func answer(_ context.Context, r control.Request) (any, error) {
 		return nil, nil
 	case r.Command == control.Shot:
 		return control.ShotAnswer{Path: "/clips/one.png"}, nil
+	case r.Command == control.Show && (r.Text == "" || r.Text == "settings/audio"):
+		return control.ShowAnswer{Page: "settings/audio"}, nil
 	}
 	return nil, errors.New("the disk is full")
 }
@@ -112,6 +114,10 @@ func TestCommands(t *testing.T) {
 		"star /nowhere/at/all.mp4": {true, "/nowhere/at/all.mp4"},
 		"star main_test.go":        {true, "only clips that Hindsight made"},
 		"share perhaps":            {true, "on"},
+		"show":                     {false, ""},
+		"show settings/audio":      {false, ""},
+		"show --json":              {false, `"page": "settings/audio"`},
+		"show log":                 {true, "the disk is full"},
 		"dance":                    {true, "dance"},
 		"clips --json":             {false, "[]"},
 		"clips":                    {false, "No clips in "},
@@ -145,6 +151,7 @@ func TestAWrongCommandLine(t *testing.T) {
 	for line, says := range map[string]string{
 		"dance": "dance", "share perhaps": "on", "save --seconds=NaN": "more than 0", "save --after=+Inf": "0 or more",
 		"save --seconds=x": "seconds", "talk": "<state>",
+		"show nowhere": "home, clips, settings,",
 	} {
 		for _, asJSON := range []bool{false, true} {
 			args := strings.Fields(line)
