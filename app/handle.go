@@ -113,7 +113,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return a.apply(ctx, config.Patch{}.WithToken(r.Text))
 	case control.Invite:
 		if !r.On {
-			a.invite(r.Text)
+			a.openInvitation(r.Text) // it comes from a link that was opened, of which nobody reads the error
 			return nil, nil
 		}
 		i, err := api.ParseInvitation(r.Text)

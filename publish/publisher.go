@@ -53,25 +53,9 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// States of Status.State.
-const (
-	StateConnecting   = "connecting"
-	StateLive         = "live"
-	StateReconnecting = "reconnecting"
-	StateFailed       = "failed" // somebody has to do something, see Status.Error
-)
-
-// States of Status.Recording.
-const (
-	RecordingOff      = "off"
-	RecordingStarting = "starting"
-	RecordingActive   = "active"
-	RecordingFailed   = "failed" // it is tried again, see Status.Error
-)
-
 // Status is a snapshot of a Publisher.
 type Status struct {
-	State    string `json:"state"`
+	State    State  `json:"state"`
 	Room     string `json:"room"`
 	Identity string `json:"identity"`
 	VideoSID string `json:"video_sid"`
@@ -80,9 +64,9 @@ type Status struct {
 	VideoMuted bool `json:"video_muted"`
 	SoundMuted bool `json:"sound_muted"`
 	// Recording is the state of the replay on the server, ReplayID and EgressID its names there.
-	Recording string `json:"recording"`
-	ReplayID  string `json:"replay_id"`
-	EgressID  string `json:"egress_id"`
+	Recording RecordingState `json:"recording"`
+	ReplayID  string         `json:"replay_id"`
+	EgressID  string         `json:"egress_id"`
 	// ServerSeconds is how much the server could save now.
 	ServerSeconds float64 `json:"server_seconds"`
 	// Error is what is wrong at present, as a message.

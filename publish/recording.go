@@ -102,7 +102,7 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 }
 
 // showRecording takes a state that the backend told.
-func (s *supervisor) showRecording(state, reason string) {
+func (s *supervisor) showRecording(state api.State, reason string) {
 	switch state {
 	case api.StateActive:
 		s.rec.pause = firstPause

@@ -226,6 +226,9 @@ func end(t *testing.T, p *stack.Proc) {
 	}, 20*time.Second, 10*time.Millisecond, "%s", p.Tail(3000))
 }
 
+// waitUntil lets time pass. What the test shows are rates over time: what a link of so many kb/s holds up in each
+// second, and how soon the publisher has found it out. No event tells that those seconds are over, and a count of
+// packets would stretch with the very stalls that are looked for.
 func waitUntil(t *testing.T, at time.Time) {
 	t.Helper()
 	require.Eventually(t, func() bool { return time.Now().After(at) }, time.Until(at)+time.Minute, 10*time.Millisecond)

@@ -68,10 +68,13 @@ type seen struct {
 	print string
 }
 
+// FileName is the file of a Book in the settings' folder.
+const FileName = "server-clips.json"
+
 // Open reads the book in a folder; what cannot be read is empty. A clip whose file was deleted is forgotten only where
 // its folder is there and it could not be found under another name: a drive may come back.
 func Open(dir string) *Book {
-	b := &Book{file: filepath.Join(dir, "server-clips.json"), copies: map[string]entry{}, seen: map[string]seen{}}
+	b := &Book{file: filepath.Join(dir, FileName), copies: map[string]entry{}, seen: map[string]seen{}}
 	if raw, err := os.ReadFile(b.file); err == nil {
 		var copies map[string]entry
 		if json.Unmarshal(raw, &copies) == nil && copies != nil {

@@ -9,6 +9,7 @@
 package locale
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -170,6 +171,15 @@ func Text(english string, data ...any) string {
 func Plural(english string, count int, data ...any) string {
 	loaded()
 	return lang.LocalizePlural(english, count, data...)
+}
+
+// Entry is a text that has a key of its own, where the language's file has it, else the English one.
+func Entry(key, english string) string {
+	s := loaded()
+	if s.messages == nil {
+		return english
+	}
+	return cmp.Or(s.messages.exact[fold(key)], english)
 }
 
 // Number writes a number with so many decimals, with the language's separators: 1,234.5 in English, 1.234,5 in German.

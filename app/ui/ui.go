@@ -102,6 +102,8 @@ type Parts struct {
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string
+	// OpenInvitation has Invite ask about a link; the error is of a text that is none.
+	OpenInvitation func(link string) error
 	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray TrayHost
 	// Hidden starts in the tray, where there is one.

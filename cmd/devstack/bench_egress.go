@@ -27,7 +27,7 @@ type benchEgressCommand struct {
 }
 
 // stated is what LiveKit says a recording needs, in its documentation of Egress.
-var stated = map[string]string{
+var stated = map[api.RecordingType]string{
 	api.TypeTrack:          "0.2 to 0.5 CPU, 200 to 500 MB",
 	api.TypeTrackComposite: "0.5 to 1 CPU, 500 MB to 1 GB",
 	api.TypeParticipant:    "0.5 to 1 CPU, 500 MB to 1 GB",
@@ -74,7 +74,7 @@ func (b *benchEgressCommand) Run(ctx context.Context) error {
 		if typ == embedded {
 			row, err = b.measureEmbedded(ctx, w, filepath.Join(dir, embedded), loop)
 		} else {
-			row, err = b.measure(ctx, w, c, typ, screen)
+			row, err = b.measure(ctx, w, c, api.RecordingType(typ), screen)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", typ, err)
@@ -82,7 +82,8 @@ func (b *benchEgressCommand) Run(ctx context.Context) error {
 		if i == 0 {
 			fmt.Printf("%-16s %7s %10s %6s   %s\n", "1080p30 to MP4", "cores", "memory", "fps", "LiveKit states")
 		}
-		fmt.Printf("%-16s %7.2f %6.0f MiB %6.1f   %s\n", row.Type, row.Cores, row.MiB, row.FPS, stated[row.Type])
+		fmt.Printf("%-16s %7.2f %6.0f MiB %6.1f   %s\n", row.Type, row.Cores, row.MiB, row.FPS,
+			stated[api.RecordingType(row.Type)])
 		if err := json.NewEncoder(os.Stdout).Encode(row); err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func share(ctx context.Context, c *client.Client, room string, loop *backendtest
 const people = "people"
 
 // measure makes one recording.
-func (b *benchEgressCommand) measure(ctx context.Context, w *world, c *client.Client, typ string,
+func (b *benchEgressCommand) measure(ctx context.Context, w *world, c *client.Client, typ api.RecordingType,
 	screen *backendtest.Publisher) (row egressRow, err error) {
 	idle, err := treeTime(w.egress.PID(), nil)
 	if err != nil {
@@ -182,7 +183,7 @@ func (b *benchEgressCommand) measure(ctx context.Context, w *world, c *client.Cl
 	if err := pause(ctx, w.egress.Proc, warmUp); err != nil {
 		return row, err
 	}
-	row = egressRow{Type: typ}
+	row = egressRow{Type: typ.String()}
 	// The service itself runs on for other recordings and is not counted.
 	if row.Cores, row.MiB, err = watchTree(ctx, w.egress.Proc, idle, time.Duration(b.Seconds)*time.Second); err != nil {
 		return row, err
@@ -286,7 +287,7 @@ func clipFrameRate(ctx context.Context, c *client.Client, replay, file string) (
 }
 
 // awaitRecording waits for a state.
-func awaitRecording(ctx context.Context, c *client.Client, id, state string) error {
+func awaitRecording(ctx context.Context, c *client.Client, id string, state api.State) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
@@ -296,8 +297,8 @@ func awaitRecording(ctx context.Context, c *client.Client, id, state string) err
 			return err
 		case rec.State == state:
 			return nil
-		case rec.State == api.StateFailed || rec.State == api.StateEnded:
-			return errors.New("the recording is over already: " + cmp.Or(rec.LastError, rec.State))
+		case rec.State.Over():
+			return errors.New("the recording is over already: " + cmp.Or(rec.LastError, rec.State.String()))
 		}
 		select {
 		case <-ctx.Done():

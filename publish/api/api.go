@@ -7,18 +7,6 @@ import "time"
 // Prefix is the path below which every call lives.
 const Prefix = "/api/livekit-replay"
 
-// States of a replay and of a clip.
-const (
-	StateStarting = "starting" // the recorder is asked for
-	StateActive   = "active"   // the recorder runs
-	StateEnded    = "ended"    // stopped; the buffer stays until it expires
-	StateFailed   = "failed"   // see LastError
-
-	ClipWaiting = "waiting" // the segment that holds the press has not landed yet
-	ClipReady   = "ready"
-	ClipFailed  = "failed" // see Reason
-)
-
 // TokenRequest is the body of POST /token.
 type TokenRequest struct {
 	RoomName string `json:"roomName"`
@@ -44,7 +32,7 @@ type StartRequest struct {
 type StartResponse struct {
 	ReplayID string `json:"replayId"`
 	EgressID string `json:"egressId"`
-	State    string `json:"state"`
+	State    State  `json:"state"`
 }
 
 // StopRequest is the body of POST /stop.
@@ -57,7 +45,7 @@ type Replay struct {
 	ReplayID        string     `json:"replayId"`
 	RoomName        string     `json:"roomName"`
 	EgressID        string     `json:"egressId"`
-	State           string     `json:"state"`
+	State           State      `json:"state"`
 	From            *time.Time `json:"from,omitempty"`
 	To              *time.Time `json:"to,omitempty"`
 	BufferedSeconds float64    `json:"bufferedSeconds"`
@@ -82,7 +70,7 @@ type Clip struct {
 	ReplayID  string     `json:"replayId"`
 	RoomName  string     `json:"roomName"`
 	Owner     string     `json:"owner"` // identity of the user whose replay it was cut from
-	State     string     `json:"state"`
+	State     ClipState  `json:"state"`
 	Reason    string     `json:"reason,omitempty"`
 	From      *time.Time `json:"from,omitempty"`
 	To        *time.Time `json:"to,omitempty"`

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// InvitationScheme is the scheme of an invitation's link, which the app's package registers with the desktop.
-const InvitationScheme = "hindsight"
+// invitationScheme is the scheme of an invitation's link, which the app's package registers with the desktop.
+const invitationScheme = "hindsight"
 
 // Invitation is what an invitation's link says: hindsight://join?server=URL&identity=NAME&code=CODE. It asks the app to
 // exchange the code for a token at the server; the link never has the token itself. Anybody can write such a link, so
@@ -25,7 +25,7 @@ type Invitation struct {
 // Link is the invitation as a link.
 func (i Invitation) Link() string {
 	q := url.Values{"server": {i.Server}, "identity": {i.Identity}, "code": {i.Code}}
-	return InvitationScheme + "://join?" + q.Encode()
+	return invitationScheme + "://join?" + q.Encode()
 }
 
 // longestLink bounds what is read of a link, in bytes.
@@ -37,7 +37,7 @@ var errNoInvitation = errors.New("this is not an invitation to Hindsight; it sho
 func ParseInvitation(link string) (Invitation, error) {
 	link = strings.TrimSpace(link)
 	u, err := url.Parse(link)
-	if err != nil || len(link) > longestLink || u.Scheme != InvitationScheme || u.Host != "join" ||
+	if err != nil || len(link) > longestLink || u.Scheme != invitationScheme || u.Host != "join" ||
 		strings.Trim(u.Path, "/") != "" {
 		return Invitation{}, errNoInvitation
 	}
@@ -52,7 +52,7 @@ func ParseInvitation(link string) (Invitation, error) {
 		return Invitation{}, errors.New("the invitation names no server; ask for a new one")
 	}
 	// Name and server are shown in a question: nothing in them may make it look like another one.
-	if i.Identity == "" || len(i.Identity) > 128 || strings.ContainsFunc(i.Identity+i.Server, unprintable) {
+	if i.Identity == "" || len(i.Identity) > 128 || strings.ContainsFunc(i.Identity+i.Server+server.Host, unprintable) {
 		return Invitation{}, errors.New("the invitation names nobody; ask for a new one")
 	}
 	if i.Code == "" || strings.ContainsFunc(i.Code, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -64,6 +64,16 @@ func ParseInvitation(link string) (Invitation, error) {
 // unprintable says whether a rune shows as nothing or moves what is around it: controls, line breaks, marks of writing
 // direction and the like (Unicode's categories Cc, Cf, Zl and Zp).
 func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
+
+// Printable leaves out of a text what unprintable finds.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unprintable(r) {
+			return -1
+		}
+		return r
+	}, text)
+}
 
 // AcceptedInvitation is the response to POST /invitations/accept.
 type AcceptedInvitation struct {

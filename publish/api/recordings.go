@@ -5,50 +5,11 @@ import (
 	"time"
 )
 
-// Types of recordings: LiveKit's egress types. A replay is always Track Composite; a recording beside it may be any.
-//
-//	type            takes                        sound and video            several sounds        layouts  Chrome
-//	trackComposite  one video, one sound track   together, in step            one track: mix first  no       no
-//	track           one track as it is published apart; nothing is encoded    –                     no       no
-//	participant     a camera and a microphone    together, in step            one track             no       no
-//	roomComposite   everybody, as a web page     together, as the page plays  all, mixed            yes      yes
-//
-// What each costs is measured by make bench-egress and planned with hindsight-backend plan.
-const (
-	// TypeTrackComposite is the default: for a shared screen with its sound.
-	TypeTrackComposite = "trackComposite"
-	// TypeTrack copies one track into a file without encoding it: cheapest, for editing later. Files of two tracks do
-	// not begin at the same moment.
-	TypeTrack = "track"
-	// TypeParticipant follows a person's camera and microphone whatever their track ids become. It takes no shared
-	// screen.
-	TypeParticipant = "participant"
-	// TypeRoomComposite captures the room in a browser: for meetings with a layout.
-	TypeRoomComposite = "roomComposite"
-)
-
-// Kinds of files.
-const (
-	FileMP4  = "mp4"  // H.264 and AAC
-	FileOGG  = "ogg"  // Opus, sound alone
-	FileWebM = "webm" // VP8 or VP9, from a Track recording of such a track
-)
-
-// Layouts of a Room Composite recording, those of LiveKit's own page.
-const (
-	LayoutGrid          = "grid"
-	LayoutSpeaker       = "speaker"
-	LayoutSingleSpeaker = "single-speaker"
-)
-
-// StateStopping is of a recording whose end was asked for: its files are being finished.
-const StateStopping = "stopping"
-
 // RecordingRequest is the body of POST /recordings. What may be set depends on Type; everything else must be empty.
 type RecordingRequest struct {
 	RoomName string `json:"roomName"`
-	// Type is one of the Type constants; empty is trackComposite.
-	Type string `json:"type,omitempty"`
+	// Type may be empty for trackComposite.
+	Type RecordingType `json:"type,omitempty"`
 	// VideoTrackID and AudioTrackID are for trackComposite; one of them may be empty.
 	VideoTrackID string `json:"videoTrackId,omitempty"`
 	AudioTrackID string `json:"audioTrackId,omitempty"`
@@ -57,7 +18,7 @@ type RecordingRequest struct {
 	// Identity is for participant; empty is the identity of POST /token, or with the scope record the user's own name.
 	Identity string `json:"identity,omitempty"`
 	// Layout and AudioOnly are for roomComposite; empty is grid.
-	Layout    string `json:"layout,omitempty"`
+	Layout    Layout `json:"layout,omitempty"`
 	AudioOnly bool   `json:"audioOnly,omitempty"`
 
 	Outputs RecordingOutputs `json:"outputs"`
@@ -66,7 +27,7 @@ type RecordingRequest struct {
 // RecordingOutputs say where a recording goes. With none set it goes to a file of the kind that suits it.
 type RecordingOutputs struct {
 	// File is the kind of file, mp4 or ogg. A recording of type track becomes what its track's codec needs.
-	File string `json:"file,omitempty"`
+	File FileKind `json:"file,omitempty"`
 	// Segments asks for HLS: full.m3u8 and its MPEG-TS segments.
 	Segments bool `json:"segments,omitempty"`
 	// Streams are RTMP servers with the stream's key, rtmp://host/app/key, which the backend's operator must allow.
@@ -78,9 +39,8 @@ type RecordingOutputs struct {
 type Recording struct {
 	RecordingID string `json:"recordingId"`
 	EgressID    string `json:"egressId"`
-	// State is starting, active, stopping, ended or failed.
-	State     string `json:"state"`
-	LastError string `json:"lastError,omitempty"`
+	State       State  `json:"state"`
+	LastError   string `json:"lastError,omitempty"`
 	// What was asked for, with defaults filled in.
 	RecordingRequest
 	// Streams are the states of the streams.
@@ -97,7 +57,7 @@ type Recording struct {
 // RecordingStream is one stream of a recording: active, ended or failed.
 type RecordingStream struct {
 	URL   string `json:"url"`
-	State string `json:"state"`
+	State State  `json:"state"`
 	Error string `json:"error,omitempty"`
 }
 

@@ -118,6 +118,11 @@ func (b *bench) startBackend(o stack.BackendOptions) {
 	require.NoError(b, err)
 }
 
+// calls are those that the client does not have, as alice.
+func (b *bench) calls() backendtest.Calls {
+	return backendtest.Calls{URL: b.backend.URL, Token: b.backend.Token}
+}
+
 // killBackend ends the service as a crash does and starts it again, with the user token of before: to LiveKit another
 // one is another participant.
 func (b *bench) killBackend() {

@@ -40,10 +40,10 @@ func (b *bench) record(req api.RecordingRequest) *api.Recording {
 	return rec
 }
 
-func (b *bench) waitRecording(id, state string) *api.Recording {
+func (b *bench) waitRecording(id string, state api.State) *api.Recording {
 	b.Helper()
 	var rec *api.Recording
-	b.eventually(90*time.Second, "recording "+state, func() (ok bool) {
+	b.eventually(90*time.Second, "recording "+state.String(), func() (ok bool) {
 		var err error
 		rec, err = b.client.Recording(b.ctx, id)
 		require.NoError(b, err)
@@ -63,7 +63,7 @@ func (b *bench) waitSegments(id string, count int) {
 		rec, err := b.client.Recording(b.ctx, id)
 		require.NoError(b, err)
 		require.NotEqual(b, api.StateFailed, rec.State, rec.LastError)
-		_, err = b.client.RecordingFile(b.ctx, id, "full.m3u8", &list)
+		_, err = b.calls().RecordingFile(b.ctx, id, "full.m3u8", &list)
 		return err == nil && strings.Count(list.String(), "#EXTINF") >= count
 	})
 }
@@ -73,7 +73,7 @@ func (b *bench) finish(id string) (*api.Recording, string) {
 	b.Helper()
 	rec, err := b.client.StopRecording(b.ctx, id)
 	require.NoError(b, err)
-	require.Contains(b, []string{api.StateStopping, api.StateEnded}, rec.State)
+	require.Contains(b, []api.State{api.StateStopping, api.StateEnded}, rec.State)
 	rec = b.waitRecording(id, api.StateEnded)
 	require.NotNil(b, rec.StartedAt)
 	require.NotNil(b, rec.EndedAt)
@@ -81,7 +81,7 @@ func (b *bench) finish(id string) (*api.Recording, string) {
 	for _, f := range rec.Files {
 		out, err := os.Create(filepath.Join(dir, f.Name))
 		require.NoError(b, err)
-		n, err := b.client.RecordingFile(b.ctx, id, f.Name, out)
+		n, err := b.calls().RecordingFile(b.ctx, id, f.Name, out)
 		require.NoError(b, errors.Join(err, out.Close()))
 		require.Equal(b, f.Bytes, n)
 	}
@@ -118,8 +118,8 @@ func TestRecordingsOnRealStack(t *testing.T) {
 	b.refusals(composite, rec, screen)
 
 	b.waitSegments(rec.RecordingID, 2)
-	_, err = b.client.RecordingFile(b.ctx, rec.RecordingID, "recording.mp4", io.Discard)
-	require.ErrorIs(t, err, client.ErrInvalid, "a file that is not finished")
+	_, err = b.calls().RecordingFile(b.ctx, rec.RecordingID, "recording.mp4", io.Discard)
+	require.ErrorContains(t, err, api.ProblemConflict, "a file that is not finished")
 	done, dir := b.finish(rec.RecordingID)
 	b.holds(filepath.Join(dir, "recording.mp4"), 6*time.Second, "h264", "aac")
 	b.checkSegments(done, dir, 6*time.Second)
@@ -185,7 +185,7 @@ func (b *bench) checkSegments(rec *api.Recording, dir string, least time.Duratio
 		}
 		f, err := os.Create(filepath.Join(dir, line))
 		require.NoError(b, err)
-		_, err = b.client.RecordingFile(b.ctx, rec.RecordingID, line, f)
+		_, err = b.calls().RecordingFile(b.ctx, rec.RecordingID, line, f)
 		require.NoError(b, errors.Join(err, f.Close()))
 	}
 	b.holds(filepath.Join(dir, "full.m3u8"), least, "h264", "aac")
@@ -205,7 +205,7 @@ func (b *bench) refusals(req api.RecordingRequest, rec *api.Recording, pub *back
 	other.Outputs = api.RecordingOutputs{Segments: true}
 	_, err = b.client.Record(b.ctx, other)
 	require.ErrorContains(b, err, "cannot change its outputs")
-	require.ErrorContains(b, b.client.DeleteRecording(b.ctx, rec.RecordingID), "not over")
+	require.ErrorContains(b, b.calls().DeleteRecording(b.ctx, rec.RecordingID), "not over")
 
 	// A shared screen is nothing for Participant, and others' things are others'.
 	b.publish("screens")
@@ -222,11 +222,12 @@ func (b *bench) refusals(req api.RecordingRequest, rec *api.Recording, pub *back
 	require.ErrorIs(b, err, client.ErrNotFound)
 	_, err = bob.StopRecording(b.ctx, rec.RecordingID)
 	require.ErrorIs(b, err, client.ErrNotFound)
-	_, err = bob.RecordingFile(b.ctx, rec.RecordingID, "full.m3u8", io.Discard)
-	require.ErrorIs(b, err, client.ErrNotFound)
-	list, err := bob.Recordings(b.ctx)
+	bobs := backendtest.Calls{URL: b.backend.URL, Token: secret}
+	_, err = bobs.RecordingFile(b.ctx, rec.RecordingID, "full.m3u8", io.Discard)
+	require.ErrorContains(b, err, api.ProblemNotFound)
+	list, err := bobs.Recordings(b.ctx)
 	require.NoError(b, err)
-	require.Empty(b, list.Recordings)
+	require.Empty(b, list)
 
 	// Who may only watch sees everybody's and changes nothing.
 	carol, err := client.New(b.backend.URL, b.token("--identity", "carol", "--scopes", "view").Token)
@@ -243,17 +244,17 @@ func (b *bench) refusals(req api.RecordingRequest, rec *api.Recording, pub *back
 // deleted deletes a recording and looks that nothing is left.
 func (b *bench) deleted(id string) {
 	b.Helper()
-	list, err := b.client.Recordings(b.ctx)
+	list, err := b.calls().Recordings(b.ctx)
 	require.NoError(b, err)
-	before := len(list.Recordings)
-	require.NoError(b, b.client.DeleteRecording(b.ctx, id))
+	before := len(list)
+	require.NoError(b, b.calls().DeleteRecording(b.ctx, id))
 	_, err = b.client.Recording(b.ctx, id)
 	require.ErrorIs(b, err, client.ErrNotFound)
 	_, err = os.Stat(filepath.Join(b.backend.Folder, "segments", id))
 	require.ErrorIs(b, err, os.ErrNotExist)
-	list, err = b.client.Recordings(b.ctx)
+	list, err = b.calls().Recordings(b.ctx)
 	require.NoError(b, err)
-	require.Len(b, list.Recordings, before-1)
+	require.Len(b, list, before-1)
 }
 
 // The whole room, captured by a browser: what two people publish side by side.

@@ -82,6 +82,17 @@ func newLibrary(t *testing.T, size int, o stack.BackendOptions) *library {
 	return l
 }
 
+// issued is a certificate for host in a folder, with its key, and the authority that issued it.
+func issued(t *testing.T) (authority *backendtest.Authority, dir, cert, key string) {
+	t.Helper()
+	authority, err := backendtest.NewAuthority()
+	require.NoError(t, err)
+	dir = t.TempDir()
+	cert, key, err = authority.Issue(dir, host, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	return authority, dir, cert, key
+}
+
 // caller makes an HTTP client that has an address of its own on loopback and finds host at addr.
 func caller(t *testing.T, from, addr string, trust *x509.CertPool) *http.Client {
 	t.Helper()
@@ -117,11 +128,7 @@ func ask(t *testing.T, c *http.Client, method, path, content string, headers ...
 // each caller is counted by an address that the caller cannot choose, clips are sent in ranges, posters pass and larger
 // bodies do not, secrets of links stay out of its log, and a backend that is away is reported.
 func TestBehindNginx(t *testing.T) {
-	authority, err := backendtest.NewAuthority()
-	require.NoError(t, err)
-	dir := t.TempDir()
-	cert, key, err := authority.Issue(dir, host, time.Now().Add(time.Hour))
-	require.NoError(t, err)
+	authority, dir, cert, key := issued(t)
 	audit := filepath.Join(dir, "audit.log")
 	l := newLibrary(t, 3<<20, stack.BackendOptions{Args: []string{"--trusted-proxies", "127.0.0.1", "--rate", "2",
 		"--audit-log", audit}})
@@ -192,7 +199,8 @@ func TestBehindNginx(t *testing.T) {
 	require.Positive(t, refused, "a caller gets a new address with each call")
 	resp, _ = get(t, stranger, api.Prefix+"/watch/guess", "X-Forwarded-For", "127.0.0.3")
 	require.Equal(t, http.StatusNotFound, resp.StatusCode, "another caller is held up")
-	require.NoError(t, app.DeleteClip(t.Context(), l.clip.ID))
+	resp, _ = ask(t, web, http.MethodDelete, api.Prefix+"/clips/"+l.clip.ID, "", "Authorization", auth)
+	require.Equal(t, http.StatusNoContent, resp.StatusCode)
 	got, err := os.ReadFile(audit)
 	require.NoError(t, err)
 	require.Contains(t, string(got), `"from":"127.0.0.2"`)

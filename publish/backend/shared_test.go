@@ -109,7 +109,7 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	require.Equal(t, http.StatusOK, resp.StatusCode, "the poster is lost")
 	clip, file = b.save(started.ReplayID, 5, time.Now())
 	b.check(clip, file, 5, pub)
-	require.NoError(t, b.client.DeleteClip(b.ctx, clip.ClipID))
+	require.NoError(t, b.calls().DeleteClip(b.ctx, clip.ClipID))
 	left, err := s3.Keys(b.ctx, "team/clips/")
 	require.NoError(t, err)
 	require.Len(t, left, 3, "the other clip, its note and its poster")

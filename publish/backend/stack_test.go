@@ -135,7 +135,7 @@ func TestReplayOnRealStack(t *testing.T) {
 	stopped, err := b.client.Stop(b.ctx, api.StopRequest{ReplayID: started.ReplayID})
 	require.NoError(t, err)
 	require.Equal(t, api.StateEnded, stopped.State)
-	require.NoError(t, b.client.DeleteClip(b.ctx, clip.ClipID))
+	require.NoError(t, b.calls().DeleteClip(b.ctx, clip.ClipID))
 	_, err = b.client.Clip(b.ctx, clip.ClipID)
 	require.ErrorIs(t, err, client.ErrNotFound)
 	_, err = os.Stat(filepath.Join(b.backend.Folder, "clips", clip.ClipID+".mp4"))

@@ -15,7 +15,6 @@ import (
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
-	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -23,11 +22,7 @@ import (
 // does not replace the one that works; the app accepts no certificate that is not its host's, trusted and valid, and
 // says which it is. Connections that never finish a request end, and others are served in the meantime.
 func TestTLS(t *testing.T) {
-	authority, err := backendtest.NewAuthority()
-	require.NoError(t, err)
-	dir := t.TempDir()
-	cert, key, err := authority.Issue(dir, host, time.Now().Add(time.Hour))
-	require.NoError(t, err)
+	authority, dir, cert, key := issued(t)
 	l := newLibrary(t, 1<<20, stack.BackendOptions{Args: []string{"--tls-cert", cert, "--tls-key", key, "--rate", "0"}})
 	addr := strings.TrimPrefix(l.URL, "http://")
 	app := func(name string, trust *x509.CertPool) error {
@@ -62,7 +57,7 @@ func TestTLS(t *testing.T) {
 	resp, _ := get(t, stays, api.Prefix+"/healthz")
 	require.Equal(t, 2, resp.ProtoMajor)
 	before := served()
-	_, _, err = authority.Issue(dir, host, time.Now().Add(-time.Hour))
+	_, _, err := authority.Issue(dir, host, time.Now().Add(-time.Hour))
 	require.NoError(t, err)
 	expired := served()
 	require.NotEqual(t, before, expired, "the renewed certificate is not served")

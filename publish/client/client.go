@@ -185,19 +185,9 @@ func (c *Client) Clip(ctx context.Context, id string) (*api.Clip, error) {
 	return call[api.Clip](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(id), again: true})
 }
 
-// DeleteClip deletes a clip and its file.
-func (c *Client) DeleteClip(ctx context.Context, id string) error {
-	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: "/clips/" + url.PathEscape(id), again: true})
-	return err
-}
-
 // Video copies a clip's MP4 to w and returns its length in bytes. Only the context limits its time.
 func (c *Client) Video(ctx context.Context, id string, w io.Writer) (int64, error) {
-	return c.download(ctx, "/clips/"+url.PathEscape(id)+"/video", w)
-}
-
-func (c *Client) download(ctx context.Context, path string, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, request{method: http.MethodGet, path: path}, nil)
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(id) + "/video"}, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -11,11 +11,11 @@ import (
 
 // plan tells how many Egress workers so many recordings need.
 type plan struct {
-	Recordings   int     `required:"" placeholder:"N" help:"Number of simultaneous recordings."`
-	Type         string  `default:"trackComposite" enum:"trackComposite,track,participant,roomComposite" help:"Recording type: trackComposite, track, participant or roomComposite."`
-	WorkerCPU    float64 `name:"worker-cpu" default:"4" help:"CPU cores per worker."`
-	WorkerMemory float64 `default:"4" help:"Memory per worker, in GiB."`
-	JSON         bool    `help:"Print JSON."`
+	Recordings   int               `required:"" placeholder:"N" help:"Number of simultaneous recordings."`
+	Type         api.RecordingType `default:"trackComposite" enum:"trackComposite,track,participant,roomComposite" help:"Recording type: trackComposite, track, participant or roomComposite."`
+	WorkerCPU    float64           `name:"worker-cpu" default:"4" help:"CPU cores per worker."`
+	WorkerMemory float64           `default:"4" help:"Memory per worker, in GiB."`
+	JSON         bool              `help:"Print JSON."`
 }
 
 // Help says where the figures come from.
@@ -35,7 +35,7 @@ type need struct {
 
 // measured is what make bench-egress printed on measuredOn; every frame arrived. Room Composite took nearly all there
 // was.
-var measured = map[string]need{
+var measured = map[api.RecordingType]need{
 	api.TypeTrack:          {0.03, 45},
 	api.TypeTrackComposite: {1.16, 423},
 	api.TypeParticipant:    {1.16, 424},
@@ -45,7 +45,7 @@ var measured = map[string]need{
 const measuredOn = "two cores, Debian 12, November 2026"
 
 // stated is the upper end of what LiveKit states for each type, and what its Egress reserves by default.
-var stated = map[string]need{
+var stated = map[api.RecordingType]need{
 	api.TypeTrack:          {0.5, 500},
 	api.TypeTrackComposite: {1, 1000},
 	api.TypeParticipant:    {1, 1000},
@@ -119,5 +119,6 @@ func (p *plan) Run(out output) error {
 }
 
 // costKey is the setting of Egress that reserves CPU for a type.
-var costKey = map[string]string{api.TypeTrack: "track_cpu_cost", api.TypeTrackComposite: "track_composite_cpu_cost",
-	api.TypeParticipant: "participant_cpu_cost", api.TypeRoomComposite: "room_composite_cpu_cost"}
+var costKey = map[api.RecordingType]string{api.TypeTrack: "track_cpu_cost",
+	api.TypeTrackComposite: "track_composite_cpu_cost", api.TypeParticipant: "participant_cpu_cost",
+	api.TypeRoomComposite: "room_composite_cpu_cost"}

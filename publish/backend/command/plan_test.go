@@ -34,10 +34,11 @@ func TestPlan(t *testing.T) {
 }
 
 func TestPlanCommand(t *testing.T) {
-	for _, typ := range []string{api.TypeTrack, api.TypeTrackComposite, api.TypeParticipant, api.TypeRoomComposite} {
+	for _, typ := range []api.RecordingType{api.TypeTrack, api.TypeTrackComposite, api.TypeParticipant,
+		api.TypeRoomComposite} {
 		var out, problems bytes.Buffer
-		require.Zero(t, Main(t.Context(), []string{"plan", "--recordings", "100", "--type", typ, "--json"}, &out, &problems),
-			problems.String())
+		require.Zero(t, Main(t.Context(), []string{"plan", "--recordings", "100", "--type", typ.String(), "--json"},
+			&out, &problems), problems.String())
 		var answer struct{ Plans []planned }
 		require.NoError(t, json.Unmarshal(out.Bytes(), &answer))
 		require.Len(t, answer.Plans, 2)

@@ -31,7 +31,7 @@ type serve struct {
 	LivekitURL string `help:"LiveKit URL for this service, ws(s)://host." env:"LIVEKIT_URL" default:"ws://127.0.0.1:7880"`
 	PublicURL  string `placeholder:"URL" help:"LiveKit URL for users. Default: the same." env:"LIVEKIT_PUBLIC_URL"`
 	place
-	Recorder   string        `help:"What records: livekit (LiveKit Egress, Track Composite), embedded (this service; H.264 and Opus as published), or auto (livekit if the LiveKit server supports egress or --database is set, else embedded; decided at startup)." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
+	Recorder   embedded.Kind `help:"What records: livekit (LiveKit Egress, Track Composite), embedded (this service; H.264 and Opus as published), or auto (livekit if the LiveKit server supports egress or --database is set, else embedded; decided at startup)." default:"auto" enum:"auto,embedded,livekit" env:"HINDSIGHT_RECORDER"`
 	EgressDir  string        `placeholder:"DIR" help:"Path of the data folder's segments subfolder as seen by LiveKit Egress. Default: the same path." env:"HINDSIGHT_EGRESS_DIR"`
 	Replay     time.Duration `help:"Length of the replay buffer of a running share." default:"20m" env:"HINDSIGHT_REPLAY"`
 	Expire     time.Duration `help:"How long the replay buffer is kept after the share has ended." default:"10m" env:"HINDSIGHT_EXPIRE"`
@@ -163,7 +163,7 @@ func (s *serve) validateShared(c *cli) error {
 	return nil
 }
 
-func (s *serve) recorder(c *cli) string {
+func (s *serve) recorder(c *cli) embedded.Kind {
 	if c.shared() {
 		return embedded.ChooseLiveKit
 	}

@@ -7,36 +7,48 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 )
 
-// The recorders that can be chosen.
+// Kind is a recorder that can be chosen.
+type Kind string
+
+// The recorders.
 const (
-	ChooseEmbedded = "embedded"
-	ChooseLiveKit  = "livekit"
-	ChooseAuto     = "auto" // livekit where LiveKit is set up for egress, else embedded
+	ChooseEmbedded Kind = "embedded"
+	ChooseLiveKit  Kind = "livekit"
+	ChooseAuto     Kind = "auto" // livekit where LiveKit is set up for egress, else embedded
 )
+
+var kinds = []Kind{ChooseEmbedded, ChooseLiveKit, ChooseAuto}
+
+// String is the text on the command line.
+func (k Kind) String() string { return string(k) }
+
+// ParseKind reads what String returns.
+func ParseKind(text string) (Kind, error) { return media.ParseName("recorder", text, kinds) }
 
 // Choice is both recorders as one. New recordings go to the chosen one; recordings that run, maybe from before a
 // restart with another choice, stay with the one that made them. It has no goroutines.
 type Choice struct {
-	choice   string
+	choice   Kind
 	livekit  *recorder.LiveKit
 	embedded *Recorder
 	log      *slog.Logger
 
 	mu     sync.Mutex
-	chosen string // once known
+	chosen Kind // once known
 }
 
-// Choose makes a Choice of one of the words above.
-func Choose(choice string, l *recorder.LiveKit, e *Recorder, log *slog.Logger) *Choice {
+// Choose makes a Choice.
+func Choose(choice Kind, l *recorder.LiveKit, e *Recorder, log *slog.Logger) *Choice {
 	return &Choice{choice: choice, livekit: l, embedded: e, log: log}
 }
 
 // Decide returns the chosen recorder, ChooseEmbedded or ChooseLiveKit. With ChooseAuto it asks LiveKit, once; while
 // LiveKit does not respond, nothing is decided.
-func (c *Choice) Decide(ctx context.Context) (string, error) {
+func (c *Choice) Decide(ctx context.Context) (Kind, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.chosen != "" {

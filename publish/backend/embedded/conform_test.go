@@ -283,7 +283,7 @@ func TestChoice(t *testing.T) {
 	redis, err := stack.StartRedis(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	defer redis.Close()
-	for name, addr := range map[string]string{embedded.ChooseEmbedded: "", embedded.ChooseLiveKit: redis.Addr} {
+	for name, addr := range map[embedded.Kind]string{embedded.ChooseEmbedded: "", embedded.ChooseLiveKit: redis.Addr} {
 		lk, err := stack.StartLiveKit(t.Context(), t.TempDir(), stack.LiveKitOptions{RedisAddr: addr})
 		require.NoError(t, err)
 		client := recorder.New(recorder.Options{URL: lk.URL, APIKey: lk.APIKey, APISecret: lk.APISecret})
@@ -294,7 +294,7 @@ func TestChoice(t *testing.T) {
 		<-lk.Done()
 		_, err = embedded.Choose(embedded.ChooseAuto, client, nil, slog.Default()).Decide(t.Context())
 		require.ErrorIs(t, err, recorder.ErrUnavailable, "LiveKit does not answer")
-		for _, set := range []string{embedded.ChooseEmbedded, embedded.ChooseLiveKit} {
+		for _, set := range []embedded.Kind{embedded.ChooseEmbedded, embedded.ChooseLiveKit} {
 			chosen, err := embedded.Choose(set, client, nil, slog.Default()).Decide(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, set, chosen)

@@ -174,7 +174,7 @@ func (r *Recorder) Close() error {
 var errNoVideo = errors.New("no video has arrived from the track; is it muted?")
 
 // stateOf is a recording's state in the words of the interface.
-func stateOf(stored, over bool, err error) string {
+func stateOf(stored, over bool, err error) api.State {
 	switch {
 	case over && err != nil:
 		return api.StateFailed

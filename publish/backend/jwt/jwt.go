@@ -33,6 +33,13 @@ const (
 	leeway       = 30 * time.Second // by which clocks may differ
 )
 
+// The claims that a token may have beside the registered ones: a room pattern, and scopes as a list or with spaces
+// between.
+const (
+	roomsClaim  = "hindsight_rooms"
+	scopesClaim = "hindsight_scopes"
+)
+
 // methods are the signatures that a key set's public keys can check; never "none" or a shared secret.
 var methods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
@@ -45,9 +52,6 @@ type Options struct {
 	Issuer, Audience string
 	// IdentityClaim is the user's name in rooms; empty is sub.
 	IdentityClaim string
-	// RoomsClaim and ScopesClaim hold a room pattern, and scopes as a list or with spaces between; empty are
-	// hindsight_rooms and hindsight_scopes.
-	RoomsClaim, ScopesClaim string
 	// Rooms and Scopes are those of tokens without the claims.
 	Rooms  string
 	Scopes []state.Scope
@@ -69,7 +73,6 @@ func Open(o Options) (*Verifier, error) {
 			"work here")
 	}
 	o.IdentityClaim = cmp.Or(o.IdentityClaim, "sub")
-	o.RoomsClaim, o.ScopesClaim = cmp.Or(o.RoomsClaim, "hindsight_rooms"), cmp.Or(o.ScopesClaim, "hindsight_scopes")
 	o.Log = cmp.Or(o.Log, slog.Default())
 	ctx, cancel := context.WithCancel(context.Background())
 	keys, err := openKeys(ctx, o)
@@ -136,15 +139,15 @@ func (v *Verifier) Verify(ctx context.Context, text string) (state.Token, error)
 	}
 	t := state.Token{Issuer: v.o.Issuer, Rooms: v.o.Rooms, Scopes: v.o.Scopes}
 	t.Identity, _ = claims[v.o.IdentityClaim].(string)
-	if claim, ok := claims[v.o.RoomsClaim]; ok {
+	if claim, ok := claims[roomsClaim]; ok {
 		if t.Rooms, ok = claim.(string); !ok || t.Rooms == "" {
-			return state.Token{}, fmt.Errorf("its claim %s is not a room pattern", v.o.RoomsClaim)
+			return state.Token{}, fmt.Errorf("its claim %s is not a room pattern", roomsClaim)
 		}
 	}
-	if claim, ok := claims[v.o.ScopesClaim]; ok {
+	if claim, ok := claims[scopesClaim]; ok {
 		scopes, err := readScopes(claim)
 		if err != nil {
-			return state.Token{}, fmt.Errorf("its claim %s: %w", v.o.ScopesClaim, err)
+			return state.Token{}, fmt.Errorf("its claim %s: %w", scopesClaim, err)
 		}
 		t.Scopes = scopes
 	}

@@ -213,7 +213,7 @@ func (k *Keeper) finish(ctx context.Context, c state.Clip, segments []buffers.Se
 	if err != nil {
 		c.State, c.Reason = api.ClipFailed, k.reason(ctx, c, err)
 	}
-	k.metrics.clips.WithLabelValues(c.State).Inc()
+	k.metrics.clips.WithLabelValues(c.State.String()).Inc()
 	k.metrics.saved.Observe(time.Since(c.Created).Seconds())
 	k.o.Log.InfoContext(ctx, "clip cut", "clip", c.ID, "replay", c.ReplayID, "state", c.State, "bytes", c.Bytes,
 		"segments", len(segments), "lost", len(result.Lost), "took", time.Since(begun), "err", err)

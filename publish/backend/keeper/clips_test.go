@@ -31,7 +31,7 @@ func (s *shelf) once(t *testing.T, c state.Clip) state.Clip {
 	require.Len(t, s.cutting, 1)
 	s.ended(<-s.finished)
 	clear(s.again) // the time has passed
-	c, err := s.o.State.Clip(t.Context(), c.ID)
+	c, err := s.DB.Clip(t.Context(), c.ID)
 	require.NoError(t, err)
 	return c
 }
@@ -68,7 +68,7 @@ func TestClipIsTriedThreeTimes(t *testing.T) {
 	// A killed service has counted the attempt and nothing else.
 	c = s.order(t, "alice", 4*time.Second)
 	for range maxAttempts {
-		_, err := s.o.State.TryClip(t.Context(), c.ID, 1)
+		_, err := s.DB.TryClip(t.Context(), c.ID, 1)
 		require.NoError(t, err)
 	}
 	c = s.once(t, c)
@@ -81,7 +81,7 @@ func TestClipIsTriedThreeTimes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cutter.kill = cancel
 	s.cut(ctx, c, nil)
-	attempts, err := s.o.State.TryClip(t.Context(), c.ID, 1)
+	attempts, err := s.DB.TryClip(t.Context(), c.ID, 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, attempts)
 }
@@ -186,14 +186,14 @@ func TestRecorderWithAWrongClock(t *testing.T) {
 			clip := state.Clip{ID: state.NewID(), ReplayID: s.Rec.ReplayID, Identity: "alice", Room: "den",
 				State: api.ClipWaiting,
 				Asked: 4 * time.Second, Pressed: pressed, Created: time.Now()}
-			ok, err := s.o.State.AddClip(t.Context(), clip, 1)
+			ok, err := s.DB.AddClip(t.Context(), clip, 1)
 			require.NoError(t, err)
 			require.True(t, ok)
 			segments, landed, err := newLookOf(s, s.Rec).lookFor(t.Context(), clip)
 			require.NoError(t, err)
 			require.True(t, landed, "the clip waits for what is there")
 			s.cut(t.Context(), clip, segments)
-			clip, err = s.o.State.Clip(t.Context(), clip.ID)
+			clip, err = s.DB.Clip(t.Context(), clip.ID)
 			require.NoError(t, err)
 			require.Equal(t, api.ClipReady, clip.State, clip.Reason)
 			require.InDelta(t, 4, clip.To.Sub(clip.From).Seconds(), 0.1, "the clip is cut short")

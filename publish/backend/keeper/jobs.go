@@ -3,9 +3,8 @@ package keeper
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
@@ -22,22 +21,9 @@ func (k *Keeper) refreshJobs(ctx context.Context, every bool) {
 		k.complain(ctx, "cannot list recordings", err)
 		return
 	}
-	var asks errgroup.Group
-	asks.SetLimit(asksAtOnce)
-	for _, t := range running {
-		if t.State == api.StateActive && t.Stopped.IsZero() && !every {
-			continue // a webhook tells sooner
-		}
-		asks.Go(func() error {
-			k.guarded(ctx, "asking about a recording", func() {
-				if err := k.askJob(ctx, t); err != nil {
-					k.complain(ctx, "cannot get a recording's status from LiveKit", err)
-				}
-			})
-			return nil
-		})
-	}
-	_ = asks.Wait()
+	askEach(ctx, k, slices.DeleteFunc(running, func(t state.Job) bool {
+		return t.State == api.StateActive && t.Stopped.IsZero() && !every // a webhook tells sooner
+	}), k.askJob)
 }
 
 // askJob brings one recording up to date, stops it where that was asked for, and gives it up where it is dead.
@@ -60,7 +46,7 @@ func (k *Keeper) askJob(ctx context.Context, t state.Job) error {
 	if err != nil {
 		return err
 	}
-	over := now.State == api.StateEnded || now.State == api.StateFailed
+	over := now.State.Over()
 	if !over && t.Stopped.IsZero() && time.Since(t.Created) > k.o.MaxRecording {
 		k.o.Log.InfoContext(ctx, "a recording is as long as allowed, and stopped", "recording", t.ID, "length",
 			k.o.MaxRecording)

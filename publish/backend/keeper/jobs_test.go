@@ -19,9 +19,9 @@ func TestDeadJobsAreGivenUp(t *testing.T) {
 	add := func(id string, created, stopped time.Time) {
 		job := state.Job{ID: id, Identity: "alice", EgressID: "EG_" + id, State: api.StateActive, Created: created,
 			Request: api.RecordingRequest{RoomName: "den", Type: api.TypeTrackComposite}}
-		require.NoError(t, s.o.State.AddJob(ctx, job))
+		require.NoError(t, s.DB.AddJob(ctx, job))
 		if !stopped.IsZero() {
-			require.NoError(t, s.o.State.StopJob(ctx, id, stopped))
+			require.NoError(t, s.DB.StopJob(ctx, id, stopped))
 		}
 	}
 	long := time.Now().Add(-time.Hour)
@@ -29,9 +29,9 @@ func TestDeadJobsAreGivenUp(t *testing.T) {
 	add("stopping", long, time.Now())
 	add("dead", long, long)
 	s.refreshJobs(ctx, true)
-	states := func() map[string]string {
-		out := map[string]string{}
-		list, err := s.o.State.JobsOf(ctx, "alice", 10)
+	states := func() map[string]api.State {
+		out := map[string]api.State{}
+		list, err := s.DB.JobsOf(ctx, "alice", 10)
 		require.NoError(t, err)
 		for _, job := range list {
 			out[job.ID] = job.State
@@ -41,19 +41,19 @@ func TestDeadJobsAreGivenUp(t *testing.T) {
 		}
 		return out
 	}
-	require.Equal(t, map[string]string{"fine": api.StateActive, "stopping": api.StateStopping, "dead": api.StateFailed},
-		states())
+	require.Equal(t, map[string]api.State{"fine": api.StateActive, "stopping": api.StateStopping,
+		"dead": api.StateFailed}, states())
 
 	// A recorder that never finds the tracks, and a LiveKit that has lost its memory.
 	s.Fake.Says.State = api.StateStarting
-	job, err := s.o.State.Job(ctx, "fine")
+	job, err := s.DB.Job(ctx, "fine")
 	require.NoError(t, err)
 	require.NoError(t, s.askJob(ctx, job))
 	s.Fake.JobErr = recorder.ErrUnknown
 	add("forgotten", time.Now(), time.Time{})
 	s.refreshJobs(ctx, true)
-	require.Equal(t, map[string]string{"fine": api.StateFailed, "stopping": api.StateFailed, "dead": api.StateFailed,
-		"forgotten": api.StateStopping}, states())
+	require.Equal(t, map[string]api.State{"fine": api.StateFailed, "stopping": api.StateFailed,
+		"dead": api.StateFailed, "forgotten": api.StateStopping}, states())
 	s.refreshJobs(ctx, true)
 	require.Equal(t, api.StateFailed, states()["forgotten"])
 }
@@ -67,21 +67,21 @@ func TestRecordingsEndAndGo(t *testing.T) {
 	_, err := s.Files.NewRecording(ctx, old.ID)
 	require.NoError(t, err)
 	require.NoError(t, s.Files.WriteFile(ctx, old.ID, "recording.mp4", make([]byte, 2e6)))
-	require.NoError(t, s.o.State.AddJob(ctx, old))
+	require.NoError(t, s.DB.AddJob(ctx, old))
 	s.Fake.Says = recorder.Status{EgressID: "EG_old", State: api.StateActive}
 	s.refreshJobs(ctx, true)
-	got, err := s.o.State.Job(ctx, old.ID)
+	got, err := s.DB.Job(ctx, old.ID)
 	require.NoError(t, err)
 	require.False(t, got.Stopped.IsZero(), "it is longer than recordings may be")
 
 	s.o.KeepRecordings = time.Hour
 	s.tidyJobs(ctx)
-	_, err = s.o.State.Job(ctx, old.ID)
+	_, err = s.DB.Job(ctx, old.ID)
 	require.NoError(t, err, "one that runs is not old")
 	got.State, got.Ended = api.StateEnded, time.Now().Add(-2*time.Hour)
-	require.NoError(t, s.o.State.UpdateJob(ctx, got))
+	require.NoError(t, s.DB.UpdateJob(ctx, got))
 	s.tidyJobs(ctx)
-	_, err = s.o.State.Job(ctx, old.ID)
+	_, err = s.DB.Job(ctx, old.ID)
 	require.ErrorIs(t, err, state.ErrNotFound)
 	files, err := s.Files.Files(ctx, old.ID)
 	require.NoError(t, err)

@@ -65,7 +65,7 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	s := newShelf(t, 30, time.Now().Add(-60*time.Second)) // segments from -60 s to 0; kept: 10 s + 15 s
 	clip := state.Clip{ID: state.NewID(), ReplayID: s.Rec.ReplayID, Identity: "alice", Room: "den",
 		State: api.ClipWaiting, Asked: 5 * time.Second, Pressed: time.Now().Add(-30 * time.Second), Created: time.Now()}
-	ok, err := s.o.State.AddClip(ctx, clip, 1)
+	ok, err := s.DB.AddClip(ctx, clip, 1)
 	require.NoError(t, err)
 	require.True(t, ok)
 	s.prune(ctx)
@@ -76,7 +76,7 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	s.clips(ctx)
 	require.Equal(t, clip.ID, (<-s.finished).id)
 	delete(s.cutting, clip.ID)
-	clip, err = s.o.State.Clip(ctx, clip.ID)
+	clip, err = s.DB.Clip(ctx, clip.ID)
 	require.NoError(t, err)
 	require.Equal(t, api.ClipReady, clip.State, clip.Reason)
 	require.Equal(t, 5*time.Second, clip.To.Sub(clip.From))
@@ -87,12 +87,12 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 
 	over := s.Rec
 	over.State, over.Ended = api.StateEnded, time.Now()
-	require.NoError(t, s.o.State.UpdateRecording(ctx, s.Rec, over))
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
 	s.prune(ctx)
 	require.NotEmpty(t, s.stored(t), "the buffer did not stay until it expires")
 	s.o.Expire = time.Nanosecond
 	s.prune(ctx)
-	_, err = s.o.State.Replay(ctx, s.Rec.ReplayID)
+	_, err = s.DB.Replay(ctx, s.Rec.ReplayID)
 	require.ErrorIs(t, err, state.ErrNotFound)
 	require.NoDirExists(t, s.Folder)
 	f, err := s.Files.OpenClip(ctx, clip.ID)
@@ -108,7 +108,7 @@ func TestClipWaitsForItsPress(t *testing.T) {
 	add := func(pressed, created time.Time) state.Clip {
 		c := state.Clip{ID: state.NewID(), ReplayID: s.Rec.ReplayID, Identity: "alice", Room: "den",
 			State: api.ClipWaiting, Asked: 4 * time.Second, Pressed: pressed, Created: created}
-		ok, err := s.o.State.AddClip(ctx, c, 10)
+		ok, err := s.DB.AddClip(ctx, c, 10)
 		require.NoError(t, err)
 		require.True(t, ok)
 		return c
@@ -116,21 +116,21 @@ func TestClipWaitsForItsPress(t *testing.T) {
 	early := add(end.Add(time.Second), time.Now())
 	s.clips(ctx)
 	require.Empty(t, s.cutting, "the clip was cut before its press had landed")
-	require.NoError(t, s.o.State.DeleteClip(ctx, early.ID))
+	require.NoError(t, s.DB.DeleteClip(ctx, early.ID))
 
 	late := add(end.Add(time.Second), time.Now().Add(-s.o.Landing-2*time.Second))
 	never := add(end.Add(time.Hour), time.Now())
 	over := s.Rec
 	over.State, over.Ended, over.Error = api.StateFailed, time.Now(), "no room at the inn"
-	require.NoError(t, s.o.State.UpdateRecording(ctx, s.Rec, over))
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
 	s.clips(ctx)
 	<-s.finished
 	<-s.finished
-	got, err := s.o.State.Clip(ctx, late.ID)
+	got, err := s.DB.Clip(ctx, late.ID)
 	require.NoError(t, err)
 	require.Equal(t, api.ClipReady, got.State, got.Reason)
 	require.InDelta(t, 3.0, got.To.Sub(got.From).Seconds(), 0.1)
-	got, err = s.o.State.Clip(ctx, never.ID)
+	got, err = s.DB.Clip(ctx, never.ID)
 	require.NoError(t, err)
 	require.Equal(t, api.ClipFailed, got.State)
 	require.Contains(t, got.Reason, "no room at the inn")
@@ -141,13 +141,13 @@ func TestSilentRecorderIsGivenUp(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
 	s.refresh(ctx)
-	rec, err := s.o.State.RecordingOf(ctx, "EG_1")
+	rec, err := s.DB.RecordingOf(ctx, "EG_1")
 	require.NoError(t, err)
 	require.Equal(t, api.StateActive, rec.State, "a recorder that stored something lately is alive")
 
 	s = newShelf(t, 3, time.Now().Add(-time.Minute))
 	s.refresh(ctx)
-	rec, err = s.o.State.RecordingOf(ctx, "EG_1")
+	rec, err = s.DB.RecordingOf(ctx, "EG_1")
 	require.NoError(t, err)
 	require.Equal(t, api.StateFailed, rec.State)
 	require.NotEmpty(t, rec.Error)
@@ -159,9 +159,9 @@ func TestForgottenRecorderGoesOn(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
 	s.Fake.Asked = recorder.ErrUnknown
-	state := func() string {
+	state := func() api.State {
 		require.NoError(t, s.ask(ctx, s.Rec))
-		rec, err := s.o.State.RecordingOf(ctx, "EG_1")
+		rec, err := s.DB.RecordingOf(ctx, "EG_1")
 		require.NoError(t, err)
 		return rec.State
 	}
@@ -183,7 +183,7 @@ func TestRecorderThatCannotBeStoppedIsGivenUp(t *testing.T) {
 		s := newShelf(t, 3, time.Now().Add(-time.Minute))
 		s.Fake.Hangs = true
 		require.ErrorIs(t, s.ask(t.Context(), s.Rec), context.DeadlineExceeded)
-		rec, err := s.o.State.RecordingOf(t.Context(), "EG_1")
+		rec, err := s.DB.RecordingOf(t.Context(), "EG_1")
 		require.NoError(t, err)
 		require.Equal(t, api.StateFailed, rec.State)
 	})
@@ -195,16 +195,16 @@ func TestExpiryWaitsForStarts(t *testing.T) {
 	s := newShelf(t, 1, time.Now().Add(-time.Hour))
 	over := s.Rec
 	over.State, over.Ended = api.StateEnded, time.Now().Add(-time.Hour)
-	require.NoError(t, s.o.State.UpdateRecording(ctx, s.Rec, over))
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
 	_, done, err := s.leases.Alone(ctx, leases.StartKey("alice", "den"))
 	require.NoError(t, err)
 	s.prune(ctx)
-	_, err = s.o.State.Replay(ctx, s.Rec.ReplayID)
+	_, err = s.DB.Replay(ctx, s.Rec.ReplayID)
 	require.NoError(t, err)
 	require.DirExists(t, s.Folder)
 	done()
 	s.prune(ctx)
-	_, err = s.o.State.Replay(ctx, s.Rec.ReplayID)
+	_, err = s.DB.Replay(ctx, s.Rec.ReplayID)
 	require.ErrorIs(t, err, state.ErrNotFound)
 }
 
@@ -230,10 +230,10 @@ func TestPanicsOfWorkersAreTold(t *testing.T) {
 	s.o.Recorder = &faulty{s.Fake, "EG_1"}
 	next := s.Rec
 	next.ID, next.EgressID, next.State = state.NewID(), "EG_2", api.StateStarting
-	require.NoError(t, s.o.State.AddRecording(ctx, next))
+	require.NoError(t, s.DB.AddRecording(ctx, next))
 	s.Fake.Says = recorder.Status{EgressID: "EG_2", State: api.StateEnded}
 	s.refresh(ctx)
-	got, err := s.o.State.RecordingOf(ctx, "EG_2")
+	got, err := s.DB.RecordingOf(ctx, "EG_2")
 	require.NoError(t, err)
 	require.Equal(t, api.StateEnded, got.State)
 	require.Contains(t, log.String(), "level=ERROR")
@@ -245,7 +245,7 @@ func TestPanicsOfWorkersAreTold(t *testing.T) {
 func TestDeletedBuffersAreForgotten(t *testing.T) {
 	s := newShelf(t, 1, time.Now())
 	s.stored(t)
-	require.NoError(t, s.o.State.DeleteReplay(t.Context(), s.Rec.ReplayID))
+	require.NoError(t, s.DB.DeleteReplay(t.Context(), s.Rec.ReplayID))
 	file := filepath.Join(s.Folder, recorder.Playlist)
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
 	require.Len(t, s.stored(t), 1, "it is not remembered")

@@ -45,12 +45,12 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 
 	clip := state.Clip{ID: state.NewID(), ReplayID: s.Rec.ReplayID, Identity: "alice", Room: "den", State: api.ClipWaiting,
 		Created: time.Now()}
-	ok, err := s.o.State.AddClip(ctx, clip, 1)
+	ok, err := s.DB.AddClip(ctx, clip, 1)
 	require.NoError(t, err)
 	require.True(t, ok)
 	clip.State, clip.Bytes = api.ClipReady, 5
-	require.NoError(t, s.o.State.FinishClip(ctx, clip))
-	_, secret, ok, err := s.o.State.AddLink(ctx, clip.ID, time.Now().Add(time.Hour), 1)
+	require.NoError(t, s.DB.FinishClip(ctx, clip))
+	_, secret, ok, err := s.DB.AddLink(ctx, clip.ID, time.Now().Add(time.Hour), 1)
 	require.NoError(t, err)
 	require.True(t, ok)
 	s.archive.NoteClip(ctx, clip)
@@ -62,26 +62,26 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 		Ended: time.Now()}
 	folder, err := s.Files.NewRecording(ctx, job.ID)
 	require.NoError(t, err)
-	require.NoError(t, s.o.State.AddJob(ctx, job))
+	require.NoError(t, s.DB.AddJob(ctx, job))
 
 	require.NoError(t, s.archive.DropClip(ctx, clip))
 	require.NoError(t, s.archive.DropJob(ctx, job.ID))
 	for range 2 {
 		require.DirExists(t, video)
 		require.DirExists(t, folder)
-		_, err = s.o.State.Clip(ctx, clip.ID)
+		_, err = s.DB.Clip(ctx, clip.ID)
 		require.ErrorIs(t, err, state.ErrNotFound)
-		_, err = s.o.State.LinkWith(ctx, secret)
+		_, err = s.DB.LinkWith(ctx, secret)
 		require.ErrorIs(t, err, state.ErrNotFound)
-		_, err = s.o.State.Job(ctx, job.ID)
+		_, err = s.DB.Job(ctx, job.ID)
 		require.ErrorIs(t, err, state.ErrNotFound)
-		used, _, err := s.o.State.Used(ctx, "alice")
+		used, _, err := s.DB.Used(ctx, "alice")
 		require.NoError(t, err)
 		require.Zero(t, used)
 		var count state.Restored
-		require.NoError(t, s.o.State.Restore(ctx, state.Note{Clip: &clip, Job: &job}, &count))
+		require.NoError(t, s.DB.Restore(ctx, state.Note{Clip: &clip, Job: &job}, &count))
 		require.Zero(t, count, "deleted things come back")
-		known, err := s.o.State.RecordingIDs(ctx)
+		known, err := s.DB.RecordingIDs(ctx)
 		require.NoError(t, err)
 		require.Contains(t, known, job.ID)
 		s.erase(ctx)
@@ -93,9 +93,9 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 	s.erase(ctx)
 	require.NoFileExists(t, video)
 	require.NoDirExists(t, folder)
-	clips, err := s.o.State.DeletedClips(ctx)
+	clips, err := s.DB.DeletedClips(ctx)
 	require.NoError(t, err)
-	jobs, err := s.o.State.DeletedJobs(ctx)
+	jobs, err := s.DB.DeletedJobs(ctx)
 	require.NoError(t, err)
 	require.Empty(t, append(clips, jobs...))
 }
@@ -109,20 +109,20 @@ func TestRowsStayWithTheirFiles(t *testing.T) {
 	s.o.Recorder = &finding{s.Fake, map[string]string{}}
 	over := s.Rec
 	over.State, over.Ended, over.Pruned = api.StateEnded, time.Now().Add(-30*time.Minute), 1
-	require.NoError(t, s.o.State.UpdateRecording(ctx, s.Rec, over))
-	require.NoError(t, s.o.State.SetPruned(ctx, s.Rec.ID, 1))
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
+	require.NoError(t, s.DB.SetPruned(ctx, s.Rec.ID, 1))
 	next := s.Rec
 	next.ID, next.EgressID, next.Created = state.NewID(), "EG_2", time.Now()
-	require.NoError(t, s.o.State.AddRecording(ctx, next))
+	require.NoError(t, s.DB.AddRecording(ctx, next))
 	lost := state.NewID()
 	_, err := s.Files.NewRecording(ctx, lost)
 	require.NoError(t, err)
-	require.NoError(t, s.o.State.AddIntent(ctx, lost))
+	require.NoError(t, s.DB.AddIntent(ctx, lost))
 
 	rows := func() (recordings, intents int) {
-		list, err := s.o.State.Recordings(ctx, s.Rec.ReplayID)
+		list, err := s.DB.Recordings(ctx, s.Rec.ReplayID)
 		require.NoError(t, err)
-		left, err := s.o.State.IntentsBefore(ctx, time.Now().Add(time.Hour))
+		left, err := s.DB.IntentsBefore(ctx, time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		return len(list), len(left)
 	}
@@ -171,7 +171,7 @@ func TestBucketThatRefusesDeletes(t *testing.T) {
 	job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateEnded, Created: time.Now(),
 		Ended: time.Now()}
 	require.NoError(t, files.WriteFile(ctx, job.ID, "recording.mp4", []byte("x")))
-	require.NoError(t, s.o.State.AddJob(ctx, job))
+	require.NoError(t, s.DB.AddJob(ctx, job))
 	keys := func(under string) int {
 		list, err := s3.Keys(ctx, "team/"+under)
 		require.NoError(t, err)
@@ -186,11 +186,11 @@ func TestBucketThatRefusesDeletes(t *testing.T) {
 	require.NoError(t, s.archive.DropJob(ctx, job.ID))
 	for range 2 {
 		s.erase(ctx)
-		_, err := s.buffers.Prune(ctx, s.Rec, time.Now().Add(time.Hour), s.o.State.SetPruned)
+		_, err := s.buffers.Prune(ctx, s.Rec, time.Now().Add(time.Hour), s.DB.SetPruned)
 		require.Error(t, err)
-		_, err = s.o.State.Clip(ctx, clip.ID)
+		_, err = s.DB.Clip(ctx, clip.ID)
 		require.ErrorIs(t, err, state.ErrNotFound)
-		_, err = s.o.State.Job(ctx, job.ID)
+		_, err = s.DB.Job(ctx, job.ID)
 		require.ErrorIs(t, err, state.ErrNotFound)
 		require.Equal(t, stored, keys("clips/"+clip.ID))
 		require.Equal(t, 1, keys("segments/"+job.ID))
@@ -199,12 +199,12 @@ func TestBucketThatRefusesDeletes(t *testing.T) {
 
 	s3.RefuseDeletes(false)
 	s.erase(ctx)
-	left, err := s.buffers.Prune(ctx, s.Rec, time.Now().Add(time.Hour), s.o.State.SetPruned)
+	left, err := s.buffers.Prune(ctx, s.Rec, time.Now().Add(time.Hour), s.DB.SetPruned)
 	require.NoError(t, err)
 	require.Zero(t, left)
 	require.Zero(t, keys("clips/"+clip.ID))
 	require.Zero(t, keys("segments/"+job.ID))
-	clips, err := s.o.State.DeletedClips(ctx)
+	clips, err := s.DB.DeletedClips(ctx)
 	require.NoError(t, err)
 	require.Empty(t, clips)
 }
@@ -224,14 +224,14 @@ func TestOldClipsGo(t *testing.T) {
 	waits := s.order(t, "alice", time.Second)
 	s.o.KeepClips = 2 * time.Hour // it was asked for an hour ago
 	s.tidy(ctx)
-	_, err := s.o.State.Clip(ctx, clip.ID)
+	_, err := s.DB.Clip(ctx, clip.ID)
 	require.NoError(t, err)
 	s.o.KeepClips = time.Nanosecond
 	s.tidy(ctx)
-	_, err = s.o.State.Clip(ctx, clip.ID)
+	_, err = s.DB.Clip(ctx, clip.ID)
 	require.ErrorIs(t, err, state.ErrNotFound)
 	_, err = s.Files.OpenClip(ctx, clip.ID)
 	require.Error(t, err, "the file stayed")
-	_, err = s.o.State.Clip(ctx, waits.ID)
+	_, err = s.DB.Clip(ctx, waits.ID)
 	require.NoError(t, err)
 }

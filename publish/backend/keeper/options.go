@@ -108,7 +108,7 @@ func (o *Options) setDefaults() {
 
 // Parts are what the keeper works with; all but Evictor must be set.
 type Parts struct {
-	State       *state.Store
+	State       State
 	Recorder    Recorder
 	JobRecorder JobRecorder
 	Storage     Storage

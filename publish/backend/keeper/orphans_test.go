@@ -45,10 +45,10 @@ func TestOrphansAreStopped(t *testing.T) {
 	folder, err := s.Files.NewRecording(ctx, lost)
 	require.NoError(t, err)
 	rec.writes[lost] = "EG_lost"
-	require.NoError(t, s.o.State.AddIntent(ctx, lost))
-	require.NoError(t, s.o.State.AddIntent(ctx, s.Rec.ID))
+	require.NoError(t, s.DB.AddIntent(ctx, lost))
+	require.NoError(t, s.DB.AddIntent(ctx, s.Rec.ID))
 	ids := func() (out []string) {
-		list, err := s.o.State.IntentsBefore(ctx, time.Now().Add(time.Hour))
+		list, err := s.DB.IntentsBefore(ctx, time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		for _, i := range list {
 			out = append(out, i.ID)

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,16 +22,20 @@ func (k *Keeper) refresh(ctx context.Context) {
 	}
 	k.metrics.recordings.Set(float64(len(running)))
 	k.round++
-	var asks errgroup.Group // one that does not answer keeps nobody waiting
-	asks.SetLimit(asksAtOnce)
-	for _, r := range running {
+	askEach(ctx, k, slices.DeleteFunc(running, func(r state.Recording) bool {
 		calm := r.State == api.StateActive && !r.Began.IsZero()
-		if calm && k.round%5 != 1 {
-			continue // nothing new is expected, and a webhook would tell sooner
-		}
+		return calm && k.round%5 != 1 // nothing new is expected, and a webhook would tell sooner
+	}), k.ask)
+}
+
+// askEach asks LiveKit about recordings, some at a time: one that does not answer keeps nobody waiting.
+func askEach[T any](ctx context.Context, k *Keeper, list []T, ask func(context.Context, T) error) {
+	var asks errgroup.Group
+	asks.SetLimit(asksAtOnce)
+	for _, v := range list {
 		asks.Go(func() error {
 			k.guarded(ctx, "asking about a recording", func() {
-				if err := k.ask(ctx, r); err != nil {
+				if err := ask(ctx, v); err != nil {
 					k.complain(ctx, "cannot get a recording's status from LiveKit", err)
 				}
 			})
@@ -53,7 +58,7 @@ func (k *Keeper) ask(ctx context.Context, r state.Recording) error {
 	if err != nil {
 		return err
 	}
-	over := status.State == api.StateEnded || status.State == api.StateFailed
+	over := status.State.Over()
 	dead, closed := k.liveness(ctx, r)
 	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
 	if err == nil && !over && (dead || stopped) {
@@ -116,9 +121,8 @@ func merged(r state.Recording, now recorder.Status) state.Recording {
 }
 
 // advance brings a recording's progress up to date. A state never goes back.
-func advance(now recorder.Status, word, reason *string, began, ended *time.Time) {
-	over := func() bool { return *word == api.StateEnded || *word == api.StateFailed }
-	if !over() && (*word == api.StateStarting || now.State != api.StateStarting) {
+func advance(now recorder.Status, word *api.State, reason *string, began, ended *time.Time) {
+	if !word.Over() && (*word == api.StateStarting || now.State != api.StateStarting) {
 		*word = now.State
 	}
 	if now.Error != "" {
@@ -127,7 +131,7 @@ func advance(now recorder.Status, word, reason *string, began, ended *time.Time)
 	if !now.Began.IsZero() {
 		*began = now.Began.UTC()
 	}
-	if over() && ended.IsZero() {
+	if word.Over() && ended.IsZero() {
 		*ended = time.Now().UTC()
 	}
 }

@@ -49,7 +49,7 @@ type JobStatus struct {
 	Streams []api.RecordingStream
 }
 
-// Take starts a recording.
+// Job starts a recording.
 func (l *LiveKit) Job(ctx context.Context, r JobRequest) (JobStatus, error) {
 	var size [2]int // of the video in pixels, zero where there is none or none is known
 	err := l.await(ctx, r.RoomName, func(list []*livekit.ParticipantInfo) (err error) {
@@ -70,7 +70,7 @@ func (l *LiveKit) Job(ctx context.Context, r JobRequest) (JobStatus, error) {
 			Options: &livekit.ParticipantEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	case api.TypeRoomComposite:
 		info, err = l.egress.StartRoomCompositeEgress(ctx, &livekit.RoomCompositeEgressRequest{RoomName: r.RoomName,
-			Layout: r.Layout, AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r),
+			Layout: r.Layout.String(), AudioOnly: r.AudioOnly, FileOutputs: l.files(r), SegmentOutputs: l.segments(r),
 			StreamOutputs: streams(r),
 			Options:       &livekit.RoomCompositeEgressRequest_Advanced{Advanced: l.encoding(r, size)}})
 	default:
@@ -95,8 +95,8 @@ func (l *LiveKit) files(r JobRequest) []*livekit.EncodedFileOutput {
 	if r.Outputs.File == "" {
 		return nil
 	}
-	o := &livekit.EncodedFileOutput{Filepath: path.Join(r.Folder, JobFile+"."+r.Outputs.File), DisableManifest: true,
-		FileType: map[string]livekit.EncodedFileType{
+	o := &livekit.EncodedFileOutput{Filepath: path.Join(r.Folder, JobFile+"."+r.Outputs.File.String()),
+		DisableManifest: true, FileType: map[api.FileKind]livekit.EncodedFileType{
 			api.FileMP4: livekit.EncodedFileType_MP4, api.FileOGG: livekit.EncodedFileType_OGG}[r.Outputs.File]}
 	l.o.Upload.file(o)
 	return []*livekit.EncodedFileOutput{o}
@@ -206,7 +206,8 @@ func oneTrack(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err e
 		return size, err
 	}
 	_, codec, _ := strings.Cut(strings.ToLower(t.MimeType), "/")
-	kind := map[string]string{"h264": api.FileMP4, "opus": api.FileOGG, "vp8": api.FileWebM, "vp9": api.FileWebM}[codec]
+	kind := map[string]api.FileKind{"h264": api.FileMP4, "opus": api.FileOGG, "vp8": api.FileWebM,
+		"vp9": api.FileWebM}[codec]
 	switch {
 	case kind == "":
 		return size, fmt.Errorf("%w: a track of codec %s cannot be copied; use %s", ErrFile, cmp.Or(codec, "unknown"),

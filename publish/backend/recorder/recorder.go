@@ -96,8 +96,8 @@ type Request struct {
 // Status is what LiveKit says about an egress.
 type Status struct {
 	EgressID string
-	// State is one of api.StateStarting, StateActive, StateEnded, StateFailed.
-	State string
+	// State is never api.StateStopping: a recorder that is finishing its files counts as active.
+	State api.State
 	// Error is LiveKit's reason for a failure.
 	Error string
 	// Began is the recorder's wall clock when the first packet of the recording arrived, the zero of the recording's

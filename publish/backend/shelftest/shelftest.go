@@ -134,7 +134,7 @@ func On(t testing.TB, db *state.Store, files *storage.Storage, count int, began 
 	require.NoError(t, db.AddReplay(ctx, state.Replay{ID: s.Rec.ReplayID, Identity: "alice", Room: "den",
 		Created: began}))
 	require.NoError(t, db.AddRecording(ctx, s.Rec))
-	MakeSegments(t, s.Folder, count, began)
+	makeSegments(t, s.Folder, count, began)
 	return s
 }
 
@@ -149,9 +149,9 @@ func (s *Shelf) Order(t testing.TB, user string, length time.Duration, pressed, 
 	return c
 }
 
-// MakeSegments lays out MPEG-TS segments whose PTS begin at one hour, and the playlist with program times that are
+// makeSegments lays out MPEG-TS segments whose PTS begin at one hour, and the playlist with program times that are
 // 1.5 s late. ffmpeg writes as many only once for all tests of a program.
-func MakeSegments(t testing.TB, folder string, count int, began time.Time) {
+func makeSegments(t testing.TB, folder string, count int, began time.Time) {
 	t.Helper()
 	once, _ := segments.LoadOrStore(count, sync.OnceValues(func() ([][]byte, error) { return encode(count) }))
 	files, err := once.(func() ([][]byte, error))()

@@ -11,8 +11,8 @@ import (
 // Clip is a server clip, waiting or cut. Its id names its file.
 type Clip struct {
 	ID, ReplayID, Identity, Room string
-	// State is one of api.ClipWaiting, ClipReady, ClipFailed.
-	State, Reason string
+	State                        api.ClipState
+	Reason                       string // of a failure
 	// Asked is the length asked for, Pressed the moment it ends at.
 	Asked            time.Duration
 	Pressed, Created time.Time

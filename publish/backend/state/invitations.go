@@ -17,8 +17,8 @@ type Invitation struct {
 	Created, Expires time.Time
 }
 
-// CodePrefix distinguishes the codes of invitations from tokens.
-const CodePrefix = "hsi_"
+// codePrefix distinguishes the codes of invitations from tokens.
+const codePrefix = "hsi_"
 
 // Invite adds an invitation and returns its code of 130 random bits, which cannot be read again. Without scopes its
 // token has Publish; empty rooms are all.
@@ -35,7 +35,7 @@ func (s *Store) Invite(ctx context.Context, identity, rooms string, expires time
 	if err := (Token{Identity: identity, Rooms: rooms, Scopes: scopes}).Check(); err != nil {
 		return Invitation{}, "", err
 	}
-	code := CodePrefix + strings.ToLower(rand.Text())
+	code := codePrefix + strings.ToLower(rand.Text())
 	sum := sha256.Sum256([]byte(code))
 	_, err := s.db.ExecContext(ctx, `INSERT INTO invitations (id, hash, identity, rooms, scopes, created, expires)
 		VALUES (?,?,?,?,?,?,?)`, i.ID, sum[:], i.Identity, i.Rooms, joinScopes(i.Scopes), stamp(i.Created), stamp(i.Expires))

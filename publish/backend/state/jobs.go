@@ -9,21 +9,22 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// Take is a recording that a user asked for by itself, beside replays. Its id names its folder.
+// Job is a recording that a user asked for by itself, beside replays. Its id names its folder.
 type Job struct {
 	ID, Identity, EgressID string
 	// Request is what was asked for, without the keys of streams; Fingerprint is equal for equal requests.
 	Request     api.RecordingRequest
 	Fingerprint string
-	// State is one of api.StateStarting, StateActive, StateEnded, StateFailed.
-	State, Error string
-	Streams      []api.RecordingStream
+	// State is never api.StateStopping, which Stopped is.
+	State   api.State
+	Error   string
+	Streams []api.RecordingStream
 	// Began is when the first media arrived, Stopped when the user asked for the end; zero until then.
 	Began, Created, Stopped, Ended time.Time
 }
 
 // Over says that nothing will be added to the recording anymore.
-func (t Job) Over() bool { return t.State == api.StateEnded || t.State == api.StateFailed }
+func (t Job) Over() bool { return t.State.Over() }
 
 // AddJob keeps a new recording.
 func (s *Store) AddJob(ctx context.Context, t Job) error {

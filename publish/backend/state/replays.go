@@ -19,8 +19,9 @@ type Replay struct {
 type Recording struct {
 	ID, ReplayID, EgressID string
 	VideoTrack, AudioTrack string
-	// State is one of api.StateStarting, StateActive, StateEnded, StateFailed.
-	State, Error string
+	// State is never api.StateStopping, which Replay.Stopped is.
+	State api.State
+	Error string
 	// Began is the wall clock at the zero of the media's running time; zero until known.
 	Began          time.Time
 	Created, Ended time.Time
@@ -29,7 +30,7 @@ type Recording struct {
 }
 
 // Over says that nothing will be added to the recording anymore.
-func (r Recording) Over() bool { return r.State == api.StateEnded || r.State == api.StateFailed }
+func (r Recording) Over() bool { return r.State.Over() }
 
 // AddReplay keeps a new replay.
 func (s *Store) AddReplay(ctx context.Context, r Replay) error {

@@ -51,6 +51,21 @@ const oldManage Scope = "admin"
 // scopes are all there are, from the least to the most.
 var scopes = []Scope{View, Publish, Record, Manage}
 
+// String is the text in the database, in JSON and on the command line.
+func (s Scope) String() string { return string(s) }
+
+// ParseScope reads what String returns, and what Manage was called before.
+func ParseScope(text string) (Scope, error) {
+	s := Scope(text)
+	if s == oldManage {
+		s = Manage
+	}
+	if !slices.Contains(scopes, s) {
+		return "", fmt.Errorf("there is no scope %q; use view, publish, record or manage", text)
+	}
+	return s, nil
+}
+
 // Has reports whether the token has a right; Manage has all.
 func (t Token) Has(s Scope) bool {
 	return slices.Contains(t.Scopes, s) || slices.Contains(t.Scopes, Manage)
@@ -60,12 +75,9 @@ func (t Token) Has(s Scope) bool {
 func ParseScopes(text string) (out []Scope, err error) {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 	for _, w := range words {
-		s := Scope(w)
-		if s == oldManage {
-			s = Manage
-		}
-		if !slices.Contains(scopes, s) {
-			return nil, fmt.Errorf("there is no scope %q; use view, publish, record or manage", w)
+		s, err := ParseScope(w)
+		if err != nil {
+			return nil, err
 		}
 		if !slices.Contains(out, s) {
 			out = append(out, s)
@@ -80,7 +92,7 @@ func ParseScopes(text string) (out []Scope, err error) {
 func joinScopes(scopes []Scope) string {
 	var words []string
 	for _, s := range scopes {
-		words = append(words, string(s))
+		words = append(words, s.String())
 	}
 	return strings.Join(words, " ")
 }

@@ -55,7 +55,7 @@ func Open(dir, egress string) (*Storage, error) {
 // removePartial deletes clips that a killed process left half written.
 func (f folder) removePartial() {
 	_ = f.list(context.Background(), clips, func(e Entry) {
-		if strings.HasSuffix(e.Name, mp4.TempSuffix) && time.Since(e.Modified) > partialAge {
+		if strings.HasSuffix(e.Name, mp4.TempSuffix) && time.Since(e.modified) > partialAge {
 			_ = f.root.Remove(e.Name)
 		}
 	})

@@ -53,7 +53,7 @@ type files interface {
 type Entry struct {
 	Name     string
 	Bytes    int64
-	Modified time.Time
+	modified time.Time
 }
 
 // Storage is an open folder or bucket. It may be used from many goroutines.
@@ -237,8 +237,8 @@ func (s *Storage) KeepRecordings(ctx context.Context, ids []string, before time.
 	newest, noted := map[string]time.Time{}, map[string]bool{}
 	err := s.list(ctx, segments, func(e Entry) {
 		id, file, _ := strings.Cut(strings.TrimPrefix(e.Name, segments+"/"), "/")
-		if e.Modified.After(newest[id]) {
-			newest[id] = e.Modified
+		if e.modified.After(newest[id]) {
+			newest[id] = e.modified
 		}
 		noted[id] = noted[id] || file == noteName
 	})

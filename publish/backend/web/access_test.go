@@ -49,7 +49,7 @@ type belongings struct{ replay, clip, link, secret, job, running string }
 
 func (d *desk) belongings(owner, room string) (b belongings) {
 	d.t.Helper()
-	ctx, db := d.t.Context(), d.o.State
+	ctx, db := d.t.Context(), d.DB
 	b = belongings{replay: state.NewID(), clip: state.NewID(), job: state.NewID(), running: state.NewID()}
 	require.NoError(d.t, db.AddReplay(ctx, state.Replay{ID: b.replay, Identity: owner, Room: room, Created: time.Now()}))
 	clip := state.Clip{ID: b.clip, ReplayID: b.replay, Identity: owner, Room: room, State: api.ClipWaiting,
@@ -65,7 +65,7 @@ func (d *desk) belongings(owner, room string) (b belongings) {
 	require.NoError(d.t, err)
 	require.True(d.t, ok)
 	b.link, b.secret = link.ID, secret
-	for id, is := range map[string]string{b.job: api.StateEnded, b.running: api.StateActive} {
+	for id, is := range map[string]api.State{b.job: api.StateEnded, b.running: api.StateActive} {
 		_, err := d.Files.NewRecording(ctx, id)
 		require.NoError(d.t, err)
 		require.NoError(d.t, d.Files.WriteFile(ctx, id, "recording.mp4", []byte("x")))
@@ -84,11 +84,11 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	switch {
 	case path == "/recordings":
 		body = subject
-		running, err := d.o.State.RunningJobs(d.t.Context()) // of which one would refuse another in its room
+		running, err := d.DB.RunningJobs(d.t.Context()) // of which one would refuse another in its room
 		require.NoError(d.t, err)
 		for _, job := range running {
 			job.State = api.StateEnded
-			require.NoError(d.t, d.o.State.UpdateJob(d.t.Context(), job))
+			require.NoError(d.t, d.DB.UpdateJob(d.t.Context(), job))
 		}
 	case strings.HasSuffix(path, "/stop") && path != "/stop":
 		id = b.running
@@ -149,7 +149,7 @@ func TestAccessTable(t *testing.T) {
 			var secret string
 			if column != "no token" {
 				var err error
-				token, secret, err = d.o.State.CreateToken(t.Context(), "erin "+column, "d*", state.Scope(column))
+				token, secret, err = d.DB.CreateToken(t.Context(), "erin "+column, "d*", state.Scope(column))
 				require.NoError(t, err)
 			}
 			for pattern := range served {

@@ -146,7 +146,8 @@ func (s *Server) getVideo(w http.ResponseWriter, r *http.Request, user state.Tok
 // sendVideo serves a clip's file; disposition is inline or attachment (RFC 6266).
 func (s *Server) sendVideo(w http.ResponseWriter, r *http.Request, clip state.Clip, disposition string) error {
 	if clip.State != api.ClipReady {
-		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State + ", so there is no video"}
+		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State.String() +
+			", so there is no video"}
 	}
 	f, err := s.o.Clips.OpenClip(r.Context(), clip.ID)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -21,7 +21,7 @@ func FuzzHandlers(f *testing.F) {
 	s, _, _ := serve(on)
 	begins := shelftest.Starting{Told: on.Fake}
 	s.o.Recorder, s.o.JobRecorder, s.o.MaxRunning = begins, begins, 1<<30
-	_, secret, err := s.o.State.CreateToken(f.Context(), "alice", "*", state.Manage)
+	_, secret, err := on.DB.CreateToken(f.Context(), "alice", "*", state.Manage)
 	require.NoError(f, err)
 	handler := s.Handler()
 	const replay = `{"replayId":"x","seconds":5,"pressedAt":"2026-01-01T00:00:00Z"}`

@@ -151,7 +151,7 @@ func TestOperatorCalls(t *testing.T) {
 	require.Equal(t, "stopping", ready(503).Status)
 	d.draining.Store(false)
 	later()
-	require.NoError(t, d.o.State.Close())
+	require.NoError(t, d.DB.Close())
 	require.Equal(t, readiness{"not ready", "unreachable", "unreachable"}, ready(503))
 }
 

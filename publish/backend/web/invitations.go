@@ -29,7 +29,7 @@ func (s *Server) postAccept(w http.ResponseWriter, r *http.Request) {
 	trailOf(r.Context()).user = token
 	out := api.AcceptedInvitation{Token: secret, TokenID: token.ID, Identity: token.Identity, RoomPattern: token.Rooms}
 	for _, scope := range token.Scopes {
-		out.Scopes = append(out.Scopes, string(scope))
+		out.Scopes = append(out.Scopes, scope.String())
 	}
 	_ = writeJSON(w, http.StatusOK, out) // the caller is gone
 }

@@ -16,7 +16,7 @@ import (
 func TestInvitationIsExchangedOnce(t *testing.T) {
 	d := newDesk(t, 1)
 	ctx := t.Context()
-	_, code, err := d.o.State.Invite(ctx, "carol", "team-*", time.Now().Add(time.Hour))
+	_, code, err := d.DB.Invite(ctx, "carol", "team-*", time.Now().Add(time.Hour))
 	require.NoError(t, err)
 	link := api.Invitation{Server: d.server.URL, Identity: "carol", Code: code}.Link()
 	i, err := api.ParseInvitation(link)
@@ -47,7 +47,7 @@ func TestInvitationIsExchangedOnce(t *testing.T) {
 		response, _ := d.call(token, http.MethodPost, "/invitations/accept", "", "")
 		require.Equal(t, http.StatusUnauthorized, response.StatusCode)
 	}
-	_, code, err = d.o.State.Invite(ctx, "dave", "", time.Now().Add(time.Hour), state.View)
+	_, code, err = d.DB.Invite(ctx, "dave", "", time.Now().Add(time.Hour), state.View)
 	require.NoError(t, err)
 	response, _ := d.call(code, http.MethodPost, "/invitations/accept", "", "")
 	require.Equal(t, http.StatusOK, response.StatusCode, "as the document describes it")

@@ -72,7 +72,10 @@ func checkJob(req *api.RecordingRequest, user state.Token, prefixes []string) er
 	if req.Type == "" {
 		req.Type = api.TypeTrackComposite
 	}
-	only := func(typ, names string, set bool) error {
+	if _, err := api.ParseRecordingType(req.Type.String()); err != nil {
+		return invalid("%v", err)
+	}
+	only := func(typ api.RecordingType, names string, set bool) error {
 		if set && req.Type != typ {
 			return invalid("%s is for recordings of type %s; this one is of type %s", names, typ, req.Type)
 		}
@@ -120,16 +123,12 @@ func checkSubject(req *api.RecordingRequest, user state.Token) error {
 		if err := mayRecordOthers(user, "a whole room"); err != nil {
 			return err
 		}
-		layouts := []string{api.LayoutGrid, api.LayoutSpeaker, api.LayoutSingleSpeaker}
 		if req.Layout == "" {
 			req.Layout = api.LayoutGrid
 		}
-		if !slices.Contains(layouts, req.Layout) {
-			return invalid("layout must be one of %s", strings.Join(layouts, ", "))
+		if _, err := api.ParseLayout(req.Layout.String()); err != nil {
+			return invalid("%v", err)
 		}
-	default:
-		return invalid("type must be one of %s, %s, %s, %s", api.TypeTrackComposite, api.TypeTrack, api.TypeParticipant,
-			api.TypeRoomComposite)
 	}
 	return nil
 }
@@ -139,16 +138,14 @@ func checkOutputs(req *api.RecordingRequest) error {
 	o := &req.Outputs
 	withoutVideo := req.Type == api.TypeTrackComposite && req.VideoTrackID == "" || req.AudioOnly
 	others := o.Segments || len(o.Streams) > 0
-	switch o.File {
-	case "", api.FileMP4, api.FileOGG:
-	case api.FileWebM:
-		if req.Type != api.TypeTrack {
-			return invalid("outputs.file can be webm only for a recording of type track, of a track of VP8 or VP9")
+	if o.File != "" {
+		if _, err := api.ParseFileKind(o.File.String()); err != nil {
+			return invalid("%v", err)
 		}
-	default:
-		return invalid("outputs.file must be mp4 or ogg")
 	}
 	switch {
+	case o.File == api.FileWebM && req.Type != api.TypeTrack:
+		return invalid("outputs.file can be webm only for a recording of type track, of a track of VP8 or VP9")
 	case req.Type == api.TypeTrack && others:
 		return invalid("a recording of type track goes to a file only; for segments and streams use type trackComposite")
 	case req.Type == api.TypeTrack:

@@ -51,8 +51,9 @@ func TestStreamsGoWhereTheyMay(t *testing.T) {
 func TestJobsHaveDefaults(t *testing.T) {
 	user := state.Token{ID: "1", Identity: "alice", Scopes: []state.Scope{state.Record}}
 	for _, c := range []struct {
-		req       api.RecordingRequest
-		typ, file string
+		req  api.RecordingRequest
+		typ  api.RecordingType
+		file api.FileKind
 	}{
 		{req: api.RecordingRequest{VideoTrackID: "TR_v", AudioTrackID: "TR_a"}, typ: api.TypeTrackComposite,
 			file: api.FileMP4},

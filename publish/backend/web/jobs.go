@@ -30,14 +30,8 @@ func (s *Server) jobRoutes() map[string]http.Handler {
 }
 
 func (s *Server) postJob(w http.ResponseWriter, r *http.Request, user state.Token) error {
-	var req api.RecordingRequest
-	if err := readJSON(w, r, &req); err != nil {
-		return err
-	}
-	if err := mayRecord(user); err != nil {
-		return err
-	}
-	if err := checkRoom(user, req.RoomName); err != nil {
+	req, err := readFor(w, r, user, mayRecord, func(q api.RecordingRequest) string { return q.RoomName })
+	if err != nil {
 		return err
 	}
 	if err := checkJob(&req, user, s.o.StreamTo); err != nil {

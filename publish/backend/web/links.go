@@ -37,7 +37,7 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 		return err
 	}
 	if clip.State != api.ClipReady {
-		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State +
+		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State.String() +
 			"; only finished clips can be shared"}
 	}
 	link, secret, ok, err := s.o.State.AddLink(r.Context(), clip.ID, time.Now().Add(min(life, s.o.MaxLink)), maxLinks)

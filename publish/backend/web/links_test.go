@@ -68,7 +68,7 @@ func newDesk(t *testing.T, count int) *desk {
 
 func (d *desk) user(identity, rooms string, scopes ...state.Scope) string {
 	d.t.Helper()
-	_, secret, err := d.o.State.CreateToken(d.t.Context(), identity, rooms, scopes...)
+	_, secret, err := d.DB.CreateToken(d.t.Context(), identity, rooms, scopes...)
 	require.NoError(d.t, err)
 	return secret
 }
@@ -122,8 +122,8 @@ func (d *desk) clip(seconds int) state.Clip {
 	made, err := (&buffers.Remuxer{Storage: d.Files, Clips: d.Files}).Cut(ctx, c, segments)
 	require.NoError(d.t, err)
 	c.State, c.From, c.To, c.Bytes = api.ClipReady, made.From, made.To, made.Bytes
-	require.NoError(d.t, d.o.State.FinishClip(ctx, c))
-	c, err = d.o.State.Clip(ctx, c.ID)
+	require.NoError(d.t, d.DB.FinishClip(ctx, c))
+	c, err = d.DB.Clip(ctx, c.ID)
 	require.NoError(d.t, err)
 	return c
 }
@@ -211,7 +211,7 @@ func TestPostersAreChecked(t *testing.T) {
 		resp, answer := d.call(d.alice, "PUT", "/clips/"+clip.ID+"/poster", "image/jpeg", body)
 		require.True(t, resp.StatusCode == 400 || resp.StatusCode == 413, "%s: %d %s", name, resp.StatusCode, answer)
 	}
-	_, err := d.o.State.Poster(t.Context(), clip.ID)
+	_, err := d.DB.Poster(t.Context(), clip.ID)
 	require.ErrorIs(t, err, state.ErrNotFound)
 }
 

@@ -35,15 +35,21 @@ func checkRoom(user state.Token, room string) error {
 	return nil
 }
 
+// readFor reads the body of a call about a room, and refuses it where the user may not make it or not in that room.
+func readFor[T any](w http.ResponseWriter, r *http.Request, user state.Token, may func(state.Token) error,
+	room func(T) string) (req T, err error) {
+	if err = readJSON(w, r, &req); err == nil {
+		err = may(user)
+	}
+	if err == nil {
+		err = checkRoom(user, room(req))
+	}
+	return req, err
+}
+
 func (s *Server) postToken(w http.ResponseWriter, r *http.Request, user state.Token) error {
-	var req api.TokenRequest
-	if err := readJSON(w, r, &req); err != nil {
-		return err
-	}
-	if err := mayShare(user); err != nil {
-		return err
-	}
-	if err := checkRoom(user, req.RoomName); err != nil {
+	req, err := readFor(w, r, user, mayShare, func(q api.TokenRequest) string { return q.RoomName })
+	if err != nil {
 		return err
 	}
 	about(r.Context(), "room", req.RoomName)
@@ -57,14 +63,8 @@ func (s *Server) postToken(w http.ResponseWriter, r *http.Request, user state.To
 }
 
 func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.Token) error {
-	var req api.StartRequest
-	if err := readJSON(w, r, &req); err != nil {
-		return err
-	}
-	if err := mayShare(user); err != nil {
-		return err
-	}
-	if err := checkRoom(user, req.RoomName); err != nil {
+	req, err := readFor(w, r, user, mayShare, func(q api.StartRequest) string { return q.RoomName })
+	if err != nil {
 		return err
 	}
 	if !trackID.MatchString(req.VideoTrackID) {

@@ -29,7 +29,7 @@ func TestReplayGoesOnThoughStoppingHangs(t *testing.T) {
 				ReplayID: s.Rec.ReplayID})
 		require.NoError(t, err)
 		require.LessOrEqual(t, time.Since(began), stopTimeout)
-		got, err := s.o.State.RecordingOf(t.Context(), "EG_2")
+		got, err := s.DB.RecordingOf(t.Context(), "EG_2")
 		require.NoError(t, err)
 		require.Equal(t, rec.ID, got.ID)
 	})
@@ -41,7 +41,7 @@ func TestIntentsOfStarts(t *testing.T) {
 	s := newShelved(t)
 	user := state.Token{Identity: "alice", Rooms: "*", Scopes: []state.Scope{state.Publish}}
 	left := func() int {
-		list, err := s.o.State.IntentsBefore(ctx, time.Now().Add(time.Hour))
+		list, err := s.DB.IntentsBefore(ctx, time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		return len(list)
 	}
@@ -104,7 +104,7 @@ func TestRecordingsAreBounded(t *testing.T) {
 	_, err := s.Files.NewRecording(ctx, old.ID)
 	require.NoError(t, err)
 	require.NoError(t, s.Files.WriteFile(ctx, old.ID, "recording.mp4", make([]byte, 2e6)))
-	require.NoError(t, s.o.State.AddJob(ctx, old))
+	require.NoError(t, s.DB.AddJob(ctx, old))
 	s.o.MaxRecordings = 1
 	refusedWith(t, s.checkJobQuota(ctx, "alice"), http.StatusForbidden, api.ProblemQuota)
 	s.o.MaxRecordings, s.o.MaxRecordingBytes = 2, 2e6

@@ -42,15 +42,6 @@ func (d *downloads) begin(key string) (end func(), ok bool) {
 	}, true
 }
 
-func (d *downloads) count() (n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, c := range d.running {
-		n += c
-	}
-	return n
-}
-
 // serveContent sends a file, whole or one range of it (RFC 9110, 14). Several ranges are ignored, as 14.2 allows:
 // each would be a request to the storage of its own, thousands in one call. A reader who takes next to nothing is cut
 // off, and nobody has more than some files sent at once.

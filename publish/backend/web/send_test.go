@@ -88,3 +88,13 @@ func TestSlowReaders(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, size, n)
 }
+
+// count is how many files are being sent.
+func (d *downloads) count() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.running {
+		n += c
+	}
+	return n
+}

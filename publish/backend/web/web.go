@@ -167,7 +167,7 @@ func (o *Options) setDefaults() {
 
 // Parts are what the calls work with; all but JWT and Ready must be set.
 type Parts struct {
-	State       *state.Store
+	State       State
 	Tokens      Tokens
 	Recorder    Recorder
 	JobRecorder JobRecorder

@@ -1,0 +1,65 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// State is the database, as the calls use it. *state.Store describes each method.
+type State interface {
+	users
+	replays
+	jobs
+	clips
+	links
+	Ping(ctx context.Context) error
+}
+
+type users interface {
+	Authenticate(ctx context.Context, secret string) (state.Token, error)
+	Accept(ctx context.Context, code string) (t state.Token, secret string, err error)
+}
+
+type replays interface {
+	AddReplay(ctx context.Context, r state.Replay) error
+	Replay(ctx context.Context, id string) (state.Replay, error)
+	CountReplays(ctx context.Context, identity string) (int, error)
+	SetStopped(ctx context.Context, id string, t time.Time) error
+	AddRecording(ctx context.Context, r state.Recording) error
+	Recordings(ctx context.Context, replayID string) ([]state.Recording, error)
+	RecordingWith(ctx context.Context, identity, room, video, audio string) (state.Recording, error)
+	AddIntent(ctx context.Context, id string) error
+	DeleteIntent(ctx context.Context, id string) error
+}
+
+type jobs interface {
+	AddJob(ctx context.Context, t state.Job) error
+	Job(ctx context.Context, id string) (state.Job, error)
+	RunningJobs(ctx context.Context) ([]state.Job, error)
+	StopJob(ctx context.Context, id string, at time.Time) error
+	JobsOf(ctx context.Context, identity string, limit int) ([]state.Job, error)
+	JobsIn(ctx context.Context, in func(room string) bool, owner string, limit int) ([]state.Job, error)
+	AllJobs(ctx context.Context, limit int) ([]state.Job, error)
+}
+
+type clips interface {
+	AddClip(ctx context.Context, c state.Clip, limit int) (ok bool, err error)
+	Clip(ctx context.Context, id string) (state.Clip, error)
+	ClipsOf(ctx context.Context, identity string, before time.Time, limit int) ([]state.Clip, error)
+	ClipsIn(ctx context.Context, in func(room string) bool, owner string, before time.Time, limit int) ([]state.Clip,
+		error)
+	AllClips(ctx context.Context, before time.Time, limit int) ([]state.Clip, error)
+	Used(ctx context.Context, identity string) (clips int, bytes int64, err error)
+	Poster(ctx context.Context, clip string) ([]byte, error)
+	SetPoster(ctx context.Context, clip string, jpeg []byte) error
+}
+
+type links interface {
+	AddLink(ctx context.Context, clip string, expires time.Time, limit int) (l state.Link, secret string, ok bool,
+		err error)
+	Links(ctx context.Context, clip string) ([]state.Link, error)
+	LinkWith(ctx context.Context, secret string) (state.Link, error)
+	DeleteLink(ctx context.Context, clip, id string) error
+}
