@@ -1,9 +1,10 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // State says what came of one field of a Patch. Its text is what JSON holds.
@@ -30,7 +31,9 @@ var states = []State{Applied, AfterRestart, NextStart, Refused, Skipped}
 func (s State) String() string { return string(s) }
 
 // ParseState reads what String returns.
-func ParseState(text string) (State, error) { return ParseOne("state of a setting", text, states) }
+func ParseState(text string) (State, error) {
+	return media.ParseName("state of a setting", text, states)
+}
 
 // FieldResult is what came of one field of a patch.
 type FieldResult struct {
@@ -185,16 +188,4 @@ func (e *ResultError) Error() string {
 		lines = append(lines, e.Result.Unsaved)
 	}
 	return strings.Join(lines, "; ")
-}
-
-// ParseOne finds a text among typed constants, or says which there are.
-func ParseOne[T ~string](what, text string, all []T) (T, error) {
-	if slices.Contains(all, T(text)) {
-		return T(text), nil
-	}
-	var names []string
-	for _, one := range all {
-		names = append(names, string(one))
-	}
-	return "", fmt.Errorf("there is no %s %q; use %s", what, text, orList(names))
 }

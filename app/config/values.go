@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hindsight-app/hindsight/assets"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // SourceKind is a kind of what is captured on X11.
@@ -65,7 +66,7 @@ func (k SourceKind) String() string { return string(k) }
 
 // ParseSourceKind reads what String returns.
 func ParseSourceKind(text string) (SourceKind, error) {
-	return ParseOne("kind of source", text, SourceKinds)
+	return media.ParseName("kind of source", text, SourceKinds)
 }
 
 // String is the value in the settings file.
@@ -73,7 +74,7 @@ func (w WhenLocked) String() string { return string(w) }
 
 // ParseWhenLocked reads what String returns.
 func ParseWhenLocked(text string) (WhenLocked, error) {
-	return ParseOne("way to handle a locked screen", text, WhenLockedAll)
+	return media.ParseName("way to handle a locked screen", text, WhenLockedAll)
 }
 
 // String is the value in the settings file.
@@ -81,11 +82,11 @@ func (q StreamQuality) String() string { return string(q) }
 
 // ParseStreamQuality reads what String returns.
 func ParseStreamQuality(text string) (StreamQuality, error) {
-	return ParseOne("stream quality", text, StreamQualities)
+	return media.ParseName("stream quality", text, StreamQualities)
 }
 
 // String is the value in the settings file.
 func (t Theme) String() string { return string(t) }
 
 // ParseTheme reads what String returns.
-func ParseTheme(text string) (Theme, error) { return ParseOne("theme", text, Themes) }
+func ParseTheme(text string) (Theme, error) { return media.ParseName("theme", text, Themes) }

@@ -1,6 +1,6 @@
 package session
 
-import "github.com/hindsight-app/hindsight/app/config"
+import "github.com/hindsight-app/hindsight/capture/media"
 
 // State is the session in one word.
 type State string
@@ -22,7 +22,7 @@ var states = []State{Idle, Starting, Buffering, RecordingOnly, Live, Failed, Sto
 func (s State) String() string { return string(s) }
 
 // ParseState reads what String returns.
-func ParseState(text string) (State, error) { return config.ParseOne("state", text, states) }
+func ParseState(text string) (State, error) { return media.ParseName("state", text, states) }
 
 // ShareState is what sharing does.
 type ShareState string
@@ -43,7 +43,7 @@ func (s ShareState) String() string { return string(s) }
 
 // ParseShareState reads what String returns.
 func ParseShareState(text string) (ShareState, error) {
-	return config.ParseOne("state of sharing", text, shareStates)
+	return media.ParseName("state of sharing", text, shareStates)
 }
 
 // ServerState is what the server's buffer does.
@@ -64,7 +64,7 @@ func (s ServerState) String() string { return string(s) }
 
 // ParseServerState reads what String returns.
 func ParseServerState(text string) (ServerState, error) {
-	return config.ParseOne("state of the server's buffer", text, serverStates)
+	return media.ParseName("state of the server's buffer", text, serverStates)
 }
 
 // CopyState is what came of one of the two copies of a save.
@@ -86,7 +86,7 @@ func (s CopyState) String() string { return string(s) }
 
 // ParseCopyState reads what String returns.
 func ParseCopyState(text string) (CopyState, error) {
-	return config.ParseOne("state of a copy", text, copyStates)
+	return media.ParseName("state of a copy", text, copyStates)
 }
 
 // Source names one of the two sources of sound.
@@ -105,7 +105,7 @@ func (s Source) String() string { return string(s) }
 
 // ParseSource reads what String returns.
 func ParseSource(text string) (Source, error) {
-	return config.ParseOne("audio source", text, soundSources)
+	return media.ParseName("audio source", text, soundSources)
 }
 
 // EventKind says what happened.
@@ -134,5 +134,5 @@ func (k EventKind) String() string { return string(k) }
 
 // ParseEventKind reads what String returns.
 func ParseEventKind(text string) (EventKind, error) {
-	return config.ParseOne("kind of event", text, eventKinds)
+	return media.ParseName("kind of event", text, eventKinds)
 }

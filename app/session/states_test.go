@@ -15,7 +15,7 @@ func TestStatesAreReadBack(t *testing.T) {
 	readBack(t, soundSources, ParseSource)
 	readBack(t, eventKinds, ParseEventKind)
 	_, err := ParseSource("tuba")
-	require.EqualError(t, err, `there is no audio source "tuba"; use mic or desktop`)
+	require.EqualError(t, err, `the audio source is "tuba"; it must be mic or desktop`)
 }
 
 func readBack[T interface {

@@ -18,13 +18,16 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
+var red = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264",
+		"-bf", "0",
+		"-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:keyint=30:scenecut=0", "-f", "h264", "-").Output()
+})
+
 // redVideo is real H.264: three seconds of red.
 func redVideo(t *testing.T) []*media.Packet {
 	t.Helper()
-	c := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=320x180:r=30:d=3", "-c:v", "libx264",
-		"-bf", "0",
-		"-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:keyint=30:scenecut=0", "-f", "h264", "-")
-	out, err := c.Output()
+	out, err := red()
 	require.NoError(t, err, "ffmpeg does not run; make setup installs it")
 	var packets []*media.Packet
 	for i, au := range bytes.Split(out, []byte{0, 0, 0, 1, 9})[1:] {

@@ -67,11 +67,6 @@ func Listen(ctx context.Context, conn *dbus.Conn, face string, members ...string
 	return nil
 }
 
-// Closed says whether a signal ends the session at a path.
-func Closed(s *dbus.Signal, session dbus.ObjectPath) bool {
-	return s.Name == Session+".Closed" && s.Path == session
-}
-
 // OwnerChanged says whether a signal tells of a portal that goes, comes, or both.
 func OwnerChanged(s *dbus.Signal) (gone, came bool) {
 	if s.Name != busName+".NameOwnerChanged" || len(s.Body) != 3 || s.Body[0] != Name {

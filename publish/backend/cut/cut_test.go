@@ -27,7 +27,8 @@ func encode(t *testing.T, size string, seconds, channels int) [][]byte {
 	t.Helper()
 	return made(t, "*.ts", "-f", "lavfi", "-i", "testsrc2=r=30:s="+size,
 		"-f", "lavfi", "-i", "aevalsrc='0.3*sin(440*2*PI*t)|0.3*sin(550*2*PI*t)':s=48000", "-t", strconv.Itoa(seconds),
-		"-c:v", "libx264", "-g", "60", "-bf", "2", "-c:a", "aac", "-aac_coder", "fast", "-ac", strconv.Itoa(channels),
+		"-c:v", "libx264", "-preset", "veryfast", "-g", "60", "-bf", "2", "-c:a", "aac", "-aac_coder", "fast",
+		"-ac", strconv.Itoa(channels),
 		"-output_ts_offset", "3600", "-muxdelay", "0",
 		"-f", "segment", "-segment_time", "2", "-segment_format", "mpegts", "s_%05d.ts")
 }

@@ -83,7 +83,7 @@ func peak() (stop func() (bytes uint64)) {
 // Long clips are cut in little memory, one alone and two at a time. HINDSIGHT_CUT_MINUTES makes them longer, for a look
 // by hand.
 func TestLongClipsTakeLittleMemory(t *testing.T) {
-	length := 5 * time.Minute
+	length := 2 * time.Minute
 	if m, err := strconv.Atoi(os.Getenv("HINDSIGHT_CUT_MINUTES")); err == nil {
 		length = time.Duration(m) * time.Minute
 	}
