@@ -126,7 +126,7 @@ func (e *appCapture) record(p stream) error {
 	if err := e.client.Request(&proto.GetSinkInfo{SinkIndex: p.sink}, &sink); err != nil {
 		return err
 	}
-	stream, err := e.server.record(sink.MonitorSourceName, p.index, monitorBlock)
+	stream, err := e.server.record(sink.MonitorSourceName, p.index)
 	if err != nil {
 		return err
 	}

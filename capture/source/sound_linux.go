@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jfreymuth/pulse/proto"
 
@@ -59,11 +58,7 @@ func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 	case <-s.killed: // a stream before this one
 	default:
 	}
-	block := micBlock
-	if c.Monitor {
-		block = monitorBlock
-	}
-	stream, err := s.record(c.Device, proto.Undefined, block)
+	stream, err := s.record(c.Device, proto.Undefined)
 	if err != nil {
 		return notCaptured(c, err)
 	}
@@ -92,15 +87,11 @@ func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 // errGone says that a device is gone, which is no failure: another one may be captured in its place.
 var errGone = errors.New("the audio device was disconnected")
 
-// How much sound the server is asked to hand over at once. Each block wakes the server and this program: a microphone's
-// are as long as those that are mixed. A monitor's are shorter, for the server renders an output as far ahead as they
-// are long, and that is what is known least of when its sound is heard.
-const micBlock, monitorBlock = 20 * time.Millisecond, 10 * time.Millisecond
-
-// record starts to record a source in blocks: all of it, or what one sink input adds to a monitor, before it is mixed
-// (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has both).
-func (s *server) record(source string, input uint32, length time.Duration) (stream uint32, err error) {
-	block := uint32(media.DurationToSamples(length) * media.Channels * 4) // bytes
+// record starts to record a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it
+// is mixed (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has
+// both).
+func (s *server) record(source string, input uint32) (stream uint32, err error) {
+	const block = media.SampleRate / 100 * media.Channels * 4 // bytes
 	var reply proto.CreateRecordStreamReply
 	err = s.client.Request(&proto.CreateRecordStream{
 		SampleSpec:  proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: media.Channels, Rate: media.SampleRate},
