@@ -191,9 +191,6 @@ func (r *Recorder) Hold() (release func()) {
 	}
 }
 
-// InFlight is the number of saves on their way.
-func (r *Recorder) InFlight() int { r.mu.Lock(); defer r.mu.Unlock(); return r.inFlight }
-
 // Apply implements session.Recorder.
 func (r *Recorder) Apply(c capture.Config) error {
 	if err := c.Validate(); err != nil {

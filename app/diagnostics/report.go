@@ -48,7 +48,7 @@ func Report(version string, private []string, sections ...Section) string {
 		}
 		fmt.Fprintf(&b, "\n## %s\n%s\n", s.Title, strings.TrimRight(s.Text, "\n"))
 	}
-	return Redact(b.String(), private)
+	return redact(b.String(), private)
 }
 
 func or(text string) string {

@@ -63,9 +63,6 @@ func Name(tag string) string {
 	return texts[nameKey]["other"]
 }
 
-// Language is the language of the texts.
-func Language() language.Tag { return loaded().tag }
-
 func load(chosen string) *state {
 	system := chosen
 	if system == "" {
@@ -229,11 +226,11 @@ func Moment(t, now time.Time) string {
 		return Text("{{.Weekday}} {{.Time}}", map[string]any{"Weekday": weekday(t.Weekday()),
 			"Time": t.Format(lang.X("layout.hours", "15:04"))})
 	}
-	return Text("{{.Date}}, {{.Time}}", map[string]any{"Date": Date(t), "Time": t.Format(lang.X("layout.hours", "15:04"))})
+	return Text("{{.Date}}, {{.Time}}", map[string]any{"Date": date(t), "Time": t.Format(lang.X("layout.hours", "15:04"))})
 }
 
-// Date writes a date with the month's name.
-func Date(t time.Time) string {
+// date writes a date with the month's name.
+func date(t time.Time) string {
 	loaded()
 	// The layout's month is replaced afterwards, for Go knows English months only.
 	text := t.Format(lang.X("layout.date", "2 January 2006"))

@@ -28,8 +28,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// ID names the app to the desktop.
-const ID = "app.hindsight.Hindsight"
+// appID names the app to the desktop.
+const appID = "app.hindsight.Hindsight"
 
 // Feed is where the window sees what runs.
 type Feed interface {
@@ -159,7 +159,7 @@ type page interface {
 // New builds window and tray; nothing is visible before Run.
 func New(p Parts) *UI {
 	app.SetMetadata(fyne.AppMetadata{
-		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
+		ID: appID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
 	ended, idle := new(atomic.Bool), newIdle(fyne.Do)
@@ -172,7 +172,7 @@ func New(p Parts) *UI {
 			}
 		})
 	}
-	u := build(app.NewWithID(ID), onMain, p)
+	u := build(app.NewWithID(appID), onMain, p)
 	u.ended, u.idle = ended, idle
 	return u
 }
