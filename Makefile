@@ -14,9 +14,10 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 # These need cgo, for the window and the tray. All else is built and tested without.
 NEEDS_CGO := $(MODULE)/(app|app/ui.*|cmd/hindsight)$$
 # Packages of pure computation and small loops, where the race detector costs seconds.
-RACE := ./app/config ./app/control ./app/hotkey ./app/session ./capture/fanout ./capture/mp4 ./capture/media \
-	./capture/replay ./publish/client ./publish/livekit ./publish/backend/jwt ./publish/backend/state \
-	./publish/backend/storage ./publish/backend/leases ./publish/backend/poster ./publish/backend/buffers
+RACE := ./app/config ./app/control ./app/hotkey ./app/links ./app/session ./app/token \
+	./capture/audio ./capture/fanout ./capture/media ./capture/mp4 ./capture/replay ./capture/video \
+	./publish/client ./publish/livekit \
+	$(addprefix ./publish/backend/,buffers jwt keeper leases poster recorder state storage web)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -96,8 +97,8 @@ soak: setup build ## saves clips for half an hour, checks each of them and the m
 # folders have a test), and paths that come from settings.
 REVIEWED := G103,G104,G115,G301,G302,G304,G306
 # Packages for tests are not part of the programs.
-TEST_PACKAGES := cmd/devstack app/apptest capture/capturetest publish/publishtest publish/backend/backendtest \
-	publish/backend/storedtest publish/backend/shelftest
+TEST_PACKAGES := cmd/devstack app/apptest app/hotkey/hotkeytest capture/capturetest publish/publishtest \
+	$(addprefix publish/backend/,backendtest storedtest shelftest storage/s3test)
 
 lint: ## staticcheck, gosec and known vulnerabilities; golangci-lint too where it is installed
 	$(STATICCHECK) ./...

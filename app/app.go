@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // closeWait is what leaving the room, finishing saves and closing capture may take together.
@@ -124,6 +126,19 @@ func showOther(invitation string) error {
 	return nil
 }
 
+// usedBefore finds what earlier versions, which wrote no settings file as long as nothing was changed, have left: the
+// copy of the buffer, the book of server copies, a token, or clips.
+func usedBefore(dir string, c config.Config) bool {
+	for _, path := range []string{config.JournalFolder(), filepath.Join(dir, links.FileName),
+		filepath.Join(dir, token.FileName)} {
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	clips, err := clip.List(c.ClipFolder())
+	return err == nil && slices.ContainsFunc(clips, func(c clip.Clip) bool { return c.Ours })
+}
+
 // start starts everything; what ctx ends may be left for another time.
 func (a *App) start(ctx context.Context, o Options) {
 	dir := config.Dir()
@@ -134,7 +149,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
 		sentences = append(sentences, ui.Explain(p))
 	}
-	first := store.FirstRun()
+	first := store.FirstRun() && !(store.Absent() && usedBefore(dir, cfg))
 	cfg.App.FirstRunDone = !first
 	away := desktop.OpenAway(ctx, a.log)
 	a.tokens = token.Open(dir)
@@ -150,7 +165,8 @@ func (a *App) start(ctx context.Context, o Options) {
 		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
-		Linked: func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
+		OpenInvitation: a.invite,
+		Linked:         func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 		Journal: a.logged, Report: a.report,
 	})
@@ -174,7 +190,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	})
 	a.control.Serve(a.handle)
 	if o.Invitation != "" {
-		a.invite(o.Invitation)
+		a.openInvitation(o.Invitation)
 	}
 	a.log.Info("Hindsight runs", "version", version.String(), "settings", store.Path())
 }

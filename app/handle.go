@@ -29,6 +29,14 @@ func begun(ctx context.Context, await func(context.Context) error) error {
 	return err
 }
 
+// turn switches something over, or to what the request says.
+func turn(r control.Request, toggle func() error, set func(on bool) error) error {
+	if r.Toggle {
+		return toggle()
+	}
+	return set(r.On)
+}
+
 // handle serves the control socket.
 func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	s := a.session
@@ -48,13 +56,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		}
 		return record, nil
 	case control.Share:
-		err := error(nil)
-		if r.Toggle {
-			err = s.ToggleShare()
-		} else {
-			err = s.SetShare(r.On)
-		}
-		if err != nil {
+		if err := turn(r, s.ToggleShare, s.SetShare); err != nil {
 			return nil, err
 		}
 		return nil, begun(ctx, s.AwaitShare)
@@ -62,10 +64,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		if err := a.consent(ctx, r.On || r.Toggle); err != nil {
 			return nil, err
 		}
-		if r.Toggle {
-			return nil, s.ToggleReplay()
-		}
-		return nil, s.SetReplay(r.On)
+		return nil, turn(r, s.ToggleReplay, s.SetReplay)
 	case control.Mute:
 		if r.Toggle {
 			return nil, s.ToggleMute(session.Source(r.Source))
@@ -75,13 +74,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		s.Talk(r.On)
 		return nil, nil
 	case control.Record:
-		err := error(nil)
-		if r.Toggle {
-			err = s.ToggleRecord()
-		} else {
-			err = s.SetRecord(r.On)
-		}
-		if err != nil {
+		if err := turn(r, s.ToggleRecord, s.SetRecord); err != nil {
 			return nil, err
 		}
 		return nil, begun(ctx, s.AwaitRecord)
@@ -120,7 +113,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return a.apply(ctx, config.Patch{}.WithToken(r.Text))
 	case control.Invite:
 		if !r.On {
-			a.invite(r.Text)
+			a.openInvitation(r.Text) // it comes from a link that was opened, of which nobody reads the error
 			return nil, nil
 		}
 		i, err := api.ParseInvitation(r.Text)

@@ -17,7 +17,7 @@ import (
 
 // Limits and default of the replay's length.
 const (
-	MinReplay     = 5 * time.Second
+	minReplay     = 5 * time.Second
 	MaxReplay     = 20 * time.Minute
 	DefaultReplay = 60 * time.Second
 )
@@ -85,9 +85,6 @@ type Config struct {
 	SeparateSound bool
 	// Replay is the length of the buffer, 5 s to 20 min; 0 keeps none.
 	Replay time.Duration
-	// MaxReplayBytes bounds the buffer's memory; 0 allows twice what the bitrate needs, and where that is automatic,
-	// what the one of a 4K frame would.
-	MaxReplayBytes int64
 	// ClipFolder is where clips go; it is made when missing.
 	ClipFolder string
 	// ClipName is the template of clips' names, see clip.CheckName; empty is clip.DefaultName.
@@ -134,8 +131,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("the bitrate is %d kb/s; it must be 0 (automatic) or 200 to 200000", v.BitrateKbps)
 	case v.ConstantQuality < 0 || v.ConstantQuality > 51:
 		return fmt.Errorf("the constant quality is %d; it must be 0 (off) or 1 to 51", v.ConstantQuality)
-	case c.Replay != 0 && (c.Replay < MinReplay || c.Replay > MaxReplay):
-		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, MinReplay, MaxReplay)
+	case c.Replay != 0 && (c.Replay < minReplay || c.Replay > MaxReplay):
+		return fmt.Errorf("the replay length is %v; it must be %v to %v", c.Replay, minReplay, MaxReplay)
 	case c.ClipFolder == "":
 		return errors.New("no folder for clips is set")
 	}
@@ -158,12 +155,9 @@ func (c Config) Validate() error {
 
 // SourceState is what one device is doing.
 type SourceState struct {
-	// State is "off", "starting", "running", "waiting" (for a first device, or for what Reason says), "paused" or
-	// "failed" (it is tried again).
-	State string
-	// Reason is why a screen waits: "closed" or "minimized", the window, or "disconnected", the monitor. Error says it
-	// in words; it is no failure.
-	Reason string
+	State media.SourceState
+	// Reason is why a screen waits. Error says it in words; it is no failure.
+	Reason media.AwayReason
 	// Device is what is open: a display or a device name.
 	Device string
 	// Error is the last failure as a message; while running it is of something that is done to its sound.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/encode"
-	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source"
 	"github.com/hindsight-app/hindsight/capture/source/portal"
@@ -28,16 +27,17 @@ type Check struct {
 // Doctor looks at everything that capture needs, by using it. backend says how the screen is captured, tokenFile where
 // the desktop's permission is kept: see VideoConfig.
 func Doctor(ctx context.Context, backend, tokenFile string) []Check {
-	if err := gst.Init(); err != nil {
-		return []Check{{"gstreamer", false, err.Error()}}
-	}
-	checks := []Check{{"gstreamer", true, gst.Version() + " is loaded."}}
+	var checks []Check
 	add := func(name, found string, err error) {
 		c := Check{name, err == nil, found}
 		if err != nil {
 			c.Detail = err.Error()
 		}
 		checks = append(checks, c)
+	}
+	for _, m := range encode.Makers() {
+		version, err := m.Version()
+		add(m.Name, version+" is loaded.", err)
 	}
 	name, err := video.Check(ctx, Defaults().Video.FrameRate, Defaults().Video.Encoding)
 	add("encoder", fmt.Sprintf("%s works.", name), err)
@@ -74,13 +74,12 @@ func checkPortal(ctx context.Context, why, tokenFile string) Check {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	offer, err := portal.Ask(ctx)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = source.CheckPortal()
+	}
+	if err != nil {
 		return Check{"screen", false, "The screen is captured through the desktop portal, because " + why + ", but " +
 			err.Error() + "."}
-	case !gst.HasElement("pipewiresrc"):
-		return Check{"screen", false, "The screen is captured through the desktop portal, because " + why +
-			", but GStreamer cannot read its frames; install gstreamer1.0-pipewire."}
 	}
 	said := fmt.Sprintf("The screen is captured through the desktop portal (version %d), because %s. ", offer.Version, why)
 	if _, err := os.Stat(tokenFile); err == nil {
@@ -139,7 +138,7 @@ func until(ctx context.Context, s *source.Supervisor, got chan string) error {
 		if len(got) > 0 {
 			return nil
 		}
-		if st := s.Status(); st.State == source.Failed {
+		if st := s.Status(); st.State == media.Failed {
 			return st.Err
 		}
 		select {

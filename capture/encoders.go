@@ -32,7 +32,7 @@ func TryEncoders(ctx context.Context, c VideoConfig, width, height int, report f
 		t := EncoderTrial{Name: name, Width: width, Height: height, FrameRate: c.FrameRate}
 		m, err := encode.Measure(ctx, encode.VideoConfig{
 			Width: width, Height: height, FrameRate: c.FrameRate, BitrateKbps: c.BitrateKbps,
-			ConstantQuality: c.ConstantQuality, Preset: string(c.Preset), Encoder: name,
+			ConstantQuality: c.ConstantQuality, Preset: c.Preset, Encoder: name,
 		})
 		switch {
 		case ctx.Err() != nil:

@@ -19,8 +19,9 @@ func TestPrepareBoundsTheHeapsOfTheCLibrary(t *testing.T) {
 	const child = "HINDSIGHT_TEST_PREPARE"
 	if mode := os.Getenv(child); mode != "" {
 		if mode == "yes" {
-			require.True(t, Prepare(), "the C library takes the setting")
-			require.True(t, Prepare())
+			for range 2 { // it may be called again
+				require.True(t, Prepare(), "the C library takes the setting")
+			}
 		}
 		fmt.Printf("heaps=%d\n", heaps(t, 24))
 		return

@@ -14,7 +14,6 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clock"
 	"github.com/hindsight-app/hindsight/capture/encode"
 	"github.com/hindsight-app/hindsight/capture/fanout"
-	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/mix"
 	"github.com/hindsight-app/hindsight/capture/mute"
@@ -23,12 +22,12 @@ import (
 	"github.com/hindsight-app/hindsight/capture/video"
 )
 
-// ErrNothingYet says that a save found no frame in the buffer.
-var ErrNothingYet = errors.New("nothing is buffered yet; try again in a moment")
+// errNothingYet says that a save found no frame in the buffer.
+var errNothingYet = errors.New("nothing is buffered yet; try again in a moment")
 
 // ErrNothingNew says that a save found nothing behind the clip before it.
 var ErrNothingNew = errors.New("there is nothing new since the last clip; to let clips overlap, turn off Avoid " +
-	"overlap in Settings, Clips")
+	"overlap in Settings, Replay and clips")
 
 // ErrReplayOff says that a save came while no replay is kept.
 var ErrReplayOff = errors.New("the replay buffer is off; turn it on first")
@@ -66,12 +65,9 @@ type Recorder struct {
 }
 
 // Open starts a recorder. It returns an error for what a retry would not fix: a configuration that cannot be used, no
-// GStreamer, no encoder. A display or sound device that is missing shows up in Status and is retried.
+// encoder. A display or sound device that is missing shows up in Status and is retried.
 func Open(ctx context.Context, c Config) (*Recorder, error) {
 	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	if err := gst.Init(); err != nil {
 		return nil, err
 	}
 	log := c.Log
@@ -108,11 +104,9 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	return r, nil
 }
 
-// ringBytes is the bound of the ring's memory: twice what the bitrates need, for streams that overshoot.
+// ringBytes is the bound of the ring's memory: twice what the bitrates need, for streams that overshoot, and where the
+// bitrate is automatic, twice what that of a 4K frame would.
 func ringBytes(c Config) int64 {
-	if c.MaxReplayBytes > 0 {
-		return c.MaxReplayBytes
-	}
 	kbps := c.Video.BitrateKbps
 	if kbps == 0 {
 		kbps = encode.DefaultBitrateKbps(3840, 2160, c.Video.FrameRate)
@@ -305,7 +299,7 @@ func (r *Recorder) why() error {
 	if st := screen.Status(); st.Err != nil {
 		return st.Err
 	}
-	return ErrNothingYet
+	return errNothingYet
 }
 
 // Status is a snapshot of what the recorder does.
@@ -314,7 +308,7 @@ func (r *Recorder) Status() Status {
 	var s Status
 	s.Screen = stateOf(audio.State{Status: screen.Status(), PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB})
 	if err := r.video.Full.Err(); err != nil {
-		s.Screen.State, s.Screen.Error = source.Failed, err.Error()
+		s.Screen.State, s.Screen.Error = media.Failed, err.Error()
 	}
 	desktop, mic := r.sound.States()
 	s.Desktop, s.Mic = stateOf(desktop), stateOf(mic)

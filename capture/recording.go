@@ -15,8 +15,8 @@ import (
 // recordingQueue is how many packets a recording may be behind the disk: about half a minute.
 const recordingQueue = 2048
 
-// ErrNothingRecorded says that a recording ended before the first frame.
-var ErrNothingRecorded = errors.New("nothing was recorded: there was no video yet")
+// errNothingRecorded says that a recording ended before the first frame.
+var errNothingRecorded = errors.New("nothing was recorded: there was no video yet")
 
 // RecordingStatus is what a recording is doing.
 type RecordingStatus struct {
@@ -52,8 +52,7 @@ func (r *Recorder) Record(app string) (*Recording, error) {
 		return nil, errors.New("the recorder is closed")
 	}
 	c, _ := r.now()
-	file, err := clip.NewRecording(clip.Request{Folder: c.ClipFolder, Name: c.ClipName, App: app, Created: time.Now(),
-		Poster: c.Poster})
+	file, err := clip.NewRecording(c.request(app, time.Now()))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +90,7 @@ func (rec *Recording) run(ctx context.Context, file *clip.Recording) {
 	_ = rec.reader.Close() // always nil
 	c, err := file.Close(rec.recorder.chapters(rec.began))
 	if errors.Is(err, mp4.ErrEmpty) {
-		err = ErrNothingRecorded
+		err = errNothingRecorded
 	}
 	if failure != nil {
 		err = failure // the first one says what happened
@@ -120,17 +119,11 @@ func (rec *Recording) addLate(file *clip.Recording) error {
 
 func (rec *Recording) finish(c clip.Clip, err error) {
 	r := rec.recorder
-	if err != nil {
-		r.log.Error("a recording did not end in order", "path", c.Path, "err", err)
-	} else {
-		r.log.Info("a recording was saved", "path", c.Path, "seconds", c.Seconds, "bytes", c.Bytes)
-	}
 	r.mu.Lock()
 	delete(r.recordings, rec)
+	config := r.config
 	r.mu.Unlock()
-	if config, _ := r.now(); c.Path != "" {
-		r.prune(config, c.Path)
-	}
+	r.saved("recording", config, c, err)
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	rec.clip, rec.err = c, err

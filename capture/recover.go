@@ -23,11 +23,8 @@ func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip
 			err = errors.Join(err, r.Discard())
 			continue
 		}
-		q := clip.Request{
-			Folder: clipFolder, Video: s.Video, Sound: s.Sound, Sources: s.Sources, Start: s.Start, End: s.End, Created: r.Last,
-			Suffix:   " recovered",
-			Chapters: chapters(r.Marks, s.Start),
-		}
+		q := clip.Request{Folder: clipFolder, Created: r.Last, Suffix: " recovered"}
+		hold(&q, s, chapters(r.Marks, s.Start))
 		c, e := clip.Save(ctx, q)
 		if e != nil {
 			err = errors.Join(err, e, r.Release())

@@ -84,28 +84,50 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	if err != nil {
 		return clip.Clip{}, err
 	}
+	write := c.request(q.App, time.Now().Add(q.Press-clock.Now()))
+	hold(&write, snap, r.chapters(snap.Start))
 	info := r.Video()
-	write := clip.Request{
-		Folder: c.ClipFolder, Video: snap.Video, Sound: snap.Sound, Sources: snap.Sources,
-		Start: snap.Start, End: snap.End, Created: time.Now().Add(q.Press - clock.Now()), Width: info.Width,
-		Height: info.Height,
-		Name:   c.ClipName, App: q.App, Chapters: r.chapters(snap.Start), Poster: c.Poster,
-	}
+	write.Width, write.Height = info.Width, info.Height
 	out, err := clip.Save(ctx, write)
-	if err != nil {
+	if err == nil {
+		out.SaveMS = float64(clock.Now()-end) / 1e6
+	} else {
 		undo()
-		r.log.Error("the replay was not saved", "err", err)
+	}
+	r.saved("replay", c, out, err)
+	if err != nil {
 		return clip.Clip{}, err
 	}
-	out.SaveMS = float64(clock.Now()-end) / 1e6
-	r.log.Info("replay saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes, "save_ms", out.SaveMS)
 	r.illustrating.Go(func() {
 		if err := clip.Illustrate(context.Background(), out.Path, write); err != nil {
 			r.log.Warn("a clip has no cover", "path", out.Path, "err", err)
 		}
 	})
-	r.prune(c, out.Path)
 	return out, nil
+}
+
+// request is the file of a replay or a recording, without what is in it.
+func (c Config) request(app string, at time.Time) clip.Request {
+	return clip.Request{Folder: c.ClipFolder, Name: c.ClipName, App: app, Created: at, Poster: c.Poster}
+}
+
+// hold fills a request with what was in the buffer.
+func hold(q *clip.Request, s replay.Snapshot, marked []mp4.Chapter) {
+	q.Video, q.Sound, q.Sources = s.Video, s.Sound, s.Sources
+	q.Start, q.End, q.Chapters = s.Start, s.End, marked
+}
+
+// saved logs what became of a replay or a recording, and deletes old clips for the file where there is one.
+func (r *Recorder) saved(what string, c Config, out clip.Clip, err error) {
+	if err != nil {
+		r.log.Error("the "+what+" was not saved in order", "path", out.Path, "err", err)
+	} else {
+		r.log.Info("the "+what+" was saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes,
+			"save_ms", out.SaveMS)
+	}
+	if out.Path != "" {
+		r.prune(c, out.Path)
+	}
 }
 
 // await waits for what comes up to the clip's end, and returns that: earlier when the request is flushed.

@@ -17,6 +17,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // These tests run the real program with the real engine on a desktop of their own: Xvfb, openbox, a panel with a tray
@@ -72,7 +73,7 @@ func testHotkey(t *testing.T, m *machine) {
 func testMicrophoneKeys(t *testing.T, m *machine) {
 	r := m.start(t, t.TempDir(), "HINDSIGHT_HOTKEYS_TALK=Ctrl+F8", "HINDSIGHT_HOTKEYS_MUTE=Ctrl+F7")
 	r.until(t, "the microphone waits for its key", func(s session.Snapshot) bool {
-		return s.Mic.State == "running" &&
+		return s.Mic.State == media.Running &&
 			s.Mic.Closed
 	})
 	key := func(what string) {

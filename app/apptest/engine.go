@@ -16,6 +16,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
@@ -165,7 +166,7 @@ func (r *Recorder) FailScreen(text string) {
 	defer r.mu.Unlock()
 	r.screen = capture.SourceState{}
 	if text != "" {
-		r.screen = capture.SourceState{State: "failed", Error: text}
+		r.screen = capture.SourceState{State: media.Failed, Error: text}
 	}
 }
 
@@ -173,7 +174,7 @@ func (r *Recorder) FailScreen(text string) {
 func (r *Recorder) CloseWindow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.screen = capture.SourceState{State: "waiting", Reason: "closed", Error: "The window is closed."}
+	r.screen = capture.SourceState{State: media.Waiting, Reason: media.Closed, Error: "The window is closed."}
 }
 
 // Hold makes saves wait until the returned function is called.
@@ -189,9 +190,6 @@ func (r *Recorder) Hold() (release func()) {
 		close(c)
 	}
 }
-
-// InFlight is the number of saves on their way.
-func (r *Recorder) InFlight() int { r.mu.Lock(); defer r.mu.Unlock(); return r.inFlight }
 
 // Apply implements session.Recorder.
 func (r *Recorder) Apply(c capture.Config) error {
@@ -228,7 +226,7 @@ func (r *Recorder) Status() capture.Status {
 	defer r.mu.Unlock()
 	s := capture.Status{Screen: r.screen, Encoder: "memory", Width: 1280, Height: 720, FrameRate: r.cfg.Video.FrameRate}
 	if s.Screen.State == "" {
-		s.Screen = capture.SourceState{State: "running", Device: ":0"}
+		s.Screen = capture.SourceState{State: media.Running, Device: ":0"}
 	}
 	s.Desktop, s.Mic = desktop, mic
 	s.Buffered = min(time.Since(r.since), r.cfg.Replay)
@@ -237,14 +235,14 @@ func (r *Recorder) Status() capture.Status {
 
 func (e *Engine) sound(c capture.SoundConfig) capture.SourceState {
 	if !c.Enabled {
-		return capture.SourceState{State: "off", PeakDB: -100, RMSDB: -100}
+		return capture.SourceState{State: media.Off, PeakDB: -100, RMSDB: -100}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if text := e.gone[c.Device]; text != "" {
-		return capture.SourceState{State: "failed", Error: text, PeakDB: -100, RMSDB: -100}
+		return capture.SourceState{State: media.Failed, Error: text, PeakDB: -100, RMSDB: -100}
 	}
-	return capture.SourceState{State: "running", Device: c.Device, PeakDB: -20, RMSDB: -26}
+	return capture.SourceState{State: media.Running, Device: c.Device, PeakDB: -20, RMSDB: -26}
 }
 
 // Save implements session.Recorder: it writes a file whose text says what was asked for.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // testFirstRun starts the program as a new user has it: nothing is captured before Start is chosen.
@@ -36,7 +37,8 @@ func testFirstRun(t *testing.T, m *machine) {
 		s, err := r.status(ctx)
 		require.NoError(t, err)
 		require.Equal(t, session.Idle, s.State, when)
-		require.Equal(t, []string{"off", "off", "off"}, []string{s.Screen.State, s.Desktop.State, s.Mic.State}, when)
+		require.Equal(t, []media.SourceState{media.Off, media.Off, media.Off},
+			[]media.SourceState{s.Screen.State, s.Desktop.State, s.Mic.State}, when)
 		require.Zero(t, s.Frames, when)
 		require.Empty(t, s.Encoder, when)
 		require.True(t, s.LastSave == nil || s.LastSave.Clip == nil, when)

@@ -23,6 +23,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
@@ -246,7 +247,7 @@ func testTrayStates(t *testing.T, m *machine) {
 	is(tray, "recording", "Recording: ", "Replay buffer: 60 s")
 	click("Pause")
 	is(tray, "paused", "Paused")
-	r.until(t, "nothing is captured", func(s session.Snapshot) bool { return s.Screen.State == "paused" && s.Held })
+	r.until(t, "nothing is captured", func(s session.Snapshot) bool { return s.Screen.State == media.Paused && s.Held })
 	click("Pause")
 	is(tray, "recording")
 	click("Stop recording")

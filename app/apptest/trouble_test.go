@@ -16,6 +16,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/capturetest"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
@@ -102,10 +103,10 @@ func testAway(t *testing.T, m *machine) {
 	held := <-l.holds
 	defer held.ours.Close()
 	running := func(s session.Snapshot) bool {
-		return !s.Paused && s.Screen.State == "running" && s.Desktop.State == "running"
+		return !s.Paused && s.Screen.State == media.Running && s.Desktop.State == media.Running
 	}
 	paused := func(s session.Snapshot) bool {
-		return s.Paused && s.Screen.State == "paused" && s.Mic.State == "paused"
+		return s.Paused && s.Screen.State == media.Paused && s.Mic.State == media.Paused
 	}
 	require.Zero(t, r.until(t, "it is paused from the start", paused).Frames)
 	require.NoError(t, saverBus.Close())

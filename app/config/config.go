@@ -213,9 +213,6 @@ func JournalFolder() string { return filepath.Join(xdg.CacheHome, "hindsight", "
 // ScreenToken is the file that remembers what the desktop's portal may show us.
 func ScreenToken() string { return filepath.Join(xdg.StateHome, "hindsight", "screen") }
 
-// ReplayLength is the length of the local buffer.
-func (c Config) ReplayLength() time.Duration { return time.Duration(c.Replay.Seconds) * time.Second }
-
 // Capture is what the recorder needs to know; keep is whether it holds a local buffer.
 func (c Config) Capture(keep bool) capture.Config {
 	source := func(s Source) capture.SoundConfig {
@@ -242,7 +239,7 @@ func (c Config) Capture(keep bool) capture.Config {
 	out.Mic.Suppress, out.Mic.CancelEcho, out.SeparateSound = c.Sound.SuppressNoise, c.Sound.EchoCancellation,
 		c.Sound.Separate
 	if keep {
-		out.Replay = c.ReplayLength()
+		out.Replay = time.Duration(c.Replay.Seconds) * time.Second
 		if c.Replay.KeepAfterCrash {
 			out.JournalFolder = JournalFolder()
 		}

@@ -46,8 +46,8 @@ func (c Config) SharesElsewhere(before Config) bool {
 	return c.Sharing.BackendURL != before.Sharing.BackendURL || c.Sharing.Room != before.Sharing.Room
 }
 
-// ChangesServer is whether the patch may have another server get the token.
-func (p Patch) ChangesServer() bool { return p.Has(serverKey) || p.token != nil }
+// changesServer is whether the patch may have another server get the token.
+func (p Patch) changesServer() bool { return p.Has(serverKey) || p.token != nil }
 
 // TokenKeeper knows which server the access token is for.
 type TokenKeeper interface {
@@ -61,7 +61,7 @@ type TokenKeeper interface {
 // given for, and consent to plain http does not go over to another server. The error says that it is not known which
 // server the token is for; the patch can be used nevertheless, for such a token goes to none.
 func (p Patch) ForServer(before Config, tokens TokenKeeper) (Patch, error) {
-	if !p.ChangesServer() {
+	if !p.changesServer() {
 		return p, nil
 	}
 	err := tokens.Bind(before.Sharing.BackendURL)
@@ -72,14 +72,14 @@ func (p Patch) ForServer(before Config, tokens TokenKeeper) (Patch, error) {
 	if err == nil {
 		err = e
 	}
-	return p.WithConsent(before, origin), err
+	return p.withConsent(before, origin), err
 }
 
-// WithConsent is the patch with allow_http turned off, where it was consented to for another server than the one that
+// withConsent is the patch with allow_http turned off, where it was consented to for another server than the one that
 // is set with the patch, and the patch itself does not say. TokenFor is the origin of the access token, empty for none.
-func (p Patch) WithConsent(before Config, tokenFor string) Patch {
+func (p Patch) withConsent(before Config, tokenFor string) Patch {
 	was := cmp.Or(tokenFor, Origin(before.Sharing.BackendURL))
-	if !p.ChangesServer() || !before.Sharing.AllowHTTP || p.Has(AllowHTTPKey) || was == "" ||
+	if !p.changesServer() || !before.Sharing.AllowHTTP || p.Has(AllowHTTPKey) || was == "" ||
 		Origin(p.On(before).Sharing.BackendURL) == was {
 		return p
 	}

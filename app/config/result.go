@@ -30,7 +30,7 @@ var states = []State{Applied, AfterRestart, NextStart, Refused, Skipped}
 func (s State) String() string { return string(s) }
 
 // ParseState reads what String returns.
-func ParseState(text string) (State, error) { return parseOne("state of a setting", text, states) }
+func ParseState(text string) (State, error) { return ParseOne("state of a setting", text, states) }
 
 // FieldResult is what came of one field of a patch.
 type FieldResult struct {
@@ -187,8 +187,8 @@ func (e *ResultError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// parseOne finds a text among typed constants.
-func parseOne[T ~string](what, text string, all []T) (T, error) {
+// ParseOne finds a text among typed constants, or says which there are.
+func ParseOne[T ~string](what, text string, all []T) (T, error) {
 	if slices.Contains(all, T(text)) {
 		return T(text), nil
 	}
@@ -196,5 +196,5 @@ func parseOne[T ~string](what, text string, all []T) (T, error) {
 	for _, one := range all {
 		names = append(names, string(one))
 	}
-	return "", fmt.Errorf("%q is no %s; use %s", text, what, orList(names))
+	return "", fmt.Errorf("there is no %s %q; use %s", what, text, orList(names))
 }

@@ -89,11 +89,21 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// firstRunKey is the key of App.FirstRunDone.
+const firstRunKey = "app.first_run_done"
+
 // FirstRun is whether nobody has chosen yet what to capture: there was no settings file, or one from before the choice.
 func (s *Store) FirstRun() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.absent || !s.mine.App.FirstRunDone
+}
+
+// Absent is whether there was no settings file. Versions before 1.0 wrote none as long as nothing was changed.
+func (s *Store) Absent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.absent
 }
 
 // Path is the settings file.
@@ -198,6 +208,9 @@ func ApplyToFile(dir string, p Patch, tokens TokenStore) Result {
 		}
 	}
 	next := p.On(before)
+	if file.data == nil && !p.Has(firstRunKey) {
+		next.App.FirstRunDone = false // a setting is no consent to be captured: the first start still asks
+	}
 	used := next.Clone()
 	applyEnv(&used)
 	if len(p.changes) > 0 {

@@ -65,7 +65,7 @@ func (k SourceKind) String() string { return string(k) }
 
 // ParseSourceKind reads what String returns.
 func ParseSourceKind(text string) (SourceKind, error) {
-	return parseOne("kind of source", text, SourceKinds)
+	return ParseOne("kind of source", text, SourceKinds)
 }
 
 // String is the value in the settings file.
@@ -73,7 +73,7 @@ func (w WhenLocked) String() string { return string(w) }
 
 // ParseWhenLocked reads what String returns.
 func ParseWhenLocked(text string) (WhenLocked, error) {
-	return parseOne("way to handle a locked screen", text, WhenLockedAll)
+	return ParseOne("way to handle a locked screen", text, WhenLockedAll)
 }
 
 // String is the value in the settings file.
@@ -81,11 +81,11 @@ func (q StreamQuality) String() string { return string(q) }
 
 // ParseStreamQuality reads what String returns.
 func ParseStreamQuality(text string) (StreamQuality, error) {
-	return parseOne("stream quality", text, StreamQualities)
+	return ParseOne("stream quality", text, StreamQualities)
 }
 
 // String is the value in the settings file.
 func (t Theme) String() string { return string(t) }
 
 // ParseTheme reads what String returns.
-func ParseTheme(text string) (Theme, error) { return parseOne("theme", text, Themes) }
+func ParseTheme(text string) (Theme, error) { return ParseOne("theme", text, Themes) }

@@ -21,7 +21,7 @@ func TestTypedValues(t *testing.T) {
 	check(t, tags["sharing.stream_quality"], StreamQualities, ParseStreamQuality)
 	check(t, tags["app.theme"], Themes, ParseTheme)
 	_, err := ParseTheme("pink")
-	require.EqualError(t, err, `"pink" is no theme; use system, light or dark`)
+	require.EqualError(t, err, `there is no theme "pink"; use system, light or dark`)
 	for _, f := range keyed(&c) {
 		if f.value.Kind() == reflect.String && f.tag.Get("oneof") == "" {
 			require.IsType(t, "", f.value.Interface(), "%s has a type but no values", f.key)

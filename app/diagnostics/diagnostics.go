@@ -211,10 +211,10 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// Redact takes out of a text what is nobody else's business: the words in private (the token, names of rooms, titles of
+// redact takes out of a text what is nobody else's business: the words in private (the token, names of rooms, titles of
 // windows), tokens and passwords wherever they stand, addresses of servers, names in quotation marks, and the home
 // folder.
-func Redact(text string, private []string) string {
+func redact(text string, private []string) string {
 	words := slices.Clone(private)
 	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) }) // the longest first
 	for _, w := range words {

@@ -24,6 +24,11 @@ var secrets = []struct {
 	{regexp.MustCompile(`(?i)\b([a-z_]*(?:token|secret|password|passwd|api_?key|title|room))(["']?[=:] ?)("(?:[^"\\]|\\.)*"|[^\s,;]+)`),
 		"$1$2" + hidden},
 	{regexp.MustCompile(`\b((?:https?|wss?|rtmps?)://)[^\s"'<>)]+`), "$1" + hidden},
+	{regexp.MustCompile(`\bhsi?_[a-z2-7]{16,}`), hidden},
+	{regexp.MustCompile(`(?i)\b(identity|user|participant|host|server|addr|address|url)(["']?[=:] ?)("(?:[^"\\]|\\.)*"|[^\s,;]+)`),
+		"$1$2" + hidden},
+	{regexp.MustCompile(`\b(lookup|dial (?:tcp|udp)[46]?) [^\s:]+(:\d+)?`), "$1 " + hidden},
+	{regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\[[0-9A-Fa-f:.]+\]:\d+`), hidden},
 	{regexp.MustCompile(`“[^”]*”`), "“" + hidden + "”"},
 	{regexp.MustCompile(`/home/[^/\s"]+`), "~"},
 }
@@ -43,7 +48,7 @@ func Report(version string, private []string, sections ...Section) string {
 		}
 		fmt.Fprintf(&b, "\n## %s\n%s\n", s.Title, strings.TrimRight(s.Text, "\n"))
 	}
-	return Redact(b.String(), private)
+	return redact(b.String(), private)
 }
 
 func or(text string) string {

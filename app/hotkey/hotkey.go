@@ -1,8 +1,8 @@
 // Package hotkey is the app's global hotkeys: the text form of a key combination, the Binder that a desktop adapter
 // implements, and the Manager that keeps what is bound equal to what the settings say.
 //
-// Adapters: x11, Portal for Wayland desktops, and Fake for tests. The Manager has no goroutine; its Close releases
-// all keys and waits for the adapter's.
+// Adapters: x11, Portal for Wayland desktops, and hotkeytest. The Manager has no goroutine; its Close releases all keys
+// and waits for the adapter's.
 package hotkey
 
 import (

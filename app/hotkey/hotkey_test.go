@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/hotkey/hotkeytest"
 )
 
 func TestParse(t *testing.T) {
@@ -63,7 +64,7 @@ func combo(t *testing.T, text string) hotkey.Combo {
 }
 
 func TestManagerKeepsWhatIsWantedBound(t *testing.T) {
-	fake := hotkey.NewFake(combo(t, "Alt+F9"))
+	fake := hotkeytest.NewFake(combo(t, "Alt+F9"))
 	m := hotkey.NewManager(fake, slog.New(slog.DiscardHandler))
 	var pressed []string
 	want := func(name, keys string) hotkey.Want {

@@ -210,8 +210,8 @@ func Keysym(name string) string {
 	return ""
 }
 
-// Shown is what people call a key whose name does not depend on the layout, and empty for one that writes something.
-func Shown(name string) string {
+// shown is what people call a key whose name does not depend on the layout, and empty for one that writes something.
+func shown(name string) string {
 	if n := Button(name); n > 0 {
 		return fmt.Sprintf("Mouse %d", n) + map[int]string{
 			4: " (wheel up)", 5: " (wheel down)", 6: " (wheel left)", 7: " (wheel right)", 8: " (back)", 9: " (forward)",
@@ -235,7 +235,7 @@ func (c Combo) Label(written func(key string) string) string {
 			parts = append(parts, m.name)
 		}
 	}
-	text := Shown(c.Key)
+	text := shown(c.Key)
 	if text == "" && written != nil {
 		text = written(c.Key)
 	}

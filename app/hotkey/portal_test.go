@@ -171,12 +171,18 @@ func closes(t *testing.T, m *hotkey.Manager) {
 	require.NoError(t, received(t, done))
 }
 
-func TestPortal(t *testing.T) {
+// portalManager is a manager that binds at a portal of the test's. The test closes it.
+func portalManager(t *testing.T) (*portal, *hotkey.Manager) {
+	t.Helper()
 	server, address := startPortal(t)
 	server.serve(t)
 	b, err := hotkey.OpenPortal(address)
 	require.NoError(t, err)
-	m := hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
+	return server, hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
+}
+
+func TestPortal(t *testing.T) {
+	server, m := portalManager(t)
 	pressed := make(chan string, 4)
 	want := func(name, keys string) hotkey.Want {
 		return hotkey.Want{Name: name, Purpose: "purpose of " + name, Keys: keys,
@@ -249,11 +255,7 @@ func TestKeysOfAPortalThatIsGone(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			server, address := startPortal(t)
-			server.serve(t)
-			b, err := hotkey.OpenPortal(address)
-			require.NoError(t, err)
-			m := hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
+			server, m := portalManager(t)
 			defer closes(t, m)
 			did := make(chan string, 4)
 			states := m.Set([]hotkey.Want{{Name: "talk", Keys: "Alt+F9", Press: func() { did <- "down" },
@@ -274,11 +276,7 @@ func TestKeysOfAPortalThatIsGone(t *testing.T) {
 
 // A portal that is started again has the keys bound again, by itself.
 func TestKeysOfAPortalThatIsStartedAgain(t *testing.T) {
-	server, address := startPortal(t)
-	server.serve(t)
-	b, err := hotkey.OpenPortal(address)
-	require.NoError(t, err)
-	m := hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
+	server, m := portalManager(t)
 	defer closes(t, m)
 	did := make(chan string, 4)
 	wants := []hotkey.Want{{Name: "talk", Keys: "V", Talk: true, Press: func() { did <- "down" },
@@ -294,7 +292,7 @@ func TestKeysOfAPortalThatIsStartedAgain(t *testing.T) {
 	}
 	press()
 	for range 2 {
-		_, err = server.conn.ReleaseName("org.freedesktop.portal.Desktop")
+		_, err := server.conn.ReleaseName("org.freedesktop.portal.Desktop")
 		require.NoError(t, err)
 		require.Equal(t, "up", received(t, did), "a key that is held comes up")
 		require.Eventually(t, func() bool { return !m.States()[1].Active }, 20*time.Second, 5*time.Millisecond)
@@ -314,7 +312,7 @@ func TestKeysOfAPortalThatIsStartedAgain(t *testing.T) {
 	changed := make(chan []hotkey.State, 1)
 	go func() { changed <- m.Set(wants[:1]) }()
 	received(t, server.asked)
-	_, err = server.conn.ReleaseName("org.freedesktop.portal.Desktop")
+	_, err := server.conn.ReleaseName("org.freedesktop.portal.Desktop")
 	require.NoError(t, err)
 	require.Contains(t, received(t, changed)[0].Error, "portal ended")
 	server.set(func() { server.silent = false })
@@ -324,11 +322,7 @@ func TestKeysOfAPortalThatIsStartedAgain(t *testing.T) {
 
 // A dialog left unanswered, or a portal that hangs, does not hold up the end of the app.
 func TestClosingDoesNotWaitForThePortal(t *testing.T) {
-	server, address := startPortal(t)
-	server.serve(t)
-	b, err := hotkey.OpenPortal(address)
-	require.NoError(t, err)
-	m := hotkey.NewSetManager(b, slog.New(slog.DiscardHandler))
+	server, m := portalManager(t)
 	server.set(func() { server.silent = true })
 	states := make(chan []hotkey.State, 1)
 	go func() { states <- m.Set([]hotkey.Want{{Name: "save", Keys: "Alt+F10", Press: func() {}}}) }()

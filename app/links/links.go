@@ -35,8 +35,8 @@ var ErrNoCopy = errors.New("the server has no copy of this clip: only clips save
 // ErrDeleted means that the server has no longer what it had.
 var ErrDeleted = errors.New("the server's copy of this clip was deleted")
 
-// MaxCopies is how many copies a Book remembers; the oldest go first.
-const MaxCopies = 10_000
+// maxCopies is how many copies a Book remembers; the oldest go first.
+const maxCopies = 10_000
 
 // Copy is where the server's copy of a clip is.
 type Copy struct {
@@ -68,10 +68,13 @@ type seen struct {
 	print string
 }
 
+// FileName is the file of a Book in the settings' folder.
+const FileName = "server-clips.json"
+
 // Open reads the book in a folder; what cannot be read is empty. A clip whose file was deleted is forgotten only where
 // its folder is there and it could not be found under another name: a drive may come back.
 func Open(dir string) *Book {
-	b := &Book{file: filepath.Join(dir, "server-clips.json"), copies: map[string]entry{}, seen: map[string]seen{}}
+	b := &Book{file: filepath.Join(dir, FileName), copies: map[string]entry{}, seen: map[string]seen{}}
 	if raw, err := os.ReadFile(b.file); err == nil {
 		var copies map[string]entry
 		if json.Unmarshal(raw, &copies) == nil && copies != nil {
@@ -111,15 +114,15 @@ func (b *Book) Forget(path string) error {
 	return b.write()
 }
 
-// trim forgets the oldest copies beyond MaxCopies.
+// trim forgets the oldest copies beyond maxCopies.
 func (b *Book) trim() {
-	if len(b.copies) <= MaxCopies {
+	if len(b.copies) <= maxCopies {
 		return
 	}
 	oldest := slices.SortedFunc(maps.Keys(b.copies), func(x, y string) int {
 		return cmp.Or(b.copies[x].Added.Compare(b.copies[y].Added), strings.Compare(x, y))
 	})
-	for _, path := range oldest[:len(b.copies)-MaxCopies] {
+	for _, path := range oldest[:len(b.copies)-maxCopies] {
 		delete(b.copies, path)
 		delete(b.seen, path)
 	}

@@ -76,13 +76,13 @@ func TestBookForgets(t *testing.T) {
 	require.False(t, ok)
 	require.NoError(t, b.Forget(second), "twice")
 
-	for i := range MaxCopies + 5 {
+	for i := range maxCopies + 5 {
 		b.copies[fmt.Sprintf("/away/%d.mp4", i)] = entry{Copy{"https://a", strconv.Itoa(i)}, "x", time.Unix(int64(i), 0)}
 	}
 	b.copies["/away/old.mp4"] = entry{Copy{"https://a", "old"}, "x", time.Time{}} // of a release before
 	require.NoError(t, b.Add(second, Copy{"https://a", "new"}))
 	b = Open(dir)
-	require.Len(t, b.copies, MaxCopies)
+	require.Len(t, b.copies, maxCopies)
 	for path, there := range map[string]bool{"/away/old.mp4": false, "/away/5.mp4": false, "/away/6.mp4": true,
 		second: true} {
 		_, ok := b.copies[path]

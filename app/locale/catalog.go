@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"unicode"
 	"unicode/utf8"
@@ -14,6 +15,28 @@ import (
 type catalog struct {
 	exact    map[string]string // by fold
 	patterns []pattern
+
+	mu    sync.Mutex
+	known map[string]string // what was translated already
+}
+
+// detail is what stands in parentheses, which the wording for people leaves out where it is an error of the system.
+var detail = regexp.MustCompile(` \({{\.[A-Za-z]+}}\)`)
+
+// withoutDetail adds a message as it is without its detail.
+func (c *catalog) withoutDetail(english, text string) {
+	left := detail.ReplaceAllString(english, "")
+	if left == english {
+		return
+	}
+	text = detail.ReplaceAllString(text, "")
+	if !strings.Contains(left, "{{") {
+		if _, has := c.exact[fold(left)]; !has {
+			c.exact[fold(left)] = text
+		}
+	} else if p, ok := newPattern(left, text); ok && strings.Count(text, "{{") <= len(p.names) {
+		c.patterns = append(c.patterns, p)
+	}
 }
 
 type pattern struct {
@@ -26,7 +49,7 @@ type pattern struct {
 var placeholder = regexp.MustCompile(`{{\.([A-Za-z]+)}}`)
 
 func newCatalog(texts map[string]map[string]string) *catalog {
-	c := &catalog{exact: map[string]string{}}
+	c := &catalog{exact: map[string]string{}, known: map[string]string{}}
 	for english, forms := range texts {
 		text, ok := forms["other"]
 		if !ok {
@@ -39,6 +62,7 @@ func newCatalog(texts map[string]map[string]string) *catalog {
 		if p, ok := newPattern(english, text); ok {
 			c.patterns = append(c.patterns, p)
 		}
+		c.withoutDetail(english, text)
 	}
 	slices.SortFunc(c.patterns, func(a, b pattern) int {
 		if a.literal != b.literal {
@@ -102,14 +126,33 @@ func fold(s string) string {
 }
 
 func (c *catalog) translate(english string) string {
-	if text, ok := c.find(english, 0); ok {
-		return as(english, text)
+	if len(english) > longest {
+		return english
 	}
-	return english
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if text, ok := c.known[english]; ok {
+		return text
+	}
+	out := english
+	if text, ok := c.find(english, 0); ok {
+		out = as(english, text)
+	}
+	if len(c.known) >= mostKnown {
+		clear(c.known)
+	}
+	c.known[english] = out
+	return out
 }
 
-// deepest bounds how many messages stand in each other.
-const deepest = 8
+const (
+	// deepest bounds how many messages stand in each other or behind each other.
+	deepest = 16
+	// longest is the longest message in bytes that is looked at: another program may say any amount.
+	longest = 2000
+	// mostKnown bounds how many translations are remembered; a window shows the same few again and again.
+	mostKnown = 500
+)
 
 // find translates a text: as a whole, else line by line and message by message.
 func (c *catalog) find(english string, depth int) (string, bool) {
@@ -134,7 +177,7 @@ func (c *catalog) find(english string, depth int) (string, bool) {
 			return out.String(), true
 		}
 	}
-	for _, between := range []string{"\n", ". ", ": ", "; "} {
+	for _, between := range []string{"\n", ". ", ": ", "; "} { // the first that there is, or this would take forever
 		if a, b, found := strings.Cut(english, between); found {
 			x, okA := c.find(a, depth+1)
 			y, okB := c.find(b, depth+1)
@@ -147,6 +190,7 @@ func (c *catalog) find(english string, depth int) (string, bool) {
 				}
 				return as(a, x) + between + as(b, y), true
 			}
+			return "", false
 		}
 	}
 	return "", false

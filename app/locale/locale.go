@@ -9,6 +9,7 @@
 package locale
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -61,9 +62,6 @@ func Name(tag string) string {
 	}
 	return texts[nameKey]["other"]
 }
-
-// Language is the language of the texts.
-func Language() language.Tag { return loaded().tag }
 
 func load(chosen string) *state {
 	system := chosen
@@ -175,6 +173,15 @@ func Plural(english string, count int, data ...any) string {
 	return lang.LocalizePlural(english, count, data...)
 }
 
+// Entry is a text that has a key of its own, where the language's file has it, else the English one.
+func Entry(key, english string) string {
+	s := loaded()
+	if s.messages == nil {
+		return english
+	}
+	return cmp.Or(s.messages.exact[fold(key)], english)
+}
+
 // Number writes a number with so many decimals, with the language's separators: 1,234.5 in English, 1.234,5 in German.
 func Number(x float64, decimals int) string { return loaded().printer.Sprintf("%.*f", decimals, x) }
 
@@ -219,11 +226,11 @@ func Moment(t, now time.Time) string {
 		return Text("{{.Weekday}} {{.Time}}", map[string]any{"Weekday": weekday(t.Weekday()),
 			"Time": t.Format(lang.X("layout.hours", "15:04"))})
 	}
-	return Text("{{.Date}}, {{.Time}}", map[string]any{"Date": Date(t), "Time": t.Format(lang.X("layout.hours", "15:04"))})
+	return Text("{{.Date}}, {{.Time}}", map[string]any{"Date": date(t), "Time": t.Format(lang.X("layout.hours", "15:04"))})
 }
 
-// Date writes a date with the month's name.
-func Date(t time.Time) string {
+// date writes a date with the month's name.
+func date(t time.Time) string {
 	loaded()
 	// The layout's month is replaced afterwards, for Go knows English months only.
 	text := t.Format(lang.X("layout.date", "2 January 2006"))

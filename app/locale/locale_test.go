@@ -1,6 +1,7 @@
 package locale
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ func TestMessagesAreTranslatedInsideOfOthers(t *testing.T) {
 		"It doesn't exist":                            {"other": "es gibt das nicht"},
 		"{{.A}} can't be written to {{.B}} ({{.C}})":  {"other": "{{.A}}, {{.B}}, {{.C}}"},
 		"the server {{.A}} did not accept the token":  {"other": "der Server {{.A}} hat das Token abgelehnt"},
+		"no server responds ({{.A}}); start one":      {"other": "kein Server antwortet ({{.A}}); starte einen"},
 		"one is written, but {{.A}} is missing there": {"other": "geschrieben, aber {{.A}} fehlt"},
 	})
 	for english, want := range map[string]string{
@@ -35,7 +37,9 @@ func TestMessagesAreTranslatedInsideOfOthers(t *testing.T) {
 		"The disk is full\nit doesn't exist":               "Der Datenträger ist voll\nes gibt das nicht",
 		"The server Http did not accept the token.":        "Der Server Http hat das Token abgelehnt.",
 		"One is written, but Save replay is missing there": "Geschrieben, aber Replay speichern fehlt",
-		"": "",
+		"No server responds (it failed); start one.":       "Kein Server antwortet (it failed); starte einen.",
+		"No server responds; start one.":                   "Kein Server antwortet; starte einen.",
+		"":                                                 "",
 	} {
 		require.Equal(t, want, c.translate(english), english)
 	}
@@ -69,4 +73,16 @@ func TestEnglishNeedsNoFile(t *testing.T) {
 	require.Equal(t, "3 kB", Size(2600))
 	require.Equal(t, "The disk is full.", Message("The disk is full."))
 	require.Equal(t, "Saved clip.mp4", Text("Saved {{.Name}}", map[string]any{"Name": "clip.mp4"}))
+}
+
+// A message of another program that nothing is known of costs as much as it is long, and not more.
+func TestUnknownMessagesCostLittle(t *testing.T) {
+	c := newCatalog(map[string]map[string]string{"the disk is full": {"other": "voll"},
+		"{{.A}} is gone": {"other": "weg"}})
+	for _, n := range []int{1, 4, 40, 4000} {
+		text := strings.Repeat("a: b; c. d\n", n)
+		require.Equal(t, text, c.translate(text))
+	}
+	require.Equal(t, "a: b: c: voll", c.translate("a: b: c: the disk is full"))
+	require.Equal(t, "a: b: c: voll", c.translate("a: b: c: the disk is full"), "remembered")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Nothing is captured before the user has chosen to, whatever the settings and the front ends ask for, but for a
@@ -32,7 +33,7 @@ func TestNothingIsCapturedBeforeTheFirstChoice(t *testing.T) {
 	require.Zero(t, b.engine.Opened())
 
 	stop := b.Preview()
-	b.until(t, "levels are shown", func(s session.Snapshot) bool { return s.Mic.State == "running" })
+	b.until(t, "levels are shown", func(s session.Snapshot) bool { return s.Mic.State == media.Running })
 	s = b.Snapshot()
 	require.Equal(t, session.Idle, s.State)
 	require.Zero(t, s.BufferedSeconds)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // RecordingStatus is a running recording.
@@ -112,7 +113,7 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 			switch {
 			case s.st.capture.openError != "":
 				return true, errors.New(s.st.capture.openError)
-			case s.st.capture.rec == nil || s.st.capture.busy || s.st.capture.rec.Status().Screen.State == "starting":
+			case s.st.capture.rec == nil || s.st.capture.busy || s.st.capture.rec.Status().Screen.State == media.Starting:
 				return false, nil
 			}
 			rec = s.st.capture.rec

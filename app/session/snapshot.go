@@ -9,6 +9,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // ShareStatus is what a share is doing.
@@ -28,13 +29,12 @@ type ShareStatus struct {
 
 // SourceStatus is one device.
 type SourceStatus struct {
-	// State is "off", "starting", "running", "waiting", "paused" or "failed".
-	State string `json:"state"`
-	// Reason is why a screen waits: "closed" or "minimized", the window, or "disconnected", the monitor.
-	Reason string `json:"reason,omitempty"`
-	Device string `json:"device,omitempty"`
-	Error  string `json:"error,omitempty"`
-	Muted  bool   `json:"muted,omitempty"`
+	State media.SourceState `json:"state"`
+	// Reason is why a screen waits.
+	Reason media.AwayReason `json:"reason,omitempty"`
+	Device string           `json:"device,omitempty"`
+	Error  string           `json:"error,omitempty"`
+	Muted  bool             `json:"muted,omitempty"`
 	// Closed says that a microphone waits for its push-to-talk key.
 	Closed bool `json:"closed,omitempty"`
 	// PeakDB and RMSDB are in dB of full scale; -100 is silence.
@@ -125,13 +125,13 @@ type Event struct {
 
 func source(s capture.SourceState, muted bool) SourceStatus {
 	if s.State == "" {
-		s.State = "off"
+		s.State = media.Off
 	}
 	return SourceStatus{State: s.State, Reason: s.Reason, Device: s.Device, Error: s.Error, Muted: muted, PeakDB: s.PeakDB,
 		RMSDB: s.RMSDB}
 }
 
-var offSource = SourceStatus{State: "off", PeakDB: -100, RMSDB: -100}
+var offSource = SourceStatus{State: media.Off, PeakDB: -100, RMSDB: -100}
 
 // snapshot builds what front ends see; it runs in the owner.
 func (s *Session) snapshot() Snapshot {
@@ -201,7 +201,7 @@ func (st *state) state() State {
 		return Failed
 	case st.capture.rec == nil:
 		return Starting
-	case st.capture.status.Screen.State == "failed":
+	case st.capture.status.Screen.State == media.Failed:
 		return Failed
 	case share == ShareLive || share == Reconnecting:
 		return Live
@@ -242,7 +242,7 @@ func (st *state) troubles() []trouble {
 			src capture.SourceState
 		}{{"screen", st.capture.status.Screen}, {"desktop", st.capture.status.Desktop}, {"mic", st.capture.status.Mic}} {
 			// Beside a source that runs it is a note; one that waits for a program to play is not reported.
-			if s.src.State == "failed" || s.src.State == "running" || s.src.Reason != "" {
+			if s.src.State == media.Failed || s.src.State == media.Running || s.src.Reason != "" {
 				add(s.key, s.src.Error)
 			}
 		}

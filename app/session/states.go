@@ -1,10 +1,6 @@
 package session
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "github.com/hindsight-app/hindsight/app/config"
 
 // State is the session in one word.
 type State string
@@ -26,7 +22,7 @@ var states = []State{Idle, Starting, Buffering, RecordingOnly, Live, Failed, Sto
 func (s State) String() string { return string(s) }
 
 // ParseState reads what String returns.
-func ParseState(text string) (State, error) { return parse("state", text, states) }
+func ParseState(text string) (State, error) { return config.ParseOne("state", text, states) }
 
 // ShareState is what sharing does.
 type ShareState string
@@ -47,7 +43,7 @@ func (s ShareState) String() string { return string(s) }
 
 // ParseShareState reads what String returns.
 func ParseShareState(text string) (ShareState, error) {
-	return parse("state of sharing", text, shareStates)
+	return config.ParseOne("state of sharing", text, shareStates)
 }
 
 // ServerState is what the server's buffer does.
@@ -68,7 +64,7 @@ func (s ServerState) String() string { return string(s) }
 
 // ParseServerState reads what String returns.
 func ParseServerState(text string) (ServerState, error) {
-	return parse("state of the server's buffer", text, serverStates)
+	return config.ParseOne("state of the server's buffer", text, serverStates)
 }
 
 // CopyState is what came of one of the two copies of a save.
@@ -90,7 +86,7 @@ func (s CopyState) String() string { return string(s) }
 
 // ParseCopyState reads what String returns.
 func ParseCopyState(text string) (CopyState, error) {
-	return parse("state of a copy", text, copyStates)
+	return config.ParseOne("state of a copy", text, copyStates)
 }
 
 // Source names one of the two sources of sound.
@@ -108,7 +104,9 @@ var soundSources = []Source{Microphone, DesktopSound}
 func (s Source) String() string { return string(s) }
 
 // ParseSource reads what String returns.
-func ParseSource(text string) (Source, error) { return parse("audio source", text, soundSources) }
+func ParseSource(text string) (Source, error) {
+	return config.ParseOne("audio source", text, soundSources)
+}
 
 // EventKind says what happened.
 type EventKind string
@@ -135,17 +133,6 @@ var eventKinds = []EventKind{LocalSaved, LocalFailed, ServerSaved, ServerFailed,
 func (k EventKind) String() string { return string(k) }
 
 // ParseEventKind reads what String returns.
-func ParseEventKind(text string) (EventKind, error) { return parse("kind of event", text, eventKinds) }
-
-// parse finds a text among typed constants.
-func parse[T ~string](what, text string, all []T) (T, error) {
-	if slices.Contains(all, T(text)) {
-		return T(text), nil
-	}
-	names := make([]string, len(all))
-	for i, one := range all {
-		names[i] = string(one)
-	}
-	last := len(names) - 1
-	return "", fmt.Errorf("there is no %s %q; use %s or %s", what, text, strings.Join(names[:last], ", "), names[last])
+func ParseEventKind(text string) (EventKind, error) {
+	return config.ParseOne("kind of event", text, eventKinds)
 }

@@ -79,7 +79,7 @@ func wording(err error) string {
 	}
 	value := strings.Trim(p.Value, `"`)
 	if other, taken := strings.CutPrefix(p.Allowed, "different from "); taken {
-		return lang.L("{{.Keys}} is already used for {{.Purpose}}.", map[string]any{"Keys": value,
+		return lang.L("{{.Keys}} is already used for {{.Purpose}}.", map[string]any{"Keys": keyNames(value),
 			"Purpose": settingName(other)})
 	}
 	if p.Key == "video.source.kind" { // it lacks what it is about
@@ -93,7 +93,16 @@ func wording(err error) string {
 		}
 	}
 	return lang.L("{{.Setting}} must be {{.Allowed}}.", map[string]any{"Setting": capital(settingName(p.Key)),
-		"Allowed": locale.Message(p.Allowed)})
+		"Allowed": allowed(p)})
+}
+
+// allowed is what a setting may be. A list of values has its last two joined by a word.
+func allowed(p config.Problem) string {
+	text := locale.Message(p.Allowed)
+	if i := strings.LastIndex(text, " or "); i >= 0 && text == p.Allowed {
+		text = text[:i] + " " + lang.L("or") + text[i+len(" or"):]
+	}
+	return text
 }
 
 // capital begins with a capital letter, as what has no name here may not.
@@ -110,7 +119,7 @@ func refusal(f config.FieldResult) string {
 // Explain says what is wrong with a setting that was read at the start, and what happens instead.
 func Explain(p config.Problem) string {
 	instead := " " + lang.L("The default is used instead.")
-	data := map[string]any{"Name": p.Key, "Value": locale.Message(p.Value), "Allowed": locale.Message(p.Allowed)}
+	data := map[string]any{"Name": p.Key, "Value": locale.Message(p.Value), "Allowed": allowed(p)}
 	switch {
 	case p.Key == "the settings file":
 		return lang.L("The settings file is {{.Value}}. What can't be read in it has its default.", data)

@@ -23,6 +23,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // firstRun is the card of the first start, in the place of the whole window. It says what is recorded and where it
@@ -158,7 +159,7 @@ func keysOr(keys string) string {
 	if keys == "" {
 		return lang.L("the Save button")
 	}
-	return keys
+	return keyNames(keys)
 }
 
 // atHome writes a path below the home folder with ~.
@@ -171,6 +172,18 @@ func atHome(path string) string {
 
 func (f *firstRun) beginPreview() {
 	if f.previewing != nil {
+		return
+	}
+	if mic := f.micOn.Checked; mic != f.u.parts.Feed.Snapshot().Settings.Sound.Microphone.Enabled {
+		// What is unticked is not opened, not even for the levels.
+		f.apply(func(c *config.Config) { c.Sound.Microphone.Enabled = mic }, f.openPreview)
+		return
+	}
+	f.openPreview()
+}
+
+func (f *firstRun) openPreview() {
+	if f.previewing != nil || f.answered {
 		return
 	}
 	f.previewing = f.u.parts.Feed.Preview()
@@ -348,14 +361,14 @@ func (f *firstRun) update(s session.Snapshot) {
 	if f.previewing != nil {
 		f.desktop.level(levelOf(s.Desktop))
 		f.mic.level(levelOf(s.Mic))
-		if s.Screen.State == "failed" {
+		if s.Screen.State == media.Failed {
 			setText(f.hint, locale.Message(session.Sentence(s.Screen.Error)))
 		}
 	}
 }
 
 func levelOf(s session.SourceStatus) float64 {
-	if s.State != "running" || s.Muted || s.Closed {
+	if s.State != media.Running || s.Muted || s.Closed {
 		return -100
 	}
 	return s.PeakDB
@@ -410,7 +423,7 @@ func newFirstTry(u *UI) *firstTry {
 
 func (t *firstTry) update(s session.Snapshot) {
 	t.key.Color = theme.Color(theme.ColorNameForeground)
-	keys, problem := s.Settings.Hotkeys.Save, ""
+	keys, problem := keyNames(s.Settings.Hotkeys.Save), ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName {
 			problem = locale.Message(k.Error)

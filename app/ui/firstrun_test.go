@@ -12,6 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // newUser starts the window as somebody has it who has never chosen what to capture.
@@ -42,11 +43,11 @@ func TestTheFirstRunStartsWithWhatWasChosen(t *testing.T) {
 	test.Tap(f.show)
 	eventually(t, "the preview runs", func() bool {
 		b.refresh()
-		return b.session.Snapshot().Mic.State == "running" && f.mic.value > 0 && f.image.Image != nil
+		return b.session.Snapshot().Mic.State == media.Running && f.mic.value > 0 && f.image.Image != nil
 	})
 	require.Zero(t, b.engine.Recorder().Config().Replay, "the preview keeps something")
 	test.Tap(f.micOn)
-	eventually(t, "the meter follows the choice", func() bool { return b.refresh().Mic.State == "off" })
+	eventually(t, "the meter follows the choice", func() bool { return b.refresh().Mic.State == media.Off })
 	require.False(t, b.session.Snapshot().Settings.App.FirstRunDone, "a choice on the card is no answer")
 	b.ui.closed()
 	eventually(t, "the preview ends with the window", func() bool { return b.engine.Recorder() == nil })
@@ -154,4 +155,21 @@ func TestTheTraySaysWhatIsGoingOn(t *testing.T) {
 		require.Contains(t, labels, want)
 	}
 	require.NotContains(t, labels, "Save last > 2 min")
+}
+
+// What is unticked is not opened for the preview either, and nothing behind the card looks at the screen.
+func TestTheFirstRunOpensOnlyWhatIsTicked(t *testing.T) {
+	b := newUser(t)
+	f := b.ui.firstRun
+	f.micOn.Checked = false
+	test.Tap(f.show)
+	eventually(t, "the preview runs", func() bool {
+		b.refresh()
+		return b.session.Snapshot().Desktop.State == "running"
+	})
+	require.False(t, b.engine.Recorder().Config().Mic.Enabled, "the microphone is open")
+	test.Tap(f.hide)
+	b.ui.settings.find.begin()
+	b.ui.nav.choose(pageSettings)
+	require.Equal(t, pageHome, b.ui.nav.current)
 }

@@ -23,6 +23,13 @@ import (
 // inGerman says that this is the process that has German.
 const inGerman = "HINDSIGHT_TEST_IN_GERMAN"
 
+// The other tests read English texts, whatever the system's language is.
+func init() {
+	if os.Getenv(inGerman) == "" {
+		_ = os.Setenv("LC_ALL", "C")
+	}
+}
+
 // A process has one language, so this test runs again in a process of its own.
 func TestTheWindowInGerman(t *testing.T) {
 	if os.Getenv(inGerman) == "" {
@@ -35,6 +42,9 @@ func TestTheWindowInGerman(t *testing.T) {
 	}
 	locale.Load("de")
 	require.Equal(t, "Replay speichern", lang.L("Save replay"))
+	require.Equal(t, "Strg + F10", keyNames("Ctrl + F10"))
+	require.Equal(t, "Umschalt+Bild auf", keyNames("Shift+Page Up"))
+	require.Equal(t, "Maus 8 (zurück)", keyNames("Mouse 8 (back)"))
 	p := newProof(t)
 	for _, server := range []string{"", "https://replay.example.com"} {
 		b := startWith(t, func(c *config.Config) {
@@ -58,6 +68,9 @@ func TestTheWindowInGerman(t *testing.T) {
 				b.ui.settings.open(j)
 				b.settle()
 				p.look(b, "settings, "+s.title)
+				b.ui.window.Resize(fyne.NewSize(940, 680))
+				scroll := b.ui.settings.scroll
+				require.LessOrEqual(t, scroll.Content.MinSize().Width, scroll.Size().Width, s.title)
 			}
 		}
 		for _, item := range b.ui.tray.menu(b.session.Snapshot()).Items {

@@ -21,6 +21,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // home is the first page: what runs, and the big button.
@@ -242,7 +243,7 @@ func stateLine(s session.Snapshot) string {
 	keys := ""
 	for _, k := range s.Hotkeys {
 		if k.Name == hotkey.SaveName && k.Active {
-			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": cmp.Or(k.Label, k.Keys)})
+			keys = " " + lang.L("Press {{.Keys}} to save.", map[string]any{"Keys": keyNames(cmp.Or(k.Label, k.Keys))})
 		}
 	}
 	buffered := map[string]any{"Length": length(s.BufferedSeconds)}
@@ -386,7 +387,7 @@ func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *so
 // level moves the meter.
 func (r *soundRow) level(s session.SourceStatus) {
 	db := s.PeakDB
-	if s.State != "running" || s.Muted || s.Closed {
+	if s.State != media.Running || s.Muted || s.Closed {
 		db = -100
 	}
 	r.meter.level(db)
@@ -396,15 +397,15 @@ func (r *soundRow) update(s session.SourceStatus) {
 	r.muted = s.Muted
 	text := s.Device
 	switch {
-	case s.State == "off":
+	case s.State == media.Off:
 		text = lang.L("Off")
-	case s.State == "failed":
+	case s.State == media.Failed:
 		text = lang.L("Error")
-	case s.State == "paused":
+	case s.State == media.Paused:
 		text = lang.L("Paused")
-	case s.State == "waiting":
+	case s.State == media.Waiting:
 		text = lang.L("No device")
-	case s.State == "starting":
+	case s.State == media.Starting:
 		text = lang.L("Starting…")
 	case s.Muted:
 		text = lang.L("Muted")
@@ -414,7 +415,7 @@ func (r *soundRow) update(s session.SourceStatus) {
 		text = lang.L("System default")
 	}
 	r.noted = ""
-	if s.State == "running" && s.Error != "" {
+	if s.State == media.Running && s.Error != "" {
 		r.noted = session.Sentence(s.Error)
 	}
 	setText(r.note, locale.Message(r.noted))
@@ -425,7 +426,7 @@ func (r *soundRow) update(s session.SourceStatus) {
 	} else {
 		setButton(r.mute, lang.L("Mute"), theme.VolumeMuteIcon())
 	}
-	setEnabled(r.mute, s.State != "off")
+	setEnabled(r.mute, s.State != media.Off)
 }
 
 // lastClip is the newest save and what can be done with it.
@@ -502,7 +503,7 @@ func newSetUpCard(u *UI) *surface {
 
 // sharedWindowClosed is whether others see the last frame of a window that is no more.
 func sharedWindowClosed(s session.Snapshot) bool {
-	return s.ShareOn && s.Screen.State == "waiting" && s.Screen.Reason == "closed"
+	return s.ShareOn && s.Screen.State == media.Waiting && s.Screen.Reason == media.Closed
 }
 
 // newClosedCard asks what to share after the shared window was closed.

@@ -433,7 +433,7 @@ func (r *hotkeyRow) offer(c hotkey.Combo, probe error) {
 	if p.keys.CanCapture() {
 		label = p.keys.Label(c)
 	}
-	key := map[string]any{"Key": label}
+	key := map[string]any{"Key": keyNames(label)}
 	for _, other := range p.all() {
 		if o, err := hotkey.ParseTalk(other.keys); other != r && err == nil && o == c {
 			key["Action"] = other.name
@@ -504,7 +504,7 @@ func (f *keyField) showKeys(combo string) {
 			plus.Importance = widget.LowImportance
 			row.Add(plus)
 		}
-		row.Add(container.NewCenter(newSurface(theme.ColorNameButton, 6, 0, keyCap(text))))
+		row.Add(container.NewCenter(newSurface(theme.ColorNameButton, 6, 0, keyCap(keyName(text)))))
 	}
 	f.put(container.New(layout.NewCustomPaddedLayout(0, 0, 6, 0), row))
 }

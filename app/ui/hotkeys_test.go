@@ -12,6 +12,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/hotkey/hotkeytest"
 )
 
 // named finds the row of an action.
@@ -75,7 +76,7 @@ func (b *keysBench) until(t *testing.T, what string, holds func() bool) {
 }
 
 // press sets a row's key with the fake keyboard.
-func (b *keysBench) press(t *testing.T, f *hotkey.Fake, r *hotkeyRow, keys string) {
+func (b *keysBench) press(t *testing.T, f *hotkeytest.Fake, r *hotkeyRow, keys string) {
 	t.Helper()
 	c, err := hotkey.ParseTalk(keys)
 	require.NoError(t, err)
@@ -88,7 +89,7 @@ func (b *keysBench) press(t *testing.T, f *hotkey.Fake, r *hotkeyRow, keys strin
 }
 
 func TestHotkeysAreSetInThePage(t *testing.T) {
-	f := hotkey.NewFake(hotkey.Combo{Mods: hotkey.Alt, Key: "F4"})
+	f := hotkeytest.NewFake(hotkey.Combo{Mods: hotkey.Alt, Key: "F4"})
 	m := hotkey.NewManager(f, slog.New(slog.DiscardHandler))
 	b := startKeys(t, m)
 	save, share := b.named(t, hotkey.SaveName), b.named(t, hotkey.ShareName)

@@ -11,6 +11,7 @@ import (
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+	"golang.org/x/net/idna"
 )
 
 // Invitation is a link to a team's server that the user has opened or pasted. What it says is what the link claims.
@@ -36,6 +37,10 @@ func (u *UI) askInvitation(i Invitation) {
 	host := i.Server
 	if parsed, err := url.Parse(i.Server); err == nil {
 		host = parsed.Host
+		// Letters of other alphabets can look like those of a name that is known (UTS 46).
+		if plain, err := idna.Lookup.ToASCII(parsed.Hostname()); err == nil && plain != parsed.Hostname() {
+			host = plain
+		}
 	}
 	server := widget.NewLabelWithStyle(host, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	server.Wrapping = fyne.TextWrapBreak
@@ -50,6 +55,9 @@ func (u *UI) askInvitation(i Invitation) {
 		note := widget.NewLabel(lang.L("It replaces the server {{.Server}} in the settings.", map[string]any{"Server": old}))
 		note.Wrapping = fyne.TextWrapWord
 		rows = append(rows, container.NewBorder(nil, nil, widget.NewIcon(theme.WarningIcon()), nil, note))
+	}
+	if u.parts.Feed.Snapshot().ShareOn {
+		rows = append(rows, muted(lang.L("Sharing stops first.")))
 	}
 	d := dialog.NewCustomConfirm(lang.L("Accept invitation?"), lang.L("Accept"), lang.L("Cancel"),
 		container.NewVBox(rows...), func(yes bool) {

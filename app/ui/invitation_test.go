@@ -66,3 +66,27 @@ func TestAnInvitationIsOnlyAQuestion(t *testing.T) {
 	require.Contains(t, seen(), "accept invitation")
 	require.Contains(t, seen(), "used already")
 }
+
+// A link is pasted from the clipboard; what is no invitation is said.
+func TestAnInvitationIsPasted(t *testing.T) {
+	b := start(t)
+	var got []string
+	b.ui.parts.OpenInvitation = func(link string) error {
+		got = append(got, link)
+		if link == "" {
+			return errors.New("this is not an invitation")
+		}
+		return nil
+	}
+	b.ui.show(pageSettings)
+	b.settle()
+	paste := b.ui.settings.sharing.paste
+	paste()
+	b.settle()
+	require.Contains(t, test.RenderToMarkup(b.ui.window.Canvas()), "This is not an invitation.")
+	b.ui.window.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyEscape})
+	b.ui.app.Clipboard().SetContent("hindsight://join?x")
+	paste()
+	b.settle()
+	require.Equal(t, []string{"", "hindsight://join?x"}, got)
+}

@@ -118,7 +118,7 @@ func (n *nav) MinSize(o []fyne.CanvasObject) fyne.Size {
 
 // choose turns to a page.
 func (n *nav) choose(i int) {
-	if i == n.current {
+	if i == n.current || n.u.firstRun != nil {
 		return
 	}
 	n.current = i

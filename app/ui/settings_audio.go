@@ -16,6 +16,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // audioPage chooses what is heard, from which device or apps, how loud, and shows it live.
@@ -318,7 +319,7 @@ func (c *soundSource) enable(on bool) {
 // level shows how loud it is and what is open, or why nothing is.
 func (c *soundSource) level(now session.SourceStatus) {
 	db, text := now.PeakDB, ""
-	if now.Muted || now.Closed || now.State != "running" {
+	if now.Muted || now.Closed || now.State != media.Running {
 		db = meterFloor
 	}
 	c.meter.level(db)
@@ -331,9 +332,9 @@ func (c *soundSource) level(now session.SourceStatus) {
 		text = lang.L("Muted")
 	case now.Closed:
 		text = lang.L("Waits for the push-to-talk key")
-	case now.State == "running":
+	case now.State == media.Running:
 		text = c.openName(now.Device)
-	case now.State == "paused":
+	case now.State == media.Paused:
 		text = lang.L("Paused")
 	default:
 		text = lang.L("Starting…")

@@ -109,6 +109,9 @@ func (f *finder) top() fyne.CanvasObject {
 
 // begin opens the settings and leads the keyboard to the search.
 func (f *finder) begin() {
+	if f.s.u.firstRun != nil {
+		return // the settings look at screens, which nobody has agreed to yet
+	}
 	if f.s.u.nav != nil {
 		f.s.u.nav.choose(pageSettings)
 	}

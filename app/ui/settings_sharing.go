@@ -63,6 +63,9 @@ type ServerStep struct {
 func newSharingPage(s *settings) *sharingPage {
 	h := &sharingPage{fields: fields{s: s}, steps: container.NewVBox()}
 	f := &h.fields
+	paste := newPushButton(lang.L("Paste invitation"), theme.ContentPasteIcon(), h.paste)
+	f.row(lang.L("Invitation"), container.NewHBox(paste), lang.L("Paste invitation"))
+	f.note(lang.L("For a hindsight:// link from your team's server: copy it, then paste it here."))
 	h.url = f.text("sharing.backend_url", "https://replay.example.com",
 		func(c *config.Config) *string { return &c.Sharing.BackendURL })
 	h.plain = f.check(config.AllowHTTPKey, lang.L("Encryption"), lang.L("Allow http:// to another computer"),
@@ -150,4 +153,11 @@ func (h *sharingPage) show(step ServerStep) {
 		return
 	}
 	h.steps.Add(row)
+}
+
+// paste opens the invitation that is in the clipboard.
+func (h *sharingPage) paste() {
+	u := h.s.u
+	link := u.app.Clipboard().Content()
+	u.do(lang.L("Couldn't open invitation"), func() error { return u.parts.OpenInvitation(link) })
 }

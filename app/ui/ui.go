@@ -28,8 +28,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture"
 )
 
-// ID names the app to the desktop.
-const ID = "app.hindsight.Hindsight"
+// appID names the app to the desktop.
+const appID = "app.hindsight.Hindsight"
 
 // Feed is where the window sees what runs.
 type Feed interface {
@@ -102,6 +102,8 @@ type Parts struct {
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string
+	// OpenInvitation has Invite ask about a link; the error is of a text that is none.
+	OpenInvitation func(link string) error
 	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray TrayHost
 	// Hidden starts in the tray, where there is one.
@@ -157,7 +159,7 @@ type page interface {
 // New builds window and tray; nothing is visible before Run.
 func New(p Parts) *UI {
 	app.SetMetadata(fyne.AppMetadata{
-		ID: ID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
+		ID: appID, Name: "Hindsight", Version: p.Version, Build: 1, Migrations: map[string]bool{"fyneDo": true},
 		Icon: fyne.NewStaticResource("hindsight.png", assets.Icon()),
 	})
 	ended, idle := new(atomic.Bool), newIdle(fyne.Do)
@@ -170,7 +172,7 @@ func New(p Parts) *UI {
 			}
 		})
 	}
-	u := build(app.NewWithID(ID), onMain, p)
+	u := build(app.NewWithID(appID), onMain, p)
 	u.ended, u.idle = ended, idle
 	return u
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/diagnostics"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/hotkey/hotkeytest"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
@@ -35,7 +36,7 @@ type bench struct {
 	tokens  *token.Store
 	dir     string
 	// keyboard is where hotkeys are pressed, and another program holds Alt+F4.
-	keyboard *hotkey.Fake
+	keyboard *hotkeytest.Fake
 	hotkeys  *hotkey.Manager
 	linked   string        // the file that the server has a copy of
 	webcam   atomic.Bool   // there is one more microphone
@@ -94,7 +95,7 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 			}
 		}
 	}
-	b.keyboard = hotkey.NewFake(hotkey.Combo{Mods: hotkey.Alt, Key: "F4"})
+	b.keyboard = hotkeytest.NewFake(hotkey.Combo{Mods: hotkey.Alt, Key: "F4"})
 	b.hotkeys = hotkey.NewManager(b.keyboard, log)
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,

@@ -15,6 +15,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // A row of the list is drawn anew when the theme changes: what Fyne refreshes is what it drew at first.
@@ -92,7 +93,7 @@ func TestAClosedSharedWindowIsAskedAbout(t *testing.T) {
 		return s
 	}
 	b.engine.Recorder().CloseWindow()
-	eventually(t, "the window is gone", func() bool { return update().Screen.Reason == "closed" })
+	eventually(t, "the window is gone", func() bool { return update().Screen.Reason == media.Closed })
 	require.False(t, h.closed.Visible(), "nobody sees it")
 	require.NoError(t, b.session.SetShare(true))
 	eventually(t, "it asks", func() bool { return update().Share.State == "live" && h.closed.Visible() })
@@ -131,7 +132,7 @@ func TestAMutedSpeakerIsSaidBesideTheMeter(t *testing.T) {
 	b := start(t)
 	b.ui.show(pageHome)
 	h, snap := b.ui.home, b.session.Snapshot()
-	snap.Desktop.State, snap.Desktop.Error = "running", "the speaker is muted; unmute it"
+	snap.Desktop.State, snap.Desktop.Error = media.Running, "the speaker is muted; unmute it"
 	snap.Problems = []string{"The speaker is muted; unmute it.", "The disk is full."}
 	h.update(snap)
 	require.True(t, h.desktop.note.Visible())

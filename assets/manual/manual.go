@@ -28,16 +28,16 @@ type (
 )
 
 // BeforeReset implements kong's hook, which runs before required commands are missed.
-func (manFlag) BeforeReset(k *kong.Kong) error { return printed(k, Man) }
+func (manFlag) BeforeReset(k *kong.Kong) error { return printed(k, man) }
 
 // BeforeReset implements kong's hook.
-func (bashFlag) BeforeReset(k *kong.Kong) error { return printed(k, Bash) }
+func (bashFlag) BeforeReset(k *kong.Kong) error { return printed(k, bash) }
 
 // BeforeReset implements kong's hook.
-func (zshFlag) BeforeReset(k *kong.Kong) error { return printed(k, Zsh) }
+func (zshFlag) BeforeReset(k *kong.Kong) error { return printed(k, zsh) }
 
 // BeforeReset implements kong's hook.
-func (fishFlag) BeforeReset(k *kong.Kong) error { return printed(k, Fish) }
+func (fishFlag) BeforeReset(k *kong.Kong) error { return printed(k, fish) }
 
 func printed(k *kong.Kong, write func(io.Writer, *kong.Application) error) error {
 	if err := write(k.Stdout, k.Model); err != nil {
@@ -47,8 +47,8 @@ func printed(k *kong.Kong, write func(io.Writer, *kong.Application) error) error
 	return nil
 }
 
-// Man writes a page of section 1 in the macros of man(7).
-func Man(w io.Writer, app *kong.Application) error {
+// man writes a page of section 1 in the macros of man(7).
+func man(w io.Writer, app *kong.Application) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".TH %s 1 \"\" %s \"User Commands\"\n", strings.ToUpper(app.Name), app.Name)
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", app.Name, roff(brief(app.Help)))
@@ -175,8 +175,8 @@ func known(all []at, open string) string {
 	return strings.Join(out, open)
 }
 
-// Bash writes completions for bash, to be put into bash-completion's folder under the program's name.
-func Bash(w io.Writer, app *kong.Application) error {
+// bash writes completions for bash, to be put into bash-completion's folder under the program's name.
+func bash(w io.Writer, app *kong.Application) error {
 	all, f := positions(app), "_"+ident(app.Name)
 	var b strings.Builder
 	fmt.Fprintf(&b, "# bash completion for %s\n%s() {\n", app.Name, f)
@@ -197,8 +197,8 @@ func Bash(w io.Writer, app *kong.Application) error {
 	return err
 }
 
-// Zsh writes completions for zsh, to be put into a folder of fpath as _NAME.
-func Zsh(w io.Writer, app *kong.Application) error {
+// zsh writes completions for zsh, to be put into a folder of fpath as _NAME.
+func zsh(w io.Writer, app *kong.Application) error {
 	all := positions(app)
 	var b strings.Builder
 	fmt.Fprintf(&b, "#compdef %s\nlocal command= word\nlocal -a list\n", app.Name)
@@ -217,8 +217,8 @@ func Zsh(w io.Writer, app *kong.Application) error {
 	return err
 }
 
-// Fish writes completions for fish, to be put into a folder of fish_complete_path as NAME.fish.
-func Fish(w io.Writer, app *kong.Application) error {
+// fish writes completions for fish, to be put into a folder of fish_complete_path as NAME.fish.
+func fish(w io.Writer, app *kong.Application) error {
 	all, f := positions(app), "__"+ident(app.Name)+"_at"
 	var b strings.Builder
 	fmt.Fprintf(&b, "function %s\n    set -l command ''\n    for word in (commandline -opc)[2..-1]\n", f)

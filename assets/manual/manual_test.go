@@ -43,8 +43,8 @@ func written(t *testing.T, write func(io.Writer, *kong.Application) error) strin
 }
 
 func TestManPageIsReadByGroff(t *testing.T) {
-	page := written(t, Man)
-	require.Equal(t, page, written(t, Man), "two builds are the same")
+	page := written(t, man)
+	require.Equal(t, page, written(t, man), "two builds are the same")
 	cmd := exec.Command("groff", "-man", "-Tascii", "-ww", "-P-cbou")
 	cmd.Stdin = strings.NewReader(page)
 	var warnings bytes.Buffer
@@ -104,7 +104,7 @@ func complete(t *testing.T, shell, script, line string) []string {
 }
 
 func TestShellsComplete(t *testing.T) {
-	for shell, write := range map[string]func(io.Writer, *kong.Application) error{"bash": Bash, "zsh": Zsh, "fish": Fish} {
+	for shell, write := range map[string]func(io.Writer, *kong.Application) error{"bash": bash, "zsh": zsh, "fish": fish} {
 		t.Run(shell, func(t *testing.T) {
 			script := written(t, write)
 			top := complete(t, shell, script, "try-it ")

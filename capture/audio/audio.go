@@ -317,20 +317,20 @@ func (s *Pipeline) States() (desktop, mic State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	desktop, mic = s.desktop.state(s.err), s.mic.state(s.err)
-	if mic.State == source.Running && s.echoErr != nil {
+	if mic.State == media.Running && s.echoErr != nil {
 		mic.Err = s.echoErr
 	}
 	return desktop, mic
 }
 
 func (in *input) state(err error) State {
-	st := State{Status: source.Status{State: source.Off}, PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB}
+	st := State{Status: source.Status{State: media.Off}, PeakDB: mix.SilenceDB, RMSDB: mix.SilenceDB}
 	switch {
 	case in.source != nil:
 		st.Status = in.source.Status()
 		st.PeakDB, st.RMSDB = in.mix.Level()
 	case err != nil:
-		st.Status = source.Status{State: source.Failed, Err: err}
+		st.Status = source.Status{State: media.Failed, Err: err}
 	}
 	return st
 }

@@ -121,8 +121,8 @@ type Step struct {
 	MeanMS, MinMS, MaxMS float64
 }
 
-// Offsets pairs each flash with the nearest click, at most 400 ms away.
-func Offsets(flashes, clicks []float64) Step {
+// offsets pairs each flash with the nearest click, at most 400 ms away.
+func offsets(flashes, clicks []float64) Step {
 	s := Step{MinMS: math.Inf(1), MaxMS: math.Inf(-1)}
 	for _, f := range flashes {
 		best := math.Inf(1)
@@ -155,5 +155,5 @@ func MeasureStep(ctx context.Context, path string, clickHz float64) (Step, error
 	if err != nil {
 		return Step{}, err
 	}
-	return Offsets(flashes, clicks), nil
+	return offsets(flashes, clicks), nil
 }

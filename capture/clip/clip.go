@@ -37,7 +37,7 @@ type Clip struct {
 	Ours    bool `json:"ours,omitempty"`
 }
 
-// Request is what to write.
+// Request is what to write: a saved replay, whose packets and window are known, or a recording, whose packets come.
 type Request struct {
 	// Folder is made when it is missing.
 	Folder string
@@ -100,25 +100,46 @@ func save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
-	m := mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Tracks: tracks(r), Chapters: r.Chapters,
-		ReserveCover: true}
+	m := r.movie(sounds(r))
+	m.ReserveCover = true
 	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true}
-	base := name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix
-	for n := 1; ; n++ {
-		c.Path = numbered(r.Folder, base, ".mp4", n)
-		if _, err := os.Lstat(c.Path); err == nil {
-			continue
-		}
-		size, err := mp4.WriteFile(ctx, c.Path, m)
-		if errors.Is(err, os.ErrExist) {
-			continue // another save took the name in the meantime
-		}
-		if err != nil {
-			return Clip{}, explain(r.Folder, err)
-		}
-		c.Bytes = size
-		return c, nil
+	var err error
+	c.Path, err = place(r.Folder, r.base(), ".mp4", func(path string) (err error) {
+		c.Bytes, err = writeMovie(ctx, path, m)
+		return err
+	})
+	if err != nil {
+		return Clip{}, explain(r.Folder, err)
 	}
+	return c, nil
+}
+
+// base is the file's name without folder and ending.
+func (r Request) base() string { return name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix }
+
+// movie is the file with these tracks of sound beside the video.
+func (r Request) movie(sounds []mp4.Track) mp4.Movie {
+	return mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Chapters: r.Chapters,
+		Tracks: append([]mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}, sounds...)}
+}
+
+// place makes a file under the first name that is free. try returns fs.ErrExist for one that is taken.
+func place(folder, base, ending string, try func(path string) error) (path string, err error) {
+	for n := 1; ; n++ {
+		path = numbered(folder, base, ending, n)
+		if err = try(path); !errors.Is(err, fs.ErrExist) {
+			return path, err
+		}
+	}
+}
+
+// writeMovie writes a complete file; it returns fs.ErrExist where the name is taken, before it writes or, where
+// another save took it in the meantime, after.
+func writeMovie(ctx context.Context, path string, m mp4.Movie) (size int64, err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return 0, fs.ErrExist
+	}
+	return mp4.WriteFile(ctx, path, m)
 }
 
 // Illustrate puts a frame from the middle into a saved clip as its cover, and beside it where the request says so. Save
@@ -131,21 +152,30 @@ func Illustrate(ctx context.Context, path string, r Request) error {
 	if err != nil {
 		return fmt.Errorf("the clip is saved, but has no cover: %w", err)
 	}
+	return r.putPoster(path, jpeg)
+}
+
+// putPoster puts the cover beside the clip where the request says so.
+func (r Request) putPoster(path string, jpeg []byte) error {
 	if !r.Poster {
 		return nil
 	}
 	return writePoster(path, jpeg)
 }
 
-func tracks(r Request) []mp4.Track {
-	out := []mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}
-	for i, s := range append([][]*media.Packet{r.Sound}, r.Sources...) {
+// sounds are the tracks of sound that the request's packets make.
+func sounds(r Request) (out []mp4.Track) {
+	for _, s := range append([][]*media.Packet{r.Sound}, r.Sources...) {
 		if len(s) > 0 && len(s[0].Config) > 0 {
-			out = append(out, mp4.Track{Kind: mp4.AAC, Samples: samples(s), AACConfig: s[0].Config, Name: trackNames[s[0].Track],
-				Off: i > 0})
+			out = append(out, soundTrack(s[0].Track, s[0].Config, samples(s)))
 		}
 	}
 	return out
+}
+
+// soundTrack is one track of sound; players play the mix by themselves.
+func soundTrack(t media.Track, config []byte, samples []mp4.Sample) mp4.Track {
+	return mp4.Track{Kind: mp4.AAC, Samples: samples, AACConfig: config, Name: trackNames[t], Off: t != media.AAC}
 }
 
 // trackNames are what editors show.
@@ -163,21 +193,51 @@ func sample(p *media.Packet) mp4.Sample {
 	return mp4.Sample{DTS: p.DTS, PTS: p.PTS, Duration: p.Duration, Sync: p.Key, Data: p.Data, NALs: p.NALs}
 }
 
-// explain turns a file system error into a message for the user.
-func explain(folder string, err error) error {
+// trouble is what a file system error means to a user.
+type trouble int
+
+const (
+	otherTrouble trouble = iota
+	diskFull
+	fileTooLarge
+	notWritable
+	noFolder  // there is none of that name
+	notFolder // it is something else
+	noTrouble // the caller's own doing, which needs no explanation
+)
+
+func troubleOf(err error) trouble {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return diskFull
+	case errors.Is(err, syscall.EFBIG):
+		return fileTooLarge
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return notWritable
+	case errors.Is(err, fs.ErrNotExist):
+		return noFolder
+	case errors.Is(err, syscall.ENOTDIR):
+		return notFolder
+	case errors.Is(err, context.Canceled), errors.Is(err, mp4.ErrEmpty):
+		return noTrouble
+	}
+	return otherTrouble
+}
+
+// explain turns a file system error into a message for who saves a replay.
+func explain(folder string, err error) error {
+	switch troubleOf(err) {
+	case diskFull:
 		return fmt.Errorf("the disk with %s is full; free some space and save again: the replay is still in memory (%w)",
 			folder, err)
-	case errors.Is(err, syscall.EFBIG):
+	case fileTooLarge:
 		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); save a shorter clip, "+
-			"or "+
-			"choose a folder on another disk in the settings: the replay is still in memory (%w)", folder, err)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%s cannot be written to; choose another folder in Settings, Replay buffer (%w)", folder, err)
-	case errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("%s is not a folder; choose another one in Settings, Replay buffer (%w)", folder, err)
-	case errors.Is(err, context.Canceled), errors.Is(err, mp4.ErrEmpty):
+			"or choose a folder on another disk in the settings: the replay is still in memory (%w)", folder, err)
+	case notWritable:
+		return fmt.Errorf("%s cannot be written to; choose another folder in Settings, Replay and clips (%w)", folder, err)
+	case notFolder:
+		return fmt.Errorf("%s is not a folder; choose another one in Settings, Replay and clips (%w)", folder, err)
+	case noTrouble:
 		return err
 	}
 	return fmt.Errorf("the clip cannot be written to %s: %w", folder, err)
@@ -186,7 +246,7 @@ func explain(folder string, err error) error {
 // CheckFolder says whether clips can be written to a folder, making it when it is missing. The error is a message.
 func CheckFolder(folder string) error {
 	if folder == "" {
-		return errors.New("no folder for clips is set; choose one in Settings, Replay buffer")
+		return errors.New("no folder for clips is set; choose one in Settings, Replay and clips")
 	}
 	done := make(chan error, 1)
 	go func() { done <- checkFolder(folder) }()

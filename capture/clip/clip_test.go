@@ -116,3 +116,27 @@ func TestStaleFilesGo(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }
+
+// A replay and a recording of the same frames are named, described and illustrated alike.
+func TestReplaysAndRecordingsAgree(t *testing.T) {
+	r := request(t, t.TempDir())
+	r.Name, r.App, r.Suffix, r.Poster = "{app} {date}", "Pong", " x", true
+	saved, err := clip.Save(t.Context(), r)
+	require.NoError(t, err)
+	require.NoError(t, clip.Illustrate(t.Context(), saved.Path, r))
+	rec, err := clip.NewRecording(r)
+	require.NoError(t, err)
+	for _, p := range r.Video {
+		require.NoError(t, rec.Add(p))
+	}
+	recorded, err := rec.Close(nil)
+	require.NoError(t, err)
+	require.Equal(t, "Pong 2026-11-22 x.mp4", filepath.Base(saved.Path))
+	require.Equal(t, "Pong 2026-11-22 x (2).mp4", filepath.Base(recorded.Path))
+	require.Equal(t, []any{saved.Width, saved.Height, saved.Ours}, []any{recorded.Width, recorded.Height, recorded.Ours})
+	require.True(t, saved.Created.Equal(recorded.Created))
+	require.InDelta(t, saved.Seconds, recorded.Seconds, 0.01)
+	for _, c := range []clip.Clip{saved, recorded} {
+		require.FileExists(t, strings.TrimSuffix(c.Path, ".mp4")+".jpg")
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -21,36 +20,14 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/mp4"
+	"github.com/hindsight-app/hindsight/cmd/devstack/mounts"
 )
 
-// mayMount runs the calling test once more in a mount name space of its own, where it may mount file systems whoever
-// the user is (user_namespaces(7)). It is true there.
-func mayMount(t *testing.T) bool {
-	t.Helper()
-	const inside = "HINDSIGHT_TEST_NAMESPACE"
-	if os.Getenv(inside) != "" {
-		return true
-	}
-	c := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
-	c.Env = append(os.Environ(), inside+"=1")
-	c.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := c.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), "--- PASS: "+t.Name())
-	return false
-}
-
 func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
-	if !mayMount(t) {
+	if !mounts.Inside(t) {
 		return
 	}
-	full := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", full, "tmpfs", 0, "size=256k"))
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(full, 0)) })
+	full := mounts.Small(t, "256k")
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
 	big := request(t, full)
@@ -79,20 +56,18 @@ func TestFailuresAreSentencesAndLeaveNothing(t *testing.T) {
 
 // A file system whose server never returns is what a network folder is when the network is gone.
 func TestAFolderThatHangs(t *testing.T) {
-	if !mayMount(t) {
+	if !mounts.Inside(t) {
 		return
 	}
 	folder := t.TempDir()
 	fuse, err := syscall.Open("/dev/fuse", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	require.NoError(t, err)
-	require.NoError(t, syscall.Mount("hang", folder, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0",
-		fuse)))
+	mounts.Mount(t, "hang", folder, "fuse", fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fuse))
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
 		require.NoError(t, syscall.Close(fuse)) // whoever waits goes on, with an error
 		require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 20*time.Second, 10*time.Millisecond,
 			"nothing stays once the folder answers")
-		require.NoError(t, syscall.Unmount(folder, 0))
 	})
 	clip.SetHangWait(t, 500*time.Millisecond)
 	r := request(t, filepath.Join(folder, "clips"))
@@ -183,12 +158,10 @@ func TestRecordingThatCannotBeReadBackIsKept(t *testing.T) {
 
 // A trim onto a full disk leaves nothing.
 func TestTrimOnAFullDisk(t *testing.T) {
-	if !mayMount(t) {
+	if !mounts.Inside(t) {
 		return
 	}
-	full := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", full, "tmpfs", 0, "size=32k"))
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(full, 0)) })
+	full := mounts.Small(t, "32k")
 	whole, err := clip.Save(context.Background(), request(t, t.TempDir()))
 	require.NoError(t, err)
 	_, err = clip.Trim(context.Background(), clip.TrimRequest{Path: whole.Path, From: time.Second,

@@ -233,16 +233,13 @@ func decodeSound(ctx context.Context, s *mp4.Source, t mp4.StoredSound, begin ti
 		}
 		return line.put(at, samples)
 	}
-	for i, x := range t.Samples {
+	for _, x := range t.Samples {
 		data, err := s.Read(x)
 		if err != nil {
 			return err
 		}
 		if err := d.push(data, x.PTS-zero, x.Duration); err != nil {
 			return err
-		}
-		if i < decodeAhead {
-			continue
 		}
 		if err := d.ready(heard); err != nil {
 			return err

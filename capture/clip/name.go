@@ -41,7 +41,7 @@ func CheckName(template string) error {
 	return nil
 }
 
-// name fills in a template; an empty one is DefaultName.
+// name fills in a template; an empty one is DefaultName. What has no length yet has 0 seconds.
 func name(template, app string, at time.Time, length time.Duration) string {
 	if template == "" {
 		template = DefaultName
@@ -54,11 +54,6 @@ func name(template, app string, at time.Time, length time.Duration) string {
 		"{seconds}", strconv.Itoa(int(math.Round(length.Seconds()))), "{app}", app,
 	).Replace(template)
 	return shorten(clean(out), maxName)
-}
-
-// withoutSeconds is the template for what has no length yet.
-func withoutSeconds(template string) string {
-	return strings.ReplaceAll(template, "{seconds}", "0")
 }
 
 // clean leaves out what one file system or another does not allow in a name, and what would hide the file.

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"slices"
-	"syscall"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -44,6 +41,7 @@ func NewRecording(r Request) (*Recording, error) {
 	if err := CheckFolder(r.Folder); err != nil {
 		return nil, err
 	}
+	r.Video, r.Sound, r.Sources, r.Chapters, r.Start, r.End = nil, nil, nil, nil, 0, 0
 	return &Recording{request: r}, nil
 }
 
@@ -128,21 +126,23 @@ func (r *Recording) begin() error {
 			first = p
 		}
 	}
-	tracks := []mp4.Track{{Kind: mp4.H264}}
+	var sounds []mp4.Track
 	r.tracks = map[media.Track]int{media.Video: 0}
 	for _, t := range []media.Track{media.AAC, media.DesktopAAC, media.MicAAC} {
 		if c, heard := configs[t]; heard {
-			r.tracks[t] = len(tracks)
-			tracks = append(tracks, mp4.Track{Kind: mp4.AAC, AACConfig: c, Name: trackNames[t], Off: t != media.AAC})
+			sounds = append(sounds, soundTrack(t, c, nil))
+			r.tracks[t] = len(sounds)
 		}
 	}
-	var err error
-	if r.file, r.path, err = create(r.request.Folder, name(withoutSeconds(r.request.Name), r.request.App,
-		r.request.Created, 0)+r.request.Suffix); err != nil {
+	path, err := place(r.request.Folder, r.request.base(), ".mp4", func(path string) (err error) {
+		r.file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
+		return err
+	})
+	if err != nil {
 		return r.explain(err)
 	}
-	r.movie, err = mp4.Grow(r.file, mp4.Movie{Tracks: tracks, Created: r.request.Created}, sample(first))
-	if err != nil {
+	r.path = path
+	if r.movie, err = mp4.Grow(r.file, r.request.movie(sounds), sample(first)); err != nil {
 		return r.explain(err)
 	}
 	r.head = r.movie.Size()
@@ -156,24 +156,13 @@ func (r *Recording) begin() error {
 	return nil
 }
 
-// create makes a new file under the first name that is free.
-func create(folder, base string) (*os.File, string, error) {
-	for n := 1; ; n++ {
-		path := numbered(folder, base, ".mp4", n)
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o644)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, path, err
-		}
-	}
-}
-
-// explain turns a file system error into a message for the user.
+// explain turns a file system error into a message for who records.
 func (r *Recording) explain(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	switch troubleOf(err) {
+	case diskFull:
 		return fmt.Errorf("the recording stopped because the disk with %s is full; what was recorded until then is kept (%w)",
 			r.request.Folder, err)
-	}
-	if errors.Is(err, syscall.EFBIG) {
+	case fileTooLarge:
 		return fmt.Errorf("the recording stopped because the disk with %s takes no larger files; what was recorded until "+
 			"then is kept (%w)", r.request.Folder, err)
 	}
@@ -206,8 +195,8 @@ func (r *Recording) Close(chapters []mp4.Chapter) (Clip, error) {
 	case unread != nil: // the disk's or the process's trouble; what was recorded is there
 		c.Seconds, c.Ours = r.Length().Seconds(), true
 	}
-	if err == nil && r.request.Poster && len(jpeg) > 0 {
-		err = writePoster(r.path, slices.Clone(jpeg))
+	if err == nil {
+		err = r.request.putPoster(r.path, jpeg)
 	}
 	return c, err
 }

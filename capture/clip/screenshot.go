@@ -6,7 +6,6 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
@@ -41,18 +40,13 @@ func SaveImage(folder, template, app string, at time.Time, img image.Image, f Fo
 	if f == JPEG {
 		ending = ".jpg"
 	}
-	base := name(withoutSeconds(template), app, at, 0)
-	for n := 1; ; n++ {
-		path = numbered(folder, base, ending, n)
-		err := mp4.Publish(temp.Name(), path)
-		if errors.Is(err, fs.ErrExist) {
-			continue
-		}
-		if err != nil {
-			return "", explain(folder, err)
-		}
-		return path, nil
+	path, err = place(folder, name(template, app, at, 0), ending, func(path string) error {
+		return mp4.Publish(temp.Name(), path)
+	})
+	if err != nil {
+		return "", explain(folder, err)
 	}
+	return path, nil
 }
 
 func encodeImage(w io.Writer, img image.Image, f Format) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/gst"
@@ -65,14 +66,14 @@ func recode(ctx context.Context, g mp4.GOP) (out []mp4.Sample, err error) {
 		}
 		return e.pull(ctx, 1, encoded)
 	}
-	for i, f := range g.Frames {
+	for _, f := range g.Frames {
 		if err := d.push(f.Data, f.PTS, f.Duration); err != nil {
 			return nil, err
 		}
-		if i < decodeAhead {
-			continue
+		if err := d.ready(decoded); err != nil {
+			return nil, err
 		}
-		if err := d.pull(ctx, 1, decoded); err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 	}
@@ -88,9 +89,11 @@ func recode(ctx context.Context, g mp4.GOP) (out []mp4.Sample, err error) {
 	return out, nil
 }
 
-// decodeAhead is how many frames a decoder may hold back before it gives the first: a full decoded picture buffer has
-// 16 (ITU-T H.264, A.3.1), and a parser looks one ahead.
-const decodeAhead = 18
+// mostOut is how many buffers wait at the end of a stage before it stops working: decoded frames are large.
+const mostOut = 4
+
+// patience is how long a stage that is to give something may give nothing: damaged video can leave a decoder without.
+const patience = 30 * time.Second
 
 // stage is a pipeline that takes buffers and gives buffers. It belongs to one goroutine.
 type stage struct {
@@ -100,7 +103,8 @@ type stage struct {
 
 // openStage opens a pipeline of the elements between a source of these caps and a sink. Close it.
 func openStage(caps, elements string) (*stage, error) {
-	p, err := gst.Parse("appsrc name=in format=time max-bytes=0 ! " + elements + " ! appsink name=out sync=false")
+	p, err := gst.Parse("appsrc name=in format=time max-bytes=0 ! " + elements + " ! appsink name=out sync=false " +
+		"max-buffers=" + strconv.Itoa(mostOut))
 	if err != nil {
 		return nil, err
 	}
@@ -133,9 +137,12 @@ func (s *stage) push(data []byte, pts, duration time.Duration) error {
 
 // pull hands n buffers to f, or all that still come where the stream has ended.
 func (s *stage) pull(ctx context.Context, n int, f func(*gst.Sample) error) error {
-	for n > 0 {
+	for last := time.Now(); n > 0; {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if time.Since(last) > patience {
+			return errors.New("its video cannot be decoded")
 		}
 		x, err := s.out.Pull(50*time.Millisecond, time.Millisecond)
 		switch {
@@ -146,6 +153,7 @@ func (s *stage) pull(ctx context.Context, n int, f func(*gst.Sample) error) erro
 				return err
 			}
 			n--
+			last = time.Now()
 		case errors.Is(err, gst.ErrTimeout):
 			if cause := s.pipeline.Cause(nil); cause != nil && !errors.Is(cause, gst.ErrEnded) {
 				return cause

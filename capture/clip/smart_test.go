@@ -160,3 +160,28 @@ func TestSmartCutRefusesAnOpenGOP(t *testing.T) {
 
 // at is the begin of a frame.
 func at(frame int) time.Duration { return time.Duration(frame) * time.Second / 30 }
+
+// Video that begins later than sound, parts without video, and damaged video are no reason to hang or to panic.
+func TestSmartCutOfStrangeFiles(t *testing.T) {
+	path := movie(t, "bframes=0")
+	late := filepath.Join(t.TempDir(), "late.mp4")
+	run(t, "ffmpeg", "-v", "error", "-itsoffset", "1", "-i", path, "-i", path, "-map", "0:v", "-map", "1:a", "-c", "copy",
+		late)
+	part, err := clip.Trim(context.Background(), clip.TrimRequest{Path: late, Smart: true, From: at(15), To: at(60)})
+	require.NoError(t, err)
+	require.Equal(t, decoded(t, path, false)[0], decoded(t, part.Path, false)[0])
+	_, err = clip.Trim(context.Background(), clip.TrimRequest{Path: late, Smart: true, From: at(3), To: at(15)})
+	require.ErrorAs(t, err, &clip.InputError{})
+
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for i := len(whole) / 20; i < len(whole)/2; i += 7 {
+		whole[i] ^= byte(i)
+	}
+	broken := filepath.Join(t.TempDir(), "broken.mp4")
+	require.NoError(t, os.WriteFile(broken, whole, 0o600))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err = clip.Trim(ctx, clip.TrimRequest{Path: broken, Smart: true, From: at(40), To: at(100)})
+	require.NoError(t, ctx.Err(), "%v", err)
+}

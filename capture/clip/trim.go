@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/mp4"
@@ -102,40 +101,37 @@ func writeNew(ctx context.Context, beside, suffix, out string, m mp4.Movie) (pat
 	folder := filepath.Dir(beside)
 	base := strings.TrimSuffix(filepath.Base(beside), filepath.Ext(beside))
 	base = shorten(base, maxName-len(suffix)) + suffix
-	for n := 1; ; n++ {
-		path = numbered(folder, base, ".mp4", n)
-		if out != "" {
-			path = out
-		}
-		if _, err = os.Lstat(path); err == nil {
-			err = fs.ErrExist
-		} else {
-			size, err = mp4.WriteFile(ctx, path, m)
-		}
-		switch {
-		case err == nil:
-			return path, size, nil
-		case !errors.Is(err, fs.ErrExist):
-			return "", 0, explainFile(filepath.Dir(path), err)
-		case out != "":
-			return "", 0, fmt.Errorf("%s already exists; use another name", out)
-		}
+	try := func(path string) (err error) {
+		size, err = writeMovie(ctx, path, m)
+		return err
 	}
+	if path = out; out != "" {
+		err = try(out)
+	} else {
+		path, err = place(folder, base, ".mp4", try)
+	}
+	switch {
+	case err == nil:
+		return path, size, nil
+	case errors.Is(err, fs.ErrExist):
+		return "", 0, fmt.Errorf("%s already exists; use another name", out)
+	}
+	return "", 0, explainFile(filepath.Dir(path), err)
 }
 
 // explainFile turns a file system error into a message for who named the file.
 func explainFile(folder string, err error) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	switch troubleOf(err) {
+	case diskFull:
 		return fmt.Errorf("the disk with %s is full; free some space and try again (%w)", folder, err)
-	case errors.Is(err, syscall.EFBIG):
+	case fileTooLarge:
 		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); keep a shorter part, "+
 			"or name a file on another disk (%w)", folder, err)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case notWritable:
 		return fmt.Errorf("%s cannot be written to; name a file in another folder (%w)", folder, err)
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	case noFolder, notFolder:
 		return fmt.Errorf("there is no folder %s (%w)", folder, err)
-	case errors.Is(err, context.Canceled):
+	case noTrouble:
 		return err
 	}
 	return fmt.Errorf("the clip cannot be written to %s: %w", folder, err)

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"math"
 
-	"github.com/hindsight-app/hindsight/capture/encode/engine"
 	"github.com/hindsight-app/hindsight/capture/encode/yuv"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
@@ -23,13 +22,6 @@ var ErrNoEncoder = errors.New("no H.264 encoder works on this machine")
 
 // Emit receives a packet. It is called from the encoder's goroutine and must not block.
 type Emit func(*media.Packet)
-
-// Qualities of video.
-const (
-	Performance = engine.Performance
-	Balanced    = engine.Balanced
-	Quality     = engine.Quality
-)
 
 // KeyInterval is the longest time between two IDR frames in s.
 const KeyInterval = 2

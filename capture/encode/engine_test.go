@@ -170,7 +170,7 @@ func TestAnotherMakersEncoder(t *testing.T) {
 	before := encoders
 	encoders = []engine.VideoEncoder{pcm(0)}
 	t.Cleanup(func() { encoders = before })
-	c := VideoConfig{Width: w, Height: h, FrameRate: 30, Preset: Balanced}
+	c := VideoConfig{Width: w, Height: h, FrameRate: 30, Preset: media.Balanced}
 	name, err := Choose(t.Context(), c)
 	require.NoError(t, err)
 	require.Equal(t, "pcm", name)
@@ -224,7 +224,7 @@ func TestAnotherMakersEncoder(t *testing.T) {
 func TestAnEncoderThatFailsWhileRunning(t *testing.T) {
 	known := softwareEncoders(t)
 	table(t, pcm(60))
-	c := VideoConfig{Width: 320, Height: 176, FrameRate: 30, Preset: Balanced}
+	c := VideoConfig{Width: 320, Height: 176, FrameRate: 30, Preset: media.Balanced}
 	name, err := Choose(t.Context(), c)
 	require.NoError(t, err)
 	require.Equal(t, "pcm", name, "it lives through its trial")
@@ -268,7 +268,7 @@ func TestNothingIsInstalled(t *testing.T) {
 	for _, err := range []error{engine.ErrNotInstalled, errBroken, errBroken, errors.New("install another")} {
 		encoders = append(encoders, engine.VideoEncoder{Name: "one", Installed: func() error { return err }})
 	}
-	_, err := Choose(t.Context(), VideoConfig{Width: 333, Height: 100, FrameRate: 30, Preset: Balanced})
+	_, err := Choose(t.Context(), VideoConfig{Width: 333, Height: 100, FrameRate: 30, Preset: media.Balanced})
 	require.ErrorIs(t, err, ErrNoEncoder)
 	require.ErrorContains(t, err, "(install another; or it is broken)")
 }

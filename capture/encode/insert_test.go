@@ -22,8 +22,9 @@ func textured(width, height, n int) media.Frame {
 // Frames that repeat the last one without the encoder decode to exactly the frame before, and the encoder's own
 // frames after them to what they are without anything in between.
 func TestAddedFramesRepeatTheLastOne(t *testing.T) {
-	for preset, adds := range map[string]bool{Performance: true, Balanced: true, Quality: false} {
-		t.Run(preset, func(t *testing.T) {
+	for _, preset := range media.Presets() {
+		adds := preset != media.Quality
+		t.Run(preset.String(), func(t *testing.T) {
 			const w, h, frames = 322, 182, 160 // sizes that need cropping; more frames than frame numbers
 			var got collector
 			v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: preset, Encoder: "x264enc"},
@@ -79,8 +80,8 @@ func TestAddedFramesRepeatTheLastOne(t *testing.T) {
 func TestSkippingTheEncoderLosesNoFrame(t *testing.T) {
 	const w, h, frames = 640, 360, 240
 	var got collector
-	v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: Balanced, Encoder: "x264enc"},
-		&got)
+	v := open(t, VideoConfig{Width: w, Height: h, FrameRate: 30, BitrateKbps: 3000, Preset: media.Balanced,
+		Encoder: "x264enc"}, &got)
 	require.NoError(t, v.Encode(textured(w, h, 0), 0))
 	waitFor(t, &got, 1)
 	for i := 1; i < frames; i++ {

@@ -5,11 +5,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // What an encoder holds and costs is measured with one that is always there.
 func TestAnEncoderIsMeasured(t *testing.T) {
-	c := VideoConfig{Width: 320, Height: 240, FrameRate: 60, Preset: Performance, Encoder: "x264enc"}
+	c := VideoConfig{Width: 320, Height: 240, FrameRate: 60, Preset: media.Performance, Encoder: "x264enc"}
 	m, err := Measure(t.Context(), c)
 	require.NoError(t, err)
 	require.Positive(t, m.Rate)

@@ -15,7 +15,8 @@ func TestStreamsSayTheirColours(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
 		for _, size := range [][2]int{{1280, 720}, {640, 360}} {
 			var got collector
-			v := open(t, VideoConfig{Width: size[0], Height: size[1], FrameRate: 30, Preset: Balanced, Encoder: name}, &got)
+			v := open(t, VideoConfig{Width: size[0], Height: size[1], FrameRate: 30, Preset: media.Balanced, Encoder: name},
+				&got)
 			require.NoError(t, v.Encode(testFrame(size[0], size[1], [3]byte{1, 2, 3}), time.Second))
 			for _, n := range waitFor(t, &got, 1)[0].NALs {
 				if media.NALType(n) != media.NALSPS {

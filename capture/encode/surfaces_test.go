@@ -67,7 +67,8 @@ func TestSurfacesShowTheWholeFrame(t *testing.T) {
 			const width, height, rows = 104, 150, (150 + media.BandRows - 1) / media.BandRows
 			var got collector
 			seen := spyOn(t, name)
-			v := open(t, VideoConfig{Width: width, Height: height, FrameRate: 30, Preset: Performance, Encoder: name}, &got)
+			v := open(t, VideoConfig{Width: width, Height: height, FrameRate: 30, Preset: media.Performance, Encoder: name},
+				&got)
 			f := testFrame(width, height, [3]byte{10, 20, 30})
 			f.Bands = make([]uint64, rows)
 			whole := yuv.New(image.Pt(width, height), image.Pt(width, height), engine.I420)
@@ -110,7 +111,7 @@ func TestFramesOfAnotherSizeAreFittedIn(t *testing.T) {
 	for _, out := range []int{0, 120} {
 		var got collector
 		seen := spyOn(t, "x264enc")
-		v := open(t, VideoConfig{Width: 320, Height: 240, OutHeight: out, FrameRate: 30, Preset: Performance,
+		v := open(t, VideoConfig{Width: 320, Height: 240, OutHeight: out, FrameRate: 30, Preset: media.Performance,
 			Encoder: "x264enc"}, &got)
 		white := [3]byte{255, 255, 255}
 		width, height := v.Info().Width, v.Info().Height

@@ -17,7 +17,12 @@ var (
 	encoders = inOrder(gstenc.Video())
 	// soundEncoders are taken in this order, for each track.
 	soundEncoders = gstenc.Sound()
+	// makers made them.
+	makers = []engine.Maker{gstenc.Maker()}
 )
+
+// Makers are those whose encoders this program knows; a machine need not have them all.
+func Makers() []engine.Maker { return makers }
 
 // inOrder joins the encoders of several makers: hardware first, and each maker's in its own order.
 func inOrder(makers ...[]engine.VideoEncoder) []engine.VideoEncoder {

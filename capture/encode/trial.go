@@ -68,7 +68,7 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 		if _, err := find(c.Encoder); err != nil {
 			return "", err
 		}
-		if _, err := Try(ctx, c); err != nil {
+		if _, err := try(ctx, c); err != nil {
 			return "", fmt.Errorf("%w: %s: %w", ErrNoEncoder, c.Encoder, err)
 		}
 		return c.Encoder, nil
@@ -85,7 +85,7 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 			continue
 		}
 		c.Encoder = e.Name
-		took, err := Try(ctx, c)
+		took, err := try(ctx, c)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
@@ -109,9 +109,9 @@ func choose(ctx context.Context, c VideoConfig, skip []string) (string, error) {
 	return "", fmt.Errorf("%w (%s)", ErrNoEncoder, strings.Join(said, "; "))
 }
 
-// Try encodes a few moving frames and looks at what comes out: it must begin with an IDR that carries its parameter
+// try encodes a few moving frames and looks at what comes out: it must begin with an IDR that carries its parameter
 // sets. It returns how long a frame took; for software it looks at the first frame only, and returns 0.
-func Try(ctx context.Context, c VideoConfig) (time.Duration, error) {
+func try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 	frames := trialFrames
 	if e, err := find(c.Encoder); err == nil && e.Software {
 		frames = 1

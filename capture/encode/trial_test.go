@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/encode/engine"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // A machine that stops for a moment makes no encoder slow, one that is slow throughout is.
@@ -35,7 +36,7 @@ func TestSlowHardwareIsPassedOver(t *testing.T) {
 	table(t, slow)
 	encoders = slices.DeleteFunc(slices.Clone(encoders),
 		func(e engine.VideoEncoder) bool { return e.Name == "x264enc" && e.Software })
-	c := VideoConfig{Width: 640, Height: 360, FrameRate: 9000, Preset: Quality}
+	c := VideoConfig{Width: 640, Height: 360, FrameRate: 9000, Preset: media.Quality}
 	first, err := Choose(context.Background(), c)
 	require.NoError(t, err)
 	require.Equal(t, "openh264enc", first)
@@ -60,7 +61,7 @@ func TestConstantQuality(t *testing.T) {
 			size := func(quality, kbps int) (sum int) {
 				var got collector
 				v := open(t, VideoConfig{
-					Width: 640, Height: 360, FrameRate: 30, Preset: Balanced, Encoder: name, ConstantQuality: quality,
+					Width: 640, Height: 360, FrameRate: 30, Preset: media.Balanced, Encoder: name, ConstantQuality: quality,
 					BitrateKbps: kbps,
 				}, &got)
 				s := newStrip(640, 360)

@@ -24,8 +24,8 @@ type VideoConfig struct {
 	// ConstantQuality is a quantiser, 1 (excellent) to 51, that stays as long as the bitrate, then the most that may be
 	// spent, suffices; 0 spends the bitrate.
 	ConstantQuality int
-	// Preset is Performance, Balanced or Quality.
-	Preset string
+	// Preset is how much work the encoder spends.
+	Preset media.Preset
 	// Encoder is one of Names.
 	Encoder string
 }

@@ -46,8 +46,8 @@ func softwareEncoders(t *testing.T) []string {
 
 func TestFramesKeepTheirTimesAndIDRsComeOnRequest(t *testing.T) {
 	for _, name := range softwareEncoders(t) {
-		for _, preset := range []string{Performance, Balanced, Quality} {
-			t.Run(name+" "+preset, func(t *testing.T) {
+		for _, preset := range media.Presets() {
+			t.Run(name+" "+preset.String(), func(t *testing.T) {
 				var got collector
 				v := open(t, VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: preset, Encoder: name}, &got)
 				for i := range 70 {
@@ -93,7 +93,7 @@ func TestColoursComeBack(t *testing.T) {
 			for _, bgr := range [][3]byte{{255, 255, 255}, {0, 0, 0}, {0, 0, 255}, {0, 255, 0}, {255, 0, 0}, {128, 64, 200}} {
 				var got collector
 				v := open(t, VideoConfig{Width: c.w, Height: c.h, OutHeight: c.out, FrameRate: 30, BitrateKbps: 8000,
-					Preset: Balanced, Encoder: "x264enc"}, &got)
+					Preset: media.Balanced, Encoder: "x264enc"}, &got)
 				require.Equal(t, c.wantW, v.Info().Width)
 				require.Equal(t, c.wantH, v.Info().Height)
 				for i := range 3 {
@@ -125,7 +125,7 @@ func toRGB(t *testing.T, stream []byte) []byte {
 }
 
 func TestChooseTriesForReal(t *testing.T) {
-	c := VideoConfig{Width: 640, Height: 360, FrameRate: 30, Preset: Balanced}
+	c := VideoConfig{Width: 640, Height: 360, FrameRate: 30, Preset: media.Balanced}
 	name, err := Choose(context.Background(), c)
 	require.NoError(t, err)
 	require.Contains(t, Names(), name)
@@ -141,7 +141,7 @@ func TestChooseTriesForReal(t *testing.T) {
 
 func TestBitrateChangesWhileRunning(t *testing.T) {
 	var got collector
-	v := open(t, VideoConfig{Width: 640, Height: 360, FrameRate: 30, BitrateKbps: 4000, Preset: Performance,
+	v := open(t, VideoConfig{Width: 640, Height: 360, FrameRate: 30, BitrateKbps: 4000, Preset: media.Performance,
 		Encoder: "x264enc"}, &got)
 	noise := testFrame(640, 360, [3]byte{})
 	size := func(from, to int) (sum int) {
@@ -164,7 +164,7 @@ func TestBitrateChangesWhileRunning(t *testing.T) {
 
 func TestBrokenInputIsRefused(t *testing.T) {
 	var got collector
-	v := open(t, VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: Balanced, Encoder: "x264enc"}, &got)
+	v := open(t, VideoConfig{Width: 320, Height: 180, FrameRate: 30, Preset: media.Balanced, Encoder: "x264enc"}, &got)
 	require.NoError(t, v.Repeat(0, false), "nothing to repeat is nothing done")
 	f := testFrame(320, 180, [3]byte{})
 	f.Height = 0

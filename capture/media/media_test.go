@@ -46,3 +46,20 @@ func TestSampleTimes(t *testing.T) {
 	require.Equal(t, 1024, media.DurationToSamples(media.SamplesToDuration(1024)))
 	require.Equal(t, 20*time.Millisecond, media.PCM{Samples: make([]float32, 1920)}.Duration())
 }
+
+func TestNamesOfStates(t *testing.T) {
+	for _, s := range media.SourceStates() {
+		got, err := media.ParseSourceState(s.String())
+		require.NoError(t, err)
+		require.Equal(t, s, got)
+	}
+	for _, r := range media.AwayReasons() {
+		got, err := media.ParseAwayReason(r.String())
+		require.NoError(t, err)
+		require.Equal(t, r, got)
+	}
+	_, err := media.ParseSourceState("dead")
+	require.EqualError(t, err, `the state of a source is "dead"; it must be off, starting, running, waiting, paused or failed`)
+	_, err = media.ParseAwayReason("")
+	require.ErrorContains(t, err, "closed, minimized or disconnected")
+}

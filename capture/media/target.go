@@ -33,10 +33,3 @@ func (t Target) String() string {
 
 // IsWindow tells whether it is a window.
 func (t Target) IsWindow() bool { return t.Monitor == "" && (t.Class != "" || t.Title != "") }
-
-// Reasons why a target is away.
-const (
-	Closed       = "closed"       // the window
-	Minimized    = "minimized"    // the window, or hidden some other way
-	Disconnected = "disconnected" // the monitor
-)

@@ -51,7 +51,7 @@ func newInput() *Input {
 func (in *Input) SetGain(db float64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.target = Gain(db)
+	in.target = factor(db)
 }
 
 // SetMono makes both sides the mean of what is heard on them. The change is a ramp over the next block, without a

@@ -28,8 +28,8 @@ func (m *meter) end(frames int) {
 	if m.frames += frames; m.frames < meterWindow {
 		return
 	}
-	m.shownPeak = DB(float64(m.peak))
-	m.shownRMS = DB(math.Sqrt(float64(m.sum) / float64(m.frames*media.Channels)))
+	m.shownPeak = decibels(float64(m.peak))
+	m.shownRMS = decibels(math.Sqrt(float64(m.sum) / float64(m.frames*media.Channels)))
 	m.shown, m.peak, m.sum, m.frames = true, 0, 0, 0
 }
 

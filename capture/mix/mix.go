@@ -84,11 +84,11 @@ func (m *Mixer) Awaits(pts time.Duration, frames int, since time.Duration) bool 
 	return m.echo.awaited(pts, frames, since)
 }
 
-// Gain converts dB to a factor.
-func Gain(db float64) float32 { return float32(math.Pow(10, db/20)) }
+// factor converts dB to what samples are multiplied by.
+func factor(db float64) float32 { return float32(math.Pow(10, db/20)) }
 
-// DB converts a factor to dB, not below SilenceDB.
-func DB(gain float64) float64 {
+// decibels converts a factor to dB, not below SilenceDB.
+func decibels(gain float64) float64 {
 	if gain <= 1e-5 {
 		return SilenceDB
 	}

@@ -54,9 +54,7 @@ func Join(ctx context.Context, sources []*Source, encode Encode) (Joint, error) 
 		j.Movie.End += s.length
 	}
 	if len(out.sets) > 1 {
-		if err := out.inBand(files); err != nil {
-			return j, err
-		}
+		out.inBand()
 	}
 	j.Movie.Created, j.Movie.ReserveCover = sources[0].info.Created, true
 	j.Movie.Tracks = []Track{out}
@@ -160,23 +158,11 @@ func (s setsByID) free() (uint, error) {
 	return uint(next), nil
 }
 
-// inBand puts the parameter sets into the keyframes as well: many players read the first description only.
-func (t *Track) inBand(files io.ReaderAt) error {
+// inBand has the parameter sets put into the keyframes as well: many players read the first description only.
+func (t *Track) inBand() {
 	for i := range t.Samples {
-		x := &t.Samples[i]
-		if !x.Sync {
-			continue
-		}
-		if x.Place != 0 {
-			data, err := annexB(files, *x)
-			if err != nil {
-				return err
-			}
-			x.Data, x.Place = data, 0
-		}
-		x.inBand = true
+		t.Samples[i].inBand = t.Samples[i].Sync
 	}
-	return nil
 }
 
 // fileShift leads from a file's number to the places in it: a place has 47 bits, which is 140 TB.

@@ -99,7 +99,7 @@ var ErrEmpty = errors.New("there is no video in the requested time")
 // item is a sample made ready: NAL units chosen, times in ticks.
 type item struct {
 	parts  [][]byte
-	place  int64 // where more parts are to be fetched from; 0 if these are all
+	place  int64 // where more parts are to be fetched from, behind these; 0 if these are all
 	size   uint32
 	dts    int64 // ticks since the track's first sample
 	offset int32 // PTS - DTS in ticks
@@ -146,12 +146,16 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 		s := &t.Samples[i]
 		it := &p.items[i]
 		*it = item{dts: media.ToTicks(s.DTS-p.origin, p.scale), sync: s.Sync, entry: 1}
-		it.offset = int32(media.ToTicks(s.PTS-p.origin, p.scale) - it.dts)
 		if i > 0 && it.dts <= p.items[i-1].dts {
 			it.dts = p.items[i-1].dts + 1 // decoding times must grow
 		}
+		it.offset = int32(media.ToTicks(s.PTS-p.origin, p.scale) - it.dts)
 		if t.from != nil && s.Place != 0 {
-			it.place, it.size, it.entry = s.Place, s.Size, max(s.entry, 1)
+			it.place, it.entry = s.Place, max(s.entry, 1)
+			if s.inBand {
+				it.parts = slices.Concat(t.sets[it.entry-1].sps, t.sets[it.entry-1].pps)
+			}
+			it.size = sizeOf(it.parts) + s.Size
 		} else if t.from != nil { // encoded anew; its parameter sets are among the descriptions
 			_, it.parts = splitFrame(media.SplitAnnexB(s.Data))
 			if s.inBand {

@@ -35,6 +35,9 @@ var ErrOpenGOP = errors.New("its frames before a keyframe need that keyframe (op
 // mostGOP is how many frames a smart cut decodes at most: a minute at 60 a second.
 const mostGOP = 3600
 
+// mostHead bounds the size of what is encoded anew in bytes: a minute at 34 Mb/s.
+const mostHead = 256 << 20
+
 // SmartCut is Cut for players that ignore edit lists: nothing is hidden before the first frame. The frames from the
 // begin to the next keyframe are encoded anew; all others are those of the source, byte by byte. Sound begins with the
 // access unit that holds the begin, at most one earlier than the video.
@@ -59,8 +62,11 @@ func (s *Source) SmartCut(ctx context.Context, from, to time.Duration, encode En
 
 // recodeHead replaces the frames of a track before its first keyframe at or behind start.
 func (s *Source) recodeHead(ctx context.Context, t *Track, start time.Duration, encode Encode) error {
-	if t.Samples[0].PTS == start {
-		return nil // a keyframe
+	if len(t.Samples) == 0 {
+		return ErrEmpty
+	}
+	if t.Samples[0].PTS >= start {
+		return nil // a keyframe, which nothing is hidden before
 	}
 	k := len(t.Samples)
 	for i, x := range t.Samples {
@@ -73,6 +79,12 @@ func (s *Source) recodeHead(ctx context.Context, t *Track, start time.Duration, 
 		return fmt.Errorf("its keyframes are too far apart: %d frames", k)
 	}
 	head, tail := t.Samples[:k], t.Samples[k:]
+	size := int64(0)
+	for _, x := range head {
+		if size += int64(x.Size); size > mostHead {
+			return errors.New("its keyframes are too far apart")
+		}
+	}
 	var delay time.Duration
 	if len(tail) > 0 {
 		key := tail[0]

@@ -27,8 +27,8 @@ const (
 	soundLead = 100 * time.Millisecond
 )
 
-// ErrUnfinished says that a movie is still fragmented: it is being recorded, or was not ended.
-var ErrUnfinished = errors.New("it is still being recorded, or its recording was not ended")
+// errUnfinished says that a movie is still fragmented: it is being recorded, or was not ended.
+var errUnfinished = errors.New("it is still being recorded, or its recording was not ended")
 
 // Source is a finished movie opened for reading, to write parts of it anew with Cut. It holds the sample tables in
 // memory, and never the samples. It has no goroutines and belongs to one.
@@ -77,7 +77,7 @@ func (s *Source) read() error {
 	}
 	s.info = i.info
 	if i.fragment[1] > 0 {
-		return ErrUnfinished
+		return errUnfinished
 	}
 	err = i.walk(0, s.size, func(name string, from, to int64) error {
 		if name != "moov" || s.scale > 0 {
@@ -107,7 +107,7 @@ func (s *Source) read() error {
 func (s *Source) movie(i *inspector, name string, from, to int64) error {
 	switch name {
 	case "mvex":
-		return ErrUnfinished
+		return errUnfinished
 	case "mvhd":
 		head, ok := s.box(from, to).(*box.MvhdBox)
 		if !ok || head.Timescale == 0 || head.Duration > 1<<50 {

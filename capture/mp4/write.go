@@ -99,6 +99,11 @@ func writeChunks(ctx context.Context, w io.Writer, m Movie, plans []*plan, chunk
 				return err
 			}
 			stored := p.from != nil && it.place != 0 // with their lengths
+			if stored {
+				if err := writeParts(w, it.parts, true); err != nil {
+					return err
+				}
+			}
 			if err := writeParts(w, parts, p.Kind == H264 && !stored); err != nil {
 				return err
 			}
@@ -113,7 +118,8 @@ func (p *plan) content(ctx context.Context, m Movie, it *item) ([][]byte, error)
 		return it.parts, nil
 	}
 	if p.from != nil {
-		p.buffer = slices.Grow(p.buffer[:0], int(it.size))[:it.size]
+		size := it.size - sizeOf(it.parts)
+		p.buffer = slices.Grow(p.buffer[:0], int(size))[:size]
 		if _, err := p.from.ReadAt(p.buffer, it.place); err != nil {
 			return nil, fmt.Errorf("what is stored cannot be read: %w", err)
 		}

@@ -121,12 +121,13 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 func TestSoundServerRestart(t *testing.T) {
 	b := newBench(t, 640, 360)
 	r := openRecorder(t, config(t))
-	sounding := func() bool { return r.Status().Desktop.State == "running" && r.Status().Mic.State == "running" }
+	sounding := func() bool { return r.Status().Desktop.State == media.Running && r.Status().Mic.State == media.Running }
 	require.Eventually(t, sounding, 30*time.Second, 50*time.Millisecond)
 	waitBuffered(t, r, 3*time.Second)
 	_ = b.pattern.Close()
 	b.sound.Stop()
-	require.Eventually(t, func() bool { return r.Status().Desktop.State == "failed" }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return r.Status().Desktop.State == media.Failed }, 30*time.Second,
+		50*time.Millisecond)
 	require.NotEmpty(t, r.Status().Desktop.Error)
 	// The window with the pattern is closed, so that frames repeat what the screen shows.
 	frames := func() uint64 { s := r.Status(); return s.Frames + s.Repeated }
@@ -159,7 +160,7 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 			conf := config(t)
 			c.change(&conf)
 			r := openRecorder(t, conf)
-			require.Eventually(t, func() bool { return c.state(r.Status()).State == "failed" }, 30*time.Second,
+			require.Eventually(t, func() bool { return c.state(r.Status()).State == media.Failed }, 30*time.Second,
 				20*time.Millisecond)
 			require.Contains(t, c.state(r.Status()).Error, c.want)
 			if name == "no display" {
@@ -179,7 +180,8 @@ func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
 	t.Run("no sound server", func(t *testing.T) {
 		t.Setenv("PULSE_SERVER", "unix:/nowhere/native")
 		r := openRecorder(t, config(t))
-		require.Eventually(t, func() bool { return r.Status().Mic.State == "failed" }, 30*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return r.Status().Mic.State == media.Failed }, 30*time.Second,
+			20*time.Millisecond)
 		waitBuffered(t, r, time.Second)
 		_, err := capture.Devices(context.Background())
 		require.ErrorContains(t, err, "no sound server responds")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/capture/capturetest"
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -54,7 +55,7 @@ func TestDisplayTroubles(t *testing.T) {
 	r := openRecorder(t, c)
 	capturing := func(width, height int) func(capture.Status) bool {
 		return func(s capture.Status) bool {
-			return s.Screen.State == "running" && s.Width == width && s.Height == height
+			return s.Screen.State == media.Running && s.Width == width && s.Height == height
 		}
 	}
 	more := func(d time.Duration) { t.Helper(); waitBuffered(t, r, r.Status().Buffered+d) }
@@ -71,8 +72,8 @@ func TestDisplayTroubles(t *testing.T) {
 	require.NoError(t, r.Apply(c))
 	until(t, r, "the second monitor", capturing(640, 480))
 	run("xrandr", "--output", "DUMMY1", "--off")
-	s := until(t, r, "it is told", func(s capture.Status) bool { return s.Screen.Reason == "disconnected" })
-	require.Equal(t, "waiting", s.Screen.State, "it is no failure of the recorder")
+	s := until(t, r, "it is told", func(s capture.Status) bool { return s.Screen.Reason == media.Disconnected })
+	require.Equal(t, media.Waiting, s.Screen.State, "it is no failure of the recorder")
 	require.Contains(t, s.Screen.Error, "DUMMY1 is not connected")
 	shown := s.Frames + s.Repeated
 	s = until(t, r, "the last frame is held", func(s capture.Status) bool { return s.Frames+s.Repeated > shown+60 })
@@ -101,7 +102,9 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	c := config(t)
 	c.Replay = 20 * time.Second
 	r := openRecorder(t, c)
-	heard := func(s capture.Status) bool { return s.Screen.State == "running" && s.Desktop.State == "running" }
+	heard := func(s capture.Status) bool {
+		return s.Screen.State == media.Running && s.Desktop.State == media.Running
+	}
 	begin := until(t, r, "all runs", heard).Buffered
 	rec, err := r.Record("")
 	require.NoError(t, err)
@@ -110,7 +113,8 @@ func TestPauseKeepsWhatWasBefore(t *testing.T) {
 	require.NoError(t, r.Apply(c))
 	r.Mark("while paused")
 	s := r.Status()
-	require.Equal(t, []string{"paused", "paused", "paused"}, []string{s.Screen.State, s.Desktop.State, s.Mic.State})
+	require.Equal(t, []media.SourceState{media.Paused, media.Paused, media.Paused},
+		[]media.SourceState{s.Screen.State, s.Desktop.State, s.Mic.State})
 	frames := s.Frames + s.Repeated
 	until(t, r, "the last frame is held for viewers",
 		func(s capture.Status) bool { return s.Frames+s.Repeated > frames+10*30 })

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/capture/capturetest"
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -83,7 +84,7 @@ func TestWaylandTroubles(t *testing.T) {
 	require.Eventually(t, func() bool {
 		s := r.Status()
 		return s.Width == 1280 && s.Height == 720 &&
-			s.Screen.State == "running"
+			s.Screen.State == media.Running
 	},
 		60*time.Second, 50*time.Millisecond, "the new size is fitted in")
 
@@ -99,10 +100,12 @@ func TestWaylandTroubles(t *testing.T) {
 	t.Logf("%d frames came in 4 s from a still screen", r.Status().Frames-frames)
 
 	w.StopPortal()
-	require.Eventually(t, func() bool { return r.Status().Screen.State == "failed" }, 60*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return r.Status().Screen.State == media.Failed }, 60*time.Second,
+		20*time.Millisecond)
 	require.NotEmpty(t, r.Status().Screen.Error)
 	require.NoError(t, w.StartPortal(ctx))
-	require.Eventually(t, func() bool { return r.Status().Screen.State == "running" }, 60*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return r.Status().Screen.State == media.Running }, 60*time.Second,
+		50*time.Millisecond)
 	_, err = r.Save(ctx, capture.SaveRequest{Length: 2 * time.Second})
 	require.NoError(t, err)
 	for _, check := range capture.Doctor(ctx, "", c.Video.TokenFile) {

@@ -74,8 +74,8 @@ func TestClosedWindowKeepsItsReplay(t *testing.T) {
 	r := openRecorder(t, c)
 	waitBuffered(t, r, 3*time.Second)
 	require.NoError(t, xproto.DestroyWindowChecked(p.conn, id).Check())
-	s := until(t, r, "it is told", func(s capture.Status) bool { return s.Screen.Reason == "closed" })
-	require.Equal(t, "waiting", s.Screen.State)
+	s := until(t, r, "it is told", func(s capture.Status) bool { return s.Screen.Reason == media.Closed })
+	require.Equal(t, media.Waiting, s.Screen.State)
 	require.Contains(t, s.Screen.Error, "was closed")
 	p.window(400, 300, "Two")
 	reader := r.NewReader(1000, media.Video)
@@ -92,7 +92,7 @@ func TestClosedWindowKeepsItsReplay(t *testing.T) {
 	c.Video.Asked++
 	require.NoError(t, r.Apply(c))
 	until(t, r, "the window that was chosen", func(s capture.Status) bool {
-		return s.Screen.State == "running" && s.Screen.Reason == "" && s.Frames > frames
+		return s.Screen.State == media.Running && s.Screen.Reason == "" && s.Frames > frames
 	})
 }
 
@@ -126,7 +126,7 @@ func TestOneEncoderForTheSession(t *testing.T) {
 	more := func(what string) {
 		t.Helper()
 		frames := r.Status().Frames
-		until(t, r, what, func(s capture.Status) bool { return s.Screen.State == "running" && s.Frames > frames })
+		until(t, r, what, func(s capture.Status) bool { return s.Screen.State == media.Running && s.Frames > frames })
 	}
 	until(t, r, "the window", func(s capture.Status) bool { return s.Frames > 0 })
 	size := []uint32{200, 300}
@@ -137,7 +137,7 @@ func TestOneEncoderForTheSession(t *testing.T) {
 	require.NoError(t, r.Apply(c))
 	more("without the pointer")
 	require.Equal(t, []int{320, 240}, []int{r.Status().Width, r.Status().Height})
-	require.Equal(t, 1, log.count("encoding video"))
+	require.Equal(t, 1, log.count("encoding the video"))
 	c.Video.Target = capture.Target{}
 	require.NoError(t, r.Apply(c))
 	until(t, r, "the screen", func(s capture.Status) bool { return s.Width == 640 && s.Height == 480 })
@@ -185,7 +185,7 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 	until(t, r, "the screen", func(s capture.Status) bool { return s.Frames > 0 })
 	bad := c
 	bad.Mic.Enabled, bad.Replay, bad.Video.FrameRate, bad.Video.HideCursor = true, 0, 60, true
-	require.ErrorContains(t, r.Apply(bad), "no Opus encoder is installed")
+	require.ErrorContains(t, r.Apply(bad), "opusenc is not installed; install gstreamer1.0-plugins-base")
 	shown := r.Status().Repeated
 	until(t, r, "it goes on", func(s capture.Status) bool { return s.Repeated > shown+30 })
 	require.Equal(t, 30, r.Status().FrameRate)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// AllBut begins a Device that is everything but some apps: "not:Discord" is all that is heard but that.
-const AllBut = "not:"
+// allBut begins a Device that is everything but some apps: "not:Discord" is all that is heard but that.
+const allBut = "not:"
 
 // appSeparator is between the names of several apps: "app:Firefox|mpv".
 const appSeparator = "|"
@@ -24,7 +24,7 @@ func ParseApps(device string) (Apps, bool) {
 	if names, ok := strings.CutPrefix(device, Application); ok {
 		return Apps{Names: strings.Split(names, appSeparator)}, true
 	}
-	if names, ok := strings.CutPrefix(device, AllBut); ok {
+	if names, ok := strings.CutPrefix(device, allBut); ok {
 		return Apps{Names: strings.Split(names, appSeparator), Except: true}, true
 	}
 	return Apps{}, false
@@ -34,7 +34,7 @@ func ParseApps(device string) (Apps, bool) {
 func (a Apps) Device() string {
 	begin := Application
 	if a.Except {
-		begin = AllBut
+		begin = allBut
 	}
 	return begin + strings.Join(a.Names, appSeparator)
 }

@@ -14,9 +14,9 @@ const (
 	lagEvery, lagFirst = time.Second, 50 * time.Millisecond
 	// lagAnswers is how many replies are compared.
 	lagAnswers = 20
-	// halfBlock is half of what the server renders at once for a listener that asks for 10 ms blocks: the latency it
+	// halfBlock is half of what the server renders at once for a listener that asks for such blocks: the latency it
 	// states is that of a moment between two blocks, a block arrives right after it was rendered.
-	halfBlock = 5 * time.Millisecond
+	halfBlock = blockLength / 2
 	// mostLag bounds what is believed.
 	mostLag = 500 * time.Millisecond
 )
@@ -34,7 +34,7 @@ type lag struct {
 func watchLag(monitor string) *lag {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &lag{cancel: cancel, done: make(chan struct{})}
-	l.now.Store(int64(2 * halfBlock))
+	l.now.Store(int64(blockLength))
 	go l.run(ctx, monitor)
 	return l
 }

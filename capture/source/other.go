@@ -11,6 +11,9 @@ import (
 // Held remembers nothing: there are no windows to capture yet.
 type Held struct{}
 
+// CheckPortal returns ErrNoScreen.
+func CheckPortal() error { return ErrNoScreen }
+
 func captureScreen(context.Context, Screen, report) error { return ErrNoScreen }
 
 func listen(context.Context, Sound, report) error { return ErrNoSound }

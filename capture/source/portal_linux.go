@@ -34,11 +34,19 @@ const (
 // errResized says that the stream changed its size without saying so, as PipeWire's element does before 1.0.
 var errResized = errors.New("the video changed its size")
 
+// CheckPortal says whether the frames that the desktop's portal hands out can be read. The error is a message.
+func CheckPortal() error {
+	if !gst.HasElement("pipewiresrc") {
+		return errors.New("GStreamer cannot read PipeWire's frames; install gstreamer1.0-pipewire")
+	}
+	return nil
+}
+
 // capturePortal captures what the user chooses in the desktop's dialog. One session lives through interruptions of its
 // stream.
 func capturePortal(ctx context.Context, c Screen, r report) error {
-	if !gst.HasElement("pipewiresrc") {
-		return errors.New("GStreamer cannot read PipeWire's frames; install gstreamer1.0-pipewire")
+	if err := CheckPortal(); err != nil {
+		return err
 	}
 	s, err := portal.Open(ctx, portal.Request{HideCursor: c.HideCursor, Token: readToken(c.TokenFile)})
 	if err != nil {

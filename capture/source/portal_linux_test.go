@@ -32,7 +32,7 @@ func TestTheUserIsAskedOnce(t *testing.T) {
 	}
 	p.Answer(portaltest.Refuse)
 	s := open()
-	require.Eventually(t, func() bool { return s.Status().State == Failed }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Status().State == media.Failed }, 30*time.Second, 10*time.Millisecond)
 	require.ErrorIs(t, s.Status().Err, portal.ErrRefused)
 	require.Never(t, func() bool { return p.Starts() > 1 }, 4*firstPause, firstPause)
 	require.NoError(t, s.Close())

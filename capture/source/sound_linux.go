@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jfreymuth/pulse/proto"
 
@@ -87,17 +88,20 @@ func (s *server) captureDevice(ctx context.Context, c Sound, r report) error {
 // errGone says that a device is gone, which is no failure: another one may be captured in its place.
 var errGone = errors.New("the audio device was disconnected")
 
-// record starts to record a source in blocks of 10 ms: all of it, or what one sink input adds to a monitor, before it
-// is mixed (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has
-// both).
+// blockLength is how much sound the server is asked to hand over at once: as much as is mixed at once, since each block
+// wakes the server, this program and what reads in it.
+const blockLength = 20 * time.Millisecond
+
+// record starts to record a source: all of it, or what one sink input adds to a monitor, before it is mixed
+// (PulseAudio's native protocol, CREATE_RECORD_STREAM, there with direct_on_input_idx; PipeWire's server has both).
 func (s *server) record(source string, input uint32) (stream uint32, err error) {
-	const block = media.SampleRate / 100 * media.Channels * 4 // bytes
+	const block = uint32(media.SampleRate * blockLength / time.Second * media.Channels * 4) // bytes
 	var reply proto.CreateRecordStreamReply
 	err = s.client.Request(&proto.CreateRecordStream{
 		SampleSpec:  proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: media.Channels, Rate: media.SampleRate},
 		ChannelMap:  proto.ChannelMap{proto.ChannelLeft, proto.ChannelRight},
 		SourceIndex: proto.Undefined, SourceName: source, DirectOnInputIndex: input,
-		BufferMaxLength: 100 * block, BufferFragSize: block, AdjustLatency: true,
+		BufferMaxLength: 50 * block, BufferFragSize: block, AdjustLatency: true,
 		ChannelVolumes: proto.ChannelVolumes{volumeNorm, volumeNorm},
 		Properties:     proto.PropList{"media.name": proto.PropListString("Hindsight")},
 	}, &reply)

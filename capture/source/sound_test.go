@@ -131,7 +131,7 @@ func sink(t *testing.T, s *stack.Sound, name string) (module string) {
 	return strings.TrimSpace(pactl(t, s, "load-module", "module-null-sink", "sink_name="+name, "rate=48000", "channels=2"))
 }
 
-func state(s *source.Supervisor, want string) func() bool {
+func state(s *source.Supervisor, want media.SourceState) func() bool {
 	return func() bool { return s.Status().State == want }
 }
 
@@ -144,15 +144,15 @@ func TestDefaultIsFollowed(t *testing.T) {
 	desktop, heard := open(t, source.Sound{Monitor: true})
 	heard.hears(t, "the default", []float64{440}, []float64{1000})
 	mic, silence := open(t, source.Sound{})
-	require.Eventually(t, state(mic, source.Running), 45*time.Second, 20*time.Millisecond)
+	require.Eventually(t, state(mic, media.Running), 45*time.Second, 20*time.Millisecond)
 	pactl(t, s, "set-default-sink", "headset")
 	heard.hears(t, "the new default", []float64{1000}, nil) // the server moves the other player there, too
 	pactl(t, s, "set-default-source", "headset.monitor")
-	require.Eventually(t, state(mic, source.Waiting), 45*time.Second, 20*time.Millisecond, "a monitor is no microphone")
+	require.Eventually(t, state(mic, media.Waiting), 45*time.Second, 20*time.Millisecond, "a monitor is no microphone")
 	pactl(t, s, "set-default-source", "microphone")
-	require.Eventually(t, state(mic, source.Running), 45*time.Second, 20*time.Millisecond)
+	require.Eventually(t, state(mic, media.Running), 45*time.Second, 20*time.Millisecond)
 	silence.hears(t, "the microphone", nil, []float64{440, 1000})
-	require.Equal(t, source.Running, desktop.Status().State)
+	require.Equal(t, media.Running, desktop.Status().State)
 }
 
 // A device that is unplugged is reported, waited for and captured again.
@@ -173,11 +173,11 @@ func TestDeviceComesBack(t *testing.T) {
 	<-changes
 	player.Close()
 	pactl(t, s, "unload-module", module)
-	require.Eventually(t, state(src, source.Failed), 45*time.Second, 20*time.Millisecond)
+	require.Eventually(t, state(src, media.Failed), 45*time.Second, 20*time.Millisecond)
 	require.ErrorContains(t, src.Status().Err, "headset.monitor")
 	<-changes
 	sink(t, s, "headset")
-	require.Eventually(t, state(src, source.Running), 45*time.Second, 20*time.Millisecond)
+	require.Eventually(t, state(src, media.Running), 45*time.Second, 20*time.Millisecond)
 	plays(t, s, "player", "headset", 1500)
 	heard.hears(t, "the headset again", []float64{1500}, []float64{440, 1000})
 	cancel()
@@ -224,7 +224,7 @@ func TestAHeadsetChangesItsProfile(t *testing.T) {
 func TestOneProgramIsHeard(t *testing.T) {
 	s := newSound(t)
 	game, heard := open(t, source.Sound{Monitor: true, Device: source.Application + "game"})
-	require.Eventually(t, state(game, source.Running), 45*time.Second, 20*time.Millisecond, "silence is no failure")
+	require.Eventually(t, state(game, media.Running), 45*time.Second, 20*time.Millisecond, "silence is no failure")
 	plays(t, s, "music", "desktop", 440)
 	first := plays(t, s, "game", "desktop", 1000)
 	heard.hears(t, "one stream", []float64{1000}, []float64{440})
@@ -237,7 +237,7 @@ func TestOneProgramIsHeard(t *testing.T) {
 	first.Close()
 	heard.hears(t, "one has ended", []float64{1500}, []float64{440, 1000})
 	whole, all := open(t, source.Sound{Monitor: true})
-	require.Eventually(t, state(whole, source.Running), 45*time.Second, 20*time.Millisecond)
+	require.Eventually(t, state(whole, media.Running), 45*time.Second, 20*time.Millisecond)
 	all.hears(t, "the desktop", []float64{1500, 440}, []float64{1000})
 	require.Eventually(t, func() bool {
 		heard.mu.Lock()
@@ -307,7 +307,7 @@ func TestTheSpeakersVolumeDoesNotCount(t *testing.T) {
 	pactl(t, s, "set-sink-mute", "desktop", "1")
 	muted := func() bool { return src.Status().Err == source.ErrSpeakerMuted }
 	require.Eventually(t, muted, 20*time.Second, 20*time.Millisecond)
-	require.Equal(t, source.Running, src.Status().State)
+	require.Equal(t, media.Running, src.Status().State)
 	pactl(t, s, "set-sink-mute", "desktop", "0")
 	require.Eventually(t, func() bool { return src.Status().Err == nil }, 20*time.Second, 20*time.Millisecond)
 	heard.hears(t, "unmuted", []float64{440}, nil)

@@ -37,16 +37,6 @@ var (
 	ErrSpeakerLow = errors.New("the speaker's volume is very low, so desktop audio is quiet in clips; turn it up")
 )
 
-// States of a source.
-const (
-	Off      = "off"
-	Starting = "starting"
-	Running  = "running"
-	Waiting  = "waiting"
-	Paused   = "paused"
-	Failed   = "failed"
-)
-
 // Pauses between two tries to open a device, and how long it must have run for the pause to begin small again.
 const (
 	firstPause = 250 * time.Millisecond
@@ -56,11 +46,9 @@ const (
 
 // Status says what a source is doing.
 type Status struct {
-	// State is Starting, Running, Failed or Waiting. A failed source is tried again; one that waits has nothing to give
-	// for now, which is not a failure.
-	State string
-	// Reason is why a screen waits: media.Closed, media.Minimized or media.Disconnected.
-	Reason string
+	State media.SourceState
+	// Reason is why a screen waits.
+	Reason media.AwayReason
 	// Device is what is open.
 	Device string
 	// Err is why it failed or waits; while running it is a note about what is delivered, as ErrSpeakerMuted, or nil.
@@ -117,7 +105,7 @@ type report struct {
 	// down says in a message why no data flows, while the run itself waits for it to come back.
 	down func(error)
 	// away is down for a target that is away for a reason.
-	away func(reason string, err error)
+	away func(reason media.AwayReason, err error)
 	// idle is down for what is no failure.
 	idle func(error)
 	// note says what is wrong with the data that flows; nil says that nothing is.
@@ -140,7 +128,7 @@ type Supervisor struct {
 func supervise(name string, log *slog.Logger, gone func(bool), r run) *Supervisor {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Supervisor{name: name, run: r, log: log, cancel: cancel, done: make(chan struct{}),
-		status: Status{State: Starting}, gone: gone}
+		status: Status{State: media.Starting}, gone: gone}
 	if gone == nil {
 		s.gone = func(bool) {}
 	}
@@ -164,7 +152,7 @@ func OpenSound(c Sound, log *slog.Logger) *Supervisor {
 
 // Idle is a source that is not opened, for the time of a pause.
 func Idle() *Supervisor {
-	s := &Supervisor{cancel: func() {}, done: make(chan struct{}), status: Status{State: Paused}}
+	s := &Supervisor{cancel: func() {}, done: make(chan struct{}), status: Status{State: media.Paused}}
 	close(s.done)
 	return s
 }
@@ -230,7 +218,7 @@ func (t *reporter) up(device string) {
 	}
 	t.device = device
 	t.s.gone(false)
-	t.s.set(Status{State: Running, Device: device, Err: t.noted})
+	t.s.set(Status{State: media.Running, Device: device, Err: t.noted})
 	t.s.log.Info("source is running", "source", t.s.name, "device", device)
 }
 
@@ -242,18 +230,18 @@ func (t *reporter) note(err error) {
 	if t.noted = err; !t.running {
 		return
 	}
-	t.s.set(Status{State: Running, Device: t.device, Err: err})
+	t.s.set(Status{State: media.Running, Device: t.device, Err: err})
 	if err != nil {
 		t.s.log.Warn("source is not as expected", "source", t.s.name, "err", err)
 	}
 }
 
-func (t *reporter) down(err error) { t.not(Status{State: Failed, Err: err}) }
+func (t *reporter) down(err error) { t.not(Status{State: media.Failed, Err: err}) }
 
-func (t *reporter) idle(err error) { t.not(Status{State: Waiting, Err: err}) }
+func (t *reporter) idle(err error) { t.not(Status{State: media.Waiting, Err: err}) }
 
-func (t *reporter) away(reason string, err error) {
-	t.not(Status{State: Waiting, Reason: reason, Err: err})
+func (t *reporter) away(reason media.AwayReason, err error) {
+	t.not(Status{State: media.Waiting, Reason: reason, Err: err})
 }
 
 func (t *reporter) not(s Status) {

@@ -73,23 +73,24 @@ func TestHungPortalIsToldFromAStillScreen(t *testing.T) {
 	var frames atomic.Int64
 	log := &warnings{}
 	s := openPortal(t, log, func(media.Frame) { frames.Add(1) })
-	state := func(want string) func() bool { return func() bool { return s.Status().State == want } }
-	require.Eventually(t, func() bool { return state(Running)() && frames.Load() > 10 }, time.Minute, 20*time.Millisecond)
+	state := func(want media.SourceState) func() bool { return func() bool { return s.Status().State == want } }
+	require.Eventually(t, func() bool { return state(media.Running)() && frames.Load() > 10 }, time.Minute,
+		20*time.Millisecond)
 
 	require.NoError(t, p.Close())
 	still := frames.Load()
 	require.Eventually(t, func() bool { return frames.Load() >= still+10 }, time.Minute, 50*time.Millisecond,
 		"the last frame is repeated")
-	require.Equal(t, Running, s.Status().State)
+	require.Equal(t, media.Running, s.Status().State)
 	require.Zero(t, log.n.Load(), "a still screen is no failure")
 
 	require.NoError(t, w.SignalPortalBackend(syscall.SIGSTOP))
 	defer func() { _ = w.SignalPortalBackend(syscall.SIGCONT) }()
-	require.Eventually(t, state(Failed), time.Minute, 20*time.Millisecond)
+	require.Eventually(t, state(media.Failed), time.Minute, 20*time.Millisecond)
 	require.ErrorIs(t, s.Status().Err, portal.ErrHung)
 
 	require.NoError(t, w.SignalPortalBackend(syscall.SIGCONT))
-	require.Eventually(t, state(Running), time.Minute, 20*time.Millisecond)
+	require.Eventually(t, state(media.Running), time.Minute, 20*time.Millisecond)
 	again, err := stack.StartPattern(t.Context(), stack.PatternOptions{Display: w.Display})
 	require.NoError(t, err)
 	defer again.Close()

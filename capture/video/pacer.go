@@ -1,6 +1,10 @@
 package video
 
-import "time"
+import (
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+)
 
 // pacer puts frames on a constant frame rate: slot n lies at n/fps on the clock. It only decides; it has no clock and
 // does nothing itself.
@@ -17,9 +21,7 @@ const (
 	longestFill = 2 * time.Second
 )
 
-func (p *pacer) slotTime(n int64) time.Duration {
-	return time.Duration(n/int64(p.fps))*time.Second + time.Duration(n%int64(p.fps))*time.Second/time.Duration(p.fps)
-}
+func (p *pacer) slotTime(n int64) time.Duration { return media.FromTicks(n, int64(p.fps)) }
 
 // stamp is the PTS of the frame in a slot. What a frame shows first happened at some time in the frame before it
 // was taken, half a frame ago on average, and is then shown for a whole frame: an eighth of a frame earlier shares the
@@ -30,7 +32,7 @@ func (p *pacer) stamp(n int64) time.Duration {
 
 // slotOf is the slot that a frame taken at the time belongs to.
 func (p *pacer) slotOf(at time.Duration) int64 {
-	at += time.Microsecond // slot times are rounded down
+	at += time.Microsecond // slot times are rounded
 	sec := int64(at / time.Second)
 	return sec*int64(p.fps) + int64(at%time.Second)*int64(p.fps)/int64(time.Second)
 }
@@ -47,6 +49,14 @@ func (p *pacer) frame(at time.Duration) (fill int64, from, slot int64, use bool)
 	}
 	p.next = slot + 1
 	return fill, from, slot, true
+}
+
+// wait is how long no slot is due to be filled with a repeat; idle is asked then.
+func (p *pacer) wait(now time.Duration) time.Duration {
+	if p.next == 0 {
+		return holdFor
+	}
+	return max(p.slotTime(p.next)+holdFor-now, tick)
 }
 
 // idle decides at a time without a frame: how many slots to fill with repeats, and from which on.

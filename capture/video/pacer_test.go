@@ -51,3 +51,25 @@ func TestPacerLeavesAGapAfterASleep(t *testing.T) {
 	fill, _ = p.idle(3 * time.Hour)
 	require.LessOrEqual(t, fill, int64(1))
 }
+
+// Where frames come, nobody wakes up to look for those that do not.
+func TestPacerRestsWhileFramesCome(t *testing.T) {
+	p := pacer{fps: 30}
+	require.Equal(t, holdFor, p.wait(time.Hour), "nothing to repeat yet")
+	period := time.Second / 30
+	now, looks := time.Hour, 0
+	for next := now; now < time.Hour+time.Second; now += period {
+		p.frame(now)
+		if now < next {
+			continue
+		}
+		looks++
+		fill, _ := p.idle(now)
+		require.Zero(t, fill)
+		next = now + p.wait(now)
+	}
+	require.LessOrEqual(t, looks, 7)
+	require.Equal(t, tick, p.wait(now+time.Second), "slots are due")
+	p.idle(now)
+	require.LessOrEqual(t, p.slotTime(p.next)+holdFor-now, p.wait(now))
+}

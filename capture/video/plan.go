@@ -23,13 +23,13 @@ var commonSize = image.Pt(1280, 720)
 func full(s shape, e Encoding) encode.VideoConfig {
 	return encode.VideoConfig{
 		Width: s.size.X, Height: s.size.Y, OutHeight: e.Height, FrameRate: s.fps, BitrateKbps: e.BitrateKbps,
-		ConstantQuality: e.ConstantQuality, Preset: string(e.Preset), Encoder: e.Encoder,
+		ConstantQuality: e.ConstantQuality, Preset: e.Preset, Encoder: e.Encoder,
 	}
 }
 
 // low is what the low-resolution layer is encoded like.
 func low(s shape, e Encoding) encode.VideoConfig {
-	c := encode.VideoConfig{Width: s.size.X, Height: s.size.Y, FrameRate: s.fps, Preset: string(e.Preset)}
+	c := encode.VideoConfig{Width: s.size.X, Height: s.size.Y, FrameRate: s.fps, Preset: e.Preset}
 	rows := c.Height
 	if e.Height > 0 {
 		rows = min(rows, e.Height)

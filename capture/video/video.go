@@ -22,7 +22,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mute"
 )
 
-// tick is how often slots without a frame are looked for.
+// tick is how often slots without a frame are looked for while they are due.
 const tick = 50 * time.Millisecond
 
 // Encoding says how frames are encoded; a change of it does not reopen the source.
@@ -133,24 +133,27 @@ func (p *Pipeline) streams() [2]*Stream { return [...]*Stream{p.Full, p.Low} }
 
 // loop looks for slots without a frame.
 func (p *Pipeline) loop(ctx context.Context) {
-	t := time.NewTicker(tick)
+	t := time.NewTimer(tick)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			p.idle()
+			t.Reset(p.idle())
 		}
 	}
 }
 
-func (p *Pipeline) idle() {
+// idle fills slots that no frame came for. It returns after what time it is to be called again.
+func (p *Pipeline) idle() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n, from := p.pacer.idle(p.now()); n > 0 {
+	now := p.now()
+	if n, from := p.pacer.idle(now); n > 0 {
 		p.give(work{from: from, to: from + n}, nil)
 	}
+	return p.pacer.wait(now)
 }
 
 // Offer takes a frame from the source. It never blocks.

@@ -112,14 +112,7 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 	}
 	defer p.Close()
 	if b.Only != "" {
-		for _, c := range all {
-			cores, err := c.measure(ctx, b.length(), func() error { return nil })
-			if err != nil {
-				return err
-			}
-			c.moving = append(c.moving, cores)
-		}
-		return nil
+		return b.measure(ctx, all, func(c *contender, cores float64) { c.moving = append(c.moving, cores) })
 	}
 	raw, err := recordRaw(ctx, d)
 	if err != nil {
@@ -147,6 +140,18 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 	return nil
 }
 
+// measure measures all contenders, which do nothing but capture.
+func (b *benchCommand) measure(ctx context.Context, all []*contender, keep func(c *contender, cores float64)) error {
+	for _, c := range all {
+		cores, err := c.measure(ctx, b.length(), func() error { return nil })
+		if err != nil {
+			return err
+		}
+		keep(c, cores)
+	}
+	return nil
+}
+
 // still measures all contenders on a still screen; the sound continues.
 func (b *benchCommand) still(ctx context.Context, o stack.PatternOptions, all []*contender) error {
 	p, err := stack.StartPattern(ctx, o)
@@ -154,14 +159,7 @@ func (b *benchCommand) still(ctx context.Context, o stack.PatternOptions, all []
 		return err
 	}
 	defer p.Close()
-	for _, c := range all {
-		cores, err := c.measure(ctx, b.length(), func() error { return nil })
-		if err != nil {
-			return err
-		}
-		c.still = append(c.still, cores)
-	}
-	return nil
+	return b.measure(ctx, all, func(c *contender, cores float64) { c.still = append(c.still, cores) })
 }
 
 func (b *benchCommand) length() time.Duration { return time.Duration(b.Seconds) * time.Second }

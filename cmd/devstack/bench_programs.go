@@ -223,12 +223,5 @@ func cpuTime(pid int) (time.Duration, error) {
 
 // memoryMiB is the process's own memory now: anonymous pages, in MiB (proc(5), /proc/pid/status, RssAnon).
 func memoryMiB(pid int) float64 {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for _, line := range strings.Split(string(b), "\n") {
-		if v, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			kb, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
-			return kb / 1024
-		}
-	}
-	return 0
+	return fieldMiB(fmt.Sprintf("/proc/%d/status", pid), "RssAnon:")
 }

@@ -53,6 +53,8 @@ check "hindsight --version is the package's" [ "$(in_root hindsight --version)" 
 check "hindsightctl --version is the package's" [ "$(in_root hindsightctl --version)" = "hindsightctl $version" ]
 check "AppStream takes the metainfo" \
   appstreamcli validate --no-net "$root"/usr/share/metainfo/app.hindsight.Hindsight.metainfo.xml
+check "links of invitations are the app's" grep -q 'x-scheme-handler/hindsight=app.hindsight.Hindsight.desktop' \
+  "$root"/usr/share/applications/mimeinfo.cache
 check "the menu entry is valid" desktop-file-validate "$root"/usr/share/applications/app.hindsight.Hindsight.desktop
 
 check "a display and audio to try it with" in_root apt-get -qq install -y --no-install-recommends \
@@ -64,7 +66,10 @@ pactl load-module module-null-sink >/dev/null
 hindsightctl doctor || true # there is no tray, and no hotkeys are taken from a window manager
 hindsight >app.log 2>&1 &
 app=$!
-until hindsightctl replay on 2>/dev/null; do sleep 0.3; done # as Start in the window: nothing is captured before
+until hindsightctl replay on 2>/dev/null; do # as Start in the window: nothing is captured before
+  kill -0 $app # or it has ended
+  sleep 0.3
+done
 for i in $(seq 100); do
   state=$(hindsightctl status --json 2>/dev/null | sed -n 's/.*"buffered_seconds": *\([0-9]*\).*/\1/p') || true
   [ "${state:-0}" -lt 6 ] || break

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -123,7 +124,7 @@ func callee(c *ast.CallExpr) string {
 
 // find reads a file: keys that are translated where they stand, messages that are translated at the window, and sayings
 // of the window that nothing translates.
-func find(t *testing.T, f file, keys, messages, bare sayings, plurals map[string]bool) {
+func find(t *testing.T, f file, keys, messages, bare sayings, plurals map[string]bool, english map[string]string) {
 	t.Helper()
 	files := token.NewFileSet()
 	tree, err := parser.ParseFile(files, filepath.Join("..", "..", f.path), nil, parser.SkipObjectResolution)
@@ -142,7 +143,9 @@ func find(t *testing.T, f file, keys, messages, bare sayings, plurals map[string
 				strings.Contains(name, ".")) {
 				if s, ok := literal(x.Args[at]); ok {
 					if at == 1 {
+						said := s
 						s, _ = literal(x.Args[0])
+						english[s] = said
 					}
 					keys[s] = append(keys[s], where(x))
 					if strings.Contains(name, "Plural") || name == "lang.N" {
@@ -172,6 +175,11 @@ func find(t *testing.T, f file, keys, messages, bare sayings, plurals map[string
 				}
 			}
 		case *ast.CompositeLit:
+			if f.path == keyNames && len(x.Elts) == 5 { // what people call a key
+				if s, ok := literal(x.Elts[3]); ok && letters.MatchString(s) {
+					keys["key."+s] = append(keys["key."+s], where(x))
+				}
+			}
 			if m, is := x.Type.(*ast.MapType); is && callee(&ast.CallExpr{Fun: m.Value}) == "any" { // names of parts that vary
 				for _, e := range x.Elts {
 					if kv, is := e.(*ast.KeyValueExpr); is {
@@ -221,13 +229,17 @@ func operands(e ast.Expr) []ast.Expr {
 }
 
 // elsewhere are files whose texts are for the command line, for other programs and for those who help others.
-var elsewhere = map[string]bool{"app/config/keys.go": true, "app/config/result.go": true, "app/control/server.go": true,
-	"app/report.go": true, "capture/doctor.go": true, "app/control/control.go": true, "app/handle.go": true,
+var elsewhere = map[string]bool{keyNames: true, "app/config/keys.go": true, "app/config/result.go": true,
+	"app/control/server.go": true,
+	"app/report.go":         true, "capture/doctor.go": true, "app/control/control.go": true, "app/handle.go": true,
 	"app/control/client.go": true}
 
 // untranslated are sayings of app/ui that are no sayings for people, or the same in every language.
 var untranslated = []string{"Hindsight", "Hindsight\n", "not a setting", "the settings file", "different from ",
-	"Escape", "Backspace", "Plus", "Name", "Action"}
+	"Escape", "Backspace", "Plus", "Name", "Action", "Mouse "}
+
+// keyNames has names of keys, which the window translates by keys of their own.
+const keyNames = "app/hotkey/keys.go"
 
 // unseen are phrases below the window that are for the log, for files, for the command line or for other programs.
 var unseen = []string{"audio source", "kind of event", "kind of source", "state of a copy", "state of sharing",
@@ -242,12 +254,17 @@ var unseen = []string{"audio source", "kind of event", "kind of source", "state 
 // missing there, as JSON to be filled in.
 func TestTextsAreTranslated(t *testing.T) {
 	keys, messages, bare, plurals := sayings{}, sayings{}, sayings{}, map[string]bool{}
+	said := map[string]string{} // where a key is not the text
 	for _, f := range house(t) {
 		if !f.isTest() && (anyCovers(speakers, f.pkg) || f.pkg == "app/locale") {
-			find(t, f, keys, messages, bare, plurals)
+			find(t, f, keys, messages, bare, plurals, said)
 		}
 	}
 	want := map[string]bool{nameKey: true}
+	for _, k := range []string{"Ctrl", "Shift", "Alt", "Super", "back", "forward", "wheel up", "wheel down", "wheel left",
+		"wheel right"} {
+		want["key."+k] = true
+	}
 	for k := range keys {
 		want[k] = true
 	}
@@ -277,7 +294,7 @@ func TestTextsAreTranslated(t *testing.T) {
 			require.Equal(t, plurals[k], len(forms) > 1, "%s: %q has plural forms", name, k)
 			for form, text := range forms {
 				require.NotEmpty(t, text, "%s: %q %s", name, k, form)
-				require.ElementsMatch(t, distinct(placeholders.FindAllString(k, -1)),
+				require.ElementsMatch(t, distinct(placeholders.FindAllString(cmp.Or(said[k], k), -1)),
 					distinct(placeholders.FindAllString(text, -1)), "%s: %q", name, k)
 			}
 		}

@@ -79,9 +79,14 @@ func treeTime(root int, without map[int]time.Duration) (map[int]time.Duration, e
 // sharedMiB is a process's memory now with its share of what it has in common with others, in MiB (proc(5), Pss in
 // /proc/pid/smaps_rollup).
 func sharedMiB(pid int) float64 {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	for _, line := range strings.Split(string(b), "\n") {
-		if v, ok := strings.CutPrefix(line, "Pss:"); ok {
+	return fieldMiB(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:")
+}
+
+// fieldMiB is a field of kilobytes in a file of /proc, in MiB, and 0 where it cannot be read.
+func fieldMiB(path, field string) float64 {
+	b, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, field); ok {
 			kb, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
 			return kb / 1024
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/hindsight-app/hindsight/assets/manual"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 type commands struct {
@@ -114,13 +115,13 @@ func in(room string) string {
 }
 
 func sourceLine(s session.SourceStatus) string {
-	parts := []string{s.State}
+	parts := []string{s.State.String()}
 	if s.Muted {
 		parts = append(parts, "muted")
 	} else if s.Closed {
 		parts = append(parts, "waiting for push-to-talk")
 	}
-	if s.State == "running" {
+	if s.State == media.Running {
 		parts = append(parts, fmt.Sprintf("%.0f dB", s.PeakDB), s.Device)
 	}
 	return strings.Join(parts, ", ")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,16 +33,6 @@ func TestMain(m *testing.M) {
 		}
 		return m.Run()
 	}())
-}
-
-// program is the path of hindsightctl.
-func program(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(built, "hindsightctl")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // answer plays the app on a real socket.
@@ -75,9 +63,8 @@ func answer(_ context.Context, r control.Request) (any, error) {
 }
 
 func TestCommands(t *testing.T) {
-	path, dir := program(t), t.TempDir()
-	run := filepath.Join(dir, "run")
-	server, err := control.Listen(run, slog.New(slog.DiscardHandler))
+	sh := newShell(t)
+	server, err := control.Listen(sh.file("run"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,9 +117,8 @@ func TestCommands(t *testing.T) {
 		"clips":                    {false, "No clips in "},
 	} {
 		t.Run(line, func(t *testing.T) {
-			out, err := ctl(t, path, dir, run, line)
-			var exit *exec.ExitError
-			if failed := errors.As(err, &exit); failed != c.fails || !strings.Contains(out, c.says) {
+			code, out := sh.line(t, line)
+			if failed := code != 0; failed != c.fails || !strings.Contains(out, c.says) {
 				t.Errorf("failed: %v, and it says %q; want %v and %q in it", failed, out, c.fails, c.says)
 			}
 			if strings.Contains(line, "--json") && !json.Valid([]byte(out)) {
@@ -143,32 +129,19 @@ func TestCommands(t *testing.T) {
 }
 
 func TestNotRunningHasAnExitStatus(t *testing.T) {
-	path, dir := program(t), t.TempDir()
+	sh := newShell(t)
 	for _, line := range []string{
 		"status", "save", "save 30", "share on", "share toggle", "replay off", "mute mic", "show", "quit",
 	} {
-		out, err := ctl(t, path, dir, filepath.Join(dir, "run"), line)
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 3 ||
-			out != "hindsightctl: hindsight is not running; start it with: hindsight\n" {
-			t.Errorf("%s says %q, %v", line, out, err)
+		code, out := sh.line(t, line)
+		if code != 3 || out != "hindsightctl: hindsight is not running; start it with: hindsight\n" {
+			t.Errorf("%s ends with %d and says %q", line, code, out)
 		}
 	}
 }
 
-func ctl(t *testing.T, path, dir, run, line string) (string, error) {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), path, strings.Fields(line)...)
-	c.Env = append(os.Environ(), "HINDSIGHT_RUNTIME_DIR="+run, "HINDSIGHT_CONFIG_DIR="+dir,
-		"HINDSIGHT_REPLAY_FOLDER="+filepath.Join(dir, "clips"))
-	var out bytes.Buffer
-	c.Stdout, c.Stderr = &out, &out
-	err := c.Run()
-	return out.String(), err
-}
-
 func TestAWrongCommandLine(t *testing.T) {
-	path, dir := program(t), t.TempDir()
+	sh := newShell(t)
 	for line, says := range map[string]string{
 		"dance": "dance", "share perhaps": "on", "save --seconds=NaN": "more than 0", "save --after=+Inf": "0 or more",
 		"save --seconds=x": "seconds", "talk": "<state>",
@@ -178,43 +151,39 @@ func TestAWrongCommandLine(t *testing.T) {
 			if asJSON {
 				args = append(args, "--json")
 			}
-			c := exec.CommandContext(t.Context(), path, args...)
-			c.Env = append(os.Environ(), "HINDSIGHT_RUNTIME_DIR="+dir, "HINDSIGHT_CONFIG_DIR="+dir)
-			var stdout, stderr bytes.Buffer
-			c.Stdout, c.Stderr = &stdout, &stderr
-			_ = c.Run()
-			told, other := &stderr, &stdout
+			code, stdout, stderr := sh.run(t, "", args...)
+			told, other := stderr, stdout
 			if asJSON {
 				told, other = other, told
 			}
-			if code := c.ProcessState.ExitCode(); code != 2 || !strings.Contains(told.String(), says) || other.Len() > 0 {
+			if code != 2 || !strings.Contains(told, says) || other != "" {
 				t.Errorf("%v ends with %d, says %q, and %q", args, code, told, other)
 			}
 			if command, _, _ := strings.Cut(line, " "); !asJSON && command != "dance" &&
-				!strings.Contains(stderr.String(), "\nRun hindsightctl "+command+" --help ") {
-				t.Errorf("%v does not say where to look: %q", args, &stderr)
+				!strings.Contains(stderr, "\nRun hindsightctl "+command+" --help ") {
+				t.Errorf("%v does not say where to look: %q", args, stderr)
 			}
-			if asJSON && !json.Valid(stdout.Bytes()) {
-				t.Errorf("%v: not JSON: %q", args, &stdout)
+			if asJSON && !json.Valid([]byte(stdout)) {
+				t.Errorf("%v: not JSON: %q", args, stdout)
 			}
 		}
 	}
-	if out, err := ctl(t, path, dir, dir, "--version"); err != nil || !strings.HasPrefix(out, "hindsightctl ") {
-		t.Errorf("--version says %q, %v", out, err)
+	if code, out := sh.line(t, "--version"); code != 0 || !strings.HasPrefix(out, "hindsightctl ") {
+		t.Errorf("--version ends with %d and says %q", code, out)
 	}
 }
 
 func TestHelp(t *testing.T) {
-	path, dir := program(t), t.TempDir()
+	sh := newShell(t)
 	for line, says := range map[string][]string{
 		"--help":      {"Print JSON.", "Show status.", "Take a screenshot and print its path.", "Quit Hindsight."},
 		"save --help": {"--seconds=SECONDS", "--after=SECONDS"},
 		"talk --help": {"<state>", "Press or release push-to-talk"},
 		"mute --help": {"toggle switches it"},
 	} {
-		out, err := ctl(t, path, dir, dir, line)
-		if err != nil {
-			t.Errorf("%s: %v", line, err)
+		code, out := sh.line(t, line)
+		if code != 0 {
+			t.Errorf("%s ends with %d", line, code)
 		}
 		for _, text := range says {
 			if !strings.Contains(out, text) {

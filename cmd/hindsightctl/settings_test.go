@@ -26,7 +26,9 @@ type shell struct {
 
 func newShell(t *testing.T) shell {
 	t.Helper()
-	return shell{program(t), t.TempDir()}
+	program := filepath.Join(built, "hindsightctl")
+	require.FileExists(t, program)
+	return shell{program, t.TempDir()}
 }
 
 func (s shell) run(t *testing.T, input string, args ...string) (code int, stdout, stderr string) {
@@ -41,6 +43,13 @@ func (s shell) run(t *testing.T, input string, args ...string) (code int, stdout
 	c.Stdout, c.Stderr = &out, &err
 	_ = c.Run()
 	return c.ProcessState.ExitCode(), out.String(), err.String()
+}
+
+// line runs a command without input, and returns all that it says.
+func (s shell) line(t *testing.T, line string) (code int, says string) {
+	t.Helper()
+	code, stdout, stderr := s.run(t, "", strings.Fields(line)...)
+	return code, stdout + stderr
 }
 
 func (s shell) file(name string) string { return filepath.Join(s.dir, name) }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +14,8 @@ import (
 )
 
 func TestTrim(t *testing.T) {
-	path, dir := program(t), t.TempDir()
+	sh := newShell(t)
+	dir := sh.dir
 	file := filepath.Join(dir, "goal.mp4")
 	c := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=128x72:r=30:d=3",
 		"-c:v", "libx264", "-pix_fmt", "yuv420p", file)
@@ -46,11 +46,7 @@ func TestTrim(t *testing.T) {
 		{"trim DIR/notes.mp4 --to 1", 2, "not an MP4"},
 		{"trim DIR/gone.mp4 --to 1", 2, "gone.mp4"},
 	} {
-		out, err := ctl(t, path, dir, dir, strings.NewReplacer("FILE", file, "DIR", dir).Replace(x.line))
-		code := 0
-		if exit := (&exec.ExitError{}); errors.As(err, &exit) {
-			code = exit.ExitCode()
-		}
+		code, out := sh.line(t, strings.NewReplacer("FILE", file, "DIR", dir).Replace(x.line))
 		if code != x.code || !strings.Contains(out, x.says) {
 			t.Errorf("%s ends with %d and says %q; want %d and %q in it", x.line, code, out, x.code, x.says)
 		}

@@ -52,7 +52,7 @@ func ParseInvitation(link string) (Invitation, error) {
 		return Invitation{}, errors.New("the invitation names no server; ask for a new one")
 	}
 	// Name and server are shown in a question: nothing in them may make it look like another one.
-	if i.Identity == "" || len(i.Identity) > 128 || strings.ContainsFunc(i.Identity+i.Server, unprintable) {
+	if i.Identity == "" || len(i.Identity) > 128 || strings.ContainsFunc(i.Identity+i.Server+server.Host, unprintable) {
 		return Invitation{}, errors.New("the invitation names nobody; ask for a new one")
 	}
 	if i.Code == "" || strings.ContainsFunc(i.Code, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -64,6 +64,16 @@ func ParseInvitation(link string) (Invitation, error) {
 // unprintable says whether a rune shows as nothing or moves what is around it: controls, line breaks, marks of writing
 // direction and the like (Unicode's categories Cc, Cf, Zl and Zp).
 func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
+
+// Printable leaves out of a text what unprintable finds.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unprintable(r) {
+			return -1
+		}
+		return r
+	}, text)
+}
 
 // AcceptedInvitation is the response to POST /invitations/accept.
 type AcceptedInvitation struct {

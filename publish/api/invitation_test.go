@@ -28,6 +28,7 @@ func TestInvitationLinks(t *testing.T) {
 		"hindsight://join?server=https%3A%2F%2Fexample.com&code=c":                           "names nobody",
 		"hindsight://join?server=https%3A%2F%2Fexample.com&identity=a%0Ab&code=c":            "names nobody",
 		"hindsight://join?server=https%3A%2F%2Fexample.com&identity=a%E2%80%AEb&code=c":      "names nobody",
+		"hindsight://join?server=https%3A%2F%2Fa%25E2%2580%25AEb.example&identity=a&code=c":  "names nobody",
 		"hindsight://join?server=https%3A%2F%2Fexample.com&identity=a":                       "no code",
 		"hindsight://join?server=https%3A%2F%2Fexample.com&identity=a&code=a%0D%0AX":         "no code",
 	} {

@@ -16,12 +16,13 @@ import (
 // ErrNotInstalled says that a maker does not have an encoder on this machine.
 var ErrNotInstalled = errors.New("not installed")
 
-// Presets of video.
-const (
-	Performance = "performance"
-	Balanced    = "balanced"
-	Quality     = "quality"
-)
+// Maker is who makes encoders.
+type Maker struct {
+	// Name is what it is called where its state is shown.
+	Name string
+	// Version says what is installed, or why it cannot be used and what to do.
+	Version func() (string, error)
+}
 
 // Format is how the planes of a 4:2:0 frame lie in a surface. They follow each other without a gap: luma, whose rows
 // are as wide as the frame, rounded up to 4 bytes, then chroma.
@@ -62,8 +63,8 @@ type VideoStream struct {
 	BitrateKbps int
 	// ConstantQuality is a quantiser, 1 to 51, that stays as long as the bitrate suffices; 0 spends the bitrate.
 	ConstantQuality int
-	// Preset is Performance, Balanced or Quality.
-	Preset string
+	// Preset is how much work the encoder spends.
+	Preset media.Preset
 	// Matrix is the surfaces' matrix_coefficients: 1 is BT.709, 6 BT.601 (ITU-T H.264, table E-5). Range is limited,
 	// primaries and transfer are BT.709's. An encoder that cannot say so leaves it: encode does.
 	Matrix int

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hindsight-app/hindsight/capture/encode/engine"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // element is how one GStreamer element is set up for a stream without B-frames and with little delay.
@@ -15,7 +16,7 @@ type element struct {
 	format engine.Format
 	// setup are its properties. Placeholders: {kbps}, {bps}, {gop}, {q}, and {preset}, which stands for one of presets.
 	setup   string
-	presets map[string]string
+	presets map[media.Preset]string
 	// rate is added for a bitrate, constant for a quality that stays as long as the bitrate suffices.
 	rate, constant string
 	// ceiling is the property for a new bitrate while running, in bits instead of kilobits where bits is set. It is
@@ -30,8 +31,8 @@ type element struct {
 	install string
 }
 
-func presets(performance, balanced, quality string) map[string]string {
-	return map[string]string{engine.Performance: performance, engine.Balanced: balanced, engine.Quality: quality}
+func presets(performance, balanced, quality string) map[media.Preset]string {
+	return map[media.Preset]string{media.Performance: performance, media.Balanced: balanced, media.Quality: quality}
 }
 
 // elements in the order of trial: hardware first. Properties are those documented for each element in GStreamer 1.22

@@ -59,6 +59,16 @@ func (c *coder) close() {
 	_ = c.pipeline.Close()
 }
 
+// Maker is GStreamer.
+func Maker() engine.Maker {
+	return engine.Maker{Name: "gstreamer", Version: func() (string, error) {
+		if err := gst.Init(); err != nil {
+			return "", err
+		}
+		return gst.Version(), nil
+	}}
+}
+
 // installed says whether GStreamer has an element, and what to install where it has not.
 func installed(element, debian string) func() error {
 	return func() error {

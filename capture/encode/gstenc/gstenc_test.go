@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/encode/engine"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // sink keeps what an encoder delivers.
@@ -48,7 +49,7 @@ func (s *sink) count() int {
 
 func stream(w, h int) engine.VideoStream {
 	return engine.VideoStream{Width: w, Height: h, FrameRate: 30, KeyInterval: 60, BitrateKbps: 1000,
-		Preset: engine.Balanced, Matrix: 6, SurfaceSize: w * h * 3 / 2}
+		Preset: media.Balanced, Matrix: 6, SurfaceSize: w * h * 3 / 2}
 }
 
 // start opens an element with one surface.

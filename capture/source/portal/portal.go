@@ -23,7 +23,7 @@ var (
 		"asked again")
 	// ErrEnded says that the user, or the desktop in the user's name, ended the session.
 	ErrEnded = errors.New("the desktop stopped the screen capture; turn the replay buffer off and on to resume, or " +
-		"choose a screen in Settings, Capture source")
+		"choose a screen in Settings, Video")
 )
 
 // The portal's names.
@@ -48,11 +48,8 @@ type Offer struct {
 	Sources, Cursors uint32
 }
 
-// Windows says whether the dialog offers single windows.
-func (o Offer) Windows() bool { return o.Sources&window != 0 }
-
-// Remembers says whether the choice can be kept for the next time.
-func (o Offer) Remembers() bool { return o.Version >= 4 }
+// remembers says whether the choice can be kept for the next time.
+func (o Offer) remembers() bool { return o.Version >= 4 }
 
 // Ask finds out what the desktop's portal offers. The error is a message that says what to install.
 func Ask(ctx context.Context) (Offer, error) {
@@ -112,7 +109,7 @@ func (o Offer) selection(r Request) map[string]dbus.Variant {
 	if o.Cursors&cursor != 0 { // a mode that is not offered is refused
 		options["cursor_mode"] = dbus.MakeVariant(cursor)
 	}
-	if o.Remembers() {
+	if o.remembers() {
 		options["persist_mode"] = dbus.MakeVariant(uint32(persistUntilRevoked))
 		if r.Token != "" {
 			options["restore_token"] = dbus.MakeVariant(r.Token)

@@ -10,7 +10,6 @@ import (
 	"github.com/hindsight-app/hindsight/capture/source/portal"
 	"github.com/hindsight-app/hindsight/capture/source/portal/portaltest"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
-	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 func bus(t *testing.T) context.Context {
@@ -26,7 +25,7 @@ func bus(t *testing.T) context.Context {
 
 func gone(t *testing.T, s *portal.Session) error {
 	t.Helper()
-	wait.For(t, s.Gone(), 30*time.Second, "the session's end")
+	require.Eventually(t, func() bool { return s.Err() != nil }, 30*time.Second, time.Millisecond, "the session's end")
 	return s.Err()
 }
 

@@ -152,9 +152,6 @@ func (s *Session) over(err error) {
 	})
 }
 
-// Gone is closed when the session is over.
-func (s *Session) Gone() <-chan struct{} { return s.gone }
-
 // Err says why the session is over, ErrEnded among them; nil while it is not.
 func (s *Session) Err() error {
 	select {

@@ -13,16 +13,15 @@ import (
 
 // AwayError says that there is nothing to capture for now; it comes back by itself.
 type AwayError struct {
-	// Reason is media.Closed, media.Minimized, media.Disconnected, or empty for a target that cannot be captured as it
-	// is.
-	Reason string
+	// Reason is empty for a target that cannot be captured as it is.
+	Reason media.AwayReason
 	text   string
 }
 
 // Error says what is away and what happens to the video.
 func (e AwayError) Error() string { return e.text }
 
-func away(reason, format string, args ...any) error {
+func away(reason media.AwayReason, format string, args ...any) error {
 	return AwayError{reason, fmt.Sprintf(format, args...) + "; the last frame stays until it is back"}
 }
 

@@ -28,7 +28,7 @@ type reel struct {
 	size   image.Point
 	pixels map[image.Point]uint32 // of the last frame
 	downs  []string
-	reason string // of the last one
+	reason media.AwayReason // of the last one
 	ended  chan error
 }
 

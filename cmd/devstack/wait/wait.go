@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// every is the time between two looks at a state.
-const every = 10 * time.Millisecond
+const (
+	// every is the time between two looks at a state of this program, slowly of another one, which counts how often it
+	// is asked.
+	every  = 10 * time.Millisecond
+	slowly = 250 * time.Millisecond
+)
 
 // For returns the next message of a channel, or its zero value once the channel is closed. If neither comes within the
 // limit the test fails and says what was awaited.
@@ -55,8 +59,17 @@ func Until(limit time.Duration, ok func() bool) bool {
 	return Poll(ctx, ok) == nil
 }
 
+// Slowly is Until for what is asked of a server: it looks four times a second.
+func Slowly(limit time.Duration, ok func() bool) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return poll(ctx, slowly, ok) == nil
+}
+
 // Poll looks every 10 ms whether ok returns true. It returns the context's error if that ends first.
-func Poll(ctx context.Context, ok func() bool) error {
+func Poll(ctx context.Context, ok func() bool) error { return poll(ctx, every, ok) }
+
+func poll(ctx context.Context, every time.Duration, ok func() bool) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for !ok() {

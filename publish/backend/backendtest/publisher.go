@@ -121,5 +121,6 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
-// Await looks again and again until ok returns true, and returns false if it has not within the limit.
-func Await(limit time.Duration, ok func() bool) bool { return wait.Until(limit, ok) }
+// Await looks four times a second until ok returns true, and returns false if it has not within the limit. The service
+// refuses whoever asks much more often.
+func Await(limit time.Duration, ok func() bool) bool { return wait.Slowly(limit, ok) }

@@ -6,26 +6,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/cmd/devstack/mounts"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/buffers"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
 )
-
-// small mounts a file system of so many bytes over a folder of the test.
-func small(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, options), "this test mounts a small file system, as root")
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
-	return dir
-}
 
 // lack is an error while space is missing.
 func (s *shelf) lack() error {
@@ -72,10 +63,13 @@ func (s *shelf) onDisk(t *testing.T, disk string) *state.Store {
 // A disk without a single free byte, on which the database cannot write anymore: the keeper deletes the oldest
 // segments by itself, then the database writes again and a clip is cut; no clip is lost.
 func TestDiskWithoutAByte(t *testing.T) {
+	if !mounts.Inside(t) {
+		return
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s := newShelf(t, 12, time.Now().Add(-24*time.Second))
-	disk := small(t, "size=20m")
+	disk := mounts.Small(t, "20m")
 	db := s.onDisk(t, disk)
 	s.o.Replay = time.Minute
 	s.finished = make(chan finished)
@@ -122,9 +116,12 @@ func TestDiskWithoutAByte(t *testing.T) {
 
 // On a disk that is nearly full the oldest segments go, clips stay, nothing new begins, and the database goes on.
 func TestFullDisk(t *testing.T) {
+	if !mounts.Inside(t) {
+		return
+	}
 	ctx := t.Context()
 	s := newShelf(t, 8, time.Now().Add(-16*time.Second))
-	disk := small(t, "size=16m")
+	disk := mounts.Small(t, "16m")
 	db := s.onDisk(t, disk)
 	clip := state.NewID()
 	require.NoError(t, os.WriteFile(filepath.Join(disk, "clips", clip+".mp4"), make([]byte, 1<<20), 0o644))

@@ -14,16 +14,26 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"modernc.org/sqlite"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
 )
+
+// A database of a test is gone before the power may be, so it need not wait for its disk.
+func init() {
+	sqlite.RegisterConnectionHook(func(conn sqlite.ExecQuerierContext, _ string) error {
+		_, err := conn.ExecContext(context.Background(), "PRAGMA synchronous = OFF", nil)
+		return err
+	})
+}
 
 // Told is a recorder that says what the test has set. One that hangs stops nothing and waits for its caller to lose
 // patience.
@@ -139,24 +149,59 @@ func (s *Shelf) Order(t testing.TB, user string, length time.Duration, pressed, 
 	return c
 }
 
-// makeSegments has ffmpeg write MPEG-TS segments whose PTS begin at one hour, and the playlist with program times that
-// are 1.5 s late.
+// makeSegments lays out MPEG-TS segments whose PTS begin at one hour, and the playlist with program times that are
+// 1.5 s late. ffmpeg writes as many only once for all tests of a program.
 func makeSegments(t testing.TB, folder string, count int, began time.Time) {
 	t.Helper()
+	once, _ := segments.LoadOrStore(count, sync.OnceValues(func() ([][]byte, error) { return encode(count) }))
+	files, err := once.(func() ([][]byte, error))()
+	require.NoError(t, err)
+	list := "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:EVENT\n"
+	for i, b := range files {
+		name := fmt.Sprintf(segmentName, i)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), b, 0o644))
+		if i < count { // sound may end in a segment of its own
+			at := began.Add(time.Duration(i)*SegmentLength + 1500*time.Millisecond)
+			list += fmt.Sprintf("#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:2.000,\n%s\n",
+				at.UTC().Format("2006-01-02T15:04:05.999Z07:00"), name)
+		}
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, recorder.Playlist), []byte(list), 0o644))
+}
+
+const segmentName = "s_%05d.ts"
+
+// segments are what encode returned, by their count.
+var segments sync.Map
+
+// encode has ffmpeg write segments.
+func encode(count int) (files [][]byte, err error) {
+	folder, err := os.MkdirTemp("", "segments-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	length := fmt.Sprint((time.Duration(count) * SegmentLength).Seconds())
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30",
+	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30",
 		"-f", "lavfi", "-i", "sine=r=48000", "-t", length, "-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-bf", "2",
 		"-c:a", "aac",
 		"-output_ts_offset", "3600", "-muxdelay", "0", "-f", "segment", "-segment_time", fmt.Sprint(SegmentLength.Seconds()),
-		"-segment_format", "mpegts", filepath.Join(folder, "s_%05d.ts")).CombinedOutput()
-	require.NoError(t, err, "ffmpeg is needed, run make setup: %s", out)
-	list := "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:EVENT\n"
-	for i := range count {
-		at := began.Add(time.Duration(i)*SegmentLength + 1500*time.Millisecond)
-		list += fmt.Sprintf("#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:2.000,\ns_%05d.ts\n",
-			at.UTC().Format("2006-01-02T15:04:05.999Z07:00"), i)
+		"-segment_format", "mpegts", filepath.Join(folder, segmentName)).CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("ffmpeg is needed, run make setup: %w: %s", err, out)
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(folder, recorder.Playlist), []byte(list), 0o644))
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries { // in the order of their names
+		b, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, b)
+	}
+	return files, nil
 }
 
 // JPEG is a gray image.

@@ -128,34 +128,39 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 // Every call, with every scope and without a token, about one's own things and others', does what the table says. A
 // call without a row has nobody who has thought about who may make it.
 func TestAccessTable(t *testing.T) {
-	d := newDesk(t, 1)
-	begins := shelftest.Starting{Told: d.Fake}
-	d.o.Recorder, d.o.JobRecorder, d.o.MaxRunning, d.o.MaxWaiting = begins, begins, 1000, 1000
 	columns, rows := accessTable(t)
 	require.Equal(t, []string{"no token", "view", "publish", "record", "manage"}, columns)
-	tokens := map[string]state.Token{}
-	secrets := map[string]string{}
-	for _, c := range columns[1:] {
-		token, secret, err := d.DB.CreateToken(t.Context(), "erin "+c, "d*", state.Scope(c))
-		require.NoError(t, err)
-		tokens[c], secrets[c] = token, secret
-	}
-	served := d.routes()
+	served := (&Server{}).routes()
 	for call := range rows {
 		method, path, _ := strings.Cut(call, " ")
 		require.Contains(t, served, method+" "+api.Prefix+path, "the table has a call that is not served")
 	}
 	for pattern := range served {
-		call := strings.Replace(pattern, api.Prefix, "", 1)
-		row, ok := rows[call]
-		require.True(t, ok, "%s has no row in the table of openapi.json and deploy/README.md", call)
-		for _, column := range columns {
-			t.Run(call+" "+column, func(t *testing.T) {
-				d := *d
-				d.t = t
-				d.access(pattern, column, row[column], tokens[column], secrets[column])
-			})
-		}
+		require.Contains(t, rows, strings.Replace(pattern, api.Prefix, "", 1),
+			"it has no row in the table of openapi.json and deploy/README.md")
+	}
+	for _, column := range columns {
+		t.Run(column, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, 1)
+			begins := shelftest.Starting{Told: d.Fake}
+			d.o.Recorder, d.o.JobRecorder, d.o.MaxRunning, d.o.MaxWaiting = begins, begins, 1000, 1000
+			var token state.Token
+			var secret string
+			if column != "no token" {
+				var err error
+				token, secret, err = d.DB.CreateToken(t.Context(), "erin "+column, "d*", state.Scope(column))
+				require.NoError(t, err)
+			}
+			for pattern := range served {
+				call := strings.Replace(pattern, api.Prefix, "", 1)
+				t.Run(call, func(t *testing.T) {
+					d := *d
+					d.t = t
+					d.access(pattern, column, rows[call][column], token, secret)
+				})
+			}
+		})
 	}
 }
 
