@@ -76,7 +76,8 @@ func (u *UI) closeFirstRun() {
 
 func newFirstRun(u *UI) *firstRun {
 	c := u.parts.Feed.Snapshot().Settings
-	f := &firstRun{u: u, wasOn: u.parts.Feed.Snapshot().ReplayOn, desktop: newBar(theme.ColorNameSuccess, 8), mic: newBar(theme.ColorNameSuccess, 8)}
+	f := &firstRun{u: u, wasOn: u.parts.Feed.Snapshot().ReplayOn, desktop: newBar(theme.ColorNameSuccess, 8),
+		mic: newBar(theme.ColorNameSuccess, 8)}
 	f.portal, _ = capture.ByPortal(c.Video.Backend)
 	f.micOn = widget.NewCheck(lang.L("Record my microphone"), nil)
 	f.micOn.SetChecked(c.Sound.Microphone.Enabled)
