@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo screenshots check test race dist test-dist bench bench-cut bench-egress soak lint fmt \
-	clean
+.PHONY: help setup build run demo screenshots check test race dist test-dist bench bench-cut bench-egress soak lint \
+	fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
