@@ -129,11 +129,19 @@ func showOther(invitation string) error {
 // usedBefore finds what earlier versions, which wrote no settings file as long as nothing was changed, have left: the
 // copy of the buffer, the book of server copies, a token, or clips.
 func usedBefore(dir string, c config.Config) bool {
-	for _, path := range []string{config.JournalFolder(), filepath.Join(dir, links.FileName),
-		filepath.Join(dir, token.FileName)} {
+	paths := []string{filepath.Join(dir, links.FileName), filepath.Join(dir, token.FileName)}
+	// Settings in a folder of their own have nothing to do with what the user has elsewhere.
+	elsewhere := os.Getenv("HINDSIGHT_CONFIG_DIR") != ""
+	if !elsewhere {
+		paths = append(paths, config.JournalFolder())
+	}
+	for _, path := range paths {
 		if _, err := os.Stat(path); err == nil {
 			return true
 		}
+	}
+	if elsewhere {
+		return false
 	}
 	clips, err := clip.List(c.ClipFolder())
 	return err == nil && slices.ContainsFunc(clips, func(c clip.Clip) bool { return c.Ours })

@@ -48,7 +48,7 @@ func testCommandLine(t *testing.T, m *machine) {
 	entry := filepath.Join(dir, "xdg", "autostart", "app.hindsight.Hindsight.desktop")
 	run(3, "save 5")
 	require.Contains(t, run(0, "settings set replay.seconds 45 sound.microphone.gain_db -3"), "not running")
-	run(0, "settings set app.start_at_login true")
+	run(0, "settings set app.start_at_login true app.first_run_done true")
 	require.NoError(t, os.Remove(entry))
 	r := m.start(t, dir, more...)
 	s := r.until(t, "the replay runs", buffering)

@@ -98,7 +98,7 @@ func TestSettingsChangeWhileRunningAndTheBufferStays(t *testing.T) {
 	require.NoError(t, r.Apply(c))
 	require.Eventually(t, func() bool { return r.Status().FrameRate == 60 && r.Status().Height == 180 }, 20*time.Second,
 		20*time.Millisecond)
-	require.Equal(t, "off", r.Status().Desktop.State)
+	require.EqualValues(t, "off", r.Status().Desktop.State)
 	waitBuffered(t, r, 8*time.Second)
 	bad := c
 	bad.Video.FrameRate = 13
