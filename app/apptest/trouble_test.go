@@ -133,7 +133,7 @@ func testAway(t *testing.T, m *machine) {
 	require.ErrorIs(t, err, io.EOF, "the program lets the machine sleep")
 	before = r.until(t, "it pauses before sleep", paused).BufferedSeconds
 	require.NoError(t, r.Signal(stack.SigStop)) // for the program, the machine sleeps
-	for err = nil; err == nil; { // a signal takes its time to stop all threads
+	for err = nil; err == nil; {                // a signal takes its time to stop all threads
 		asleep, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		_, err = r.status(asleep)
 		cancel()
