@@ -8,7 +8,7 @@ import (
 	"fyne.io/fyne/v2/lang"
 )
 
-// open is a dialog that is to be seen, and whether it asks something.
+// open is a dialog that is visible, and whether it asks something.
 type open struct {
 	dialog.Dialog
 	asks bool

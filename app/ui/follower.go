@@ -11,7 +11,7 @@ import (
 type follower struct {
 	canvas fyne.Canvas
 	scroll *container.Scroll
-	// visible says whether all this is to be seen, outside what lies on the same page, but not in what is scrolled.
+	// visible says whether all this is visible, outside what lies on the same page, but not in what is scrolled.
 	visible   func() bool
 	outside   func(fyne.Focusable) bool
 	animation *fyne.Animation // which is how Fyne lets one look at something again and again
@@ -27,7 +27,7 @@ func newFollower(canvas fyne.Canvas, scroll *container.Scroll, visible func() bo
 	return f
 }
 
-// begin follows the keyboard as long as all this is to be seen.
+// begin follows the keyboard as long as all this is visible.
 func (f *follower) begin() {
 	if !f.looking {
 		f.looking = true

@@ -115,7 +115,7 @@ func newProof(t *testing.T) *proof {
 	return p
 }
 
-// look looks at everything that is to be seen in the window.
+// look reads every text that is visible in the window.
 func (p *proof) look(b *bench, where string) {
 	p.t.Helper()
 	c := b.ui.window.Canvas()
@@ -148,7 +148,7 @@ func (p *proof) look(b *bench, where string) {
 	}
 }
 
-// walk visits what is to be seen, also inside of widgets.
+// walk visits every visible object, also inside widgets.
 func walk(o fyne.CanvasObject, visit func(fyne.CanvasObject)) {
 	if !o.Visible() {
 		return

@@ -111,7 +111,7 @@ func (r *recent) show(items []clip.Clip) {
 	r.draw()
 }
 
-// draw fills Home's row while it is to be seen, and only when something in it changed.
+// draw fills Home's row while it is visible, and only when something in it changed.
 func (r *recent) draw() {
 	if !r.root.Visible() || !r.u.shown.Load() {
 		return

@@ -164,17 +164,17 @@ func (s *settings) showSections(words []string) bool {
 	return any
 }
 
-// shows is whether the page of a group is to be seen.
+// shows is whether the page of a group is visible.
 func (s *settings) shows(g group) bool {
 	return s.visible() && slices.ContainsFunc(s.sections, func(p *section) bool {
 		return p.root.Visible() && slices.Contains(p.groups, g)
 	})
 }
 
-// wantsMeters is whether sound levels are to be seen.
+// wantsMeters is whether sound levels are visible.
 func (s *settings) wantsMeters() bool { return s.shows(s.sound) }
 
-// showLevels opens the sound for the levels, as the user asks for it: not longer than the page is to be seen.
+// showLevels opens the sound for the levels, as the user asks for it: not longer than the page is visible.
 func (s *settings) showLevels() {
 	if s.stopLevels != nil || !s.wantsMeters() {
 		return

@@ -140,7 +140,7 @@ func (e *searchEntry) TypedKey(k *fyne.KeyEvent) {
 	}
 }
 
-// firstFocusable is the first control that can take the keyboard and is to be seen.
+// firstFocusable is the first control that can take the keyboard and is visible.
 func firstFocusable(o fyne.CanvasObject) fyne.Focusable {
 	if !o.Visible() {
 		return nil

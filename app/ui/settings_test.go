@@ -121,7 +121,7 @@ var entries = map[string]struct {
 
 var errNoEncoder = errors.New("there is no such encoder")
 
-// shown are the rows that are to be seen.
+// shown are the rows that are visible.
 func (f *fields) shown() (rows []string) {
 	for _, l := range f.lines {
 		if l.root.Visible() && f.root.Visible() {

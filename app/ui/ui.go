@@ -132,7 +132,7 @@ type UI struct {
 	pages    []page
 	nav      *nav
 	tray     *tray
-	dialogs  []*open // those that are to be seen, the topmost last
+	dialogs  []*open // those that are visible, the topmost last
 	// invitation is the question about one, also after it is closed.
 	invitation dialog.Dialog
 

@@ -247,7 +247,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 		t.Errorf("the token is %q, %v", token, err)
 	}
 	if s.sharing.token.Text != "" {
-		t.Error("the token is still to be seen")
+		t.Error("the token is still visible")
 	}
 }
 

@@ -52,6 +52,7 @@ var words = []word{
 	{say: "is reported, or is called", comments: re(`(?i)\b(is|are|was|were|be) told\b`)},
 	{say: "package", comments: re(`(?i)\brooms?\b`), in: []string{"capture/..."}},
 	{say: "package", comments: re(`(?i)\b(the room owns|other room of|rooms of)\b`)},
+	{say: "visible", comments: re(`(?i)\bto be seen\b`)},
 	{say: "in the meantime, anymore", comments: re(`(?i)\bmeanwhile\b|\bany more\b`)},
 }
 
