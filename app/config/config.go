@@ -28,7 +28,7 @@ type Config struct {
 	Video   Video   `toml:"video"`
 	Replay  Replay  `toml:"replay"`
 	Clips   Clips   `toml:"clips"`
-	Sharing Sharing `toml:"sharing" comment:"Sharing in a LiveKit room, buffered by a backend. Not needed for local replays."`
+	Sharing Sharing `toml:"sharing" comment:"Sharing in a LiveKit room, buffered by a backend. Local replays need none."`
 	Hotkeys Hotkeys `toml:"hotkeys"`
 	App     App     `toml:"app"`
 }
@@ -42,16 +42,16 @@ type Sound struct {
 	// SuppressNoise removes steady noise from the microphone.
 	SuppressNoise bool `toml:"suppress_noise" comment:"removes steady noise, for example of fans, from the microphone"`
 	// MonoMicrophone plays a microphone that is recorded on one side only on both.
-	MonoMicrophone bool `toml:"mono_microphone" comment:"plays the microphone on both sides, if it is recorded on one side only"`
+	MonoMicrophone bool `toml:"mono_microphone" comment:"plays a microphone that is on one side only on both"`
 	// EchoCancellation removes what the desktop plays from the microphone.
-	EchoCancellation bool `toml:"echo_cancellation" comment:"removes what the speakers play from the microphone; needs desktop audio"`
+	EchoCancellation bool `toml:"echo_cancellation" comment:"removes what the speakers play; needs desktop audio"`
 }
 
 // Source is one source of sound.
 type Source struct {
 	Enabled bool `toml:"enabled"`
 	// Device is the sound server's name of the device; empty follows the system's default.
-	Device string `toml:"device" comment:"empty is the system's default; app:NAME or app:NAME|NAME captures only these apps, not:NAME all but that"`
+	Device string `toml:"device" comment:"empty is the default; app:NAME|NAME are only these apps, not:NAME all but that"`
 	// GainDB is in dB.
 	GainDB float64 `toml:"gain_db" min:"-60" max:"20" comment:"volume in dB"`
 	Muted  bool    `toml:"muted"`
@@ -60,26 +60,27 @@ type Source struct {
 // Video is what is captured and how.
 type Video struct {
 	// Backend is how the screen is captured: "auto" is "portal" on Wayland and "x11" elsewhere.
-	Backend string      `toml:"capture_method" was:"way" oneof:"auto,x11,portal" comment:"auto fits the session; on Wayland only the portal can capture, and its dialog chooses the source"`
-	Source  VideoSource `toml:"source" comment:"What is captured on X11. hindsightctl screens lists monitors and windows."`
+	Backend string `toml:"capture_method" was:"way" oneof:"auto,x11,portal" comment:"auto fits; Wayland has portal only"`
+
+	Source VideoSource `toml:"source" comment:"What is captured on X11. hindsightctl screens lists monitors and windows."`
 	// FrameRate is in frames a second.
-	FrameRate int    `toml:"frame_rate" oneof:"30,60,90,120,144,165,240" comment:"frames a second; more than the screen shows is of no use"`
+	FrameRate int    `toml:"frame_rate" oneof:"30,60,90,120,144,165,240" comment:"frames a second, at most the screen's"`
 	Quality   string `toml:"quality" oneof:"performance,balanced,quality" comment:"encoder preset"`
 	// Height is in rows; 0 keeps the size as captured.
 	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"resolution in rows; 0 is native"`
 	// FollowSize changes the size of clips with that of what is captured, for example a window that is resized.
-	FollowSize bool `toml:"follow_size" comment:"true: a resized window changes the video's size; false: it is fitted into the initial size"`
+	FollowSize bool `toml:"follow_size" comment:"true: a resized window changes the video's size; false: it is fitted in"`
 	// BitrateKbps is in kb/s; 0 chooses it from size and frame rate.
 	BitrateKbps int `toml:"bitrate_kbps" max:"200000" check:"bitrate" comment:"0 is automatic"`
-	// ConstantQuality is a quantiser; the bitrate is then the most that may be spent.
-	ConstantQuality int    `toml:"constant_quality" oneof:"0,18,23,28" comment:"0 is the target bitrate; else CQ 18 (high), 23 or 28 (small files), with the bitrate as maximum"`
+	// ConstantQuality is a quantiser: 18 (high) to 28 (small files); the bitrate is then the most that may be spent.
+	ConstantQuality int    `toml:"constant_quality" oneof:"0,18,23,28" comment:"0 is the target bitrate; 18 is best"`
 	Cursor          bool   `toml:"cursor" comment:"captures the cursor"`
 	Encoder         string `toml:"encoder" comment:"GStreamer element, for example x264enc; empty is the best that works"`
 }
 
 // VideoSource is what is captured. What belongs to other kinds is kept, so that changing back is easy.
 type VideoSource struct {
-	Kind SourceKind `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen is the entire desktop, area is a region"`
+	Kind SourceKind `toml:"kind" oneof:"screen,monitor,window,area" comment:"screen is the entire desktop, area a region"`
 	// Monitor is the name of an output, for example HDMI-1.
 	Monitor string `toml:"monitor"`
 	// WindowClass and WindowTitle choose a window: the topmost with both, else the topmost with the class.
@@ -112,7 +113,7 @@ type Replay struct {
 	// Folder is where clips go; empty is Hindsight in the user's videos folder.
 	Folder string `toml:"folder" check:"folder" comment:"where clips are saved; empty is Hindsight in the videos folder"`
 	// WhenLocked is what happens while the screen is locked.
-	WhenLocked WhenLocked `toml:"when_locked" oneof:"pause,record" comment:"while the screen is locked: pause keeps the buffer, record continues"`
+	WhenLocked WhenLocked `toml:"when_locked" oneof:"pause,record" comment:"on a locked screen; pause keeps the buffer"`
 	// KeepAfterCrash also writes the buffer to the user's cache folder, from where the next start saves it.
 	KeepAfterCrash bool `toml:"keep_after_crash" comment:"backs up the buffer to disk, so that it survives a crash"`
 }
@@ -120,13 +121,13 @@ type Replay struct {
 // Clips is how clips are kept.
 type Clips struct {
 	// Name is the template of files' names; empty is clip.DefaultName.
-	Name string `toml:"name" check:"filename" comment:"with {date}, {time}, {app} (the focused app) and {seconds}; empty is Hindsight {date} {time}"`
+	Name string `toml:"name" check:"filename" comment:"{date}, {time}, {app}, {seconds}; empty is Hindsight {date} {time}"`
 	// Poster puts a JPEG image beside each clip; there is one inside in any case.
 	Poster bool `toml:"poster" comment:"saves a JPEG thumbnail next to each clip"`
 	// NoOverlap begins a clip where the one before ended.
 	NoOverlap bool `toml:"no_overlap" comment:"a clip starts where the previous one ended, at the earliest"`
 	// QuotaGB is in 10^9 bytes; 0 deletes nothing.
-	QuotaGB int `toml:"quota_gb" min:"0" max:"100000" comment:"storage limit in GB; above it the oldest unstarred clips are deleted; 0 is no limit"`
+	QuotaGB int `toml:"quota_gb" min:"0" max:"100000" comment:"in GB; 0 is no limit; the oldest unstarred clips go first"`
 	// Screenshot is the format of screenshots.
 	Screenshot string `toml:"screenshot" oneof:"png,jpeg"`
 }
@@ -136,9 +137,11 @@ type Sharing struct {
 	AtLaunch   bool   `toml:"at_launch"`
 	BackendURL string `toml:"backend_url" check:"url" comment:"https://host of the backend"`
 	// AllowHTTP consents to http:// to other machines, where everybody on the way can read the token.
-	AllowHTTP     bool          `toml:"allow_http" comment:"allows http:// to another computer: anyone on the way can then read the access token"`
-	Room          string        `toml:"room"`
-	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower is a lower resolution for a slow upload, encoded separately"`
+	AllowHTTP bool `toml:"allow_http" comment:"allows http:// to others: anyone on the way can read the token"`
+
+	Room string `toml:"room"`
+
+	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower suits a slow upload"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
@@ -174,10 +177,10 @@ type App struct {
 	StartAtLogin bool  `toml:"start_at_login" comment:"starts Hindsight in the tray when you log in"`
 	Theme        Theme `toml:"theme" oneof:"system,light,dark"`
 	// Language is the BCP 47 tag of one of Languages; empty follows the system.
-	Language string `toml:"language" check:"language" comment:"language of the window, like en or de; empty is the system's"`
+	Language string `toml:"language" check:"language" comment:"of the window, like en or de; empty is the system's"`
 	// FirstRunDone is whether the user has seen what is recorded and has chosen; nothing is captured before. A settings
 	// file that does not say so counts as such a choice. The environment cannot make it.
-	FirstRunDone bool `toml:"first_run_done" env:"-" comment:"false shows the card of the first start again; nothing is captured before it is answered"`
+	FirstRunDone bool `toml:"first_run_done" env:"-" comment:"false asks again; nothing is captured before the answer"`
 }
 
 // Defaults are the settings of a new user: replay on, no backend.

@@ -62,8 +62,8 @@ func TestSettingsOfAHindsightThatIsNotRunning(t *testing.T) {
 		require.Zero(t, code, "%v: %s", args, err)
 		require.Contains(t, out, want, "%v", args)
 	}
-	ok("video.frame_rate 30\n    30, 60, 90, 120, 144, 165 or 240; frames a second; "+
-		"more than the screen shows is of no use\n", "settings", "list")
+	ok("video.frame_rate 30\n    30, 60, 90, 120, 144, 165 or 240; frames a second, at most the screen's\n", "settings",
+		"list")
 	ok("resolution in rows; 0 is native", "settings", "list")
 	ok("Hindsight is not running", "settings", "set", "video.frame_rate", "60", "sound.microphone.gain_db", "-4.5")
 	ok("60\n", "settings", "get", "video.frame_rate")
