@@ -2,10 +2,10 @@ package encode
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/encode/engine"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
@@ -33,7 +33,7 @@ func Measure(ctx context.Context, c VideoConfig) (Measured, error) {
 		return Measured{}, err
 	}
 	if err := e.Installed(); err != nil {
-		return Measured{}, fmt.Errorf("%w: %w", ErrMissing, err)
+		return Measured{}, err
 	}
 	before, began := cpuTime(), time.Now()
 	idle := time.NewTimer(idleTime)
@@ -45,58 +45,73 @@ func Measure(ctx context.Context, c VideoConfig) (Measured, error) {
 	}
 	rest := float64(cpuTime()-before) / float64(time.Since(began))
 
-	packets := make(chan struct{}, measureFrames)
-	v, err := OpenVideo(c, func(*media.Packet) {
-		select {
-		case packets <- struct{}{}:
-		default:
+	var used, took time.Duration // of the frames that count
+	out, err := encodeMoving(ctx, c, measureFrames, measureTime, func(n int, _ *media.Packet) error {
+		if n == measureSkip {
+			before, began = cpuTime(), time.Now()
 		}
+		used, took = cpuTime()-before, time.Since(began)
+		return nil
 	})
 	if err != nil {
 		return Measured{}, err
-	}
-	defer v.Close()
-	limit := time.NewTimer(measureTime)
-	defer limit.Stop()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	strip := newStrip(c.Width, c.Height)
-	out := 0
-	for pushed := 0; out < measureFrames; {
-		for ; pushed < measureFrames && pushed < out+trialAhead; pushed++ {
-			at := time.Duration(pushed) * time.Second / time.Duration(c.FrameRate)
-			if err := v.Encode(strip.frame(pushed%trialFrames), at); err != nil {
-				return Measured{}, err
-			}
-		}
-		select {
-		case <-packets:
-			if out++; out == measureSkip {
-				before, began = cpuTime(), time.Now()
-			}
-			continue
-		case <-look.C:
-			if err := v.out.err(); err != nil {
-				return Measured{}, err
-			}
-			continue
-		case <-ctx.Done():
-			return Measured{}, ctx.Err()
-		case <-limit.C:
-		}
-		break
 	}
 	frames := float64(out - measureSkip)
 	if frames < 1 {
 		return Measured{}, fmt.Errorf("it encoded %d frames in %v", out, measureTime)
 	}
-	took := time.Since(began)
 	m := Measured{Rate: frames / took.Seconds()}
-	if used := float64(cpuTime()-before) - rest*float64(took); used > 0 {
-		m.Cores = used / float64(time.Second) / frames * float64(c.FrameRate)
+	if own := float64(used) - rest*float64(took); own > 0 {
+		m.Cores = own / float64(time.Second) / frames * float64(c.FrameRate)
 	}
 	return m, nil
 }
 
+// encodeMoving gives the encoder that c names moving frames as fast as it takes them, and hands on every packet with its
+// number, from 1, until so many frames have come out or the time is over. It returns how many have.
+func encodeMoving(ctx context.Context, c VideoConfig, frames int, limit time.Duration,
+	each func(n int, p *media.Packet) error) (out int, err error) {
+	packets := make(chan *media.Packet, frames)
+	v, err := OpenVideo(c, func(p *media.Packet) {
+		select {
+		case packets <- p:
+		default:
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer v.Close()
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	strip := newStrip(c.Width, c.Height)
+	for pushed := 0; out < frames; {
+		for ; pushed < frames && pushed < out+trialAhead; pushed++ {
+			at := time.Duration(pushed) * time.Second / time.Duration(c.FrameRate)
+			if err := v.Encode(strip.frame(pushed%trialFrames), at); err != nil {
+				return out, err
+			}
+		}
+		select {
+		case p := <-packets:
+			out++
+			if err := each(out, p); err != nil {
+				return out, err
+			}
+		case <-look.C:
+			if err := v.out.err(); err != nil {
+				return out, err
+			}
+		case <-end.C:
+			return out, nil
+		case <-ctx.Done():
+			return out, ctx.Err()
+		}
+	}
+	return out, nil
+}
+
 // ErrMissing means that an encoder is not installed.
-var ErrMissing = errors.New("not installed")
+var ErrMissing = engine.ErrNotInstalled

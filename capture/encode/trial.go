@@ -116,47 +116,21 @@ func try(ctx context.Context, c VideoConfig) (time.Duration, error) {
 	if e, err := find(c.Encoder); err == nil && e.Software {
 		frames = 1
 	}
-	packets := make(chan *media.Packet, trialFrames)
-	v, err := OpenVideo(c, func(p *media.Packet) {
-		select {
-		case packets <- p:
-		default:
-		}
-	})
-	if err != nil {
-		return 0, err
-	}
-	defer v.Close()
-	limit := time.NewTimer(trialTime)
-	defer limit.Stop()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	strip := newStrip(c.Width, c.Height)
 	var out []time.Time
-	for pushed := 0; len(out) < frames; {
-		for ; pushed < frames && pushed < len(out)+trialAhead; pushed++ {
-			if err := v.Encode(strip.frame(pushed), time.Duration(pushed)*time.Second/time.Duration(c.FrameRate)); err != nil {
-				return 0, err
-			}
+	n, err := encodeMoving(ctx, c, frames, trialTime, func(n int, p *media.Packet) error {
+		out = append(out, time.Now())
+		if n == 1 {
+			return check(p)
 		}
-		select {
-		case p := <-packets:
-			if err := check(p); len(out) == 0 && err != nil {
-				return 0, err
-			}
-			out = append(out, time.Now())
-		case <-look.C:
-			if err := v.out.err(); err != nil {
-				return 0, err
-			}
-		case <-limit.C:
-			if len(out) == 0 {
-				return 0, fmt.Errorf("no frame came out within %v", trialTime)
-			}
-			return trialTime / time.Duration(len(out)), nil
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, fmt.Errorf("no frame came out within %v", trialTime)
+	case n < frames:
+		return trialTime / time.Duration(n), nil
 	}
 	return perFrame(out), nil
 }
