@@ -120,33 +120,50 @@ func (c *cli) databaseAddress() (string, error) {
 	return address, nil
 }
 
-type tokenCreate struct {
+// grant is whom a token or an invitation is for, and what it is good for.
+type grant struct {
 	Identity string `required:"" placeholder:"NAME" help:"The user's name in rooms."`
 	Rooms    string `default:"*" placeholder:"PATTERN" help:"Rooms the user may share in, for example team-*. Default: all rooms."`
 	Scopes   string `default:"publish" help:"Comma-separated permissions: view (see what everybody in those rooms may see), publish (share, save and record your own tracks), record (record what others publish), manage (all of these for everybody)."`
 	JSON     bool   `help:"Print JSON."`
 }
 
-func (t *tokenCreate) Run(ctx context.Context, c *cli, out output) (err error) {
-	scopes, err := state.ParseScopes(t.Scopes)
+// with opens the database for f, with the scopes.
+func (g *grant) with(ctx context.Context, c *cli, f func(*state.Store, []state.Scope) error) error {
+	scopes, err := state.ParseScopes(g.Scopes)
 	if err != nil {
 		return err
 	}
+	return c.withState(ctx, func(s *state.Store) error { return f(s, scopes) })
+}
+
+// withState opens the database for f.
+func (c *cli) withState(ctx context.Context, f func(*state.Store) error) (err error) {
 	s, err := c.openState(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	token, secret, err := s.CreateToken(ctx, t.Identity, t.Rooms, scopes...)
-	if err != nil {
+	return f(s)
+}
+
+type tokenCreate struct {
+	grant
+}
+
+func (t *tokenCreate) Run(ctx context.Context, c *cli, out output) error {
+	return t.with(ctx, c, func(s *state.Store, scopes []state.Scope) error {
+		token, secret, err := s.CreateToken(ctx, t.Identity, t.Rooms, scopes...)
+		if err != nil {
+			return err
+		}
+		if t.JSON {
+			return json.NewEncoder(out).Encode(map[string]any{"id": token.ID, "identity": token.Identity,
+				"rooms": token.Rooms, "scopes": token.Scopes, "token": secret})
+		}
+		_, err = fmt.Fprintln(out, secret)
 		return err
-	}
-	if t.JSON {
-		return json.NewEncoder(out).Encode(map[string]any{"id": token.ID, "identity": token.Identity,
-			"rooms": token.Rooms, "scopes": token.Scopes, "token": secret})
-	}
-	_, err = fmt.Fprintln(out, secret)
-	return err
+	})
 }
 
 type tokenList struct {
@@ -154,15 +171,16 @@ type tokenList struct {
 	JSON        bool `help:"Print JSON."`
 }
 
-func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
-	s, err := c.openState(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if t.Invitations {
-		return t.invitations(ctx, s, out)
-	}
+func (t *tokenList) Run(ctx context.Context, c *cli, out output) error {
+	return c.withState(ctx, func(s *state.Store) error {
+		if t.Invitations {
+			return t.invitations(ctx, s, out)
+		}
+		return t.tokens(ctx, s, out)
+	})
+}
+
+func (t *tokenList) tokens(ctx context.Context, s *state.Store, out output) error {
 	list, err := s.Tokens(ctx)
 	if err != nil {
 		return err
@@ -170,15 +188,23 @@ func (t *tokenList) Run(ctx context.Context, c *cli, out output) (err error) {
 	if t.JSON {
 		return json.NewEncoder(out).Encode(list)
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tIDENTITY\tROOMS\tSCOPES\tCREATED\tREVOKED")
+	rows := [][]any{}
 	for _, t := range list {
 		revoked := ""
 		if !t.Revoked.IsZero() {
 			revoked = t.Revoked.Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", t.ID, t.Identity, t.Rooms, t.Scopes, t.Created.Format(time.RFC3339),
-			revoked)
+		rows = append(rows, []any{t.ID, t.Identity, t.Rooms, t.Scopes, t.Created.Format(time.RFC3339), revoked})
+	}
+	return table(out, "REVOKED", rows)
+}
+
+// table prints tokens or invitations, whose last column differs.
+func table(out output, last string, rows [][]any) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tIDENTITY\tROOMS\tSCOPES\tCREATED\t"+last)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", r...)
 	}
 	return w.Flush()
 }
@@ -191,33 +217,29 @@ func (t *tokenList) invitations(ctx context.Context, s *state.Store, out output)
 	if t.JSON {
 		return json.NewEncoder(out).Encode(append([]state.Invitation{}, list...)) // [], not null
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tIDENTITY\tROOMS\tSCOPES\tCREATED\tEXPIRES")
+	rows := [][]any{}
 	for _, i := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\t%s\n", i.ID, i.Identity, i.Rooms, i.Scopes, i.Created.Format(time.RFC3339),
-			i.Expires.Format(time.RFC3339))
+		rows = append(rows, []any{i.ID, i.Identity, i.Rooms, i.Scopes, i.Created.Format(time.RFC3339),
+			i.Expires.Format(time.RFC3339)})
 	}
-	return w.Flush()
+	return table(out, "EXPIRES", rows)
 }
 
 type tokenRevoke struct {
 	ID string `arg:"" help:"The ID shown by token list, or token list --invitations."`
 }
 
-func (t *tokenRevoke) Run(ctx context.Context, c *cli, _ output) (err error) {
-	s, err := c.openState(ctx)
-	if err != nil {
+func (t *tokenRevoke) Run(ctx context.Context, c *cli, _ output) error {
+	return c.withState(ctx, func(s *state.Store) error {
+		err := s.RevokeToken(ctx, t.ID)
+		if errors.Is(err, state.ErrNotFound) {
+			err = s.DeleteInvitation(ctx, t.ID)
+		}
+		if errors.Is(err, state.ErrNotFound) {
+			return fmt.Errorf("there is no valid token or invitation with id %s; see hindsight-backend token list", t.ID)
+		}
 		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	err = s.RevokeToken(ctx, t.ID)
-	if errors.Is(err, state.ErrNotFound) {
-		err = s.DeleteInvitation(ctx, t.ID)
-	}
-	if errors.Is(err, state.ErrNotFound) {
-		return fmt.Errorf("there is no valid token or invitation with id %s; see hindsight-backend token list", t.ID)
-	}
-	return err
+	})
 }
 
 // secret reads NAME, or the file that NAME_FILE names.

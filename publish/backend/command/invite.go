@@ -14,12 +14,9 @@ import (
 )
 
 type tokenInvite struct {
-	Identity string        `required:"" placeholder:"NAME" help:"The user's name in rooms."`
-	BaseURL  string        `required:"" placeholder:"URL" help:"Public URL of this service, https://host, which the user's Hindsight connects to." env:"HINDSIGHT_BASE_URL"`
-	Rooms    string        `default:"*" placeholder:"PATTERN" help:"Rooms the user may share in, for example team-*. Default: all rooms."`
-	Scopes   string        `default:"publish" help:"Comma-separated permissions, as for token create."`
-	Expires  time.Duration `default:"72h" placeholder:"TIME" help:"How long the link works, for example 2h. Default: 72h."`
-	JSON     bool          `help:"Print JSON."`
+	grant
+	BaseURL string        `required:"" placeholder:"URL" help:"Public URL of this service, https://host, which the user's Hindsight connects to." env:"HINDSIGHT_BASE_URL"`
+	Expires time.Duration `default:"72h" placeholder:"TIME" help:"How long the link works, for example 2h. Default: 72h."`
 }
 
 // longestInvitation bounds how long an unused link can lie around.
@@ -37,28 +34,21 @@ func (t *tokenInvite) Validate() error {
 	return nil
 }
 
-func (t *tokenInvite) Run(ctx context.Context, c *cli, out output) (err error) {
-	scopes, err := state.ParseScopes(t.Scopes)
-	if err != nil {
+func (t *tokenInvite) Run(ctx context.Context, c *cli, out output) error {
+	return t.with(ctx, c, func(s *state.Store, scopes []state.Scope) error {
+		i, code, err := s.Invite(ctx, t.Identity, t.Rooms, time.Now().Add(t.Expires), scopes...)
+		if err != nil {
+			return err
+		}
+		link := api.Invitation{Server: strings.TrimSuffix(t.BaseURL, "/"), Identity: t.Identity, Code: code}.Link()
+		if _, err := api.ParseInvitation(link); err != nil { // what no app would open
+			return errors.Join(fmt.Errorf("the link would not work: %w", err), s.DeleteInvitation(ctx, i.ID))
+		}
+		if t.JSON {
+			return json.NewEncoder(out).Encode(map[string]any{"id": i.ID, "identity": i.Identity, "rooms": i.Rooms,
+				"scopes": i.Scopes, "expires": i.Expires, "link": link})
+		}
+		_, err = fmt.Fprintln(out, link)
 		return err
-	}
-	s, err := c.openState(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	i, code, err := s.Invite(ctx, t.Identity, t.Rooms, time.Now().Add(t.Expires), scopes...)
-	if err != nil {
-		return err
-	}
-	link := api.Invitation{Server: strings.TrimSuffix(t.BaseURL, "/"), Identity: t.Identity, Code: code}.Link()
-	if _, err := api.ParseInvitation(link); err != nil { // what no app would open
-		return errors.Join(fmt.Errorf("the link would not work: %w", err), s.DeleteInvitation(ctx, i.ID))
-	}
-	if t.JSON {
-		return json.NewEncoder(out).Encode(map[string]any{"id": i.ID, "identity": i.Identity, "rooms": i.Rooms,
-			"scopes": i.Scopes, "expires": i.Expires, "link": link})
-	}
-	_, err = fmt.Fprintln(out, link)
-	return err
+	})
 }
