@@ -173,11 +173,12 @@ func (p *hotkeysPage) update(states []hotkey.State) {
 		p.enter()
 	}
 	for _, r := range p.all() {
-		if !r.act.Visible() { // else it asks something
-			r.say("", widget.WarningImportance)
+		if r.act.Visible() || p.setting == r { // it asks something
+			continue
 		}
+		r.say("", widget.WarningImportance)
 		for _, s := range states {
-			if s.Error == "" || s.Keys != r.keys || r.keys == "" || r.act.Visible() {
+			if s.Error == "" || s.Keys != r.keys || r.keys == "" {
 				continue
 			}
 			switch {
@@ -350,6 +351,7 @@ func (r *hotkeyRow) start() {
 	p.setting = r
 	r.set.SetText(lang.L("Cancel"))
 	r.field.wait(hotkey.Combo{})
+	r.say(lang.L("Esc cancels, Backspace clears."), widget.LowImportance)
 	ctx, cancel := context.WithTimeout(p.ctx, captureWait)
 	r.cancel = cancel
 	if !p.keys.CanCapture() {
@@ -405,6 +407,7 @@ func (r *hotkeyRow) stop() {
 	r.cancel()
 	r.set.SetText(lang.L("Set"))
 	r.field.ready()
+	r.say("", widget.LowImportance)
 	r.show(r.keys)
 }
 
@@ -532,9 +535,9 @@ func (f *keyField) wait(held hotkey.Combo) {
 		f.showKeys(held.Label(nil))
 		return
 	}
-	ask := lang.L("Press a key or mouse button… (Esc cancels, Backspace clears)")
+	ask := lang.L("Press a key or mouse button…")
 	if !f.row.page.keys.CanCapture() {
-		ask = lang.L("Press a key… (Esc cancels, Backspace clears)")
+		ask = lang.L("Press a key…")
 	}
 	l := oneLine(widget.NewLabel(ask))
 	l.Importance = widget.HighImportance

@@ -82,7 +82,7 @@ func (b *keysBench) press(t *testing.T, f *hotkeytest.Fake, r *hotkeyRow, keys s
 	c, err := hotkey.ParseTalk(keys)
 	require.NoError(t, err)
 	test.Tap(r.set)
-	require.Contains(t, test.RenderObjectToMarkup(r.field), "Esc cancels")
+	require.Contains(t, test.RenderObjectToMarkup(r.root), "Esc cancels")
 	require.Equal(t, "Cancel", r.set.Text)
 	f.Type(c)
 	b.until(t, "the key is set", func() bool { return b.setting == nil })

@@ -67,8 +67,8 @@ func Measure(ctx context.Context, c VideoConfig) (Measured, error) {
 	return m, nil
 }
 
-// encodeMoving gives the encoder that c names moving frames as fast as it takes them, and hands on every packet with its
-// number, from 1, until so many frames have come out or the time is over. It returns how many have.
+// encodeMoving gives the encoder that c names moving frames as fast as it takes them, and hands on every packet with
+// its number, from 1, until so many frames have come out or the time is over. It returns how many have.
 func encodeMoving(ctx context.Context, c VideoConfig, frames int, limit time.Duration,
 	each func(n int, p *media.Packet) error) (out int, err error) {
 	packets := make(chan *media.Packet, frames)
