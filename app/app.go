@@ -129,9 +129,10 @@ func showOther(invitation string) error {
 }
 
 // usedBefore finds what earlier versions, which wrote no settings file as long as nothing was changed, have left: the
-// copy of the buffer, the book of server copies, a token, or clips.
+// copy of the buffer, the book of server copies, or clips. A token is no sign of use: hindsightctl can set one before
+// the first start.
 func usedBefore(dir string, c config.Config) bool {
-	paths := []string{filepath.Join(dir, links.FileName), filepath.Join(dir, token.FileName)}
+	paths := []string{filepath.Join(dir, links.FileName)}
 	// Settings in a folder of their own have nothing to do with what the user has elsewhere.
 	elsewhere := os.Getenv("HINDSIGHT_CONFIG_DIR") != ""
 	if !elsewhere {
@@ -154,10 +155,10 @@ func (a *App) start(ctx context.Context, o Options) {
 	dir := config.Dir()
 	store, cfg, problems := config.Open(dir)
 	locale.Load(cfg.App.Language) // before there is a text or a second goroutine
-	var sentences []string
+	var startup []string
 	for _, p := range problems {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
-		sentences = append(sentences, ui.Explain(p))
+		startup = append(startup, ui.Explain(p))
 	}
 	first := store.FirstRun() && !(store.Absent() && usedBefore(dir, cfg))
 	cfg.App.FirstRunDone = !first
@@ -165,7 +166,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
+		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: startup, Locked: away.Locked(),
 		Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
 	})
 	a.library = library.Open(library.Options{Copies: a.links, Cache: cachePath("clips.json"), Log: a.log})

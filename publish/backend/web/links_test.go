@@ -43,8 +43,8 @@ type desk struct {
 // resting is a keeper that does nothing.
 type resting struct{}
 
-func (resting) Nudge()                                {}
-func (resting) Told(context.Context, recorder.Status) {}
+func (resting) Nudge()                                  {}
+func (resting) Notify(context.Context, recorder.Status) {}
 
 // serve has calls on a shelf.
 func serve(t testing.TB, on *shelftest.Shelf) (*Server, *buffers.Buffers, *archive.Archive) {

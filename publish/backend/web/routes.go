@@ -239,7 +239,7 @@ func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if ok {
-		s.o.Keeper.Told(r.Context(), status)
+		s.o.Keeper.Notify(r.Context(), status)
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
