@@ -102,7 +102,8 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
-		Minimized: func(uint32) bool { return b.minimized.Load() }, TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
+		Minimized:  func(uint32) bool { return b.minimized.Load() },
+		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
 		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
 			string, error) {
