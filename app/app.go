@@ -176,7 +176,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.hotkeys = a.openHotkeys()
 	a.ui = ui.New(ui.Parts{
 		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
-		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
+		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch, Minimized: capture.Hidden,
 		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
 		OpenInvitation: a.invite,
 		Linked:         func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,

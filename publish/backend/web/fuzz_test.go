@@ -19,7 +19,7 @@ import (
 func FuzzHandlers(f *testing.F) {
 	on := shelftest.New(f, 1, time.Now())
 	s, _, _ := serve(f, on)
-	begins := shelftest.Starting{Told: on.Fake}
+	begins := shelftest.Starting{Recorder: on.Fake}
 	s.o.Recorder, s.o.JobRecorder, s.o.MaxRunning = begins, begins, 1<<30
 	_, secret, err := on.DB.CreateToken(f.Context(), "alice", "*", state.Manage)
 	require.NoError(f, err)
