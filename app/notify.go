@@ -32,6 +32,7 @@ func (a *App) followEvents() {
 		if err := copies.Note(e, a.links, backendOf(e)); err != nil {
 			a.log.Warn("a clip cannot be shared by a link later", "error", err)
 		}
+		a.tellRoom(e)
 		n := a.notification(e)
 		a.notify(n)
 		switch c := a.settings(); {

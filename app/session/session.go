@@ -263,7 +263,11 @@ func (s *Session) publish() {
 		s.feed.event(Event{Kind: Trouble, Text: summary(fresh)}) // one, however many there are
 	}
 	st.told.now = now
-	s.feed.snapshot(s.snapshot())
+	snap := s.snapshot()
+	if st.share.pub != nil {
+		st.share.pub.Tell(roomState(snap))
+	}
+	s.feed.snapshot(snap)
 }
 
 // mostTold is how many troubles one event holds; Home lists all of them.
