@@ -26,6 +26,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/precheck"
 	"github.com/hindsight-app/hindsight/app/hotkey/x11"
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -64,6 +65,7 @@ type App struct {
 	hotkeys  *hotkey.Manager
 	notifier *desktop.Notifier
 	links    *links.Book
+	library  *library.Library
 	tokens   *token.Store
 	tray     *desktop.Tray
 	login    autostart.Entry
@@ -168,6 +170,8 @@ func (a *App) start(ctx context.Context, o Options) {
 		Engine: engine{a.log, a}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
 		Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
 	})
+	a.library = library.Open(library.Options{Copies: a.links, Cache: cachePath("clips.json"), Log: a.log})
+	a.library.SetFolder(cfg.ClipFolder())
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
 	a.hotkeys = a.openHotkeys()
@@ -178,7 +182,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		OpenInvitation: a.invite,
 		Linked:         func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
-		Journal: a.logged, Report: a.report,
+		Journal: a.logged, Report: a.report, Library: a.library,
 	})
 	close(a.ready)
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
@@ -214,6 +218,7 @@ func (a *App) close() error {
 	err := errors.Join(a.hotkeys.Close(), a.session.Close(ctx))
 	a.ui.Close()
 	a.tray.Close()
+	a.library.Close()
 	a.tasks.Wait()
 	if a.notifier != nil {
 		a.notifier.Close()
@@ -249,10 +254,13 @@ func (a *App) openHotkeys() *hotkey.Manager {
 	return hotkey.NewManager(x11.New(), a.log)
 }
 
-func iconPath() string {
+func iconPath() string { return cachePath("hindsight.png") }
+
+// cachePath is a file that may be deleted at any time.
+func cachePath(name string) string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
-	return filepath.Join(cache, "hindsight", "hindsight.png")
+	return filepath.Join(cache, "hindsight", name)
 }

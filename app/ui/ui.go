@@ -23,6 +23,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/capture"
@@ -100,6 +101,8 @@ type Parts struct {
 	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
 	Linked func(path string) bool
 	Link   func(ctx context.Context, path string) (url string, err error)
+	// Library is the list of clips.
+	Library *library.Library
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string

@@ -56,6 +56,7 @@ func Join(ctx context.Context, r JoinRequest) (Clip, error) {
 		return Clip{}, err
 	}
 	m := j.Movie
+	m.Origin = string(Trimmed)
 	for i, path := range r.Paths {
 		title := filepath.Base(path)
 		m.Chapters = append(m.Chapters, mp4.Chapter{At: j.Begins[i], Title: title[:len(title)-len(filepath.Ext(title))]})

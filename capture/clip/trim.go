@@ -78,6 +78,7 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 	if st, err := os.Stat(r.Path); err == nil && m.Created.IsZero() {
 		m.Created = st.ModTime()
 	}
+	m.Origin = string(Trimmed)
 	c := Clip{Created: m.Created, Seconds: (m.End - m.Start).Seconds(), Ours: true}
 	if c.Path, c.Bytes, err = writeNew(ctx, r.Path, trimmed, r.Out, m); err != nil {
 		return Clip{}, err

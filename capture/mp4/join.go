@@ -57,6 +57,7 @@ func Join(ctx context.Context, sources []*Source, encode Encode) (Joint, error) 
 		out.inBand()
 	}
 	j.Movie.Created, j.Movie.ReserveCover = sources[0].info.Created, true
+	j.Movie.Program = sources[0].info.Program
 	j.Movie.Tracks = []Track{out}
 	return j, nil
 }
