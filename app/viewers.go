@@ -57,7 +57,8 @@ func (a *App) askForClip(ctx context.Context, viewer string, r api.ClipRequest) 
 		}
 	}
 	title := locale.Text("{{.Name}} asks for a clip", map[string]any{"Name": viewerName(viewer)})
-	body := locale.Text("Of the last {{.Seconds}} s of your screen.", map[string]any{"Seconds": locale.Number(r.Seconds, 0)})
+	body := locale.Text("Of the last {{.Seconds}} s of your screen.", map[string]any{
+		"Seconds": locale.Number(r.Seconds, 0)})
 	if r.Title != "" {
 		body += "\n" + r.Title
 	}
@@ -126,7 +127,7 @@ func (a *App) tellRoom(e session.Event) {
 			return
 		}
 		if err != nil {
-			a.log.Warn("the room was not told of a clip", "clip", save.ClipID, "error", err)
+			a.log.Warn("the room has not heard of a clip", "clip", save.ClipID, "error", err)
 			a.failed(locale.Text("Couldn't tell the room of the clip"), err)
 			return
 		}
@@ -137,7 +138,7 @@ func (a *App) tellRoom(e session.Event) {
 
 func (a *App) announce(c api.RoomClip, how config.TellRoom) {
 	if err := a.session.Announce(c, how == config.TellChat); err != nil {
-		a.log.Warn("the room was not told of a clip", "clip", c.ClipID, "error", err)
+		a.log.Warn("the room has not heard of a clip", "clip", c.ClipID, "error", err)
 		a.failed(locale.Text("Couldn't tell the room of the clip"), err)
 	}
 }

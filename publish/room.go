@@ -17,7 +17,7 @@ import (
 // ErrNotLive is what Announce returns while there is no connection to the room.
 var ErrNotLive = errors.New("not connected to the room")
 
-// ClipRefusal is an error of Config.AllowClip that the viewer is told.
+// ClipRefusal is an error of Config.AllowClip whose text the viewer reads.
 type ClipRefusal struct {
 	Code    api.RPCCode
 	Message string
@@ -57,14 +57,14 @@ func (p *Publisher) Announce(clip api.RoomClip, chat bool) error {
 	return session.SendText(api.TopicChat, text)
 }
 
-// roomTeller is what a stay's room was told last.
+// roomTeller knows what the room heard last in a stay.
 type roomTeller struct {
 	session *livekit.Session
 	told    api.RoomState
 	live    bool
 }
 
-// tellRoom sets the attributes where they differ from what the room was told in this stay, and after every loss of
+// tellRoom sets the attributes where they differ from what the room knows from this stay, and after every loss of
 // connection, in which the participant may have become another one.
 func (s *supervisor) tellRoom(t *roomTeller, st livekit.State) {
 	again := !t.live
@@ -108,7 +108,8 @@ func (s *supervisor) clipRequest(ctx context.Context, viewer string, payload []b
 }
 
 // clipFor has the server cut a clip that ends when the viewer asked for it, and makes a link to it.
-func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte, asked time.Time) (api.RoomClip, error) {
+func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte, asked time.Time) (api.RoomClip,
+	error) {
 	r, err := parseClipRequest(payload)
 	if err != nil {
 		return api.RoomClip{}, err

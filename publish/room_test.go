@@ -56,7 +56,7 @@ func TestTheRoomKnowsOfTheReplay(t *testing.T) {
 
 	require.NoError(t, p.Close(b.ctx))
 	require.ErrorIs(t, p.Announce(clip, true), publish.ErrNotLive)
-	b.eventually(t, func() bool { return viewer.Attributes(me) == nil }, "the publisher is still there")
+	b.eventually(t, func() bool { return !viewer.Sees(me) }, "the publisher is still there")
 }
 
 // A viewer's request is made, refused with a reason, or invalid; nothing of an internal error leaves this machine.
@@ -87,7 +87,7 @@ func TestViewersAskForClips(t *testing.T) {
 	me := p.Status().Identity
 	const enough = 30 * time.Second
 	b.eventually(t, func() bool {
-		return viewer.Attributes(me) != nil && p.Status().Recording == publish.RecordingActive
+		return viewer.Sees(me) && p.Status().Recording == publish.RecordingActive
 	}, "the publisher is not there")
 	out, _, err := viewer.Call(me, api.TopicClip, `{"seconds": 12.5, "title": "Goal\u0007"}`, enough)
 	require.NoError(t, err)

@@ -331,7 +331,7 @@ func (p *Publisher) Announce(clip api.RoomClip, _ bool) error {
 	return nil
 }
 
-// Heard are the clips that the room was told of.
+// Heard are the clips that the room has heard of.
 func (p *Publisher) Heard() []api.RoomClip {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -71,8 +71,8 @@ type TokenKeeper interface {
 }
 
 // ForServer prepares a patch that may change the server that is shared with: the token stays that of the server it was
-// given for, and what was agreed to for one server does not go over to another. The error says that it is not known which
-// server the token is for; the patch can be used nevertheless, for such a token goes to none.
+// given for, and what was agreed to for one server does not go over to another. The error says that it is not known
+// which server the token is for; the patch can be used nevertheless, for such a token goes to none.
 func (p Patch) ForServer(before Config, tokens TokenKeeper) (Patch, error) {
 	if !p.changesServer() {
 		return p, nil

@@ -6,7 +6,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// secondsStep is how finely the room is told of a buffer that fills: every second would be a message every second.
+// secondsStep is how fine the seconds are while the buffer fills: every second would be a message every second.
 const secondsStep = 10
 
 // roomState is what people in the room may know: that a replay or a recording runs, and how far back it reaches.
@@ -42,7 +42,7 @@ func (s *Session) Announce(clip api.RoomClip, chat bool) error {
 		return err
 	}
 	if pub == nil {
-		return errors.New("the room was not told of the clip: the screen is not shared any more")
+		return errors.New("the room has not heard of the clip, because the screen is not shared anymore")
 	}
 	return pub.Announce(clip, chat)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// The room knows whether a replay or a recording runs, and what it is told while nothing is captured is that.
-func TestTheRoomIsToldOfTheReplay(t *testing.T) {
+// The room knows whether a replay or a recording runs, and while nothing is captured it knows that.
+func TestTheRoomKnowsOfTheReplay(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live", in(session.Live))
 	told := func(what string, fits func(api.RoomState) bool) {
@@ -45,5 +45,5 @@ func TestTheRoomIsToldOfTheReplay(t *testing.T) {
 	require.Equal(t, []api.RoomClip{clip}, b.engine.Publisher().Heard())
 	require.NoError(t, b.SetShare(false))
 	b.until(t, "the share is over", func(s session.Snapshot) bool { return s.Share.State == session.ShareOff })
-	require.ErrorContains(t, b.Announce(clip, false), "not shared")
+	require.ErrorContains(t, b.Announce(clip, false), "not shared anymore")
 }

@@ -302,8 +302,8 @@ func (s *Session) do(f func() error) error {
 	}
 }
 
-// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error. holds is
-// not called after wait has returned.
+// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error. Once
+// wait has returned, holds is not called.
 func (s *Session) wait(ctx context.Context, holds func() (bool, error)) error {
 	answer := make(chan error, 1)
 	err := s.do(func() error {

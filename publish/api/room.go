@@ -39,7 +39,7 @@ const (
 // String is the attribute's text.
 func (s ReplayState) String() string { return string(s) }
 
-// RoomState is what the room is told of a replay. Its zero value tells nothing.
+// RoomState is what the room may know of a replay. Its zero value says nothing.
 type RoomState struct {
 	Replay    ReplayState
 	Seconds   int

@@ -22,8 +22,8 @@ type RPCError struct {
 func (e *RPCError) Error() string { return e.Message }
 
 // Method is an RPC method that others in the room can call. The context ends when the caller no longer waits, or the
-// Session closes. The client runs one call at a time: callers that come meanwhile are told that the connection timed
-// out.
+// Session closes. The client runs one call at a time: to others who call in the meantime it looks like a lost
+// connection (code 1501).
 type Method func(ctx context.Context, caller string, payload []byte) ([]byte, error)
 
 // offer registers the methods.
@@ -68,7 +68,7 @@ func (s *Session) SendData(topic string, payload []byte) error {
 	err := s.room.LocalParticipant.PublishDataPacket(lksdk.UserData(payload), lksdk.WithDataPublishReliable(true),
 		lksdk.WithDataPublishTopic(topic))
 	if err != nil {
-		return fmt.Errorf("the room was not told: %w", err)
+		return fmt.Errorf("the message to the room was not sent: %w", err)
 	}
 	return nil
 }

@@ -81,6 +81,9 @@ func (v *Viewer) said(s *[]Said) []Said {
 	return slices.Clone(*s)
 }
 
+// Sees is whether somebody else is in the room.
+func (v *Viewer) Sees(identity string) bool { return v.room.GetParticipantByIdentity(identity) != nil }
+
 // Attributes are those of somebody else in the room, nil where there is no such participant.
 func (v *Viewer) Attributes(identity string) map[string]string {
 	p := v.room.GetParticipantByIdentity(identity)
