@@ -74,6 +74,8 @@ type App struct {
 	ctx       context.Context // of what may be left undone at the end
 	ui        *ui.UI
 	tasks     sync.WaitGroup
+	requests  requestLimits
+	ready     chan struct{} // closed once ui and notifier are there
 }
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
@@ -107,7 +109,7 @@ func Run(o Options) error {
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
 	a := &App{log: log, logged: logged, control: server, ctx: ctx, links: links.Open(config.Dir()),
-		login: autostart.Of(config.Dir())}
+		login: autostart.Of(config.Dir()), ready: make(chan struct{})}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()
@@ -166,8 +168,8 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: startup, Locked: away.Locked(),
-		Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
+		Engine: engine{a.log, a}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: startup,
+		Locked: away.Locked(), Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
 	})
 	a.library = library.Open(library.Options{Copies: a.links, Cache: cachePath("clips.json"), Log: a.log})
 	a.library.SetFolder(cfg.ClipFolder())
@@ -183,6 +185,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 		Journal: a.logged, Report: a.report, Library: a.library,
 	})
+	close(a.ready)
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	if first && o.Hidden {
 		a.notify(desktop.Notification{

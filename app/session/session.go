@@ -263,7 +263,11 @@ func (s *Session) publish() {
 		s.feed.event(Event{Kind: Trouble, Text: summary(fresh)}) // one, however many there are
 	}
 	st.reported.now = now
-	s.feed.snapshot(s.snapshot())
+	snap := s.snapshot()
+	if st.share.pub != nil {
+		st.share.pub.Tell(roomState(snap))
+	}
+	s.feed.snapshot(snap)
 }
 
 // mostReported is how many troubles one event holds; Home lists all of them.
@@ -298,8 +302,8 @@ func (s *Session) do(f func() error) error {
 	}
 }
 
-// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error. holds is
-// not called after wait has returned.
+// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error. Once
+// wait has returned, holds is not called.
 func (s *Session) wait(ctx context.Context, holds func() (bool, error)) error {
 	answer := make(chan error, 1)
 	err := s.do(func() error {
