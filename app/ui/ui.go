@@ -130,6 +130,8 @@ type UI struct {
 	home     *home
 	recent   *recent
 	firstRun *firstRun // nil while it is not shown
+	editor   *editor   // nil while it is not shown
+	silent   bool      // the editor plays no sound
 	clips    *clips
 	settings *settings
 	pages    []page
@@ -245,6 +247,10 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 // Close ends the presenter and pending commands, after Run.
 func (u *UI) Close() {
 	u.cancel()
+	if u.editor != nil {
+		u.editor.close()
+		u.editor = nil
+	}
 	u.presenter.stop()
 	u.idle.close()
 	u.wg.Wait()
@@ -254,6 +260,7 @@ func (u *UI) Close() {
 // show opens the window at a page; -1 keeps the page.
 func (u *UI) show(index int) {
 	if index >= 0 {
+		u.closeEditor()
 		u.nav.choose(index)
 	}
 	snapshot := u.parts.Feed.Snapshot()
@@ -280,6 +287,7 @@ func (u *UI) closed() {
 	u.shown.Store(false)
 	u.meters()
 	u.firstRun.hidden()
+	u.editor.hidden()
 	u.window.Hide()
 	u.idle.set(true)
 }
