@@ -33,6 +33,8 @@ func clipActions() []clipAction {
 		{id: "show", label: lang.L("Show in folder"), icon: theme.FolderOpenIcon(), key: fyne.KeyO,
 			mod: fyne.KeyModifierShortcutDefault, usable: oneHere, toolbar: true,
 			run: func(u *UI, items []library.Item) { u.reveal(items[0].Path) }},
+		{id: "edit", label: lang.L("Edit"), icon: theme.ContentCutIcon(), key: fyne.KeyE, usable: allVideosHere,
+			toolbar: true, run: func(u *UI, items []library.Item) { u.editClips(paths(items)) }},
 	}
 }
 

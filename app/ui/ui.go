@@ -136,6 +136,8 @@ type UI struct {
 	home     *home
 	recent   *recent
 	firstRun *firstRun // nil while it is not shown
+	editor   *editor   // nil while it is not shown
+	silent   bool      // the editor plays no sound
 	clips    *clips
 	settings *settings
 	pages    []page
@@ -256,6 +258,10 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 // Close ends the presenter and pending commands, after Run.
 func (u *UI) Close() {
 	u.cancel()
+	if u.editor != nil {
+		u.editor.close()
+		u.editor = nil
+	}
 	u.presenter.stop()
 	u.idle.close()
 	u.wg.Wait()
@@ -265,6 +271,7 @@ func (u *UI) Close() {
 // show opens the window at a page; -1 keeps the page.
 func (u *UI) show(index int) {
 	if index >= 0 {
+		u.closeEditor()
 		u.nav.choose(index)
 	}
 	snapshot := u.parts.Feed.Snapshot()
@@ -291,6 +298,7 @@ func (u *UI) closed() {
 	u.shown.Store(false)
 	u.meters()
 	u.firstRun.hidden()
+	u.editor.hidden()
 	u.window.Hide()
 	u.idle.set(true)
 }
