@@ -67,6 +67,7 @@ type App struct {
 	links    *links.Book
 	library  *library.Library
 	tokens   *token.Store
+	copied   desktop.Clipboard
 	tray     *desktop.Tray
 	login    autostart.Entry
 	// loginTurn keeps changes of that file in their order.
@@ -178,9 +179,9 @@ func (a *App) start(ctx context.Context, o Options) {
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
 		OpenInvitation: a.invite,
-		Linked:         func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
-		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
-		Journal: a.logged, Report: a.report, Library: a.library,
+		Link:           a.link, Open: desktop.Open, Reveal: desktop.Reveal,
+		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
+		Journal: a.logged, Report: a.report, Library: a.library, CopyFiles: a.copied.CopyFiles,
 	})
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	if first && o.Hidden {
@@ -216,6 +217,7 @@ func (a *App) close() error {
 	a.ui.Close()
 	a.tray.Close()
 	a.library.Close()
+	a.copied.Close()
 	a.tasks.Wait()
 	if a.notifier != nil {
 		a.notifier.Close()
