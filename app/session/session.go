@@ -298,7 +298,8 @@ func (s *Session) do(f func() error) error {
 	}
 }
 
-// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error.
+// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error. holds is
+// not called after wait has returned.
 func (s *Session) wait(ctx context.Context, holds func() (bool, error)) error {
 	answer := make(chan error, 1)
 	err := s.do(func() error {
@@ -312,6 +313,11 @@ func (s *Session) wait(ctx context.Context, holds func() (bool, error)) error {
 	case err := <-answer:
 		return err
 	case <-ctx.Done():
+		// The owner may be just asking holds, which must not run once this has returned.
+		_ = s.do(func() error {
+			s.st.waiters = slices.DeleteFunc(s.st.waiters, func(w waiter) bool { return w.answer == answer })
+			return nil
+		})
 		return ctx.Err()
 	case <-s.done:
 		return ErrClosed
