@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"path/filepath"
@@ -225,9 +226,7 @@ func (e *editor) load(p *part) {
 				e.redraw(p)
 			})
 		})
-		if err == nil {
-			err = e.loadPeaks(p)
-		}
+		err = errors.Join(err, e.loadPeaks(p))
 		if err != nil && e.ctx.Err() == nil {
 			e.u.parts.Log.Warn("a clip is not shown in whole", "path", p.path, "error", err)
 		}
@@ -262,6 +261,7 @@ func (e *editor) onMain(f func()) {
 func (e *editor) redraw(p *part) {
 	if p == e.part() {
 		e.refresh()
+		e.timeline.Refresh()
 	}
 	if len(e.parts) > 1 && p.frames[0] != nil {
 		e.drawParts()
@@ -286,6 +286,7 @@ func (e *editor) choose(n int) {
 	e.buildVolumes()
 	e.drawParts()
 	e.refresh()
+	e.timeline.Refresh()
 }
 
 // endPlayer ends the player beside the main goroutine, which must not wait for a decoder.
@@ -503,14 +504,13 @@ func (e *editor) advice() string {
 func (e *editor) tick() {
 	p := e.part()
 	setText(e.times, stamp(p.at)+" / "+stamp(p.clip.Length()))
-	e.timeline.at = p.at
-	e.timeline.Refresh()
+	e.timeline.show(p.in, p.out, p.at)
 }
 
 // refresh shows all of the part.
 func (e *editor) refresh() {
 	p, t := e.part(), e.timeline
-	t.length, t.in, t.out, t.frames = p.clip.Length(), p.in, p.out, p.frames
+	t.length, t.frames = p.clip.Length(), p.frames
 	t.markers = t.markers[:0]
 	for _, c := range p.clip.Chapters() {
 		t.markers = append(t.markers, marker{c.At, c.Title})
@@ -593,7 +593,7 @@ func (e *editor) stored(made clip.Clip, failed string, err error) {
 	if err == nil {
 		e.saved = made.Path
 		setText(e.told, lang.L("Saved {{.Name}}", map[string]any{"Name": filepath.Base(made.Path)}))
-		setShown(e.result, true)
+		e.showResult(true)
 	}
 }
 
@@ -605,7 +605,13 @@ func (e *editor) saveText() string {
 }
 
 // forget takes away what was said about an earlier clip.
-func (e *editor) forget() { setShown(e.result, false) }
+func (e *editor) forget() { e.showResult(false) }
+
+func (e *editor) showResult(on bool) {
+	if setShown(e.result, on) {
+		e.root.Refresh() // the frame above has another height
+	}
+}
 
 // stamp is a moment of a clip: 1:02.25.
 func stamp(d time.Duration) string {

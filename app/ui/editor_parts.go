@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"image/color"
 	"path/filepath"
 	"slices"
 
@@ -26,7 +27,7 @@ func (e *editor) buildVolumes() {
 	e.volumes.Add(gap(markerRow + stripHeight))
 	for i, name := range p.names {
 		label := oneLine(muted(soundName(name, len(p.names))))
-		box := container.NewGridWrap(fyne.NewSize(210, laneHeight), label)
+		box := container.NewGridWrap(fyne.NewSize(110, laneHeight), label)
 		if len(e.parts) == 1 {
 			mute := widget.NewButtonWithIcon("", theme.VolumeUpIcon(), nil)
 			mute.Importance = widget.LowImportance
@@ -51,13 +52,32 @@ func (e *editor) buildVolumes() {
 				}
 			}
 			show()
-			room := container.NewGridWrap(fyne.NewSize(52, laneHeight), container.NewCenter(percent))
-			wide := container.NewGridWrap(fyne.NewSize(84, laneHeight), label)
-			box = container.NewGridWrap(fyne.NewSize(254, laneHeight), container.NewBorder(nil, nil,
-				container.NewHBox(wide, container.NewCenter(mute)), room, slider))
+			box = container.New(laneRow{92, 36, 110, 50}, label, mute, slider, percent)
 		}
 		e.volumes.Add(box)
 	}
+}
+
+// laneRow puts objects beside each other in these widths, in the middle of a lane's height.
+type laneRow []float32
+
+// Layout implements fyne.Layout.
+func (l laneRow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	x := float32(0)
+	for i, o := range objects {
+		height := o.MinSize().Height
+		place(o, x, (size.Height-height)/2, l[i], height)
+		x += l[i]
+	}
+}
+
+// MinSize implements fyne.Layout.
+func (l laneRow) MinSize([]fyne.CanvasObject) fyne.Size {
+	width := float32(0)
+	for _, w := range l {
+		width += w
+	}
+	return fyne.NewSize(width, laneHeight)
 }
 
 // soundName is a track as people call it.
@@ -80,6 +100,7 @@ func (e *editor) setVolume(i int, volume float64) {
 	e.player.SetVolumes(p.volumes)
 	e.forget()
 	e.refresh()
+	e.timeline.Refresh()
 }
 
 // drawParts shows the clips that are joined, in their order.
@@ -91,7 +112,7 @@ func (e *editor) drawParts() {
 	for i, p := range e.parts {
 		name := stamp(p.out-p.in) + " · " + filepath.Base(p.path)
 		tile := newChoice(p.frames[0], name, i == e.current, func() { e.choose(i) })
-		size := canvas.NewRectangle(nil)
+		size := canvas.NewRectangle(color.Transparent)
 		size.SetMinSize(fyne.NewSize(150, 108))
 		e.row.Add(container.NewVBox(container.NewStack(size, tile), e.partButtons(i)))
 	}
