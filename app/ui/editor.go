@@ -54,7 +54,7 @@ type editor struct {
 	times    *widget.Label
 	kept     *widget.Label
 	hint     *widget.Label
-	playing  *widget.Button
+	playing  *tipButton
 	save     *widget.Button
 	smart    *quietCheck
 	timeline *timeline
@@ -94,7 +94,11 @@ func (u *UI) editClips(paths []string) {
 	if u.firstRun != nil || len(paths) == 0 {
 		return
 	}
-	u.do(lang.L("Couldn't open clip"), func() error {
+	failed := lang.L("Couldn't open clip")
+	if len(paths) > 1 {
+		failed = lang.L("Couldn't join clips")
+	}
+	u.do(failed, func() error {
 		var parts []*part
 		for _, path := range paths {
 			p, err := openPart(path)
@@ -103,6 +107,12 @@ func (u *UI) editClips(paths []string) {
 				return fmt.Errorf("%s cannot be edited: %w", filepath.Base(path), err)
 			}
 			parts = append(parts, p)
+			w, h := parts[0].clip.Size()
+			if width, height := p.clip.Size(); width != w || height != h {
+				closeParts(parts)
+				return fmt.Errorf("they are of different sizes, %d x %d and %d x %d; only clips of one size can be joined",
+					w, h, width, height)
+			}
 		}
 		u.main(func() {
 			if u.ctx.Err() != nil || u.firstRun != nil {
@@ -170,16 +180,11 @@ func newEditor(u *UI, parts []*part) *editor {
 }
 
 func (e *editor) build() fyne.CanvasObject {
-	small := func(icon fyne.Resource, do func()) *widget.Button {
-		b := widget.NewButtonWithIcon("", icon, do)
-		b.Importance = widget.LowImportance
-		return b
-	}
 	back := widget.NewButtonWithIcon(lang.L("Back"), theme.NavigateBackIcon(), e.u.closeEditor)
 	e.save = widget.NewButtonWithIcon(e.saveText(), theme.DocumentSaveIcon(), e.store)
 	e.save.Importance = widget.HighImportance
 	e.smart = newQuietCheck(lang.L("Exact in every player"), func(bool) { e.refresh() })
-	e.playing = widget.NewButtonWithIcon("", theme.MediaPlayIcon(), e.toggle)
+	e.playing = newTipButton(e.u.tips, lang.L("Play or pause (Space)"), theme.MediaPlayIcon(), e.toggle)
 	e.playing.Importance = widget.HighImportance
 	setIn := widget.NewButton(lang.L("Set start")+"  (I)", func() { e.key(fyne.KeyI, false) })
 	setOut := widget.NewButton(lang.L("Set end")+"  (O)", func() { e.key(fyne.KeyO, false) })
@@ -200,10 +205,12 @@ func (e *editor) build() fyne.CanvasObject {
 	screen.CornerRadius = 10
 	header := container.NewBorder(nil, nil, back, container.NewHBox(e.save), e.title)
 	buttons := container.NewHBox(
-		small(theme.MediaSkipPreviousIcon(), func() { e.key(fyne.KeyHome, false) }),
-		small(theme.NavigateBackIcon(), func() { e.key(fyne.KeyLeft, false) }), e.playing,
-		small(theme.NavigateNextIcon(), func() { e.key(fyne.KeyRight, false) }),
-		small(theme.MediaSkipNextIcon(), func() { e.key(fyne.KeyEnd, false) }), gapWide(8), setIn, setOut)
+		e.button(lang.L("To the start (Home)"), theme.MediaSkipPreviousIcon(), func() { e.key(fyne.KeyHome, false) }),
+		e.button(lang.L("One frame back (←)"), theme.NavigateBackIcon(), func() { e.key(fyne.KeyLeft, false) }),
+		e.playing,
+		e.button(lang.L("One frame forward (→)"), theme.NavigateNextIcon(), func() { e.key(fyne.KeyRight, false) }),
+		e.button(lang.L("To the end (End)"), theme.MediaSkipNextIcon(), func() { e.key(fyne.KeyEnd, false) }),
+		gapWide(8), setIn, setOut)
 	transport := container.NewBorder(nil, nil, e.times, e.kept, container.NewCenter(buttons))
 	strip := container.NewBorder(nil, nil, e.volumes, nil, e.timeline)
 	options := container.NewBorder(nil, nil, e.smart, nil, e.hint)
@@ -214,7 +221,14 @@ func (e *editor) build() fyne.CanvasObject {
 	}
 	all := container.NewBorder(header, container.NewVBox(gap(2), bottom), nil, nil,
 		container.NewStack(screen, e.preview))
-	return container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all)
+	return e.u.tips.over(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+}
+
+// button is one of an icon whose tip says what it does.
+func (e *editor) button(tip string, icon fyne.Resource, do func()) *tipButton {
+	b := newTipButton(e.u.tips, tip, icon, do)
+	b.Importance = widget.LowImportance
+	return b
 }
 
 // load decodes the strip and the waveforms of a part beside the main goroutine.

@@ -29,9 +29,9 @@ func (e *editor) buildVolumes() {
 		label := oneLine(muted(soundName(name, len(p.names))))
 		box := container.NewGridWrap(fyne.NewSize(110, laneHeight), label)
 		if len(e.parts) == 1 {
-			mute := widget.NewButtonWithIcon("", theme.VolumeUpIcon(), nil)
-			mute.Importance = widget.LowImportance
 			percent := muted("")
+			var mute *tipButton
+			before := 100.0 // muting
 			slider := newQuietSlider(0, 100*clip.MostVolume/2)
 			slider.SetValue(100 * p.volumes[i])
 			show := func() {
@@ -44,13 +44,14 @@ func (e *editor) buildVolumes() {
 				mute.SetIcon(icon)
 			}
 			slider.OnChanged = func(v float64) { e.setVolume(i, v/100); show() }
-			mute.OnTapped = func() {
-				if p.volumes[i] == 0 {
-					slider.SetValue(100)
+			mute = e.button(lang.L("Mute or unmute"), theme.VolumeUpIcon(), func() {
+				if slider.Value == 0 {
+					slider.SetValue(before)
 				} else {
+					before = slider.Value
 					slider.SetValue(0)
 				}
-			}
+			})
 			show()
 			box = container.New(laneRow{92, 36, 110, 50}, label, mute, slider, percent)
 		}
@@ -121,16 +122,15 @@ func (e *editor) drawParts() {
 
 // partButtons move a clip, or take it out.
 func (e *editor) partButtons(i int) fyne.CanvasObject {
-	button := func(icon fyne.Resource, possible bool, do func()) *widget.Button {
-		b := widget.NewButtonWithIcon("", icon, do)
-		b.Importance = widget.LowImportance
+	button := func(tip string, icon fyne.Resource, possible bool, do func()) *tipButton {
+		b := e.button(tip, icon, do)
 		setEnabled(b, possible)
 		return b
 	}
 	return container.NewCenter(container.NewHBox(
-		button(theme.NavigateBackIcon(), i > 0, func() { e.swap(i, i-1) }),
-		button(theme.NavigateNextIcon(), i+1 < len(e.parts), func() { e.swap(i, i+1) }),
-		button(theme.ContentClearIcon(), len(e.parts) > 2, func() { e.remove(i) })))
+		button(lang.L("Earlier"), theme.NavigateBackIcon(), i > 0, func() { e.swap(i, i-1) }),
+		button(lang.L("Later"), theme.NavigateNextIcon(), i+1 < len(e.parts), func() { e.swap(i, i+1) }),
+		button(lang.L("Leave out"), theme.ContentClearIcon(), len(e.parts) > 2, func() { e.remove(i) })))
 }
 
 func (e *editor) swap(i, k int) {
