@@ -67,6 +67,7 @@ type App struct {
 	links    *links.Book
 	library  *library.Library
 	tokens   *token.Store
+	copied   desktop.Clipboard
 	tray     *desktop.Tray
 	login    autostart.Entry
 	// loginTurn keeps changes of that file in their order.
@@ -181,9 +182,9 @@ func (a *App) start(ctx context.Context, o Options) {
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch, Minimized: capture.Hidden,
 		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
 		OpenInvitation: a.invite,
-		Linked:         func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
-		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
-		Journal: a.logged, Report: a.report, Library: a.library,
+		Link:           a.link, Open: desktop.Open, Reveal: desktop.Reveal,
+		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
+		Journal: a.logged, Report: a.report, Library: a.library, CopyFiles: a.copied.CopyFiles,
 	})
 	close(a.ready)
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
@@ -220,6 +221,7 @@ func (a *App) close() error {
 	a.ui.Close()
 	a.tray.Close()
 	a.library.Close()
+	a.copied.Close()
 	a.tasks.Wait()
 	if a.notifier != nil {
 		a.notifier.Close()
