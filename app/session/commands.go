@@ -153,7 +153,7 @@ func (s *Session) SetAway(locked, sleeping bool) {
 // the log.
 func (s *Session) Report(part, message string) {
 	_ = s.do(func() error { // after Close nobody looks anymore
-		s.st.told.reports[part] = message
+		s.st.reported.reports[part] = message
 		return nil
 	})
 }

@@ -51,6 +51,10 @@ type Publisher interface {
 	Save(ctx context.Context, seconds float64, pressedAt time.Time) (string, error)
 	// WaitClip waits until the clip is ready or failed.
 	WaitClip(ctx context.Context, clipID string) (api.Clip, error)
+	// Tell has the room know what the replay does. It returns at once.
+	Tell(api.RoomState)
+	// Announce tells the room of a clip, with chat as a chat message too.
+	Announce(clip api.RoomClip, chat bool) error
 	// Close leaves the room and waits.
 	Close(ctx context.Context) error
 }

@@ -81,6 +81,9 @@ func (u *UI) front(o *open) {
 // typed is called with keys that no control takes.
 func (u *UI) typed(e *fyne.KeyEvent) {
 	if len(u.dialogs) == 0 {
+		if u.editor != nil {
+			u.editor.typed(e.Name)
+		}
 		return
 	}
 	top := u.dialogs[len(u.dialogs)-1]

@@ -174,19 +174,21 @@ func atHome(path string) string {
 }
 
 func (f *firstRun) beginPreview() {
-	if f.previewing != nil {
-		return
-	}
 	if mic := f.micOn.Checked; mic != f.u.parts.Feed.Snapshot().Settings.Sound.Microphone.Enabled {
 		// What is unticked is not opened, not even for the levels.
-		f.apply(func(c *config.Config) { c.Sound.Microphone.Enabled = mic }, f.openPreview)
+		f.apply(func(c *config.Config) { c.Sound.Microphone.Enabled = mic }, func() { f.openPreview(mic) })
 		return
 	}
-	f.openPreview()
+	f.openPreview(f.micOn.Checked)
 }
 
-func (f *firstRun) openPreview() {
-	if f.previewing != nil || f.answered {
+// openPreview opens the preview once the session knows whether it has the microphone.
+func (f *firstRun) openPreview(mic bool) {
+	switch {
+	case f.previewing != nil || f.answered || !f.u.shown.Load(): // the window may be gone by now
+		return
+	case mic != f.micOn.Checked: // the user has changed their mind
+		f.beginPreview()
 		return
 	}
 	f.previewing = f.u.parts.Feed.Preview()

@@ -24,6 +24,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/capture"
@@ -106,6 +107,8 @@ type Parts struct {
 	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
 	Linked func(path string) bool
 	Link   func(ctx context.Context, path string) (url string, err error)
+	// Library is the list of clips.
+	Library *library.Library
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string
@@ -133,6 +136,8 @@ type UI struct {
 	home     *home
 	recent   *recent
 	firstRun *firstRun // nil while it is not shown
+	editor   *editor   // nil while it is not shown
+	silent   bool      // the editor plays no sound
 	clips    *clips
 	settings *settings
 	pages    []page
@@ -253,6 +258,10 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 // Close ends the presenter and pending commands, after Run.
 func (u *UI) Close() {
 	u.cancel()
+	if u.editor != nil {
+		u.editor.close()
+		u.editor = nil
+	}
 	u.presenter.stop()
 	u.idle.close()
 	u.wg.Wait()
@@ -262,6 +271,7 @@ func (u *UI) Close() {
 // show opens the window at a page; -1 keeps the page.
 func (u *UI) show(index int) {
 	if index >= 0 {
+		u.closeEditor()
 		u.nav.choose(index)
 	}
 	snapshot := u.parts.Feed.Snapshot()
@@ -288,6 +298,7 @@ func (u *UI) closed() {
 	u.shown.Store(false)
 	u.meters()
 	u.firstRun.hidden()
+	u.editor.hidden()
 	u.window.Hide()
 	u.idle.set(true)
 }

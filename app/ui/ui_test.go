@@ -23,6 +23,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/diagnostics"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/hotkeytest"
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
@@ -33,6 +34,7 @@ type bench struct {
 	ui      *UI
 	session *session.Session
 	engine  *apptest.Engine
+	library *library.Library
 	tokens  *token.Store
 	dir     string
 	// keyboard is where hotkeys are pressed, and another program holds Alt+F4.
@@ -99,12 +101,13 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 	}
 	b.keyboard = hotkeytest.NewFake(hotkey.Combo{Mods: hotkey.Alt, Key: "F4"})
 	b.hotkeys = hotkey.NewManager(b.keyboard, log)
+	b.library = library.Open(library.Options{Log: log})
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
 		Minimized:  func(uint32) bool { return b.minimized.Load() },
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
-		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
+		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" }, Library: b.library,
 		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
 			string, error) {
 			return "https://x/watch/y", nil
@@ -114,6 +117,7 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		b.ui.closed()
 		b.settle()
 		b.ui.Close()
+		b.library.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := b.session.Close(ctx); err != nil {
