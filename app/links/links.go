@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -51,12 +52,15 @@ type Book struct {
 	mu     sync.Mutex
 	copies map[string]entry
 	seen   map[string]seen // what was read of files, by path
+	sizes  map[int64]bool  // of files with a copy; nil when that is to be found out
 }
 
 // entry is a copy and the local file's fingerprint, empty where it could not be read.
 type entry struct {
 	Copy
 	Print string `json:"file,omitempty"`
+	// Changed is when the file of that fingerprint was last changed, so that it need not be read again.
+	Changed time.Time `json:"changed,omitzero"`
 	// Added is when it was written down; zero in files of releases before.
 	Added time.Time `json:"added,omitzero"`
 }
@@ -83,6 +87,9 @@ func Open(dir string) *Book {
 	}
 	for path, e := range b.copies {
 		if e.Print != "" {
+			if size, ok := sizeIn(e.Print); ok && !e.Changed.IsZero() {
+				b.seen[path] = seen{size, e.Changed, e.Print}
+			}
 			continue // and without a look at the file: a network folder may hang, and the app waits for this
 		}
 		_, err := os.Stat(path)
@@ -98,7 +105,11 @@ func Open(dir string) *Book {
 func (b *Book) Add(path string, c Copy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.copies[path] = entry{c, b.print(path), time.Now().UTC()}
+	e := entry{Copy: c, Print: b.print(path), Added: time.Now().UTC()}
+	if e.Print != "" {
+		e.Changed = b.seen[path].mod
+	}
+	b.copies[path] = e
 	return b.write()
 }
 
@@ -131,6 +142,7 @@ func (b *Book) trim() {
 // write replaces the file. It runs under the lock.
 func (b *Book) write() error {
 	b.trim()
+	b.sizes = nil
 	raw, err := json.MarshalIndent(b.copies, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(b.file), 0o700)
@@ -158,6 +170,9 @@ func (b *Book) find(path string) (Copy, bool) {
 	if ok && e.Print == "" {
 		return e.Copy, true
 	}
+	if !ok && !b.sized(path) {
+		return Copy{}, false
+	}
 	print := b.print(path)
 	if ok && (print == "" || print == e.Print) {
 		return e.Copy, true
@@ -170,6 +185,30 @@ func (b *Book) find(path string) (Copy, bool) {
 		}
 	}
 	return Copy{}, false
+}
+
+// sized is whether a file has the size of one with a copy; that of others need not be read.
+func (b *Book) sized(path string) bool {
+	if b.sizes == nil {
+		b.sizes = map[int64]bool{}
+		for _, e := range b.copies {
+			if size, ok := sizeIn(e.Print); ok {
+				b.sizes[size] = true
+			}
+		}
+	}
+	if len(b.sizes) == 0 {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && b.sizes[info.Size()]
+}
+
+// sizeIn is the size that a fingerprint begins with.
+func sizeIn(print string) (int64, bool) {
+	size, _, found := strings.Cut(print, "-")
+	n, err := strconv.ParseInt(size, 10, 64)
+	return n, found && err == nil
 }
 
 // printed is how much of the middle of a file goes into its fingerprint. That is video or audio: a star changes only

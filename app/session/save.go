@@ -102,9 +102,9 @@ func (s *Session) PressAs(a Ask) {
 	s.background(func() { _, _ = s.saveAt(s.ctx, a, pressed) }) // reported as an event
 }
 
-// focused is the name of the focused window's program, where files' names want it.
+// focused is the name of the focused window's program, which files' names and headers say.
 func (s *Session) focused() string {
-	if s.app == nil || !strings.Contains(s.Snapshot().Settings.Clips.Name, "{app}") {
+	if s.app == nil {
 		return ""
 	}
 	return s.app()

@@ -68,8 +68,8 @@ func (p *presenter) showNewest() {
 // apply shows a snapshot; it runs on the main goroutine.
 func (p *presenter) apply(s session.Snapshot) {
 	u := p.u
+	u.parts.Library.SetFolder(s.Folder)
 	u.tray.update(s)
-	u.recent.update(s)
 	if u.look.choose(s.Settings.App.Theme.String()) {
 		u.app.Settings().SetTheme(u.look)
 	}

@@ -35,7 +35,21 @@ type Clip struct {
 	// Starred is the user's mark for what is to be kept; Ours says that Hindsight made the file, as its header shows.
 	Starred bool `json:"starred,omitempty"`
 	Ours    bool `json:"ours,omitempty"`
+	// Program is whose window had the focus at the press, where it is known.
+	Program string `json:"program,omitempty"`
+	Kind    Kind   `json:"kind,omitempty"`
 }
+
+// Kind is how a file came about; it is empty for files that Hindsight did not make.
+type Kind string
+
+// The kinds of files. What is cut or joined from others is Trimmed.
+const (
+	Replay     Kind = "replay"
+	Recorded   Kind = "recording"
+	Screenshot Kind = "screenshot"
+	Trimmed    Kind = "trimmed"
+)
 
 // Request is what to write: a saved replay, whose packets and window are known, or a recording, whose packets come.
 type Request struct {
@@ -52,7 +66,7 @@ type Request struct {
 	// Width and Height are the frame size in pixels, for the description.
 	Width, Height int
 	// Name is the template of the file's name, see CheckName; empty is DefaultName. App is what {app} stands for, and
-	// Suffix is added behind.
+	// is noted in the file; Suffix is added behind.
 	Name, App, Suffix string
 	// Chapters are moments on the packets' clock; those outside the window do not count.
 	Chapters []mp4.Chapter
@@ -100,9 +114,10 @@ func save(ctx context.Context, r Request) (Clip, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Clip{}, explain(r.Folder, err)
 	}
-	m := r.movie(sounds(r))
+	m := r.movie(Replay, sounds(r))
 	m.ReserveCover = true
-	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true}
+	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true,
+		Program: m.Program, Kind: Replay}
 	var err error
 	c.Path, err = place(r.Folder, r.base(), ".mp4", func(path string) (err error) {
 		c.Bytes, err = writeMovie(ctx, path, m)
@@ -118,8 +133,9 @@ func save(ctx context.Context, r Request) (Clip, error) {
 func (r Request) base() string { return name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix }
 
 // movie is the file with these tracks of sound beside the video.
-func (r Request) movie(sounds []mp4.Track) mp4.Movie {
+func (r Request) movie(kind Kind, sounds []mp4.Track) mp4.Movie {
 	return mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Chapters: r.Chapters,
+		Program: shorten(clean(r.App), maxApp), Origin: string(kind),
 		Tracks: append([]mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}, sounds...)}
 }
 

@@ -12,27 +12,12 @@ import (
 // the first of which begins at 0. Where nothing is heard there is silence.
 func PCM(ctx context.Context, s *mp4.Source, t mp4.StoredSound, from, to time.Duration,
 	give func(media.PCM) error) error {
-	first, last := 0, len(t.Samples)
-	for i, x := range t.Samples {
-		if x.PTS+x.Duration < from-decoderLead {
-			first = i + 1
-		}
-		if x.PTS < to {
-			last = i + 1
-		}
-	}
-	t.Samples = t.Samples[first:max(first, last)]
-	t.Start, t.End = max(t.Start, from), min(t.End, to)
 	line := &soundLine{encode: give}
-	if err := decodeSound(ctx, s, t, -from, line); err != nil {
+	if err := decodeSound(ctx, s, cutSound(t, from, to), -from, line); err != nil {
 		return err
 	}
 	return line.silence(media.DurationToSamples(to - from))
 }
-
-// decoderLead is how much sound a decoder gets before what is heard, so that it has settled: Opus needs 80 ms
-// (RFC 7845, 4.6).
-const decoderLead = 100 * time.Millisecond
 
 // ExplainFile turns an error of a file system into a message for who named a file in the folder.
 func ExplainFile(folder string, err error) error { return explainFile(folder, err) }

@@ -1,8 +1,10 @@
 package clip
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"image"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,20 +29,56 @@ func List(folder string) ([]Clip, error) {
 	var clips []Clip
 	written := map[string]time.Time{}
 	for _, e := range entries {
-		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || !strings.EqualFold(filepath.Ext(e.Name()), ".mp4") {
+		if e.IsDir() || !IsVideo(e.Name()) {
 			continue
 		}
 		info, err := e.Info()
 		if err != nil {
 			continue // deleted in the meantime
 		}
-		c := Clip{Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Created: info.ModTime()}
+		c := Describe(filepath.Join(folder, e.Name()), info)
 		written[c.Path] = info.ModTime()
-		_ = describe(&c)
 		clips = append(clips, c)
 	}
 	sort.SliceStable(clips, func(i, j int) bool { return written[clips[i].Path].After(written[clips[j].Path]) })
 	return clips, nil
+}
+
+// IsVideo is whether a name is one of a clip: those that begin with a dot are hidden.
+func IsVideo(name string) bool {
+	return !strings.HasPrefix(name, ".") && strings.EqualFold(filepath.Ext(name), ".mp4")
+}
+
+// IsImage is whether a name can be one of a screenshot.
+func IsImage(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".png", ".jpg", ".jpeg":
+		return !strings.HasPrefix(name, ".")
+	}
+	return false
+}
+
+// Describe reads what a clip's header says, whatever the file's size only a few bytes of it. A file that is no readable
+// MP4 has its size only.
+func Describe(path string, info fs.FileInfo) Clip {
+	c := Clip{Path: path, Bytes: info.Size(), Created: info.ModTime()}
+	_ = describe(&c)
+	return c
+}
+
+// DescribeImage is Describe for a screenshot. It returns false for the image beside a clip, and for what is no image.
+func DescribeImage(path string, info fs.FileInfo) (Clip, bool) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Clip{}, false
+	}
+	defer f.Close()
+	size, _, err := image.DecodeConfig(bufio.NewReader(f))
+	if err != nil || isPoster(path) {
+		return Clip{}, false
+	}
+	return Clip{Path: path, Bytes: info.Size(), Created: info.ModTime(), Width: size.Width, Height: size.Height,
+		Kind: Screenshot}, true
 }
 
 // describe fills in what the movie's header says; the error is that of reading it.
@@ -52,6 +90,15 @@ func describe(c *Clip) error {
 	c.Seconds, c.Width, c.Height, c.Ours, c.Starred = i.Seconds, i.Width, i.Height, i.Hindsight, i.Starred
 	if i.Hindsight && !i.Created.IsZero() {
 		c.Created = i.Created
+	}
+	c.Program = i.Program
+	switch k := Kind(i.Origin); {
+	case k == Replay, k == Recorded, k == Trimmed:
+		c.Kind = k
+	case i.Hindsight && (strings.Contains(c.Path, trimmed) || strings.Contains(c.Path, joined)):
+		c.Kind = Trimmed
+	case i.Hindsight:
+		c.Kind = Replay // of a release that did not note it
 	}
 	return nil
 }

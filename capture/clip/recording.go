@@ -142,7 +142,7 @@ func (r *Recording) begin() error {
 		return r.explain(err)
 	}
 	r.path = path
-	if r.movie, err = mp4.Grow(r.file, r.request.movie(sounds), sample(first)); err != nil {
+	if r.movie, err = mp4.Grow(r.file, r.request.movie(Recorded, sounds), sample(first)); err != nil {
 		return r.explain(err)
 	}
 	r.head = r.movie.Size()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
@@ -21,6 +22,8 @@ type Info struct {
 	Hindsight bool
 	// Starred is the user's mark for what is to be kept.
 	Starred bool
+	// Program and Origin are as in Movie.
+	Program, Origin string
 	// Created is what the header names as the time of its making, in whole seconds; zero where it names none.
 	Created time.Time
 }
@@ -85,6 +88,7 @@ type inspector struct {
 	info     Info
 	star     int64 // where the star's byte lies
 	coverBox int64 // where the free box for a cover lies
+	cover    [2]int64
 	scale    uint32
 	fragment [2]int64 // the last moof
 }
@@ -163,6 +167,8 @@ func (i *inspector) movie(name string, from, to int64) error {
 		i.info.Hindsight = err == nil && len(b) > 16 && string(b[16:]) == toolName
 	case "----":
 		return i.item(from, to)
+	case "covr":
+		i.cover = [2]int64{from, to}
 	case "free":
 		if to-from == coverBox-8 {
 			i.coverBox = from - 8
@@ -182,22 +188,37 @@ func (i *inspector) track(name string, from, to int64) error {
 	return nil
 }
 
-// item looks whether a tag is the star.
+// item reads a tag of our own.
 func (i *inspector) item(from, to int64) error {
-	ours := 0
+	ours, tag := false, ""
 	return i.walk(from, to, func(name string, from, to int64) error {
 		b, err := i.bytes(from, to)
 		switch {
 		case err != nil:
 			return err
-		case name == "mean" && len(b) > 4 && string(b[4:]) == starMean, name == "name" && len(b) > 4 &&
-			string(b[4:]) == starName:
-			ours++
-		case name == "data" && ours == 2 && len(b) == 9:
-			i.star, i.info.Starred = to-1, b[8] == starOn
+		case name == "mean" && len(b) > 4:
+			ours = string(b[4:]) == tagMean
+		case name == "name" && len(b) > 4:
+			tag = string(b[4:])
+		case name == "data" && ours && len(b) > 8 && len(b) <= 8+mostTag:
+			i.tag(tag, b[8:], to)
 		}
 		return nil
 	})
+}
+
+// tag takes the text of a tag of our own that ends at a place.
+func (i *inspector) tag(name string, text []byte, end int64) {
+	switch name {
+	case starName:
+		if len(text) == 1 {
+			i.star, i.info.Starred = end-1, text[0] == starOn
+		}
+	case programName:
+		i.info.Program = strings.ToValidUTF8(string(text), "")
+	case originName:
+		i.info.Origin = strings.ToValidUTF8(string(text), "")
+	}
 }
 
 func (i *inspector) bytes(from, to int64) ([]byte, error) {

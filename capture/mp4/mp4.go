@@ -91,6 +91,9 @@ type Movie struct {
 	// Fetch brings the NAL units or the data of a sample with a Place, so that a long movie need not be held in memory.
 	// Each track's samples are asked for in their order, each once. What it returns is used until the next call.
 	Fetch func(ctx context.Context, place int64) ([][]byte, error)
+	// Program is whose window was captured, and Origin how the movie came about, in a word of the caller's. They become
+	// tags, which Inspect reads; empty ones and those of more than 256 bytes do not.
+	Program, Origin string
 
 	starred bool
 }

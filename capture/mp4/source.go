@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
@@ -365,8 +364,9 @@ func (t *stored) each(visit func(storedSample) bool) error {
 // moment within a millisecond of a frame's begin is taken for that. Star, date and chapters go with it; it has space
 // for a cover, and none.
 func (s *Source) Cut(from, to time.Duration) (Movie, error) {
-	m := Movie{Created: s.info.Created, ReserveCover: true, starred: s.info.Starred}
-	video := s.tracks[slices.IndexFunc(s.tracks, func(t *stored) bool { return t.Kind == H264 })]
+	m := Movie{Created: s.info.Created, ReserveCover: true, starred: s.info.Starred,
+		Program: s.info.Program, Origin: s.info.Origin}
+	video := s.video()
 	m.End = s.length
 	if from > 0 {
 		m.Start = video.near(from)

@@ -11,11 +11,13 @@ import (
 // changed by it.
 const toolName = "Hindsight"
 
-// The star lies in a tag of its own (QuickTime File Format, iTunes' "----" items), one byte of text that is changed in
-// place.
+// Tags of our own (QuickTime File Format, iTunes' "----" items). The star is one byte of text that is changed in place.
 const (
-	starMean, starName = "app.hindsight", "starred"
-	starOff, starOn    = '0', '1'
+	tagMean                           = "app.hindsight"
+	starName, programName, originName = "starred", "program", "origin"
+	starOff, starOn                   = '0', '1'
+	// mostTag bounds the text of a tag in bytes.
+	mostTag = 256
 )
 
 // Types of metadata values (QuickTime File Format, "Well-Known Types").
@@ -40,19 +42,28 @@ func value(kind uint32, data []byte) []byte {
 	return encoded(raw("data", append(binary.BigEndian.AppendUint32(nil, kind), append(make([]byte, 4), data...)...)))
 }
 
-// userData is the movie's chapters for other players, what made it, and its star.
-func userData(m Movie) (*box.UdtaBox, *box.IlstBox) {
+// tag is an item of our own with a text.
+func tag(name, text string) box.Box {
 	full := func(text string) []byte { return append(make([]byte, 4), text...) } // version and flags, then the text
-	set := byte(starOff)
+	b := encoded(raw("mean", full(tagMean)))
+	b = append(b, encoded(raw("name", full(name)))...)
+	return raw("----", append(b, value(typeUTF8, []byte(text))...))
+}
+
+// userData is the movie's chapters for other players, what made it, and its tags.
+func userData(m Movie) (*box.UdtaBox, *box.IlstBox) {
+	star := string(starOff)
 	if m.starred {
-		set = starOn
+		star = string(starOn)
 	}
-	star := encoded(raw("mean", full(starMean)))
-	star = append(star, encoded(raw("name", full(starName)))...)
-	star = append(star, value(typeUTF8, []byte{set})...)
 	list := &box.IlstBox{}
 	list.AddChild(raw("\xa9too", value(typeUTF8, []byte(toolName))))
-	list.AddChild(raw("----", star))
+	list.AddChild(tag(starName, star))
+	for _, t := range []struct{ name, text string }{{programName, m.Program}, {originName, m.Origin}} {
+		if t.text != "" && len(t.text) <= mostTag {
+			list.AddChild(tag(t.name, t.text))
+		}
+	}
 	if m.ReserveCover {
 		list.AddChild(raw("free", make([]byte, coverBox-8)))
 	}
