@@ -27,13 +27,13 @@ type clipAction struct {
 
 // clipActions are the actions, in the order of the menu.
 func clipActions() []clipAction {
-	return []clipAction{
+	return append([]clipAction{
 		{id: "play", label: lang.L("Play"), icon: theme.MediaPlayIcon(), key: fyne.KeyReturn, usable: oneHere,
 			run: func(u *UI, items []library.Item) { u.play(items[0].Path) }},
 		{id: "show", label: lang.L("Show in folder"), icon: theme.FolderOpenIcon(), key: fyne.KeyO,
 			mod: fyne.KeyModifierShortcutDefault, usable: oneHere, toolbar: true,
 			run: func(u *UI, items []library.Item) { u.reveal(items[0].Path) }},
-	}
+	}, uploadActions()...)
 }
 
 // oneHere is one clip whose file is here, allHere any number, oneVideoHere and allVideosHere leave out screenshots and

@@ -21,6 +21,10 @@ func star(name, hole string) fyne.Resource {
 var microphone = icon("microphone.svg", "M12 3a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3z"+
 	"M5.5 10.5h2v.5a4.5 4.5 0 0 0 9 0v-.5h2v.5a6.5 6.5 0 0 1-5.5 6.4V19h3v2H8v-2h3v-1.6A6.5 6.5 0 0 1 5.5 11z")
 
+// chain is two of its links.
+var chain = icon("chain.svg", "M3.9 12a3.1 3.1 0 0 1 3.1-3.1h4V7H7a5 5 0 0 0 0 10h4v-1.9H7A3.1 3.1 0 0 1 3.9 12z"+
+	"M8 13h8v-2H8zM17 7h-4v1.9h4a3.1 3.1 0 0 1 0 6.2h-4V17h4a5 5 0 0 0 0-10z")
+
 // icon draws a path on 24 by 24 in the theme's colour.
 func icon(name, path string) fyne.Resource {
 	return theme.NewThemedResource(fyne.NewStaticResource(name, []byte(

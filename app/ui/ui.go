@@ -103,6 +103,8 @@ type Parts struct {
 	Link   func(ctx context.Context, path string) (url string, err error)
 	// Library is the list of clips.
 	Library *library.Library
+	// Server is the team's server; nil where nothing goes there.
+	Server Server
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string
@@ -134,6 +136,7 @@ type UI struct {
 	settings *settings
 	pages    []page
 	nav      *nav
+	strip    *strip
 	tray     *tray
 	dialogs  []*open // those that are visible, the topmost last
 	// invitation is the question about one, also after it is closed.
@@ -194,6 +197,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.clips = newClips(u)
 	u.settings = newSettings(u)
 	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
+	u.strip = newStrip(u)
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
 	u.window.SetContent(u.nav.content())
@@ -203,6 +207,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.tray = newTray(u)
 	u.presenter.u = u
+	u.strip.follow()
 	return u
 }
 
@@ -269,6 +274,7 @@ func (u *UI) show(index int) {
 		u.meters()
 	}
 	u.presenter.apply(snapshot)
+	u.strip.update()
 }
 
 // closed is the window's close button.

@@ -40,6 +40,7 @@ type bench struct {
 	// keyboard is where hotkeys are pressed, and another program holds Alt+F4.
 	keyboard *hotkeytest.Fake
 	hotkeys  *hotkey.Manager
+	server   *team
 	linked   string        // the file that the server has a copy of
 	webcam   atomic.Bool   // there is one more microphone
 	plugged  chan struct{} // a token is a change of devices
@@ -58,7 +59,8 @@ func start(t *testing.T) *bench {
 
 func startWith(t *testing.T, edit func(*config.Config)) *bench {
 	t.Helper()
-	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{})}
+	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{}),
+		server: newTeam()}
 	b.tokens = &token.Store{File: filepath.Join(b.dir, "token"), NoKeyring: true}
 	store, cfg, _ := config.Open(b.dir)
 	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
@@ -104,8 +106,9 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
-		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" }, Library: b.library,
-		Linked: func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
+		Server: b.server, Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
+		Library: b.library,
+		Linked:  func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
 			string, error) {
 			return "https://x/watch/y", nil
 		},
