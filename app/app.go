@@ -68,6 +68,7 @@ type App struct {
 	links    *links.Book
 	library  *library.Library
 	tokens   *token.Store
+	copied   desktop.Clipboard
 	// transfers are uploads and downloads; listing has the clips of the server listed again.
 	transfers *transfers.Queue
 	listing   chan struct{}
@@ -183,10 +184,9 @@ func (a *App) start(ctx context.Context, o Options) {
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
 		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
 		OpenInvitation: a.invite,
-		Linked:         func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
-		Server: clips{a},
-		Open:   desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
-		Journal: a.logged, Report: a.report, Library: a.library,
+		Server:         clips{a}, Open: desktop.Open, Reveal: desktop.Reveal,
+		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
+		Journal: a.logged, Report: a.report, Library: a.library, CopyFiles: a.copied.CopyFiles,
 	})
 	a.transfers.Start()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
@@ -227,6 +227,7 @@ func (a *App) close() error {
 	a.ui.Close()
 	a.tray.Close()
 	a.library.Close()
+	a.copied.Close()
 	a.tasks.Wait()
 	if a.notifier != nil {
 		a.notifier.Close()

@@ -161,7 +161,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalSaved:
 		path := e.Save.Clip.Path
 		actions := a.clipActions(path)
-		if e.Save.Server != "off" || a.session.Snapshot().Settings.Sharing.BackendURL != "" {
+		if e.Save.Server != "off" || a.uploads() {
 			actions = append(actions, desktop.Action{Label: locale.Text("Copy link"), Do: func() { a.copyLink(path) }})
 		}
 		return desktop.Notification{

@@ -85,6 +85,15 @@ func (a *App) server() (string, error) {
 	return "", errors.New("no server is set; enter its URL in Settings, Sharing, or accept an invitation")
 }
 
+// uploads is whether there is a server that clips can be uploaded to.
+func (a *App) uploads() bool {
+	if a.transfers == nil {
+		return false
+	}
+	_, err := a.server()
+	return err == nil
+}
+
 // upload has a file uploaded to the team's server, and returns the transfer's id.
 func (a *App) upload(path string, link, clipboard bool, after time.Duration) (id string, err error) {
 	backend, err := a.server()

@@ -78,8 +78,8 @@ func TestBookForgets(t *testing.T) {
 	require.NoError(t, b.Forget(second), "twice")
 
 	for i := range maxCopies + 5 {
-		b.copies[fmt.Sprintf("/away/%d.mp4", i)] = entry{Copy: Copy{"https://a", strconv.Itoa(i)}, Print: "x",
-			Added: time.Unix(int64(i), 0)}
+		b.copies[fmt.Sprintf("/away/%d.mp4", i)] = entry{
+			Copy: Copy{"https://a", strconv.Itoa(i)}, Print: "x", Added: time.Unix(int64(i), 0)}
 	}
 	b.copies["/away/old.mp4"] = entry{Copy: Copy{"https://a", "old"}, Print: "x"} // of a release before
 	require.NoError(t, b.Add(second, Copy{"https://a", "new"}))

@@ -12,6 +12,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+	tips "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
@@ -72,7 +73,8 @@ type transferRow struct {
 	icon         *widget.Icon
 	name, detail *widget.Label
 	gauge        *bar
-	again, stop  *widget.Button
+	again        *widget.Button
+	stop         *tips.Button
 }
 
 func newStrip(u *UI) *strip {
@@ -84,7 +86,8 @@ func newStrip(u *UI) *strip {
 		s.rows = append(s.rows, r)
 		list.Add(r.root)
 	}
-	close := widget.NewButtonWithIcon("", theme.CancelIcon(), func() { s.clear(s.saying) })
+	close := tips.NewButtonWithIcon("", theme.CancelIcon(), func() { s.clear(s.saying) })
+	close.SetToolTip(lang.L("Close"))
 	close.Importance = widget.LowImportance
 	icon := widget.NewIcon(theme.NewSuccessThemedResource(theme.ConfirmIcon()))
 	s.done = container.NewStack(newSurface(colorCard, 10, 4, container.NewBorder(nil, nil,
@@ -103,11 +106,12 @@ func (s *strip) newRow() *transferRow {
 		id := r.item.ID // the queue writes a file
 		s.u.wg.Go(func() { s.u.parts.Server.Retry(id) })
 	})
-	r.stop = widget.NewButtonWithIcon("", theme.CancelIcon(), func() {
+	r.stop = tips.NewButtonWithIcon("", theme.CancelIcon(), func() {
 		id := r.item.ID
 		s.u.wg.Go(func() { s.u.parts.Server.Remove(id) })
 	})
 	r.stop.Importance = widget.LowImportance
+	r.stop.SetToolTip(lang.L("Cancel"))
 	lines := container.New(layout.NewCustomPaddedVBoxLayout(-10), r.name, r.detail)
 	gauge := container.New(layout.NewCustomPaddedLayout(0, 6, 8, 8), r.gauge)
 	r.root = newSurface(colorCard, 10, 4, container.NewBorder(nil, gauge,
@@ -305,29 +309,22 @@ func (u *UI) downloadClips(items []library.Item) {
 	})
 }
 
-// watchClip plays a clip that is only on the server.
-func (u *UI) watchClip(i library.Item) {
+// playClip plays a clip, here or from the server.
+func (u *UI) playClip(i library.Item) {
+	if i.Here() {
+		u.play(i.Path)
+		return
+	}
 	u.do(lang.L("Couldn't play clip"), func() error { return u.parts.Server.Watch(u.ctx, i.Copy) })
 }
 
 // onlyThere is whether only the server has a clip.
 func onlyThere(i library.Item) bool { return i.Path == "" && i.OnServer() }
 
-// uploadActions are what the team's server offers for clips.
-func uploadActions() []clipAction {
-	one := func(is func(library.Item) bool) func([]library.Item) bool {
-		return func(items []library.Item) bool { return len(items) == 1 && is(items[0]) }
-	}
-	return []clipAction{
-		{id: "watch", label: lang.L("Play from server"), icon: theme.MediaPlayIcon(), key: fyne.KeyReturn,
-			usable: one(onlyThere), run: func(u *UI, items []library.Item) { u.watchClip(items[0]) }},
-		{id: "link", label: lang.L("Copy link"), icon: chain, key: fyne.KeyL, mod: fyne.KeyModifierShortcutDefault,
-			usable: one(func(i library.Item) bool { return onlyThere(i) || i.Here() && i.Playable() }), toolbar: true,
-			run: func(u *UI, items []library.Item) { u.shareClip(items[0]) }},
-		{id: "links", label: lang.L("Links…"), icon: chain, usable: one(library.Item.OnServer),
-			run: func(u *UI, items []library.Item) { u.showLinks(items[0].Name, items[0].Copy) }},
-		{id: "download", label: lang.L("Download"), icon: theme.DownloadIcon(), toolbar: true,
-			usable: func(items []library.Item) bool { return slices.ContainsFunc(items, onlyThere) },
-			run:    func(u *UI, items []library.Item) { u.downloadClips(items) }},
-	}
+// shareable is whether there can be a link to a clip.
+func shareable(i library.Item) bool { return onlyThere(i) || i.Here() && i.Playable() }
+
+// one is a condition for a single clip.
+func one(is func(library.Item) bool) func([]library.Item) bool {
+	return func(items []library.Item) bool { return len(items) == 1 && is(items[0]) }
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -57,10 +58,10 @@ func (s *team) Download(at links.Copy)                       { _ = s.note("downl
 func (s *team) Refresh()                                     {}
 
 func (s *team) Share(_ context.Context, path string) (string, error) {
-	if err := s.note("share", path); err != nil || path != "/both.mp4" {
+	if err := s.note("share", path); err != nil || path == "/here.mp4" {
 		return "", err
 	}
-	return "https://x/watch/both", nil
+	return "https://x/watch/" + filepath.Base(path), nil
 }
 
 func (s *team) ShareCopy(_ context.Context, at links.Copy) (string, error) {
@@ -170,10 +171,10 @@ func TestWhatIsDoneWithTheServersClips(t *testing.T) {
 		call   string
 		copied string
 	}{
-		{"link", both, "share /both.mp4", "https://x/watch/both"},
+		{"link", both, "share /both.mp4", "https://x/watch/both.mp4"},
 		{"link", here, "share /here.mp4", ""},
 		{"link", there, "share copy there", "https://x/watch/there"},
-		{"watch", there, "watch there", ""},
+		{"play", there, "watch there", ""},
 		{"download", there, "download there", ""},
 	} {
 		u.app.Clipboard().SetContent("")
@@ -184,7 +185,7 @@ func TestWhatIsDoneWithTheServersClips(t *testing.T) {
 		require.Nil(t, u.window.Canvas().Overlays().Top())
 	}
 	for _, a := range clipActions() {
-		if a.id == "watch" || a.id == "download" {
+		if a.id == "download" {
 			require.False(t, a.usable([]library.Item{here}), a.id)
 			require.False(t, a.usable([]library.Item{both}), a.id)
 		}
