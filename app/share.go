@@ -11,6 +11,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 const (
@@ -29,13 +30,22 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 	return a.linkTo(ctx, at, path)
 }
 
-// linkTo makes a link to a copy on the server. The path is that of the clip's file, empty where there is none here.
+// linkTo is makeLink where only the URL matters.
 func (a *App) linkTo(ctx context.Context, at links.Copy, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, linkWait)
 	defer cancel()
-	server, err := a.dial(at.Backend)
+	made, err := a.makeLink(ctx, at, path)
 	if err != nil {
 		return "", err
+	}
+	return made.URL, nil
+}
+
+// makeLink makes a link to a copy on the server. path is the clip here, empty where there is none.
+func (a *App) makeLink(ctx context.Context, at links.Copy, path string) (*api.Link, error) {
+	server, err := a.dial(at.Backend)
+	if err != nil {
+		return nil, err
 	}
 	var poster image.Image
 	if path != "" {
@@ -51,10 +61,10 @@ func (a *App) linkTo(ctx context.Context, at links.Copy, path string) (string, e
 		}
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	a.log.Info("a share link was made", "path", path, "link", made.LinkID, "expires", made.ExpiresAt)
-	return made.URL, nil
+	return made, nil
 }
 
 // findCopy waits as long as the last save is still on its way to the server.

@@ -70,7 +70,7 @@ func newClipsCard(s *settings) *clipsCard {
 	f := &k.fields
 	r := s.replay
 	r.folder = s.newEntry("")
-	browse := newPushButton("", theme.FolderOpenIcon(), r.browse)
+	browse := newTipButton(s.u.tips, lang.L("Choose folder…"), theme.FolderOpenIcon(), r.browse)
 	at := f.setting("replay.folder", container.NewBorder(nil, nil, nil, browse, r.folder), lang.L("Folder"))
 	f.bind(at, func(c config.Config) {
 		r.folder.SetText(c.Replay.Folder)

@@ -66,6 +66,7 @@ var palette = map[fyne.ThemeColorName]pair{
 	theme.ColorNameError:               {rgb(0xff6468), rgb(0xd62c38)},
 	theme.ColorNameSuccess:             {rgb(0x3ecf8e), rgb(0x17925c)},
 	theme.ColorNameWarning:             {rgb(0xf5b84b), rgb(0xb97400)},
+	theme.ColorNameShadow:              {color.NRGBA{0, 0, 0, 0x66}, color.NRGBA{20, 30, 70, 0x1c}},
 	theme.ColorNameScrollBar:           {color.NRGBA{255, 255, 255, 60}, color.NRGBA{20, 30, 70, 60}},
 }
 

@@ -19,6 +19,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/driver"
 	"fyne.io/fyne/v2/lang"
 	fynetooltip "github.com/dweymouth/fyne-tooltip"
 
@@ -41,6 +42,9 @@ type Feed interface {
 	// Preview opens capture for a look at it, until stop is called; nothing is kept. Levels opens the sound alone.
 	Preview() (stop func())
 	Levels() (stop func())
+	// Look returns a copy of what capture sees, scaled down to fit into width and height in pixels: nil while nothing is
+	// captured or has moved. With still it is then the newest that is known.
+	Look(ctx context.Context, width, height int, still bool) image.Image
 }
 
 // Commands is what buttons do.
@@ -88,6 +92,8 @@ type Parts struct {
 	// width and height in pixels.
 	Screens func(backend string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
+	// Minimized is whether nothing of a window of the X display can be seen.
+	Minimized func(window uint32) bool
 	// PickRegion lets the user drag a rectangle on the screen; capture.ErrNotPicked is that they did not want to.
 	PickRegion func(context.Context) (image.Rectangle, error)
 	// TryEncoders tries every encoder with a configuration and a size in pixels, and reports each one.
@@ -131,16 +137,21 @@ type UI struct {
 	home     *home
 	recent   *recent
 	firstRun *firstRun // nil while it is not shown
+	editor   *editor   // nil while it is not shown
+	silent   bool      // the editor plays no sound
 	clips    *clips
 	settings *settings
 	pages    []page
 	nav      *nav
 	strip    *strip
 	tray     *tray
+	tips     *tips
 	dialogs  []*open // those that are visible, the topmost last
 	// invitation is the question about one, also after it is closed.
 	invitation dialog.Dialog
 
+	// handle is the window's id on the X display, 0 elsewhere.
+	handle     func() uint32
 	shown      atomic.Bool
 	stopMeters func()
 	fitted     bool // to the monitor
@@ -191,6 +202,8 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")
+	u.handle = func() uint32 { return handleOf(u.window) }
+	u.tips = newTips(onMain)
 	u.recent = newRecent(u)
 	u.home = newHome(u)
 	u.clips = newClips(u)
@@ -255,6 +268,10 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 // Close ends the presenter and pending commands, after Run.
 func (u *UI) Close() {
 	u.cancel()
+	if u.editor != nil {
+		u.editor.close()
+		u.editor = nil
+	}
 	u.presenter.stop()
 	u.idle.close()
 	u.wg.Wait()
@@ -264,6 +281,7 @@ func (u *UI) Close() {
 // show opens the window at a page; -1 keeps the page.
 func (u *UI) show(index int) {
 	if index >= 0 {
+		u.closeEditor()
 		u.nav.choose(index)
 	}
 	snapshot := u.parts.Feed.Snapshot()
@@ -292,8 +310,21 @@ func (u *UI) closed() {
 	u.clips.scrub.clear()
 	u.meters()
 	u.firstRun.hidden()
+	u.editor.hidden()
 	u.window.Hide()
 	u.idle.set(true)
+}
+
+// handleOf is a window's id on the X display, 0 elsewhere. A desktop that is not X does not say what is minimized.
+func handleOf(w fyne.Window) (id uint32) {
+	if native, ok := w.(driver.NativeWindow); ok {
+		native.RunNative(func(on any) {
+			if x, ok := on.(driver.X11WindowContext); ok {
+				id = uint32(x.WindowHandle) //nolint:gosec // ids of X have 29 bits
+			}
+		})
+	}
+	return id
 }
 
 // meters asks for fast snapshots exactly while level meters are visible.

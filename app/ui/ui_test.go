@@ -42,10 +42,12 @@ type bench struct {
 	keyboard *hotkeytest.Fake
 	hotkeys  *hotkey.Manager
 	server   *team
-	linked   string        // the file that the server has a copy of
-	copied   []string      // files on the clipboard
-	webcam   atomic.Bool   // there is one more microphone
-	plugged  chan struct{} // a token is a change of devices
+	linked   string      // the file that the server has a copy of
+	webcam   atomic.Bool // there is one more microphone
+	// minimized is the window.
+	minimized atomic.Bool
+	plugged   chan struct{} // a token is a change of devices
+	copied    []string      // files on the clipboard
 	// region is what is dragged on the screen; an empty one is Escape.
 	region image.Rectangle
 	asked  ServerTest  // of the last test of a connection
@@ -115,6 +117,7 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
+		Minimized:  func(uint32) bool { return b.minimized.Load() },
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Server: b.server, Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
 		Library:   b.library,
