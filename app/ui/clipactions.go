@@ -90,7 +90,7 @@ func (a clipAction) keyHint() string {
 
 // oneHere is one clip whose file is here, allHere any number; allVideosHere leaves out screenshots and
 // what cannot be read.
-func oneHere(items []library.Item) bool      { return len(items) == 1 && allHere(items) }
+func oneHere(items []library.Item) bool { return len(items) == 1 && allHere(items) }
 
 func allHere(items []library.Item) bool {
 	return allOf(items, library.Item.Here)
