@@ -137,7 +137,8 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	}
 	state := st.share.status.State
 	if st.share.pub != nil && st.share.on && (state == ShareLive || state == Reconnecting) {
-		j.pub, j.record.Server, j.record.Backend = st.share.pub, CopySaving, st.share.cfg.BackendURL
+		j.pub, j.record.Server = st.share.pub, CopySaving
+		j.record.Backend, j.record.Room = st.share.cfg.BackendURL, st.share.cfg.Room
 	}
 	if j.rec == nil && j.pub == nil {
 		switch {
