@@ -22,6 +22,8 @@ const (
 	// settleSoon is how long after a change the folder is looked at, and settleLate after one that may be one of many:
 	// a recording grows all the time.
 	settleSoon, settleLate = 200 * time.Millisecond, time.Second
+	// awayEvery is how often a folder is looked for that is not there.
+	awayEvery = 3 * time.Second
 	// readers read headers side by side, batch of them before what is known is shown.
 	readers, batch = 4, 400
 )
@@ -283,6 +285,7 @@ func (r *reader) missing(err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		s.Err = fmt.Errorf("the clips in %s can't be listed: %w", r.folder, err)
 	}
+	r.due.Reset(awayEvery)
 	r.l.publish(s)
 }
 

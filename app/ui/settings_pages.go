@@ -115,10 +115,14 @@ func newFinder(s *settings, body *fyne.Container) *finder {
 // words are what is searched for, in small letters.
 func (f *finder) words() []string { return strings.Fields(strings.ToLower(f.entry.Text)) }
 
-// begin opens the settings and leads the keyboard to the search.
+// begin leads the keyboard to the search of clips where those are shown, else to that of the settings, which it opens.
 func (f *finder) begin() {
 	if f.s.u.firstRun != nil {
 		return // the settings look at screens, which nobody has agreed to yet
+	}
+	if f.s.u.nav != nil && f.s.u.nav.current == pageClips {
+		f.s.u.window.Canvas().Focus(f.s.u.clips.search)
+		return
 	}
 	if f.s.u.nav != nil {
 		f.s.u.nav.choose(pageSettings)

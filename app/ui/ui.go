@@ -21,6 +21,7 @@ import (
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/driver"
 	"fyne.io/fyne/v2/lang"
+	fynetooltip "github.com/dweymouth/fyne-tooltip"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -104,11 +105,11 @@ type Parts struct {
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
 	Open, Reveal func(path string) error
-	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
-	Linked func(path string) bool
-	Link   func(ctx context.Context, path string) (url string, err error)
-	// Library is the list of clips.
-	Library *library.Library
+	// Library is the list of clips. CopyFiles puts files onto the clipboard.
+	Library   *library.Library
+	CopyFiles func(paths []string) error
+	// Server is the team's server.
+	Server Server
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string
@@ -142,6 +143,7 @@ type UI struct {
 	settings *settings
 	pages    []page
 	nav      *nav
+	strip    *strip
 	tray     *tray
 	tips     *tips
 	dialogs  []*open // those that are visible, the topmost last
@@ -207,16 +209,24 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.clips = newClips(u)
 	u.settings = newSettings(u)
 	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
+	u.strip = newStrip(u)
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
-	u.window.SetContent(u.nav.content())
+	u.setContent(u.nav.content())
 	u.window.Resize(fyne.NewSize(940, 680))
 	u.window.CenterOnScreen()
 	u.window.SetCloseIntercept(u.closed)
 	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.tray = newTray(u)
 	u.presenter.u = u
+	u.strip.follow()
+	u.watches.Go(u.followLibrary)
 	return u
+}
+
+// setContent fills the window, with room for tooltips over it.
+func (u *UI) setContent(o fyne.CanvasObject) {
+	u.window.SetContent(fynetooltip.AddWindowToolTipLayer(o, u.window.Canvas()))
 }
 
 // Run shows the app and blocks until it is quit.
@@ -287,6 +297,7 @@ func (u *UI) show(index int) {
 		u.meters()
 	}
 	u.presenter.apply(snapshot)
+	u.strip.update()
 }
 
 // closed is the window's close button.
@@ -296,6 +307,7 @@ func (u *UI) closed() {
 		return
 	}
 	u.shown.Store(false)
+	u.clips.scrub.clear()
 	u.meters()
 	u.firstRun.hidden()
 	u.editor.hidden()

@@ -18,10 +18,10 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// A row of the list is drawn anew when the theme changes: what Fyne refreshes is what it drew at first.
-func TestRowsFollowTheTheme(t *testing.T) {
+// A surface is drawn anew when the theme changes: what Fyne refreshes is what it drew at first.
+func TestSurfacesFollowTheTheme(t *testing.T) {
 	b := start(t)
-	r := b.ui.clips.newRow().(*row)
+	r := card("", gap(1))
 	drawn := test.WidgetRenderer(r).Objects()[0].(*canvas.Rectangle)
 	for _, c := range []struct {
 		mode string

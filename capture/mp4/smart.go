@@ -154,6 +154,16 @@ func (t *Track) prepend(made, tail []Sample, entry uint32, shift, delay time.Dur
 	return nil
 }
 
+// AnnexB reads a frame of a movie's video track, whose samples are in the source, in Annex B form (ITU-T H.264), with
+// parameter sets before a keyframe.
+func (s *Source) AnnexB(t *Track, frame int) (Sample, error) {
+	out, err := s.annexB(t, t.Samples[frame:frame+1])
+	if err != nil {
+		return Sample{}, err
+	}
+	return out[0], nil
+}
+
 // annexB reads frames from the file, with parameter sets before the keyframes.
 func (s *Source) annexB(t *Track, frames []Sample) ([]Sample, error) {
 	out := make([]Sample, len(frames))
@@ -170,6 +180,30 @@ func (s *Source) annexB(t *Track, frames []Sample) ([]Sample, error) {
 		out[i] = Sample{DTS: x.DTS, PTS: x.PTS, Duration: x.Duration, Sync: x.Sync, Data: append(data, frame...)}
 	}
 	return out, nil
+}
+
+// Keyframes are at most n keyframes, spread evenly over the playing time and in its order, in Annex B form with their
+// parameter sets. Each can be decoded alone.
+func (s *Source) Keyframes(n int) ([]Sample, error) {
+	video := s.tracks[slices.IndexFunc(s.tracks, func(t *stored) bool { return t.Kind == H264 })]
+	var all, hidden []Sample
+	_ = video.each(func(x storedSample) bool { // the tables were found good
+		switch y := video.sample(x); {
+		case x.sync && y.PTS < 0:
+			hidden = []Sample{y} // shows through the edit list as what follows from it
+		case x.sync && y.PTS < min(video.end, s.length):
+			all = append(all, y)
+		}
+		return true
+	})
+	if len(all) == 0 {
+		all = hidden
+	}
+	var picked []Sample
+	for i := range min(n, len(all)) {
+		picked = append(picked, all[(2*i+1)*len(all)/(2*min(n, len(all)))])
+	}
+	return s.annexB(&video.Track, picked)
 }
 
 // annexB reads a frame and turns the lengths of its NAL units into start codes.
