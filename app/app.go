@@ -31,6 +31,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/token"
+	"github.com/hindsight-app/hindsight/app/transfers"
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture"
@@ -68,8 +69,11 @@ type App struct {
 	library  *library.Library
 	tokens   *token.Store
 	copied   desktop.Clipboard
-	tray     *desktop.Tray
-	login    autostart.Entry
+	// transfers are uploads and downloads; listing has the clips of the server listed again.
+	transfers *transfers.Queue
+	listing   chan struct{}
+	tray      *desktop.Tray
+	login     autostart.Entry
 	// loginTurn keeps changes of that file in their order.
 	loginTurn sync.Mutex
 	ctx       context.Context // of what may be left undone at the end
@@ -110,7 +114,7 @@ func Run(o Options) error {
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
 	a := &App{log: log, logged: logged, control: server, ctx: ctx, links: links.Open(config.Dir()),
-		login: autostart.Of(config.Dir()), ready: make(chan struct{})}
+		listing: make(chan struct{}, 1), login: autostart.Of(config.Dir()), ready: make(chan struct{})}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()
@@ -169,11 +173,12 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
 	a.session = session.New(session.Options{
-		Engine: engine{a.log, a}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: startup,
+		Engine: engine{a.log, a}, Settings: store, Secrets: secrets{a.tokens, a.newToken}, Config: cfg, Problems: startup,
 		Locked: away.Locked(), Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
 	})
 	a.library = library.Open(library.Options{Copies: a.links, Cache: cachePath("clips.json"), Log: a.log})
 	a.library.SetFolder(cfg.ClipFolder())
+	a.transfers = a.openTransfers(dir)
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
 	a.hotkeys = a.openHotkeys()
@@ -182,11 +187,12 @@ func (a *App) start(ctx context.Context, o Options) {
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch, Minimized: capture.Hidden,
 		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
 		OpenInvitation: a.invite,
-		Link:           a.link, Open: desktop.Open, Reveal: desktop.Reveal,
+		Server:         clips{a}, Open: desktop.Open, Reveal: desktop.Reveal,
 		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 		Journal: a.logged, Report: a.report, Library: a.library, CopyFiles: a.copied.CopyFiles,
 	})
 	close(a.ready)
+	a.transfers.Start()
 	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
 	if first && o.Hidden {
 		a.notify(desktop.Notification{
@@ -198,11 +204,14 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(a.followHotkeys)
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(a.followSwitches)
+	a.tasks.Go(a.followServer)
+	a.tasks.Go(func() { a.listServer(ctx) })
 	a.tasks.Go(a.startLogin)
 	a.tasks.Go(func() {
 		away.Follow(ctx, func(locked, asleep bool) {
 			a.hotkeys.Sleep(locked || asleep)
 			a.session.SetAway(locked, asleep)
+			a.transfers.Sleep(asleep)
 		}, a.session.Report)
 	})
 	a.control.Serve(a.handle)
@@ -217,6 +226,7 @@ func (a *App) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
 	a.control.Close()
+	a.transfers.Close()
 	err := errors.Join(a.hotkeys.Close(), a.session.Close(ctx))
 	a.ui.Close()
 	a.tray.Close()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/publish/api"
 )
@@ -90,18 +91,31 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		}
 		return control.ShotAnswer{Path: path}, nil
 	case control.Link:
-		path, err := r.Path, error(nil)
-		if path == "" {
-			path, err = a.newestCopy()
-		}
-		var url string
-		if err == nil {
-			url, err = a.link(ctx, path)
-		}
+		return a.handleLink(ctx, r.Path)
+	case control.Upload:
+		at, err := a.uploaded(ctx, r.Path)
 		if err != nil {
 			return nil, err
 		}
-		return control.LinkAnswer{Path: path, URL: url}, nil
+		return control.UploadAnswer{Path: r.Path, ClipID: at.ClipID}, nil
+	case control.Links:
+		return a.handleLinks(ctx, r.Path)
+	case control.Unlink:
+		return nil, a.unlink(ctx, r.Text)
+	case control.There:
+		return a.handleServer(ctx)
+	case control.Fetch:
+		backend, err := a.server()
+		if err != nil {
+			return nil, err
+		}
+		done, err := a.transfers.Wait(ctx, a.download(links.Copy{Backend: backend, ClipID: r.Text}))
+		if err != nil {
+			return nil, err
+		}
+		return control.UploadAnswer{Path: done.Path, ClipID: done.ClipID}, nil
+	case control.Queue:
+		return a.transfers.Items(), nil
 	case control.Choose:
 		return nil, s.ChooseScreen()
 	case control.List:
@@ -135,7 +149,8 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
-		"talk, link, choose-screen, settings, set, set-token, invitation, show or quit", r.Command)
+		"talk, link, links, unlink, upload, download, server, transfers, choose-screen, settings, set, set-token, "+
+		"invitation, show or quit", r.Command)
 }
 
 // show shows the window at a page.

@@ -21,13 +21,14 @@ const (
 	topicSaved    = "saved"
 	topicSwitched = "switched"
 	topicFirstRun = "first run"
+	topicLink     = "link"
 )
 
 // followEvents tells the user what happened until the session ends.
 func (a *App) followEvents() {
 	events, stop := a.session.Events()
 	defer stop()
-	copies := links.Pairs{}
+	copies, wanted := links.Pairs{}, autoLinks{}
 	for e := range events {
 		if err := copies.Note(e, a.links, backendOf(e)); err != nil {
 			a.log.Warn("a clip cannot be shared by a link later", "error", err)
@@ -38,6 +39,7 @@ func (a *App) followEvents() {
 		}
 		n := a.notification(e)
 		a.notify(n)
+		a.linkSaved(wanted.next(e))
 		switch c := a.settings(); {
 		case e.Kind == session.LocalSaved && c.SaveSound:
 			a.play(assets.SoundSaved, false)
@@ -160,7 +162,7 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.LocalSaved:
 		path := e.Save.Clip.Path
 		actions := a.clipActions(path)
-		if e.Save.Server != "off" {
+		if e.Save.Server != "off" || a.uploads() {
 			actions = append(actions, desktop.Action{Label: locale.Text("Copy link"), Do: func() { a.copyLink(path) }})
 		}
 		return desktop.Notification{

@@ -3,18 +3,15 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"image"
+	"path/filepath"
 	"time"
 
-	"github.com/hindsight-app/hindsight/app/config"
-	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/publish/api"
-	"github.com/hindsight-app/hindsight/publish/client"
 )
 
 const (
@@ -30,6 +27,13 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return a.linkTo(ctx, at, path)
+}
+
+// linkTo is makeLink where only the URL matters.
+func (a *App) linkTo(ctx context.Context, at links.Copy, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, linkWait)
+	defer cancel()
 	made, err := a.makeLink(ctx, at, path)
 	if err != nil {
 		return "", err
@@ -39,11 +43,7 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 
 // makeLink makes a link to a copy on the server. path is the clip here, empty where there is none.
 func (a *App) makeLink(ctx context.Context, at links.Copy, path string) (*api.Link, error) {
-	now := a.session.Snapshot().Settings.Sharing // once: server, consent and token have to go together
-	if config.Origin(at.Backend) != config.Origin(now.BackendURL) {
-		return nil, fmt.Errorf("this clip was saved on another server, %s; enter its URL in Settings, Sharing", at.Backend)
-	}
-	token, err := a.tokens.For(at.Backend)
+	server, err := a.dial(at.Backend)
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +54,7 @@ func (a *App) makeLink(ctx context.Context, at links.Copy, path string) (*api.Li
 			poster = nil
 		}
 	}
-	var options []client.Option
-	if now.AllowHTTP {
-		options = append(options, client.WithPlainHTTP())
-	}
-	made, err := links.Make(ctx, at, token, poster, a.log, options...)
+	made, err := links.Make(ctx, server, at.ClipID, poster, a.log)
 	if errors.Is(err, links.ErrDeleted) && path != "" {
 		if err := a.links.Forget(path); err != nil {
 			a.log.Warn("a deleted copy is not forgotten", "path", path, "error", err)
@@ -106,7 +102,7 @@ func (a *App) newestCopy() (string, error) {
 // copyLink is the notification's button.
 func (a *App) copyLink(path string) {
 	a.tasks.Go(func() {
-		url, err := a.link(a.ctx, path)
+		url, _, err := a.shareFile(a.ctx, path, true)
 		if a.ctx.Err() != nil {
 			return
 		}
@@ -114,8 +110,35 @@ func (a *App) copyLink(path string) {
 			a.failed(locale.Text("Couldn't create link"), err)
 			return
 		}
-		a.ui.Copy(url)
-		a.notify(desktop.Notification{Title: locale.Text("Link copied"),
-			Body: locale.Text("Anyone with the link can watch for 7 days.")})
+		if url != "" { // else it comes with the upload
+			a.linkCopied(filepath.Base(path), url)
+		}
+	})
+}
+
+// linkSaved makes the link of a clip that was just saved, where the user wants one after each save.
+func (a *App) linkSaved(upload string, at links.Copy) {
+	if upload == "" && at.ClipID == "" {
+		return
+	}
+	s := a.session.Snapshot().Settings.Sharing
+	if !s.LinkSaved || s.BackendURL == "" {
+		return
+	}
+	if upload != "" {
+		if _, err := a.upload(upload, true, true, coverWait); err != nil {
+			a.failed(locale.Text("Couldn't create link"), err)
+		}
+		return
+	}
+	a.tasks.Go(func() {
+		url, err := a.linkTo(a.ctx, at, "")
+		switch {
+		case a.ctx.Err() != nil:
+		case err != nil:
+			a.failed(locale.Text("Couldn't create link"), err)
+		default:
+			a.linkCopied(locale.Text("Replay saved on server"), url)
+		}
 	})
 }

@@ -128,6 +128,8 @@ type Clips struct {
 	NoOverlap bool `toml:"no_overlap" comment:"a clip starts where the previous one ended, at the earliest"`
 	// QuotaGB is in 10^9 bytes; 0 deletes nothing.
 	QuotaGB int `toml:"quota_gb" min:"0" max:"100000" comment:"in GB; 0 is no limit; the oldest unstarred clips go first"`
+	// UploadKbps is what uploads of clips may take while the screen is shared; 0 is a quarter of the stream's bitrate.
+	UploadKbps int `toml:"upload_kbps" check:"upload" comment:"limit of uploads while sharing, in kb/s; 0 is automatic"`
 	// Screenshot is the format of screenshots.
 	Screenshot string `toml:"screenshot" oneof:"png,jpeg"`
 }
@@ -142,6 +144,8 @@ type Sharing struct {
 	Room string `toml:"room"`
 
 	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower suits a slow upload"`
+	// LinkSaved uploads each saved clip and puts its link into the clipboard.
+	LinkSaved bool `toml:"link_saved" comment:"uploads each saved clip, and copies a link to it"`
 	// ViewerClips are cut by the server. TellRoom tells the room of each saved clip with a link that everybody there can
 	// watch.
 	ViewerClips ViewerClips `toml:"viewer_clips" oneof:"nobody,ask,anyone" comment:"who else may have clips made"`

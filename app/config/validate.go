@@ -131,6 +131,10 @@ var checks = map[string]func(reflect.Value) (string, bool){
 		n := v.Int()
 		return "0 (automatic) or a number from 200 to 200000", n == 0 || n >= 200 && n <= 200_000
 	},
+	"upload": func(v reflect.Value) (string, bool) {
+		n := v.Int()
+		return "0 (automatic) or a number from 100 to 1000000", n == 0 || n >= 100 && n <= 1_000_000
+	},
 	"language": func(v reflect.Value) (string, bool) {
 		return "one of " + strings.Join(Languages(), ", ") + ", or empty for the system's", v.String() == "" ||
 			slices.Contains(Languages(), v.String())

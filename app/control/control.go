@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
 )
@@ -35,6 +36,12 @@ const (
 	Mark   = "mark"       // Text
 	Shot   = "screenshot" // → ShotAnswer
 	Link   = "link"       // Path, empty for the newest clip → LinkAnswer
+	Upload = "upload"     // Path → UploadAnswer
+	Links  = "links"      // Path, a file or the id of a clip on the server, empty for all → []LinkInfo
+	Unlink = "unlink"     // Text, the id of a link
+	There  = "server"     // → []ServerClip
+	Fetch  = "download"   // Text, the id of a clip on the server → UploadAnswer
+	Queue  = "transfers"  // → []transfers.Item
 	Choose = "choose-screen"
 	List   = "settings"   // → []config.Setting
 	Set    = "set"        // Set → config.Result, also beside an error
@@ -92,6 +99,32 @@ type ShotAnswer struct {
 type LinkAnswer struct {
 	Path string `json:"path"`
 	URL  string `json:"url"`
+}
+
+// UploadAnswer is a clip that is here and on the server.
+type UploadAnswer struct {
+	Path   string `json:"path"`
+	ClipID string `json:"clip_id"`
+}
+
+// LinkInfo is a share link without its URL, which only who made it has seen.
+type LinkInfo struct {
+	ID        string    `json:"id"`
+	ClipID    string    `json:"clip_id"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// ServerClip is a clip on the server. Path is that of its file, where it is here as well.
+type ServerClip struct {
+	ID      string    `json:"id"`
+	Owner   string    `json:"owner"`
+	Title   string    `json:"title,omitempty"`
+	Room    string    `json:"room,omitempty"`
+	Created time.Time `json:"created"`
+	Seconds float64   `json:"seconds"`
+	Bytes   int64     `json:"bytes"`
+	Path    string    `json:"path,omitempty"`
 }
 
 // Response is the response.

@@ -76,6 +76,29 @@ func Open(path string) error {
 	return nil
 }
 
+// OpenURL opens a page in the user's browser.
+func OpenURL(page string) error {
+	u, err := url.Parse(page)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return errors.New("the address is not that of a page")
+	}
+	switch runtime.GOOS {
+	case "windows":
+		err = launch("rundll32", "url.dll,FileProtocolHandler", u.String())
+	case "darwin":
+		err = launch("open", u.String())
+	default:
+		err = launch("xdg-open", u.String())
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return errors.New("nothing can open a page: install xdg-utils")
+	}
+	if err != nil {
+		return errors.New("no program opened the page: install a browser, or set one as the default")
+	}
+	return nil
+}
+
 // opener is the kind of program that opens a path.
 func opener(folder bool, path string) string {
 	switch {

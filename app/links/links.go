@@ -240,23 +240,19 @@ func (b *Book) print(path string) string {
 
 // Make makes a link to a copy that works for a week. The poster image, which may be nil, is shown before the clip
 // plays; a link without it is better than none.
-func Make(ctx context.Context, c Copy, token string, cover image.Image, log *slog.Logger,
-	options ...client.Option) (*api.Link, error) {
-	backend, err := client.New(c.Backend, token, options...)
-	if err != nil {
-		return nil, err
-	}
+func Make(ctx context.Context, backend *client.Client, clipID string, cover image.Image, log *slog.Logger) (*api.Link,
+	error) {
 	if cover != nil {
 		var poster bytes.Buffer
 		err := jpeg.Encode(&poster, cover, &jpeg.Options{Quality: 85})
 		if err == nil {
-			err = backend.SetPoster(ctx, c.ClipID, poster.Bytes())
+			err = backend.SetPoster(ctx, clipID, poster.Bytes())
 		}
 		if err != nil {
 			log.Warn("the link will have no poster image", "error", err)
 		}
 	}
-	link, err := backend.CreateLink(ctx, c.ClipID, 0)
+	link, err := backend.CreateLink(ctx, clipID, 0)
 	if errors.Is(err, client.ErrNotFound) {
 		return nil, ErrDeleted
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/client"
 )
 
 // What was written down is there after a restart, except for deleted files.
@@ -115,19 +116,19 @@ func TestMake(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	at, log := Copy{server.URL, "one"}, slog.New(slog.DiscardHandler)
-	link, err := Make(t.Context(), at, "hs_x", image.NewGray(image.Rect(0, 0, 64, 36)), log)
+	log := slog.New(slog.DiscardHandler)
+	backend, err := client.New(server.URL, "hs_x")
+	require.NoError(t, err)
+	link, err := Make(t.Context(), backend, "one", image.NewGray(image.Rect(0, 0, 64, 36)), log)
 	require.NoError(t, err)
 	require.Equal(t, "https://x/watch/y", link.URL)
 	require.Equal(t, 64, width)
 	posterStatus = http.StatusBadRequest
-	_, err = Make(t.Context(), at, "hs_x", image.NewGray(image.Rect(0, 0, 64, 36)), log)
+	_, err = Make(t.Context(), backend, "one", image.NewGray(image.Rect(0, 0, 64, 36)), log)
 	require.NoError(t, err)
 	linkStatus = http.StatusNotFound
-	_, err = Make(t.Context(), at, "hs_x", nil, log)
+	_, err = Make(t.Context(), backend, "one", nil, log)
 	require.ErrorContains(t, err, "was deleted")
-	_, err = Make(t.Context(), at, "", nil, log)
-	require.Error(t, err)
 }
 
 // The two copies of one press are joined whichever is done first; a press without one of them is none.

@@ -215,11 +215,12 @@ func Duration(d time.Duration) string {
 func Clock(t time.Time) string { return t.Format(lang.X("layout.time", "15:04:05")) }
 
 // Moment writes when something happened, in as few words as now allows: the time alone for today, the day of the week
-// within six days, else the date.
+// within six days, else the date, as for what comes after today.
 func Moment(t, now time.Time) string {
 	loaded()
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 	switch {
+	case !t.Before(midnight.AddDate(0, 0, 1)):
 	case !t.Before(midnight):
 		return Text("Today {{.Time}}", map[string]any{"Time": Clock(t)})
 	case !t.Before(midnight.AddDate(0, 0, -6)):

@@ -64,6 +64,7 @@ func TestEnglishNeedsNoFile(t *testing.T) {
 	require.Equal(t, "Today 11:59:58", Moment(now.Add(-2*time.Second), now))
 	require.Equal(t, "Thursday 12:00", Moment(now.AddDate(0, 0, -2), now))
 	require.Equal(t, "1 March 2026, 09:05", Moment(time.Date(2026, 3, 1, 9, 5, 0, 0, time.UTC), now))
+	require.Equal(t, "5 December 2026, 09:05", Moment(time.Date(2026, 12, 5, 9, 5, 0, 0, time.UTC), now))
 	require.Equal(t, "1 min 30 s", Duration(90*time.Second))
 	require.Equal(t, "2 min", Duration(2*time.Minute))
 	require.Equal(t, "45 s", Duration(45*time.Second))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -43,9 +44,9 @@ type clipAction struct {
 func clipActions() []clipAction {
 	const ctrl = fyne.KeyModifierShortcutDefault
 	return []clipAction{
-		{id: "play", label: lang.L("Play"), icon: theme.MediaPlayIcon(), key: fyne.KeyReturn, usable: oneHere,
-			toolbar: true,
-			run:     func(u *UI, items []library.Item) { u.play(items[0].Path) }},
+		{id: "play", label: lang.L("Play"), icon: theme.MediaPlayIcon(), key: fyne.KeyReturn,
+			usable: one(func(i library.Item) bool { return i.Here() || onlyThere(i) }), toolbar: true,
+			run: func(u *UI, items []library.Item) { u.playClip(items[0]) }},
 		{id: "show", label: lang.L("Show in folder"), icon: theme.FolderOpenIcon(), key: fyne.KeyReturn, mod: ctrl,
 			usable: oneHere, toolbar: true,
 			run: func(u *UI, items []library.Item) { u.reveal(items[0].Path) }},
@@ -53,8 +54,13 @@ func clipActions() []clipAction {
 			toolbar: true, run: func(u *UI, items []library.Item) { u.editClips(paths(items)) }},
 		{id: "copy", label: lang.L("Copy file"), icon: theme.ContentCopyIcon(), key: fyne.KeyC, mod: ctrl, usable: allHere,
 			toolbar: true, group: true, run: (*UI).copyFiles},
-		{id: "link", label: lang.L("Copy link"), icon: linkIcon, key: fyne.KeyL, mod: ctrl, usable: oneOnServer,
-			toolbar: true, run: func(u *UI, items []library.Item) { u.copyLink(items[0]) }},
+		{id: "link", label: lang.L("Copy link"), icon: linkIcon, key: fyne.KeyL, mod: ctrl,
+			usable: one(shareable), toolbar: true, run: func(u *UI, items []library.Item) { u.shareClip(items[0]) }},
+		{id: "links", label: lang.L("Links…"), icon: linkIcon, usable: one(library.Item.OnServer),
+			run: func(u *UI, items []library.Item) { u.showLinks(items[0].Name, items[0].Copy) }},
+		{id: "download", label: lang.L("Download"), icon: theme.DownloadIcon(), toolbar: true,
+			usable: func(items []library.Item) bool { return slices.ContainsFunc(items, onlyThere) },
+			run:    (*UI).downloadClips},
 		{id: "star", label: lang.L("Star"), icon: starEmpty, key: fyne.KeyD, mod: ctrl, usable: starrable, toolbar: true,
 			group: true, run: func(u *UI, items []library.Item) { u.clips.setStars(items, !allStarred(items)) }},
 		{id: "rename", label: lang.L("Rename…"), icon: theme.DocumentCreateIcon(), key: fyne.KeyF2, usable: oneHere,
@@ -86,9 +92,6 @@ func (a clipAction) keyHint() string {
 // what cannot be read.
 func oneHere(items []library.Item) bool      { return len(items) == 1 && allHere(items) }
 func oneVideoHere(items []library.Item) bool { return len(items) == 1 && allVideosHere(items) }
-func oneOnServer(items []library.Item) bool {
-	return len(items) == 1 && items[0].OnServer() && items[0].Here()
-}
 
 func allHere(items []library.Item) bool {
 	return allOf(items, library.Item.Here)
@@ -135,20 +138,6 @@ func (u *UI) copyFiles(items []library.Item) {
 		}
 		u.main(func() { u.clips.undoBar.say(lang.N("{{.PluralCount}} files copied", len(items))) })
 		return nil
-	})
-}
-
-// copyLink puts a new link to the server's copy into the clipboard.
-func (u *UI) copyLink(item library.Item) {
-	u.do(lang.L("Couldn't create link"), func() error {
-		url, err := u.parts.Link(u.ctx, item.Path)
-		if err == nil {
-			u.main(func() {
-				u.app.Clipboard().SetContent(url)
-				u.inform(lang.L("Link copied"), lang.L("Anyone with the link can watch for 7 days.")+"\n"+url)
-			})
-		}
-		return err
 	})
 }
 

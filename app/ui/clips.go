@@ -148,6 +148,7 @@ func (c *clips) content() fyne.CanvasObject { return c.root }
 // enter looks whether something came that the file system did not report.
 func (c *clips) enter() {
 	c.u.parts.Library.Refresh()
+	c.u.parts.Server.Refresh()
 	for path := range c.thumbs.made {
 		c.thumbs.forget(path)
 	}

@@ -50,7 +50,7 @@ func newNav(u *UI) *nav {
 		{lang.L("Settings"), theme.SettingsIcon()},
 		{lang.L("Log"), theme.DocumentIcon()}} {
 		b := newTipButton(u.tips, "", item.icon, func() { n.choose(i) })
-		b.Text, b.Alignment = item.text, widget.ButtonAlignLeading
+		b.Text, b.Alignment, b.right = item.text, widget.ButtonAlignLeading, true
 		n.buttons, n.names = append(n.buttons, b), append(n.names, item.text)
 	}
 	icon := canvas.NewImageFromReader(bytes.NewReader(assets.Icon()), "hindsight.png")
@@ -72,7 +72,8 @@ func newNav(u *UI) *nav {
 	}
 	all := container.NewScroll(n.stack) // a page that needs more than a small window has can be scrolled as a whole
 	all.SetMinSize(fyne.NewSize(500, 300))
-	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20), all)
+	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20),
+		container.NewBorder(nil, u.strip.root, nil, nil, all))
 	n.root = container.New(n, side, body)
 	n.mark()
 	return n
@@ -123,6 +124,7 @@ func (n *nav) choose(i int) {
 		return
 	}
 	n.current = i
+	n.u.tips.end()
 	c := n.u.window.Canvas()
 	if b, _ := c.Focused().(*tipButton); !slices.Contains(n.buttons, b) {
 		c.Unfocus() // nothing is typed into a hidden page

@@ -16,6 +16,7 @@ import (
 type sharingPage struct {
 	fields
 	url, token, room *input
+	limit            *input
 	plain            *widget.Check
 	warning          *widget.Label
 	test             *pushButton
@@ -94,6 +95,13 @@ func newSharingPage(s *settings) *sharingPage {
 	f.note(lang.L("With a link, everyone in the room can watch the clip for 7 days."))
 	f.check("sharing.at_launch", lang.L("On launch"), lang.L("Start sharing on launch"),
 		func(c *config.Config) *bool { return &c.Sharing.AtLaunch })
+	f.check("sharing.link_saved", lang.L("Clip links"), lang.L("Upload each saved clip and copy its link"),
+		func(c *config.Config) *bool { return &c.Sharing.LinkSaved })
+	f.note(lang.L("If the server saves a copy itself, the link leads to that one."))
+	h.limit = f.number("clips.upload_kbps", lang.L("Automatic"),
+		lang.L("Enter a whole number of kb/s, or nothing for automatic"),
+		func(c *config.Config) *int { return &c.Clips.UploadKbps })
+	f.note(lang.L("The most that uploads take while you share. Automatic is a quarter of the stream's bitrate."))
 	f.card(lang.L("Sharing in a room"))
 	return h
 }

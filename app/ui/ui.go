@@ -105,11 +105,11 @@ type Parts struct {
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
 	Open, Reveal func(path string) error
-	// Link makes a link to the server's copy of a clip.
-	Link func(ctx context.Context, path string) (url string, err error)
 	// Library is the list of clips. CopyFiles puts files onto the clipboard.
 	Library   *library.Library
 	CopyFiles func(paths []string) error
+	// Server is the team's server.
+	Server Server
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string
@@ -143,6 +143,7 @@ type UI struct {
 	settings *settings
 	pages    []page
 	nav      *nav
+	strip    *strip
 	tray     *tray
 	tips     *tips
 	dialogs  []*open // those that are visible, the topmost last
@@ -208,6 +209,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.clips = newClips(u)
 	u.settings = newSettings(u)
 	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
+	u.strip = newStrip(u)
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
 	u.setContent(u.nav.content())
@@ -217,6 +219,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.tray = newTray(u)
 	u.presenter.u = u
+	u.strip.follow()
 	u.watches.Go(u.followLibrary)
 	return u
 }
@@ -294,6 +297,7 @@ func (u *UI) show(index int) {
 		u.meters()
 	}
 	u.presenter.apply(snapshot)
+	u.strip.update()
 }
 
 // closed is the window's close button.

@@ -41,6 +41,7 @@ type bench struct {
 	// keyboard is where hotkeys are pressed, and another program holds Alt+F4.
 	keyboard *hotkeytest.Fake
 	hotkeys  *hotkey.Manager
+	server   *team
 	linked   string      // the file that the server has a copy of
 	webcam   atomic.Bool // there is one more microphone
 	// minimized is the window.
@@ -70,7 +71,8 @@ func start(t *testing.T) *bench {
 
 func startWith(t *testing.T, edit func(*config.Config)) *bench {
 	t.Helper()
-	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{})}
+	b := &bench{engine: &apptest.Engine{}, dir: t.TempDir(), queue: make(chan func(), 1024), plugged: make(chan struct{}),
+		server: newTeam()}
 	b.tokens = &token.Store{File: filepath.Join(b.dir, "token"), NoKeyring: true}
 	store, cfg, _ := config.Open(b.dir)
 	cfg.Replay.Folder = filepath.Join(b.dir, "clips")
@@ -117,8 +119,8 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
 		Minimized:  func(uint32) bool { return b.minimized.Load() },
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
-		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" }, Library: b.library,
-		Link:      func(context.Context, string) (string, error) { return "https://x/watch/y", nil },
+		Server: b.server, Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
+		Library:   b.library,
 		CopyFiles: func(paths []string) error { b.copied = paths; return nil },
 	})
 	t.Cleanup(func() {

@@ -30,7 +30,10 @@ var translators = map[string]int{"lang.L": 0, "lang.N": 0, "lang.Localize": 0, "
 
 // speakers are packages whose errors and messages reach the window or a notification.
 var speakers = []string{"app", "app/config", "app/control", "app/desktop/...", "app/hotkey/...", "app/library",
-	"app/links", "app/session", "app/token", "app/ui/...", "capture", "capture/audio", "capture/clip",
+	"app/links", "app/session", "app/token", "app/transfers", "app/ui/...", "capture", "capture/audio", "capture/clip",
+	"capture/encode/...", "capture/export", "capture/mp4", "capture/play", "capture/portal", "capture/replay",
+	"capture/source/...", "capture/video", "publish", "publish/client", "publish/livekit"}
+	"app/links", "app/session", "app/token", "app/transfers", "app/ui/...", "capture", "capture/audio", "capture/clip",
 	"capture/encode/...", "capture/mp4", "capture/play", "capture/portal", "capture/replay", "capture/source/...",
 	"capture/video", "publish", "publish/client", "publish/livekit"}
 

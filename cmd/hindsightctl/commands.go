@@ -36,11 +36,16 @@ type commands struct {
 	Talk     switchCmd   `cmd:"" help:"Press or release push-to-talk, for desktops without global hotkeys."`
 	Devices  devicesCmd  `cmd:"" help:"List audio devices. Hindsight need not be running."`
 	Screens  screensCmd  `cmd:"" help:"List the monitors and windows that can be captured. Hindsight need not be running."`
-	Clips    clipsCmd    `cmd:"" help:"List saved clips. Hindsight need not be running."`
+	Clips    clipsCmd    `cmd:"" help:"List saved clips, or those on the server. Hindsight need not be running for the former."`
 	Trim     trimCmd     `cmd:"" help:"Save part of a clip as a new clip, exact to the frame and without re-encoding. Hindsight need not be running."`
 	Join     joinCmd     `cmd:"" help:"Save several clips as one, without re-encoding their video. Hindsight need not be running."`
+	Export   exportCmd   `cmd:"" help:"Make a file to send: fitted to a size, scaled, vertical, GIF, WebP or audio alone. Hindsight need not be running."`
 	Star     starCmd     `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
-	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it."`
+	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it. A clip that is not on the server is uploaded first."`
+	Links    linksCmd    `cmd:"" help:"List share links, which can be revoked but not read again."`
+	Unlink   unlinkCmd   `cmd:"" help:"Revoke a share link: it stops working at once."`
+	Upload   uploadCmd   `cmd:"" help:"Upload a clip to the server and print its id there. It goes on in the background if this command is ended."`
+	Download downloadCmd `cmd:"" help:"Download a clip from the server into the clip folder and print its path."`
 	Accept   acceptCmd   `cmd:"" help:"Accept an invitation to a team's server: get a token and store it."`
 	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
 	Settings settingsCmd `cmd:"" help:"Show or change settings. Hindsight need not be running."`
@@ -286,9 +291,14 @@ func (screensCmd) Run(out *output) error {
 	})
 }
 
-type clipsCmd struct{}
+type clipsCmd struct {
+	Server bool `help:"List the clips on the server. Hindsight has to be running."`
+}
 
-func (clipsCmd) Run(out *output) error {
+func (c clipsCmd) Run(ctx context.Context, out *output) error {
+	if c.Server {
+		return serverClips(ctx, out)
+	}
 	_, cfg, _ := config.Open(config.Dir())
 	list, err := clip.List(cfg.ClipFolder())
 	if err != nil {

@@ -1,0 +1,83 @@
+package apptest_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+)
+
+// testUploads saves a clip, which is uploaded and gets a link by itself, and goes through what the command line does
+// with the clips of a server: the real program, command and backend.
+func testUploads(t *testing.T, m *machine) {
+	backend, err := stack.StartBackend(t.Context(), t.TempDir(), stack.BackendOptions{
+		LiveKit: &stack.LiveKit{URL: "ws://127.0.0.1:1", APIKey: "devstack", APISecret: strings.Repeat("s", 32)}})
+	require.NoError(t, err)
+	t.Cleanup(func() { backend.Close() })
+	ctl, dir := buildCtl(t, t.Context()), t.TempDir()
+	more := []string{"HINDSIGHT_SHARING_BACKEND_URL=" + backend.URL, "HINDSIGHT_TOKEN=" + backend.Token,
+		"HINDSIGHT_SHARING_LINK_SAVED=true"}
+	run := func(args ...string) string {
+		t.Helper()
+		c := exec.CommandContext(t.Context(), ctl, args...)
+		c.Env = append(os.Environ(), m.env(dir, more...)...)
+		out, err := c.CombinedOutput()
+		require.NoError(t, err, "%v: %s", args, out)
+		return strings.TrimSpace(string(out))
+	}
+	links := func(args ...string) (list []control.LinkInfo) {
+		t.Helper()
+		require.NoError(t, json.Unmarshal([]byte(run(append([]string{"links", "--json"}, args...)...)), &list))
+		return list
+	}
+	server := func() (list []control.ServerClip) {
+		t.Helper()
+		require.NoError(t, json.Unmarshal([]byte(run("clips", "--server", "--json")), &list))
+		return list
+	}
+	r := m.start(t, dir, more...)
+	r.until(t, "the replay runs", buffering)
+	r.call(t, control.Request{Command: control.Save}, nil)
+	first := r.saved(t, 1)
+	require.Eventually(t, func() bool { return len(links()) == 1 }, time.Minute, 250*time.Millisecond,
+		"the clip that was saved has no link")
+	link := run("link", first)
+	watch := func() int {
+		resp, err := http.Get(link + "/video")
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode
+	}
+	require.Equal(t, http.StatusOK, watch())
+	list := links(first)
+	require.Len(t, list, 2)
+	run("unlink", list[1].ID)
+	require.Len(t, links(), 1)
+	require.Equal(t, http.StatusNotFound, watch())
+
+	id := run("upload", first)
+	require.Equal(t, list[0].ClipID, id, "it is there already")
+	clips := server()
+	require.Len(t, clips, 1)
+	require.Equal(t, first, clips[0].Path)
+	require.NoError(t, os.Remove(first))
+	require.Eventually(t, func() bool { return server()[0].Path == "" }, time.Minute, 250*time.Millisecond)
+	got, err := os.ReadFile(run("download", id))
+	require.NoError(t, err)
+	want, err := os.ReadFile(filepath.Join(backend.Folder, "clips", id+".mp4"))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Eventually(t, func() bool { return server()[0].Path != "" }, time.Minute, 250*time.Millisecond)
+}

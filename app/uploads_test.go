@@ -1,0 +1,51 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/links"
+	"github.com/hindsight-app/hindsight/app/transfers"
+)
+
+// An upload that was begun on one server never sends the token of another one there, nor its own to another: it waits
+// for the user.
+func TestUploadsGoToTheServerOfTheirToken(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	dir := t.TempDir()
+	first, second := newSite(t), newSite(t)
+	path := filepath.Join(dir, "a.mp4")
+	require.NoError(t, os.WriteFile(path, []byte("a clip"), 0o600))
+	a := user(t, dir)
+	a.listing = make(chan struct{}, 1)
+	a.transfers = a.openTransfers(dir)
+	defer a.transfers.Close()
+	set := func(url, token string) {
+		p := config.Edit(a.session.Snapshot().Settings, func(c *config.Config) { c.Sharing.BackendURL = url })
+		if token != "" {
+			p = p.WithToken(token)
+		}
+		require.NoError(t, a.session.Apply(t.Context(), p).Err())
+	}
+	_, err := a.upload(path, true, true, 0)
+	require.ErrorContains(t, err, "no server is set")
+	_, err = a.upload(filepath.Join(dir, "a.png"), true, true, 0)
+	require.Error(t, err)
+	set(first.URL, "first-secret")
+	id, err := a.upload(path, true, true, 0)
+	require.NoError(t, err)
+	set(second.URL, "second-secret")
+	a.transfers.Start()
+	_, err = a.transfers.Wait(t.Context(), id)
+	require.ErrorContains(t, err, "another server")
+	require.Equal(t, transfers.Stopped, a.transfers.Items()[0].State)
+	require.Empty(t, first.tokens())
+	require.Empty(t, second.tokens())
+	_, err = a.linkTo(t.Context(), links.Copy{Backend: first.URL, ClipID: "x"}, "")
+	require.ErrorContains(t, err, "another server")
+	require.Empty(t, first.tokens())
+}
