@@ -33,9 +33,6 @@ var speakers = []string{"app", "app/config", "app/control", "app/desktop/...", "
 	"app/links", "app/session", "app/token", "app/transfers", "app/ui/...", "capture", "capture/audio", "capture/clip",
 	"capture/encode/...", "capture/export", "capture/mp4", "capture/play", "capture/portal", "capture/replay",
 	"capture/source/...", "capture/video", "publish", "publish/client", "publish/livekit"}
-	"app/links", "app/session", "app/token", "app/transfers", "app/ui/...", "capture", "capture/audio", "capture/clip",
-	"capture/encode/...", "capture/mp4", "capture/play", "capture/portal", "capture/replay", "capture/source/...",
-	"capture/video", "publish", "publish/client", "publish/livekit"}
 
 // makers make messages: their first text is one.
 var makers = map[string]bool{"errors.New": true, "fmt.Errorf": true, "fmt.Sprintf": true, "inputError": true}
