@@ -30,6 +30,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/storage"
 	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/app/ui"
 	"github.com/hindsight-app/hindsight/assets/version"
@@ -66,6 +67,7 @@ type App struct {
 	notifier *desktop.Notifier
 	links    *links.Book
 	library  *library.Library
+	storage  *storage.Manager
 	tokens   *token.Store
 	tray     *desktop.Tray
 	login    autostart.Entry
@@ -164,11 +166,13 @@ func (a *App) start(ctx context.Context, o Options) {
 	away := desktop.OpenAway(ctx, a.log)
 	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
+	a.storage = a.openStorage(dir)
 	a.session = session.New(session.Options{
 		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
-		Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
+		Login: a.changeLogin, Place: a.place, App: desktop.FocusedApp, Log: a.log,
 	})
-	a.library = library.Open(library.Options{Copies: a.links, Cache: cachePath("clips.json"), Log: a.log})
+	a.library = library.Open(library.Options{Copies: a.links, Away: a.folderAway, Cache: cachePath("clips.json"),
+		Log: a.log})
 	a.library.SetFolder(cfg.ClipFolder())
 	a.notifier = a.openNotifier()
 	a.tray = desktop.OpenTray()
@@ -180,9 +184,11 @@ func (a *App) start(ctx context.Context, o Options) {
 		OpenInvitation: a.invite,
 		Linked:         func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
 		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
-		Journal: a.logged, Report: a.report, Library: a.library,
+		Journal: a.logged, Report: a.report, Library: a.library, Storage: a.storage,
 	})
-	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
+	a.storage.Start()
+	a.tasks.Go(a.followFolder)
+	a.tasks.Go(func() { a.recover(ctx, a.place(cfg.ClipFolder())) })
 	if first && o.Hidden {
 		a.notify(desktop.Notification{
 			Title: locale.Text("Hindsight isn't set up yet"),
@@ -212,6 +218,7 @@ func (a *App) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
 	a.control.Close()
+	a.storage.Close()
 	err := errors.Join(a.hotkeys.Close(), a.session.Close(ctx))
 	a.ui.Close()
 	a.tray.Close()

@@ -77,9 +77,10 @@ func TestBookForgets(t *testing.T) {
 	require.NoError(t, b.Forget(second), "twice")
 
 	for i := range maxCopies + 5 {
-		b.copies[fmt.Sprintf("/away/%d.mp4", i)] = entry{Copy{"https://a", strconv.Itoa(i)}, "x", time.Unix(int64(i), 0)}
+		b.copies[fmt.Sprintf("/away/%d.mp4", i)] = entry{
+			Copy: Copy{"https://a", strconv.Itoa(i)}, Print: "x", Added: time.Unix(int64(i), 0)}
 	}
-	b.copies["/away/old.mp4"] = entry{Copy{"https://a", "old"}, "x", time.Time{}} // of a release before
+	b.copies["/away/old.mp4"] = entry{Copy: Copy{"https://a", "old"}, Print: "x"} // of a release before
 	require.NoError(t, b.Add(second, Copy{"https://a", "new"}))
 	b = Open(dir)
 	require.Len(t, b.copies, maxCopies)
@@ -165,4 +166,27 @@ func TestPairs(t *testing.T) {
 			require.Empty(t, p, name)
 		}
 	}
+}
+
+// A clip that gets another path keeps its copy, also one whose copy comes to the server after that.
+func TestBookFollowsAMove(t *testing.T) {
+	dir, old, next := t.TempDir(), filepath.Join(t.TempDir(), "old.mp4"), filepath.Join(t.TempDir(), "new.mp4")
+	require.NoError(t, os.WriteFile(old, []byte("the clip"), 0o600))
+	b := Open(dir)
+	require.NoError(t, b.Add(old, Copy{"https://a", "1"}))
+	require.NoError(t, os.Rename(old, next))
+	require.NoError(t, b.Moved(old, next))
+	c, ok := Open(dir).Of(next)
+	require.True(t, ok)
+	require.Equal(t, Copy{"https://a", "1"}, c)
+	_, ok = Open(dir).Of(old)
+	require.False(t, ok)
+	require.NoError(t, b.Forget(next))
+	require.NoError(t, b.Add(old, Copy{"https://a", "2"}))
+	c, _ = Open(dir).Of(next)
+	require.Equal(t, "2", c.ClipID)
+	require.NoError(t, b.Moved(next, old), "and back")
+	require.NoError(t, b.Moved(old, next))
+	c, _ = b.Of(next)
+	require.Equal(t, "2", c.ClipID)
 }

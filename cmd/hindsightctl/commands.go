@@ -39,6 +39,7 @@ type commands struct {
 	Clips    clipsCmd    `cmd:"" help:"List saved clips. Hindsight need not be running."`
 	Trim     trimCmd     `cmd:"" help:"Save part of a clip as a new clip, exact to the frame and without re-encoding. Hindsight need not be running."`
 	Join     joinCmd     `cmd:"" help:"Save several clips as one, without re-encoding their video. Hindsight need not be running."`
+	Storage  storageCmd  `cmd:"" help:"Show where clips are and what takes how much, or move them. Hindsight need not be running."`
 	Star     starCmd     `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
 	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it."`
 	Accept   acceptCmd   `cmd:"" help:"Accept an invitation to a team's server: get a token and store it."`
@@ -223,7 +224,7 @@ func (c plainCmd) Run(ctx context.Context, out *output) error {
 }
 
 type showCmd struct {
-	Page string `arg:"" optional:"" help:"The page: home, clips, settings, settings/audio, settings/video, settings/replay, settings/hotkeys, settings/sharing, settings/general, log or first-run. Default: the one last shown."`
+	Page string `arg:"" optional:"" help:"The page: home, clips, settings, settings/audio, settings/video, settings/replay, settings/hotkeys, settings/storage, settings/sharing, settings/general, log or first-run. Default: the one last shown."`
 }
 
 // Validate implements kong's: what it refuses is a wrong command line.
