@@ -282,18 +282,36 @@ func TestApplyStatusAndCloseMeet(t *testing.T) {
 	require.NoError(t, err)
 	waitBuffered(t, r, time.Second)
 	var wg sync.WaitGroup
-	for i := range 4 {
-		wg.Go(func() {
-			mine := c
-			mine.Video.FrameRate, mine.Mic.Enabled, mine.Desktop.Enabled = 30+30*(i%2), i%2 == 0, i > 1
-			for r.Apply(mine) == nil {
-				r.Status()
-			}
-		})
+	const each = 20
+	applied := make(chan struct{}, 4*each)
+	change := func(again func(n int) bool) {
+		for i := range 4 {
+			wg.Go(func() {
+				mine := c
+				mine.Video.FrameRate, mine.Mic.Enabled, mine.Desktop.Enabled = 30+30*(i%2), i%2 == 0, i > 1
+				for n := 0; again(n) && r.Apply(mine) == nil; n++ {
+					r.Status()
+					select {
+					case applied <- struct{}{}:
+					default:
+					}
+				}
+			})
+		}
 	}
+	change(func(n int) bool { return n < each })
+	wg.Wait()
+	require.Len(t, applied, 4*each)
 	frames := r.Status().Frames
 	require.Eventually(t, func() bool { return r.Status().Frames > frames+5 }, 30*time.Second, 10*time.Millisecond,
-		"it keeps capturing")
+		"it captures on once it is left alone")
+	for range 4 * each {
+		<-applied
+	}
+	change(func(int) bool { return true })
+	for range 4 {
+		<-applied
+	}
 	for range 2 {
 		wg.Go(func() { require.NoError(t, r.Close()) })
 	}

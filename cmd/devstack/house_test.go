@@ -40,6 +40,7 @@ var only = []rule{
 	{"the app chooses where hotkeys come from", []string{"app/hotkey/x11"}, []string{"app", "app/hotkey/x11"}},
 	{"LiveKit's SDK stays in three packages", []string{"github.com/livekit/server-sdk-go/..."},
 		[]string{"publish/livekit", "publish/backend/recorder", "publish/backend/embedded"}},
+	{"package uploads speaks tus", []string{"github.com/tus/..."}, []string{"publish/backend/uploads"}},
 	{"buckets are storage's business", []string{"gocloud.dev/..."}, []string{"publish/backend/storage"}},
 	{"few packages use GStreamer", []string{"capture/gst"},
 		[]string{"capture/gst", "capture/source", "capture/encode/gstenc", "capture/clip"}},
@@ -84,6 +85,8 @@ var within = []struct{ pkg, may string }{
 	{"publish/backend/keeper", "publish/api " + backendParts + " publish/backend/cut capture/media"},
 	{"publish/backend/web", "publish/api " + backendParts + " publish/backend/poster publish/backend/storage"},
 	{"publish/backend/buffers", "publish/backend/state publish/backend/cut publish/backend/hls capture/mp4"},
+	{"publish/backend/uploads", "publish/api publish/backend/state publish/backend/leases publish/backend/poster " +
+		"capture/mp4 capture/media"},
 	{"publish/backend/archive", "publish/backend/state"},
 	{"publish/backend/leases", ""},
 	{"publish/backend/poster", ""},

@@ -69,7 +69,7 @@ type Clip struct {
 	ClipID    string     `json:"clipId"`
 	ReplayID  string     `json:"replayId"`
 	RoomName  string     `json:"roomName"`
-	Owner     string     `json:"owner"` // identity of the user whose replay it was cut from
+	Owner     string     `json:"owner"` // identity of the user whose replay it was cut from, or who uploaded it
 	State     ClipState  `json:"state"`
 	Reason    string     `json:"reason,omitempty"`
 	From      *time.Time `json:"from,omitempty"`
@@ -79,6 +79,20 @@ type Clip struct {
 	Gaps      []Span     `json:"gaps,omitempty"` // where nothing was recorded between From and To
 	URL       string     `json:"url,omitempty"`  // path of the MP4, relative to the backend
 	CreatedAt time.Time  `json:"createdAt"`
+	// Origin is where the clip comes from; ReplayID is empty for one that was uploaded.
+	Origin ClipOrigin `json:"origin"`
+	// Title is what the user calls the clip, which may be empty.
+	Title string `json:"title,omitempty"`
+	// Width and Height are in pixels, and 0 where they are not known.
+	Width    int       `json:"width,omitempty"`
+	Height   int       `json:"height,omitempty"`
+	Chapters []Chapter `json:"chapters,omitempty"`
+}
+
+// Chapter is a named moment of a clip.
+type Chapter struct {
+	Seconds float64 `json:"seconds"` // from the clip's begin
+	Title   string  `json:"title"`
 }
 
 // Span is a stretch of time.
@@ -101,12 +115,13 @@ type LinkRequest struct {
 // made.
 type Link struct {
 	LinkID    string    `json:"linkId"`
+	ClipID    string    `json:"clipId"`
 	URL       string    `json:"url,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// LinkList is the response to GET /clips/{id}/links, oldest first.
+// LinkList is the response to GET /clips/{id}/links and GET /links, oldest first.
 type LinkList struct {
 	Links []Link `json:"links"`
 }

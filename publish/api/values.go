@@ -48,6 +48,44 @@ func ParseClipState(text string) (ClipState, error) {
 	return parse("state of a clip", text, clipStates)
 }
 
+// ClipOrigin is where a clip comes from.
+type ClipOrigin string
+
+// The origins.
+const (
+	OriginReplay ClipOrigin = "replay" // cut from a replay that the server recorded
+	OriginUpload ClipOrigin = "upload" // sent by its owner
+)
+
+var clipOrigins = []ClipOrigin{OriginReplay, OriginUpload}
+
+// String is the text in JSON.
+func (o ClipOrigin) String() string { return string(o) }
+
+// ParseClipOrigin reads what String returns.
+func ParseClipOrigin(text string) (ClipOrigin, error) { return parse("origin", text, clipOrigins) }
+
+// UploadState is what became of an upload.
+type UploadState string
+
+// The states of an upload.
+const (
+	UploadReceiving UploadState = "receiving" // not all of the file has arrived
+	UploadChecking  UploadState = "checking"  // all has arrived; it is checked and written anew
+	UploadReady     UploadState = "ready"     // the clip of the same id exists
+	UploadFailed    UploadState = "failed"    // see Reason
+)
+
+var uploadStates = []UploadState{UploadReceiving, UploadChecking, UploadReady, UploadFailed}
+
+// String is the text in JSON.
+func (s UploadState) String() string { return string(s) }
+
+// ParseUploadState reads what String returns.
+func ParseUploadState(text string) (UploadState, error) {
+	return parse("state of an upload", text, uploadStates)
+}
+
 // RecordingType is one of LiveKit's egress types. A replay is always Track Composite; a recording beside it may be any.
 //
 //	type            takes                        sound and video            several sounds        layouts  Chrome

@@ -26,6 +26,8 @@ func TestWordsAreTheDocuments(t *testing.T) {
 	}
 	same(t, states, words("Recording", "state"), ParseState)
 	same(t, clipStates, words("Clip", "state"), ParseClipState)
+	same(t, clipOrigins, words("Clip", "origin"), ParseClipOrigin)
+	same(t, uploadStates, words("Upload", "state"), ParseUploadState)
 	same(t, recordingTypes, words("RecordingRequest", "type"), ParseRecordingType)
 	same(t, fileKinds, words("RecordingOutputs", "file"), ParseFileKind)
 	same(t, layouts, words("RecordingRequest", "layout"), ParseLayout)

@@ -1,9 +1,10 @@
 // Package backend is the service that keeps a rolling replay of what users share in LiveKit rooms. It puts the parts
 // together: package web has the calls, keeper does what is to be done between them, buffers knows what is stored,
-// leases share the work among several backends, and archive deletes files with their rows.
+// uploads takes what users send, leases share the work among several backends, and archive deletes files with their
+// rows.
 //
-// New starts the keeper, whose goroutines are all there are. Handlers work on the database and wake the keeper. Close
-// ends the keeper and waits for it and for its cuts. The http.Server that uses Handler is to be shut down first.
+// New starts the keeper and package uploads, whose goroutines are all there are. Handlers work on the database and wake
+// both. Close ends them and waits, for cuts and checks as well. The http.Server that uses Handler is to be shut down first.
 package backend
 
 import (
@@ -23,6 +24,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/keeper"
 	"github.com/hindsight-app/hindsight/publish/backend/leases"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/backend/uploads"
 	"github.com/hindsight-app/hindsight/publish/backend/web"
 )
 
@@ -45,10 +47,11 @@ type Storage interface {
 	archive.Folders
 }
 
-// ClipFiles holds the clips.
+// ClipFiles holds the clips, and what is sent to become some.
 type ClipFiles interface {
 	web.ClipFiles
 	archive.Clips
+	uploads.Files
 }
 
 // JobFiles holds the files of recordings beside the replays.
@@ -84,6 +87,8 @@ type Options struct {
 	Buffers          Buffers
 	Web              web.Options
 	Keeper           keeper.Options
+	// Uploads has the quotas of Web.
+	Uploads uploads.Options
 }
 
 // Buffers are the options of what is stored.
@@ -110,13 +115,15 @@ func (o *Options) setDefaults() error {
 	o.Web.Replay, o.Keeper.Replay = o.Replay, o.Replay
 	o.Web.TokenTTL, o.Keeper.TokenTTL = o.TokenTTL, o.TokenTTL
 	o.Keeper.MaxCall = web.CallTimeout
+	o.Uploads.MaxClips, o.Uploads.MaxClipBytes = o.Web.MaxClips, o.Web.MaxClipBytes
 	return nil
 }
 
 // Server is the running service.
 type Server struct {
-	web    *web.Server
-	keeper *keeper.Keeper
+	web     *web.Server
+	keeper  *keeper.Keeper
+	uploads *uploads.Uploads
 }
 
 // New starts the service.
@@ -134,14 +141,19 @@ func New(o Options) (*Server, error) {
 	if err := o.Web.Check(); err != nil {
 		return nil, err
 	}
+	sent, err := uploads.New(o.Uploads, uploads.Parts{State: o.State, Files: o.Clips, Space: space, Leases: held,
+		Archive: files, Log: o.Log, Audit: o.Audit, Metrics: metrics})
+	if err != nil {
+		return nil, err
+	}
 	k := keeper.New(o.Keeper, keeper.Parts{State: o.State, Recorder: o.Recorder, JobRecorder: o.JobRecorder,
 		Storage: o.Storage, Clips: o.Clips, Cutter: o.Cutter, Buffers: stored, Space: space, Leases: held,
-		Archive: files, Evictor: o.Evictor, Log: o.Log, Audit: o.Audit, Metrics: metrics})
+		Archive: files, Evictor: o.Evictor, Uploads: sent, Log: o.Log, Audit: o.Audit, Metrics: metrics})
 	calls := web.New(o.Web, web.Parts{State: o.State, Tokens: o.Tokens, Recorder: o.Recorder,
 		JobRecorder: o.JobRecorder, Storage: o.Storage, Clips: o.Clips, JobFiles: o.JobFiles, Buffers: stored,
-		Space: space, Leases: held, Archive: files, Keeper: k, JWT: o.JWT, Ready: o.Ready, Log: o.Log, Audit: o.Audit,
+		Space: space, Leases: held, Archive: files, Uploads: sent, Keeper: k, JWT: o.JWT, Ready: o.Ready, Log: o.Log, Audit: o.Audit,
 		Metrics: metrics})
-	return &Server{web: calls, keeper: k}, nil
+	return &Server{web: calls, keeper: k, uploads: sent}, nil
 }
 
 // Handler serves all calls below api.Prefix, and /healthz at the root as well.
@@ -154,8 +166,9 @@ func (s *Server) OperatorHandler() http.Handler { return s.web.OperatorHandler()
 // Drain has /readyz tell that the service is about to stop; everything else goes on.
 func (s *Server) Drain() { s.web.Drain() }
 
-// Close ends the keeper and waits for it. It may be called twice.
+// Close ends the keeper and the check of an upload, and waits for them. It may be called twice.
 func (s *Server) Close() error {
 	s.keeper.Close()
+	s.uploads.Close()
 	return nil
 }

@@ -26,6 +26,7 @@ type request struct {
 	kind         string
 	again        bool
 	timeout      time.Duration
+	header       map[string]string
 }
 
 // call sends r, with retries, and decodes the response.
@@ -90,6 +91,9 @@ func (c *Client) send(ctx context.Context, r request, body []byte) (*http.Respon
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", "application/json, "+api.ProblemMediaType)
+	for key, value := range r.header {
+		req.Header.Set(key, value)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", r.kind)
 	}
@@ -183,7 +187,7 @@ func problem(resp *http.Response) error {
 	kind := map[string]error{
 		api.ProblemToken: ErrToken, api.ProblemRoom: ErrRoom, api.ProblemScope: ErrRoom, api.ProblemRecorder: ErrEgress,
 		api.ProblemNotFound: ErrNotFound, api.ProblemInvalid: ErrInvalid, api.ProblemConflict: ErrInvalid,
-		api.ProblemTrack: ErrTrack,
+		api.ProblemTrack: ErrTrack, api.ProblemQuota: ErrQuota, api.ProblemSpace: ErrQuota,
 	}[p.Type]
 	if kind == nil {
 		kind = ErrServer
@@ -191,7 +195,24 @@ func problem(resp *http.Response) error {
 	if p.Detail == "" {
 		p.Detail = p.Title
 	}
-	return fmt.Errorf("%w: %s", kind, p.Detail)
+	return &refused{error: fmt.Errorf("%w: %s", kind, p.Detail), status: resp.StatusCode}
+}
+
+// refused is a problem that the backend responds with.
+type refused struct {
+	error
+	status int
+}
+
+func (r *refused) Unwrap() error { return r.error }
+
+// status is that of a problem; 0 is any other error.
+func status(err error) int {
+	var r *refused
+	if errors.As(err, &r) {
+		return r.status
+	}
+	return 0
 }
 
 // notABackend explains a response that a Hindsight backend does not give.

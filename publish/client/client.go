@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -38,6 +37,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrInvalid means that the backend does not accept the request as it is.
 	ErrInvalid = errors.New("invalid request")
+	// ErrQuota means that the user has as much on the server as allowed, or that the server has no space left.
+	ErrQuota = errors.New("no space on the server")
 	// ErrServer is any other response of the backend.
 	ErrServer = errors.New("server error")
 )
@@ -183,23 +184,6 @@ func (c *Client) Clips(ctx context.Context) (*api.ClipList, error) {
 // Clip reports on a clip.
 func (c *Client) Clip(ctx context.Context, id string) (*api.Clip, error) {
 	return call[api.Clip](ctx, c, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(id), again: true})
-}
-
-// Video copies a clip's MP4 to w and returns its length in bytes. Only the context limits its time.
-func (c *Client) Video(ctx context.Context, id string, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, request{method: http.MethodGet, path: "/clips/" + url.PathEscape(id) + "/video"}, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return 0, problem(resp)
-	}
-	n, err := io.Copy(w, resp.Body)
-	if err != nil {
-		return n, fmt.Errorf("%w: the download was cut off after %d bytes: %v", ErrUnreachable, n, err)
-	}
-	return n, nil
 }
 
 // CreateLink makes a link with which everybody can watch a clip. life 0 is a week. Another try could make another link,

@@ -98,6 +98,16 @@ func (c *cli) openState(ctx context.Context) (*state.Store, error) {
 	return state.Open(ctx, private)
 }
 
+// workFolder is where this service has files of its own for a while: beside the database where there is that folder, so
+// that it has as much space, else the system's.
+func (c *cli) workFolder() string {
+	folder := filepath.Join(c.Data, "private", "work")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return ""
+	}
+	return folder
+}
+
 // shared reports whether the database is one that several backends share.
 func (c *cli) shared() bool { return c.Database != "" || c.DatabaseFile != "" }
 

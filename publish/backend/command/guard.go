@@ -26,6 +26,9 @@ type guard struct {
 	KeepClips      time.Duration `help:"How long clips are kept, for example 720h. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
 	MaxClips       int           `help:"Maximum number of clips per user. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_CLIPS"`
 	MaxClipMB      int64         `name:"max-clip-mb" help:"Maximum size of all clips of a user, in MB. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_CLIP_MB"`
+	MaxUploadMB    int64         `name:"max-upload-mb" help:"Maximum size of a clip that a user uploads, in MB." default:"2000" env:"HINDSIGHT_MAX_UPLOAD_MB"`
+	MaxUpload      time.Duration `help:"Maximum length of a clip that a user uploads." default:"1h" env:"HINDSIGHT_MAX_UPLOAD"`
+	UploadExpire   time.Duration `help:"How long an unfinished upload is kept." default:"24h" env:"HINDSIGHT_UPLOAD_EXPIRE"`
 	MaxReplays     int           `help:"Maximum number of replays per user. Ended replays count until they expire." default:"32" env:"HINDSIGHT_MAX_REPLAYS"`
 	MaxRecording   time.Duration `help:"Maximum length of a recording. It is then stopped." default:"12h" env:"HINDSIGHT_MAX_RECORDING"`
 	KeepRecordings time.Duration `help:"How long finished recordings are kept, for example 720h. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_RECORDINGS"`
@@ -75,6 +78,10 @@ func (g *guard) fill(o *backend.Options) error {
 		return fmt.Errorf("--keep-clips is %v; it must be 0 or at least 1m", g.KeepClips)
 	case g.MaxClips < 0 || g.MaxClipMB < 0:
 		return errors.New("--max-clips and --max-clip-mb must be 0 or more")
+	case g.MaxUploadMB < 1 || g.MaxUploadMB > 100_000 || g.MaxUpload < time.Second || g.MaxUpload > 12*time.Hour ||
+		g.UploadExpire < time.Minute || g.UploadExpire > 30*24*time.Hour:
+		return errors.New("--max-upload-mb must be 1 to 100000, --max-upload between 1s and 12h, and --upload-expire " +
+			"between 1m and 720h")
 	case g.KeepRecordings < 0 || g.KeepRecordings > 0 && g.KeepRecordings < time.Minute:
 		return fmt.Errorf("--keep-recordings is %v; it must be 0 or at least 1m", g.KeepRecordings)
 	case g.MaxReplays < 1 || g.MaxRecordings < 0 || g.MaxRecordingMB < 0 || g.ReserveMB < -1:
@@ -99,6 +106,7 @@ func (g *guard) fill(o *backend.Options) error {
 	w.MaxClips, w.MaxClipBytes, w.MaxReplays = g.MaxClips, g.MaxClipMB*1e6, g.MaxReplays
 	w.MaxRecordings, w.MaxRecordingBytes = g.MaxRecordings, g.MaxRecordingMB*1e6
 	k.KeepClips, k.MaxRecording, k.KeepRecordings = g.KeepClips, g.MaxRecording, g.KeepRecordings
+	o.Uploads.MaxBytes, o.Uploads.MaxLength, o.Uploads.Expire = g.MaxUploadMB*1e6, g.MaxUpload, g.UploadExpire
 	o.Buffers.Reserve = g.ReserveMB * 1e6
 	return nil
 }

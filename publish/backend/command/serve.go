@@ -141,6 +141,7 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	o.Cutter = &buffers.Remuxer{Storage: files, Clips: files, Priming: time.Duration(s.AACPriming) * time.Second / 48000}
 	o.JobRecorder, o.JobFiles, o.Web.StreamTo, o.Web.LiveKitURL = rec, files, s.StreamTo, public
 	o.Evictor, o.Replay, o.Keeper.Expire, o.Keeper.Stall, o.Log = rec, s.Replay, s.Expire, s.Stall, log
+	o.Uploads.Work = c.workFolder()
 	opened, err := s.open(&o)
 	if err != nil {
 		return err

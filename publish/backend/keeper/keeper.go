@@ -124,6 +124,7 @@ func (k *Keeper) keep(ctx context.Context) {
 			k.prune(ctx)
 			k.tidy(ctx)
 			k.tidyJobs(ctx)
+			k.tidyUploads(ctx)
 			k.erase(ctx)
 			k.makeRoom(ctx)
 			k.orphans(ctx, time.Now())

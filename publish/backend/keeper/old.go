@@ -158,6 +158,16 @@ func (k *Keeper) tidyJobs(ctx context.Context) {
 	}
 }
 
+// tidyUploads ends uploads that have expired, and deletes what is left of them.
+func (k *Keeper) tidyUploads(ctx context.Context) {
+	if k.o.Uploads == nil {
+		return
+	}
+	if err := k.o.Uploads.Tidy(ctx); err != nil {
+		k.complain(ctx, "cannot tidy up uploads; will retry", err)
+	}
+}
+
 // gauge shows how much is stored of what runs, and how far behind the worst of it is.
 func (k *Keeper) gauge(ctx context.Context) {
 	running, err := k.o.State.Running(ctx)

@@ -74,6 +74,12 @@ type Archive interface {
 	NoteJob(ctx context.Context, t state.Job)
 }
 
+// Uploads are clips on their way from users.
+type Uploads interface {
+	// Tidy ends what nobody adds to anymore, and deletes what is left of uploads.
+	Tidy(ctx context.Context) error
+}
+
 // Options are how long the keeper waits and keeps; zero ones get the defaults.
 type Options struct {
 	// Replay is how much is kept while recording: 20 min.
@@ -106,7 +112,7 @@ func (o *Options) setDefaults() {
 	o.MaxRecording = cmp.Or(o.MaxRecording, 12*time.Hour)
 }
 
-// Parts are what the keeper works with; all but Evictor must be set.
+// Parts are what the keeper works with; all but Evictor and Uploads must be set.
 type Parts struct {
 	State       State
 	Recorder    Recorder
@@ -120,6 +126,8 @@ type Parts struct {
 	Archive     Archive
 	// Evictor removes from rooms whose token was revoked; nil leaves them there.
 	Evictor Evictor
+	// Uploads are tidied up; nil has none.
+	Uploads Uploads
 	Log     *slog.Logger
 	// Audit gets a record of what is deleted and who is removed.
 	Audit   *slog.Logger

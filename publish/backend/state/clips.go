@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -21,6 +22,13 @@ type Clip struct {
 	Bytes    int64
 	// Gaps are where nothing was recorded between From and To, in their order.
 	Gaps []Span
+	// Origin is where the clip comes from; empty, as in old notes, is a replay.
+	Origin api.ClipOrigin `json:",omitempty"`
+	Title  string         `json:",omitempty"`
+	// Width and Height are in pixels; 0 where they are not known.
+	Width    int           `json:",omitempty"`
+	Height   int           `json:",omitempty"`
+	Chapters []api.Chapter `json:",omitempty"`
 }
 
 // Span is a stretch of time.
@@ -53,16 +61,19 @@ func (s *Store) AddClip(ctx context.Context, c Clip, limit int) (ok bool, err er
 	return ok, err
 }
 
-const clipColumns = `SELECT id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps
-	FROM clips `
+const clipColumns = `SELECT id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps,
+	origin, title, width, height, chapters FROM clips `
 
 func scanClip(r scanner) (c Clip, err error) {
 	var asked, pressed, created, start, stop int64
-	var gaps string
+	var gaps, chapters string
 	err = r.Scan(&c.ID, &c.ReplayID, &c.Identity, &c.Room, &c.State, &c.Reason, &asked, &pressed, &created, &start, &stop,
-		&c.Bytes, &gaps)
+		&c.Bytes, &gaps, &c.Origin, &c.Title, &c.Width, &c.Height, &chapters)
 	if err == nil && gaps != "" {
 		err = json.Unmarshal([]byte(gaps), &c.Gaps)
+	}
+	if err == nil && chapters != "" {
+		err = json.Unmarshal([]byte(chapters), &c.Chapters)
 	}
 	c.Asked, c.Pressed, c.Created = time.Duration(asked), moment(pressed), moment(created)
 	c.From, c.To = moment(start), moment(stop)
@@ -94,10 +105,17 @@ func (s *Store) OldClips(ctx context.Context, before time.Time, limit int) ([]Cl
 		stamp(before), api.ClipWaiting, limit)
 }
 
-// Used is how many clips a user has that have not failed, and their length in bytes.
+// Used is how many clips a user has that have not failed, and their length in bytes. Uploads on their way count with
+// the length that they will have.
 func (s *Store) Used(ctx context.Context, identity string) (clips int, bytes int64, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM clips
-		WHERE identity = ? AND state <> ? AND deleted = 0`, identity, api.ClipFailed).Scan(&clips, &bytes)
+	return used(ctx, s.db, identity)
+}
+
+func used(ctx context.Context, db runner, identity string) (clips int, bytes int64, err error) {
+	err = db.QueryRowContext(ctx, `SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM (
+		SELECT bytes FROM clips WHERE identity = ? AND state <> ? AND deleted = 0
+		UNION ALL SELECT bytes FROM uploads WHERE identity = ? AND state IN (?,?)) AS all_of_them`,
+		identity, api.ClipFailed, identity, api.UploadReceiving, api.UploadChecking).Scan(&clips, &bytes)
 	return clips, bytes, err
 }
 
@@ -130,6 +148,27 @@ func (c Clip) gaps() (string, error) {
 	}
 	b, err := json.Marshal(c.Gaps)
 	return string(b), err
+}
+
+// insertClip adds a clip with all that is known of it.
+func insertClip(c Clip) (query string, args []any, err error) {
+	gaps, err := c.gaps()
+	if err != nil {
+		return "", nil, err
+	}
+	chapters := ""
+	if len(c.Chapters) > 0 {
+		b, err := json.Marshal(c.Chapters)
+		if err != nil {
+			return "", nil, err
+		}
+		chapters = string(b)
+	}
+	return `INSERT INTO clips (id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps,
+			origin, title, width, height, chapters) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		[]any{c.ID, c.ReplayID, c.Identity, c.Room, c.State, c.Reason, int64(c.Asked), stamp(c.Pressed), stamp(c.Created),
+			stamp(c.From), stamp(c.To), c.Bytes, gaps, cmp.Or(c.Origin, api.OriginReplay), c.Title, c.Width, c.Height,
+			chapters}, nil
 }
 
 // MarkClipDeleted hides a clip and ends its links. Its row stays until its files are deleted, for DeleteClip to forget:

@@ -64,6 +64,12 @@ func (s *Store) Links(ctx context.Context, clip string) ([]Link, error) {
 	return all(ctx, s, scanLink, linkColumns+"WHERE clip = ? ORDER BY created, id", clip)
 }
 
+// LinksOf lists the links to all clips of a user, oldest first, at most limit.
+func (s *Store) LinksOf(ctx context.Context, identity string, limit int) ([]Link, error) {
+	return all(ctx, s, scanLink, linkColumns+`WHERE clip IN (SELECT id FROM clips WHERE identity = ? AND deleted = 0)
+		ORDER BY created, id LIMIT ?`, identity, limit)
+}
+
 // DeleteLink makes a link useless at once.
 func (s *Store) DeleteLink(ctx context.Context, clip, id string) error {
 	return s.change(ctx, "DELETE FROM links WHERE id = ? AND clip = ?", id, clip)

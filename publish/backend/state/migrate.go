@@ -90,6 +90,22 @@ CREATE TABLE invitations (
 	created INTEGER NOT NULL, expires INTEGER NOT NULL
 ) STRICT;
 `,
+	// 10: clips that users upload, what they call them, and what is known of a clip's video; chapters are JSON.
+	`
+CREATE TABLE uploads (
+	id TEXT PRIMARY KEY, identity TEXT NOT NULL, token TEXT NOT NULL, room TEXT NOT NULL, title TEXT NOT NULL,
+	recorded INTEGER NOT NULL, hash TEXT NOT NULL, bytes INTEGER NOT NULL, received INTEGER NOT NULL DEFAULT 0,
+	parts INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+	attempts INTEGER NOT NULL DEFAULT 0, stored INTEGER NOT NULL DEFAULT 1, created INTEGER NOT NULL,
+	expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX uploads_identity ON uploads(identity, created);
+ALTER TABLE clips ADD COLUMN origin TEXT NOT NULL DEFAULT 'replay';
+ALTER TABLE clips ADD COLUMN title TEXT NOT NULL DEFAULT '';
+ALTER TABLE clips ADD COLUMN width INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clips ADD COLUMN height INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clips ADD COLUMN chapters TEXT NOT NULL DEFAULT '';
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

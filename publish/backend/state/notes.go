@@ -90,16 +90,12 @@ func restore(ctx context.Context, tx runner, counter *int, query string, args []
 }
 
 func restoreClip(ctx context.Context, tx runner, n Note, count *Restored) error {
-	c := n.Clip
-	gaps, err := c.gaps()
-	if err != nil {
-		return err
+	query, args, err := insertClip(*n.Clip)
+	if err == nil {
+		err = restore(ctx, tx, &count.Clips, query, args)
 	}
-	err = restore(ctx, tx, &count.Clips, `INSERT INTO clips (id, replay, identity, room, state, reason, asked, pressed, created,
-		start, stop, bytes, gaps) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, []any{c.ID, c.ReplayID, c.Identity, c.Room, c.State, c.Reason,
-		int64(c.Asked), stamp(c.Pressed), stamp(c.Created), stamp(c.From), stamp(c.To), c.Bytes, gaps})
 	if err != nil || len(n.Poster) == 0 {
 		return err
 	}
-	return restore(ctx, tx, &count.Posters, "INSERT INTO posters (clip, jpeg) VALUES (?,?)", []any{c.ID, n.Poster})
+	return restore(ctx, tx, &count.Posters, "INSERT INTO posters (clip, jpeg) VALUES (?,?)", []any{n.Clip.ID, n.Poster})
 }

@@ -194,7 +194,7 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return all(ctx, s, scanToken, tokenColumns+"ORDER BY created")
 }
 
-// RevokeToken makes a token useless at once. Where it was the last of its identity, everything that runs for that
+// RevokeToken makes a token useless at once, and ends the uploads that were begun with it. Where it was the last of its identity, everything that runs for that
 // identity is marked as stopped, for the keeper to end, and the links to its clips are deleted.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return s.transaction(ctx, func(tx runner) error {
@@ -208,6 +208,9 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 		}
 		now := stamp(time.Now())
 		if _, err := tx.ExecContext(ctx, "UPDATE tokens SET revoked = ? WHERE id = ?", now, id); err != nil {
+			return err
+		}
+		if err := endUploads(ctx, tx, "token = ?", id); err != nil {
 			return err
 		}
 		var left int

@@ -45,7 +45,7 @@ func OpenBucket(ctx context.Context, address string) (*Storage, error) {
 		b = blob.PrefixedBucket(b, p.prefix+"/")
 	}
 	return &Storage{files: bucket{b}, recordings: path.Join(p.prefix, segments), upload: p.upload,
-		make: func(string) error { return nil }}, nil
+		make: func(string) error { return nil }, private: func(string) error { return nil }}, nil
 }
 
 // plain gives a missing object the error of a missing file.

@@ -32,7 +32,7 @@ func Open(dir, egress string) (*Storage, error) {
 		return nil, err
 	}
 	// The recorder may be another user; then it is in the group of this one. Nobody else comes in.
-	for sub, mode := range map[string]os.FileMode{segments: 0o750, clips: 0o700} {
+	for sub, mode := range map[string]os.FileMode{segments: 0o750, clips: 0o700, uploads: 0o700} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), mode); err != nil {
 			return nil, fmt.Errorf("the storage folder cannot be made: %w", err)
 		}
@@ -49,7 +49,7 @@ func Open(dir, egress string) (*Storage, error) {
 		return nil, errors.Join(fmt.Errorf("the storage folder cannot be closed to other users: %w", err), root.Close())
 	}
 	f.removePartial()
-	return &Storage{files: f, recordings: egress, make: f.make}, nil
+	return &Storage{files: f, recordings: egress, make: f.make, private: f.private}, nil
 }
 
 // removePartial deletes clips that a killed process left half written.
@@ -67,6 +67,14 @@ func (f folder) make(dir string) error {
 		return err
 	}
 	return f.share(dir, 0o770)
+}
+
+// private makes a folder for this user alone; one that is there is fine.
+func (f folder) private(dir string) error {
+	if err := f.root.Mkdir(dir, 0o700); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // share gives a folder its mode whatever the umask, and has what is made in it belong to its group. Where setgid is not

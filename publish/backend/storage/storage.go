@@ -5,6 +5,7 @@
 //	segments/ID/note.json    what the database knows of it
 //	clips/ID.mp4, ID.json    a clip, and what the database knows of it
 //	clips/ID.jpg             its poster, where it has one
+//	uploads/ID/N.part        what has arrived of an upload from byte N on
 //
 // It has no goroutines except those of the buckets' clients; Close ends them.
 package storage
@@ -62,6 +63,7 @@ type Storage struct {
 	// recordings is the folder of recordings as the recorder sees it, a path or a prefix of keys.
 	recordings string
 	make       func(dir string) error // makes a recording's folder, where there are folders
+	private    func(dir string) error // makes a folder that only this service enters, where there are folders
 	upload     recorder.Upload
 }
 

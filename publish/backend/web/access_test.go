@@ -1,6 +1,9 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -45,7 +48,25 @@ func accessTable(t *testing.T) (columns []string, rows map[string]map[string]str
 }
 
 // belongings are one user's things in a room, made again for each call, for calls delete them.
-type belongings struct{ replay, clip, link, secret, job, running string }
+type belongings struct{ replay, clip, link, secret, job, running, upload string }
+
+// beginUpload has a user begin an upload of five bytes.
+func beginUpload(t testing.TB, on *shelftest.Shelf, owner string) (id string) {
+	t.Helper()
+	id = state.NewID()
+	sum := sha256.Sum256([]byte(id))
+	_, err := on.DB.AddUpload(t.Context(), state.Upload{ID: id, Identity: owner, SHA256: hex.EncodeToString(sum[:]),
+		Bytes: 5, State: api.UploadReceiving, Created: time.Now(), Expires: time.Now().Add(time.Hour)}, state.UploadLimits{})
+	require.NoError(t, err)
+	return id
+}
+
+// tusHeaders are what requests about an upload have.
+func tusHeaders(offset, length string) map[string]string {
+	sum := sha256.Sum256([]byte(state.NewID()))
+	return map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": offset, "Upload-Length": length,
+		"Upload-Metadata": "sha256 " + base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(sum[:])))}
+}
 
 func (d *desk) belongings(owner, room string) (b belongings) {
 	d.t.Helper()
@@ -64,7 +85,7 @@ func (d *desk) belongings(owner, room string) (b belongings) {
 	link, secret, ok, err := db.AddLink(ctx, b.clip, time.Now().Add(time.Hour), 10)
 	require.NoError(d.t, err)
 	require.True(d.t, ok)
-	b.link, b.secret = link.ID, secret
+	b.link, b.secret, b.upload = link.ID, secret, beginUpload(d.t, d.Shelf, owner)
 	for id, is := range map[string]api.State{b.job: api.StateEnded, b.running: api.StateActive} {
 		_, err := d.Files.NewRecording(ctx, id)
 		require.NoError(d.t, err)
@@ -102,10 +123,17 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 		body = fmt.Sprintf(`{"roomName":"den","videoTrackId":"TR_%s","replayId":%q}`, state.NewID()[:8], b.replay)
 	case path == "/stop", path == "/save":
 		body = fmt.Sprintf(`{"replayId":%q,"seconds":1}`, b.replay)
+	case strings.HasPrefix(path, "/uploads"):
+		id, kind, body = b.upload, "application/offset+octet-stream", "ab"
+		d.header = tusHeaders("0", "5")
+		if method == http.MethodPatch {
+			delete(d.header, "Upload-Length")
+		}
+		defer func() { d.header = nil }()
 	case path == "/clips/{id}/poster":
 		kind, body = "image/jpeg", shelftest.JPEG(d.t, 16, 16)
 	}
-	if method == http.MethodGet || method == http.MethodDelete {
+	if method != http.MethodPost && method != http.MethodPut && method != http.MethodPatch {
 		kind, body = "", ""
 	}
 	link := b.link
@@ -113,7 +141,7 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 		link = b.secret
 	}
 	target := strings.NewReplacer("{id}", id, "{link}", link, "{name}", "recording.mp4").Replace(path)
-	listed := method == http.MethodGet && (path == "/clips" || path == "/recordings")
+	listed := method == http.MethodGet && (path == "/clips" || path == "/recordings" || path == "/links")
 	if listed {
 		target += "?whose=all"
 	}

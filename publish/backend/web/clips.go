@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,8 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 func view(c state.Clip) api.Clip {
 	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, Owner: state.OwnerName(c.Identity),
 		State: c.State, Reason: c.Reason,
-		Seconds: c.Asked.Seconds(), CreatedAt: c.Created}
+		Seconds: c.Asked.Seconds(), CreatedAt: c.Created, Origin: cmp.Or(c.Origin, api.OriginReplay), Title: c.Title,
+		Width: c.Width, Height: c.Height, Chapters: c.Chapters}
 	if c.State == api.ClipReady {
 		out.From, out.To = &c.From, &c.To
 		out.Seconds, out.Bytes = c.To.Sub(c.From).Seconds(), c.Bytes

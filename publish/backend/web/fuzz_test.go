@@ -18,12 +18,13 @@ import (
 // Whatever a caller with a good token sends, the response is no 5xx, and a refusal is a problem with a message.
 func FuzzHandlers(f *testing.F) {
 	on := shelftest.New(f, 1, time.Now())
-	s, _, _ := serve(on)
+	s, _, _ := serve(f, on)
 	begins := shelftest.Starting{Told: on.Fake}
 	s.o.Recorder, s.o.JobRecorder, s.o.MaxRunning = begins, begins, 1<<30
 	_, secret, err := on.DB.CreateToken(f.Context(), "alice", "*", state.Manage)
 	require.NoError(f, err)
 	handler := s.Handler()
+	begun := beginUpload(f, on, "alice")
 	const replay = `{"replayId":"x","seconds":5,"pressedAt":"2026-01-01T00:00:00Z"}`
 	for _, seed := range [][4]string{
 		{"POST", "/token", "application/json", `{"roomName":"den"}`},
@@ -36,7 +37,10 @@ func FuzzHandlers(f *testing.F) {
 		{"GET", "/watch/x/video?download=1", "", ""}, {"POST", "/webhook", "application/webhook+json", "{}"},
 		{"POST", "/recordings", "application/json",
 			`{"roomName":"den","type":"track","trackId":"TR_a","file":{"type":"mp4"}}`},
-		{"GET", "/recordings/x/files/..%2fy", "", ""}, {"GET", "/openapi.json", "", ""},
+		{"GET", "/recordings/x/files/..%2fy", "", ""}, {"GET", "/links", "", ""}, {"GET", "/watch/x/oembed?maxwidth=1", "", ""},
+		{"GET", "/watch/x/embed", "", ""}, {"POST", "/uploads", "", ""}, {"OPTIONS", "/uploads", "", ""},
+		{"HEAD", "/uploads/x", "", ""}, {"PATCH", "/uploads/" + begun, "application/offset+octet-stream", "abc"},
+		{"DELETE", "/uploads/" + begun, "", ""}, {"GET", "/uploads/" + begun, "", ""}, {"GET", "/openapi.json", "", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3])
 	}
@@ -52,6 +56,9 @@ func FuzzHandlers(f *testing.F) {
 		r.RemoteAddr = "192.0.2.1:1"
 		r.Header.Set("Authorization", "Bearer "+secret)
 		r.Header.Set("Content-Type", kind)
+		for key, value := range tusHeaders("0", "5") {
+			r.Header.Set(key, value)
+		}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
 		require.Less(t, w.Code, 500, "%s", w.Body)

@@ -55,7 +55,7 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 }
 
 func linkView(l state.Link) api.Link {
-	return api.Link{LinkID: l.ID, CreatedAt: l.Created, ExpiresAt: l.Expires}
+	return api.Link{LinkID: l.ID, ClipID: l.ClipID, CreatedAt: l.Created, ExpiresAt: l.Expires}
 }
 
 func (s *Server) getLinks(w http.ResponseWriter, r *http.Request, user state.Token) error {
@@ -67,11 +67,27 @@ func (s *Server) getLinks(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err != nil {
 		return err
 	}
+	return writeLinks(w, links)
+}
+
+func writeLinks(w http.ResponseWriter, links []state.Link) error {
 	out := api.LinkList{Links: []api.Link{}}
 	for _, l := range links {
 		out.Links = append(out.Links, linkView(l))
 	}
 	return writeJSON(w, http.StatusOK, out)
+}
+
+// getAllLinks lists the links to all clips of the user.
+func (s *Server) getAllLinks(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	if err := mayShare(user); err != nil {
+		return err
+	}
+	links, err := s.o.State.LinksOf(r.Context(), user.Owner(), maxListed*maxLinks)
+	if err != nil {
+		return err
+	}
+	return writeLinks(w, links)
 }
 
 func (s *Server) deleteLink(w http.ResponseWriter, r *http.Request, user state.Token) error {

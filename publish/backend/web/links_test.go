@@ -25,6 +25,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/backend/uploads"
 )
 
 // desk is a shelf behind HTTP, with users and without a keeper.
@@ -36,6 +37,7 @@ type desk struct {
 	archive *archive.Archive
 	server  *httptest.Server
 	alice   string // user tokens' secrets
+	header  map[string]string
 }
 
 // resting is a keeper that does nothing.
@@ -45,20 +47,26 @@ func (resting) Nudge()                                {}
 func (resting) Told(context.Context, recorder.Status) {}
 
 // serve has calls on a shelf.
-func serve(on *shelftest.Shelf) (*Server, *buffers.Buffers, *archive.Archive) {
+func serve(t testing.TB, on *shelftest.Shelf) (*Server, *buffers.Buffers, *archive.Archive) {
 	log := slog.Default()
 	stored := buffers.New(on.Files, 0)
 	files := &archive.Archive{State: on.DB, Clips: on.Files, Replays: on.Files, Jobs: on.Files, Log: log}
+	leased := leases.New(on.DB, log)
+	sent, err := uploads.New(uploads.Options{Work: t.TempDir(), MaxOpen: 1000}, uploads.Parts{State: on.DB, Files: on.Files,
+		Space: buffers.Space{Storage: on.Files}, Leases: leased, Archive: files, Log: log, Audit: log,
+		Metrics: prometheus.NewRegistry()})
+	require.NoError(t, err)
+	t.Cleanup(sent.Close)
 	s := New(Options{Replay: 10 * time.Second}, Parts{State: on.DB, Tokens: on.Fake, Recorder: on.Fake,
 		JobRecorder: on.Fake, Storage: on.Files, Clips: on.Files, JobFiles: on.Files, Buffers: stored,
-		Space: buffers.Space{Storage: on.Files}, Leases: leases.New(on.DB, log), Archive: files, Keeper: resting{}, Log: log,
+		Space: buffers.Space{Storage: on.Files}, Leases: leased, Archive: files, Uploads: sent, Keeper: resting{}, Log: log,
 		Audit: log, Metrics: prometheus.NewRegistry()})
 	return s, stored, files
 }
 
 func newDesk(t *testing.T, count int) *desk {
 	d := &desk{Shelf: shelftest.New(t, count, time.Now().Add(-time.Duration(count)*shelftest.SegmentLength)), t: t}
-	d.Server, d.buffers, d.archive = serve(d.Shelf)
+	d.Server, d.buffers, d.archive = serve(t, d.Shelf)
 	d.server = httptest.NewServer(d.Handler())
 	t.Cleanup(d.server.Close)
 	d.o.BaseURL = d.server.URL
@@ -87,6 +95,9 @@ func (d *desk) call(token, method, path, kind, body string) (*http.Response, []b
 	}
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
+	}
+	for key, value := range d.header {
+		req.Header.Set(key, value)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(d.t, err)

@@ -28,6 +28,12 @@ type failure struct {
 
 func (f *failure) Error() string { return f.detail }
 
+// problem is an error of another package that the caller may read.
+type problem interface {
+	error
+	Problem() (status int, kind, detail string)
+}
+
 func invalid(format string, args ...any) error {
 	return &failure{http.StatusBadRequest, api.ProblemInvalid, fmt.Sprintf(format, args...)}
 }
@@ -39,9 +45,13 @@ func notFound(what string) *failure {
 // asFailure chooses what the caller reads. The text of an unexpected error stays in the log.
 func asFailure(err error) *failure {
 	var f *failure
+	var p problem
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.As(err, &p):
+		status, kind, detail := p.Problem()
+		return &failure{status, kind, detail}
 	case errors.Is(err, leases.ErrBusy):
 		return &failure{http.StatusServiceUnavailable, api.ProblemRecorder, leases.ErrBusy.Error()}
 	case errors.Is(err, recorder.ErrForeign):

@@ -68,7 +68,7 @@ type shelved struct {
 func newShelved(t *testing.T) shelved {
 	t.Helper()
 	on := shelftest.New(t, 1, time.Now())
-	s, _, _ := serve(on)
+	s, _, _ := serve(t, on)
 	return shelved{s, on}
 }
 

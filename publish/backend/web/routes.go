@@ -18,7 +18,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// Time limits of calls. Videos and recordings may take long on slow lines.
+// Time limits of calls. Videos, recordings and uploads may take long on slow lines.
 const (
 	// CallTimeout is for all other calls.
 	CallTimeout  = 60 * time.Second
@@ -45,7 +45,16 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/clips/{id}/links":           user(s.getLinks),
 		"DELETE " + api.Prefix + "/clips/{id}/links/{link}": user(s.deleteLink),
 		"PUT " + api.Prefix + "/clips/{id}/poster":          user(s.putPoster),
+		"GET " + api.Prefix + "/links":                      user(s.getAllLinks),
+		"POST " + api.Prefix + "/uploads":                   user(s.serveUpload),
+		"OPTIONS " + api.Prefix + "/uploads":                s.limited(s.uploadOptions),
+		"GET " + api.Prefix + "/uploads/{id}":               user(s.getUpload),
+		"HEAD " + api.Prefix + "/uploads/{id}":              user(s.serveUpload),
+		"PATCH " + api.Prefix + "/uploads/{id}":             user(s.serveUpload),
+		"DELETE " + api.Prefix + "/uploads/{id}":            user(s.serveUpload),
 		"GET " + api.Prefix + "/watch/{link}":               s.limited(s.getWatch),
+		"GET " + api.Prefix + "/watch/{link}/embed":         s.limited(s.getEmbed),
+		"GET " + api.Prefix + "/watch/{link}/oembed":        s.limited(s.getOEmbed),
 		"GET " + api.Prefix + "/watch/{link}/video":         s.limited(s.getWatchVideo),
 		"GET " + api.Prefix + "/watch/{link}/poster.jpg":    s.limited(s.getWatchPoster),
 		"POST " + api.Prefix + "/invitations/accept":        s.limited(s.postAccept),
@@ -69,9 +78,12 @@ func (s *Server) Handler() http.Handler {
 		return s.outer(mux)
 	}
 	return s.outer(cors.New(cors.Options{AllowedOrigins: s.o.CORSOrigins, MaxAge: 600,
-		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "Range"},
-		ExposedHeaders: []string{api.TimeHeader, "Content-Range", "Retry-After"}}).Handler(mux))
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+			http.MethodDelete},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Range", "Tus-Resumable", "Upload-Length",
+			"Upload-Metadata", "Upload-Offset"},
+		ExposedHeaders: []string{api.TimeHeader, "Content-Range", "Retry-After", "Location", "Tus-Resumable",
+			"Upload-Expires", "Upload-Length", "Upload-Offset"}}).Handler(mux))
 }
 
 // outer sets what every answer has, bounds the time, counts, and writes the audit log.
@@ -83,7 +95,8 @@ func (s *Server) outer(inner http.Handler) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		limit := CallTimeout
-		if strings.HasSuffix(r.URL.Path, "/video") || strings.Contains(r.URL.Path, "/files/") {
+		if strings.HasSuffix(r.URL.Path, "/video") || strings.Contains(r.URL.Path, "/files/") ||
+			r.Method == http.MethodPatch {
 			limit = videoTimeout
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(begun.Add(limit))

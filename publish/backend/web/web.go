@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/buffers"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -89,6 +90,14 @@ type Archive interface {
 	NoteRecording(ctx context.Context, r state.Recording)
 	NoteJob(ctx context.Context, t state.Job)
 	NotePoster(ctx context.Context, id string, jpeg []byte)
+}
+
+// Uploads takes clips that users send.
+type Uploads interface {
+	// Serve takes a request of the tus protocol, about the upload with this id unless it is empty. Where it returns an
+	// error nothing is sent yet.
+	Serve(w http.ResponseWriter, r *http.Request, user state.Token, id string) error
+	Status(ctx context.Context, user state.Token, id string) (api.Upload, error)
 }
 
 // Keeper does what is left to do after a call.
@@ -178,6 +187,7 @@ type Parts struct {
 	Space       Space
 	Leases      Leases
 	Archive     Archive
+	Uploads     Uploads
 	Keeper      Keeper
 	// JWT accepts the tokens of somebody else beside our own; nil accepts only our own.
 	JWT Verifier
