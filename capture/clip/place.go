@@ -27,16 +27,16 @@ func (awayError) Is(target error) bool { return target == ErrAway }
 type Place struct {
 	// Folder is made when it is missing, unless its drive is away.
 	Folder string
-	// Mount is where the file system is mounted that the folder is on, as MountOf returned it when the folder was there;
-	// empty is not known. While nothing is mounted there, the folder is away: it would be made on another disk, and lie
-	// hidden below the drive once that is back.
+	// Mount is where the file system is mounted that the folder is on, as MountOf returned it when the folder was
+	// there; empty is not known. While nothing is mounted there, the folder is away: it would be made on another disk,
+	// and lie hidden below the drive once that is back.
 	Mount string
 	// Fallback takes what Folder does not take, so that a replay is never lost; empty is none.
 	Fallback string
 }
 
-// CheckAway returns an ErrAway, as a message, where the folder's drive is not connected, and another error where it does
-// not respond.
+// CheckAway returns an ErrAway, as a message, where the drive with the folder is not connected, and another error where
+// it does not respond.
 func (p Place) CheckAway() error {
 	if p.Mount == "" {
 		return nil
