@@ -182,7 +182,7 @@ func (p *storagePage) buildUsed() {
 		name string
 	}{
 		{clip.Replay, lang.L("Replays")}, {clip.Recorded, lang.L("Recordings")},
-		{clip.Trimmed, lang.L("Trimmed and exported")}, {clip.Screenshot, lang.L("Screenshots")},
+		{clip.Trimmed, lang.L("Edited clips")}, {clip.Screenshot, lang.L("Screenshots")},
 	} {
 		p.amount[part.kind] = line(partColors[part.kind], part.name)
 	}
@@ -367,7 +367,11 @@ func (p *storagePage) show(u storage.Usage) {
 		}
 		setText(p.others, others)
 	}
-	setText(p.backup, locale.Size(u.Recovery))
+	backup := lang.L("None")
+	if u.Recovery > 0 {
+		backup = locale.Size(u.Recovery)
+	}
+	setText(p.backup, backup)
 	p.shares.set(append(parts, share{othersColor, u.Others.Bytes}, share{backupColor, u.Recovery}))
 	if u.Left != "" {
 		setText(p.left, lang.L("{{.Files}}, {{.Size}}, are still in {{.Folder}}.", map[string]any{
@@ -515,9 +519,8 @@ func (p *storagePage) foresee(limit int64, excess []clip.Clip) {
 		for _, c := range excess {
 			gone += c.Bytes
 		}
-		text = lang.N("{{.PluralCount}} clips, {{.Size}}, are deleted: the oldest, up to {{.Date}}.", len(excess),
-			map[string]any{"PluralCount": len(excess), "Size": locale.Size(gone),
-				"Date": locale.Moment(excess[len(excess)-1].Created.Local(), time.Now())})
+		text = lang.N("{{.PluralCount}} clips, {{.Size}}, are deleted, the oldest first.", len(excess),
+			map[string]any{"PluralCount": len(excess), "Size": locale.Size(gone)})
 		if n := p.usage.Starred.Files; n > 0 {
 			text += " " + lang.N("{{.PluralCount}} starred clips stay.", n)
 		}
@@ -551,8 +554,8 @@ func (p *storagePage) showGone() {
 		}
 	})
 	d := dialog.NewCustom(lang.L("Clips that would be deleted"), lang.L("Close"), list, p.s.u.window)
-	p.s.u.front(&open{d, false})
 	d.Resize(fyne.NewSize(640, 420))
+	p.s.u.front(&open{d, false})
 }
 
 // share is a part of a bar.
