@@ -552,6 +552,7 @@ func (p *storagePage) showGone() {
 			setText(detail, locale.Moment(items[i].Created.Local(), time.Now())+" · "+length(items[i].Seconds)+" · "+
 				locale.Size(items[i].Bytes))
 		}
+		row.Refresh() // gives the texts their widths
 	})
 	d := dialog.NewCustom(lang.L("Clips that would be deleted"), lang.L("Close"), list, p.s.u.window)
 	d.Resize(fyne.NewSize(640, 420))
