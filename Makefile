@@ -15,7 +15,7 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 # These need cgo, for the window and the tray. All else is built and tested without.
 NEEDS_CGO := $(MODULE)/(app|app/ui.*|cmd/hindsight)$$
 # Packages of pure computation and small loops, where the race detector costs seconds.
-RACE := ./app/config ./app/control ./app/hotkey ./app/links ./app/session ./app/token \
+RACE := ./app/config ./app/control ./app/hotkey ./app/hotkey/hotkeytest ./app/links ./app/session ./app/token \
 	./capture/fanout ./capture/media ./capture/mp4 ./capture/replay ./capture/video \
 	./publish/client ./publish/livekit \
 	$(addprefix ./publish/backend/,buffers jwt keeper leases poster recorder state storage web)

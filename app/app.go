@@ -69,6 +69,7 @@ type App struct {
 	library  *library.Library
 	storage  *storage.Manager
 	tokens   *token.Store
+	copied   desktop.Clipboard
 	tray     *desktop.Tray
 	login    autostart.Entry
 	// loginTurn keeps changes of that file in their order.
@@ -76,6 +77,8 @@ type App struct {
 	ctx       context.Context // of what may be left undone at the end
 	ui        *ui.UI
 	tasks     sync.WaitGroup
+	requests  requestLimits
+	ready     chan struct{} // closed once ui and notifier are there
 }
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
@@ -109,7 +112,7 @@ func Run(o Options) error {
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
 	a := &App{log: log, logged: logged, control: server, ctx: ctx, links: links.Open(config.Dir()),
-		login: autostart.Of(config.Dir())}
+		login: autostart.Of(config.Dir()), ready: make(chan struct{})}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()
@@ -131,9 +134,10 @@ func showOther(invitation string) error {
 }
 
 // usedBefore finds what earlier versions, which wrote no settings file as long as nothing was changed, have left: the
-// copy of the buffer, the book of server copies, a token, or clips.
+// copy of the buffer, the book of server copies, or clips. A token is no sign of use: hindsightctl can set one before
+// the first start.
 func usedBefore(dir string, c config.Config) bool {
-	paths := []string{filepath.Join(dir, links.FileName), filepath.Join(dir, token.FileName)}
+	paths := []string{filepath.Join(dir, links.FileName)}
 	// Settings in a folder of their own have nothing to do with what the user has elsewhere.
 	elsewhere := os.Getenv("HINDSIGHT_CONFIG_DIR") != ""
 	if !elsewhere {
@@ -156,10 +160,10 @@ func (a *App) start(ctx context.Context, o Options) {
 	dir := config.Dir()
 	store, cfg, problems := config.Open(dir)
 	locale.Load(cfg.App.Language) // before there is a text or a second goroutine
-	var sentences []string
+	var startup []string
 	for _, p := range problems {
 		a.log.Warn("a setting cannot be used", "key", p.Key, "value", p.Value, "allowed", p.Allowed)
-		sentences = append(sentences, ui.Explain(p))
+		startup = append(startup, ui.Explain(p))
 	}
 	first := store.FirstRun() && !(store.Absent() && usedBefore(dir, cfg))
 	cfg.App.FirstRunDone = !first
@@ -168,8 +172,9 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tokens.Log = a.log
 	a.storage = a.openStorage(dir)
 	a.session = session.New(session.Options{
-		Engine: engine{a.log}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: sentences, Locked: away.Locked(),
-		Login: a.changeLogin, Place: a.place, App: desktop.FocusedApp, Log: a.log,
+		Engine: engine{a.log, a}, Settings: store, Secrets: a.tokens, Config: cfg, Problems: startup,
+		Locked: away.Locked(), Login: a.changeLogin, Place: a.place, App: desktop.FocusedApp,
+		Log: a.log,
 	})
 	a.library = library.Open(library.Options{Copies: a.links, Away: a.folderAway, Cache: cachePath("clips.json"),
 		Log: a.log})
@@ -179,13 +184,14 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.hotkeys = a.openHotkeys()
 	a.ui = ui.New(ui.Parts{
 		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
-		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch,
+		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch, Minimized: capture.Hidden,
 		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
 		OpenInvitation: a.invite,
-		Linked:         func(path string) bool { _, ok := a.links.Of(path); return ok }, Link: a.link,
-		Open: desktop.Open, Reveal: desktop.Reveal, Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
-		Journal: a.logged, Report: a.report, Library: a.library, Storage: a.storage,
+		Link:           a.link, Open: desktop.Open, Reveal: desktop.Reveal,
+		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
+		Journal: a.logged, Report: a.report, Library: a.library, Storage: a.storage, CopyFiles: a.copied.CopyFiles,
 	})
+	close(a.ready)
 	a.storage.Start()
 	a.tasks.Go(a.followFolder)
 	a.tasks.Go(func() { a.recover(ctx, a.place(cfg.ClipFolder())) })
@@ -223,6 +229,7 @@ func (a *App) close() error {
 	a.ui.Close()
 	a.tray.Close()
 	a.library.Close()
+	a.copied.Close()
 	a.tasks.Wait()
 	if a.notifier != nil {
 		a.notifier.Close()

@@ -8,10 +8,21 @@ import (
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/publish"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // engine is the real recorder and publisher behind the session's interfaces.
-type engine struct{ log *slog.Logger }
+type engine struct {
+	log *slog.Logger
+	// viewers decides on what viewers ask for.
+	viewers viewers
+}
+
+// viewers is what the room asks the user.
+type viewers interface {
+	allowClip(ctx context.Context, viewer string, r api.ClipRequest) error
+	viewerClip(api.RoomClip)
+}
 
 // Record implements session.Engine.
 func (e engine) Record(ctx context.Context, c capture.Config) (session.Recorder, error) {
@@ -45,7 +56,7 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 		source = engine.LowLayer()
 	}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		PlainHTTP: c.AllowHTTP, Log: e.log}, source)
+		PlainHTTP: c.AllowHTTP, Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: e.viewers.viewerClip}, source)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ func (a *App) followEvents() {
 		if err := copies.Note(e, a.links, backendOf(e)); err != nil {
 			a.log.Warn("a clip cannot be shared by a link later", "error", err)
 		}
+		a.tellRoom(e)
 		if e.Kind == session.LocalSaved || e.Kind == session.ServerSaved {
 			a.library.Refresh() // where the file system does not say it, and for the server's copy
 		}

@@ -140,7 +140,8 @@ func TestATokenStaysWithItsServer(t *testing.T) {
 			t.Run(name+map[bool]string{true: ", with a token of a release before"}[legacy], func(t *testing.T) {
 				first, second, dir := newSite(t), newSite(t), t.TempDir()
 				store, c, _ := config.Open(dir)
-				c.Sharing = config.Sharing{BackendURL: first.URL, Room: "room", AllowHTTP: true, StreamQuality: "same"}
+				c.Sharing = config.Sharing{BackendURL: first.URL, Room: "room", AllowHTTP: true, StreamQuality: "same",
+					ViewerClips: config.AnyoneClips, TellRoom: config.TellChat}
 				c.Replay.Folder = filepath.Join(dir, "clips")
 				require.NoError(t, store.Save(c))
 				if legacy {
@@ -157,7 +158,8 @@ func TestATokenStaysWithItsServer(t *testing.T) {
 				require.NoError(t, a.links.Add(clip, links.Copy{Backend: second.URL, ClipID: "one"}))
 
 				a = change(t, a, dir, second.URL)
-				require.Equal(t, second.URL, a.session.Snapshot().Settings.Sharing.BackendURL)
+				sharing := a.session.Snapshot().Settings.Sharing
+				require.Equal(t, second.URL, sharing.BackendURL)
 				require.Contains(t, session.Sentence(a.share(t)),
 					"The access token was given for "+first.URL+"; enter the token for "+second.URL)
 				_, err := a.link(t.Context(), clip)
@@ -166,7 +168,10 @@ func TestATokenStaysWithItsServer(t *testing.T) {
 
 				r := a.session.Apply(t.Context(), config.Patch{}.WithToken("second-token"))
 				require.True(t, r.OK(), r.Text())
-				require.False(t, a.session.Snapshot().Settings.Sharing.AllowHTTP, "consent went over to another server")
+				sharing = a.session.Snapshot().Settings.Sharing
+				require.False(t, sharing.AllowHTTP, "consent went over to another server")
+				require.Equal(t, config.NobodyClips, sharing.ViewerClips, "consent went over to another server")
+				require.Equal(t, config.TellNothing, sharing.TellRoom, "consent went over to another server")
 				a.share(t)
 				_, err = a.link(t.Context(), clip)
 				require.ErrorContains(t, err, "not a Hindsight backend")

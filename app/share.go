@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -12,6 +13,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -28,34 +30,45 @@ func (a *App) link(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	now := a.session.Snapshot().Settings.Sharing // once: server, consent and token have to go together
-	if config.Origin(at.Backend) != config.Origin(now.BackendURL) {
-		return "", fmt.Errorf("this clip was saved on another server, %s; enter its URL in Settings, Sharing", at.Backend)
-	}
-	token, err := a.tokens.For(at.Backend)
+	made, err := a.makeLink(ctx, at, path)
 	if err != nil {
 		return "", err
 	}
-	poster, err := clip.Thumbnail(ctx, path, posterWidth)
+	return made.URL, nil
+}
+
+// makeLink makes a link to a copy on the server. path is the clip here, empty where there is none.
+func (a *App) makeLink(ctx context.Context, at links.Copy, path string) (*api.Link, error) {
+	now := a.session.Snapshot().Settings.Sharing // once: server, consent and token have to go together
+	if config.Origin(at.Backend) != config.Origin(now.BackendURL) {
+		return nil, fmt.Errorf("this clip was saved on another server, %s; enter its URL in Settings, Sharing", at.Backend)
+	}
+	token, err := a.tokens.For(at.Backend)
 	if err != nil {
-		a.log.Warn("the link will have no poster image", "path", path, "error", err)
-		poster = nil
+		return nil, err
+	}
+	var poster image.Image
+	if path != "" {
+		if poster, err = clip.Thumbnail(ctx, path, posterWidth); err != nil {
+			a.log.Warn("the link will have no poster image", "path", path, "error", err)
+			poster = nil
+		}
 	}
 	var options []client.Option
 	if now.AllowHTTP {
 		options = append(options, client.WithPlainHTTP())
 	}
 	made, err := links.Make(ctx, at, token, poster, a.log, options...)
-	if errors.Is(err, links.ErrDeleted) {
+	if errors.Is(err, links.ErrDeleted) && path != "" {
 		if err := a.links.Forget(path); err != nil {
 			a.log.Warn("a deleted copy is not forgotten", "path", path, "error", err)
 		}
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	a.log.Info("a share link was made", "path", path, "link", made.LinkID, "expires", made.ExpiresAt)
-	return made.URL, nil
+	return made, nil
 }
 
 // findCopy waits as long as the last save is still on its way to the server.

@@ -87,7 +87,9 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 	_, _, screen := c.Mutes.Switches()
 	r.video = video.Start(video.Config{
 		FrameRate: c.Video.FrameRate, Encoding: c.Video.Encoding, Encoder: name, Gate: mute.NewGate(clock.Now, screen...),
-		Now: clock.Now, Full: r.emit, Low: r.low.Write, WantsLow: func() bool { return r.low.Wants(media.Video) }, Log: log,
+		Now: clock.Now, Full: r.emit, Low: r.low.Write, Log: log,
+		WantsFull: func() bool { return r.replays.Load() || r.wants(media.Video) },
+		WantsLow:  func() bool { return r.low.Wants(media.Video) },
 	})
 	if c.Paused {
 		r.pauses.Begin(clock.Now(), replay.PauseAsked)

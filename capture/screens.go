@@ -74,6 +74,9 @@ func Preview(t Target, width, height int) (image.Image, error) {
 	return source.Preview("", t, width, height)
 }
 
+// Hidden is whether nothing of a window of the X display can be seen, as it is minimized. Where nobody knows, it can.
+func Hidden(window uint32) bool { return source.Hidden("", window) }
+
 // ErrNotPicked means that the user canceled the choice of a region.
 var ErrNotPicked = source.ErrNotPicked
 

@@ -2,7 +2,10 @@ package capture
 
 import (
 	"context"
+	"image"
 	"time"
+
+	"golang.org/x/image/draw"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
@@ -37,4 +40,41 @@ func (r *Recorder) Screenshot(ctx context.Context, app string, format clip.Forma
 	}
 	r.log.Info("screenshot saved", "path", path)
 	return path, nil
+}
+
+// Look returns the frame of this moment, scaled down to fit into width and height in pixels. While nothing moves on the
+// screen it is nil, or with still the newest of the replay where there is one.
+func (r *Recorder) Look(ctx context.Context, width, height int, still bool) image.Image {
+	img := r.video.Screenshot(ctx)
+	if img == nil && still {
+		snap, ok := r.ring.Snapshot(time.Millisecond, 0)
+		if !ok {
+			return nil
+		}
+		var err error
+		if img, err = clip.Decode(ctx, snap.Video, 0); err != nil {
+			r.log.Warn("the newest frame of the replay cannot be shown", "err", err)
+			return nil
+		}
+	}
+	if img == nil {
+		return nil
+	}
+	return shrink(img, width, height)
+}
+
+// shrink scales an image down to fit into width and height. One that fits stays as it is.
+func shrink(img image.Image, width, height int) image.Image {
+	w, h := img.Bounds().Dx(), img.Bounds().Dy()
+	if w <= width && h <= height {
+		return img
+	}
+	if w*height > h*width {
+		height = max(h*width/w, 1)
+	} else {
+		width = max(w*height/h, 1)
+	}
+	small := image.NewRGBA(image.Rect(0, 0, width, height))
+	draw.ApproxBiLinear.Scale(small, small.Bounds(), img, img.Bounds(), draw.Src, nil)
+	return small
 }

@@ -49,6 +49,11 @@ type Config struct {
 	BackendURL, UserToken, Room string
 	// PlainHTTP consents to sending the token unencrypted to a backend on another machine.
 	PlainHTTP bool
+	// AllowClip decides on a viewer's request for a clip; nil refuses all. It may take its time: the context ends when
+	// the viewer no longer waits. A *ClipRefusal reaches the viewer, of other errors only that there was one.
+	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest) error
+	// OnViewerClip is called once such a clip is ready and the viewer has its link; it must not block.
+	OnViewerClip func(api.RoomClip)
 	// Log receives what the publisher has to say; nil discards it.
 	Log *slog.Logger
 }
@@ -90,6 +95,7 @@ type service interface {
 	Replay(ctx context.Context, id string) (*api.Replay, error)
 	Save(context.Context, api.SaveRequest) (*api.SaveResponse, error)
 	Clip(ctx context.Context, id string) (*api.Clip, error)
+	CreateLink(ctx context.Context, clip string, life time.Duration) (*api.Link, error)
 }
 
 const (
@@ -120,10 +126,12 @@ type Publisher struct {
 	stopping atomic.Bool
 	closeCtx context.Context // valid once stopping
 	done     chan struct{}
+	news     chan struct{} // signals that roomState has changed
 
 	mu           sync.Mutex
 	status       Status
-	recordingErr string // what is wrong with the recording; Status.Error is about the connection first
+	roomState    api.RoomState // what the room is to know
+	recordingErr string        // what is wrong with the recording; Status.Error is about the connection first
 }
 
 // Start shares src. It returns once the tracks are published and the recording has been asked for. It fails for what
@@ -150,7 +158,7 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
-		done: make(chan struct{})}
+		done: make(chan struct{}), news: make(chan struct{}, 1)}
 	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: RecordingOff,
 		BitrateKbps: src.Video().BitrateKbps}
 	life, cancel := context.WithCancel(context.Background())

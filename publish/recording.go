@@ -101,7 +101,7 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 	}
 }
 
-// showRecording takes a state that the backend told.
+// showRecording takes a state that the backend reported.
 func (s *supervisor) showRecording(state api.State, reason string) {
 	switch state {
 	case api.StateActive:

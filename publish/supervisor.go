@@ -32,7 +32,7 @@ func nextPause(d time.Duration) time.Duration { return min(2*d, longPause) }
 type supervisor struct {
 	*Publisher
 	started    chan error // gets the outcome of Start, once
-	told       bool
+	reported   bool
 	firstFrame chan struct{} // closed by the pump at the first frame
 	rec        recording
 	watch      sourceWatch
@@ -47,8 +47,8 @@ func newSupervisor(p *Publisher) *supervisor {
 
 // tell reports the outcome of the start; later ones are nobody's.
 func (s *supervisor) tell(err error) {
-	if !s.told {
-		s.told = true
+	if !s.reported {
+		s.reported = true
 		s.started <- err
 	}
 }
@@ -81,7 +81,7 @@ func (s *supervisor) run(ctx context.Context) {
 				<-ctx.Done()
 			}
 		case ctx.Err() != nil:
-		case !s.told && mustFix(err):
+		case !s.reported && mustFix(err):
 			s.tell(err)
 			return
 		default:
@@ -130,7 +130,7 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	session, err := livekit.New(livekit.Options{
 		URL: token.ServerURL, Token: token.Token, Video: s.watch.video, Sound: s.watch.sound, Clock: clock,
 		VideoMuted: s.videoMuted, SoundMuted: s.soundMuted,
-		MinKbps: floor, MaxKbps: ceiling, Log: s.log,
+		MinKbps: floor, MaxKbps: ceiling, Log: s.log, Methods: s.methods(),
 		OnKeyframe: s.src.RequestKeyframe, OnBitrate: s.src.SetBitrate,
 	})
 	if err != nil {
@@ -164,9 +164,11 @@ func (s *supervisor) awaitFrame(ctx context.Context) error {
 // be followed by another.
 func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final bool) {
 	defer s.leave(session)
+	room := roomTeller{session: session}
 	for {
 		st := session.State()
 		s.show(st)
+		s.tellRoom(&room, st)
 		if st.Phase == livekit.Gone {
 			s.log.Warn("the stay in the room is over", "reason", st.Reason)
 			return st.Final
@@ -190,6 +192,7 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 		}
 		select {
 		case <-session.Changed():
+		case <-s.news:
 		case <-time.After(wait):
 		case <-ctx.Done():
 			s.stopRecording()

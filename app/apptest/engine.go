@@ -313,6 +313,29 @@ type Publisher struct {
 	status session.ShareStatus
 	clips  map[string]float64
 	press  []time.Time
+	told   api.RoomState
+	heard  []api.RoomClip
+}
+
+// Tell implements session.Publisher.
+func (p *Publisher) Tell(s api.RoomState) { p.mu.Lock(); p.told = s; p.mu.Unlock() }
+
+// Told is what the room knows of the replay.
+func (p *Publisher) Told() api.RoomState { p.mu.Lock(); defer p.mu.Unlock(); return p.told }
+
+// Announce implements session.Publisher.
+func (p *Publisher) Announce(clip api.RoomClip, _ bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = append(p.heard, clip)
+	return nil
+}
+
+// Heard are the clips that the room has heard of.
+func (p *Publisher) Heard() []api.RoomClip {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.heard)
 }
 
 // SetStatus makes the share report something else.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +30,11 @@ func (r *Recorder) Screenshot(_ context.Context, app string, f clip.Format) (str
 	c := r.Config()
 	path := filepath.Join(c.ClipFolder, app+"."+string(f))
 	return path, errors.Join(os.MkdirAll(c.ClipFolder, 0o755), os.WriteFile(path, []byte("picture"), 0o600))
+}
+
+// Look implements session.Recorder.
+func (r *Recorder) Look(_ context.Context, width, height int, _ bool) image.Image {
+	return image.NewRGBA(image.Rect(0, 0, width, height))
 }
 
 // Record implements session.Recorder.

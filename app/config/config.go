@@ -142,6 +142,10 @@ type Sharing struct {
 	Room string `toml:"room"`
 
 	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower suits a slow upload"`
+	// ViewerClips are cut by the server. TellRoom tells the room of each saved clip with a link that everybody there can
+	// watch.
+	ViewerClips ViewerClips `toml:"viewer_clips" oneof:"nobody,ask,anyone" comment:"who else may have clips made"`
+	TellRoom    TellRoom    `toml:"tell_room" oneof:"nothing,apps,chat" comment:"gives the room a link to each clip"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
@@ -189,7 +193,7 @@ func Defaults() Config {
 		Sound: Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
 		Video: Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced",
 			Cursor: true},
-		Sharing: Sharing{StreamQuality: SameQuality},
+		Sharing: Sharing{StreamQuality: SameQuality, ViewerClips: NobodyClips, TellRoom: TellNothing},
 		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: PauseLocked,
 			KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},

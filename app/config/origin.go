@@ -11,6 +11,17 @@ const serverKey = "sharing.backend_url"
 // AllowHTTPKey is the setting that consents to plain http, for the server that is set.
 const AllowHTTPKey = "sharing.allow_http"
 
+// consents are the settings that were agreed to for one server, and what they are without that.
+var consents = []struct {
+	key string
+	off any
+	in  func(*Sharing) any
+}{
+	{AllowHTTPKey, false, func(s *Sharing) any { return s.AllowHTTP }},
+	{"sharing.viewer_clips", NobodyClips, func(s *Sharing) any { return s.ViewerClips }},
+	{"sharing.tell_room", TellNothing, func(s *Sharing) any { return s.TellRoom }},
+}
+
 // Origin is the scheme, host and port of a server's URL, as browsers compare them (RFC 6454, 4): what an access token
 // was given for. It is empty for a text that is no URL of a server.
 func Origin(server string) string {
@@ -36,8 +47,10 @@ func Origin(server string) string {
 
 // Explain says in the result of a patch that ForServer has prepared what it has more than was asked for.
 func (p Patch) Explain(r *Result, asked Patch) {
-	if f, there := r.Of(AllowHTTPKey); there && !asked.Has(AllowHTTPKey) {
-		r.Set(AllowHTTPKey, f.State, "turned off, because it was allowed for another server")
+	for _, c := range consents {
+		if f, there := r.Of(c.key); there && !asked.Has(c.key) {
+			r.Set(c.key, f.State, "turned off, because it was allowed for another server")
+		}
 	}
 }
 
@@ -58,8 +71,8 @@ type TokenKeeper interface {
 }
 
 // ForServer prepares a patch that may change the server that is shared with: the token stays that of the server it was
-// given for, and consent to plain http does not go over to another server. The error says that it is not known which
-// server the token is for; the patch can be used nevertheless, for such a token goes to none.
+// given for, and what was agreed to for one server does not go over to another. The error says that it is not known
+// which server the token is for; the patch can be used nevertheless, for such a token goes to none.
 func (p Patch) ForServer(before Config, tokens TokenKeeper) (Patch, error) {
 	if !p.changesServer() {
 		return p, nil
@@ -75,13 +88,17 @@ func (p Patch) ForServer(before Config, tokens TokenKeeper) (Patch, error) {
 	return p.withConsent(before, origin), err
 }
 
-// withConsent is the patch with allow_http turned off, where it was consented to for another server than the one that
-// is set with the patch, and the patch itself does not say. TokenFor is the origin of the access token, empty for none.
+// withConsent is the patch with consents turned off that were given for another server than the one that is set with
+// the patch, where the patch itself does not say. TokenFor is the origin of the access token, empty for none.
 func (p Patch) withConsent(before Config, tokenFor string) Patch {
 	was := cmp.Or(tokenFor, Origin(before.Sharing.BackendURL))
-	if !p.changesServer() || !before.Sharing.AllowHTTP || p.Has(AllowHTTPKey) || was == "" ||
-		Origin(p.On(before).Sharing.BackendURL) == was {
+	if !p.changesServer() || was == "" || Origin(p.On(before).Sharing.BackendURL) == was {
 		return p
 	}
-	return p.with(AllowHTTPKey, false)
+	for _, c := range consents {
+		if c.in(&before.Sharing) != c.off && !p.Has(c.key) {
+			p = p.with(c.key, c.off)
+		}
+	}
+	return p
 }

@@ -37,6 +37,26 @@ const (
 	LowerQuality StreamQuality = "lower" // the low-resolution layer
 )
 
+// ViewerClips is who of those who watch may have clips made.
+type ViewerClips string
+
+// Who may clip.
+const (
+	NobodyClips ViewerClips = "nobody"
+	AskFirst    ViewerClips = "ask" // the publisher is asked each time
+	AnyoneClips ViewerClips = "anyone"
+)
+
+// TellRoom is how the room hears of the publisher's own clips.
+type TellRoom string
+
+// The ways to tell.
+const (
+	TellNothing TellRoom = "nothing"
+	TellApps    TellRoom = "apps" // in a data packet, which other programs read
+	TellChat    TellRoom = "chat" // in the chat as well
+)
+
 // Theme is how the window looks.
 type Theme string
 
@@ -52,6 +72,8 @@ var (
 	SourceKinds     = []SourceKind{WholeScreen, OneMonitor, OneWindow, Rectangle}
 	WhenLockedAll   = []WhenLocked{PauseLocked, RecordLocked}
 	StreamQualities = []StreamQuality{SameQuality, LowerQuality}
+	ViewerClipsAll  = []ViewerClips{NobodyClips, AskFirst, AnyoneClips}
+	TellRoomAll     = []TellRoom{TellNothing, TellApps, TellChat}
 	Themes          = []Theme{SystemTheme, LightTheme, DarkTheme}
 )
 
@@ -75,6 +97,22 @@ func (w WhenLocked) String() string { return string(w) }
 // ParseWhenLocked reads what String returns.
 func ParseWhenLocked(text string) (WhenLocked, error) {
 	return media.ParseName("way to handle a locked screen", text, WhenLockedAll)
+}
+
+// String is the value in the settings file.
+func (v ViewerClips) String() string { return string(v) }
+
+// ParseViewerClips reads what String returns.
+func ParseViewerClips(text string) (ViewerClips, error) {
+	return media.ParseName("choice of who may clip", text, ViewerClipsAll)
+}
+
+// String is the value in the settings file.
+func (t TellRoom) String() string { return string(t) }
+
+// ParseTellRoom reads what String returns.
+func ParseTellRoom(text string) (TellRoom, error) {
+	return media.ParseName("way to tell the room", text, TellRoomAll)
 }
 
 // String is the value in the settings file.

@@ -19,6 +19,8 @@ func TestTypedValues(t *testing.T) {
 	check(t, tags["video.source.kind"], SourceKinds, ParseSourceKind)
 	check(t, tags["replay.when_locked"], WhenLockedAll, ParseWhenLocked)
 	check(t, tags["sharing.stream_quality"], StreamQualities, ParseStreamQuality)
+	check(t, tags["sharing.viewer_clips"], ViewerClipsAll, ParseViewerClips)
+	check(t, tags["sharing.tell_room"], TellRoomAll, ParseTellRoom)
 	check(t, tags["app.theme"], Themes, ParseTheme)
 	_, err := ParseTheme("pink")
 	require.EqualError(t, err, `the theme is "pink"; it must be system, light or dark`)

@@ -87,7 +87,7 @@ func TestOnlyOneRunsAndTheNextMayStart(t *testing.T) {
 	}
 }
 
-func TestBadRequestsGetSentences(t *testing.T) {
+func TestBadRequestsAreExplained(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	listen(t, dir).Serve(echo)
 	for name, line := range map[string]string{

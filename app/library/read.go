@@ -22,6 +22,8 @@ const (
 	// settleSoon is how long after a change the folder is looked at, and settleLate after one that may be one of many:
 	// a recording grows all the time.
 	settleSoon, settleLate = 200 * time.Millisecond, time.Second
+	// awayEvery is how often a folder is looked for that is not there.
+	awayEvery = 3 * time.Second
 	// readers read headers side by side, batch of them before what is known is shown.
 	readers, batch = 4, 400
 )
@@ -314,6 +316,7 @@ func (r *reader) missing(s *Snapshot, folder string, err error) {
 	if !gone {
 		s.Err = fmt.Errorf("the clips in %s can't be listed: %w", folder, err)
 	}
+	r.due.Reset(awayEvery)
 }
 
 // keep writes the cache file.

@@ -151,7 +151,7 @@ func (a *application) accept(part config.Patch) bool {
 		st := &a.s.st
 		st.cfg = part.On(st.cfg)
 		a.s.kept.put(part)
-		st.told.startup = nil // said once; new settings are whole
+		st.reported.startup = nil // said once; new settings are whole
 		a.s.retryOpen()
 		st.share.wait, st.share.after = 0, time.Time{}
 		if st.share.on && canShare(st.cfg) != nil {
@@ -394,7 +394,7 @@ type fault struct {
 func (a *application) try(ctx context.Context, part, good config.Patch) (fault, error) {
 	err := a.s.do(func() error {
 		a.s.st.cfg = good.On(part.Undo(a.before).On(a.s.st.cfg))
-		a.s.st.told.startup = nil
+		a.s.st.reported.startup = nil
 		a.s.retryOpen()
 		return nil
 	})

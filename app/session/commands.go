@@ -1,8 +1,10 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io/fs"
 	"os"
 	"strings"
@@ -151,7 +153,7 @@ func (s *Session) SetAway(locked, sleeping bool) {
 // the log.
 func (s *Session) Report(part, message string) {
 	_ = s.do(func() error { // after Close nobody looks anymore
-		s.st.told.reports[part] = message
+		s.st.reported.reports[part] = message
 		return nil
 	})
 }
@@ -170,6 +172,22 @@ func (s *Session) Preview() (stop func()) {
 	change := func(n int) { _ = s.do(func() error { s.st.previews += n; s.retryOpen(); return nil }) }
 	change(1)
 	return sync.OnceFunc(func() { change(-1) })
+}
+
+// Look returns a small copy of what capture sees at this moment, scaled down to fit into width and height in pixels. It
+// is nil while nothing is captured, and while nothing has moved; with still it is then the replay's newest frame.
+func (s *Session) Look(ctx context.Context, width, height int, still bool) image.Image {
+	var rec Recorder
+	_ = s.do(func() error { // after Close there is nothing to see
+		if !s.st.paused() {
+			rec = s.st.capture.rec
+		}
+		return nil
+	})
+	if rec == nil {
+		return nil
+	}
+	return rec.Look(ctx, width, height, still)
 }
 
 // Levels opens the sources of sound for level meters until stop is called, and neither the screen nor an encoder of

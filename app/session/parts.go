@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"image"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -22,6 +23,8 @@ type Recorder interface {
 	Mark(text string)
 	// Screenshot saves the current frame and returns the file.
 	Screenshot(ctx context.Context, app string, f clip.Format) (string, error)
+	// Look returns a small copy of the frame of this moment, nil where there is none.
+	Look(ctx context.Context, width, height int, still bool) image.Image
 	// Status returns at once.
 	Status() capture.Status
 	// Now reads the clock that SaveRequest.Press is on.
@@ -48,6 +51,10 @@ type Publisher interface {
 	Save(ctx context.Context, seconds float64, pressedAt time.Time) (string, error)
 	// WaitClip waits until the clip is ready or failed.
 	WaitClip(ctx context.Context, clipID string) (api.Clip, error)
+	// Tell has the room know what the replay does. It returns at once.
+	Tell(api.RoomState)
+	// Announce tells the room of a clip, with chat as a chat message too.
+	Announce(clip api.RoomClip, chat bool) error
 	// Close leaves the room and waits.
 	Close(ctx context.Context) error
 }

@@ -100,7 +100,7 @@ type state struct {
 	saves    saveState
 	away     awayState
 	keys     keyState
-	told     toldState
+	reported reportedState
 
 	waiters []waiter
 	meters  int // who looks at the levels
@@ -176,8 +176,8 @@ type keyState struct {
 	talking bool                                // the push-to-talk key is held
 }
 
-// toldState is what the user hears of what does not work.
-type toldState struct {
+// reportedState is what was reported to the user of what does not work.
+type reportedState struct {
 	startup []string          // found before the session began
 	reports map[string]string // of the app's other parts, by the part
 	now     map[string]string // what was reported last, by what it is about
@@ -202,10 +202,10 @@ func New(o Options) *Session {
 	}
 	s.st = state{
 		cfg: o.Config.Clone(), replayOn: o.Config.Replay.AtLaunch && o.Config.App.FirstRunDone,
-		share: sharing{on: o.Config.Sharing.AtLaunch && o.Config.App.FirstRunDone},
-		saves: saveState{flush: make(chan struct{})},
-		away:  awayState{locked: o.Locked},
-		told:  toldState{startup: o.Problems, reports: map[string]string{}},
+		share:    sharing{on: o.Config.Sharing.AtLaunch && o.Config.App.FirstRunDone},
+		saves:    saveState{flush: make(chan struct{})},
+		away:     awayState{locked: o.Locked},
+		reported: reportedState{startup: o.Problems, reports: map[string]string{}},
 	}
 	s.bindToken(o.Config.Sharing.BackendURL)
 	s.feed.init(s.snapshot())
@@ -259,7 +259,7 @@ func (s *Session) publish() {
 	var fresh []string
 	for _, t := range st.troubles() {
 		now[t.key] = t.text
-		if st.told.now[t.key] != t.text {
+		if st.reported.now[t.key] != t.text {
 			s.log.Warn("something does not work", "part", t.key, "error", t.text)
 			fresh = append(fresh, t.text)
 		}
@@ -267,16 +267,20 @@ func (s *Session) publish() {
 	if len(fresh) > 0 {
 		s.feed.event(Event{Kind: Trouble, Text: summary(fresh)}) // one, however many there are
 	}
-	st.told.now = now
-	s.feed.snapshot(s.snapshot())
+	st.reported.now = now
+	snap := s.snapshot()
+	if st.share.pub != nil {
+		st.share.pub.Tell(roomState(snap))
+	}
+	s.feed.snapshot(snap)
 }
 
-// mostTold is how many troubles one event holds; Home lists all of them.
-const mostTold = 3
+// mostReported is how many troubles one event holds; Home lists all of them.
+const mostReported = 3
 
 func summary(texts []string) string {
-	if more := len(texts) - mostTold; more > 0 {
-		texts = append(slices.Clone(texts[:mostTold]), fmt.Sprintf("And %d more; open Hindsight to see them.", more))
+	if more := len(texts) - mostReported; more > 0 {
+		texts = append(slices.Clone(texts[:mostReported]), fmt.Sprintf("And %d more; open Hindsight to see them.", more))
 	}
 	return strings.Join(texts, "\n")
 }
@@ -303,8 +307,8 @@ func (s *Session) do(f func() error) error {
 	}
 }
 
-// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error. holds is
-// not called after wait has returned.
+// wait waits until holds, which runs in the owner, says that it is so, or so far from it that it gives an error. Once
+// wait has returned, holds is not called.
 func (s *Session) wait(ctx context.Context, holds func() (bool, error)) error {
 	answer := make(chan error, 1)
 	err := s.do(func() error {

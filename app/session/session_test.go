@@ -447,7 +447,7 @@ func TestMutingDoesNotWaitForApply(t *testing.T) {
 	})
 }
 
-func TestUnwritableFolderIsASentence(t *testing.T) {
+func TestAnUnwritableFolderIsExplained(t *testing.T) {
 	b := start(t, func(c *config.Config) { c.Replay.Folder = "/proc/hindsight" })
 	b.until(t, "replay", in(session.Buffering))
 	r, err := b.Save(t.Context(), 0)

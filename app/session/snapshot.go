@@ -233,7 +233,7 @@ func (st *state) troubles() []trouble {
 			out = append(out, trouble{key, Sentence(text)})
 		}
 	}
-	for _, t := range st.told.startup {
+	for _, t := range st.reported.startup {
 		add("startup "+t, t)
 	}
 	add("open", st.capture.openError)
@@ -255,8 +255,8 @@ func (st *state) troubles() []trouble {
 	for _, h := range st.keys.states {
 		add("hotkey "+h.Name, h.Error)
 	}
-	for _, part := range slices.Sorted(maps.Keys(st.told.reports)) {
-		add(part, st.told.reports[part])
+	for _, part := range slices.Sorted(maps.Keys(st.reported.reports)) {
+		add(part, st.reported.reports[part])
 	}
 	return out
 }

@@ -106,7 +106,7 @@ func parts(own []clip.File) (out []Part, starred Part) {
 	}
 	clips := map[string]clip.Kind{} // by path without its ending
 	for _, f := range own {
-		if f.Kind == clip.Poster {
+		if f.Kind == clip.PosterImage {
 			continue
 		}
 		p := of[f.Kind]
@@ -119,7 +119,7 @@ func parts(own []clip.File) (out []Part, starred Part) {
 		}
 	}
 	for _, f := range own {
-		if f.Kind == clip.Poster {
+		if f.Kind == clip.PosterImage {
 			k, with := clips[stem(f.Path)]
 			if !with {
 				k = clip.Screenshot // an image whose clip is gone

@@ -64,12 +64,9 @@ type Store struct {
 	bound string // what the record says; see Bind
 }
 
-// FileName is the file of a Store in the settings' folder, where there is no keyring.
-const FileName = "token"
-
 // Open returns the token store that belongs to the settings in dir.
 func Open(dir string) *Store {
-	return &Store{File: filepath.Join(dir, FileName), NoKeyring: !hasSessionBus()}
+	return &Store{File: filepath.Join(dir, "token"), NoKeyring: !hasSessionBus()}
 }
 
 // OtherServerError says that the token was given for another server than the one that it is wanted for.

@@ -1,11 +1,25 @@
 package ui
 
 import (
-	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/theme"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
 
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+	tips "github.com/dweymouth/fyne-tooltip/widget"
+
+	"github.com/hindsight-app/hindsight/app/desktop/trash"
+	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/library"
+	"github.com/hindsight-app/hindsight/app/locale"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // clipAction is what can be done with the chosen clips. The clips page shows each in its menu, under its key, and those
@@ -27,40 +41,83 @@ type clipAction struct {
 
 // clipActions are the actions, in the order of the menu.
 func clipActions() []clipAction {
+	const ctrl = fyne.KeyModifierShortcutDefault
 	return []clipAction{
 		{id: "play", label: lang.L("Play"), icon: theme.MediaPlayIcon(), key: fyne.KeyReturn, usable: oneHere,
-			run: func(u *UI, items []library.Item) { u.play(items[0].Path) }},
-		{id: "show", label: lang.L("Show in folder"), icon: theme.FolderOpenIcon(), key: fyne.KeyO,
-			mod: fyne.KeyModifierShortcutDefault, usable: oneHere, toolbar: true,
+			toolbar: true,
+			run:     func(u *UI, items []library.Item) { u.play(items[0].Path) }},
+		{id: "show", label: lang.L("Show in folder"), icon: theme.FolderOpenIcon(), key: fyne.KeyReturn, mod: ctrl,
+			usable: oneHere, toolbar: true,
 			run: func(u *UI, items []library.Item) { u.reveal(items[0].Path) }},
+		{id: "edit", label: lang.L("Edit"), icon: theme.ContentCutIcon(), key: fyne.KeyE, usable: allVideosHere,
+			toolbar: true, run: func(u *UI, items []library.Item) { u.editClips(paths(items)) }},
+		{id: "copy", label: lang.L("Copy file"), icon: theme.ContentCopyIcon(), key: fyne.KeyC, mod: ctrl, usable: allHere,
+			toolbar: true, group: true, run: (*UI).copyFiles},
+		{id: "link", label: lang.L("Copy link"), icon: linkIcon, key: fyne.KeyL, mod: ctrl, usable: oneOnServer,
+			toolbar: true, run: func(u *UI, items []library.Item) { u.copyLink(items[0]) }},
+		{id: "star", label: lang.L("Star"), icon: starEmpty, key: fyne.KeyD, mod: ctrl, usable: starrable, toolbar: true,
+			group: true, run: func(u *UI, items []library.Item) { u.clips.setStars(items, !allStarred(items)) }},
+		{id: "rename", label: lang.L("Rename…"), icon: theme.DocumentCreateIcon(), key: fyne.KeyF2, usable: oneHere,
+			toolbar: true, run: func(u *UI, items []library.Item) { u.renameClip(items[0]) }},
+		{id: "trash", label: lang.L("Move to trash"), icon: theme.DeleteIcon(), key: fyne.KeyDelete, usable: allHere,
+			toolbar: true, run: (*UI).trashClips},
+		{id: "details", label: lang.L("Details"), icon: theme.InfoIcon(), key: fyne.KeyReturn, mod: fyne.KeyModifierAlt,
+			usable: func(items []library.Item) bool { return len(items) == 1 }, toolbar: true, group: true,
+			run: func(u *UI, items []library.Item) { u.clipDetails(items[0]) }},
 	}
 }
 
-// oneHere is one clip whose file is here, allHere any number, oneVideoHere and allVideosHere leave out screenshots and
+// keyHint is the action's key as a hint writes it.
+func (a clipAction) keyHint() string {
+	if a.key == "" {
+		return ""
+	}
+	combo := hotkey.Combo{Key: string(a.key)}
+	for own, mod := range map[fyne.KeyModifier]hotkey.Mod{fyne.KeyModifierControl: hotkey.Ctrl,
+		fyne.KeyModifierAlt: hotkey.Alt, fyne.KeyModifierShift: hotkey.Shift} {
+		if a.mod&own != 0 {
+			combo.Mods |= mod
+		}
+	}
+	return " (" + keyNames(combo.Label(nil)) + ")"
+}
+
+// oneHere is one clip whose file is here, allHere any number; oneVideoHere and allVideosHere leave out screenshots and
 // what cannot be read.
 func oneHere(items []library.Item) bool      { return len(items) == 1 && allHere(items) }
 func oneVideoHere(items []library.Item) bool { return len(items) == 1 && allVideosHere(items) }
+func oneOnServer(items []library.Item) bool {
+	return len(items) == 1 && items[0].OnServer() && items[0].Here()
+}
 
 func allHere(items []library.Item) bool {
-	for _, i := range items {
-		if !i.Here() {
-			return false
-		}
-	}
-	return true
+	return allOf(items, library.Item.Here)
 }
 
 func allVideosHere(items []library.Item) bool {
+	return allOf(items, func(i library.Item) bool { return i.Here() && i.Playable() })
+}
+
+// starrable are clips that can be starred: the star lies in the files that Hindsight made.
+func starrable(items []library.Item) bool {
+	return allOf(items, func(i library.Item) bool { return i.Here() && i.Ours })
+}
+
+func allStarred(items []library.Item) bool {
+	return allOf(items, func(i library.Item) bool { return i.Starred })
+}
+
+func allOf(items []library.Item, is func(library.Item) bool) bool {
 	for _, i := range items {
-		if !i.Here() || !i.Playable() {
+		if !is(i) {
 			return false
 		}
 	}
 	return true
 }
 
-// paths are the files of clips.
-func paths(items []library.Item) []string {
+// filesOf are the files of clips.
+func filesOf(items []library.Item) []string {
 	out := make([]string, 0, len(items))
 	for _, i := range items {
 		if i.Path != "" {
@@ -68,4 +125,260 @@ func paths(items []library.Item) []string {
 		}
 	}
 	return out
+}
+
+// copyFiles puts the files onto the clipboard, to be pasted into folders and chats.
+func (u *UI) copyFiles(items []library.Item) {
+	u.do(lang.L("Couldn't copy"), func() error {
+		if err := u.parts.CopyFiles(filesOf(items)); err != nil {
+			return err
+		}
+		u.main(func() { u.clips.undoBar.say(lang.N("{{.PluralCount}} files copied", len(items))) })
+		return nil
+	})
+}
+
+// copyLink puts a new link to the server's copy into the clipboard.
+func (u *UI) copyLink(item library.Item) {
+	u.do(lang.L("Couldn't create link"), func() error {
+		url, err := u.parts.Link(u.ctx, item.Path)
+		if err == nil {
+			u.main(func() {
+				u.app.Clipboard().SetContent(url)
+				u.inform(lang.L("Link copied"), lang.L("Anyone with the link can watch for 7 days.")+"\n"+url)
+			})
+		}
+		return err
+	})
+}
+
+// setStars marks clips as those to keep, or takes the marks away.
+func (c *clips) setStars(items []library.Item, on bool) {
+	c.u.do(lang.L("Couldn't change star"), func() error {
+		var failed error
+		for _, i := range items {
+			if i.Starred != on {
+				failed = errors.Join(failed, clip.Star(i.Path, on))
+			}
+		}
+		c.u.parts.Library.Refresh()
+		return failed
+	})
+}
+
+// renameClip asks for another name. The clip keeps its star, which is in it, and its link, which is for what it holds.
+func (u *UI) renameClip(item library.Item) {
+	name := widget.NewEntry()
+	name.SetText(item.Name)
+	width := gapWide(360)
+	var d *dialog.ConfirmDialog
+	rename := func() {
+		to := name.Text
+		u.do(lang.L("Couldn't rename clip"), func() error {
+			path, err := clip.Rename(item.Path, to)
+			if err != nil {
+				return err
+			}
+			u.main(func() { u.clips.grid.chosen[path] = true })
+			u.parts.Library.Refresh()
+			return nil
+		})
+	}
+	d = dialog.NewCustomConfirm(lang.L("Rename clip"), lang.L("Rename"), lang.L("Cancel"),
+		container.NewStack(width, name), func(yes bool) {
+			if yes {
+				rename()
+			}
+		}, u.window)
+	name.OnSubmitted = func(string) { d.Confirm() }
+	u.ask(d)
+	u.window.Canvas().Focus(name)
+	name.TypedShortcut(&fyne.ShortcutSelectAll{})
+}
+
+// trashClips moves files to the trash, from which they can be taken back, and asks where there is none.
+func (u *UI) trashClips(items []library.Item) {
+	u.do(lang.L("Couldn't move to trash"), func() error {
+		var back []func() error
+		var left []library.Item
+		var failed error
+		moved := 0
+		for _, i := range items {
+			poster := clip.Poster(i.Path)
+			restore, err := moveToTrash(i.Path)
+			switch {
+			case errors.Is(err, trash.ErrNoTrash):
+				left = append(left, i)
+				continue
+			case err != nil:
+				failed = errors.Join(failed, err)
+				continue
+			}
+			back = append(back, restore)
+			if poster != "" {
+				if restore, err := moveToTrash(poster); err == nil {
+					back = append(back, restore)
+				}
+			}
+			moved++
+		}
+		u.parts.Library.Refresh()
+		u.main(func() {
+			if moved > 0 {
+				u.clips.undoBar.offer(lang.N("{{.PluralCount}} clips moved to the trash", moved), back)
+			}
+			if len(left) > 0 {
+				u.askDelete(left)
+			}
+		})
+		return failed
+	})
+}
+
+func moveToTrash(path string) (restore func() error, err error) {
+	t, err := trash.Put(path)
+	return t.Restore, err
+}
+
+// askDelete asks before files go for good.
+func (u *UI) askDelete(items []library.Item) {
+	text := lang.N("Their drive has no trash. Delete {{.PluralCount}} clips? This can't be undone.", len(items))
+	if len(items) == 1 {
+		text = lang.L("Its drive has no trash. Delete {{.Name}}? This can't be undone.", map[string]any{
+			"Name": filepath.Base(items[0].Path)})
+	}
+	d := dialog.NewConfirm(lang.L("Delete clip"), text, func(yes bool) {
+		if !yes {
+			return
+		}
+		u.do(lang.L("Couldn't delete clip"), func() (failed error) {
+			for _, i := range items {
+				failed = errors.Join(failed, clip.Remove(i.Path))
+			}
+			u.parts.Library.Refresh()
+			return failed
+		})
+	}, u.window)
+	d.SetConfirmText(lang.L("Delete"))
+	d.SetDismissText(lang.L("Cancel"))
+	d.SetConfirmImportance(widget.DangerImportance)
+	u.ask(d)
+}
+
+// clipDetails says everything about a clip.
+func (u *UI) clipDetails(i library.Item) {
+	form := container.New(layout.NewFormLayout())
+	row := func(name, text string) {
+		if text == "" {
+			return
+		}
+		l := widget.NewLabel(text)
+		l.Wrapping = fyne.TextWrapBreak
+		l.Selectable = true
+		n := widget.NewLabel(name)
+		n.TextStyle.Bold = true
+		form.Add(n)
+		form.Add(container.NewStack(gapWide(360), l))
+	}
+	row(lang.L("Name"), i.Name)
+	row(lang.L("Kind"), kindName(i))
+	if i.Playable() {
+		row(lang.L("Length"), length(i.Seconds))
+	}
+	if i.Width > 0 {
+		row(lang.L("Resolution"), fmt.Sprintf("%d × %d", i.Width, i.Height))
+	}
+	row(lang.L("Size"), locale.Size(i.Bytes))
+	row(lang.L("Created"), locale.Moment(i.Created.Local(), time.Now()))
+	row(lang.L("Program"), i.Program)
+	_, where := placeOf(i)
+	row(lang.L("Stored"), where)
+	if i.Path != "" {
+		row(lang.L("Folder"), filepath.Dir(i.Path))
+	}
+	d := dialog.NewCustom(lang.L("Details"), lang.L("Close"), form, u.window)
+	u.front(&open{d, false})
+}
+
+// kindName is what a clip is, in a word.
+func kindName(i library.Item) string {
+	if _, name := kindOf(i); name != "" {
+		return name
+	}
+	if i.Kind == clip.Replay {
+		return lang.L("Replay")
+	}
+	return lang.L("Video")
+}
+
+// undoWait is how long something can be taken back by the button; by the key it can be until something else happens.
+const undoWait = 12 * time.Second
+
+// undoBar says for a while what was done, and takes it back. It belongs to the main goroutine.
+type undoBar struct {
+	u    *UI
+	root *surface
+	text *widget.Label
+	undo *widget.Button
+	back []func() error
+	turn int // what is said last
+}
+
+func newUndoBar(u *UI) *undoBar {
+	b := &undoBar{u: u, text: widget.NewLabel("")}
+	b.undo = widget.NewButtonWithIcon(lang.L("Undo"), theme.ContentUndoIcon(), b.do)
+	hide := tips.NewButtonWithIcon("", theme.CancelIcon(), func() { b.root.Hide() })
+	hide.Importance = widget.LowImportance
+	hide.SetToolTip(lang.L("Close"))
+	b.root = newSurface(colorTrack, 10, 6, container.NewHBox(b.text, b.undo, hide))
+	b.root.Hide()
+	return b
+}
+
+// say says what was done.
+func (b *undoBar) say(text string) {
+	b.turn++
+	turn := b.turn
+	setText(b.text, text)
+	setShown(b.undo, false)
+	b.root.Show()
+	b.root.Refresh()
+	b.u.watches.Go(func() {
+		wait := time.NewTimer(undoWait)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+			b.u.main(func() {
+				if b.turn == turn {
+					b.root.Hide()
+				}
+			})
+		case <-b.u.ctx.Done():
+		}
+	})
+}
+
+// offer says what was done and how to take it back.
+func (b *undoBar) offer(text string, back []func() error) {
+	b.back = back
+	b.say(text)
+	setShown(b.undo, true)
+	b.root.Refresh()
+}
+
+// do takes back what was done last.
+func (b *undoBar) do() {
+	back := b.back
+	b.back = nil
+	b.root.Hide()
+	if len(back) == 0 {
+		return
+	}
+	b.u.do(lang.L("Couldn't undo"), func() (failed error) {
+		for _, restore := range back {
+			failed = errors.Join(failed, restore())
+		}
+		b.u.parts.Library.Refresh()
+		return failed
+	})
 }

@@ -3,241 +3,450 @@ package ui
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+	tips "github.com/dweymouth/fyne-tooltip/widget"
 
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// clips is the page of saved files.
+// clips is the page of saved files: a grid with a search, filters, and what can be done with those that are chosen.
 type clips struct {
-	u     *UI
-	root  fyne.CanvasObject
-	list  *widget.List
-	empty fyne.CanvasObject
-	count *widget.Label
-	quota int // GB
+	u       *UI
+	root    fyne.CanvasObject
+	grid    *clipGrid
+	cell    fyne.Size // of a tile
+	thumbs  *thumbs
+	scrub   *scrub
+	actions []clipAction
+	tools   []*tips.Button // of actions with toolbar, in their order
+	undoBar *undoBar
 
-	items  []clip.Clip
-	thumbs *thumbs
-	folder string
-	lastID int
-	// recording is whether a file was growing when last looked.
-	recording bool
-	server    session.CopyState // how the last save fared there
+	search   *clipSearch
+	kind     *widget.Select
+	programs *widget.Select
+	dates    *widget.Select
+	order    *widget.Select
+	starred  *tips.Button
+	count    *widget.Label
+	none     *widget.Button // unchooses all
+	empty    *emptyClips
+
+	view   library.View
+	all    library.Snapshot
+	known  []string // programs in the filter
+	quota  int      // GB
+	server session.CopyState
 }
 
 func newClips(u *UI) *clips {
-	c := &clips{u: u, count: muted("")}
+	c := &clips{u: u, count: muted(""), actions: clipActions(), cell: fyne.NewSize(leastCell, leastCell)}
 	c.thumbs = newThumbs(u, c.redraw)
-	c.list = widget.NewList(func() int { return len(c.items) }, c.newRow, c.fillRow)
-	c.list.HideSeparators = true
-	title := widget.NewLabel(lang.L("No clips yet"))
-	title.TextStyle.Bold = true
-	title.Alignment = fyne.TextAlignCenter
-	title.SizeName = theme.SizeNameSubHeadingText
-	hint := muted(lang.L("Save a replay and the clip appears here."))
-	hint.Alignment = fyne.TextAlignCenter
-	icon := canvas.NewImageFromResource(theme.NewDisabledResource(theme.MediaVideoIcon()))
-	icon.FillMode = canvas.ImageFillContain
-	icon.SetMinSize(fyne.NewSquareSize(72))
-	c.empty = container.NewCenter(container.NewVBox(icon, title, hint))
-	open := widget.NewButtonWithIcon(lang.L("Open folder"), theme.FolderOpenIcon(), func() {
-		folder := c.folder
-		u.do(lang.L("Couldn't open folder"), func() error {
-			if err := os.MkdirAll(folder, 0o755); err != nil {
-				return fmt.Errorf("the folder %s can't be created: %w", folder, err)
-			}
-			return u.parts.Open(folder)
-		})
-	})
-	c.root = container.NewBorder(heading(lang.L("Clips"), c.count, open), nil, nil, nil,
-		container.NewStack(c.list, c.empty))
+	c.scrub = newScrub(u, c.redraw)
+	c.grid = newClipGrid(c)
+	c.empty = newEmptyClips(c)
+	c.undoBar = newUndoBar(u)
+	c.search = newClipSearch(c)
+	open := widget.NewButtonWithIcon(lang.L("Open folder"), theme.FolderOpenIcon(), c.openFolder)
+	search := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 36)), c.search)
+	c.root = container.NewBorder(
+		container.NewVBox(heading(lang.L("Clips"), search, open), container.New(&flow{gap: 6}, c.filters()...), c.toolbar()),
+		nil, nil, nil,
+		container.NewStack(container.New(&cells{c}, c.grid), c.empty.root,
+			container.NewBorder(nil, container.NewCenter(c.undoBar.root), nil, nil)))
+	c.chosenChanged()
 	return c
+}
+
+// filters are what chooses which clips are shown.
+func (c *clips) filters() []fyne.CanvasObject {
+	kinds := []clip.Kind{"", clip.Replay, clip.Recorded, clip.Screenshot, clip.Trimmed}
+	c.kind = widget.NewSelect([]string{lang.L("All clips"), lang.L("Replays"), lang.L("Recordings"),
+		lang.L("Screenshots"), lang.L("Trimmed clips")}, nil)
+	c.programs = widget.NewSelect([]string{lang.L("All programs")}, nil)
+	c.dates = widget.NewSelect([]string{lang.L("Any time"), lang.L("Today"), lang.L("Last 7 days"), lang.L("Last 30 days"),
+		lang.L("This year")}, nil)
+	orders := []library.View{{}, {Reverse: true}, {Order: library.ByName}, {Order: library.ByLength},
+		{Order: library.BySize}, {Order: library.ByProgram}}
+	c.order = widget.NewSelect([]string{lang.L("Newest first"), lang.L("Oldest first"), lang.L("By name"),
+		lang.L("Longest first"), lang.L("Largest first"), lang.L("By program")}, nil)
+	for _, s := range []*widget.Select{c.kind, c.programs, c.dates, c.order} {
+		s.SetSelectedIndex(0)
+	}
+	c.kind.OnChanged = func(string) { c.see(func(v *library.View) { v.Kind = kinds[c.kind.SelectedIndex()] }) }
+	c.programs.OnChanged = func(name string) {
+		if c.programs.SelectedIndex() == 0 {
+			name = ""
+		}
+		c.see(func(v *library.View) { v.Program = name })
+	}
+	c.dates.OnChanged = func(string) {
+		c.see(func(v *library.View) { v.From = since(c.dates.SelectedIndex(), time.Now()) })
+	}
+	c.order.OnChanged = func(string) {
+		o := orders[c.order.SelectedIndex()]
+		c.see(func(v *library.View) { v.Order, v.Reverse = o.Order, o.Reverse })
+	}
+	c.starred = tips.NewButtonWithIcon("", starEmpty, func() {
+		c.see(func(v *library.View) { v.Starred = !v.Starred })
+	})
+	c.starred.SetToolTip(lang.L("Show starred clips only"))
+	return []fyne.CanvasObject{c.kind, c.programs, c.dates, c.starred, c.order}
+}
+
+// since is the begin of a choice of dates.
+func since(choice int, now time.Time) time.Time {
+	year, month, day := now.Date()
+	today := time.Date(year, month, day, 0, 0, 0, 0, now.Location())
+	switch choice {
+	case 1:
+		return today
+	case 2:
+		return today.AddDate(0, 0, -6)
+	case 3:
+		return today.AddDate(0, 0, -29)
+	case 4:
+		return time.Date(year, 1, 1, 0, 0, 0, 0, now.Location())
+	}
+	return time.Time{}
+}
+
+// toolbar says how many clips there are, and what can be done with the chosen ones.
+func (c *clips) toolbar() fyne.CanvasObject {
+	row := container.NewHBox()
+	for _, a := range c.actions {
+		if !a.toolbar {
+			continue
+		}
+		b := tips.NewButtonWithIcon("", a.icon, func() { c.act(a.id) })
+		b.Importance = widget.LowImportance
+		b.SetToolTip(a.label + a.keyHint())
+		c.tools = append(c.tools, b)
+		row.Add(b)
+	}
+	c.none = widget.NewButtonWithIcon(lang.L("Clear selection"), theme.CancelIcon(), c.grid.chooseNone)
+	c.none.Importance = widget.LowImportance
+	height := gap(38)
+	return container.NewBorder(nil, nil, container.NewHBox(height, container.NewCenter(c.count)), row,
+		container.NewHBox(c.none))
 }
 
 func (c *clips) content() fyne.CanvasObject { return c.root }
 
-func (c *clips) enter() { c.load(c.u.parts.Feed.Snapshot().Folder) }
+// enter looks whether something came that the file system did not report.
+func (c *clips) enter() {
+	c.u.parts.Library.Refresh()
+	for path := range c.thumbs.made {
+		c.thumbs.forget(path)
+	}
+	c.load()
+}
 
 func (c *clips) update(s session.Snapshot) {
-	c.quota = s.Settings.Clips.QuotaGB
-	ended := c.recording && s.Recording == nil
-	c.recording = s.Recording != nil
-	done := ended || s.LastSave != nil && s.LastSave.Clip != nil && s.LastSave.ID != c.lastID
-	if s.LastSave != nil && s.LastSave.Server != c.server {
-		c.server = s.LastSave.Server
-		c.list.Refresh() // the server's copy may have come
+	if c.quota != s.Settings.Clips.QuotaGB {
+		c.quota = s.Settings.Clips.QuotaGB
+		c.chosenChanged()
 	}
-	if done || s.Folder != c.folder {
-		if done && !ended {
-			c.lastID = s.LastSave.ID
+}
+
+// load shows what the library knows.
+func (c *clips) load() {
+	c.all = c.u.parts.Library.Snapshot()
+	known := library.Programs(c.all.Items)
+	if !slices.Equal(known, c.known) {
+		c.known = known
+		c.programs.SetOptions(append([]string{lang.L("All programs")}, known...))
+	}
+	c.grid.set(c.view.Of(c.all.Items))
+	c.chosenChanged()
+	c.empty.show(c.all, c.view, len(c.grid.items))
+}
+
+// see changes which clips are shown.
+func (c *clips) see(change func(*library.View)) {
+	change(&c.view)
+	importance, icon := widget.MediumImportance, starEmpty
+	if c.view.Starred {
+		importance, icon = widget.HighImportance, starFull
+	}
+	if c.starred.Importance != importance {
+		c.starred.Importance = importance
+		c.starred.SetIcon(icon)
+	}
+	c.load()
+	c.grid.ScrollToTop()
+}
+
+// seeAll takes away all filters.
+func (c *clips) seeAll() {
+	for _, s := range []*widget.Select{c.kind, c.programs, c.dates} {
+		s.SetSelectedIndex(0)
+	}
+	c.search.SetText("")
+	c.see(func(v *library.View) { *v = library.View{Order: v.Order, Reverse: v.Reverse} })
+}
+
+// chosenChanged says how many clips there are or are chosen, and what can be done with them.
+func (c *clips) chosenChanged() {
+	picked := c.grid.picked()
+	setText(c.count, c.counted(picked))
+	setShown(c.none, len(picked) > 0)
+	n := 0
+	for _, a := range c.actions {
+		if a.toolbar {
+			setEnabled(c.tools[n], len(picked) > 0 && a.usable(picked))
+			n++
 		}
-		c.load(s.Folder)
 	}
 }
 
-// load reads the folder beside the main goroutine.
-func (c *clips) load(folder string) {
-	c.folder = folder
-	c.u.do(lang.L("Couldn't list clips"), func() error {
-		items, err := clip.List(folder)
-		c.u.main(func() {
-			if c.folder == folder {
-				c.show(items)
-			}
-		})
-		return err
-	})
+func (c *clips) counted(picked []library.Item) string {
+	if len(picked) > 0 {
+		return lang.N("{{.PluralCount}} selected", len(picked)) + " · " + locale.Size(total(picked))
+	}
+	size := total(c.all.Items)
+	text := lang.N("{{.PluralCount}} clips", len(c.all.Items))
+	if !c.view.All() {
+		text = lang.L("{{.Shown}} of {{.All}} clips", map[string]any{"Shown": len(c.grid.items), "All": len(c.all.Items)})
+		size = total(c.grid.items)
+	}
+	if c.quota > 0 && c.view.All() {
+		return text + " · " + lang.L("{{.Size}} of {{.Limit}} GB", map[string]any{"Size": locale.Size(size),
+			"Limit": c.quota})
+	}
+	return text + " · " + locale.Size(size)
 }
 
-func (c *clips) show(items []clip.Clip) {
-	c.items = items
-	var total int64
+// total is what the clips take here.
+func total(items []library.Item) (bytes int64) {
 	for _, i := range items {
-		total += i.Bytes
-	}
-	text := lang.N("{{.PluralCount}} clips", len(items)) + " · "
-	if c.quota > 0 {
-		text += lang.L("{{.Size}} of {{.Limit}} GB", map[string]any{"Size": locale.Size(total), "Limit": c.quota})
-	} else {
-		text += locale.Size(total)
-	}
-	setText(c.count, text)
-	setShown(c.empty, len(items) == 0)
-	setShown(c.count, len(items) > 0)
-	c.list.Refresh()
-}
-
-// redraw draws one clip again; all of them would cost much more.
-func (c *clips) redraw(path string) {
-	if i := slices.IndexFunc(c.items, func(item clip.Clip) bool { return item.Path == path }); i >= 0 {
-		c.list.RefreshItem(i)
-	}
-}
-
-// row is one line of the list; Fyne uses it again for other clips.
-type row struct {
-	surface
-	thumb        *canvas.Image
-	name, detail *widget.Label
-	star         *widget.Button
-	link         *widget.Button // there where the server has a copy
-	clip         clip.Clip
-}
-
-func (c *clips) newRow() fyne.CanvasObject {
-	r := &row{thumb: &canvas.Image{}, name: oneLine(widget.NewLabel("")), detail: oneLine(muted(""))}
-	r.name.TextStyle.Bold = true
-	r.thumb.FillMode = canvas.ImageFillContain
-	r.thumb.CornerRadius = 6
-	back := canvas.NewRectangle(rgb(0x0c0e14))
-	back.CornerRadius = 6
-	thumbnail := container.NewGridWrap(fyne.NewSize(thumbWidth, thumbHeight), container.NewStack(back, r.thumb))
-	play := widget.NewButtonWithIcon(lang.L("Play"), theme.MediaPlayIcon(), func() {
-		c.open(lang.L("Couldn't play clip"), c.u.parts.Open, r)
-	})
-	show := widget.NewButtonWithIcon("", theme.FolderOpenIcon(), func() {
-		c.open(lang.L("Couldn't open folder"), c.u.parts.Reveal, r)
-	})
-	r.star = widget.NewButtonWithIcon("", starEmpty, func() { c.setStar(r.clip) })
-	remove := widget.NewButtonWithIcon("", theme.DeleteIcon(), func() { c.askDelete(r.clip) })
-	r.link = widget.NewButtonWithIcon(lang.L("Link"), theme.ContentCopyIcon(), func() { c.copyLink(r.clip.Path) })
-	lines := container.New(layout.NewCustomPaddedVBoxLayout(-8), r.name, r.detail)
-	text := container.NewVBox(layout.NewSpacer(), lines, layout.NewSpacer())
-	r.build(r, colorCard, 10, 8, container.NewBorder(nil, nil, thumbnail,
-		container.NewCenter(container.NewHBox(r.link, play, r.star, show, remove)), text))
-	return r
-}
-
-func (c *clips) fillRow(i widget.ListItemID, o fyne.CanvasObject) {
-	r, ok := o.(*row)
-	if !ok || i >= len(c.items) {
-		return
-	}
-	r.clip = c.items[i]
-	if want := starIcon(r.clip.Starred); r.star.Icon != want {
-		r.star.SetIcon(want)
-	}
-	setEnabled(r.star, r.clip.Ours)
-	setText(r.name, locale.Moment(r.clip.Created.Local(), time.Now()))
-	name, bytes := filepath.Base(r.clip.Path), locale.Size(r.clip.Bytes)
-	if r.clip.Width == 0 {
-		setText(r.detail, lang.L("Not a readable video")+" · "+bytes+" · "+name)
-	} else {
-		setText(r.detail, fmt.Sprintf("%s · %s · %d × %d · %s", length(r.clip.Seconds), bytes, r.clip.Width, r.clip.Height,
-			name))
-	}
-	setShown(r.link, c.u.parts.Linked(r.clip.Path))
-	if img := c.thumbs.get(r.clip.Path); r.thumb.Image != img {
-		r.thumb.Image = img
-		r.thumb.Refresh()
-	}
-}
-
-func (c *clips) open(failed string, with func(string) error, r *row) {
-	path := r.clip.Path
-	c.u.do(failed, func() error { return with(path) })
-}
-
-func starIcon(on bool) fyne.Resource {
-	if on {
-		return starFull
-	}
-	return starEmpty
-}
-
-// setStar marks a clip as one to keep, or takes the mark away.
-func (c *clips) setStar(item clip.Clip) {
-	folder := c.folder
-	c.u.do(lang.L("Couldn't change star"), func() error {
-		err := clip.Star(item.Path, !item.Starred)
-		c.u.main(func() { c.load(folder) })
-		return err
-	})
-}
-
-// copyLink puts a new link to the server's copy into the clipboard.
-func (c *clips) copyLink(path string) {
-	c.u.do(lang.L("Couldn't create link"), func() error {
-		url, err := c.u.parts.Link(c.u.ctx, path)
-		if err == nil {
-			c.u.main(func() {
-				c.u.app.Clipboard().SetContent(url)
-				c.u.inform(lang.L("Link copied"), lang.L("Anyone with the link can watch for 7 days.")+"\n"+url)
-			})
+		if i.Path != "" {
+			bytes += i.Bytes
 		}
-		return err
-	})
+	}
+	return bytes
 }
 
-func (c *clips) askDelete(item clip.Clip) {
-	text := lang.L("Delete {{.Name}}? This can't be undone.", map[string]any{"Name": filepath.Base(item.Path)})
-	d := dialog.NewConfirm(lang.L("Delete clip"), text, func(yes bool) {
-		if !yes {
+// redraw draws one clip again.
+func (c *clips) redraw(path string) {
+	if t := c.grid.of(path); t != nil {
+		t.Refresh()
+	}
+}
+
+// act does something with the chosen clips, if it can be done with them.
+func (c *clips) act(id string) {
+	picked := c.grid.picked()
+	i := slices.IndexFunc(c.actions, func(a clipAction) bool { return a.id == id })
+	if i >= 0 && len(picked) > 0 && c.actions[i].usable(picked) {
+		c.actions[i].run(c.u, picked)
+	}
+}
+
+// key does what a key is for.
+func (c *clips) key(name fyne.KeyName, mod fyne.KeyModifier) {
+	if name == fyne.KeyEnter {
+		name = fyne.KeyReturn
+	}
+	for _, a := range c.actions {
+		if a.key == name && a.mod == mod && a.key != "" {
+			c.act(a.id)
 			return
 		}
-		folder := c.folder
-		c.u.do(lang.L("Couldn't delete clip"), func() error {
-			err := clip.Remove(item.Path)
-			c.u.main(func() { c.load(folder) })
-			return err
+	}
+}
+
+// menu shows what can be done with the chosen clips.
+func (c *clips) menu(at fyne.Position) {
+	picked := c.grid.picked()
+	if len(picked) == 0 {
+		return
+	}
+	var items []*fyne.MenuItem
+	for _, a := range c.actions {
+		if a.group {
+			items = append(items, fyne.NewMenuItemSeparator())
+		}
+		item := fyne.NewMenuItemWithIcon(a.label, a.icon, func() { c.act(a.id) })
+		item.Disabled = !a.usable(picked)
+		if a.key != "" {
+			item.Shortcut = &desktop.CustomShortcut{KeyName: a.key, Modifier: a.mod}
+		}
+		items = append(items, item)
+	}
+	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), c.u.window.Canvas(), at)
+}
+
+// undo takes back what was moved to the trash last.
+func (c *clips) undo() { c.undoBar.do() }
+
+func (c *clips) openFolder() {
+	folder := c.u.parts.Feed.Snapshot().Folder
+	c.u.do(lang.L("Couldn't open folder"), func() error {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return fmt.Errorf("the folder %s can't be created: %w", folder, err)
+		}
+		return c.u.parts.Open(folder)
+	})
+}
+
+// libraryChanged is called on the main goroutine after the list of clips has changed.
+func (u *UI) libraryChanged() {
+	u.recent.load()
+	if u.shown.Load() && u.firstRun == nil && u.nav.current == pageClips {
+		u.clips.load()
+	}
+}
+
+// followLibrary hands changes of the list over, until Close: to a window that nobody sees only those of the newest
+// clips, which the tray's menu shows.
+func (u *UI) followLibrary() {
+	changed, stop := u.parts.Library.Watch()
+	defer stop()
+	var newest []string
+	taken := make(chan struct{}, 1)
+	taken <- struct{}{}
+	for {
+		select {
+		case <-changed:
+		case <-u.ctx.Done():
+			return
+		}
+		now := newestIDs(u.parts.Library.Snapshot().Items)
+		if !u.shown.Load() && slices.Equal(now, newest) {
+			continue
+		}
+		newest = now
+		select { // Fyne's queue has no bound
+		case <-taken:
+		case <-u.ctx.Done():
+			return
+		}
+		u.main(func() {
+			taken <- struct{}{}
+			u.libraryChanged()
 		})
-	}, c.u.window)
-	d.SetConfirmText(lang.L("Delete"))
-	d.SetDismissText(lang.L("Cancel"))
-	d.SetConfirmImportance(widget.DangerImportance)
-	c.u.ask(d)
+	}
+}
+
+func newestIDs(items []library.Item) (ids []string) {
+	for _, i := range items[:min(len(items), 2*mostRecent)] {
+		ids = append(ids, i.ID())
+	}
+	return ids
+}
+
+// emptyClips is what is shown in the place of clips.
+type emptyClips struct {
+	root        *fyne.Container
+	title, hint *widget.Label
+	clear       *widget.Button
+}
+
+func newEmptyClips(c *clips) *emptyClips {
+	e := &emptyClips{title: widget.NewLabel(""), hint: muted("")}
+	e.title.TextStyle.Bold, e.title.Alignment = true, fyne.TextAlignCenter
+	e.title.SizeName = theme.SizeNameSubHeadingText
+	e.hint.Alignment = fyne.TextAlignCenter
+	icon := canvas.NewImageFromResource(theme.NewDisabledResource(theme.MediaVideoIcon()))
+	icon.FillMode = canvas.ImageFillContain
+	icon.SetMinSize(fyne.NewSquareSize(72))
+	e.clear = widget.NewButton(lang.L("Clear filters"), c.seeAll)
+	e.root = container.NewCenter(container.NewVBox(icon, e.title, e.hint, container.NewCenter(e.clear)))
+	e.root.Hide()
+	return e
+}
+
+// show says why there are no clips, where there are none.
+func (e *emptyClips) show(s library.Snapshot, v library.View, shown int) {
+	title, hint := lang.L("No clips yet"), lang.L("Save a replay and the clip appears here.")
+	switch {
+	case !v.All() && len(s.Items) > 0:
+		title, hint = lang.L("No clips match"), lang.L("Try another word or fewer filters.")
+	case s.Err != nil:
+		title, hint = lang.L("The clip folder can't be read"), wording(s.Err)
+	case !s.Read:
+		title, hint = lang.L("Looking for clips…"), ""
+	}
+	setText(e.title, title)
+	setText(e.hint, hint)
+	setShown(e.clear, !v.All() && len(s.Items) > 0)
+	setShown(e.root, shown == 0)
+}
+
+// clipSearch is the search's text field. Escape ends the search, Down and Enter lead to what was found.
+type clipSearch struct {
+	widget.Entry
+	c *clips
+}
+
+func newClipSearch(c *clips) *clipSearch {
+	s := &clipSearch{c: c}
+	s.ExtendBaseWidget(s)
+	s.Wrapping = fyne.TextWrap(fyne.TextTruncateClip)
+	s.Icon = theme.SearchIcon()
+	s.SetPlaceHolder(lang.L("Search clips"))
+	s.OnChanged = func(text string) { c.see(func(v *library.View) { v.Text = text }) }
+	return s
+}
+
+// TypedKey is Escape, Enter or Down, or belongs to the text.
+func (s *clipSearch) TypedKey(k *fyne.KeyEvent) {
+	switch k.Name {
+	case fyne.KeyEscape:
+		s.SetText("")
+		s.c.u.window.Canvas().Focus(s.c.grid)
+	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeyDown:
+		s.c.u.window.Canvas().Focus(s.c.grid)
+		s.c.grid.move(s.c.grid.cursor, 0)
+	default:
+		s.Entry.TypedKey(k)
+	}
+}
+
+// flow puts objects beside each other, and on further lines where there is no room.
+type flow struct {
+	gap   float32
+	width float32 // at the last layout, which is what the height depends on
+}
+
+func (l *flow) each(objects []fyne.CanvasObject, width float32, place func(fyne.CanvasObject, fyne.Position,
+	fyne.Size)) (height float32) {
+	var x, y, line float32
+	for _, o := range objects {
+		least := o.MinSize()
+		if x > 0 && width > 0 && x+least.Width > width {
+			x, y, line = 0, y+line+l.gap, 0
+		}
+		place(o, fyne.NewPos(x, y), least)
+		x, line = x+least.Width+l.gap, max(line, least.Height)
+	}
+	return y + line
+}
+
+func (l *flow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	l.width = size.Width
+	l.each(objects, size.Width, func(o fyne.CanvasObject, p fyne.Position, s fyne.Size) {
+		o.Move(p)
+		o.Resize(s)
+	})
+}
+
+func (l *flow) MinSize(objects []fyne.CanvasObject) (least fyne.Size) {
+	least.Height = l.each(objects, l.width, func(o fyne.CanvasObject, _ fyne.Position, s fyne.Size) {
+		least.Width = max(least.Width, s.Width)
+	})
+	return least
 }

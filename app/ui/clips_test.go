@@ -16,6 +16,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
@@ -151,7 +152,7 @@ func TestKeysOfTheWindow(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
 	press := func(k fyne.KeyName) { b.ui.window.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: k}) }
 	overlays := b.ui.window.Canvas().Overlays()
-	b.ui.clips.askDelete(clip.Clip{Path: path})
+	b.ui.askDelete([]library.Item{{Clip: clip.Clip{Path: path}}})
 	press(fyne.KeyReturn)
 	require.NotNil(t, overlays.Top())
 	press(fyne.KeyEscape)
@@ -167,31 +168,6 @@ func TestKeysOfTheWindow(t *testing.T) {
 	press(fyne.KeyEscape) // there is nothing left to close
 }
 
-// A clip that the server has, too, has a button that puts a link to it into the clipboard; others have none.
-func TestShareLinkIsCopied(t *testing.T) {
-	b := start(t)
-	b.linked = "both.mp4"
-	folder := b.session.Snapshot().Folder
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	for _, name := range []string{"both.mp4", "local.mp4"} {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("x"), 0o600))
-	}
-	c := b.ui.clips
-	c.enter()
-	b.settle()
-	require.Len(t, c.items, 2)
-	for i, item := range c.items {
-		r := c.newRow().(*row)
-		c.fillRow(i, r)
-		require.Equal(t, filepath.Base(item.Path) == b.linked, r.link.Visible(), item.Path)
-		if r.link.Visible() {
-			test.Tap(r.link)
-		}
-	}
-	b.settle()
-	require.Equal(t, "https://x/watch/y", b.ui.app.Clipboard().Content())
-}
-
 // A folder with many clips costs no more than those that are looked at, however fast somebody scrolls.
 func TestFewImagesAreMadeAtOnce(t *testing.T) {
 	b := start(t)
@@ -203,8 +179,10 @@ func TestFewImagesAreMadeAtOnce(t *testing.T) {
 	require.Contains(t, made.made, "/nowhere/499.mp4")
 	eventually(t, "all were tried", func() bool { b.settle(); return len(made.wanted) == 0 && !made.busy })
 	for i := range 500 {
-		made.keep(fmt.Sprintf("/some/%d.mp4", i), image.NewRGBA(image.Rect(0, 0, 1, 1)), nil)
+		made.keep(fmt.Sprintf("/some/%d.mp4", i), image.NewRGBA(image.Rect(0, 0, 480, 270)), nil)
 	}
-	require.LessOrEqual(t, len(made.made), mostThumbs+mostWanted+1)
+	require.LessOrEqual(t, made.bytes, thumbBytes)
+	require.Equal(t, made.bytes, len(made.order)*480*270*4)
 	require.NotNil(t, made.get("/some/499.mp4"))
+	require.Nil(t, made.get("/some/0.mp4"))
 }

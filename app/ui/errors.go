@@ -40,6 +40,7 @@ func settingNames() map[string]string {
 		"clips.poster":        lang.L("Save thumbnail next to clip"),
 		"sharing.backend_url": lang.L("Server URL"), tokenKey: lang.L("Access token"), "sharing.room": lang.L("Room"),
 		"sharing.stream_quality": lang.L("Stream quality"), "sharing.at_launch": lang.L("Start sharing on launch"),
+		"sharing.viewer_clips": lang.L("Who else may clip"), "sharing.tell_room": lang.L("Tell the room of clips"),
 		config.AllowHTTPKey: lang.L("Allow http:// to another computer"),
 		"hotkeys.save":      lang.L("Save replay"), "hotkeys.share": lang.L("Start or stop sharing"),
 		"hotkeys.mute": lang.L("Mute microphone"), "hotkeys.talk": lang.L("Push-to-talk"),

@@ -105,7 +105,7 @@ func (f *fields) add(text string, o fyne.CanvasObject) *line {
 
 // row adds any control under a name.
 func (f *fields) row(name string, control fyne.CanvasObject, more ...string) *line {
-	return f.add(name+" "+strings.Join(more, " "), form(label(name), control))
+	return f.add(name+" "+strings.Join(more, " "), f.s.form(name, control))
 }
 
 // setting adds the control of the setting with this key, under the name that errors give it, and returns the place for
@@ -122,7 +122,7 @@ func (f *fields) note(text string) *widget.Label {
 	n.Wrapping = fyne.TextWrapWord
 	above := f.lines[len(f.lines)-1]
 	above.text += " " + text
-	f.add(above.text, container.New(layout.NewCustomPaddedLayout(-10, 0, nameWidth+4, 0), n))
+	f.add(above.text, container.New(layout.NewCustomPaddedLayout(-10, 0, nameWidth+nameGap, 0), n))
 	return n
 }
 
@@ -189,13 +189,56 @@ func pick[T comparable](f *fields, key string, values []T, names []string, of fu
 // nameWidth is the room for the names on the left.
 const nameWidth = 168
 
-// form lays out a name on the left and a control on the right.
-func form(name, control fyne.CanvasObject) *fyne.Container {
-	if l, ok := name.(*widget.Label); ok {
-		l.Truncation = fyne.TextTruncateEllipsis
+// form lays out a name and its control.
+func (s *settings) form(name string, control fyne.CanvasObject) *fyne.Container {
+	return container.New(&formLayout{s}, oneLine(label(name)), control)
+}
+
+// formLayout puts a name on the left of its control, or above one for which the page is too narrow.
+type formLayout struct{ s *settings }
+
+const (
+	nameHeight = 36
+	nameGap    = 4
+	// aboveHeight is what a name takes above its control, which has its own space around it.
+	aboveHeight = 28
+)
+
+func (l *formLayout) beside(control fyne.CanvasObject) bool {
+	return l.s.rowWidth == 0 || nameWidth+nameGap+control.MinSize().Width <= l.s.rowWidth
+}
+
+// above is the height of a name above its control.
+func (l *formLayout) above(name fyne.CanvasObject) float32 {
+	if n, ok := name.(*widget.Label); ok && n.Text == "" {
+		return 0
 	}
-	name = container.New(layout.NewGridWrapLayout(fyne.NewSize(nameWidth, 36)), name)
-	return container.NewBorder(nil, nil, container.NewVBox(name), nil, control)
+	return aboveHeight
+}
+
+// Layout implements fyne.Layout.
+func (l *formLayout) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	name, control := o[0], o[1]
+	name.Move(fyne.NewPos(0, 0))
+	if l.beside(control) {
+		name.Resize(fyne.NewSize(nameWidth, nameHeight))
+		control.Move(fyne.NewPos(nameWidth+nameGap, 0))
+		control.Resize(fyne.NewSize(size.Width-nameWidth-nameGap, size.Height))
+		return
+	}
+	top := l.above(name)
+	name.Resize(fyne.NewSize(size.Width, nameHeight))
+	control.Move(fyne.NewPos(0, top))
+	control.Resize(fyne.NewSize(size.Width, size.Height-top))
+}
+
+// MinSize implements fyne.Layout.
+func (l *formLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
+	name, control := o[0], o[1].MinSize()
+	if l.beside(o[1]) {
+		return fyne.NewSize(nameWidth+nameGap+control.Width, max(nameHeight, control.Height))
+	}
+	return fyne.NewSize(control.Width, l.above(name)+control.Height)
 }
 
 func label(text string) *widget.Label { return widget.NewLabel(text) }

@@ -36,11 +36,11 @@ type firstRun struct {
 	root fyne.CanvasObject
 
 	image            *canvas.Image
-	show, hide       *widget.Button
+	show, hide       *pushButton
 	hint             *widget.Label
 	desktop, mic     *bar
 	micOn, login     *widget.Check
-	start, later     *widget.Button
+	start, later     *pushButton
 	wrong            *widget.Label
 	previewing       func()             // ends the preview, nil while there is none
 	watching         context.CancelFunc // ends its frames
@@ -59,7 +59,7 @@ func (u *UI) openFirstRun() {
 		return
 	}
 	u.firstRun = newFirstRun(u)
-	u.window.SetContent(u.firstRun.root)
+	u.setContent(u.firstRun.root)
 	u.meters()
 }
 
@@ -67,7 +67,7 @@ func (u *UI) openFirstRun() {
 func (u *UI) closeFirstRun() {
 	u.firstRun.hidden()
 	u.firstRun = nil
-	u.window.SetContent(u.nav.content())
+	u.setContent(u.nav.content())
 	u.nav.choose(pageHome)
 	u.home.enter()
 	u.meters()
@@ -84,9 +84,9 @@ func newFirstRun(u *UI) *firstRun {
 	f.micOn.OnChanged = func(on bool) { f.setMic(on) }
 	f.login = widget.NewCheck(lang.L("Start at login, in the tray"), nil)
 	f.login.SetChecked(c.App.StartAtLogin)
-	f.start = widget.NewButtonWithIcon(lang.L("Start"), theme.ConfirmIcon(), f.accept)
+	f.start = newPushButton(lang.L("Start"), theme.ConfirmIcon(), f.accept)
 	f.start.Importance = widget.HighImportance
-	f.later = widget.NewButton(lang.L("Not now"), f.decline)
+	f.later = newPushButton(lang.L("Not now"), nil, f.decline)
 	f.wrong = widget.NewLabel("")
 	f.wrong.Wrapping, f.wrong.Importance = fyne.TextWrapWord, widget.DangerImportance
 	f.wrong.Hide()
@@ -129,8 +129,8 @@ func firstPage(title, line string, body, buttons fyne.CanvasObject) fyne.CanvasO
 // preview is where the screen and the levels are shown.
 func (f *firstRun) preview() fyne.CanvasObject {
 	f.image = &canvas.Image{FillMode: canvas.ImageFillContain, CornerRadius: 8}
-	f.show = widget.NewButtonWithIcon(lang.L("Show preview"), theme.VisibilityIcon(), f.beginPreview)
-	f.hide = widget.NewButtonWithIcon(lang.L("Hide preview"), theme.VisibilityOffIcon(), f.endPreview)
+	f.show = newPushButton(lang.L("Show preview"), theme.VisibilityIcon(), f.beginPreview)
+	f.hide = newPushButton(lang.L("Hide preview"), theme.VisibilityOffIcon(), f.endPreview)
 	f.hide.Importance = widget.LowImportance
 	f.hide.Hide()
 	f.hint = muted(lang.L("Shows what would be captured. Nothing of it is kept."))
@@ -174,41 +174,52 @@ func atHome(path string) string {
 }
 
 func (f *firstRun) beginPreview() {
-	if f.previewing != nil {
-		return
-	}
 	if mic := f.micOn.Checked; mic != f.u.parts.Feed.Snapshot().Settings.Sound.Microphone.Enabled {
 		// What is unticked is not opened, not even for the levels.
-		f.apply(func(c *config.Config) { c.Sound.Microphone.Enabled = mic }, f.openPreview)
+		f.apply(func(c *config.Config) { c.Sound.Microphone.Enabled = mic }, func() { f.openPreview(mic) })
 		return
 	}
-	f.openPreview()
+	f.openPreview(f.micOn.Checked)
 }
 
-func (f *firstRun) openPreview() {
-	if f.previewing != nil || f.answered {
+// openPreview opens the preview once the session knows whether it has the microphone.
+func (f *firstRun) openPreview(mic bool) {
+	switch {
+	case f.previewing != nil || f.answered || !f.u.shown.Load(): // the window may be gone by now
+		return
+	case mic != f.micOn.Checked: // the user has changed their mind
+		f.beginPreview()
 		return
 	}
 	f.previewing = f.u.parts.Feed.Preview()
 	f.show.Hide()
 	f.hide.Show()
+	ctx, cancel := context.WithCancel(f.u.ctx)
+	f.watching = cancel
 	if f.portal {
-		f.hint.SetText(lang.L("Your desktop asks what to capture. The levels are live; nothing is kept."))
+		f.hint.SetText(lang.L("Your desktop asks what to capture. Nothing of it is kept."))
+		f.u.watches.Go(func() {
+			f.frames(ctx, func() (image.Image, error) {
+				return f.u.parts.Feed.Look(ctx, 2*previewWidth, 2*previewHeight, false), nil
+			})
+		})
 		return
 	}
 	f.hint.SetText(lang.L("This is live. Nothing of it is kept."))
-	ctx, cancel := context.WithCancel(f.u.ctx)
-	f.watching = cancel
 	target := f.u.parts.Feed.Snapshot().Settings.Video.Source.Target()
-	f.u.watches.Go(func() { f.frames(ctx, target) })
+	f.u.watches.Go(func() {
+		f.frames(ctx, func() (image.Image, error) {
+			return f.u.parts.Preview(target, 2*previewWidth, 2*previewHeight)
+		})
+	})
 }
 
-// frames shows a frame again and again until the context ends.
-func (f *firstRun) frames(ctx context.Context, t capture.Target) {
+// frames shows a frame again and again until the context ends; without one the last stays.
+func (f *firstRun) frames(ctx context.Context, take func() (image.Image, error)) {
 	timer := time.NewTicker(previewEvery)
 	defer timer.Stop()
 	for {
-		img, err := f.u.parts.Preview(t, 2*previewWidth, 2*previewHeight)
+		img, err := take()
 		f.u.main(func() {
 			if ctx.Err() == nil {
 				f.draw(img, err)
@@ -226,6 +237,12 @@ func (f *firstRun) draw(img image.Image, err error) {
 	if err != nil {
 		setText(f.hint, wording(err))
 		return
+	}
+	if img == nil {
+		return
+	}
+	if f.portal {
+		setText(f.hint, lang.L("This is live. Nothing of it is kept."))
 	}
 	f.image.Image = img
 	f.image.Refresh()
@@ -348,7 +365,7 @@ func (f *firstRun) tryKey() {
 	}
 	f.endPreview()
 	f.try = newFirstTry(f.u)
-	f.u.window.SetContent(f.try.root)
+	f.u.setContent(f.try.root)
 	f.try.update(f.u.parts.Feed.Snapshot())
 }
 
@@ -384,9 +401,9 @@ type firstTry struct {
 	key        *canvas.Text
 	cap        *surface
 	line       *widget.Label
-	save, done *widget.Button
-	play       *widget.Button
-	folder     *widget.Button
+	save, done *pushButton
+	play       *pushButton
+	folder     *pushButton
 	thumb      *canvas.Image
 	screen     fyne.CanvasObject
 	thumbs     *thumbs
@@ -404,10 +421,10 @@ func newFirstTry(u *UI) *firstTry {
 	t.cap = newSurface(colorTrack, 10, 18, t.key)
 	t.line.Alignment, t.line.Wrapping = fyne.TextAlignCenter, fyne.TextWrapWord
 	line := container.New(layout.NewGridWrapLayout(fyne.NewSize(420, 58)), t.line)
-	t.save = widget.NewButtonWithIcon(lang.L("Save replay"), theme.DocumentSaveIcon(), u.saveReplay)
-	t.play = widget.NewButtonWithIcon(lang.L("Play"), theme.MediaPlayIcon(), func() { u.play(t.path) })
-	t.folder = widget.NewButtonWithIcon(lang.L("Folder"), theme.FolderOpenIcon(), func() { u.reveal(t.path) })
-	t.done = widget.NewButton(lang.L("Skip"), u.closeFirstRun)
+	t.save = newPushButton(lang.L("Save replay"), theme.DocumentSaveIcon(), u.saveReplay)
+	t.play = newPushButton(lang.L("Play"), theme.MediaPlayIcon(), func() { u.play(t.path) })
+	t.folder = newPushButton(lang.L("Folder"), theme.FolderOpenIcon(), func() { u.reveal(t.path) })
+	t.done = newPushButton(lang.L("Skip"), nil, u.closeFirstRun)
 	t.thumb = &canvas.Image{FillMode: canvas.ImageFillContain, CornerRadius: 8}
 	back := canvas.NewRectangle(rgb(0x0c0e14))
 	back.CornerRadius = 8

@@ -173,3 +173,25 @@ func TestTheFirstRunOpensOnlyWhatIsTicked(t *testing.T) {
 	b.ui.nav.choose(pageSettings)
 	require.Equal(t, pageHome, b.ui.nav.current)
 }
+
+// A preview that is still to be opened when the window goes, or the choice is another one, opens nothing unasked.
+func TestAPreviewThatIsNotWantedAnymore(t *testing.T) {
+	b := newUser(t)
+	f := b.ui.firstRun
+	f.micOn.Checked = false
+	test.Tap(f.show)
+	b.ui.closed()
+	b.settle()
+	require.Nil(t, f.previewing, "a preview in a window that is not there")
+	require.Zero(t, b.engine.Opened())
+
+	b.ui.show(-1)
+	f.micOn.Checked = true
+	test.Tap(f.show)
+	test.Tap(f.micOn) // before the session has said yes
+	eventually(t, "the preview runs", func() bool {
+		b.refresh()
+		return b.session.Snapshot().Desktop.State == media.Running
+	})
+	require.False(t, b.engine.Recorder().Config().Mic.Enabled, "the microphone is open")
+}

@@ -68,9 +68,11 @@ func TestTheWindowInGerman(t *testing.T) {
 				b.ui.settings.open(j)
 				b.settle()
 				p.look(b, "settings, "+s.title)
-				b.ui.window.Resize(fyne.NewSize(940, 680))
-				scroll := b.ui.settings.scroll
-				require.LessOrEqual(t, scroll.Content.MinSize().Width, scroll.Size().Width, s.title)
+				for _, size := range []fyne.Size{{Width: 940, Height: 680}, {Width: 640, Height: 360}} {
+					b.ui.window.Resize(size)
+					scroll := b.ui.settings.scroll
+					require.LessOrEqual(t, scroll.Content.MinSize().Width, scroll.Size().Width, "%s at %v", s.title, size)
+				}
 			}
 		}
 		for _, item := range b.ui.tray.menu(b.session.Snapshot()).Items {
@@ -131,10 +133,14 @@ func (p *proof) look(b *bench, where string) {
 				p.read(where, o.Text)
 				p.fits(where, o)
 			case *widget.Button:
-				p.read(where, o.Text)
-				if o.MinSize().Width > o.Size().Width+0.5 {
-					p.t.Errorf("%s: the button %q is cut off", where, o.Text)
-				}
+				p.button(where, o)
+			case *pushButton:
+				p.button(where, &o.Button)
+			case *tipButton:
+				p.button(where, &o.Button)
+				p.read(where, o.tip)
+			case *tab:
+				p.button(where, &o.Button)
 			case *widget.Check:
 				p.read(where, o.Text)
 			case *widget.Select:
@@ -145,6 +151,14 @@ func (p *proof) look(b *bench, where string) {
 				p.read(where, o.PlaceHolder)
 			}
 		})
+	}
+}
+
+func (p *proof) button(where string, b *widget.Button) {
+	p.t.Helper()
+	p.read(where, b.Text)
+	if b.MinSize().Width > b.Size().Width+0.5 {
+		p.t.Errorf("%s: the button %q is cut off", where, b.Text)
 	}
 }
 

@@ -33,8 +33,8 @@ type home struct {
 	iconName    string
 	title, line *widget.Label
 	fill        *bar
-	save        *widget.Button
-	record      *widget.Button
+	save        *pushButton
+	record      *pushButton
 	recording   *widget.Label
 
 	replay, share, server *tile
@@ -64,9 +64,9 @@ func newHome(u *UI) *home {
 	h.icon = canvas.NewImageFromReader(bytes.NewReader(assets.TrayIcon("off")), "off.png")
 	h.icon.SetMinSize(fyne.NewSquareSize(56))
 	h.icon.FillMode = canvas.ImageFillContain
-	h.save = widget.NewButtonWithIcon(lang.L("Save replay"), theme.DocumentSaveIcon(), u.saveReplay)
+	h.save = newPushButton(lang.L("Save replay"), theme.DocumentSaveIcon(), u.saveReplay)
 	h.save.Importance = widget.HighImportance
-	h.record = widget.NewButtonWithIcon(lang.L("Record"), theme.MediaRecordIcon(), func() {
+	h.record = newPushButton(lang.L("Record"), theme.MediaRecordIcon(), func() {
 		u.record(!u.parts.Feed.Snapshot().RecordOn)
 	})
 	h.recording = oneLine(widget.NewLabel(""))
@@ -322,7 +322,7 @@ func setEnabled(b fyne.Disableable, on bool) {
 type tile struct {
 	root          fyne.CanvasObject
 	value, detail *widget.Label
-	button        *widget.Button
+	button        *pushButton
 }
 
 func newTile(name string, tapped func()) *tile {
@@ -331,7 +331,7 @@ func newTile(name string, tapped func()) *tile {
 	t.value.SizeName = theme.SizeNameSubHeadingText
 	var right fyne.CanvasObject
 	if tapped != nil {
-		t.button = widget.NewButton("", tapped)
+		t.button = newPushButton("", nil, tapped)
 		right = container.NewCenter(t.button)
 	}
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), muted(name), t.value, t.detail)
@@ -363,7 +363,7 @@ type soundRow struct {
 	root   fyne.CanvasObject
 	meter  *bar
 	device *widget.Label
-	mute   *widget.Button
+	mute   *pushButton
 	note   *widget.Label
 	noted  string // the note, empty for none
 	muted  bool
@@ -371,7 +371,7 @@ type soundRow struct {
 
 func newSoundRow(u *UI, name string, icon fyne.Resource, src session.Source) *soundRow {
 	r := &soundRow{meter: newBar(theme.ColorNameSuccess, 8), device: oneLine(muted(""))}
-	r.mute = widget.NewButtonWithIcon(lang.L("Mute"), theme.VolumeMuteIcon(), func() { u.mute(src, !r.muted) })
+	r.mute = newPushButton(lang.L("Mute"), theme.VolumeMuteIcon(), func() { u.mute(src, !r.muted) })
 	label := container.New(layout.NewGridWrapLayout(fyne.NewSize(112, 34)), widget.NewLabel(name))
 	button := container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 34)), r.mute)
 	r.note = muted("")
@@ -434,15 +434,15 @@ type lastClip struct {
 	u            *UI
 	root         *surface
 	name, detail *widget.Label
-	play, folder *widget.Button
+	play, folder *pushButton
 	path         string
 }
 
 func newLastClip(u *UI) *lastClip {
 	l := &lastClip{u: u, name: oneLine(widget.NewLabel("")), detail: muted("")}
 	l.detail.Wrapping = fyne.TextWrapWord
-	l.play = widget.NewButtonWithIcon(lang.L("Play"), theme.MediaPlayIcon(), func() { u.play(l.path) })
-	l.folder = widget.NewButtonWithIcon(lang.L("Folder"), theme.FolderOpenIcon(), func() { u.reveal(l.path) })
+	l.play = newPushButton(lang.L("Play"), theme.MediaPlayIcon(), func() { u.play(l.path) })
+	l.folder = newPushButton(lang.L("Folder"), theme.FolderOpenIcon(), func() { u.reveal(l.path) })
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), l.name, l.detail)
 	buttons := container.NewCenter(container.NewHBox(l.play, l.folder))
 	l.root = card(lang.L("Last clip"), container.NewBorder(nil, nil, nil, buttons, text))
@@ -494,7 +494,7 @@ func (l *lastClip) update(r *session.SaveRecord, listed bool) {
 func newSetUpCard(u *UI) *surface {
 	text := widget.NewLabel(lang.L("Nothing is captured, and nothing starts by itself."))
 	text.Wrapping = fyne.TextWrapWord
-	open := widget.NewButtonWithIcon(lang.L("Set up…"), theme.NavigateNextIcon(), u.openFirstRun)
+	open := newPushButton(lang.L("Set up…"), theme.NavigateNextIcon(), u.openFirstRun)
 	open.IconPlacement = widget.ButtonIconTrailingText
 	c := newSurface(colorCard, 12, 8, container.NewBorder(nil, nil, nil, container.NewCenter(open), text))
 	c.Hide()
@@ -512,9 +512,9 @@ func newClosedCard(u *UI) *surface {
 	title.TextStyle.Bold = true
 	text := muted(lang.L("Others see its last frame. Nothing else is captured until you choose."))
 	text.Wrapping = fyne.TextWrapWord
-	choose := widget.NewButton(lang.L("Choose another window"), u.chooseWindow)
+	choose := newPushButton(lang.L("Choose another window"), nil, u.chooseWindow)
 	choose.Importance = widget.HighImportance
-	stop := widget.NewButton(lang.L("Stop sharing"), func() { u.share(false) })
+	stop := newPushButton(lang.L("Stop sharing"), nil, func() { u.share(false) })
 	c := newSurface(colorWarn, 12, 10, container.NewBorder(nil, nil, nil,
 		container.NewCenter(container.NewHBox(stop, choose)),
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), title, text)))

@@ -32,6 +32,7 @@ type hotkeyParts struct {
 	// ctx.
 	main, background func(func())
 	ctx              context.Context
+	tips             *tips
 	// focus moves the keyboard focus of the window.
 	focus func(fyne.Focusable)
 	// edited is called whenever the user has changed something that store then writes.
@@ -62,12 +63,13 @@ type hotkeyRow struct {
 	empty string // what is shown without a key
 	keys  string // as in the settings
 
-	field      *keyField
-	set, clear *widget.Button
-	note       *widget.Label
-	act        *widget.Button // does what the note is about
-	root       fyne.CanvasObject
-	cancel     context.CancelFunc
+	field  *keyField
+	set    *pushButton
+	clear  *tipButton
+	note   *widget.Label
+	act    *pushButton // does what the note is about
+	root   fyne.CanvasObject
+	cancel context.CancelFunc
 }
 
 // saveRow is a key for another length.
@@ -88,7 +90,7 @@ func newHotkeysPage(parts hotkeyParts) *hotkeysPage {
 		p.rows = append(p.rows, r)
 		return r.build(label(name))
 	}
-	add := widget.NewButtonWithIcon(lang.L("Add hotkey for another length"), theme.ContentAddIcon(), func() {
+	add := newPushButton(lang.L("Add hotkey for another length"), theme.ContentAddIcon(), func() {
 		p.add(config.SaveKey{Seconds: 30})
 		p.edited()
 	})
@@ -224,7 +226,7 @@ func (p *hotkeysPage) add(k config.SaveKey) {
 	small := func(o fyne.CanvasObject) fyne.CanvasObject {
 		return container.New(layout.NewGridWrapLayout(fyne.NewSize(56, 36)), o)
 	}
-	remove := widget.NewButtonWithIcon(lang.L("Remove"), theme.DeleteIcon(), func() { p.remove(r) })
+	remove := newPushButton(lang.L("Remove"), theme.DeleteIcon(), func() { p.remove(r) })
 	remove.Importance = widget.LowImportance
 	lengths := container.NewHBox(label(lang.L("Last")), small(r.seconds), label(lang.L("s, then the next")),
 		small(r.after), label("s"), layout.NewSpacer(), remove)
@@ -271,11 +273,14 @@ func wholeSeconds(e *widget.Entry) (int, error) {
 // build lays the row out: name, key, buttons; below it what is to be said about the key.
 func (r *hotkeyRow) build(name fyne.CanvasObject) fyne.CanvasObject {
 	r.field = newKeyField(r)
-	r.set = widget.NewButton(lang.L("Set"), r.toggle)
-	r.clear = widget.NewButtonWithIcon("", theme.ContentClearIcon(), func() { r.stop(); r.take(hotkey.Combo{}) })
+	r.set = newPushButton(lang.L("Set"), nil, r.toggle)
+	r.clear = newTipButton(r.page.tips, lang.L("Clear hotkey"), theme.ContentClearIcon(), func() {
+		r.stop()
+		r.take(hotkey.Combo{})
+	})
 	r.clear.Importance = widget.LowImportance
 	r.note = newPlace()
-	r.act = widget.NewButton("", nil)
+	r.act = newPushButton("", nil, nil)
 	r.act.Hide()
 	buttons := container.NewHBox(container.New(layout.NewGridWrapLayout(fyne.NewSize(88, 36)), r.set), r.clear)
 	name = container.New(layout.NewGridWrapLayout(fyne.NewSize(nameWidth, 36)), name)
@@ -489,6 +494,8 @@ type keyField struct {
 	body  *fyne.Container
 	held  hotkey.Mod // on a desktop that shows keys to the window only
 	waits bool
+	// focused is whether the keyboard is here.
+	focused bool
 }
 
 func newKeyField(r *hotkeyRow) *keyField {
@@ -535,11 +542,7 @@ func (f *keyField) wait(held hotkey.Combo) {
 		f.showKeys(held.Label(nil))
 		return
 	}
-	ask := lang.L("Press a key or mouse button…")
-	if !f.row.page.keys.CanCapture() {
-		ask = lang.L("Press a key…")
-	}
-	l := oneLine(widget.NewLabel(ask))
+	l := oneLine(widget.NewLabel(lang.L("Press a key…")))
 	l.Importance = widget.HighImportance
 	f.put(container.NewStack(l))
 }
@@ -560,6 +563,9 @@ func (f *keyField) put(o fyne.CanvasObject) {
 func (f *keyField) draw() {
 	f.frame.FillColor = theme.Color(theme.ColorNameInputBackground)
 	f.frame.StrokeColor, f.frame.StrokeWidth = theme.Color(theme.ColorNameInputBorder), 1
+	if f.focused {
+		f.frame.StrokeColor, f.frame.StrokeWidth = theme.Color(theme.ColorNameFocus), 3
+	}
 	if f.waits {
 		f.frame.StrokeColor, f.frame.StrokeWidth = theme.Color(theme.ColorNamePrimary), 2
 	}
@@ -588,11 +594,13 @@ func (f *keyField) Tapped(*fyne.PointEvent) {
 	}
 }
 
-// FocusGained implements fyne.Focusable.
-func (f *keyField) FocusGained() {}
+// FocusGained shows where the keyboard is.
+func (f *keyField) FocusGained() { f.focused = true; f.draw() }
 
-// FocusLost ends waiting on a desktop that shows keys to the window only.
+// FocusLost ends that, and waiting on a desktop that shows keys to the window only.
 func (f *keyField) FocusLost() {
+	f.focused = false
+	f.draw()
 	if f.waits && !f.row.page.keys.CanCapture() {
 		f.row.stop()
 	}

@@ -53,7 +53,7 @@ func startKeys(t *testing.T, m *hotkey.Manager) *keysBench {
 	b.hotkeysPage = newHotkeysPage(hotkeyParts{
 		keys: m, main: func(f func()) { b.queue <- f }, background: func(f func()) { go f() }, ctx: ctx,
 		focus: func(f fyne.Focusable) { w.Canvas().Focus(f) }, edited: func() { b.edits++ },
-		wanted: func(string) {},
+		wanted: func(string) {}, tips: newTips(func(f func()) { b.queue <- f }),
 	})
 	w.SetContent(b.content())
 	w.Resize(fyne.NewSize(760, 640))

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"sync"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
 )
@@ -25,4 +27,33 @@ var microphone = icon("microphone.svg", "M12 3a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0V6a3
 func icon(name, path string) fyne.Resource {
 	return theme.NewThemedResource(fyne.NewStaticResource(name, []byte(
 		`<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24"><path d="`+path+`"/></svg>`)))
+}
+
+// linkIcon are two links of a chain.
+var linkIcon = icon("link.svg", "M3.9 12c0-1.71 1.39-3.1 3.1-3.1h4V7H7c-2.76 0-5 2.24-5 5s2.24 5 5 5h4v-1.9H7"+
+	"c-1.71 0-3.1-1.39-3.1-3.1zM8 13h8v-2H8v2zM17 7h-4v1.9h4c1.71 0 3.1 1.39 3.1 3.1s-1.39 3.1-3.1 3.1h-4V17h4"+
+	"c2.76 0 5-2.24 5-5s-2.24-5-5-5z")
+
+const cloud = "M19.35 10.04C18.67 6.59 15.64 4 12 4 9.11 4 6.6 5.64 5.35 8.04 2.34 8.36 0 10.91 0 14" +
+	"c0 3.31 2.69 6 6 6h13c2.76 0 5-2.24 5-5 0-2.64-2.05-4.78-4.65-4.96z"
+
+// Marks of clips: where they are, and on their images what they are. Each is made once, for Fyne draws an image again
+// that has another resource.
+var (
+	cloudIcon     = once(func() fyne.Resource { return icon("cloud.svg", cloud) }, colorMuted)
+	cloudDoneIcon = once(func() fyne.Resource {
+		return icon("cloud-done.svg", cloud+"M10 17L6.5 13.5 7.91 12.09 10 14.17 15.18 9 16.59 10.41z")
+	}, theme.ColorNamePrimary)
+	hereIcon       = once(theme.ComputerIcon, colorMuted)
+	awayIcon       = once(theme.ComputerIcon, theme.ColorNameDisabled)
+	recordingMark  = once(theme.MediaRecordIcon, colorOnImage)
+	screenshotMark = once(theme.MediaPhotoIcon, colorOnImage)
+	trimmedMark    = once(theme.ContentCutIcon, colorOnImage)
+	starOutline    = once(func() fyne.Resource { return starEmpty }, colorOnImage)
+	starGold       = once(func() fyne.Resource { return starFull }, theme.ColorNameWarning)
+)
+
+// once makes a resource in a color of the theme when it is first asked for.
+func once(of func() fyne.Resource, fill fyne.ThemeColorName) func() fyne.Resource {
+	return sync.OnceValue(func() fyne.Resource { return theme.NewColoredResource(of(), fill) })
 }

@@ -60,6 +60,15 @@ func TestTheSettingsOpenNothingUnasked(t *testing.T) {
 		eventually(t, "nothing is open", closed)
 	}
 
+	b.ui.handle = func() uint32 { return 1 }
+	open()
+	draw()
+	require.NotNil(t, s.stopLevels, "it can be seen")
+	b.minimized.Store(true)
+	eventually(t, "a minimized window ends them", func() bool { draw(); return s.stopLevels == nil })
+	eventually(t, "nothing is open", closed)
+	b.minimized.Store(false)
+
 	s.levelsFor = time.Millisecond
 	open()
 	eventually(t, "they end by themselves", func() bool { b.settle(); return s.stopLevels == nil })

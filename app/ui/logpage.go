@@ -56,7 +56,7 @@ func newLogPage(u *UI) *logPage {
 	l.below = newSurface(colorCard, 10, 6, detail)
 	l.below.Hide()
 	l.told.Wrapping = fyne.TextWrapWord
-	show := widget.NewButton(lang.L("Show report"), func() { l.read(l.newest.Text) })
+	show := newPushButton(lang.L("Show report"), nil, func() { l.read(l.newest.Text) })
 	warn := widget.NewIcon(theme.NewWarningThemedResource(theme.WarningIcon()))
 	l.crash = newSurface(colorWarn, 12, 8, container.NewBorder(nil, nil, container.NewVBox(gap(4), warn),
 		container.NewCenter(show), l.told))
@@ -64,9 +64,9 @@ func newLogPage(u *UI) *logPage {
 	hint := muted(lang.L("Diagnostics hold versions, settings, state and the log. Access tokens, window titles, room " +
 		"and server names are left out."))
 	hint.Wrapping = fyne.TextWrapWord
-	copyAll := widget.NewButtonWithIcon(lang.L("Copy diagnostics"), theme.ContentCopyIcon(), l.copy)
+	copyAll := newPushButton(lang.L("Copy diagnostics"), theme.ContentCopyIcon(), l.copy)
 	copyAll.Importance = widget.HighImportance
-	folder := widget.NewButtonWithIcon(lang.L("Folder"), theme.FolderOpenIcon(), func() {
+	folder := newPushButton(lang.L("Folder"), theme.FolderOpenIcon(), func() {
 		path := u.parts.Journal.Folder()
 		u.do(lang.L("Couldn't open folder"), func() error { return u.parts.Open(path) })
 	})

@@ -29,7 +29,7 @@ const (
 type nav struct {
 	u       *UI
 	current int
-	buttons []*widget.Button
+	buttons []*tipButton
 	stack   *fyne.Container
 	state   *widget.Label
 	root    fyne.CanvasObject
@@ -49,8 +49,8 @@ func newNav(u *UI) *nav {
 	}{{lang.L("Home"), theme.HomeIcon()}, {lang.L("Clips"), theme.MediaVideoIcon()},
 		{lang.L("Settings"), theme.SettingsIcon()},
 		{lang.L("Log"), theme.DocumentIcon()}} {
-		b := widget.NewButtonWithIcon(item.text, item.icon, func() { n.choose(i) })
-		b.Alignment = widget.ButtonAlignLeading
+		b := newTipButton(u.tips, "", item.icon, func() { n.choose(i) })
+		b.Text, b.Alignment = item.text, widget.ButtonAlignLeading
 		n.buttons, n.names = append(n.buttons, b), append(n.names, item.text)
 	}
 	icon := canvas.NewImageFromReader(bytes.NewReader(assets.Icon()), "hindsight.png")
@@ -79,7 +79,7 @@ func newNav(u *UI) *nav {
 }
 
 func (n *nav) content() fyne.CanvasObject {
-	return container.New(layout.NewCustomPaddedLayout(0, 0, 0, 0), n.root)
+	return n.u.tips.over(n.root)
 }
 
 // narrowWindow is the width below which the sidebar has icons only.
@@ -90,10 +90,11 @@ func (n *nav) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	if narrow := size.Width < narrowWindow; narrow != n.narrow {
 		n.narrow = narrow
 		for i, b := range n.buttons {
-			text := n.names[i]
+			text, tip := n.names[i], ""
 			if narrow {
-				text = ""
+				text, tip = tip, text
 			}
+			b.tip = tip
 			b.SetText(text)
 		}
 		for _, w := range n.wide {
@@ -123,7 +124,7 @@ func (n *nav) choose(i int) {
 	}
 	n.current = i
 	c := n.u.window.Canvas()
-	if b, _ := c.Focused().(*widget.Button); !slices.Contains(n.buttons, b) {
+	if b, _ := c.Focused().(*tipButton); !slices.Contains(n.buttons, b) {
 		c.Unfocus() // nothing is typed into a hidden page
 	}
 	n.mark()

@@ -70,7 +70,6 @@ func (p *presenter) apply(s session.Snapshot) {
 	u := p.u
 	u.parts.Library.SetFolder(s.Folder)
 	u.tray.update(s)
-	u.recent.update(s)
 	if u.look.choose(s.Settings.App.Theme.String()) {
 		u.app.Settings().SetTheme(u.look)
 	}

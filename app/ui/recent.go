@@ -13,9 +13,8 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/locale"
-	"github.com/hindsight-app/hindsight/app/session"
-	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 const (
@@ -27,13 +26,8 @@ const (
 // goroutine.
 type recent struct {
 	u      *UI
-	items  []clip.Clip
+	items  []library.Item
 	thumbs *thumbs
-	// folder, save and recording are what the list was read for.
-	folder    string
-	save      int
-	recording bool
-	read      bool
 
 	root *surface
 	row  *fyne.Container
@@ -71,39 +65,22 @@ func (r *recent) empty() fyne.CanvasObject {
 	return container.NewVBox(gap(6), icon, hint, gap(6))
 }
 
-// update reads the list again when there may be another clip, beside the main goroutine.
-func (r *recent) update(s session.Snapshot) {
-	save := 0
-	if s.LastSave != nil && s.LastSave.Clip != nil {
-		save = s.LastSave.ID
-	}
-	if r.read && s.Folder == r.folder && save == r.save && (s.Recording != nil) == r.recording {
-		return
-	}
-	r.read, r.folder, r.save, r.recording = true, s.Folder, save, s.Recording != nil
-	r.load()
-}
-
-// load reads the folder; what is deleted or renamed in the window is gone from the list after it.
+// load takes the newest clips of the library.
 func (r *recent) load() {
-	folder := r.folder
-	r.u.wg.Go(func() {
-		items, err := clip.List(folder)
-		if err != nil {
-			r.u.parts.Log.Warn("the newest clips could not be listed", "error", err)
+	var items []library.Item
+	for _, i := range r.u.parts.Library.Snapshot().Items {
+		if i.Here() && i.Playable() {
+			items = append(items, i)
 		}
-		items = slices.DeleteFunc(items, func(c clip.Clip) bool { return c.Width == 0 })
-		items = items[:min(len(items), mostRecent)]
-		r.u.main(func() {
-			if r.folder == folder {
-				r.show(items)
-			}
-		})
-	})
+		if len(items) == mostRecent {
+			break
+		}
+	}
+	r.show(items)
 }
 
-func (r *recent) show(items []clip.Clip) {
-	same := slices.EqualFunc(items, r.items, func(a, b clip.Clip) bool { return a.Path == b.Path })
+func (r *recent) show(items []library.Item) {
+	same := slices.EqualFunc(items, r.items, func(a, b library.Item) bool { return a.Path == b.Path })
 	r.items = items
 	if !same {
 		r.u.tray.refresh()

@@ -12,7 +12,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
@@ -47,6 +46,9 @@ type settings struct {
 	tabs     *tabs
 	find     *finder
 
+	// rowWidth is the width of a page's rows, 0 while it is not known.
+	rowWidth float32
+
 	message       *widget.Label
 	apply, revert *pushButton
 	bottom        fyne.CanvasObject
@@ -66,6 +68,9 @@ type settings struct {
 	filling       bool
 
 	watching, looking, lookAgain bool
+	// looksHidden says that it is being found out whether the window is minimized, hiddenAt when it last was.
+	looksHidden bool
+	hiddenAt    time.Time
 	// stopLevels closes the sound that is open for the levels alone, nil while there is none. It is called after
 	// levelsFor at the latest.
 	stopLevels func()
@@ -121,10 +126,10 @@ func newSettings(u *UI) *settings {
 	s.find = newFinder(s, s.body)
 	tabs := newTabs(s)
 	s.tabs = tabs
-	s.root = container.NewBorder(s.find.top(), nil, nil, nil,
+	s.root = container.NewBorder(s.find.root, nil, nil, nil,
 		container.New(tabs, tabs.list, tabs.choice, container.NewBorder(nil, s.bottom, nil, nil, s.scroll)))
 	s.follower = newFollower(u.window.Canvas(), s.scroll, s.visible, func(f fyne.Focusable) bool {
-		if b, _ := f.(*widget.Button); b != nil && slices.Contains(u.nav.buttons, b) {
+		if b, _ := f.(*tipButton); b != nil && slices.Contains(u.nav.buttons, b) {
 			return true
 		}
 		b, _ := f.(*pushButton)
@@ -160,12 +165,19 @@ func (s *settings) showSections(words []string) bool {
 		there := p.search(words) && (len(words) > 0 || i == s.current)
 		setShown(p.root, there)
 		setShown(p.reset, len(words) == 0)
+		setShown(p.head, len(words) > 0 || !s.narrow()) // its tab is right above it
 		any = any || there
 		p.tab.mark(i == s.current && len(words) == 0)
+	}
+	if setShown(s.find.reset, len(words) == 0 && s.narrow()) {
+		s.find.root.Refresh()
 	}
 	s.body.Refresh() // a page that was hidden has not been laid out
 	return any
 }
+
+// narrow is whether the list of pages is above the page.
+func (s *settings) narrow() bool { return s.tabs != nil && s.tabs.narrow }
 
 // shows is whether the page of a group is visible.
 func (s *settings) shows(g group) bool {
@@ -186,6 +198,27 @@ func (s *settings) showLevels() {
 	stop := s.u.parts.Feed.Levels()
 	s.stopLevels = func() { end.Stop(); stop() }
 	s.tick(s.u.parts.Feed.Snapshot())
+}
+
+// endUnseen closes it once the window is minimized.
+func (s *settings) endUnseen() {
+	if s.stopLevels == nil || s.looksHidden || time.Since(s.hiddenAt) < time.Second {
+		return
+	}
+	window := s.u.handle()
+	if window == 0 {
+		return
+	}
+	s.looksHidden, s.hiddenAt = true, time.Now()
+	s.u.wg.Go(func() {
+		hidden := s.u.parts.Minimized(window)
+		s.u.main(func() {
+			s.looksHidden = false
+			if hidden {
+				s.endLevels()
+			}
+		})
+	})
 }
 
 // endLevels closes what is open for the levels alone.
@@ -273,8 +306,9 @@ func (s *settings) tick(snap session.Snapshot) {
 	if s.shows(s.sound) {
 		s.sound.levels(snap)
 	}
+	s.endUnseen()
 	if s.shows(s.source) {
-		s.source.look()
+		s.source.look(snap)
 	}
 	if s.shows(s.store.used) {
 		s.store.follow(snap)
@@ -696,15 +730,8 @@ func find(fields []config.FieldResult, key string) (config.FieldResult, bool) {
 
 // reset brings a page to the defaults, after a question.
 func (s *settings) reset(p *section) {
-	d := dialog.NewConfirm(lang.L("Reset “{{.Page}}”?", map[string]any{"Page": p.title}),
-		lang.L("All settings of this page get their default values."), func(yes bool) {
-			if yes {
-				s.resetNow(p)
-			}
-		}, s.u.window)
-	d.SetConfirmText(lang.L("Reset"))
-	d.SetDismissText(lang.L("Cancel"))
-	s.u.ask(d)
+	s.u.confirm(lang.L("Reset “{{.Page}}”?", map[string]any{"Page": p.title}),
+		lang.L("All settings of this page get their default values."), lang.L("Reset"), false, func() { s.resetNow(p) })
 }
 
 func (s *settings) resetNow(p *section) {

@@ -30,7 +30,7 @@ type audioPage struct {
 	// live opens the sound for the levels while nothing is captured, and says so.
 	live       *fields
 	liveLine   *line
-	show, hide *widget.Button
+	show, hide *pushButton
 	hint       *widget.Label
 }
 
@@ -67,8 +67,8 @@ func newAudioPage(s *settings) *audioPage {
 // offerLevels builds the card that opens the sound for the levels.
 func (p *audioPage) offerLevels() {
 	s := p.live.s
-	p.show = widget.NewButtonWithIcon(lang.L("Show levels"), theme.VisibilityIcon(), s.showLevels)
-	p.hide = widget.NewButtonWithIcon(lang.L("Hide levels"), theme.VisibilityOffIcon(), s.endLevels)
+	p.show = newPushButton(lang.L("Show levels"), theme.VisibilityIcon(), s.showLevels)
+	p.hide = newPushButton(lang.L("Hide levels"), theme.VisibilityOffIcon(), s.endLevels)
 	p.hide.Hide()
 	p.hint = widget.NewLabel("")
 	p.hint.Wrapping = fyne.TextWrapWord

@@ -14,8 +14,8 @@ func newHotkeyCard(s *settings) *hotkeyCard {
 	u := s.u
 	return &hotkeyCard{newHotkeysPage(hotkeyParts{
 		keys: u.parts.Hotkeys, main: u.main, background: u.wg.Go, ctx: u.ctx, edited: s.changed,
-		wanted: s.wantHeld,
-		focus:  func(f fyne.Focusable) { u.window.Canvas().Focus(f) },
+		wanted: s.wantHeld, tips: u.tips,
+		focus: func(f fyne.Focusable) { u.window.Canvas().Focus(f) },
 	})}
 }
 

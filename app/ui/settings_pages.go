@@ -17,6 +17,7 @@ import (
 type section struct {
 	title  string
 	groups []group
+	head   *fyne.Container // title and reset
 	reset  *pushButton
 	root   fyne.CanvasObject
 	tab    *tab
@@ -28,7 +29,8 @@ func newSection(s *settings, title string, icon fyne.Resource, groups ...group) 
 	p.reset.Importance = widget.LowImportance
 	name := widget.NewLabel(title)
 	name.TextStyle.Bold, name.SizeName = true, theme.SizeNameSubHeadingText
-	cards := column(container.NewHBox(name, layout.NewSpacer(), p.reset))
+	p.head = container.NewHBox(name, layout.NewSpacer(), p.reset)
+	cards := column(p.head)
 	for _, g := range groups {
 		cards.Add(g.content())
 	}
@@ -78,6 +80,9 @@ type finder struct {
 	s     *settings
 	entry *searchEntry
 	none  *widget.Label
+	root  fyne.CanvasObject // title, reset and search
+	// reset is that of the current page where there is no room for the page's title.
+	reset *tipButton
 }
 
 // findKey leads to the search.
@@ -92,25 +97,32 @@ func newFinder(s *settings, body *fyne.Container) *finder {
 	f.entry.Wrapping = fyne.TextWrap(fyne.TextTruncateClip)
 	f.entry.Icon = theme.SearchIcon()
 	f.entry.SetPlaceHolder(lang.L("Search settings"))
-	f.entry.OnChanged = func(text string) {
-		words := strings.Fields(strings.ToLower(text))
-		setShown(f.none, !s.showSections(words))
+	f.entry.OnChanged = func(string) {
+		setShown(f.none, !s.showSections(f.words()))
 		s.scroll.ScrollToTop()
 		s.u.meters()
 	}
+	f.reset = newTipButton(s.u.tips, lang.L("Reset page"), theme.ViewRefreshIcon(), func() {
+		s.reset(s.sections[s.current])
+	})
+	f.reset.Importance = widget.LowImportance
+	f.reset.Hide()
+	f.root = heading(lang.L("Settings"), f.reset, container.New(layout.NewGridWrapLayout(fyne.NewSize(230, 36)), f.entry))
 	s.u.window.Canvas().AddShortcut(findKey, func(fyne.Shortcut) { f.begin() })
 	return f
 }
 
-func (f *finder) top() fyne.CanvasObject {
-	wide := container.New(layout.NewGridWrapLayout(fyne.NewSize(230, 36)), f.entry)
-	return heading(lang.L("Settings"), wide)
-}
+// words are what is searched for, in small letters.
+func (f *finder) words() []string { return strings.Fields(strings.ToLower(f.entry.Text)) }
 
-// begin opens the settings and leads the keyboard to the search.
+// begin leads the keyboard to the search of clips where those are shown, else to that of the settings, which it opens.
 func (f *finder) begin() {
 	if f.s.u.firstRun != nil {
 		return // the settings look at screens, which nobody has agreed to yet
+	}
+	if f.s.u.nav != nil && f.s.u.nav.current == pageClips {
+		f.s.u.window.Canvas().Focus(f.s.u.clips.search)
+		return
 	}
 	if f.s.u.nav != nil {
 		f.s.u.nav.choose(pageSettings)
@@ -248,6 +260,10 @@ const (
 	tabsWidth = 158
 	// narrowBelow is the width below which the list of pages is above the page.
 	narrowBelow = 600
+	// barRoom is the room for the bar of tabs that do not fit.
+	barRoom = 8
+	// aroundRows is what of a page's width is not the rows': the bar of the scroll and the padding of the cards.
+	aroundRows = 12 + 2*10
 )
 
 func newTabs(s *settings) *tabs {
@@ -287,13 +303,15 @@ func (t *tabs) Layout(o []fyne.CanvasObject, size fyne.Size) {
 				t.list.Add(p.tab)
 			}
 		}
-		t.choice.Content = row
+		t.choice.Content = container.New(layout.NewCustomPaddedLayout(0, barRoom, 0, 0), row)
 		setShown(t.list, !narrow)
 		setShown(t.choice, narrow)
 		t.choice.Refresh()
+		t.s.showSections(t.s.find.words())
 	}
 	list, choice, body := o[0], o[1], o[2]
 	if t.narrow {
+		t.s.rowWidth = size.Width - aroundRows
 		h := choice.MinSize().Height
 		choice.Move(fyne.NewPos(0, 0))
 		choice.Resize(fyne.NewSize(size.Width, h))
@@ -301,6 +319,7 @@ func (t *tabs) Layout(o []fyne.CanvasObject, size fyne.Size) {
 		body.Resize(fyne.NewSize(size.Width, size.Height-h-4))
 		return
 	}
+	t.s.rowWidth = size.Width - tabsWidth - 14 - aroundRows
 	list.Move(fyne.NewPos(0, 6))
 	list.Resize(fyne.NewSize(tabsWidth, list.MinSize().Height))
 	body.Move(fyne.NewPos(tabsWidth+14, 0))

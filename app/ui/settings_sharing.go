@@ -84,6 +84,14 @@ func newSharingPage(s *settings) *sharingPage {
 	pick(f, "sharing.stream_quality", config.StreamQualities,
 		[]string{lang.L("Same as replay"), lang.L("Lower (slow upload)")},
 		func(c *config.Config) *config.StreamQuality { return &c.Sharing.StreamQuality })
+	pick(f, "sharing.viewer_clips", config.ViewerClipsAll,
+		[]string{lang.L("Nobody"), lang.L("Ask me each time"), lang.L("Anyone in the room")},
+		func(c *config.Config) *config.ViewerClips { return &c.Sharing.ViewerClips })
+	f.note(lang.L("Viewers ask from their own app; the server cuts the clip and gives them a link to it."))
+	pick(f, "sharing.tell_room", config.TellRoomAll,
+		[]string{lang.L("Nothing"), lang.L("A link, for other apps"), lang.L("A link, in the chat too")},
+		func(c *config.Config) *config.TellRoom { return &c.Sharing.TellRoom })
+	f.note(lang.L("With a link, everyone in the room can watch the clip for 7 days."))
 	f.check("sharing.at_launch", lang.L("On launch"), lang.L("Start sharing on launch"),
 		func(c *config.Config) *bool { return &c.Sharing.AtLaunch })
 	f.card(lang.L("Sharing in a room"))

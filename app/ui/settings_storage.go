@@ -119,7 +119,7 @@ func (p *storagePage) groups() []group { return []group{p.place, p.used, p.limit
 func (p *storagePage) buildPlace() {
 	f := p.place
 	p.folder = p.s.newEntry("")
-	browse := newPushButton("", theme.FolderOpenIcon(), p.browse)
+	browse := newTipButton(p.s.u.tips, lang.L("Choose folder…"), theme.FolderOpenIcon(), p.browse)
 	at := f.setting("replay.folder", container.NewBorder(nil, nil, nil, browse, p.folder), lang.L("Folder"))
 	f.bind(at, func(c config.Config) {
 		p.folder.SetText(c.Replay.Folder)

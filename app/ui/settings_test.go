@@ -100,6 +100,8 @@ var entries = map[string]struct {
 	"sharing.allow_http":     {func(_ *testing.T, s *settings) { s.sharing.plain.SetChecked(true) }, true, nil},
 	"sharing.room":           {func(_ *testing.T, s *settings) { s.sharing.room.SetText("studio") }, "studio", nil},
 	"sharing.stream_quality": {choose("Lower (slow upload)"), config.LowerQuality, nil},
+	"sharing.viewer_clips":   {choose("Ask me each time"), config.AskFirst, nil},
+	"sharing.tell_room":      {choose("A link, in the chat too"), config.TellChat, nil},
 	"hotkeys.save":           {key(hotkey.SaveName, "Ctrl+Alt+S"), "Ctrl+Alt+S", nil},
 	"hotkeys.share":          {key(hotkey.ShareName, "Ctrl+Alt+H"), "Ctrl+Alt+H", nil},
 	"hotkeys.mute":           {key(hotkey.MuteName, "Ctrl+Alt+M"), "Ctrl+Alt+M", nil},

@@ -57,9 +57,12 @@ type sourceCard struct {
 
 	kindLine, askLine, rectangleLine, tileLine, hintLine, liveLine *line
 
-	live    *canvas.Image
-	looked  time.Time // when the live preview was last taken
-	taking  bool
+	live     *canvas.Image
+	liveNote *widget.Label // why there is none
+	seen     bool          // it shows something
+	looked   time.Time     // when the live preview was last taken
+	taking   bool
+
 	found   found
 	chosen  config.VideoSource
 	picking bool
@@ -78,11 +81,15 @@ type found struct {
 func newSourceCard(s *settings) *sourceCard {
 	c := &sourceCard{fields: fields{s: s}, tiles: newTiles(), hint: muted("")}
 	c.hint.Wrapping = fyne.TextWrapWord
-	c.live = canvas.NewImageFromImage(image.NewRGBA(image.Rect(0, 0, 16, 9)))
+	c.live = canvas.NewImageFromImage(noFrame)
 	c.live.FillMode, c.live.ScaleMode = canvas.ImageFillContain, canvas.ImageScaleFastest
 	live := container.New(layout.NewGridWrapLayout(fyne.NewSize(288, 162)),
 		newSurface(colorTrack, 8, 3, c.live))
-	c.liveLine = c.row(lang.L("Live preview"), live)
+	c.liveNote = muted(lang.L("Visible here while the replay buffer, a recording or sharing is on: to look any earlier, " +
+		"Hindsight would have to ask your desktop."))
+	c.liveNote.Wrapping = fyne.TextWrapWord
+	c.liveNote.Hide()
+	c.liveLine = c.row(lang.L("Live preview"), container.NewVBox(container.NewHBox(live), c.liveNote))
 	c.kind = widget.NewSelect(kindNames(), func(string) {
 		c.chosen.Kind = kinds[max(c.kind.SelectedIndex(), 0)]
 		c.show()
@@ -177,26 +184,54 @@ func (c *sourceCard) picked(area image.Rectangle) {
 	c.s.changed()
 }
 
-// look takes the live preview, not too often.
-func (c *sourceCard) look() {
-	if portal, _ := capture.ByPortal(c.chosenBackend()); portal || c.taking || time.Since(c.looked) < liveEvery {
+// look takes the live preview, not too often. Where the desktop chooses, only what is captured anyway can be seen: to
+// look at anything else would have the desktop ask.
+func (c *sourceCard) look(snap session.Snapshot) {
+	portal, _ := capture.ByPortal(c.chosenBackend())
+	captures := (snap.ReplayOn || snap.ShareOn || snap.RecordOn) && !snap.Paused
+	setShown(c.liveNote, portal && !captures)
+	if portal && !captures {
+		c.draw(nil)
+	}
+	if portal && !captures || c.taking || time.Since(c.looked) < liveEvery {
 		return
 	}
 	c.taking, c.looked = true, time.Now()
-	var now config.Config
-	_ = c.storeImage(&now)
-	target := now.Video.Source.Target()
+	take := func() (image.Image, error) {
+		return c.s.u.parts.Feed.Look(c.s.u.ctx, liveWidth, liveHeight, !c.seen), nil
+	}
+	if !portal {
+		var now config.Config
+		_ = c.storeImage(&now)
+		target := now.Video.Source.Target()
+		take = func() (image.Image, error) { return c.s.u.parts.Preview(target, liveWidth, liveHeight) }
+	}
 	c.s.u.wg.Go(func() {
-		frame, err := c.s.u.parts.Preview(target, liveWidth, liveHeight)
+		frame, err := take()
 		c.s.u.main(func() {
 			c.taking = false
-			if err == nil && c.s.shows(c) {
-				c.live.Image = frame
-				c.live.Refresh()
+			if err == nil && frame != nil && c.s.shows(c) {
+				c.draw(frame)
 			}
 		})
 	})
 }
+
+// draw shows a frame in the live preview; nil is an empty one.
+func (c *sourceCard) draw(frame image.Image) {
+	if frame == nil && !c.seen {
+		return
+	}
+	c.seen = frame != nil
+	if frame == nil {
+		frame = noFrame
+	}
+	c.live.Image = frame
+	c.live.Refresh()
+}
+
+// noFrame is empty.
+var noFrame = image.NewRGBA(image.Rect(0, 0, 16, 9))
 
 func (c *sourceCard) loadImage(cfg config.Config) {
 	c.chosen = cfg.Video.Source
@@ -279,7 +314,6 @@ func (c *sourceCard) show() {
 	portal, why := capture.ByPortal(c.chosenBackend())
 	c.rectangleLine.show(c.chosen.Kind == config.Rectangle && !portal)
 	c.kindLine.show(!portal)
-	c.liveLine.show(!portal)
 	c.askLine.show(portal)
 	setEnabled(c.ask, c.chosenBackend() == c.s.loaded.Video.Backend)
 	hint := ""

@@ -86,6 +86,17 @@ func TestTheDesktopIsAskedForTheScreen(t *testing.T) {
 		v := b.engine.Recorder().Config().Video
 		return v.Backend == "portal" && v.Asked == 1 && v.Target == capture.Target{}
 	})
+
+	// What it chose is visible while it is captured anyway.
+	b.ui.settings.open(1)
+	draw := func() {
+		b.settle()
+		b.ui.presenter.apply(b.session.Snapshot())
+	}
+	eventually(t, "the preview", func() bool { draw(); return c.seen && c.live.Image.Bounds().Dx() == liveWidth })
+	require.False(t, c.liveNote.Visible())
+	require.NoError(t, b.session.SetReplay(false))
+	eventually(t, "its end", func() bool { draw(); return c.liveNote.Visible() && !c.seen })
 	c.backend.SetSelected("X11")
 	require.True(t, c.kindLine.root.Visible() && !c.askLine.root.Visible())
 }

@@ -14,6 +14,8 @@ const (
 	colorTrack fyne.ThemeColorName = "hindsightTrack"
 	colorMuted fyne.ThemeColorName = "hindsightMuted"
 	colorWarn  fyne.ThemeColorName = "hindsightWarn"
+	// colorOnImage is for what lies on an image, whatever the theme.
+	colorOnImage fyne.ThemeColorName = "hindsightOnImage"
 )
 
 // look is the app's theme: Fyne's with other colours and a little more room.
@@ -46,6 +48,7 @@ var palette = map[fyne.ThemeColorName]pair{
 	colorTrack:                         {rgb(0x2a3042), rgb(0xe1e6f0)},
 	colorMuted:                         {rgb(0x929bb3), rgb(0x606a82)},
 	colorWarn:                          {rgb(0x33291a), rgb(0xfff3dc)},
+	colorOnImage:                       {rgb(0xffffff), rgb(0xffffff)},
 	theme.ColorNameForeground:          {rgb(0xe8ebf5), rgb(0x1a1f30)},
 	theme.ColorNamePrimary:             {rgb(0x6f86ff), rgb(0x465ee0)},
 	theme.ColorNameForegroundOnPrimary: {rgb(0x0d1020), rgb(0xffffff)},
@@ -63,6 +66,7 @@ var palette = map[fyne.ThemeColorName]pair{
 	theme.ColorNameError:               {rgb(0xff6468), rgb(0xd62c38)},
 	theme.ColorNameSuccess:             {rgb(0x3ecf8e), rgb(0x17925c)},
 	theme.ColorNameWarning:             {rgb(0xf5b84b), rgb(0xb97400)},
+	theme.ColorNameShadow:              {color.NRGBA{0, 0, 0, 0x66}, color.NRGBA{20, 30, 70, 0x1c}},
 	theme.ColorNameScrollBar:           {color.NRGBA{255, 255, 255, 60}, color.NRGBA{20, 30, 70, 60}},
 }
 

@@ -19,7 +19,9 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/driver"
 	"fyne.io/fyne/v2/lang"
+	fynetooltip "github.com/dweymouth/fyne-tooltip"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -40,6 +42,9 @@ type Feed interface {
 	// Preview opens capture for a look at it, until stop is called; nothing is kept. Levels opens the sound alone.
 	Preview() (stop func())
 	Levels() (stop func())
+	// Look returns a copy of what capture sees, scaled down to fit into width and height in pixels: nil while nothing is
+	// captured or has moved. With still it is then the newest that is known.
+	Look(ctx context.Context, width, height int, still bool) image.Image
 }
 
 // Commands is what buttons do.
@@ -87,6 +92,8 @@ type Parts struct {
 	// width and height in pixels.
 	Screens func(backend string) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
+	// Minimized is whether nothing of a window of the X display can be seen.
+	Minimized func(window uint32) bool
 	// PickRegion lets the user drag a rectangle on the screen; capture.ErrNotPicked is that they did not want to.
 	PickRegion func(context.Context) (image.Rectangle, error)
 	// TryEncoders tries every encoder with a configuration and a size in pixels, and reports each one.
@@ -98,11 +105,11 @@ type Parts struct {
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
 	Open, Reveal func(path string) error
-	// Linked is whether the server has a copy of a clip, and Link makes a link to it.
-	Linked func(path string) bool
-	Link   func(ctx context.Context, path string) (url string, err error)
-	// Library is the list of clips.
-	Library *library.Library
+	// Link makes a link to the server's copy of a clip.
+	Link func(ctx context.Context, path string) (url string, err error)
+	// Library is the list of clips. CopyFiles puts files onto the clipboard.
+	Library   *library.Library
+	CopyFiles func(paths []string) error
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string
@@ -132,15 +139,20 @@ type UI struct {
 	home     *home
 	recent   *recent
 	firstRun *firstRun // nil while it is not shown
+	editor   *editor   // nil while it is not shown
+	silent   bool      // the editor plays no sound
 	clips    *clips
 	settings *settings
 	pages    []page
 	nav      *nav
 	tray     *tray
+	tips     *tips
 	dialogs  []*open // those that are visible, the topmost last
 	// invitation is the question about one, also after it is closed.
 	invitation dialog.Dialog
 
+	// handle is the window's id on the X display, 0 elsewhere.
+	handle     func() uint32
 	shown      atomic.Bool
 	stopMeters func()
 	fitted     bool // to the monitor
@@ -191,6 +203,8 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	a.Settings().SetTheme(u.look)
 	a.SetIcon(fyne.NewStaticResource("hindsight.png", assets.Icon()))
 	u.window = a.NewWindow("Hindsight")
+	u.handle = func() uint32 { return handleOf(u.window) }
+	u.tips = newTips(onMain)
 	u.recent = newRecent(u)
 	u.home = newHome(u)
 	u.clips = newClips(u)
@@ -198,14 +212,20 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
-	u.window.SetContent(u.nav.content())
+	u.setContent(u.nav.content())
 	u.window.Resize(fyne.NewSize(940, 680))
 	u.window.CenterOnScreen()
 	u.window.SetCloseIntercept(u.closed)
 	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.tray = newTray(u)
 	u.presenter.u = u
+	u.watches.Go(u.followLibrary)
 	return u
+}
+
+// setContent fills the window, with room for tooltips over it.
+func (u *UI) setContent(o fyne.CanvasObject) {
+	u.window.SetContent(fynetooltip.AddWindowToolTipLayer(o, u.window.Canvas()))
 }
 
 // Run shows the app and blocks until it is quit.
@@ -247,6 +267,10 @@ func (u *UI) Quit() { u.main(u.app.Quit) }
 // Close ends the presenter and pending commands, after Run.
 func (u *UI) Close() {
 	u.cancel()
+	if u.editor != nil {
+		u.editor.close()
+		u.editor = nil
+	}
 	u.presenter.stop()
 	u.idle.close()
 	u.wg.Wait()
@@ -256,6 +280,7 @@ func (u *UI) Close() {
 // show opens the window at a page; -1 keeps the page.
 func (u *UI) show(index int) {
 	if index >= 0 {
+		u.closeEditor()
 		u.nav.choose(index)
 	}
 	snapshot := u.parts.Feed.Snapshot()
@@ -280,10 +305,24 @@ func (u *UI) closed() {
 		return
 	}
 	u.shown.Store(false)
+	u.clips.scrub.clear()
 	u.meters()
 	u.firstRun.hidden()
+	u.editor.hidden()
 	u.window.Hide()
 	u.idle.set(true)
+}
+
+// handleOf is a window's id on the X display, 0 elsewhere. A desktop that is not X does not say what is minimized.
+func handleOf(w fyne.Window) (id uint32) {
+	if native, ok := w.(driver.NativeWindow); ok {
+		native.RunNative(func(on any) {
+			if x, ok := on.(driver.X11WindowContext); ok {
+				id = uint32(x.WindowHandle) //nolint:gosec // ids of X have 29 bits
+			}
+		})
+	}
+	return id
 }
 
 // meters asks for fast snapshots exactly while level meters are visible.

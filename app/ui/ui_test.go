@@ -24,6 +24,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/app/hotkey/hotkeytest"
 	"github.com/hindsight-app/hindsight/app/library"
+	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/app/storage"
 	"github.com/hindsight-app/hindsight/app/token"
@@ -42,13 +43,24 @@ type bench struct {
 	// keyboard is where hotkeys are pressed, and another program holds Alt+F4.
 	keyboard *hotkeytest.Fake
 	hotkeys  *hotkey.Manager
-	linked   string        // the file that the server has a copy of
-	webcam   atomic.Bool   // there is one more microphone
-	plugged  chan struct{} // a token is a change of devices
+	linked   string      // the file that the server has a copy of
+	webcam   atomic.Bool // there is one more microphone
+	// minimized is the window.
+	minimized atomic.Bool
+	plugged   chan struct{} // a token is a change of devices
+	copied    []string      // files on the clipboard
 	// region is what is dragged on the screen; an empty one is Escape.
 	region image.Rectangle
 	asked  ServerTest  // of the last test of a connection
 	queue  chan func() // what wants to run on the main goroutine, here the test's
+}
+
+// Of is library.Copies.
+func (b *bench) Of(path string) (links.Copy, bool) {
+	if filepath.Base(path) == b.linked {
+		return links.Copy{Backend: "https://x", ClipID: "1"}, true
+	}
+	return links.Copy{}, false
 }
 
 func start(t *testing.T) *bench {
@@ -101,17 +113,16 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 	}
 	b.keyboard = hotkeytest.NewFake(hotkey.Combo{Mods: hotkey.Alt, Key: "F4"})
 	b.hotkeys = hotkey.NewManager(b.keyboard, log)
-	b.library = library.Open(library.Options{Log: log})
+	b.library = library.Open(library.Options{Copies: b, Log: log})
 	b.ui = build(test.NewTempApp(t), func(f func()) { b.queue <- f }, Parts{
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
+		Minimized:  func(uint32) bool { return b.minimized.Load() },
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" }, Library: b.library,
-		Storage: b.openStorage(),
-		Linked:  func(path string) bool { return filepath.Base(path) == b.linked }, Link: func(context.Context, string) (
-			string, error) {
-			return "https://x/watch/y", nil
-		},
+		Storage:   b.openStorage(),
+		Link:      func(context.Context, string) (string, error) { return "https://x/watch/y", nil },
+		CopyFiles: func(paths []string) error { b.copied = paths; return nil },
 	})
 	b.storage.Start()
 	t.Cleanup(func() {

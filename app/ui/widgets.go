@@ -182,7 +182,7 @@ func setText(l *widget.Label, text string) {
 }
 
 // setButton is setText for a button and its icon.
-func setButton(b *widget.Button, text string, icon fyne.Resource) {
+func setButton(b *pushButton, text string, icon fyne.Resource) {
 	if b.Text != text {
 		b.Icon = icon
 		b.SetText(text)

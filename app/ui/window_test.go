@@ -18,10 +18,10 @@ import (
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
-// A row of the list is drawn anew when the theme changes: what Fyne refreshes is what it drew at first.
-func TestRowsFollowTheTheme(t *testing.T) {
+// A surface is drawn anew when the theme changes: what Fyne refreshes is what it drew at first.
+func TestSurfacesFollowTheTheme(t *testing.T) {
 	b := start(t)
-	r := b.ui.clips.newRow().(*row)
+	r := card("", gap(1))
 	drawn := test.WidgetRenderer(r).Objects()[0].(*canvas.Rectangle)
 	for _, c := range []struct {
 		mode string
@@ -141,4 +141,53 @@ func TestAMutedSpeakerIsSaidBesideTheMeter(t *testing.T) {
 	snap.Desktop.Error = ""
 	h.update(snap)
 	require.False(t, h.desktop.note.Visible())
+}
+
+// What a button without a text does is said when the mouse or the keyboard rests on it.
+func TestButtonsWithoutATextHaveTips(t *testing.T) {
+	b := start(t)
+	b.ui.show(pageSettings)
+	b.settle()
+	c, clips := b.ui.window.Canvas(), b.ui.nav.buttons[pageClips]
+	tip := func() string {
+		b.settle()
+		if len(b.ui.tips.layer.Objects) == 0 {
+			return ""
+		}
+		return b.ui.tips.on.tip
+	}
+	clips.MouseIn(nil)
+	require.Nil(t, b.ui.tips.on, "it has a text")
+	b.ui.window.Resize(fyne.NewSize(640, 400))
+	clips.MouseIn(nil)
+	eventually(t, "the tip is there", func() bool { return tip() == "Clips" })
+	shown := b.ui.tips.layer.Objects[0]
+	require.Greater(t, shown.Position().Y, clips.Position().Y)
+	require.Contains(t, test.RenderObjectToMarkup(shown), "Clips")
+	clips.MouseOut()
+	require.Empty(t, tip())
+	c.Focus(clips)
+	eventually(t, "the keyboard has tips as well", func() bool { return tip() == "Clips" })
+	test.Tap(clips)
+	require.Empty(t, tip(), "it has done what it says")
+
+	for i := range b.ui.settings.sections {
+		b.ui.show(pageSettings)
+		b.ui.settings.open(i)
+		walk(b.ui.settings.root, func(o fyne.CanvasObject) {
+			if p, ok := o.(*pushButton); ok {
+				require.NotEmpty(t, p.Text, "a button of page %d says nothing", i)
+			}
+		})
+	}
+}
+
+// A tip stays inside the window.
+func TestWhereTipsAre(t *testing.T) {
+	button, tip, window := fyne.NewSize(36, 36), fyne.NewSize(100, 24), fyne.NewSize(640, 400)
+	for at, want := range map[fyne.Position]fyne.Position{
+		{X: 300, Y: 100}: {X: 268, Y: 138}, {X: 0, Y: 100}: {X: 2, Y: 138}, {X: 600, Y: 370}: {X: 538, Y: 344},
+	} {
+		require.Equal(t, want, tipPlace(at, button, tip, window))
+	}
 }

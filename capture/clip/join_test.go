@@ -37,7 +37,7 @@ func TestJoin(t *testing.T) {
 	require.NoError(t, err)
 	before, err := os.ReadFile(tail.Path)
 	require.NoError(t, err)
-	j, err := clip.Join(context.Background(), clip.JoinRequest{Paths: []string{tail.Path, head.Path, path}})
+	j, err := clip.Join(context.Background(), clip.JoinRequest{Parts: clip.Whole(tail.Path, head.Path, path)})
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(filepath.Dir(path), "movie (trimmed) (joined).mp4"), j.Path)
 	require.InDelta(t, 2.5+2+4, j.Seconds, 0.001)
@@ -72,7 +72,7 @@ func TestJoinOfUnlikeClips(t *testing.T) {
 	a, b := movie(t, "bframes=0"), movie(t, "bframes=2:cabac=0:ref=1")
 	silent := filepath.Join(t.TempDir(), "silent.mp4")
 	run(t, "ffmpeg", "-v", "error", "-i", a, "-an", "-c:v", "copy", silent)
-	j, err := clip.Join(context.Background(), clip.JoinRequest{Paths: []string{a, b, silent},
+	j, err := clip.Join(context.Background(), clip.JoinRequest{Parts: clip.Whole(a, b, silent),
 		Out: filepath.Join(t.TempDir(), "all.mp4")})
 	require.NoError(t, err)
 	got := decoded(t, j.Path, false)
@@ -97,13 +97,13 @@ func TestJoinRefuses(t *testing.T) {
 		"notes.mp4 cannot be joined":       {a, text},
 		"gone.mp4 cannot be joined: open ": {a, "gone.mp4"},
 	} {
-		_, err := clip.Join(context.Background(), clip.JoinRequest{Paths: paths})
+		_, err := clip.Join(context.Background(), clip.JoinRequest{Parts: clip.Whole(paths...)})
 		require.ErrorContains(t, err, want)
 		require.ErrorAs(t, err, &clip.InputError{})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := clip.Join(ctx, clip.JoinRequest{Paths: []string{a, a}})
+	_, err := clip.Join(ctx, clip.JoinRequest{Parts: clip.Whole(a, a)})
 	require.ErrorIs(t, err, context.Canceled)
 	entries, err := os.ReadDir(filepath.Dir(a))
 	require.NoError(t, err)

@@ -44,6 +44,44 @@ func Star(path string, on bool) error {
 	return err
 }
 
+// Poster is the image beside a clip, empty where Hindsight made none.
+func Poster(path string) string {
+	if p := posterPath(path); isPoster(p) {
+		return p
+	}
+	return ""
+}
+
+// Rename gives a clip another name, without the ending, and the image beside it as well. What no file system allows in
+// a name is replaced, and another file never. It returns the new path; the error is a message.
+func Rename(path, name string) (string, error) {
+	name = shorten(clean(name), maxName)
+	if name == "" {
+		return "", errors.New("a clip needs a name")
+	}
+	ending := filepath.Ext(path)
+	to := filepath.Join(filepath.Dir(path), name+ending)
+	if to == path {
+		return path, nil
+	}
+	poster := Poster(path)
+	switch err := mp4.Publish(path, to); {
+	case errors.Is(err, fs.ErrExist):
+		return "", fmt.Errorf("there is a clip called %s already; use another name", name)
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("%s no longer exists", path)
+	case err != nil:
+		return "", fmt.Errorf("the clip could not be renamed: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", errors.Join(fmt.Errorf("the clip could not be renamed: %w", err), os.Remove(to))
+	}
+	if poster != "" && mp4.Publish(poster, posterPath(to)) == nil {
+		_ = os.Remove(poster)
+	}
+	return to, nil
+}
+
 // Remove deletes a clip, and the image beside it where Hindsight made that.
 func Remove(path string) error {
 	if err := os.Remove(path); err != nil {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Poster is the kind of an image beside a clip, of which there is a file but no Clip.
-const Poster Kind = "poster"
+// PosterImage is the kind of an image beside a clip, of which there is a file but no Clip.
+const PosterImage Kind = "poster"
 
 // File is a file in a clip folder that Hindsight made.
 type File struct {
@@ -73,7 +73,7 @@ func made(path string) (k Kind, starred bool) {
 	case ".jpg", ".jpeg":
 		switch {
 		case isPoster(path):
-			return Poster, false
+			return PosterImage, false
 		case begins(path, jpegMarkAt, jpegMark(shotMark)):
 			return Screenshot, false
 		}

@@ -56,7 +56,7 @@ func TestFilesSayHowTheyCameAbout(t *testing.T) {
 		require.Equal(t, img.Bounds(), back.Bounds())
 	}
 	for _, poster := range []string{saved.Path, recorded.Path} {
-		want[poster[:len(poster)-4]+".jpg"] = clip.Poster
+		want[poster[:len(poster)-4]+".jpg"] = clip.PosterImage
 	}
 	old := filepath.Join(r.Folder, "Hindsight 2026-11-22 10-11-13 (2).png") // of a release without marks
 	require.NoError(t, os.WriteFile(old, []byte("x"), 0o600))

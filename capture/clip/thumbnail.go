@@ -59,6 +59,11 @@ var sizeOf = regexp.MustCompile(`(width|height)=\(int\)(\d+)`)
 
 func toImage(s *gst.Sample) (image.Image, error) {
 	defer s.Release()
+	return copyImage(s)
+}
+
+// copyImage is toImage for a sample that is still needed.
+func copyImage(s *gst.Sample) (image.Image, error) {
 	b, err := s.Bytes()
 	if err != nil {
 		return nil, err

@@ -24,25 +24,31 @@ type TrimRequest struct {
 	// Smart begins the new clip with its first frame, for players that ignore edit lists: the frames up to the next
 	// keyframe are encoded anew.
 	Smart bool
+	// Volumes are factors for the tracks of sound that SoundTracks lists, in its order: 1 is as it is. Where one is
+	// another, the sound that is played by itself is mixed and encoded anew from these tracks; video is not. What is
+	// silenced with 0 is not in the new clip at all.
+	Volumes []float64
 }
 
 // InputError is an error of what was asked for: moments that are not in the clip, or a file that is no clip.
-type InputError struct{ error }
+type InputError struct{ Err error }
+
+// Error is the message.
+func (e InputError) Error() string { return e.Err.Error() }
 
 // Unwrap returns what went wrong.
-func (e InputError) Unwrap() error { return e.error }
+func (e InputError) Unwrap() error { return e.Err }
 
 func inputError(format string, args ...any) error { return InputError{fmt.Errorf(format, args...)} }
 
 // trimmed is added to the name of a clip.
 const trimmed = " (trimmed)"
 
-// Trim saves a part of a clip as a new clip, exact to the frame and to the sample of sound. Nothing is encoded unless
+// Trim saves a part of a clip as a new clip, exact to the frame and to the sample of sound. No video is encoded unless
 // the request is Smart: the new clip holds the frames from the last keyframe before its begin, which its edit list
-// hides. Chapters within the part,
-// all sound tracks, the star and the date go with it; its cover is its first frame. An existing file is never
-// overwritten, and after an error there is no new file. The error is a message, an InputError where the request is at
-// fault.
+// hides. Chapters within the part, all sound tracks, the star and the date go with it; its cover is its first frame. An
+// existing file is never overwritten, and after an error there is no new file. The error is a message, an InputError
+// where the request is at fault.
 func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 	file := filepath.Base(r.Path)
 	source, err := mp4.Open(r.Path)
@@ -50,18 +56,8 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 		return Clip{}, inputError("%s cannot be trimmed: %w", file, err)
 	}
 	defer source.Close()
-	length := source.Length()
-	if r.To == 0 {
-		r.To = length
-	}
-	switch {
-	case r.From < 0 || r.From >= length:
-		return Clip{}, inputError("%s is %s long; it cannot be trimmed from %s", file, clock(length), clock(r.From))
-	case r.To-length >= time.Millisecond: // people type what they see, which is rounded
-		return Clip{}, inputError("%s is %s long; it cannot be trimmed to %s", file, clock(length), clock(r.To))
-	case r.From >= r.To:
-		return Clip{}, inputError("there is nothing between %s and %s; give a begin that is before the end", clock(r.From),
-			clock(r.To))
+	if r.To, err = within(r.Path, source.Length(), r.From, r.To); err != nil {
+		return Clip{}, err
 	}
 	var m mp4.Movie
 	if r.Smart {
@@ -75,6 +71,9 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 	if err != nil {
 		return Clip{}, inputError("%s cannot be trimmed from %s to %s: %w", file, clock(r.From), clock(r.To), err)
 	}
+	if err = remix(ctx, source, &m, r); err != nil {
+		return Clip{}, err
+	}
 	if st, err := os.Stat(r.Path); err == nil && m.Created.IsZero() {
 		m.Created = st.ModTime()
 	}
@@ -85,6 +84,24 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 	}
 	finish(ctx, &c)
 	return c, nil
+}
+
+// within is the end of a part of a clip of that length, or says why there is no such part.
+func within(path string, length, from, to time.Duration) (time.Duration, error) {
+	file := filepath.Base(path)
+	if to == 0 {
+		to = length
+	}
+	switch {
+	case from < 0 || from >= length:
+		return 0, inputError("%s is %s long; it cannot be trimmed from %s", file, clock(length), clock(from))
+	case to-length >= time.Millisecond: // people type what they see, which is rounded
+		return 0, inputError("%s is %s long; it cannot be trimmed to %s", file, clock(length), clock(to))
+	case from >= to:
+		return 0, inputError("there is nothing between %s and %s; give a begin that is before the end", clock(from),
+			clock(to))
+	}
+	return to, nil
 }
 
 // finish adds a cover to a clip that is complete, and reads its size.

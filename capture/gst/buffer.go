@@ -1,8 +1,10 @@
 package gst
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -54,6 +56,19 @@ func (s *Sample) Bytes() ([]byte, error) {
 		s.mapped = true
 	}
 	return unsafe.Slice((*byte)(s.info.data), int(s.info.size)), nil
+}
+
+// Floats is a copy of data that is float32, as in sound of the format F32LE.
+func (s *Sample) Floats() ([]float32, error) {
+	b, err := s.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, len(b)/4)
+	for i := range out {
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return out, nil
 }
 
 // Release gives the memory back. It may be called twice.

@@ -78,7 +78,7 @@ func TestPushesThroughAnEncoderAndForcesAnIDR(t *testing.T) {
 	require.False(t, keys[11])
 }
 
-func TestErrorsAreSentences(t *testing.T) {
+func TestErrorsAreMessages(t *testing.T) {
 	_, err := gst.Parse("nosuchelement ! fakesink")
 	require.ErrorContains(t, err, "element \"nosuchelement\" is missing")
 	p, err := gst.Parse("filesrc location=/does/not/exist ! fakesink")

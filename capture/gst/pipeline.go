@@ -44,7 +44,7 @@ func parse(description string) (*Pipeline, error) {
 		if object != nil {
 			gObjectUnref(object)
 		}
-		return nil, sentence(takeError(gerr))
+		return nil, explained(takeError(gerr))
 	}
 	if object == nil {
 		return nil, errors.New("GStreamer made no pipeline of the description")
@@ -57,8 +57,8 @@ func parse(description string) (*Pipeline, error) {
 	return p, nil
 }
 
-// message turns GStreamer's most frequent refusal into one that says what to do.
-func sentence(message string) error {
+// explained turns GStreamer's most frequent refusal into one that says what to do.
+func explained(message string) error {
 	if name, ok := strings.CutPrefix(message, "no element "); ok {
 		return fmt.Errorf("GStreamer's element %s is missing; %s", name, installHint)
 	}
@@ -133,7 +133,7 @@ func failureOf(m ptr) error {
 	var gerr, debug ptr
 	gParseError(m, &gerr, &debug)
 	defer gFree(debug)
-	return sentence(takeError(gerr) + detail(goString(debug)))
+	return explained(takeError(gerr) + detail(goString(debug)))
 }
 
 // detail is the last line of GStreamer's debug text, which names the cause; the lines before it name source files.

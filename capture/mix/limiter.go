@@ -13,10 +13,10 @@ const (
 	release = 0.008
 )
 
-// limiter keeps the mix below the ceiling without distortion: it sees each peak before it plays and turns the gain
-// down over lookahead hops. The minimum over the window, averaged over the same window, is never above what any
-// peak in it needs.
-type limiter struct {
+// Limiter keeps sound below the ceiling without distortion: it sees each peak before it plays and turns the gain down
+// over lookahead hops. The minimum over the window, averaged over the same window, is never above what any peak in it
+// needs.
+type Limiter struct {
 	delay   [lookahead * hop * media.Channels]float32
 	needed  [lookahead]float32 // gains that the hops in the delay line need, as 1-gain so that zero is the start
 	minima  [lookahead]float32 // minima over the windows that ended before, as 1-gain
@@ -24,13 +24,14 @@ type limiter struct {
 	current float32            // 1-gain at the last hop's end
 }
 
-func (l *limiter) process(b []float32) {
+// Process limits interleaved stereo in place, and delays it by Latency. The length must be a multiple of 2*48.
+func (l *Limiter) Process(b []float32) {
 	for ; len(b) >= hop*media.Channels; b = b[hop*media.Channels:] {
 		l.hop(b[:hop*media.Channels])
 	}
 }
 
-func (l *limiter) hop(b []float32) {
+func (l *Limiter) hop(b []float32) {
 	peak, _ := measure(b)
 	var cut float32
 	if peak > ceiling {

@@ -28,8 +28,8 @@ const SilenceDB = -100
 // Mixer sums inputs.
 type Mixer struct {
 	inputs  []*Input
-	limiter limiter
-	own     []limiter // of each input alone
+	limiter Limiter
+	own     []Limiter // of each input alone
 	block   []float32 // one input's sound
 	echo    echo
 }
@@ -40,7 +40,7 @@ func New() *Mixer { return &Mixer{} }
 // AddInput adds a source. It must not be called after the first Mix.
 func (m *Mixer) AddInput() *Input {
 	in := newInput()
-	m.inputs, m.own = append(m.inputs, in), append(m.own, limiter{})
+	m.inputs, m.own = append(m.inputs, in), append(m.own, Limiter{})
 	return in
 }
 
@@ -62,13 +62,13 @@ func (m *Mixer) Mix(pts time.Duration, dst []float32, own ...[]float32) time.Dur
 		in.level(pts, block)
 		if i < len(own) && own[i] != nil {
 			copy(own[i], block)
-			m.own[i].process(own[i])
+			m.own[i].Process(own[i])
 		}
 		for j, v := range block {
 			dst[j] += v
 		}
 	}
-	m.limiter.process(dst)
+	m.limiter.Process(dst)
 	return pts - Latency
 }
 

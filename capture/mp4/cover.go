@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 )
 
 // CoverSpace is the most that a cover may take, in bytes.
@@ -19,6 +20,28 @@ const (
 
 // ErrNoCoverSpace says that a file has no space for a cover: it has one, or was written without Movie.ReserveCover.
 var ErrNoCoverSpace = errors.New("it has no space for a cover")
+
+// Cover reads the JPEG or PNG image that is a movie's cover, empty where it has none.
+func Cover(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	i := inspector{r: f}
+	if err := i.read(); err != nil {
+		return nil, fmt.Errorf("%s is not an MP4 file: %w", path, err)
+	}
+	const head = 16 // data, type and locale
+	if i.cover[1]-i.cover[0] <= head {
+		return nil, nil
+	}
+	b, err := i.bytes(i.cover[0], i.cover[1])
+	if err != nil {
+		return nil, err
+	}
+	return b[head:min(len(b), max(head, int(binary.BigEndian.Uint32(b))))], nil
+}
 
 // SetCover puts a JPEG image of at most CoverSpace bytes into the space that Movie.ReserveCover left for it. The file
 // is complete at every moment: the image lies in a free box, which then becomes a cover by the eight bytes of its head.

@@ -88,6 +88,7 @@ type inspector struct {
 	info     Info
 	star     int64 // where the star's byte lies
 	coverBox int64 // where the free box for a cover lies
+	cover    [2]int64
 	scale    uint32
 	fragment [2]int64 // the last moof
 }
@@ -166,6 +167,8 @@ func (i *inspector) movie(name string, from, to int64) error {
 		i.info.Hindsight = err == nil && len(b) > 16 && string(b[16:]) == toolName
 	case "----":
 		return i.item(from, to)
+	case "covr":
+		i.cover = [2]int64{from, to}
 	case "free":
 		if to-from == coverBox-8 {
 			i.coverBox = from - 8

@@ -16,31 +16,43 @@ import (
 type Joint struct {
 	// Movie has the video and the chapters, to be written while the sources are open. Sound tracks are to be added.
 	Movie Movie
-	// Begins are where the movies begin on its time line.
+	// Begins are where the parts begin on its time line.
 	Begins []time.Duration
+	// Windows are the parts as they were cut, each on its own movie's time line.
+	Windows []Window
 }
 
-// Join puts the video of finished movies of one size behind each other. Frames that an edit list hides are left out:
-// those from a movie's begin to its next keyframe are encoded anew where it does not begin with one; all others are
-// those of the sources, byte by byte.
-func Join(ctx context.Context, sources []*Source, encode Encode) (Joint, error) {
+// Window is from one moment to another.
+type Window struct{ Start, End time.Duration }
+
+// Part is what lies between two moments of a movie's playing time.
+type Part struct {
+	Source   *Source
+	From, To time.Duration
+}
+
+// Join puts the video of parts of finished movies of one size behind each other. Frames that an edit list hides are
+// left out: those from a part's begin to its next keyframe are encoded anew where it does not begin with one; all
+// others are those of the sources, byte by byte.
+func Join(ctx context.Context, parts []Part, encode Encode) (Joint, error) {
 	var j Joint
-	if len(sources) == 0 {
+	if len(parts) == 0 {
 		return j, ErrEmpty
 	}
-	files := make(joinedFiles, len(sources))
+	files := make(joinedFiles, len(parts))
 	out := Track{Kind: H264, from: files}
-	for i, s := range sources {
+	for i, p := range parts {
+		s := p.Source
 		files[i] = s.file
-		if a, b := sources[0].info, s.info; a.Width != b.Width || a.Height != b.Height {
+		if a, b := parts[0].Source.info, s.info; a.Width != b.Width || a.Height != b.Height {
 			return j, fmt.Errorf("they are of different sizes, %d x %d and %d x %d; only clips of one size can be joined",
 				a.Width, a.Height, b.Width, b.Height)
 		}
-		m, err := s.SmartCut(ctx, 0, s.length, encode)
+		m, err := s.SmartCut(ctx, p.From, p.To, encode)
 		if err != nil {
 			return j, err
 		}
-		j.Begins = append(j.Begins, j.Movie.End)
+		j.Begins, j.Windows = append(j.Begins, j.Movie.End), append(j.Windows, Window{m.Start, m.End})
 		for _, t := range m.Tracks {
 			if t.Kind == H264 {
 				if err := out.join(t, int64(i), j.Movie.End-m.Start); err != nil {
@@ -49,15 +61,17 @@ func Join(ctx context.Context, sources []*Source, encode Encode) (Joint, error) 
 			}
 		}
 		for _, c := range m.Chapters {
-			j.Movie.Chapters = append(j.Movie.Chapters, Chapter{At: c.At + j.Movie.End, Title: c.Title})
+			if c.At >= m.Start && c.At < m.End {
+				j.Movie.Chapters = append(j.Movie.Chapters, Chapter{At: c.At - m.Start + j.Movie.End, Title: c.Title})
+			}
 		}
-		j.Movie.End += s.length
+		j.Movie.End += m.End - m.Start
 	}
 	if len(out.sets) > 1 {
 		out.inBand()
 	}
-	j.Movie.Created, j.Movie.ReserveCover = sources[0].info.Created, true
-	j.Movie.Program = sources[0].info.Program
+	j.Movie.Created, j.Movie.ReserveCover = parts[0].Source.info.Created, true
+	j.Movie.Program = parts[0].Source.info.Program
 	j.Movie.Tracks = []Track{out}
 	return j, nil
 }

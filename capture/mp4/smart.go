@@ -172,6 +172,30 @@ func (s *Source) annexB(t *Track, frames []Sample) ([]Sample, error) {
 	return out, nil
 }
 
+// Keyframes are at most n keyframes, spread evenly over the playing time and in its order, in Annex B form with their
+// parameter sets. Each can be decoded alone.
+func (s *Source) Keyframes(n int) ([]Sample, error) {
+	video := s.tracks[slices.IndexFunc(s.tracks, func(t *stored) bool { return t.Kind == H264 })]
+	var all, hidden []Sample
+	_ = video.each(func(x storedSample) bool { // the tables were found good
+		switch y := video.sample(x); {
+		case x.sync && y.PTS < 0:
+			hidden = []Sample{y} // shows through the edit list as what follows from it
+		case x.sync && y.PTS < min(video.end, s.length):
+			all = append(all, y)
+		}
+		return true
+	})
+	if len(all) == 0 {
+		all = hidden
+	}
+	var picked []Sample
+	for i := range min(n, len(all)) {
+		picked = append(picked, all[(2*i+1)*len(all)/(2*min(n, len(all)))])
+	}
+	return s.annexB(&video.Track, picked)
+}
+
 // annexB reads a frame and turns the lengths of its NAL units into start codes.
 func annexB(file io.ReaderAt, x Sample) (data []byte, err error) {
 	b := make([]byte, x.Size)

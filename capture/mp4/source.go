@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
@@ -367,7 +366,7 @@ func (t *stored) each(visit func(storedSample) bool) error {
 func (s *Source) Cut(from, to time.Duration) (Movie, error) {
 	m := Movie{Created: s.info.Created, ReserveCover: true, starred: s.info.Starred,
 		Program: s.info.Program, Origin: s.info.Origin}
-	video := s.tracks[slices.IndexFunc(s.tracks, func(t *stored) bool { return t.Kind == H264 })]
+	video := s.video()
 	m.End = s.length
 	if from > 0 {
 		m.Start = video.near(from)

@@ -3,6 +3,7 @@ package recordertest
 import (
 	"context"
 	"encoding/json"
+	"image"
 	"image/png"
 	"os"
 	"os/exec"
@@ -102,6 +103,11 @@ func TestRecordingBesideTheReplayAndWithoutIt(t *testing.T) {
 	c := config(t)
 	c.Replay = 0
 	r := openRecorder(t, c)
+	require.Eventually(t, func() bool {
+		img := r.Look(t.Context(), 320, 320, false)
+		return img != nil && img.Bounds().Size() == image.Pt(320, 180)
+	}, 30*time.Second, 20*time.Millisecond, "what the screen shows")
+	require.Zero(t, r.Video().Width, "nobody wants it, so nothing is encoded")
 	rec, err := r.Record("Pong")
 	require.NoError(t, err)
 	long := func(d time.Duration) func() bool { return func() bool { return rec.Status().Length > d } }

@@ -139,7 +139,7 @@ func TestSoundServerRestart(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestWhatIsMissingIsASentenceAndTheRestGoesOn(t *testing.T) {
+func TestWhatIsMissingIsExplainedAndTheRestGoesOn(t *testing.T) {
 	b := newBench(t, 640, 360)
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))

@@ -34,6 +34,9 @@ func PickRegion(context.Context, string) (image.Rectangle, error) {
 // Preview returns ErrNoScreen.
 func Preview(string, Target, int, int) (image.Image, error) { return nil, ErrNoScreen }
 
+// Hidden does not know.
+func Hidden(string, uint32) bool { return false }
+
 // WatchScreens waits, for there is nothing to watch.
 func WatchScreens(ctx context.Context, _ string, _ func()) { <-ctx.Done() }
 

@@ -98,6 +98,17 @@ func Preview(display string, t Target, width, height int) (image.Image, error) {
 	return d.Preview(t, width, height)
 }
 
+// Hidden is whether nothing of a window of an X display can be seen; where nobody knows, it can.
+func Hidden(display string, window uint32) bool {
+	d, err := x11.Open(display)
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	hidden, err := d.Hidden(window)
+	return hidden && err == nil
+}
+
 // WatchScreens calls changed after monitors or windows have come, gone or moved, until the context ends. A display that
 // goes away is looked for again.
 func WatchScreens(ctx context.Context, display string, changed func()) {

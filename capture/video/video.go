@@ -56,9 +56,10 @@ type Config struct {
 	Now func() time.Duration
 	// Full and Low receive the packets of the streams.
 	Full, Low encode.Emit
-	// WantsLow says whether the low-resolution layer has readers; without readers it is not encoded.
-	WantsLow func() bool
-	Log      *slog.Logger
+	// WantsFull and WantsLow say whether anybody has use for the stream; without that it is not encoded. A nil WantsFull
+	// is always.
+	WantsFull, WantsLow func() bool
+	Log                 *slog.Logger
 }
 
 // Pipeline takes frames from a source for its streams.
@@ -75,6 +76,8 @@ type Pipeline struct {
 	mu     sync.Mutex // never held while anything is waited for
 	pacer  pacer
 	canvas canvas
+	// rest is the newest frame of a source that cannot be asked for it again, while no stream has use for it.
+	rest *shared
 
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -121,7 +124,7 @@ func newPipeline(c Config) *Pipeline {
 		canvas: canvas{follow: c.Encoding.FollowSize}}
 	fresh := func() { p.wishes.ask(fresh) }
 	p.Full = newStream("video", c.Now, c.Full, fresh, c.Log)
-	p.Full.plan, p.Full.encoding, p.Full.expected = full, c.Encoding, c.Encoder
+	p.Full.plan, p.Full.encoding, p.Full.expected, p.Full.wanted = full, c.Encoding, c.Encoder, c.WantsFull
 	p.Low = newStream("low-resolution layer", c.Now, c.Low, fresh, c.Log)
 	p.Low.plan, p.Low.encoding, p.Low.wanted = low, c.Encoding, c.WantsLow
 	// The full stream's encoder has proven itself.
@@ -193,14 +196,32 @@ func (p *Pipeline) give(w work, f *media.Frame) {
 			readers++
 		}
 	}
-	if f != nil {
-		w.frame = share(*f, readers)
-	}
+	p.take(&w, f, readers)
 	for i, s := range p.streams() {
 		if active[i] {
 			s.give(w)
 		}
 	}
+}
+
+// take gives work its frame for a number of readers. Where there are none, the frame is kept for those that come: the
+// screen may stand still then.
+func (p *Pipeline) take(w *work, f *media.Frame, readers int) {
+	switch {
+	case f != nil && readers == 0 && f.Serial == 0:
+		p.rest.release()
+		p.rest = share(*f, 1)
+		return
+	case f != nil:
+		w.frame = share(*f, readers)
+	case p.rest == nil || readers == 0 || w.from == w.to:
+		return
+	default: // these are the first slots that are shown
+		p.rest.readers.Store(int32(readers)) //nolint:gosec // at most two
+		w.frame, w.at, p.rest = p.rest, w.to-1, nil
+	}
+	p.rest.release()
+	p.rest = nil
 }
 
 // OfferSame takes a frame that is the same as the one before. It returns false when the whole frame is needed.
@@ -232,15 +253,26 @@ func (p *Pipeline) Another() {
 	p.canvas.refit, p.canvas.refitAt = true, p.now()
 }
 
-// Screenshot returns a copy of the next frame, nil when none comes in time.
+// Screenshot returns a copy of the next frame, or of the one that is kept for streams to come. It is nil when there is
+// none in time.
 func (p *Pipeline) Screenshot(ctx context.Context) image.Image {
-	return p.shots.next(ctx, freshWait, func() { p.wishes.ask(fresh) })
+	img := p.shots.next(ctx, freshWait, func() { p.wishes.ask(fresh) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if img == nil && p.rest != nil {
+		img = copyFrame(p.rest.Frame)
+	}
+	return img
 }
 
 // Close ends the streams and their encoders and waits. It may be called twice.
 func (p *Pipeline) Close() {
 	p.cancel()
 	p.work.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rest.release()
+	p.rest = nil
 }
 
 // wish is a set of what can be asked for.

@@ -75,6 +75,37 @@ func TestALostFrameIsShownLater(t *testing.T) {
 	require.Eventually(t, func() bool { return encoded() == 2 }, 30*time.Second, time.Millisecond)
 }
 
+// Nothing is encoded while nobody wants it. The newest frame of a source that cannot be asked again is what those see
+// who come when the screen stands still.
+func TestNothingIsEncodedForNobody(t *testing.T) {
+	require.NoError(t, gst.Init())
+	c, wanted := quiet(), false
+	c.WantsFull = func() bool { return wanted }
+	p := newPipeline(c) // this test is the goroutines
+	released := 0
+	for n := range 3 {
+		p.Offer(media.Frame{PTS: clock.Now() + time.Duration(n)*time.Second/30, Width: 320, Height: 180, Stride: 1280,
+			Data: make([]byte, 1280*180), Release: func() { released++ }})
+	}
+	require.Equal(t, 2, released, "the newest is kept")
+	require.Zero(t, p.Full.inbox(), "and no work")
+	wanted = true
+	later := clock.Now() + time.Second
+	p.now = func() time.Duration { return later }
+	p.idle()
+	require.NotNil(t, p.Full.inbox().frame)
+	require.Eventually(t, func() bool { p.idle(); p.Full.serve(context.Background()); return released == 3 },
+		30*time.Second, 10*time.Millisecond)
+	encoded, _, _ := p.Full.Counts()
+	require.EqualValues(t, 1, encoded)
+	p.Full.end()
+
+	wanted = false
+	p.Offer(media.Frame{PTS: later + time.Minute, Width: 320, Height: 180, Release: func() { released++ }})
+	p.Close()
+	require.Equal(t, 4, released, "nothing is held after the end")
+}
+
 // The last frame before a screen stands still may find the encoder's queue full: it is encoded once there is space.
 func TestAFrameThatFoundTheQueueFullIsShownLater(t *testing.T) {
 	require.NoError(t, gst.Init())

@@ -98,6 +98,13 @@ pack() {
       case $f in /etc/*) printf ', type: "config|noreplace"' ;; esac
       printf '}\n'
     done
+    # Folders that nobody else's package has: Debian removes them once they are empty, RPM only what a package names.
+    if [ "$2" = rpm ]; then
+      (cd "$root" && find . -type d \( -path './etc/*' -o -path './usr/share/doc/*' \) | sort) | while read -r f; do
+        case $f in ./etc/*) mode=0750 ;; *) mode=0755 ;; esac
+        printf '  - {dst: "%s", type: dir, file_info: {mode: %s}}\n' "${f#.}" $mode
+      done
+    fi
   } >"$yaml"
   "${nfpm[@]}" package -f "$yaml" -p "$2" -t "$out/" >&2
 }

@@ -94,16 +94,30 @@ check "the backend reads its settings" in_root sh -c 'LIVEKIT_API_KEY=k LIVEKIT_
 check "the unit is valid" in_root systemd-analyze verify /usr/lib/systemd/system/hindsight-backend.service
 
 check "removed" in_root apt-get -qq purge -y hindsight hindsight-backend
-left=$(in_root find / -xdev -iname '*hindsight*' \
-  -not -path '/home/*' -not -path '/run/alice/*' -not -path '/packages/*')
+leftovers() {
+  in_root find / -xdev -iname '*hindsight*' -not -path '/home/*' -not -path '/run/alice/*' -not -path '/packages/*'
+}
+left=$(leftovers)
 check "nothing is left outside the user's own files: $left" [ -z "$left" ]
 check "the user's clip is still there" sh -c "ls '$root'/home/alice/Videos/Hindsight/*.mp4"
 
 # The same files in the RPM as in the Debian package, but for zsh's folder; read with rpm's own tools.
 for p in hindsight hindsight-backend; do
-  rpm -qpl "$dist"/$p-[0-9]*.rpm | sed 's#/site-functions/#/vendor-completions/#' | sort >"$work/rpm"
+  rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$dist"/$p-[0-9]*.rpm | sed -n 's/^-[^ ]* //p' |
+    sed 's#/site-functions/#/vendor-completions/#' | sort >"$work/rpm"
   dpkg-deb -c "$dist"/${p}_*.deb | awk '!/\/$/ { sub(/^\./, "", $6); print $6 }' | sort >"$work/deb"
   check "$p: the RPM holds the same files" diff "$work/deb" "$work/rpm"
   check "$p: the RPM is whole" rpm -K --nosignature "$dist"/$p-[0-9]*.rpm
 done
+# rpm itself installs, runs and removes them in the same root, where what they depend on is there under Debian's names.
+in_rpm() { rpm --root "$root" --dbpath /rpms "$@"; }
+check "rpm installs app and backend" in_rpm --force-debian --nodeps -i "$dist"/hindsight-[0-9]*.rpm \
+  "$dist"/hindsight-backend-[0-9]*.rpm
+check "rpm finds all files as they were packed" in_rpm -V --nodeps hindsight hindsight-backend
+check "hindsight --version is the RPM's" [ "$(in_root hindsight --version)" = "hindsight $version" ]
+check "the backend of the RPM reads its settings" in_root sh -c 'LIVEKIT_API_KEY=k LIVEKIT_API_SECRET=secret \
+  hindsight-backend --config /etc/hindsight/backend.toml serve --print-config'
+check "rpm removes them" in_rpm --force-debian --nodeps -e hindsight hindsight-backend
+left=$(leftovers)
+check "nothing is left of the RPMs: $left" [ -z "$left" ]
 say "all of it works"

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,7 +213,13 @@ func (s *shots) dialogs(ctx context.Context) {
 		return cmd.Run()
 	}
 	s.over(ctx, "dialog-delete", "clips", 1, func() error { return s.click(ctx, -52, 110) })
-	s.over(ctx, "dialog-reset", "settings/general", 1, func() error { return s.keys(ctx, "ctrl+f", "Down", "Return") })
+	s.over(ctx, "dialog-reset", "settings/general", 1, func() error {
+		if s.narrow() {
+			return s.keys(ctx, "ctrl+f", "shift+Tab", "Return")
+		}
+		return s.control(ctx, 0)
+	})
+	s.over(ctx, "dialog-folder", "settings/replay", 1, func() error { return s.control(ctx, 6) })
 	s.over(ctx, "dialog-diagnostics", "log", 1, func() error { return s.click(ctx, -70, 36) })
 	s.over(ctx, "dialog-invitation", "home", 1, invite)
 	s.over(ctx, "dialog-error", "home", 1, func() error {
@@ -224,8 +231,40 @@ func (s *shots) dialogs(ctx context.Context) {
 		}
 		return s.keys(ctx, "Tab", "Tab", "space")
 	})
-	s.over(ctx, "hotkey", "settings/hotkeys", 0, func() error { return s.keys(ctx, "ctrl+f", "Down", "Tab", "Return") })
+	s.over(ctx, "hotkey", "settings/hotkeys", 0, func() error { return s.control(ctx, 1) })
+	if s.narrow() {
+		s.over(ctx, "tip", "home", 0, func() error { return s.xdotool(ctx, "mousemove", "--window", s.window, "66", "240") })
+	}
+	s.tryKey(ctx)
 	s.region(ctx)
+}
+
+// narrow is whether the settings have no title and no button to reset a page above the page.
+func (s *shots) narrow() bool { return s.scale > 1 }
+
+// control presses a control of a page of the settings, by its place in the order of the keyboard; 0 is "Reset page".
+func (s *shots) control(ctx context.Context, n int) error {
+	if s.narrow() {
+		n--
+	}
+	keys := append([]string{"ctrl+f", "Down"}, slices.Repeat([]string{"Tab"}, n)...)
+	return s.keys(ctx, append(keys, "Return")...)
+}
+
+// tryKey keeps what follows the card of the first start.
+func (s *shots) tryKey(ctx context.Context) {
+	err := s.show(ctx, "first-run")
+	if err == nil {
+		_, err = s.still(ctx)
+	}
+	if err == nil {
+		err = s.keys(ctx, "shift+Tab", "Return")
+	}
+	if err != nil {
+		s.miss("first-run-key", err)
+		return
+	}
+	s.keep(ctx, "first-run-key")
 }
 
 // region keeps the whole screen while a region of it is dragged.
@@ -240,7 +279,7 @@ func (s *shots) region(ctx context.Context) {
 	}
 	window := s.window
 	s.over(ctx, "region", "settings/video", 0, func() error {
-		if err := s.keys(ctx, "ctrl+f", "Down", "Tab", "Tab", "Tab", "Tab", "Tab", "Tab", "Return"); err != nil {
+		if err := s.control(ctx, 6); err != nil {
 			return err
 		}
 		if _, err := s.still(ctx); err != nil { // the page says what to do
@@ -273,7 +312,7 @@ func (s *shots) over(ctx context.Context, name, page string, dialogs int, open f
 	} else {
 		s.keep(ctx, name)
 	}
-	if err := errors.Join(s.keys(ctx, "Escape"), s.await(ctx, 0)); err != nil {
+	if err := errors.Join(s.awayPointer(ctx), s.keys(ctx, "Escape"), s.await(ctx, 0)); err != nil {
 		s.miss(name, err)
 	}
 }
@@ -306,7 +345,11 @@ func (s *shots) tray(ctx context.Context) {
 	do := func(args ...string) func() error {
 		return func() error { return s.app.control(ctx, nil, args...) }
 	}
-	pause := func() error { return menu.Click(ctx, "Pause") }
+	pause := func() error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return menu.Click(ctx, "Pause")
+	}
 	backend := func(url string) func() error { return do("settings", "set", "sharing.backend_url", url) }
 	for _, t := range []struct {
 		name   string

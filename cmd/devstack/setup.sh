@@ -11,14 +11,13 @@ go_home=${XDG_CACHE_HOME:-$HOME/.cache}/hindsight/go
 
 build=(ca-certificates gcc pkg-config libgl1-mesa-dev xorg-dev libwayland-dev libxkbcommon-dev libxxf86vm-dev)
 media=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
-  gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-pipewire gstreamer1.0-tools libyuv0)
+  gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-pipewire gstreamer1.0-pulseaudio gstreamer1.0-tools libyuv0)
 servers=(redis-server libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev)
 desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11
   gnome-keyring xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
   x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql chromium systemd)
-# An RTMP server to stream to, which is also the proxy in front of the backend; the browser of Room Composite and its
-# sound.
-egress=(libnginx-mod-rtmp nginx-light chromium gstreamer1.0-pulseaudio)
+# An RTMP server to stream to, which is also the proxy in front of the backend; the browser of Room Composite.
+egress=(libnginx-mod-rtmp nginx-light chromium)
 # What reads man pages, and the shells that completions are for.
 texts=(groff-base zsh fish)
 # What draws the icons of packages, and what looks at them and tries them.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -65,7 +67,7 @@ func appChecks(ctx context.Context) []capture.Check {
 	err := call(ctx, control.Request{Command: control.Status}, &s)
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
-		app.Detail = "Hindsight is not running."
+		app.Detail = "Hindsight is not running, so its hotkeys were not checked. Start it with: hindsight"
 	case err != nil:
 		app.OK, app.Detail = false, err.Error()
 	case len(s.Problems) > 0:
@@ -73,5 +75,29 @@ func appChecks(ctx context.Context) []capture.Check {
 	default:
 		app.Detail = "Hindsight is running; its state is " + string(s.State) + "."
 	}
-	return []capture.Check{settings, folder, app}
+	checks := []capture.Check{settings, folder, app}
+	if err == nil {
+		checks = append(checks, checkHotkeys(s))
+	}
+	return checks
+}
+
+// checkHotkeys says which keys are held, and what is wrong with others.
+func checkHotkeys(s session.Snapshot) capture.Check {
+	var held, wrong []string
+	for _, k := range s.Hotkeys {
+		switch {
+		case k.Error != "":
+			wrong = append(wrong, session.Sentence(k.Error))
+		case k.Active:
+			held = append(held, cmp.Or(k.Label, k.Keys))
+		}
+	}
+	switch {
+	case len(wrong) > 0:
+		return capture.Check{Name: "hotkeys", Detail: strings.Join(wrong, " ")}
+	case len(held) == 0:
+		return capture.Check{Name: "hotkeys", OK: true, Detail: "No hotkey is held."}
+	}
+	return capture.Check{Name: "hotkeys", OK: true, Detail: "Held in every window: " + strings.Join(held, ", ") + "."}
 }

@@ -14,7 +14,7 @@ type joinCmd struct {
 }
 
 func (c joinCmd) Run(ctx context.Context, out *output) error {
-	saved, err := clip.Join(ctx, clip.JoinRequest{Paths: c.Paths, Out: c.Out})
+	saved, err := clip.Join(ctx, clip.JoinRequest{Parts: clip.Whole(c.Paths...), Out: c.Out})
 	if err != nil {
 		return err
 	}

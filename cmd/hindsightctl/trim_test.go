@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,13 @@ func TestTrim(t *testing.T) {
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("ffmpeg does not run, make setup installs it: %v\n%s", err, out)
 	}
+	tracks := filepath.Join(dir, "tracks.mp4")
+	c = exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", file, "-f", "lavfi", "-i", "sine=d=3:r=48000",
+		"-map", "0:v", "-map", "1:a", "-map", "1:a", "-map", "1:a", "-c:v", "copy", "-metadata:s:a:0", "handler_name=Mix",
+		"-metadata:s:a:1", "handler_name=Desktop", "-metadata:s:a:2", "handler_name=Microphone", tracks)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("ffmpeg: %v\n%s", err, out)
+	}
 	notes := filepath.Join(dir, "notes.mp4")
 	if err := os.WriteFile(notes, []byte("no movie"), 0o644); err != nil {
 		t.Fatal(err)
@@ -34,6 +42,12 @@ func TestTrim(t *testing.T) {
 		{"trim FILE --from 0:01.5 --to 2.5", 0, "goal (trimmed).mp4\n"},
 		{"trim FILE --from 1 -o DIR/own.mp4 --json", 0, `"seconds": 2`},
 		{"trim FILE --from 1 -o DIR/own.mp4", 1, "already exists"},
+		{"trim TRACKS --mute-mic", 0, "tracks (trimmed).mp4"},
+		{"trim TRACKS --volume desktop=150 --volume microphone=20% --to 2", 0, "tracks (trimmed) (2).mp4"},
+		{"trim TRACKS --volume game=50", 2, "no audio track \"game\"; it has: Desktop, Microphone"},
+		{"trim TRACKS --volume desktop", 2, "like microphone=50"},
+		{"trim TRACKS --volume desktop=500", 2, "0 to 400 percent"},
+		{"trim FILE --mute-mic", 2, "no audio track \"microphone\""},
 		{"trim FILE", 2, "--from, --to, or both"},
 		{"trim FILE --from NaN", 2, "is not a time"},
 		{"trim FILE --from=-1", 2, "is not a time"},
@@ -46,7 +60,7 @@ func TestTrim(t *testing.T) {
 		{"trim DIR/notes.mp4 --to 1", 2, "not an MP4"},
 		{"trim DIR/gone.mp4 --to 1", 2, "gone.mp4"},
 	} {
-		code, out := sh.line(t, strings.NewReplacer("FILE", file, "DIR", dir).Replace(x.line))
+		code, out := sh.line(t, strings.NewReplacer("FILE", file, "TRACKS", tracks, "DIR", dir).Replace(x.line))
 		if code != x.code || !strings.Contains(out, x.says) {
 			t.Errorf("%s ends with %d and says %q; want %d and %q in it", x.line, code, out, x.code, x.says)
 		}
@@ -54,6 +68,10 @@ func TestTrim(t *testing.T) {
 		if strings.HasSuffix(x.line, "--json") && (json.Unmarshal([]byte(out), &c) != nil || c.Path == "") {
 			t.Errorf("%s says %q", x.line, out)
 		}
+	}
+	if names, err := clip.SoundTracks(filepath.Join(dir, "tracks (trimmed).mp4")); err != nil ||
+		!slices.Equal(names, []string{"Desktop"}) {
+		t.Errorf("without the microphone: %q, %v", names, err)
 	}
 	info, err := mp4.Inspect(filepath.Join(dir, "goal (trimmed).mp4"))
 	if err != nil || time.Duration(info.Seconds*1000+0.5) != 1000 {

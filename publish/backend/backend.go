@@ -4,7 +4,8 @@
 // rows.
 //
 // New starts the keeper and package uploads, whose goroutines are all there are. Handlers work on the database and wake
-// both. Close ends them and waits, for cuts and checks as well. The http.Server that uses Handler is to be shut down first.
+// both. Close ends them and waits, for cuts and checks as well. The http.Server that uses Handler is to be shut down
+// first.
 package backend
 
 import (
@@ -151,8 +152,8 @@ func New(o Options) (*Server, error) {
 		Archive: files, Evictor: o.Evictor, Uploads: sent, Log: o.Log, Audit: o.Audit, Metrics: metrics})
 	calls := web.New(o.Web, web.Parts{State: o.State, Tokens: o.Tokens, Recorder: o.Recorder,
 		JobRecorder: o.JobRecorder, Storage: o.Storage, Clips: o.Clips, JobFiles: o.JobFiles, Buffers: stored,
-		Space: space, Leases: held, Archive: files, Uploads: sent, Keeper: k, JWT: o.JWT, Ready: o.Ready, Log: o.Log, Audit: o.Audit,
-		Metrics: metrics})
+		Space: space, Leases: held, Archive: files, Uploads: sent, Keeper: k, JWT: o.JWT, Ready: o.Ready,
+		Log: o.Log, Audit: o.Audit, Metrics: metrics})
 	return &Server{web: calls, keeper: k, uploads: sent}, nil
 }
 

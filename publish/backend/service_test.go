@@ -18,7 +18,7 @@ import (
 
 // options are for a service in this process, over a database and a folder of the test's.
 func options(db *state.Store, files *storage.Storage, began time.Time) backend.Options {
-	fake := &shelftest.Told{Says: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
+	fake := &shelftest.Recorder{Says: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}
 	return backend.Options{State: db, Tokens: fake, Recorder: fake, Storage: files, Clips: files,
 		Cutter: &buffers.Remuxer{Storage: files, Clips: files}, JobRecorder: fake, JobFiles: files}
 }

@@ -324,8 +324,8 @@ func (s *served) hold(t *testing.T, c *client.Client, video []byte) (id string, 
 	return id, file, ended
 }
 
-// An upload takes its length of the quota when it begins, so that several at once do not get beyond it; nobody else sees
-// it; and it becomes no clip when its token is revoked.
+// An upload takes its length of the quota when it begins, so that several at once do not get beyond it; nobody else
+// sees it; and it becomes no clip when its token is revoked.
 func TestUploadBelongsToItsUser(t *testing.T) {
 	s := newServed(t, 0, 5, 0)
 	video := recorded(t, 3, 8000) // 3 MB

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,7 +98,7 @@ var errWrite = errors.New("the download cannot be written")
 func (d *download) get(ctx context.Context) error {
 	r := request{method: http.MethodGet, path: d.path, header: map[string]string{}}
 	if d.at > 0 {
-		r.header["Range"] = fmt.Sprintf("bytes=%d-", d.at)
+		r.header["Range"] = "bytes=" + strconv.FormatInt(d.at, 10) + "-"
 		if d.etag != "" {
 			r.header["If-Range"] = d.etag // RFC 9110, 13.1.5
 		}
@@ -107,14 +108,14 @@ func (d *download) get(ctx context.Context) error {
 		return err
 	}
 	defer resp.Body.Close()
-	whole := fmt.Sprintf("bytes */%d", d.at)
+	at := strconv.FormatInt(d.at, 10)
 	switch {
-	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && resp.Header.Get("Content-Range") == whole:
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && resp.Header.Get("Content-Range") == "bytes */"+at:
 		return nil // it was complete
 	case d.at > 0 && resp.StatusCode == http.StatusOK:
 		return fmt.Errorf("%w: the clip is another one than before; download it from its begin", ErrInvalid)
 	case d.at > 0 && (resp.StatusCode != http.StatusPartialContent ||
-		!strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", d.at))),
+		!strings.HasPrefix(resp.Header.Get("Content-Range"), "bytes "+at+"-")),
 		d.at == 0 && resp.StatusCode != http.StatusOK:
 		return problem(resp)
 	}

@@ -59,7 +59,8 @@ type UploadOptions struct {
 // Upload sends a file to become a clip, and returns when that is ready and has all that was sent. It goes on after lost
 // connections, restarts of the server and a suspend, for as long as the context allows. resume is the id of an upload
 // that was begun before, or empty; where the server does not know it anymore, or the file is another, it begins anew.
-// The file must not change meanwhile. An error that is not ErrUnreachable says why the server does not take the file.
+// The file must not change in the meantime. An error that is not ErrUnreachable says why the server does not take the
+// file.
 func (c *Client) Upload(ctx context.Context, r io.ReaderAt, size int64, req api.UploadRequest, resume string,
 	o UploadOptions) (*api.Clip, error) {
 	u := &upload{c: c, r: r, size: size, req: req, o: o, id: resume}
@@ -117,7 +118,7 @@ type upload struct {
 	gained bool
 
 	mu   sync.Mutex
-	body *pieces // whose progress is told
+	body *pieces // whose progress is reported
 }
 
 // checksum reads the whole file.
@@ -349,7 +350,8 @@ func (u *upload) send(ctx context.Context, at int64) (int64, error) {
 	return next, nil
 }
 
-// tell has the progress of a body told, and of no other: net/http may read one for a moment after its request is over.
+// tell has the progress of a body reported, and of no other: net/http may read one for a moment after its request is
+// over.
 func (u *upload) tell(body *pieces) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -57,6 +57,8 @@ type Options struct {
 	// kb/s. They must not block, nor call the Session. Neither is called after Close.
 	OnKeyframe func()
 	OnBitrate  func(kbps int)
+	// Methods are the RPC methods that others in the room can call, by name.
+	Methods map[string]Method
 	// Log gets the client's messages for debugging; nil discards them.
 	Log *slog.Logger
 }
@@ -99,6 +101,8 @@ type Session struct {
 
 	changed chan struct{}
 	left    chan struct{} // signals that a transport closed
+	life    context.Context
+	end     context.CancelFunc
 
 	mu         sync.Mutex
 	state      State
@@ -114,6 +118,7 @@ type Session struct {
 func New(opts Options) (*Session, error) {
 	QuietClient()
 	s := &Session{opts: opts, log: opts.Log, changed: make(chan struct{}, 1), left: make(chan struct{}, 1)}
+	s.life, s.end = context.WithCancel(context.Background())
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -152,6 +157,9 @@ func New(opts Options) (*Session, error) {
 		if t != nil {
 			t.local.SetLogger(logger)
 		}
+	}
+	if err := s.offer(opts.Methods); err != nil {
+		return nil, fmt.Errorf("requests from the room can't be taken: %w", err)
 	}
 	return s, nil
 }
@@ -286,6 +294,7 @@ func (s *Session) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
+	s.end()
 	s.room.Disconnect()
 	for {
 		s.mu.Lock()

@@ -58,6 +58,7 @@ func NewBackend(liveKitURL, key, secret string) *Backend {
 	handle(b, mux, "GET /replays/{id}", b.replay)
 	handle(b, mux, "POST /save", b.save)
 	handle(b, mux, "GET /clips/{id}", b.clip)
+	handle(b, mux, "POST /clips/{id}/links", b.link)
 	b.server = httptest.NewServer(http.StripPrefix(api.Prefix, mux))
 	return b
 }
@@ -123,7 +124,8 @@ func (b *Backend) token(_ *http.Request, in api.TokenRequest) (int, api.TokenRes
 	grant.SetCanPublishSources([]livekit.TrackSource{livekit.TrackSource_SCREEN_SHARE,
 		livekit.TrackSource_SCREEN_SHARE_AUDIO})
 	grant.SetCanSubscribe(false)
-	grant.SetCanPublishData(false)
+	grant.SetCanPublishData(true)
+	grant.SetCanUpdateOwnMetadata(true)
 	const identity = "tester-hindsight"
 	jwt, err := auth.NewAccessToken(b.key, b.secret).SetIdentity(identity).SetVideoGrant(grant).SetValidFor(
 		10 * time.Minute).ToJWT()
@@ -210,6 +212,19 @@ func (b *Backend) clip(r *http.Request, _ struct{}) (int, api.Clip, error) {
 		c.State, c.Reason = api.ClipFailed, b.refusal
 	}
 	return http.StatusOK, answer, nil
+}
+
+func (b *Backend) link(r *http.Request, in api.LinkRequest) (int, api.Link, error) {
+	if b.clips[r.PathValue("id")] == nil {
+		return 0, api.Link{}, refused{http.StatusNotFound, api.ProblemNotFound, "there is no such clip"}
+	}
+	id, now := b.newID("link"), time.Now().UTC()
+	life := time.Duration(in.ExpiresIn) * time.Second
+	if life == 0 {
+		life = 7 * 24 * time.Hour
+	}
+	return http.StatusCreated, api.Link{LinkID: id, URL: b.URL() + api.Prefix + "/watch/" + id, CreatedAt: now,
+		ExpiresAt: now.Add(life)}, nil
 }
 
 func (b *Backend) newID(kind string) string {

@@ -75,6 +75,18 @@ func (d *Display) Windows() ([]Window, error) {
 	return list, nil
 }
 
+// Hidden is whether nothing of a program's window can be seen because it is minimized or on another workspace.
+func (d *Display) Hidden(window uint32) (bool, error) {
+	id := xproto.Window(window)
+	a, err := xproto.GetWindowAttributes(d.conn, id).Reply()
+	if err != nil {
+		return false, err
+	}
+	const iconic = 3 // IconicState (ICCCM 2.0, 4.1.3.1); some window managers leave such windows mapped
+	state, err := d.property(id, d.atoms.state)
+	return a.MapState != xproto.MapStateViewable || len(state) > 0 && state[0] == iconic, err
+}
+
 // clientWindows are the windows that the window manager manages, the lowest first; without one, all that are visible.
 func (d *Display) clientWindows() ([]xproto.Window, error) {
 	for _, list := range []xproto.Atom{d.atoms.stacking, d.atoms.clients} {

@@ -90,14 +90,14 @@ func Open(name string) (*Display, error) {
 
 // atoms are the names of properties (ICCCM 2.0, 4.1.2; EWMH 1.5).
 type atoms struct {
-	clients, stacking, wmName, netName, class, pid, machine, utf8 xproto.Atom
+	clients, stacking, wmName, netName, class, pid, machine, utf8, state xproto.Atom
 }
 
 func (d *Display) intern() error {
 	for name, to := range map[string]*xproto.Atom{
 		"_NET_CLIENT_LIST": &d.atoms.clients, "_NET_CLIENT_LIST_STACKING": &d.atoms.stacking, "WM_NAME": &d.atoms.wmName,
 		"_NET_WM_NAME": &d.atoms.netName, "WM_CLASS": &d.atoms.class, "_NET_WM_PID": &d.atoms.pid,
-		"WM_CLIENT_MACHINE": &d.atoms.machine, "UTF8_STRING": &d.atoms.utf8,
+		"WM_CLIENT_MACHINE": &d.atoms.machine, "UTF8_STRING": &d.atoms.utf8, "WM_STATE": &d.atoms.state,
 	} {
 		r, err := xproto.InternAtom(d.conn, false, uint16(len(name)), name).Reply()
 		if err != nil {

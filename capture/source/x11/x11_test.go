@@ -222,10 +222,21 @@ func TestWindowIsFollowed(t *testing.T) {
 	p.configure(id, xproto.ConfigWindowWidth|xproto.ConfigWindowHeight, 401, 303)
 	r.shows(t, "resized", 401, 303, seen)
 	require.Empty(t, r.downs)
+	x, err := x11.Open(d.Display)
+	require.NoError(t, err)
+	defer x.Close()
+	hidden := func() bool {
+		yes, err := x.Hidden(uint32(id))
+		require.NoError(t, err)
+		return yes
+	}
+	require.False(t, hidden(), "covered is not hidden")
 	run(t, d, "xdotool", "search", "--name", "A picture", "windowminimize")
 	r.tells(t, 1, `the window "A picture" is minimized`)
+	require.True(t, hidden())
 	run(t, d, "xdotool", "search", "--name", "A picture", "windowmap")
 	r.shows(t, "back", 401, 303, seen)
+	require.False(t, hidden())
 	require.NoError(t, xproto.DestroyWindowChecked(p.conn, id).Check())
 	r.tells(t, 2, `the window "A picture" is not open`)
 	p.window(image.Rect(0, 0, 320, 240), red, "Painter", "Another title")

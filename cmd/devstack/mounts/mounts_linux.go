@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"testing"
 )
@@ -18,6 +19,8 @@ func Inside(t *testing.T) bool {
 	if os.Getenv(variable) != "" {
 		return true
 	}
+	runtime.LockOSThread() // the kernel kills the child when the thread that started it ends (prctl(2))
+	defer runtime.UnlockOSThread()
 	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
 	c.Env = append(os.Environ(), variable+"=1")
 	c.SysProcAttr = &syscall.SysProcAttr{

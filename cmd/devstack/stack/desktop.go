@@ -76,7 +76,7 @@ func (d *Desktop) start(ctx context.Context, dir string, o DesktopOptions) error
 		"DISPLAY=" + d.Display, "WAYLAND_DISPLAY=", "XDG_SESSION_TYPE=x11", "XDG_CURRENT_DESKTOP=XFCE",
 		"XDG_RUNTIME_DIR=" + d.dir, "XDG_CONFIG_HOME=" + config, "XDG_CACHE_HOME=" + filepath.Join(dir, "cache"),
 		"XDG_DATA_HOME=" + filepath.Join(dir, "data"), "XDG_STATE_HOME=" + filepath.Join(dir, "state"),
-		"NO_AT_BRIDGE=1", "GTK_A11Y=none",
+		"NO_AT_BRIDGE=1", "GTK_A11Y=none", "LC_ALL=C.UTF-8", // whatever language the machine has
 	}
 	if err := d.startBus(ctx, dir); err != nil {
 		return err

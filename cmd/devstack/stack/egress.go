@@ -28,7 +28,7 @@ type EgressOptions struct {
 type Egress struct {
 	*Proc
 	sound *Sound
-	page  *roomPage
+	page  *Page
 	tmp   string
 }
 

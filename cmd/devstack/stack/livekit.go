@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -65,7 +64,7 @@ func StartLiveKit(ctx context.Context, dir string, o LiveKitOptions) (*LiveKit, 
 func startLiveKit(ctx context.Context, program, dir string, o LiveKitOptions) (*LiveKit, error) {
 	httpPort, err1 := FreePort()
 	tcpPort, err2 := FreePort()
-	udpPort, err3 := freeUDPPort()
+	udpPort, err3 := FreePort()
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
@@ -135,14 +134,4 @@ func Responds(ctx context.Context, url string) error {
 		return fmt.Errorf("%s responds %s", url, resp.Status)
 	}
 	return nil
-}
-
-// freeUDPPort finds a UDP port that nothing uses at loopback.
-func freeUDPPort() (int, error) {
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, err
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port, nil
 }

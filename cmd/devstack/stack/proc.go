@@ -11,11 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -174,12 +176,38 @@ func (p *Proc) Close() error {
 	return nil
 }
 
-// FreePort finds a TCP port that nothing listens on at loopback.
+// Ports for servers are below those that the kernel gives to outgoing connections and to who asks for any (ip(7),
+// ip_local_port_range): one of those could be taken by the time that the server listens.
+const firstPort, lastPort = 15000, 32000
+
+// portsGiven are the ports that this process has been given.
+var portsGiven sync.Map
+
+// FreePort finds a port that nothing uses at loopback, and that this process was not given before.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var err error
+	for range 100 {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if _, given := portsGiven.LoadOrStore(port, true); given {
+			continue
+		}
+		if err = unused(net.JoinHostPort(loopback, strconv.Itoa(port))); err == nil {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("no port is free: %w", err)
+}
+
+// unused returns an error where a socket uses the address, of TCP or UDP.
+func unused(addr string) error {
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	c, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }

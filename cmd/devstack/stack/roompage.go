@@ -26,20 +26,25 @@ const (
 //go:embed room.html
 var roomHTML []byte
 
-// roomPage serves the page that LiveKit Egress captures for Room Composite. LiveKit's own page is part of Egress's
-// image and not of its Go module; this one has the same layouts. Close ends the server.
-type roomPage struct {
+// startRoomPage serves the page that LiveKit Egress captures for Room Composite. LiveKit's own page is part of Egress's
+// image and not of its Go module; this one has the same layouts.
+func startRoomPage(ctx context.Context, log io.Writer) (*Page, error) {
+	return StartPage(ctx, log, roomHTML)
+}
+
+// Page serves a page and, beside it, LiveKit's JavaScript client as livekit-client.umd.js. Close ends the server.
+type Page struct {
 	// URL is http://127.0.0.1:port/.
 	URL    string
 	server *http.Server
 }
 
-// startRoomPage fetches LiveKit's client once and serves on a free port of the loopback interface.
-func startRoomPage(ctx context.Context, log io.Writer) (*roomPage, error) {
+// StartPage fetches LiveKit's client once and serves on a free port of the loopback interface.
+func StartPage(ctx context.Context, log io.Writer, html []byte) (*Page, error) {
 	dir, err := cached(ctx, "livekit-client-"+jsClientVersion,
 		func(dir string) error { return fetchJSClient(ctx, log, dir) })
 	if err != nil {
-		return nil, fmt.Errorf("LiveKit's JavaScript client, for Room Composite, cannot be fetched: %w", err)
+		return nil, fmt.Errorf("LiveKit's JavaScript client cannot be fetched: %w", err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -48,19 +53,19 @@ func startRoomPage(ctx context.Context, log io.Writer) (*roomPage, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(roomHTML)
+		_, _ = w.Write(html)
 	})
 	mux.HandleFunc("GET /"+jsClientFile, func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, filepath.Join(dir, jsClientFile))
 	})
-	p := &roomPage{URL: "http://" + l.Addr().String() + "/",
+	p := &Page{URL: "http://" + l.Addr().String() + "/",
 		server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
 	go p.server.Serve(l) //nolint:errcheck // ErrServerClosed after Close
 	return p, nil
 }
 
 // Close ends the server. It may be called twice.
-func (p *roomPage) Close() error { return p.server.Close() }
+func (p *Page) Close() error { return p.server.Close() }
 
 func fetchJSClient(ctx context.Context, log io.Writer, dir string) error {
 	if _, err := exec.LookPath("npm"); err != nil {

@@ -96,9 +96,9 @@ func (k *Keeper) Nudge() { media.Poke(k.wake) }
 // askJobs has the keeper ask LiveKit about the recordings beside the replays.
 func (k *Keeper) askJobs() { media.Poke(k.jobs) }
 
-// Told keeps what LiveKit says by itself about a recording. Egresses of others, and one that is not written down yet,
+// Notify keeps what LiveKit says by itself about a recording. Egresses of others, and one that is not written down yet,
 // are not an error: the keeper asks anyway.
-func (k *Keeper) Told(ctx context.Context, status recorder.Status) {
+func (k *Keeper) Notify(ctx context.Context, status recorder.Status) {
 	if rec, err := k.o.State.RecordingOf(ctx, status.EgressID); err == nil {
 		if err := k.update(ctx, rec, status); err != nil {
 			k.o.Log.ErrorContext(ctx, "cannot save what a webhook says", "err", err)

@@ -210,7 +210,7 @@ func TestExpiryWaitsForStarts(t *testing.T) {
 
 // faulty is a recorder that panics about one recording.
 type faulty struct {
-	*shelftest.Told
+	*shelftest.Recorder
 	bad string
 }
 
@@ -218,11 +218,11 @@ func (f *faulty) Status(ctx context.Context, egress string) (recorder.Status, er
 	if egress == f.bad {
 		panic("out of order")
 	}
-	return f.Told.Status(ctx, egress)
+	return f.Recorder.Status(ctx, egress)
 }
 
 // A panic of a worker is logged with its stack, and the others are still looked after.
-func TestPanicsOfWorkersAreTold(t *testing.T) {
+func TestPanicsOfWorkersAreReported(t *testing.T) {
 	ctx := t.Context()
 	s := newShelf(t, 1, time.Now())
 	var log bytes.Buffer

@@ -15,7 +15,7 @@ import (
 
 // finding is a recorder that tells what it writes, until it is stopped.
 type finding struct {
-	*shelftest.Told
+	*shelftest.Recorder
 	writes map[string]string // recording → egress
 }
 

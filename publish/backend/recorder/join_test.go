@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// With the token to join a room one can publish screen and sound, and do nothing else.
+// With the token to join a room one can publish screen and sound and tell the room of the replay, and do nothing else.
 func TestJoinGrantsNoMoreThanSharing(t *testing.T) {
 	l := New(Options{URL: "ws://127.0.0.1:1", APIKey: "key", APISecret: "a secret that is long enough for HS256"})
 	text, err := l.Join("den", "alice+hindsight-1", "alice", time.Minute)
@@ -22,7 +22,8 @@ func TestJoinGrantsNoMoreThanSharing(t *testing.T) {
 	require.True(t, g.RoomJoin)
 	require.Equal(t, "den", g.Room)
 	require.True(t, g.GetCanPublish())
-	require.False(t, g.GetCanPublishData())
+	require.True(t, g.GetCanPublishData())
+	require.True(t, g.GetCanUpdateOwnMetadata())
 	require.False(t, g.GetCanSubscribe())
 	require.Equal(t, []livekit.TrackSource{livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO},
 		g.GetCanPublishSources())

@@ -25,11 +25,13 @@ func (l *LiveKit) Webhook(r *http.Request) (s Status, ok bool, err error) {
 	return status(event.EgressInfo), true, nil
 }
 
-// Join signs a token for a room: publish screen and sound; nothing else, no data and no listening.
+// Join signs a token for a room: publish screen and sound, say what the replay does (api.RoomState), tell of clips and
+// take requests for them (api.TopicClip); nothing else, and no listening.
 func (l *LiveKit) Join(room, identity, name string, ttl time.Duration) (string, error) {
 	grant := &auth.VideoGrant{RoomJoin: true, Room: room}
 	grant.SetCanPublish(true)
-	grant.SetCanPublishData(false) // unset means as CanPublish
+	grant.SetCanPublishData(true)
+	grant.SetCanUpdateOwnMetadata(true)
 	grant.SetCanSubscribe(false)
 	grant.SetCanPublishSources([]livekit.TrackSource{
 		livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO})

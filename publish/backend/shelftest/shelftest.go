@@ -35,9 +35,9 @@ func init() {
 	})
 }
 
-// Told is a recorder that says what the test has set. One that hangs stops nothing and waits for its caller to lose
+// Recorder is a recorder that says what the test has set. One that hangs stops nothing and waits for its caller to lose
 // patience.
-type Told struct {
+type Recorder struct {
 	Says   recorder.Status
 	Asked  error // of Status
 	Hangs  bool
@@ -46,12 +46,12 @@ type Told struct {
 }
 
 // Start begins what the test says, or fails.
-func (f *Told) Start(context.Context, recorder.Request) (recorder.Status, error) {
+func (f *Recorder) Start(context.Context, recorder.Request) (recorder.Status, error) {
 	return f.Says, f.Fails
 }
 
 // Stop returns at once, or hangs.
-func (f *Told) Stop(ctx context.Context, _ string) error {
+func (f *Recorder) Stop(ctx context.Context, _ string) error {
 	if f.Hangs {
 		<-ctx.Done()
 	}
@@ -59,28 +59,28 @@ func (f *Told) Stop(ctx context.Context, _ string) error {
 }
 
 // Status is what the test says.
-func (f *Told) Status(context.Context, string) (recorder.Status, error) { return f.Says, f.Asked }
+func (f *Recorder) Status(context.Context, string) (recorder.Status, error) { return f.Says, f.Asked }
 
 // Webhook knows of none.
-func (f *Told) Webhook(*http.Request) (recorder.Status, bool, error) {
+func (f *Recorder) Webhook(*http.Request) (recorder.Status, bool, error) {
 	return recorder.Status{}, false, errors.New("none")
 }
 
 // Job begins what the test says, or fails.
-func (f *Told) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {
+func (f *Recorder) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {
 	return recorder.JobStatus{Status: f.Says}, f.JobErr
 }
 
 // JobStatus is what the test says.
-func (f *Told) JobStatus(context.Context, string) (recorder.JobStatus, error) {
+func (f *Recorder) JobStatus(context.Context, string) (recorder.JobStatus, error) {
 	return recorder.JobStatus{Status: f.Says}, f.JobErr
 }
 
 // Join signs nothing.
-func (f *Told) Join(string, string, string, time.Duration) (string, error) { return "", nil }
+func (f *Recorder) Join(string, string, string, time.Duration) (string, error) { return "", nil }
 
 // Starting is a recorder that begins whatever it is asked for.
-type Starting struct{ *Told }
+type Starting struct{ *Recorder }
 
 // Start begins an egress.
 func (s Starting) Start(context.Context, recorder.Request) (recorder.Status, error) {
@@ -96,7 +96,7 @@ func (s Starting) Job(context.Context, recorder.JobRequest) (recorder.JobStatus,
 type Shelf struct {
 	DB    *state.Store
 	Files *storage.Storage
-	Fake  *Told
+	Fake  *Recorder
 	Rec   state.Recording
 	Began time.Time
 	Count int
@@ -125,7 +125,7 @@ func On(t testing.TB, db *state.Store, files *storage.Storage, count int, began 
 	t.Helper()
 	ctx := t.Context()
 	s := &Shelf{DB: db, Files: files, Began: began, Count: count,
-		Fake: &Told{Says: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}}
+		Fake: &Recorder{Says: recorder.Status{EgressID: "EG_1", State: api.StateActive, Began: began}}}
 	s.Rec = state.Recording{ID: state.NewID(), ReplayID: state.NewID(), EgressID: "EG_1", VideoTrack: "TR_v",
 		AudioTrack: "TR_a", State: api.StateActive, Began: began, Created: began}
 	var err error

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -22,7 +21,7 @@ type Clip struct {
 	Bytes    int64
 	// Gaps are where nothing was recorded between From and To, in their order.
 	Gaps []Span
-	// Origin is where the clip comes from; empty, as in old notes, is a replay.
+	// Origin is where the clip comes from; empty is a replay.
 	Origin api.ClipOrigin `json:",omitempty"`
 	Title  string         `json:",omitempty"`
 	// Width and Height are in pixels; 0 where they are not known.
@@ -167,7 +166,7 @@ func insertClip(c Clip) (query string, args []any, err error) {
 	return `INSERT INTO clips (id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps,
 			origin, title, width, height, chapters) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		[]any{c.ID, c.ReplayID, c.Identity, c.Room, c.State, c.Reason, int64(c.Asked), stamp(c.Pressed), stamp(c.Created),
-			stamp(c.From), stamp(c.To), c.Bytes, gaps, cmp.Or(c.Origin, api.OriginReplay), c.Title, c.Width, c.Height,
+			stamp(c.From), stamp(c.To), c.Bytes, gaps, c.Origin, c.Title, c.Width, c.Height,
 			chapters}, nil
 }
 

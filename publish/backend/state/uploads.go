@@ -8,7 +8,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-// Upload is a file that a user sends, to become the clip of the same id. What has arrived lies in the storage, in parts.
+// Upload is a file that a user sends, to become the clip of the same id. What has arrived lies in the storage, in
+// parts.
 type Upload struct {
 	ID, Identity string
 	// TokenID is the token it was begun with, whose revocation ends it.
@@ -27,9 +28,9 @@ type Upload struct {
 	Created, Expires time.Time
 }
 
-// uploadGone is the state of an upload that was canceled, has expired, or lost its token: nobody sees it, and what is
+// uploadEnded is the state of an upload that was canceled, has expired, or lost its token: nobody sees it, and what is
 // stored of it is to be deleted.
-const uploadGone api.UploadState = "gone"
+const uploadEnded api.UploadState = "ended"
 
 // UploadLimits bound what a user may have; 0 is without bound.
 type UploadLimits struct {
@@ -95,7 +96,7 @@ func scanUpload(r scanner) (u Upload, err error) {
 
 // Upload finds an upload, whosever it is.
 func (s *Store) Upload(ctx context.Context, id string) (Upload, error) {
-	return one(s.db.QueryRowContext(ctx, uploadColumns+"WHERE id = ? AND state <> ?", id, uploadGone), scanUpload)
+	return one(s.db.QueryRowContext(ctx, uploadColumns+"WHERE id = ? AND state <> ?", id, uploadEnded), scanUpload)
 }
 
 // AddPart records that a part has arrived that begins at from, and lets the upload live until expires. One with all its
@@ -155,30 +156,30 @@ func (s *Store) EndExpiredUploads(ctx context.Context) error {
 }
 
 func endUploads(ctx context.Context, to runner, which string, args ...any) error {
-	_, err := to.ExecContext(ctx, "UPDATE uploads SET state = '"+uploadGone.String()+"' WHERE state <> '"+
-		uploadGone.String()+"' AND "+which, args...) // #nosec G202 -- which is one of ours
+	_, err := to.ExecContext(ctx, "UPDATE uploads SET state = '"+uploadEnded.String()+"' WHERE state <> '"+
+		uploadEnded.String()+"' AND "+which, args...) // #nosec G202 -- which is one of ours
 	return err
 }
 
 // Leftover is an upload of which files may be left.
 type Leftover struct {
 	ID string
-	// Gone says that nothing needs its row, Clip that there is a clip of it.
-	Gone, Clip bool
+	// Clip says that there is a clip of it.
+	Clip bool
 }
 
 // LeftoverUploads lists the uploads that have ended and whose files are not deleted yet.
 func (s *Store) LeftoverUploads(ctx context.Context) ([]Leftover, error) {
-	scan := func(r scanner) (l Leftover, err error) { return l, r.Scan(&l.ID, &l.Gone, &l.Clip) }
-	return all(ctx, s, scan, `SELECT id, CASE WHEN state = ? THEN 1 ELSE 0 END,
+	scan := func(r scanner) (l Leftover, err error) { return l, r.Scan(&l.ID, &l.Clip) }
+	return all(ctx, s, scan, `SELECT id,
 		CASE WHEN EXISTS (SELECT 1 FROM clips WHERE clips.id = uploads.id) THEN 1 ELSE 0 END FROM uploads
-		WHERE state = ? OR stored <> 0 AND state IN (?,?) ORDER BY id`, uploadGone, uploadGone, api.UploadReady,
+		WHERE state = ? OR stored <> 0 AND state IN (?,?) ORDER BY id`, uploadEnded, api.UploadReady,
 		api.UploadFailed)
 }
 
-// ErasedUpload records that no files are left of an upload, and forgets one that is gone.
+// ErasedUpload records that no files are left of an upload, and forgets one that has ended.
 func (s *Store) ErasedUpload(ctx context.Context, id string) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM uploads WHERE id = ? AND state = ?", id, uploadGone)
+	_, err := s.db.ExecContext(ctx, "DELETE FROM uploads WHERE id = ? AND state = ?", id, uploadEnded)
 	if err == nil {
 		_, err = s.db.ExecContext(ctx, "UPDATE uploads SET stored = 0 WHERE id = ?", id)
 	}

@@ -205,7 +205,7 @@ func frames(ctx context.Context, r io.ReaderAt, samples []mp4.Sample) error {
 		if _, err := r.ReadAt(buf, x.Place); err != nil {
 			return err
 		}
-		key, picture := false, false
+		key, slice := false, false
 		for b := buf; len(b) > 0; {
 			// Each behind its length in 4 bytes (ISO/IEC 14496-15, 5.3.3).
 			if len(b) < 5 {
@@ -219,13 +219,13 @@ func frames(ctx context.Context, r io.ReaderAt, samples []mp4.Sample) error {
 			case kind == 0 || kind > 23:
 				return wrong
 			case kind == nalIDR:
-				key, picture = true, true
+				key, slice = true, true
 			case kind <= nalPartition:
-				picture = true
+				slice = true
 			}
 			b = b[4+n:]
 		}
-		if !picture || x.Sync && !key {
+		if !slice || x.Sync && !key {
 			return wrong
 		}
 	}

@@ -198,7 +198,8 @@ func (a *answer) problem() error {
 		return a.call.err
 	}
 	code, text, _ := strings.Cut(strings.TrimSpace(a.text.String()), ": ")
-	p := &Problem{Status: a.status, Kind: api.ProblemInvalid, Detail: "the request is not one of the tus protocol: " + text}
+	p := &Problem{Status: a.status, Kind: api.ProblemInvalid,
+		Detail: "the request is not one of the tus protocol: " + text}
 	switch {
 	case a.status == http.StatusNotFound:
 		return missing
@@ -242,7 +243,8 @@ func (s store) NewUpload(ctx context.Context, info handler.FileInfo) (handler.Up
 	return one{s.u, up}, nil
 }
 
-func (u *Uploads) begin(ctx context.Context, user state.Token, size int64, meta map[string]string) (state.Upload, error) {
+func (u *Uploads) begin(ctx context.Context, user state.Token, size int64, meta map[string]string) (state.Upload,
+	error) {
 	now := time.Now().UTC()
 	up := state.Upload{ID: state.NewID(), Identity: user.Owner(), TokenID: user.ID, Bytes: size,
 		SHA256: strings.ToLower(meta[api.MetaSHA256]), Title: strings.TrimSpace(meta[api.MetaTitle]),
@@ -388,7 +390,7 @@ func (o one) WriteChunk(ctx context.Context, offset int64, src io.Reader) (writt
 	return written, nil
 }
 
-// lost deletes what was written of an upload that has ended meanwhile.
+// lost deletes what was written of an upload that has ended in the meantime.
 func (o one) lost(ctx context.Context, err error) error {
 	_, now := o.u.o.State.Upload(ctx, o.ID)
 	if !errors.Is(now, state.ErrNotFound) {

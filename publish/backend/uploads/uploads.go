@@ -6,8 +6,8 @@
 // AAC, writes it anew, and only then makes it a clip: a link is possible from then on. What is not taken leaves
 // nothing but the reason, for a while.
 //
-// New starts one goroutine, which checks one upload at a time; Close ends it and waits. An upload that is not checked by
-// then is checked after the next start. The keeper has Tidy called, which ends what nobody adds to anymore.
+// New starts one goroutine, which checks one upload at a time; Close ends it and waits. An upload that is not checked
+// by then is checked after the next start. The keeper has Tidy called, which ends what nobody adds to anymore.
 package uploads
 
 import (

@@ -93,7 +93,7 @@ func (u *Uploads) checkOne(ctx context.Context, up state.Upload) {
 	defer cancel()
 	var wrong Invalid
 	switch {
-	case errors.Is(err, state.ErrNotFound): // it has ended meanwhile
+	case errors.Is(err, state.ErrNotFound): // it has ended in the meantime
 		err = u.o.Files.RemoveClip(ctx, up.ID)
 	case errors.Is(err, context.Canceled) || errors.Is(err, leases.ErrLost):
 		// It stays for the next start, and a service that is stopped in order has not tried it.

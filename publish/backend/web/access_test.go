@@ -171,7 +171,7 @@ func TestAccessTable(t *testing.T) {
 		t.Run(column, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, 1)
-			begins := shelftest.Starting{Told: d.Fake}
+			begins := shelftest.Starting{Recorder: d.Fake}
 			d.o.Recorder, d.o.JobRecorder, d.o.MaxRunning, d.o.MaxWaiting = begins, begins, 1000, 1000
 			var token state.Token
 			var secret string

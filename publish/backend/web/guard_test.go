@@ -244,7 +244,7 @@ func TestIssuersHaveNamesOfTheirOwn(t *testing.T) {
 	other := theirs
 	other.Issuer = "https://other.example.com"
 	d.o.JWT = provider{"theirs": theirs, "other": other}
-	d.o.Recorder = shelftest.Starting{Told: d.Fake}
+	d.o.Recorder = shelftest.Starting{Recorder: d.Fake}
 	clip := d.clip(2)
 	d.do(404, "theirs", "GET", "/clips/"+clip.ID, "", nil)
 	d.do(404, "theirs", "POST", "/save", `{"replayId":"`+d.Rec.ReplayID+`","seconds":1}`, nil)

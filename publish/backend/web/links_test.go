@@ -43,8 +43,8 @@ type desk struct {
 // resting is a keeper that does nothing.
 type resting struct{}
 
-func (resting) Nudge()                                {}
-func (resting) Told(context.Context, recorder.Status) {}
+func (resting) Nudge()                                  {}
+func (resting) Notify(context.Context, recorder.Status) {}
 
 // serve has calls on a shelf.
 func serve(t testing.TB, on *shelftest.Shelf) (*Server, *buffers.Buffers, *archive.Archive) {
@@ -52,8 +52,8 @@ func serve(t testing.TB, on *shelftest.Shelf) (*Server, *buffers.Buffers, *archi
 	stored := buffers.New(on.Files, 0)
 	files := &archive.Archive{State: on.DB, Clips: on.Files, Replays: on.Files, Jobs: on.Files, Log: log}
 	leased := leases.New(on.DB, log)
-	sent, err := uploads.New(uploads.Options{Work: t.TempDir(), MaxOpen: 1000}, uploads.Parts{State: on.DB, Files: on.Files,
-		Space: buffers.Space{Storage: on.Files}, Leases: leased, Archive: files, Log: log, Audit: log,
+	sent, err := uploads.New(uploads.Options{Work: t.TempDir(), MaxOpen: 1000}, uploads.Parts{State: on.DB,
+		Files: on.Files, Space: buffers.Space{Storage: on.Files}, Leases: leased, Archive: files, Log: log, Audit: log,
 		Metrics: prometheus.NewRegistry()})
 	require.NoError(t, err)
 	t.Cleanup(sent.Close)

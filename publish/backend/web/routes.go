@@ -59,7 +59,8 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/watch/{link}/poster.jpg":    s.limited(s.getWatchPoster),
 		"POST " + api.Prefix + "/invitations/accept":        s.limited(s.postAccept),
 		"POST " + api.Prefix + "/webhook":                   http.HandlerFunc(s.postWebhook),
-		"GET " + api.Prefix + "/openapi.json":               s.limited(getOpenAPI),
+		"GET " + api.Prefix + "/openapi.json":               s.limited(getJSON(api.OpenAPI)),
+		"GET " + api.Prefix + "/room.json":                  s.limited(getJSON(api.RoomSchemas)),
 		"GET " + api.Prefix + "/healthz":                    http.HandlerFunc(getHealth),
 	}
 	maps.Copy(all, s.jobRoutes())
@@ -216,9 +217,12 @@ func (s *Server) authenticate(ctx context.Context, secret string) (state.Token, 
 	return user, err
 }
 
-func getOpenAPI(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(api.OpenAPI)
+// getJSON serves a document.
+func getJSON(document []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
+	}
 }
 
 func getHealth(w http.ResponseWriter, _ *http.Request) {
@@ -239,7 +243,7 @@ func (s *Server) postWebhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if ok {
-		s.o.Keeper.Told(r.Context(), status)
+		s.o.Keeper.Notify(r.Context(), status)
 	}
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -104,8 +104,8 @@ type Uploads interface {
 type Keeper interface {
 	// Nudge has it look for clips at once.
 	Nudge()
-	// Told is what LiveKit says by itself about a recording.
-	Told(ctx context.Context, s recorder.Status)
+	// Notify takes what LiveKit says by itself about a recording.
+	Notify(ctx context.Context, s recorder.Status)
 }
 
 // Verifier reads tokens that somebody else has signed.

@@ -1,4 +1,4 @@
-package hotkey_test
+package hotkeytest_test
 
 import (
 	"context"
@@ -331,7 +331,7 @@ func TestClosingDoesNotWaitForThePortal(t *testing.T) {
 	require.Contains(t, received(t, states)[0].Error, "closing")
 }
 
-func TestNoPortalIsASentence(t *testing.T) {
+func TestNoPortalIsExplained(t *testing.T) {
 	_, address := startPortal(t)
 	if _, err := hotkey.OpenPortal(address); err == nil || !strings.Contains(err.Error(), "no global shortcuts") {
 		t.Errorf("without a portal: %v", err)

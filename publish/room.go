@@ -1,0 +1,161 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/livekit"
+)
+
+// ErrNotLive is what Announce returns while there is no connection to the room.
+var ErrNotLive = errors.New("not connected to the room")
+
+// ClipRefusal is an error of Config.AllowClip whose text the viewer reads.
+type ClipRefusal struct {
+	Code    api.RPCCode
+	Message string
+}
+
+// Error is the message.
+func (e *ClipRefusal) Error() string { return e.Message }
+
+// Tell has the room know what the replay does: at once, and again whenever the room is joined anew. It does not wait.
+func (p *Publisher) Tell(state api.RoomState) {
+	p.mu.Lock()
+	changed := p.roomState != state
+	p.roomState = state
+	p.mu.Unlock()
+	if changed {
+		media.Poke(p.news)
+	}
+}
+
+// Announce tells everybody in the room of a clip, in a data packet and, with chat, as a chat message too.
+func (p *Publisher) Announce(clip api.RoomClip, chat bool) error {
+	session := p.session.Load()
+	if session == nil || session.State().Phase != livekit.Live {
+		return ErrNotLive
+	}
+	payload, err := json.Marshal(clip)
+	if err != nil {
+		return err
+	}
+	if err := session.SendData(api.TopicClip, payload); err != nil || !chat {
+		return err
+	}
+	text := clip.URL
+	if clip.Title != "" {
+		text = clip.Title + "\n" + text
+	}
+	return session.SendText(api.TopicChat, text)
+}
+
+// roomTeller knows what the room heard last in a stay.
+type roomTeller struct {
+	session *livekit.Session
+	told    api.RoomState
+	live    bool
+}
+
+// tellRoom sets the attributes where they differ from what the room knows from this stay, and after every loss of
+// connection, in which the participant may have become another one.
+func (s *supervisor) tellRoom(t *roomTeller, st livekit.State) {
+	again := !t.live
+	if t.live = st.Phase == livekit.Live; !t.live {
+		return
+	}
+	s.mu.Lock()
+	want := s.roomState
+	s.mu.Unlock()
+	if want == (api.RoomState{}) || want == t.told && !again {
+		return
+	}
+	t.told = want
+	if err := t.session.SetAttributes(want.Attributes()); err != nil && again {
+		s.log.Info("the room does not see that a replay runs", "error", err)
+	}
+}
+
+// methods are what viewers can call.
+func (s *supervisor) methods() map[string]livekit.Method {
+	return map[string]livekit.Method{api.TopicClip: s.clipRequest}
+}
+
+// clipRequest is the RPC method api.TopicClip.
+func (s *supervisor) clipRequest(ctx context.Context, viewer string, payload []byte) ([]byte, error) {
+	clip, err := s.clipFor(ctx, viewer, payload, time.Now())
+	var refusal *ClipRefusal
+	switch {
+	case errors.As(err, &refusal):
+		s.log.Info("a viewer's request for a clip was refused", "viewer", viewer, "reason", refusal.Message)
+		return nil, &livekit.RPCError{Code: uint32(refusal.Code), Message: refusal.Message}
+	case err != nil:
+		s.log.Warn("a viewer's clip could not be made", "viewer", viewer, "error", err)
+		return nil, &livekit.RPCError{Code: uint32(api.RPCFailed), Message: "the clip could not be made"}
+	}
+	s.log.Info("a viewer's clip was made", "viewer", viewer, "clip", clip.ClipID, "seconds", clip.Seconds)
+	if s.cfg.OnViewerClip != nil {
+		s.cfg.OnViewerClip(clip)
+	}
+	return json.Marshal(clip)
+}
+
+// clipFor has the server cut a clip that ends when the viewer asked for it, and makes a link to it.
+func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte, asked time.Time) (api.RoomClip,
+	error) {
+	r, err := parseClipRequest(payload)
+	if err != nil {
+		return api.RoomClip{}, err
+	}
+	if s.cfg.AllowClip == nil {
+		return api.RoomClip{}, &ClipRefusal{api.RPCRefused, "viewers may not clip this screen"}
+	}
+	if err := s.cfg.AllowClip(ctx, viewer, r); err != nil {
+		return api.RoomClip{}, err
+	}
+	id, err := s.Save(ctx, r.Seconds, asked)
+	if errors.Is(err, ErrNotRecording) {
+		err = &ClipRefusal{api.RPCNothing, "the server keeps no replay of this screen now"}
+	}
+	if err != nil {
+		return api.RoomClip{}, err
+	}
+	made, err := s.WaitClip(ctx, id)
+	if err != nil {
+		return api.RoomClip{}, err
+	}
+	link, err := s.backend.CreateLink(ctx, id, 0)
+	if err != nil {
+		return api.RoomClip{}, err
+	}
+	return api.RoomClip{ClipID: id, Title: r.Title, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt,
+		RequestedBy: viewer}, nil
+}
+
+// Limits of a ClipRequest, as room.json has them.
+const (
+	mostSeconds = 3600
+	longTitle   = 200 // characters
+)
+
+// parseClipRequest reads a request; the error is a *ClipRefusal.
+func parseClipRequest(payload []byte) (api.ClipRequest, error) {
+	var r api.ClipRequest
+	switch err := json.Unmarshal(payload, &r); {
+	case err != nil:
+		return r, &ClipRefusal{api.RPCInvalid, `the request is not JSON such as {"seconds": 30, "title": "goal"}`}
+	case math.IsNaN(r.Seconds) || r.Seconds < 1 || r.Seconds > mostSeconds:
+		return r, &ClipRefusal{api.RPCInvalid, fmt.Sprintf("seconds must be between 1 and %d", mostSeconds)}
+	case utf8.RuneCountInString(r.Title) > longTitle:
+		return r, &ClipRefusal{api.RPCInvalid, fmt.Sprintf("the title has more than %d characters", longTitle)}
+	}
+	r.Title = api.Printable(r.Title)
+	return r, nil
+}

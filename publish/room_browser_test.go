@@ -1,0 +1,118 @@
+//go:build linux
+
+package publish_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/livekit/protocol/auth"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/publish"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/publishtest"
+)
+
+// LiveKit's JavaScript client in Chromium sees the replay, hears of clips, and asks for one; testdata/viewer.html shows
+// how.
+func TestLiveKitsClientSeesAndAsks(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{})
+	cfg := b.config(t)
+	cfg.AllowClip = func(_ context.Context, viewer string, r api.ClipRequest) error {
+		if r.Title == "no" {
+			return &publish.ClipRefusal{Code: api.RPCRefused, Message: "not now, " + viewer}
+		}
+		return nil
+	}
+	p, err := publish.Start(b.ctx, cfg, b.src)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.Close(b.ctx) })
+	me := p.Status().Identity
+	state := api.RoomState{Replay: api.ReplayOn, Seconds: 60}
+	p.Tell(state)
+	b.eventually(t, func() bool { return p.Status().Recording == publish.RecordingActive }, "it is not recording")
+
+	html, err := os.ReadFile(filepath.Join("testdata", "viewer.html"))
+	require.NoError(t, err)
+	page, err := stack.StartPage(b.ctx, t.Output(), html)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = page.Close() })
+	token, err := auth.NewAccessToken(b.lk.APIKey, b.lk.APISecret).SetIdentity("browser").SetVideoGrant(&auth.VideoGrant{
+		RoomJoin: true, Room: room}).ToJWT()
+	require.NoError(t, err)
+	tab := chromium(t, b.ctx)
+	run := func(script string, out any, values ...any) {
+		t.Helper()
+		for i, v := range values {
+			text, err := json.Marshal(v)
+			require.NoError(t, err)
+			values[i] = string(text)
+		}
+		require.NoError(t, chromedp.Run(tab, chromedp.Evaluate(fmt.Sprintf(script, values...), out,
+			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) })))
+	}
+	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(page.URL)))
+	run(`watch(%s, %s).then(() => true)`, nil, b.lk.URL, token)
+
+	var seen struct {
+		Replays map[string]map[string]string `json:"replays"`
+		Clips   []api.RoomClip               `json:"clips"`
+		Chat    []string                     `json:"chat"`
+	}
+	sees := func(what string, ok func() bool) {
+		t.Helper()
+		b.eventually(t, func() bool { run(`seen`, &seen); return ok() }, "the browser does not see %s", what)
+	}
+	sees("the replay", func() bool { return sameAttributes(seen.Replays[me], state.Attributes()) })
+	state.Replay = api.ReplayPaused
+	p.Tell(state)
+	sees("the pause", func() bool { return sameAttributes(seen.Replays[me], state.Attributes()) })
+	told := api.RoomClip{ClipID: "one", Seconds: 15, URL: "https://replay.example.com/w/1",
+		ExpiresAt: time.Now().UTC().Truncate(time.Second)}
+	b.eventually(t, func() bool { return p.Announce(told, true) == nil }, "the room cannot be told")
+	sees("the clip", func() bool { return len(seen.Clips) == 1 && len(seen.Chat) == 1 })
+	require.Equal(t, told, seen.Clips[0])
+	require.Equal(t, told.URL, seen.Chat[0])
+
+	var got struct {
+		api.RoomClip
+		Code  api.RPCCode `json:"code"`
+		Error string      `json:"error"`
+	}
+	run(`clip(%s, 7.5, "Goal")`, &got, me)
+	require.Zero(t, got.Code, got.Error)
+	require.Equal(t, []any{7.5, "Goal", "browser"}, []any{got.Seconds, got.Title, got.RequestedBy})
+	require.Contains(t, got.URL, b.backend.URL())
+	run(`clip(%s, 7.5, "no")`, &got, me)
+	require.Equal(t, api.RPCRefused, got.Code)
+	require.Equal(t, "not now, browser", got.Error)
+}
+
+// chromium is a tab of Debian's Chromium without a window.
+func chromium(t *testing.T, ctx context.Context) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	require.NoError(t, err, "chromium is needed, run make setup")
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.Flag("disable-dev-shm-usage", true))
+	allocator, end := chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(end)
+	tab, closeTab := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(tab) // waits for the browser's end, so that its folder can go
+		closeTab()
+	})
+	require.NoError(t, chromedp.Run(tab))
+	return tab
+}
