@@ -688,6 +688,9 @@ func (m *Manager) waits(j *journal, err error) bool {
 
 // finish forgets the move.
 func (m *Manager) finish() {
+	if err := os.Remove(filepath.Join(m.o.Dir, journalFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		m.o.Log.Warn("a finished move is tried again at the next start", "error", err)
+	}
 	m.mu.Lock()
 	j := m.job
 	m.job, m.progress = nil, Progress{}
@@ -696,9 +699,6 @@ func (m *Manager) finish() {
 	}
 	m.mu.Unlock()
 	m.keep()
-	if err := os.Remove(filepath.Join(m.o.Dir, journalFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		m.o.Log.Warn("a finished move is tried again at the next start", "error", err)
-	}
 }
 
 // Progress is how far a move is, false where there is none.

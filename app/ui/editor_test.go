@@ -187,7 +187,7 @@ func TestEditorTrims(t *testing.T) {
 	key(fyne.KeyEscape)
 	require.Nil(t, b.ui.editor)
 	require.Equal(t, pageClips, b.ui.nav.current)
-	eventually(t, "the page shows them", func() bool { b.settle(); return len(b.ui.clips.items) == 3 })
+	eventually(t, "the page shows them", func() bool { b.settle(); return len(b.ui.clips.all.Items) == 3 })
 }
 
 // Several clips are put in order, each is trimmed, and one comes of them.
@@ -231,6 +231,11 @@ func TestEditorSaysWhatIsWrong(t *testing.T) {
 	b.ui.dialogs[0].Dismiss()
 
 	path := shoot(t, b, "goal.mp4")
+	small := filepath.Join(folder, "small.mp4")
+	ffmpeg(t, "-i", path, "-s", "32x18", small)
+	b.ui.editClips([]string{path, small})
+	eventually(t, "the error is shown", func() bool { b.settle(); return len(b.ui.dialogs) == 1 })
+	b.ui.dialogs[0].Dismiss()
 	e := edits(t, b, path)
 	e.seek(e.part().clip.At(30))
 	e.key(fyne.KeyI, false)

@@ -174,7 +174,7 @@ func (p *storagePage) buildUsed() {
 	f.add(lang.L("Space used"), container.New(layout.NewCustomPaddedLayout(2, 6, 4, 4), p.shares.root))
 	line := func(c color.Color, name string) *widget.Label {
 		amount := widget.NewLabel("…")
-		f.add(name, form(named(c, name), amount))
+		f.add(name, container.New(&formLayout{p.s}, named(c, name), amount))
 		return amount
 	}
 	for _, part := range []struct {
@@ -457,7 +457,7 @@ func (p *storagePage) showMove() {
 	if progress.Back {
 		text = lang.L("Leave the rest where it is")
 	}
-	setButton(&p.cancel.Button, text, theme.CancelIcon())
+	setButton(p.cancel, text, theme.CancelIcon())
 	setShown(p.cancel, !progress.Back || progress.Stopped)
 }
 

@@ -324,7 +324,7 @@ func RemoveStale(folder string, now time.Time) error {
 		if err != nil || now.Sub(info.ModTime()) <= staleAfter {
 			continue // deleted in the meantime, or still being written
 		}
-		if err := os.Remove(filepath.Join(folder, name)); err != nil {
+		if err := os.RemoveAll(filepath.Join(folder, name)); err != nil { // an export's is a folder
 			return explain(folder, err)
 		}
 	}

@@ -146,7 +146,7 @@ func (p *Player) gains() []float64 {
 		if s.Adjustable {
 			adjustable++
 		}
-		if s.Adjustable && (changed || len(out) == 1) || i == 0 && !changed {
+		if s.Adjustable && changed || i == 0 && !changed {
 			out[i] = volume
 		}
 	}

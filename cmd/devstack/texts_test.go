@@ -31,8 +31,8 @@ var translators = map[string]int{"lang.L": 0, "lang.N": 0, "lang.Localize": 0, "
 // speakers are packages whose errors and messages reach the window or a notification.
 var speakers = []string{"app", "app/config", "app/control", "app/desktop/...", "app/hotkey/...", "app/library",
 	"app/links", "app/session", "app/storage", "app/token", "app/ui/...", "capture", "capture/audio", "capture/clip",
-	"capture/encode/...", "capture/mp4", "capture/play", "capture/portal", "capture/replay", "capture/source/...",
-	"capture/video", "publish", "publish/client", "publish/livekit"}
+	"capture/encode/...", "capture/export", "capture/mp4", "capture/play", "capture/portal", "capture/replay",
+	"capture/source/...", "capture/video", "publish", "publish/client", "publish/livekit"}
 
 // makers make messages: their first text is one.
 var makers = map[string]bool{"errors.New": true, "fmt.Errorf": true, "fmt.Sprintf": true, "inputError": true}

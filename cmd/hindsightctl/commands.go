@@ -40,6 +40,7 @@ type commands struct {
 	Trim     trimCmd     `cmd:"" help:"Save part of a clip as a new clip, exact to the frame and without re-encoding. Hindsight need not be running."`
 	Join     joinCmd     `cmd:"" help:"Save several clips as one, without re-encoding their video. Hindsight need not be running."`
 	Storage  storageCmd  `cmd:"" help:"Show where clips are and what takes how much, or move them. Hindsight need not be running."`
+	Export   exportCmd   `cmd:"" help:"Make a file to send: fitted to a size, scaled, vertical, GIF, WebP or audio alone. Hindsight need not be running."`
 	Star     starCmd     `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
 	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it."`
 	Accept   acceptCmd   `cmd:"" help:"Accept an invitation to a team's server: get a token and store it."`
