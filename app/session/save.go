@@ -258,6 +258,18 @@ func (j *job) wait() time.Time {
 	}
 }
 
+// ClipMoved says that a clip has another path now.
+func (s *Session) ClipMoved(from, to string) {
+	_ = s.do(func() error { // after Close nobody looks anymore
+		if last := s.st.saves.last; last != nil && last.Clip != nil && last.Clip.Path == from {
+			moved := *last.Clip // snapshots have the one before
+			moved.Path = to
+			last.Clip = &moved
+		}
+		return nil
+	})
+}
+
 // note changes the last save's record if it still is the one meant.
 func (s *Session) note(id int, change func(*SaveRecord)) {
 	if s.st.saves.last != nil && s.st.saves.last.ID == id {

@@ -120,6 +120,8 @@ type Event struct {
 	Kind EventKind
 	Text string
 	Path string
+	// Instead is why the file of a recording or a screenshot is not in the clip folder, as a message; empty where it is.
+	Instead string
 	// Save is set for the first four kinds.
 	Save *SaveRecord
 }
