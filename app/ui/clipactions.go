@@ -14,7 +14,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	tips "github.com/dweymouth/fyne-tooltip/widget"
+	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/desktop/trash"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -316,7 +316,7 @@ type undoBar struct {
 func newUndoBar(u *UI) *undoBar {
 	b := &undoBar{u: u, text: widget.NewLabel("")}
 	b.undo = widget.NewButtonWithIcon(lang.L("Undo"), theme.ContentUndoIcon(), b.do)
-	hide := tips.NewButtonWithIcon("", theme.CancelIcon(), func() { b.root.Hide() })
+	hide := fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() { b.root.Hide() })
 	hide.Importance = widget.LowImportance
 	hide.SetToolTip(lang.L("Close"))
 	b.root = newSurface(colorTrack, 10, 6, container.NewHBox(b.text, b.undo, hide))
@@ -370,4 +370,15 @@ func (b *undoBar) do() {
 		b.u.parts.Library.Refresh()
 		return failed
 	})
+}
+
+// paths are the files of the items that are here.
+func paths(items []library.Item) []string {
+	out := make([]string, 0, len(items))
+	for _, i := range items {
+		if i.Path != "" {
+			out = append(out, i.Path)
+		}
+	}
+	return out
 }

@@ -14,7 +14,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	tips "github.com/dweymouth/fyne-tooltip/widget"
+	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/locale"
@@ -31,7 +31,7 @@ type clips struct {
 	thumbs  *thumbs
 	scrub   *scrub
 	actions []clipAction
-	tools   []*tips.Button // of actions with toolbar, in their order
+	tools   []*fynetip.Button // of actions with toolbar, in their order
 	undoBar *undoBar
 
 	search   *clipSearch
@@ -39,7 +39,7 @@ type clips struct {
 	programs *widget.Select
 	dates    *widget.Select
 	order    *widget.Select
-	starred  *tips.Button
+	starred  *fynetip.Button
 	count    *widget.Label
 	none     *widget.Button // unchooses all
 	empty    *emptyClips
@@ -99,7 +99,7 @@ func (c *clips) filters() []fyne.CanvasObject {
 		o := orders[c.order.SelectedIndex()]
 		c.see(func(v *library.View) { v.Order, v.Reverse = o.Order, o.Reverse })
 	}
-	c.starred = tips.NewButtonWithIcon("", starEmpty, func() {
+	c.starred = fynetip.NewButtonWithIcon("", starEmpty, func() {
 		c.see(func(v *library.View) { v.Starred = !v.Starred })
 	})
 	c.starred.SetToolTip(lang.L("Show starred clips only"))
@@ -130,7 +130,7 @@ func (c *clips) toolbar() fyne.CanvasObject {
 		if !a.toolbar {
 			continue
 		}
-		b := tips.NewButtonWithIcon("", a.icon, func() { c.act(a.id) })
+		b := fynetip.NewButtonWithIcon("", a.icon, func() { c.act(a.id) })
 		b.Importance = widget.LowImportance
 		b.SetToolTip(a.label + a.keyHint())
 		c.tools = append(c.tools, b)

@@ -14,7 +14,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	tips "github.com/dweymouth/fyne-tooltip/widget"
+	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/locale"
@@ -43,12 +43,12 @@ type clipTile struct {
 	image                        *canvas.Image
 	title, detail, length        *canvas.Text
 	star                         *tileStar
-	place, kind                  *tips.Icon
+	place, kind                  *fynetip.Icon
 	full, fullDetail             string // texts before they are cut off
 }
 
 func newClipTile(c *clips) *clipTile {
-	t := &clipTile{c: c, part: -1, image: &canvas.Image{}, kind: tips.NewIcon(nil), place: tips.NewIcon(nil),
+	t := &clipTile{c: c, part: -1, image: &canvas.Image{}, kind: fynetip.NewIcon(nil), place: fynetip.NewIcon(nil),
 		back: canvas.NewRectangle(nil), frame: canvas.NewRectangle(nil), progress: canvas.NewRectangle(nil),
 		badge: canvas.NewRectangle(shade), kindBack: canvas.NewRectangle(shade),
 		title: canvas.NewText("", nil), detail: canvas.NewText("", nil), length: canvas.NewText("", color.White)}
@@ -94,7 +94,7 @@ func (t *clipTile) show(index int, i library.Item) {
 }
 
 // mark has an icon say something of a clip.
-func mark(at *tips.Icon, of func(library.Item) (fyne.Resource, string), i library.Item) {
+func mark(at *fynetip.Icon, of func(library.Item) (fyne.Resource, string), i library.Item) {
 	icon, words := of(i)
 	at.SetToolTip(words)
 	if at.Resource != icon {
@@ -306,7 +306,7 @@ func (r *tileRenderer) Refresh() {
 
 // tileStar is the star of a tile, which a click sets or takes away.
 type tileStar struct {
-	tips.ToolTipWidget
+	fynetip.ToolTipWidget
 	t    *clipTile
 	back *canvas.Rectangle
 	icon *canvas.Image

@@ -581,8 +581,7 @@ func (e *editor) stored(made clip.Clip, failed string, err error) {
 	if err != nil {
 		e.u.tell(failed, err)
 	} else {
-		e.u.clips.load(e.u.parts.Feed.Snapshot().Folder)
-		e.u.recent.load()
+		e.u.parts.Library.Refresh()
 	}
 	if e.u.editor != e {
 		return

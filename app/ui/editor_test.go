@@ -187,7 +187,7 @@ func TestEditorTrims(t *testing.T) {
 	key(fyne.KeyEscape)
 	require.Nil(t, b.ui.editor)
 	require.Equal(t, pageClips, b.ui.nav.current)
-	eventually(t, "the page shows them", func() bool { b.settle(); return len(b.ui.clips.items) == 3 })
+	eventually(t, "the page shows them", func() bool { b.settle(); return len(b.ui.clips.all.Items) == 3 })
 }
 
 // Several clips are put in order, each is trimmed, and one comes of them.

@@ -12,7 +12,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	tips "github.com/dweymouth/fyne-tooltip/widget"
+	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
@@ -74,7 +74,7 @@ type transferRow struct {
 	name, detail *widget.Label
 	gauge        *bar
 	again        *widget.Button
-	stop         *tips.Button
+	stop         *fynetip.Button
 }
 
 func newStrip(u *UI) *strip {
@@ -86,7 +86,7 @@ func newStrip(u *UI) *strip {
 		s.rows = append(s.rows, r)
 		list.Add(r.root)
 	}
-	close := tips.NewButtonWithIcon("", theme.CancelIcon(), func() { s.clear(s.saying) })
+	close := fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() { s.clear(s.saying) })
 	close.SetToolTip(lang.L("Close"))
 	close.Importance = widget.LowImportance
 	icon := widget.NewIcon(theme.NewSuccessThemedResource(theme.ConfirmIcon()))
@@ -106,7 +106,7 @@ func (s *strip) newRow() *transferRow {
 		id := r.item.ID // the queue writes a file
 		s.u.wg.Go(func() { s.u.parts.Server.Retry(id) })
 	})
-	r.stop = tips.NewButtonWithIcon("", theme.CancelIcon(), func() {
+	r.stop = fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() {
 		id := r.item.ID
 		s.u.wg.Go(func() { s.u.parts.Server.Remove(id) })
 	})
