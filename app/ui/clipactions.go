@@ -156,7 +156,8 @@ func (c *clips) setStars(items []library.Item, on bool) {
 
 // renameClip asks for another name. The clip keeps its star, which is in it, and its link, which is for what it holds.
 func (u *UI) renameClip(item library.Item) {
-	name := widget.NewEntry()
+	name := &nameEntry{}
+	name.ExtendBaseWidget(name)
 	name.SetText(item.Name)
 	width := gapWide(360)
 	var d *dialog.ConfirmDialog
@@ -178,10 +179,25 @@ func (u *UI) renameClip(item library.Item) {
 				rename()
 			}
 		}, u.window)
-	name.OnSubmitted = func(string) { d.Confirm() }
+	name.OnSubmitted, name.cancel = func(string) { d.Confirm() }, d.Dismiss
 	u.ask(d)
 	u.window.Canvas().Focus(name)
 	name.TypedShortcut(&fyne.ShortcutSelectAll{})
+}
+
+// nameEntry is a text field that Escape leaves.
+type nameEntry struct {
+	widget.Entry
+	cancel func()
+}
+
+// TypedKey is Escape, or belongs to the text.
+func (e *nameEntry) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape {
+		e.cancel()
+		return
+	}
+	e.Entry.TypedKey(k)
 }
 
 // trashClips moves files to the trash, from which they can be taken back, and asks where there is none.
