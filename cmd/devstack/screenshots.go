@@ -214,6 +214,12 @@ func (s *shots) dialogs(ctx context.Context) {
 		return cmd.Run()
 	}
 	s.over(ctx, "dialog-delete", "clips", 1, func() error { return s.click(ctx, -52, 110) })
+	s.over(ctx, "editor", "clips", 0, func() error {
+		return errors.Join(s.click(ctx, 220, 220), s.keys(ctx, "e"))
+	})
+	s.over(ctx, "editor-join", "clips", 0, func() error {
+		return errors.Join(s.click(ctx, 220, 220), s.keys(ctx, "ctrl+a", "e"))
+	})
 	s.over(ctx, "dialog-reset", "settings/general", 1, func() error {
 		if s.narrow() {
 			return s.keys(ctx, "ctrl+f", "shift+Tab", "Return")
