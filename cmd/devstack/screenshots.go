@@ -223,6 +223,9 @@ func (s *shots) dialogs(ctx context.Context) {
 			return errors.Join(s.click(ctx, 300, 200), s.keys(ctx, over.key)) // on the first clip
 		})
 	}
+	s.over(ctx, "editor-join", "clips", 0, func() error {
+		return errors.Join(s.click(ctx, 300, 200), s.keys(ctx, "ctrl+a", "e"))
+	})
 	s.over(ctx, "dialog-reset", "settings/general", 1, func() error {
 		if s.narrow() {
 			return s.keys(ctx, "ctrl+f", "shift+Tab", "Return")
