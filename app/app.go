@@ -189,7 +189,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		OpenInvitation: a.invite,
 		Server:         clips{a}, Open: desktop.Open, Reveal: desktop.Reveal,
 		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
-		Journal: a.logged, Report: a.report, Library: a.library, CopyFiles: a.copied.CopyFiles,
+		Journal: a.logged, Report: a.report, Library: a.library, CopyFiles: a.copied.CopyFiles, Exported: a.exported,
 	})
 	close(a.ready)
 	a.transfers.Start()

@@ -47,7 +47,8 @@ type bench struct {
 	// minimized is the window.
 	minimized atomic.Bool
 	plugged   chan struct{} // a token is a change of devices
-	copied    []string      // files on the clipboard
+	exported  atomic.Int64
+	copied    []string // files on the clipboard
 	// region is what is dragged on the screen; an empty one is Escape.
 	region image.Rectangle
 	asked  ServerTest  // of the last test of a connection
@@ -122,6 +123,7 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		Server: b.server, Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
 		Library:   b.library,
 		CopyFiles: func(paths []string) error { b.copied = paths; return nil },
+		Exported:  func(string, error) { b.exported.Add(1) },
 	})
 	t.Cleanup(func() {
 		b.ui.closed()
