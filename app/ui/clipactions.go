@@ -52,6 +52,8 @@ func clipActions() []clipAction {
 			run: func(u *UI, items []library.Item) { u.reveal(items[0].Path) }},
 		{id: "edit", label: lang.L("Edit"), icon: theme.ContentCutIcon(), key: fyne.KeyE, usable: allVideosHere,
 			toolbar: true, run: func(u *UI, items []library.Item) { u.editClips(paths(items)) }},
+		{id: "export", label: lang.L("Export…"), icon: exportIcon, key: fyne.KeyX, usable: allVideosHere,
+			toolbar: true, run: func(u *UI, items []library.Item) { u.exportClips(filesOf(items)) }},
 		{id: "copy", label: lang.L("Copy file"), icon: theme.ContentCopyIcon(), key: fyne.KeyC, mod: ctrl, usable: allHere,
 			toolbar: true, group: true, run: (*UI).copyFiles},
 		{id: "link", label: lang.L("Copy link"), icon: linkIcon, key: fyne.KeyL, mod: ctrl,
