@@ -67,7 +67,7 @@ func (u *UI) besideIcon(icon fyne.Resource, text string) (body fyne.CanvasObject
 	said.Wrapping = fyne.TextWrapWord
 	said.Resize(fyne.NewSize(width-side-around, 0)) // it knows its height then
 	shown := container.NewGridWrap(fyne.NewSquareSize(side), widget.NewIcon(icon))
-	return container.NewBorder(nil, nil, container.NewVBox(gap(2), shown), nil, said), width
+	return container.NewBorder(nil, gap(6), container.NewVBox(gap(2), shown), nil, said), width
 }
 
 func (u *UI) front(o *open) {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"path/filepath"
@@ -53,7 +54,7 @@ type editor struct {
 	times    *widget.Label
 	kept     *widget.Label
 	hint     *widget.Label
-	playing  *widget.Button
+	playing  *tipButton
 	save     *widget.Button
 	smart    *quietCheck
 	timeline *timeline
@@ -93,7 +94,11 @@ func (u *UI) editClips(paths []string) {
 	if u.firstRun != nil || len(paths) == 0 {
 		return
 	}
-	u.do(lang.L("Couldn't open clip"), func() error {
+	failed := lang.L("Couldn't open clip")
+	if len(paths) > 1 {
+		failed = lang.L("Couldn't join clips")
+	}
+	u.do(failed, func() error {
 		var parts []*part
 		for _, path := range paths {
 			p, err := openPart(path)
@@ -102,6 +107,12 @@ func (u *UI) editClips(paths []string) {
 				return fmt.Errorf("%s cannot be edited: %w", filepath.Base(path), err)
 			}
 			parts = append(parts, p)
+			w, h := parts[0].clip.Size()
+			if width, height := p.clip.Size(); width != w || height != h {
+				closeParts(parts)
+				return fmt.Errorf("they are of different sizes, %d x %d and %d x %d; only clips of one size can be joined",
+					w, h, width, height)
+			}
 		}
 		u.main(func() {
 			if u.ctx.Err() != nil || u.firstRun != nil {
@@ -169,16 +180,11 @@ func newEditor(u *UI, parts []*part) *editor {
 }
 
 func (e *editor) build() fyne.CanvasObject {
-	small := func(icon fyne.Resource, do func()) *widget.Button {
-		b := widget.NewButtonWithIcon("", icon, do)
-		b.Importance = widget.LowImportance
-		return b
-	}
 	back := widget.NewButtonWithIcon(lang.L("Back"), theme.NavigateBackIcon(), e.u.closeEditor)
 	e.save = widget.NewButtonWithIcon(e.saveText(), theme.DocumentSaveIcon(), e.store)
 	e.save.Importance = widget.HighImportance
 	e.smart = newQuietCheck(lang.L("Exact in every player"), func(bool) { e.refresh() })
-	e.playing = widget.NewButtonWithIcon("", theme.MediaPlayIcon(), e.toggle)
+	e.playing = newTipButton(e.u.tips, lang.L("Play or pause (Space)"), theme.MediaPlayIcon(), e.toggle)
 	e.playing.Importance = widget.HighImportance
 	setIn := widget.NewButton(lang.L("Set start")+"  (I)", func() { e.key(fyne.KeyI, false) })
 	setOut := widget.NewButton(lang.L("Set end")+"  (O)", func() { e.key(fyne.KeyO, false) })
@@ -199,10 +205,12 @@ func (e *editor) build() fyne.CanvasObject {
 	screen.CornerRadius = 10
 	header := container.NewBorder(nil, nil, back, container.NewHBox(e.save), e.title)
 	buttons := container.NewHBox(
-		small(theme.MediaSkipPreviousIcon(), func() { e.key(fyne.KeyHome, false) }),
-		small(theme.NavigateBackIcon(), func() { e.key(fyne.KeyLeft, false) }), e.playing,
-		small(theme.NavigateNextIcon(), func() { e.key(fyne.KeyRight, false) }),
-		small(theme.MediaSkipNextIcon(), func() { e.key(fyne.KeyEnd, false) }), gapWide(8), setIn, setOut)
+		e.button(lang.L("To the start (Home)"), theme.MediaSkipPreviousIcon(), func() { e.key(fyne.KeyHome, false) }),
+		e.button(lang.L("One frame back (←)"), theme.NavigateBackIcon(), func() { e.key(fyne.KeyLeft, false) }),
+		e.playing,
+		e.button(lang.L("One frame forward (→)"), theme.NavigateNextIcon(), func() { e.key(fyne.KeyRight, false) }),
+		e.button(lang.L("To the end (End)"), theme.MediaSkipNextIcon(), func() { e.key(fyne.KeyEnd, false) }),
+		gapWide(8), setIn, setOut)
 	transport := container.NewBorder(nil, nil, e.times, e.kept, container.NewCenter(buttons))
 	strip := container.NewBorder(nil, nil, e.volumes, nil, e.timeline)
 	options := container.NewBorder(nil, nil, e.smart, nil, e.hint)
@@ -213,7 +221,14 @@ func (e *editor) build() fyne.CanvasObject {
 	}
 	all := container.NewBorder(header, container.NewVBox(gap(2), bottom), nil, nil,
 		container.NewStack(screen, e.preview))
-	return container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all)
+	return e.u.tips.over(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+}
+
+// button is one of an icon whose tip says what it does.
+func (e *editor) button(tip string, icon fyne.Resource, do func()) *tipButton {
+	b := newTipButton(e.u.tips, tip, icon, do)
+	b.Importance = widget.LowImportance
+	return b
 }
 
 // load decodes the strip and the waveforms of a part beside the main goroutine.
@@ -225,9 +240,7 @@ func (e *editor) load(p *part) {
 				e.redraw(p)
 			})
 		})
-		if err == nil {
-			err = e.loadPeaks(p)
-		}
+		err = errors.Join(err, e.loadPeaks(p))
 		if err != nil && e.ctx.Err() == nil {
 			e.u.parts.Log.Warn("a clip is not shown in whole", "path", p.path, "error", err)
 		}
@@ -262,6 +275,7 @@ func (e *editor) onMain(f func()) {
 func (e *editor) redraw(p *part) {
 	if p == e.part() {
 		e.refresh()
+		e.timeline.Refresh()
 	}
 	if len(e.parts) > 1 && p.frames[0] != nil {
 		e.drawParts()
@@ -286,6 +300,7 @@ func (e *editor) choose(n int) {
 	e.buildVolumes()
 	e.drawParts()
 	e.refresh()
+	e.timeline.Refresh()
 }
 
 // endPlayer ends the player beside the main goroutine, which must not wait for a decoder.
@@ -503,14 +518,13 @@ func (e *editor) advice() string {
 func (e *editor) tick() {
 	p := e.part()
 	setText(e.times, stamp(p.at)+" / "+stamp(p.clip.Length()))
-	e.timeline.at = p.at
-	e.timeline.Refresh()
+	e.timeline.show(p.in, p.out, p.at)
 }
 
 // refresh shows all of the part.
 func (e *editor) refresh() {
 	p, t := e.part(), e.timeline
-	t.length, t.in, t.out, t.frames = p.clip.Length(), p.in, p.out, p.frames
+	t.length, t.frames = p.clip.Length(), p.frames
 	t.markers = t.markers[:0]
 	for _, c := range p.clip.Chapters() {
 		t.markers = append(t.markers, marker{c.At, c.Title})
@@ -592,7 +606,7 @@ func (e *editor) stored(made clip.Clip, failed string, err error) {
 	if err == nil {
 		e.saved = made.Path
 		setText(e.told, lang.L("Saved {{.Name}}", map[string]any{"Name": filepath.Base(made.Path)}))
-		setShown(e.result, true)
+		e.showResult(true)
 	}
 }
 
@@ -604,7 +618,13 @@ func (e *editor) saveText() string {
 }
 
 // forget takes away what was said about an earlier clip.
-func (e *editor) forget() { setShown(e.result, false) }
+func (e *editor) forget() { e.showResult(false) }
+
+func (e *editor) showResult(on bool) {
+	if setShown(e.result, on) {
+		e.root.Refresh() // the frame above has another height
+	}
+}
 
 // stamp is a moment of a clip: 1:02.25.
 func stamp(d time.Duration) string {

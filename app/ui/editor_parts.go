@@ -1,7 +1,7 @@
 package ui
 
 import (
-	"path/filepath"
+	"image/color"
 	"slices"
 
 	"fyne.io/fyne/v2"
@@ -26,11 +26,11 @@ func (e *editor) buildVolumes() {
 	e.volumes.Add(gap(markerRow + stripHeight))
 	for i, name := range p.names {
 		label := oneLine(muted(soundName(name, len(p.names))))
-		box := container.NewGridWrap(fyne.NewSize(210, laneHeight), label)
+		box := container.NewGridWrap(fyne.NewSize(110, laneHeight), label)
 		if len(e.parts) == 1 {
-			mute := widget.NewButtonWithIcon("", theme.VolumeUpIcon(), nil)
-			mute.Importance = widget.LowImportance
 			percent := muted("")
+			var mute *tipButton
+			before := 100.0 // muting
 			slider := newQuietSlider(0, 100*clip.MostVolume/2)
 			slider.SetValue(100 * p.volumes[i])
 			show := func() {
@@ -43,21 +43,41 @@ func (e *editor) buildVolumes() {
 				mute.SetIcon(icon)
 			}
 			slider.OnChanged = func(v float64) { e.setVolume(i, v/100); show() }
-			mute.OnTapped = func() {
-				if p.volumes[i] == 0 {
-					slider.SetValue(100)
+			mute = e.button(lang.L("Mute or unmute"), theme.VolumeUpIcon(), func() {
+				if slider.Value == 0 {
+					slider.SetValue(before)
 				} else {
+					before = slider.Value
 					slider.SetValue(0)
 				}
-			}
+			})
 			show()
-			room := container.NewGridWrap(fyne.NewSize(52, laneHeight), container.NewCenter(percent))
-			wide := container.NewGridWrap(fyne.NewSize(84, laneHeight), label)
-			box = container.NewGridWrap(fyne.NewSize(254, laneHeight), container.NewBorder(nil, nil,
-				container.NewHBox(wide, container.NewCenter(mute)), room, slider))
+			box = container.New(laneRow{92, 36, 110, 50}, label, mute, slider, percent)
 		}
 		e.volumes.Add(box)
 	}
+}
+
+// laneRow puts objects beside each other in these widths, in the middle of a lane's height.
+type laneRow []float32
+
+// Layout implements fyne.Layout.
+func (l laneRow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	x := float32(0)
+	for i, o := range objects {
+		height := o.MinSize().Height
+		place(o, x, (size.Height-height)/2, l[i], height)
+		x += l[i]
+	}
+}
+
+// MinSize implements fyne.Layout.
+func (l laneRow) MinSize([]fyne.CanvasObject) fyne.Size {
+	width := float32(0)
+	for _, w := range l {
+		width += w
+	}
+	return fyne.NewSize(width, laneHeight)
 }
 
 // soundName is a track as people call it.
@@ -80,6 +100,7 @@ func (e *editor) setVolume(i int, volume float64) {
 	e.player.SetVolumes(p.volumes)
 	e.forget()
 	e.refresh()
+	e.timeline.Refresh()
 }
 
 // drawParts shows the clips that are joined, in their order.
@@ -89,10 +110,9 @@ func (e *editor) drawParts() {
 	}
 	e.row.RemoveAll()
 	for i, p := range e.parts {
-		name := stamp(p.out-p.in) + " · " + filepath.Base(p.path)
-		tile := newChoice(p.frames[0], name, i == e.current, func() { e.choose(i) })
-		size := canvas.NewRectangle(nil)
-		size.SetMinSize(fyne.NewSize(150, 108))
+		tile := newChoice(p.frames[0], stamp(p.out-p.in), i == e.current, func() { e.choose(i) })
+		size := canvas.NewRectangle(color.Transparent)
+		size.SetMinSize(fyne.NewSize(132, 92))
 		e.row.Add(container.NewVBox(container.NewStack(size, tile), e.partButtons(i)))
 	}
 	e.row.Refresh()
@@ -100,16 +120,15 @@ func (e *editor) drawParts() {
 
 // partButtons move a clip, or take it out.
 func (e *editor) partButtons(i int) fyne.CanvasObject {
-	button := func(icon fyne.Resource, possible bool, do func()) *widget.Button {
-		b := widget.NewButtonWithIcon("", icon, do)
-		b.Importance = widget.LowImportance
+	button := func(tip string, icon fyne.Resource, possible bool, do func()) *tipButton {
+		b := e.button(tip, icon, do)
 		setEnabled(b, possible)
 		return b
 	}
 	return container.NewCenter(container.NewHBox(
-		button(theme.NavigateBackIcon(), i > 0, func() { e.swap(i, i-1) }),
-		button(theme.NavigateNextIcon(), i+1 < len(e.parts), func() { e.swap(i, i+1) }),
-		button(theme.ContentClearIcon(), len(e.parts) > 2, func() { e.remove(i) })))
+		button(lang.L("Earlier"), theme.NavigateBackIcon(), i > 0, func() { e.swap(i, i-1) }),
+		button(lang.L("Later"), theme.NavigateNextIcon(), i+1 < len(e.parts), func() { e.swap(i, i+1) }),
+		button(lang.L("Leave out"), theme.ContentClearIcon(), len(e.parts) > 2, func() { e.remove(i) })))
 }
 
 func (e *editor) swap(i, k int) {

@@ -231,6 +231,11 @@ func TestEditorSaysWhatIsWrong(t *testing.T) {
 	b.ui.dialogs[0].Dismiss()
 
 	path := shoot(t, b, "goal.mp4")
+	small := filepath.Join(folder, "small.mp4")
+	ffmpeg(t, "-i", path, "-s", "32x18", small)
+	b.ui.editClips([]string{path, small})
+	eventually(t, "the error is shown", func() bool { b.settle(); return len(b.ui.dialogs) == 1 })
+	b.ui.dialogs[0].Dismiss()
 	e := edits(t, b, path)
 	e.seek(e.part().clip.At(30))
 	e.key(fyne.KeyI, false)

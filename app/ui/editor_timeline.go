@@ -51,8 +51,9 @@ type timeline struct {
 	// hinted shows the name of a marker, and takes it away with an empty one.
 	hinted func(text string)
 
-	held  grip
-	hover float32
+	held     grip
+	hover    float32
+	renderer *timelineRenderer // the newest
 }
 
 // lane is a track of sound.
@@ -70,6 +71,14 @@ func newTimeline() *timeline {
 	t := &timeline{hover: -1}
 	t.ExtendBaseWidget(t)
 	return t
+}
+
+// show moves the handles and the moment. It costs little: a refresh draws frames and waveforms anew.
+func (t *timeline) show(in, out, at time.Duration) {
+	t.in, t.out, t.at = in, out, at
+	if t.renderer != nil {
+		t.renderer.move()
+	}
 }
 
 // x is where a moment is.
@@ -224,6 +233,7 @@ func (t *timeline) CreateRenderer() fyne.WidgetRenderer {
 		r.grips[i].CornerRadius = 1
 	}
 	r.head, r.knob = canvas.NewRectangle(nil), canvas.NewCircle(nil)
+	t.renderer = r
 	r.Refresh()
 	return r
 }
@@ -281,8 +291,8 @@ func (r *timelineRenderer) move() {
 		place(r.handles[i], x, markerRow, handleWidth, stripHeight)
 		place(r.grips[i], x+handleWidth/2-1, markerRow+stripHeight/2-10, 2, 20)
 	}
-	for i, m := range t.markers {
-		x := t.x(m.at)
+	for i := range min(len(r.flags), len(t.markers)) { // a refresh may be due
+		x := t.x(t.markers[i].at)
 		place(r.flags[i], x-5, 2, 10, 10)
 		place(r.poles[i], x-0.5, 12, 1, stripHeight+markerRow-12)
 	}

@@ -301,7 +301,7 @@ func saveLast(seconds float64) string {
 }
 
 func videoLine(s session.Snapshot) string {
-	if s.Encoder == "" {
+	if s.Encoder == "" || s.Width == 0 { // nothing is encoded yet
 		return ""
 	}
 	return lang.L("{{.Width}} × {{.Height}} · {{.Rate}} FPS · {{.Bitrate}} Mb/s · {{.Encoder}} · saves to {{.Folder}}",

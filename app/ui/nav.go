@@ -50,7 +50,7 @@ func newNav(u *UI) *nav {
 		{lang.L("Settings"), theme.SettingsIcon()},
 		{lang.L("Log"), theme.DocumentIcon()}} {
 		b := newTipButton(u.tips, "", item.icon, func() { n.choose(i) })
-		b.Text, b.Alignment = item.text, widget.ButtonAlignLeading
+		b.Text, b.Alignment, b.right = item.text, widget.ButtonAlignLeading, true
 		n.buttons, n.names = append(n.buttons, b), append(n.names, item.text)
 	}
 	icon := canvas.NewImageFromReader(bytes.NewReader(assets.Icon()), "hindsight.png")
@@ -124,6 +124,7 @@ func (n *nav) choose(i int) {
 		return
 	}
 	n.current = i
+	n.u.tips.end()
 	c := n.u.window.Canvas()
 	if b, _ := c.Focused().(*tipButton); !slices.Contains(n.buttons, b) {
 		c.Unfocus() // nothing is typed into a hidden page

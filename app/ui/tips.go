@@ -10,8 +10,12 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// tipWait is how long the mouse or the keyboard rests on a button before its tip appears.
-const tipWait = 500 * time.Millisecond
+const (
+	// tipWait is how long the mouse or the keyboard rests on a button before its tip appears.
+	tipWait = 500 * time.Millisecond
+	// tipStays is how long it is there: Fyne does not say when the mouse leaves the window.
+	tipStays = 5 * time.Second
+)
 
 // tips says what buttons without a text do. A tip lies over the page in a layer of its own: Fyne's overlays would take
 // the mouse from the button below.
@@ -62,13 +66,23 @@ func (t *tips) show(b *tipButton) {
 	at := d.AbsolutePositionForObject(b).Subtract(d.AbsolutePositionForObject(t.layer))
 	t.layer.Add(tip)
 	tip.Resize(tip.MinSize())
-	tip.Move(tipPlace(at, b.Size(), tip.MinSize(), t.layer.Size()))
+	tip.Move(tipPlace(at, b.Size(), tip.MinSize(), t.layer.Size(), b.right))
 	t.layer.Refresh()
+	t.wait = time.AfterFunc(tipStays, func() {
+		t.main(func() {
+			if t.on == b {
+				t.end()
+			}
+		})
+	})
 }
 
-// tipPlace is below a button, or above it where there is no room, and inside the window.
-func tipPlace(at fyne.Position, button, tip, window fyne.Size) fyne.Position {
+// tipPlace is below a button, or above it where there is no room, or on its right, and inside the window.
+func tipPlace(at fyne.Position, button, tip, window fyne.Size, right bool) fyne.Position {
 	const gap = 2
+	if right {
+		return fyne.NewPos(at.X+button.Width+gap, at.Y+(button.Height-tip.Height)/2)
+	}
 	x := min(max(at.X+(button.Width-tip.Width)/2, gap), max(window.Width-tip.Width-gap, 0))
 	y := at.Y + button.Height + gap
 	if y+tip.Height > window.Height {
@@ -82,6 +96,8 @@ type tipButton struct {
 	pushButton
 	all *tips
 	tip string // empty for none
+	// right has it on the right of the button.
+	right bool
 }
 
 // newTipButton makes a button that has an icon only.

@@ -65,13 +65,13 @@ func TestTheFolderDialog(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(b.session.Snapshot().Folder, "inside-it"), 0o755))
 	s, c := b.ui.settings, b.ui.window.Canvas()
 	for _, entered := range []string{"", b.session.Snapshot().Folder + "/not/yet/there"} {
-		s.replay.folder.SetText(entered)
-		s.replay.browse()
+		s.store.folder.SetText(entered)
+		s.store.browse()
 		require.NotNil(t, c.Overlays().Top())
 		require.Contains(t, test.RenderToMarkup(c), "inside-it")
 		c.OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyEscape})
 		require.Nil(t, c.Overlays().Top())
-		require.Equal(t, entered, s.replay.folder.Text)
+		require.Equal(t, entered, s.store.folder.Text)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestButtonsWithoutATextHaveTips(t *testing.T) {
 	clips.MouseIn(nil)
 	eventually(t, "the tip is there", func() bool { return tip() == "Clips" })
 	shown := b.ui.tips.layer.Objects[0]
-	require.Greater(t, shown.Position().Y, clips.Position().Y)
+	require.Greater(t, shown.Position().X, clips.Position().X+clips.Size().Width)
 	require.Contains(t, test.RenderObjectToMarkup(shown), "Clips")
 	clips.MouseOut()
 	require.Empty(t, tip())
@@ -188,6 +188,7 @@ func TestWhereTipsAre(t *testing.T) {
 	for at, want := range map[fyne.Position]fyne.Position{
 		{X: 300, Y: 100}: {X: 268, Y: 138}, {X: 0, Y: 100}: {X: 2, Y: 138}, {X: 600, Y: 370}: {X: 538, Y: 344},
 	} {
-		require.Equal(t, want, tipPlace(at, button, tip, window))
+		require.Equal(t, want, tipPlace(at, button, tip, window, false))
 	}
+	require.Equal(t, fyne.Position{X: 48, Y: 106}, tipPlace(fyne.NewPos(10, 100), button, tip, window, true))
 }

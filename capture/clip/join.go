@@ -86,7 +86,7 @@ func Join(ctx context.Context, r JoinRequest) (Clip, error) {
 	if st, err := os.Stat(r.Parts[0].Path); err == nil && m.Created.IsZero() {
 		m.Created = st.ModTime()
 	}
-	c := Clip{Created: m.Created, Seconds: m.End.Seconds(), Ours: true}
+	c := Clip{Created: m.Created, Seconds: m.End.Seconds(), Ours: true, Kind: Trimmed}
 	if c.Path, c.Bytes, err = writeNew(ctx, r.Parts[0].Path, joined, r.Out, m); err != nil {
 		return Clip{}, err
 	}
@@ -251,11 +251,11 @@ func decodeSound(ctx context.Context, s *mp4.Source, t mp4.StoredSound, begin ti
 	if err != nil {
 		return err
 	}
-	d, err := openStage(caps, elements)
+	d, err := gst.OpenStage(caps, elements)
 	if err != nil {
 		return err
 	}
-	defer d.close()
+	defer d.Close()
 	// GStreamer's stamps are not negative, and what an edit list hides may be older than the movie.
 	zero := min(t.Samples[0].PTS, 0)
 	from, to := media.DurationToSamples(begin+t.Start), media.DurationToSamples(begin+t.End)
@@ -281,12 +281,12 @@ func decodeSound(ctx context.Context, s *mp4.Source, t mp4.StoredSound, begin ti
 		if err != nil {
 			return err
 		}
-		if err := d.push(data, x.PTS-zero, x.Duration); err != nil {
+		if err := d.Push(data, x.PTS-zero, x.Duration); err != nil {
 			return err
 		}
-		if err := d.ready(heard); err != nil {
+		if err := d.Ready(heard); err != nil {
 			return err
 		}
 	}
-	return d.drain(ctx, heard)
+	return d.Drain(ctx, heard)
 }

@@ -67,12 +67,13 @@ func Keyframes(ctx context.Context, path string, n, width int) ([]image.Image, e
 	if err != nil {
 		return nil, err
 	}
-	d, err := openStage("video/x-h264,stream-format=byte-stream,alignment=au", "h264parse ! avdec_h264 max-threads=1 ! "+
-		"videoconvert ! videoscale ! video/x-raw,format=RGBA,pixel-aspect-ratio=1/1,width="+strconv.Itoa(width&^1))
+	d, err := gst.OpenStage("video/x-h264,stream-format=byte-stream,alignment=au", "h264parse ! "+
+		"avdec_h264 max-threads=1 ! videoconvert ! videoscale ! video/x-raw,format=RGBA,pixel-aspect-ratio=1/1,width="+
+		strconv.Itoa(width&^1))
 	if err != nil {
 		return nil, err
 	}
-	defer d.close()
+	defer d.Close()
 	var out []image.Image
 	keep := func(s *gst.Sample) error {
 		img, err := copyImage(s)
@@ -85,14 +86,14 @@ func Keyframes(ctx context.Context, path string, n, width int) ([]image.Image, e
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := d.push(f.Data, max(f.PTS, 0), f.Duration); err != nil {
+		if err := d.Push(f.Data, max(f.PTS, 0), f.Duration); err != nil {
 			return nil, err
 		}
-		if err := d.ready(keep); err != nil {
+		if err := d.Ready(keep); err != nil {
 			return nil, err
 		}
 	}
-	if err := d.drain(ctx, keep); err != nil {
+	if err := d.Drain(ctx, keep); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -78,7 +78,7 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 		m.Created = st.ModTime()
 	}
 	m.Origin = string(Trimmed)
-	c := Clip{Created: m.Created, Seconds: (m.End - m.Start).Seconds(), Ours: true}
+	c := Clip{Created: m.Created, Seconds: (m.End - m.Start).Seconds(), Ours: true, Kind: Trimmed}
 	if c.Path, c.Bytes, err = writeNew(ctx, r.Path, trimmed, r.Out, m); err != nil {
 		return Clip{}, err
 	}
@@ -116,9 +116,7 @@ func finish(ctx context.Context, c *Clip) {
 
 // writeNew writes the movie to out, or where that is empty to a free name beside a clip, with a suffix.
 func writeNew(ctx context.Context, beside, suffix, out string, m mp4.Movie) (path string, size int64, err error) {
-	folder := filepath.Dir(beside)
-	base := strings.TrimSuffix(filepath.Base(beside), filepath.Ext(beside))
-	base = shorten(base, maxName-len(suffix)) + suffix
+	folder, base := besideName(beside, suffix)
 	try := func(path string) (err error) {
 		size, err = writeMovie(ctx, path, m)
 		return err
@@ -135,6 +133,12 @@ func writeNew(ctx context.Context, beside, suffix, out string, m mp4.Movie) (pat
 		return "", 0, fmt.Errorf("%s already exists; use another name", out)
 	}
 	return "", 0, explainFile(filepath.Dir(path), err)
+}
+
+// besideName is the folder of a clip and its name without an ending, with a suffix.
+func besideName(clip, suffix string) (folder, base string) {
+	base = strings.TrimSuffix(filepath.Base(clip), filepath.Ext(clip))
+	return filepath.Dir(clip), shorten(base, maxName-len(suffix)) + suffix
 }
 
 // explainFile turns a file system error into a message for who named the file.

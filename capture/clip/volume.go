@@ -19,7 +19,7 @@ import (
 const MostVolume = 4
 
 // SoundTracks are the names of the tracks of sound that a clip's volumes are for: those beside the mix where it has
-// separate ones, else the only one. The error is an InputError.
+// separate ones, else the first. The error is an InputError.
 func SoundTracks(path string) ([]string, error) {
 	s, err := mp4.Open(path)
 	if err != nil {
@@ -34,12 +34,14 @@ func SoundTracks(path string) ([]string, error) {
 	return names, nil
 }
 
-// AdjustableSounds are the indexes of the tracks that volumes are for.
+// AdjustableSounds are the indexes of the tracks that volumes are for. Files of other programs may have no mix, and
+// then the first track, which plays by itself, is on its own.
 func AdjustableSounds(sounds []mp4.StoredSound) (indexes []int) {
-	for i := range sounds {
-		if i > 0 || len(sounds) == 1 {
-			indexes = append(indexes, i)
-		}
+	if len(sounds) > 0 && (len(sounds) == 1 || sounds[0].Name != trackNames[media.AAC]) {
+		return []int{0}
+	}
+	for i := 1; i < len(sounds); i++ {
+		indexes = append(indexes, i)
 	}
 	return indexes
 }

@@ -27,18 +27,22 @@ type Sound struct {
 
 // OpenSound starts the first encoder that this machine has for the track: media.Opus, or one of those for clips, which
 // are AAC.
-func OpenSound(track media.Track, emit Emit) (*Sound, error) {
+func OpenSound(track media.Track, emit Emit) (*Sound, error) { return OpenSoundAt(track, 0, emit) }
+
+// OpenSoundAt is OpenSound for AAC of a bitrate in kb/s; 0 is the usual one.
+func OpenSoundAt(track media.Track, kbps int, emit Emit) (*Sound, error) {
 	k, err := chooseSound(track)
 	if err != nil {
 		return nil, err
 	}
-	return openSound(k, track, emit)
+	return openSound(k, track, kbps, emit)
 }
 
-func openSound(k engine.SoundEncoder, track media.Track, emit Emit) (*Sound, error) {
+func openSound(k engine.SoundEncoder, track media.Track, kbps int, emit Emit) (*Sound, error) {
 	s := &Sound{kind: k, track: track, emit: emit}
 	var err error
-	if s.encoder, err = k.Open(track == media.Opus, engine.SoundOutput{Packet: s.packet, Failed: s.failed}); err != nil {
+	if s.encoder, err = k.Open(engine.SoundStream{Live: track == media.Opus, Kbps: kbps},
+		engine.SoundOutput{Packet: s.packet, Failed: s.failed}); err != nil {
 		return nil, fmt.Errorf("the encoder %s cannot be used: %w", k.Name, err)
 	}
 	s.close = sync.OnceValue(s.encoder.Close)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture/encode/engine"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
@@ -77,62 +78,79 @@ func TestDecodedSoundIsInTime(t *testing.T) {
 		if k.Installed() != nil && k.Name == "fdkaacenc" {
 			continue // not free software: Debian does not carry it
 		}
-		t.Run(k.Name, func(t *testing.T) {
-			var got collector
-			s, err := openSound(k, k.Track, got.emit)
-			require.NoError(t, err)
-			defer s.Close()
-			const origin, length, burst = 100 * time.Second, 2 * time.Second, 1200 * time.Millisecond
-			at := time.Duration(0)
-			next := func() {
-				b := make([]float32, 960*2)
-				for i := range 960 {
-					x := at + media.SamplesToDuration(i) - burst
-					if x >= 0 && x < 2*time.Millisecond { // a short burst of 3 kHz with a smooth envelope
-						sec := x.Seconds()
-						v := float32(0.8 * math.Sin(2*math.Pi*3000*sec) * math.Pow(math.Sin(math.Pi*sec/0.002), 2))
-						b[2*i], b[2*i+1] = v, v
-					}
-				}
-				assert.NoError(t, s.Encode(media.PCM{PTS: origin + at, Samples: b}))
-				at += 20 * time.Millisecond
-			}
-			for at < length {
-				next()
-			}
-			require.Eventually(t, func() bool {
-				if k.Track != media.Opus {
-					next() // packets for clips are collected with it
-				}
-				return len(got.all()) >= 80
-			}, time.Minute, 10*time.Millisecond)
-			packets := got.all()
-			caps, decoder := "audio/x-opus,channel-mapping-family=0,channels=2,rate=48000", "opusdec"
-			if k.Track == media.AAC {
-				config := packets[0].Config
-				require.NotEmpty(t, config)
-				caps = fmt.Sprintf("audio/mpeg,mpegversion=4,stream-format=raw,rate=48000,channels=2,codec_data=(buffer)%s",
-					hex.EncodeToString(config))
-				decoder = "avdec_aac"
-			}
-			pcm := decode(t, caps, decoder, packets)
-			var weight, centre float64
-			for i, v := range pcm {
-				e := float64(v) * float64(v)
-				weight += e
-				centre += e * float64(i)
-			}
-			require.Positive(t, weight)
-			heard := packets[0].PTS + media.SamplesToDuration(int(centre/weight))
-			off := heard - (origin + burst + time.Millisecond)
-			t.Logf("%s: %d packets, the first at %v, off by %v (%d samples)", k.Name, len(packets), packets[0].PTS-origin, off,
-				media.DurationToSamples(off))
-			require.InDelta(t, 0, off.Seconds(), 0.002)
-			for i, p := range packets[1:] {
-				require.Equal(t, p.Duration, (p.PTS - packets[i].PTS).Round(10*time.Microsecond).Round(p.Duration),
-					"packets follow each other")
-				require.True(t, p.Key)
-			}
-		})
+		rates := []int{0}
+		if k.Track == media.AAC {
+			rates = []int{0, 64}
+		}
+		for _, kbps := range rates {
+			testInTime(t, k, kbps)
+		}
 	}
+}
+
+func testInTime(t *testing.T, k engine.SoundEncoder, kbps int) {
+	t.Run(fmt.Sprintf("%s at %d kbps", k.Name, kbps), func(t *testing.T) {
+		var got collector
+		s, err := openSound(k, k.Track, kbps, got.emit)
+		require.NoError(t, err)
+		defer s.Close()
+		const origin, length, burst = 100 * time.Second, 2 * time.Second, 1200 * time.Millisecond
+		at := time.Duration(0)
+		next := func() {
+			b := make([]float32, 960*2)
+			for i := range 960 {
+				x := at + media.SamplesToDuration(i) - burst
+				if x >= 0 && x < 2*time.Millisecond { // a short burst of 3 kHz with a smooth envelope
+					sec := x.Seconds()
+					v := float32(0.8 * math.Sin(2*math.Pi*3000*sec) * math.Pow(math.Sin(math.Pi*sec/0.002), 2))
+					b[2*i], b[2*i+1] = v, v
+				}
+			}
+			assert.NoError(t, s.Encode(media.PCM{PTS: origin + at, Samples: b}))
+			at += 20 * time.Millisecond
+		}
+		for at < length {
+			next()
+		}
+		require.Eventually(t, func() bool {
+			if k.Track != media.Opus {
+				next() // packets for clips are collected with it
+			}
+			return len(got.all()) >= 80
+		}, time.Minute, 10*time.Millisecond)
+		packets := got.all()
+		caps, decoder := "audio/x-opus,channel-mapping-family=0,channels=2,rate=48000", "opusdec"
+		if k.Track == media.AAC {
+			config := packets[0].Config
+			require.NotEmpty(t, config)
+			caps = fmt.Sprintf("audio/mpeg,mpegversion=4,stream-format=raw,rate=48000,channels=2,codec_data=(buffer)%s",
+				hex.EncodeToString(config))
+			decoder = "avdec_aac"
+		}
+		pcm := decode(t, caps, decoder, packets)
+		var weight, centre float64
+		for i, v := range pcm {
+			e := float64(v) * float64(v)
+			weight += e
+			centre += e * float64(i)
+		}
+		require.Positive(t, weight)
+		heard := packets[0].PTS + media.SamplesToDuration(int(centre/weight))
+		off := heard - (origin + burst + time.Millisecond)
+		t.Logf("%s: %d packets, the first at %v, off by %v (%d samples)", k.Name, len(packets), packets[0].PTS-origin, off,
+			media.DurationToSamples(off))
+		require.InDelta(t, 0, off.Seconds(), 0.002)
+		for i, p := range packets[1:] {
+			require.Equal(t, p.Duration, (p.PTS - packets[i].PTS).Round(10*time.Microsecond).Round(p.Duration),
+				"packets follow each other")
+			require.True(t, p.Key)
+		}
+		if kbps > 0 {
+			size := 0
+			for _, p := range packets {
+				size += len(p.Data)
+			}
+			require.Less(t, float64(size)*8/1000/(float64(len(packets))*packets[0].Duration.Seconds()), float64(kbps)*1.2)
+		}
+	})
 }

@@ -86,6 +86,8 @@ type Movie struct {
 	Chapters []Chapter
 	// ReserveCover leaves CoverSpace bytes for a cover, which SetCover puts in later.
 	ReserveCover bool
+	// SoundOnly takes a movie without video, which has no chapters.
+	SoundOnly bool
 	// Fetch brings the NAL units or the data of a sample with a Place, so that a long movie need not be held in memory.
 	// Each track's samples are asked for in their order, each once. What it returns is used until the next call.
 	Fetch func(ctx context.Context, place int64) ([][]byte, error)
@@ -284,7 +286,10 @@ func (m *Movie) validate() error {
 		kept = append(kept, t)
 	}
 	m.Tracks = kept
-	if !hasVideo {
+	if m.SoundOnly {
+		m.Chapters = nil
+	}
+	if !hasVideo && (!m.SoundOnly || len(kept) == 0) {
 		return ErrEmpty
 	}
 	return nil

@@ -154,6 +154,16 @@ func (t *Track) prepend(made, tail []Sample, entry uint32, shift, delay time.Dur
 	return nil
 }
 
+// AnnexB reads a frame of a movie's video track, whose samples are in the source, in Annex B form (ITU-T H.264), with
+// parameter sets before a keyframe.
+func (s *Source) AnnexB(t *Track, frame int) (Sample, error) {
+	out, err := s.annexB(t, t.Samples[frame:frame+1])
+	if err != nil {
+		return Sample{}, err
+	}
+	return out[0], nil
+}
+
 // annexB reads frames from the file, with parameter sets before the keyframes.
 func (s *Source) annexB(t *Track, frames []Sample) ([]Sample, error) {
 	out := make([]Sample, len(frames))

@@ -36,6 +36,9 @@ func Write(ctx context.Context, w io.Writer, m Movie) (int64, error) {
 		payload += uint64(c.size)
 	}
 	ftyp := box.NewFtyp("isom", 0x200, []string{"isom", "iso2", "avc1", "mp41"})
+	if m.SoundOnly {
+		ftyp = box.NewFtyp("M4A ", 0x200, []string{"M4A ", "isom", "iso2", "mp41"})
+	}
 	wide := payload > 1<<32-1<<24
 	mdatHead := uint64(8)
 	if wide {

@@ -146,7 +146,7 @@ func (p *Player) gains() []float64 {
 		if s.Adjustable {
 			adjustable++
 		}
-		if s.Adjustable && (changed || len(out) == 1) || i == 0 && !changed {
+		if s.Adjustable && changed || i == 0 && !changed {
 			out[i] = volume
 		}
 	}
@@ -304,7 +304,7 @@ func (s *screen) play(ctx context.Context, what *span) error {
 			return nil
 		}
 		s.keep(img, c.shown[n])
-		if clock.Now()-begun+what.from-c.At(n) < mostLate {
+		if n == first || clock.Now()-begun+what.from-c.At(n) < mostLate {
 			s.give(img, n)
 		}
 		if n+1 >= len(c.shown) || c.At(n+1) >= what.to {

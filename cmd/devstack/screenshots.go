@@ -93,6 +93,7 @@ type shots struct {
 	app    *app
 	window string      // its id
 	last   image.Image // the window when it was last kept
+	icon   image.Image // the tray's icon when it was last kept
 	names  []string
 	wrong  []error
 }
@@ -387,6 +388,8 @@ func (s *shots) tray(ctx context.Context) {
 			return
 		}
 		s.keepTray(ctx, menu, t.name)
+		// A notification of a failure lies over the window; there is none otherwise.
+		_ = s.w.desktop.Command(ctx, "xdotool", "search", "--class", "notifyd", "windowunmap", "%@").Run()
 		for _, s.theme = range []config.Theme{config.DarkTheme, config.LightTheme} {
 			err = errors.Join(do("settings", "set", "app.theme", s.theme.String())(), s.show(ctx, "home"))
 			if err == nil {
@@ -398,7 +401,7 @@ func (s *shots) tray(ctx context.Context) {
 
 // keepTray keeps the end of the panel, and the icon in the usual sizes on a dark and on a light panel.
 func (s *shots) keepTray(ctx context.Context, menu *stack.Tray, state string) {
-	icon, _, err := menu.Icon(ctx)
+	icon, err := s.newIcon(ctx, menu)
 	if err != nil {
 		s.miss("tray-"+state, err)
 		return
@@ -426,6 +429,28 @@ func (s *shots) keepTray(ctx context.Context, menu *stack.Tray, state string) {
 	corner := image.Pt(b.Max.X-side*zoom, b.Max.Y-panel)
 	draw.Draw(strip, image.Rect(6*side*zoom, 0, 7*side*zoom, panel), screen, corner, draw.Src)
 	s.save("tray-"+state+".png", strip)
+}
+
+// newIcon waits for another icon than the one that was kept last: it follows the state a moment later.
+func (s *shots) newIcon(ctx context.Context, menu *stack.Tray) (image.Image, error) {
+	until := time.Now().Add(10 * time.Second)
+	for {
+		icon, _, err := menu.Icon(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case s.icon == nil || changed(s.icon, icon) > 0:
+			s.icon = icon
+			return icon, nil
+		case time.Now().After(until):
+			return nil, errors.New("the icon is the one of the state before")
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 func (s *shots) miss(name string, err error) {

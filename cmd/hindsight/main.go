@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	app.Worker() // returns unless an export has started this process
 	var flags struct {
 		Hidden  bool             `help:"Start in the tray, without a window."`
 		Debug   bool             `help:"Log debug messages."`
@@ -24,11 +25,10 @@ func main() {
 	parser := kong.Must(&flags, kong.Name("hindsight"), kong.Vars{"version": "hindsight " + version.String()},
 		kong.Description("Instant replay for your screen: keeps the last minutes in memory, saves them as a clip with a "+
 			"hotkey, and shares the screen in a LiveKit room."))
-	args := slices.Clone(os.Args[1:])
-	if i := slices.Index(args, "-hidden"); i >= 0 { // as older entries of autostart have it
-		args[i] = "--hidden"
+	if i := slices.Index(os.Args, "-hidden"); i > 0 { // as older entries of autostart have it
+		os.Args[i] = "--hidden"
 	}
-	if _, err := parser.Parse(args); err != nil {
+	if _, err := parser.Parse(os.Args[1:]); err != nil {
 		fmt.Fprintf(os.Stderr, "hindsight: %v\nRun hindsight --help to see all options.\n", err)
 		os.Exit(2)
 	}

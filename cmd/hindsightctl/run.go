@@ -13,6 +13,7 @@ import (
 	"github.com/hindsight-app/hindsight/assets/manual"
 	"github.com/hindsight-app/hindsight/assets/version"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/export"
 )
 
 func run(ctx context.Context, args []string) int {
@@ -42,10 +43,11 @@ const exitStatuses = "The exit status is 0 when it is done, 1 when it failed, 2 
 func status(err error) int {
 	var invalid *control.InvalidError
 	var input clip.InputError
+	var export export.InputError
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
 		return notRunning
-	case errors.As(err, &invalid), errors.As(err, &input):
+	case errors.As(err, &invalid), errors.As(err, &input), errors.As(err, &export):
 		return usageError
 	}
 	return failed

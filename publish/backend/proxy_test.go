@@ -130,7 +130,7 @@ func ask(t *testing.T, c *http.Client, method, path, content string, headers ...
 func TestBehindNginx(t *testing.T) {
 	authority, dir, cert, key := issued(t)
 	audit := filepath.Join(dir, "audit.log")
-	l := newLibrary(t, 3<<20, stack.BackendOptions{Args: []string{"--trusted-proxies", "127.0.0.1", "--rate", "2",
+	l := newLibrary(t, 3<<20, stack.BackendOptions{Args: []string{"--trusted-proxies", "127.0.0.1", "--rate", "3",
 		"--audit-log", audit}})
 
 	b, err := os.ReadFile("../deploy/nginx.conf")
@@ -160,6 +160,14 @@ func TestBehindNginx(t *testing.T) {
 	require.ErrorContains(t, app.SetPoster(t.Context(), l.clip.ID, make([]byte, 5<<19)), "the poster is longer than")
 	require.ErrorContains(t, app.SetPoster(t.Context(), l.clip.ID, make([]byte, 4<<20)), "413")
 
+	// A clip is uploaded through it, in pieces larger than other bodies may be.
+	clip := recorded(t, 3, 12_000)
+	require.Greater(t, len(clip), 4<<20)
+	sent, err := app.Upload(t.Context(), bytes.NewReader(clip), int64(len(clip)), api.UploadRequest{}, "",
+		client.UploadOptions{})
+	require.NoError(t, err)
+	require.InDelta(t, 3, sent.Seconds, 0.1)
+
 	auth := "Bearer " + l.Token
 	path := api.Prefix + "/clips/" + l.clip.ID + "/video"
 	resp, body := get(t, web, path, "Authorization", auth, "Range", "bytes=1000000-1999999")
@@ -188,7 +196,7 @@ func TestBehindNginx(t *testing.T) {
 	_, err = stranger.Get("https://evil.example.com" + watch)
 	require.Error(t, err, "another host's name is served")
 
-	// Twenty calls at once are allowed, whatever a caller says of itself; others are not held up.
+	// Thirty calls at once are allowed, whatever a caller says of itself; others are not held up.
 	refused := 0
 	for i := range 60 {
 		resp, _ = get(t, spoofed, api.Prefix+"/watch/guess", "X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i))

@@ -68,6 +68,7 @@ type brittle struct {
 	until int64
 	mu    sync.Mutex
 	rand  *rand.Rand
+	open  map[net.Conn]bool
 	conns sync.WaitGroup
 }
 
@@ -76,10 +77,15 @@ func newBrittle(t *testing.T, addr string, most int64) *brittle {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &brittle{Listener: l, to: addr, until: most, rand: rand.New(rand.NewPCG(7, 7))}
+	p := &brittle{Listener: l, to: addr, until: most, rand: rand.New(rand.NewPCG(7, 7)), open: map[net.Conn]bool{}}
 	p.conns.Go(p.serve)
 	t.Cleanup(func() {
 		l.Close()
+		p.mu.Lock()
+		for c := range p.open {
+			c.Close()
+		}
+		p.mu.Unlock()
 		p.conns.Wait()
 	})
 	return p
@@ -107,7 +113,13 @@ func (p *brittle) pass(in net.Conn) {
 	defer out.Close()
 	p.mu.Lock()
 	after := 1000 + p.rand.Int64N(1_500_000)
+	p.open[in] = true
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.open, in)
+		p.mu.Unlock()
+	}()
 	ended := make(chan struct{}, 2)
 	go func() {
 		_, _ = io.Copy(in, out)

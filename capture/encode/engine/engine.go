@@ -105,13 +105,22 @@ type Surface interface {
 type SoundEncoder struct {
 	// Name is unique among all makers.
 	Name string
-	// Track is media.Opus (128 kb/s, 20 ms, without DTX; RFC 7587) or media.AAC (LC, 192 kb/s).
+	// Track is media.Opus (128 kb/s, 20 ms, without DTX; RFC 7587) or media.AAC (LC, 192 kb/s unless another rate is
+	// asked for).
 	Track media.Track
 	// Installed is as a VideoEncoder's. Its message says what to install.
 	Installed func() error
 	// Open starts it. With live, packets are delivered from its own goroutine as soon as they are there; else inside
 	// Push, one block later, which costs no goroutine that wakes up.
-	Open func(live bool, out SoundOutput) (Sound, error)
+	Open func(s SoundStream, out SoundOutput) (Sound, error)
+}
+
+// SoundStream is the stream of sound to make.
+type SoundStream struct {
+	// Live is whether packets are needed as soon as they are there.
+	Live bool
+	// Kbps is the bitrate of AAC in kb/s; 0 is the usual one.
+	Kbps int
 }
 
 // SoundOutput is where a Sound delivers to.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/encode/engine"
@@ -45,8 +46,8 @@ func Sound() []engine.SoundEncoder {
 	for _, e := range soundElements {
 		all = append(all, engine.SoundEncoder{
 			Name: e.name, Track: e.track, Installed: installed(e.name, e.install),
-			Open: func(live bool, out engine.SoundOutput) (engine.Sound, error) {
-				s, err := e.open(live, out)
+			Open: func(c engine.SoundStream, out engine.SoundOutput) (engine.Sound, error) {
+				s, err := e.open(c, out)
 				if err != nil {
 					return nil, err
 				}
@@ -68,18 +69,22 @@ type sound struct {
 	inside int    // samples that went in and did not come out, where it is not live
 }
 
-func (e soundElement) open(live bool, out engine.SoundOutput) (*sound, error) {
+func (e soundElement) open(c engine.SoundStream, out engine.SoundOutput) (*sound, error) {
+	description := e.description
+	if c.Kbps > 0 {
+		description = strings.Replace(description, "bitrate=192000", fmt.Sprintf("bitrate=%d", c.Kbps*1000), 1)
+	}
 	p, err := gst.Parse("appsrc name=in format=time is-live=true max-bytes=0 " +
 		"caps=audio/x-raw,format=S16LE,rate=48000,channels=2,channel-mask=(bitmask)0x3,layout=interleaved ! " +
-		e.description + " ! appsink name=out sync=false")
+		description + " ! appsink name=out sync=false")
 	if err != nil {
 		return nil, err
 	}
-	s := &sound{kind: e, live: live, output: out}
+	s := &sound{kind: e, live: c.Live, output: out}
 	if s.coder, err = start(p); err != nil {
 		return nil, err
 	}
-	if live {
+	if c.Live {
 		s.run(s.pull)
 	}
 	return s, nil

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -226,6 +228,55 @@ func TestPostersAreChecked(t *testing.T) {
 	require.ErrorIs(t, err, state.ErrNotFound)
 }
 
+// What chats read of a link: a player with its size, its title, its poster and its chapters, by Open Graph and oEmbed.
+func TestLinkShowsAPlayerInChats(t *testing.T) {
+	d := newDesk(t, 2)
+	ctx := t.Context()
+	now := time.Now().UTC()
+	u, err := d.DB.AddUpload(ctx, state.Upload{ID: state.NewID(), Identity: "alice", SHA256: "a", Bytes: 1,
+		State: api.UploadReceiving, Created: now, Expires: now.Add(time.Hour)}, state.UploadLimits{})
+	require.NoError(t, err)
+	require.NoError(t, d.DB.AddPart(ctx, u.ID, 0, 1, now))
+	require.NoError(t, d.DB.FinishUpload(ctx, state.Clip{ID: u.ID, Identity: "alice", State: api.ClipReady,
+		From: now.Add(-90 * time.Second), To: now, Created: now, Bytes: 5, Origin: api.OriginUpload,
+		Title: `Top "goal" <b>`, Width: 1920, Height: 1080, Chapters: []api.Chapter{{Seconds: 61.5, Title: "The <goal>"}}},
+		[]byte(shelftest.JPEG(t, 320, 180)), now))
+	require.NoError(t, os.WriteFile(filepath.Join(d.Folder, "../../clips", u.ID+".mp4"), []byte("video"), 0o600))
+	var clip api.Clip
+	d.do(200, d.alice, "GET", "/clips/"+u.ID, "", &clip)
+	require.Equal(t, api.OriginUpload, clip.Origin)
+	require.Equal(t, "The <goal>", clip.Chapters[0].Title)
+	var link api.Link
+	d.do(201, d.alice, "POST", "/clips/"+u.ID+"/links", `{}`, &link)
+	_, page := d.call("", "GET", link.URL, "", "")
+	for _, want := range []string{"<h1>Top &#34;goal&#34; &lt;b&gt;</h1>", `og:video" content="` + link.URL + `/video"`,
+		`og:video:width" content="1920"`, `og:image" content="` + link.URL + `/poster.jpg"`,
+		`<link rel="alternate" type="application/json+oembed" href="` + link.URL + `/oembed?format=json"`,
+		`<a href="?t=61.500"><span>1:01</span> The &lt;goal&gt;</a>`, `twitter:player" content="` + link.URL + `/embed"`} {
+		require.Contains(t, string(page), want)
+	}
+	_, page = d.call("", "GET", link.URL+"?t=61.5", "", "")
+	require.Contains(t, string(page), `<source src="`+link.URL+`/video#t=61.500"`)
+
+	var chat oEmbed
+	d.do(200, "", "GET", link.URL+"/oembed?format=json&maxwidth=640", "", &chat)
+	require.Equal(t, 640, chat.Width)
+	require.Equal(t, 360, chat.Height)
+	require.Equal(t, `Top "goal" <b>`, chat.Title)
+	require.Contains(t, chat.HTML, `<iframe src="`+link.URL+`/embed" width="640" height="360"`)
+	require.NotContains(t, chat.HTML, "<b>")
+	resp, player := d.call("", "GET", link.URL+"/embed", "", "")
+	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "frame-ancestors *")
+	require.Contains(t, string(player), `<source src="`+link.URL+`/video"`)
+	resp, _ = d.call("", "GET", link.URL+"/oembed?format=xml", "", "")
+	require.Equal(t, 400, resp.StatusCode)
+	d.do(204, d.alice, "DELETE", "/clips/"+u.ID+"/links/"+link.LinkID, "", nil)
+	for _, part := range []string{"/oembed", "/embed"} {
+		resp, _ = d.call("", "GET", link.URL+part, "", "")
+		require.Equal(t, 404, resp.StatusCode)
+	}
+}
+
 // Without a base URL a page names no host: the one in the request is the caller's word, and others would keep it.
 func TestPagesDoNotRepeatTheHost(t *testing.T) {
 	d := newDesk(t, 2)
@@ -245,6 +296,13 @@ func TestPagesDoNotRepeatTheHost(t *testing.T) {
 	secret := link.URL[strings.LastIndex(link.URL, "/")+1:]
 	require.Contains(t, w.Body.String(), `<source src="`+secret+`/video"`)
 	require.Contains(t, w.Body.String(), `poster="`+secret+`/poster.jpg"`)
+	r.URL.Path += "/embed"
+	w = httptest.NewRecorder()
+	d.Handler().ServeHTTP(w, r)
+	require.Contains(t, w.Body.String(), `<source src="video"`)
+	require.Contains(t, w.Body.String(), `poster="poster.jpg"`)
+	resp, _ = d.call("", "GET", link.URL+"/oembed", "", "")
+	require.Equal(t, 404, resp.StatusCode, "there is nothing to say")
 }
 
 // Names that users choose are text on the page, and nothing else.
