@@ -156,8 +156,7 @@ func (c *clips) setStars(items []library.Item, on bool) {
 
 // renameClip asks for another name. The clip keeps its star, which is in it, and its link, which is for what it holds.
 func (u *UI) renameClip(item library.Item) {
-	name := widget.NewEntry()
-	name.SetText(item.Name)
+	name := u.newDialogEntry(item.Name)
 	width := gapWide(360)
 	var d *dialog.ConfirmDialog
 	rename := func() {
@@ -235,10 +234,7 @@ func (u *UI) askDelete(items []library.Item) {
 		text = lang.L("Its drive has no trash. Delete {{.Name}}? This can't be undone.", map[string]any{
 			"Name": filepath.Base(items[0].Path)})
 	}
-	d := dialog.NewConfirm(lang.L("Delete clip"), text, func(yes bool) {
-		if !yes {
-			return
-		}
+	u.confirm(lang.L("Delete clip"), text, lang.L("Delete"), true, func() {
 		u.do(lang.L("Couldn't delete clip"), func() (failed error) {
 			for _, i := range items {
 				failed = errors.Join(failed, clip.Remove(i.Path))
@@ -246,11 +242,7 @@ func (u *UI) askDelete(items []library.Item) {
 			u.parts.Library.Refresh()
 			return failed
 		})
-	}, u.window)
-	d.SetConfirmText(lang.L("Delete"))
-	d.SetDismissText(lang.L("Cancel"))
-	d.SetConfirmImportance(widget.DangerImportance)
-	u.ask(d)
+	})
 }
 
 // clipDetails says everything about a clip.
