@@ -78,29 +78,6 @@ func (u *UI) front(o *open) {
 	o.Show()
 }
 
-// dialogEntry is a text field in a dialog: Escape closes the dialog, although the field has the keyboard.
-type dialogEntry struct {
-	widget.Entry
-	u *UI
-}
-
-func (u *UI) newDialogEntry(text string) *dialogEntry {
-	e := &dialogEntry{u: u}
-	e.ExtendBaseWidget(e)
-	e.Wrapping = fyne.TextWrap(fyne.TextTruncateClip) // as NewEntry does
-	e.SetText(text)
-	return e
-}
-
-// TypedKey hands Escape on.
-func (e *dialogEntry) TypedKey(k *fyne.KeyEvent) {
-	if k.Name == fyne.KeyEscape {
-		e.u.typed(k)
-		return
-	}
-	e.Entry.TypedKey(k)
-}
-
 // typed is called with keys that no control takes.
 func (u *UI) typed(e *fyne.KeyEvent) {
 	if len(u.dialogs) == 0 {

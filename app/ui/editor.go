@@ -168,7 +168,7 @@ func newEditor(u *UI, parts []*part) *editor {
 	e.title.TextStyle.Bold, e.title.SizeName = true, theme.SizeNameSubHeadingText
 	e.times.TextStyle.Bold = true
 	e.preview = &canvas.Image{FillMode: canvas.ImageFillContain, ScaleMode: canvas.ImageScaleFastest}
-	e.preview.SetMinSize(fyne.NewSize(320, 180))
+	e.preview.SetMinSize(fyne.NewSize(200, 112))
 	e.timeline = newTimeline()
 	e.timeline.moved, e.timeline.done, e.timeline.hinted = e.moved, func() { e.refresh() }, e.tellMarker
 	e.root = e.build()
@@ -221,7 +221,9 @@ func (e *editor) build() fyne.CanvasObject {
 	}
 	all := container.NewBorder(header, container.NewVBox(gap(2), bottom), nil, nil,
 		container.NewStack(screen, e.preview))
-	return e.u.tips.over(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+	// In a small window with large text it does not fit, and can be scrolled.
+	page := container.NewScroll(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+	return e.u.tips.over(page)
 }
 
 // button is one of an icon whose tip says what it does.

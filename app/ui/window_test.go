@@ -13,10 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/config"
-	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
-	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/media"
 )
 
@@ -193,18 +191,4 @@ func TestWhereTipsAre(t *testing.T) {
 		require.Equal(t, want, tipPlace(at, button, tip, window, false))
 	}
 	require.Equal(t, fyne.Position{X: 48, Y: 106}, tipPlace(fyne.NewPos(10, 100), button, tip, window, true))
-}
-
-// Escape closes a dialog although a text field in it has the keyboard.
-func TestEscapeInATextFieldOfADialog(t *testing.T) {
-	b := start(t)
-	b.ui.show(pageClips)
-	b.settle()
-	c := b.ui.window.Canvas()
-	b.ui.renameClip(library.Item{Clip: clip.Clip{Path: "/nowhere/a.mp4"}, Name: "a"})
-	require.NotNil(t, c.Overlays().Top())
-	require.IsType(t, &dialogEntry{}, c.Focused())
-	c.Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyEscape})
-	require.Nil(t, c.Overlays().Top())
-	require.Empty(t, b.ui.dialogs)
 }

@@ -223,13 +223,16 @@ func (s *shots) dialogs(ctx context.Context) {
 			return errors.Join(s.click(ctx, 300, 200), s.keys(ctx, over.key)) // on the first clip
 		})
 	}
+	s.over(ctx, "editor-join", "clips", 0, func() error {
+		return errors.Join(s.click(ctx, 300, 200), s.keys(ctx, "ctrl+a", "e"))
+	})
 	s.over(ctx, "dialog-reset", "settings/general", 1, func() error {
 		if s.narrow() {
 			return s.keys(ctx, "ctrl+f", "shift+Tab", "Return")
 		}
 		return s.control(ctx, 0)
 	})
-	s.over(ctx, "dialog-folder", "settings/replay", 1, func() error { return s.control(ctx, 6) })
+	s.over(ctx, "dialog-folder", "settings/storage", 1, func() error { return s.control(ctx, 2) })
 	s.over(ctx, "dialog-diagnostics", "log", 1, func() error { return s.click(ctx, -70, 36) })
 	s.over(ctx, "dialog-invitation", "home", 1, invite)
 	s.over(ctx, "dialog-error", "home", 1, func() error {
