@@ -253,10 +253,7 @@ func (u *UI) askDelete(items []library.Item) {
 		text = lang.L("Its drive has no trash. Delete {{.Name}}? This can't be undone.", map[string]any{
 			"Name": filepath.Base(items[0].Path)})
 	}
-	d := dialog.NewConfirm(lang.L("Delete clip"), text, func(yes bool) {
-		if !yes {
-			return
-		}
+	u.confirm(lang.L("Delete clip"), text, lang.L("Delete"), true, func() {
 		u.do(lang.L("Couldn't delete clip"), func() (failed error) {
 			for _, i := range items {
 				failed = errors.Join(failed, clip.Remove(i.Path))
@@ -264,11 +261,7 @@ func (u *UI) askDelete(items []library.Item) {
 			u.parts.Library.Refresh()
 			return failed
 		})
-	}, u.window)
-	d.SetConfirmText(lang.L("Delete"))
-	d.SetDismissText(lang.L("Cancel"))
-	d.SetConfirmImportance(widget.DangerImportance)
-	u.ask(d)
+	})
 }
 
 // clipDetails says everything about a clip.
@@ -302,7 +295,8 @@ func (u *UI) clipDetails(i library.Item) {
 	if i.Path != "" {
 		row(lang.L("Folder"), filepath.Dir(i.Path))
 	}
-	d := dialog.NewCustom(lang.L("Details"), lang.L("Close"), form, u.window)
+	d := dialog.NewCustom(lang.L("Details"), lang.L("Close"), container.NewVScroll(form), u.window)
+	d.Resize(fyne.NewSize(0, min(form.MinSize().Height+110, u.window.Canvas().Size().Height-30)))
 	u.front(&open{d, false})
 }
 

@@ -221,7 +221,9 @@ func (e *editor) build() fyne.CanvasObject {
 	}
 	all := container.NewBorder(header, container.NewVBox(gap(2), bottom), nil, nil,
 		container.NewStack(screen, e.preview))
-	return e.u.tips.over(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+	// In a small window with large text it does not fit, and can be scrolled.
+	page := container.NewScroll(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+	return e.u.tips.over(page)
 }
 
 // button is one of an icon whose tip says what it does.
