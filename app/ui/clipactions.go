@@ -14,7 +14,6 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/desktop/trash"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -327,9 +326,8 @@ type undoBar struct {
 func newUndoBar(u *UI) *undoBar {
 	b := &undoBar{u: u, text: widget.NewLabel("")}
 	b.undo = widget.NewButtonWithIcon(lang.L("Undo"), theme.ContentUndoIcon(), b.do)
-	hide := fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() { b.root.Hide() })
+	hide := newTipButton(u.tips, lang.L("Close"), theme.CancelIcon(), func() { b.root.Hide() })
 	hide.Importance = widget.LowImportance
-	hide.SetToolTip(lang.L("Close"))
 	b.root = newSurface(colorTrack, 10, 6, container.NewHBox(b.text, b.undo, hide))
 	b.root.Hide()
 	return b
