@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/transfers"
 )
@@ -21,7 +22,8 @@ func TestUploadsGoToTheServerOfTheirToken(t *testing.T) {
 	path := filepath.Join(dir, "a.mp4")
 	require.NoError(t, os.WriteFile(path, []byte("a clip"), 0o600))
 	a := user(t, dir)
-	a.listing = make(chan struct{}, 1)
+	a.listing, a.library = make(chan struct{}, 1), library.Open(library.Options{Log: a.log})
+	defer a.library.Close()
 	a.transfers = a.openTransfers(dir)
 	defer a.transfers.Close()
 	set := func(url, token string) {
@@ -48,4 +50,22 @@ func TestUploadsGoToTheServerOfTheirToken(t *testing.T) {
 	_, err = a.linkTo(t.Context(), links.Copy{Backend: first.URL, ClipID: "x"}, "")
 	require.ErrorContains(t, err, "another server")
 	require.Empty(t, first.tokens())
+}
+
+// A clip that is moved to another folder while it waits for its upload is uploaded from there.
+func TestUploadsFollowTheirClips(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	dir := t.TempDir()
+	path, moved := filepath.Join(dir, "a.mp4"), filepath.Join(dir, "there", "a (2).mp4")
+	require.NoError(t, os.WriteFile(path, []byte("a clip"), 0o600))
+	a := user(t, dir)
+	a.transfers = a.openTransfers(dir)
+	defer a.transfers.Close()
+	require.NoError(t, a.session.Apply(t.Context(), config.Edit(a.session.Snapshot().Settings, func(c *config.Config) {
+		c.Sharing.BackendURL = "https://replay.example.com"
+	})).Err())
+	_, err := a.upload(path, true, false, 0)
+	require.NoError(t, err)
+	a.clipMoved(path, moved)
+	require.Equal(t, moved, a.transfers.Items()[0].Path)
 }

@@ -105,6 +105,8 @@ type Parts struct {
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
 	Open, Reveal func(path string) error
+	// Exported says that an export is ready, or why there is none, to who does not see the window.
+	Exported func(path string, err error)
 	// Library is the list of clips. CopyFiles puts files onto the clipboard.
 	Library   *library.Library
 	CopyFiles func(paths []string) error
@@ -115,6 +117,8 @@ type Parts struct {
 	Report  func() string
 	// OpenInvitation has Invite ask about a link; the error is of a text that is none.
 	OpenInvitation func(link string) error
+	// Storage knows where clips are and what takes how much.
+	Storage Storage
 	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray TrayHost
 	// Hidden starts in the tray, where there is one.
@@ -140,6 +144,7 @@ type UI struct {
 	editor   *editor   // nil while it is not shown
 	silent   bool      // the editor plays no sound
 	clips    *clips
+	exports  *exports
 	settings *settings
 	pages    []page
 	nav      *nav
@@ -207,6 +212,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.recent = newRecent(u)
 	u.home = newHome(u)
 	u.clips = newClips(u)
+	u.exports = &exports{u: u}
 	u.settings = newSettings(u)
 	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
 	u.strip = newStrip(u)
