@@ -219,10 +219,10 @@ func (e *editor) build() fyne.CanvasObject {
 		e.playing,
 		e.button(lang.L("One frame forward (→)"), theme.NavigateNextIcon(), func() { e.key(fyne.KeyRight, false) }),
 		e.button(lang.L("To the end (End)"), theme.MediaSkipNextIcon(), func() { e.key(fyne.KeyEnd, false) }),
-		gapWide(8), setIn, setOut)
-	transport := container.NewBorder(nil, nil, e.times, e.kept, container.NewCenter(buttons))
+		setIn, setOut)
+	transport := container.NewBorder(nil, nil, e.times, nil, container.NewCenter(buttons))
 	strip := container.NewBorder(nil, nil, e.volumes, nil, e.timeline)
-	options := container.NewBorder(nil, nil, e.smart, nil, e.hint)
+	options := container.NewBorder(nil, nil, e.smart, e.kept, e.hint)
 	bottom := container.NewVBox(transport, newSurface(colorCard, 12, 10, strip), options, e.result)
 	if len(e.parts) > 1 {
 		e.smart.Hide() // what is joined has no hidden frames
@@ -230,7 +230,9 @@ func (e *editor) build() fyne.CanvasObject {
 	}
 	all := container.NewBorder(header, container.NewVBox(gap(2), bottom), nil, nil,
 		container.NewStack(screen, e.preview))
-	return e.u.tips.over(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+	scroll := container.NewScroll(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+	scroll.SetMinSize(fyne.NewSize(500, 300)) // as pages have it
+	return e.u.tips.over(scroll)
 }
 
 // button is one of an icon whose tip says what it does.

@@ -123,12 +123,16 @@ func TestEditorTrims(t *testing.T) {
 	test.TapCanvas(canvas, place(moment(70.5), markerRow+20))
 	e.shows(t, b, 70)
 
+	key := func(name fyne.KeyName) { canvas.OnTypedKey()(&fyne.KeyEvent{Name: name}) }
+	key(fyne.KeyHome)
 	for range 20 { // zooms in on what is below the mouse
 		e.timeline.Scrolled(&fyne.ScrollEvent{Scrolled: fyne.Delta{DY: 10},
 			PointEvent: fyne.PointEvent{Position: fyne.NewPos(moment(70.5), markerRow+20)}})
 	}
 	require.Equal(t, shortestView, e.timeline.to-e.timeline.from)
 	require.InDelta(t, 70.5/30, (e.timeline.from+e.timeline.to).Seconds()/2, 0.5)
+	b.settle()
+	require.Greater(t, e.timeline.from, time.Second, "the moment that is shown is not followed before it moves")
 	test.TapCanvas(canvas, place(moment(74.5), markerRow+20))
 	e.shows(t, b, 74)
 	first := e.part().clip.FrameAt(e.timeline.from + shortestView/(2*stripFrames))
@@ -144,7 +148,6 @@ func TestEditorTrims(t *testing.T) {
 	test.TapCanvas(canvas, place(moment(70.5), markerRow+20))
 	e.shows(t, b, 70)
 
-	key := func(name fyne.KeyName) { canvas.OnTypedKey()(&fyne.KeyEvent{Name: name}) }
 	for _, step := range []struct {
 		key   fyne.KeyName
 		shift bool

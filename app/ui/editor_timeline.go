@@ -117,11 +117,12 @@ func (t *timeline) Scrolled(e *fyne.ScrollEvent) {
 	}
 }
 
-// show moves the handles and the moment, and keeps the moment visible. It costs little: a refresh draws frames and
-// waveforms anew.
+// show moves the handles and the moment, and sees to it that the moment is visible where it moved. It costs little: a
+// refresh draws frames and waveforms anew.
 func (t *timeline) show(in, out, at time.Duration) {
+	gone := at != t.at && (at < t.from || at > t.to)
 	t.in, t.out, t.at = in, out, at
-	if span := t.to - t.from; (at < t.from || at > t.to) && t.held == gripNone {
+	if span := t.to - t.from; gone && t.held == gripNone {
 		t.see(at-span/4, span)
 	}
 	if t.renderer != nil {
