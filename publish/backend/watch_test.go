@@ -175,7 +175,8 @@ func TestUploadedClipPlaysInChromium(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 	var frames []*cdp.Node
-	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(other.URL), chromedp.Nodes("iframe", &frames, chromedp.ByQuery)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(other.URL),
+		chromedp.Nodes("iframe", &frames, chromedp.ByQuery)))
 	require.Len(t, frames, 1)
 	require.NoError(t, chromedp.Run(ctx, chromedp.WaitVisible("video", chromedp.ByQuery, chromedp.FromNode(frames[0]))))
 }
