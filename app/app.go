@@ -30,6 +30,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/storage"
 	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/app/transfers"
 	"github.com/hindsight-app/hindsight/app/ui"
@@ -67,6 +68,7 @@ type App struct {
 	notifier *desktop.Notifier
 	links    *links.Book
 	library  *library.Library
+	storage  *storage.Manager
 	tokens   *token.Store
 	copied   desktop.Clipboard
 	// transfers are uploads and downloads; listing has the clips of the server listed again.
@@ -172,11 +174,13 @@ func (a *App) start(ctx context.Context, o Options) {
 	away := desktop.OpenAway(ctx, a.log)
 	a.tokens = token.Open(dir)
 	a.tokens.Log = a.log
+	a.storage = a.openStorage(dir)
 	a.session = session.New(session.Options{
 		Engine: engine{a.log, a}, Settings: store, Secrets: secrets{a.tokens, a.newToken}, Config: cfg, Problems: startup,
-		Locked: away.Locked(), Login: a.changeLogin, App: desktop.FocusedApp, Log: a.log,
+		Locked: away.Locked(), Login: a.changeLogin, Place: a.place, App: desktop.FocusedApp, Log: a.log,
 	})
-	a.library = library.Open(library.Options{Copies: a.links, Cache: cachePath("clips.json"), Log: a.log})
+	a.library = library.Open(library.Options{Copies: a.links, Away: a.folderAway, Cache: cachePath("clips.json"),
+		Log: a.log})
 	a.library.SetFolder(cfg.ClipFolder())
 	a.transfers = a.openTransfers(dir)
 	a.notifier = a.openNotifier()
@@ -189,11 +193,14 @@ func (a *App) start(ctx context.Context, o Options) {
 		OpenInvitation: a.invite,
 		Server:         clips{a}, Open: desktop.Open, Reveal: desktop.Reveal,
 		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
-		Journal: a.logged, Report: a.report, Library: a.library, CopyFiles: a.copied.CopyFiles, Exported: a.exported,
+		Journal: a.logged, Report: a.report, Library: a.library, Storage: a.storage, CopyFiles: a.copied.CopyFiles,
+		Exported: a.exported,
 	})
 	close(a.ready)
+	a.storage.Start()
 	a.transfers.Start()
-	a.tasks.Go(func() { a.recover(ctx, cfg.ClipFolder()) })
+	a.tasks.Go(a.followFolder)
+	a.tasks.Go(func() { a.recover(ctx, a.place(cfg.ClipFolder())) })
 	if first && o.Hidden {
 		a.notify(desktop.Notification{
 			Title: locale.Text("Hindsight isn't set up yet"),
@@ -227,6 +234,7 @@ func (a *App) close() error {
 	defer cancel()
 	a.control.Close()
 	a.transfers.Close()
+	a.storage.Close()
 	err := errors.Join(a.hotkeys.Close(), a.session.Close(ctx))
 	a.ui.Close()
 	a.tray.Close()

@@ -21,7 +21,7 @@ type engine struct {
 // viewers is what the room asks the user.
 type viewers interface {
 	allowClip(ctx context.Context, viewer string, r api.ClipRequest) error
-	viewerClip(api.RoomClip)
+	viewerClip(api.RoomClip, session.Place)
 }
 
 // Record implements session.Engine.
@@ -56,7 +56,9 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 		source = engine.LowLayer()
 	}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		PlainHTTP: c.AllowHTTP, Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: e.viewers.viewerClip}, source)
+		PlainHTTP: c.AllowHTTP, Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: func(made api.RoomClip) {
+			e.viewers.viewerClip(made, session.Place{Backend: c.BackendURL, Room: c.Room})
+		}}, source)
 	if err != nil {
 		return nil, err
 	}

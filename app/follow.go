@@ -14,6 +14,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // followHotkeys takes the keys of the settings, and tells the session when one stops working or works again, until the
@@ -160,14 +161,15 @@ func backendOf(e session.Event) string {
 }
 
 // recover saves what a crash left behind and says so. What is not saved when ctx ends stays for the next start.
-func (a *App) recover(ctx context.Context, folder string) {
-	clips, err := capture.Recover(ctx, config.JournalFolder(), folder)
+func (a *App) recover(ctx context.Context, to clip.Place) {
+	clips, err := capture.Recover(ctx, config.JournalFolder(), to)
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("the replay from before a crash could not be saved; it is tried again at the next start", "error", err)
 		a.failed(locale.Text("Couldn't recover replay"), err)
 	}
 	for _, c := range clips {
 		a.log.Info("a replay from before a crash is saved", "path", c.Path, "seconds", c.Seconds)
+		a.placed(c.Path)
 		a.notify(desktop.Notification{
 			Title: locale.Text("Replay recovered"),
 			Body: locale.Text("Hindsight closed unexpectedly. Its last {{.Seconds}} s are saved.", map[string]any{

@@ -10,6 +10,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/storage"
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
@@ -142,6 +143,23 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 			return nil, err
 		}
 		return control.InvitationAnswer{Server: i.Server, Identity: identity}, nil
+	case control.Storage:
+		u, err := a.storage.Usage()
+		if err != nil {
+			return nil, err
+		}
+		u.Server = a.storage.Server(ctx)
+		return u, nil
+	case control.Move:
+		return nil, a.storage.Move(ctx, r.Path)
+	case control.Moving:
+		var u storage.Usage
+		if p, moving := a.storage.Progress(); moving {
+			u.Move = &p
+		}
+		return u, nil
+	case control.Unmove:
+		return nil, a.storage.Cancel(ctx)
 	case control.Show:
 		return a.show(ctx, r.Text)
 	case control.Quit:
@@ -150,7 +168,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 	}
 	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
 		"talk, link, links, unlink, upload, download, server, transfers, choose-screen, settings, set, set-token, "+
-		"invitation, show or quit", r.Command)
+		"invitation, storage, move-clips, moving, cancel-move, show or quit", r.Command)
 }
 
 // show shows the window at a page.

@@ -37,6 +37,7 @@ func (a *App) followEvents() {
 		if e.Kind == session.LocalSaved || e.Kind == session.ServerSaved {
 			a.library.Refresh() // where the file system does not say it, and for the server's copy
 		}
+		a.placed(savedPath(e))
 		n := a.notification(e)
 		a.notify(n)
 		a.linkSaved(wanted.next(e))
@@ -165,6 +166,10 @@ func (a *App) notification(e session.Event) desktop.Notification {
 		if e.Save.Server != "off" || a.uploads() {
 			actions = append(actions, desktop.Action{Label: locale.Text("Copy link"), Do: func() { a.copyLink(path) }})
 		}
+		if e.Save.Clip.Instead != "" {
+			return desktop.Notification{Title: locale.Text("Replay saved in another folder"), Failure: true,
+				Body: elsewhere(path, e.Save.Clip.Instead), Actions: actions}
+		}
 		return desktop.Notification{
 			Title: locale.Text("Replay saved"),
 			Body: filepath.Base(path) + "\n" + locale.Text("{{.Seconds}} s", map[string]any{
@@ -182,6 +187,10 @@ func (a *App) notification(e session.Event) desktop.Notification {
 	case session.ServerFailed:
 		return failed(locale.Text("Couldn't save replay on server"))
 	case session.Recorded:
+		if e.Instead != "" {
+			return desktop.Notification{Title: locale.Text("Recording saved in another folder"), Failure: true,
+				Body: elsewhere(e.Path, e.Instead), Actions: a.clipActions(e.Path)}
+		}
 		return desktop.Notification{Title: locale.Text("Recording saved"), Body: text, Actions: a.clipActions(e.Path)}
 	case session.RecordFailed:
 		if e.Path == "" {
@@ -189,6 +198,10 @@ func (a *App) notification(e session.Event) desktop.Notification {
 		}
 		return failed(locale.Text("Recording stopped"))
 	case session.Shot:
+		if e.Instead != "" {
+			return desktop.Notification{Title: locale.Text("Screenshot saved in another folder"), Failure: true,
+				Body: elsewhere(e.Path, e.Instead), Actions: a.fileActions(locale.Text("Open"), e.Path)}
+		}
 		return desktop.Notification{Title: locale.Text("Screenshot saved"), Body: filepath.Base(e.Path),
 			Actions: a.fileActions(locale.Text("Open"), e.Path)}
 	case session.ShotFailed:

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -22,6 +23,15 @@ func TestFailuresAreNotifiedWhateverTheUserChose(t *testing.T) {
 		}
 		if !wanted(n, config.App{Notifications: true}) {
 			t.Errorf("%s is not shown to those who want notifications", kind)
+		}
+	}
+	// So is that a file is in another folder than the user expects.
+	save.Clip.Instead = "the drive with /stick is not connected"
+	for _, kind := range []session.EventKind{session.LocalSaved, session.Recorded, session.Shot} {
+		n := a.notification(session.Event{Kind: kind, Save: save, Path: "/clips/one.mp4", Instead: save.Clip.Instead})
+		if !wanted(n, config.App{}) || !strings.HasSuffix(n.Title, " saved in another folder") ||
+			n.Body != "one.mp4\nIt is in /clips. The drive with /stick is not connected." {
+			t.Errorf("%s is said like this: %q %q", kind, n.Title, n.Body)
 		}
 	}
 	if n := a.notification(session.Event{Kind: session.RecordFailed}); n.Title != "Couldn't start recording" {

@@ -158,6 +158,7 @@ func (a *App) transferred(o transfers.Outcome) {
 		a.notify(desktop.Notification{Title: locale.Text("Clip downloaded"), Body: filepath.Base(o.Path),
 			Actions: a.clipActions(o.Path)})
 	}
+	a.library.Refresh() // the clip has a copy on the server, or is one of those here
 	a.refreshServer()
 }
 

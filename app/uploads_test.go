@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/transfers"
 )
@@ -21,7 +22,8 @@ func TestUploadsGoToTheServerOfTheirToken(t *testing.T) {
 	path := filepath.Join(dir, "a.mp4")
 	require.NoError(t, os.WriteFile(path, []byte("a clip"), 0o600))
 	a := user(t, dir)
-	a.listing = make(chan struct{}, 1)
+	a.listing, a.library = make(chan struct{}, 1), library.Open(library.Options{Log: a.log})
+	defer a.library.Close()
 	a.transfers = a.openTransfers(dir)
 	defer a.transfers.Close()
 	set := func(url, token string) {

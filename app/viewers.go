@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -86,7 +87,7 @@ func (a *App) askForClip(ctx context.Context, viewer string, r api.ClipRequest) 
 }
 
 // viewerClip tells the user and, where it is to know, the room of a clip that a viewer had made.
-func (a *App) viewerClip(c api.RoomClip) {
+func (a *App) viewerClip(c api.RoomClip, in session.Place) {
 	<-a.ready
 	a.notify(desktop.Notification{
 		Title: locale.Text("{{.Name}} made a clip", map[string]any{"Name": viewerName(c.RequestedBy)}),
@@ -95,7 +96,7 @@ func (a *App) viewerClip(c api.RoomClip) {
 		Topic: topicViewer, Actions: []desktop.Action{{Label: locale.Text("Copy link"), Do: func() { a.ui.Copy(c.URL) }}},
 	})
 	if how := a.session.Snapshot().Settings.Sharing.TellRoom; how != config.TellNothing {
-		a.tasks.Go(func() { a.announce(c, how) })
+		a.tasks.Go(func() { a.announce(c, in, how) })
 	}
 }
 
@@ -116,10 +117,14 @@ func (a *App) tellRoom(e session.Event) {
 		return
 	}
 	save, path := *e.Save, ""
+	in := session.Place{Backend: save.Backend, Room: save.Room}
 	if save.Clip != nil {
 		path = save.Clip.Path
 	}
 	a.tasks.Go(func() {
+		if !a.session.SharedIn(in) {
+			return // it has ended in the meantime, or is in another room: no link is needed
+		}
 		ctx, cancel := context.WithTimeout(a.ctx, linkWait)
 		defer cancel()
 		made, err := a.makeLink(ctx, links.Copy{Backend: save.Backend, ClipID: save.ClipID}, path)
@@ -132,12 +137,16 @@ func (a *App) tellRoom(e session.Event) {
 			return
 		}
 		a.announce(api.RoomClip{ClipID: save.ClipID, Seconds: save.ServerSeconds, URL: made.URL,
-			ExpiresAt: made.ExpiresAt}, how)
+			ExpiresAt: made.ExpiresAt}, in, how)
 	})
 }
 
-func (a *App) announce(c api.RoomClip, how config.TellRoom) {
-	if err := a.session.Announce(c, how == config.TellChat); err != nil {
+// announce tells the room that a clip is of.
+func (a *App) announce(c api.RoomClip, in session.Place, how config.TellRoom) {
+	switch err := a.session.Announce(c, in, how == config.TellChat); {
+	case errors.Is(err, session.ErrElsewhere), errors.Is(err, session.ErrClosed):
+		a.log.Info("the room has not heard of a clip", "clip", c.ClipID, "reason", err)
+	case err != nil:
 		a.log.Warn("the room has not heard of a clip", "clip", c.ClipID, "error", err)
 		a.failed(locale.Text("Couldn't tell the room of the clip"), err)
 	}

@@ -87,6 +87,9 @@ type Config struct {
 	Replay time.Duration
 	// ClipFolder is where clips go; it is made when missing.
 	ClipFolder string
+	// ClipMount and ClipFallback are the rest of a clip.Place: where the folder's drive is mounted, and where clips go
+	// that the folder does not take. Both may be empty.
+	ClipMount, ClipFallback string
 	// ClipName is the template of clips' names, see clip.CheckName; empty is clip.DefaultName.
 	ClipName string
 	// Poster puts a JPEG image beside each clip as well.

@@ -52,7 +52,7 @@ func (r *Recorder) Record(app string) (*Recording, error) {
 		return nil, errors.New("the recorder is closed")
 	}
 	c, _ := r.now()
-	file, err := clip.NewRecording(c.request(app, time.Now()))
+	file, err := c.place().NewRecording(context.Background(), c.request(app, time.Now()))
 	if err != nil {
 		return nil, err
 	}

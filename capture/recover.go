@@ -14,7 +14,7 @@ const shortest = time.Second
 
 // Recover saves the replays left behind by processes that did not end cleanly, as clips named after their last
 // moment. What cannot be saved now stays for another try.
-func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip, error) {
+func Recover(ctx context.Context, journalFolder string, to clip.Place) ([]clip.Clip, error) {
 	found, err := replay.FindOrphans(journalFolder)
 	var clips []clip.Clip
 	for _, r := range found {
@@ -23,9 +23,9 @@ func Recover(ctx context.Context, journalFolder, clipFolder string) ([]clip.Clip
 			err = errors.Join(err, r.Discard())
 			continue
 		}
-		q := clip.Request{Folder: clipFolder, Created: r.Last, Suffix: " recovered"}
+		q := clip.Request{Created: r.Last, Suffix: " recovered"}
 		hold(&q, s, chapters(r.Marks, s.Start))
-		c, e := clip.Save(ctx, q)
+		c, e := to.Save(ctx, q)
 		if e != nil {
 			err = errors.Join(err, e, r.Release())
 			continue

@@ -84,11 +84,12 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	if err != nil {
 		return clip.Clip{}, err
 	}
+	c, _ = r.now() // the folder may be another one than at the press
 	write := c.request(q.App, time.Now().Add(q.Press-clock.Now()))
 	hold(&write, snap, r.chapters(snap.Start))
 	info := r.Video()
 	write.Width, write.Height = info.Width, info.Height
-	out, err := clip.Save(ctx, write)
+	out, err := c.place().Save(ctx, write)
 	if err == nil {
 		out.SaveMS = float64(clock.Now()-end) / 1e6
 	} else {
@@ -108,7 +109,12 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 
 // request is the file of a replay or a recording, without what is in it.
 func (c Config) request(app string, at time.Time) clip.Request {
-	return clip.Request{Folder: c.ClipFolder, Name: c.ClipName, App: app, Created: at, Poster: c.Poster}
+	return clip.Request{Name: c.ClipName, App: app, Created: at, Poster: c.Poster}
+}
+
+// place is where clips go.
+func (c Config) place() clip.Place {
+	return clip.Place{Folder: c.ClipFolder, Mount: c.ClipMount, Fallback: c.ClipFallback}
 }
 
 // hold fills a request with what was in the buffer.
@@ -124,6 +130,9 @@ func (r *Recorder) saved(what string, c Config, out clip.Clip, err error) {
 	} else {
 		r.log.Info("the "+what+" was saved", "path", out.Path, "seconds", out.Seconds, "bytes", out.Bytes,
 			"save_ms", out.SaveMS)
+	}
+	if out.Instead != "" {
+		r.log.Warn("the "+what+" is not in the clip folder", "path", out.Path, "reason", out.Instead)
 	}
 	if out.Path != "" {
 		r.prune(c, out.Path)

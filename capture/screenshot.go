@@ -26,7 +26,14 @@ func (r *Recorder) Screenshot(ctx context.Context, app string, format clip.Forma
 			return "", err
 		}
 	}
-	path, err := clip.SaveImage(c.ClipFolder, c.ClipName, app, pressed, img, format)
+	var path string
+	instead, err := c.place().Use(ctx, func(_ context.Context, folder string) (err error) {
+		path, err = clip.SaveImage(folder, c.ClipName, app, pressed, img, format)
+		return err
+	})
+	if instead != "" {
+		r.log.Warn("the screenshot is not in the clip folder", "path", path, "reason", instead)
+	}
 	if err != nil {
 		r.log.Error("the screenshot was not saved", "err", err)
 		return "", err

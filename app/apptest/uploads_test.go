@@ -69,9 +69,8 @@ func testUploads(t *testing.T, m *machine) {
 
 	id := run("upload", first)
 	require.Equal(t, list[0].ClipID, id, "it is there already")
-	clips := server()
-	require.Len(t, clips, 1)
-	require.Equal(t, first, clips[0].Path)
+	require.Eventually(t, func() bool { clips := server(); return len(clips) == 1 && clips[0].Path == first }, time.Minute,
+		250*time.Millisecond)
 	require.NoError(t, os.Remove(first))
 	require.Eventually(t, func() bool { return server()[0].Path == "" }, time.Minute, 250*time.Millisecond)
 	got, err := os.ReadFile(run("download", id))

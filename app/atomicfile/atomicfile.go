@@ -33,12 +33,12 @@ func Write(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	syncFolder(filepath.Dir(path))
+	SyncFolder(filepath.Dir(path))
 	return nil
 }
 
-// syncFolder makes the rename last through a power cut. Not every file system can, and the new file is in place.
-func syncFolder(path string) {
+// SyncFolder makes new names in a folder last through a power cut. Not every file system can; there they are in place.
+func SyncFolder(path string) {
 	if runtime.GOOS == "windows" {
 		return // folders cannot be opened
 	}

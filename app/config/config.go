@@ -211,6 +211,11 @@ func (c Config) ClipFolder() string {
 	if c.Replay.Folder != "" {
 		return c.Replay.Folder
 	}
+	return DefaultClipFolder()
+}
+
+// DefaultClipFolder is Hindsight in the user's videos folder.
+func DefaultClipFolder() string {
 	videos := xdg.UserDirs.Videos
 	if videos == "" {
 		videos = filepath.Join(xdg.Home, "Videos")

@@ -26,29 +26,33 @@ var ErrRunning = errors.New("hindsight is already running")
 
 // The commands.
 const (
-	Status = "status"     // → session.Snapshot
-	Save   = "save"       // Seconds or All, After → session.SaveRecord
-	Share  = "share"      // On or Toggle
-	Replay = "replay"     // On or Toggle
-	Mute   = "mute"       // Source, On or Toggle
-	Talk   = "talk"       // On
-	Record = "record"     // On or Toggle
-	Mark   = "mark"       // Text
-	Shot   = "screenshot" // → ShotAnswer
-	Link   = "link"       // Path, empty for the newest clip → LinkAnswer
-	Upload = "upload"     // Path → UploadAnswer
-	Links  = "links"      // Path, a file or the id of a clip on the server, empty for all → []LinkInfo
-	Unlink = "unlink"     // Text, the id of a link
-	There  = "server"     // → []ServerClip
-	Fetch  = "download"   // Text, the id of a clip on the server → UploadAnswer
-	Queue  = "transfers"  // → []transfers.Item
-	Choose = "choose-screen"
-	List   = "settings"   // → []config.Setting
-	Set    = "set"        // Set → config.Result, also beside an error
-	Token  = "set-token"  // Text, empty to remove it → config.Result, also beside an error
-	Invite = "invitation" // Text, the link; On accepts it, else the window asks → InvitationAnswer
-	Show   = "show"       // Text, one of Pages, empty for the page that is shown → ShowAnswer
-	Quit   = "quit"
+	Status  = "status"     // → session.Snapshot
+	Save    = "save"       // Seconds or All, After → session.SaveRecord
+	Share   = "share"      // On or Toggle
+	Replay  = "replay"     // On or Toggle
+	Mute    = "mute"       // Source, On or Toggle
+	Talk    = "talk"       // On
+	Record  = "record"     // On or Toggle
+	Mark    = "mark"       // Text
+	Shot    = "screenshot" // → ShotAnswer
+	Link    = "link"       // Path, empty for the newest clip → LinkAnswer
+	Upload  = "upload"     // Path → UploadAnswer
+	Links   = "links"      // Path, a file or the id of a clip on the server, empty for all → []LinkInfo
+	Unlink  = "unlink"     // Text, the id of a link
+	There   = "server"     // → []ServerClip
+	Fetch   = "download"   // Text, the id of a clip on the server → UploadAnswer
+	Queue   = "transfers"  // → []transfers.Item
+	Choose  = "choose-screen"
+	List    = "settings"    // → []config.Setting
+	Set     = "set"         // Set → config.Result, also beside an error
+	Token   = "set-token"   // Text, empty to remove it → config.Result, also beside an error
+	Invite  = "invitation"  // Text, the link; On accepts it, else the window asks → InvitationAnswer
+	Storage = "storage"     // → storage.Usage
+	Move    = "move-clips"  // Path; clips begin to move there
+	Moving  = "moving"      // → storage.Usage with Move alone
+	Unmove  = "cancel-move" // undoes it
+	Show    = "show"        // Text, one of Pages, empty for the page that is shown → ShowAnswer
+	Quit    = "quit"
 )
 
 // InvitationAnswer is what came of an invitation that was accepted.

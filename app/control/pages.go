@@ -9,7 +9,7 @@ import (
 // Pages are the pages that Show turns to. The window's are app/ui's; a test in app compares them.
 var Pages = []string{
 	"home", "clips", "settings", "settings/audio", "settings/video", "settings/replay", "settings/hotkeys",
-	"settings/sharing", "settings/general", "log", FirstRunPage,
+	"settings/storage", "settings/sharing", "settings/general", "log", FirstRunPage,
 }
 
 // FirstRunPage is the card of the first start, which takes the place of the whole window.

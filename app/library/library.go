@@ -71,6 +71,9 @@ type Copies interface {
 type Options struct {
 	// Copies may be nil.
 	Copies Copies
+	// Away is whether a folder's drive is known not to be there, also where an empty folder is in its place; nil knows
+	// nothing.
+	Away func(folder string) bool
 	// Cache is the file that keeps what was read; empty is none.
 	Cache string
 	Log   *slog.Logger
@@ -108,6 +111,7 @@ type Library struct {
 // wish is what the goroutine is asked for.
 type wish struct {
 	folder string
+	more   []string
 	read   bool
 }
 
@@ -138,6 +142,21 @@ func (l *Library) SetFolder(folder string) {
 	l.mu.Lock()
 	same := l.wish.folder == folder
 	l.wish.folder = folder
+	if !same {
+		l.wish.read = true
+	}
+	l.mu.Unlock()
+	if !same {
+		l.ask()
+	}
+}
+
+// SetMore chooses further folders whose clips are shown with those of the folder: where clips move from, or where they
+// are for now.
+func (l *Library) SetMore(folders ...string) {
+	l.mu.Lock()
+	same := slices.Equal(l.wish.more, folders)
+	l.wish.more = slices.Clone(folders)
 	if !same {
 		l.wish.read = true
 	}

@@ -52,11 +52,12 @@ type known struct {
 type reader struct {
 	l      *Library
 	folder string
+	more   []string // further folders
 	known  map[string]known
 	unkept bool // there is something that the cache file does not have
 
 	watcher *fsnotify.Watcher // nil: none is to be had
-	watched string
+	watched []string
 	changed map[string]bool // paths since the folder was looked at
 	all     bool            // everything may have changed
 	due     *time.Timer
@@ -113,32 +114,37 @@ func (r *reader) obey() {
 	w := r.l.wish
 	r.l.wish.read = false
 	r.l.mu.Unlock()
-	if w.folder != r.folder {
-		r.folder = w.folder
-	}
+	r.folder, r.more = w.folder, w.more
 	if w.read && r.folder != "" {
 		r.watch()
 		r.scan()
 	}
 }
 
-// watch follows the folder, which may have come into being just now.
+// folders are all that are read, the folder first.
+func (r *reader) folders() []string { return append([]string{r.folder}, r.more...) }
+
+// watch follows the folders, which may have come into being just now.
 func (r *reader) watch() {
 	if r.watcher == nil {
 		return
 	}
-	if r.watched != "" && r.watched != r.folder {
-		_ = r.watcher.Remove(r.watched)
-		r.watched = ""
+	for _, folder := range r.watched {
+		if !slices.Contains(r.folders(), folder) {
+			_ = r.watcher.Remove(folder)
+		}
 	}
-	if r.watcher.Add(r.folder) == nil { // once more is nothing
-		r.watched = r.folder
+	r.watched = nil
+	for _, folder := range r.folders() {
+		if r.watcher.Add(folder) == nil { // once more is nothing
+			r.watched = append(r.watched, folder)
+		}
 	}
 }
 
 // note takes what the system says about a file.
 func (r *reader) note(e fsnotify.Event) {
-	if e.Name == r.folder {
+	if slices.Contains(r.folders(), e.Name) {
 		r.all = true
 	} else if base := filepath.Base(e.Name); !clip.IsVideo(base) && !clip.IsImage(base) {
 		return
@@ -171,14 +177,15 @@ type file struct {
 	info fs.FileInfo
 }
 
-// scan looks through the folder and reads what it has not read yet, the newest first.
-func (r *reader) scan() {
-	entries, err := os.ReadDir(r.folder)
-	if err != nil {
-		r.missing(err)
-		return
+// list is what may be clips in a folder.
+func (r *reader) list(folder string) (files []file, err error) {
+	if r.l.options.Away != nil && r.l.options.Away(folder) {
+		return nil, fs.ErrNotExist
 	}
-	var files, fresh []file
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
 	for _, e := range entries {
 		if e.IsDir() || !clip.IsVideo(e.Name()) && !clip.IsImage(e.Name()) {
 			continue
@@ -187,9 +194,26 @@ func (r *reader) scan() {
 		if err != nil || !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
 			continue // deleted in the meantime
 		}
-		f := file{filepath.Join(r.folder, e.Name()), info}
-		files = append(files, f)
-		if k, ok := r.known[f.path]; !ok || k.Stamp != stampOf(info) {
+		files = append(files, file{filepath.Join(folder, e.Name()), info})
+	}
+	return files, nil
+}
+
+// scan looks through the folders and reads what it has not read yet, the newest first.
+func (r *reader) scan() {
+	s := Snapshot{Folder: r.folder}
+	var files, fresh []file
+	var here []string
+	for _, folder := range r.folders() {
+		in, err := r.list(folder)
+		if err == nil {
+			files, here = append(files, in...), append(here, folder)
+			continue
+		}
+		r.missing(&s, folder, err)
+	}
+	for _, f := range files {
+		if k, ok := r.known[f.path]; !ok || k.Stamp != stampOf(f.info) {
 			fresh = append(fresh, f)
 		}
 	}
@@ -204,11 +228,12 @@ func (r *reader) scan() {
 		default:
 		}
 		if len(fresh) > 0 {
-			r.publish(files, false)
+			r.publish(s, files)
 		}
 	}
-	r.forget(files)
-	r.publish(files, true)
+	r.forget(files, here)
+	s.Read = true
+	r.publish(s, files)
 	r.keep()
 }
 
@@ -239,32 +264,34 @@ func (r *reader) read(files []file) {
 }
 
 // forget leaves out files that are gone. What is known of other folders stays for when they come back.
-func (r *reader) forget(files []file) {
+func (r *reader) forget(files []file, folders []string) {
 	there := make(map[string]bool, len(files))
 	for _, f := range files {
 		there[f.path] = true
 	}
 	for path := range r.known {
-		if filepath.Dir(path) == r.folder && !there[path] {
+		if slices.Contains(folders, filepath.Dir(path)) && !there[path] {
 			delete(r.known, path)
 			r.unkept = true
 		}
 	}
 }
 
-func (r *reader) publish(files []file, whole bool) {
-	items := make([]Item, 0, len(files))
+// publish adds the files that are known to what is shown.
+func (r *reader) publish(s Snapshot, files []file) {
+	items := make([]Item, 0, len(files)+len(s.Items))
 	for _, f := range files {
 		if k, ok := r.known[f.path]; ok && !k.None {
-			items = append(items, r.item(k, false))
+			items = append(items, r.item(k, false, true))
 		}
 	}
-	r.l.publish(Snapshot{Folder: r.folder, Items: items, Read: whole})
+	s.Items = append(items, s.Items...)
+	r.l.publish(s)
 }
 
-func (r *reader) item(k known, away bool) Item {
+func (r *reader) item(k known, away, responds bool) Item {
 	i := Item{Clip: k.Clip, Name: name(k.Clip.Path), Modified: time.Unix(0, k.Stamp.Mod), Away: away}
-	if !away && r.l.options.Copies != nil {
+	if responds && r.l.options.Copies != nil {
 		if c, ok := r.l.options.Copies.Of(i.Path); ok {
 			i.Copy = c
 		}
@@ -274,19 +301,22 @@ func (r *reader) item(k known, away bool) Item {
 }
 
 // missing shows what was in a folder that cannot be read.
-func (r *reader) missing(err error) {
-	s := Snapshot{Folder: r.folder, Read: true}
+func (r *reader) missing(s *Snapshot, folder string, err error) {
+	gone := errors.Is(err, fs.ErrNotExist)
+	n := len(s.Items)
 	for path, k := range r.known {
-		if filepath.Dir(path) == r.folder && !k.None {
-			s.Items = append(s.Items, r.item(k, true))
+		if filepath.Dir(path) == folder && !k.None {
+			s.Items = append(s.Items, r.item(k, true, gone))
 		}
 	}
-	s.Away = len(s.Items) > 0
-	if !errors.Is(err, fs.ErrNotExist) {
-		s.Err = fmt.Errorf("the clips in %s can't be listed: %w", r.folder, err)
+	if folder != r.folder {
+		return
+	}
+	s.Away = len(s.Items) > n
+	if !gone {
+		s.Err = fmt.Errorf("the clips in %s can't be listed: %w", folder, err)
 	}
 	r.due.Reset(awayEvery)
-	r.l.publish(s)
 }
 
 // keep writes the cache file.

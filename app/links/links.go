@@ -51,8 +51,9 @@ type Book struct {
 	file   string
 	mu     sync.Mutex
 	copies map[string]entry
-	seen   map[string]seen // what was read of files, by path
-	sizes  map[int64]bool  // of files with a copy; nil when that is to be found out
+	seen   map[string]seen   // what was read of files, by path
+	sizes  map[int64]bool    // of files with a copy; nil when that is to be found out
+	moved  map[string]string // new paths by old ones, for what is added late
 }
 
 // entry is a copy and the local file's fingerprint, empty where it could not be read.
@@ -78,7 +79,8 @@ const FileName = "server-clips.json"
 // Open reads the book in a folder; what cannot be read is empty. A clip whose file was deleted is forgotten only where
 // its folder is there and it could not be found under another name: a drive may come back.
 func Open(dir string) *Book {
-	b := &Book{file: filepath.Join(dir, FileName), copies: map[string]entry{}, seen: map[string]seen{}}
+	b := &Book{file: filepath.Join(dir, FileName), copies: map[string]entry{}, seen: map[string]seen{},
+		moved: map[string]string{}}
 	if raw, err := os.ReadFile(b.file); err == nil {
 		var copies map[string]entry
 		if json.Unmarshal(raw, &copies) == nil && copies != nil {
@@ -105,11 +107,33 @@ func Open(dir string) *Book {
 func (b *Book) Add(path string, c Copy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for next, ok := b.moved[path]; ok; next, ok = b.moved[path] {
+		path = next
+	}
 	e := entry{Copy: c, Print: b.print(path), Added: time.Now().UTC()}
 	if e.Print != "" {
 		e.Changed = b.seen[path].mod
 	}
 	b.copies[path] = e
+	return b.write()
+}
+
+// Moved says that a file has another path now.
+func (b *Book) Moved(from, to string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if from == to {
+		return nil
+	}
+	b.moved[from] = to
+	delete(b.moved, to)
+	e, ok := b.copies[from]
+	if !ok {
+		return nil
+	}
+	delete(b.copies, from)
+	delete(b.seen, from)
+	b.copies[to] = e
 	return b.write()
 }
 

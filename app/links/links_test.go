@@ -168,3 +168,26 @@ func TestPairs(t *testing.T) {
 		}
 	}
 }
+
+// A clip that gets another path keeps its copy, also one whose copy comes to the server after that.
+func TestBookFollowsAMove(t *testing.T) {
+	dir, old, next := t.TempDir(), filepath.Join(t.TempDir(), "old.mp4"), filepath.Join(t.TempDir(), "new.mp4")
+	require.NoError(t, os.WriteFile(old, []byte("the clip"), 0o600))
+	b := Open(dir)
+	require.NoError(t, b.Add(old, Copy{"https://a", "1"}))
+	require.NoError(t, os.Rename(old, next))
+	require.NoError(t, b.Moved(old, next))
+	c, ok := Open(dir).Of(next)
+	require.True(t, ok)
+	require.Equal(t, Copy{"https://a", "1"}, c)
+	_, ok = Open(dir).Of(old)
+	require.False(t, ok)
+	require.NoError(t, b.Forget(next))
+	require.NoError(t, b.Add(old, Copy{"https://a", "2"}))
+	c, _ = Open(dir).Of(next)
+	require.Equal(t, "2", c.ClipID)
+	require.NoError(t, b.Moved(next, old), "and back")
+	require.NoError(t, b.Moved(old, next))
+	c, _ = b.Of(next)
+	require.Equal(t, "2", c.ClipID)
+}

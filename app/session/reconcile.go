@@ -55,6 +55,10 @@ func (s *Session) reconcileRecorder() {
 	want.Video.Asked = st.capture.asked
 	want.Paused, want.SoundOnly = st.paused(), !st.wantPackets() && st.previews == 0
 	want.Sharing = st.share.on || st.share.pub != nil || st.share.busy
+	if s.place != nil {
+		p := s.place(want.ClipFolder)
+		want.ClipMount, want.ClipFallback = p.Mount, p.Fallback
+	}
 	want.Mutes, want.Desktop.Muted, want.Mic.Muted = &s.mutes, false, false
 	switch {
 	case st.capture.rec == nil && st.wantRecorder() && st.capture.openError == "":

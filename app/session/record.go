@@ -137,7 +137,12 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	if err != nil {
 		e = Event{Kind: ShotFailed, Text: Plain(err)}
 	}
-	s.post(func() { s.feed.event(e) })
+	s.post(func() {
+		if c := s.st.capture.cfg; err == nil && c.ClipFallback != c.ClipFolder && filepath.Dir(path) == c.ClipFallback {
+			e.Instead = c.ClipFolder + " cannot be used"
+		}
+		s.feed.event(e)
+	})
 	return path, err
 }
 
@@ -198,7 +203,7 @@ func (s *Session) endRecording() {
 				s.feed.event(Event{Kind: RecordFailed, Text: Plain(err), Path: c.Path})
 				return
 			}
-			s.feed.event(Event{Kind: Recorded, Text: filepath.Base(c.Path), Path: c.Path})
+			s.feed.event(Event{Kind: Recorded, Text: filepath.Base(c.Path), Path: c.Path, Instead: c.Instead})
 		})
 	})
 }

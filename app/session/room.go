@@ -35,14 +35,36 @@ func roomState(s Snapshot) api.RoomState {
 	return state
 }
 
-// Announce tells the room of a clip while the screen is shared, with chat as a chat message too.
-func (s *Session) Announce(clip api.RoomClip, chat bool) error {
-	var pub Publisher
-	if err := s.do(func() error { pub = s.st.share.pub; return nil }); err != nil {
+// Place is a room of a server.
+type Place struct{ Backend, Room string }
+
+// ErrElsewhere means that the screen is not shared in a room anymore.
+var ErrElsewhere = errors.New("the room has not heard of the clip, because the screen is not shared there anymore")
+
+// Announce tells the room in which a clip was recorded of it, with chat as a chat message too. No other room hears of
+// it: then the error is ErrElsewhere.
+func (s *Session) Announce(clip api.RoomClip, in Place, chat bool) error {
+	pub, err := s.sharedIn(in)
+	if err != nil {
 		return err
 	}
-	if pub == nil {
-		return errors.New("the room has not heard of the clip, because the screen is not shared anymore")
-	}
 	return pub.Announce(clip, chat)
+}
+
+// SharedIn is whether the screen is shared in a room.
+func (s *Session) SharedIn(in Place) bool {
+	_, err := s.sharedIn(in)
+	return err == nil
+}
+
+func (s *Session) sharedIn(in Place) (pub Publisher, err error) {
+	err = s.do(func() error {
+		share := &s.st.share
+		if share.pub == nil || in != (Place{share.cfg.BackendURL, share.cfg.Room}) {
+			return ErrElsewhere
+		}
+		pub = share.pub
+		return nil
+	})
+	return pub, err
 }

@@ -40,10 +40,16 @@ func TestTheRoomKnowsOfTheReplay(t *testing.T) {
 	require.NoError(t, b.SetPaused(true))
 	told("a pause", func(s api.RoomState) bool { return s.Replay == api.ReplayPaused })
 
-	clip := api.RoomClip{ClipID: "one"}
-	require.NoError(t, b.Announce(clip, false))
+	clip, c := api.RoomClip{ClipID: "one"}, b.Snapshot().Settings.Sharing
+	here := session.Place{Backend: c.BackendURL, Room: c.Room}
+	require.True(t, b.SharedIn(here))
+	for _, other := range []session.Place{{}, {Room: c.Room}, {Backend: c.BackendURL, Room: "another"}} {
+		require.ErrorIs(t, b.Announce(clip, other, false), session.ErrElsewhere, "a clip of one room in another")
+		require.False(t, b.SharedIn(other))
+	}
+	require.NoError(t, b.Announce(clip, here, false))
 	require.Equal(t, []api.RoomClip{clip}, b.engine.Publisher().Heard())
 	require.NoError(t, b.SetShare(false))
 	b.until(t, "the share is over", func(s session.Snapshot) bool { return s.Share.State == session.ShareOff })
-	require.ErrorContains(t, b.Announce(clip, false), "not shared anymore")
+	require.ErrorIs(t, b.Announce(clip, here, false), session.ErrElsewhere)
 }

@@ -137,7 +137,8 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	}
 	state := st.share.status.State
 	if st.share.pub != nil && st.share.on && (state == ShareLive || state == Reconnecting) {
-		j.pub, j.record.Server, j.record.Backend = st.share.pub, CopySaving, st.share.cfg.BackendURL
+		j.pub, j.record.Server = st.share.pub, CopySaving
+		j.record.Backend, j.record.Room = st.share.cfg.BackendURL, st.share.cfg.Room
 	}
 	if j.rec == nil && j.pub == nil {
 		switch {
@@ -255,6 +256,18 @@ func (j *job) wait() time.Time {
 	case <-j.flush:
 		return time.Now()
 	}
+}
+
+// ClipMoved says that a clip has another path now.
+func (s *Session) ClipMoved(from, to string) {
+	_ = s.do(func() error { // after Close nobody looks anymore
+		if last := s.st.saves.last; last != nil && last.Clip != nil && last.Clip.Path == from {
+			moved := *last.Clip // snapshots have the one before
+			moved.Path = to
+			last.Clip = &moved
+		}
+		return nil
+	})
 }
 
 // note changes the last save's record if it still is the one meant.

@@ -27,6 +27,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
 // ErrClosed is returned for commands after Close began.
@@ -52,6 +53,8 @@ type Options struct {
 	// Login has Hindsight start at login, or not. A note says what the user has to know where it is saved nevertheless; an
 	// error refuses the setting. Nil accepts it.
 	Login func(on bool) (note string, err error)
+	// Place is where clips of a folder go, asked often; nil is the folder alone.
+	Place func(folder string) clip.Place
 	// App names the focused window's program, for files' names; nil knows none.
 	App func() string
 	Log *slog.Logger
@@ -63,6 +66,7 @@ type Session struct {
 	settings Settings
 	secrets  Secrets
 	app      func() string
+	place    func(folder string) clip.Place
 	login    func(on bool) (note string, err error)
 	log      *slog.Logger
 
@@ -191,7 +195,8 @@ type waiter struct {
 func New(o Options) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Session{
-		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, app: o.App, login: o.Login, log: o.Log,
+		engine: o.Engine, settings: o.Settings, secrets: o.Secrets, app: o.App, place: o.Place, login: o.Login,
+		log:  o.Log,
 		cmds: make(chan func(), 16), done: make(chan struct{}), ctx: ctx, cancel: cancel,
 		patching: make(chan struct{}, 1), kept: kept{c: o.Config.Clone()},
 	}

@@ -132,7 +132,7 @@ func TestOnePressTwoCopies(t *testing.T) {
 		t.Error(err)
 	}
 	e := nextEvent(t, events, session.ServerSaved)
-	if e.Save.ServerSeconds != 30 || e.Save.ID != r.ID || e.Save.Backend != "http://127.0.0.1:1" {
+	if e.Save.ServerSeconds != 30 || e.Save.ID != r.ID || e.Save.Backend != "http://127.0.0.1:1" || e.Save.Room != "room" {
 		t.Errorf("server copy: %+v", e.Save)
 	}
 	if p := b.engine.Publisher().Pressed(); len(p) != 1 || p[0].Before(before) || p[0].After(time.Now()) {

@@ -60,8 +60,9 @@ type SaveRecord struct {
 	ServerURL     string     `json:"server_url,omitempty"`
 	ServerSeconds float64    `json:"server_seconds,omitempty"`
 	ServerError   string     `json:"server_error,omitempty"`
-	// Backend is the address of the backend that has the server's copy.
+	// Backend is the address of the backend that has the server's copy, Room the room that was shared in.
 	Backend string `json:"-"`
+	Room    string `json:"-"`
 }
 
 // Snapshot is everything a front end shows. It shares nothing with the session.
@@ -119,6 +120,8 @@ type Event struct {
 	Kind EventKind
 	Text string
 	Path string
+	// Instead is why the file of a recording or a screenshot is not in the clip folder, as a message; empty where it is.
+	Instead string
 	// Save is set for the first four kinds.
 	Save *SaveRecord
 }

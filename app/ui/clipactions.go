@@ -90,10 +90,9 @@ func (a clipAction) keyHint() string {
 	return " (" + keyNames(combo.Label(nil)) + ")"
 }
 
-// oneHere is one clip whose file is here, allHere any number; oneVideoHere and allVideosHere leave out screenshots and
+// oneHere is one clip whose file is here, allHere any number; allVideosHere leaves out screenshots and
 // what cannot be read.
-func oneHere(items []library.Item) bool      { return len(items) == 1 && allHere(items) }
-func oneVideoHere(items []library.Item) bool { return len(items) == 1 && allVideosHere(items) }
+func oneHere(items []library.Item) bool { return len(items) == 1 && allHere(items) }
 
 func allHere(items []library.Item) bool {
 	return allOf(items, library.Item.Here)

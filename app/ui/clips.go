@@ -44,11 +44,10 @@ type clips struct {
 	none     *widget.Button // unchooses all
 	empty    *emptyClips
 
-	view   library.View
-	all    library.Snapshot
-	known  []string // programs in the filter
-	quota  int      // GB
-	server session.CopyState
+	view  library.View
+	all   library.Snapshot
+	known []string // programs in the filter
+	quota int      // GB
 }
 
 func newClips(u *UI) *clips {

@@ -35,7 +35,7 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 	s.keys.add(config.SaveKey{Seconds: 30})
 	s.keys.saves[1].take(hotkey.Combo{Mods: hotkey.Ctrl | hotkey.Alt, Key: "2"})
 	s.clips.name.SetText("{app} {date}")
-	s.clips.quota.SetText("20")
+	s.store.quota.SetText("20")
 	s.clips.overlap.SetChecked(true)
 	s.clips.poster.SetChecked(true)
 	s.clips.format.SetSelectedIndex(1)
@@ -61,7 +61,7 @@ func TestKeysForOtherLengthsAndClips(t *testing.T) {
 		{func() { s.keys.saves[0].after.SetText("soon") }, "“soon” is not a number of seconds"},
 		{func() { s.keys.saves[0].after.SetText("1000") }, "0 to 600"},
 		{func() { s.clips.name.SetText("{day}") }, "{date}"},
-		{func() { s.clips.quota.SetText("much") }, "GB"},
+		{func() { s.store.quota.SetText("much") }, "GB"},
 	} {
 		c.enter()
 		if !s.apply.Disabled() || !strings.Contains(s.saying(), c.says) {

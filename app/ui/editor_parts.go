@@ -2,7 +2,6 @@ package ui
 
 import (
 	"image/color"
-	"path/filepath"
 	"slices"
 
 	"fyne.io/fyne/v2"
@@ -111,10 +110,9 @@ func (e *editor) drawParts() {
 	}
 	e.row.RemoveAll()
 	for i, p := range e.parts {
-		name := stamp(p.out-p.in) + " · " + filepath.Base(p.path)
-		tile := newChoice(p.frames[0], name, i == e.current, func() { e.choose(i) })
+		tile := newChoice(p.frames[0], stamp(p.out-p.in), i == e.current, func() { e.choose(i) })
 		size := canvas.NewRectangle(color.Transparent)
-		size.SetMinSize(fyne.NewSize(150, 108))
+		size.SetMinSize(fyne.NewSize(132, 92))
 		e.row.Add(container.NewVBox(container.NewStack(size, tile), e.partButtons(i)))
 	}
 	e.row.Refresh()

@@ -73,7 +73,7 @@ func newNav(u *UI) *nav {
 	all := container.NewScroll(n.stack) // a page that needs more than a small window has can be scrolled as a whole
 	all.SetMinSize(fyne.NewSize(500, 300))
 	body := container.New(layout.NewCustomPaddedLayout(16, 16, 20, 20),
-		container.NewBorder(nil, u.strip.root, nil, nil, all))
+		u.strip.below(all))
 	n.root = container.New(n, side, body)
 	n.mark()
 	return n

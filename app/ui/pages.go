@@ -9,7 +9,7 @@ import (
 // The names of pages for commands, in the order of nav and of the settings' sections.
 var (
 	pageNames    = []string{"home", "clips", "settings", "log"}
-	sectionNames = []string{"audio", "video", "replay", "hotkeys", "sharing", "general"}
+	sectionNames = []string{"audio", "video", "replay", "hotkeys", "storage", "sharing", "general"}
 )
 
 // firstRunName is the card of the first start, which takes the place of the whole window.

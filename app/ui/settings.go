@@ -37,6 +37,7 @@ type settings struct {
 	replay  *replayCard
 	clips   *clipsCard
 	keys    *hotkeyCard
+	store   *storagePage
 	sharing *sharingPage
 	general *generalPage
 
@@ -98,12 +99,14 @@ func newSettings(u *UI) *settings {
 		filling: true, levelsFor: levelsWait}
 	s.message.Wrapping = fyne.TextWrapWord
 	s.sound, s.source, s.video, s.replay = newAudioPage(s), newSourceCard(s), newVideoCard(s), newReplayCard(s)
-	s.clips, s.keys, s.sharing, s.general = newClipsCard(s), newHotkeyCard(s), newSharingPage(s), newGeneralPage(s)
+	s.clips, s.keys, s.store = newClipsCard(s), newHotkeyCard(s), newStoragePage(s)
+	s.sharing, s.general = newSharingPage(s), newGeneralPage(s)
 	s.sections = []*section{
 		newSection(s, lang.L("Audio"), theme.VolumeUpIcon(), s.sound),
 		newSection(s, lang.L("Video"), theme.ComputerIcon(), s.source, s.video),
 		newSection(s, lang.L("Replay and clips"), theme.MediaReplayIcon(), s.replay, s.clips),
 		newSection(s, lang.L("Hotkeys"), keyboardIcon, s.keys),
+		newSection(s, lang.L("Storage"), theme.StorageIcon(), s.store.groups()...),
 		newSection(s, lang.L("Sharing"), theme.UploadIcon(), s.sharing),
 		newSection(s, lang.L("General"), theme.SettingsIcon(), s.general),
 	}
@@ -307,6 +310,9 @@ func (s *settings) tick(snap session.Snapshot) {
 	if s.shows(s.source) {
 		s.source.look(snap)
 	}
+	if s.shows(s.store.used) {
+		s.store.follow(snap)
+	}
 	s.estimate(snap)
 }
 
@@ -314,6 +320,7 @@ func (s *settings) tick(snap session.Snapshot) {
 func (s *settings) estimate(snap session.Snapshot) {
 	c, _ := s.entered()
 	s.replay.estimate(c, snap)
+	s.store.preview(c)
 }
 
 // fill shows settings and forgets what was entered.
@@ -331,6 +338,7 @@ func (s *settings) fill(c config.Config) {
 	s.sharing.warn()
 	s.say("", widget.MediumImportance)
 	_, _ = s.check()
+	s.store.preview(s.shown)
 }
 
 // settle is that nothing is being typed.

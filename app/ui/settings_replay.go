@@ -1,14 +1,7 @@
 package ui
 
 import (
-	"path/filepath"
-
-	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/lang"
-	"fyne.io/fyne/v2/storage"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"github.com/hindsight-app/hindsight/app/config"
@@ -21,8 +14,8 @@ import (
 // replayCard is the local buffer, with what it takes.
 type replayCard struct {
 	fields
-	seconds, folder *input
-	need            *widget.Label
+	seconds *input
+	need    *widget.Label
 }
 
 func newReplayCard(s *settings) *replayCard {
@@ -57,10 +50,10 @@ func (r *replayCard) estimate(c config.Config, now session.Snapshot) {
 	setText(r.need, text)
 }
 
-// clipsCard is where clips go, how they are named and kept.
+// clipsCard is how clips are named and made.
 type clipsCard struct {
 	fields
-	name, quota     *input
+	name            *input
 	overlap, poster *widget.Check
 	format          *widget.Select
 }
@@ -68,22 +61,8 @@ type clipsCard struct {
 func newClipsCard(s *settings) *clipsCard {
 	k := &clipsCard{fields: fields{s: s}}
 	f := &k.fields
-	r := s.replay
-	r.folder = s.newEntry("")
-	browse := newTipButton(s.u.tips, lang.L("Choose folder…"), theme.FolderOpenIcon(), r.browse)
-	at := f.setting("replay.folder", container.NewBorder(nil, nil, nil, browse, r.folder), lang.L("Folder"))
-	f.bind(at, func(c config.Config) {
-		r.folder.SetText(c.Replay.Folder)
-		r.folder.SetPlaceHolder(c.ClipFolder())
-	}, func(c *config.Config) error {
-		c.Replay.Folder = r.folder.trimmed()
-		return nil
-	}, r.folder)
 	k.name = f.text("clips.name", clip.DefaultName, func(c *config.Config) *string { return &c.Clips.Name })
 	f.note(lang.L("Placeholders: {date}, {time}, {app} (the focused app) and {seconds}."))
-	k.quota = f.number("clips.quota_gb", lang.L("No limit"), lang.L("Enter a whole number of GB, or nothing for no limit"),
-		func(c *config.Config) *int { return &c.Clips.QuotaGB })
-	f.note(lang.L("Oldest unstarred clips are deleted first. Files that Hindsight didn't make stay."))
 	k.overlap = f.check("clips.no_overlap", lang.L("Overlap"), lang.L("Avoid overlap"),
 		func(c *config.Config) *bool { return &c.Clips.NoOverlap })
 	f.note(lang.L("A clip then starts where the previous one ended."))
@@ -94,32 +73,4 @@ func newClipsCard(s *settings) *clipsCard {
 		func(c *config.Config) *string { return &c.Clips.Screenshot })
 	f.card(lang.L("Clips"))
 	return k
-}
-
-// browse chooses the folder, starting at the one that is entered or used now, or the nearest above it that is there.
-func (r *replayCard) browse() {
-	at := r.folder.trimmed()
-	if at == "" {
-		at = r.s.loaded.ClipFolder()
-	}
-	d := dialog.NewFolderOpen(func(at fyne.ListableURI, err error) {
-		if err == nil && at != nil {
-			r.folder.SetText(at.Path())
-			r.folder.complete()
-		}
-	}, r.s.u.window)
-	d.SetTitleText(lang.L("Save clips to"))
-	d.SetConfirmText(lang.L("Choose"))
-	for ; filepath.IsAbs(at); at = filepath.Dir(at) {
-		folder, err := storage.ListerForURI(storage.NewFileURI(at))
-		if err == nil {
-			d.SetLocation(folder)
-			break
-		}
-		if at == filepath.Dir(at) {
-			break
-		}
-	}
-	r.s.u.ask(d)
-	d.Resize(fyne.NewSize(760, 520))
 }

@@ -82,7 +82,7 @@ var entries = map[string]struct {
 	"replay.at_launch": {check("Start replay buffer on launch", false), false, nil},
 	"replay.seconds": {func(_ *testing.T, s *settings) { s.replay.seconds.SetText("90") }, 90,
 		func(c capture.Config) any { return int(c.Replay.Seconds()) }},
-	"replay.folder":      {func(t *testing.T, s *settings) { s.replay.folder.SetText(t.TempDir()) }, nil, nil},
+	"replay.folder":      {func(t *testing.T, s *settings) { s.store.folder.SetText(t.TempDir()) }, nil, nil},
 	"replay.when_locked": {choose("Keep recording"), config.RecordLocked, nil},
 	"replay.keep_after_crash": {check("Back up buffer to disk", false), false,
 		func(c capture.Config) any { return c.JournalFolder != "" }},
@@ -92,7 +92,7 @@ var entries = map[string]struct {
 		func(c capture.Config) any { return c.Poster }},
 	"clips.no_overlap": {func(_ *testing.T, s *settings) { s.clips.overlap.SetChecked(true) }, true,
 		func(c capture.Config) any { return c.Continue }},
-	"clips.quota_gb":     {func(_ *testing.T, s *settings) { s.clips.quota.SetText("12") }, 12, nil},
+	"clips.quota_gb":     {func(_ *testing.T, s *settings) { s.store.quota.SetText("12") }, 12, nil},
 	"clips.screenshot":   {func(_ *testing.T, s *settings) { s.clips.format.SetSelectedIndex(1) }, "jpeg", nil},
 	"clips.upload_kbps":  {func(_ *testing.T, s *settings) { s.sharing.limit.SetText("3000") }, 3000, nil},
 	"sharing.link_saved": {check("Upload each saved clip and copy its link", true), true, nil},
@@ -233,7 +233,7 @@ func TestEverySettingHasAPlaceInTheWindow(t *testing.T) {
 		}
 		want := e.want
 		if d.Key == "replay.folder" {
-			want = s.replay.folder.Text
+			want = s.store.folder.Text
 		}
 		now, err := b.session.Snapshot().Settings.Setting(d.Key)
 		require.NoError(t, err)

@@ -117,6 +117,8 @@ type Parts struct {
 	Report  func() string
 	// OpenInvitation has Invite ask about a link; the error is of a text that is none.
 	OpenInvitation func(link string) error
+	// Storage knows where clips are and what takes how much.
+	Storage Storage
 	// Tray knows whether something shows tray icons; without it the window is always there and closing it quits.
 	Tray TrayHost
 	// Hidden starts in the tray, where there is one.

@@ -26,6 +26,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/app/storage"
 	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/capture"
 )
@@ -36,6 +37,7 @@ type bench struct {
 	session *session.Session
 	engine  *apptest.Engine
 	library *library.Library
+	storage *storage.Manager
 	tokens  *token.Store
 	dir     string
 	// keyboard is where hotkeys are pressed, and another program holds Alt+F4.
@@ -122,10 +124,13 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Server: b.server, Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
 		Library:   b.library,
+		Storage:   b.openStorage(),
 		CopyFiles: func(paths []string) error { b.copied = paths; return nil },
 		Exported:  func(string, error) { b.exported.Add(1) },
 	})
+	b.storage.Start()
 	t.Cleanup(func() {
+		b.storage.Close()
 		b.ui.closed()
 		b.settle()
 		b.ui.Close()
@@ -137,6 +142,22 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		}
 	})
 	return b
+}
+
+// openStorage is the real one, over the session.
+func (b *bench) openStorage() Storage {
+	b.storage = storage.Open(storage.Options{Dir: b.dir, Recovery: filepath.Join(b.dir, "recovery"),
+		Settings: func() storage.Settings {
+			c := b.session.Snapshot().Settings
+			return storage.Settings{Folder: c.ClipFolder(), Limit: int64(c.Clips.QuotaGB) * 1e9}
+		},
+		SetFolder: func(ctx context.Context, folder string) error {
+			edit := func(c *config.Config) { c.Replay.Folder = folder }
+			return b.session.Apply(ctx, config.Edit(b.session.Snapshot().Settings, edit)).Err()
+		},
+		Moved: b.session.ClipMoved,
+	})
+	return b.storage
 }
 
 func (b *bench) pickRegion(context.Context) (image.Rectangle, error) {
@@ -282,7 +303,7 @@ func TestMistakesAreSaidInThePage(t *testing.T) {
 	}{
 		{func() { s.replay.seconds.SetText("3") }, "5 to 1200", s.places["replay.seconds"]},
 		{func() { s.replay.seconds.SetText("long") }, "number of seconds", s.places["replay.seconds"]},
-		{func() { s.replay.folder.SetText("clips") }, "absolute path", s.places["replay.folder"]},
+		{func() { s.store.folder.SetText("clips") }, "absolute path", s.places["replay.folder"]},
 		{func() { s.video.bitrate.SetText("much") }, "kb/s", s.places["video.bitrate_kbps"]},
 		{func() { s.video.bitrate.SetText("7") }, "200 to 200000", s.places["video.bitrate_kbps"]},
 		{func() { s.video.bitrate.SetText("-5") }, "Bitrate", s.places["video.bitrate_kbps"]},
@@ -414,7 +435,7 @@ func TestSavedIsSaidOfWhatWorks(t *testing.T) {
 	file := filepath.Join(b.dir, "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for _, folder := range []string{file, "/proc/x"} {
-		s.replay.folder.SetText(folder)
+		s.store.folder.SetText(folder)
 		test.Tap(s.apply)
 		b.settle()
 		require.NotRegexp(t, "^(Saved|Applied)", s.message.Text)

@@ -12,7 +12,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	tips "github.com/dweymouth/fyne-tooltip/widget"
+	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
@@ -44,7 +44,7 @@ type Server interface {
 }
 
 // mostRows is how many transfers the strip shows; the rest is counted.
-const mostRows = 3
+const mostRows = 2
 
 // doneFor is how long the strip says that a link was copied.
 const doneFor = 8 * time.Second
@@ -54,6 +54,10 @@ const doneFor = 8 * time.Second
 type strip struct {
 	u    *UI
 	root *fyne.Container
+	// body is the window's page with the strip below, height that of the strip when it was laid out last.
+	body   *fyne.Container
+	height float32
+
 	rows []*transferRow
 	more *widget.Label
 	done *fyne.Container
@@ -74,7 +78,7 @@ type transferRow struct {
 	name, detail *widget.Label
 	gauge        *bar
 	again        *widget.Button
-	stop         *tips.Button
+	stop         *fynetip.Button
 }
 
 func newStrip(u *UI) *strip {
@@ -86,7 +90,7 @@ func newStrip(u *UI) *strip {
 		s.rows = append(s.rows, r)
 		list.Add(r.root)
 	}
-	close := tips.NewButtonWithIcon("", theme.CancelIcon(), func() { s.clear(s.saying) })
+	close := fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() { s.clear(s.saying) })
 	close.SetToolTip(lang.L("Close"))
 	close.Importance = widget.LowImportance
 	icon := widget.NewIcon(theme.NewSuccessThemedResource(theme.ConfirmIcon()))
@@ -106,7 +110,7 @@ func (s *strip) newRow() *transferRow {
 		id := r.item.ID // the queue writes a file
 		s.u.wg.Go(func() { s.u.parts.Server.Retry(id) })
 	})
-	r.stop = tips.NewButtonWithIcon("", theme.CancelIcon(), func() {
+	r.stop = fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() {
 		id := r.item.ID
 		s.u.wg.Go(func() { s.u.parts.Server.Remove(id) })
 	})
@@ -175,10 +179,24 @@ func (s *strip) update() {
 	s.fit()
 }
 
-// fit shows the strip while there is something in it.
+// below puts the strip below a page.
+func (s *strip) below(page fyne.CanvasObject) fyne.CanvasObject {
+	s.body = container.NewBorder(nil, s.root, nil, nil, page)
+	return s.body
+}
+
+// fit shows the strip while there is something in it, and gives it the height that it needs.
 func (s *strip) fit() {
-	if setShown(s.root, s.done.Visible() || s.rows[0].root.Visible()) {
-		s.u.nav.root.Refresh()
+	setShown(s.root, s.done.Visible() || s.rows[0].root.Visible())
+	height := float32(0)
+	if s.root.Visible() {
+		height = s.root.MinSize().Height
+	}
+	if height != s.height {
+		s.height = height
+		s.body.Layout.Layout(s.body.Objects, s.body.Size())
+		s.root.Layout.Layout(s.root.Objects, s.root.Size())
+		s.root.Refresh()
 	}
 }
 
@@ -238,6 +256,10 @@ func (r *transferRow) show(i transfers.Item) {
 func transferTitle(i transfers.Item) string {
 	data := map[string]any{"Name": i.Name()}
 	switch {
+	case i.State == transfers.Stopped && i.Kind == transfers.Upload:
+		return lang.L("Couldn't upload {{.Name}}", data)
+	case i.State == transfers.Stopped:
+		return lang.L("Couldn't download clip")
 	case i.Kind == transfers.Upload:
 		return lang.L("Uploading {{.Name}}", data)
 	case i.Path == "":

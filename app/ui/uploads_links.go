@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/lang"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -21,6 +22,7 @@ type linkList struct {
 	at   links.Copy
 	rows *fyne.Container
 	note *widget.Label
+	all  *fyne.Container // of both
 }
 
 // showLinks lists the links to a copy of a clip; each can be revoked.
@@ -32,7 +34,8 @@ func (u *UI) showLinks(name string, at links.Copy) *linkList {
 	hint := muted(lang.L("Links can't be copied again: the server keeps no readable copy of them. Create a new one " +
 		"instead."))
 	hint.Wrapping = fyne.TextWrapWord
-	list := container.NewVScroll(container.NewVBox(l.note, l.rows))
+	l.all = container.NewVBox(l.note, l.rows)
+	list := container.NewVScroll(l.all)
 	list.SetMinSize(fyne.NewSize(460, 190))
 	d := dialog.NewCustom(lang.L("Links to this clip"), lang.L("Close"),
 		container.NewBorder(title, hint, nil, nil, list), u.window)
@@ -60,22 +63,24 @@ func (l *linkList) show(list []api.Link) {
 	if setShown(l.note, len(list) == 0); len(list) == 0 {
 		setText(l.note, lang.L("There are no links to this clip."))
 	}
-	l.rows.Refresh()
+	l.all.Refresh() // the note may have gone
 }
 
 func (l *linkList) row(link api.Link) fyne.CanvasObject {
 	now := time.Now()
-	made := oneLine(widget.NewLabel(lang.L("Created {{.When}}", map[string]any{
+	made := oneLine(widget.NewLabel(lang.L("Created: {{.When}}", map[string]any{
 		"When": locale.Moment(link.CreatedAt.Local(), now)})))
-	ends := oneLine(muted(lang.L("Works until {{.When}}", map[string]any{
+	ends := oneLine(muted(lang.L("Expires: {{.When}}", map[string]any{
 		"When": locale.Moment(link.ExpiresAt.Local(), now)})))
 	revoke := widget.NewButtonWithIcon(lang.L("Revoke"), theme.DeleteIcon(), nil)
 	revoke.OnTapped = func() {
 		revoke.Disable()
 		l.revoke(link.LinkID)
 	}
-	return newSurface(colorCard, 8, 6, container.NewBorder(nil, nil, widget.NewIcon(theme.ContentCopyIcon()),
-		container.NewCenter(revoke), container.NewVBox(made, ends)))
+	lines := container.New(layout.NewCustomPaddedVBoxLayout(-10), made, ends)
+	return newSurface(colorTrack, 8, 2, container.NewBorder(nil, nil,
+		container.NewHBox(gapWide(4), container.NewCenter(widget.NewIcon(linkIcon))),
+		container.NewHBox(container.NewCenter(revoke), gapWide(4)), lines))
 }
 
 // revoke makes a link useless, and shows what is left.

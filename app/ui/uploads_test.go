@@ -132,10 +132,12 @@ func TestTransfersAreShown(t *testing.T) {
 	row = s.rows[1]
 	require.Contains(t, row.detail.Text, "no longer exists")
 	test.Tap(row.again)
-	require.Contains(t, s.rows[2].detail.Text, "Retrying in ")
-	require.Contains(t, s.rows[2].detail.Text, "unreachable")
+	require.Equal(t, "Couldn't upload second.mp4", row.name.Text)
 	require.True(t, s.more.Visible())
-	require.Equal(t, "1 more", s.more.Text)
+	require.Equal(t, "2 more", s.more.Text)
+	says := transferDetail(retrying, time.Now())
+	require.Contains(t, says, "Retrying in ")
+	require.Contains(t, says, "unreachable")
 	b.settle()
 	require.ElementsMatch(t, []string{"remove a", "retry b"}, b.server.called())
 

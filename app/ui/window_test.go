@@ -65,13 +65,13 @@ func TestTheFolderDialog(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(b.session.Snapshot().Folder, "inside-it"), 0o755))
 	s, c := b.ui.settings, b.ui.window.Canvas()
 	for _, entered := range []string{"", b.session.Snapshot().Folder + "/not/yet/there"} {
-		s.replay.folder.SetText(entered)
-		s.replay.browse()
+		s.store.folder.SetText(entered)
+		s.store.browse()
 		require.NotNil(t, c.Overlays().Top())
 		require.Contains(t, test.RenderToMarkup(c), "inside-it")
 		c.OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyEscape})
 		require.Nil(t, c.Overlays().Top())
-		require.Equal(t, entered, s.replay.folder.Text)
+		require.Equal(t, entered, s.store.folder.Text)
 	}
 }
 

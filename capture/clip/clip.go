@@ -38,6 +38,8 @@ type Clip struct {
 	// Program is whose window had the focus at the press, where it is known.
 	Program string `json:"program,omitempty"`
 	Kind    Kind   `json:"kind,omitempty"`
+	// Instead is why a new clip is not in the clip folder, as a message; empty where it is. See Place.
+	Instead string `json:"instead,omitempty"`
 }
 
 // Kind is how a file came about; it is empty for files that Hindsight did not make.
@@ -104,10 +106,12 @@ func Save(ctx context.Context, r Request) (c Clip, err error) {
 	}
 }
 
+// hangError is a folder that does not respond.
+type hangError struct{ error }
+
 func errHangs(folder string) error {
-	return fmt.Errorf("%s does not respond; check the drive or the network, or choose another folder in the settings, "+
-		"and save "+
-		"again: the replay is still in memory", folder)
+	return hangError{fmt.Errorf("%s does not respond; check the drive or the network, or choose another folder in the "+
+		"settings, and save again: the replay is still in memory", folder)}
 }
 
 func save(ctx context.Context, r Request) (Clip, error) {
@@ -219,11 +223,18 @@ const (
 	notWritable
 	noFolder  // there is none of that name
 	notFolder // it is something else
+	hangs
+	away
 	noTrouble // the caller's own doing, which needs no explanation
 )
 
 func troubleOf(err error) trouble {
+	var hung hangError
 	switch {
+	case errors.As(err, &hung):
+		return hangs
+	case errors.Is(err, ErrAway):
+		return away
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return diskFull
 	case errors.Is(err, syscall.EFBIG):
@@ -250,10 +261,10 @@ func explain(folder string, err error) error {
 		return fmt.Errorf("the disk with %s takes no files as large as this clip (FAT32 takes 4 GiB); save a shorter clip, "+
 			"or choose a folder on another disk in the settings: the replay is still in memory (%w)", folder, err)
 	case notWritable:
-		return fmt.Errorf("%s cannot be written to; choose another folder in Settings, Replay and clips (%w)", folder, err)
+		return fmt.Errorf("%s cannot be written to; choose another folder in Settings, Storage (%w)", folder, err)
 	case notFolder:
-		return fmt.Errorf("%s is not a folder; choose another one in Settings, Replay and clips (%w)", folder, err)
-	case noTrouble:
+		return fmt.Errorf("%s is not a folder; choose another one in Settings, Storage (%w)", folder, err)
+	case noTrouble, hangs, away:
 		return err
 	}
 	return fmt.Errorf("the clip cannot be written to %s: %w", folder, err)
@@ -262,10 +273,15 @@ func explain(folder string, err error) error {
 // CheckFolder says whether clips can be written to a folder, making it when it is missing. The error is a message.
 func CheckFolder(folder string) error {
 	if folder == "" {
-		return errors.New("no folder for clips is set; choose one in Settings, Replay and clips")
+		return errors.New("no folder for clips is set; choose one in Settings, Storage")
 	}
+	return unlessItHangs(folder, func() error { return checkFolder(folder) })
+}
+
+// unlessItHangs runs what looks at a folder, and returns an error where that takes too long: it goes on then.
+func unlessItHangs(folder string, look func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- checkFolder(folder) }()
+	go func() { done <- look() }()
 	hung := time.NewTimer(hangWait)
 	defer hung.Stop()
 	select {

@@ -86,7 +86,7 @@ func Join(ctx context.Context, r JoinRequest) (Clip, error) {
 	if st, err := os.Stat(r.Parts[0].Path); err == nil && m.Created.IsZero() {
 		m.Created = st.ModTime()
 	}
-	c := Clip{Created: m.Created, Seconds: m.End.Seconds(), Ours: true}
+	c := Clip{Created: m.Created, Seconds: m.End.Seconds(), Ours: true, Kind: Trimmed}
 	if c.Path, c.Bytes, err = writeNew(ctx, r.Parts[0].Path, joined, r.Out, m); err != nil {
 		return Clip{}, err
 	}

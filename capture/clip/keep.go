@@ -1,10 +1,8 @@
 package clip
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,13 +12,9 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
-// posterMark stands in a comment at the start of the images beside clips (ITU-T T.81, B.2.4.5), so that no other
-// image is ever taken for one.
-const posterMark = "Hindsight poster"
-
 // writePoster puts the poster image beside the clip. A file that is there already stays.
 func writePoster(path string, jpeg []byte) error {
-	if len(jpeg) < 2 {
+	if len(jpeg) < jpegMarkAt {
 		return nil
 	}
 	f, err := os.OpenFile(posterPath(path), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
@@ -30,13 +24,8 @@ func writePoster(path string, jpeg []byte) error {
 	if err != nil {
 		return fmt.Errorf("the clip is saved, but not the image beside it: %w", err)
 	}
-	_, err = f.Write(append(append(jpeg[:2:2], posterHead()...), jpeg[2:]...))
+	_, err = f.Write(slices.Concat(jpeg[:jpegMarkAt], jpegMark(posterMark), jpeg[jpegMarkAt:]))
 	return errors.Join(err, f.Close())
-}
-
-// posterHead is the comment's marker, its length, and itself.
-func posterHead() []byte {
-	return append([]byte{0xff, 0xfe, 0, byte(2 + len(posterMark))}, posterMark...)
 }
 
 func posterPath(clip string) string {
@@ -44,16 +33,7 @@ func posterPath(clip string) string {
 }
 
 // isPoster says whether a file begins with our comment.
-func isPoster(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	head := make([]byte, 2+len(posterHead()))
-	_, err = io.ReadFull(f, head)
-	return err == nil && bytes.Equal(head[2:], posterHead())
-}
+func isPoster(path string) bool { return begins(path, jpegMarkAt, jpegMark(posterMark)) }
 
 // Star marks a clip as one to keep, or takes the mark away. The mark lies in the file and goes where it goes.
 func Star(path string, on bool) error {
@@ -120,25 +100,30 @@ func Prune(folder string, limit int64, keep ...string) ([]Clip, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ours []Clip
-	var total int64
-	for _, c := range list {
-		if c.Ours {
-			ours = append(ours, c)
-			total += c.Bytes
-		}
-	}
 	var gone []Clip
-	for i := len(ours) - 1; i >= 0 && total > limit; i-- {
-		if ours[i].Starred || slices.Contains(keep, ours[i].Path) {
-			continue
-		}
-		if err := Remove(ours[i].Path); err != nil {
+	for _, c := range Excess(list, limit, keep...) {
+		if err := Remove(c.Path); err != nil {
 			return gone, fmt.Errorf("the clips in %s exceed the storage limit, and old ones can't be deleted: %w", folder,
 				err)
 		}
-		total -= ours[i].Bytes
-		gone = append(gone, ours[i])
+		gone = append(gone, c)
 	}
 	return gone, nil
+}
+
+// Excess is what Prune would delete of a list as List returns it, in that order: the oldest first.
+func Excess(list []Clip, limit int64, keep ...string) (out []Clip) {
+	var total int64
+	for _, c := range list {
+		if c.Ours {
+			total += c.Bytes
+		}
+	}
+	for _, c := range slices.Backward(list) {
+		if total > limit && c.Ours && !c.Starred && !slices.Contains(keep, c.Path) {
+			total -= c.Bytes
+			out = append(out, c)
+		}
+	}
+	return out
 }

@@ -33,6 +33,7 @@ type Recording struct {
 	last    *media.Packet // of the video
 	heard   time.Duration // where the mix ends
 	key     *media.Packet // the newest IDR, for the cover
+	instead string        // Clip.Instead
 }
 
 // NewRecording prepares a file of the request's name and folder; the request's packets and window are not used. The
@@ -188,12 +189,12 @@ func (r *Recording) Close(chapters []mp4.Chapter) (Clip, error) {
 	}
 	err := r.movie.End(r.last.PTS+r.last.Duration, chapters, jpeg)
 	err = errors.Join(err, r.file.Close())
-	c := Clip{Path: r.path, Bytes: r.movie.Size(), Created: r.request.Created}
+	c := Clip{Path: r.path, Bytes: r.movie.Size(), Created: r.request.Created, Instead: r.instead}
 	switch unread := describe(&c); {
 	case unread == nil && c.Seconds == 0, unread != nil && c.Bytes <= r.head:
 		return Clip{}, errors.Join(err, mp4.ErrEmpty, os.Remove(r.path))
 	case unread != nil: // the disk's or the process's trouble; what was recorded is there
-		c.Seconds, c.Ours = r.Length().Seconds(), true
+		c.Seconds, c.Ours, c.Kind = r.Length().Seconds(), true, Recorded
 	}
 	if err == nil {
 		err = r.request.putPoster(r.path, jpeg)

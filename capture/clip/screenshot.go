@@ -51,7 +51,7 @@ func SaveImage(folder, template, app string, at time.Time, img image.Image, f Fo
 
 func encodeImage(w io.Writer, img image.Image, f Format) error {
 	if f == JPEG {
-		return jpeg.Encode(w, img, &jpeg.Options{Quality: 92})
+		return jpeg.Encode(&marker{w, jpegMark(shotMark), jpegMarkAt}, img, &jpeg.Options{Quality: 92})
 	}
-	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, img)
+	return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&marker{w, pngMark(), pngMarkAt}, img)
 }

@@ -78,7 +78,7 @@ func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 		m.Created = st.ModTime()
 	}
 	m.Origin = string(Trimmed)
-	c := Clip{Created: m.Created, Seconds: (m.End - m.Start).Seconds(), Ours: true}
+	c := Clip{Created: m.Created, Seconds: (m.End - m.Start).Seconds(), Ours: true, Kind: Trimmed}
 	if c.Path, c.Bytes, err = writeNew(ctx, r.Path, trimmed, r.Out, m); err != nil {
 		return Clip{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/encode"
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -280,7 +281,8 @@ func (j *job) write(ctx context.Context, v *track, sounds []track) error {
 	if err := j.spool.out.Flush(); err != nil {
 		return err
 	}
-	m := mp4.Movie{End: j.video.length(), Created: j.video.created, Fetch: j.spool.fetch, SoundOnly: v == nil}
+	m := mp4.Movie{End: j.video.length(), Created: j.video.created, Fetch: j.spool.fetch, SoundOnly: v == nil,
+		Origin: string(clip.Trimmed)}
 	if m.Created.IsZero() {
 		if st, err := os.Stat(j.Path); err == nil {
 			m.Created = st.ModTime()

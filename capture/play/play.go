@@ -304,7 +304,7 @@ func (s *screen) play(ctx context.Context, what *span) error {
 			return nil
 		}
 		s.keep(img, c.shown[n])
-		if clock.Now()-begun+what.from-c.At(n) < mostLate {
+		if n == first || clock.Now()-begun+what.from-c.At(n) < mostLate {
 			s.give(img, n)
 		}
 		if n+1 >= len(c.shown) || c.At(n+1) >= what.to {

@@ -43,7 +43,7 @@ func openOutput(server string) (*gst.Pipeline, *gst.Element, error) {
 	// The pipeline is on the system's clock, which the output follows (GstAudioBaseSink: slave-method).
 	var failed error
 	for _, name := range outputs[runtime.GOOS] {
-		if !gst.HasElement(name) {
+		if !gst.HasElement(name) || server != "" && name != "pulsesink" {
 			continue
 		}
 		if server != "" && name == "pulsesink" {

@@ -175,6 +175,12 @@ func TestWhatIsMissingIsExplainedAndTheRestGoesOn(t *testing.T) {
 			require.NoError(t, r.Apply(conf))
 			_, err = r.Save(context.Background(), capture.SaveRequest{Length: time.Second})
 			require.ErrorContains(t, err, "not a folder")
+			conf.ClipFallback = t.TempDir()
+			require.NoError(t, r.Apply(conf))
+			saved, err := r.Save(context.Background(), capture.SaveRequest{Length: time.Second})
+			require.NoError(t, err)
+			require.Equal(t, conf.ClipFallback, filepath.Dir(saved.Path))
+			require.Equal(t, file+" is not a folder", saved.Instead)
 		})
 	}
 	t.Run("no sound server", func(t *testing.T) {
@@ -250,7 +256,7 @@ func TestReplayIsRecoveredAfterACrash(t *testing.T) {
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
 	clips := t.TempDir()
-	got, err := capture.Recover(context.Background(), folder, clips)
+	got, err := capture.Recover(context.Background(), folder, clip.Place{Folder: clips})
 	require.NoError(t, err)
 	require.Len(t, got, 1)
 	require.Greater(t, got[0].Seconds, 4.0)
@@ -262,7 +268,7 @@ func TestReplayIsRecoveredAfterACrash(t *testing.T) {
 	frames, err := capturetest.Frames(context.Background(), got[0].Path)
 	require.NoError(t, err)
 	require.InDelta(t, got[0].Seconds*30, len(frames), 2)
-	again, err := capture.Recover(context.Background(), folder, clips)
+	again, err := capture.Recover(context.Background(), folder, clip.Place{Folder: clips})
 	require.NoError(t, err)
 	require.Empty(t, again)
 }

@@ -77,6 +77,15 @@ func TestWaylandTroubles(t *testing.T) {
 	ctx := context.Background()
 	c := config(t)
 	c.Video.TokenFile = filepath.Join(t.TempDir(), "token")
+	look := func(r *capture.Recorder, still bool) func() bool {
+		return func() bool { return r.Look(ctx, 320, 320, still) != nil }
+	}
+	before := c
+	before.Replay = 0
+	preview := openRecorder(t, before)
+	require.Eventually(t, look(preview, false), 30*time.Second, 20*time.Millisecond, "a preview before anything is kept")
+	require.Zero(t, preview.Video().Width)
+	require.NoError(t, preview.Close())
 	r := openRecorder(t, c)
 	waitBuffered(t, r, 2*time.Second)
 	out, err := w.Sway(ctx, "output HEADLESS-1 resolution 800x600")
@@ -98,6 +107,8 @@ func TestWaylandTroubles(t *testing.T) {
 	require.NoError(t, err)
 	require.InDelta(t, 90, len(decoded), 2, "a still screen is held")
 	t.Logf("%d frames came in 4 s from a still screen", r.Status().Frames-frames)
+
+	require.True(t, look(r, true)(), "and what stands still")
 
 	w.StopPortal()
 	require.Eventually(t, func() bool { return r.Status().Screen.State == media.Failed }, 60*time.Second,

@@ -30,12 +30,9 @@ var translators = map[string]int{"lang.L": 0, "lang.N": 0, "lang.Localize": 0, "
 
 // speakers are packages whose errors and messages reach the window or a notification.
 var speakers = []string{"app", "app/config", "app/control", "app/desktop/...", "app/hotkey/...", "app/library",
-	"app/links", "app/session", "app/token", "app/transfers", "app/ui/...", "capture", "capture/audio", "capture/clip",
-	"capture/encode/...", "capture/export", "capture/mp4", "capture/play", "capture/portal", "capture/replay",
-	"capture/source/...", "capture/video", "publish", "publish/client", "publish/livekit"}
-	"app/links", "app/session", "app/token", "app/transfers", "app/ui/...", "capture", "capture/audio", "capture/clip",
-	"capture/encode/...", "capture/mp4", "capture/play", "capture/portal", "capture/replay", "capture/source/...",
-	"capture/video", "publish", "publish/client", "publish/livekit"}
+	"app/links", "app/session", "app/storage", "app/token", "app/transfers", "app/ui/...", "capture", "capture/audio",
+	"capture/clip", "capture/encode/...", "capture/export", "capture/mp4", "capture/play", "capture/portal",
+	"capture/replay", "capture/source/...", "capture/video", "publish", "publish/client", "publish/livekit"}
 
 // makers make messages: their first text is one.
 var makers = map[string]bool{"errors.New": true, "fmt.Errorf": true, "fmt.Sprintf": true, "inputError": true}
@@ -247,6 +244,7 @@ const keyNames = "app/hotkey/keys.go"
 // unseen are phrases below the window that are for the log, for files, for the command line or for other programs.
 var unseen = []string{"audio source", "kind of event", "kind of source", "state of a copy", "state of sharing",
 	"state of the server's buffer", "stream quality", "way to handle a locked screen", "first run", "Hindsight poster",
+	"Hindsight screenshot", "clip folder",
 	"session bus", "system bus", "screen sound", "desktop sound", "pause the replay", "the translation %s cannot be read",
 	"server gave HTTP response to HTTPS client", "$1 is not installed", ": the other side closed the connection",
 	"# Hindsight's settings. The app writes this file; changes made here take effect at its next start.\n\n",

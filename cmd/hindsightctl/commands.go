@@ -39,6 +39,7 @@ type commands struct {
 	Clips    clipsCmd    `cmd:"" help:"List saved clips, or those on the server. Hindsight need not be running for the former."`
 	Trim     trimCmd     `cmd:"" help:"Save part of a clip as a new clip, exact to the frame and without re-encoding. Hindsight need not be running."`
 	Join     joinCmd     `cmd:"" help:"Save several clips as one, without re-encoding their video. Hindsight need not be running."`
+	Storage  storageCmd  `cmd:"" help:"Show where clips are and what takes how much, or move them. Hindsight need not be running."`
 	Export   exportCmd   `cmd:"" help:"Make a file to send: fitted to a size, scaled, vertical, GIF, WebP or audio alone. Hindsight need not be running."`
 	Star     starCmd     `cmd:"" help:"Star a clip, which protects it from the storage limit, or remove its star. Hindsight need not be running."`
 	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it. A clip that is not on the server is uploaded first."`
@@ -228,7 +229,7 @@ func (c plainCmd) Run(ctx context.Context, out *output) error {
 }
 
 type showCmd struct {
-	Page string `arg:"" optional:"" help:"The page: home, clips, settings, settings/audio, settings/video, settings/replay, settings/hotkeys, settings/sharing, settings/general, log or first-run. Default: the one last shown."`
+	Page string `arg:"" optional:"" help:"The page: home, clips, settings, settings/audio, settings/video, settings/replay, settings/hotkeys, settings/storage, settings/sharing, settings/general, log or first-run. Default: the one last shown."`
 }
 
 // Validate implements kong's: what it refuses is a wrong command line.

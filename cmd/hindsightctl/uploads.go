@@ -125,14 +125,14 @@ func watched(ctx context.Context, r control.Request, out any, is func(transfers.
 		}
 		for _, i := range list {
 			if is(i) {
-				fmt.Fprint(os.Stderr, "\r\x1b[K"+progressLine(i))
+				fmt.Fprint(os.Stderr, "\r\x1b[K"+transferLine(i))
 			}
 		}
 	}
 }
 
-// progressLine is a transfer in one line.
-func progressLine(i transfers.Item) string {
+// transferLine is a transfer in one line.
+func transferLine(i transfers.Item) string {
 	text := fmt.Sprintf("%.1f of %.1f MB", float64(i.Sent)/1e6, float64(i.Bytes)/1e6)
 	if left := i.Left(); left > 0 {
 		text += ", " + left.Round(time.Second).String() + " left"
