@@ -147,7 +147,10 @@ func TestUploadedClipPlaysInChromium(t *testing.T) {
 		v.muted = true;
 		try {
 			await v.play();
-			await new Promise((done, fail) => { v.ontimeupdate = () => v.currentTime > v.seekable.start(0) && done(); v.onerror = fail });
+			await new Promise((done, fail) => {
+				v.ontimeupdate = () => v.currentTime > v.seekable.start(0) && done();
+				v.onerror = fail;
+			});
 		} catch (e) { return {Error: String(e)} }
 		v.pause();
 		return {At: v.currentTime, Duration: v.duration, Error: ''};
@@ -175,7 +178,8 @@ func TestUploadedClipPlaysInChromium(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 	var frames []*cdp.Node
-	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(other.URL), chromedp.Nodes("iframe", &frames, chromedp.ByQuery)))
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(other.URL),
+		chromedp.Nodes("iframe", &frames, chromedp.ByQuery)))
 	require.Len(t, frames, 1)
 	require.NoError(t, chromedp.Run(ctx, chromedp.WaitVisible("video", chromedp.ByQuery, chromedp.FromNode(frames[0]))))
 }
