@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,4 +69,19 @@ func TestUploadsFollowTheirClips(t *testing.T) {
 	require.NoError(t, err)
 	a.clipMoved(path, moved)
 	require.Equal(t, moved, a.transfers.Items()[0].Path)
+}
+
+// Clips of others that were only watched do not stay.
+func TestWatchedClipsAreForgotten(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "watched")
+	require.NoError(t, forgetWatched(folder, time.Now()), "nothing was watched yet")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	for _, name := range []string{"old.mp4", "new.mp4"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("a clip"), 0o600))
+	}
+	before := time.Now().Add(-2 * watchedLife)
+	require.NoError(t, os.Chtimes(filepath.Join(folder, "old.mp4"), before, before))
+	require.NoError(t, forgetWatched(folder, time.Now()))
+	require.NoFileExists(t, filepath.Join(folder, "old.mp4"))
+	require.FileExists(t, filepath.Join(folder, "new.mp4"))
 }
