@@ -194,6 +194,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		Server:         clips{a}, Open: desktop.Open, Reveal: desktop.Reveal,
 		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 		Journal: a.logged, Report: a.report, Library: a.library, Storage: a.storage, CopyFiles: a.copied.CopyFiles,
+		Exported: a.exported,
 	})
 	close(a.ready)
 	a.storage.Start()

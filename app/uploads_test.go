@@ -51,3 +51,21 @@ func TestUploadsGoToTheServerOfTheirToken(t *testing.T) {
 	require.ErrorContains(t, err, "another server")
 	require.Empty(t, first.tokens())
 }
+
+// A clip that is moved to another folder while it waits for its upload is uploaded from there.
+func TestUploadsFollowTheirClips(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	dir := t.TempDir()
+	path, moved := filepath.Join(dir, "a.mp4"), filepath.Join(dir, "there", "a (2).mp4")
+	require.NoError(t, os.WriteFile(path, []byte("a clip"), 0o600))
+	a := user(t, dir)
+	a.transfers = a.openTransfers(dir)
+	defer a.transfers.Close()
+	require.NoError(t, a.session.Apply(t.Context(), config.Edit(a.session.Snapshot().Settings, func(c *config.Config) {
+		c.Sharing.BackendURL = "https://replay.example.com"
+	})).Err())
+	_, err := a.upload(path, true, false, 0)
+	require.NoError(t, err)
+	a.clipMoved(path, moved)
+	require.Equal(t, moved, a.transfers.Items()[0].Path)
+}

@@ -60,6 +60,8 @@ type Item struct {
 	Path string `json:"path,omitempty"`
 	// ClipID is the clip of a download, and that of an upload once the server has all of it.
 	ClipID string `json:"clip_id,omitempty"`
+	// Title is what the server calls the clip of a download; it may be empty.
+	Title string `json:"title,omitempty"`
 	// Folder is where a download goes.
 	Folder string `json:"folder,omitempty"`
 	// Link makes a link at the end, Copy says that it goes to the clipboard.
@@ -85,7 +87,7 @@ func (i Item) Name() string {
 	if i.Path != "" {
 		return filepath.Base(i.Path)
 	}
-	return i.ClipID
+	return cmp.Or(i.Title, i.ClipID)
 }
 
 // Left is how long the rest takes at the rate so far; 0 is not known.

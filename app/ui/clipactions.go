@@ -52,6 +52,8 @@ func clipActions() []clipAction {
 			run: func(u *UI, items []library.Item) { u.reveal(items[0].Path) }},
 		{id: "edit", label: lang.L("Edit"), icon: theme.ContentCutIcon(), key: fyne.KeyE, usable: allVideosHere,
 			toolbar: true, run: func(u *UI, items []library.Item) { u.editClips(paths(items)) }},
+		{id: "export", label: lang.L("Export…"), icon: exportIcon, key: fyne.KeyX, usable: allVideosHere,
+			toolbar: true, run: func(u *UI, items []library.Item) { u.exportClips(filesOf(items)) }},
 		{id: "copy", label: lang.L("Copy file"), icon: theme.ContentCopyIcon(), key: fyne.KeyC, mod: ctrl, usable: allHere,
 			toolbar: true, group: true, run: (*UI).copyFiles},
 		{id: "link", label: lang.L("Copy link"), icon: linkIcon, key: fyne.KeyL, mod: ctrl,
@@ -156,7 +158,8 @@ func (c *clips) setStars(items []library.Item, on bool) {
 
 // renameClip asks for another name. The clip keeps its star, which is in it, and its link, which is for what it holds.
 func (u *UI) renameClip(item library.Item) {
-	name := widget.NewEntry()
+	name := &nameEntry{}
+	name.ExtendBaseWidget(name)
 	name.SetText(item.Name)
 	width := gapWide(360)
 	var d *dialog.ConfirmDialog
@@ -178,10 +181,25 @@ func (u *UI) renameClip(item library.Item) {
 				rename()
 			}
 		}, u.window)
-	name.OnSubmitted = func(string) { d.Confirm() }
+	name.OnSubmitted, name.cancel = func(string) { d.Confirm() }, d.Dismiss
 	u.ask(d)
 	u.window.Canvas().Focus(name)
 	name.TypedShortcut(&fyne.ShortcutSelectAll{})
+}
+
+// nameEntry is a text field that Escape leaves.
+type nameEntry struct {
+	widget.Entry
+	cancel func()
+}
+
+// TypedKey is Escape, or belongs to the text.
+func (e *nameEntry) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape {
+		e.cancel()
+		return
+	}
+	e.Entry.TypedKey(k)
 }
 
 // trashClips moves files to the trash, from which they can be taken back, and asks where there is none.

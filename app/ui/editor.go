@@ -168,7 +168,7 @@ func newEditor(u *UI, parts []*part) *editor {
 	e.title.TextStyle.Bold, e.title.SizeName = true, theme.SizeNameSubHeadingText
 	e.times.TextStyle.Bold = true
 	e.preview = &canvas.Image{FillMode: canvas.ImageFillContain, ScaleMode: canvas.ImageScaleFastest}
-	e.preview.SetMinSize(fyne.NewSize(320, 180))
+	e.preview.SetMinSize(fyne.NewSize(200, 112))
 	e.timeline = newTimeline()
 	e.timeline.moved, e.timeline.done, e.timeline.hinted = e.moved, func() { e.refresh() }, e.tellMarker
 	e.root = e.build()

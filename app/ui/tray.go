@@ -195,6 +195,12 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 		add(lang.L("Quit"), u.app.Quit)
 		return fyne.NewMenu("Hindsight", items...)
 	}
+	if text := u.exports.line(); text != "" {
+		add(text, func() {
+			u.show(pageClips)
+			u.exports.open()
+		})
+	}
 	if text := lastLine(s.LastSave); text != "" {
 		add(text, func() { u.lastSave(s.LastSave) })
 	}

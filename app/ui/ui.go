@@ -105,6 +105,8 @@ type Parts struct {
 	Watch func(ctx context.Context, changed func())
 	// Open opens a file or folder, Reveal shows a file in its folder.
 	Open, Reveal func(path string) error
+	// Exported says that an export is ready, or why there is none, to who does not see the window.
+	Exported func(path string, err error)
 	// Library is the list of clips. CopyFiles puts files onto the clipboard.
 	Library   *library.Library
 	CopyFiles func(paths []string) error
@@ -142,6 +144,7 @@ type UI struct {
 	editor   *editor   // nil while it is not shown
 	silent   bool      // the editor plays no sound
 	clips    *clips
+	exports  *exports
 	settings *settings
 	pages    []page
 	nav      *nav
@@ -209,6 +212,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.recent = newRecent(u)
 	u.home = newHome(u)
 	u.clips = newClips(u)
+	u.exports = &exports{u: u}
 	u.settings = newSettings(u)
 	u.pages = []page{u.home, u.clips, u.settings, newLogPage(u)}
 	u.strip = newStrip(u)

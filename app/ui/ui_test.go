@@ -49,7 +49,8 @@ type bench struct {
 	// minimized is the window.
 	minimized atomic.Bool
 	plugged   chan struct{} // a token is a change of devices
-	copied    []string      // files on the clipboard
+	exported  atomic.Int64
+	copied    []string // files on the clipboard
 	// region is what is dragged on the screen; an empty one is Escape.
 	region image.Rectangle
 	asked  ServerTest  // of the last test of a connection
@@ -125,6 +126,7 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		Library:   b.library,
 		Storage:   b.openStorage(),
 		CopyFiles: func(paths []string) error { b.copied = paths; return nil },
+		Exported:  func(string, error) { b.exported.Add(1) },
 	})
 	b.storage.Start()
 	t.Cleanup(func() {

@@ -262,7 +262,7 @@ func transferTitle(i transfers.Item) string {
 		return lang.L("Couldn't download clip")
 	case i.Kind == transfers.Upload:
 		return lang.L("Uploading {{.Name}}", data)
-	case i.Path == "":
+	case i.Path == "" && i.Title == "":
 		return lang.L("Downloading clip from server")
 	}
 	return lang.L("Downloading {{.Name}}", data)
