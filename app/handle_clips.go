@@ -37,7 +37,8 @@ func (a *App) handleLinks(ctx context.Context, clip string) (any, error) {
 	}
 	out := make([]control.LinkInfo, len(list))
 	for i, l := range list {
-		out[i] = control.LinkInfo{ID: l.LinkID, ClipID: l.ClipID, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt}
+		out[i] = control.LinkInfo{ID: l.LinkID, ClipID: l.ClipID, MadeBy: api.Printable(l.MadeBy),
+			CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt}
 	}
 	return out, nil
 }

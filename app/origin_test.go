@@ -141,7 +141,7 @@ func TestATokenStaysWithItsServer(t *testing.T) {
 				first, second, dir := newSite(t), newSite(t), t.TempDir()
 				store, c, _ := config.Open(dir)
 				c.Sharing = config.Sharing{BackendURL: first.URL, Room: "room", AllowHTTP: true, StreamQuality: "same",
-					ViewerClips: config.AnyoneClips, TellRoom: config.TellChat}
+					ViewerClips: config.AnyoneClips, TellRoom: config.TellChat, LinkSaved: true}
 				c.Replay.Folder = filepath.Join(dir, "clips")
 				require.NoError(t, store.Save(c))
 				if legacy {
@@ -172,6 +172,7 @@ func TestATokenStaysWithItsServer(t *testing.T) {
 				require.False(t, sharing.AllowHTTP, "consent went over to another server")
 				require.Equal(t, config.NobodyClips, sharing.ViewerClips, "consent went over to another server")
 				require.Equal(t, config.TellNothing, sharing.TellRoom, "consent went over to another server")
+				require.False(t, sharing.LinkSaved, "clips would go to another server by themselves")
 				a.share(t)
 				_, err = a.link(t.Context(), clip)
 				require.ErrorContains(t, err, "not a Hindsight backend")

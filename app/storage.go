@@ -79,6 +79,7 @@ func (a *App) clipMoved(from, to string) {
 	if err := a.links.Moved(from, to); err != nil {
 		a.log.Warn("a clip may not be shared by a link later", "path", to, "error", err)
 	}
+	a.transfers.Moved(from, to)
 	a.session.ClipMoved(from, to)
 }
 

@@ -40,6 +40,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("command line", func(t *testing.T) { testCommandLine(t, m) })
 	t.Run("recording", func(t *testing.T) { testRecording(t, m) })
 	t.Run("uploads", func(t *testing.T) { testUploads(t, m) })
+	t.Run("copied files", func(t *testing.T) { testCopiedFiles(t, m) })
 	t.Run("killed", func(t *testing.T) { testKilled(t, m) })
 	t.Run("away", func(t *testing.T) { testAway(t, m) })
 	t.Run("display dies", func(t *testing.T) { testDisplayDies(t, m) })

@@ -63,6 +63,7 @@ func testUploads(t *testing.T, m *machine) {
 	require.Equal(t, http.StatusOK, watch())
 	list := links(first)
 	require.Len(t, list, 2)
+	require.Equal(t, "demo", list[0].MadeBy)
 	run("unlink", list[1].ID)
 	require.Len(t, links(), 1)
 	require.Equal(t, http.StatusNotFound, watch())

@@ -18,6 +18,7 @@ var consents = []struct {
 	in  func(*Sharing) any
 }{
 	{AllowHTTPKey, false, func(s *Sharing) any { return s.AllowHTTP }},
+	{"sharing.link_saved", false, func(s *Sharing) any { return s.LinkSaved }},
 	{"sharing.viewer_clips", NobodyClips, func(s *Sharing) any { return s.ViewerClips }},
 	{"sharing.tell_room", TellNothing, func(s *Sharing) any { return s.TellRoom }},
 }

@@ -115,6 +115,7 @@ type UploadAnswer struct {
 type LinkInfo struct {
 	ID        string    `json:"id"`
 	ClipID    string    `json:"clip_id"`
+	MadeBy    string    `json:"made_by,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 }

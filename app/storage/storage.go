@@ -502,11 +502,11 @@ func (m *Manager) begin(ctx context.Context, from, to string, follows bool) erro
 	m.mu.Unlock()
 	m.Look()
 	if follows {
-		if err := m.o.SetFolder(ctx, to); err != nil {
+		if err := m.o.SetFolder(ctx, j.To); err != nil {
 			m.finish()
 			return err
 		}
-		m.learn(to)
+		m.learn(j.To)
 	}
 	m.resume()
 	return nil

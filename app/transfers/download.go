@@ -32,6 +32,7 @@ func (q *Queue) download(ctx context.Context, j *job) error {
 		return errors.New("the server is still making this clip")
 	}
 	q.mu.Lock()
+	j.Title = api.Printable(there.Title)
 	item := j.Item
 	q.mu.Unlock()
 	if err := os.MkdirAll(item.Folder, 0o755); err != nil {
@@ -44,7 +45,8 @@ func (q *Queue) download(ctx context.Context, j *job) error {
 	if there.To != nil {
 		made = *there.To
 	}
-	saved, err := clip.Adopt(part(item), q.o.Template(), made.Local(), time.Duration(there.Seconds*float64(time.Second)))
+	length := time.Duration(there.Seconds * float64(time.Second))
+	saved, err := clip.Adopt(part(item), item.Title, q.o.Template(), made.Local(), length)
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,8 @@ type Item struct {
 	Path string `json:"path,omitempty"`
 	// ClipID is the clip of a download, and that of an upload once the server has all of it.
 	ClipID string `json:"clip_id,omitempty"`
+	// Title is what the server calls the clip of a download; it may be empty.
+	Title string `json:"title,omitempty"`
 	// Folder is where a download goes.
 	Folder string `json:"folder,omitempty"`
 	// Link makes a link at the end, Copy says that it goes to the clipboard.
@@ -85,7 +87,7 @@ func (i Item) Name() string {
 	if i.Path != "" {
 		return filepath.Base(i.Path)
 	}
-	return i.ClipID
+	return cmp.Or(i.Title, i.ClipID)
 }
 
 // Left is how long the rest takes at the rate so far; 0 is not known.
@@ -167,7 +169,8 @@ type Queue struct {
 	ending   bool
 }
 
-// Open reads the queue; Start continues with what is in it. A file that cannot be read is an empty queue.
+// Open reads the queue; Start continues with what is in it. A file that cannot be read is an empty queue. What was only
+// to be played is not waited for anymore.
 func Open(o Options) *Queue {
 	o.FirstPause, o.LongPause = cmp.Or(o.FirstPause, firstPause), cmp.Or(o.LongPause, longPause)
 	q := &Queue{o: o, limiter: rate.NewLimiter(rate.Inf, client.UploadPiece), watchers: map[chan []Item]struct{}{},
@@ -181,7 +184,7 @@ func Open(o Options) *Queue {
 		o.Log.Warn("the queue of uploads could not be read", "error", err)
 	}
 	q.jobs = slices.DeleteFunc(q.jobs, func(j *job) bool {
-		return j == nil || j.ID == "" || j.Kind != Upload && j.Kind != Download
+		return j == nil || j.ID == "" || j.Play || j.Kind != Upload && j.Kind != Download
 	})
 	for _, j := range q.jobs {
 		j.done = make(chan struct{})

@@ -374,6 +374,7 @@ func downloaded(t *testing.T, b *bench) {
 	stored, err := os.ReadFile(filepath.Join(b.Folder, "clips", want.ClipID+".mp4"))
 	require.NoError(t, err)
 	require.Equal(t, want.Bytes, int64(len(got)))
+	require.Equal(t, want.Title+".mp4", filepath.Base(o.Path))
 	require.Equal(t, stored, got)
 	at, ok := b.book.Of(o.Path)
 	require.True(t, ok)

@@ -14,7 +14,6 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/desktop/trash"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -158,7 +157,8 @@ func (c *clips) setStars(items []library.Item, on bool) {
 
 // renameClip asks for another name. The clip keeps its star, which is in it, and its link, which is for what it holds.
 func (u *UI) renameClip(item library.Item) {
-	name := widget.NewEntry()
+	name := &nameEntry{}
+	name.ExtendBaseWidget(name)
 	name.SetText(item.Name)
 	width := gapWide(360)
 	var d *dialog.ConfirmDialog
@@ -180,10 +180,25 @@ func (u *UI) renameClip(item library.Item) {
 				rename()
 			}
 		}, u.window)
-	name.OnSubmitted = func(string) { d.Confirm() }
+	name.OnSubmitted, name.cancel = func(string) { d.Confirm() }, d.Dismiss
 	u.ask(d)
 	u.window.Canvas().Focus(name)
 	name.TypedShortcut(&fyne.ShortcutSelectAll{})
+}
+
+// nameEntry is a text field that Escape leaves.
+type nameEntry struct {
+	widget.Entry
+	cancel func()
+}
+
+// TypedKey is Escape, or belongs to the text.
+func (e *nameEntry) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape {
+		e.cancel()
+		return
+	}
+	e.Entry.TypedKey(k)
 }
 
 // trashClips moves files to the trash, from which they can be taken back, and asks where there is none.
@@ -237,10 +252,7 @@ func (u *UI) askDelete(items []library.Item) {
 		text = lang.L("Its drive has no trash. Delete {{.Name}}? This can't be undone.", map[string]any{
 			"Name": filepath.Base(items[0].Path)})
 	}
-	d := dialog.NewConfirm(lang.L("Delete clip"), text, func(yes bool) {
-		if !yes {
-			return
-		}
+	u.confirm(lang.L("Delete clip"), text, lang.L("Delete"), true, func() {
 		u.do(lang.L("Couldn't delete clip"), func() (failed error) {
 			for _, i := range items {
 				failed = errors.Join(failed, clip.Remove(i.Path))
@@ -248,11 +260,7 @@ func (u *UI) askDelete(items []library.Item) {
 			u.parts.Library.Refresh()
 			return failed
 		})
-	}, u.window)
-	d.SetConfirmText(lang.L("Delete"))
-	d.SetDismissText(lang.L("Cancel"))
-	d.SetConfirmImportance(widget.DangerImportance)
-	u.ask(d)
+	})
 }
 
 // clipDetails says everything about a clip.
@@ -286,7 +294,8 @@ func (u *UI) clipDetails(i library.Item) {
 	if i.Path != "" {
 		row(lang.L("Folder"), filepath.Dir(i.Path))
 	}
-	d := dialog.NewCustom(lang.L("Details"), lang.L("Close"), form, u.window)
+	d := dialog.NewCustom(lang.L("Details"), lang.L("Close"), container.NewVScroll(form), u.window)
+	d.Resize(fyne.NewSize(0, min(form.MinSize().Height+110, u.window.Canvas().Size().Height-30)))
 	u.front(&open{d, false})
 }
 
@@ -317,9 +326,8 @@ type undoBar struct {
 func newUndoBar(u *UI) *undoBar {
 	b := &undoBar{u: u, text: widget.NewLabel("")}
 	b.undo = widget.NewButtonWithIcon(lang.L("Undo"), theme.ContentUndoIcon(), b.do)
-	hide := fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() { b.root.Hide() })
+	hide := newTipButton(u.tips, lang.L("Close"), theme.CancelIcon(), func() { b.root.Hide() })
 	hide.Importance = widget.LowImportance
-	hide.SetToolTip(lang.L("Close"))
 	b.root = newSurface(colorTrack, 10, 6, container.NewHBox(b.text, b.undo, hide))
 	b.root.Hide()
 	return b

@@ -50,7 +50,7 @@ var (
 	screenshotMark = once(theme.MediaPhotoIcon, colorOnImage)
 	trimmedMark    = once(theme.ContentCutIcon, colorOnImage)
 	starOutline    = once(func() fyne.Resource { return starEmpty }, colorOnImage)
-	starGold       = once(func() fyne.Resource { return starFull }, theme.ColorNameWarning)
+	starGold       = once(func() fyne.Resource { return starFull }, colorStar)
 )
 
 // once makes a resource in a color of the theme when it is first asked for.

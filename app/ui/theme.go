@@ -16,6 +16,7 @@ const (
 	colorWarn  fyne.ThemeColorName = "hindsightWarn"
 	// colorOnImage is for what lies on an image, whatever the theme.
 	colorOnImage fyne.ThemeColorName = "hindsightOnImage"
+	colorStar    fyne.ThemeColorName = "hindsightStar"
 )
 
 // look is the app's theme: Fyne's with other colours and a little more room.
@@ -49,6 +50,7 @@ var palette = map[fyne.ThemeColorName]pair{
 	colorMuted:                         {rgb(0x929bb3), rgb(0x606a82)},
 	colorWarn:                          {rgb(0x33291a), rgb(0xfff3dc)},
 	colorOnImage:                       {rgb(0xffffff), rgb(0xffffff)},
+	colorStar:                          {rgb(0xffc83d), rgb(0xffc83d)},
 	theme.ColorNameForeground:          {rgb(0xe8ebf5), rgb(0x1a1f30)},
 	theme.ColorNamePrimary:             {rgb(0x6f86ff), rgb(0x465ee0)},
 	theme.ColorNameForegroundOnPrimary: {rgb(0x0d1020), rgb(0xffffff)},

@@ -68,8 +68,12 @@ func (l *linkList) show(list []api.Link) {
 
 func (l *linkList) row(link api.Link) fyne.CanvasObject {
 	now := time.Now()
-	made := oneLine(widget.NewLabel(lang.L("Created: {{.When}}", map[string]any{
-		"When": locale.Moment(link.CreatedAt.Local(), now)})))
+	when := map[string]any{"When": locale.Moment(link.CreatedAt.Local(), now), "Name": api.Printable(link.MadeBy)}
+	text := lang.L("Created: {{.When}}", when)
+	if link.MadeBy != "" {
+		text = lang.L("Created by {{.Name}}: {{.When}}", when)
+	}
+	made := oneLine(widget.NewLabel(text))
 	ends := oneLine(muted(lang.L("Expires: {{.When}}", map[string]any{
 		"When": locale.Moment(link.ExpiresAt.Local(), now)})))
 	revoke := widget.NewButtonWithIcon(lang.L("Revoke"), theme.DeleteIcon(), nil)

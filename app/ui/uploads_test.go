@@ -32,7 +32,8 @@ type team struct {
 
 func newTeam() *team {
 	return &team{items: make(chan []transfers.Item, 1), links: []api.Link{
-		{LinkID: "one", CreatedAt: time.Now().Add(-time.Hour), ExpiresAt: time.Now().Add(6 * 24 * time.Hour)},
+		{LinkID: "one", MadeBy: "alice",
+			CreatedAt: time.Now().Add(-time.Hour), ExpiresAt: time.Now().Add(6 * 24 * time.Hour)},
 		{LinkID: "two", CreatedAt: time.Now().Add(-time.Minute), ExpiresAt: time.Now().Add(time.Hour)}}}
 }
 

@@ -9,11 +9,15 @@ import (
 	"time"
 )
 
-// Adopt gives a complete file, which lies in the clip folder under another name, the first free name of a template, as
-// if it had been saved there, and describes it. Created and length are what the template's placeholders stand for.
-func Adopt(file, template string, created time.Time, length time.Duration) (Clip, error) {
+// Adopt gives a complete file, which lies in the clip folder under another name, the first free name for its title, and
+// describes it. Without a title it is named by the template, as if it had been saved here; created and length are what
+// the template's placeholders stand for.
+func Adopt(file, title, template string, created time.Time, length time.Duration) (Clip, error) {
 	folder := filepath.Dir(file)
-	base := name(template, "", created, length)
+	base := shorten(clean(title), maxName)
+	if base == "" {
+		base = name(template, "", created, length)
+	}
 	path, err := place(folder, base, ".mp4", func(path string) error {
 		err := os.Link(file, path) // which a name that is taken refuses, and a rename would not
 		if err == nil {

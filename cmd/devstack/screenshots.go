@@ -196,6 +196,8 @@ func (s *shots) show(ctx context.Context, page string) error {
 		return fmt.Errorf("there is no window for page %s: %w", page, err)
 	}
 	s.window, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
+	// The notification of a failure would lie over the window and take its clicks. Mostly there is none.
+	_ = s.w.desktop.Command(ctx, "xdotool", "search", "--class", "notifyd", "windowunmap", "%@").Run()
 	return s.xdotool(ctx, "windowactivate", "--sync", s.window)
 }
 
@@ -213,14 +215,24 @@ func (s *shots) dialogs(ctx context.Context) {
 		cmd.Env = append(os.Environ(), s.app.env...)
 		return cmd.Run()
 	}
-	s.over(ctx, "dialog-delete", "clips", 1, func() error { return s.click(ctx, -52, 110) })
+	for _, over := range []struct {
+		name, key string
+		dialogs   int
+	}{{"dialog-rename", "F2", 1}, {"dialog-details", "alt+Return", 1}, {"editor", "e", 0}} {
+		s.over(ctx, over.name, "clips", over.dialogs, func() error {
+			return errors.Join(s.click(ctx, 300, 200), s.keys(ctx, over.key)) // on the first clip
+		})
+	}
+	s.over(ctx, "editor-join", "clips", 0, func() error {
+		return errors.Join(s.click(ctx, 300, 200), s.keys(ctx, "ctrl+a", "e"))
+	})
 	s.over(ctx, "dialog-reset", "settings/general", 1, func() error {
 		if s.narrow() {
 			return s.keys(ctx, "ctrl+f", "shift+Tab", "Return")
 		}
 		return s.control(ctx, 0)
 	})
-	s.over(ctx, "dialog-folder", "settings/replay", 1, func() error { return s.control(ctx, 6) })
+	s.over(ctx, "dialog-folder", "settings/storage", 1, func() error { return s.control(ctx, 2) })
 	s.over(ctx, "dialog-diagnostics", "log", 1, func() error { return s.click(ctx, -70, 36) })
 	s.over(ctx, "dialog-invitation", "home", 1, invite)
 	s.over(ctx, "dialog-error", "home", 1, func() error {
@@ -320,7 +332,7 @@ func (s *shots) over(ctx context.Context, name, page string, dialogs int, open f
 
 // await waits until so many dialogs are open.
 func (s *shots) await(ctx context.Context, dialogs int) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var at control.ShowAnswer
 	for {
@@ -388,8 +400,6 @@ func (s *shots) tray(ctx context.Context) {
 			return
 		}
 		s.keepTray(ctx, menu, t.name)
-		// A notification of a failure lies over the window; there is none otherwise.
-		_ = s.w.desktop.Command(ctx, "xdotool", "search", "--class", "notifyd", "windowunmap", "%@").Run()
 		for _, s.theme = range []config.Theme{config.DarkTheme, config.LightTheme} {
 			err = errors.Join(do("settings", "set", "app.theme", s.theme.String())(), s.show(ctx, "home"))
 			if err == nil {

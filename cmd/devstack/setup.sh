@@ -14,7 +14,7 @@ media=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-
   gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-pipewire gstreamer1.0-pulseaudio gstreamer1.0-tools libyuv0)
 servers=(redis-server libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev)
 desktop=(ffmpeg xvfb xserver-xorg-core xserver-xorg-video-dummy openbox xfce4-panel xfce4-notifyd dbus dbus-x11
-  gnome-keyring xdotool imagemagick pulseaudio pulseaudio-utils x11-utils
+  gnome-keyring xdotool xclip imagemagick pulseaudio pulseaudio-utils x11-utils
   x11-xserver-utils fonts-dejavu-core librsvg2-bin postgresql chromium systemd)
 # An RTMP server to stream to, which is also the proxy in front of the backend; the browser of Room Composite.
 egress=(libnginx-mod-rtmp nginx-light chromium)

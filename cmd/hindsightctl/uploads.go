@@ -53,8 +53,12 @@ func (c linksCmd) Run(ctx context.Context, out *output) error {
 			fmt.Fprintln(w, "No links.")
 		}
 		for _, l := range list {
-			fmt.Fprintf(w, "%s  clip %s  made %s  works until %s\n", l.ID, l.ClipID,
-				l.CreatedAt.Local().Format(time.DateTime), l.ExpiresAt.Local().Format(time.DateTime))
+			by := ""
+			if l.MadeBy != "" {
+				by = " by " + l.MadeBy
+			}
+			fmt.Fprintf(w, "%s  clip %s  made %s%s  works until %s\n", l.ID, l.ClipID,
+				l.CreatedAt.Local().Format(time.DateTime), by, l.ExpiresAt.Local().Format(time.DateTime))
 		}
 	})
 }

@@ -119,6 +119,8 @@ type Link struct {
 	URL       string    `json:"url,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	// MadeBy is the identity of who made it, where that is known.
+	MadeBy string `json:"madeBy,omitempty"`
 }
 
 // LinkList is the response to GET /clips/{id}/links and GET /links, oldest first.

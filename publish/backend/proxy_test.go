@@ -63,7 +63,7 @@ func newLibrary(t *testing.T, size int, o stack.BackendOptions) *library {
 	require.True(t, ok)
 	l.clip.State, l.clip.From, l.clip.To, l.clip.Bytes = api.ClipReady, l.clip.Start(), now, int64(size)
 	require.NoError(t, db.FinishClip(ctx, l.clip))
-	_, l.secret, ok, err = db.AddLink(ctx, l.clip.ID, now.Add(time.Hour), 1)
+	_, l.secret, ok, err = db.AddLink(ctx, l.clip.ID, "alice", now.Add(time.Hour), 1)
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.NoError(t, db.Close())

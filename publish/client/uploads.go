@@ -268,8 +268,8 @@ func (u *upload) create(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	meta := []string{metadata(api.MetaSHA256, u.sum)}
-	if u.req.Title != "" {
-		meta = append(meta, metadata(api.MetaTitle, u.req.Title))
+	if title := titled(u.req.Title); title != "" {
+		meta = append(meta, metadata(api.MetaTitle, title))
 	}
 	if u.req.RoomName != "" {
 		meta = append(meta, metadata(api.MetaRoom, u.req.RoomName))
@@ -288,6 +288,15 @@ func (u *upload) create(ctx context.Context) error {
 	}
 	u.id = path.Base(location.Path)
 	return nil
+}
+
+// titled is a title as the server takes it.
+func titled(s string) string {
+	s = strings.TrimSpace(api.Printable(strings.ToValidUTF8(s, "")))
+	if len(s) > api.MaxTitle {
+		s = strings.TrimSpace(strings.ToValidUTF8(s[:api.MaxTitle], ""))
+	}
+	return s
 }
 
 func metadata(key, value string) string {

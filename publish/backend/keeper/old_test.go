@@ -50,7 +50,7 @@ func TestDeletesAreTriedAgain(t *testing.T) {
 	require.True(t, ok)
 	clip.State, clip.Bytes = api.ClipReady, 5
 	require.NoError(t, s.DB.FinishClip(ctx, clip))
-	_, secret, ok, err := s.DB.AddLink(ctx, clip.ID, time.Now().Add(time.Hour), 1)
+	_, secret, ok, err := s.DB.AddLink(ctx, clip.ID, "alice", time.Now().Add(time.Hour), 1)
 	require.NoError(t, err)
 	require.True(t, ok)
 	s.archive.NoteClip(ctx, clip)

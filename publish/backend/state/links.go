@@ -11,7 +11,9 @@ import (
 
 // Link lets whoever has its secret watch one clip until it expires. Only the secret's SHA-256 is kept.
 type Link struct {
-	ID, ClipID       string
+	ID, ClipID string
+	// Identity is who made it, empty for links of releases before.
+	Identity         string
 	Created, Expires time.Time
 }
 
@@ -20,19 +22,19 @@ func linkHash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// AddLink makes a link to a clip and returns its secret of 130 random bits, which cannot be read again. With limit
-// links to the clip already, ok is false.
-func (s *Store) AddLink(ctx context.Context, clip string, expires time.Time, limit int) (l Link, secret string, ok bool,
-	err error) {
+// AddLink makes a user's link to a clip and returns its secret of 130 random bits, which cannot be read again. With
+// limit links to the clip already, ok is false.
+func (s *Store) AddLink(ctx context.Context, clip, identity string, expires time.Time, limit int) (l Link,
+	secret string, ok bool, err error) {
 	secret = strings.ToLower(rand.Text())
-	l = Link{ID: NewID()[:12], ClipID: clip, Created: time.Now().UTC(), Expires: expires.UTC()}
+	l = Link{ID: NewID()[:12], ClipID: clip, Identity: identity, Created: time.Now().UTC(), Expires: expires.UTC()}
 	err = s.transaction(ctx, func(tx runner) error {
 		if err := s.lock(ctx, tx, "links to "+clip); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO links (id, clip, hash, created, expires) SELECT ?,?,?,?,?
+		res, err := tx.ExecContext(ctx, `INSERT INTO links (id, clip, identity, hash, created, expires) SELECT ?,?,?,?,?,?
 			WHERE (SELECT count(*) FROM links WHERE clip = ?) < ?`,
-			l.ID, l.ClipID, linkHash(secret), stamp(l.Created), stamp(l.Expires), clip, limit)
+			l.ID, l.ClipID, l.Identity, linkHash(secret), stamp(l.Created), stamp(l.Expires), clip, limit)
 		if err != nil {
 			return err
 		}
@@ -43,11 +45,11 @@ func (s *Store) AddLink(ctx context.Context, clip string, expires time.Time, lim
 	return l, secret, ok, err
 }
 
-const linkColumns = "SELECT id, clip, created, expires FROM links "
+const linkColumns = "SELECT id, clip, identity, created, expires FROM links "
 
 func scanLink(r scanner) (l Link, err error) {
 	var created, expires int64
-	err = r.Scan(&l.ID, &l.ClipID, &created, &expires)
+	err = r.Scan(&l.ID, &l.ClipID, &l.Identity, &created, &expires)
 	l.Created, l.Expires = moment(created), moment(expires)
 	return l, err
 }

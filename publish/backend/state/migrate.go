@@ -106,6 +106,8 @@ ALTER TABLE clips ADD COLUMN width INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE clips ADD COLUMN height INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE clips ADD COLUMN chapters TEXT NOT NULL DEFAULT '';
 `,
+	// 11: who made a link.
+	"ALTER TABLE links ADD COLUMN identity TEXT NOT NULL DEFAULT '';",
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

@@ -27,7 +27,7 @@ func revokingEnds(t *testing.T, open func() *Store) {
 		_, err := s.AddClip(ctx, Clip{ID: who, Identity: who, State: api.ClipWaiting, Created: time.Now()}, 9)
 		require.NoError(t, err)
 		var ok bool
-		_, secrets[who], ok, err = s.AddLink(ctx, who, time.Now().Add(time.Hour), 9)
+		_, secrets[who], ok, err = s.AddLink(ctx, who, who, time.Now().Add(time.Hour), 9)
 		require.NoError(t, err)
 		require.True(t, ok)
 	}

@@ -133,8 +133,10 @@ type Uploads struct {
 	wake   chan struct{}
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
-	// again is when an upload that could not be checked is tried next; only the worker touches it.
+	// again is when an upload that could not be checked is tried next, last the user whose was checked last; only the
+	// worker touches them.
 	again map[string]time.Time
+	last  string
 
 	mu      sync.Mutex
 	sending map[string]int // by user

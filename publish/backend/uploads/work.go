@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -32,7 +33,8 @@ func (u *Uploads) work(ctx context.Context) {
 	tick := time.NewTicker(workPeriod)
 	defer tick.Stop()
 	for {
-		u.checkAll(ctx)
+		for u.checkNext(ctx) {
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -42,18 +44,19 @@ func (u *Uploads) work(ctx context.Context) {
 	}
 }
 
-func (u *Uploads) checkAll(ctx context.Context) {
+// checkNext checks one upload, and returns whether there was one.
+func (u *Uploads) checkNext(ctx context.Context) bool {
 	waiting, err := u.o.State.CheckingUploads(ctx)
 	if err != nil {
 		u.complain(ctx, "cannot list uploads", err)
-		return
+		return false
 	}
 	if len(waiting) == 0 {
 		clear(u.again)
 	}
-	for _, up := range waiting {
+	for _, up := range u.inTurn(waiting) {
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		if time.Now().Before(u.again[up.ID]) {
 			continue
@@ -61,13 +64,31 @@ func (u *Uploads) checkAll(ctx context.Context) {
 		held, done, ok, err := u.o.Leases.AloneNow(ctx, "check "+up.ID)
 		if err != nil {
 			u.complain(ctx, "cannot get the lease for checking an upload", err)
-			return
+			return false
 		}
 		if ok {
+			u.last = up.Identity
 			u.checkOne(held, up)
 			done()
+			return true
 		}
 	}
+	return false
+}
+
+// inTurn puts the uploads of the user whose was checked last behind those of others.
+func (u *Uploads) inTurn(waiting []state.Upload) []state.Upload {
+	slices.SortStableFunc(waiting, func(a, b state.Upload) int {
+		return turn(a.Identity == u.last) - turn(b.Identity == u.last)
+	})
+	return waiting
+}
+
+func turn(last bool) int {
+	if last {
+		return 1
+	}
+	return 0
 }
 
 // checkOne makes an upload a clip, or keeps why it is none.

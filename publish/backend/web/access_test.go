@@ -82,7 +82,7 @@ func (d *desk) belongings(owner, room string) (b belongings) {
 	require.NoError(d.t, db.FinishClip(ctx, clip))
 	require.NoError(d.t, os.WriteFile(filepath.Join(d.Folder, "../../clips", b.clip+".mp4"), []byte("x"), 0o600))
 	require.NoError(d.t, db.SetPoster(ctx, b.clip, []byte(shelftest.JPEG(d.t, 16, 16))))
-	link, secret, ok, err := db.AddLink(ctx, b.clip, time.Now().Add(time.Hour), 10)
+	link, secret, ok, err := db.AddLink(ctx, b.clip, owner, time.Now().Add(time.Hour), 10)
 	require.NoError(d.t, err)
 	require.True(d.t, ok)
 	b.link, b.secret, b.upload = link.ID, secret, beginUpload(d.t, d.Shelf, owner)

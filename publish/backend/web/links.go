@@ -40,7 +40,8 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State.String() +
 			"; only finished clips can be shared"}
 	}
-	link, secret, ok, err := s.o.State.AddLink(r.Context(), clip.ID, time.Now().Add(min(life, s.o.MaxLink)), maxLinks)
+	link, secret, ok, err := s.o.State.AddLink(r.Context(), clip.ID, user.Owner(), time.Now().Add(min(life, s.o.MaxLink)),
+		maxLinks)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,8 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 }
 
 func linkView(l state.Link) api.Link {
-	return api.Link{LinkID: l.ID, ClipID: l.ClipID, CreatedAt: l.Created, ExpiresAt: l.Expires}
+	return api.Link{LinkID: l.ID, ClipID: l.ClipID, CreatedAt: l.Created, ExpiresAt: l.Expires,
+		MadeBy: state.OwnerName(l.Identity)}
 }
 
 func (s *Server) getLinks(w http.ResponseWriter, r *http.Request, user state.Token) error {

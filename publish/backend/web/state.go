@@ -57,8 +57,8 @@ type clips interface {
 }
 
 type links interface {
-	AddLink(ctx context.Context, clip string, expires time.Time, limit int) (l state.Link, secret string, ok bool,
-		err error)
+	AddLink(ctx context.Context, clip, identity string, expires time.Time, limit int) (l state.Link, secret string,
+		ok bool, err error)
 	Links(ctx context.Context, clip string) ([]state.Link, error)
 	LinksOf(ctx context.Context, identity string, limit int) ([]state.Link, error)
 	LinkWith(ctx context.Context, secret string) (state.Link, error)
