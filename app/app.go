@@ -198,6 +198,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	})
 	close(a.ready)
 	a.storage.Start()
+	a.dropWatched()
 	a.transfers.Start()
 	a.tasks.Go(a.followFolder)
 	a.tasks.Go(func() { a.recover(ctx, a.place(cfg.ClipFolder())) })

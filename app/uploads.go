@@ -264,6 +264,13 @@ func (a *App) download(at links.Copy) string {
 	return a.transfers.Download(at.Backend, at.ClipID, a.session.Snapshot().Folder, false)
 }
 
+// dropWatched deletes what was only watched in the last run.
+func (a *App) dropWatched() {
+	if err := os.RemoveAll(watchFolder()); err != nil {
+		a.log.Warn("clips that were watched are not deleted", "error", err)
+	}
+}
+
 // watchFolder has clips of the server that are only watched.
 func watchFolder() string { return filepath.Join(filepath.Dir(iconPath()), "watched") }
 

@@ -29,8 +29,7 @@ func tones(t *testing.T, path string, seconds int) (loud []bool) {
 // A joined clip shows the frames of its parts and nothing between them, with sound in step, also where a part begins
 // between keyframes.
 func TestJoin(t *testing.T) {
-	path := movie(t, "bframes=0")
-	whole := decoded(t, path, false)
+	path, whole := original(t, "bframes=0")
 	tail, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, From: at(45)}) // hides 15 frames
 	require.NoError(t, err)
 	head, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, To: at(60)})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,15 +53,55 @@ func run(t *testing.T, name string, args ...string) []byte {
 	return out
 }
 
-// decoded returns the frames of a file as a player shows them, in YUV 4:2:0; with raw, as one without edit lists does.
-func decoded(t *testing.T, path string, raw bool) (frames [][]byte) {
+// originals are the frames that original returns, by the options of x264.
+var originals sync.Map
+
+// original is a movie, and its frames: many tests compare with those, and they are decoded once.
+func original(t *testing.T, x264 string) (path string, frames [][]byte) {
 	t.Helper()
+	path = movie(t, x264)
+	if known, ok := originals.Load(x264); ok {
+		return path, known.([][]byte)
+	}
+	frames = decoded(t, path, false)
+	originals.Store(x264, frames)
+	return path, frames
+}
+
+// input are the arguments of ffmpeg that read a file as a player does; with raw, as one without edit lists does.
+func input(path string, raw bool) []string {
 	args := []string{"-v", "error"}
 	if raw {
 		args = append(args, "-ignore_editlist", "1")
 	}
-	b := run(t, "ffmpeg", append(args, "-i", path, "-map", "0:V", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt",
-		"yuv420p", "-")...)
+	return append(args, "-i", path)
+}
+
+// video are those that write the frames, in YUV 4:2:0, and sound those that write the sound, mono at 48 kHz.
+var (
+	video = []string{"-map", "0:V", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p"}
+	sound = []string{"-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", "48000"}
+)
+
+// decoded returns the frames of a file.
+func decoded(t *testing.T, path string, raw bool) [][]byte {
+	t.Helper()
+	return split(t, run(t, "ffmpeg", slices.Concat(input(path, raw), video, []string{"-"})...))
+}
+
+// played returns the frames and the sound of a file, which is decoded once.
+func played(t *testing.T, path string, raw bool) (frames [][]byte, pcm []byte) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sound")
+	frames = split(t, run(t, "ffmpeg", slices.Concat(input(path, raw), video, []string{"-"}, sound,
+		[]string{"-y", file})...))
+	pcm, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return frames, pcm
+}
+
+func split(t *testing.T, b []byte) (frames [][]byte) {
+	t.Helper()
 	const size = 320 * 180 * 3 / 2
 	require.Zero(t, len(b)%size)
 	for ; len(b) > 0; b = b[size:] {
@@ -82,11 +123,12 @@ func psnr(a, b []byte) float64 {
 // onset is when the sound begins, in seconds.
 func onset(t *testing.T, path string, raw bool) float64 {
 	t.Helper()
-	args := []string{"-v", "error"}
-	if raw {
-		args = append(args, "-ignore_editlist", "1")
-	}
-	b := run(t, "ffmpeg", append(args, "-i", path, "-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", "48000", "-")...)
+	return begin(t, run(t, "ffmpeg", slices.Concat(input(path, raw), sound, []string{"-"})...))
+}
+
+// begin is when sound of 48 kHz begins, in seconds.
+func begin(t *testing.T, b []byte) float64 {
+	t.Helper()
 	for i := 0; i+1 < len(b); i += 2 {
 		if v := int16(uint16(b[i]) | uint16(b[i+1])<<8); v > 4000 || v < -4000 { //nolint:gosec // a sample
 			return float64(i/2) / 48000
@@ -101,8 +143,7 @@ func onset(t *testing.T, path string, raw bool) float64 {
 func TestSmartCutNeedsNoEditList(t *testing.T) {
 	const aacFrame = 1024.0 / 48000
 	for _, x264 := range []string{"bframes=0", "bframes=2:open-gop=0"} {
-		path := movie(t, x264)
-		whole := decoded(t, path, false)
+		path, whole := original(t, x264)
 		require.Len(t, whole, 120)
 		for _, c := range []struct{ from, to, key int }{{10, 100, 30}, {30, 100, 30}, {29, 61, 30}, {31, 120, 60},
 			{5, 25, 25}, {95, 120, 120}} {
@@ -112,7 +153,7 @@ func TestSmartCutNeedsNoEditList(t *testing.T) {
 					From: at(c.from), To: at(c.to), Out: filepath.Join(t.TempDir(), "part.mp4")})
 				require.NoError(t, err)
 				for _, raw := range []bool{false, true} {
-					got := decoded(t, part.Path, raw)
+					got, pcm := played(t, part.Path, raw)
 					if x264 == "bframes=0" || !raw { // without edit lists, the end may have frames that wait for others
 						require.Len(t, got, c.to-c.from, "ignoring edit lists: %v", raw)
 					}
@@ -124,7 +165,7 @@ func TestSmartCutNeedsNoEditList(t *testing.T) {
 						}
 					}
 					if want := 1 - float64(c.from)/30; want > 0.05 && c.to > 35 {
-						require.InDelta(t, want, onset(t, part.Path, raw), aacFrame+0.002)
+						require.InDelta(t, want, begin(t, pcm), aacFrame+0.002)
 					}
 				}
 				// A reader of its own that never heard of this one: the head's parameter sets are beside the others.
@@ -142,8 +183,7 @@ func TestSmartCutNeedsNoEditList(t *testing.T) {
 
 // What was cut can be cut again: the new parameter sets do not clash.
 func TestSmartCutOfASmartCut(t *testing.T) {
-	path := movie(t, "bframes=0")
-	whole := decoded(t, path, false)
+	path, whole := original(t, "bframes=0")
 	first, err := clip.Trim(context.Background(), clip.TrimRequest{Path: path, Smart: true, From: at(10)})
 	require.NoError(t, err)
 	second, err := clip.Trim(context.Background(), clip.TrimRequest{Path: first.Path, Smart: true, From: at(5),
@@ -175,13 +215,13 @@ func at(frame int) time.Duration { return time.Duration(frame) * time.Second / 3
 
 // Video that begins later than sound, parts without video, and damaged video are no reason to hang or to panic.
 func TestSmartCutOfStrangeFiles(t *testing.T) {
-	path := movie(t, "bframes=0")
+	path, frames := original(t, "bframes=0")
 	late := filepath.Join(t.TempDir(), "late.mp4")
 	run(t, "ffmpeg", "-v", "error", "-itsoffset", "1", "-i", path, "-i", path, "-map", "0:v", "-map", "1:a", "-c", "copy",
 		late)
 	part, err := clip.Trim(context.Background(), clip.TrimRequest{Path: late, Smart: true, From: at(15), To: at(60)})
 	require.NoError(t, err)
-	require.Equal(t, decoded(t, path, false)[0], decoded(t, part.Path, false)[0])
+	require.Equal(t, frames[0], decoded(t, part.Path, false)[0])
 	_, err = clip.Trim(context.Background(), clip.TrimRequest{Path: late, Smart: true, From: at(3), To: at(15)})
 	require.ErrorAs(t, err, &clip.InputError{})
 

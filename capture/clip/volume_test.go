@@ -124,8 +124,7 @@ func TestTrimOfTheOnlyTrack(t *testing.T) {
 
 // Parts are joined without what is before and behind them.
 func TestJoinOfParts(t *testing.T) {
-	path := movie(t, "bframes=0")
-	whole := decoded(t, path, false)
+	path, whole := original(t, "bframes=0")
 	j, err := clip.Join(context.Background(), clip.JoinRequest{Parts: []clip.Part{{Path: path, From: at(45), To: at(75)},
 		{Path: path, To: at(30)}, {Path: path, From: at(60), To: at(90)}}})
 	require.NoError(t, err)

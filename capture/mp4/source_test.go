@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,8 +24,25 @@ import (
 // shownFrames decodes a movie as its edit list says and returns each frame's time in seconds and checksum.
 func shownFrames(t *testing.T, path string) (times []float64, sums []string) {
 	t.Helper()
-	out := ffmpeg(t, "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-enc_time_base", "1/90000", "-f",
-		"framemd5", "-")
+	return frameSums(t, ffmpeg(t, append([]string{"-i", path}, toSums...)...))
+}
+
+// played is shownFrames with the sound: 16 bits, 48 kHz. The file is decoded once.
+func played(t *testing.T, path string, soundArgs ...string) (times []float64, sums []string, pcm []byte) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sound")
+	times, sums = frameSums(t, ffmpeg(t, slices.Concat([]string{"-i", path}, toSums,
+		[]string{"-map", "0:a:0", "-f", "s16le"}, soundArgs, []string{"-y", file})...))
+	pcm, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return times, sums, pcm
+}
+
+// toSums are the arguments of ffmpeg for frames' checksums.
+var toSums = []string{"-map", "0:v:0", "-fps_mode", "passthrough", "-enc_time_base", "1/90000", "-f", "framemd5", "-"}
+
+func frameSums(t *testing.T, out []byte) (times []float64, sums []string) {
+	t.Helper()
 	for line := range strings.Lines(string(out)) {
 		if f := strings.Split(line, ","); len(f) == 6 && !strings.HasPrefix(line, "#") {
 			times = append(times, seconds(t, strings.TrimSpace(f[2]))/90000)
@@ -84,7 +102,7 @@ func TestCutIsExactToTheFrameAndTheSample(t *testing.T) {
 			}
 			t.Run(name+" "+what, func(t *testing.T) {
 				part := cut(t, path, typed(c[0]), typed(c[1]))
-				times, got := shownFrames(t, part)
+				times, got, pcm := played(t, part, "-ac", "1")
 				require.Equal(t, sums[c[0]:c[1]], got, "the frames are those of the original")
 				for i, at := range times {
 					require.InDelta(t, float64(i)/fps, at, 1e-4)
@@ -97,7 +115,6 @@ func TestCutIsExactToTheFrameAndTheSample(t *testing.T) {
 						require.InDelta(t, length, seconds(t, s.Duration), 0.0005, s.CodecName)
 					}
 				}
-				pcm := ffmpeg(t, "-i", part, "-map", "0:a:0", "-f", "s16le", "-ac", "1", "-")
 				require.InDelta(t, length, float64(len(pcm)/2)/48000, 0.022)
 				if want := 0.4333 - float64(c[0])/fps; want > 0 && want < length-0.1 {
 					require.InDelta(t, want, float64(onset(pcm))/48000, 0.003, "the tone begins where it was")
@@ -197,9 +214,8 @@ func TestCutWithBFramesAndMono(t *testing.T) {
 	require.Len(t, sums, 120)
 	for _, c := range [][2]int{{0, 120}, {37, 83}, {60, 61}, {44, 52}, {119, 120}} {
 		part := cut(t, path, typed(c[0]), typed(c[1]))
-		_, got := shownFrames(t, part)
+		_, got, pcm := played(t, part) // of one channel
 		require.Equal(t, sums[c[0]:c[1]], got, "%v", c)
-		pcm := ffmpeg(t, "-i", part, "-map", "0:a:0", "-f", "s16le", "-") // of one channel
 		require.InDelta(t, float64(c[1]-c[0])/fps, float64(len(pcm)/2)/48000, 0.022)
 	}
 }
