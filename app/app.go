@@ -198,9 +198,15 @@ func (a *App) start(ctx context.Context, o Options) {
 	})
 	close(a.ready)
 	a.storage.Start()
+	a.dropWatched()
 	a.transfers.Start()
 	a.tasks.Go(a.followFolder)
 	a.tasks.Go(func() { a.recover(ctx, a.place(cfg.ClipFolder())) })
+	a.tasks.Go(func() {
+		if err := forgetWatched(watchFolder(), time.Now()); err != nil {
+			a.log.Warn("clips that were only watched stay in the cache folder", "error", err)
+		}
+	})
 	if first && o.Hidden {
 		a.notify(desktop.Notification{
 			Title: locale.Text("Hindsight isn't set up yet"),

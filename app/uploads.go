@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -263,8 +264,32 @@ func (a *App) download(at links.Copy) string {
 	return a.transfers.Download(at.Backend, at.ClipID, a.session.Snapshot().Folder, false)
 }
 
+// dropWatched deletes what was only watched in the last run.
+func (a *App) dropWatched() {
+	if err := os.RemoveAll(watchFolder()); err != nil {
+		a.log.Warn("clips that were watched are not deleted", "error", err)
+	}
+}
+
 // watchFolder has clips of the server that are only watched.
 func watchFolder() string { return filepath.Join(filepath.Dir(iconPath()), "watched") }
+
+// watchedLife is how long a clip that was only watched stays.
+const watchedLife = 24 * time.Hour
+
+// forgetWatched deletes the clips in a folder that were only watched, some time ago.
+func forgetWatched(folder string, now time.Time) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if info, gone := e.Info(); gone == nil && now.Sub(info.ModTime()) > watchedLife {
+			err = errors.Join(err, os.Remove(filepath.Join(folder, e.Name())))
+		}
+	}
+	return err
+}
 
 // watch plays a clip that is only on the server: in the browser, where it begins at once. Who may see a clip, but not
 // hand it out, gets it downloaded first.

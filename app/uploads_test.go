@@ -1,9 +1,15 @@
 package app
 
 import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,6 +17,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/transfers"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // An upload that was begun on one server never sends the token of another one there, nor its own to another: it waits
@@ -52,6 +59,49 @@ func TestUploadsGoToTheServerOfTheirToken(t *testing.T) {
 	require.Empty(t, first.tokens())
 }
 
+// What only the server has is in the list of clips, with the name that its owner gave it, and goes when the server is
+// another one.
+func TestClipsOfTheServerAreListed(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	made := time.Date(2026, 3, 4, 12, 13, 14, 0, time.UTC)
+	there := []api.Clip{{ClipID: "one", Owner: "bob", Title: "a goal\x07", State: api.ClipReady, Seconds: 5, Bytes: 9,
+		CreatedAt: made}, {ClipID: "two", Owner: "bob", State: api.ClipReady, CreatedAt: made.Add(-time.Minute)},
+		{ClipID: "three", State: api.ClipWaiting, CreatedAt: made}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != api.Prefix+"/clips" || r.URL.Query().Get("whose") != "all" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(api.ClipList{Clips: there})
+	}))
+	defer server.Close()
+	a := user(t, t.TempDir())
+	a.listing, a.library = make(chan struct{}, 1), library.Open(library.Options{Log: a.log})
+	defer a.library.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); a.listServer(ctx) }()
+	defer func() { cancel(); <-ended }()
+	set := func(url string) {
+		p := config.Edit(a.session.Snapshot().Settings, func(c *config.Config) { c.Sharing.BackendURL = url })
+		require.NoError(t, a.session.Apply(t.Context(), p.WithToken("secret")).Err())
+		a.refreshServer()
+	}
+	names := func() (names []string) {
+		for _, i := range a.library.Snapshot().Items {
+			require.True(t, i.OnServer() && !i.Here())
+			names = append(names, i.Name)
+		}
+		return names
+	}
+	set(server.URL)
+	want := []string{"a goal", "bob " + made.Add(-time.Minute).Local().Format("2006-01-02 15-04-05")}
+	require.Eventually(t, func() bool { return slices.Equal(names(), want) }, 20*time.Second, 5*time.Millisecond)
+	set(newSite(t).URL)
+	require.Eventually(t, func() bool { return len(names()) == 0 }, 20*time.Second, 5*time.Millisecond)
+}
+
 // A clip that is moved to another folder while it waits for its upload is uploaded from there.
 func TestUploadsFollowTheirClips(t *testing.T) {
 	t.Setenv("HINDSIGHT_TOKEN", "")
@@ -68,4 +118,19 @@ func TestUploadsFollowTheirClips(t *testing.T) {
 	require.NoError(t, err)
 	a.clipMoved(path, moved)
 	require.Equal(t, moved, a.transfers.Items()[0].Path)
+}
+
+// Clips of others that were only watched do not stay.
+func TestWatchedClipsAreForgotten(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "watched")
+	require.NoError(t, forgetWatched(folder, time.Now()), "nothing was watched yet")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	for _, name := range []string{"old.mp4", "new.mp4"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("a clip"), 0o600))
+	}
+	before := time.Now().Add(-2 * watchedLife)
+	require.NoError(t, os.Chtimes(filepath.Join(folder, "old.mp4"), before, before))
+	require.NoError(t, forgetWatched(folder, time.Now()))
+	require.NoFileExists(t, filepath.Join(folder, "old.mp4"))
+	require.FileExists(t, filepath.Join(folder, "new.mp4"))
 }

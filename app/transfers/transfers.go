@@ -169,7 +169,8 @@ type Queue struct {
 	ending   bool
 }
 
-// Open reads the queue; Start continues with what is in it. A file that cannot be read is an empty queue.
+// Open reads the queue; Start continues with what is in it. A file that cannot be read is an empty queue. What was only
+// to be played is not waited for anymore.
 func Open(o Options) *Queue {
 	o.FirstPause, o.LongPause = cmp.Or(o.FirstPause, firstPause), cmp.Or(o.LongPause, longPause)
 	q := &Queue{o: o, limiter: rate.NewLimiter(rate.Inf, client.UploadPiece), watchers: map[chan []Item]struct{}{},
@@ -183,7 +184,7 @@ func Open(o Options) *Queue {
 		o.Log.Warn("the queue of uploads could not be read", "error", err)
 	}
 	q.jobs = slices.DeleteFunc(q.jobs, func(j *job) bool {
-		return j == nil || j.ID == "" || j.Kind != Upload && j.Kind != Download
+		return j == nil || j.ID == "" || j.Play || j.Kind != Upload && j.Kind != Download
 	})
 	for _, j := range q.jobs {
 		j.done = make(chan struct{})

@@ -14,7 +14,6 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/desktop/trash"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -253,10 +252,7 @@ func (u *UI) askDelete(items []library.Item) {
 		text = lang.L("Its drive has no trash. Delete {{.Name}}? This can't be undone.", map[string]any{
 			"Name": filepath.Base(items[0].Path)})
 	}
-	d := dialog.NewConfirm(lang.L("Delete clip"), text, func(yes bool) {
-		if !yes {
-			return
-		}
+	u.confirm(lang.L("Delete clip"), text, lang.L("Delete"), true, func() {
 		u.do(lang.L("Couldn't delete clip"), func() (failed error) {
 			for _, i := range items {
 				failed = errors.Join(failed, clip.Remove(i.Path))
@@ -264,11 +260,7 @@ func (u *UI) askDelete(items []library.Item) {
 			u.parts.Library.Refresh()
 			return failed
 		})
-	}, u.window)
-	d.SetConfirmText(lang.L("Delete"))
-	d.SetDismissText(lang.L("Cancel"))
-	d.SetConfirmImportance(widget.DangerImportance)
-	u.ask(d)
+	})
 }
 
 // clipDetails says everything about a clip.
@@ -302,7 +294,8 @@ func (u *UI) clipDetails(i library.Item) {
 	if i.Path != "" {
 		row(lang.L("Folder"), filepath.Dir(i.Path))
 	}
-	d := dialog.NewCustom(lang.L("Details"), lang.L("Close"), form, u.window)
+	d := dialog.NewCustom(lang.L("Details"), lang.L("Close"), container.NewVScroll(form), u.window)
+	d.Resize(fyne.NewSize(0, min(form.MinSize().Height+110, u.window.Canvas().Size().Height-30)))
 	u.front(&open{d, false})
 }
 
@@ -333,9 +326,8 @@ type undoBar struct {
 func newUndoBar(u *UI) *undoBar {
 	b := &undoBar{u: u, text: widget.NewLabel("")}
 	b.undo = widget.NewButtonWithIcon(lang.L("Undo"), theme.ContentUndoIcon(), b.do)
-	hide := fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() { b.root.Hide() })
+	hide := newTipButton(u.tips, lang.L("Close"), theme.CancelIcon(), func() { b.root.Hide() })
 	hide.Importance = widget.LowImportance
-	hide.SetToolTip(lang.L("Close"))
 	b.root = newSurface(colorTrack, 10, 6, container.NewHBox(b.text, b.undo, hide))
 	b.root.Hide()
 	return b

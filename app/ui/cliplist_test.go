@@ -185,6 +185,15 @@ func TestClipsAreFound(t *testing.T) {
 	require.Equal(t, c.search, b.ui.window.Canvas().Focused(), "Ctrl+F searches what is shown")
 }
 
+// What the library knew before the window was there is shown as well, without another change.
+func TestClipsFromBeforeAreShown(t *testing.T) {
+	b := start(t)
+	b.saveClips(t, "a", "b")
+	b.ui.recent.items = nil
+	b.ui.watches.Go(b.ui.followLibrary)
+	eventually(t, "the newest are in the tray's menu", func() bool { b.settle(); return len(b.ui.recent.items) == 2 })
+}
+
 // Under the pointer a clip shows its frames, by where the pointer is.
 func TestAClipIsLookedThrough(t *testing.T) {
 	b := start(t)

@@ -14,7 +14,6 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/locale"
@@ -31,7 +30,7 @@ type clips struct {
 	thumbs  *thumbs
 	scrub   *scrub
 	actions []clipAction
-	tools   []*fynetip.Button // of actions with toolbar, in their order
+	tools   []*tipButton // of actions with toolbar, in their order
 	undoBar *undoBar
 
 	search   *clipSearch
@@ -39,7 +38,7 @@ type clips struct {
 	programs *widget.Select
 	dates    *widget.Select
 	order    *widget.Select
-	starred  *fynetip.Button
+	starred  *tipButton
 	count    *widget.Label
 	none     *widget.Button // unchooses all
 	empty    *emptyClips
@@ -98,10 +97,9 @@ func (c *clips) filters() []fyne.CanvasObject {
 		o := orders[c.order.SelectedIndex()]
 		c.see(func(v *library.View) { v.Order, v.Reverse = o.Order, o.Reverse })
 	}
-	c.starred = fynetip.NewButtonWithIcon("", starEmpty, func() {
+	c.starred = newTipButton(c.u.tips, lang.L("Show starred clips only"), starEmpty, func() {
 		c.see(func(v *library.View) { v.Starred = !v.Starred })
 	})
-	c.starred.SetToolTip(lang.L("Show starred clips only"))
 	return []fyne.CanvasObject{c.kind, c.programs, c.dates, c.starred, c.order}
 }
 
@@ -129,9 +127,8 @@ func (c *clips) toolbar() fyne.CanvasObject {
 		if !a.toolbar {
 			continue
 		}
-		b := fynetip.NewButtonWithIcon("", a.icon, func() { c.act(a.id) })
+		b := newTipButton(c.u.tips, a.label+a.keyHint(), a.icon, func() { c.act(a.id) })
 		b.Importance = widget.LowImportance
-		b.SetToolTip(a.label + a.keyHint())
 		c.tools = append(c.tools, b)
 		row.Add(b)
 	}
@@ -318,11 +315,13 @@ func (u *UI) followLibrary() {
 	var newest []string
 	taken := make(chan struct{}, 1)
 	taken <- struct{}{}
-	for {
-		select {
-		case <-changed:
-		case <-u.ctx.Done():
-			return
+	for first := true; ; first = false {
+		if !first { // what was read before is to be shown as well
+			select {
+			case <-changed:
+			case <-u.ctx.Done():
+				return
+			}
 		}
 		now := newestIDs(u.parts.Library.Snapshot().Items)
 		if !u.shown.Load() && slices.Equal(now, newest) {

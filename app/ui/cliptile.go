@@ -14,7 +14,6 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/locale"
@@ -43,12 +42,12 @@ type clipTile struct {
 	image                        *canvas.Image
 	title, detail, length        *canvas.Text
 	star                         *tileStar
-	place, kind                  *fynetip.Icon
+	place, kind                  *tipIcon
 	full, fullDetail             string // texts before they are cut off
 }
 
 func newClipTile(c *clips) *clipTile {
-	t := &clipTile{c: c, part: -1, image: &canvas.Image{}, kind: fynetip.NewIcon(nil), place: fynetip.NewIcon(nil),
+	t := &clipTile{c: c, part: -1, image: &canvas.Image{}, kind: newTipIcon(c.u.tips), place: newTipIcon(c.u.tips),
 		back: canvas.NewRectangle(nil), frame: canvas.NewRectangle(nil), progress: canvas.NewRectangle(nil),
 		badge: canvas.NewRectangle(shade), kindBack: canvas.NewRectangle(shade),
 		title: canvas.NewText("", nil), detail: canvas.NewText("", nil), length: canvas.NewText("", color.White)}
@@ -94,9 +93,9 @@ func (t *clipTile) show(index int, i library.Item) {
 }
 
 // mark has an icon say something of a clip.
-func mark(at *fynetip.Icon, of func(library.Item) (fyne.Resource, string), i library.Item) {
+func mark(at *tipIcon, of func(library.Item) (fyne.Resource, string), i library.Item) {
 	icon, words := of(i)
-	at.SetToolTip(words)
+	at.tip = words
 	if at.Resource != icon {
 		at.SetResource(icon)
 	}
@@ -306,11 +305,12 @@ func (r *tileRenderer) Refresh() {
 
 // tileStar is the star of a tile, which a click sets or takes away.
 type tileStar struct {
-	fynetip.ToolTipWidget
+	widget.BaseWidget
 	t    *clipTile
 	back *canvas.Rectangle
 	icon *canvas.Image
 	on   bool
+	tip  string
 }
 
 func newTileStar(t *clipTile) *tileStar {
@@ -331,23 +331,29 @@ func (s *tileStar) set(on, shown bool) {
 		s.icon.Refresh()
 	}
 	if on {
-		s.SetToolTip(lang.L("Remove star"))
+		s.tip = lang.L("Remove star")
 	} else {
-		s.SetToolTip(lang.L("Add star"))
+		s.tip = lang.L("Add star")
 	}
 	setShown(s, shown)
 }
 
 // MouseIn leaves the tile, which has the star, as one that the pointer is over.
-func (s *tileStar) MouseIn(e *desktop.MouseEvent) {
-	s.ToolTipWidget.MouseIn(e)
+func (s *tileStar) MouseIn(*desktop.MouseEvent) {
 	s.t.hovered = true
 	s.t.Refresh()
+	s.t.c.u.tips.begin(s)
 }
+
+// MouseMoved is for desktop.Hoverable.
+func (s *tileStar) MouseMoved(*desktop.MouseEvent) {}
+
+// hint implements tipped.
+func (s *tileStar) hint() (tip string, right bool) { return s.tip, false }
 
 // MouseOut is the tile's as well.
 func (s *tileStar) MouseOut() {
-	s.ToolTipWidget.MouseOut()
+	s.t.c.u.tips.end()
 	s.t.MouseOut()
 }
 

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"path/filepath"
@@ -76,6 +75,11 @@ type part struct {
 	peaks   [][]float32 // by lane
 	sounds  []int       // which track of sound each lane is
 	names   []string    // of the lanes
+	// from and to are what the timeline shows of it, strip counts the strips that were begun for that, and stop ends the
+	// decoding of the last one.
+	from, to time.Duration
+	strip    int
+	stop     func()
 }
 
 // shownFrame is the newest frame on its way from a player to the window.
@@ -134,7 +138,7 @@ func openPart(path string) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &part{path: path, clip: c, out: c.Length()}
+	p := &part{path: path, clip: c, out: c.Length(), to: c.Length()}
 	for i, s := range c.Sounds() {
 		if s.Adjustable {
 			p.sounds, p.names, p.volumes = append(p.sounds, i), append(p.names, s.Name), append(p.volumes, 1)
@@ -171,6 +175,11 @@ func newEditor(u *UI, parts []*part) *editor {
 	e.preview.SetMinSize(fyne.NewSize(200, 112))
 	e.timeline = newTimeline()
 	e.timeline.moved, e.timeline.done, e.timeline.hinted = e.moved, func() { e.refresh() }, e.tellMarker
+	e.timeline.viewed = func() {
+		p := e.part()
+		p.from, p.to = e.timeline.from, e.timeline.to
+		e.loadStrip(p)
+	}
 	e.root = e.build()
 	for _, p := range parts {
 		e.load(p)
@@ -210,10 +219,10 @@ func (e *editor) build() fyne.CanvasObject {
 		e.playing,
 		e.button(lang.L("One frame forward (→)"), theme.NavigateNextIcon(), func() { e.key(fyne.KeyRight, false) }),
 		e.button(lang.L("To the end (End)"), theme.MediaSkipNextIcon(), func() { e.key(fyne.KeyEnd, false) }),
-		gapWide(8), setIn, setOut)
-	transport := container.NewBorder(nil, nil, e.times, e.kept, container.NewCenter(buttons))
+		setIn, setOut)
+	transport := container.NewBorder(nil, nil, e.times, nil, container.NewCenter(buttons))
 	strip := container.NewBorder(nil, nil, e.volumes, nil, e.timeline)
-	options := container.NewBorder(nil, nil, e.smart, nil, e.hint)
+	options := container.NewBorder(nil, nil, e.smart, e.kept, e.hint)
 	bottom := container.NewVBox(transport, newSurface(colorCard, 12, 10, strip), options, e.result)
 	if len(e.parts) > 1 {
 		e.smart.Hide() // what is joined has no hidden frames
@@ -221,7 +230,9 @@ func (e *editor) build() fyne.CanvasObject {
 	}
 	all := container.NewBorder(header, container.NewVBox(gap(2), bottom), nil, nil,
 		container.NewStack(screen, e.preview))
-	return e.u.tips.over(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+	scroll := container.NewScroll(container.New(layout.NewCustomPaddedLayout(12, 12, 16, 16), all))
+	scroll.SetMinSize(fyne.NewSize(500, 300)) // as pages have it
+	return e.u.tips.over(scroll)
 }
 
 // button is one of an icon whose tip says what it does.
@@ -233,18 +244,39 @@ func (e *editor) button(tip string, icon fyne.Resource, do func()) *tipButton {
 
 // load decodes the strip and the waveforms of a part beside the main goroutine.
 func (e *editor) load(p *part) {
+	e.loadStrip(p)
+	e.work.Go(func() { e.missed(p, e.loadPeaks(p)) })
+}
+
+// loadStrip decodes the strip of what is visible, in the place of the one that may be under way.
+func (e *editor) loadStrip(p *part) {
+	if p.stop != nil {
+		p.stop()
+	}
+	ctx, stop := context.WithCancel(e.ctx)
+	p.stop = stop
+	p.strip++
+	strip, from, to := p.strip, p.from, p.to
 	e.work.Go(func() {
-		err := p.clip.Strip(e.ctx, stripFrames, stripPixels, stripPixels, func(n int, img image.Image) {
+		defer stop()
+		err := p.clip.Strip(ctx, from, to, stripFrames, stripPixels, stripPixels, func(n int, img image.Image) {
 			e.onMain(func() {
-				p.frames[n] = img
-				e.redraw(p)
+				if p.strip == strip {
+					p.frames[n] = img
+					e.redraw(p)
+				}
 			})
 		})
-		err = errors.Join(err, e.loadPeaks(p))
-		if err != nil && e.ctx.Err() == nil {
-			e.u.parts.Log.Warn("a clip is not shown in whole", "path", p.path, "error", err)
+		if ctx.Err() == nil {
+			e.missed(p, err)
 		}
 	})
+}
+
+func (e *editor) missed(p *part, err error) {
+	if err != nil && e.ctx.Err() == nil {
+		e.u.parts.Log.Warn("a clip is not shown in whole", "path", p.path, "error", err)
+	}
 }
 
 func (e *editor) loadPeaks(p *part) error {
@@ -290,6 +322,7 @@ func (e *editor) choose(n int) {
 	e.current, e.onward = n, false
 	p := e.part()
 	e.title.SetText(filepath.Base(p.path))
+	e.timeline.length, e.timeline.from, e.timeline.to = p.clip.Length(), p.from, p.to
 	e.player = play.New(p.clip, play.Options{Width: viewWidth, Height: viewHeight, Silent: e.u.silent,
 		Frame:   func(f play.Frame) { e.offer(p, f) },
 		Changed: func() { e.onMain(e.changed) }})
@@ -475,6 +508,10 @@ func (e *editor) key(name fyne.KeyName, shift bool) {
 		e.seek(0)
 	case fyne.KeyEnd:
 		e.seek(p.clip.Length())
+	case fyne.KeyPlus, fyne.KeyEqual:
+		e.timeline.zoom(0.5, e.timeline.x(p.at))
+	case fyne.KeyMinus:
+		e.timeline.zoom(2, e.timeline.x(p.at))
 	case fyne.KeyEscape:
 		e.u.closeEditor()
 	}
@@ -510,7 +547,7 @@ func (e *editor) advice() string {
 	case e.smart.Checked:
 		return lang.L("Re-encodes the first frames, for players that would show more than was kept.")
 	default:
-		return lang.L("Drag the handles, or use I and O. Arrow keys go frame by frame, with Shift 1 s.")
+		return lang.L("Drag the handles, or use I and O. Arrow keys go frame by frame, with Shift 1 s. Scroll to zoom.")
 	}
 }
 
@@ -524,7 +561,7 @@ func (e *editor) tick() {
 // refresh shows all of the part.
 func (e *editor) refresh() {
 	p, t := e.part(), e.timeline
-	t.length, t.frames = p.clip.Length(), p.frames
+	t.frames = p.frames
 	t.markers = t.markers[:0]
 	for _, c := range p.clip.Chapters() {
 		t.markers = append(t.markers, marker{c.At, c.Title})

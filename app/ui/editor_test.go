@@ -124,6 +124,30 @@ func TestEditorTrims(t *testing.T) {
 	e.shows(t, b, 70)
 
 	key := func(name fyne.KeyName) { canvas.OnTypedKey()(&fyne.KeyEvent{Name: name}) }
+	key(fyne.KeyHome)
+	for range 20 { // zooms in on what is below the mouse
+		e.timeline.Scrolled(&fyne.ScrollEvent{Scrolled: fyne.Delta{DY: 10},
+			PointEvent: fyne.PointEvent{Position: fyne.NewPos(moment(70.5), markerRow+20)}})
+	}
+	require.Equal(t, shortestView, e.timeline.to-e.timeline.from)
+	require.InDelta(t, 70.5/30, (e.timeline.from+e.timeline.to).Seconds()/2, 0.5)
+	b.settle()
+	require.Greater(t, e.timeline.from, time.Second, "the moment that is shown is not followed before it moves")
+	test.TapCanvas(canvas, place(moment(74.5), markerRow+20))
+	e.shows(t, b, 74)
+	first := e.part().clip.FrameAt(e.timeline.from + shortestView/(2*stripFrames))
+	eventually(t, "the strip shows what is visible", func() bool {
+		b.settle()
+		gray, _, _, _ := e.part().frames[0].At(30, 15).RGBA()
+		return abs(float32(gray>>8)-float32(20+2*first-16)*255/219) < 3
+	})
+	for range 5 {
+		e.key(fyne.KeyMinus, false)
+	}
+	require.Equal(t, e.part().clip.Length(), e.timeline.to-e.timeline.from)
+	test.TapCanvas(canvas, place(moment(70.5), markerRow+20))
+	e.shows(t, b, 70)
+
 	for _, step := range []struct {
 		key   fyne.KeyName
 		shift bool

@@ -41,13 +41,17 @@ type timeline struct {
 	widget.BaseWidget
 	length      time.Duration
 	in, out, at time.Duration
-	frames      [stripFrames]image.Image
-	lanes       []lane
-	markers     []marker
+	// from and to are what of the clip is visible: all of it, or less where it is zoomed in.
+	from, to time.Duration
+	frames   [stripFrames]image.Image
+	lanes    []lane
+	markers  []marker
 
 	// moved is called while the mouse moves something, done at the end of that.
 	moved func(what grip, to time.Duration)
 	done  func()
+	// viewed is called when another part of the clip is visible, for which frames are to be decoded.
+	viewed func()
 	// hinted shows the name of a marker, and takes it away with an empty one.
 	hinted func(text string)
 
@@ -62,6 +66,11 @@ type lane struct {
 	gain  float64
 }
 
+// same says whether two lanes look the same.
+func (l lane) same(o lane) bool {
+	return l.gain == o.gain && len(l.peaks) == len(o.peaks) && (len(l.peaks) == 0 || &l.peaks[0] == &o.peaks[0])
+}
+
 type marker struct {
 	at   time.Duration
 	name string
@@ -73,9 +82,49 @@ func newTimeline() *timeline {
 	return t
 }
 
-// show moves the handles and the moment. It costs little: a refresh draws frames and waveforms anew.
+// shortestView is how long the visible part is at least.
+const shortestView = time.Second
+
+// zoom makes the visible part longer or shorter by a factor; the moment at a place stays there.
+func (t *timeline) zoom(factor float64, x float32) {
+	span := t.to - t.from
+	next := min(max(time.Duration(float64(span)*factor), min(shortestView, t.length)), t.length)
+	at := t.moment(x)
+	t.see(at-time.Duration(float64(at-t.from)*float64(next)/float64(max(span, 1))), next)
+}
+
+// see shows a part of this length, from a moment on where there is so much behind it.
+func (t *timeline) see(from, span time.Duration) {
+	from = min(max(from, 0), t.length-span)
+	if from == t.from && from+span == t.to {
+		return
+	}
+	t.from, t.to = from, from+span
+	t.Refresh()
+	t.viewed()
+}
+
+// Scrolled zooms, and moves along where the mouse wheel turns sideways.
+func (t *timeline) Scrolled(e *fyne.ScrollEvent) {
+	switch {
+	case e.Scrolled.DY > 0:
+		t.zoom(0.75, e.Position.X)
+	case e.Scrolled.DY < 0:
+		t.zoom(1/0.75, e.Position.X)
+	case e.Scrolled.DX != 0:
+		span := t.to - t.from
+		t.see(t.from-time.Duration(float64(e.Scrolled.DX)/200*float64(span)), span)
+	}
+}
+
+// show moves the handles and the moment, and sees to it that the moment is visible where it moved. It costs little: a
+// refresh draws frames and waveforms anew.
 func (t *timeline) show(in, out, at time.Duration) {
+	gone := at != t.at && (at < t.from || at > t.to)
 	t.in, t.out, t.at = in, out, at
+	if span := t.to - t.from; gone && t.held == gripNone {
+		t.see(at-span/4, span)
+	}
 	if t.renderer != nil {
 		t.renderer.move()
 	}
@@ -83,16 +132,16 @@ func (t *timeline) show(in, out, at time.Duration) {
 
 // x is where a moment is.
 func (t *timeline) x(at time.Duration) float32 {
-	if t.length <= 0 {
+	if t.to <= t.from {
 		return handleWidth
 	}
-	return handleWidth + float32(float64(at)/float64(t.length))*(t.Size().Width-2*handleWidth)
+	return handleWidth + float32(float64(at-t.from)/float64(t.to-t.from))*(t.Size().Width-2*handleWidth)
 }
 
 // moment is the inverse of x.
 func (t *timeline) moment(x float32) time.Duration {
 	inside := max(t.Size().Width-2*handleWidth, 1)
-	return min(max(time.Duration(float64((x-handleWidth)/inside)*float64(t.length)), 0), t.length)
+	return min(max(t.from+time.Duration(float64((x-handleWidth)/inside)*float64(t.to-t.from)), 0), t.length)
 }
 
 // laneTop is where a lane begins.
@@ -252,7 +301,8 @@ type timelineRenderer struct {
 	head          *canvas.Rectangle
 	knob          *canvas.Circle
 
-	drawn []lane // what the waveforms show
+	drawn    []lane // what the waveforms show
+	from, to time.Duration
 }
 
 func (r *timelineRenderer) height() float32 {
@@ -282,21 +332,33 @@ func (r *timelineRenderer) Layout(size fyne.Size) {
 func (r *timelineRenderer) move() {
 	t := r.t
 	width, bottom := t.Size().Width, r.height()-laneGap
+	left, right := float32(handleWidth), width-handleWidth
+	inside := func(x float32) float32 { return min(max(x, left), max(right, left)) }
+	visible := func(x float32) bool { return x >= left-0.5 && x <= right+0.5 }
 	in, out := t.x(t.in), t.x(t.out)
-	place(r.before, handleWidth, markerRow, in-handleWidth, bottom-markerRow)
-	place(r.after, out, markerRow, width-handleWidth-out, bottom-markerRow)
-	place(r.top, in, markerRow, out-in, 3)
-	place(r.bottom, in, markerRow+stripHeight-3, out-in, 3)
-	for i, x := range []float32{in - handleWidth, out} {
+	place(r.before, left, markerRow, inside(in)-left, bottom-markerRow)
+	place(r.after, inside(out), markerRow, right-inside(out), bottom-markerRow)
+	place(r.top, inside(in), markerRow, inside(out)-inside(in), 3)
+	place(r.bottom, inside(in), markerRow+stripHeight-3, inside(out)-inside(in), 3)
+	for i, x := range []float32{in, out} {
+		setShown(r.handles[i], visible(x))
+		setShown(r.grips[i], visible(x))
+		if i == 0 {
+			x -= handleWidth
+		}
 		place(r.handles[i], x, markerRow, handleWidth, stripHeight)
 		place(r.grips[i], x+handleWidth/2-1, markerRow+stripHeight/2-10, 2, 20)
 	}
 	for i := range min(len(r.flags), len(t.markers)) { // a refresh may be due
 		x := t.x(t.markers[i].at)
+		setShown(r.flags[i], visible(x))
+		setShown(r.poles[i], visible(x))
 		place(r.flags[i], x-5, 2, 10, 10)
 		place(r.poles[i], x-0.5, 12, 1, stripHeight+markerRow-12)
 	}
 	at := t.x(t.at)
+	setShown(r.head, visible(at))
+	setShown(r.knob, visible(at))
 	place(r.head, at-1, markerRow-4, 2, bottom-markerRow+4)
 	place(r.knob, at-5, markerRow-9, 10, 10)
 }
@@ -342,12 +404,11 @@ func (r *timelineRenderer) Refresh() {
 	}
 	r.waves = r.waves[:len(t.lanes)]
 	for i, l := range t.lanes {
-		if i >= len(r.drawn) || r.drawn[i].gain != l.gain || len(r.drawn[i].peaks) != len(l.peaks) ||
-			len(l.peaks) > 0 && &r.drawn[i].peaks[0] != &l.peaks[0] {
+		if r.from != t.from || r.to != t.to || i >= len(r.drawn) || !r.drawn[i].same(l) {
 			r.waves[i].Refresh()
 		}
 	}
-	r.drawn = append(r.drawn[:0], t.lanes...)
+	r.drawn, r.from, r.to = append(r.drawn[:0], t.lanes...), t.from, t.to
 	r.Layout(t.Size())
 	canvas.Refresh(t)
 }
@@ -356,6 +417,14 @@ func (r *timelineRenderer) Refresh() {
 func veil(c color.Color) color.Color {
 	r, g, b, _ := c.RGBA()
 	return color.NRGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 190} //nolint:gosec // 8 of 16 bits
+}
+
+// visible are the peaks of what is visible.
+func (t *timeline) visible(peaks []float32) []float32 {
+	at := func(d time.Duration) int {
+		return min(int(float64(d)/float64(max(t.length, 1))*float64(len(peaks))+0.5), len(peaks))
+	}
+	return peaks[at(t.from):at(t.to)]
 }
 
 // wave draws a waveform in a size in pixels.
@@ -369,14 +438,15 @@ func (r *timelineRenderer) wave(n, w, h int) image.Image {
 		return color.NRGBAModel.Convert(r.t.Theme().Color(name, variant)).(color.NRGBA)
 	}
 	back, fill, l := nrgba(colorTrack), nrgba(theme.ColorNameSuccess), r.t.lanes[n]
+	peaks := r.t.visible(l.peaks)
 	if l.gain == 0 {
 		fill = nrgba(theme.ColorNameDisabled)
 	}
 	for x := range w {
 		peak := float32(0)
-		from, to := x*len(l.peaks)/w, (x+1)*len(l.peaks)/w
-		for i := from; i < max(to, from+1) && i < len(l.peaks); i++ {
-			peak = max(peak, l.peaks[i])
+		from, to := x*len(peaks)/w, (x+1)*len(peaks)/w
+		for i := from; i < max(to, from+1) && i < len(peaks); i++ {
+			peak = max(peak, peaks[i])
 		}
 		gain := l.gain
 		if gain == 0 {

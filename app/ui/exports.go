@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -214,18 +215,18 @@ type exportPreset struct {
 func exportPresets() []exportPreset {
 	return []exportPreset{
 		{export.Fits, theme.MailSendIcon(), lang.L("Fit a size"), lang.L("For chats with a limit")},
-		{export.P1080, theme.MediaVideoIcon(), lang.L("1080p"), lang.L("Sharp, plays everywhere")},
-		{export.P720, theme.MediaVideoIcon(), lang.L("720p"), lang.L("Smaller, plays everywhere")},
+		{export.P1080, theme.MediaVideoIcon(), "1080p", lang.L("Sharp, plays everywhere")},
+		{export.P720, theme.MediaVideoIcon(), "720p", lang.L("Smaller, plays everywhere")},
 		{export.Vertical, uprightIcon, lang.L("Vertical 9:16"), lang.L("For phones and shorts")},
-		{export.GIF, theme.MediaReplayIcon(), lang.L("GIF"), lang.L("Short, without sound")},
+		{export.GIF, theme.MediaReplayIcon(), "GIF", lang.L("Short, without sound")},
 		{export.WebP, theme.MediaReplayIcon(), lang.L("Animated WebP"), lang.L("Smaller and better than GIF")},
 		{export.Audio, theme.MediaMusicIcon(), lang.L("Audio only"), lang.L("Without the video")},
 	}
 }
 
 // exportIcon is an arrow out of a box.
-var exportIcon = icon("export.svg", "M16 5l-1.42 1.42-1.59-1.59V16h-1.98V4.83L9.42 6.42 8 5l4-4 4 4zM20 10v11c0 1.1"+
-	"-.9 2-2 2H6c-1.11 0-2-.9-2-2V10c0-1.11.89-2 2-2h3v2H6v11h12V10h-3V8h3c1.1 0 2 .89 2 2z")
+var exportIcon = icon("export.svg", "M16 5l-1.42 1.42-1.59-1.59V16h-1.98V4.83L9.42 6.42 8 5l4-4 4 4z"+
+	"M20 10v11c0 1.1-.9 2-2 2H6c-1.11 0-2-.9-2-2V10c0-1.11.89-2 2-2h3v2H6v11h12V10h-3V8h3c1.1 0 2 .89 2 2z")
 
 // uprightIcon is a phone.
 var uprightIcon = icon("upright.svg", "M7 1h10a2 2 0 0 1 2 2v18a2 2 0 0 1-2 2H7a2 2 0 0 1-2-2V3a2 2 0 0 1 2-2z"+
@@ -299,9 +300,12 @@ func (d *exportDialog) options() fyne.CanvasObject {
 	})
 	d.crop.Horizontal, d.crop.Required = true, true
 	d.crop.SetSelected(places[1])
-	formats := []string{"M4A", "Opus", "WAV"}
+	var formats []string
+	for _, f := range []export.SoundFormat{export.M4A, export.Opus, export.WAV} {
+		formats = append(formats, strings.ToUpper(string(f)))
+	}
 	d.sound = widget.NewRadioGroup(formats, func(text string) {
-		d.request.Sound = []export.SoundFormat{export.M4A, export.Opus, export.WAV}[max(slices.Index(formats, text), 0)]
+		d.request.Sound = export.SoundFormat(strings.ToLower(text))
 		d.changed()
 	})
 	d.sound.Horizontal, d.sound.Required = true, true
@@ -352,7 +356,7 @@ func (d *exportDialog) changed() {
 	}
 	text := lang.L("About {{.Size}}", map[string]any{"Size": locale.Size(bytes)})
 	if len(d.paths) == 1 && plan.Width > 0 && p != export.Fits {
-		text += fmt.Sprintf(" · %d × %d · %.0f FPS", plan.Width, plan.Height, plan.FrameRate)
+		text += frames(plan.Width, plan.Height, plan.FrameRate)
 	}
 	setText(d.expect, text)
 	first := d.requests()[0]
@@ -454,6 +458,11 @@ func (r *exportRow) show() {
 	setShown(r.stop, !done)
 }
 
+// frames says of what size frames are, and how many there are a second, behind other text.
+func frames(width, height int, rate float64) string {
+	return fmt.Sprintf(" · %d × %d · ", width, height) + lang.L("{{.Rate}} FPS", map[string]any{"Rate": int(rate + 0.5)})
+}
+
 // text says how far it is.
 func (j *exportJob) text() string {
 	switch j.state {
@@ -464,7 +473,7 @@ func (j *exportJob) text() string {
 	case exportDone:
 		text := locale.Size(j.result.Bytes)
 		if j.result.Width > 0 {
-			text += fmt.Sprintf(" · %d × %d · %.0f FPS", j.result.Width, j.result.Height, j.result.FrameRate)
+			text += frames(j.result.Width, j.result.Height, j.result.FrameRate)
 		}
 		return text
 	}

@@ -59,7 +59,7 @@ func (u *UI) openFirstRun() {
 		return
 	}
 	u.firstRun = newFirstRun(u)
-	u.setContent(u.firstRun.root)
+	u.window.SetContent(u.firstRun.root)
 	u.meters()
 }
 
@@ -67,7 +67,7 @@ func (u *UI) openFirstRun() {
 func (u *UI) closeFirstRun() {
 	u.firstRun.hidden()
 	u.firstRun = nil
-	u.setContent(u.nav.content())
+	u.window.SetContent(u.nav.content())
 	u.nav.choose(pageHome)
 	u.home.enter()
 	u.meters()
@@ -365,7 +365,7 @@ func (f *firstRun) tryKey() {
 	}
 	f.endPreview()
 	f.try = newFirstTry(f.u)
-	f.u.setContent(f.try.root)
+	f.u.window.SetContent(f.try.root)
 	f.try.update(f.u.parts.Feed.Snapshot())
 }
 

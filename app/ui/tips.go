@@ -22,9 +22,15 @@ const (
 type tips struct {
 	main  func(func()) // runs a function on the main goroutine
 	layer *fyne.Container
-	// on is the button that has, or gets, the tip.
-	on   *tipButton
+	// on is what has, or gets, the tip.
+	on   tipped
 	wait *time.Timer
+}
+
+// tipped is what has a tip: empty for none, below it or on its right.
+type tipped interface {
+	fyne.CanvasObject
+	hint() (tip string, right bool)
 }
 
 func newTips(main func(func())) *tips { return &tips{main: main, layer: container.NewWithoutLayout()} }
@@ -34,10 +40,10 @@ func (t *tips) over(page fyne.CanvasObject) fyne.CanvasObject {
 	return container.NewStack(page, t.layer)
 }
 
-// begin shows a button's tip soon.
-func (t *tips) begin(b *tipButton) {
+// begin shows a tip soon.
+func (t *tips) begin(b tipped) {
 	t.end()
-	if b.tip == "" {
+	if tip, _ := b.hint(); tip == "" {
 		return
 	}
 	t.on = b
@@ -55,18 +61,19 @@ func (t *tips) end() {
 	t.layer.Refresh()
 }
 
-func (t *tips) show(b *tipButton) {
+func (t *tips) show(b tipped) {
 	if t.on != b || len(t.layer.Objects) > 0 || !b.Visible() {
 		return
 	}
-	said := widget.NewLabel(b.tip)
+	text, right := b.hint()
+	said := widget.NewLabel(text)
 	said.SizeName = theme.SizeNameCaptionText
 	tip := newSurface(theme.ColorNameMenuBackground, 6, 0, said)
 	d := fyne.CurrentApp().Driver()
 	at := d.AbsolutePositionForObject(b).Subtract(d.AbsolutePositionForObject(t.layer))
 	t.layer.Add(tip)
 	tip.Resize(tip.MinSize())
-	tip.Move(tipPlace(at, b.Size(), tip.MinSize(), t.layer.Size(), b.right))
+	tip.Move(tipPlace(at, b.Size(), tip.MinSize(), t.layer.Size(), right))
 	t.layer.Refresh()
 	t.wait = time.AfterFunc(tipStays, func() {
 		t.main(func() {
@@ -112,6 +119,9 @@ func newTipButton(all *tips, tip string, icon fyne.Resource, tapped func()) *tip
 	return b
 }
 
+// hint implements tipped.
+func (b *tipButton) hint() (tip string, right bool) { return b.tip, b.right }
+
 // MouseIn begins a tip.
 func (b *tipButton) MouseIn(e *desktop.MouseEvent) {
 	b.pushButton.MouseIn(e)
@@ -135,3 +145,28 @@ func (b *tipButton) FocusLost() {
 	b.pushButton.FocusLost()
 	b.all.end()
 }
+
+// tipIcon is an icon whose tip says what it means.
+type tipIcon struct {
+	widget.Icon
+	all *tips
+	tip string
+}
+
+func newTipIcon(all *tips) *tipIcon {
+	i := &tipIcon{all: all}
+	i.ExtendBaseWidget(i)
+	return i
+}
+
+// hint implements tipped.
+func (i *tipIcon) hint() (tip string, right bool) { return i.tip, false }
+
+// MouseIn begins a tip.
+func (i *tipIcon) MouseIn(*desktop.MouseEvent) { i.all.begin(i) }
+
+// MouseMoved is for desktop.Hoverable.
+func (i *tipIcon) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut ends it.
+func (i *tipIcon) MouseOut() { i.all.end() }

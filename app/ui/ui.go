@@ -21,7 +21,6 @@ import (
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/driver"
 	"fyne.io/fyne/v2/lang"
-	fynetooltip "github.com/dweymouth/fyne-tooltip"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -218,7 +217,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.strip = newStrip(u)
 	u.nav = newNav(u)
 	u.window.SetPadded(false)
-	u.setContent(u.nav.content())
+	u.window.SetContent(u.nav.content())
 	u.window.Resize(fyne.NewSize(940, 680))
 	u.window.CenterOnScreen()
 	u.window.SetCloseIntercept(u.closed)
@@ -228,11 +227,6 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.strip.follow()
 	u.watches.Go(u.followLibrary)
 	return u
-}
-
-// setContent fills the window, with room for tooltips over it.
-func (u *UI) setContent(o fyne.CanvasObject) {
-	u.window.SetContent(fynetooltip.AddWindowToolTipLayer(o, u.window.Canvas()))
 }
 
 // Run shows the app and blocks until it is quit.

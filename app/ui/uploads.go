@@ -12,7 +12,6 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	fynetip "github.com/dweymouth/fyne-tooltip/widget"
 
 	"github.com/hindsight-app/hindsight/app/library"
 	"github.com/hindsight-app/hindsight/app/links"
@@ -78,7 +77,7 @@ type transferRow struct {
 	name, detail *widget.Label
 	gauge        *bar
 	again        *widget.Button
-	stop         *fynetip.Button
+	stop         *tipButton
 }
 
 func newStrip(u *UI) *strip {
@@ -90,8 +89,7 @@ func newStrip(u *UI) *strip {
 		s.rows = append(s.rows, r)
 		list.Add(r.root)
 	}
-	close := fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() { s.clear(s.saying) })
-	close.SetToolTip(lang.L("Close"))
+	close := newTipButton(u.tips, lang.L("Close"), theme.CancelIcon(), func() { s.clear(s.saying) })
 	close.Importance = widget.LowImportance
 	icon := widget.NewIcon(theme.NewSuccessThemedResource(theme.ConfirmIcon()))
 	s.done = container.NewStack(newSurface(colorCard, 10, 4, container.NewBorder(nil, nil,
@@ -110,12 +108,11 @@ func (s *strip) newRow() *transferRow {
 		id := r.item.ID // the queue writes a file
 		s.u.wg.Go(func() { s.u.parts.Server.Retry(id) })
 	})
-	r.stop = fynetip.NewButtonWithIcon("", theme.CancelIcon(), func() {
+	r.stop = newTipButton(s.u.tips, lang.L("Cancel"), theme.CancelIcon(), func() {
 		id := r.item.ID
 		s.u.wg.Go(func() { s.u.parts.Server.Remove(id) })
 	})
 	r.stop.Importance = widget.LowImportance
-	r.stop.SetToolTip(lang.L("Cancel"))
 	lines := container.New(layout.NewCustomPaddedVBoxLayout(-10), r.name, r.detail)
 	gauge := container.New(layout.NewCustomPaddedLayout(0, 6, 8, 8), r.gauge)
 	r.root = newSurface(colorCard, 10, 4, container.NewBorder(nil, gauge,

@@ -154,7 +154,8 @@ func TestButtonsWithoutATextHaveTips(t *testing.T) {
 		if len(b.ui.tips.layer.Objects) == 0 {
 			return ""
 		}
-		return b.ui.tips.on.tip
+		text, _ := b.ui.tips.on.hint()
+		return text
 	}
 	clips.MouseIn(nil)
 	require.Nil(t, b.ui.tips.on, "it has a text")

@@ -115,16 +115,18 @@ func (c *Clip) fit(width, height int) (int, int) {
 // before, which costs one frame instead of all since then.
 const exactUntil = time.Second
 
-// Strip decodes n frames that are spread over the clip, within a size in pixels, and hands them to each, until the
-// context ends.
-func (c *Clip) Strip(ctx context.Context, n, width, height int, each func(n int, img image.Image)) error {
+// Strip decodes n frames that are spread over a part of the clip, within a size in pixels, and hands them to each,
+// until the context ends.
+func (c *Clip) Strip(ctx context.Context, from, to time.Duration, n, width, height int,
+	each func(n int, img image.Image),
+) error {
 	width, height = c.fit(width, height)
 	r := &reader{clip: c, width: width, height: height}
 	defer r.close()
 	for i := range n {
-		at := time.Duration((float64(i) + 0.5) / float64(n) * float64(c.Length()))
+		at := from + time.Duration((float64(i)+0.5)/float64(n)*float64(to-from))
 		pts := c.shown[c.FrameAt(at)]
-		if c.Length()/time.Duration(n) > exactUntil {
+		if (to-from)/time.Duration(n) > exactUntil {
 			pts = max(c.frames[c.keyBefore(pts)].PTS, c.shown[0])
 		}
 		img, err := r.at(ctx, pts, nil)

@@ -264,14 +264,19 @@ func TestStripAndPeaks(t *testing.T) {
 	defer c.Close()
 	want := decoded(t, path)
 	var got []int
-	require.NoError(t, c.Strip(t.Context(), 6, 1000, 1000, func(n int, img image.Image) {
+	require.NoError(t, c.Strip(t.Context(), 0, c.Length(), 6, 1000, 1000, func(n int, img image.Image) {
 		require.Equal(t, len(got), n)
 		got = append(got, nearest(want, img))
 	}))
 	for i, n := range []int{10, 30, 50, 70, 90, 110} { // which is where a frame begins, or an instant before
 		require.InDelta(t, n, got[i], 1)
 	}
-	require.NoError(t, c.Strip(t.Context(), 2, 64, 64, func(n int, img image.Image) {
+	got = nil
+	require.NoError(t, c.Strip(t.Context(), at(30), at(60), 2, 1000, 1000, func(_ int, img image.Image) {
+		got = append(got, nearest(want, img))
+	}))
+	require.Equal(t, []int{37, 52}, got)
+	require.NoError(t, c.Strip(t.Context(), 0, c.Length(), 2, 64, 64, func(_ int, img image.Image) {
 		require.Equal(t, image.Rect(0, 0, 64, 36), img.Bounds())
 	}))
 	var peaks []float32
@@ -283,7 +288,7 @@ func TestStripAndPeaks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, c.Peaks(ctx, 1, nil), context.Canceled)
-	require.ErrorIs(t, c.Strip(ctx, 6, 100, 100, nil), context.Canceled)
+	require.ErrorIs(t, c.Strip(ctx, 0, c.Length(), 6, 100, 100, nil), context.Canceled)
 	_, err = play.OpenClip(filepath.Join(t.TempDir(), "gone.mp4"))
 	require.Error(t, err)
 }

@@ -232,7 +232,7 @@ func (s *shots) dialogs(ctx context.Context) {
 		}
 		return s.control(ctx, 0)
 	})
-	s.over(ctx, "dialog-folder", "settings/replay", 1, func() error { return s.control(ctx, 6) })
+	s.over(ctx, "dialog-folder", "settings/storage", 1, func() error { return s.control(ctx, 2) })
 	s.over(ctx, "dialog-diagnostics", "log", 1, func() error { return s.click(ctx, -70, 36) })
 	s.over(ctx, "dialog-invitation", "home", 1, invite)
 	s.over(ctx, "dialog-error", "home", 1, func() error {

@@ -31,6 +31,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/backend/storage"
+	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -408,12 +410,21 @@ func TestUploadsExpire(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Requests go to three backends in turn, on one PostgreSQL and one folder: a clip arrives, and is one.
+// Requests go to three backends in turn, on one PostgreSQL and one bucket: a clip arrives, and is one.
 func TestUploadToManyBackends(t *testing.T) {
 	on := newShared(t)
+	s3, err := s3test.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(s3.Close)
+	for k, v := range s3.Env() {
+		t.Setenv(k, v)
+	}
+	bucket, err := storage.OpenBucket(t.Context(), s3.URL("team"))
+	require.NoError(t, err)
+	t.Cleanup(func() { bucket.Close() })
 	var backends []*url.URL
 	for range 3 {
-		o := options(on.open(t, on.address), on.files, on.shelf.Began)
+		o := options(on.open(t, on.address), bucket, on.shelf.Began)
 		o.Uploads.Work = t.TempDir()
 		server := httptest.NewServer(run(t, o).Handler())
 		t.Cleanup(server.Close)
@@ -440,6 +451,10 @@ func TestUploadToManyBackends(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, frameHashes(t, video), frameHashes(t, got.Bytes()))
 	sum := sha256.Sum256(video)
+	require.Eventually(t, func() bool {
+		parts, err := s3.Keys(t.Context(), "team/uploads/")
+		return err == nil && len(parts) == 0
+	}, time.Minute, 50*time.Millisecond)
 	known, err := app.UploadState(t.Context(), clip.ClipID)
 	require.NoError(t, err)
 	require.Equal(t, hex.EncodeToString(sum[:]), known.SHA256)

@@ -147,7 +147,10 @@ func TestUploadedClipPlaysInChromium(t *testing.T) {
 		v.muted = true;
 		try {
 			await v.play();
-			await new Promise((done, fail) => { v.ontimeupdate = () => v.currentTime > v.seekable.start(0) && done(); v.onerror = fail });
+			await new Promise((done, fail) => {
+				v.ontimeupdate = () => v.currentTime > v.seekable.start(0) && done();
+				v.onerror = fail;
+			});
 		} catch (e) { return {Error: String(e)} }
 		v.pause();
 		return {At: v.currentTime, Duration: v.duration, Error: ''};

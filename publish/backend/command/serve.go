@@ -125,6 +125,13 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	if err := files.KeepRecordings(ctx, known, time.Now().Add(-s.Expire)); err != nil {
 		log.Warn("cannot delete unknown recordings", "err", err)
 	}
+	sent, err := db.UploadIDs(ctx)
+	if err != nil {
+		return err
+	}
+	if err := files.KeepUploads(ctx, sent, time.Now().Add(-s.UploadExpire)); err != nil {
+		log.Warn("cannot delete unknown uploads", "err", err)
+	}
 	rec := recorder.New(recorder.Options{URL: s.LivekitURL, APIKey: key, APISecret: apiSecret, FrameRate: s.FrameRate,
 		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight, Upload: files.Upload()})
 	here := embedded.New(embedded.Options{URL: s.LivekitURL, Rooms: rec, Files: files, Log: log})

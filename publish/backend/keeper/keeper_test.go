@@ -79,7 +79,8 @@ func TestPruneKeepsWhatClipsNeed(t *testing.T) {
 	clip, err = s.DB.Clip(ctx, clip.ID)
 	require.NoError(t, err)
 	require.Equal(t, api.ClipReady, clip.State, clip.Reason)
-	require.Equal(t, 5*time.Second, clip.To.Sub(clip.From))
+	// Playlists have program times in milliseconds: where it begins at a segment, so much may be missing.
+	require.InDelta(t, 5, clip.To.Sub(clip.From).Seconds(), 0.001)
 
 	s.prune(ctx)
 	require.Less(t, len(s.stored(t)), len(kept), "nothing was pruned once the clip was cut")

@@ -99,6 +99,11 @@ func (s *Store) Upload(ctx context.Context, id string) (Upload, error) {
 	return one(s.db.QueryRowContext(ctx, uploadColumns+"WHERE id = ? AND state <> ?", id, uploadEnded), scanUpload)
 }
 
+// UploadIDs lists the ids of all uploads.
+func (s *Store) UploadIDs(ctx context.Context) ([]string, error) {
+	return all(ctx, s, scanID, "SELECT id FROM uploads")
+}
+
 // AddPart records that a part has arrived that begins at from, and lets the upload live until expires. One with all its
 // bytes is to be checked then. ErrNotFound means that it is not at that place anymore, or has ended.
 func (s *Store) AddPart(ctx context.Context, id string, from, n int64, expires time.Time) error {

@@ -2,9 +2,12 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
+	"slices"
+	"time"
 )
 
 // uploads is the folder of what users send, one for each upload, with a file for each part that arrived, which is named
@@ -73,7 +76,38 @@ func (s *Storage) copyPart(ctx context.Context, file string, most int64, w io.Wr
 		return 0, err
 	}
 	defer f.Close()
-	return io.Copy(w, io.LimitReader(f, most))
+	return io.Copy(w, whileWanted{ctx, io.LimitReader(f, most)})
+}
+
+// whileWanted reads until the context ends.
+type whileWanted struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (w whileWanted) Read(b []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.r.Read(b)
+}
+
+// KeepUploads deletes the parts of uploads that are not among these, and had nothing added to them since before: those
+// of a database that was lost.
+func (s *Storage) KeepUploads(ctx context.Context, ids []string, before time.Time) error {
+	newest := map[string]time.Time{}
+	err := s.list(ctx, uploads, func(e Entry) {
+		id := path.Base(path.Dir(e.Name))
+		if e.modified.After(newest[id]) {
+			newest[id] = e.modified
+		}
+	})
+	for id, t := range newest {
+		if idForm.MatchString(id) && t.Before(before) && !slices.Contains(ids, id) {
+			err = errors.Join(err, s.RemoveUpload(ctx, id))
+		}
+	}
+	return err
 }
 
 // RemoveUpload deletes the parts of an upload. A missing one is fine.

@@ -2,12 +2,14 @@ package storage
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -41,6 +43,18 @@ func keepsParts(t *testing.T, s *Storage) {
 	b.Reset()
 	require.NoError(t, s.CopyUpload(ctx, id, 4, &b))
 	require.Equal(t, "0abc", b.String())
+
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	require.ErrorIs(t, s.CopyUpload(canceled, id, 4, io.Discard), context.Canceled)
+
+	_, err = s.WritePart(ctx, other, 0, strings.NewReader("x"))
+	require.NoError(t, err)
+	require.NoError(t, s.KeepUploads(ctx, []string{id}, time.Now().Add(-time.Hour)))
+	require.NoError(t, s.CopyUpload(ctx, other, 1, io.Discard), "it is young")
+	require.NoError(t, s.KeepUploads(ctx, []string{id}, time.Now().Add(time.Hour)))
+	require.Error(t, s.CopyUpload(ctx, other, 1, io.Discard), "nobody knows it")
+	require.NoError(t, s.CopyUpload(ctx, id, 4, io.Discard))
 
 	_, err = s.WritePart(ctx, "../../etc", 0, strings.NewReader("x"))
 	require.ErrorIs(t, err, fs.ErrNotExist)

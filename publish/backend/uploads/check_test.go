@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -95,6 +97,82 @@ func TestClipIsWrittenAnew(t *testing.T) {
 	require.NoError(t, err, "its own files are not taken")
 	require.Equal(t, frameHashes(t, out, "v"), frameHashes(t, again, "v"))
 }
+
+// jpegOf is a small image.
+func jpegOf(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 64, 36)), nil))
+	return b.Bytes()
+}
+
+// The program's own clips are taken as they are: cut, with an edit list, a track of chapters, a star and a cover; and
+// so are its recordings. Chapters and cover go on, the star does not.
+func TestOwnClipsAreTaken(t *testing.T) {
+	dir := t.TempDir()
+	from, path := filepath.Join(dir, "from.mp4"), filepath.Join(dir, "clip.mp4")
+	require.NoError(t, os.WriteFile(from, clip(t), 0o600))
+	source, err := mp4.Open(from)
+	require.NoError(t, err)
+	defer source.Close()
+	m, err := source.Cut(500*time.Millisecond, 1500*time.Millisecond)
+	require.NoError(t, err)
+	m.Chapters = []mp4.Chapter{{At: m.Start + 300*time.Millisecond, Title: "here\u202e"}}
+	m.Created = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	_, err = mp4.WriteFile(t.Context(), path, m)
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(mp4.SetCover(path, jpegOf(t)), mp4.SetStar(path, true)))
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	f, out, err := written(t, b)
+	require.NoError(t, err)
+	require.InDelta(t, 1, f.length.Seconds(), 0.01)
+	require.Equal(t, jpegOf(t), f.cover)
+	require.Equal(t, m.Created, f.created.UTC())
+	require.Equal(t, []mp4.Chapter{{At: 300 * time.Millisecond, Title: "here"}}, f.movie.Chapters)
+	require.Equal(t, frameHashes(t, b, "v:0"), frameHashes(t, out, "v:0"))
+	require.NoError(t, os.WriteFile(path, out, 0o600))
+	info, err := mp4.Inspect(path)
+	require.NoError(t, err)
+	require.False(t, info.Starred)
+	require.NotContains(t, string(out), string(jpegOf(t)))
+
+	// A recording, which was fragmented until it ended.
+	grown, err := os.Create(filepath.Join(dir, "recording.mp4"))
+	require.NoError(t, err)
+	defer grown.Close()
+	var frames []mp4.Sample
+	for i := range 90 {
+		at := time.Duration(i) * time.Second / 30
+		x := mp4.Sample{DTS: at, PTS: at, Duration: time.Second / 30, Sync: i%30 == 0, NALs: [][]byte{{0x41, 1, 2}}}
+		if x.Sync {
+			x.NALs = append(parameterSets[:2:2], []byte{0x65, 1, 2})
+		}
+		for _, n := range x.NALs {
+			x.Data = append(append(x.Data, 0, 0, 0, 1), n...)
+		}
+		frames = append(frames, x)
+	}
+	g, err := mp4.Grow(grown, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264}}}, frames[0])
+	require.NoError(t, err)
+	for _, x := range frames {
+		require.NoError(t, g.Add(0, x))
+	}
+	b, err = os.ReadFile(grown.Name())
+	require.NoError(t, err)
+	_, _, err = written(t, b)
+	require.ErrorContains(t, err, "still being recorded")
+	require.NoError(t, g.End(3*time.Second, nil, nil))
+	b, err = os.ReadFile(grown.Name())
+	require.NoError(t, err)
+	f, _, err = written(t, b)
+	require.NoError(t, err)
+	require.InDelta(t, 3, f.length.Seconds(), 0.01)
+}
+
+// parameterSets are those of 1920x1080 as x264 writes them.
+var parameterSets = [][]byte{{0x67, 0x42, 0xc0, 0x28, 0xda, 0x01, 0xe0, 0x08, 0x9f, 0x97, 0x01, 0x10, 0x00, 0x00, 0x03,
+	0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0xc8, 0xf1, 0x83, 0x2a}, {0x68, 0xce, 0x0f, 0xc8}}
 
 // body is where a box of this name begins behind its name, as often as it is named before. It stands in moov alone.
 func body(b []byte, names ...string) []byte {
@@ -222,15 +300,13 @@ func TestHostileFilesAreRefused(t *testing.T) {
 
 // The longest clip that is taken needs little memory: its tables, and a frame at a time.
 func TestLongestClipInLittleMemory(t *testing.T) {
-	sets := [][]byte{{0x67, 0x42, 0xc0, 0x28, 0xda, 0x01, 0xe0, 0x08, 0x9f, 0x97, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
-		0x00, 0x00, 0x03, 0x03, 0xc8, 0xf1, 0x83, 0x2a}, {0x68, 0xce, 0x0f, 0xc8}}
 	const length = time.Hour
 	m := mp4.Movie{End: length, Tracks: []mp4.Track{{Kind: mp4.H264}, {Kind: mp4.AAC, AACConfig: []byte{0x11, 0x90}}}}
 	for i := range 60 * 3600 {
 		at := time.Duration(i) * time.Second / 60
 		x := mp4.Sample{DTS: at, PTS: at, Duration: time.Second / 60, Sync: i%120 == 0, NALs: [][]byte{{0x41, 1, 2, 3}}}
 		if x.Sync {
-			x.NALs = append(sets[:2:2], []byte{0x65, 1, 2, byte(i)})
+			x.NALs = append(parameterSets[:2:2], []byte{0x65, 1, 2, byte(i)})
 		}
 		m.Tracks[0].Samples = append(m.Tracks[0].Samples, x)
 	}
