@@ -39,6 +39,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("bad settings", func(t *testing.T) { testBadSettings(t, m) })
 	t.Run("command line", func(t *testing.T) { testCommandLine(t, m) })
 	t.Run("recording", func(t *testing.T) { testRecording(t, m) })
+	t.Run("folder", func(t *testing.T) { testFolder(t, m) })
 	t.Run("uploads", func(t *testing.T) { testUploads(t, m) })
 	t.Run("copied files", func(t *testing.T) { testCopiedFiles(t, m) })
 	t.Run("killed", func(t *testing.T) { testKilled(t, m) })

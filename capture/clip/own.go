@@ -66,6 +66,14 @@ func made(path string) (k Kind, starred bool) {
 		if describe(&c) == nil && c.Ours {
 			return c.Kind, c.Starred
 		}
+	case ".gif":
+		if ends(path, gifMark()) {
+			return Trimmed, false
+		}
+	case ".webp", ".wav":
+		if ends(path, riffMark()) {
+			return Trimmed, false
+		}
 	case ".png":
 		if begins(path, pngMarkAt, pngMark()) || unmarked.MatchString(filepath.Base(path)) {
 			return Screenshot, false
@@ -91,6 +99,9 @@ func begins(path string, at int64, mark []byte) bool {
 		return false
 	}
 	defer f.Close()
+	if at < 0 {
+		return false
+	}
 	head := make([]byte, len(mark))
 	_, err = io.ReadFull(io.NewSectionReader(f, at, int64(len(head))), head)
 	return err == nil && bytes.Equal(head, mark)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"image"
+	"image/gif"
 	_ "image/jpeg" // for image.Decode
 	_ "image/png"
 	"os"
@@ -57,6 +58,17 @@ func TestFilesSayHowTheyCameAbout(t *testing.T) {
 	}
 	for _, poster := range []string{saved.Path, recorded.Path} {
 		want[poster[:len(poster)-4]+".jpg"] = clip.PosterImage
+	}
+	animation := filepath.Join(r.Folder, "animation.gif")
+	f, err := os.Create(animation)
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(gif.Encode(f, img, nil), f.Close()))
+	audio := filepath.Join(r.Folder, "audio.wav")
+	run(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=0.1", "-bitexact", audio)
+	for _, path := range []string{animation, audio} {
+		require.NoError(t, clip.MarkExport(path))
+		want[path] = clip.Trimmed
+		run(t, "ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-")
 	}
 	old := filepath.Join(r.Folder, "Hindsight 2026-11-22 10-11-13 (2).png") // of a release without marks
 	require.NoError(t, os.WriteFile(old, []byte("x"), 0o600))

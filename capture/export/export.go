@@ -116,6 +116,9 @@ func Run(ctx context.Context, r Request, report func(Progress)) (Result, error) 
 	if err == nil {
 		result.Path, err = publish(filepath.Join(work, made), r)
 	}
+	if info, e := os.Stat(result.Path); err == nil && e == nil {
+		result.Bytes = info.Size() // with the mark
+	}
 	if e := os.RemoveAll(work); err == nil && e != nil {
 		err = clip.ExplainFile(folder, e)
 	}
@@ -129,6 +132,9 @@ func exists(path string) error { return inputError("%s already exists; use anoth
 
 // publish gives the finished file its name.
 func publish(temp string, r Request) (path string, err error) {
+	if err := clip.MarkExport(temp); err != nil {
+		return "", clip.ExplainFile(filepath.Dir(r.Path), err)
+	}
 	if path = r.Out; path != "" {
 		err = mp4.Publish(temp, path)
 	} else {
