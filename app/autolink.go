@@ -16,8 +16,9 @@ type savedCopies struct {
 	linked      bool
 }
 
-// next returns what there is to be done after an event: a file to upload, or a copy to link to, or neither.
-func (l autoLinks) next(e session.Event) (upload string, at links.Copy) {
+// next returns what there is to be done after an event: a copy to link to, with its file here where that is known, or a
+// file to upload, or nothing.
+func (l autoLinks) next(e session.Event) (path string, at links.Copy) {
 	if e.Save == nil {
 		return "", at
 	}
@@ -39,13 +40,13 @@ func (l autoLinks) next(e session.Event) (upload string, at links.Copy) {
 	default:
 		return "", at
 	}
-	if !known.here || !known.there {
+	if known.here && known.there {
+		delete(l, e.Save.ID)
+	} else {
 		l[e.Save.ID] = known
-		return "", at
 	}
-	delete(l, e.Save.ID)
-	if !known.linked {
-		upload = known.path
+	if at.ClipID != "" || known.here && known.there && !known.linked {
+		path = known.path
 	}
-	return upload, at
+	return path, at
 }

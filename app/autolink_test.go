@@ -31,11 +31,11 @@ func TestWhichCopyOfASaveGetsTheLink(t *testing.T) {
 	lost := session.Event{Kind: session.LocalFailed, Save: record(session.CopyFailed, session.CopySaving)}
 	for name, c := range map[string]struct {
 		events []session.Event
-		upload string
+		path   string
 		link   bool
 	}{
 		"only here":            {[]session.Event{saved(session.NoCopy)}, "/x.mp4", false},
-		"both":                 {[]session.Event{saved(session.CopySaving), there}, "", true},
+		"both":                 {[]session.Event{saved(session.CopySaving), there}, "/x.mp4", true},
 		"server first":         {[]session.Event{there, saved(session.CopySaving)}, "", true},
 		"server fails":         {[]session.Event{saved(session.CopySaving), failed}, "/x.mp4", false},
 		"server fails first":   {[]session.Event{failed, saved(session.CopySaving)}, "/x.mp4", false},
@@ -45,18 +45,18 @@ func TestWhichCopyOfASaveGetsTheLink(t *testing.T) {
 		"not known by the end": {[]session.Event{saved(session.CopySaving)}, "", false},
 	} {
 		l := autoLinks{}
-		var upload string
+		var path string
 		var at links.Copy
 		for _, e := range c.events {
-			u, a := l.next(e)
-			if u != "" {
-				upload = u
+			p, a := l.next(e)
+			if p != "" {
+				path = p
 			}
 			if a.ClipID != "" {
 				at = a
 			}
 		}
-		require.Equal(t, c.upload, upload, name)
+		require.Equal(t, c.path, path, name)
 		require.Equal(t, name == "not known by the end", len(l) > 0, name)
 		require.Equal(t, c.link, at == links.Copy{Backend: "https://a", ClipID: "one"}, name)
 	}

@@ -116,6 +116,13 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		}
 		return control.UploadAnswer{Path: done.Path, ClipID: done.ClipID}, nil
 	case control.Queue:
+		switch {
+		case r.Text == "":
+		case r.On:
+			a.transfers.Retry(r.Text)
+		default:
+			a.transfers.Remove(r.Text)
+		}
 		return a.transfers.Items(), nil
 	case control.Choose:
 		return nil, s.ChooseScreen()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"image"
-	"path/filepath"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/links"
@@ -111,34 +110,31 @@ func (a *App) copyLink(path string) {
 			return
 		}
 		if url != "" { // else it comes with the upload
-			a.linkCopied(filepath.Base(path), url)
+			a.linkCopied(path, url)
 		}
 	})
 }
 
-// linkSaved makes the link of a clip that was just saved, where the user wants one after each save.
-func (a *App) linkSaved(upload string, at links.Copy) {
-	if upload == "" && at.ClipID == "" {
-		return
-	}
+// linkSaved makes the link of a clip that was just saved, where the user wants one after each save: to the copy that
+// the server has made, or after an upload of the file.
+func (a *App) linkSaved(path string, at links.Copy) {
 	s := a.session.Snapshot().Settings.Sharing
-	if !s.LinkSaved || s.BackendURL == "" {
-		return
-	}
-	if upload != "" {
-		if _, err := a.upload(upload, true, true, coverWait); err != nil {
+	switch {
+	case !s.LinkSaved || s.BackendURL == "":
+	case at.ClipID != "":
+		a.tasks.Go(func() {
+			url, err := a.linkTo(a.ctx, at, path)
+			switch {
+			case a.ctx.Err() != nil:
+			case err != nil:
+				a.failed(locale.Text("Couldn't create link"), err)
+			default:
+				a.linkCopied(path, url)
+			}
+		})
+	case path != "":
+		if _, err := a.upload(path, true, true, coverWait); err != nil {
 			a.failed(locale.Text("Couldn't create link"), err)
 		}
-		return
 	}
-	a.tasks.Go(func() {
-		url, err := a.linkTo(a.ctx, at, "")
-		switch {
-		case a.ctx.Err() != nil:
-		case err != nil:
-			a.failed(locale.Text("Couldn't create link"), err)
-		default:
-			a.linkCopied(locale.Text("Replay saved on server"), url)
-		}
-	})
 }

@@ -151,7 +151,7 @@ func (a *App) transferred(o transfers.Outcome) {
 		a.failed(locale.Text("Couldn't download clip"), o.Err)
 	case o.Kind == transfers.Upload:
 		if o.Copy && o.URL != "" {
-			a.linkCopied(o.Name(), o.URL)
+			a.linkCopied(o.Path, o.URL)
 		}
 	case o.Play:
 		a.open(desktop.Open, o.Path)
@@ -163,11 +163,15 @@ func (a *App) transferred(o transfers.Outcome) {
 	a.refreshServer()
 }
 
-// linkCopied puts a link into the clipboard and says so.
-func (a *App) linkCopied(name, url string) {
+// linkCopied puts a link into the clipboard and says so. The path is that of the clip, empty where it is not here.
+func (a *App) linkCopied(path, url string) {
+	name, said := "", locale.Text("Anyone with the link can watch for 7 days.")
+	if path != "" {
+		name = filepath.Base(path)
+		said = name + "\n" + said
+	}
 	a.ui.LinkCopied(name, url)
-	a.notify(desktop.Notification{Title: locale.Text("Link copied"), Topic: topicLink,
-		Body: name + "\n" + locale.Text("Anyone with the link can watch for 7 days.")})
+	a.notify(desktop.Notification{Title: locale.Text("Link copied"), Topic: topicLink, Body: said})
 }
 
 // listServer lists what the server has, for the list of clips, whenever there may be something else, until ctx ends.

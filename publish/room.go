@@ -57,16 +57,16 @@ func (p *Publisher) Announce(clip api.RoomClip, chat bool) error {
 	return session.SendText(api.TopicChat, text)
 }
 
-// roomTeller knows what the room heard last in a stay.
-type roomTeller struct {
+// roomReporter knows what the room heard last in a stay.
+type roomReporter struct {
 	session *livekit.Session
-	told    api.RoomState
+	last    api.RoomState
 	live    bool
 }
 
-// tellRoom sets the attributes where they differ from what the room knows from this stay, and after every loss of
+// reportRoom sets the attributes where they differ from what the room knows from this stay, and after every loss of
 // connection, in which the participant may have become another one.
-func (s *supervisor) tellRoom(t *roomTeller, st livekit.State) {
+func (s *supervisor) reportRoom(t *roomReporter, st livekit.State) {
 	again := !t.live
 	if t.live = st.Phase == livekit.Live; !t.live {
 		return
@@ -74,10 +74,10 @@ func (s *supervisor) tellRoom(t *roomTeller, st livekit.State) {
 	s.mu.Lock()
 	want := s.roomState
 	s.mu.Unlock()
-	if want == (api.RoomState{}) || want == t.told && !again {
+	if want == (api.RoomState{}) || want == t.last && !again {
 		return
 	}
-	t.told = want
+	t.last = want
 	if err := t.session.SetAttributes(want.Attributes()); err != nil && again {
 		s.log.Info("the room does not see that a replay runs", "error", err)
 	}

@@ -164,11 +164,11 @@ func (s *supervisor) awaitFrame(ctx context.Context) error {
 // be followed by another.
 func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final bool) {
 	defer s.leave(session)
-	room := roomTeller{session: session}
+	room := roomReporter{session: session}
 	for {
 		st := session.State()
 		s.show(st)
-		s.tellRoom(&room, st)
+		s.reportRoom(&room, st)
 		if st.Phase == livekit.Gone {
 			s.log.Warn("the stay in the room is over", "reason", st.Reason)
 			return st.Final

@@ -68,6 +68,7 @@ func testUploads(t *testing.T, m *machine) {
 	require.Len(t, links(), 1)
 	require.Equal(t, http.StatusNotFound, watch())
 
+	require.Equal(t, "Nothing is being uploaded or downloaded.", run("transfers"))
 	id := run("upload", first)
 	require.Equal(t, list[0].ClipID, id, "it is there already")
 	require.Eventually(t, func() bool { clips := server(); return len(clips) == 1 && clips[0].Path == first }, time.Minute,

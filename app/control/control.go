@@ -41,7 +41,7 @@ const (
 	Unlink  = "unlink"     // Text, the id of a link
 	There   = "server"     // → []ServerClip
 	Fetch   = "download"   // Text, the id of a clip on the server → UploadAnswer
-	Queue   = "transfers"  // → []transfers.Item
+	Queue   = "transfers"  // Text, the id of one to try again (On) or cancel, empty for none → []transfers.Item
 	Choose  = "choose-screen"
 	List    = "settings"    // → []config.Setting
 	Set     = "set"         // Set → config.Result, also beside an error

@@ -311,8 +311,8 @@ func deletedFile(t *testing.T, b *bench) {
 // A file that is another one is not sent half and half: it is up to the user to send the new one.
 func changedFile(t *testing.T, b *bench) {
 	q := b.open(t)
-	path, id := b.slow(t, q, "changed")
 	other := b.clip(t, "another")
+	path, id := b.slow(t, q, "changed")
 	require.NoError(t, os.Rename(other, path))
 	o := b.done(t)
 	require.ErrorContains(t, o.Err, "was changed while it was uploaded")

@@ -9,7 +9,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
@@ -276,11 +275,9 @@ func (c *clips) menu(at fyne.Position) {
 		if a.group {
 			items = append(items, fyne.NewMenuItemSeparator())
 		}
-		item := fyne.NewMenuItemWithIcon(a.label, a.icon, func() { c.act(a.id) })
+		// Fyne writes a menu's keys in a color that cannot be read.
+		item := fyne.NewMenuItemWithIcon(a.label+a.keyHint(), a.icon, func() { c.act(a.id) })
 		item.Disabled = !a.usable(picked)
-		if a.key != "" {
-			item.Shortcut = &desktop.CustomShortcut{KeyName: a.key, Modifier: a.mod}
-		}
 		items = append(items, item)
 	}
 	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), c.u.window.Canvas(), at)

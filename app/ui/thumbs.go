@@ -69,10 +69,13 @@ func (t *thumbs) forget(path string) {
 // resize makes all images again, for a window of another density.
 func (t *thumbs) resize(width int) {
 	if width > t.width {
-		t.made, t.order, t.wanted, t.bytes = map[string]image.Image{}, nil, nil, 0
+		t.clear()
 	}
 	t.width = max(t.width, width)
 }
+
+// clear frees all images.
+func (t *thumbs) clear() { t.made, t.order, t.wanted, t.bytes = map[string]image.Image{}, nil, nil, 0 }
 
 func (t *thumbs) next() {
 	if t.busy || len(t.wanted) == 0 {

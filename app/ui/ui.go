@@ -308,6 +308,7 @@ func (u *UI) closed() {
 	}
 	u.shown.Store(false)
 	u.clips.scrub.clear()
+	u.clips.thumbs.clear()
 	u.meters()
 	u.firstRun.hidden()
 	u.editor.hidden()

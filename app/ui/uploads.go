@@ -309,11 +309,16 @@ func (u *UI) shareClip(i library.Item) {
 	})
 }
 
-// LinkCopied puts a link that was made in the background into the clipboard, and says so; from any goroutine.
+// LinkCopied puts a link that was made in the background into the clipboard, and says so; from any goroutine. The name
+// is the clip's, which may be empty.
 func (u *UI) LinkCopied(name, url string) {
 	u.main(func() {
 		u.app.Clipboard().SetContent(url)
-		u.strip.tell(lang.L("Link to {{.Name}} copied", map[string]any{"Name": name}))
+		text := lang.L("Link copied")
+		if name != "" {
+			text = lang.L("Link to {{.Name}} copied", map[string]any{"Name": name})
+		}
+		u.strip.tell(text)
 	})
 }
 

@@ -40,8 +40,6 @@ type Request struct {
 	Out string `json:"out,omitempty"`
 	// Crop is which part of the frame the preset Vertical keeps; empty is the center.
 	Crop Position `json:"crop,omitempty"`
-	// Codec is that of video; empty is H.264.
-	Codec Codec `json:"codec,omitempty"`
 	// Sound is the format of the preset Audio; empty is M4A.
 	Sound SoundFormat `json:"sound,omitempty"`
 	// AllTracks keeps all sound tracks beside the mix, in MP4 files.

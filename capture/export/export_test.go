@@ -389,7 +389,7 @@ func TestHostileFiles(t *testing.T) {
 		{Preset: export.P720, From: 5 * time.Second}, {Preset: export.P720, From: 2 * time.Second, To: time.Second},
 		{Preset: export.P720, To: time.Hour}, {Preset: "mp3"}, {Preset: export.P720, From: -1},
 		{Preset: export.Fits, Limit: 10}, {Preset: export.Vertical, Crop: "top"}, {Preset: export.P720, Out: path},
-		{Preset: export.P720, Codec: "vp8"}, {Preset: export.Audio, Sound: "mp3"},
+		{Preset: export.Audio, Sound: "mp3"},
 	} {
 		r.Path = path
 		_, err := export.Run(t.Context(), r, nil)

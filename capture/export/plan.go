@@ -273,8 +273,6 @@ func (r Request) checked(s *mp4.Source) (Request, error) {
 		return r, inputError("a clip cannot be made to fit %d bytes; choose at least 50 KB", r.Limit)
 	case !slices.Contains([]Position{"", Left, Center, Right}, r.Crop):
 		return r, inputError("there is no position %q; use left, center or right", r.Crop)
-	case !slices.Contains([]Codec{"", H264, HEVC, AV1}, r.Codec):
-		return r, inputError("there is no codec %q; use h264, hevc or av1", r.Codec)
 	case !slices.Contains([]SoundFormat{"", M4A, WAV, Opus}, r.Sound):
 		return r, inputError("there is no sound format %q; use m4a, wav or opus", r.Sound)
 	case r.Preset == Audio && len(s.Sounds()) == 0:

@@ -59,16 +59,6 @@ const (
 	Opus SoundFormat = "opus"
 )
 
-// Codec is how video is encoded.
-type Codec string
-
-// The codecs of video.
-const (
-	H264 Codec = "h264"
-	HEVC Codec = "hevc"
-	AV1  Codec = "av1"
-)
-
 // ParsePreset reads a preset as people write it: "720p", "gif", and "fits-10mb", where it returns the limit in bytes as
 // well.
 func ParsePreset(text string) (Preset, int64, error) {

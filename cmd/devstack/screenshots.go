@@ -218,7 +218,7 @@ func (s *shots) dialogs(ctx context.Context) {
 	for _, over := range []struct {
 		name, key string
 		dialogs   int
-	}{{"dialog-rename", "F2", 1}, {"dialog-details", "alt+Return", 1}, {"editor", "e", 0}} {
+	}{{"dialog-rename", "F2", 1}, {"dialog-details", "alt+Return", 1}, {"dialog-export", "x", 1}, {"editor", "e", 0}} {
 		s.over(ctx, over.name, "clips", over.dialogs, func() error {
 			return errors.Join(s.click(ctx, 300, 200), s.keys(ctx, over.key)) // on the first clip
 		})

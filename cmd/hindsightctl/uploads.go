@@ -71,6 +71,27 @@ func (c unlinkCmd) Run(ctx context.Context, out *output) error {
 	return out.done(call(ctx, control.Request{Command: control.Unlink, Text: c.ID}, nil))
 }
 
+type queueCmd struct {
+	Cancel string `placeholder:"ID" help:"Cancel this one." xor:"change"`
+	Retry  string `placeholder:"ID" help:"Try this one again now." xor:"change"`
+}
+
+func (c queueCmd) Run(ctx context.Context, out *output) error {
+	list := []transfers.Item{}
+	if err := call(ctx, control.Request{Command: control.Queue, Text: c.Cancel + c.Retry, On: c.Retry != ""},
+		&list); err != nil {
+		return err
+	}
+	return out.print(list, func(w io.Writer) {
+		if len(list) == 0 {
+			fmt.Fprintln(w, "Nothing is being uploaded or downloaded.")
+		}
+		for _, i := range list {
+			fmt.Fprintf(w, "%s  %s  %s  %s\n", i.ID, i.Kind, i.Name(), transferLine(i))
+		}
+	})
+}
+
 // absolute is a file's whole path; what is no file stays.
 func absolute(clip string) string {
 	if _, err := os.Stat(clip); err != nil || clip == "" {

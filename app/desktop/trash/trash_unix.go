@@ -49,15 +49,27 @@ func Put(path string) (Trashed, error) {
 
 // Restore brings a file back to where it was. It takes the place of no other file. The error is a message.
 func (t Trashed) Restore() error {
+	taken := fmt.Errorf("%s can't be restored: there is another file of that name", t.Path)
 	if _, err := os.Lstat(t.Path); err == nil {
-		return fmt.Errorf("%s can't be restored: there is another file of that name", t.Path)
+		return taken
 	}
 	if err := os.MkdirAll(filepath.Dir(t.Path), 0o755); err != nil {
 		return fmt.Errorf("%s can't be restored: %w", t.Path, err)
 	}
-	if err := os.Rename(t.file, t.Path); errors.Is(err, fs.ErrNotExist) {
+	// A link never takes the place of a file that has come in between; some file systems have none.
+	err := os.Link(t.file, t.Path)
+	switch {
+	case err == nil:
+		err = os.Remove(t.file)
+	case errors.Is(err, fs.ErrExist):
+		return taken
+	case !errors.Is(err, fs.ErrNotExist):
+		err = os.Rename(t.file, t.Path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s can't be restored: it is no longer in the trash", t.Path)
-	} else if err != nil {
+	}
+	if err != nil {
 		return fmt.Errorf("%s can't be restored: %w", t.Path, err)
 	}
 	return os.Remove(t.info)

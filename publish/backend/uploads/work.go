@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -178,6 +179,9 @@ func (u *Uploads) take(ctx context.Context, up state.Upload) (c state.Clip, err 
 	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
 	sum := sha256.New()
 	err = u.o.Files.CopyUpload(ctx, up.ID, up.Bytes, io.MultiWriter(temp, sum))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = Invalid("the server has lost part of what arrived; upload it again")
+	}
 	if err = errors.Join(err, temp.Close()); err != nil {
 		return c, err
 	}
