@@ -93,7 +93,6 @@ type usageOf struct {
 	folder    string
 	save      int
 	recording bool
-	shot      int
 }
 
 // partColors are those of the parts; they differ on dark and on light cards.
