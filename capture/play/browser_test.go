@@ -32,9 +32,12 @@ const look = `(async (name, times) => {
 	const g = c.getContext('2d', {willReadFrequently: true});
 	const out = {Duration: v.duration, Frames: []};
 	for (const t of times) {
+		// The event may come before the frame can be drawn; a frame that is shown already is not shown again.
 		const sought = done('seeked');
+		const shown = new Promise(ok => { v.requestVideoFrameCallback(ok); setTimeout(ok, 1000) });
 		v.currentTime = t;
 		await sought;
+		await shown;
 		g.drawImage(v, 0, 0);
 		const d = g.getImageData(0, 0, c.width, c.height).data;
 		let s = '';
