@@ -22,7 +22,6 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/export"
 	"github.com/hindsight-app/hindsight/capture/mp4"
-	"github.com/hindsight-app/hindsight/cmd/devstack/mounts"
 )
 
 func TestMain(m *testing.M) {
@@ -396,19 +395,6 @@ func TestHostileFiles(t *testing.T) {
 		require.ErrorAs(t, err, &export.InputError{}, "%+v", r)
 	}
 	nothingLeft(t, filepath.Dir(path), "movie.mp4")
-}
-
-func TestAFullDisk(t *testing.T) {
-	if !mounts.Inside(t) {
-		return
-	}
-	full := mounts.Small(t, "256k")
-	path := movie(t, noise)
-	for _, p := range []export.Preset{export.P720, export.WebP, export.GIF} {
-		_, err := export.Run(t.Context(), export.Request{Path: path, Preset: p, Out: filepath.Join(full, "x.mp4")}, nil)
-		require.ErrorContains(t, err, "is full; free some space and try again", "%s", p)
-		nothingLeft(t, full)
-	}
 }
 
 // Another process's file is never replaced.
