@@ -1,4 +1,4 @@
-package x11_test
+package x11test
 
 import (
 	"context"

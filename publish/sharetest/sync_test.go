@@ -1,6 +1,6 @@
 //go:build linux
 
-package publish_test
+package sharetest
 
 import (
 	"fmt"
