@@ -331,12 +331,18 @@ func (j *job) scaled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	encoder, err := j.encoder(ctx, s, max(int(math.Round(j.video.rate)), 1))
-	if err != nil {
-		return err
+	fps := max(int(math.Round(j.video.rate)), 1)
+	most := mostKbps(s, j.video.rate)
+	var encoder string
+	var v track
+	if other, is := others[j.Codec]; is {
+		encoder = other.encoder
+		j.progress.part(0.9)
+		v, err = j.encodeOther(ctx, other, s, fps, most)
+	} else if encoder, err = j.encoder(ctx, s, fps); err == nil {
+		j.progress.part(0.9)
+		v, err = j.encode(ctx, encoder, s, 0, rate{quality: 22, kbps: most})
 	}
-	j.progress.part(0.9)
-	v, err := j.encode(ctx, encoder, s, 0, rate{quality: 22, kbps: mostKbps(s, j.video.rate)})
 	if err != nil {
 		return err
 	}

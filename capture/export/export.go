@@ -40,6 +40,8 @@ type Request struct {
 	Out string `json:"out,omitempty"`
 	// Crop is which part of the frame the preset Vertical keeps; empty is the center.
 	Crop Position `json:"crop,omitempty"`
+	// Codec is how the presets of a number of rows, and Vertical, are encoded; empty is H264.
+	Codec Codec `json:"codec,omitempty"`
 	// Sound is the format of the preset Audio; empty is M4A.
 	Sound SoundFormat `json:"sound,omitempty"`
 	// AllTracks keeps all sound tracks beside the mix, in MP4 files.

@@ -259,6 +259,9 @@ func (r Request) checked(s *mp4.Source) (Request, error) {
 		r.To = length
 	}
 	r.Limit = r.limit()
+	if err := r.checkCodec(); err != nil {
+		return r, err
+	}
 	switch {
 	case !r.Preset.video() && !slices.Contains([]Preset{GIF, WebP, Audio}, r.Preset):
 		return r, inputError("there is no preset %q", r.Preset)

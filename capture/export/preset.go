@@ -49,6 +49,16 @@ const (
 	Right  Position = "right"
 )
 
+// Codec is how video is encoded.
+type Codec string
+
+// The codecs. Files of HEVC and AV1 are smaller, take longer to make, and do not play everywhere.
+const (
+	H264 Codec = "h264"
+	HEVC Codec = "hevc"
+	AV1  Codec = "av1"
+)
+
 // SoundFormat is a kind of sound file.
 type SoundFormat string
 
@@ -90,6 +100,9 @@ func ParsePreset(text string) (Preset, int64, error) {
 	return p, 0, nil
 }
 
+// codecs says whether the preset lets choose the codec.
+func (p Preset) codecs() bool { return p == P720 || p == P1080 || p == Vertical }
+
 // video says whether the preset makes a video file.
 func (p Preset) video() bool { return p == Fits || p == P720 || p == P1080 || p == Vertical }
 
@@ -110,6 +123,9 @@ func (r Request) suffix() string {
 		}
 		return " (" + strconv.FormatFloat(math.Round(float64(r.limit())/MB*10)/10, 'f', -1, 64) + " MB)"
 	case P720, P1080, Vertical:
+		if r.Codec == HEVC || r.Codec == AV1 {
+			return fmt.Sprintf(" (%s %s)", r.Preset, strings.ToUpper(string(r.Codec)))
+		}
 		return fmt.Sprintf(" (%s)", r.Preset)
 	}
 	return ""

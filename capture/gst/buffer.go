@@ -36,6 +36,9 @@ func (s *Sample) PTS() time.Duration {
 // Discont says that data is missing before the buffer.
 func (s *Sample) Discont() bool { return gBufferHasFlags.yes(uintptr(s.buffer), flagDiscont) }
 
+// Delta says that the data cannot be decoded without what came before.
+func (s *Sample) Delta() bool { return gBufferHasFlags.yes(uintptr(s.buffer), flagDelta) }
+
 // Caps describes the data, in GStreamer's text form.
 func (s *Sample) Caps() string {
 	c := gSampleGetCaps(s.sample)

@@ -57,6 +57,7 @@ const (
 	messageEOS, messageError, messageTag = 1 << 0, 1 << 1, 1 << 4 // GstMessageType (gst/gstmessage.h)
 
 	flagDiscont = 1 << 6 // GstBufferFlags (gst/gstbuffer.h)
+	flagDelta   = 1 << 13
 	copyMemory  = 1 << 3 // GstBufferCopyFlags
 
 	mapRead, mapWrite = 1, 2 // GstMapFlags (gst/gstmemory.h)

@@ -30,7 +30,7 @@ func moov(m Movie, plans []*plan) (*box.MoovBox, *box.IlstBox, error) {
 		mv.AddChild(trak)
 	}
 	if n := len(plans); plans[n-1].Kind == text {
-		refer(mv.Traks[slices.IndexFunc(plans, func(p *plan) bool { return p.Kind == H264 })], uint32(n))
+		refer(mv.Traks[slices.IndexFunc(plans, func(p *plan) bool { return p.Kind.video() })], uint32(n))
 	}
 	user, list := userData(m)
 	mv.AddChild(user)
@@ -46,7 +46,10 @@ func created(m Movie) time.Time {
 
 // handlers are the kinds of media and what the tracks are called.
 var handlers = map[Kind]struct{ media, name string }{H264: {"video", "Picture"}, AAC: {"audio", "Sound"},
-	Opus: {"audio", "Sound"}, text: {"text", "Chapters"}}
+	Opus: {"audio", "Sound"}, text: {"text", "Chapters"}, HEVC: {"video", "Picture"}, AV1: {"video", "Picture"}}
+
+// others are the sample descriptions of video that is only written, and of their configuration.
+var others = map[Kind]struct{ entry, config string }{HEVC: {"hvc1", "hvcC"}, AV1: {"av01", "av1C"}}
 
 func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 	t, err := emptyTrak(p, id)
@@ -79,7 +82,7 @@ func emptyTrak(p *plan, id uint32) (*box.TrakBox, error) {
 	return t, describe(t, p)
 }
 
-// describe adds the sample descriptions: one avc1 for each pair of parameter sets, one mp4a, one Opus, or one of text.
+// describe adds the sample descriptions: one avc1 for each pair of parameter sets, or one of another kind.
 func describe(t *box.TrakBox, p *plan) error {
 	switch p.Kind {
 	case text:
@@ -94,6 +97,13 @@ func describe(t *box.TrakBox, p *plan) error {
 	case AAC:
 		esds := box.CreateEsdsBox(p.AACConfig)
 		t.Mdia.Minf.Stbl.Stsd.AddChild(box.CreateAudioSampleEntryBox("mp4a", 2, 16, soundScale, esds))
+		return nil
+	case HEVC, AV1:
+		names := others[p.Kind]
+		config := box.CreateUnknownBox(names.config, uint64(8+len(p.Config)), p.Config)
+		t.Mdia.Minf.Stbl.Stsd.AddChild(box.CreateVisualSampleEntryBox(names.entry, uint16(p.Width), uint16(p.Height),
+			config))
+		t.Tkhd.Width, t.Tkhd.Height = box.Fixed32(p.Width<<16), box.Fixed32(p.Height<<16)
 		return nil
 	}
 	var width, height uint

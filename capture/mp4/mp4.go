@@ -29,7 +29,14 @@ const (
 	// Opus is what WebRTC carries; browsers play it in an MP4, QuickTime does not.
 	Opus
 	text // of chapters
+	// HEVC and AV1 are written only. A sample is what their encapsulations put into a file, as GStreamer's parsers make
+	// it: NAL units behind their lengths (ISO/IEC 14496-15, 8), or a temporal unit without its delimiter.
+	HEVC
+	AV1
 )
+
+// video says whether a track of the kind is to be seen.
+func (k Kind) video() bool { return k == H264 || k == HEVC || k == AV1 }
 
 // Timescales in ticks a second. 90 kHz divides by all usual frame rates; sound counts in its samples.
 const (
@@ -64,6 +71,10 @@ type Track struct {
 	Samples []Sample
 	// AACConfig is the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) of AAC. Opus needs none: it is stereo at 48 kHz.
 	AACConfig []byte
+	// Config is what the sample description of HEVC or AV1 holds: an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15,
+	// 8.3.3), or an AV1CodecConfigurationRecord. Width and Height are their frames' size in pixels.
+	Config        []byte
+	Width, Height int
 	// Name is shown by editors; empty is none.
 	Name string
 	// Off keeps players from playing the track unless it is chosen. Sound tracks are alternatives to each other.
@@ -144,7 +155,7 @@ func (s parameterSets) equal(o parameterSets) bool {
 func newPlan(t Track, end time.Duration) (*plan, error) {
 	p := &plan{Track: t, scale: videoScale, origin: t.Samples[0].DTS, items: make([]item, len(t.Samples)),
 		entries: t.sets}
-	if t.Kind != H264 {
+	if !t.Kind.video() {
 		p.scale = soundScale
 	}
 	for i := range t.Samples {
@@ -178,7 +189,7 @@ func newPlan(t Track, end time.Duration) (*plan, error) {
 	}
 	last := t.Samples[len(t.Samples)-1]
 	length := media.ToTicks(last.DTS+last.Duration-p.origin, p.scale)
-	if t.Kind == H264 {
+	if t.Kind.video() {
 		// The last frame stays until the end of the window.
 		length = max(length, media.ToTicks(end-p.origin, p.scale)-int64(p.items[len(p.items)-1].offset))
 	}
@@ -279,10 +290,10 @@ func (m *Movie) validate() error {
 		if n == 0 || t.Samples[0].PTS >= m.End {
 			continue
 		}
-		if t.Kind != H264 && t.Samples[n-1].PTS+t.Samples[n-1].Duration <= m.Start {
+		if !t.Kind.video() && t.Samples[n-1].PTS+t.Samples[n-1].Duration <= m.Start {
 			continue
 		}
-		hasVideo = hasVideo || t.Kind == H264
+		hasVideo = hasVideo || t.Kind.video()
 		kept = append(kept, t)
 	}
 	m.Tracks = kept

@@ -67,7 +67,7 @@ func (s *samples) add(it *item, duration uint32) {
 func tables(stbl *box.StblBox, p *plan) error {
 	stbl.Stsz.SampleNumber, stbl.Stsz.SampleSize = uint32(len(p.samples.sizes)), p.samples.sizes
 	*stbl.Stts = p.samples.times
-	if p.Kind == H264 {
+	if p.Kind.video() {
 		stbl.AddChild(&box.StssBox{SampleNumber: p.samples.syncs})
 	}
 	if len(p.samples.offsets) > 1 || p.samples.offsets[0] != 0 {

@@ -36,6 +36,11 @@ func Write(ctx context.Context, w io.Writer, m Movie) (int64, error) {
 		payload += uint64(c.size)
 	}
 	ftyp := box.NewFtyp("isom", 0x200, []string{"isom", "iso2", "avc1", "mp41"})
+	for _, p := range plans {
+		if other, is := others[p.Kind]; is {
+			ftyp = box.NewFtyp("isom", 0x200, []string{"isom", "iso2", other.entry, "mp41"})
+		}
+	}
 	if m.SoundOnly {
 		ftyp = box.NewFtyp("M4A ", 0x200, []string{"M4A ", "isom", "iso2", "mp41"})
 	}
