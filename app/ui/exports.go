@@ -190,19 +190,21 @@ func (u *UI) exportClips(paths []string) {
 
 // exportDialog asks for a preset.
 type exportDialog struct {
-	u       *UI
-	paths   []string
-	infos   []export.Info
-	request export.Request // without a path
-	cards   map[export.Preset]*choice
-	limit   *widget.Select
-	crop    *widget.RadioGroup
-	sound   *widget.RadioGroup
-	tracks  *widget.Check
-	rows    [3]fyne.CanvasObject // of limit, crop and sound
-	name    *widget.Label
-	expect  *widget.Label
-	start   *widget.Button
+	u        *UI
+	paths    []string
+	infos    []export.Info
+	request  export.Request // without a path
+	cards    map[export.Preset]*choice
+	limit    *widget.Select
+	crop     *widget.RadioGroup
+	sound    *widget.RadioGroup
+	codec    *widget.RadioGroup
+	tracks   *widget.Check
+	rows     [3]fyne.CanvasObject // of limit, crop and sound
+	codecRow fyne.CanvasObject
+	name     *widget.Label
+	expect   *widget.Label
+	start    *widget.Button
 }
 
 // exportPreset is how a preset is offered.
@@ -316,7 +318,25 @@ func (d *exportDialog) options() fyne.CanvasObject {
 		container.NewHBox(widget.NewLabel(lang.L("Part of the screen")), d.crop),
 		container.NewHBox(widget.NewLabel(lang.L("Format")), d.sound),
 	}
-	return container.NewVBox(container.NewStack(append(d.rows[:], gap(36))...), d.tracks)
+	return container.NewVBox(container.NewStack(append(d.rows[:], gap(36))...), d.codecs(), d.tracks)
+}
+
+// codecs is the choice of a codec, where several are installed.
+func (d *exportDialog) codecs() fyne.CanvasObject {
+	installed := export.Codecs()
+	names := map[export.Codec]string{export.H264: "H.264", export.HEVC: "HEVC", export.AV1: "AV1"}
+	var texts []string
+	for _, c := range installed {
+		texts = append(texts, names[c])
+	}
+	d.codec = widget.NewRadioGroup(texts, func(text string) {
+		d.request.Codec = installed[max(slices.Index(texts, text), 0)]
+		d.changed()
+	})
+	d.codec.Horizontal, d.codec.Required, d.codec.Selected = true, true, texts[0]
+	about := oneLine(muted(lang.L("HEVC and AV1: smaller, slower, not for every player")))
+	d.codecRow = container.NewBorder(nil, nil, container.NewHBox(widget.NewLabel(lang.L("Codec")), d.codec), nil, about)
+	return d.codecRow
 }
 
 // requests are what was chosen, for each clip.
@@ -325,6 +345,9 @@ func (d *exportDialog) requests() []export.Request {
 	for _, path := range d.paths {
 		r := d.request
 		r.Path = path
+		if !r.Preset.HasCodecs() {
+			r.Codec = "" // chosen before for another preset
+		}
 		out = append(out, r)
 	}
 	return out
@@ -347,6 +370,7 @@ func (d *exportDialog) changed() {
 	setShown(d.rows[0], p == export.Fits)
 	setShown(d.rows[1], p == export.Vertical)
 	setShown(d.rows[2], p == export.Audio)
+	setShown(d.codecRow, p.HasCodecs() && len(d.codec.Options) > 1)
 	setShown(d.tracks, video && several)
 	var bytes int64
 	var plan export.Plan

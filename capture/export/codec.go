@@ -54,7 +54,7 @@ func (r Request) checkCodec() error {
 	case r.Codec == "" || r.Codec == H264:
 	case !slices.Contains([]Codec{HEVC, AV1}, r.Codec):
 		return inputError("%q is not a codec; use h264, hevc or av1", string(r.Codec))
-	case !r.Preset.codecs():
+	case !r.Preset.HasCodecs():
 		return inputError("only the presets 720p, 1080p and vertical can be made with %s", r.Codec)
 	case !slices.Contains(Codecs(), r.Codec):
 		return inputError("no encoder for %s is installed; install gstreamer1.0-plugins-bad, or use h264", r.Codec)
@@ -78,8 +78,8 @@ func (o other) config(x *gst.Sample, data []byte) []byte {
 	return nil
 }
 
-// av1Config is the AV1CodecConfigurationRecord (AV1 Codec ISO Media File Format Binding, 2.3) of 8 bits 4:2:0, which the
-// frames are, from a temporal unit that begins with a sequence header of one operating point; nil for others.
+// av1Config is the AV1CodecConfigurationRecord (AV1 Codec ISO Media File Format Binding, 2.3) of 8 bits 4:2:0, which
+// the frames are, from a temporal unit that begins with a sequence header of one operating point; nil for others.
 func av1Config(unit []byte) []byte {
 	const sequenceHeader, hasSize = 1, 2 // of an OBU's first byte (AV1 specification, 5.3.2)
 	if len(unit) < 2 || unit[0]>>3&15 != sequenceHeader || unit[0]&hasSize == 0 || unit[1]&0x80 != 0 ||

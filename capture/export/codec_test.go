@@ -17,7 +17,8 @@ func TestOtherCodecs(t *testing.T) {
 		"gstreamer1.0-plugins-bad is needed, run make setup")
 	path := movie(t, counting)
 	whole := lumas(t, path)
-	for codec, name := range map[export.Codec]string{export.HEVC: "movie (720p HEVC).mp4", export.AV1: "movie (720p AV1).mp4"} {
+	for codec, name := range map[export.Codec]string{export.HEVC: "movie (720p HEVC).mp4",
+		export.AV1: "movie (720p AV1).mp4"} {
 		t.Run(string(codec), func(t *testing.T) {
 			got := exported(t, export.Request{Path: path, Preset: export.P720, Codec: codec, From: at(10), To: at(100)})
 			require.Equal(t, name, filepath.Base(got.Path))

@@ -100,8 +100,8 @@ func ParsePreset(text string) (Preset, int64, error) {
 	return p, 0, nil
 }
 
-// codecs says whether the preset lets choose the codec.
-func (p Preset) codecs() bool { return p == P720 || p == P1080 || p == Vertical }
+// HasCodecs says whether a Request with the preset may choose a codec.
+func (p Preset) HasCodecs() bool { return p == P720 || p == P1080 || p == Vertical }
 
 // video says whether the preset makes a video file.
 func (p Preset) video() bool { return p == Fits || p == P720 || p == P1080 || p == Vertical }

@@ -35,7 +35,7 @@ const (
 	AV1
 )
 
-// video says whether a track of the kind is to be seen.
+// video says whether the kind is one of video.
 func (k Kind) video() bool { return k == H264 || k == HEVC || k == AV1 }
 
 // Timescales in ticks a second. 90 kHz divides by all usual frame rates; sound counts in its samples.
