@@ -224,7 +224,7 @@ func exportPresets() []exportPreset {
 		{export.P720, theme.MediaVideoIcon(), "720p", lang.L("Smaller, plays everywhere")},
 		{export.Vertical, uprightIcon, lang.L("Vertical 9:16"), lang.L("For phones and shorts")},
 		{export.GIF, theme.MediaReplayIcon(), "GIF", lang.L("Short, without sound")},
-		{export.WebP, theme.MediaReplayIcon(), lang.L("Animated WebP"), lang.L("Smaller and better than GIF")},
+		{export.WebP, theme.MediaReplayIcon(), lang.L("Animated WebP"), lang.L("Smaller than GIF")},
 		{export.Audio, theme.MediaMusicIcon(), lang.L("Audio only"), lang.L("Without the video")},
 	}
 }
