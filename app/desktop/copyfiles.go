@@ -75,7 +75,8 @@ func (c *Clipboard) Close() {
 func copyOnWindows(paths []string) error {
 	script := "Set-Clipboard -LiteralPath ([Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('" +
 		base64.StdEncoding.EncodeToString([]byte(strings.Join(paths, "\n"))) + "')) -split \"`n\")"
-	if err := exec.Command("powershell", "-NoProfile", "-NonInteractive", "-Command", script).Run(); err != nil { // #nosec
+	c := exec.Command("powershell", "-NoProfile", "-NonInteractive", "-Command", script) // #nosec G204 -- of ours
+	if err := c.Run(); err != nil {
 		return fmt.Errorf("files can't be copied: PowerShell failed: %w", err)
 	}
 	return nil

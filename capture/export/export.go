@@ -167,7 +167,7 @@ func runWorker(ctx context.Context, o order, report func(Progress)) (Result, err
 	if err != nil {
 		return Result{}, fmt.Errorf("this program does not find itself, which it needs to export: %w", err)
 	}
-	c := exec.CommandContext(ctx, self, workerArgument)
+	c := exec.CommandContext(ctx, self, workerArgument) // #nosec G204 -- this program
 	c.Args[0] = os.Args[0]
 	var said tail
 	c.Stderr = &said

@@ -32,17 +32,19 @@ type group struct {
 
 func newGroup(shades []shade) group {
 	g := group{shades: shades}
-	var n, sum, squares [3]float64
+	n := 0.0
+	var axes [3]struct{ sum, squares float64 }
 	for _, s := range shades {
+		w := float64(s.n)
+		n += w
 		for a, v := range s.c {
-			w, x := float64(s.n), float64(v)
-			n[a] += w
-			sum[a] += w * x
-			squares[a] += w * x * x
+			x := float64(v)
+			axes[a].sum += w * x
+			axes[a].squares += w * x * x
 		}
 	}
-	for a := range 3 {
-		if spread := squares[a] - sum[a]*sum[a]/n[a]; spread > g.value {
+	for a, of := range axes {
+		if spread := of.squares - of.sum*of.sum/n; spread > g.value {
 			g.axis, g.value = a, spread
 		}
 	}
