@@ -37,8 +37,8 @@ func run(ctx context.Context, args []string) int {
 	return 0
 }
 
-// positional is how kong names an argument that has no flag before what is wrong with it.
-var positional = regexp.MustCompile(`^\[?<[a-z]+>( \.\.\.)?\]?: `)
+// positional is how kong names a file before what is wrong with it.
+var positional = regexp.MustCompile(`^\[?<(path|folder|clip)s?>( \.\.\.)?\]?: `)
 
 // exitStatuses stands in --help and in the man page.
 const exitStatuses = "The exit status is 0 when it is done, 1 when it failed, 2 when the command line or a value " +

@@ -181,6 +181,8 @@ func TestLinkShowsTheClip(t *testing.T) {
 
 	var list api.LinkList
 	d.do(200, d.alice, "GET", "/clips/"+clip.ID+"/links", "", &list)
+	require.True(t, list.Links[0].IsAt(link.URL))
+	require.False(t, list.Links[0].IsAt(link.URL+"x"))
 	require.Len(t, list.Links, 1)
 	require.Empty(t, list.Links[0].URL, "the secret is told twice")
 	d.do(204, d.alice, "DELETE", "/clips/"+clip.ID+"/links/"+link.LinkID, "", nil)
