@@ -303,8 +303,8 @@ func checkFolder(folder string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Within is whether a folder, which need not be there yet, is or would be in another one, or is the same. The error is a
-// message.
+// Within is whether a folder, which need not be there yet, is or would be in another one, or is the same. The error is
+// a message.
 func Within(folder, path string) (inside, same bool, err error) {
 	type result struct{ inside, same bool }
 	found := make(chan result, 1)
