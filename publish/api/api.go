@@ -63,6 +63,17 @@ type SaveRequest struct {
 	ReplayID  string     `json:"replayId"`
 	Seconds   float64    `json:"seconds"`
 	PressedAt *time.Time `json:"pressedAt,omitempty"`
+	// Marks become chapters of the clip as far as they are in it; at most MaxMarks.
+	Marks []Mark `json:"marks,omitempty"`
+}
+
+// MaxMarks is how many chapters a clip has at most, as in its file.
+const MaxMarks = 255
+
+// Mark is a moment that the user has named, by the same clock as PressedAt. Its title has at most MaxTitle bytes.
+type Mark struct {
+	At    time.Time `json:"at"`
+	Title string    `json:"title"`
 }
 
 // SaveResponse names the clip to come.
