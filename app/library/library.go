@@ -58,9 +58,10 @@ func (i Item) ID() string {
 func (i Item) Here() bool     { return i.Path != "" && !i.Away }
 func (i Item) OnServer() bool { return i.Copy.ClipID != "" }
 
-// Image is whether it is a screenshot. Playable is whether it is a video that can be read.
+// Image is whether it is a screenshot. Playable is whether it is a video that can be read; servers have no others, and
+// may not know its size.
 func (i Item) Image() bool    { return i.Kind == clip.Screenshot }
-func (i Item) Playable() bool { return i.Width > 0 && !i.Image() }
+func (i Item) Playable() bool { return (i.Width > 0 || i.Path == "") && !i.Image() }
 
 // Copies knows which files a server has; links.Book is one.
 type Copies interface {

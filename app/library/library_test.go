@@ -153,3 +153,11 @@ func TestManyClips(t *testing.T) {
 		l.Close()
 	}
 }
+
+// What a server lists can be played, though it may not say how large it is.
+func TestClipsWithoutASizeArePlayable(t *testing.T) {
+	there := library.Item{Copy: links.Copy{Backend: "https://a", ClipID: "1"}}
+	require.True(t, there.Playable())
+	there.Path = "/clips/text.mp4"
+	require.False(t, there.Playable(), "a file without a size is no video")
+}

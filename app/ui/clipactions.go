@@ -296,7 +296,7 @@ func (u *UI) clipDetails(i library.Item) {
 	}
 	d := dialog.NewCustom(lang.L("Details"), lang.L("Close"), container.NewVScroll(form), u.window)
 	d.Resize(fyne.NewSize(0, min(form.MinSize().Height+110, u.window.Canvas().Size().Height-30)))
-	u.front(&open{d, false})
+	u.front(&open{Dialog: d})
 }
 
 // kindName is what a clip is, in a word.

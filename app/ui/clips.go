@@ -39,7 +39,7 @@ type clips struct {
 	order    *widget.Select
 	starred  *tipButton
 	count    *widget.Label
-	none     *widget.Button // unchooses all
+	none     *tipButton // unchooses all
 	empty    *emptyClips
 
 	view  library.View
@@ -131,7 +131,7 @@ func (c *clips) toolbar() fyne.CanvasObject {
 		c.tools = append(c.tools, b)
 		row.Add(b)
 	}
-	c.none = widget.NewButtonWithIcon(lang.L("Clear selection"), theme.CancelIcon(), c.grid.chooseNone)
+	c.none = newTipButton(c.u.tips, lang.L("Clear selection"), theme.CancelIcon(), c.grid.chooseNone)
 	c.none.Importance = widget.LowImportance
 	height := gap(38)
 	return container.NewBorder(nil, nil, container.NewHBox(height, container.NewCenter(c.count)), row,
@@ -210,7 +210,11 @@ func (c *clips) chosenChanged() {
 
 func (c *clips) counted(picked []library.Item) string {
 	if len(picked) > 0 {
-		return lang.N("{{.PluralCount}} selected", len(picked)) + " · " + locale.Size(total(picked))
+		bytes := int64(0)
+		for _, i := range picked {
+			bytes += i.Bytes // also of those that only the server has
+		}
+		return lang.N("{{.PluralCount}} selected", len(picked)) + " · " + locale.Size(bytes)
 	}
 	size := total(c.all.Items)
 	text := lang.N("{{.PluralCount}} clips", len(c.all.Items))

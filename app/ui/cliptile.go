@@ -76,7 +76,7 @@ func (t *clipTile) show(index int, i library.Item) {
 		detail = append(detail, moment)
 	}
 	switch {
-	case i.Width == 0:
+	case i.Width == 0 && i.Path != "":
 		detail = append(detail, lang.L("Not a readable video"))
 	case i.Program != "":
 		detail = append(detail, i.Program)

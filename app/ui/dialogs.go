@@ -15,10 +15,12 @@ import (
 type open struct {
 	dialog.Dialog
 	asks bool
+	// enter is what Enter does; nil closes what asks nothing.
+	enter func()
 }
 
 // ask shows a dialog that Escape closes without doing anything.
-func (u *UI) ask(d dialog.Dialog) { u.front(&open{d, true}) }
+func (u *UI) ask(d dialog.Dialog) { u.front(&open{Dialog: d, asks: true}) }
 
 // inform shows a text until the user closes it, by Escape or Enter as well.
 func (u *UI) inform(title, text string) {
@@ -35,7 +37,7 @@ func (u *UI) message(icon fyne.Resource, title, text string) {
 	body, width := u.besideIcon(icon, text)
 	d := dialog.NewCustom(title, lang.L("OK"), body, u.window)
 	d.Resize(fyne.NewSize(width, d.MinSize().Height))
-	u.front(&open{d, false})
+	u.front(&open{Dialog: d})
 }
 
 // confirm asks whether to do what the button is called; danger is what cannot be undone.
@@ -91,7 +93,10 @@ func (u *UI) typed(e *fyne.KeyEvent) {
 	case fyne.KeyEscape:
 		top.Dismiss()
 	case fyne.KeyReturn, fyne.KeyEnter:
-		if !top.asks {
+		switch {
+		case top.enter != nil:
+			top.enter()
+		case !top.asks:
 			top.Dismiss()
 		}
 	}

@@ -50,6 +50,7 @@ type exportJob struct {
 	result   export.Result
 	err      error
 	cancel   context.CancelFunc // while it runs
+	canceled bool
 }
 
 // name is that of the new file.
@@ -129,6 +130,8 @@ func (e *exports) ended(j *exportJob, result export.Result, err error) {
 func (e *exports) stop(j *exportJob) {
 	if j.cancel != nil {
 		j.cancel() // and ended takes it out
+		j.canceled = true
+		e.changed()
 		return
 	}
 	e.jobs = slices.DeleteFunc(e.jobs, func(x *exportJob) bool { return x == j })
@@ -221,7 +224,7 @@ func exportPresets() []exportPreset {
 		{export.P720, theme.MediaVideoIcon(), "720p", lang.L("Smaller, plays everywhere")},
 		{export.Vertical, uprightIcon, lang.L("Vertical 9:16"), lang.L("For phones and shorts")},
 		{export.GIF, theme.MediaReplayIcon(), "GIF", lang.L("Short, without sound")},
-		{export.WebP, theme.MediaReplayIcon(), lang.L("Animated WebP"), lang.L("Smaller and better than GIF")},
+		{export.WebP, theme.MediaReplayIcon(), lang.L("Animated WebP"), lang.L("Smaller than GIF")},
 		{export.Audio, theme.MediaMusicIcon(), lang.L("Audio only"), lang.L("Without the video")},
 	}
 }
@@ -254,15 +257,16 @@ func newExportDialog(u *UI, paths []string, infos []export.Info) {
 	body := container.NewVBox(what, grid, gap(4), options, widget.NewSeparator(), d.expect, d.name)
 	own := dialog.NewCustomWithoutButtons(lang.L("Export clip"), body, u.window)
 	cancel := widget.NewButton(lang.L("Cancel"), own.Dismiss)
-	d.start = widget.NewButtonWithIcon(lang.L("Export"), exportIcon, func() {
+	begin := func() {
 		own.Dismiss()
 		u.exports.add(d.requests())
 		u.exports.open()
-	})
+	}
+	d.start = widget.NewButtonWithIcon(lang.L("Export"), exportIcon, begin)
 	d.start.Importance = widget.HighImportance
 	own.SetButtons([]fyne.CanvasObject{cancel, d.start})
 	d.changed()
-	u.ask(own)
+	u.front(&open{Dialog: own, asks: true, enter: begin})
 	own.Resize(fyne.NewSize(min(680, u.window.Canvas().Size().Width-40), own.MinSize().Height))
 }
 
@@ -420,7 +424,7 @@ func (e *exports) open() {
 	l.dialog = dialog.NewCustom(lang.L("Exports"), lang.L("Close"), scroll, e.u.window)
 	e.list = l
 	l.show()
-	o := &open{l.dialog, false}
+	o := &open{Dialog: l.dialog}
 	e.u.front(o)
 	l.dialog.SetOnClosed(func() {
 		e.u.dialogs = slices.DeleteFunc(e.u.dialogs, func(other *open) bool { return other == o })
@@ -500,6 +504,9 @@ func (j *exportJob) text() string {
 			text += frames(j.result.Width, j.result.Height, j.result.FrameRate)
 		}
 		return text
+	}
+	if j.canceled {
+		return lang.L("Canceling…")
 	}
 	text := fmt.Sprintf("%.0f %%", j.progress.Fraction*100)
 	if j.progress.LeftSeconds >= 0 {

@@ -555,7 +555,7 @@ func (p *storagePage) showGone() {
 	})
 	d := dialog.NewCustom(lang.L("Clips that would be deleted"), lang.L("Close"), list, p.s.u.window)
 	d.Resize(fyne.NewSize(640, 420))
-	p.s.u.front(&open{d, false})
+	p.s.u.front(&open{Dialog: d})
 }
 
 // share is a part of a bar.

@@ -58,7 +58,9 @@ type strip struct {
 	height float32
 
 	rows []*transferRow
-	more *widget.Label
+	more *fyne.Container
+	left *widget.Label
+	drop *widget.Button // takes all away that stopped
 	done *fyne.Container
 	said *widget.Label
 	// saying counts what was said, so that only the newest is taken away.
@@ -81,7 +83,10 @@ type transferRow struct {
 }
 
 func newStrip(u *UI) *strip {
-	s := &strip{u: u, more: muted(""), said: widget.NewLabel("")}
+	s := &strip{u: u, left: muted(""), said: widget.NewLabel("")}
+	s.drop = widget.NewButton(lang.L("Dismiss all"), s.dropStopped)
+	s.drop.Importance = widget.LowImportance
+	s.more = container.NewBorder(nil, nil, s.left, s.drop)
 	s.more.Hide()
 	list := container.NewVBox()
 	for range mostRows {
@@ -165,15 +170,36 @@ func (s *strip) update() {
 	rank := map[transfers.State]int{transfers.Running: 0, transfers.Stopped: 1, transfers.Retrying: 2,
 		transfers.Waiting: 3}
 	slices.SortStableFunc(items, func(a, b transfers.Item) int { return rank[a.State] - rank[b.State] })
+	rows := min(len(items), len(s.rows))
+	for rows > 1 && items[rows-2].State == transfers.Stopped {
+		rows-- // the first tells of the others that have stopped
+	}
 	for i, r := range s.rows {
-		if setShown(r.root, i < len(items)); i < len(items) {
+		if setShown(r.root, i < rows); i < rows {
 			r.show(items[i])
 		}
 	}
-	if left := len(items) - len(s.rows); setShown(s.more, left > 0) || left > 0 {
-		setText(s.more, lang.N("{{.PluralCount}} more", max(left, 0)))
+	if left := len(items) - rows; setShown(s.more, left > 0) || left > 0 {
+		setText(s.left, lang.N("{{.PluralCount}} more", max(left, 0)))
+		setShown(s.drop, slices.ContainsFunc(items, stoppedTransfer))
 	}
 	s.fit()
+}
+
+func stoppedTransfer(i transfers.Item) bool { return i.State == transfers.Stopped }
+
+// dropStopped takes away what has stopped.
+func (s *strip) dropStopped() {
+	s.mu.Lock()
+	items := slices.Clone(s.newest)
+	s.mu.Unlock()
+	s.u.wg.Go(func() { // the queue writes a file
+		for _, i := range items {
+			if stoppedTransfer(i) {
+				s.u.parts.Server.Remove(i.ID)
+			}
+		}
+	})
 }
 
 // below puts the strip below a page.

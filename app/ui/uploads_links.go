@@ -39,7 +39,7 @@ func (u *UI) showLinks(name string, at links.Copy) *linkList {
 	list.SetMinSize(fyne.NewSize(460, 190))
 	d := dialog.NewCustom(lang.L("Links to this clip"), lang.L("Close"),
 		container.NewBorder(title, hint, nil, nil, list), u.window)
-	u.front(&open{d, false})
+	u.front(&open{Dialog: d})
 	l.load()
 	return l
 }

@@ -135,12 +135,23 @@ func TestTransfersAreShown(t *testing.T) {
 	test.Tap(row.again)
 	require.Equal(t, "Couldn't upload second.mp4", row.name.Text)
 	require.True(t, s.more.Visible())
-	require.Equal(t, "2 more", s.more.Text)
+	require.Equal(t, "2 more", s.left.Text)
+	require.True(t, s.drop.Visible())
 	says := transferDetail(retrying, time.Now())
 	require.Contains(t, says, "Retrying in ")
 	require.Contains(t, says, "unreachable")
 	b.settle()
 	require.ElementsMatch(t, []string{"remove a", "retry b"}, b.server.called())
+
+	// Many that stopped take the place of one.
+	second := stopped
+	second.ID = "e"
+	feed(stopped, second, second, retrying)
+	require.False(t, s.rows[1].root.Visible())
+	require.Equal(t, "3 more", s.left.Text)
+	test.Tap(s.drop)
+	b.settle()
+	require.Equal(t, []string{"remove b", "remove e", "remove e"}, b.server.called())
 
 	// A hidden window is not bothered, and shows the newest when it is back.
 	b.ui.closed()
