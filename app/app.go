@@ -2,7 +2,7 @@
 // hotkeys and control socket. It closes them so that nothing new begins while the rest ends. Its own goroutines bind
 // hotkeys to what the settings say, turn the session's events and switches into notifications and sounds, save what a
 // crash left behind, and serve single events: a press of the share key, a sound. They end with the session or are
-// cancelled, and Run waits for them.
+// canceled, and Run waits for them.
 package app
 
 import (

@@ -110,7 +110,11 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		done, err := a.transfers.Wait(ctx, a.download(links.Copy{Backend: backend, ClipID: r.Text}))
+		at := links.Copy{Backend: backend, ClipID: r.Text}
+		if path := a.here(at); path != "" {
+			return control.UploadAnswer{Path: path, ClipID: at.ClipID}, nil
+		}
+		done, err := a.transfers.Wait(ctx, a.download(at))
 		if err != nil {
 			return nil, err
 		}

@@ -86,6 +86,9 @@ func (a *App) findCopy(ctx context.Context, path string) (links.Copy, error) {
 
 // newestCopy is the path of the newest clip that the server has, too.
 func (a *App) newestCopy() (string, error) {
+	if _, err := a.server(); err != nil {
+		return "", err
+	}
 	list, err := clip.List(a.session.Snapshot().Folder)
 	if err != nil {
 		return "", err
@@ -95,7 +98,7 @@ func (a *App) newestCopy() (string, error) {
 			return c.Path, nil
 		}
 	}
-	return "", links.ErrNoCopy
+	return "", errors.New("no clip of the clip folder is on the server; name one, and it is uploaded")
 }
 
 // copyLink is the notification's button.

@@ -253,14 +253,35 @@ func (a *App) copyOf(clip string) (links.Copy, error) {
 	if at, ok := a.links.Of(clip); ok {
 		return at, nil
 	}
-	if strings.ContainsRune(clip, filepath.Separator) || strings.EqualFold(filepath.Ext(clip), ".mp4") {
+	if isPath(clip) {
 		if _, err := os.Stat(clip); err != nil {
 			return links.Copy{}, fmt.Errorf("%s doesn't exist", clip)
+		}
+		if _, err := a.server(); err != nil {
+			return links.Copy{}, err
 		}
 		return links.Copy{}, links.ErrNoCopy
 	}
 	backend, err := a.server()
 	return links.Copy{Backend: backend, ClipID: clip}, err
+}
+
+// isPath is whether a clip is named by its file, not by its id on the server.
+func isPath(clip string) bool {
+	return strings.ContainsRune(clip, filepath.Separator) || strings.EqualFold(filepath.Ext(clip), ".mp4")
+}
+
+// here is the file of a clip of the server, empty where it is not here.
+func (a *App) here(at links.Copy) string {
+	if path := a.links.Here(at); path != "" {
+		return path
+	}
+	for _, i := range a.library.Snapshot().Items {
+		if i.Path != "" && i.OnServer() && i.Copy == at {
+			return i.Path
+		}
+	}
+	return ""
 }
 
 // download brings a clip of the server into the clip folder, and returns the transfer's id.

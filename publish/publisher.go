@@ -204,12 +204,14 @@ func (p *Publisher) update(change func(*Status)) {
 }
 
 // Save asks the server for a clip of the last seconds before the press and returns its id. A zero pressedAt is now.
-func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time) (clipID string, err error) {
+// The marks become its chapters.
+func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time, marks ...api.Mark) (clipID string,
+	err error) {
 	id := p.Status().ReplayID
 	if id == "" {
 		return "", ErrNotRecording
 	}
-	req := api.SaveRequest{ReplayID: id, Seconds: seconds}
+	req := api.SaveRequest{ReplayID: id, Seconds: seconds, Marks: marks}
 	if !pressedAt.IsZero() {
 		req.PressedAt = &pressedAt
 	}

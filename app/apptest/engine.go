@@ -313,6 +313,7 @@ type Publisher struct {
 	status session.ShareStatus
 	clips  map[string]float64
 	press  []time.Time
+	marks  []api.Mark
 	told   api.RoomState
 	heard  []api.RoomClip
 }
@@ -351,13 +352,21 @@ func (p *Publisher) Pressed() []time.Time {
 	return append([]time.Time{}, p.press...)
 }
 
+// Marks lists the marks of the saves asked for.
+func (p *Publisher) Marks() []api.Mark {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.marks)
+}
+
 // Save implements session.Publisher.
-func (p *Publisher) Save(_ context.Context, seconds float64, pressedAt time.Time) (string, error) {
+func (p *Publisher) Save(_ context.Context, seconds float64, pressedAt time.Time, marks ...api.Mark) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	id := fmt.Sprintf("clip-%d", len(p.clips)+1)
 	p.clips[id] = seconds
 	p.press = append(p.press, pressedAt)
+	p.marks = append(p.marks, marks...)
 	return id, nil
 }
 

@@ -113,8 +113,11 @@ type UploadAnswer struct {
 
 // LinkInfo is a share link without its URL, which only who made it has seen.
 type LinkInfo struct {
-	ID        string    `json:"id"`
-	ClipID    string    `json:"clip_id"`
+	ID     string `json:"id"`
+	ClipID string `json:"clip_id"`
+	// Name is what the clip is called, where that is known, and Path where it is here.
+	Name      string    `json:"name,omitempty"`
+	Path      string    `json:"path,omitempty"`
 	MadeBy    string    `json:"made_by,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`

@@ -31,7 +31,7 @@ import (
 )
 
 // ErrNoCopy means that a clip is only on this computer.
-var ErrNoCopy = errors.New("the server has no copy of this clip: only clips saved while the screen is shared have one")
+var ErrNoCopy = errors.New("the server has no copy of this clip")
 
 // ErrDeleted means that the server has no longer what it had.
 var ErrDeleted = errors.New("the server's copy of this clip was deleted")
@@ -186,6 +186,24 @@ func (b *Book) Of(path string) (Copy, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.find(path)
+}
+
+// Here is the path of a file whose copy this is, empty where none is known that is still there.
+func (b *Book) Here(c Copy) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, path := range slices.Sorted(maps.Keys(b.copies)) {
+		if b.copies[path].Copy != c {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		if found, ok := b.find(path); ok && found == c {
+			return path
+		}
+	}
+	return ""
 }
 
 // find is Of, under the lock.

@@ -47,8 +47,8 @@ type Recording interface {
 type Publisher interface {
 	// Status returns at once.
 	Status() ShareStatus
-	// Save asks the backend for a clip that ends at pressedAt and returns its id.
-	Save(ctx context.Context, seconds float64, pressedAt time.Time) (string, error)
+	// Save asks the backend for a clip that ends at pressedAt, with marks as its chapters, and returns its id.
+	Save(ctx context.Context, seconds float64, pressedAt time.Time, marks ...api.Mark) (string, error)
 	// WaitClip waits until the clip is ready or failed.
 	WaitClip(ctx context.Context, clipID string) (api.Clip, error)
 	// Tell has the room know what the replay does. It returns at once.

@@ -3,10 +3,15 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // RecordingStatus is a running recording.
@@ -80,6 +85,29 @@ func (s *Session) AwaitShare(ctx context.Context) error {
 	})
 }
 
+// maxMarks bounds the marks that are remembered for the server's clips.
+const maxMarks = 1000
+
+// marksIn are the marks between two moments, those without a text by their number.
+func (s *Session) marksIn(from, to time.Time) (out []api.Mark) {
+	_ = s.do(func() error { // after Close nobody looks anymore
+		for _, m := range s.st.marks {
+			if m.At.Before(from) || m.At.After(to) || len(out) == api.MaxMarks {
+				continue
+			}
+			if m.Title = api.Printable(m.Title); len(m.Title) > api.MaxTitle {
+				m.Title = strings.ToValidUTF8(m.Title[:api.MaxTitle], "")
+			}
+			if m.Title == "" {
+				m.Title = fmt.Sprintf("Mark %d", len(out)+1)
+			}
+			out = append(out, m)
+		}
+		return nil
+	})
+	return out
+}
+
 // Mark makes this moment a chapter of the clips and recordings that hold it. An empty text is numbered.
 func (s *Session) Mark(text string) error {
 	return s.do(func() error {
@@ -88,6 +116,10 @@ func (s *Session) Mark(text string) error {
 			return errNothing
 		}
 		rec.Mark(text)
+		s.st.marks = append(s.st.marks, api.Mark{At: time.Now(), Title: text})
+		if extra := len(s.st.marks) - maxMarks; extra > 0 {
+			s.st.marks = slices.Delete(s.st.marks, 0, extra)
+		}
 		s.feed.event(Event{Kind: Marked, Text: text})
 		return nil
 	})

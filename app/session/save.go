@@ -211,7 +211,8 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, serverWait)
 	defer cancel()
-	id, err := pub.Save(ctx, r.Seconds, ends)
+	from := ends.Add(-time.Duration(r.Seconds * float64(time.Second)))
+	id, err := pub.Save(ctx, r.Seconds, ends, s.marksIn(from, ends)...)
 	r.ClipID = id
 	if err != nil {
 		r.Server, r.ServerError = CopyFailed, Plain(err)

@@ -28,6 +28,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // ErrClosed is returned for commands after Close began.
@@ -98,6 +99,7 @@ type state struct {
 	share    sharing
 	record   recordState
 	saves    saveState
+	marks    []api.Mark // the oldest first
 	away     awayState
 	keys     keyState
 	reported reportedState

@@ -121,6 +121,11 @@ func TestOnePressTwoCopies(t *testing.T) {
 	events, stop := b.Events()
 	defer stop()
 	before := time.Now()
+	for _, text := range []string{"a goal", ""} {
+		if err := b.Mark(text); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r, err := b.Save(t.Context(), 30)
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +142,10 @@ func TestOnePressTwoCopies(t *testing.T) {
 	}
 	if p := b.engine.Publisher().Pressed(); len(p) != 1 || p[0].Before(before) || p[0].After(time.Now()) {
 		t.Errorf("the server was told %v as the moments of the press", p)
+	}
+	if m := b.engine.Publisher().Marks(); len(m) != 2 || m[0].Title != "a goal" || m[1].Title != "Mark 2" ||
+		m[0].At.Before(before) {
+		t.Errorf("the server was given %+v as chapters", m)
 	}
 	b.until(t, "both in the history", func(s session.Snapshot) bool {
 		return s.LastSave != nil && s.LastSave.Local == "saved" && s.LastSave.Server == "saved"

@@ -237,6 +237,15 @@ func TestMoveAndCancel(t *testing.T) {
 	b.Start()
 	require.ErrorContains(t, b.Move(t.Context(), "relative"), "is not an absolute path")
 	require.ErrorContains(t, b.Move(t.Context(), from+"/."), "are in "+from+" already")
+	require.ErrorContains(t, b.Move(t.Context(), ""), "name the folder")
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(from, link))
+	for _, inner := range []string{filepath.Join(from, "a/b"), filepath.Join(link, "a")} {
+		require.ErrorContains(t, b.Move(t.Context(), inner), "is a folder within "+from)
+		require.NoDirExists(t, inner)
+	}
+	require.ErrorContains(t, b.Move(t.Context(), link), "are in "+link+" already")
+	require.Len(t, names(t, from), 3)
 	require.NoError(t, b.Move(t.Context(), to))
 	require.Equal(t, to, b.o.Settings().Folder)
 	b.done(t)

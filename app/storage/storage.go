@@ -489,7 +489,7 @@ func (m *Manager) begin(ctx context.Context, from, to string, follows bool) erro
 	case !running:
 		return errors.New("hindsight is closing")
 	}
-	j, err := m.prepare(from, to)
+	j, err := m.prepare(from, to, follows)
 	if err != nil {
 		return err
 	}
@@ -513,7 +513,10 @@ func (m *Manager) begin(ctx context.Context, from, to string, follows bool) erro
 }
 
 // prepare checks that the clips can move. The error is a message.
-func (m *Manager) prepare(from, to string) (*journal, error) {
+func (m *Manager) prepare(from, to string, follows bool) (*journal, error) {
+	if to == "" {
+		return nil, errors.New("name the folder to move the clips to")
+	}
 	if !filepath.IsAbs(to) {
 		return nil, fmt.Errorf("%s is not an absolute path, like /home/you/Videos", to)
 	}
@@ -522,12 +525,16 @@ func (m *Manager) prepare(from, to string) (*journal, error) {
 	if err := source.CheckAway(); err != nil {
 		return nil, err
 	}
+	switch inside, same, err := clip.Within(from, to); {
+	case err != nil:
+		return nil, err
+	case same:
+		return nil, fmt.Errorf("the clips are in %s already", to)
+	case inside && follows:
+		return nil, fmt.Errorf("%s is a folder within %s, where the clips are now; choose one that is not", to, from)
+	}
 	if err := clip.CheckFolder(to); err != nil {
 		return nil, err
-	}
-	a, err := os.Stat(from)
-	if b, other := os.Stat(to); err == nil && other == nil && os.SameFile(a, b) {
-		return nil, fmt.Errorf("the clips are in %s already", to)
 	}
 	j := &journal{From: from, To: to, FromMount: source.Mount}
 	own, _, err := clip.Files(from)

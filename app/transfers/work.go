@@ -250,11 +250,12 @@ func (q *Queue) send(ctx context.Context, j *job, c *client.Client) (clipID stri
 	}
 	defer f.Close()
 	q.mu.Lock()
-	size, made, resume, name := j.Bytes, j.Modified, j.Resume, strings.TrimSuffix(j.Name(), filepath.Ext(j.Name()))
+	size, made, resume, file := j.Bytes, j.Modified, j.Resume, j.Name()
 	q.mu.Unlock()
 	if i, err := mp4.Inspect(f.Name()); err == nil && i.Hindsight && !i.Created.IsZero() {
 		made = i.Created
 	}
+	name := strings.TrimSuffix(file, filepath.Ext(file))
 	for len(name) > api.MaxTitle {
 		_, last := utf8.DecodeLastRuneInString(name)
 		name = name[:len(name)-last]
@@ -275,6 +276,10 @@ func (q *Queue) send(ctx context.Context, j *job, c *client.Client) (clipID stri
 	})
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return "", cause
+	}
+	var refused *client.RefusedError
+	if errors.As(err, &refused) {
+		err = fmt.Errorf("%s can't be shared: %w", file, err)
 	}
 	if err != nil {
 		return "", err

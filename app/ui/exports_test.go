@@ -109,7 +109,7 @@ func TestClipsAreExported(t *testing.T) {
 	b.press(t, "Close")
 	require.Empty(t, b.ui.exports.jobs)
 
-	// A file that is no clip says why; a cancelled export leaves nothing.
+	// A file that is no clip says why; a canceled export leaves nothing.
 	bad := filepath.Join(folder, "bad.mp4")
 	require.NoError(t, os.WriteFile(bad, []byte("no clip"), 0o600))
 	b.ui.exportClips([]string{bad})
@@ -129,7 +129,7 @@ func TestClipsAreExported(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.NoFileExists(t, filepath.Join(folder, "a (1080p).mp4"))
-	require.Equal(t, int64(2), b.exported.Load(), "nobody is notified of what they cancelled")
+	require.Equal(t, int64(2), b.exported.Load(), "nobody is notified of what they canceled")
 }
 
 func TestWhatAnExportSays(t *testing.T) {

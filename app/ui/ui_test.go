@@ -236,7 +236,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.sound.echo.SetChecked(true)
 	s.sound.desktop.on.SetChecked(false)
 	if !s.sound.echo.Disabled() || !strings.Contains(s.sound.echo.Text, "needs desktop audio") {
-		t.Errorf("no word about the echo that is not cancelled: %q", s.sound.echo.Text)
+		t.Errorf("no word about the echo that is not canceled: %q", s.sound.echo.Text)
 	}
 	s.sound.mic.device.SetSelected("Webcam")
 	s.sound.mic.gain.SetValue(6)

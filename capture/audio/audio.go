@@ -108,7 +108,7 @@ func (s *Pipeline) Apply(desktop, mic Config, separate, paused bool) error {
 	s.set(&s.desktop, desktop, paused)
 	s.cancelEcho(desktop.Enabled && mic.Enabled && mic.CancelEcho, mic.Suppress)
 	if s.echo != nil {
-		mic.Suppress = false // that is done where the echo is cancelled, which needs the unprocessed sound
+		mic.Suppress = false // that is done where the echo is canceled, which needs the unprocessed sound
 	}
 	s.set(&s.mic, mic, paused)
 	return nil

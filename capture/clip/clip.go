@@ -303,6 +303,52 @@ func checkFolder(folder string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
+// Within is whether a folder, which need not be there yet, is or would be in another one, or is the same. The error is
+// a message.
+func Within(folder, path string) (inside, same bool, err error) {
+	type result struct{ inside, same bool }
+	found := make(chan result, 1)
+	err = unlessItHangs(path, func() error {
+		inside, same := lies(folder, path)
+		found <- result{inside, same}
+		return nil
+	})
+	if err != nil {
+		return false, false, err
+	}
+	r := <-found
+	return r.inside, r.same, nil
+}
+
+// lies is Within, without a bound to its time.
+func lies(folder, path string) (inside, same bool) {
+	outer, err := os.Stat(folder)
+	if err != nil {
+		return false, false
+	}
+	deepest := path
+	real, err := filepath.EvalSymlinks(deepest)
+	for err != nil && filepath.Dir(deepest) != deepest {
+		deepest = filepath.Dir(deepest)
+		real, err = filepath.EvalSymlinks(deepest)
+	}
+	for err == nil {
+		if info, gone := os.Stat(real); gone == nil && os.SameFile(outer, info) {
+			return true, deepest == path && sameFile(path, outer)
+		}
+		if filepath.Dir(real) == real {
+			break
+		}
+		real = filepath.Dir(real)
+	}
+	return false, false
+}
+
+func sameFile(path string, as os.FileInfo) bool {
+	info, err := os.Stat(path)
+	return err == nil && os.SameFile(info, as)
+}
+
 // staleAfter is how old an unfinished file must be to count as left behind by a crash.
 const staleAfter = 10 * time.Minute
 

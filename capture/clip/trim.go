@@ -143,7 +143,11 @@ func besideName(clip, suffix string) (folder, base string) {
 
 // explainFile turns a file system error into a message for who named the file.
 func explainFile(folder string, err error) error {
-	switch troubleOf(err) {
+	kind := troubleOf(err)
+	if info, other := os.Stat(folder); kind == noFolder && other == nil && info.IsDir() {
+		kind = notWritable // such as /proc, which takes no new files
+	}
+	switch kind {
 	case diskFull:
 		return fmt.Errorf("the disk with %s is full; free some space and try again (%w)", folder, err)
 	case fileTooLarge:

@@ -72,7 +72,11 @@ func (s *Source) read() error {
 	s.size = st.Size()
 	i := inspector{r: s.file}
 	if err := i.read(); err != nil {
-		return errors.New("it is not an MP4 file, or only a part of one")
+		var head [8]byte
+		if _, err := s.file.ReadAt(head[:], 0); err != nil || string(head[4:]) != "ftyp" {
+			return errors.New("it is not an MP4 video")
+		}
+		return errors.New("it is damaged, or only a part of a file")
 	}
 	s.info = i.info
 	if i.fragment[1] > 0 {
@@ -93,7 +97,10 @@ func (s *Source) read() error {
 			videos++
 		}
 	}
-	if videos != 1 {
+	if videos == 0 {
+		return errors.New("it has no video")
+	}
+	if videos > 1 {
 		return fmt.Errorf("it has %d video tracks; only files with one are read", videos)
 	}
 	if s.length <= 0 {

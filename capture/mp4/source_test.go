@@ -229,8 +229,8 @@ func TestOpenRefusesWhatItCannotRead(t *testing.T) {
 		"mp4v":                 foreign(t, "-c:v", "mpeg4", "-c:a", "aac"),
 		"at 48 kHz":            foreign(t, "-c:v", "libx264", "-c:a", "aac", "-ar", "44100"),
 		"still being recorded": foreign(t, "-c:v", "libx264", "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov"),
-		"0 video tracks":       foreign(t, "-vn", "-c:a", "aac"),
-		"not an MP4 file":      other,
+		"it has no video":      foreign(t, "-vn", "-c:a", "aac"),
+		"not an MP4 video":     other,
 		"is not a file":        t.TempDir(),
 		"a part of one":        damaged,
 	} {

@@ -24,7 +24,7 @@ const suppressing = "appsrc name=in format=time is-live=true max-bytes=0 caps=" 
 // with what becomes of it has its peak there.
 var suppressDelay = media.SamplesToDuration(334)
 
-// How many samples later the sound comes where echo is cancelled, and how many more where noise is suppressed with it.
+// How many samples later the sound comes where echo is canceled, and how many more where noise is suppressed with it.
 var (
 	echoDelay      = media.SamplesToDuration(382)
 	echoNoiseDelay = media.SamplesToDuration(288)

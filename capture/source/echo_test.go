@@ -50,7 +50,7 @@ func loud(sound []float32, from, to time.Duration) float64 {
 }
 
 // What the loudspeakers play comes back into the microphone: it goes, and what is said beside it stays.
-func TestEchoIsCancelled(t *testing.T) {
+func TestEchoIsCanceled(t *testing.T) {
 	for late, suppress := range map[time.Duration]bool{3 * time.Millisecond: false, 100 * time.Millisecond: true} {
 		const second = time.Second
 		far := voice(15, 0.12, 0)

@@ -209,7 +209,7 @@ func (c muteCmd) Run(ctx context.Context, out *output) error {
 }
 
 type linkCmd struct {
-	Path string `arg:"" optional:"" type:"path" help:"The clip's file. Default: the newest clip that is on the server."`
+	Path string `arg:"" optional:"" name:"clip" type:"clip" help:"The clip's file, or the id of a clip on the server. Default: the newest clip that is on the server."`
 }
 
 func (c linkCmd) Run(ctx context.Context, out *output) error {

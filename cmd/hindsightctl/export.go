@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/hindsight-app/hindsight/capture/export"
 )
 
@@ -31,9 +33,12 @@ type presetFlag struct {
 	limit  int64
 }
 
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (p *presetFlag) UnmarshalText(text []byte) (err error) {
-	p.preset, p.limit, err = export.ParsePreset(string(text))
+// Decode implements kong.MapperValue.
+func (p *presetFlag) Decode(ctx *kong.DecodeContext) error {
+	text, err := word(ctx, "a preset like 720p")
+	if err == nil {
+		p.preset, p.limit, err = export.ParsePreset(text)
+	}
 	return err
 }
 
@@ -54,7 +59,7 @@ func (c exportCmd) Run(ctx context.Context, out *output) error {
 	}, shown.show)
 	shown.end()
 	if errors.Is(err, context.Canceled) {
-		return errors.New("cancelled; nothing was written")
+		return errors.New("canceled; nothing was written")
 	}
 	if err != nil {
 		return err

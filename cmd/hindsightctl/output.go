@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/hindsight-app/hindsight/app/session"
 )
 
 // output prints responses as text or JSON.
@@ -33,7 +35,7 @@ func (o *output) print(v any, text func(io.Writer)) error {
 // fail writes an error: as JSON where that was asked for, else for people, with what to do.
 func (o *output) fail(err error, hint string) {
 	if !o.json {
-		fmt.Fprintln(os.Stderr, "hindsightctl:", err)
+		fmt.Fprintln(os.Stderr, "hindsightctl:", session.Words(err))
 		if hint != "" {
 			fmt.Fprintln(os.Stderr, hint)
 		}
@@ -41,7 +43,7 @@ func (o *output) fail(err error, hint string) {
 	}
 	var printed *printedError
 	if !errors.Is(err, errSick) && !errors.As(err, &printed) { // doctor has printed its checks
-		_ = o.print(map[string]any{"ok": false, "error": err.Error()}, nil)
+		_ = o.print(map[string]any{"ok": false, "error": session.Words(err)}, nil)
 	}
 }
 

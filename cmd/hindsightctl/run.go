@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,12 +20,13 @@ import (
 func run(ctx context.Context, args []string) int {
 	var cli commands
 	out := &output{json: slices.Contains(args, "--json"), to: os.Stdout}
-	parser := kong.Must(&cli, kong.Name("hindsightctl"), kong.Vars{"version": "hindsightctl " + version.String()},
-		kong.Description("Controls Hindsight: save a replay, share the screen, show status."))
+	parser := kong.Must(&cli, append(mappers, kong.Name("hindsightctl"),
+		kong.Vars{"version": "hindsightctl " + version.String()},
+		kong.Description("Controls Hindsight: save a replay, share the screen, show status."))...)
 	parser.Model.Detail = exitStatuses
 	k, err := parser.Parse(numbersAreValues(args))
 	if err != nil {
-		out.fail(err, manual.Hint("hindsightctl", err))
+		out.fail(errors.New(positional.ReplaceAllString(err.Error(), "")), manual.Hint("hindsightctl", err))
 		return usageError
 	}
 	k.BindTo(ctx, (*context.Context)(nil))
@@ -34,6 +36,9 @@ func run(ctx context.Context, args []string) int {
 	}
 	return 0
 }
+
+// positional is how kong names a file before what is wrong with it.
+var positional = regexp.MustCompile(`^\[?<(path|folder|clip)s?>( \.\.\.)?\]?: `)
 
 // exitStatuses stands in --help and in the man page.
 const exitStatuses = "The exit status is 0 when it is done, 1 when it failed, 2 when the command line or a value " +
@@ -55,9 +60,7 @@ func status(err error) int {
 
 // numbersAreValues marks negative numbers as values, which kong would take for flags: there are none with digits.
 func numbersAreValues(args []string) []string {
-	i := slices.IndexFunc(args, func(a string) bool {
-		return len(a) > 1 && a[0] == '-' && (a[1] == '.' || a[1] >= '0' && a[1] <= '9')
-	})
+	i := slices.IndexFunc(args, negative)
 	if i <= 0 || slices.Contains(args[:i], "--") || strings.HasPrefix(args[i-1], "-") {
 		return args
 	}

@@ -23,7 +23,7 @@ type storageCmd struct {
 }
 
 type storageShowCmd struct {
-	Limit int `placeholder:"GB" help:"Also show what a storage limit would delete. Nothing is deleted."`
+	Limit float64 `placeholder:"GB" help:"Also show what a storage limit would delete. Nothing is deleted."`
 }
 
 // shownUsage is what is printed as JSON.
@@ -33,9 +33,12 @@ type shownUsage struct {
 	Deletes []clip.Clip `json:"deletes,omitempty"`
 }
 
+// mostLimit is the largest limit that is looked at, in GB.
+const mostLimit = 1_000_000
+
 func (c storageShowCmd) Validate() error {
-	if c.Limit < 0 {
-		return fmt.Errorf("--limit is %d; it must be more than 0", c.Limit)
+	if !(c.Limit >= 0) || c.Limit > mostLimit { // nor is NaN
+		return fmt.Errorf("--limit is %g; it must be more than 0, and %d GB at most", c.Limit, mostLimit)
 	}
 	return nil
 }
@@ -47,7 +50,7 @@ func (c storageShowCmd) Run(ctx context.Context, out *output) error {
 	}
 	shown := shownUsage{Usage: u}
 	if c.Limit > 0 {
-		if shown.Deletes, err = storage.Excess(u.Folder, int64(c.Limit)*1e9); err != nil {
+		if shown.Deletes, err = storage.Excess(u.Folder, int64(c.Limit*1e9)); err != nil {
 			return err
 		}
 	}
@@ -110,16 +113,16 @@ func printUsage(w io.Writer, u storage.Usage) {
 var partNames = map[clip.Kind]string{clip.Replay: "replays", clip.Recorded: "recordings", clip.Trimmed: "edited",
 	clip.Screenshot: "screenshots"}
 
-func printExcess(w io.Writer, limit int, deletes []clip.Clip) {
+func printExcess(w io.Writer, limit float64, deletes []clip.Clip) {
 	if len(deletes) == 0 {
-		fmt.Fprintf(w, "A limit of %d GB deletes nothing.\n", limit)
+		fmt.Fprintf(w, "A limit of %g GB deletes nothing.\n", limit)
 		return
 	}
 	var bytes int64
 	for _, c := range deletes {
 		bytes += c.Bytes
 	}
-	fmt.Fprintf(w, "A limit of %d GB deletes %s, %s:\n", limit, files(len(deletes)), size(bytes))
+	fmt.Fprintf(w, "A limit of %g GB deletes %s, %s:\n", limit, files(len(deletes)), size(bytes))
 	for _, c := range deletes {
 		fmt.Fprintf(w, "  %s  %10s  %s\n", c.Created.Local().Format(time.DateTime), size(c.Bytes), c.Path)
 	}

@@ -44,8 +44,27 @@ func TestStorageOfAHindsightThatIsNotRunning(t *testing.T) {
 	require.Zero(t, code, out)
 	require.Contains(t, out, "A limit of 4 GB deletes nothing.\n")
 	require.FileExists(t, path)
-	code, out = s.line(t, "storage --limit=-1")
-	require.Equal(t, usageError, code, out)
+	code, out = s.line(t, "storage --limit 2.5")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "A limit of 2.5 GB deletes 1 file, 3.0 GB:\n")
+	for _, line := range []string{"storage --limit=-1", "storage --limit -1", "storage --limit NaN"} {
+		code, out = s.line(t, line)
+		require.Equal(t, usageError, code, out)
+		require.Contains(t, out, "must be more than 0", line)
+	}
+	for _, args := range [][]string{{"storage", "move", ""}, {"storage", "move", "", "--json"}} {
+		code, stdout, stderr := s.run(t, "", args...)
+		require.Equal(t, usageError, code, stderr)
+		require.Contains(t, stdout+stderr, "the text is empty")
+	}
+	code, out = s.line(t, "storage move "+filepath.Join(from, "sub"))
+	require.Equal(t, failed, code, out)
+	require.Contains(t, out, "is a folder within "+from)
+	require.NoError(t, os.WriteFile(s.file("Videos/a.txt"), nil, 0o600))
+	code, out = s.line(t, "storage move "+s.file("Videos/a.txt/b"))
+	require.Equal(t, failed, code, out)
+	require.Contains(t, out, "is not a folder; choose another")
+	require.NotContains(t, out, "mkdir")
 	code, out = s.line(t, "storage cancel")
 	require.Equal(t, notRunning, code, out)
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
@@ -91,9 +93,13 @@ type volume struct {
 	factor float64
 }
 
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (v *volume) UnmarshalText(text []byte) error {
-	track, percent, ok := strings.Cut(string(text), "=")
+// Decode implements kong.MapperValue.
+func (v *volume) Decode(ctx *kong.DecodeContext) error {
+	text, err := word(ctx, "a volume like microphone=50")
+	if err != nil {
+		return err
+	}
+	track, percent, ok := strings.Cut(text, "=")
 	n, err := strconv.ParseFloat(strings.TrimSuffix(percent, "%"), 64)
 	if !ok || track == "" || err != nil || !(n >= 0 && n <= 100*clip.MostVolume) {
 		return fmt.Errorf("%q is not a volume; use a track and 0 to %d percent, like microphone=50", text,
@@ -111,10 +117,14 @@ type moment struct {
 
 var momentForm = regexp.MustCompile(`^(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,7}(?:\.\d{1,9})?)$`)
 
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (m *moment) UnmarshalText(text []byte) error {
+// Decode implements kong.MapperValue.
+func (m *moment) Decode(ctx *kong.DecodeContext) error {
+	text, err := word(ctx, "a time like 12.5 or 1:02.25")
+	if err != nil {
+		return err
+	}
 	wrong := fmt.Errorf("%q is not a time; use seconds like 12.5, or 1:02.25", text)
-	parts := momentForm.FindStringSubmatch(string(text))
+	parts := momentForm.FindStringSubmatch(text)
 	if parts == nil {
 		return wrong
 	}

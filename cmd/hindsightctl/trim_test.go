@@ -58,14 +58,32 @@ func TestTrim(t *testing.T) {
 		{"trim FILE --from 3.5", 2, "is 0:03 long"},
 		{"trim FILE --to 1:00:00", 2, "is 0:03 long"},
 		{"trim DIR/notes.mp4 --to 1", 2, "not an MP4"},
-		{"trim DIR/gone.mp4 --to 1", 2, "gone.mp4"},
+		{"trim DIR/gone.mp4 --to 1", 2, "hindsightctl: DIR/gone.mp4 doesn't exist\n"},
+		{"trim DIR/gone.mp4 --to 1 --json", 2, "gone.mp4 doesn't exist\""},
+		{"trim DIR --to 1", 2, " is a folder, not a file\n"},
+		{"trim DIR/goal.mp4/a.mp4 --to 1", 2, "goal.mp4/a.mp4 is no file that can be read\n"},
+		{"join FILE DIR/gone.mp4", 2, "hindsightctl: DIR/gone.mp4 doesn't exist\n"},
+		{"export DIR/gone.mp4 --preset 720p", 2, "gone.mp4 doesn't exist\n"},
+		{"export FILE --preset -4", 2, "\"-4\""},
+		{"export FILE --preset --json", 2, "a preset like 720p is missing"},
+		{"upload DIR/gone.mp4", 2, "gone.mp4 doesn't exist\n"},
+		{"star DIR/gone.mp4", 2, "gone.mp4 doesn't exist\n"},
+		{"trim FILE --from -4", 2, "\"-4\" is not a time"},
+		{"trim FILE --from", 2, "a time like 12.5 or 1:02.25 is missing"},
+		{"trim FILE --volume -4", 2, "\"-4\" is not a volume"},
+		{"trim FILE --to 1 -o /proc/a.mp4", 1, "/proc cannot be written to; name a file in another folder\n"},
+		{"trim FILE --to 1 -o DIR/none/a.mp4", 1, "there is no folder DIR/none\n"},
+		{"trim FILE --to 1 -o DIR/goal.mp4/a.mp4", 1, "there is no folder DIR/goal.mp4\n"},
+		{"save --seconds -4", 2, "more than 0"},
+		{"save --seconds x", 2, "\"x\" is not a number"},
 	} {
-		code, out := sh.line(t, strings.NewReplacer("FILE", file, "TRACKS", tracks, "DIR", dir).Replace(x.line))
-		if code != x.code || !strings.Contains(out, x.says) {
+		place := strings.NewReplacer("FILE", file, "TRACKS", tracks, "DIR", dir)
+		code, out := sh.line(t, place.Replace(x.line))
+		if code != x.code || !strings.Contains(out, place.Replace(x.says)) {
 			t.Errorf("%s ends with %d and says %q; want %d and %q in it", x.line, code, out, x.code, x.says)
 		}
 		var c clip.Clip
-		if strings.HasSuffix(x.line, "--json") && (json.Unmarshal([]byte(out), &c) != nil || c.Path == "") {
+		if x.code == 0 && strings.HasSuffix(x.line, "--json") && (json.Unmarshal([]byte(out), &c) != nil || c.Path == "") {
 			t.Errorf("%s says %q", x.line, out)
 		}
 	}

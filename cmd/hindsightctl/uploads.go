@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -40,12 +41,12 @@ func (c downloadCmd) Run(ctx context.Context, out *output) error {
 }
 
 type linksCmd struct {
-	Clip string `arg:"" optional:"" help:"A clip's file, or the id of a clip on the server. Default: all clips of yours."`
+	Clip string `arg:"" optional:"" type:"clip" help:"A clip's file, or the id of a clip on the server. Default: all clips of yours."`
 }
 
 func (c linksCmd) Run(ctx context.Context, out *output) error {
 	var list []control.LinkInfo
-	if err := call(ctx, control.Request{Command: control.Links, Path: absolute(c.Clip)}, &list); err != nil {
+	if err := call(ctx, control.Request{Command: control.Links, Path: c.Clip}, &list); err != nil {
 		return err
 	}
 	return out.print(list, func(w io.Writer) {
@@ -57,14 +58,18 @@ func (c linksCmd) Run(ctx context.Context, out *output) error {
 			if l.MadeBy != "" {
 				by = " by " + l.MadeBy
 			}
-			fmt.Fprintf(w, "%s  clip %s  made %s%s  works until %s\n", l.ID, l.ClipID,
+			name := cmp.Or(l.Path, l.Name)
+			if name != "" {
+				name = "  " + name
+			}
+			fmt.Fprintf(w, "%s  clip %s%s  made %s%s  works until %s\n", l.ID, l.ClipID, name,
 				l.CreatedAt.Local().Format(time.DateTime), by, l.ExpiresAt.Local().Format(time.DateTime))
 		}
 	})
 }
 
 type unlinkCmd struct {
-	ID string `arg:"" name:"link" help:"The link, as hindsightctl links lists it."`
+	ID string `arg:"" name:"link" help:"The link: its URL, or its id as hindsightctl links lists it."`
 }
 
 func (c unlinkCmd) Run(ctx context.Context, out *output) error {

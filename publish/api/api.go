@@ -2,7 +2,13 @@
 // It owns no state. Paths, methods and states are fixed here; the service's package comment describes their meaning.
 package api
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"path"
+	"time"
+)
 
 // Prefix is the path below which every call lives.
 const Prefix = "/api/livekit-replay"
@@ -57,6 +63,17 @@ type SaveRequest struct {
 	ReplayID  string     `json:"replayId"`
 	Seconds   float64    `json:"seconds"`
 	PressedAt *time.Time `json:"pressedAt,omitempty"`
+	// Marks become chapters of the clip as far as they are in it; at most MaxMarks.
+	Marks []Mark `json:"marks,omitempty"`
+}
+
+// MaxMarks is how many chapters a clip has at most, as in its file.
+const MaxMarks = 255
+
+// Mark is a moment that the user has named, by the same clock as PressedAt. Its title has at most MaxTitle bytes.
+type Mark struct {
+	At    time.Time `json:"at"`
+	Title string    `json:"title"`
 }
 
 // SaveResponse names the clip to come.
@@ -121,6 +138,18 @@ type Link struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 	// MadeBy is the identity of who made it, where that is known.
 	MadeBy string `json:"madeBy,omitempty"`
+	// Digest is the SHA-256 of the last part of the URL's path, in hexadecimal, so that who has the URL finds the link.
+	Digest string `json:"digest,omitempty"`
+}
+
+// IsAt is whether this is the link with a URL.
+func (l Link) IsAt(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || l.Digest == "" {
+		return false
+	}
+	sum := sha256.Sum256([]byte(path.Base(u.Path)))
+	return hex.EncodeToString(sum[:]) == l.Digest
 }
 
 // LinkList is the response to GET /clips/{id}/links and GET /links, oldest first.

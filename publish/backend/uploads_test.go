@@ -250,6 +250,8 @@ func TestHostileUploadsLeaveNothing(t *testing.T) {
 			_, err := app.Upload(t.Context(), bytes.NewReader(b), int64(len(b)), api.UploadRequest{}, "",
 				client.UploadOptions{Begun: func(begun string) { id = begun }})
 			require.ErrorIs(t, err, client.ErrInvalid)
+			require.ErrorAs(t, err, new(*client.RefusedError))
+			require.NotContains(t, err.Error(), "invalid request")
 			t.Log(err)
 			_, err = app.CreateLink(t.Context(), id, 0)
 			require.ErrorIs(t, err, client.ErrNotFound)

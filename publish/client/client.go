@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -160,8 +161,8 @@ func (c *Client) Replay(ctx context.Context, id string) (*api.Replay, error) {
 }
 
 // Save asks for a server clip. A second request would make a second clip, so it is only tried again where the first
-// did not leave this machine. PressedAt is this machine's wall clock and is corrected to the backend's; without it the
-// press is the moment of the call.
+// did not leave this machine. PressedAt and Marks are by this machine's wall clock and are corrected to the backend's;
+// without PressedAt the press is the moment of the call.
 func (c *Client) Save(ctx context.Context, req api.SaveRequest) (*api.SaveResponse, error) {
 	at := time.Now()
 	if req.PressedAt != nil {
@@ -171,8 +172,12 @@ func (c *Client) Save(ctx context.Context, req api.SaveRequest) (*api.SaveRespon
 		// One cheap call measures the difference of the clocks; if it fails, so will the save, and says why.
 		_, _ = c.Replay(ctx, req.ReplayID)
 	}
-	at = at.Add(c.clock.offset())
-	req.PressedAt = &at
+	offset := c.clock.offset()
+	at = at.Add(offset)
+	req.PressedAt, req.Marks = &at, slices.Clone(req.Marks)
+	for i := range req.Marks {
+		req.Marks[i].At = req.Marks[i].At.Add(offset)
+	}
 	return call[api.SaveResponse](ctx, c, request{method: http.MethodPost, path: "/save", body: req})
 }
 

@@ -95,10 +95,13 @@ func TestPressIsMovedToTheBackendsClock(t *testing.T) {
 		_, _ = w.Write([]byte(`{"clipId":"c"}`))
 	})
 	pressed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	saved, err := c.Save(t.Context(), api.SaveRequest{ReplayID: "x", Seconds: 5, PressedAt: &pressed})
+	marks := []api.Mark{{At: pressed.Add(-time.Hour), Title: "a goal"}}
+	saved, err := c.Save(t.Context(), api.SaveRequest{ReplayID: "x", Seconds: 5, PressedAt: &pressed, Marks: marks})
 	require.NoError(t, err)
 	require.Equal(t, "c", saved.ClipID)
 	require.Contains(t, *got.Load(), "2026-11-22T12:01:")
+	require.Contains(t, *got.Load(), "2026-11-22T11:01:", "marks are moved as well")
+	require.Equal(t, pressed.Add(-time.Hour), marks[0].At)
 	require.Equal(t, time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), pressed, "the caller's value is not changed")
 }
 

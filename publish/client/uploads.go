@@ -63,6 +63,9 @@ type UploadOptions struct {
 // file.
 func (c *Client) Upload(ctx context.Context, r io.ReaderAt, size int64, req api.UploadRequest, resume string,
 	o UploadOptions) (*api.Clip, error) {
+	if size == 0 {
+		return nil, &RefusedError{"it is empty"}
+	}
 	u := &upload{c: c, r: r, size: size, req: req, o: o, id: resume}
 	var err error
 	if u.sum, err = u.checksum(ctx); err != nil {
@@ -82,6 +85,15 @@ func (c *Client) Upload(ctx context.Context, r io.ReaderAt, size int64, req api.
 		u.id = ""
 	}
 }
+
+// RefusedError is about a file that the server does not take. It is an ErrInvalid.
+type RefusedError struct{ Reason string }
+
+// Error is the reason.
+func (e *RefusedError) Error() string { return e.Reason }
+
+// Is says what kind of error it is.
+func (e *RefusedError) Is(kind error) bool { return kind == ErrInvalid }
 
 // CancelUpload has the server delete what has arrived of an upload. One that is not known is fine.
 func (c *Client) CancelUpload(ctx context.Context, id string) error {
@@ -401,7 +413,7 @@ func (u *upload) checked(ctx context.Context) (*api.Clip, error) {
 		case known.State == api.UploadReceiving:
 			return nil, errForgotten // the file was lost
 		case known.State == api.UploadFailed:
-			return nil, fmt.Errorf("%w: %s", ErrInvalid, known.Reason)
+			return nil, &RefusedError{known.Reason}
 		case known.State == api.UploadReady && known.SHA256 != u.sum:
 			return nil, fmt.Errorf("%w: the server has another file than was sent", ErrServer)
 		case known.State == api.UploadReady:

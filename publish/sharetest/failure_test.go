@@ -160,8 +160,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
-// A start that is cancelled leaves nothing either.
-func TestCancelledStart(t *testing.T) {
+// A start that is canceled leaves nothing either.
+func TestCanceledStart(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
 	before := goroutines()
 	asked := make(chan struct{}, 8)

@@ -205,11 +205,22 @@ func (k *Keeper) cut(ctx context.Context, c state.Clip, segments []buffers.Segme
 	return again
 }
 
+// moved are chapters that begin later by a time, as far as they are within the length. A cut begins at a keyframe.
+func moved(chapters []api.Chapter, by, length time.Duration) (out []api.Chapter) {
+	for _, c := range chapters {
+		if c.Seconds += by.Seconds(); c.Seconds >= 0 && c.Seconds <= length.Seconds() {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // finish keeps a clip that is ready or has failed for good.
 func (k *Keeper) finish(ctx context.Context, c state.Clip, segments []buffers.Segment, result buffers.Cut,
 	begun time.Time, err error) {
 	c.State, c.From, c.To, c.Bytes = api.ClipReady, result.From, result.To, result.Bytes
 	c.Gaps = gaps(without(segments, result.Lost), c.From, c.To)
+	c.Chapters = moved(c.Chapters, c.Start().Sub(c.From), c.To.Sub(c.From))
 	if err != nil {
 		c.State, c.Reason = api.ClipFailed, k.reason(ctx, c, err)
 	}

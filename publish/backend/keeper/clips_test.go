@@ -86,6 +86,22 @@ func TestClipIsTriedThreeTimes(t *testing.T) {
 	require.Equal(t, 1, attempts)
 }
 
+// The chapters of a clip are counted from where its file begins.
+func TestChaptersMoveWithTheCut(t *testing.T) {
+	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
+	c := s.Clip(t, "alice", 3*time.Second, s.Began.Add(time.Duration(s.Count)*segmentLength), time.Now().Add(-time.Hour))
+	c.Chapters = []api.Chapter{{Seconds: 1, Title: "a goal"}}
+	ok, err := s.DB.AddClip(t.Context(), c, 100)
+	require.NoError(t, err)
+	require.True(t, ok)
+	done := s.once(t, c)
+	require.Equal(t, api.ClipReady, done.State)
+	require.Len(t, done.Chapters, 1)
+	require.InDelta(t, 1+c.Start().Sub(done.From).Seconds(), done.Chapters[0].Seconds, 1e-6)
+	require.Empty(t, moved(c.Chapters, -2*time.Second, time.Minute))
+	require.Empty(t, moved(c.Chapters, time.Second, time.Second))
+}
+
 // A user with many clips does not keep others waiting.
 func TestUsersAreServedInTurn(t *testing.T) {
 	list := []state.Clip{{ID: "a1", Identity: "alice"}, {ID: "a2", Identity: "alice"}, {ID: "a3", Identity: "alice"},

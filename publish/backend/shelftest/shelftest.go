@@ -138,11 +138,17 @@ func On(t testing.TB, db *state.Store, files *storage.Storage, count int, began 
 	return s
 }
 
+// Clip is a clip of a user that ends at pressed and is in no queue yet.
+func (s *Shelf) Clip(t testing.TB, user string, length time.Duration, pressed, created time.Time) state.Clip {
+	t.Helper()
+	return state.Clip{ID: state.NewID(), ReplayID: s.Rec.ReplayID, Identity: user, Room: "den", State: api.ClipWaiting,
+		Asked: length, Pressed: pressed, Created: created}
+}
+
 // Order puts a clip of a user into the queue that ends at pressed.
 func (s *Shelf) Order(t testing.TB, user string, length time.Duration, pressed, created time.Time) state.Clip {
 	t.Helper()
-	c := state.Clip{ID: state.NewID(), ReplayID: s.Rec.ReplayID, Identity: user, Room: "den", State: api.ClipWaiting,
-		Asked: length, Pressed: pressed, Created: created}
+	c := s.Clip(t, user, length, pressed, created)
 	ok, err := s.DB.AddClip(t.Context(), c, 100)
 	require.NoError(t, err)
 	require.True(t, ok)

@@ -27,7 +27,7 @@ type Clip struct {
 	// Width and Height are in pixels; 0 where they are not known.
 	Width    int           `json:",omitempty"`
 	Height   int           `json:",omitempty"`
-	Chapters []api.Chapter `json:",omitempty"`
+	Chapters []api.Chapter `json:",omitempty"` // from Start until the clip is cut, then from From
 }
 
 // Span is a stretch of time.
@@ -41,14 +41,18 @@ func (c Clip) Start() time.Time { return c.Pressed.Add(-c.Asked) }
 
 // AddClip keeps a new clip, unless the user has limit waiting already: then ok is false.
 func (s *Store) AddClip(ctx context.Context, c Clip, limit int) (ok bool, err error) {
+	chapters, err := c.chapters()
+	if err != nil {
+		return false, err
+	}
 	err = s.transaction(ctx, func(tx runner) error {
 		// Without it, two would count before either has added.
 		if err := s.lock(ctx, tx, "clips of "+c.Identity); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO clips (id, replay, identity, room, state, asked, pressed, created)
-			SELECT ?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ? AND deleted = 0) < ?`,
-			c.ID, c.ReplayID, c.Identity, c.Room, c.State, int64(c.Asked), stamp(c.Pressed), stamp(c.Created),
+		res, err := tx.ExecContext(ctx, `INSERT INTO clips (id, replay, identity, room, state, asked, pressed, created,
+			chapters) SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ? AND deleted = 0) < ?`,
+			c.ID, c.ReplayID, c.Identity, c.Room, c.State, int64(c.Asked), stamp(c.Pressed), stamp(c.Created), chapters,
 			c.Identity, api.ClipWaiting, limit)
 		if err != nil {
 			return err
@@ -130,14 +134,19 @@ func (s *Store) TryClip(ctx context.Context, id string, more int) (attempts int,
 		RETURNING attempts`, more, id, api.ClipWaiting), func(r scanner) (n int, err error) { return n, r.Scan(&n) })
 }
 
-// FinishClip keeps State, Reason, From, To, Bytes and Gaps of a clip that was waiting.
+// FinishClip keeps State, Reason, From, To, Bytes, Gaps and Chapters of a clip that was waiting.
 func (s *Store) FinishClip(ctx context.Context, c Clip) error {
 	gaps, err := c.gaps()
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, `UPDATE clips SET state = ?, reason = ?, start = ?, stop = ?, bytes = ?, gaps = ?
-		WHERE id = ? AND state = ? AND deleted = 0`, c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, gaps, c.ID, api.ClipWaiting)
+	chapters, err := c.chapters()
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, `UPDATE clips SET state = ?, reason = ?, start = ?, stop = ?, bytes = ?, gaps = ?, chapters = ?
+		WHERE id = ? AND state = ? AND deleted = 0`, c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, gaps,
+		chapters, c.ID, api.ClipWaiting)
 }
 
 // gaps are the clip's gaps in JSON; none are an empty text.
@@ -149,19 +158,24 @@ func (c Clip) gaps() (string, error) {
 	return string(b), err
 }
 
+// chapters are the clip's chapters in JSON; none are an empty text.
+func (c Clip) chapters() (string, error) {
+	if len(c.Chapters) == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(c.Chapters)
+	return string(b), err
+}
+
 // insertClip adds a clip with all that is known of it.
 func insertClip(c Clip) (query string, args []any, err error) {
 	gaps, err := c.gaps()
 	if err != nil {
 		return "", nil, err
 	}
-	chapters := ""
-	if len(c.Chapters) > 0 {
-		b, err := json.Marshal(c.Chapters)
-		if err != nil {
-			return "", nil, err
-		}
-		chapters = string(b)
+	chapters, err := c.chapters()
+	if err != nil {
+		return "", nil, err
 	}
 	return `INSERT INTO clips (id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps,
 			origin, title, width, height, chapters) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,

@@ -15,6 +15,8 @@ type Link struct {
 	// Identity is who made it, empty for links of releases before.
 	Identity         string
 	Created, Expires time.Time
+	// Hash is the secret's SHA-256, in hexadecimal.
+	Hash string
 }
 
 func linkHash(secret string) string {
@@ -27,14 +29,15 @@ func linkHash(secret string) string {
 func (s *Store) AddLink(ctx context.Context, clip, identity string, expires time.Time, limit int) (l Link,
 	secret string, ok bool, err error) {
 	secret = strings.ToLower(rand.Text())
-	l = Link{ID: NewID()[:12], ClipID: clip, Identity: identity, Created: time.Now().UTC(), Expires: expires.UTC()}
+	l = Link{ID: NewID()[:12], ClipID: clip, Identity: identity, Created: time.Now().UTC(), Expires: expires.UTC(),
+		Hash: linkHash(secret)}
 	err = s.transaction(ctx, func(tx runner) error {
 		if err := s.lock(ctx, tx, "links to "+clip); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO links (id, clip, identity, hash, created, expires) SELECT ?,?,?,?,?,?
 			WHERE (SELECT count(*) FROM links WHERE clip = ?) < ?`,
-			l.ID, l.ClipID, l.Identity, linkHash(secret), stamp(l.Created), stamp(l.Expires), clip, limit)
+			l.ID, l.ClipID, l.Identity, l.Hash, stamp(l.Created), stamp(l.Expires), clip, limit)
 		if err != nil {
 			return err
 		}
@@ -45,11 +48,11 @@ func (s *Store) AddLink(ctx context.Context, clip, identity string, expires time
 	return l, secret, ok, err
 }
 
-const linkColumns = "SELECT id, clip, identity, created, expires FROM links "
+const linkColumns = "SELECT id, clip, identity, created, expires, hash FROM links "
 
 func scanLink(r scanner) (l Link, err error) {
 	var created, expires int64
-	err = r.Scan(&l.ID, &l.ClipID, &l.Identity, &created, &expires)
+	err = r.Scan(&l.ID, &l.ClipID, &l.Identity, &created, &expires, &l.Hash)
 	l.Created, l.Expires = moment(created), moment(expires)
 	return l, err
 }

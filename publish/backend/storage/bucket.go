@@ -83,7 +83,7 @@ func (b bucket) write(ctx context.Context, name string, fill func(io.Writer) err
 	}
 	if err := fill(w); err != nil {
 		cancel()
-		_ = w.Close() // says only that it was cancelled
+		_ = w.Close() // says only that it was canceled
 		return err
 	}
 	return w.Close()

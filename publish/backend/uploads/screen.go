@@ -33,7 +33,7 @@ func (i Invalid) Error() string { return string(i) }
 
 // What is wrong with most files that are not as they should be.
 const (
-	notMP4    = Invalid("it is not an MP4 file")
+	notMP4    = Invalid("it is not an MP4 video")
 	truncated = Invalid("it is damaged, or only a part of a file")
 	damaged   = Invalid("its header is damaged")
 	tooMany   = Invalid("its header is larger than that of any clip")
@@ -102,6 +102,9 @@ func (s *screening) top() (moov int64, err error) {
 		}
 		if _, err := s.f.ReadAt(head[:min(16, s.size-at)], at); err != nil && !errors.Is(err, io.EOF) {
 			return 0, err
+		}
+		if s.size-at < 8 && n == 0 {
+			return 0, notMP4
 		}
 		if s.size-at < 8 {
 			return 0, truncated

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -38,6 +39,14 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	if now.Sub(pressed) > s.o.Replay {
 		return invalid("pressedAt is more than %v ago, the length of the replay", s.o.Replay)
 	}
+	if len(req.Marks) > api.MaxMarks {
+		return invalid("there are %d marks; a clip may have %d", len(req.Marks), api.MaxMarks)
+	}
+	for _, m := range req.Marks {
+		if len(m.Title) > api.MaxTitle || !utf8.ValidString(m.Title) || m.Title != api.Printable(m.Title) {
+			return invalid("the title of a mark must have at most %d bytes, all of them printable", api.MaxTitle)
+		}
+	}
 	replay, err := s.ownReplay(r.Context(), user, req.ReplayID)
 	if err != nil {
 		return err
@@ -47,6 +56,11 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	}
 	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
 		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now}
+	for _, m := range req.Marks {
+		if at := m.At.Sub(clip.Start()); at >= 0 && at <= clip.Asked {
+			clip.Chapters = append(clip.Chapters, api.Chapter{Seconds: at.Seconds(), Title: m.Title})
+		}
+	}
 	ok, err := s.o.State.AddClip(r.Context(), clip, s.o.MaxWaiting)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 
 func linkView(l state.Link) api.Link {
 	return api.Link{LinkID: l.ID, ClipID: l.ClipID, CreatedAt: l.Created, ExpiresAt: l.Expires,
-		MadeBy: state.OwnerName(l.Identity)}
+		MadeBy: state.OwnerName(l.Identity), Digest: l.Hash}
 }
 
 func (s *Server) getLinks(w http.ResponseWriter, r *http.Request, user state.Token) error {

@@ -141,6 +141,29 @@ func (d *desk) clip(seconds int) state.Clip {
 	return c
 }
 
+// The marks of a save become chapters, as far as they are in the clip.
+func TestMarksBecomeChapters(t *testing.T) {
+	d := newDesk(t, 3)
+	pressed := time.Now().UTC()
+	req := api.SaveRequest{ReplayID: d.Rec.ReplayID, Seconds: 4, PressedAt: &pressed, Marks: []api.Mark{
+		{At: pressed.Add(-5 * time.Second), Title: "before"}, {At: pressed.Add(-3 * time.Second), Title: "a goal"},
+		{At: pressed.Add(time.Second), Title: "after"}}}
+	send := func(status int, out any) {
+		body, err := json.Marshal(req)
+		require.NoError(t, err)
+		d.do(status, d.alice, "POST", "/save", string(body), out)
+	}
+	var saved api.SaveResponse
+	send(202, &saved)
+	var got api.Clip
+	d.do(200, d.alice, "GET", "/clips/"+saved.ClipID, "", &got)
+	require.Equal(t, []api.Chapter{{Seconds: 1, Title: "a goal"}}, got.Chapters)
+	req.Marks[0].Title = "a\x07"
+	send(400, nil)
+	req.Marks = make([]api.Mark, api.MaxMarks+1)
+	send(400, nil)
+}
+
 // A link shows its clip to anybody, with poster, download and ranges, until it is revoked.
 func TestLinkShowsTheClip(t *testing.T) {
 	d := newDesk(t, 3)
@@ -181,6 +204,8 @@ func TestLinkShowsTheClip(t *testing.T) {
 
 	var list api.LinkList
 	d.do(200, d.alice, "GET", "/clips/"+clip.ID+"/links", "", &list)
+	require.True(t, list.Links[0].IsAt(link.URL))
+	require.False(t, list.Links[0].IsAt(link.URL+"x"))
 	require.Len(t, list.Links, 1)
 	require.Empty(t, list.Links[0].URL, "the secret is told twice")
 	d.do(204, d.alice, "DELETE", "/clips/"+clip.ID+"/links/"+link.LinkID, "", nil)
