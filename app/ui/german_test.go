@@ -69,6 +69,10 @@ func TestTheWindowInGerman(t *testing.T) {
 						b.ui.window.Resize(size)
 						least := b.ui.window.Canvas().Content().MinSize().Width
 						require.LessOrEqual(t, least, size.Width, "clips at %v", size)
+						for _, s := range []*widget.Select{b.ui.clips.kind, b.ui.clips.programs, b.ui.clips.dates, b.ui.clips.order} {
+							need := fyne.MeasureText(s.Selected, theme.TextSize(), fyne.TextStyle{}).Width
+							require.Greater(t, s.Size().Width, need+theme.IconInlineSize()+theme.InnerPadding(), s.Selected)
+						}
 					}
 				}
 				continue
