@@ -23,11 +23,11 @@ func (q *Queue) download(ctx context.Context, j *job) error {
 	there, err := c.Clip(ctx, j.ClipID)
 	switch {
 	case errors.Is(err, client.ErrNotFound):
-		return &lost{errors.New("the server no longer has this clip")}
+		return &gone{errors.New("the server no longer has this clip")}
 	case err != nil:
 		return err
 	case there.State == api.ClipFailed:
-		return &lost{fmt.Errorf("the server could not make this clip: %s", there.Reason)}
+		return &gone{fmt.Errorf("the server could not make this clip: %s", there.Reason)}
 	case there.State != api.ClipReady:
 		return errors.New("the server is still making this clip")
 	}

@@ -78,7 +78,9 @@ type Item struct {
 
 	State State `json:"state"`
 	// Error is why it is retried or has stopped.
-	Error   string    `json:"error,omitempty"`
+	Error string `json:"error,omitempty"`
+	// Final is that trying it again cannot succeed: what it was to transfer is gone.
+	Final   bool      `json:"final,omitempty"`
 	RetryAt time.Time `json:"retry_at,omitzero"`
 }
 
@@ -287,7 +289,7 @@ func (q *Queue) again(j *job) {
 	if j.State == Stopped {
 		j.done = make(chan struct{})
 	}
-	j.State, j.Error, j.tries, j.RetryAt = Waiting, "", 0, time.Time{}
+	j.State, j.Error, j.Final, j.tries, j.RetryAt = Waiting, "", false, 0, time.Time{}
 	q.changed(j.Kind)
 }
 

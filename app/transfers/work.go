@@ -37,8 +37,13 @@ func (l *lost) Unwrap() error { return l.error }
 // ForTheUser marks an error that trying again does not end: only the user can.
 func ForTheUser(err error) error { return &lost{err} }
 
+// gone is an error that no other try ends.
+type gone struct{ error }
+
+func (g *gone) Unwrap() error { return g.error }
+
 func errGone(path string) error {
-	return &lost{fmt.Errorf("%s no longer exists, so it can't be uploaded", filepath.Base(path))}
+	return &gone{fmt.Errorf("%s no longer exists, so it can't be uploaded", filepath.Base(path))}
 }
 
 // lasting says whether trying again without the user is no use.
@@ -51,7 +56,13 @@ func lasting(err error) bool {
 			return true
 		}
 	}
-	return errors.As(err, &l) || errors.As(err, &other)
+	return errors.As(err, &l) || errors.As(err, &other) || final(err)
+}
+
+// final says whether trying again is no use at all.
+func final(err error) bool {
+	var g *gone
+	return errors.As(err, &g)
 }
 
 // work is the goroutine of a kind.
@@ -144,7 +155,7 @@ func (q *Queue) failed(j *job, err error) (outcome bool) {
 		q.abandon(j.Backend, j.Resume)
 		j.Resume, j.Sent = "", 0
 	}
-	j.Error = session.Plain(err)
+	j.Error, j.Final = session.Plain(err), final(err)
 	if lasting(err) {
 		q.o.Log.Warn("a transfer has stopped", "kind", string(j.Kind), "name", j.Name(), "error", err)
 		j.State = Stopped

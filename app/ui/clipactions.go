@@ -219,10 +219,13 @@ func (u *UI) trashClips(items []library.Item) {
 				failed = errors.Join(failed, err)
 				continue
 			}
-			back = append(back, restore)
+			if restore != nil {
+				back = append(back, restore)
+			}
 			if poster != "" {
-				if restore, err := moveToTrash(poster); err == nil {
-					back = append(back, restore)
+				posterBack, err := moveToTrash(poster)
+				if err == nil && restore != nil && posterBack != nil {
+					back = append(back, posterBack)
 				}
 			}
 			moved++
@@ -240,9 +243,13 @@ func (u *UI) trashClips(items []library.Item) {
 	})
 }
 
+// moveToTrash returns how to bring the file back, which is nil where only the desktop's trash can.
 func moveToTrash(path string) (restore func() error, err error) {
 	t, err := trash.Put(path)
-	return t.Restore, err
+	if err != nil || !t.Restorable() {
+		return nil, err
+	}
+	return t.Restore, nil
 }
 
 // askDelete asks before files go for good.
@@ -356,11 +363,11 @@ func (b *undoBar) say(text string) {
 	})
 }
 
-// offer says what was done and how to take it back.
+// offer says what was done and how to take it back, if it can be.
 func (b *undoBar) offer(text string, back []func() error) {
 	b.back = back
 	b.say(text)
-	setShown(b.undo, true)
+	setShown(b.undo, len(back) > 0)
 	b.root.Refresh()
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/library"
+	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/capture/capturetest"
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
@@ -271,3 +272,19 @@ func measure(f func()) time.Duration {
 }
 
 var _ library.Copies = (*bench)(nil)
+
+// A clip that only the server has is one to play, though its size is not known.
+func TestAClipOfTheServerIsAVideo(t *testing.T) {
+	b := start(t)
+	tile := newClipTile(b.ui.clips)
+	tile.Resize(tile.MinSize())
+	item := library.Item{Name: "cut", Copy: links.Copy{Backend: "https://a", ClipID: "1"}}
+	item.Seconds, item.Bytes = 8, 2e6
+	tile.show(0, item)
+	require.Equal(t, "8 s", tile.length.Text)
+	require.Contains(t, tile.fullDetail, "2.0 MB")
+	require.NotContains(t, tile.fullDetail, "readable")
+	require.True(t, tile.blank.Visible())
+	b.ui.clips.undoBar.offer("1 clip moved to the trash", nil)
+	require.False(t, b.ui.clips.undoBar.undo.Visible(), "nothing can bring it back")
+}

@@ -81,6 +81,7 @@ func (c *clips) filters() []fyne.CanvasObject {
 		lang.L("Longest first"), lang.L("Largest first"), lang.L("By program")}, nil)
 	for _, s := range []*widget.Select{c.kind, c.programs, c.dates, c.order} {
 		s.SetSelectedIndex(0)
+		s.PlaceHolder = slices.MaxFunc(s.Options, func(a, b string) int { return len(a) - len(b) }) // its width
 	}
 	c.kind.OnChanged = func(string) { c.see(func(v *library.View) { v.Kind = kinds[c.kind.SelectedIndex()] }) }
 	c.programs.OnChanged = func(name string) {

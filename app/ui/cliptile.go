@@ -40,6 +40,7 @@ type clipTile struct {
 	back, frame, badge, progress *canvas.Rectangle
 	kindBack                     *canvas.Rectangle
 	image                        *canvas.Image
+	blank                        *canvas.Image // in the place of the image of what only the server has
 	title, detail, length        *canvas.Text
 	star                         *tileStar
 	place, kind                  *tipIcon
@@ -47,13 +48,15 @@ type clipTile struct {
 }
 
 func newClipTile(c *clips) *clipTile {
-	t := &clipTile{c: c, part: -1, image: &canvas.Image{}, kind: newTipIcon(c.u.tips), place: newTipIcon(c.u.tips),
+	t := &clipTile{c: c, part: -1, image: &canvas.Image{}, blank: &canvas.Image{},
+		kind: newTipIcon(c.u.tips), place: newTipIcon(c.u.tips),
 		back: canvas.NewRectangle(nil), frame: canvas.NewRectangle(nil), progress: canvas.NewRectangle(nil),
 		badge: canvas.NewRectangle(shade), kindBack: canvas.NewRectangle(shade),
 		title: canvas.NewText("", nil), detail: canvas.NewText("", nil), length: canvas.NewText("", color.White)}
 	t.star = newTileStar(t)
 	t.back.CornerRadius, t.frame.CornerRadius, t.image.CornerRadius, t.badge.CornerRadius = 10, 7, 7, 4
 	t.kindBack.CornerRadius = 13
+	t.blank.Resource, t.blank.FillMode = videoMark(), canvas.ImageFillContain
 	t.image.FillMode = canvas.ImageFillContain
 	t.title.TextStyle.Bold = true
 	t.ExtendBaseWidget(t)
@@ -172,6 +175,7 @@ func (t *clipTile) still() {
 		img = t.c.thumbs.get(t.item.Path)
 	}
 	setShown(t.progress, scrubbed)
+	setShown(t.blank, img == nil && t.item.Path == "")
 	if scrubbed {
 		size := t.frame.Size()
 		t.progress.Resize(fyne.NewSize(size.Width*t.part, 3))
@@ -198,6 +202,9 @@ func (t *clipTile) arrange(size fyne.Size) {
 		o.Move(box)
 		o.Resize(fyne.NewSize(w, h))
 	}
+	const mark = 40
+	t.blank.Resize(fyne.NewSquareSize(mark))
+	t.blank.Move(box.AddXY((w-mark)/2, (h-mark)/2))
 	t.progress.Move(fyne.NewPos(tileMargin, tileMargin+h-3))
 	if t.length.Text != "" {
 		least := t.length.MinSize()
@@ -284,9 +291,8 @@ func (t *clipTile) TappedSecondary(e *fyne.PointEvent) { t.c.menu(e.AbsolutePosi
 
 // CreateRenderer draws the tile.
 func (t *clipTile) CreateRenderer() fyne.WidgetRenderer {
-	return &tileRenderer{t, []fyne.CanvasObject{t.back, t.frame, t.image, t.progress, t.badge, t.length, t.kindBack,
-		t.kind, t.title,
-		t.detail, t.place, t.star}}
+	return &tileRenderer{t, []fyne.CanvasObject{t.back, t.frame, t.blank, t.image, t.progress, t.badge, t.length,
+		t.kindBack, t.kind, t.title, t.detail, t.place, t.star}}
 }
 
 type tileRenderer struct {

@@ -547,7 +547,7 @@ func (e *editor) advice() string {
 	case e.smart.Checked:
 		return lang.L("Re-encodes the first frames, for players that would show more than was kept.")
 	default:
-		return lang.L("Drag the handles, or use I and O. Arrow keys go frame by frame, with Shift 1 s. Scroll to zoom.")
+		return lang.L("Drag the handles, or use I and O. Arrow keys go frame by frame. Scroll to zoom.")
 	}
 }
 

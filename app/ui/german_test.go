@@ -62,6 +62,19 @@ func TestTheWindowInGerman(t *testing.T) {
 			b.settle()
 			if i != pageSettings {
 				p.look(b, "page "+b.ui.nav.buttons[i].Text)
+				if i == pageClips { // with what is there while clips are chosen
+					setText(b.ui.clips.count, lang.N("{{.PluralCount}} selected", 100)+" · 999,9 MB")
+					b.ui.clips.none.Show()
+					for _, size := range []fyne.Size{{Width: 940, Height: 680}, {Width: 640, Height: 360}} {
+						b.ui.window.Resize(size)
+						least := b.ui.window.Canvas().Content().MinSize().Width
+						require.LessOrEqual(t, least, size.Width, "clips at %v", size)
+						for _, s := range []*widget.Select{b.ui.clips.kind, b.ui.clips.programs, b.ui.clips.dates, b.ui.clips.order} {
+							need := fyne.MeasureText(s.Selected, theme.TextSize(), fyne.TextStyle{}).Width
+							require.Greater(t, s.Size().Width, need+theme.IconInlineSize()+theme.InnerPadding(), s.Selected)
+						}
+					}
+				}
 				continue
 			}
 			for j, s := range b.ui.settings.sections {

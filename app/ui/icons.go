@@ -46,6 +46,7 @@ var (
 	}, theme.ColorNamePrimary)
 	hereIcon       = once(theme.ComputerIcon, colorMuted)
 	awayIcon       = once(theme.ComputerIcon, theme.ColorNameDisabled)
+	videoMark      = once(theme.MediaVideoIcon, colorMuted)
 	recordingMark  = once(theme.MediaRecordIcon, colorOnImage)
 	screenshotMark = once(theme.MediaPhotoIcon, colorOnImage)
 	trimmedMark    = once(theme.ContentCutIcon, colorOnImage)

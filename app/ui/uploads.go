@@ -262,8 +262,12 @@ func (r *transferRow) show(i transfers.Item) {
 		r.icon.SetResource(drawn)
 	}
 	setText(r.name, transferTitle(i))
-	if r.detail.Importance != how {
-		r.detail.Importance = how
+	wrap, cut := fyne.TextWrapOff, fyne.TextTruncateEllipsis
+	if i.State == transfers.Stopped { // the whole reason
+		wrap, cut = fyne.TextWrapWord, fyne.TextTruncateOff
+	}
+	if r.detail.Importance != how || r.detail.Wrapping != wrap {
+		r.detail.Importance, r.detail.Wrapping, r.detail.Truncation = how, wrap, cut
 		r.detail.Refresh()
 	}
 	setText(r.detail, transferDetail(i, time.Now()))
@@ -272,7 +276,7 @@ func (r *transferRow) show(i transfers.Item) {
 		done = float64(i.Sent) / float64(i.Bytes)
 	}
 	r.gauge.set(done, fill)
-	setShown(r.again, i.State == transfers.Stopped || i.State == transfers.Retrying)
+	setShown(r.again, i.State == transfers.Stopped && !i.Final || i.State == transfers.Retrying)
 }
 
 // transferTitle says what is done with which clip.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,7 +113,7 @@ func TestTransfersAreShown(t *testing.T) {
 			b.settle()
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			return len(s.newest) == len(items) && !s.queued && len(b.server.items) == 0
+			return slices.Equal(s.newest, items) && !s.queued && len(b.server.items) == 0
 		})
 	}
 	running := transfers.Item{ID: "a", Kind: transfers.Upload, Path: "/clips/first.mp4", State: transfers.Running,
@@ -132,6 +133,7 @@ func TestTransfersAreShown(t *testing.T) {
 	test.Tap(row.stop)
 	row = s.rows[1]
 	require.Contains(t, row.detail.Text, "no longer exists")
+	require.Equal(t, fyne.TextWrapWord, row.detail.Wrapping, "the whole reason")
 	test.Tap(row.again)
 	require.Equal(t, "Couldn't upload second.mp4", row.name.Text)
 	require.True(t, s.more.Visible())
@@ -152,6 +154,11 @@ func TestTransfersAreShown(t *testing.T) {
 	test.Tap(s.drop)
 	b.settle()
 	require.Equal(t, []string{"remove b", "remove e", "remove e"}, b.server.called())
+
+	// What is gone is not tried again.
+	stopped.Final = true
+	feed(stopped)
+	require.False(t, s.rows[0].again.Visible())
 
 	// A hidden window is not bothered, and shows the newest when it is back.
 	b.ui.closed()

@@ -404,3 +404,28 @@ func TestNamesThatAreTaken(t *testing.T) {
 	require.Equal(t, "movie (720p).mp4", filepath.Base(exported(t, r).Path))
 	require.Equal(t, "movie (720p) (2).mp4", filepath.Base(exported(t, r).Path))
 }
+
+// A whole clip that fits is not encoded anew; a part of it is.
+func TestWhatFitsIsCopied(t *testing.T) {
+	path := movie(t, still)
+	got := exported(t, export.Request{Path: path, Preset: export.Fits, Limit: 10_000_000})
+	require.Zero(t, got.Attempts)
+	require.Empty(t, got.Encoder)
+	require.Equal(t, [2]int{320, 180}, [2]int{got.Width, got.Height})
+	require.InDelta(t, 4, got.Seconds, 0.04)
+	require.InDelta(t, 30, got.FrameRate, 0.1)
+	info, err := capturetest.Probe(t.Context(), got.Path)
+	require.NoError(t, err)
+	require.InDelta(t, 4, info.Seconds, 0.04)
+	_, ok := info.Only("audio")
+	require.True(t, ok, "the mix alone")
+	tone, err := capturetest.ToneDB(t.Context(), got.Path, 440)
+	require.NoError(t, err)
+	require.Greater(t, tone, -30.0)
+	frames := func(path string) string {
+		return string(run(t, "ffmpeg", "-v", "error", "-i", path, "-map", "0:v", "-f", "md5", "-"))
+	}
+	require.Equal(t, frames(path), frames(got.Path))
+	part := exported(t, export.Request{Path: path, Preset: export.Fits, Limit: 10_000_000, From: time.Second / 2})
+	require.NotZero(t, part.Attempts)
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/gst"
+	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
 func imagePoint(i Info) image.Point { return image.Pt(i.Width, i.Height) }
@@ -27,6 +28,9 @@ const (
 
 // fits makes a video of at most so many bytes, and not much less where more bits make it better.
 func (j *job) fits(ctx context.Context) error {
+	if copied, err := j.fitsAlready(ctx); copied || err != nil {
+		return err
+	}
 	size, length, limit := imagePoint(j.info), j.video.length().Seconds(), j.limit()
 	total := float64(limit) * 8 / 1000 / length
 	j.progress.part(0.05)
@@ -68,6 +72,63 @@ func (j *job) fits(ctx context.Context) error {
 	f.kept.Attempts = j.result.Attempts
 	j.result = f.kept
 	return os.Rename(f.bestPath(), f.made())
+}
+
+// markRoom is space for the mark that a finished file gets.
+const markRoom = 1 << 10
+
+// fitsAlready copies the samples of a whole clip that is small enough as it is, and says whether it did. Files with
+// frames that nobody sees, of several sizes, or with sound that not every player knows are encoded.
+func (j *job) fitsAlready(ctx context.Context) (bool, error) {
+	if j.From > 0 || j.To < j.source.Length() {
+		return false, nil
+	}
+	m, err := j.source.Cut(j.From, j.To)
+	if err != nil {
+		return false, err
+	}
+	sizes, err := j.source.PictureSizes()
+	if err != nil || len(sizes) > 1 || j.video.shown < len(j.video.track.Samples) {
+		return false, nil // what is wrong shows when it is decoded
+	}
+	var v track
+	var sounds []track
+	mix := -1
+	for _, t := range m.Tracks {
+		switch {
+		case t.Kind == mp4.H264:
+			v.Track = t
+			continue
+		case t.Kind != mp4.AAC:
+			return false, nil
+		case mix < 0 && !t.Off:
+			mix = len(sounds)
+		}
+		sounds = append(sounds, track{Track: t})
+	}
+	if mix = max(mix, 0); len(sounds) > 0 && !j.AllTracks {
+		sounds = sounds[mix : mix+1]
+	}
+	bytes := int64(0)
+	for _, t := range append([]track{v}, sounds...) {
+		for _, x := range t.Samples {
+			bytes += int64(x.Size)
+		}
+	}
+	if bytes > j.limit() {
+		return false, nil
+	}
+	if len(sounds) == 1 {
+		sounds[0].Off = false
+	}
+	if err := j.write(ctx, &v, sounds); err != nil {
+		return false, err
+	}
+	if size(j.made()) > j.limit()-markRoom {
+		return false, nil // and is written over
+	}
+	j.describe("", shape{width: j.info.Width, height: j.info.Height}, j.video.shown)
+	return true, nil
 }
 
 // overhead is about how many bytes a file has beside the encoded video: its sound, and some for each frame.
