@@ -18,6 +18,9 @@ import (
 
 func TestMain(m *testing.M) {
 	export.Worker()
+	if err := os.Setenv(export.PriorityVariable, "normal"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	box "github.com/Eyevinn/mp4ff/mp4"
 )
@@ -212,8 +213,8 @@ func ignoreClosed(err error) error {
 // name reserved first and replaced then.
 func Publish(temp, path string) error {
 	err := os.Link(temp, path)
-	if err == nil || errors.Is(err, os.ErrExist) {
-		return err
+	if err == nil || errors.Is(err, os.ErrExist) || errors.Is(err, syscall.EXDEV) {
+		return err // on another file system a name would be reserved for nothing, and stay after a crash
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
