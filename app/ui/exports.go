@@ -488,7 +488,8 @@ func (r *exportRow) show() {
 
 // frames says of what size frames are, and how many there are a second, behind other text.
 func frames(width, height int, rate float64) string {
-	return fmt.Sprintf(" · %d × %d · ", width, height) + lang.L("{{.Rate}} FPS", map[string]any{"Rate": int(rate + 0.5)})
+	return fmt.Sprintf(" · %d × %d · ", width, height) +
+		lang.L("{{.Rate}} FPS", map[string]any{"Rate": int(rate + 0.5)})
 }
 
 // text says how far it is.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"time"
 
 	"github.com/hindsight-app/hindsight/capture/gst"
 	"github.com/hindsight-app/hindsight/capture/mp4"
@@ -107,12 +106,6 @@ var delimiter = []byte{0x12, 0x00}
 // encodeOther encodes the part's frames with a codec beside H.264.
 func (j *job) encodeOther(ctx context.Context, o other, s shape, fps, kbps int) (track, error) {
 	out := track{Track: mp4.Track{Kind: o.kind, Width: s.width, Height: s.height}}
-	var e *gst.Stage
-	defer func() {
-		if e != nil {
-			e.Close()
-		}
-	}()
 	take := func(x *gst.Sample) error {
 		b, err := x.Bytes()
 		if err != nil {
@@ -135,23 +128,8 @@ func (j *job) encodeOther(ctx context.Context, o other, s shape, fps, kbps int) 
 		out.Samples = append(out.Samples, sample)
 		return nil
 	}
-	err := j.video.frames(ctx, s, "I420", 0, j.progress.at, func(f frame) (err error) {
-		if e == nil {
-			if e, err = gst.OpenSink(withRate(f.caps, fps), fmt.Sprintf("%s %s ! %s ! %s", o.encoder, o.settings(fps, kbps),
-				o.parser, o.caps), bytesInside); err != nil {
-				return err
-			}
-			e.Patience = decoderPatience
-		}
-		if err := e.Push(f.data, f.at, time.Second/time.Duration(fps)); err != nil {
-			return err
-		}
-		return e.Ready(take)
-	})
-	if err != nil {
-		return track{}, err
-	}
-	if err := e.Drain(ctx, take); err != nil {
+	elements := fmt.Sprintf("%s %s ! %s ! %s", o.encoder, o.settings(fps, kbps), o.parser, o.caps)
+	if err := j.through(ctx, elements, s, 0, fps, take); err != nil {
 		return track{}, err
 	}
 	return out, out.order()

@@ -161,12 +161,6 @@ func (j *job) encode(ctx context.Context, encoder string, s shape, picks float64
 		return j.encodeByEngine(ctx, encoder, s, picks, fps, r)
 	}
 	out := track{Track: mp4.Track{Kind: mp4.H264}}
-	var e *gst.Stage
-	defer func() {
-		if e != nil {
-			e.Close()
-		}
-	}()
 	take := func(x *gst.Sample) error {
 		b, err := x.Bytes()
 		if err != nil {
@@ -174,9 +168,24 @@ func (j *job) encode(ctx context.Context, encoder string, s shape, picks float64
 		}
 		return out.add(j.spool, b, x.PTS())
 	}
+	if err := j.through(ctx, j.x264(fps, r), s, picks, fps, take); err != nil {
+		return track{}, err
+	}
+	return out, out.order()
+}
+
+// through sends the part's frames through an encoder's elements and hands what comes out to take.
+func (j *job) through(ctx context.Context, elements string, s shape, picks float64, fps int,
+	take func(*gst.Sample) error) error {
+	var e *gst.Stage
+	defer func() {
+		if e != nil {
+			e.Close()
+		}
+	}()
 	err := j.video.frames(ctx, s, "I420", picks, j.progress.at, func(f frame) (err error) {
 		if e == nil {
-			if e, err = gst.OpenSink(withRate(f.caps, fps), j.x264(fps, r), bytesInside); err != nil {
+			if e, err = gst.OpenSink(withRate(f.caps, fps), elements, bytesInside); err != nil {
 				return err
 			}
 			e.Patience = decoderPatience
@@ -187,12 +196,9 @@ func (j *job) encode(ctx context.Context, encoder string, s shape, picks float64
 		return e.Ready(take)
 	})
 	if err != nil {
-		return track{}, err
+		return err
 	}
-	if err := e.Drain(ctx, take); err != nil {
-		return track{}, err
-	}
-	return out, out.order()
+	return e.Drain(ctx, take)
 }
 
 // add writes an access unit to the spool.

@@ -59,7 +59,8 @@ func TestNamesOfStates(t *testing.T) {
 		require.Equal(t, r, got)
 	}
 	_, err := media.ParseSourceState("dead")
-	require.EqualError(t, err, `the state of a source is "dead"; it must be off, starting, running, waiting, paused or failed`)
+	require.EqualError(t, err, `the state of a source is "dead"; `+
+		"it must be off, starting, running, waiting, paused or failed")
 	_, err = media.ParseAwayReason("")
 	require.ErrorContains(t, err, "closed, minimized or disconnected")
 }
