@@ -316,14 +316,14 @@ var timer = regexp.MustCompile(`\btime\.(NewTimer|NewTicker|AfterFunc)\(`)
 
 // timed are the tests and helpers where it is.
 var timed = map[string]string{
-	"app/apptest/engine.go":                         "saves some seconds after a press, as the recorder does",
-	"cmd/devstack/stack/pattern_test.go":            "samples a screen",
-	"publish/backend/backendtest/publisher.go":      "plays",
-	"publish/backend/cut/memory_test.go":            "samples memory",
-	"publish/backend/embedded/hostile_room_test.go": "plays, and samples memory",
-	"publish/backend/leases/leases_test.go":         "waits in a bubble of synctest, where it costs no time",
-	"publish/backend/load_test.go":                  "measures what a service costs that does nothing",
-	"publish/publishtest/source.go":                 "plays",
+	"app/apptest/engine.go":                                 "saves some seconds after a press, as the recorder does",
+	"cmd/devstack/stack/pattern_test.go":                    "samples a screen",
+	"publish/backend/backendtest/publisher.go":              "plays",
+	"publish/backend/cut/memory_test.go":                    "samples memory",
+	"publish/backend/embedded/embeddedtest/hostile_test.go": "plays, and samples memory",
+	"publish/backend/leases/leases_test.go":                 "waits in a bubble of synctest, where it costs no time",
+	"publish/backend/load_test.go":                          "measures what a service costs that does nothing",
+	"publish/publishtest/source.go":                         "plays",
 }
 
 // A test that skips proves nothing, and one that sleeps is slow on a quick machine and wrong on a slow one. Tests wait
