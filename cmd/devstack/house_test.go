@@ -308,6 +308,53 @@ func TestCommandLineToolIsSmall(t *testing.T) {
 	visit("cmd/hindsightctl", nil)
 }
 
+// starters are the packages whose own tests start servers. Others have those in a package of their name and "test", so
+// that what needs no server is in make check.
+var starters = map[string]string{
+	"app/hotkey/x11":     "each of its tests presses keys on an X server",
+	"publish/backend":    "it puts the service together, and each of its tests runs it",
+	"cmd/devstack":       "the program starts everything; its tests only read the repository",
+	"cmd/devstack/stack": "it is what starts servers",
+}
+
+// TestTestsOfLogicStartNoServer follows the imports of tests as packages.sh does: what starts a server imports stack.
+func TestTestsOfLogicStartNoServer(t *testing.T) {
+	const stack = "cmd/devstack/stack"
+	files := house(t)
+	imports := map[string][]string{}
+	for _, f := range files {
+		if !strings.HasSuffix(f.path, "_test.go") {
+			imports[f.pkg] = append(imports[f.pkg], f.imports...)
+		}
+	}
+	var starts func(list []string, seen map[string]bool) bool
+	starts = func(list []string, seen map[string]bool) bool {
+		for _, imp := range list {
+			local, inside := strings.CutPrefix(imp, module)
+			if local == stack {
+				return true
+			}
+			if inside && !seen[local] {
+				seen[local] = true
+				if starts(imports[local], seen) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	used := map[string]bool{}
+	for _, f := range files {
+		if !strings.HasSuffix(f.path, "_test.go") || strings.HasSuffix(f.pkg, "test") ||
+			!starts(append(f.imports, imports[f.pkg]...), map[string]bool{}) {
+			continue
+		}
+		used[f.pkg] = true
+		require.Contains(t, starters, f.pkg, "%s starts servers: move it to %s/%stest", f.path, f.pkg, filepath.Base(f.pkg))
+	}
+	require.Len(t, used, len(starters), "packages whose tests start no server any longer: %v", used)
+}
+
 // lazy finds tests that skip, and those that sleep, in disguise as well.
 var lazy = regexp.MustCompile(`\btime\.(Sleep|After|Tick)\(|\.Skip[fN]?(?:ow)?\(`)
 

@@ -71,7 +71,8 @@ type sender struct {
 // join publishes two tracks and returns their ids.
 func (s *sender) join(url, token string) (videoID, soundID string) {
 	s.Helper()
-	room, err := lksdk.ConnectToRoomWithToken(url, token, lksdk.NewRoomCallback(), lksdk.WithLogger(logger.LogRLogger(logr.Discard())))
+	room, err := lksdk.ConnectToRoomWithToken(url, token, lksdk.NewRoomCallback(),
+		lksdk.WithLogger(logger.LogRLogger(logr.Discard())))
 	require.NoError(s, err)
 	s.Cleanup(room.Disconnect)
 	s.video, err = lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: videoRate,
