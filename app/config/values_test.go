@@ -30,6 +30,8 @@ func TestTypedValues(t *testing.T) {
 	check(t, tags["sharing.viewer_clips"], ViewerClipsAll, ParseViewerClips)
 	check(t, tags["sharing.tell_room"], TellRoomAll, ParseTellRoom)
 	check(t, tags["app.theme"], Themes, ParseTheme)
+	rates := strings.Trim(strings.ReplaceAll(fmt.Sprint(capture.FrameRates), " ", ","), "[]")
+	require.Equal(t, tags["video.frame_rate"], rates)
 	_, err := ParseTheme("pink")
 	require.EqualError(t, err, `the theme is "pink"; it must be system, light or dark`)
 	for _, f := range keyed(&c) {
