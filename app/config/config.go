@@ -198,8 +198,8 @@ type App struct {
 func Defaults() Config {
 	return Config{
 		Sound: Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
-		Video: Video{Backend: capture.Auto, Source: VideoSource{Kind: WholeScreen}, FrameRate: 30,
-			Quality: media.Balanced, Cursor: true},
+		Video: Video{Backend: capture.Auto, Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: media.Balanced,
+			Cursor: true},
 		Sharing: Sharing{StreamQuality: SameQuality, ViewerClips: NobodyClips, TellRoom: TellNothing},
 		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: PauseLocked,
 			KeepAfterCrash: true},
