@@ -82,6 +82,7 @@ type App struct {
 	ui        *ui.UI
 	tasks     sync.WaitGroup
 	requests  requestLimits
+	questions questions
 	ready     chan struct{} // closed once ui and notifier are there
 }
 

@@ -151,6 +151,7 @@ type UI struct {
 	tray     *tray
 	tips     *tips
 	dialogs  []*open // those that are visible, the topmost last
+	question   *clipQuestion // nil while there is none
 	// invitation is the question about one, also after it is closed.
 	invitation dialog.Dialog
 
@@ -298,6 +299,7 @@ func (u *UI) show(index int) {
 	}
 	u.presenter.apply(snapshot)
 	u.strip.update()
+	u.question.show(u)
 }
 
 // closed is the window's close button.
