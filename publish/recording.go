@@ -22,7 +22,7 @@ type recording struct {
 	pause        time.Duration // before the next try, after a failure
 	pollAt       time.Time
 	unknown      int // how often in a row the server did not know the tracks
-	// paused is what the server knows of a pause; it is told again at retellAt where that failed.
+	// paused is what the server knows of a pause; where that failed, it hears of it again at retellAt.
 	paused   bool
 	retellAt time.Time
 }
