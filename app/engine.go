@@ -80,6 +80,6 @@ func (s share) Status() session.ShareStatus {
 	return session.ShareStatus{
 		State: session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
 		Recording: session.ServerState(p.Recording), ReplayID: p.ReplayID,
-		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Error: p.Error,
+		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Asked: p.Asked, Error: p.Error,
 	}
 }

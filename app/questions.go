@@ -82,6 +82,9 @@ func (a *App) ask(ctx context.Context, title, body string) reply {
 		return r
 	case <-timer.C:
 	case <-ctx.Done():
+		if context.Cause(ctx) == errDecided {
+			return unanswered
+		}
 	}
 	a.notify(desktop.Notification{Title: title, Body: locale.Text("You didn't reply in time, so no clip was made."),
 		Topic: topicViewer, Quiet: true})

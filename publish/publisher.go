@@ -73,8 +73,9 @@ type Status struct {
 	Recording RecordingState `json:"recording"`
 	ReplayID  string         `json:"replay_id"`
 	EgressID  string         `json:"egress_id"`
-	// ServerSeconds is how much the server could save now.
+	// ServerSeconds is how much the server could save now, Asked how many viewers of watch links ask for a clip.
 	ServerSeconds float64 `json:"server_seconds"`
+	Asked         int     `json:"asked"`
 	// Error is what is wrong at present, as a message.
 	Error string `json:"error"`
 	// BitrateKbps is what the video is encoded with at present.

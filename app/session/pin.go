@@ -10,8 +10,8 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 )
 
-// Pinned is a stretch of the replay buffer that is kept for somebody else: for a viewer who asks for a clip of it, while
-// the user decides. It is to be released.
+// Pinned is a stretch of the replay buffer that is kept for somebody else: for a viewer who asks for a clip of it,
+// while the user decides. It is to be released.
 type Pinned struct {
 	s       *Session
 	rec     Recorder
