@@ -248,7 +248,7 @@ func (a *App) failed(title string, err error) {
 // notify has a notification shown, where there are any. Only what went well is left out where the user wants none of
 // them, not what asks something. It does not wait.
 func (a *App) notify(n desktop.Notification) {
-	if a.notifier == nil || n.Title == "" || !wanted(n, a.settings()) {
+	if a.notifier == nil || n.Title == "" && !n.Withdraw || !wanted(n, a.settings()) {
 		return
 	}
 	a.notifier.Show(n)

@@ -79,10 +79,12 @@ func (a *App) ask(ctx context.Context, title, body string) reply {
 	defer timer.Stop()
 	select {
 	case r := <-replies:
+		a.notify(desktop.Notification{Topic: topicViewer, Withdraw: true})
 		return r
 	case <-timer.C:
 	case <-ctx.Done():
 		if context.Cause(ctx) == errDecided {
+			a.notify(desktop.Notification{Topic: topicViewer, Withdraw: true})
 			return unanswered
 		}
 	}

@@ -55,10 +55,7 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 	if here == nil {
 		return nil, nil // the server makes it
 	}
-	return func(ctx context.Context) (api.RoomClip, error) {
-		defer here.Release()
-		return a.clipHere(ctx, here, r, in)
-	}, nil
+	return func(ctx context.Context) (api.RoomClip, error) { return a.clipHere(ctx, here, r, in) }, nil
 }
 
 // askForClip asks the user. No reply is no.
@@ -80,11 +77,12 @@ func (a *App) askForClip(ctx context.Context, viewer string, r api.ClipRequest) 
 // linkMargin is what making the link to an uploaded clip, and the reply to the viewer, may take.
 const linkMargin = 5 * time.Second
 
-// clipHere makes a viewer's clip from the replay buffer here, uploads it and makes a link. Where that fails, or the
-// viewer no longer waits, nothing of it stays.
+// clipHere makes a viewer's clip from the replay buffer here, which it releases, uploads it and makes a link. Where that
+// fails, or the viewer no longer waits, nothing of it stays.
 func (a *App) clipHere(ctx context.Context, from *session.Pinned, r api.ClipRequest,
 	in session.Place) (out api.RoomClip, err error) {
 	made, err := from.Save(ctx, api.FitTitle(r.Title))
+	from.Release() // the upload may take minutes
 	if err != nil {
 		return api.RoomClip{}, err
 	}

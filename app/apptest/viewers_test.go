@@ -141,4 +141,5 @@ func testAsked(t *testing.T, m *machine, r *running, backend *stack.Backend) {
 	require.NoError(t, m.desktop.Press(t.Context(), "Escape"))
 	require.Contains(t, becomes(id, api.ViewerClipFailed).Reason, "no")
 	require.Eventually(t, dialogs(0), 20*time.Second, 100*time.Millisecond)
+	require.NotContains(t, r.Tail(1<<20), "notification could not be shown", "nor taken away")
 }
