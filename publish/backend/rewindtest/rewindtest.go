@@ -3,6 +3,8 @@
 package rewindtest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +36,8 @@ type Playlist struct {
 	Target  int // seconds
 	Ended   bool
 	Header  http.Header
-	Bytes   int
+	// Sent is its length in bytes as it was sent, which is compressed.
+	Sent int
 }
 
 // To is the end of the newest segment; zero if there is none.
@@ -66,10 +69,24 @@ func (e StatusError) Error() string { return "the server responds " + strconv.It
 
 // Get fetches what an address of the playlist leads to.
 func (v *Viewer) Get(ctx context.Context, address string) (body []byte, header http.Header, err error) {
+	body, header, err = v.fetch(ctx, address)
+	if err == nil && header.Get("Content-Encoding") == "gzip" {
+		z, e := gzip.NewReader(bytes.NewReader(body))
+		if e != nil {
+			return nil, nil, e
+		}
+		body, err = io.ReadAll(z)
+	}
+	return body, header, err
+}
+
+// fetch is Get as it is sent.
+func (v *Viewer) fetch(ctx context.Context, address string) (body []byte, header http.Header, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, nil, err
 	}
+	req.Header.Set("Accept-Encoding", "gzip")
 	if v.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+v.Token)
 	}
@@ -96,7 +113,10 @@ func (v *Viewer) Look(ctx context.Context) (Playlist, error) {
 		return Playlist{}, err
 	}
 	p, err := parse(string(body), v.URL)
-	p.Header, p.Bytes = header, len(body)
+	p.Header = header
+	if p.Sent, _ = strconv.Atoi(header.Get("Content-Length")); p.Sent == 0 {
+		p.Sent = len(body)
+	}
 	if err == nil {
 		err = v.compare(p)
 	}
