@@ -16,6 +16,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/rewindtest"
+	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
@@ -271,6 +272,30 @@ func TestPauseMakesAGap(t *testing.T) {
 		nil)
 	s.do(http.StatusBadRequest, s.alice, "POST", "/replays/"+s.id+"/pause", `{"paused":true,"at":"2199-01-01T00:00:00Z"}`,
 		nil)
+}
+
+// In MPEG-TS, as LiveKit Egress writes it, program times are late by what is only known once a segment was read. The
+// playlist has the times of the capture, and a pause leaves out what was captured in it.
+func TestTransportStreamsHaveTheTimesOfTheCapture(t *testing.T) {
+	s := &scene{desk: newDesk(t, 6)}
+	s.o.Replay, s.id = time.Minute, s.Rec.ReplayID
+	secret, _ := s.link(api.ClipsNobody)
+	v := s.viewer(s.server.URL, secret)
+	p := s.look(v)
+	require.Len(t, p.Entries, 6)
+	for i, e := range p.Entries {
+		require.WithinDuration(t, s.Began.Add(time.Duration(i)*shelftest.SegmentLength), e.Wall, 100*time.Millisecond)
+		_, header, err := v.Get(t.Context(), e.URL)
+		require.NoError(t, err)
+		require.Equal(t, "video/mp2t", header.Get("Content-Type"))
+		require.Empty(t, e.Header)
+	}
+	require.NoError(t, s.DB.Pause(t.Context(), s.id, s.Began.Add(5*time.Second)))
+	require.NoError(t, s.DB.Resume(t.Context(), s.id, s.Began.Add(7*time.Second)))
+	p = s.look(s.viewer(s.server.URL, secret))
+	require.Len(t, p.Entries, 4)
+	require.WithinDuration(t, s.Began.Add(4*time.Second), p.Entries[1].End(), 100*time.Millisecond)
+	require.WithinDuration(t, s.Began.Add(8*time.Second), p.Entries[2].Wall, 100*time.Millisecond)
 }
 
 // The next recording is shown once nothing can come before it anymore.
