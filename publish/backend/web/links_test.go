@@ -147,8 +147,8 @@ func TestMarksBecomeChapters(t *testing.T) {
 	pressed := time.Now().UTC()
 	req := api.SaveRequest{ReplayID: d.Rec.ReplayID, Seconds: 4, PressedAt: &pressed, Title: "The match",
 		Marks: []api.Mark{
-		{At: pressed.Add(-5 * time.Second), Title: "before"}, {At: pressed.Add(-3 * time.Second), Title: "a goal"},
-		{At: pressed.Add(time.Second), Title: "after"}}}
+			{At: pressed.Add(-5 * time.Second), Title: "before"}, {At: pressed.Add(-3 * time.Second), Title: "a goal"},
+			{At: pressed.Add(time.Second), Title: "after"}}}
 	send := func(status int, out any) {
 		body, err := json.Marshal(req)
 		require.NoError(t, err)
