@@ -27,6 +27,7 @@ const spoken = ms => {
   const s = Math.round(ms / 1000);
   return s < 60 ? `${s} s` : s % 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s / 60} min`;
 };
+const inSeconds = ms => (ms / 1000).toFixed(1) + ' s';
 const say = text => { $('said').textContent = text; };
 
 // ---- What the server says of the replay.
@@ -516,8 +517,9 @@ const tiles = (() => {
     frames.drop(new Set(current));
     if (document.hidden || video.readyState < 3 && !video.ended) return;
     for (const t of current) {
-      const at = Math.max(t, line.from);
-      if (known.get(t)?.ready || known.get(t)?.asked || gapAt(at) || at > edgeOf(engine.fragments())) continue;
+      if (known.get(t)?.ready || known.get(t)?.asked) continue;
+      const at = gapAt(Math.max(t, line.from))?.to ?? Math.max(t, line.from);
+      if (at >= t + step || at > edgeOf(engine.fragments())) continue;
       const canvas = document.createElement('canvas');
       canvas.width = 160;
       const tile = {canvas, ready: false, asked: true};
@@ -657,12 +659,11 @@ function close() {
   tiles.plan();
 }
 
-// last takes what was seen up to now: ms of the replay, without its gaps.
+// last takes what was seen up to now, from the end of a gap where it would begin in one.
 function last(ms) {
-  const fragments = engine.fragments();
   const out = clamp(wanted ?? position(), line.from + shortest, edge());
-  const from = mediaAt(fragments, out) - ms / 1000;
-  cut = {in: Math.max(line.from, clockAt(fragments, Math.max(from, fragments[0]?.start ?? 0))), out};
+  const from = Math.max(line.from, out - ms), gap = gapAt(from);
+  cut = {in: gap && gap.to < out - shortest ? gap.to : from, out};
   fit();
   trim('in', cut.in);
   trim('out', cut.out);
@@ -717,8 +718,8 @@ function drawCut() {
   const from = clamp(share(cut.in), 0, 1), to = clamp(share(cut.out), 0, 1);
   band.style.left = `${from * 100}%`;
   band.style.width = `${(to - from) * 100}%`;
-  const whole = cut.out - cut.in, kept = recorded(cut.in, cut.out);
-  write($('length'), `${(kept / 1000).toFixed(1)} s` + (whole - kept > 500 ? ', without what is not in the replay' : ''));
+  const whole = cut.out - cut.in, still = whole - recorded(cut.in, cut.out);
+  write($('length'), inSeconds(whole) + (still > 500 ? `, it stands still for ${inSeconds(still)} of them` : ''));
 }
 
 for (const which of ['in', 'out']) {
@@ -792,7 +793,7 @@ $('form').addEventListener('submit', async e => {
   const asked = {from: new Date(cut.in).toISOString(), to: new Date(cut.out).toISOString(), ...(title && {title})};
   try {
     const clip = await call('clips', asked);
-    const mine = {id: clip.clipId, title, length: recorded(cut.in, cut.out), state: clip.state, began: Date.now()};
+    const mine = {id: clip.clipId, title, length: cut.out - cut.in, state: clip.state, began: Date.now()};
     made.unshift(mine);
     keep();
     list();
@@ -813,7 +814,9 @@ $('clip').addEventListener('click', () => {
   $('cut-title').focus();
 });
 $('leave').addEventListener('click', () => { close(); $('clip').focus(); });
-for (const b of document.querySelectorAll('[data-last]')) b.addEventListener('click', () => last(b.dataset.last * 1000));
+for (const b of document.querySelectorAll('[data-last]')) {
+  b.addEventListener('click', () => last(b.dataset.last * 1000));
+}
 $('into').addEventListener('click', () => zoom(.5));
 $('out-of').addEventListener('click', () => zoom(2));
 
@@ -839,7 +842,7 @@ function list() {
   $('clips').replaceChildren(...made.map(c => {
     const item = document.createElement('li'), name = document.createElement('strong');
     const text = document.createElement('span');
-    name.textContent = c.title || `Clip of ${(c.length / 1000).toFixed(1)} s`;
+    name.textContent = c.title || 'Clip of ' + inSeconds(c.length);
     text.textContent = clipText(c);
     text.classList.toggle('failed', c.state === 'failed' || c.state === 'denied');
     item.dataset.state = c.state;
