@@ -804,7 +804,7 @@ $('form').addEventListener('submit', async e => {
     say(line.clips === 'ask' ? 'The publisher was asked.' : 'The clip is being made.');
   } catch (e) {
     write($('refused'), e.status === 429
-      ? `Too many clips were asked for. Try again in ${Math.max(1, e.after)} s.` : e.status ? e.message + '.'
+      ? `Too many clips were asked for. Try again in ${Math.max(1, e.after)} s.` : e.status ? sentence(e.message)
       : "The server can't be reached. Try again.");
   } finally { $('make').disabled = false; }
 });
@@ -827,12 +827,12 @@ let made = [];
 try { made = JSON.parse(sessionStorage.getItem(kept)) || []; } catch { /* they are not remembered */ }
 function keep() { try { sessionStorage.setItem(kept, JSON.stringify(made.slice(0, 20))); } catch { /* the same */ } }
 
+const sentence = text => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 const clipText = c => {
   switch (c.state) {
   case 'asked': return 'The publisher is asked…';
   case 'ready': return 'Ready';
-  case 'denied': return c.reason || 'The publisher did not allow it.';
-  case 'failed': return c.reason || 'It could not be made.';
+  case 'failed': return sentence(c.reason || 'it could not be made');
   }
   return 'Is being made…';
 };
@@ -844,7 +844,7 @@ function list() {
     const text = document.createElement('span');
     name.textContent = c.title || 'Clip of ' + inSeconds(c.length);
     text.textContent = clipText(c);
-    text.classList.toggle('failed', c.state === 'failed' || c.state === 'denied');
+    text.classList.toggle('failed', c.state === 'failed');
     item.dataset.state = c.state;
     item.append(name, text);
     if (c.url) {
@@ -887,7 +887,7 @@ async function copied(text) {
   }
 }
 
-const settled = c => ['ready', 'failed', 'denied'].includes(c.state);
+const settled = c => ['ready', 'failed'].includes(c.state);
 async function follow(c) {
   let misses = 0;
   while (!settled(c) && !gone && misses < 30) {
@@ -897,7 +897,7 @@ async function follow(c) {
       misses = 0;
     } catch (e) {
       misses++;
-      if (e.status === 404) Object.assign(c, {state: 'failed', reason: 'It was deleted.'});
+      if (e.status === 404) Object.assign(c, {state: 'failed', reason: 'it was deleted'});
     }
     list();
   }
