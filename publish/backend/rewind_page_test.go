@@ -10,22 +10,28 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
 	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
+	"github.com/hindsight-app/hindsight/publish/client"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
@@ -184,9 +190,9 @@ func (v *viewer) clip(title string, from, to int64) (file string, first, last th
 	v.do(chromedp.Click("#clip", chromedp.ByQuery))
 	v.until("the handles", `!$('in').hidden && !$('out').hidden`)
 	v.do(chromedp.Click(`[data-last="60"]`, chromedp.ByQuery), chromedp.Click("#out-of", chromedp.ByQuery))
-	v.drag("in", from+300, false)
 	v.drag("out", to, true)
-	v.do(chromedp.Focus("#in", chromedp.ByQuery), chromedp.KeyEvent("ArrowLeft"))
+	v.drag("in", from+1300, false) // the keys take it back
+	v.do(chromedp.Focus("#in", chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowLeft))
 	v.do(chromedp.Evaluate(`for (let i = 0; i < 3; i++) document.activeElement.dispatchEvent(
 		new KeyboardEvent('keydown', {key: 'ArrowLeft', shiftKey: true, bubbles: true, cancelable: true}))`, nil))
 	v.until("the frames of both ends", `Date.parse($('in-frame').dataset.at) === at().in &&
@@ -197,7 +203,7 @@ func (v *viewer) clip(title string, from, to int64) (file string, first, last th
 	first, last = v.shown("in-frame"), v.shown("out-frame")
 	looksOf(v.T, v.tab, "clip")
 	v.do(chromedp.SendKeys("#title", title, chromedp.ByQuery), chromedp.Click("#make", chromedp.ByQuery))
-	v.until("the clip is made", `$('clips').querySelector('li').dataset.state === 'ready'`)
+	v.until("the clip is made", `$('clips').querySelector('li')?.dataset.state === 'ready'`)
 	var url string
 	v.ask(`$('clips').querySelector('li a').href`, &url)
 	require.Contains(v, url, api.Prefix+"/watch/")
@@ -355,4 +361,73 @@ func TestRewindOverKilledEgressInChromium(t *testing.T) {
 	frames := v.thumbnails(file)
 	require.Equal(t, v.which(first), v.which(frames[0]), "the first frame is not the one that the page showed")
 	require.Equal(t, v.which(last), v.which(frames[len(frames)-1]), "nor is the last")
+}
+
+// What the link allows, pauses, the publisher's reply, a lost connection, the end of the replay and of the link are on
+// the page.
+func TestRewindPageTells(t *testing.T) {
+	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
+	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
+	require.NoError(t, err)
+	var down atomic.Bool
+	inner := run(t, options(on.DB, on.Files, on.Began)).Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	app, err := client.New(server.URL, secret)
+	require.NoError(t, err)
+	replay := on.Rec.ReplayID
+	require.NoError(t, app.Pause(t.Context(), replay, true, on.Began.Add(11*time.Second)))
+	require.NoError(t, app.Pause(t.Context(), replay, false, on.Began.Add(17*time.Second)))
+	v := &viewer{bench: &bench{T: t, ctx: t.Context(), client: app}, tab: browser(t)}
+	opens := func(clips api.ClipPolicy) *api.WatchLink {
+		link, err := app.CreateWatchLink(t.Context(), replay, 0, clips)
+		require.NoError(t, err)
+		v.do(chromedp.Navigate(link.URL))
+		v.until("it plays", `video.currentTime > 0 && video.readyState >= 3`)
+		return link
+	}
+
+	opens(api.ClipsNobody)
+	v.until("the pause", `$('spans').textContent.startsWith('Paused by the publisher ')`)
+	v.do(chromedp.KeyEvent("c"))
+	v.until("nothing to clip with", `$('clip').hidden && $('cut').hidden && $('in').hidden`)
+
+	link := opens(api.ClipsAsk)
+	v.until("a clip can be asked for", `$('clip').textContent === 'Ask for a clip'`)
+	for _, reply := range []struct {
+		says func(context.Context, string, string) error
+		then string
+	}{{app.DenyClip, "said no"}, {app.AllowClip, "Ready"}} {
+		v.rewind()
+		v.do(chromedp.KeyEvent("c"))
+		v.until("the handles", `!$('in').hidden && !$('out').hidden && $('in-frame').dataset.at`)
+		v.do(chromedp.Click("#make", chromedp.ByQuery))
+		v.until("the publisher is asked", `$('clips').querySelector('li')?.dataset.state === 'asked'`)
+		r, err := app.Replay(t.Context(), replay)
+		require.NoError(t, err)
+		require.Len(t, r.Asked, 1)
+		require.NoError(t, reply.says(t.Context(), replay, r.Asked[0].ClipID))
+		v.until(reply.then, fmt.Sprintf(`$('clips').querySelector('li span').textContent.includes(%q)`, reply.then))
+	}
+	v.until("a link to copy", `$('clips').querySelector('li button').textContent === 'Copy link'`)
+	v.do(chromedp.Click("#clips li button", chromedp.ByQuery))
+	v.until("it is copied", `$('clips').querySelector('li button').textContent === 'Copied'`)
+
+	down.Store(true)
+	v.until("the connection is lost", `$('trouble').textContent.startsWith('The connection is lost')`)
+	looksOf(t, v.tab, "lost")
+	down.Store(false)
+	v.until("it is back", `$('trouble').textContent === ''`)
+	_, err = app.Stop(t.Context(), api.StopRequest{ReplayID: replay})
+	require.NoError(t, err)
+	v.until("the end", `$('badge').textContent === 'Ended' && $('state').textContent.startsWith('This replay has ended')`)
+	v.rewind()
+	v.until("it still plays", `video.currentTime > 0 && video.readyState >= 3`)
+	require.NoError(t, app.RevokeWatchLink(t.Context(), replay, link.LinkID))
+	v.until("the link's end", `!$('gone').hidden && $('player').hidden && video.paused`)
 }

@@ -548,10 +548,12 @@ new ResizeObserver(() => { draw(); tiles.plan(); }).observe($('line'));
 
 // ---- The timeline under finger, mouse and keys.
 
+// clockUnder may lie beside the timeline, where a handle at its end is held.
 const clockUnder = e => {
   const box = $('line').getBoundingClientRect(), v = view();
-  return v.from + clamp((e.clientX - box.left) / box.width, 0, 1) * (v.to - v.from);
+  return v.from + (e.clientX - box.left) / box.width * (v.to - v.from);
 };
+const clockOn = e => clamp(clockUnder(e), view().from, view().to);
 
 function bubble(clock) {
   const box = $('bubble');
@@ -580,16 +582,16 @@ $('line').addEventListener('pointerdown', e => {
   if (e.target.classList.contains('end') || e.button || !span()) return;
   scrubbing = true;
   $('line').setPointerCapture(e.pointerId);
-  seek(clockUnder(e));
-  bubble(clockUnder(e));
+  seek(clockOn(e));
+  bubble(clockOn(e));
 });
 $('line').addEventListener('pointermove', e => {
   if (!span()) return;
-  if (!e.target.classList.contains('end') && (scrubbing || e.pointerType === 'mouse')) bubble(clockUnder(e));
-  if (scrubbing && !video.seeking) seek(clockUnder(e));
+  if (!e.target.classList.contains('end') && (scrubbing || e.pointerType === 'mouse')) bubble(clockOn(e));
+  if (scrubbing && !video.seeking) seek(clockOn(e));
 });
 $('line').addEventListener('pointerup', e => {
-  if (scrubbing) seek(clockUnder(e));
+  if (scrubbing) seek(clockOn(e));
   scrubbing = false;
   if (e.pointerType !== 'mouse') bubble(null);
 });
@@ -857,11 +859,14 @@ function list() {
       open.ariaLabel = 'Open ' + name.textContent;
       copy.className = 'text';
       copy.type = 'button';
-      copy.textContent = 'Copy link';
-      copy.ariaLabel = 'Copy the link to ' + name.textContent;
+      const label = text => {
+        copy.textContent = text;
+        copy.ariaLabel = `${text}: ${name.textContent}`;
+      };
+      label('Copy link');
       copy.addEventListener('click', async () => {
         const done = await copied(new URL(c.url, location.href).href);
-        copy.textContent = done ? 'Copied' : 'Not copied';
+        label(done ? 'Copied' : 'Not copied');
         say(done ? 'The link is copied.' : 'The link could not be copied.');
       });
       item.append(copy, open);
