@@ -370,7 +370,9 @@ func TestRewindPageTells(t *testing.T) {
 	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
 	require.NoError(t, err)
 	var down atomic.Bool
-	inner := run(t, options(on.DB, on.Files, on.Began)).Handler()
+	o := options(on.DB, on.Files, on.Began)
+	o.Keeper.Stall = 10 * time.Second
+	inner := run(t, o).Handler()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if down.Load() {
 			panic(http.ErrAbortHandler)

@@ -157,8 +157,9 @@ const edgeOf = fragments => {
 
 // ---- What plays: hls.js, or the browser itself where it has no Media Source Extensions.
 
-const settings = {enableWorker: false, lowLatencyMode: false, liveSyncDurationCount: 3,
-  liveMaxLatencyDurationCount: Infinity, backBufferLength: 60, maxBufferLength: 20, maxMaxBufferLength: 30};
+const behindEdge = 7; // seconds that playing live is behind the newest segment's end; segments have about two
+const settings = {enableWorker: false, lowLatencyMode: false, liveSyncDuration: behindEdge,
+  liveMaxLatencyDuration: Infinity, backBufferLength: 60, maxBufferLength: 20, maxMaxBufferLength: 30};
 
 // listed keeps the fragments that a player knows of, and finds out by how much their frames begin after them. hls.js
 // counts fragmented MP4 from its sound where the first of it began first, and MPEG-TS from what begins first.
@@ -215,6 +216,7 @@ function scripted() {
       retry = 0;
       draw();
     });
+    hls.on(Hls.Events.FRAG_BUFFERED, aim);
     hls.on(Hls.Events.ERROR, (_, data) => {
       if (!data.fatal) return;
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR && Date.now() - mended > 5000) {
@@ -273,7 +275,7 @@ function native() {
   return {
     // The playlist's times count from what can be reached first.
     fragments: () => fragments.map(f => ({...f, start: f.start + begin()})),
-    live: () => line.live && video.seekable.length ? Math.max(begin(), video.seekable.end(0) - 6) : null,
+    live: () => line.live && video.seekable.length ? Math.max(begin(), video.seekable.end(0) - behindEdge) : null,
     changed: load,
     stop() { video.removeAttribute('src'); video.load(); },
   };
@@ -324,7 +326,7 @@ async function play(first) {
 
 const position = () => engine ? clockAt(engine.fragments(), video.currentTime) : 0;
 const edge = () => engine ? Math.max(line.to, edgeOf(engine.fragments())) : line ? line.to : 0;
-let wanted = null; // where a seek that has not ended leads to
+let wanted = null, tries = 0; // where a seek that has not ended leads to
 
 function seek(clock) {
   if (!engine || !line) return;
@@ -333,10 +335,29 @@ function seek(clock) {
   let media = mediaAt(engine.fragments(), clock);
   if (live !== null && media > live) media = live; // what comes after it may not be there yet
   wanted = clockAt(engine.fragments(), media);
+  tries = 0;
   video.currentTime = media;
   draw();
 }
-video.addEventListener('seeked', () => { wanted = null; draw(); });
+
+// aim leads a seek to where its frame has turned out to be: the times of segments are known when they are there.
+function aim() {
+  if (wanted === null || gone || tries > 5) return;
+  let media = mediaAt(engine.fragments(), wanted);
+  const held = video.buffered;
+  const ranges = Array.from({length: held.length}, (_, i) => [held.start(i), held.end(i)]);
+  const next = ranges.find(r => r[0] > media && r[0] < media + 1);
+  if (next && !ranges.some(r => r[0] <= media && media < r[1])) media = next[0] + .01; // a hole cannot be played
+  const off = media - video.currentTime;
+  if (Math.abs(off) < .2 && !(video.seeking && off > .005)) return;
+  tries++;
+  video.currentTime = media;
+}
+video.addEventListener('seeked', () => {
+  if (wanted !== null && Math.abs(position() - wanted) > 1500) aim();
+  if (!video.seeking) wanted = null;
+  draw();
+});
 
 const atLive = () => {
   const live = engine && engine.live();
@@ -346,6 +367,7 @@ const atLive = () => {
 function goLive() {
   const live = engine && engine.live();
   if (live === null || live === undefined) return seek(line.to);
+  wanted = null;
   video.currentTime = live;
   play();
   say('Live.');
