@@ -64,7 +64,7 @@ async function poll() {
     if (failures) say('Connected again.');
     failures = 0;
     write($('trouble'), '');
-    if (!line.live) wait = 20000;
+    if (!line.live) wait = 10000;
   } catch (e) {
     if ([401, 403, 404, 410].includes(e.status)) return leave();
     failures++;
