@@ -305,8 +305,7 @@ function start() {
   else if (video.canPlayType('application/vnd.apple.mpegurl')) {
     engine = native();
     player.classList.add('is-native');
-  }
-  else {
+  } else {
     write($('trouble'), "This browser can't play the replay. Use a current one.");
     return;
   }
