@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/publish"
@@ -52,11 +53,16 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 		return nil, fmt.Errorf("a %T cannot be published", rec)
 	}
 	var source publish.Source = engine
-	if c.LowLayer {
+	var low publish.Source
+	switch c.Quality {
+	case config.LowerQuality:
 		source = engine.LowLayer()
+	case config.BothQuality:
+		low = engine.LowLayer()
+	case config.SameQuality:
 	}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		PlainHTTP: c.AllowHTTP, Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: func(made api.RoomClip) {
+		PlainHTTP: c.AllowHTTP, Low: low, Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: func(made api.RoomClip) {
 			e.viewers.viewerClip(made, session.Place{Backend: c.BackendURL, Room: c.Room})
 		}}, source)
 	if err != nil {

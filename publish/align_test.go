@@ -38,7 +38,7 @@ func play(a *aligner, from, until time.Duration, video, sound func(n int) time.D
 	slices.SortStableFunc(arrivals, func(a, b heldPacket) int { return int(a.since - b.since) })
 	drain := func(until time.Duration) {
 		for now := time.Duration(0); ; {
-			p, wait := a.next(max(now, 0))
+			p, _, wait := a.next(max(now, 0))
 			if p != nil {
 				out = append(out, left{p.Track, p.PTS, now - (p.PTS - epoch)})
 				continue
@@ -51,7 +51,7 @@ func play(a *aligner, from, until time.Duration, video, sound func(n int) time.D
 	}
 	for _, h := range arrivals {
 		drain(h.since)
-		a.add(h.since, h.packet)
+		a.add(h.since, h.packet, false)
 	}
 	drain(until + time.Second)
 	return out

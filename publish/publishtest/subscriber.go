@@ -49,6 +49,7 @@ type Stream struct {
 	Info     *livekit.TrackInfo
 	Identity string
 
+	pub    *lksdk.RemoteTrackPublication
 	kind   media.Track
 	ssrc   webrtc.SSRC
 	writer func(webrtc.SSRC)
@@ -71,9 +72,14 @@ type Subscriber struct {
 
 // Subscribe joins a room as a hidden viewer and receives every screen shared there.
 func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber, error) {
+	return SubscribeAs(ctx, url, key, secret, room, "test-viewer")
+}
+
+// SubscribeAs is Subscribe with another identity than that of all other viewers.
+func SubscribeAs(ctx context.Context, url, key, secret, room, identity string) (*Subscriber, error) {
 	hindsightlivekit.QuietClient()
 	s := &Subscriber{}
-	token, err := auth.NewAccessToken(key, secret).SetIdentity("test-viewer").SetVideoGrant(&auth.VideoGrant{
+	token, err := auth.NewAccessToken(key, secret).SetIdentity(identity).SetVideoGrant(&auth.VideoGrant{
 		RoomJoin: true, Room: room, Hidden: true,
 	}).ToJWT()
 	if err != nil {
@@ -91,7 +97,7 @@ func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber,
 }
 
 func (s *Subscriber) onTrack(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, p *lksdk.RemoteParticipant) {
-	st := &Stream{Info: pub.TrackInfo(), Identity: p.Identity(), ssrc: track.SSRC(), writer: p.WritePLI}
+	st := &Stream{Info: pub.TrackInfo(), Identity: p.Identity(), pub: pub, ssrc: track.SSRC(), writer: p.WritePLI}
 	var depacketizer rtp.Depacketizer
 	switch pub.Source() {
 	case livekit.TrackSource_SCREEN_SHARE:
@@ -197,6 +203,9 @@ func (st *Stream) KeyUnits() int {
 	}
 	return n
 }
+
+// Ask asks the server for a layer of the video.
+func (st *Stream) Ask(q livekit.VideoQuality) error { return st.pub.SetVideoQuality(q) }
 
 // SendPLI asks the publisher for an IDR frame (RFC 4585, 6.3.1).
 func (st *Stream) SendPLI() { st.writer(st.ssrc) }
