@@ -163,3 +163,48 @@ func TestLowLayerComesLater(t *testing.T) {
 	_, video := l.viewer(t, "weak", livekit.VideoQuality_LOW)
 	l.gets(t, "the weak viewer", video, low)
 }
+
+// A pause of the recorder holds for both layers: what comes then is a standing frame, which takes next to nothing.
+func TestPauseHoldsForBothLayers(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Width: 64, Height: 64, Seconds: 2})
+	r := startRecorder(t, b, 30)
+	c := b.config(t)
+	c.Low = r.LowLayer()
+	p, err := publish.Start(b.ctx, c, r)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.Close(b.ctx) })
+	l := &layers{bench: b}
+	_, full := l.viewer(t, "strong", livekit.VideoQuality_HIGH)
+	_, low := l.viewer(t, "weak", livekit.VideoQuality_LOW)
+	require.Equal(t, [4]uint32{426, 240, 640, 360}, [4]uint32{low.Info.Layers[0].Width, low.Info.Layers[0].Height,
+		low.Info.Layers[1].Width, low.Info.Layers[1].Height})
+	// heavy says whether one of the newest 15 frames that are no keyframes shows something else than the one before.
+	heavy := func(st *publishtest.Stream, since int) (is, known bool) {
+		n := 0
+		for _, u := range st.Units()[since:] {
+			if !u.Key {
+				n++
+				is = is || len(u.Data) > 200
+			}
+		}
+		return is, n >= 15
+	}
+	for _, st := range []*publishtest.Stream{full, low} {
+		b.eventually(t, func() bool { is, known := heavy(st, 0); return is && known }, "the screen does not move")
+	}
+	paused := recorderConfig(t, b, 30)
+	paused.Paused = true
+	require.NoError(t, r.Apply(paused))
+	for _, st := range []*publishtest.Stream{full, low} {
+		b.eventually(t, func() bool {
+			begin := max(0, len(st.Units())-30)
+			is, known := heavy(st, begin)
+			return known && !is
+		}, "a layer goes on in a pause")
+	}
+	require.NoError(t, r.Apply(recorderConfig(t, b, 30)))
+	for _, st := range []*publishtest.Stream{full, low} {
+		begin := len(st.Units())
+		b.eventually(t, func() bool { is, _ := heavy(st, begin); return is }, "a layer does not go on after it")
+	}
+}
