@@ -126,3 +126,28 @@ func TestNothingWaitsForSoundThatEnded(t *testing.T) {
 		require.Empty(t, l.held)
 	}
 }
+
+// The low-resolution layer counts like the others: all leave at the age of the slowest.
+func TestTheLowLayerGoesAlong(t *testing.T) {
+	const ms, epoch = time.Millisecond, 37 * time.Hour
+	for low, want := range map[time.Duration]time.Duration{10 * ms: 56 * ms, 120 * ms: 120 * ms} {
+		a := &aligner{}
+		for n := range 20 {
+			pts := time.Duration(n) * 40 * ms
+			a.add(pts+6*ms, &media.Packet{Track: media.Video, PTS: epoch + pts}, false)
+			a.add(pts+56*ms, &media.Packet{Track: media.Opus, PTS: epoch + pts}, false)
+			a.add(pts+low, &media.Packet{Track: media.Video, PTS: epoch + pts}, true)
+		}
+		require.Equal(t, want, a.age+epoch)
+		p, isLow, _ := a.next(want)
+		require.Equal(t, epoch, p.PTS)
+		require.False(t, isLow)
+		lows := 0
+		for p != nil {
+			if p, isLow, _ = a.next(time.Minute); isLow {
+				lows++
+			}
+		}
+		require.Equal(t, 20, lows)
+	}
+}

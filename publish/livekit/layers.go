@@ -124,7 +124,7 @@ func (s *split) step(now time.Time, estimateKbps int) (raise int) {
 	case s.starved:
 		s.feed()
 		s.tried, s.full.current, s.full.changed = now, s.full.floor, now
-		return s.low.current + soundShare + s.full.floor
+		return s.low.ceiling + soundShare + s.full.floor
 	case suffices:
 		s.short = time.Time{}
 		if !s.tried.IsZero() && now.Sub(s.tried) > trialTime {

@@ -7,12 +7,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/media"
@@ -40,8 +38,14 @@ const (
 // seen is what a viewer gets now, and what the publisher at the same end says.
 type seen struct {
 	Width, Frames int
-	Status        publish.Status
+	// Units counts all frames, Whole is the share of the newest wholeOf that arrived whole.
+	Units  int
+	Whole  float64
+	Status publish.Status
 }
+
+// wholeOf is over how many frames Whole is measured: 5 s.
+const wholeOf = 150
 
 // roomEnd runs a LiveKit server and a viewer, and shares two layers where it is to.
 func roomEnd(share bool) func(context.Context, string) error {
@@ -147,7 +151,12 @@ func tellSeen(ctx context.Context, dir, name string, viewer *publishtest.Subscri
 					return true
 				}
 			}
-			now.Width, now.Frames = widthOf(video.Units())
+			units := video.Units()
+			now.Width, now.Frames = video.Layer()
+			if now.Units = len(units); now.Units >= wholeOf {
+				newest := units[now.Units-wholeOf:]
+				now.Whole = float64(wholeOf-1) / (float64(newest[wholeOf-1].RTP-newest[0].RTP) / (90000 / 30))
+			}
 		}
 		failed = writeJSON(dir, name, now)
 		return failed != nil
@@ -156,27 +165,6 @@ func tellSeen(ctx context.Context, dir, name string, viewer *publishtest.Subscri
 		return nil
 	}
 	return failed
-}
-
-// widthOf is the width of the newest frame, and how many of that size came since it was another.
-func widthOf(units []publishtest.Unit) (width, frames int) {
-	for i, u := range slices.Backward(units) {
-		if !u.Key {
-			continue
-		}
-		w := 0
-		for _, nal := range media.SplitAnnexB(u.Data) {
-			var sps h264.SPS
-			if len(nal) > 0 && nal[0]&31 == 7 && sps.Unmarshal(nal) == nil {
-				w = sps.Width()
-			}
-		}
-		if width != 0 && w != width {
-			break
-		}
-		width, frames = w, len(units)-i
-	}
-	return width, frames
 }
 
 // layerLink is a link with two layers.
@@ -222,20 +210,25 @@ func TestSlowViewerGetsTheLowLayer(t *testing.T) {
 		return l.far.Width == fullWidth && l.far.Frames > 30 && l.near.Width == fullWidth && l.near.Frames > 30
 	})
 	l.SetShapes(stack.Shape{}, stack.Shape{Kbps: 1200, Queue: time.Second})
-	l.until(t, "the slow one gets the low layer for three seconds", func() bool {
+	l.until(t, "the slow one gets the low layer for two seconds", func() bool {
 		require.Equal(t, fullWidth, l.far.Width, "the other one gets another layer")
-		return l.near.Width == lowWidth && l.near.Frames > 90
+		return l.near.Width == lowWidth && l.near.Frames > 60
 	})
 	kept := l.far.Frames
 	l.until(t, "the other one goes on", func() bool { return l.far.Width == fullWidth && l.far.Frames > kept+30 })
 	l.SetShapes(stack.Shape{}, stack.Shape{})
 }
 
-// A publisher whose connection becomes slow goes on with the low layer alone, says so, and comes back with both.
+// A publisher's lost packets are sent again. One whose connection becomes slow goes on with the low layer alone, says so,
+// and comes back with both.
 func TestSlowPublisherKeepsTheLowLayer(t *testing.T) {
 	l := newLayerLink(t, roomPart, sharePart)
 	l.until(t, "the full layer is there", func() bool { return l.far.Width == fullWidth && l.far.Frames > 30 })
 	require.Empty(t, l.near.Status.Error)
+	l.SetShapes(stack.Shape{Loss: 0.03, Delay: 20 * time.Millisecond}, stack.Shape{Delay: 20 * time.Millisecond})
+	begin := l.far.Units
+	l.until(t, "of the lossy path's frames some have come", func() bool { return l.far.Units > begin+wholeOf })
+	require.Greater(t, l.far.Whole, 0.9, "a frame has nine packets: without retransmissions three quarters were whole")
 	l.SetShapes(stack.Shape{Kbps: 1100, Queue: time.Second / 2}, stack.Shape{})
 	l.until(t, "the low layer alone", func() bool {
 		st := l.near.Status
