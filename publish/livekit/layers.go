@@ -48,14 +48,18 @@ type LowLayer struct {
 }
 
 const (
-	// starveAfter is how long the estimate may fall short of the full layer's least bitrate until it is no longer sent.
-	starveAfter = 2 * time.Second
+	// starveAfter is how long the estimate may fall short of the full layer's least bitrate until it is no longer sent,
+	// failAfter the same while it is tried again.
+	starveAfter, failAfter = 2 * time.Second, 500 * time.Millisecond
 	// starveBelow is the share of that bitrate which the estimate must reach.
 	starveBelow = 0.9
 	// retryFirst and retryLongest bound the time until it is tried again. That time doubles with each try that fails: the
 	// path has not carried the layer for trialTime then.
 	retryFirst, retryLongest = 10 * time.Second, 2 * time.Minute
 	trialTime                = 10 * time.Second
+	// trialRoom is how much more than the least of both layers the estimate is raised to for a try, so that not the first
+	// doubt ends it.
+	trialRoom = 1.25
 )
 
 // split divides what the path carries among the layers: the low one comes first, the full one gets the rest. Where the
@@ -124,7 +128,7 @@ func (s *split) step(now time.Time, estimateKbps int) (raise int) {
 	case s.starved:
 		s.feed()
 		s.tried, s.full.current, s.full.changed = now, s.full.floor, now
-		return s.low.ceiling + soundShare + s.full.floor
+		return int(trialRoom * float64(s.low.ceiling+soundShare+s.full.floor))
 	case suffices:
 		s.short = time.Time{}
 		if !s.tried.IsZero() && now.Sub(s.tried) > trialTime {
@@ -136,7 +140,11 @@ func (s *split) step(now time.Time, estimateKbps int) (raise int) {
 		s.short = now
 	}
 	s.full.step(now, rest)
-	if s.tried.IsZero() && now.Sub(s.short) < starveAfter {
+	limit := starveAfter
+	if !s.tried.IsZero() {
+		limit = failAfter
+	}
+	if now.Sub(s.short) < limit {
 		return 0
 	}
 	s.starved, s.tryAt, s.tried = true, now.Add(s.pause), time.Time{}

@@ -258,8 +258,11 @@ func (t *transport) resendLost(now time.Time) (late []layer) {
 
 // again queues a packet before all others. It runs under the lock.
 func (t *transport) again(now time.Time, v *videoStream, p *sentVideo) {
+	if !t.session.on[v.layer].Load() {
+		return // its last frames are of no use, and would look to the server as if it went on
+	}
 	copies := 1
-	if t.trips.current() > twiceBeyond && t.estimate.lossRatio > twiceAbove {
+	if !v.resend.same && t.trips.current() > twiceBeyond && t.estimate.lossRatio > twiceAbove {
 		copies = 2
 	}
 	for range copies {

@@ -51,7 +51,7 @@ const wholeOf = 150
 func roomEnd(share bool) func(context.Context, string) error {
 	return func(ctx context.Context, dir string) error {
 		lk, err := stack.StartLiveKit(ctx, filepath.Join(dir, "livekit"), stack.LiveKitOptions{Address: stack.LinkFar,
-			SendSideEstimate: true})
+			SendSideEstimate: share})
 		if err != nil {
 			return err
 		}
@@ -237,8 +237,10 @@ func TestSlowPublisherKeepsTheLowLayer(t *testing.T) {
 	require.Contains(t, l.near.Status.Error, "too slow for the full resolution")
 	require.Equal(t, fullKbps, l.near.Status.BitrateKbps, "the local replay does not pay for the link")
 	l.SetShapes(stack.Shape{}, stack.Shape{})
+	both := publish.Layers{Full: true, Low: true}
+	l.until(t, "both are sent again", func() bool { return l.near.Status.Layers == both })
 	l.until(t, "both are back", func() bool {
-		return l.far.Width == fullWidth && l.far.Frames > 60 && l.near.Status.Layers == publish.Layers{Full: true, Low: true}
+		return l.far.Width == fullWidth && l.far.Frames > 60 && l.near.Status.Layers == both
 	})
 	require.Empty(t, l.near.Status.Error)
 }
