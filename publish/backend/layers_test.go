@@ -42,8 +42,8 @@ func (b *bench) shareLayers(room string) *publish.Publisher {
 	return p
 }
 
-// recordsTheFullLayer wants a recording to be as large as the full layer, though the only viewer gets the low one; whole
-// says from the first frame on.
+// recordsTheFullLayer wants a recording to be as large as the full layer, though the only viewer gets the low one;
+// whole says from the first frame on.
 func (b *bench) recordsTheFullLayer(whole bool) {
 	b.Helper()
 	p := b.shareLayers("den")

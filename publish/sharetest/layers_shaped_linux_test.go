@@ -20,8 +20,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
-// The parts of the ends of a link with two layers: at the far end a LiveKit server and a viewer, at the near one another
-// viewer, and the publisher at either.
+// The parts of the ends of a link with two layers: at the far end a LiveKit server and a viewer, at the near one
+// another viewer, and the publisher at either.
 const (
 	roomPart      = "room"
 	roomSharePart = "room that shares"
@@ -117,7 +117,8 @@ func startLayers(ctx context.Context, dir string, facts serverFacts) (p *publish
 		}
 		return publishtest.NewSource(ctx, at, o)
 	}
-	full, err := source("full", publishtest.SourceOptions{Width: fullWidth, Height: 720, BitrateKbps: fullKbps, Seconds: 4})
+	full, err := source("full", publishtest.SourceOptions{Width: fullWidth, Height: 720, BitrateKbps: fullKbps,
+		Seconds: 4})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -219,8 +220,8 @@ func TestSlowViewerGetsTheLowLayer(t *testing.T) {
 	l.SetShapes(stack.Shape{}, stack.Shape{})
 }
 
-// A publisher's lost packets are sent again. One whose connection becomes slow goes on with the low layer alone, says so,
-// and comes back with both.
+// A publisher's lost packets are sent again. One whose connection becomes slow goes on with the low layer alone, says
+// so, and comes back with both.
 func TestSlowPublisherKeepsTheLowLayer(t *testing.T) {
 	l := newLayerLink(t, roomPart, sharePart)
 	l.until(t, "the full layer is there", func() bool { return l.far.Width == fullWidth && l.far.Frames > 30 })

@@ -10,8 +10,8 @@ import (
 // layerPatience is how long the full layer is waited for at the beginning.
 const layerPatience = 3 * time.Second
 
-// fullFirst leaves out what comes of smaller layers at the beginning: of a track with several, LiveKit passes on the one
-// whose keyframe comes first, and the full one from its next keyframe on. It is used by one goroutine.
+// fullFirst leaves out what comes of smaller layers at the beginning: of a track with several, LiveKit passes on the
+// one whose keyframe comes first, and the full one from its next keyframe on. It is used by one goroutine.
 type fullFirst struct {
 	width int // of the full layer; 0 takes everything
 	until time.Time
@@ -19,8 +19,11 @@ type fullFirst struct {
 
 func newFullFirst(info *livekit.TrackInfo) *fullFirst {
 	f := &fullFirst{}
-	if layers := info.GetLayers(); len(layers) > 1 {
-		for _, l := range layers {
+	for _, codec := range info.GetCodecs() {
+		if len(codec.Layers) < 2 {
+			continue
+		}
+		for _, l := range codec.Layers {
 			f.width = max(f.width, int(l.Width))
 		}
 	}
