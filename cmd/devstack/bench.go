@@ -207,12 +207,6 @@ func (r *result) row() benchRow {
 
 // printBench writes a table and, as the last line, the same as JSON.
 func printBench(to io.Writer, all []*result) error {
-	spread := func(v []float64, digits int) string {
-		if len(v) == 0 {
-			return "-"
-		}
-		return fmt.Sprintf("%.[1]*[2]f (%.[1]*[3]f to %.[1]*[4]f)", digits, median(v), slices.Min(v), slices.Max(v))
-	}
 	unless := func(missing bool, format string, v float64) string {
 		if missing {
 			return "-"
