@@ -25,7 +25,7 @@ const sampledFrames = 8
 
 type benchShareCommand struct {
 	Rounds  int    `help:"How often each program is measured." default:"3"`
-	Seconds int    `help:"How long each program is measured on a moving and on a still screen, in seconds." default:"10"`
+	Seconds int    `help:"How long each program is measured on a moving and on a still screen, in seconds." default:"8"`
 	Settle  int    `help:"How long a program shares before it is measured, in seconds: its bitrate has to find its level." default:"8"`
 	Kbps    int    `help:"The most video bitrate in kb/s; 5000 is livekit-client's preset for 1080p30." default:"5000"`
 	Codec   string `help:"Chromium's video codec; vp8 is livekit-client's default." enum:"vp8,h264" default:"vp8"`
@@ -69,7 +69,7 @@ type shareBench struct {
 	viewers *publishtest.Backend
 }
 
-// Run measures both programs in turn, round by round, on one 1080p30 desktop in one room, first while frames are drawn
+// Run measures all programs in turn, round by round, on one 1080p30 desktop in one room, first while frames are drawn
 // and then while they stand still.
 func (b *benchShareCommand) Run(ctx context.Context) error {
 	if b.Rounds < 1 || b.Seconds < 1 || b.Settle < 1 {
@@ -86,7 +86,15 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
-	sharers := []*sharer{{name: "Hindsight", start: s.startHindsight}, {name: "Chromium", start: s.startChromium}}
+	sharers := []*sharer{
+		{name: "Hindsight", start: func(ctx context.Context) (*stack.Proc, func() error, error) {
+			return s.startHindsight(ctx, true)
+		}},
+		{name: "Hindsight, video alone", start: func(ctx context.Context) (*stack.Proc, func() error, error) {
+			return s.startHindsight(ctx, false)
+		}},
+		{name: "Chromium", start: s.startChromium},
+	}
 	for round := range b.Rounds {
 		for i := range sharers {
 			p := sharers[(i+round)%len(sharers)] // each goes first in turn
@@ -98,7 +106,7 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 			p.moving, p.still = append(p.moving, *moving), append(p.still, *still)
 		}
 	}
-	return printShared(os.Stdout, sharers[0], sharers[1])
+	return printShared(os.Stdout, sharers[:2], sharers[2])
 }
 
 // open starts the desktop with its sound, the LiveKit server, and a backend that makes tokens and records nothing.

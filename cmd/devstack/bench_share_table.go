@@ -23,7 +23,8 @@ func spread(v []float64, digits int) string {
 
 // goal is one that is met or not.
 type goal struct {
-	What string `json:"what"`
+	Program string `json:"program"`
+	What    string `json:"what"`
 	// Values are of each round, Median is what counts.
 	Values []float64 `json:"values"`
 	Median float64   `json:"median"`
@@ -36,6 +37,12 @@ type shareRow struct {
 	Name   string   `json:"name"`
 	Moving []shared `json:"moving"`
 	Still  []shared `json:"still"`
+}
+
+// shareReport is the last line.
+type shareReport struct {
+	Programs []shareRow `json:"programs"`
+	Goals    []goal     `json:"goals"`
 }
 
 // column picks one value of all rounds.
@@ -83,8 +90,8 @@ func shareGoals(ours, theirs *sharer) []goal {
 }
 
 // printShared writes the table, what became of the goals, and all of it again as JSON in the last line.
-func printShared(to io.Writer, ours, theirs *sharer) error {
-	const line = "%-22s %-23s %-22s %-23s %-22s %-22s %-22s %s\n"
+func printShared(to io.Writer, ours []*sharer, theirs *sharer) error {
+	const line = "%-30s %-23s %-22s %-23s %-22s %-22s %-22s %s\n"
 	fmt.Fprintf(to, line, "1080p30", "cores", "kb/s", "delay ms", "95 % ms", "PSNR dB", "frames/s", "stolen %")
 	row := func(name string, all []shared) {
 		col := func(digits int, of func(shared) float64) string { return spread(column(all, of), digits) }
@@ -97,25 +104,31 @@ func printShared(to io.Writer, ours, theirs *sharer) error {
 			col(1, func(s shared) float64 { return s.PSNR }), col(1, func(s shared) float64 { return s.FPS }),
 			col(1, func(s shared) float64 { return 100 * s.Stolen }))
 	}
-	for _, p := range []*sharer{ours, theirs} {
+	all := append(slices.Clone(ours), theirs)
+	for _, p := range all {
 		row(p.name+", moving", p.moving)
 	}
-	for _, p := range []*sharer{ours, theirs} {
+	for _, p := range all {
 		row(p.name+", still", p.still)
 	}
-	fmt.Fprintf(to, "cores: of the program and all it started; %s mixes two sources of sound and keeps a replay, %s shares "+
-		"the video alone\ndelay: until a viewer has the frame; frames/s: that show something new, of %.1f drawn; still: "+
-		"all that arrive\n\n", ours.name, theirs.name, codedRate)
-	goals := shareGoals(ours, theirs)
-	for _, g := range goals {
-		mark := "met"
-		if !g.Met {
-			mark = "NOT MET"
-		}
-		fmt.Fprintf(to, "%-48s %-24s %s\n", g.What, spread(g.Values, g.digits), mark)
+	fmt.Fprintf(to, "cores: of the program and all it started; Hindsight keeps a replay as well and, where nothing else is "+
+		"said, mixes two\nsources of sound; %s shares the video alone. delay: until a viewer has the frame; frames/s: that "+
+		"show something new,\nof %.1f drawn; still: all that arrive\n", theirs.name, codedRate)
+	var report shareReport
+	for _, p := range all {
+		report.Programs = append(report.Programs, shareRow{p.name, p.moving, p.still})
 	}
-	return json.NewEncoder(to).Encode(struct {
-		Programs []shareRow `json:"programs"`
-		Goals    []goal     `json:"goals"`
-	}{[]shareRow{{ours.name, ours.moving, ours.still}, {theirs.name, theirs.moving, theirs.still}}, goals})
+	for _, p := range ours {
+		fmt.Fprintf(to, "\n%s\n", p.name)
+		for _, g := range shareGoals(p, theirs) {
+			mark := "met"
+			if !g.Met {
+				mark = "NOT MET"
+			}
+			fmt.Fprintf(to, "  %-48s %-24s %s\n", g.What, spread(g.Values, g.digits), mark)
+			g.Program = p.name
+			report.Goals = append(report.Goals, g)
+		}
+	}
+	return json.NewEncoder(to).Encode(report)
 }

@@ -23,10 +23,12 @@ import (
 //go:embed bench_share.html
 var sharePage []byte
 
-// startHindsight starts the whole app, with its replay and two sources of sound.
-func (s *shareBench) startHindsight(ctx context.Context) (*stack.Proc, func() error, error) {
+// startHindsight starts the whole app with its replay, and with its two sources of sound or without.
+func (s *shareBench) startHindsight(ctx context.Context, sound bool) (*stack.Proc, func() error, error) {
 	s.world.opts.Change = func(c *config.Config) {
 		c.Video.Quality, c.Video.BitrateKbps = s.Quality, s.Kbps
+		c.Sound.Desktop.Enabled, c.Sound.Microphone.Enabled = sound, sound
+		c.App.Notifications = false // they would cover the screen
 	}
 	app, err := startApp(ctx, s.world)
 	if err != nil {
