@@ -7,7 +7,6 @@ import (
 	"image"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -16,9 +15,9 @@ import (
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
-// codedRate is how many frames are drawn a second. It is not the 30 of the capture, so that the time from drawing to
-// capture takes on all values, whoever captures: the whole of a frame's time within two seconds.
-const codedRate = 29.5
+// codedRate is how many frames are drawn for each that may be captured. It is not one, so that the time from drawing to
+// capture takes on all values, whoever captures: at 30 frames a second, all of a frame's time within two seconds.
+const codedRate = 29.5 / 30
 
 // sampledFrames is how many frames of a moving screen are compared with what was drawn.
 const sampledFrames = 8
@@ -60,13 +59,40 @@ type shared struct {
 	from, to time.Time
 }
 
-// shareBench is everything that runs beside the programs that share.
+// stage is everything that runs beside the programs that capture and share.
+type stage struct {
+	setting
+	world  *world
+	dir    string
+	screen *stack.CodedScreen
+	tokens *publishtest.Backend
+}
+
+// openStage starts a desktop with its sound, a LiveKit server, and a backend that makes tokens and records nothing.
+func openStage(ctx context.Context, set setting) (*stage, error) {
+	dir, err := os.MkdirTemp("", "hs-bench-")
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{setting: set, dir: dir,
+		world: &world{opts: worldOptions{Folder: dir, Fresh: true, Say: os.Stderr, Seconds: benchReplay}}}
+	if err := s.open(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// close ends everything and removes its files.
+func (s *stage) close() {
+	s.world.close()
+	_ = os.RemoveAll(s.dir)
+}
+
+// shareBench compares programs that share.
 type shareBench struct {
 	*benchShareCommand
-	world   *world
-	dir     string
-	screen  *stack.CodedScreen
-	viewers *publishtest.Backend
+	*stage
 }
 
 // Run measures all programs in turn, round by round, on one 1080p30 desktop in one room, first while frames are drawn
@@ -75,23 +101,18 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 	if b.Rounds < 1 || b.Seconds < 1 || b.Settle < 1 {
 		return errors.New("--rounds, --seconds and --settle must be at least 1")
 	}
-	dir, err := os.MkdirTemp("", "hs-bench-")
+	on, err := openStage(ctx, setting{1920, 1080, 30, b.Kbps})
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	s := &shareBench{benchShareCommand: b, dir: dir,
-		world: &world{opts: worldOptions{Folder: dir, Fresh: true, Say: os.Stderr, Seconds: benchReplay}}}
-	defer s.world.close()
-	if err := s.open(ctx); err != nil {
-		return err
-	}
+	defer on.close()
+	s := &shareBench{b, on}
 	sharers := []*sharer{
 		{name: "Hindsight", start: func(ctx context.Context) (*stack.Proc, func() error, error) {
-			return s.startHindsight(ctx, true)
+			return s.share(ctx, true)
 		}},
 		{name: "Hindsight, video alone", start: func(ctx context.Context) (*stack.Proc, func() error, error) {
-			return s.startHindsight(ctx, false)
+			return s.share(ctx, false)
 		}},
 		{name: "Chromium", start: s.startChromium},
 	}
@@ -109,10 +130,10 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 	return printShared(os.Stdout, sharers[:2], sharers[2])
 }
 
-// open starts the desktop with its sound, the LiveKit server, and a backend that makes tokens and records nothing.
-func (s *shareBench) open(ctx context.Context) (err error) {
+func (s *stage) open(ctx context.Context) (err error) {
 	w := s.world
-	if w.desktop, err = stack.StartDesktop(ctx, w.logs(), stack.DesktopOptions{WindowManager: true}); err != nil {
+	if w.desktop, err = stack.StartDesktop(ctx, w.logs(), stack.DesktopOptions{Width: s.width, Height: s.height,
+		WindowManager: true}); err != nil {
 		return err
 	}
 	w.own("desktop", w.desktop.Close)
@@ -130,9 +151,9 @@ func (s *shareBench) open(ctx context.Context) (err error) {
 		return err
 	}
 	w.own("livekit-server", w.livekit.Close)
-	s.viewers = publishtest.NewBackend(w.livekit.URL, w.livekit.APIKey, w.livekit.APISecret)
-	w.own("backend", func() error { s.viewers.Close(); return nil })
-	w.backend = &stack.Backend{URL: s.viewers.URL(), Token: publishtest.UserToken}
+	s.tokens = publishtest.NewBackend(w.livekit.URL, w.livekit.APIKey, w.livekit.APISecret)
+	w.own("backend", func() error { s.tokens.Close(); return nil })
+	w.backend = &stack.Backend{URL: s.tokens.URL(), Token: publishtest.UserToken}
 	if s.screen, err = stack.OpenCodedScreen(w.desktop.Display); err != nil {
 		return err
 	}
@@ -192,10 +213,10 @@ func (s *shareBench) measure(ctx context.Context, p *sharer) (moving, still *sha
 }
 
 // play draws frames until stop is called; then played has the error or nil.
-func (s *shareBench) play(ctx context.Context) (stop func(), played <-chan error) {
+func (s *stage) play(ctx context.Context) (stop func(), played <-chan error) {
 	ctx, stop = context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- s.screen.Play(ctx, codedRate) }()
+	go func() { done <- s.screen.Play(ctx, codedRate*float64(s.fps)) }()
 	return stop, done
 }
 
@@ -234,7 +255,7 @@ func (s *shareBench) judge(ctx context.Context, stream *publishtest.Stream, movi
 	if i := lastBefore(units, still.to); i >= 0 {
 		wanted[i] = true
 	}
-	v, err := decode(ctx, filepath.Join(s.dir, "shared"), stream, len(units), wanted)
+	v, err := s.decode(ctx, stream, len(units), wanted)
 	if err != nil {
 		return err
 	}

@@ -111,9 +111,9 @@ func printShared(to io.Writer, ours []*sharer, theirs *sharer) error {
 	for _, p := range all {
 		row(p.name+", still", p.still)
 	}
-	fmt.Fprintf(to, "cores: of the program and all it started; Hindsight keeps a replay as well and, where nothing else is "+
-		"said, mixes two\nsources of sound; %s shares the video alone. delay: until a viewer has the frame; frames/s: that "+
-		"show something new,\nof %.1f drawn; still: all that arrive\n", theirs.name, codedRate)
+	fmt.Fprintf(to, "cores: of the program and all it started; Hindsight keeps a replay as well and, where nothing else "+
+		"is said,\nmixes two sources of sound; %s shares the video alone. delay: until a viewer has the frame; frames/s: "+
+		"that\nshow something new, of %.1f drawn; still: all that arrive\n", theirs.name, codedRate*30)
 	var report shareReport
 	for _, p := range all {
 		report.Programs = append(report.Programs, shareRow{p.name, p.moving, p.still})

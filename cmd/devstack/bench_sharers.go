@@ -23,26 +23,42 @@ import (
 //go:embed bench_share.html
 var sharePage []byte
 
-// startHindsight starts the whole app with its replay, and with its two sources of sound or without.
-func (s *shareBench) startHindsight(ctx context.Context, sound bool) (*stack.Proc, func() error, error) {
-	s.world.opts.Change = func(c *config.Config) {
-		c.Video.Quality, c.Video.BitrateKbps = s.Quality, s.Kbps
+// share starts Hindsight sharing, with its two sources of sound or without.
+func (s *shareBench) share(ctx context.Context, sound bool) (*stack.Proc, func() error, error) {
+	app, err := s.startHindsight(ctx, func(c *config.Config) {
+		c.Video.Quality = s.Quality
 		c.Sound.Desktop.Enabled, c.Sound.Microphone.Enabled = sound, sound
-		c.App.Notifications = false // they would cover the screen
-	}
-	app, err := startApp(ctx, s.world)
+	})
 	if err != nil {
 		return nil, nil, err
 	}
+	return app.Proc, app.close, nil
+}
+
+// startHindsight starts the whole app with its replay, and waits until it shares where it is to.
+func (s *stage) startHindsight(ctx context.Context, change func(*config.Config)) (*app, error) {
+	want := session.Live
+	s.world.opts.Change = func(c *config.Config) {
+		c.Video.FrameRate, c.Video.BitrateKbps = s.fps, s.kbps
+		c.App.Notifications = false // they would cover the screen
+		change(c)
+		if !c.Sharing.AtLaunch {
+			want = session.Buffering
+		}
+	}
+	app, err := startApp(ctx, s.world)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := app.await(ctx, time.Minute, func(s session.Snapshot) string {
-		if s.State != session.Live {
-			return "the app is not live but " + string(s.State)
+		if s.State != want {
+			return "the app is not " + string(want) + " but " + string(s.State)
 		}
 		return ""
 	}); err != nil {
-		return nil, nil, errors.Join(err, app.close())
+		return nil, errors.Join(err, app.close())
 	}
-	return app.Proc, app.close, nil
+	return app, nil
 }
 
 // startChromium starts a Chromium of its own, whose page shares the whole screen without asking.

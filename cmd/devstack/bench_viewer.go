@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -101,22 +102,21 @@ type video struct {
 	// was made by that matrix instead of BT.601's.
 	luma  map[int][]byte
 	bt709 bool
-	// size is that of a frame as it is shown.
-	size image.Point
 }
 
 // decode decodes a stream that was received, in the size of the screen, as a viewer sees it who fills a screen of that
-// size. path is the begin of a name for a file.
-func decode(ctx context.Context, path string, stream *publishtest.Stream, units int, wanted map[int]bool) (*video,
+// size.
+func (s *stage) decode(ctx context.Context, stream *publishtest.Stream, units int, wanted map[int]bool) (*video,
 	error) {
-	if path += ".h264"; stream.VP8() {
-		path += ".ivf"
+	path := filepath.Join(s.dir, "shared.h264")
+	if stream.VP8() {
+		path = filepath.Join(s.dir, "shared.ivf")
 	}
 	if err := stream.WriteFile(path); err != nil {
 		return nil, fmt.Errorf("what arrived cannot be written: %w", err)
 	}
 	defer os.Remove(path)
-	v, err := decodeFile(ctx, path, image.Pt(1920, 1080), func(i int) bool { return wanted[i] })
+	v, err := decodeFile(ctx, path, image.Pt(s.width, s.height), func(i int) bool { return wanted[i] })
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func decodeFile(ctx context.Context, path string, size image.Point, wanted func(
 	if err != nil {
 		return nil, err
 	}
-	v := &video{luma: map[int][]byte{}, size: size}
+	v := &video{luma: map[int][]byte{}}
 	if s, ok := info.Only("video"); ok {
 		v.bt709 = s.Space == "bt709"
 	}

@@ -160,5 +160,6 @@ func (c *canvas) move(n int) {
 func (c *canvas) clock() {
 	clock := time.Now().Format("15:04:05.000")
 	xproto.ChangeGC(c.conn, c.gc, xproto.GcForeground|xproto.GcBackground, []uint32{0xffffff, 0x182030})
-	xproto.ImageText8(c.conn, byte(len(clock)), xproto.Drawable(c.window), c.gc, int16(c.width/2-40), int16(c.height/5), clock)
+	xproto.ImageText8(c.conn, byte(len(clock)), xproto.Drawable(c.window), c.gc, int16(c.width/2-40), int16(c.height/5),
+		clock)
 }
