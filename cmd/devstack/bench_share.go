@@ -29,6 +29,8 @@ type benchShareCommand struct {
 	Kbps    int    `help:"The most video bitrate in kb/s; 5000 is livekit-client's preset for 1080p30." default:"5000"`
 	Codec   string `help:"Chromium's video codec; vp8 is livekit-client's default." enum:"vp8,h264" default:"vp8"`
 	Quality string `help:"Hindsight's encoder preset." enum:"performance,balanced,quality" default:"performance"`
+	// VideoAlone is like for like: Chromium shares no sound.
+	VideoAlone bool `help:"Measure Hindsight without sound, too." default:"true" negatable:""`
 }
 
 // sharer is a program that shares the screen.
@@ -107,15 +109,15 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 	}
 	defer on.close()
 	s := &shareBench{b, on}
-	sharers := []*sharer{
-		{name: "Hindsight", start: func(ctx context.Context) (*stack.Proc, func() error, error) {
-			return s.share(ctx, true)
-		}},
-		{name: "Hindsight, video alone", start: func(ctx context.Context) (*stack.Proc, func() error, error) {
-			return s.share(ctx, false)
-		}},
-		{name: "Chromium", start: s.startChromium},
+	ours := []*sharer{{name: "Hindsight", start: func(ctx context.Context) (*stack.Proc, func() error, error) {
+		return s.share(ctx, true)
+	}}}
+	if b.VideoAlone {
+		ours = append(ours, &sharer{name: "Hindsight, video alone",
+			start: func(ctx context.Context) (*stack.Proc, func() error, error) { return s.share(ctx, false) }})
 	}
+	theirs := &sharer{name: "Chromium", start: s.startChromium}
+	sharers := append(slices.Clone(ours), theirs)
 	for round := range b.Rounds {
 		for i := range sharers {
 			p := sharers[(i+round)%len(sharers)] // each goes first in turn
@@ -127,7 +129,7 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 			p.moving, p.still = append(p.moving, *moving), append(p.still, *still)
 		}
 	}
-	return printShared(os.Stdout, sharers[:2], sharers[2])
+	return printShared(os.Stdout, ours, theirs)
 }
 
 func (s *stage) open(ctx context.Context) (err error) {
