@@ -17,6 +17,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -26,7 +27,7 @@ var sharePage []byte
 // share starts Hindsight sharing, with its two sources of sound or without.
 func (s *shareBench) share(ctx context.Context, sound bool) (*stack.Proc, func() error, error) {
 	app, err := s.startHindsight(ctx, func(c *config.Config) {
-		c.Video.Quality = s.Quality
+		c.Video.Quality = media.Preset(s.Quality)
 		c.Sound.Desktop.Enabled, c.Sound.Microphone.Enabled = sound, sound
 	})
 	if err != nil {
