@@ -40,6 +40,7 @@ type clips struct {
 	starred  *tipButton
 	count    *widget.Label
 	none     *tipButton // unchooses all
+	team     *widget.Button
 	empty    *emptyClips
 
 	view  library.View
@@ -57,9 +58,10 @@ func newClips(u *UI) *clips {
 	c.undoBar = newUndoBar(u)
 	c.search = newClipSearch(c)
 	open := widget.NewButtonWithIcon(lang.L("Open folder"), theme.FolderOpenIcon(), c.openFolder)
+	c.team = newTeamButton(c.u)
 	search := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 36)), c.search)
 	c.root = container.NewBorder(
-		container.NewVBox(heading(lang.L("Clips"), search, open), container.New(&flow{gap: 6}, c.filters()...), c.toolbar()),
+		container.NewVBox(heading(lang.L("Clips"), search, c.team, open), container.New(&flow{gap: 6}, c.filters()...), c.toolbar()),
 		nil, nil, nil,
 		container.NewStack(container.New(&cells{c}, c.grid), c.empty.root,
 			container.NewBorder(nil, container.NewCenter(c.undoBar.root), nil, nil)))
@@ -152,6 +154,7 @@ func (c *clips) enter() {
 }
 
 func (c *clips) update(s session.Snapshot) {
+	setShown(c.team, s.Settings.Sharing.BackendURL != "")
 	if c.quota != s.Settings.Clips.QuotaGB {
 		c.quota = s.Settings.Clips.QuotaGB
 		c.chosenChanged()

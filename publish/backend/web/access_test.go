@@ -48,7 +48,9 @@ func accessTable(t *testing.T) (columns []string, rows map[string]map[string]str
 }
 
 // takesCookie is whether a call takes the cookie of a session in the place of a token.
-func takesCookie(path string) bool { return strings.HasPrefix(path, "/team") || path == "/sessions/end" }
+func takesCookie(path string) bool {
+	return strings.HasPrefix(path, "/team") || path == "/sessions/end"
+}
 
 // belongings are one user's things in a room, made again for each call, for calls delete them.
 type belongings struct{ replay, clip, link, secret, job, running, upload string }
