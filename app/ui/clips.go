@@ -61,7 +61,8 @@ func newClips(u *UI) *clips {
 	c.team = newTeamButton(c.u)
 	search := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 36)), c.search)
 	c.root = container.NewBorder(
-		container.NewVBox(heading(lang.L("Clips"), search, c.team, open), container.New(&flow{gap: 6}, c.filters()...), c.toolbar()),
+		container.NewVBox(heading(lang.L("Clips"), search, c.team, open), container.New(&flow{gap: 6}, c.filters()...),
+			c.toolbar()),
 		nil, nil, nil,
 		container.NewStack(container.New(&cells{c}, c.grid), c.empty.root,
 			container.NewBorder(nil, container.NewCenter(c.undoBar.root), nil, nil)))

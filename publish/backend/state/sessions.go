@@ -22,8 +22,8 @@ const (
 	codeLetters = 12
 )
 
-// AddCode makes a code that signs a browser in as the user of a token, once, until CodeLife has passed. Only its hash is
-// kept.
+// AddCode makes a code that signs a browser in as the user of a token, once, until CodeLife has passed. Only its hash
+// is kept.
 func (s *Store) AddCode(ctx context.Context, t Token, now time.Time) (code string, expires time.Time, err error) {
 	letters := rand.Text()[:codeLetters]
 	expires = now.Add(CodeLife)
@@ -39,8 +39,8 @@ func (s *Store) AddCode(ctx context.Context, t Token, now time.Time) (code strin
 	return letters[:4] + "-" + letters[4:8] + "-" + letters[8:], expires, err
 }
 
-// tokenOf is the id of a token of our own, whose scopes and rooms a session has as they are at each call, and which ends
-// with it.
+// tokenOf is the id of a token of our own. A session has its scopes and rooms as they are at each call, and ends with
+// it.
 func tokenOf(t Token) string {
 	if t.Issuer != "" {
 		return ""

@@ -13,8 +13,8 @@ import (
 
 func TestSessions(t *testing.T) { onBoth(t, sessionsEnd) }
 
-// A code signs in once, and not for long. A session ends with its token, after a time without use, and in any case after
-// some days; only the newest of a user are kept.
+// A code signs in once, and not for long. A session ends with its token, after a time without use, and in any case
+// after some days; only the newest of a user are kept.
 func sessionsEnd(t *testing.T, open func() *Store) {
 	ctx, s, now := t.Context(), open(), time.Now()
 	token, _, err := s.CreateToken(ctx, "bob", "", View)

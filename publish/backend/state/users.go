@@ -196,9 +196,9 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return all(ctx, s, scanToken, tokenColumns+"ORDER BY created")
 }
 
-// RevokeToken makes a token useless at once, and ends its sessions and the uploads that were begun with it. Where it was
-// the last of its identity, everything that runs for that identity is marked as stopped, for the keeper to end, and the
-// links to its clips are deleted.
+// RevokeToken makes a token useless at once, and ends its sessions and the uploads that were begun with it. Where it
+// was the last of its identity, everything that runs for that identity is marked as stopped, for the keeper to end, and
+// the links to its clips are deleted.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return s.transaction(ctx, func(tx runner) error {
 		var identity string
