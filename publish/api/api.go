@@ -56,6 +56,10 @@ type Replay struct {
 	To              *time.Time `json:"to,omitempty"`
 	BufferedSeconds float64    `json:"bufferedSeconds"`
 	LastError       string     `json:"lastError,omitempty"`
+	// Asked are clips that viewers ask for, for who may allow them.
+	Asked []AskedClip `json:"asked,omitempty"`
+	// Paused says that viewers see nothing of what is recorded now.
+	Paused bool `json:"paused,omitempty"`
 }
 
 // SaveRequest is the body of POST /save. PressedAt is the wall-clock moment the clip ends at; absent means now.
@@ -104,6 +108,8 @@ type Clip struct {
 	Width    int       `json:"width,omitempty"`
 	Height   int       `json:"height,omitempty"`
 	Chapters []Chapter `json:"chapters,omitempty"`
+	// RequestedBy is the viewer who asked for the clip: an identity, or "a viewer of link …"; empty where it was the owner.
+	RequestedBy string `json:"requestedBy,omitempty"`
 }
 
 // Chapter is a named moment of a clip.

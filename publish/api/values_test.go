@@ -31,6 +31,9 @@ func TestWordsAreTheDocuments(t *testing.T) {
 	same(t, recordingTypes, words("RecordingRequest", "type"), ParseRecordingType)
 	same(t, fileKinds, words("RecordingOutputs", "file"), ParseFileKind)
 	same(t, layouts, words("RecordingRequest", "layout"), ParseLayout)
+	same(t, clipPolicies, words("WatchLink", "clips"), ParseClipPolicy)
+	same(t, gapReasons, words("Gap", "reason"), ParseGapReason)
+	same(t, viewerClipStates, words("ViewerClip", "state"), ParseViewerClipState)
 	for schema, property := range map[string]string{"StartResponse": "state", "Replay": "state",
 		"RecordingStream": "state"} {
 		for _, w := range words(schema, property) {

@@ -90,6 +90,12 @@ func TestWatchPagePlaysInChromium(t *testing.T) {
 	require.Equal(t, 160, shown.Width)
 	require.Greater(t, shown.Shown, 640, "the video is small in a window of 1280 pixels")
 
+	looksOf(t, ctx, "watch")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link.URL+"/embed")))
+	looksOf(t, ctx, "embed")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link.URL[:len(link.URL)-4]+"gone")))
+	looksOf(t, ctx, "missing")
+
 	var backs []uint32
 	for _, scheme := range []string{"light", "dark"} {
 		var shot []byte

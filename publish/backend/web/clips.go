@@ -79,7 +79,8 @@ func view(c state.Clip) api.Clip {
 	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, Owner: state.OwnerName(c.Identity),
 		State: c.State, Reason: c.Reason,
 		Seconds: c.Asked.Seconds(), CreatedAt: c.Created, Origin: cmp.Or(c.Origin, api.OriginReplay), Title: c.Title,
-		Width: c.Width, Height: c.Height, Chapters: c.Chapters}
+		Width: c.Width, Height: c.Height, Chapters: c.Chapters,
+		RequestedBy: c.Asker}
 	if c.State == api.ClipReady {
 		out.From, out.To = &c.From, &c.To
 		out.Seconds, out.Bytes = c.To.Sub(c.From).Seconds(), c.Bytes

@@ -406,7 +406,8 @@ func (s *Server) teamReplays(ctx context.Context, user state.Token, root string)
 	for _, p := range replays {
 		if sees(user, p.Identity, p.Room) {
 			out = append(out, teamReplay{Person: state.OwnerName(p.Identity), Room: p.Room,
-				Began: p.Created.UTC().Format(teamTime), BeganAt: p.Created.UTC().Format(time.RFC3339)})
+				Began: p.Created.UTC().Format(teamTime), BeganAt: p.Created.UTC().Format(time.RFC3339),
+				Watch: root + strings.TrimPrefix(api.Prefix, "/") + "/replays/" + p.ID + "/watch"})
 		}
 	}
 	return out, nil

@@ -256,3 +256,24 @@ func TestTeamPoster(t *testing.T) {
 	require.Equal(t, "private, max-age=600", r.Header.Get("Cache-Control"))
 	require.Equal(t, int64(len(shelftest.JPEG(t, 16, 16))), r.ContentLength)
 }
+
+// Who is signed in watches what their token may see, and clips it from this server's page alone.
+func TestSessionWatches(t *testing.T) {
+	d := newDesk(t, 1)
+	b := d.belongings("alice", "den")
+	d.watchable(&b, "alice")
+	cookie := func(user string, scopes ...state.Scope) map[string]string {
+		return map[string]string{"Cookie": d.signIn(d.user(user, "d*", scopes...)), "Content-Type": "application/json"}
+	}
+	viewer, stranger, owner := cookie("erin", state.View), cookie("frank", state.Publish), cookie("alice", state.Publish)
+	for _, path := range []string{"/index.m3u8", "/timeline", "/segments/" + b.recording + "/s_00000.m4s"} {
+		require.Equal(t, 200, d.send("GET", "/replays/"+b.replay+path, "", viewer).StatusCode, path)
+		require.Equal(t, 404, d.send("GET", "/replays/"+b.replay+path, "", stranger).StatusCode, path)
+	}
+	const body = `{"seconds":1}`
+	require.Equal(t, 404, d.send("POST", "/replays/"+b.replay+"/clips", body, stranger).StatusCode)
+	owner["Sec-Fetch-Site"] = "same-site"
+	require.Equal(t, 403, d.send("POST", "/replays/"+b.replay+"/clips", body, owner).StatusCode)
+	owner["Sec-Fetch-Site"] = "same-origin"
+	require.Equal(t, 202, d.send("POST", "/replays/"+b.replay+"/clips", body, owner).StatusCode)
+}
