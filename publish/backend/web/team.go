@@ -380,7 +380,7 @@ func (s *Server) teamClips(ctx context.Context, user state.Token, clips []state.
 			length, v.Size = c.To.Sub(c.From), size(c.Bytes)
 		}
 		v.Length = clock(length.Round(time.Second))
-		v.Title = cmp.Or(c.Title, fmt.Sprintf("%s by %s", spoken(length), v.Person))
+		v.Title = cmp.Or(c.Title, "Clip of "+spoken(length))
 		for _, x := range c.Chapters {
 			v.Chapters = append(v.Chapters, watchedChapter{Moment: clock(time.Duration(x.Seconds * float64(time.Second))),
 				Title: x.Title, URL: fmt.Sprintf("?t=%.3f", x.Seconds)})
