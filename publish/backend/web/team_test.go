@@ -1,10 +1,16 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -276,4 +282,113 @@ func TestSessionWatches(t *testing.T) {
 	require.Equal(t, 403, d.send("POST", "/replays/"+b.replay+"/clips", body, owner).StatusCode)
 	owner["Sec-Fetch-Site"] = "same-origin"
 	require.Equal(t, 202, d.send("POST", "/replays/"+b.replay+"/clips", body, owner).StatusCode)
+}
+
+// Behind a proxy that has the service below a path of its own, all of it works, and other services of the same host do
+// not get the cookie.
+func TestTeamBelowAPath(t *testing.T) {
+	d := newDesk(t, 1)
+	b := d.belongings("alice", "den")
+	target, err := url.Parse(d.server.URL)
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/hindsight/", http.StripPrefix("/hindsight", httputil.NewSingleHostReverseProxy(target)))
+	mux.HandleFunc("/other", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Header.Get("Cookie"))
+	})
+	proxy := httptest.NewServer(mux)
+	t.Cleanup(proxy.Close)
+	d.o.BaseURL = proxy.URL + "/hindsight"
+	d.sameOrigin = sameOrigin(d.o.BaseURL)
+	var code api.SignInCode
+	d.do(201, d.alice, "POST", "/sessions/code", `{}`, &code)
+	home, secret, _ := strings.Cut(code.URL, "#code=")
+	require.Equal(t, proxy.URL+"/hindsight/", home)
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	browser := &http.Client{Jar: jar}
+	// at is a page, reached as a browser does: from an address that the page before has, and after redirects.
+	at, err := url.Parse(home)
+	require.NoError(t, err)
+	body := ""
+	visit := func(method, to, form string) {
+		t.Helper()
+		next, err := at.Parse(to)
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), method, next.String(), strings.NewReader(form))
+		require.NoError(t, err)
+		if method == http.MethodPost {
+			req.Header.Set("Content-Type", formType)
+			req.Header.Set("Origin", proxy.URL)
+		}
+		resp, err := browser.Do(req)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, 200, resp.StatusCode, "%s %s", method, next)
+		at, body = resp.Request.URL, string(text)
+	}
+	// link is the first address on the page that has a text in it.
+	link := func(attribute, part string) string {
+		t.Helper()
+		m := regexp.MustCompile(attribute + `="([^"]*` + regexp.QuoteMeta(part) + `[^"]*)"`).FindStringSubmatch(body)
+		require.NotNil(t, m, "%s %s", part, body)
+		return strings.ReplaceAll(m[1], "&amp;", "&")
+	}
+	visit("GET", home, "")
+	visit("POST", link("action", "/sessions"), "code="+secret)
+	require.Equal(t, home, at.String())
+	visit("GET", link("src", "poster.jpg"), "")
+	visit("GET", home, "")
+	visit("GET", link("href", "/clips/"+b.clip), "")
+	visit("POST", link("action", "/links"), "life=3600")
+	require.Contains(t, body, proxy.URL+"/hindsight"+api.Prefix+"/watch/")
+	visit("POST", link("action", "/revoke"), "")
+	visit("POST", link("action", "/delete"), "")
+	require.Contains(t, body, "The clip is deleted.")
+	visit("GET", proxy.URL+"/other", "")
+	require.Empty(t, body)
+	visit("GET", home, "")
+	visit("POST", link("action", "/sessions/end"), "")
+	require.Equal(t, home, strings.TrimSuffix(at.String(), "?done=signed-out"))
+}
+
+// Neither codes nor sessions are in a log.
+func TestSessionsAreInNoLog(t *testing.T) {
+	d := newDesk(t, 1)
+	var log bytes.Buffer
+	d.o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	d.o.Audit = d.o.Log
+	var code api.SignInCode
+	d.do(201, d.alice, "POST", "/sessions/code", `{}`, &code)
+	resp := d.send("POST", "/sessions", "code="+code.Code, nil)
+	secret := resp.Cookies()[0].Value
+	d.page(200, resp.Cookies()[0].Name+"="+secret, "/?q=x")
+	d.send("POST", "/sessions/end", "", map[string]string{"Cookie": resp.Cookies()[0].Name + "=" + secret})
+	require.Contains(t, log.String(), "user=alice")
+	require.NotContains(t, log.String(), code.Code)
+	require.NotContains(t, log.String(), secret)
+}
+
+// Thousands of clips are shown by the page, and searched without a look at each but once.
+func TestManyClips(t *testing.T) {
+	d := newDesk(t, 1)
+	now := time.Now()
+	for i := range 5000 {
+		at := now.Add(-time.Duration(i) * time.Minute)
+		c := state.Clip{ID: state.NewID(), Identity: []string{"alice", "bob", "carol"}[i%3], Room: "den",
+			State: api.ClipReady, Title: fmt.Sprintf("Round %d", i), Pressed: at, Created: at, From: at, To: at, Bytes: 1}
+		require.NoError(t, d.DB.Restore(t.Context(), state.Note{Clip: &c}, &state.Restored{}))
+	}
+	cookie := d.signIn(d.user("erin", "*", state.Manage))
+	begun := time.Now()
+	page := d.page(200, cookie, "/")
+	t.Log("first page:", time.Since(begun), len(page), "bytes")
+	require.Equal(t, perPage, strings.Count(page, `class="clip"`))
+	require.Less(t, len(page), 150_000)
+	begun = time.Now()
+	page = d.page(200, cookie, "/?q=round+4999")
+	t.Log("search:", time.Since(begun))
+	require.Equal(t, 1, strings.Count(page, `class="clip"`))
 }
