@@ -55,7 +55,8 @@ func settled(t *testing.T, tab context.Context, text string) {
 }
 
 // A person signs in with a code from the app, and searches, watches, copies a link, deletes and signs out without a
-// mouse. The cookie is out of reach of scripts and of other sites; a link on another site leads to the page all the same.
+// mouse. The cookie is out of reach of scripts and of other sites; a link on another site leads to the page all the
+// same.
 func TestTeamPageInChromium(t *testing.T) {
 	on := shelftest.New(t, 3, time.Now().Add(-6*time.Second))
 	ctx := t.Context()

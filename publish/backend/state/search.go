@@ -149,3 +149,9 @@ func (s *Store) ClipLinksOf(ctx context.Context, identity string, skip, limit in
 		FROM links l JOIN clips c ON c.id = l.clip WHERE c.identity = ? AND c.deleted = 0 AND l.expires > ?
 		ORDER BY l.created DESC, l.id LIMIT ? OFFSET ?`, identity, stamp(time.Now()), limit, skip)
 }
+
+// WatchLinksOf lists the links to all replays of a user that have not expired, newest first, at most limit.
+func (s *Store) WatchLinksOf(ctx context.Context, identity string, limit int) ([]WatchLink, error) {
+	return all(ctx, s, scanWatchLink, watchLinkColumns+`WHERE replay IN (SELECT id FROM replays WHERE identity = ?)
+		AND expires > ? ORDER BY created DESC, id LIMIT ?`, identity, stamp(time.Now()), limit)
+}

@@ -128,6 +128,14 @@ func findsClips(t *testing.T, open func() *Store) {
 		require.NoError(t, s.AddReplay(ctx, Replay{ID: id, Identity: "alice", Room: "den", Created: now}))
 		require.NoError(t, s.AddRecording(ctx, Recording{ID: id, ReplayID: id, EgressID: id, State: is, Created: now}))
 	}
+	for who, until := range map[string]time.Time{"bob": now.Add(time.Hour), "alice": now.Add(-time.Hour)} {
+		_, _, _, err = s.AddWatchLink(ctx, "runs", who, api.ClipsAsk, until, 9)
+		require.NoError(t, err)
+	}
+	watch, err := s.WatchLinksOf(ctx, "alice", 9)
+	require.NoError(t, err)
+	require.Len(t, watch, 1)
+	require.Equal(t, "bob", watch[0].Identity, "it is one to alice's replay")
 	running, err := s.RunningReplays(ctx, 9)
 	require.NoError(t, err)
 	require.Len(t, running, 1)

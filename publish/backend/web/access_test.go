@@ -167,6 +167,9 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 		kind, body = "application/x-www-form-urlencoded", "code=AAAA-BBBB-CCCC"
 	case takesCookie(path):
 		kind, body = "application/x-www-form-urlencoded", ""
+		if strings.HasPrefix(path, "/team/replays/") {
+			id = b.replay
+		}
 		if token != "" {
 			d.header = map[string]string{"Cookie": d.signIn(token)}
 			defer func() { d.header = nil }()
@@ -185,7 +188,7 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 		token = ""
 	}
 	name := "recording.mp4"
-	if strings.HasPrefix(path, "/replays/") {
+	if strings.Contains(path, "/replays/") {
 		link, name = b.watchLink, "s_00000.m4s"
 	}
 	target := strings.NewReplacer("{id}", id, "{link}", link, "{name}", name, "{recording}", b.recording,

@@ -26,6 +26,7 @@ type rewinds interface {
 	WatchLinkWith(ctx context.Context, replay, secret string) (state.WatchLink, error)
 	WatchLinks(ctx context.Context, replay string) ([]state.WatchLink, error)
 	DeleteWatchLink(ctx context.Context, replay, id string) error
+	WatchLinksOf(ctx context.Context, identity string, limit int) ([]state.WatchLink, error)
 	Pause(ctx context.Context, replay string, at time.Time) error
 	Resume(ctx context.Context, replay string, at time.Time) error
 	Pauses(ctx context.Context, replay string) ([]state.Span, error)

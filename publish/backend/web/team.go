@@ -78,18 +78,19 @@ const (
 func (s *Server) teamRoutes() map[string]http.Handler {
 	const clip = teamPath + "/clips/{id}"
 	return map[string]http.Handler{
-		"POST " + api.Prefix + "/sessions/code": s.authenticated(s.postCode),
-		"POST " + api.Prefix + "/sessions":      s.limited(s.postSession),
-		"POST " + api.Prefix + "/sessions/end":  s.signedIn(s.postSignOut),
-		"GET " + teamPath:                       s.limited(s.getTeam),
-		"GET " + teamPath + "/links":            s.signedIn(s.getTeamLinks),
-		"GET " + teamPath + "/usage":            s.signedIn(s.getTeamUsage),
-		"GET " + clip:                           s.signedIn(s.getTeamClip),
-		"GET " + clip + "/video":                s.signedIn(s.getTeamVideo),
-		"GET " + clip + "/poster.jpg":           s.signedIn(s.getTeamPoster),
-		"POST " + clip + "/links":               s.signedIn(s.postTeamLink),
-		"POST " + clip + "/links/{link}/revoke": s.signedIn(s.postTeamRevoke),
-		"POST " + clip + "/delete":              s.signedIn(s.postTeamDelete),
+		"POST " + api.Prefix + "/sessions/code":                  s.authenticated(s.postCode),
+		"POST " + api.Prefix + "/sessions":                       s.limited(s.postSession),
+		"POST " + api.Prefix + "/sessions/end":                   s.signedIn(s.postSignOut),
+		"GET " + teamPath:                                        s.limited(s.getTeam),
+		"GET " + teamPath + "/links":                             s.signedIn(s.getTeamLinks),
+		"GET " + teamPath + "/usage":                             s.signedIn(s.getTeamUsage),
+		"GET " + clip:                                            s.signedIn(s.getTeamClip),
+		"GET " + clip + "/video":                                 s.signedIn(s.getTeamVideo),
+		"GET " + clip + "/poster.jpg":                            s.signedIn(s.getTeamPoster),
+		"POST " + clip + "/links":                                s.signedIn(s.postTeamLink),
+		"POST " + clip + "/links/{link}/revoke":                  s.signedIn(s.postTeamRevoke),
+		"POST " + clip + "/delete":                               s.signedIn(s.postTeamDelete),
+		"POST " + teamPath + "/replays/{id}/links/{link}/revoke": s.signedIn(s.postTeamUnwatch),
 	}
 }
 
@@ -108,6 +109,7 @@ type teamPage struct {
 	Clips         []teamClip
 	Clip          teamClip
 	Links         []teamLink
+	WatchLinks    []teamLink
 	NewLink       string
 	Lives         []teamChoice
 	Older, First  string
@@ -137,7 +139,7 @@ type teamClip struct {
 type teamAsk struct{ ID, Title, Team, Back string }
 
 type teamLink struct {
-	ID, ClipID, Title, MadeBy, Made, MadeAt, Ends, EndsAt string
+	ID, ClipID, ReplayID, Title, MadeBy, Made, MadeAt, Ends, EndsAt string
 }
 
 type teamChoice struct {
@@ -586,7 +588,46 @@ func (s *Server) getTeamLinks(w http.ResponseWriter, r *http.Request, user state
 	for _, l := range links {
 		page.Links = append(page.Links, viewLink(l.Link, l.Clip))
 	}
+	if skip == 0 {
+		if page.WatchLinks, err = s.watchLinks(r.Context(), user); err != nil {
+			return err
+		}
+	}
 	s.showTeam(w, r, http.StatusOK, page)
+	return nil
+}
+
+// watchLinks are the links to the user's replays.
+func (s *Server) watchLinks(ctx context.Context, user state.Token) (out []teamLink, err error) {
+	links, err := s.o.State.WatchLinksOf(ctx, user.Owner(), maxListed)
+	for _, l := range links {
+		replay, err := s.o.State.Replay(ctx, l.ReplayID)
+		if errors.Is(err, state.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, teamLink{ID: l.ID, ReplayID: l.ReplayID, Title: "Replay in " + replay.Room,
+			MadeBy: state.OwnerName(l.Identity), Made: l.Created.Format(teamTime), MadeAt: l.Created.Format(time.RFC3339),
+			Ends: l.Expires.Format(teamTime), EndsAt: l.Expires.Format(time.RFC3339)})
+	}
+	return out, err
+}
+
+func (s *Server) postTeamUnwatch(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	replay, err := s.ownReplay(r.Context(), user, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	err = s.o.State.DeleteWatchLink(r.Context(), replay.ID, r.PathValue("link"))
+	if errors.Is(err, state.ErrNotFound) {
+		return notFound("link")
+	}
+	if err != nil {
+		return err
+	}
+	redirect(w, rootOf(r)+strings.TrimPrefix(teamPath, "/")+"/links?done="+doneRevoked)
 	return nil
 }
 

@@ -267,7 +267,6 @@ func TestTeamPoster(t *testing.T) {
 func TestSessionWatches(t *testing.T) {
 	d := newDesk(t, 1)
 	b := d.belongings("alice", "den")
-	d.watchable(&b, "alice")
 	cookie := func(user string, scopes ...state.Scope) map[string]string {
 		return map[string]string{"Cookie": d.signIn(d.user(user, "d*", scopes...)), "Content-Type": "application/json"}
 	}
