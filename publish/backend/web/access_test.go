@@ -191,7 +191,10 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	if strings.Contains(path, "/replays/") {
 		link, name = b.watchLink, "s_00000.m4s"
 	}
-	target := strings.NewReplacer("{id}", id, "{link}", link, "{name}", name, "{recording}", b.recording,
+	if strings.HasPrefix(path, "/assets/") {
+		name = rewindScript.name
+	}
+	target := strings.NewReplacer("{version}", rewindScript.version, "{id}", id, "{link}", link, "{name}", name, "{recording}", b.recording,
 		"{clip}", b.ask).Replace(path)
 	if secret, through := strings.CutPrefix(token, throughLink); through {
 		token, target = "", target+"?link="+secret

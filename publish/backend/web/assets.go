@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
 //go:embed rewind.html
@@ -105,12 +105,25 @@ type rewindPage struct {
 	CSS, JS, HLS string
 }
 
-// showRewind sends the page of a replay, which asks for all else by itself.
-func (s *Server) showRewind(w http.ResponseWriter, r *http.Request, page rewindPage) {
-	const up = "../.." // from /replays/{id}/watch to api.Prefix
-	page.CSS, page.JS, page.HLS = up+rewindStyle.path(), up+rewindScript.path(), up+hlsScript.path()
+// getRewind is the page of a replay, which asks for all else by itself. All links that do not work look the same.
+func (s *Server) getRewind(w http.ResponseWriter, r *http.Request) {
+	err := s.limitAddress(w, r)
+	var v watcher
+	if err == nil {
+		v, err = s.watcher(r)
+	}
+	const up = "../.." // from /replays/{id} to api.Prefix
+	page := rewindPage{CSS: up + rewindStyle.path(), JS: up + rewindScript.path(), HLS: up + hlsScript.path()}
+	if err == nil {
+		page.Title = "Replay of " + state.OwnerName(v.replay.Identity)
+	} else if page.Missing = asFailure(err).status == http.StatusNotFound; page.Missing {
+		err = s.limit(w, "from "+s.caller(r).bucket()) // who guesses links is slowed down
+	}
 	var body bytes.Buffer
-	if err := rewindTemplate.Execute(&body, page); err != nil {
+	if err == nil {
+		err = rewindTemplate.Execute(&body, page)
+	}
+	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
@@ -123,9 +136,4 @@ func (s *Server) showRewind(w http.ResponseWriter, r *http.Request, page rewindP
 		w.WriteHeader(http.StatusNotFound)
 	}
 	_, _ = w.Write(body.Bytes())
-}
-
-// assetRoutes are the files of our pages.
-func (s *Server) assetRoutes() map[string]http.Handler {
-	return map[string]http.Handler{"GET " + api.Prefix + "/assets/{version}/{name}": s.limited(s.getAsset)}
 }

@@ -548,10 +548,12 @@ new ResizeObserver(() => { draw(); tiles.plan(); }).observe($('line'));
 
 // ---- The timeline under finger, mouse and keys.
 
+// clockUnder may lie beside the timeline, where a handle at its end is held.
 const clockUnder = e => {
   const box = $('line').getBoundingClientRect(), v = view();
-  return v.from + clamp((e.clientX - box.left) / box.width, 0, 1) * (v.to - v.from);
+  return v.from + (e.clientX - box.left) / box.width * (v.to - v.from);
 };
+const clockOn = e => clamp(clockUnder(e), view().from, view().to);
 
 function bubble(clock) {
   const box = $('bubble');
@@ -580,16 +582,16 @@ $('line').addEventListener('pointerdown', e => {
   if (e.target.classList.contains('end') || e.button || !span()) return;
   scrubbing = true;
   $('line').setPointerCapture(e.pointerId);
-  seek(clockUnder(e));
-  bubble(clockUnder(e));
+  seek(clockOn(e));
+  bubble(clockOn(e));
 });
 $('line').addEventListener('pointermove', e => {
   if (!span()) return;
-  if (!e.target.classList.contains('end') && (scrubbing || e.pointerType === 'mouse')) bubble(clockUnder(e));
-  if (scrubbing && !video.seeking) seek(clockUnder(e));
+  if (!e.target.classList.contains('end') && (scrubbing || e.pointerType === 'mouse')) bubble(clockOn(e));
+  if (scrubbing && !video.seeking) seek(clockOn(e));
 });
 $('line').addEventListener('pointerup', e => {
-  if (scrubbing) seek(clockUnder(e));
+  if (scrubbing) seek(clockOn(e));
   scrubbing = false;
   if (e.pointerType !== 'mouse') bubble(null);
 });
@@ -804,7 +806,7 @@ $('form').addEventListener('submit', async e => {
     say(line.clips === 'ask' ? 'The publisher was asked.' : 'The clip is being made.');
   } catch (e) {
     write($('refused'), e.status === 429
-      ? `Too many clips were asked for. Try again in ${Math.max(1, e.after)} s.` : e.status ? e.message + '.'
+      ? `Too many clips were asked for. Try again in ${Math.max(1, e.after)} s.` : e.status ? sentence(e.message)
       : "The server can't be reached. Try again.");
   } finally { $('make').disabled = false; }
 });
@@ -827,12 +829,12 @@ let made = [];
 try { made = JSON.parse(sessionStorage.getItem(kept)) || []; } catch { /* they are not remembered */ }
 function keep() { try { sessionStorage.setItem(kept, JSON.stringify(made.slice(0, 20))); } catch { /* the same */ } }
 
+const sentence = text => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 const clipText = c => {
   switch (c.state) {
   case 'asked': return 'The publisher is asked…';
   case 'ready': return 'Ready';
-  case 'denied': return c.reason || 'The publisher did not allow it.';
-  case 'failed': return c.reason || 'It could not be made.';
+  case 'failed': return sentence(c.reason || 'it could not be made');
   }
   return 'Is being made…';
 };
@@ -844,7 +846,7 @@ function list() {
     const text = document.createElement('span');
     name.textContent = c.title || 'Clip of ' + inSeconds(c.length);
     text.textContent = clipText(c);
-    text.classList.toggle('failed', c.state === 'failed' || c.state === 'denied');
+    text.classList.toggle('failed', c.state === 'failed');
     item.dataset.state = c.state;
     item.append(name, text);
     if (c.url) {
@@ -857,11 +859,14 @@ function list() {
       open.ariaLabel = 'Open ' + name.textContent;
       copy.className = 'text';
       copy.type = 'button';
-      copy.textContent = 'Copy link';
-      copy.ariaLabel = 'Copy the link to ' + name.textContent;
+      const label = text => {
+        copy.textContent = text;
+        copy.ariaLabel = `${text}: ${name.textContent}`;
+      };
+      label('Copy link');
       copy.addEventListener('click', async () => {
         const done = await copied(new URL(c.url, location.href).href);
-        copy.textContent = done ? 'Copied' : 'Not copied';
+        label(done ? 'Copied' : 'Not copied');
         say(done ? 'The link is copied.' : 'The link could not be copied.');
       });
       item.append(copy, open);
@@ -887,7 +892,7 @@ async function copied(text) {
   }
 }
 
-const settled = c => ['ready', 'failed', 'denied'].includes(c.state);
+const settled = c => ['ready', 'failed'].includes(c.state);
 async function follow(c) {
   let misses = 0;
   while (!settled(c) && !gone && misses < 30) {
@@ -897,7 +902,7 @@ async function follow(c) {
       misses = 0;
     } catch (e) {
       misses++;
-      if (e.status === 404) Object.assign(c, {state: 'failed', reason: 'It was deleted.'});
+      if (e.status === 404) Object.assign(c, {state: 'failed', reason: 'it was deleted'});
     }
     list();
   }

@@ -40,6 +40,7 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/replays/{id}/links":                       user(s.getWatchLinks),
 		"DELETE " + api.Prefix + "/replays/{id}/links/{link}":             user(s.deleteWatchLink),
 		"POST " + api.Prefix + "/replays/{id}/pause":                      user(s.postPause),
+		"GET " + api.Prefix + "/replays/{id}/watch":                       http.HandlerFunc(s.getRewind),
 		"GET " + api.Prefix + "/replays/{id}/index.m3u8":                  s.viewing(s.getPlaylist),
 		"GET " + api.Prefix + "/replays/{id}/segments/{recording}/{name}": s.viewing(s.getSegment),
 		"GET " + api.Prefix + "/replays/{id}/timeline":                    s.viewing(s.getTimeline),
@@ -77,6 +78,7 @@ func (s *Server) routes() map[string]http.Handler {
 	}
 	maps.Copy(all, s.jobRoutes())
 	maps.Copy(all, s.teamRoutes())
+	all["GET "+api.Prefix+"/assets/{version}/{name}"] = s.limited(s.getAsset)
 	return all
 }
 
