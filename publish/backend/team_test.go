@@ -54,6 +54,16 @@ func settled(t *testing.T, tab context.Context, text string) {
 	}, 30*time.Second, 50*time.Millisecond, "%s", text)
 }
 
+// until waits for a condition on the page.
+func until(t *testing.T, tab context.Context, condition string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var is bool
+		err := chromedp.Run(tab, chromedp.Evaluate(condition, &is))
+		return err == nil && is
+	}, 30*time.Second, 50*time.Millisecond, condition)
+}
+
 // A person signs in with a code from the app, and searches, watches, copies a link, deletes and signs out without a
 // mouse. The cookie is out of reach of scripts and of other sites; a link on another site leads to the page all the
 // same.
@@ -130,11 +140,7 @@ func TestTeamPageInChromium(t *testing.T) {
 
 	// Key and text in one, as from a keyboard: chromedp sends the text also where the page has taken the key.
 	run(input.DispatchKeyEvent(input.KeyDown).WithKey("/").WithText("/"), press("bob dialog"), press(kb.Enter))
-	require.Eventually(t, func() bool {
-		var found int
-		err := chromedp.Run(tab, chromedp.Evaluate(`document.querySelectorAll('a.clip').length`, &found))
-		return err == nil && found == 1
-	}, 30*time.Second, 50*time.Millisecond)
+	until(t, tab, `document.querySelectorAll('a.clip').length == 1`)
 	settled(t, tab, "Bug: the dialog")
 	run(chromedp.Navigate(server.URL))
 	settled(t, tab, "Overtime")
@@ -154,6 +160,13 @@ func TestTeamPageInChromium(t *testing.T) {
 	})`, &video, awaitPromise))
 	require.InDelta(t, 4, video.Duration, 0.1)
 
+	// What runs is watched and rewound without a link.
+	run(chromedp.Navigate(server.URL))
+	tabTo(t, tab, "Watch and rewind")
+	run(press(kb.Enter))
+	until(t, tab, `document.title.startsWith('Replay of alice') && document.getElementById('video').readyState >= 2`)
+	run(chromedp.Navigate(server.URL + api.Prefix + "/team/clips/" + saved.ClipID))
+
 	tabTo(t, tab, "Create link")
 	run(press(kb.Enter))
 	settled(t, tab, "It is shown once")
@@ -167,8 +180,10 @@ func TestTeamPageInChromium(t *testing.T) {
 	resp.Body.Close()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	looksOf(t, tab, "clip")
+	_, _, _, err = on.DB.AddWatchLink(ctx, on.Rec.ReplayID, "alice", api.ClipsAsk, time.Now().Add(time.Hour), 9)
+	require.NoError(t, err)
 	run(chromedp.Navigate(server.URL + api.Prefix + "/team/links"))
-	settled(t, tab, "works until")
+	settled(t, tab, "Replay in den")
 	looksOf(t, tab, "links")
 	run(chromedp.Navigate(server.URL + api.Prefix + "/team/usage"))
 	settled(t, tab, "Size of clips")
