@@ -260,7 +260,7 @@ func (s *Server) clipsPage(w http.ResponseWriter, r *http.Request, user state.To
 	page := s.teamPage(r, user, pageClips, "Clips")
 	search, query, err := readSearch(r.URL.Query())
 	if err != nil {
-		page.Error = err.Error()
+		page.Error = sentence(err.Error())
 	}
 	page.Search = search
 	query.Owner, query.All = user.Owner(), user.Has(state.View) && user.Rooms == "*"
@@ -305,7 +305,7 @@ func readSearch(q url.Values) (v teamSearch, out state.ClipQuery, err error) {
 	day := func(text string) time.Time {
 		t, wrong := time.ParseInLocation(time.DateOnly, text, time.FixedZone("", minutes*60))
 		if wrong != nil && text != "" {
-			err = errors.New("A date is not of the form 2026-01-31.")
+			err = errors.New("a date is not of the form 2026-01-31")
 		}
 		return t
 	}
