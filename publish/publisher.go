@@ -93,6 +93,7 @@ type service interface {
 	Start(context.Context, api.StartRequest) (*api.StartResponse, error)
 	Stop(context.Context, api.StopRequest) (*api.Replay, error)
 	Replay(ctx context.Context, id string) (*api.Replay, error)
+	Pause(ctx context.Context, replay string, paused bool, at time.Time) error
 	Save(context.Context, api.SaveRequest) (*api.SaveResponse, error)
 	Clip(ctx context.Context, id string) (*api.Clip, error)
 	CreateLink(ctx context.Context, clip string, life time.Duration) (*api.Link, error)
@@ -131,6 +132,7 @@ type Publisher struct {
 	mu           sync.Mutex
 	status       Status
 	roomState    api.RoomState // what the room is to know
+	pausedAt     time.Time     // when roomState became paused, or ceased to be; zero before
 	recordingErr string        // what is wrong with the recording; Status.Error is about the connection first
 }
 

@@ -22,6 +22,9 @@ type recording struct {
 	pause        time.Duration // before the next try, after a failure
 	pollAt       time.Time
 	unknown      int // how often in a row the server did not know the tracks
+	// paused is what the server knows of a pause; where that failed, it hears of it again at retellAt.
+	paused   bool
+	retellAt time.Time
 }
 
 // unknownTracks is how often in a row the server may not know tracks that are published before they are published
@@ -39,6 +42,7 @@ func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration
 	if r.due(st) && time.Until(r.tryAt) <= 0 {
 		s.startRecording(ctx, st)
 	}
+	s.tellPause(ctx)
 	if !r.due(st) && time.Until(r.pollAt) <= 0 {
 		s.pollRecording(ctx)
 		r.pollAt = time.Now().Add(pollEvery)
@@ -48,6 +52,28 @@ func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration
 		next = time.Until(r.tryAt)
 	}
 	return max(next, time.Millisecond)
+}
+
+// tellPause has the server keep from viewers what is recorded in a pause, and let them see what follows it.
+func (s *supervisor) tellPause(ctx context.Context) {
+	r := &s.rec
+	s.mu.Lock()
+	paused, at := s.roomState.Replay == api.ReplayPaused, s.pausedAt
+	s.mu.Unlock()
+	if r.replayID == "" || paused == r.paused || time.Until(r.retellAt) > 0 {
+		return
+	}
+	if err := s.backend.Pause(ctx, r.replayID, paused, at); err != nil {
+		r.retellAt = time.Now().Add(firstPause)
+		if errors.Is(err, client.ErrNotFound) { // an older server, which shows viewers nothing
+			r.retellAt = time.Now().Add(longPause)
+		} else if ctx.Err() == nil {
+			s.log.Warn("the server does not know that the replay is paused, or no longer is; it is told again", "paused",
+				paused, "error", err)
+		}
+		return
+	}
+	r.paused = paused
 }
 
 // startRecording has the tracks recorded, as a continuation where there is a replay.
@@ -96,6 +122,7 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 		// The recording does not depend on this answer; only its length is unknown.
 		s.setRecordingErr(err.Error())
 	default:
+		s.rec.paused = replay.Paused // a server that was restored may know less than it did
 		s.update(func(st *Status) { st.EgressID, st.ServerSeconds = replay.EgressID, replay.BufferedSeconds })
 		s.showRecording(replay.State, replay.LastError)
 	}
@@ -131,7 +158,7 @@ func (s *supervisor) recordingFailed(reason string) {
 
 // forget drops a replay that the backend does not know.
 func (s *supervisor) forget() {
-	s.rec.replayID = ""
+	s.rec.replayID, s.rec.paused = "", false
 	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds = "", "", 0 })
 }
 

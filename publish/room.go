@@ -26,10 +26,14 @@ type ClipRefusal struct {
 // Error is the message.
 func (e *ClipRefusal) Error() string { return e.Message }
 
-// Tell has the room know what the replay does: at once, and again whenever the room is joined anew. It does not wait.
+// Tell has the room know what the replay does: at once, and again whenever the room is joined anew. While it is paused
+// the server shows viewers nothing of it. It does not wait.
 func (p *Publisher) Tell(state api.RoomState) {
 	p.mu.Lock()
 	changed := p.roomState != state
+	if (p.roomState.Replay == api.ReplayPaused) != (state.Replay == api.ReplayPaused) {
+		p.pausedAt = time.Now()
+	}
 	p.roomState = state
 	p.mu.Unlock()
 	if changed {

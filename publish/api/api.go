@@ -108,7 +108,8 @@ type Clip struct {
 	Width    int       `json:"width,omitempty"`
 	Height   int       `json:"height,omitempty"`
 	Chapters []Chapter `json:"chapters,omitempty"`
-	// RequestedBy is the viewer who asked for the clip: an identity, or "a viewer of link …"; empty where it was the owner.
+	// RequestedBy is the viewer who asked for the clip: an identity, or "a viewer of link …"; empty where it was the
+	// owner.
 	RequestedBy string `json:"requestedBy,omitempty"`
 }
 

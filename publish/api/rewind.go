@@ -78,8 +78,8 @@ type Gap struct {
 	Reason GapReason `json:"reason"`
 }
 
-// Timeline is the response to GET /replays/{id}/timeline: what its playlist has now. From and To are absent while it has
-// nothing. The times are those of the capture, as EXT-X-PROGRAM-DATE-TIME in the playlist.
+// Timeline is the response to GET /replays/{id}/timeline: what its playlist has now. From and To are absent while it
+// has nothing. The times are those of the capture, as EXT-X-PROGRAM-DATE-TIME in the playlist.
 type Timeline struct {
 	From *time.Time `json:"from,omitempty"`
 	To   *time.Time `json:"to,omitempty"`
@@ -97,8 +97,8 @@ type Timeline struct {
 	Owner      string  `json:"owner"` // identity of who shares
 }
 
-// ViewerClipRequest is the body of POST /replays/{id}/clips: either From and To, as EXT-X-PROGRAM-DATE-TIME has them, or
-// the last Seconds before now.
+// ViewerClipRequest is the body of POST /replays/{id}/clips: either From and To, as EXT-X-PROGRAM-DATE-TIME has them,
+// or the last Seconds before now.
 type ViewerClipRequest struct {
 	From    *time.Time `json:"from,omitempty"`
 	To      *time.Time `json:"to,omitempty"`

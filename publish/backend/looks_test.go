@@ -15,7 +15,7 @@ import (
 )
 
 // faults wants no serious fault of accessibility on a page.
-func faults(t *testing.T, tab context.Context, page string) {
+func faults(t testing.TB, tab context.Context, page string) {
 	t.Helper()
 	script, err := stack.Axe(tab, t.Output())
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func faults(t *testing.T, tab context.Context, page string) {
 
 // looksOf keeps images of a page, light and dark, at the size of a desktop's window and of a phone, and wants no serious
 // fault of accessibility.
-func looksOf(t *testing.T, tab context.Context, page string) {
+func looksOf(t testing.TB, tab context.Context, page string) {
 	t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
 		for _, size := range []string{"desktop", "phone"} {
@@ -59,7 +59,7 @@ func looksOf(t *testing.T, tab context.Context, page string) {
 }
 
 // shot keeps an image of the page where HINDSIGHT_SHOTS says.
-func shot(t *testing.T, tab context.Context, name string) {
+func shot(t testing.TB, tab context.Context, name string) {
 	dir := os.Getenv("HINDSIGHT_SHOTS")
 	if dir == "" {
 		return

@@ -26,7 +26,7 @@ import (
 )
 
 // browser starts Debian's Chromium without a window.
-func browser(t *testing.T) context.Context {
+func browser(t testing.TB) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	require.NoError(t, err, "chromium is needed, run make setup")

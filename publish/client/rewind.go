@@ -19,8 +19,8 @@ func replayPath(replay string, more ...string) string {
 	return path
 }
 
-// CreateWatchLink makes a link with which everybody can rewind a running replay; its URL cannot be read again. life 0 is
-// a day, empty clips api.ClipsAsk. Another try could make another link, so there is none.
+// CreateWatchLink makes a link with which everybody can rewind a running replay; its URL cannot be read again. life 0
+// is a day, empty clips api.ClipsAsk. Another try could make another link, so there is none.
 func (c *Client) CreateWatchLink(ctx context.Context, replay string, life time.Duration,
 	clips api.ClipPolicy) (*api.WatchLink, error) {
 	return call[api.WatchLink](ctx, c, request{method: http.MethodPost, path: replayPath(replay, "links"),
@@ -62,9 +62,9 @@ func (c *Client) Timeline(ctx context.Context, replay string) (*api.Timeline, er
 // maxWait is how long Asked waits at most.
 const maxWait = 25 * time.Second
 
-// Asked returns the clips that viewers of a replay ask for now. It returns once the list is another one than seen stands
-// for, the cursor of the list before, empty at first; or after wait, at most 25 s. Call it in a loop: what is in it goes
-// by itself after api.AskSeconds.
+// Asked returns the clips that viewers of a replay ask for now. It returns once the list is another one than seen
+// stands for, the cursor of the list before, empty at first; or after wait, at most 25 s. Call it in a loop: what is in
+// it ends by itself after api.AskSeconds.
 func (c *Client) Asked(ctx context.Context, replay, seen string, wait time.Duration) (*api.AskedList, error) {
 	wait = min(max(wait, 0), maxWait)
 	q := url.Values{"wait": {strconv.Itoa(int(wait.Seconds()))}}

@@ -39,6 +39,16 @@ func TestTheRoomKnowsOfTheReplay(t *testing.T) {
 	paused := api.RoomState{Replay: api.ReplayPaused, Seconds: 60}
 	p.Tell(paused)
 	shows(paused)
+	pauses := func(n int, want bool) {
+		t.Helper()
+		b.eventually(t, func() bool { return len(b.backend.Pauses()) == n }, "the server hears nothing of the pause")
+		require.Equal(t, want, b.backend.Pauses()[n-1].Paused)
+		require.WithinDuration(t, time.Now(), *b.backend.Pauses()[n-1].At, time.Minute)
+	}
+	pauses(1, true)
+	p.Tell(on)
+	pauses(2, false)
+	require.True(t, b.backend.Pauses()[1].At.After(*b.backend.Pauses()[0].At))
 
 	clip := api.RoomClip{ClipID: "c1", Title: "Goal", Seconds: 30, URL: "https://replay.example.com/w/1",
 		ExpiresAt: time.Now().UTC().Truncate(time.Second)}

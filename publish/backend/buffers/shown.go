@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
@@ -34,8 +33,8 @@ type View struct {
 	Closed bool
 }
 
-// jumpFrom is how much between two segments of one recording is a gap; less is the grain of their times.
-const jumpFrom = time.Second
+// JumpFrom is how much between two segments of one recording is a gap; less is the grain of their times.
+const JumpFrom = time.Second
 
 // successorPatience is how long the segments of a recording wait for the last ones of the recording before it.
 const successorPatience = 6 * time.Second
@@ -85,7 +84,7 @@ func (t track) shown(pauses []state.Span, from state.Shown) (out []Shown, had st
 			continue
 		}
 		// Headers are compared for a recorder that begins anew, the numbers for what is hidden or lost in between.
-		jump := last == nil || s.Header != last.Header || s.From.Sub(last.To) > jumpFrom || list[i-1].Name != last.Name
+		jump := last == nil || s.Header != last.Header || s.From.Sub(last.To) > JumpFrom || list[i-1].Name != last.Name
 		if jump {
 			had.Jumps++
 		}
@@ -109,7 +108,7 @@ func (b *Buffers) View(ctx context.Context, replay state.Replay, recordings []st
 		}
 		v.Closed = v.Closed && tracks[i].ended
 	}
-	had := replay.Gone
+	had := replay.Pruned
 	for i, t := range tracks {
 		if !t.timed {
 			break // and nothing after it, whose numbers depend on it
@@ -162,33 +161,4 @@ func OneKind(list []Shown) []Shown {
 		}
 	}
 	return list
-}
-
-// Gaps are the stretches that the segments, oldest first, do not cover, up to until.
-func Gaps(list []Shown, pauses []state.Span, until time.Time) []api.Gap {
-	out := []api.Gap{}
-	if len(list) == 0 {
-		return out
-	}
-	add := func(from, to time.Time) {
-		if to.Sub(from) <= jumpFrom {
-			return
-		}
-		reason := api.GapLost
-		if (Segment{From: from, To: to}).Hidden(pauses) {
-			reason = api.GapPaused
-		}
-		out = append(out, api.Gap{From: from.UTC(), To: to.UTC(), Reason: reason})
-	}
-	end := list[0].To
-	for _, s := range list[1:] {
-		add(end, s.From)
-		if s.To.After(end) {
-			end = s.To
-		}
-	}
-	if until.After(end) {
-		add(end, until)
-	}
-	return out
 }

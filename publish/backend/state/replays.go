@@ -13,8 +13,8 @@ type Replay struct {
 	Created            time.Time
 	// Stopped is when the user stopped it; zero while it may go on.
 	Stopped time.Time
-	// Gone is what its playlist has had of recordings that are deleted.
-	Gone Shown `json:"-"`
+	// Pruned is what its playlist has had of recordings that are deleted.
+	Pruned Shown `json:"-"`
 }
 
 // Shown is how much a playlist has had.
@@ -62,8 +62,8 @@ const replayColumns = "SELECT id, identity, room, created, stopped, shown, jumps
 
 func scanReplay(r scanner) (v Replay, err error) {
 	var created, stopped, longest int64
-	err = r.Scan(&v.ID, &v.Identity, &v.Room, &created, &stopped, &v.Gone.Segments, &v.Gone.Jumps, &longest)
-	v.Created, v.Stopped, v.Gone.Longest = moment(created), moment(stopped), time.Duration(longest)
+	err = r.Scan(&v.ID, &v.Identity, &v.Room, &created, &stopped, &v.Pruned.Segments, &v.Pruned.Jumps, &longest)
+	v.Created, v.Stopped, v.Pruned.Longest = moment(created), moment(stopped), time.Duration(longest)
 	return v, err
 }
 

@@ -52,8 +52,8 @@ func scanWatchLink(r scanner) (l WatchLink, err error) {
 	return l, err
 }
 
-// WatchLinkWith finds the link to a replay with this secret that has not expired. Looking up a hash leaks nothing by its
-// timing.
+// WatchLinkWith finds the link to a replay with this secret that has not expired. Looking up a hash leaks nothing by
+// its timing.
 func (s *Store) WatchLinkWith(ctx context.Context, replay, secret string) (WatchLink, error) {
 	return one(s.db.QueryRowContext(ctx, watchLinkColumns+"WHERE hash = ? AND replay = ? AND expires > ?",
 		linkHash(secret), replay, stamp(time.Now())), scanWatchLink)

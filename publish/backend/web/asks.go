@@ -261,7 +261,7 @@ func viewerSecret(secret, clip string) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:26]
 }
 
-// decided answers a call that decides about a viewer's clip again, or too late.
+// decided is for a call that decides about a viewer's clip again, or too late.
 func decided(w http.ResponseWriter, is, to state.AskState) error {
 	if is == to {
 		w.WriteHeader(http.StatusNoContent)

@@ -180,7 +180,7 @@ func (s *Server) view(ctx context.Context, id string, age time.Duration) (*seen,
 	return fresh, err
 }
 
-// looks is how often a look is made anew because something was deleted meanwhile.
+// looks is how often a look is made anew because something was deleted in the meantime.
 const looks = 3
 
 // look finds out what viewers see of a replay now.
@@ -207,7 +207,7 @@ func (s *Server) look(ctx context.Context, id string) (*seen, error) {
 		if err != nil {
 			return nil, err
 		}
-		if after.Gone == replay.Gone || try == looks {
+		if after.Pruned == replay.Pruned || try == looks {
 			out.finish(replay, recordings, now, s.o.Replay)
 			return out, nil
 		}
@@ -358,8 +358,37 @@ func (s *Server) getTimeline(w http.ResponseWriter, r *http.Request, v watcher) 
 	if out.Paused && out.Live {
 		until = time.Now()
 	}
-	out.Gaps = buffers.Gaps(view.listed, view.pauses, until)
+	out.Gaps = gaps(view.listed, view.pauses, until)
 	return writeJSON(w, http.StatusOK, out)
+}
+
+// gaps are the stretches that the segments, oldest first, do not cover, up to until.
+func gaps(list []buffers.Shown, pauses []state.Span, until time.Time) []api.Gap {
+	out := []api.Gap{}
+	if len(list) == 0 {
+		return out
+	}
+	add := func(from, to time.Time) {
+		if to.Sub(from) <= buffers.JumpFrom {
+			return
+		}
+		reason := api.GapLost
+		if (buffers.Segment{From: from, To: to}).Hidden(pauses) {
+			reason = api.GapPaused
+		}
+		out = append(out, api.Gap{From: from.UTC(), To: to.UTC(), Reason: reason})
+	}
+	end := list[0].To
+	for _, s := range list[1:] {
+		add(end, s.From)
+		if s.To.After(end) {
+			end = s.To
+		}
+	}
+	if until.After(end) {
+		add(end, until)
+	}
+	return out
 }
 
 func (s *Server) postWatchLink(w http.ResponseWriter, r *http.Request, user state.Token) error {

@@ -120,31 +120,34 @@ function leave() {
   clearTimeout(poll.timer);
 }
 
-// ---- From the clock to media and back. Fragments are {start, duration, programDateTime}.
+// ---- From the clock to media and back. Fragments are {start, duration, programDateTime, lead}: the first frame has
+// programDateTime, and is so many seconds of lead after the start, which may be that of the sound.
 
-function fragmentAt(fragments, at, key) {
+const firstFrame = f => f.start + (f.lead ?? 0);
+
+function lastWith(fragments, ok) {
   let low = 0, high = fragments.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (fragments[middle][key] <= at) low = middle; else high = middle - 1;
+    if (ok(fragments[middle])) low = middle; else high = middle - 1;
   }
   return low;
 }
 
 function clockAt(fragments, media) {
   if (!fragments.length) return 0;
-  const f = fragments[fragmentAt(fragments, media, 'start')];
-  return f.programDateTime + clamp(media - f.start, 0, f.duration) * 1000;
+  const f = fragments[lastWith(fragments, x => firstFrame(x) <= media)];
+  return f.programDateTime + clamp(media - firstFrame(f), 0, f.duration) * 1000;
 }
 
 // In a gap it is where the replay goes on.
 function mediaAt(fragments, clock) {
   if (!fragments.length) return 0;
-  const i = fragmentAt(fragments, clock, 'programDateTime');
+  const i = lastWith(fragments, x => x.programDateTime <= clock);
   const f = fragments[i], into = (clock - f.programDateTime) / 1000;
-  if (into <= f.duration) return f.start + Math.max(0, into);
+  if (into <= f.duration) return firstFrame(f) + Math.max(0, into);
   const next = fragments[i + 1];
-  return next ? next.start : f.start + f.duration;
+  return next ? firstFrame(next) : firstFrame(f) + f.duration;
 }
 
 const edgeOf = fragments => {
@@ -154,18 +157,66 @@ const edgeOf = fragments => {
 
 // ---- What plays: hls.js, or the browser itself where it has no Media Source Extensions.
 
-const settings = {enableWorker: false, lowLatencyMode: false, liveSyncDurationCount: 3,
-  liveMaxLatencyDurationCount: Infinity, backBufferLength: 60, maxBufferLength: 20, maxMaxBufferLength: 30};
+const behindEdge = 7; // seconds that playing live is behind the newest segment's end; segments have about two
+const settings = {enableWorker: false, lowLatencyMode: false, liveSyncDuration: behindEdge,
+  liveMaxLatencyDuration: Infinity, backBufferLength: 60, maxBufferLength: 20, maxMaxBufferLength: 30};
+
+// listed keeps the fragments that a player knows of, and finds out by how much their frames begin after them. hls.js
+// counts fragmented MP4 from its sound where the first of it began first, and MPEG-TS from what begins first.
+function listed(hls, changed) {
+  let fragments = [];
+  const tracks = new Map(), base = new Map(); // by segment: {video, sound}; by discontinuity: the track's number
+  const measure = f => {
+    const ts = f.elementaryStreams?.video, mp4 = tracks.get(f.sn);
+    if (ts) f.lead = ts.startPTS - f.start;
+    else if (mp4) f.lead = base.get(f.cc) === soundTrack && 'sound' in mp4 ? mp4.video - mp4.sound : 0;
+  };
+  hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
+    fragments = data.details.fragments.filter(f => f.programDateTime);
+    fragments.forEach(measure);
+    changed();
+  });
+  hls.on(Hls.Events.INIT_PTS_FOUND, (_, data) => base.set(data.frag.cc, data.trackId));
+  hls.on(Hls.Events.FRAG_LOADED, (_, {frag, payload}) => {
+    const times = beginnings(payload);
+    if (typeof frag.sn === 'number' && 'video' in times) tracks.set(frag.sn, times);
+  });
+  hls.on(Hls.Events.FRAG_BUFFERED, () => fragments.forEach(measure));
+  return () => fragments;
+}
+
+// beginnings reads when the tracks of a fragment in MP4 begin, in seconds (ISO/IEC 14496-12, 8.8.12). The recorder
+// counts video at 90 kHz and sound at 48 kHz, under these numbers.
+const videoTrack = 1, soundTrack = 2, rates = {[videoTrack]: 90000, [soundTrack]: 48000};
+function beginnings(payload) {
+  const view = new DataView(payload), out = {};
+  let track = 0;
+  const walk = (from, end) => {
+    while (from + 8 <= end) {
+      const size = view.getUint32(from), kind = view.getUint32(from + 4);
+      if (size < 8 || from + size > end) return;
+      if (kind === 0x6d6f6f66 || kind === 0x74726166) walk(from + 8, from + size); // moof, traf
+      else if (kind === 0x74666864) track = view.getUint32(from + 12); // tfhd
+      else if (kind === 0x74666474) { // tfdt
+        const at = view.getUint8(from + 8) ? Number(view.getBigUint64(from + 12)) : view.getUint32(from + 12);
+        if (rates[track]) out[track === videoTrack ? 'video' : 'sound'] ??= at / rates[track];
+      } else if (kind === 0x6d646174) return; // mdat
+      from += size;
+    }
+  };
+  walk(0, payload.byteLength);
+  return out;
+}
 
 function scripted() {
-  let fragments = [], hls, mended = 0, retry = 0;
+  let fragments = () => [], hls, mended = 0, retry = 0;
   const open = at => {
     hls = new Hls({...settings, startPosition: at});
-    hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
-      fragments = data.details.fragments.filter(f => f.programDateTime);
+    fragments = listed(hls, () => {
       retry = 0;
       draw();
     });
+    hls.on(Hls.Events.FRAG_BUFFERED, aim);
     hls.on(Hls.Events.ERROR, (_, data) => {
       if (!data.fatal) return;
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR && Date.now() - mended > 5000) {
@@ -174,28 +225,27 @@ function scripted() {
         return;
       }
       if ([401, 403, 404].includes(data.response?.code)) poll(); // has the link ended?
-      const position = fragments.length ? video.currentTime : -1;
+      const at = fragments().length ? clockAt(fragments(), video.currentTime) : 0;
       hls.destroy();
       if (gone) return;
       clearTimeout(open.timer);
-      open.timer = setTimeout(() => again(position), Math.min(1000 * 2 ** retry++, 15000));
+      open.timer = setTimeout(() => again(at), Math.min(1000 * 2 ** retry++, 15000));
     });
     hls.attachMedia(video);
     hls.loadSource(address('index.m3u8'));
   };
-  const again = position => {
-    const at = position < 0 ? 0 : clockAt(fragments, position);
+  const again = at => {
     const playing = !video.paused;
     open(-1);
     if (!at) return;
     hls.once(Hls.Events.LEVEL_LOADED, () => setTimeout(() => { // its times may count from elsewhere
-      video.currentTime = mediaAt(fragments, at);
+      video.currentTime = mediaAt(fragments(), at);
       if (playing) video.play().catch(() => {});
     }));
   };
   open(line.live ? -1 : 0);
   return {
-    fragments: () => fragments,
+    fragments: () => fragments(),
     live: () => line.live ? hls.liveSyncPosition ?? null : null,
     changed() {},
     stop() { clearTimeout(open.timer); hls.destroy(); },
@@ -225,7 +275,7 @@ function native() {
   return {
     // The playlist's times count from what can be reached first.
     fragments: () => fragments.map(f => ({...f, start: f.start + begin()})),
-    live: () => line.live && video.seekable.length ? Math.max(begin(), video.seekable.end(0) - 6) : null,
+    live: () => line.live && video.seekable.length ? Math.max(begin(), video.seekable.end(0) - behindEdge) : null,
     changed: load,
     stop() { video.removeAttribute('src'); video.load(); },
   };
@@ -276,7 +326,7 @@ async function play(first) {
 
 const position = () => engine ? clockAt(engine.fragments(), video.currentTime) : 0;
 const edge = () => engine ? Math.max(line.to, edgeOf(engine.fragments())) : line ? line.to : 0;
-let wanted = null; // where a seek that has not ended leads to
+let wanted = null, tries = 0; // where a seek that has not ended leads to
 
 function seek(clock) {
   if (!engine || !line) return;
@@ -285,10 +335,29 @@ function seek(clock) {
   let media = mediaAt(engine.fragments(), clock);
   if (live !== null && media > live) media = live; // what comes after it may not be there yet
   wanted = clockAt(engine.fragments(), media);
+  tries = 0;
   video.currentTime = media;
   draw();
 }
-video.addEventListener('seeked', () => { wanted = null; draw(); });
+
+// aim leads a seek to where its frame has turned out to be: the times of segments are known when they are there.
+function aim() {
+  if (wanted === null || gone || tries > 5) return;
+  let media = mediaAt(engine.fragments(), wanted);
+  const held = video.buffered;
+  const ranges = Array.from({length: held.length}, (_, i) => [held.start(i), held.end(i)]);
+  const next = ranges.find(r => r[0] > media && r[0] < media + 1);
+  if (next && !ranges.some(r => r[0] <= media && media < r[1])) media = next[0] + .01; // a hole cannot be played
+  const off = media - video.currentTime;
+  if (Math.abs(off) < .2 && !(video.seeking && off > .005)) return;
+  tries++;
+  video.currentTime = media;
+}
+video.addEventListener('seeked', () => {
+  if (wanted !== null && Math.abs(position() - wanted) > 1500) aim();
+  if (!video.seeking) wanted = null;
+  draw();
+});
 
 const atLive = () => {
   const live = engine && engine.live();
@@ -298,6 +367,7 @@ const atLive = () => {
 function goLive() {
   const live = engine && engine.live();
   if (live === null || live === undefined) return seek(line.to);
+  wanted = null;
   video.currentTime = live;
   play();
   say('Live.');
@@ -387,11 +457,21 @@ const volume = () => {
 };
 video.addEventListener('volumechange', volume);
 
+// frameLength is the shortest time between two frames so far, at most that of 25 in a second.
+let frameLength = 40, lastFrame = 0;
+function measure(_, data) {
+  const step = (data.mediaTime - lastFrame) * 1000;
+  if (step > 5 && step < frameLength) frameLength = step;
+  lastFrame = data.mediaTime;
+  video.requestVideoFrameCallback(measure);
+}
+video.requestVideoFrameCallback?.(measure);
+
 // ---- Frames of the timeline, by a second player without sound that fetches one segment at a time.
 
 const frames = (() => {
   const jobs = [];
-  let own = null, hls = null, fragments = [], loading = false, busy = false, stopped = false;
+  let own = null, hls = null, fragments = () => [], loading = false, busy = false, stopped = false;
   const until = (target, event, ms, ok = () => true) => new Promise((done, fail) => {
     const end = f => x => { clearTimeout(timer); target.removeEventListener(event, heard); f(x); };
     const timer = setTimeout(() => end(fail)(new Error(event + ' did not come')), ms);
@@ -405,10 +485,7 @@ const frames = (() => {
     own.playsInline = true;
     hls = new Hls({...settings, maxBufferLength: 1, maxMaxBufferLength: 2, backBufferLength: 4, startPosition: 0,
       autoStartLoad: false});
-    hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
-      fragments = data.details.fragments.filter(f => f.programDateTime);
-      news.dispatchEvent(new Event('list'));
-    });
+    fragments = listed(hls, () => news.dispatchEvent(new Event('list')));
     hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) close(); });
     hls.attachMedia(own);
     hls.loadSource(address('index.m3u8'));
@@ -416,34 +493,43 @@ const frames = (() => {
   function close() {
     if (hls) hls.destroy();
     hls = own = null;
-    fragments = [];
+    fragments = () => [];
     loading = false;
   }
+  const goal = job => mediaAt(fragments(), job.clock) + (job.exact ? .001 : .05);
   async function grab(job) {
-    const later = () => until(news, 'list', 8000, () => job.clock <= edgeOf(fragments));
+    const missing = () => job.clock > edgeOf(fragments());
     if (!hls) {
       open();
       const manifest = new Promise(done => hls.once(Hls.Events.MANIFEST_PARSED, done));
       await Promise.race([manifest, until(own, 'never', 8000)]);
-      const listed = until(news, 'list', 8000);
+      const list = until(news, 'list', 8000);
       hls.startLoad(Math.max(0, mediaAt(engine.fragments(), job.clock)));
       loading = true;
-      await listed;
+      await list;
     }
-    if (job.clock > edgeOf(fragments)) {
-      const listed = later();
+    if (missing()) {
+      const list = until(news, 'list', 8000, () => !missing());
       if (!loading) hls.startLoad(-1);
       loading = true;
-      await listed;
+      await list;
     }
-    const at = mediaAt(fragments, job.clock) + (job.exact ? .002 : .05);
-    if (Math.abs(own.currentTime - at) > .0005 || own.readyState < 2) {
+    // Once it is there, it is known when exactly.
+    for (let at = null, target = goal(job); at === null || Math.abs(at - target) > .0005; target = goal(job)) {
+      at = target;
+      if (Math.abs(own.currentTime - at) < .0005 && own.readyState >= 2) continue;
       const there = until(own, 'seeked', 8000, () => own.readyState >= 2);
+      const frame = new Promise(done => own.requestVideoFrameCallback?.((_, data) => done(data.mediaTime)));
       own.currentTime = at;
       if (!loading) hls.startLoad(at);
       loading = true;
       await there;
+      if (job.exact) {
+        const late = new Promise(done => setTimeout(done, 300));
+        job.frame = await Promise.race([frame, late]);
+      }
     }
+    if (job.frame !== undefined) job.frame = clockAt(fragments(), job.frame);
     const canvas = job.canvas;
     canvas.height = Math.round(canvas.width * (own.videoHeight || 9) / (own.videoWidth || 16));
     canvas.getContext('2d').drawImage(own, 0, 0, canvas.width, canvas.height);
@@ -456,7 +542,7 @@ const frames = (() => {
       const job = jobs.shift();
       try {
         await grab(job);
-        job.done(true);
+        job.done(true, job.frame);
       } catch {
         close(); // the next one begins anew
         job.done(false);
@@ -632,7 +718,7 @@ function step(ms) {
 
 // ---- Clips.
 
-const shortest = 1000;
+const shortest = 1100; // of the server it is a second
 let cut = null; // {in, out}
 const may = () => line && line.clips !== 'nobody';
 
@@ -691,15 +777,21 @@ function zoom(factor) {
   around(cut ? (cut.in + cut.out) / 2 : (v.from + v.to) / 2, (v.to - v.from) * factor);
 }
 
-function trim(which, clock, exact = true) {
+const grain = 4; // ms that clocks may differ by
+function trim(which, clock) {
   if (!cut) return;
   const low = line.from, high = edge();
   if (which === 'in') cut.in = clamp(clock, Math.max(low, cut.out - line.longest), cut.out - shortest);
   else cut.out = clamp(clock, cut.in + shortest, Math.min(high, cut.in + line.longest));
   cut[which] = Math.round(cut[which]);
   drawCut();
-  // The last frame of a clip is the one before its end.
-  if (exact) frames.ask(which, which === 'in' ? cut.in : cut.out - 3, $(which + '-frame'), true);
+  // The last frame of a clip is the one before its end. What is sent lies well within the frame that is shown.
+  const mine = cut, at = cut[which];
+  cut.sent = {...cut.sent, [which]: at};
+  frames.ask(which, which === 'in' ? at : at - 2, $(which + '-frame'), true, (ok, frame) => {
+    if (!ok || cut !== mine || cut[which] !== at || !frame || Math.abs(at - frame) > 1000) return;
+    cut.sent[which] = clamp(at, frame + grain, Math.max(frame + grain, frame + frameLength - grain));
+  });
 }
 
 function drawCut() {
@@ -792,7 +884,8 @@ $('form').addEventListener('submit', async e => {
   $('make').disabled = true;
   write($('refused'), '');
   const title = $('title').value.trim();
-  const asked = {from: new Date(cut.in).toISOString(), to: new Date(cut.out).toISOString(), ...(title && {title})};
+  const moment = which => new Date(cut.sent[which]).toISOString();
+  const asked = {from: moment('in'), to: moment('out'), ...(title && {title})};
   try {
     const clip = await call('clips', asked);
     const mine = {id: clip.clipId, title, length: cut.out - cut.in, state: clip.state, began: Date.now()};
