@@ -195,4 +195,9 @@ type SaveRequest struct {
 	Flush <-chan struct{}
 	// App is what {app} in the file's name stands for.
 	App string
+	// Title is what people call the clip; see clip.Request.
+	Title string
+	// Apart is a clip for somebody else: where clips do not overlap, it has all that was asked for, and the user's next
+	// clip still begins where the user's last one ended. Its file is complete, with its cover, once it is saved.
+	Apart bool
 }

@@ -146,10 +146,11 @@ type Sharing struct {
 	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower suits a slow upload"`
 	// LinkSaved uploads each saved clip and puts its link into the clipboard.
 	LinkSaved bool `toml:"link_saved" comment:"uploads each saved clip, and copies a link to it"`
-	// ViewerClips are cut by the server. TellRoom tells the room of each saved clip with a link that everybody there can
-	// watch.
-	ViewerClips ViewerClips `toml:"viewer_clips" oneof:"nobody,ask,anyone" comment:"who else may have clips made"`
-	TellRoom    TellRoom    `toml:"tell_room" oneof:"nothing,apps,chat" comment:"gives the room a link to each clip"`
+	// ViewerClips is who in the room may have clips made, and ViewerClipFrom where that is done. TellRoom tells the room
+	// of each saved clip with a link that everybody there can watch.
+	ViewerClips    ViewerClips `toml:"viewer_clips" oneof:"nobody,ask,anyone" comment:"who else may have clips made"`
+	ViewerClipFrom ClipsFrom   `toml:"viewer_clip_from" oneof:"server,local" comment:"where those are made"`
+	TellRoom       TellRoom    `toml:"tell_room" oneof:"nothing,apps,chat" comment:"gives the room a link to each clip"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
@@ -197,7 +198,8 @@ func Defaults() Config {
 		Sound: Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
 		Video: Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced",
 			Cursor: true},
-		Sharing: Sharing{StreamQuality: SameQuality, ViewerClips: NobodyClips, TellRoom: TellNothing},
+		Sharing: Sharing{StreamQuality: SameQuality, ViewerClips: NobodyClips, ViewerClipFrom: FromServer,
+			TellRoom: TellNothing},
 		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: PauseLocked,
 			KeepAfterCrash: true},
 		Clips:   Clips{Screenshot: "png"},

@@ -20,6 +20,7 @@ func TestTypedValues(t *testing.T) {
 	check(t, tags["replay.when_locked"], WhenLockedAll, ParseWhenLocked)
 	check(t, tags["sharing.stream_quality"], StreamQualities, ParseStreamQuality)
 	check(t, tags["sharing.viewer_clips"], ViewerClipsAll, ParseViewerClips)
+	check(t, tags["sharing.viewer_clip_from"], ClipsFromAll, ParseClipsFrom)
 	check(t, tags["sharing.tell_room"], TellRoomAll, ParseTellRoom)
 	check(t, tags["app.theme"], Themes, ParseTheme)
 	_, err := ParseTheme("pink")

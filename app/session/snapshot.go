@@ -23,6 +23,8 @@ type ShareStatus struct {
 	EgressID  string      `json:"egress_id,omitempty"`
 	// ServerSeconds is what the server could save now.
 	ServerSeconds float64 `json:"server_seconds"`
+	// Asked is how many viewers of watch links ask for a clip.
+	Asked int `json:"asked,omitempty"`
 	// Error is the last failure as a message.
 	Error string `json:"error,omitempty"`
 }

@@ -40,7 +40,7 @@ func SaveImage(folder, template, app string, at time.Time, img image.Image, f Fo
 	if f == JPEG {
 		ending = ".jpg"
 	}
-	path, err = place(folder, name(template, app, at, 0), ending, func(path string) error {
+	path, err = place(folder, Name(template, app, at, 0), ending, func(path string) error {
 		return mp4.Publish(temp.Name(), path)
 	})
 	if err != nil {
