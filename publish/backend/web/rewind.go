@@ -47,8 +47,8 @@ type watcher struct {
 }
 
 // watcher finds out who makes a call about a replay that viewers may make: by a watch link in the query, by a user
-// token, or by the cookie of who is signed in at the team's page. Whoever may not see the replay learns not even whether
-// there is one.
+// token, or by the cookie of who is signed in at the team's page. Whoever may not see the replay learns not even
+// whether there is one.
 func (s *Server) watcher(r *http.Request) (watcher, error) {
 	id := r.PathValue("id")
 	if secret := r.URL.Query().Get("link"); secret != "" {
