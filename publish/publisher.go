@@ -134,6 +134,7 @@ type Publisher struct {
 	mu           sync.Mutex
 	status       Status
 	roomState    api.RoomState // what the room is to know
+	pauses       []pause       // of roomState, as far as the server has not heard of them
 	pausedAt     time.Time     // when roomState became paused, or ceased to be; zero before
 	recordingErr string        // what is wrong with the recording; Status.Error is about the connection first
 }

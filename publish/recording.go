@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -54,26 +55,50 @@ func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration
 	return max(next, time.Millisecond)
 }
 
-// tellPause has the server keep from viewers what is recorded in a pause, and let them see what follows it.
+// pause is when the replay became paused, or ceased to be.
+type pause struct {
+	on bool
+	at time.Time
+}
+
+// mostPauses is how many of them wait for a server that is away.
+const mostPauses = 64
+
+// tellPause has the server keep from viewers what is recorded in a pause, and let them see what follows it: also of
+// pauses that are over, where the server was away.
 func (s *supervisor) tellPause(ctx context.Context) {
 	r := &s.rec
-	s.mu.Lock()
-	paused, at := s.roomState.Replay == api.ReplayPaused, s.pausedAt
-	s.mu.Unlock()
-	if r.replayID == "" || paused == r.paused || time.Until(r.retellAt) > 0 {
-		return
-	}
-	if err := s.backend.Pause(ctx, r.replayID, paused, at); err != nil {
-		r.retellAt = time.Now().Add(firstPause)
-		if errors.Is(err, client.ErrNotFound) { // an older server, which shows viewers nothing
-			r.retellAt = time.Now().Add(longPause)
-		} else if ctx.Err() == nil {
-			s.log.Warn("the server does not know that the replay is paused, or no longer is; it is told again", "paused",
-				paused, "error", err)
+	for r.replayID != "" && time.Until(r.retellAt) <= 0 {
+		next, more := s.nextPause()
+		if !more {
+			return
 		}
-		return
+		if err := s.backend.Pause(ctx, r.replayID, next.on, next.at); err != nil {
+			r.retellAt = time.Now().Add(firstPause)
+			if errors.Is(err, client.ErrNotFound) { // an older server, which shows viewers nothing
+				r.retellAt = time.Now().Add(longPause)
+			} else if ctx.Err() == nil {
+				s.log.Warn("the server does not know that the replay is paused, or no longer is; it is told again", "paused",
+					next.on, "error", err)
+			}
+			return
+		}
+		r.paused = next.on
+		s.mu.Lock()
+		s.pauses = slices.DeleteFunc(s.pauses, func(p pause) bool { return p == next })
+		s.mu.Unlock()
 	}
-	r.paused = paused
+}
+
+// nextPause is what the server is to hear next.
+func (s *supervisor) nextPause() (next pause, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pauses) > 0 {
+		return s.pauses[0], true
+	}
+	next = pause{s.roomState.Replay == api.ReplayPaused, s.pausedAt}
+	return next, next.on != s.rec.paused
 }
 
 // startRecording has the tracks recorded, as a continuation where there is a replay.

@@ -37,6 +37,8 @@ func (p *Publisher) Tell(state api.RoomState) {
 	changed := p.roomState != state
 	if (p.roomState.Replay == api.ReplayPaused) != (state.Replay == api.ReplayPaused) {
 		p.pausedAt = time.Now()
+		p.pauses = append(p.pauses, pause{state.Replay == api.ReplayPaused, p.pausedAt})
+		p.pauses = p.pauses[max(0, len(p.pauses)-mostPauses):]
 	}
 	p.roomState = state
 	p.mu.Unlock()

@@ -324,6 +324,7 @@ var timed = map[string]string{
 	"publish/backend/embedded/hostile_room_test.go": "plays, and samples memory",
 	"publish/backend/leases/leases_test.go":         "waits in a bubble of synctest, where it costs no time",
 	"publish/backend/load_test.go":                  "measures what a service costs that does nothing",
+	"publish/backend/viewers_test.go":               "measures what viewers cost, who look as often as players do",
 	"publish/publishtest/source.go":                 "plays",
 }
 

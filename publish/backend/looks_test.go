@@ -33,7 +33,7 @@ func faults(t testing.TB, tab context.Context, page string) {
 	}
 }
 
-// looksOf keeps images of a page, light and dark, at the size of a desktop's window and of a phone, and wants no serious
+// looksOf keeps images of a page, light and dark, at the sizes of a desktop's window and a phone, and wants no serious
 // fault of accessibility.
 func looksOf(t testing.TB, tab context.Context, page string) {
 	t.Helper()

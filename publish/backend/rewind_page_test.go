@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -428,8 +429,31 @@ func TestRewindPageTells(t *testing.T) {
 	_, err = app.Stop(t.Context(), api.StopRequest{ReplayID: replay})
 	require.NoError(t, err)
 	v.until("the end", `$('badge').textContent === 'Ended' && $('state').textContent.startsWith('This replay has ended')`)
-	v.do(chromedp.Focus("#head", chromedp.ByQuery), chromedp.KeyEvent(kb.Home), chromedp.Click("#play", chromedp.ByQuery))
+	v.do(chromedp.Focus("#head", chromedp.ByQuery), chromedp.KeyEvent(kb.Home))
+	v.ask(`video.paused && $('play').click()`, nil) // it is, where it has come to the end
 	v.until("it still plays", `video.currentTime < 10 && !video.paused && !video.seeking && video.readyState >= 3`)
 	require.NoError(t, app.RevokeWatchLink(t.Context(), replay, link.LinkID))
 	v.until("the link's end", `!$('gone').hidden && $('player').hidden && video.paused`)
+}
+
+// A browser without Media Source Extensions, like those of older phones, plays the playlist by itself.
+func TestRewindWithoutMediaSource(t *testing.T) {
+	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
+	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
+	require.NoError(t, err)
+	server := httptest.NewServer(run(t, options(on.DB, on.Files, on.Began)).Handler())
+	t.Cleanup(server.Close)
+	app, err := client.New(server.URL, secret)
+	require.NoError(t, err)
+	v := &viewer{bench: &bench{TB: t, ctx: t.Context(), client: app}, tab: browser(t)}
+	link, err := app.CreateWatchLink(t.Context(), on.Rec.ReplayID, 0, api.ClipsAnyone)
+	require.NoError(t, err)
+	v.do(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(
+			`delete window.MediaSource; delete window.ManagedMediaSource; delete window.WebKitMediaSource`).Do(ctx)
+		return err
+	}), chromedp.Navigate(link.URL))
+	v.until("it plays by itself", `video.currentTime > 0 && video.readyState >= 3 && video.src.includes('index.m3u8')`)
+	v.rewind()
+	require.InDelta(t, on.Began.UnixMilli(), v.at().Now, 3000)
 }

@@ -30,9 +30,22 @@ type Live struct {
 	Ended bool
 }
 
-// leastTarget is the least EXT-X-TARGETDURATION, in seconds: that of LiveKit Egress, and above what the embedded
-// recorder makes of a screen that moves. It must not change while a playlist is played.
-const leastTarget = 4
+// targets are what EXT-X-TARGETDURATION may be, in seconds: the length of the segments of LiveKit Egress, which the
+// embedded recorder stays below with keyframes as Hindsight sends them, and the longest of the latter. It must not
+// change while a playlist is played (RFC 8216, 6.2.1), so that there is only one step, and players begin as near to the
+// live edge as they may.
+var targets = []int{4, 10}
+
+// target is what the longest segment needs.
+func target(longest time.Duration) int {
+	need := int(math.Round(longest.Seconds()))
+	for _, t := range targets {
+		if need <= t {
+			return t
+		}
+	}
+	return need
+}
 
 // wallForm is the form of EXT-X-PROGRAM-DATE-TIME (RFC 8216, 4.3.2.6), in milliseconds, as much as players read.
 const wallForm = "2006-01-02T15:04:05.000Z"
@@ -40,15 +53,14 @@ const wallForm = "2006-01-02T15:04:05.000Z"
 // Bytes is the playlist's text. Version 6 has EXT-X-MAP (RFC 8216, 7).
 func (l Live) Bytes() []byte {
 	var b bytes.Buffer
-	target := max(leastTarget, int(math.Round(l.Longest.Seconds())))
 	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n"+
-		"#EXT-X-DISCONTINUITY-SEQUENCE:%d\n", target, l.Sequence, l.Jumps)
+		"#EXT-X-DISCONTINUITY-SEQUENCE:%d\n", target(l.Longest), l.Sequence, l.Jumps)
 	header := ""
 	for i, s := range l.Segments {
 		if s.Jump && i > 0 { // the first one's is in the sequence number
 			b.WriteString("#EXT-X-DISCONTINUITY\n")
 		}
-		if s.Header != header {
+		if s.Header != header && s.Header != "" {
 			header = s.Header
 			fmt.Fprintf(&b, "#EXT-X-MAP:URI=%q\n", header)
 		}

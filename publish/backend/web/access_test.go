@@ -194,8 +194,8 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	if strings.HasPrefix(path, "/assets/") {
 		name = rewindScript.name
 	}
-	target := strings.NewReplacer("{version}", rewindScript.version, "{id}", id, "{link}", link, "{name}", name, "{recording}", b.recording,
-		"{clip}", b.ask).Replace(path)
+	target := strings.NewReplacer("{version}", rewindScript.version, "{id}", id, "{link}", link, "{name}", name,
+		"{recording}", b.recording, "{clip}", b.ask).Replace(path)
 	if secret, through := strings.CutPrefix(token, throughLink); through {
 		token, target = "", target+"?link="+secret
 	}

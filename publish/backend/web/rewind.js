@@ -64,7 +64,7 @@ async function poll() {
     if (failures) say('Connected again.');
     failures = 0;
     write($('trouble'), '');
-    if (!line.live) wait = 20000;
+    if (!line.live) wait = 10000;
   } catch (e) {
     if ([401, 403, 404, 410].includes(e.status)) return leave();
     failures++;
@@ -302,8 +302,10 @@ const canScript = () => window.Hls && Hls.isSupported();
 
 function start() {
   if (canScript()) engine = scripted();
-  else if (video.canPlayType('application/vnd.apple.mpegurl')) engine = native();
-  else {
+  else if (video.canPlayType('application/vnd.apple.mpegurl')) {
+    engine = native();
+    player.classList.add('is-native');
+  } else {
     write($('trouble'), "This browser can't play the replay. Use a current one.");
     return;
   }
@@ -794,6 +796,13 @@ function trim(which, clock) {
   });
 }
 
+// peek has the player show an end of the clip, where there are no frames beside it.
+function peek(which) {
+  if (canScript() || !cut) return;
+  video.pause();
+  seek(which === 'in' ? cut.in : cut.out - 50);
+}
+
 function drawCut() {
   for (const which of ['in', 'out']) {
     const handle = $(which), at = cut ? cut[which] : 0, v = view();
@@ -834,7 +843,10 @@ for (const which of ['in', 'out']) {
     bubble(cut[which]);
   });
   const drop = e => {
-    if (held !== null && e.type === 'pointerup') trim(which, clockUnder(e) - held);
+    if (held !== null && e.type === 'pointerup') {
+      trim(which, clockUnder(e) - held);
+      peek(which);
+    }
     held = null;
     bubble(null);
   };
@@ -846,6 +858,7 @@ for (const which of ['in', 'out']) {
     e.preventDefault();
     e.stopPropagation();
     trim(which, to);
+    peek(which);
     const v = view();
     if (cut[which] < v.from || cut[which] > v.to) fit();
   });
