@@ -77,8 +77,8 @@ func (a *App) askForClip(ctx context.Context, viewer string, r api.ClipRequest) 
 // linkMargin is what making the link to an uploaded clip, and the reply to the viewer, may take.
 const linkMargin = 5 * time.Second
 
-// clipHere makes a viewer's clip from the replay buffer here, which it releases, uploads it and makes a link. Where that
-// fails, or the viewer no longer waits, nothing of it stays.
+// clipHere makes a viewer's clip from the replay buffer here, which it releases, uploads it and makes a link. Where
+// that fails, or the viewer no longer waits, nothing of it stays.
 func (a *App) clipHere(ctx context.Context, from *session.Pinned, r api.ClipRequest,
 	in session.Place) (out api.RoomClip, err error) {
 	made, err := from.Save(ctx, api.FitTitle(r.Title))

@@ -53,7 +53,9 @@ func TestTheServersCopyHasTheFilesName(t *testing.T) {
 	b.until(t, "live", in(session.Live))
 	_, err := b.Save(t.Context(), 30)
 	require.NoError(t, err)
-	b.until(t, "the server has it", func(s session.Snapshot) bool { return s.LastSave.Server == session.CopySaved })
+	b.until(t, "the server has it", func(s session.Snapshot) bool {
+		return s.LastSave != nil && s.LastSave.Server == session.CopySaved
+	})
 	require.Equal(t, []string{"Pong 30"}, b.engine.Publisher().Titles())
 }
 

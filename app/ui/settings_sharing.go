@@ -93,7 +93,7 @@ func newSharingPage(s *settings) *sharingPage {
 		[]string{lang.L("Made by the server"), lang.L("Made here and uploaded")},
 		func(c *config.Config) *config.ClipsFrom { return &c.Sharing.ViewerClipFrom })
 	f.note(lang.L("Made here, a clip comes from your replay buffer and stays in your clip folder; the upload takes " +
-		"longer."))
+		"longer. Clips of watch links are always made by the server."))
 	pick(f, "sharing.tell_room", config.TellRoomAll,
 		[]string{lang.L("Nothing"), lang.L("A link, for other apps"), lang.L("A link, in the chat too")},
 		func(c *config.Config) *config.TellRoom { return &c.Sharing.TellRoom })
