@@ -202,7 +202,7 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 	for {
 		st := session.State()
 		s.show(st)
-		s.showLayers(session)
+		s.watch.low.follow(session.LowKbps())
 		s.reportRoom(&room, st)
 		if st.Phase == livekit.Gone {
 			s.log.Warn("the stay in the room is over", "reason", st.Reason)
@@ -236,11 +236,6 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 	}
 }
 
-// showLayers tells the session whether a recorder needs the full layer: as long as a replay is kept or about to be.
-func (s *supervisor) showLayers(session *livekit.Session) {
-	session.SetRecorded(s.Status().Recording != RecordingOff)
-	s.watch.low.follow(session.LowKbps())
-}
 
 // show copies the session's state into the status.
 func (s *supervisor) show(session livekit.State) {
@@ -383,7 +378,7 @@ func (s *supervisor) send(packet *media.Packet, low bool) {
 }
 
 // wantsLow is whether the low-resolution layer is to be read: before it is published, so that its size is known, and
-// then while the server has use for it.
+// then while there are viewers.
 func (s *supervisor) wantsLow() bool {
 	if s.cfg.Low == nil {
 		return false

@@ -82,10 +82,6 @@ func (s *Session) mayPublish() bool {
 // onUnpublished runs when the server takes a track away, which it does once the right to publish it is revoked. The
 // client calls it as well while it publishes again after a loss of connection.
 func (s *Session) onUnpublished(pub *lksdk.LocalTrackPublication, _ *lksdk.LocalParticipant) {
-	if pub.Source() == livekit.TrackSource_SCREEN_SHARE {
-		// What the server has use for holds for one publication.
-		s.change(func(p *split) { p.wanted = [layerCount]bool{true, true} })
-	}
 	s.update(func(st *State) {
 		switch {
 		case st.Phase != Live:
@@ -218,32 +214,19 @@ var QuietClient = sync.OnceFunc(func() { lksdk.SetLogger(protologger.LogRLogger(
 // clientLogger hands the client's messages to the log for debugging: what it warns of is, for us, a connection that is
 // being restored, and what comes of that is in the State.
 func (s *Session) clientLogger() protologger.Logger {
-	q := quiet{Handler: s.log.Handler()}
-	if s.low != nil {
-		q.onLayer = s.onLayerLog
-	}
-	return protologger.LogRLogger(logr.FromSlogHandler(q))
+	return protologger.LogRLogger(logr.FromSlogHandler(quiet{s.log.Handler()}))
 }
 
 // quiet makes every message a debug message and takes tokens out of it.
 type quiet struct {
 	slog.Handler
-	onLayer func(values map[string]any) // gets what layerLog says, if set
 }
 
 func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
-	return q.onLayer != nil || q.Handler.Enabled(ctx, slog.LevelDebug)
+	return q.Handler.Enabled(ctx, slog.LevelDebug)
 }
 
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	if q.onLayer != nil && r.Message == layerLog {
-		values := map[string]any{}
-		r.Attrs(func(a slog.Attr) bool {
-			values[a.Key] = a.Value.Any()
-			return true
-		})
-		q.onLayer(values)
-	}
 	if !q.Handler.Enabled(ctx, slog.LevelDebug) {
 		return nil // the client's errors come unasked
 	}
@@ -260,11 +243,11 @@ func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		clean = append(clean, slog.String(a.Key, withoutTokens(a.Value.String())))
 	}
-	return quiet{q.Handler.WithAttrs(clean), q.onLayer}
+	return quiet{q.Handler.WithAttrs(clean)}
 }
 
 func (q quiet) WithGroup(name string) slog.Handler {
-	return quiet{q.Handler.WithGroup(name), q.onLayer}
+	return quiet{q.Handler.WithGroup(name)}
 }
 
 // jwt matches a JSON Web Token (RFC 7519); LiveKit's server quotes the one it refuses.

@@ -1,6 +1,7 @@
 package livekit
 
 import (
+	"slices"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -68,9 +69,8 @@ const (
 type split struct {
 	full, low rateControl
 	layered   bool
-	// wanted is what the server has use for, recorded says that a recorder needs the full layer.
-	wanted   [layerCount]bool
-	recorded bool
+	// viewed is whether somebody else is in the room, who might need the low layer.
+	viewed bool
 	// starved says that the path does not carry the full layer.
 	starved bool
 	short   time.Time     // since when the estimate has not sufficed; zero while it does
@@ -80,7 +80,7 @@ type split struct {
 }
 
 func newSplit(full, low rateControl, layered bool) split {
-	return split{full: full, low: low, layered: layered, wanted: [layerCount]bool{true, true}, pause: retryFirst}
+	return split{full: full, low: low, layered: layered, viewed: true, pause: retryFirst}
 }
 
 // sends says whether a layer is sent.
@@ -89,13 +89,10 @@ func (s *split) sends(l layer) bool {
 	case !s.layered:
 		return l == fullLayer
 	case l == lowLayer:
-		return s.wanted[lowLayer]
+		return s.viewed
 	}
-	return s.needed() && !s.starved
+	return !s.starved
 }
-
-// needed says whether anybody has use for the full layer.
-func (s *split) needed() bool { return s.wanted[fullLayer] || s.recorded }
 
 // bounds are those of the estimate in kb/s. It may rise above the bitrates, to leave room for headers, sound and what
 // an encoder overshoots.
@@ -116,10 +113,6 @@ func (s *split) step(now time.Time, estimateKbps int) (raise int) {
 		return 0
 	}
 	s.low.step(now, estimateKbps)
-	if !s.needed() {
-		s.feed()
-		return 0
-	}
 	rest := estimateKbps - s.low.current
 	suffices := float64(rest-soundShare) >= starveBelow*float64(s.full.floor)
 	switch {
@@ -157,29 +150,14 @@ func (s *split) step(now time.Time, estimateKbps int) (raise int) {
 // feed ends the starving.
 func (s *split) feed() { s.starved, s.short = false, time.Time{} }
 
-// want takes what the server has use for.
-func (s *split) want(l layer, on bool) { s.wanted[l] = on }
-
-// layerLog is the message in which the client tells that the server has, or no longer has, use for a layer. It tells so
-// nowhere else. Where the message is missing, both layers are sent.
-const layerLog = "updating layer enable"
-
-// onLayerLog takes the message's values.
-func (s *Session) onLayerLog(values map[string]any) {
-	quality, ok1 := values["quality"].(livekit.VideoQuality)
-	on, ok2 := values["enabled"].(bool)
-	if !ok1 || !ok2 {
-		return
-	}
-	for l := range layerCount {
-		if l.quality() == quality {
-			s.change(func(p *split) { p.want(l, on) })
-		}
-	}
+// countViewers has the low layer sent while somebody else is in the room. Recorders are hidden there; Egress of a server
+// that shows it is known by its kind. Who gets which layer only the server knows, and the client has no call for it.
+func (s *Session) countViewers() {
+	viewed := slices.ContainsFunc(s.room.GetRemoteParticipants(), func(p *lksdk.RemoteParticipant) bool {
+		return p.Kind() != lksdk.ParticipantEgress
+	})
+	s.change(func(p *split) { p.viewed = viewed })
 }
-
-// SetRecorded says whether a recorder needs the full layer, whatever the server has use for.
-func (s *Session) SetRecorded(on bool) { s.change(func(p *split) { p.recorded = on }) }
 
 // change changes what is sent.
 func (s *Session) change(f func(*split)) {

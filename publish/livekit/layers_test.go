@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/livekit/protocol/livekit"
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 
@@ -92,52 +91,42 @@ func TestTheFullLayerIsTriedAgain(t *testing.T) {
 	require.Positive(t, s.play(1200, 3*time.Second), "after a success the first pause is short again")
 }
 
-// What the server has no use for is not sent, but for what is recorded; it does not count for the other layer either.
-func TestLayersOutOfUse(t *testing.T) {
+// Without viewers there is no low layer, and the full one has all and does not rest.
+func TestNoViewers(t *testing.T) {
 	s := newStepper()
-	s.wanted[lowLayer] = false
+	s.play(500, 10*time.Second)
+	require.False(t, s.sends(fullLayer))
+	s.viewed = false
 	s.play(3000, time.Second)
 	require.False(t, s.sends(lowLayer))
+	require.True(t, s.sends(fullLayer))
 	require.Equal(t, 3000-soundShare, s.full.current)
 	s.play(500, time.Minute)
 	require.True(t, s.sends(fullLayer), "the only layer does not rest")
 
-	s.wanted = [layerCount]bool{lowLayer: true}
-	require.False(t, s.sends(fullLayer))
-	s.recorded = true
-	require.True(t, s.sends(fullLayer))
-
 	one := newSplit(newRateControl(1500, 6000), rateControl{}, false)
-	one.wanted = [layerCount]bool{}
-	require.True(t, one.sends(fullLayer), "a single layer is always sent")
+	require.True(t, one.sends(fullLayer))
 	require.False(t, one.sends(lowLayer))
 }
 
-// The server's word on a layer comes by the client's log, whatever becomes of that. A layer that is off sends nothing,
-// and begins with a keyframe.
-func TestTheServersWordOnALayer(t *testing.T) {
+// A layer that is off sends nothing, and begins with a keyframe.
+func TestLayerIsOffWithoutViewers(t *testing.T) {
 	asked := [layerCount]int{}
 	s, err := New(Options{MinKbps: 1000, MaxKbps: 8000, OnKeyframe: func() { asked[fullLayer]++ },
 		Log: slog.New(slog.DiscardHandler),
 		Low: &LowLayer{MinKbps: 100, MaxKbps: 500, OnKeyframe: func() { asked[lowLayer]++ }}})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close(context.Background())) }()
-	say := func(q livekit.VideoQuality, on bool) {
-		s.clientLogger().WithValues("isLocal", true).Infow(layerLog, "trackID", "TR_x", "quality", q, "enabled", on)
-	}
-	say(livekit.VideoQuality_LOW, false)
+	require.True(t, s.WantsLow())
+	s.countViewers()
 	require.False(t, s.WantsLow())
 	require.NoError(t, s.WriteLow(&media.Packet{Track: media.Video, Key: true}))
 	require.True(t, s.low.needKey.Load())
-	say(livekit.VideoQuality_MEDIUM, false)
 	full, low := s.Layers()
-	require.False(t, full || low)
-	s.SetRecorded(true)
-	full, low = s.Layers()
 	require.True(t, full && !low)
-	say(livekit.VideoQuality_LOW, true)
+	s.change(func(p *split) { p.viewed = true })
 	require.True(t, s.WantsLow())
-	require.Equal(t, [layerCount]int{1, 1}, asked)
+	require.Equal(t, [layerCount]int{0, 1}, asked)
 }
 
 // The packets of layers leave again as they were.

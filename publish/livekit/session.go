@@ -161,9 +161,11 @@ func New(opts Options) (*Session, error) {
 		s.sound.muted.Store(opts.SoundMuted)
 	}
 	s.room = lksdk.NewRoom(&lksdk.RoomCallback{
-		OnReconnecting:           s.onReconnecting,
-		OnReconnected:            s.onReconnected,
-		OnDisconnectedWithReason: s.onDisconnected,
+		OnReconnecting:            s.onReconnecting,
+		OnReconnected:             s.onReconnected,
+		OnDisconnectedWithReason:  s.onDisconnected,
+		OnParticipantConnected:    func(*lksdk.RemoteParticipant) { s.countViewers() },
+		OnParticipantDisconnected: func(*lksdk.RemoteParticipant) { s.countViewers() },
 		ParticipantCallback: lksdk.ParticipantCallback{
 			OnTrackMuted:            func(pub lksdk.TrackPublication, _ lksdk.Participant) { s.onMuted(pub, true) },
 			OnTrackUnmuted:          func(pub lksdk.TrackPublication, _ lksdk.Participant) { s.onMuted(pub, false) },
@@ -219,6 +221,7 @@ func (s *Session) Join(ctx context.Context) error {
 		return err
 	}
 	s.muteAgain()
+	s.countViewers()
 	s.update(func(st *State) {
 		if st.Phase == Joining {
 			s.readTracks(st)
