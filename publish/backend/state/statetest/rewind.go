@@ -16,8 +16,8 @@ func newReplay(t *testing.T, s *state.Store) (state.Replay, state.Recording) {
 	now := time.Now().UTC()
 	r := state.Replay{ID: state.NewID(), Identity: "alice", Room: "den", Created: now}
 	require.NoError(t, s.AddReplay(t.Context(), r))
-	rec := state.Recording{ID: state.NewID(), ReplayID: r.ID, EgressID: state.NewID(), VideoTrack: "TR_v", State: api.StateActive,
-		Created: now}
+	rec := state.Recording{ID: state.NewID(), ReplayID: r.ID, EgressID: state.NewID(), VideoTrack: "TR_v",
+		State: api.StateActive, Created: now}
 	require.NoError(t, s.AddRecording(t.Context(), rec))
 	return r, rec
 }
@@ -51,8 +51,8 @@ func WatchLinks(t *testing.T, open func() *state.Store) {
 	require.NoError(t, err)
 	require.Equal(t, []state.WatchLink{l}, list)
 
-	a := state.Ask{ID: state.NewID(), ReplayID: r.ID, LinkID: l.ID, Asker: "a viewer", State: state.Asked, Title: "x", From: r.Created,
-		To: r.Created.Add(time.Second), Created: time.Now().UTC()}
+	a := state.Ask{ID: state.NewID(), ReplayID: r.ID, LinkID: l.ID, Asker: "a viewer", State: state.Asked, Title: "x",
+		From: r.Created, To: r.Created.Add(time.Second), Created: time.Now().UTC()}
 	ok, err = s.AddAsk(ctx, a, 1)
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -104,8 +104,8 @@ func Asks(t *testing.T, open func() *state.Store) {
 	require.NoError(t, err)
 	require.Equal(t, state.Allowed, got.State)
 
-	clip := state.Clip{ID: one.ID, ReplayID: r.ID, Identity: "alice", Room: "den", State: api.ClipWaiting, Asked: time.Second,
-		Pressed: one.To, Created: time.Now().UTC(), Title: "x", Asker: "a viewer"}
+	clip := state.Clip{ID: one.ID, ReplayID: r.ID, Identity: "alice", Room: "den", State: api.ClipWaiting,
+		Asked: time.Second, Pressed: one.To, Created: time.Now().UTC(), Title: "x", Asker: "a viewer"}
 	ok, err = s.AddClip(ctx, clip, 10)
 	require.NoError(t, err)
 	require.True(t, ok)
