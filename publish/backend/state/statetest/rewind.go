@@ -17,7 +17,8 @@ func newReplay(t *testing.T, s *state.Store) (state.Replay, state.Recording) {
 	r := state.Replay{ID: state.NewID(), Identity: "alice", Room: "den", Created: now}
 	require.NoError(t, s.AddReplay(t.Context(), r))
 	rec := state.Recording{ID: state.NewID(), ReplayID: r.ID, EgressID: state.NewID(), VideoTrack: "TR_v",
-		State: api.StateActive, Created: now}
+		State:   api.StateActive,
+		Created: now}
 	require.NoError(t, s.AddRecording(t.Context(), rec))
 	return r, rec
 }
@@ -51,8 +52,9 @@ func WatchLinks(t *testing.T, open func() *state.Store) {
 	require.NoError(t, err)
 	require.Equal(t, []state.WatchLink{l}, list)
 
-	a := state.Ask{ID: state.NewID(), ReplayID: r.ID, LinkID: l.ID, Asker: "a viewer", State: state.Asked, Title: "x",
-		From: r.Created, To: r.Created.Add(time.Second), Created: time.Now().UTC()}
+	a := state.Ask{ID: state.NewID(), ReplayID: r.ID,
+		LinkID: l.ID, Asker: "a viewer", State: state.Asked, Title: "x", From: r.Created,
+		To: r.Created.Add(time.Second), Created: time.Now().UTC()}
 	ok, err = s.AddAsk(ctx, a, 1)
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -76,7 +78,8 @@ func Asks(t *testing.T, open func() *state.Store) {
 	r, _ := newReplay(t, s)
 	add := func(created time.Time) (state.Ask, bool) {
 		t.Helper()
-		a := state.Ask{ID: state.NewID(), ReplayID: r.ID, LinkID: "l", Asker: "a viewer", State: state.Asked, From: r.Created,
+		a := state.Ask{ID: state.NewID(), ReplayID: r.ID,
+			LinkID: "l", Asker: "a viewer", State: state.Asked, From: r.Created,
 			To: r.Created.Add(time.Second), Created: created.UTC()}
 		ok, err := s.AddAsk(ctx, a, 2)
 		require.NoError(t, err)
@@ -104,8 +107,9 @@ func Asks(t *testing.T, open func() *state.Store) {
 	require.NoError(t, err)
 	require.Equal(t, state.Allowed, got.State)
 
-	clip := state.Clip{ID: one.ID, ReplayID: r.ID, Identity: "alice", Room: "den", State: api.ClipWaiting,
-		Asked: time.Second, Pressed: one.To, Created: time.Now().UTC(), Title: "x", Asker: "a viewer"}
+	clip := state.Clip{ID: one.ID, ReplayID: r.ID, Identity: "alice", Room: "den",
+		State: api.ClipWaiting, Asked: time.Second,
+		Pressed: one.To, Created: time.Now().UTC(), Title: "x", Asker: "a viewer"}
 	ok, err = s.AddClip(ctx, clip, 10)
 	require.NoError(t, err)
 	require.True(t, ok)
