@@ -50,10 +50,6 @@ func TestSessions(t *testing.T)                   { onSQLite(t, statetest.Sessio
 func TestFindClips(t *testing.T)                  { onSQLite(t, statetest.FindClips) }
 func TestUploadsReserve(t *testing.T)             { onSQLite(t, statetest.UploadsReserve) }
 func TestUploadBecomesAClip(t *testing.T)         { onSQLite(t, statetest.UploadBecomesAClip) }
-func TestWatchLinks(t *testing.T)                 { onSQLite(t, statetest.WatchLinks) }
-func TestAsks(t *testing.T)                       { onSQLite(t, statetest.Asks) }
-func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses) }
-func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
 
 func TestMigrationHappensOnce(t *testing.T) {
 	folder := newFolder(t)
