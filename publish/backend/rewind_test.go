@@ -129,29 +129,7 @@ func TestRewindWithoutEgress(t *testing.T) {
 	require.Contains(t, clip.RequestedBy, "a viewer of link ")
 	require.Equal(t, "seen", clip.Title)
 
-	paused := time.Now()
-	require.NoError(t, b.client.Pause(b.ctx, replay, true, paused))
-	hidden := b.looks(v)
-	b.eventually(time.Minute, "something is stored in the pause", func() bool {
-		return b.landed(replay).After(paused.Add(3 * time.Second))
-	})
-	require.Equal(t, hidden.Entries, b.looks(v).Entries)
-	resumed := time.Now()
-	require.NoError(t, b.client.Pause(b.ctx, replay, false, resumed))
-	p = b.shows(v, resumed.Add(time.Second))
-	for _, e := range p.Entries {
-		require.True(t, !e.End().After(paused.Add(20*time.Millisecond)) || !e.Wall.Before(resumed.Add(
-			-20*time.Millisecond)), "%v to %v", e.Wall, e.End())
-	}
-	line, err := b.client.Timeline(b.ctx, replay)
-	require.NoError(t, err)
-	require.True(t, line.Live)
-	require.Len(t, line.Gaps, 1)
-	require.Equal(t, api.GapPaused, line.Gaps[0].Reason)
-	clip, _ = b.viewerClip(v, paused.Add(-3*time.Second), p.To())
-	require.Len(t, clip.Gaps, 1)
-	require.False(t, clip.Gaps[0].From.After(paused.Add(20*time.Millisecond)))
-	require.False(t, clip.Gaps[0].To.Before(resumed.Add(-20*time.Millisecond)))
+	b.pauses(v, replay)
 
 	b.killBackend()
 	b.at(v)
@@ -166,10 +144,39 @@ func TestRewindWithoutEgress(t *testing.T) {
 	require.Contains(t, reasons(b, replay), api.GapLost)
 	b.plays(v, p, "video/mp4")
 	b.asksPublisher(replay)
-	_, err = b.client.Stop(b.ctx, api.StopRequest{ReplayID: replay})
+	_, err := b.client.Stop(b.ctx, api.StopRequest{ReplayID: replay})
 	require.NoError(t, err)
 	b.eventually(time.Minute, "the playlist ends", func() bool { return b.looks(v).Ended })
 	b.ffmpegPlays(v)
+}
+
+// pauses a replay that is published all the while, and wants nothing of that for viewers.
+func (b *bench) pauses(v *rewindtest.Viewer, replay string) {
+	b.Helper()
+	const grain = 20 * time.Millisecond // of the clocks
+	paused := time.Now()
+	require.NoError(b, b.client.Pause(b.ctx, replay, true, paused))
+	before := b.looks(v)
+	b.eventually(time.Minute, "something is stored in the pause", func() bool {
+		return b.landed(replay).After(paused.Add(3 * time.Second))
+	})
+	require.False(b, b.looks(v).To().After(paused.Add(grain)))
+	resumed := time.Now()
+	require.NoError(b, b.client.Pause(b.ctx, replay, false, resumed))
+	p := b.shows(v, resumed.Add(time.Second))
+	for _, e := range p.Entries {
+		require.True(b, !e.End().After(paused.Add(grain)) || !e.Wall.Before(resumed.Add(-grain)), "%v to %v", e.Wall,
+			e.End())
+	}
+	line, err := b.client.Timeline(b.ctx, replay)
+	require.NoError(b, err)
+	require.True(b, line.Live)
+	require.Len(b, line.Gaps, 1)
+	require.Equal(b, api.GapPaused, line.Gaps[0].Reason)
+	clip, _ := b.viewerClip(v, before.Entries[len(before.Entries)-1].Wall, p.To())
+	require.Len(b, clip.Gaps, 1)
+	require.False(b, clip.Gaps[0].From.After(paused.Add(grain)))
+	require.False(b, clip.Gaps[0].To.Before(resumed.Add(-grain)))
 }
 
 // asksPublisher has a viewer ask for two clips, of which the publisher allows one, and loses the link then.

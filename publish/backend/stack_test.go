@@ -121,6 +121,15 @@ func TestReplayOnRealStack(t *testing.T) {
 	b.check(clip, file, 10, pub)
 	checkRange(b, clip)
 
+	// Viewers rewind it, but for a pause.
+	v := b.rewinds(started.ReplayID, api.ClipsAnyone)
+	p := b.shows(v, time.Now().Add(-10*time.Second))
+	b.plays(v, p, "video/mp2t")
+	from := p.Entries[0].Wall.Add(time.Second)
+	clip, file = b.viewerClip(v, from, from.Add(6*time.Second))
+	b.check(clip, file, 6, pub)
+	b.pauses(v, started.ReplayID)
+
 	// Killed, the service goes on with the replay, and finishes a clip that it left waiting.
 	pressed := time.Now()
 	waiting, err := b.client.Save(b.ctx, api.SaveRequest{ReplayID: started.ReplayID, Seconds: 12, PressedAt: &pressed})
