@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
@@ -40,6 +41,7 @@ func (a *App) makeWatchLink(ctx context.Context, life time.Duration, clips api.C
 	if err != nil {
 		return api.WatchLink{}, err
 	}
+	media.Poke(a.watchLinked)
 	return *link, nil
 }
 

@@ -49,9 +49,10 @@ type Config struct {
 	BackendURL, UserToken, Room string
 	// PlainHTTP consents to sending the token unencrypted to a backend on another machine.
 	PlainHTTP bool
-	// AllowClip decides on a viewer's request for a clip; nil refuses all. It may take its time: the context ends when
-	// the viewer no longer waits. A *ClipRefusal reaches the viewer, of other errors only that there was one.
-	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest) error
+	// AllowClip decides on a viewer's request for a clip that ends when it was asked for; nil refuses all. It may take its
+	// time: the context ends when the viewer no longer waits. A *ClipRefusal reaches the viewer, of other errors only that
+	// there was one.
+	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (ClipMaker, error)
 	// OnViewerClip is called once such a clip is ready and the viewer has its link; it must not block.
 	OnViewerClip func(api.RoomClip)
 	// Log receives what the publisher has to say; nil discards it.
@@ -72,8 +73,9 @@ type Status struct {
 	Recording RecordingState `json:"recording"`
 	ReplayID  string         `json:"replay_id"`
 	EgressID  string         `json:"egress_id"`
-	// ServerSeconds is how much the server could save now.
+	// ServerSeconds is how much the server could save now, Asked how many viewers of watch links ask for a clip.
 	ServerSeconds float64 `json:"server_seconds"`
+	Asked         int     `json:"asked"`
 	// Error is what is wrong at present, as a message.
 	Error string `json:"error"`
 	// BitrateKbps is what the video is encoded with at present.
@@ -207,14 +209,14 @@ func (p *Publisher) update(change func(*Status)) {
 }
 
 // Save asks the server for a clip of the last seconds before the press and returns its id. A zero pressedAt is now.
-// The marks become its chapters.
-func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time, marks ...api.Mark) (clipID string,
-	err error) {
+// The title may be empty; the marks become its chapters.
+func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time, title string,
+	marks ...api.Mark) (clipID string, err error) {
 	id := p.Status().ReplayID
 	if id == "" {
 		return "", ErrNotRecording
 	}
-	req := api.SaveRequest{ReplayID: id, Seconds: seconds, Marks: marks}
+	req := api.SaveRequest{ReplayID: id, Seconds: seconds, Title: api.FitTitle(title), Marks: marks}
 	if !pressedAt.IsZero() {
 		req.PressedAt = &pressedAt
 	}

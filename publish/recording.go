@@ -148,7 +148,9 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 		s.setRecordingErr(err.Error())
 	default:
 		s.rec.paused = replay.Paused // a server that was restored may know less than it did
-		s.update(func(st *Status) { st.EgressID, st.ServerSeconds = replay.EgressID, replay.BufferedSeconds })
+		s.update(func(st *Status) {
+			st.EgressID, st.ServerSeconds, st.Asked = replay.EgressID, replay.BufferedSeconds, len(replay.Asked)
+		})
 		s.showRecording(replay.State, replay.LastError)
 	}
 }
@@ -184,7 +186,7 @@ func (s *supervisor) recordingFailed(reason string) {
 // forget drops a replay that the backend does not know.
 func (s *supervisor) forget() {
 	s.rec.replayID, s.rec.paused = "", false
-	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds = "", "", 0 })
+	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds, st.Asked = "", "", 0, 0 })
 }
 
 // setRecordingErr notes what is wrong with the recording.

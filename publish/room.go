@@ -23,6 +23,10 @@ type ClipRefusal struct {
 	Message string
 }
 
+// ClipMaker makes a clip that was allowed, and a link to it. Nil has the server cut it. Its errors are like those of
+// Config.AllowClip.
+type ClipMaker func(ctx context.Context) (api.RoomClip, error)
+
 // Error is the message.
 func (e *ClipRefusal) Error() string { return e.Message }
 
@@ -113,7 +117,7 @@ func (s *supervisor) clipRequest(ctx context.Context, viewer string, payload []b
 	return json.Marshal(clip)
 }
 
-// clipFor has the server cut a clip that ends when the viewer asked for it, and makes a link to it.
+// clipFor has a clip made that ends when the viewer asked for it.
 func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte, asked time.Time) (api.RoomClip,
 	error) {
 	r, err := parseClipRequest(payload)
@@ -123,10 +127,21 @@ func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte,
 	if s.cfg.AllowClip == nil {
 		return api.RoomClip{}, &ClipRefusal{api.RPCRefused, "viewers may not clip this screen"}
 	}
-	if err := s.cfg.AllowClip(ctx, viewer, r); err != nil {
+	make, err := s.cfg.AllowClip(ctx, viewer, r, asked)
+	if err != nil {
 		return api.RoomClip{}, err
 	}
-	id, err := s.Save(ctx, r.Seconds, asked)
+	if make == nil {
+		make = func(ctx context.Context) (api.RoomClip, error) { return s.serverClip(ctx, r, asked) }
+	}
+	clip, err := make(ctx)
+	clip.Title, clip.RequestedBy = r.Title, viewer
+	return clip, err
+}
+
+// serverClip has the server cut a clip, and makes a link to it.
+func (s *supervisor) serverClip(ctx context.Context, r api.ClipRequest, asked time.Time) (api.RoomClip, error) {
+	id, err := s.Save(ctx, r.Seconds, asked, r.Title)
 	if errors.Is(err, ErrNotRecording) {
 		err = &ClipRefusal{api.RPCNothing, "the server keeps no replay of this screen now"}
 	}
@@ -141,8 +156,7 @@ func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte,
 	if err != nil {
 		return api.RoomClip{}, err
 	}
-	return api.RoomClip{ClipID: id, Title: r.Title, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt,
-		RequestedBy: viewer}, nil
+	return api.RoomClip{ClipID: id, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt}, nil
 }
 
 // Limits of a ClipRequest, as room.json has them.

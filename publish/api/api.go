@@ -67,6 +67,8 @@ type SaveRequest struct {
 	ReplayID  string     `json:"replayId"`
 	Seconds   float64    `json:"seconds"`
 	PressedAt *time.Time `json:"pressedAt,omitempty"`
+	// Title is what the clip is called, at most MaxTitle bytes; it may be empty.
+	Title string `json:"title,omitempty"`
 	// Marks become chapters of the clip as far as they are in it; at most MaxMarks.
 	Marks []Mark `json:"marks,omitempty"`
 }

@@ -228,7 +228,7 @@ func (b *Backend) save(_ *http.Request, in api.SaveRequest) (int, api.SaveRespon
 	}
 	from := to.Add(-time.Duration(in.Seconds * float64(time.Second)))
 	c := &api.Clip{ClipID: b.newID("clip"), ReplayID: r.ReplayID, RoomName: r.RoomName, State: api.ClipWaiting,
-		From: &from, To: &to, Seconds: in.Seconds, CreatedAt: time.Now()}
+		Title: in.Title, From: &from, To: &to, Seconds: in.Seconds, CreatedAt: time.Now()}
 	b.clips[c.ClipID] = c
 	return http.StatusAccepted, api.SaveResponse{ClipID: c.ClipID}, nil
 }
@@ -256,6 +256,16 @@ func (b *Backend) link(r *http.Request, in api.LinkRequest) (int, api.Link, erro
 	}
 	return http.StatusCreated, api.Link{LinkID: id, URL: b.URL() + api.Prefix + "/watch/" + id, CreatedAt: now,
 		ExpiresAt: now.Add(life)}, nil
+}
+
+// Clip is a clip, zero where there is none of this id.
+func (b *Backend) Clip(id string) api.Clip {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.clips[id]; c != nil {
+		return *c
+	}
+	return api.Clip{}
 }
 
 func (b *Backend) newID(kind string) string {

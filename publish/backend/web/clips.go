@@ -47,6 +47,9 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 			return invalid("the title of a mark must have at most %d bytes, all of them printable", api.MaxTitle)
 		}
 	}
+	if req.Title != api.FitTitle(req.Title) {
+		return invalid("title must have at most %d bytes, all of them printable", api.MaxTitle)
+	}
 	replay, err := s.ownReplay(r.Context(), user, req.ReplayID)
 	if err != nil {
 		return err
@@ -55,7 +58,8 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 		return err
 	}
 	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
-		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now}
+		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now,
+		Title: req.Title}
 	for _, m := range req.Marks {
 		if at := m.At.Sub(clip.Start()); at >= 0 && at <= clip.Asked {
 			clip.Chapters = append(clip.Chapters, api.Chapter{Seconds: at.Seconds(), Title: m.Title})
