@@ -77,6 +77,7 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/healthz":                                  http.HandlerFunc(getHealth),
 	}
 	maps.Copy(all, s.jobRoutes())
+	maps.Copy(all, s.teamRoutes())
 	all["GET "+api.Prefix+"/assets/{version}/{name}"] = s.limited(s.getAsset)
 	return all
 }
@@ -88,6 +89,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(pattern, h)
 	}
 	mux.Handle("GET /healthz", http.HandlerFunc(getHealth))
+	mux.Handle("GET /{$}", s.limited(s.getTeam)) // the same page as below the prefix, where people look for it
 	mux.Handle("/", s.limited(func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, notFound("call")) }))
 	if len(s.o.CORSOrigins) == 0 {
 		return s.outer(mux)
