@@ -18,7 +18,7 @@ NEEDS_CGO := $(MODULE)/(app|app/ui.*|cmd/hindsight)$$
 RACE := ./app/config ./app/control ./app/hotkey ./app/hotkey/hotkeytest ./app/links ./app/session ./app/token \
 	./capture/fanout ./capture/media ./capture/mp4 ./capture/replay ./capture/video \
 	./publish/client ./publish/livekit \
-	$(addprefix ./publish/backend/,buffers jwt keeper leases poster recorder state storage web)
+	$(addprefix ./publish/backend/,buffers jwt keeper leases poster recorder state state/statetest storage web)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14

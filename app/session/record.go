@@ -130,7 +130,7 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 		if !s.st.cfg.App.FirstRunDone {
 			return errFirstRun
 		}
-		format = clip.Format(s.st.cfg.Clips.Screenshot)
+		format = s.st.cfg.Clips.Screenshot
 		s.st.capture.shots++ // a recorder is opened for it, or stays open for it
 		if s.st.capture.rec == nil {
 			s.retryOpen()

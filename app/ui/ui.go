@@ -89,7 +89,7 @@ type Parts struct {
 	Devices func(context.Context) (capture.DeviceList, error)
 	// Screens lists what can be captured with a method of config.Video, Preview takes a frame of it that fits into a
 	// width and height in pixels.
-	Screens func(backend string) (capture.ScreenList, error)
+	Screens func(backend capture.Method) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
 	// Minimized is whether nothing of a window of the X display can be seen.
 	Minimized func(window uint32) bool

@@ -94,7 +94,7 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		return list, nil
 	}
 	opened := func(string) error { return nil }
-	screens := func(string) (capture.ScreenList, error) {
+	screens := func(capture.Method) (capture.ScreenList, error) {
 		return capture.ScreenList{
 			Width: 3840, Height: 1080, Monitors: []capture.Monitor{{Name: "DP-1", Width: 1920, Height: 1080, RefreshRate: 60},
 				{Name: "HDMI-1", X: 1920, Width: 1920, Height: 1080, RefreshRate: 144}},

@@ -53,6 +53,14 @@ const (
 	Trimmed    Kind = "trimmed"
 )
 
+// Kinds are all of them, clips before what is made of them.
+func Kinds() []Kind { return []Kind{Replay, Recorded, Trimmed, Screenshot} }
+
+func (k Kind) String() string { return string(k) }
+
+// ParseKind returns the kind of that name; the error names those that there are.
+func ParseKind(s string) (Kind, error) { return media.ParseName("kind of file", s, Kinds()) }
+
 // Request is what to write: a saved replay, whose packets and window are known, or a recording, whose packets come.
 type Request struct {
 	// Folder is made when it is missing.

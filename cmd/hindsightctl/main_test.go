@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func answer(_ context.Context, r control.Request) (any, error) {
 	switch {
 	case r.Command == control.Status:
-		return session.Snapshot{State: session.Live, BufferedSeconds: 12, ReplaySeconds: 60,
+		return session.Snapshot{State: session.Live, Buffer: session.Buffer{BufferedSeconds: 12, ReplaySeconds: 60},
 			Share: session.ShareStatus{State: "live", Room: "studio"}, Problems: []string{"The microphone was unplugged."}}, nil
 	case r.Command == control.Save && r.Seconds == 30:
 		return session.SaveRecord{ID: 1, Local: "saved", Clip: &clip.Clip{Path: "/clips/one.mp4", Seconds: 30}}, nil
