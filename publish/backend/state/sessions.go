@@ -14,8 +14,8 @@ const (
 	// SessionIdle and SessionLife end a session: when it was not used for as long, and in any case.
 	SessionIdle = 12 * time.Hour
 	SessionLife = 7 * 24 * time.Hour
-	// MaxSessions of one user are kept, the newest.
-	MaxSessions = 20
+	// maxSessions of one user are kept, the newest.
+	maxSessions = 20
 	// usedEvery is how often it is noted that a session is used.
 	usedEvery = time.Minute
 	// codeLetters is the length of a code, which people can type: 60 random bits for two minutes.
@@ -93,7 +93,7 @@ func (s *Store) SignIn(ctx context.Context, code string, now time.Time) (t Token
 		}{
 			{"DELETE FROM sessions WHERE expires <= ? OR used <= ?", []any{stamp(now), stamp(now.Add(-SessionIdle))}},
 			{`DELETE FROM sessions WHERE owner = ? AND hash NOT IN (SELECT hash FROM sessions WHERE owner = ?
-				ORDER BY created DESC, hash LIMIT ?)`, []any{row.owner, row.owner, MaxSessions - 1}},
+				ORDER BY created DESC, hash LIMIT ?)`, []any{row.owner, row.owner, maxSessions - 1}},
 			{"INSERT INTO sessions (hash, token, who, owner, created, used, expires) VALUES (?,?,?,?,?,?,?)",
 				[]any{linkHash(secret), row.token, row.who, row.owner, stamp(now), stamp(now), stamp(expires)}},
 		} {

@@ -12,7 +12,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// Sessions: a code signs in once, and not for long. A session ends with its token, after a time without use, and in any case
+// A code signs in once, and not for long. A session ends with its token, after a time without use, and in any case
 // after some days; only the newest of a user are kept.
 func Sessions(t *testing.T, open func() *state.Store) {
 	ctx, s, now := t.Context(), open(), time.Now()
@@ -50,7 +50,7 @@ func Sessions(t *testing.T, open func() *state.Store) {
 	require.ErrorIs(t, is(out, 0), state.ErrNotFound)
 
 	kept := begin()
-	for range state.MaxSessions {
+	for n := 0; n < 100 && is(kept, 0) == nil; n++ {
 		now = now.Add(time.Second)
 		begin()
 	}
@@ -75,7 +75,7 @@ func Sessions(t *testing.T, open func() *state.Store) {
 	require.ErrorIs(t, is(secret, time.Hour), state.ErrNotFound)
 }
 
-// FindClips: a search goes through what somebody sees and nothing else, page by page, without one twice or left out.
+// A search goes through what somebody sees and nothing else, page by page, without one twice or left out.
 func FindClips(t *testing.T, open func() *state.Store) {
 	ctx, s, now := t.Context(), open(), time.Now()
 	for i := range 12 {
@@ -100,7 +100,8 @@ func FindClips(t *testing.T, open func() *state.Store) {
 	inDen := func(room string) bool { return room == "den" }
 	for limit := 1; limit < 13; limit += 3 {
 		require.Len(t, find(state.ClipQuery{All: true, Limit: limit}), 12)
-		require.Equal(t, []string{"c00", "c02", "c04", "c06", "c08", "c10"}, find(state.ClipQuery{Owner: "alice", Limit: limit}))
+		require.Equal(t, []string{"c00", "c02", "c04", "c06", "c08", "c10"},
+			find(state.ClipQuery{Owner: "alice", Limit: limit}))
 		require.Equal(t, []string{"c00", "c01", "c03", "c05", "c06", "c07", "c09", "c11"},
 			find(state.ClipQuery{Owner: "bob", In: inDen, Limit: limit}))
 		require.Equal(t, []string{"c00", "c03"}, find(state.ClipQuery{Owner: "carol", In: inDen, Limit: limit,
