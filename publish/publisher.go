@@ -55,6 +55,9 @@ type Config struct {
 	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (ClipMaker, error)
 	// OnViewerClip is called once such a clip is ready and the viewer has its link; it must not block.
 	OnViewerClip func(api.RoomClip)
+	// Low is published beside the source, as another layer of the same track, for viewers whose connection does not carry
+	// the source. It is read only while the server has use for it. Nil publishes one layer.
+	Low Source
 	// Log receives what the publisher has to say; nil discards it.
 	Log *slog.Logger
 }
@@ -80,10 +83,19 @@ type Status struct {
 	Error string `json:"error"`
 	// BitrateKbps is what the video is encoded with at present.
 	BitrateKbps int `json:"bitrate_kbps"`
+	// Layers says which layers of the video are sent at present.
+	Layers Layers `json:"layers"`
 	// DeliveredKbps is how much of it reaches the server, headers included.
 	DeliveredKbps int `json:"delivered_kbps"`
 	// DroppedPackets counts packets that were not sent because the network was too slow.
 	DroppedPackets uint64 `json:"dropped_packets"`
+}
+
+// Layers are those of the video that are sent: the full one and, with Config.Low, the low-resolution one. With two, one
+// is off while the server has no use for it, and the full one while the connection does not carry it.
+type Layers struct {
+	Full bool `json:"full"`
+	Low  bool `json:"low"`
 }
 
 // ErrNotRecording is what Save returns while the server keeps no replay.
@@ -198,6 +210,7 @@ func (p *Publisher) Status() Status {
 	st.DroppedPackets = p.reader.Dropped() + p.unsent.Load()
 	if s := p.session.Load(); s != nil {
 		st.BitrateKbps, st.DeliveredKbps = s.BitrateKbps(), s.DeliveredKbps()
+		st.Layers.Full, st.Layers.Low = s.Layers()
 	}
 	return st
 }

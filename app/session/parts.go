@@ -86,6 +86,6 @@ type ShareConfig struct {
 	BackendURL, UserToken, Room string
 	// AllowHTTP consents to sending the token unencrypted.
 	AllowHTTP bool
-	// LowLayer publishes the low-resolution layer instead of the replay's frames.
-	LowLayer bool
+	// Quality is what is published of the replay's frames and the low-resolution layer.
+	Quality config.StreamQuality
 }

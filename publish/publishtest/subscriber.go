@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/go-logr/logr"
 	"github.com/livekit/protocol/auth"
 	"github.com/livekit/protocol/livekit"
@@ -50,6 +51,7 @@ type Stream struct {
 	Info     *livekit.TrackInfo
 	Identity string
 
+	pub    *lksdk.RemoteTrackPublication
 	kind   media.Track
 	vp8    bool
 	ssrc   webrtc.SSRC
@@ -59,6 +61,8 @@ type Stream struct {
 	units   []Unit
 	packets []*rtp.Packet
 	arrived []time.Time // of packets
+	width   int         // of the frames that come
+	frames  int         // of that width
 	reports []Report
 }
 
@@ -73,9 +77,14 @@ type Subscriber struct {
 
 // Subscribe joins a room as a hidden viewer and receives every screen shared there.
 func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber, error) {
+	return SubscribeAs(ctx, url, key, secret, room, "test-viewer")
+}
+
+// SubscribeAs is Subscribe with another identity than that of all other viewers.
+func SubscribeAs(ctx context.Context, url, key, secret, room, identity string) (*Subscriber, error) {
 	hindsightlivekit.QuietClient()
 	s := &Subscriber{}
-	token, err := auth.NewAccessToken(key, secret).SetIdentity("test-viewer").SetVideoGrant(&auth.VideoGrant{
+	token, err := auth.NewAccessToken(key, secret).SetIdentity(identity).SetVideoGrant(&auth.VideoGrant{
 		RoomJoin: true, Room: room, Hidden: true,
 	}).ToJWT()
 	if err != nil {
@@ -93,7 +102,7 @@ func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber,
 }
 
 func (s *Subscriber) onTrack(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, p *lksdk.RemoteParticipant) {
-	st := &Stream{Info: pub.TrackInfo(), Identity: p.Identity(), ssrc: track.SSRC(), writer: p.WritePLI}
+	st := &Stream{Info: pub.TrackInfo(), Identity: p.Identity(), pub: pub, ssrc: track.SSRC(), writer: p.WritePLI}
 	var depacketizer rtp.Depacketizer
 	switch pub.Source() {
 	case livekit.TrackSource_SCREEN_SHARE:
@@ -136,6 +145,7 @@ func (st *Stream) receive(track *webrtc.TrackRemote, depacketizer rtp.Depacketiz
 		builder.Push(packet)
 		st.mu.Lock()
 		st.packets, st.arrived = append(st.packets, packet), append(st.arrived, now)
+		st.measure(packet)
 		for sample := builder.Pop(); sample != nil; sample = builder.Pop() {
 			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: st.isKey(sample.Data),
 				Arrived: arrived[sample.PacketTimestamp], Whole: whole[sample.PacketTimestamp]})
@@ -144,6 +154,32 @@ func (st *Stream) receive(track *webrtc.TrackRemote, depacketizer rtp.Depacketiz
 		}
 		st.mu.Unlock()
 	}
+}
+
+// measure notes the width of frames. The publisher's packetizer sends parameter sets in aggregation packets (RFC 6184,
+// 5.7.1), the SPS first. It runs under the lock.
+func (st *Stream) measure(p *rtp.Packet) {
+	if st.kind != media.Video || len(p.Payload) < 4 {
+		return
+	}
+	const stapA, spsType = 24, 7
+	if body := p.Payload[3:]; p.Payload[0]&31 == stapA && body[0]&31 == spsType {
+		var sps h264.SPS
+		size := int(binary.BigEndian.Uint16(p.Payload[1:]))
+		if size <= len(body) && sps.Unmarshal(body[:size]) == nil && sps.Width() != st.width {
+			st.width, st.frames = sps.Width(), 0
+		}
+	}
+	if p.Marker {
+		st.frames++
+	}
+}
+
+// Layer is the width of the frames that come at present, and how many of that width have come, whole or not.
+func (st *Stream) Layer() (width, frames int) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.width, st.frames
 }
 
 // isKey is whether decoding can begin with a unit. A VP8 frame says so in its first bit (RFC 6386, 9.1).
@@ -221,6 +257,9 @@ func (st *Stream) KeyUnits() int {
 	}
 	return n
 }
+
+// Ask asks the server for a layer of the video.
+func (st *Stream) Ask(q livekit.VideoQuality) error { return st.pub.SetVideoQuality(q) }
 
 // SendPLI asks the publisher for an IDR frame (RFC 4585, 6.3.1).
 func (st *Stream) SendPLI() { st.writer(st.ssrc) }

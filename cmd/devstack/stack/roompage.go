@@ -2,16 +2,11 @@ package stack
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 )
@@ -68,24 +63,5 @@ func StartPage(ctx context.Context, log io.Writer, html []byte) (*Page, error) {
 func (p *Page) Close() error { return p.server.Close() }
 
 func fetchJSClient(ctx context.Context, log io.Writer, dir string) error {
-	if _, err := exec.LookPath("npm"); err != nil {
-		return errors.New("npm is not installed; run make setup")
-	}
-	fmt.Fprintln(log, "fetching LiveKit's JavaScript client", jsClientVersion)
-	if err := runBuild(ctx, log, dir, nil, "npm", "pack", "--silent", "livekit-client@"+jsClientVersion); err != nil {
-		return err
-	}
-	archive := "livekit-client-" + jsClientVersion + ".tgz"
-	if err := runBuild(ctx, log, dir, nil, "tar", "-xzf", archive, "--strip-components=2",
-		"package/dist/"+jsClientFile); err != nil {
-		return err
-	}
-	b, err := os.ReadFile(filepath.Join(dir, jsClientFile))
-	if err != nil {
-		return err
-	}
-	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != jsClientSum {
-		return errors.New("it is not the file that is expected; its SHA-256 is " + hex.EncodeToString(sum[:]))
-	}
-	return os.Remove(filepath.Join(dir, archive))
+	return fetchNPM(ctx, log, dir, "livekit-client", jsClientVersion, "dist/"+jsClientFile, jsClientSum)
 }

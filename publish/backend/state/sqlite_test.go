@@ -42,6 +42,12 @@ func TestLinks(t *testing.T)                      { onSQLite(t, statetest.Links)
 func TestClipsAreListedAndCounted(t *testing.T)   { onSQLite(t, statetest.ClipsAreListedAndCounted) }
 func TestNamesOfStrangeBytes(t *testing.T)        { onSQLite(t, statetest.NamesOfStrangeBytes) }
 func TestRestore(t *testing.T)                    { onSQLite(t, statetest.Restore) }
+func TestWatchLinks(t *testing.T)                 { onSQLite(t, statetest.WatchLinks) }
+func TestAsks(t *testing.T)                       { onSQLite(t, statetest.Asks) }
+func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses) }
+func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
+func TestSessions(t *testing.T)                   { onSQLite(t, statetest.Sessions) }
+func TestFindClips(t *testing.T)                  { onSQLite(t, statetest.FindClips) }
 func TestUploadsReserve(t *testing.T)             { onSQLite(t, statetest.UploadsReserve) }
 func TestUploadBecomesAClip(t *testing.T)         { onSQLite(t, statetest.UploadBecomesAClip) }
 
