@@ -212,7 +212,7 @@ func (s *stage) growSharing(ctx context.Context, d time.Duration) (*shared, []in
 	if err := app.close(); err != nil {
 		return nil, nil, err
 	}
-	v, err := s.decode(ctx, stream, len(fromKey(stream.Units())), nil)
+	v, err := s.decode(ctx, stream, 0, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -123,6 +123,10 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 			p := sharers[(i+round)%len(sharers)] // each goes first in turn
 			fmt.Fprintf(os.Stderr, "round %d of %d, %s\n", round+1, b.Rounds, p.name)
 			moving, still, err := s.measure(ctx, p)
+			for try := 1; errors.Is(err, errLost) && try < tries; try++ {
+				fmt.Fprintf(os.Stderr, "%v; measuring again\n", err)
+				moving, still, err = s.measure(ctx, p)
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
