@@ -49,6 +49,9 @@ type Config struct {
 	BackendURL, UserToken, Room string
 	// PlainHTTP consents to sending the token unencrypted to a backend on another machine.
 	PlainHTTP bool
+	// Passphrase encrypts what is shared from end to end: viewers need the same one. The server then cannot record, so
+	// it is not asked to. Empty shares in plain.
+	Passphrase string
 	// AllowClip decides on a viewer's request for a clip; nil refuses all. It may take its time: the context ends when
 	// the viewer no longer waits. A *ClipRefusal reaches the viewer, of other errors only that there was one.
 	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest) error
@@ -83,6 +86,12 @@ type Status struct {
 	// DroppedPackets counts packets that were not sent because the network was too slow.
 	DroppedPackets uint64 `json:"dropped_packets"`
 }
+
+// NotRecordedEncrypted is why the server keeps no replay of an encrypted share.
+const NotRecordedEncrypted = "not recorded on the server: the share is end-to-end encrypted"
+
+// ErrEncrypted is what Save returns for an encrypted share.
+var ErrEncrypted = errors.New(NotRecordedEncrypted)
 
 // ErrNotRecording is what Save returns while the server keeps no replay.
 var ErrNotRecording = errors.New("the server is not recording yet, so it has nothing to save")
@@ -159,7 +168,7 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	}
 	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
 		done: make(chan struct{}), news: make(chan struct{}, 1)}
-	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: RecordingOff,
+	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: p.notRecording(),
 		BitrateKbps: src.Video().BitrateKbps}
 	life, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
@@ -208,7 +217,10 @@ func (p *Publisher) update(change func(*Status)) {
 func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time, marks ...api.Mark) (clipID string,
 	err error) {
 	id := p.Status().ReplayID
-	if id == "" {
+	switch {
+	case p.cfg.Passphrase != "":
+		return "", ErrEncrypted
+	case id == "":
 		return "", ErrNotRecording
 	}
 	req := api.SaveRequest{ReplayID: id, Seconds: seconds, Marks: marks}

@@ -117,6 +117,9 @@ func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte,
 	if s.cfg.AllowClip == nil {
 		return api.RoomClip{}, &ClipRefusal{api.RPCRefused, "viewers may not clip this screen"}
 	}
+	if s.cfg.Passphrase != "" { // before anybody is asked
+		return api.RoomClip{}, &ClipRefusal{api.RPCNothing, NotRecordedEncrypted}
+	}
 	if err := s.cfg.AllowClip(ctx, viewer, r); err != nil {
 		return api.RoomClip{}, err
 	}

@@ -68,7 +68,7 @@ func (s *supervisor) run(ctx context.Context) {
 		stopPump()
 		<-pumpDone
 		_ = s.reader.Close()
-		s.update(func(st *Status) { st.Recording, st.ServerSeconds = RecordingOff, 0 })
+		s.update(func(st *Status) { st.Recording, st.ServerSeconds = s.notRecording(), 0 })
 	}()
 	for pause := firstPause; ctx.Err() == nil; pause = nextPause(pause) {
 		session, err := s.connect(ctx)
@@ -130,7 +130,7 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	session, err := livekit.New(livekit.Options{
 		URL: token.ServerURL, Token: token.Token, Video: s.watch.video, Sound: s.watch.sound, Clock: clock,
 		VideoMuted: s.videoMuted, SoundMuted: s.soundMuted,
-		MinKbps: floor, MaxKbps: ceiling, Log: s.log, Methods: s.methods(),
+		Passphrase: s.cfg.Passphrase, MinKbps: floor, MaxKbps: ceiling, Log: s.log, Methods: s.methods(),
 		OnKeyframe: s.src.RequestKeyframe, OnBitrate: s.src.SetBitrate,
 	})
 	if err != nil {
@@ -219,7 +219,7 @@ func (s *supervisor) show(session livekit.State) {
 		case session.Phase == livekit.Live:
 			st.State = StateLive
 		case session.Phase == livekit.Gone && session.Final:
-			st.State, st.Recording = StateFailed, RecordingOff
+			st.State, st.Recording = StateFailed, s.notRecording()
 		default:
 			st.State = StateReconnecting
 		}

@@ -57,6 +57,8 @@ type Options struct {
 	// kb/s. They must not block, nor call the Session. Neither is called after Close.
 	OnKeyframe func()
 	OnBitrate  func(kbps int)
+	// Passphrase encrypts both tracks from end to end: only who has it can see and hear them. Empty is in plain.
+	Passphrase string
 	// Methods are the RPC methods that others in the room can call, by name.
 	Methods map[string]Method
 	// Log gets the client's messages for debugging; nil discards them.
@@ -141,6 +143,16 @@ func New(opts Options) (*Session, error) {
 		}
 		s.sound.muted.Store(opts.SoundMuted)
 	}
+	if opts.Passphrase != "" {
+		video, sound, err := newEncryptors(opts.Passphrase)
+		if err != nil {
+			return nil, fmt.Errorf("the end-to-end encryption can't be set up: %w", err)
+		}
+		s.video.encryptor = video
+		if s.sound != nil {
+			s.sound.encryptor = sound
+		}
+	}
 	s.room = lksdk.NewRoom(&lksdk.RoomCallback{
 		OnReconnecting:           s.onReconnecting,
 		OnReconnected:            s.onReconnected,
@@ -196,7 +208,7 @@ func (s *Session) Join(ctx context.Context) error {
 func (s *Session) publish(ctx context.Context) error {
 	_, err := s.room.LocalParticipant.PublishTrack(s.video.local, &lksdk.TrackPublicationOptions{
 		Name: "screen", Source: livekit.TrackSource_SCREEN_SHARE,
-		VideoWidth: s.opts.Video.Width, VideoHeight: s.opts.Video.Height,
+		VideoWidth: s.opts.Video.Width, VideoHeight: s.opts.Video.Height, Encryption: s.encryption(),
 	})
 	if err != nil {
 		return fmt.Errorf("the LiveKit server did not accept the screen: %w", err)
@@ -206,6 +218,7 @@ func (s *Session) publish(ctx context.Context) error {
 	}
 	_, err = s.room.LocalParticipant.PublishTrack(s.sound.local, &lksdk.TrackPublicationOptions{
 		Name: "screen sound", Source: livekit.TrackSource_SCREEN_SHARE_AUDIO, Stereo: true, DisableDTX: true,
+		Encryption: s.encryption(),
 	})
 	if err != nil {
 		return fmt.Errorf("the LiveKit server did not accept the audio: %w", err)

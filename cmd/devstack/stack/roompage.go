@@ -16,12 +16,14 @@ import (
 	"time"
 )
 
-// LiveKit's JavaScript client, from its package livekit-client, and the SHA-256 of the file that is taken.
-const (
-	jsClientVersion = "2.15.0"
-	jsClientFile    = "livekit-client.umd.js"
-	jsClientSum     = "a36f67a6382a80eea00746e5778ebb3cb6650641ff0d84e351ab501010e8157d"
-)
+// jsClientVersion is that of LiveKit's JavaScript client, from its package livekit-client.
+const jsClientVersion = "2.15.0"
+
+// jsClientFiles are the client and its worker for end-to-end encryption, with the SHA-256 of each.
+var jsClientFiles = map[string]string{
+	"livekit-client.umd.js":         "a36f67a6382a80eea00746e5778ebb3cb6650641ff0d84e351ab501010e8157d",
+	"livekit-client.e2ee.worker.js": "6ad0379ac3e70662a957dd9bc45b277771339c0303a5dd634ef399702822a4e1",
+}
 
 //go:embed room.html
 var roomHTML []byte
@@ -32,7 +34,8 @@ func startRoomPage(ctx context.Context, log io.Writer) (*Page, error) {
 	return StartPage(ctx, log, roomHTML)
 }
 
-// Page serves a page and, beside it, LiveKit's JavaScript client as livekit-client.umd.js. Close ends the server.
+// Page serves a page and, beside it, LiveKit's JavaScript client as livekit-client.umd.js and its worker for encryption
+// as livekit-client.e2ee.worker.js. Close ends the server.
 type Page struct {
 	// URL is http://127.0.0.1:port/.
 	URL    string
@@ -41,7 +44,7 @@ type Page struct {
 
 // StartPage fetches LiveKit's client once and serves on a free port of the loopback interface.
 func StartPage(ctx context.Context, log io.Writer, html []byte) (*Page, error) {
-	dir, err := cached(ctx, "livekit-client-"+jsClientVersion,
+	dir, err := cached(ctx, "livekit-client-e2ee-"+jsClientVersion,
 		func(dir string) error { return fetchJSClient(ctx, log, dir) })
 	if err != nil {
 		return nil, fmt.Errorf("LiveKit's JavaScript client cannot be fetched: %w", err)
@@ -55,9 +58,11 @@ func StartPage(ctx context.Context, log io.Writer, html []byte) (*Page, error) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(html)
 	})
-	mux.HandleFunc("GET /"+jsClientFile, func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFile(w, r, filepath.Join(dir, jsClientFile))
-	})
+	for file := range jsClientFiles {
+		mux.HandleFunc("GET /"+file, func(w http.ResponseWriter, r *http.Request) {
+			http.ServeFile(w, r, filepath.Join(dir, file))
+		})
+	}
 	p := &Page{URL: "http://" + l.Addr().String() + "/",
 		server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
 	go p.server.Serve(l) //nolint:errcheck // ErrServerClosed after Close
@@ -76,16 +81,18 @@ func fetchJSClient(ctx context.Context, log io.Writer, dir string) error {
 		return err
 	}
 	archive := "livekit-client-" + jsClientVersion + ".tgz"
-	if err := runBuild(ctx, log, dir, nil, "tar", "-xzf", archive, "--strip-components=2",
-		"package/dist/"+jsClientFile); err != nil {
-		return err
-	}
-	b, err := os.ReadFile(filepath.Join(dir, jsClientFile))
-	if err != nil {
-		return err
-	}
-	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != jsClientSum {
-		return errors.New("it is not the file that is expected; its SHA-256 is " + hex.EncodeToString(sum[:]))
+	for file, want := range jsClientFiles {
+		if err := runBuild(ctx, log, dir, nil, "tar", "-xzf", archive, "--strip-components=2",
+			"package/dist/"+file); err != nil {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return err
+		}
+		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != want {
+			return fmt.Errorf("%s is not the file that is expected; its SHA-256 is %x", file, sum)
+		}
 	}
 	return os.Remove(filepath.Join(dir, archive))
 }
