@@ -56,7 +56,7 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 		source = engine.LowLayer()
 	}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		PlainHTTP: c.AllowHTTP, Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: func(made api.RoomClip) {
+		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: func(made api.RoomClip) {
 			e.viewers.viewerClip(made, session.Place{Backend: c.BackendURL, Room: c.Room})
 		}}, source)
 	if err != nil {
@@ -71,8 +71,13 @@ type share struct{ *publish.Publisher }
 // Status implements session.Publisher.
 func (s share) Status() session.ShareStatus {
 	p := s.Publisher.Status()
+	reason := ""
+	if p.Recording == publish.RecordingEncrypted {
+		reason = publish.NotRecordedEncrypted
+	}
 	return session.ShareStatus{
-		State: session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
+		NotRecorded: reason,
+		State:       session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
 		Recording: session.ServerState(p.Recording), ReplayID: p.ReplayID,
 		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Error: p.Error,
 	}

@@ -133,6 +133,7 @@ type Publisher struct {
 	cancel   context.CancelFunc
 	closing  sync.Once
 	stopping atomic.Bool
+	silent   atomic.Bool     // nothing is sent anymore
 	closeCtx context.Context // valid once stopping
 	done     chan struct{}
 	news     chan struct{} // signals that roomState has changed
@@ -254,6 +255,9 @@ func (p *Publisher) WaitClip(ctx context.Context, clipID string) (api.Clip, erro
 		}
 	}
 }
+
+// Silence sends nothing from now on, whatever waits to be sent. It returns at once; only Close is of use after it.
+func (p *Publisher) Silence() { p.silent.Store(true) }
 
 // Close stops the recording, leaves the room and waits, at most until ctx is done. It may be called twice.
 func (p *Publisher) Close(ctx context.Context) error {

@@ -309,7 +309,7 @@ func (s *supervisor) read(ctx context.Context, wait time.Duration) (*media.Packe
 // send hands a packet to the session, if there is one.
 func (s *supervisor) send(packet *media.Packet) {
 	session := s.session.Load()
-	if session == nil {
+	if session == nil || s.silent.Load() {
 		return
 	}
 	if err := session.Write(packet); err != nil {

@@ -55,6 +55,8 @@ type Publisher interface {
 	Tell(api.RoomState)
 	// Announce tells the room of a clip, with chat as a chat message too.
 	Announce(clip api.RoomClip, chat bool) error
+	// Silence sends nothing from now on. It returns at once.
+	Silence()
 	// Close leaves the room and waits.
 	Close(ctx context.Context) error
 }
@@ -77,6 +79,8 @@ type Secrets interface {
 	config.TokenStore
 	// For returns the token for a server's URL, empty for none. One that was given for another server is an error.
 	For(server string) (token string, err error)
+	// Passphrase is that of end-to-end encryption, empty for none.
+	Passphrase() (string, error)
 }
 
 // ShareConfig is where and as whom to publish.
@@ -86,4 +90,7 @@ type ShareConfig struct {
 	AllowHTTP bool
 	// LowLayer publishes the low-resolution layer instead of the replay's frames.
 	LowLayer bool
+	// Encrypt encrypts it from end to end with Passphrase, which is never empty then.
+	Encrypt    bool
+	Passphrase string
 }

@@ -227,6 +227,8 @@ func (h *home) tiles(s session.Snapshot) {
 		h.server.set(lang.L("Starting…"), lang.L("Server starts recording"), "")
 	case "failed":
 		h.server.set(lang.L("Failed"), lang.L("Server recording failed"), "")
+	case "encrypted":
+		h.server.set(lang.L("Off"), lang.L("Not recorded on the server: the share is end-to-end encrypted"), "")
 	default:
 		h.server.set(lang.L("Off"), lang.L("Runs while sharing"), "")
 	}
