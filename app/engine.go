@@ -56,7 +56,8 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 		source = engine.LowLayer()
 	}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: func(made api.RoomClip) {
+		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP,
+		Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: func(made api.RoomClip) {
 			e.viewers.viewerClip(made, session.Place{Backend: c.BackendURL, Room: c.Room})
 		}}, source)
 	if err != nil {

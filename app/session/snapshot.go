@@ -114,7 +114,8 @@ type Snapshot struct {
 
 // CanSave is whether a press of the save key makes a clip.
 func (s Snapshot) CanSave() bool {
-	return s.ReplayOn && (s.State == Buffering || s.BufferedSeconds > 0) || s.State == Live && s.Share.Recording != ServerEncrypted
+	return s.ReplayOn && (s.State == Buffering || s.BufferedSeconds > 0) ||
+		s.State == Live && s.Share.Recording != ServerEncrypted
 }
 
 // Event is something that happened once and that the user may want to know about.

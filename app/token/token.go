@@ -29,12 +29,12 @@ const (
 	keyringWait    = 5 * time.Second
 )
 
-// kind is what a Store keeps: its name in the keyring, and for people.
-type kind struct{ user, name string }
+// kind is what a Store keeps, by its name in the keyring.
+type kind string
 
-var (
-	accessToken = kind{"backend-token", "access token"}
-	passphrase  = kind{"room-passphrase", "passphrase"}
+const (
+	accessToken kind = "backend-token"
+	passphrase  kind = "room-passphrase"
 )
 
 var errKeyringSlow = errors.New("the keyring does not respond")
@@ -206,7 +206,7 @@ func (t *Store) read() (kept string, err error) {
 		return kept, nil
 	}
 	err = t.inTurn(unlockKeyring, func() (err error) {
-		kept, err = keyring.Get(keyringService, t.keeps().user)
+		kept, err = keyring.Get(keyringService, string(t.keeps()))
 		return err
 	})
 	switch {
@@ -215,7 +215,7 @@ func (t *Store) read() (kept string, err error) {
 	case errors.Is(err, keyring.ErrNotFound), noKeyringHere(err):
 		return "", nil
 	}
-	t.log().Warn("a secret could not be read from the keyring", "secret", t.keeps().name, "error", err)
+	t.log().Warn("a secret could not be read from the keyring", "secret", t.keeps(), "error", err)
 	if t.kind == passphrase {
 		return "", errors.New("the passphrase could not be read: the system's keyring is locked or does not respond; " +
 			"unlock the keyring, or set the passphrase again in the settings")
@@ -226,10 +226,31 @@ func (t *Store) read() (kept string, err error) {
 
 // keeps is what the Store is for.
 func (t *Store) keeps() kind {
-	if t.kind == (kind{}) {
+	if t.kind == "" {
 		return accessToken
 	}
 	return t.kind
+}
+
+func (t *Store) unread(err error) error {
+	if t.kind == passphrase {
+		return fmt.Errorf("the passphrase could not be read: %w", err)
+	}
+	return fmt.Errorf("the access token could not be read: %w", err)
+}
+
+func (t *Store) unsaved(err error) error {
+	if t.kind == passphrase {
+		return fmt.Errorf("the passphrase could not be saved: %w", err)
+	}
+	return fmt.Errorf("the access token could not be saved: %w", err)
+}
+
+func (t *Store) unremoved(err error) error {
+	if t.kind == passphrase {
+		return fmt.Errorf("the old passphrase could not be removed: %w", err)
+	}
+	return fmt.Errorf("the old access token could not be removed: %w", err)
 }
 
 // passphrases is the Store of the passphrase, which is kept as the token is, but for no server.
@@ -303,14 +324,14 @@ func (t *Store) set(kept string) error {
 	}
 	if !noKeyringHere(err) {
 		t.log().Warn("the system's keyring is locked or does not respond, so a secret is kept in a file",
-			"secret", t.keeps().name, "file", t.File, "error", err)
+			"secret", t.keeps(), "file", t.File, "error", err)
 	}
 	return t.writeFile(kept)
 }
 
 // store gives a secret to the keyring, an empty one takes it out.
 func (t *Store) store(secret string) error {
-	user := t.keeps().user
+	user := string(t.keeps())
 	if secret != "" {
 		return keyring.Set(keyringService, user, secret)
 	}
@@ -340,7 +361,7 @@ func (t *Store) settle() error {
 func (t *Store) moveLater() {
 	go func() {
 		if err := t.inTurn(unlockKeyring, t.settle); err != nil && !noKeyringHere(err) {
-			t.log().Debug("a secret stays in a file", "secret", t.keeps().name, "error", err)
+			t.log().Debug("a secret stays in a file", "secret", t.keeps(), "error", err)
 		}
 	}()
 }
@@ -399,7 +420,7 @@ func (t *Store) fromFile() (token string, there bool, err error) {
 		return "", false, nil
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("the %s could not be read: %w", t.keeps().name, err)
+		return "", false, t.unread(err)
 	}
 	return strings.TrimSpace(string(data)), true, nil
 }
@@ -413,7 +434,7 @@ func (t *Store) writeFile(token string) error {
 		err = atomicfile.Write(t.File, []byte(token+"\n"), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("the %s could not be saved: %w", t.keeps().name, err)
+		return t.unsaved(err)
 	}
 	return nil
 }
@@ -427,7 +448,7 @@ func (t *Store) dropFile(stored string) (bool, error) {
 		return false, err
 	}
 	if err := os.Remove(t.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("the old %s could not be removed: %w", t.keeps().name, err)
+		return false, t.unremoved(err)
 	}
 	return true, nil
 }

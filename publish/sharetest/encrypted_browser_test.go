@@ -9,14 +9,19 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/livekit/protocol/auth"
+	"github.com/livekit/protocol/livekit"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/capturetest"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish"
+	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
@@ -31,16 +36,17 @@ type secretShare struct {
 	Levels    []float64       `json:"levels"`
 }
 
-// LiveKit's JavaScript client in Chromium shows and plays an encrypted share with the same passphrase, and nothing of it
-// with another one. testdata/encrypted.html is such a front end.
+// LiveKit's JavaScript client in Chromium shows and plays an encrypted share with the same passphrase, and nothing of
+// it with another one. testdata/encrypted.html is such a front end.
 func TestLiveKitsClientDecrypts(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{})
 	cfg := b.config(t)
+	cfg.AllowClip = func(context.Context, string, api.ClipRequest) error { return nil }
 	cfg.Passphrase = "correct horse battery staple"
 	p, err := publish.Start(b.ctx, cfg, b.src)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Close(b.ctx) })
-	require.Equal(t, publish.RecordingEncrypted, p.Status().Recording)
+	me := p.Status().Identity
 
 	html, err := os.ReadFile(filepath.Join("testdata", "encrypted.html"))
 	require.NoError(t, err)
@@ -78,6 +84,18 @@ func TestLiveKitsClientDecrypts(t *testing.T) {
 	require.Equal(t, map[string]bool{"video": true, "audio": true}, seen.Encrypted)
 	require.Zero(t, seen.Errors)
 
+	// The server is not asked to record, and a viewer who asks for its clip hears why there is none.
+	require.Equal(t, publish.RecordingEncrypted, p.Status().Recording)
+	require.Empty(t, p.Status().Error)
+	require.Empty(t, b.backend.Starts())
+	_, err = p.Save(b.ctx, 5, time.Time{})
+	require.ErrorIs(t, err, publish.ErrEncrypted)
+	asking := b.view(t)
+	b.eventually(t, func() bool { return asking.Sees(me) }, "the publisher is not there")
+	_, code, err := asking.Call(me, api.TopicClip, `{"seconds": 5}`, 30*time.Second)
+	require.Equal(t, api.RPCNothing, api.RPCCode(code))
+	require.ErrorContains(t, err, publish.NotRecordedEncrypted)
+
 	wrong := viewer("wrong", "another passphrase")
 	b.eventually(t, func() bool { seen = look(wrong); return seen.Errors > 0 && seen.Bytes > 100_000 },
 		"nothing arrives with the wrong passphrase: %+v", &seen)
@@ -86,6 +104,37 @@ func TestLiveKitsClientDecrypts(t *testing.T) {
 	for _, level := range seen.Levels {
 		require.Less(t, level, -100.0, "%+v", seen)
 	}
+}
+
+// A clip of the local buffer is what it is without encryption, while what leaves is encrypted.
+func TestLocalClipBesideAnEncryptedShare(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
+	r := startRecorder(t, b, 30)
+	cfg := b.config(t)
+	cfg.Passphrase = "correct horse battery staple"
+	viewer := b.subscribe(t)
+	p, err := publish.Start(b.ctx, cfg, r)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.Close(context.Background()) })
+	video, sound := b.tracks(t, viewer)
+	b.eventually(t, func() bool {
+		return len(video.Units()) > 60 && len(sound.Units()) > 100 && r.Status().Buffered > 4*time.Second
+	}, "too little arrives")
+	require.Equal(t, livekit.Encryption_GCM, video.Info.Encryption)
+	require.Equal(t, livekit.Encryption_GCM, sound.Info.Encryption)
+	path := filepath.Join(b.dir, "seen.h264")
+	require.NoError(t, video.WriteFile(path))
+	_, err = publishtest.CountFrames(b.ctx, path)
+	require.Error(t, err, "who has no passphrase can decode it")
+
+	saved, err := r.Save(b.ctx, capture.SaveRequest{Length: 3 * time.Second})
+	require.NoError(t, err)
+	info, err := capturetest.Probe(b.ctx, saved.Path)
+	require.NoError(t, err)
+	require.InDelta(t, 3, info.Seconds, 0.1)
+	frames, err := capturetest.Frames(b.ctx, saved.Path)
+	require.NoError(t, err)
+	require.InDelta(t, 90, len(frames), 3)
 }
 
 // evaluate runs a script in a tab, waits for what it promises, and reads it into out. Values are put into it as JSON.
