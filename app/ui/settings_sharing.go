@@ -18,7 +18,7 @@ type sharingPage struct {
 	url, token, room *input
 	limit            *input
 	passphrase       *input
-	plain            *widget.Check
+	plain, encrypt   *widget.Check
 	warning          *widget.Label
 	test             *pushButton
 	steps            *fyne.Container
@@ -79,7 +79,7 @@ func newSharingPage(s *settings) *sharingPage {
 	f.setting(tokenKey, h.token, lang.L("Password"))
 	h.room = f.text("sharing.room", lang.L("Name of the LiveKit room"),
 		func(c *config.Config) *string { return &c.Sharing.Room })
-	f.check(config.EncryptKey, lang.L("End-to-end encryption"), lang.L("Encrypt what you share"),
+	h.encrypt = f.check(config.EncryptKey, lang.L("End-to-end encryption"), lang.L("Encrypt what you share"),
 		func(c *config.Config) *bool { return &c.Sharing.Encrypt })
 	f.note(lang.L("Viewers need the same passphrase. The server cannot record what it cannot read: " +
 		"only local clips are saved."))
