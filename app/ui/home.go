@@ -220,6 +220,7 @@ func (h *home) tiles(s session.Snapshot) {
 		button = lang.L("Stop")
 	}
 	h.share.set(value, detail, button)
+	h.server.wrap(s.Share.Recording == session.ServerEncrypted)
 	switch s.Share.Recording {
 	case "active":
 		h.server.set(length(s.Share.ServerSeconds), lang.L("buffered on server"), "")
@@ -350,6 +351,18 @@ func newLine(name string, tapped func()) *tile {
 		fyne.NewSize(84, 36)), t.value)), nil, t.detail)
 	t.root = card("", container.NewBorder(nil, nil, nil, t.button, text))
 	return t
+}
+
+// wrap shows the whole detail instead of its beginning.
+func (t *tile) wrap(whole bool) {
+	wrap, cut := fyne.TextWrapOff, fyne.TextTruncateEllipsis
+	if whole {
+		wrap, cut = fyne.TextWrapWord, fyne.TextTruncateOff
+	}
+	if t.detail.Wrapping != wrap {
+		t.detail.Wrapping, t.detail.Truncation = wrap, cut
+		t.detail.Refresh()
+	}
 }
 
 func (t *tile) set(value, detail, button string) {
