@@ -65,14 +65,19 @@ func (e *encryptor) encrypt(data []byte) ([]byte, error) {
 }
 
 // asReceived is an access unit as it comes out of a receiver's RTP depacketizer: the plain part is authenticated, so it
-// must arrive as it was encrypted. Delimiters and filler are not sent (see codecs.H264Payloader), and every start code
-// has four bytes.
+// must arrive as it was encrypted. Delimiters and filler are not sent (see codecs.H264Payloader), every start code has
+// four bytes, and the SPS is as WebRTC wants it.
 func asReceived(data []byte) ([]byte, error) {
 	nals := slices.DeleteFunc(media.SplitAnnexB(data), func(nal []byte) bool {
 		return media.NALType(nal) == media.NALAUD || media.NALType(nal) == nalFiller
 	})
 	if !slices.ContainsFunc(nals, isSlice) {
 		return nil, errNoSlice
+	}
+	for i, nal := range nals {
+		if media.NALType(nal) == media.NALSPS {
+			nals[i] = restricted(nal)
+		}
 	}
 	out, _ := media.JoinAnnexB(nals)
 	return out, nil
