@@ -18,7 +18,7 @@ NEEDS_CGO := $(MODULE)/(app|app/ui.*|cmd/hindsight)$$
 RACE := ./app/config ./app/control ./app/hotkey ./app/hotkey/hotkeytest ./app/links ./app/session ./app/token \
 	./capture/fanout ./capture/media ./capture/mp4 ./capture/replay ./capture/video \
 	./publish/client ./publish/livekit \
-	$(addprefix ./publish/backend/,buffers jwt keeper leases poster recorder state storage web)
+	$(addprefix ./publish/backend/,buffers jwt keeper leases poster recorder state state/statetest storage web)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -84,7 +84,7 @@ bench: ## cost of capture, compared with other programs; save time; mixer and ri
 	@cmd/devstack/setup.sh bench
 	@$(MAKE) --no-print-directory build
 	go test -run '^$$' -bench . -benchmem ./capture/mix ./capture/replay ./capture/clip
-	go test -run '^$$' -bench Load -benchtime 1x ./publish/backend
+	go test -run '^$$' -bench "Load|Viewers" -benchtime 1x ./publish/backend
 	bin/devstack bench
 
 bench-egress: setup build ## cost of a recording of each of LiveKit's egress types
@@ -102,7 +102,7 @@ soak: setup build ## saves clips for half an hour, checks each of them and the m
 REVIEWED := G103,G104,G115,G301,G302,G304,G306
 # Packages for tests are not part of the programs.
 TEST_PACKAGES := cmd/devstack app/apptest app/hotkey/hotkeytest capture/capturetest publish/publishtest \
-	$(addprefix publish/backend/,backendtest storedtest shelftest storage/s3test)
+	$(addprefix publish/backend/,backendtest rewindtest storedtest shelftest storage/s3test)
 
 lint: ## staticcheck, gosec and known vulnerabilities; golangci-lint too where it is installed
 	$(STATICCHECK) ./...

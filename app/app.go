@@ -82,7 +82,10 @@ type App struct {
 	ui        *ui.UI
 	tasks     sync.WaitGroup
 	requests  requestLimits
-	ready     chan struct{} // closed once ui and notifier are there
+	questions questions
+	// watchLinked has it looked whether there is a watch link whose viewers may ask for clips.
+	watchLinked chan struct{}
+	ready       chan struct{} // closed once ui and notifier are there
 }
 
 // Run runs the application until the user quits. Where it already runs, that one shows its window and Run returns nil.
@@ -116,7 +119,8 @@ func Run(o Options) error {
 	ctx, quit := context.WithCancel(context.Background())
 	defer quit()
 	a := &App{log: log, logged: logged, control: server, ctx: ctx, links: links.Open(config.Dir()),
-		listing: make(chan struct{}, 1), login: autostart.Of(config.Dir()), ready: make(chan struct{})}
+		listing: make(chan struct{}, 1), watchLinked: make(chan struct{}, 1),
+		login: autostart.Of(config.Dir()), ready: make(chan struct{})}
 	a.start(ctx, o)
 	a.ui.Run()
 	quit()
@@ -191,7 +195,7 @@ func (a *App) start(ctx context.Context, o Options) {
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch, Minimized: capture.Hidden,
 		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
 		OpenInvitation: a.invite,
-		Server:         clips{a}, Open: desktop.Open, Reveal: desktop.Reveal,
+		Server:         clips{a}, Watching: watching{a}, Open: desktop.Open, Reveal: desktop.Reveal,
 		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,
 		Journal: a.logged, Report: a.report, Library: a.library, Storage: a.storage, CopyFiles: a.copied.CopyFiles,
 		Exported: a.exported,
@@ -218,6 +222,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.tasks.Go(a.followEvents)
 	a.tasks.Go(a.followSwitches)
 	a.tasks.Go(a.followServer)
+	a.tasks.Go(a.followAsked)
 	a.tasks.Go(func() { a.listServer(ctx) })
 	a.tasks.Go(a.startLogin)
 	a.tasks.Go(func() {

@@ -63,7 +63,7 @@ func TestWhichCopyOfASaveGetsTheLink(t *testing.T) {
 }
 
 func TestUploadsLeaveTheStreamItsPart(t *testing.T) {
-	s := session.Snapshot{State: session.Buffering, BitrateKbps: 8000}
+	s := session.Snapshot{State: session.Buffering, Stream: session.Stream{BitrateKbps: 8000}}
 	require.Zero(t, uploadLimit(s), "nothing is shared")
 	s.State = session.Live
 	require.Equal(t, 2000, uploadLimit(s))

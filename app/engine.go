@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
@@ -20,7 +21,8 @@ type engine struct {
 
 // viewers is what the room asks the user.
 type viewers interface {
-	allowClip(ctx context.Context, viewer string, r api.ClipRequest) error
+	allowClip(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time,
+		in session.Place) (publish.ClipMaker, error)
 	viewerClip(api.RoomClip, session.Place)
 }
 
@@ -55,11 +57,14 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 	if c.LowLayer {
 		source = engine.LowLayer()
 	}
+	in := session.Place{Backend: c.BackendURL, Room: c.Room}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP,
-		Log: e.log, AllowClip: e.viewers.allowClip, OnViewerClip: func(made api.RoomClip) {
-			e.viewers.viewerClip(made, session.Place{Backend: c.BackendURL, Room: c.Room})
-		}}, source)
+		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Log: e.log,
+		AllowClip: func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (publish.ClipMaker, error) {
+			return e.viewers.allowClip(ctx, viewer, r, asked, in)
+		},
+		OnViewerClip: func(made api.RoomClip) { e.viewers.viewerClip(made, in) },
+	}, source)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +85,6 @@ func (s share) Status() session.ShareStatus {
 		NotRecorded: reason,
 		State:       session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
 		Recording: session.ServerState(p.Recording), ReplayID: p.ReplayID,
-		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Error: p.Error,
+		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Asked: p.Asked, Error: p.Error,
 	}
 }

@@ -103,6 +103,8 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return a.handleLinks(ctx, r.Path)
 	case control.Unlink:
 		return nil, a.unlink(ctx, r.Text)
+	case control.WatchLink, control.WatchLinks, control.UnwatchLink:
+		return a.handleWatchLink(ctx, r)
 	case control.There:
 		return a.handleServer(ctx)
 	case control.Fetch:

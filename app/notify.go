@@ -246,16 +246,17 @@ func (a *App) failed(title string, err error) {
 }
 
 // notify has a notification shown, where there are any. Only what went well is left out where the user wants none of
-// them. It does not wait.
+// them, not what asks something. It does not wait.
 func (a *App) notify(n desktop.Notification) {
-	if a.notifier == nil || n.Title == "" || !wanted(n, a.settings()) {
+	if a.notifier == nil || n.Title == "" && !n.Withdraw || !wanted(n, a.settings()) {
 		return
 	}
 	a.notifier.Show(n)
 }
 
 func wanted(n desktop.Notification, c config.App) bool {
-	return n.Failure || n.Topic == topicFirstRun || c.Notifications
+	asks := n.Topic == topicFirstRun || n.Topic == topicViewer && !n.Quiet
+	return n.Failure || asks || c.Notifications
 }
 
 // writeIcon puts the icon where the notification service can read it.

@@ -141,7 +141,8 @@ func TestATokenStaysWithItsServer(t *testing.T) {
 				first, second, dir := newSite(t), newSite(t), t.TempDir()
 				store, c, _ := config.Open(dir)
 				c.Sharing = config.Sharing{BackendURL: first.URL, Room: "room", AllowHTTP: true, StreamQuality: "same",
-					ViewerClips: config.AnyoneClips, TellRoom: config.TellChat, LinkSaved: true}
+					ViewerClips: config.AnyoneClips, ViewerClipFrom: config.FromServer,
+					TellRoom: config.TellChat, LinkSaved: true}
 				c.Replay.Folder = filepath.Join(dir, "clips")
 				require.NoError(t, store.Save(c))
 				if legacy {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -13,77 +14,127 @@ import (
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
-	"github.com/hindsight-app/hindsight/app/ui"
+	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/client"
 )
 
-// replyWait is how long the user has to allow a viewer's clip.
-const replyWait = 30 * time.Second
+// topicMade is that of what came of viewers' requests.
+const topicMade = "made"
 
-// topicViewer is that of a viewer's request and of what came of it.
-const topicViewer = "viewer"
-
-// allowClip decides on a viewer's request by the settings, and asks the user where they say so.
-func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest) error {
+// allowClip decides on a viewer's request by the settings, and asks the user where they say so. What is to be made here
+// stays in the buffer while the user decides.
+func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time,
+	in session.Place) (publish.ClipMaker, error) {
 	s := a.session.Snapshot()
 	who := s.Settings.Sharing.ViewerClips
 	switch {
 	case who != config.AskFirst && who != config.AnyoneClips:
-		return &publish.ClipRefusal{Code: api.RPCRefused, Message: "viewers may not clip this screen"}
+		return nil, &publish.ClipRefusal{Code: api.RPCRefused, Message: "viewers may not clip this screen"}
 	case s.Paused:
-		return &publish.ClipRefusal{Code: api.RPCNothing, Message: "the replay is paused"}
+		return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: "the replay is paused"}
 	case !a.requests.allow(viewer, time.Now()):
-		return &publish.ClipRefusal{Code: api.RPCTooMany, Message: "too many requests; try again in a minute"}
-	case who == config.AnyoneClips:
-		return nil
+		return nil, &publish.ClipRefusal{Code: api.RPCTooMany, Message: "too many requests; try again in a minute"}
 	}
-	return a.askForClip(ctx, viewer, r)
-}
-
-// askForClip asks in a notification and, while the window is visible, there as well. No reply is no.
-func (a *App) askForClip(ctx context.Context, viewer string, r api.ClipRequest) error {
-	select {
-	case <-a.ready:
-	case <-ctx.Done():
-		return ctx.Err()
+	if s.Settings.Sharing.ViewerClipFrom != config.FromHere && s.Share.Recording == session.ServerEncrypted {
+		return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: publish.NotRecordedEncrypted} // nobody is asked
 	}
-	reply := make(chan bool, 2)
-	say := func(yes bool) func() {
-		return func() {
-			select {
-			case reply <- yes:
-			default: // the user has said both
-			}
+	var here *session.Pinned
+	if s.Settings.Sharing.ViewerClipFrom == config.FromHere {
+		var err error
+		if here, err = a.session.Pin(r.Seconds, asked); err != nil {
+			return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: "the publisher keeps no replay now"}
 		}
 	}
-	title := locale.Text("{{.Name}} asks for a clip", map[string]any{"Name": viewerName(viewer)})
+	if who == config.AskFirst {
+		if err := a.askForClip(ctx, viewer, r); err != nil {
+			if here != nil {
+				here.Release()
+			}
+			return nil, err
+		}
+	}
+	if here == nil {
+		return nil, nil // the server makes it
+	}
+	return func(ctx context.Context) (api.RoomClip, error) { return a.clipHere(ctx, here, r, in) }, nil
+}
+
+// askForClip asks the user. No reply is no.
+func (a *App) askForClip(ctx context.Context, viewer string, r api.ClipRequest) error {
 	body := locale.Text("Of the last {{.Seconds}} s of your screen.", map[string]any{
 		"Seconds": locale.Number(r.Seconds, 0)})
 	if r.Title != "" {
 		body += "\n" + r.Title
 	}
-	a.notify(desktop.Notification{Title: title, Body: body, Topic: topicViewer, Actions: []desktop.Action{
-		{Label: locale.Text("Open Hindsight"), Do: a.ui.Show}, // a click on the notification itself must not allow it
-		{Label: locale.Text("Allow"), Do: say(true)},
-		{Label: locale.Text("Deny"), Do: say(false)},
-	}})
-	closed := a.ui.AskClip(ui.ClipQuestion{Title: title, Text: body, Allow: say(true), Deny: say(false)})
-	defer closed()
-	timer := time.NewTimer(replyWait)
-	defer timer.Stop()
-	select {
-	case yes := <-reply:
-		if yes {
-			return nil
-		}
+	switch a.ask(ctx, locale.Text("{{.Name}} asks for a clip", map[string]any{"Name": viewerName(viewer)}), body) {
+	case allowed:
+		return nil
+	case denied:
 		return &publish.ClipRefusal{Code: api.RPCRefused, Message: "the request was denied"}
-	case <-timer.C:
-	case <-ctx.Done():
 	}
-	a.notify(desktop.Notification{Title: title, Body: locale.Text("You didn't reply in time, so no clip was made."),
-		Topic: topicViewer, Quiet: true})
 	return &publish.ClipRefusal{Code: api.RPCRefused, Message: "there was no reply"}
+}
+
+// linkMargin is what making the link to an uploaded clip, and the reply to the viewer, may take.
+const linkMargin = 5 * time.Second
+
+// clipHere makes a viewer's clip from the replay buffer here, which it releases, uploads it and makes a link. Where
+// that fails, or the viewer no longer waits, nothing of it stays.
+func (a *App) clipHere(ctx context.Context, from *session.Pinned, r api.ClipRequest,
+	in session.Place) (out api.RoomClip, err error) {
+	made, err := from.Save(ctx, api.FitTitle(r.Title))
+	from.Release() // the upload may take minutes
+	if err != nil {
+		return api.RoomClip{}, err
+	}
+	a.placed(made.Path)
+	a.library.Refresh()
+	transfer := ""
+	defer func() {
+		if err == nil {
+			return
+		}
+		if transfer != "" {
+			a.transfers.Remove(transfer)
+		}
+		if gone := clip.Remove(made.Path); gone != nil {
+			a.log.Warn("a viewer's clip stays, although its upload failed", "path", made.Path, "error", gone)
+		}
+		a.library.Refresh()
+	}()
+	if limit := uploadLimit(a.session.Snapshot()); limit > 0 {
+		takes := time.Duration(float64(made.Bytes*8) / float64(limit*1000) * float64(time.Second))
+		if until, ends := ctx.Deadline(); ends && time.Until(until) < takes+linkMargin {
+			return api.RoomClip{}, &publish.ClipRefusal{Code: api.RPCFailed, Message: fmt.Sprintf("the upload of this clip "+
+				"takes about %.0f s, longer than your app waits; ask for fewer seconds", takes.Seconds())}
+		}
+	}
+	if transfer, err = a.transfers.Upload(in.Backend, made.Path, false, false, 0); err != nil {
+		return api.RoomClip{}, err
+	}
+	done, err := a.transfers.Wait(ctx, transfer)
+	if err != nil {
+		return api.RoomClip{}, notUploaded(err)
+	}
+	link, err := a.makeLink(ctx, links.Copy{Backend: done.Backend, ClipID: done.ClipID}, made.Path)
+	if err != nil {
+		return api.RoomClip{}, err
+	}
+	return api.RoomClip{ClipID: done.ClipID, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt}, nil
+}
+
+// notUploaded is what a viewer may know of why an upload failed: what the server says of the clip, and that it is full.
+func notUploaded(err error) error {
+	var refused *client.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return &publish.ClipRefusal{Code: api.RPCFailed, Message: "the server does not take the clip: " + refused.Reason}
+	case errors.Is(err, client.ErrQuota):
+		return &publish.ClipRefusal{Code: api.RPCFailed, Message: "the server has no space for the clip"}
+	}
+	return err
 }
 
 // viewerClip tells the user and, where it is to know, the room of a clip that a viewer had made.
@@ -93,7 +144,7 @@ func (a *App) viewerClip(c api.RoomClip, in session.Place) {
 		Title: locale.Text("{{.Name}} made a clip", map[string]any{"Name": viewerName(c.RequestedBy)}),
 		Body: locale.Text("Of the last {{.Seconds}} s of your screen.", map[string]any{
 			"Seconds": locale.Number(c.Seconds, 0)}),
-		Topic: topicViewer, Actions: []desktop.Action{{Label: locale.Text("Copy link"), Do: func() { a.ui.Copy(c.URL) }}},
+		Topic: topicMade, Actions: []desktop.Action{{Label: locale.Text("Copy link"), Do: func() { a.ui.Copy(c.URL) }}},
 	})
 	if how := a.session.Snapshot().Settings.Sharing.TellRoom; how != config.TellNothing {
 		a.tasks.Go(func() { a.announce(c, in, how) })

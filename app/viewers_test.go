@@ -1,12 +1,33 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
+
+// Two questions do not overlay: the second waits for the first, as long as who asked it waits.
+func TestQuestionsTakeTurns(t *testing.T) {
+	var q questions
+	done, ok := q.take(t.Context())
+	require.True(t, ok)
+	ctx, cancel := context.WithCancel(t.Context())
+	second := make(chan bool)
+	go func() { _, ok := q.take(ctx); second <- ok }()
+	cancel()
+	require.False(t, <-second)
+	go func() { _, ok := q.take(t.Context()); second <- ok }()
+	select {
+	case <-second:
+		t.Fatal("two at once")
+	default:
+	}
+	done()
+	require.True(t, <-second)
+}
 
 func TestViewersMayNotAskTooOften(t *testing.T) {
 	var l requestLimits

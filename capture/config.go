@@ -29,10 +29,16 @@ type (
 	Preset = media.Preset
 )
 
+// Auto is the Method that fits the desktop.
+const Auto = source.Auto
+
+// Methods are all of them, in the order in which they are offered.
+func Methods() []Method { return source.Methods() }
+
 // ScreenConfig says what is captured. A change of it, but for the frame rate, does not reopen the encoder, unless the
 // size of the stream changes with it.
 type ScreenConfig struct {
-	// Backend is how the screen is captured. Empty is source.Auto.
+	// Backend is how the screen is captured. Empty is Auto.
 	Backend Method
 	// Asked counts how often the user wanted to choose again, in the desktop's dialog or the same window once more:
 	// when it changes, the kept choice is forgotten.
@@ -195,4 +201,9 @@ type SaveRequest struct {
 	Flush <-chan struct{}
 	// App is what {app} in the file's name stands for.
 	App string
+	// Title is what people call the clip; see clip.Request.
+	Title string
+	// Apart is a clip for somebody else: where clips do not overlap, it has all that was asked for, and the user's next
+	// clip still begins where the user's last one ended. Its file is complete, with its cover, once it is saved.
+	Apart bool
 }

@@ -26,7 +26,7 @@ type Check struct {
 
 // Doctor looks at everything that capture needs, by using it. backend says how the screen is captured, tokenFile where
 // the desktop's permission is kept: see VideoConfig.
-func Doctor(ctx context.Context, backend, tokenFile string) []Check {
+func Doctor(ctx context.Context, backend Method, tokenFile string) []Check {
 	var checks []Check
 	add := func(name, found string, err error) {
 		c := Check{name, err == nil, found}
@@ -61,8 +61,8 @@ func Doctor(ctx context.Context, backend, tokenFile string) []Check {
 }
 
 // checkScreen says how the screen is captured and why, and tries it.
-func checkScreen(ctx context.Context, backend, tokenFile string) Check {
-	method, why := source.Backend(source.Method(backend), "")
+func checkScreen(ctx context.Context, backend Method, tokenFile string) Check {
+	method, why := source.Backend(backend, "")
 	if method == source.Portal {
 		return checkPortal(ctx, why, tokenFile)
 	}

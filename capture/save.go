@@ -80,12 +80,13 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 		return clip.Clip{}, err
 	}
 	last := r.pauses.At(end)
-	snap, undo, err := r.cut(c, q.Length+last-r.pauses.At(q.Press), last)
+	snap, undo, err := r.cut(c, q.Length+last-r.pauses.At(q.Press), last, q.Apart)
 	if err != nil {
 		return clip.Clip{}, err
 	}
 	c, _ = r.now() // the folder may be another one than at the press
 	write := c.request(q.App, time.Now().Add(q.Press-clock.Now()))
+	write.Title = q.Title
 	hold(&write, snap, r.chapters(snap.Start))
 	info := r.Video()
 	write.Width, write.Height = info.Width, info.Height
@@ -99,12 +100,23 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	if err != nil {
 		return clip.Clip{}, err
 	}
-	r.illustrating.Go(func() {
-		if err := clip.Illustrate(context.Background(), out.Path, write); err != nil {
+	illustrate := func() {
+		if err := clip.Illustrate(context.WithoutCancel(ctx), out.Path, write); err != nil {
 			r.log.Warn("a clip has no cover", "path", out.Path, "err", err)
 		}
-	})
+	}
+	if q.Apart {
+		illustrate()
+	} else {
+		r.illustrating.Go(illustrate)
+	}
 	return out, nil
+}
+
+// Pin keeps the last length before a moment of the recorder's clock in the replay, beyond its length, until release is
+// called: for a clip that may be saved later. It takes more memory the longer that is.
+func (r *Recorder) Pin(length, press time.Duration) (release func()) {
+	return r.ring.Pin(r.pauses.At(press) - length)
 }
 
 // request is the file of a replay or a recording, without what is in it.
@@ -169,16 +181,16 @@ func (r *Recorder) await(ctx context.Context, q SaveRequest) (time.Duration, err
 }
 
 // cut takes a snapshot. Where clips follow each other without overlap, the next one begins where this one ends, unless
-// undo is called.
-func (r *Recorder) cut(c Config, length, end time.Duration) (snap replay.Snapshot, undo func(), err error) {
+// undo is called or this one is apart from them.
+func (r *Recorder) cut(c Config, length, end time.Duration, apart bool) (snap replay.Snapshot, undo func(), err error) {
 	r.mu.Lock()
 	before := r.lastEnd
 	since := time.Duration(0)
-	if c.Continue {
+	if c.Continue && !apart {
 		since = before
 	}
 	snap, ok := r.ring.SnapshotSince(length, end, since)
-	if ok {
+	if ok && !apart {
 		r.lastEnd = snap.End
 	}
 	r.mu.Unlock()

@@ -45,13 +45,13 @@ type ScreenList struct {
 }
 
 // ByPortal is whether the desktop's own dialog chooses what is captured, and why; backend is VideoConfig.Backend.
-func ByPortal(backend string) (yes bool, why string) {
-	method, why := source.Backend(source.Method(backend), "")
+func ByPortal(backend Method) (yes bool, why string) {
+	method, why := source.Backend(backend, "")
 	return method == source.Portal, why
 }
 
 // Screens lists what of the display can be captured; backend is VideoConfig.Backend. The error is a message.
-func Screens(backend string) (ScreenList, error) {
+func Screens(backend Method) (ScreenList, error) {
 	if yes, why := ByPortal(backend); yes {
 		return ScreenList{Monitors: []Monitor{}, Windows: []Window{}}, fmt.Errorf(
 			"what is captured is chosen in the desktop's own dialog, because %s; hindsightctl choose-screen asks again", why)

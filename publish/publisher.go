@@ -52,9 +52,10 @@ type Config struct {
 	// Passphrase encrypts what is shared from end to end: viewers need the same one. The server then cannot record, so
 	// it is not asked to. Empty shares in plain.
 	Passphrase string
-	// AllowClip decides on a viewer's request for a clip; nil refuses all. It may take its time: the context ends when
-	// the viewer no longer waits. A *ClipRefusal reaches the viewer, of other errors only that there was one.
-	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest) error
+	// AllowClip decides on a viewer's request for a clip that ends when it was asked for; nil refuses all. It may take its
+	// time: the context ends when the viewer no longer waits. A *ClipRefusal reaches the viewer, of other errors only that
+	// there was one.
+	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (ClipMaker, error)
 	// OnViewerClip is called once such a clip is ready and the viewer has its link; it must not block.
 	OnViewerClip func(api.RoomClip)
 	// Log receives what the publisher has to say; nil discards it.
@@ -75,8 +76,9 @@ type Status struct {
 	Recording RecordingState `json:"recording"`
 	ReplayID  string         `json:"replay_id"`
 	EgressID  string         `json:"egress_id"`
-	// ServerSeconds is how much the server could save now.
+	// ServerSeconds is how much the server could save now, Asked how many viewers of watch links ask for a clip.
 	ServerSeconds float64 `json:"server_seconds"`
+	Asked         int     `json:"asked"`
 	// Error is what is wrong at present, as a message.
 	Error string `json:"error"`
 	// BitrateKbps is what the video is encoded with at present.
@@ -102,6 +104,7 @@ type service interface {
 	Start(context.Context, api.StartRequest) (*api.StartResponse, error)
 	Stop(context.Context, api.StopRequest) (*api.Replay, error)
 	Replay(ctx context.Context, id string) (*api.Replay, error)
+	Pause(ctx context.Context, replay string, paused bool, at time.Time) error
 	Save(context.Context, api.SaveRequest) (*api.SaveResponse, error)
 	Clip(ctx context.Context, id string) (*api.Clip, error)
 	CreateLink(ctx context.Context, clip string, life time.Duration) (*api.Link, error)
@@ -141,6 +144,8 @@ type Publisher struct {
 	mu           sync.Mutex
 	status       Status
 	roomState    api.RoomState // what the room is to know
+	pauses       []pause       // of roomState, as far as the server has not heard of them
+	pausedAt     time.Time     // when roomState became paused, or ceased to be; zero before
 	recordingErr string        // what is wrong with the recording; Status.Error is about the connection first
 }
 
@@ -214,9 +219,9 @@ func (p *Publisher) update(change func(*Status)) {
 }
 
 // Save asks the server for a clip of the last seconds before the press and returns its id. A zero pressedAt is now.
-// The marks become its chapters.
-func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time, marks ...api.Mark) (clipID string,
-	err error) {
+// The title may be empty; the marks become its chapters.
+func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time, title string,
+	marks ...api.Mark) (clipID string, err error) {
 	id := p.Status().ReplayID
 	switch {
 	case p.cfg.Passphrase != "":
@@ -224,7 +229,7 @@ func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Ti
 	case id == "":
 		return "", ErrNotRecording
 	}
-	req := api.SaveRequest{ReplayID: id, Seconds: seconds, Marks: marks}
+	req := api.SaveRequest{ReplayID: id, Seconds: seconds, Title: api.FitTitle(title), Marks: marks}
 	if !pressedAt.IsZero() {
 		req.PressedAt = &pressedAt
 	}

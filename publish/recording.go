@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -22,6 +23,9 @@ type recording struct {
 	pause        time.Duration // before the next try, after a failure
 	pollAt       time.Time
 	unknown      int // how often in a row the server did not know the tracks
+	// paused is what the server knows of a pause; where that failed, it hears of it again at retellAt.
+	paused   bool
+	retellAt time.Time
 }
 
 // unknownTracks is how often in a row the server may not know tracks that are published before they are published
@@ -42,6 +46,7 @@ func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration
 	if r.due(st) && time.Until(r.tryAt) <= 0 {
 		s.startRecording(ctx, st)
 	}
+	s.tellPause(ctx)
 	if !r.due(st) && time.Until(r.pollAt) <= 0 {
 		s.pollRecording(ctx)
 		r.pollAt = time.Now().Add(pollEvery)
@@ -59,6 +64,52 @@ func (p *Publisher) notRecording() RecordingState {
 		return RecordingEncrypted
 	}
 	return RecordingOff
+}
+
+// pause is when the replay became paused, or ceased to be.
+type pause struct {
+	on bool
+	at time.Time
+}
+
+// mostPauses is how many of them wait for a server that is away.
+const mostPauses = 64
+
+// tellPause has the server keep from viewers what is recorded in a pause, and let them see what follows it: also of
+// pauses that are over, where the server was away.
+func (s *supervisor) tellPause(ctx context.Context) {
+	r := &s.rec
+	for r.replayID != "" && time.Until(r.retellAt) <= 0 {
+		next, more := s.nextPause()
+		if !more {
+			return
+		}
+		if err := s.backend.Pause(ctx, r.replayID, next.on, next.at); err != nil {
+			r.retellAt = time.Now().Add(firstPause)
+			if errors.Is(err, client.ErrNotFound) { // an older server, which shows viewers nothing
+				r.retellAt = time.Now().Add(longPause)
+			} else if ctx.Err() == nil {
+				s.log.Warn("the server does not know that the replay is paused, or no longer is; it is told again", "paused",
+					next.on, "error", err)
+			}
+			return
+		}
+		r.paused = next.on
+		s.mu.Lock()
+		s.pauses = slices.DeleteFunc(s.pauses, func(p pause) bool { return p == next })
+		s.mu.Unlock()
+	}
+}
+
+// nextPause is what the server is to hear next.
+func (s *supervisor) nextPause() (next pause, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pauses) > 0 {
+		return s.pauses[0], true
+	}
+	next = pause{s.roomState.Replay == api.ReplayPaused, s.pausedAt}
+	return next, next.on != s.rec.paused
 }
 
 // startRecording has the tracks recorded, as a continuation where there is a replay.
@@ -107,7 +158,10 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 		// The recording does not depend on this answer; only its length is unknown.
 		s.setRecordingErr(err.Error())
 	default:
-		s.update(func(st *Status) { st.EgressID, st.ServerSeconds = replay.EgressID, replay.BufferedSeconds })
+		s.rec.paused = replay.Paused // a server that was restored may know less than it did
+		s.update(func(st *Status) {
+			st.EgressID, st.ServerSeconds, st.Asked = replay.EgressID, replay.BufferedSeconds, len(replay.Asked)
+		})
 		s.showRecording(replay.State, replay.LastError)
 	}
 }
@@ -142,8 +196,8 @@ func (s *supervisor) recordingFailed(reason string) {
 
 // forget drops a replay that the backend does not know.
 func (s *supervisor) forget() {
-	s.rec.replayID = ""
-	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds = "", "", 0 })
+	s.rec.replayID, s.rec.paused = "", false
+	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds, st.Asked = "", "", 0, 0 })
 }
 
 // setRecordingErr notes what is wrong with the recording.

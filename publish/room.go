@@ -23,13 +23,23 @@ type ClipRefusal struct {
 	Message string
 }
 
+// ClipMaker makes a clip that was allowed, and a link to it. Nil has the server cut it. Its errors are like those of
+// Config.AllowClip.
+type ClipMaker func(ctx context.Context) (api.RoomClip, error)
+
 // Error is the message.
 func (e *ClipRefusal) Error() string { return e.Message }
 
-// Tell has the room know what the replay does: at once, and again whenever the room is joined anew. It does not wait.
+// Tell has the room know what the replay does: at once, and again whenever the room is joined anew. While it is paused
+// the server shows viewers nothing of it. It does not wait.
 func (p *Publisher) Tell(state api.RoomState) {
 	p.mu.Lock()
 	changed := p.roomState != state
+	if (p.roomState.Replay == api.ReplayPaused) != (state.Replay == api.ReplayPaused) {
+		p.pausedAt = time.Now()
+		p.pauses = append(p.pauses, pause{state.Replay == api.ReplayPaused, p.pausedAt})
+		p.pauses = p.pauses[max(0, len(p.pauses)-mostPauses):]
+	}
 	p.roomState = state
 	p.mu.Unlock()
 	if changed {
@@ -107,7 +117,7 @@ func (s *supervisor) clipRequest(ctx context.Context, viewer string, payload []b
 	return json.Marshal(clip)
 }
 
-// clipFor has the server cut a clip that ends when the viewer asked for it, and makes a link to it.
+// clipFor has a clip made that ends when the viewer asked for it.
 func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte, asked time.Time) (api.RoomClip,
 	error) {
 	r, err := parseClipRequest(payload)
@@ -117,14 +127,25 @@ func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte,
 	if s.cfg.AllowClip == nil {
 		return api.RoomClip{}, &ClipRefusal{api.RPCRefused, "viewers may not clip this screen"}
 	}
-	if s.cfg.Passphrase != "" { // before anybody is asked
-		return api.RoomClip{}, &ClipRefusal{api.RPCNothing, NotRecordedEncrypted}
-	}
-	if err := s.cfg.AllowClip(ctx, viewer, r); err != nil {
+	make, err := s.cfg.AllowClip(ctx, viewer, r, asked)
+	if err != nil {
 		return api.RoomClip{}, err
 	}
-	id, err := s.Save(ctx, r.Seconds, asked)
-	if errors.Is(err, ErrNotRecording) {
+	if make == nil {
+		make = func(ctx context.Context) (api.RoomClip, error) { return s.serverClip(ctx, r, asked) }
+	}
+	clip, err := make(ctx)
+	clip.Title, clip.RequestedBy = r.Title, viewer
+	return clip, err
+}
+
+// serverClip has the server cut a clip, and makes a link to it.
+func (s *supervisor) serverClip(ctx context.Context, r api.ClipRequest, asked time.Time) (api.RoomClip, error) {
+	id, err := s.Save(ctx, r.Seconds, asked, r.Title)
+	switch {
+	case errors.Is(err, ErrEncrypted):
+		err = &ClipRefusal{api.RPCNothing, NotRecordedEncrypted}
+	case errors.Is(err, ErrNotRecording):
 		err = &ClipRefusal{api.RPCNothing, "the server keeps no replay of this screen now"}
 	}
 	if err != nil {
@@ -138,8 +159,7 @@ func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte,
 	if err != nil {
 		return api.RoomClip{}, err
 	}
-	return api.RoomClip{ClipID: id, Title: r.Title, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt,
-		RequestedBy: viewer}, nil
+	return api.RoomClip{ClipID: id, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt}, nil
 }
 
 // Limits of a ClipRequest, as room.json has them.

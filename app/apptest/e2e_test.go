@@ -41,6 +41,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("recording", func(t *testing.T) { testRecording(t, m) })
 	t.Run("folder", func(t *testing.T) { testFolder(t, m) })
 	t.Run("uploads", func(t *testing.T) { testUploads(t, m) })
+	t.Run("viewers", func(t *testing.T) { testViewers(t, m) })
 	t.Run("copied files", func(t *testing.T) { testCopiedFiles(t, m) })
 	t.Run("killed", func(t *testing.T) { testKilled(t, m) })
 	t.Run("away", func(t *testing.T) { testAway(t, m) })

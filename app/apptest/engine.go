@@ -133,6 +133,8 @@ type Recorder struct {
 	closed    bool
 	names     int
 	applied   int
+	pins      int
+	apart     []string
 
 	marks     []string
 	recording *Recording
@@ -255,6 +257,9 @@ func (r *Recorder) Save(ctx context.Context, q capture.SaveRequest) (clip.Clip, 
 	r.inFlight++
 	r.names++
 	path := filepath.Join(folder, fmt.Sprintf("clip %d.mp4", r.names))
+	if q.Apart {
+		r.apart = append(r.apart, q.Title)
+	}
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
@@ -290,6 +295,24 @@ func (r *Recorder) Save(ctx context.Context, q capture.SaveRequest) (clip.Clip, 
 		Created: time.Now()}, nil
 }
 
+// Pin implements session.Recorder.
+func (r *Recorder) Pin(_, _ time.Duration) (release func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pins++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.pins--
+	}
+}
+
+// Apart lists the titles of the clips that were saved for somebody else.
+func (r *Recorder) Apart() []string { r.mu.Lock(); defer r.mu.Unlock(); return slices.Clone(r.apart) }
+
+// Pins counts what is pinned now.
+func (r *Recorder) Pins() int { r.mu.Lock(); defer r.mu.Unlock(); return r.pins }
+
 // Close implements session.Recorder. It refuses while anything still uses the recorder.
 func (r *Recorder) Close() error {
 	r.engine.mu.Lock()
@@ -314,6 +337,7 @@ type Publisher struct {
 	clips  map[string]float64
 	press  []time.Time
 	marks  []api.Mark
+	titles []string
 	told   api.RoomState
 	heard  []api.RoomClip
 	silent bool
@@ -366,13 +390,22 @@ func (p *Publisher) Marks() []api.Mark {
 	return slices.Clone(p.marks)
 }
 
+// Titles lists the titles of the saves asked for.
+func (p *Publisher) Titles() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.titles)
+}
+
 // Save implements session.Publisher.
-func (p *Publisher) Save(_ context.Context, seconds float64, pressedAt time.Time, marks ...api.Mark) (string, error) {
+func (p *Publisher) Save(_ context.Context, seconds float64, pressedAt time.Time, title string,
+	marks ...api.Mark) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	id := fmt.Sprintf("clip-%d", len(p.clips)+1)
 	p.clips[id] = seconds
 	p.press = append(p.press, pressedAt)
+	p.titles = append(p.titles, title)
 	p.marks = append(p.marks, marks...)
 	return id, nil
 }

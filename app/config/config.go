@@ -20,6 +20,8 @@ import (
 	"github.com/adrg/xdg"
 
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Config is every setting. The tags oneof, min, max and check say what a value may be.
@@ -60,12 +62,13 @@ type Source struct {
 // Video is what is captured and how.
 type Video struct {
 	// Backend is how the screen is captured: "auto" is "portal" on Wayland and "x11" elsewhere.
-	Backend string `toml:"capture_method" was:"way" oneof:"auto,x11,portal" comment:"auto fits; Wayland has portal only"`
+	Backend capture.Method `toml:"capture_method" was:"way" oneof:"auto,x11,portal" comment:"Wayland has portal only"`
 
 	Source VideoSource `toml:"source" comment:"What is captured on X11. hindsightctl screens lists monitors and windows."`
 	// FrameRate is in frames a second.
-	FrameRate int    `toml:"frame_rate" oneof:"30,60,90,120,144,165,240" comment:"frames a second, at most the screen's"`
-	Quality   string `toml:"quality" oneof:"performance,balanced,quality" comment:"encoder preset"`
+	FrameRate int `toml:"frame_rate" oneof:"30,60,90,120,144,165,240" comment:"frames a second, at most the screen's"`
+	// Quality is how much work the encoder spends.
+	Quality capture.Preset `toml:"quality" oneof:"performance,balanced,quality" comment:"encoder preset"`
 	// Height is in rows; 0 keeps the size as captured.
 	Height int `toml:"height" oneof:"0,480,720,900,1080,1440,2160" comment:"resolution in rows; 0 is native"`
 	// FollowSize changes the size of clips with that of what is captured, for example a window that is resized.
@@ -131,7 +134,7 @@ type Clips struct {
 	// UploadKbps is what uploads of clips may take while the screen is shared; 0 is a quarter of the stream's bitrate.
 	UploadKbps int `toml:"upload_kbps" check:"upload" comment:"limit of uploads while sharing, in kb/s; 0 is automatic"`
 	// Screenshot is the format of screenshots.
-	Screenshot string `toml:"screenshot" oneof:"png,jpeg"`
+	Screenshot clip.Format `toml:"screenshot" oneof:"png,jpeg"`
 }
 
 // Sharing is how a room is joined. The user's token is not here: see Tokens.
@@ -149,10 +152,11 @@ type Sharing struct {
 	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower suits a slow upload"`
 	// LinkSaved uploads each saved clip and puts its link into the clipboard.
 	LinkSaved bool `toml:"link_saved" comment:"uploads each saved clip, and copies a link to it"`
-	// ViewerClips are cut by the server. TellRoom tells the room of each saved clip with a link that everybody there can
-	// watch.
-	ViewerClips ViewerClips `toml:"viewer_clips" oneof:"nobody,ask,anyone" comment:"who else may have clips made"`
-	TellRoom    TellRoom    `toml:"tell_room" oneof:"nothing,apps,chat" comment:"gives the room a link to each clip"`
+	// ViewerClips is who in the room may have clips made, and ViewerClipFrom where that is done. TellRoom tells the room
+	// of each saved clip with a link that everybody there can watch.
+	ViewerClips    ViewerClips `toml:"viewer_clips" oneof:"nobody,ask,anyone" comment:"who else may have clips made"`
+	ViewerClipFrom ClipsFrom   `toml:"viewer_clip_from" oneof:"server,local" comment:"where those are made"`
+	TellRoom       TellRoom    `toml:"tell_room" oneof:"nothing,apps,chat" comment:"gives the room a link to each clip"`
 }
 
 // Hotkeys are the global keys; an empty one is off.
@@ -198,12 +202,13 @@ type App struct {
 func Defaults() Config {
 	return Config{
 		Sound: Sound{Desktop: Source{Enabled: true}, Microphone: Source{Enabled: true}},
-		Video: Video{Backend: "auto", Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: "balanced",
+		Video: Video{Backend: capture.Auto, Source: VideoSource{Kind: WholeScreen}, FrameRate: 30, Quality: media.Balanced,
 			Cursor: true},
-		Sharing: Sharing{StreamQuality: SameQuality, ViewerClips: NobodyClips, TellRoom: TellNothing},
+		Sharing: Sharing{StreamQuality: SameQuality, ViewerClips: NobodyClips, ViewerClipFrom: FromServer,
+			TellRoom: TellNothing},
 		Replay: Replay{AtLaunch: true, Seconds: int(capture.DefaultReplay / time.Second), WhenLocked: PauseLocked,
 			KeepAfterCrash: true},
-		Clips:   Clips{Screenshot: "png"},
+		Clips:   Clips{Screenshot: clip.PNG},
 		Hotkeys: Hotkeys{Save: "Alt+F10", Share: "Alt+F9"},
 		App:     App{Notifications: true, Theme: SystemTheme, FirstRunDone: true},
 	}
@@ -240,12 +245,12 @@ func (c Config) Capture(keep bool) capture.Config {
 	out := capture.Config{
 		Video: capture.VideoConfig{
 			ScreenConfig: capture.ScreenConfig{
-				Backend: capture.Method(c.Video.Backend), TokenFile: ScreenToken(), Target: c.Video.Source.Target(),
+				Backend: c.Video.Backend, TokenFile: ScreenToken(), Target: c.Video.Source.Target(),
 				HideCursor: !c.Video.Cursor, FrameRate: c.Video.FrameRate,
 			},
 			Encoding: capture.Encoding{
 				Height: c.Video.Height, FollowSize: c.Video.FollowSize, BitrateKbps: c.Video.BitrateKbps,
-				ConstantQuality: c.Video.ConstantQuality, Preset: capture.Preset(c.Video.Quality), Encoder: c.Video.Encoder,
+				ConstantQuality: c.Video.ConstantQuality, Preset: c.Video.Quality, Encoder: c.Video.Encoder,
 			},
 		},
 		Desktop:    source(c.Sound.Desktop),

@@ -46,7 +46,7 @@ func TestSavedSettingsComeBack(t *testing.T) {
 		BitrateKbps: 9000, ConstantQuality: 23, Encoder: "x264enc"}
 	c.Replay = config.Replay{WhenLocked: "record", Seconds: 300, Folder: "/srv/clips"}
 	c.Sharing = config.Sharing{AtLaunch: true, BackendURL: "https://replay.example.com/x", Room: "räum",
-		StreamQuality: "lower", ViewerClips: "ask", TellRoom: "chat"}
+		StreamQuality: "lower", ViewerClips: "ask", ViewerClipFrom: "local", TellRoom: "chat"}
 	c.Hotkeys.Saves = []config.SaveKey{{Keys: "Ctrl+Alt+1", Seconds: 30}, {Keys: "Ctrl+Alt+2", Seconds: 600}}
 	if err := s.Save(c); err != nil {
 		t.Fatal(err)

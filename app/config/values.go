@@ -47,6 +47,15 @@ const (
 	AnyoneClips ViewerClips = "anyone"
 )
 
+// ClipsFrom is where viewers' clips are made.
+type ClipsFrom string
+
+// Where viewers' clips are made.
+const (
+	FromServer ClipsFrom = "server" // from the server's replay
+	FromHere   ClipsFrom = "local"  // from the replay buffer here, and uploaded
+)
+
 // TellRoom is how the room hears of the publisher's own clips.
 type TellRoom string
 
@@ -73,6 +82,7 @@ var (
 	WhenLockedAll   = []WhenLocked{PauseLocked, RecordLocked}
 	StreamQualities = []StreamQuality{SameQuality, LowerQuality}
 	ViewerClipsAll  = []ViewerClips{NobodyClips, AskFirst, AnyoneClips}
+	ClipsFromAll    = []ClipsFrom{FromServer, FromHere}
 	TellRoomAll     = []TellRoom{TellNothing, TellApps, TellChat}
 	Themes          = []Theme{SystemTheme, LightTheme, DarkTheme}
 )
@@ -105,6 +115,14 @@ func (v ViewerClips) String() string { return string(v) }
 // ParseViewerClips reads what String returns.
 func ParseViewerClips(text string) (ViewerClips, error) {
 	return media.ParseName("choice of who may clip", text, ViewerClipsAll)
+}
+
+// String is the value in the settings file.
+func (f ClipsFrom) String() string { return string(f) }
+
+// ParseClipsFrom reads what String returns.
+func ParseClipsFrom(text string) (ClipsFrom, error) {
+	return media.ParseName("choice of where viewers' clips are made", text, ClipsFromAll)
 }
 
 // String is the value in the settings file.

@@ -56,6 +56,13 @@ const (
 	Quit    = "quit"
 )
 
+// The commands about links with which viewers can rewind what is shared now.
+const (
+	WatchLink   = "watch-link"   // Seconds that it works, Text, an api.ClipPolicy → api.WatchLink
+	WatchLinks  = "watch-links"  // → []api.WatchLink
+	UnwatchLink = "unwatch-link" // Text, the id of a link
+)
+
 // InvitationAnswer is what came of an invitation that was accepted.
 type InvitationAnswer struct {
 	Server   string `json:"server"`

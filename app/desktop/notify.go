@@ -41,6 +41,8 @@ type Notification struct {
 	Topic string
 	// Many is the title of the last of several of its topic that had to wait for each other; nil keeps its own.
 	Many func(n int) string
+	// Withdraw takes away the newest of the topic; nothing else of it counts then.
+	Withdraw bool
 	// Actions are buttons; a click on the notification itself is the first of them.
 	Actions []Action
 }
@@ -208,10 +210,17 @@ func (n *Notifier) Inhibited(ctx context.Context) bool {
 func (n *Notifier) show(m Notification) error {
 	ctx, cancel := context.WithTimeout(n.ctx, showWait)
 	defer cancel()
+	obj := n.conn.Object(notifyName, notifyPath)
+	if m.Withdraw {
+		id := n.newest[m.Topic]
+		if delete(n.newest, m.Topic); id == 0 {
+			return nil
+		}
+		return obj.CallWithContext(ctx, notifyName+".CloseNotification", 0, id).Err
+	}
 	if !m.Failure && n.Inhibited(ctx) {
 		return nil
 	}
-	obj := n.conn.Object(notifyName, notifyPath)
 	var caps []string
 	if err := obj.CallWithContext(ctx, notifyName+".GetCapabilities", 0).Store(&caps); err != nil {
 		return err

@@ -17,6 +17,8 @@ type Recorder interface {
 	Apply(capture.Config) error
 	// Save writes the last seconds to a file.
 	Save(context.Context, capture.SaveRequest) (clip.Clip, error)
+	// Pin keeps the last length before a moment of Now in the replay until release is called.
+	Pin(length, press time.Duration) (release func())
 	// Record writes what follows to a file; app is what {app} in its name stands for.
 	Record(app string) (Recording, error)
 	// Mark makes a chapter of this moment.
@@ -47,8 +49,8 @@ type Recording interface {
 type Publisher interface {
 	// Status returns at once.
 	Status() ShareStatus
-	// Save asks the backend for a clip that ends at pressedAt, with marks as its chapters, and returns its id.
-	Save(ctx context.Context, seconds float64, pressedAt time.Time, marks ...api.Mark) (string, error)
+	// Save asks the backend for a clip that ends at pressedAt, with a title and marks as its chapters, and returns its id.
+	Save(ctx context.Context, seconds float64, pressedAt time.Time, title string, marks ...api.Mark) (string, error)
 	// WaitClip waits until the clip is ready or failed.
 	WaitClip(ctx context.Context, clipID string) (api.Clip, error)
 	// Tell has the room know what the replay does. It returns at once.

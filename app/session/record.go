@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
@@ -95,10 +94,7 @@ func (s *Session) marksIn(from, to time.Time) (out []api.Mark) {
 			if m.At.Before(from) || m.At.After(to) || len(out) == api.MaxMarks {
 				continue
 			}
-			if m.Title = api.Printable(m.Title); len(m.Title) > api.MaxTitle {
-				m.Title = strings.ToValidUTF8(m.Title[:api.MaxTitle], "")
-			}
-			if m.Title == "" {
+			if m.Title = api.FitTitle(m.Title); m.Title == "" {
 				m.Title = fmt.Sprintf("Mark %d", len(out)+1)
 			}
 			out = append(out, m)
@@ -134,7 +130,7 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 		if !s.st.cfg.App.FirstRunDone {
 			return errFirstRun
 		}
-		format = clip.Format(s.st.cfg.Clips.Screenshot)
+		format = s.st.cfg.Clips.Screenshot
 		s.st.capture.shots++ // a recorder is opened for it, or stays open for it
 		if s.st.capture.rec == nil {
 			s.retryOpen()

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
@@ -33,6 +34,7 @@ type job struct {
 	after  time.Duration
 	flush  <-chan struct{}
 	app    string
+	name   string    // the template of files' names
 	pub    Publisher // nil: no server copy
 }
 
@@ -120,7 +122,7 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 	st.saves.nextID++
 	j := &job{record: SaveRecord{ID: st.saves.nextID, PressedAt: pressed, Seconds: seconds + a.After, Local: NoCopy,
 		Server: NoCopy}}
-	j.length, j.flush = time.Duration(seconds*float64(time.Second)), st.saves.flush
+	j.length, j.flush, j.name = time.Duration(seconds*float64(time.Second)), st.saves.flush, st.cfg.Clips.Name
 	if a.All {
 		j.length = 2 * capture.MaxReplay // a little more than the length may be there
 	}
@@ -215,7 +217,7 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 	ctx, cancel := context.WithTimeout(s.ctx, serverWait)
 	defer cancel()
 	from := ends.Add(-time.Duration(r.Seconds * float64(time.Second)))
-	id, err := pub.Save(ctx, r.Seconds, ends, s.marksIn(from, ends)...)
+	id, err := pub.Save(ctx, r.Seconds, ends, j.title(r.Seconds), s.marksIn(from, ends)...)
 	r.ClipID = id
 	if err != nil {
 		r.Server, r.ServerError = CopyFailed, Plain(err)
@@ -248,6 +250,11 @@ func (s *Session) saveServer(j *job, r SaveRecord, accepted chan<- SaveRecord) {
 		}
 		s.feed.event(Event{Kind: kind, Text: r.ServerError, Save: &r})
 	})
+}
+
+// title is what the file of the local copy is called where that name is free, so that both copies go by one name.
+func (j *job) title(seconds float64) string {
+	return api.FitTitle(clip.Name(j.name, j.app, j.record.PressedAt, time.Duration(seconds*float64(time.Second))))
 }
 
 // wait waits for the seconds after the press and returns when they ended: earlier when saves are flushed.

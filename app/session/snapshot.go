@@ -25,6 +25,8 @@ type ShareStatus struct {
 	EgressID    string `json:"egress_id,omitempty"`
 	// ServerSeconds is what the server could save now.
 	ServerSeconds float64 `json:"server_seconds"`
+	// Asked is how many viewers of watch links ask for a clip.
+	Asked int `json:"asked,omitempty"`
 	// Error is the last failure as a message.
 	Error string `json:"error,omitempty"`
 }
@@ -67,25 +69,33 @@ type SaveRecord struct {
 	Room    string `json:"-"`
 }
 
-// Snapshot is everything a front end shows. It shares nothing with the session.
-type Snapshot struct {
-	State State `json:"state"`
-	// ReplayOn and ShareOn are what the user asked for, whether or not it runs yet.
+// Wanted is what the user asked for, whether or not it runs yet, and whether it pauses.
+type Wanted struct {
 	ReplayOn bool `json:"replay_on"`
 	ShareOn  bool `json:"share_on"`
 	RecordOn bool `json:"record_on"`
 	// Paused says that nothing is captured: the user has paused it (Held), the screen is locked or the machine sleeps.
 	Paused bool `json:"paused"`
 	Held   bool `json:"held,omitempty"`
+}
+
+// Buffer is the local one.
+type Buffer struct {
 	// BufferedSeconds could be saved now; ReplaySeconds is the length asked for.
 	BufferedSeconds float64 `json:"buffered_seconds"`
 	ReplaySeconds   float64 `json:"replay_seconds"`
 	BufferedBytes   int64   `json:"buffered_bytes"`
+}
 
+// Devices are what is captured.
+type Devices struct {
 	Screen  SourceStatus `json:"screen"`
 	Desktop SourceStatus `json:"desktop"`
 	Mic     SourceStatus `json:"mic"`
+}
 
+// Stream is the video as it is encoded.
+type Stream struct {
 	Encoder     string `json:"encoder,omitempty"`
 	Width       int    `json:"width,omitempty"`
 	Height      int    `json:"height,omitempty"`
@@ -93,6 +103,15 @@ type Snapshot struct {
 	BitrateKbps int    `json:"bitrate_kbps,omitempty"`
 	Frames      uint64 `json:"frames"`
 	Dropped     uint64 `json:"dropped"`
+}
+
+// Snapshot is everything a front end shows. It shares nothing with the session.
+type Snapshot struct {
+	State State `json:"state"`
+	Wanted
+	Buffer
+	Devices
+	Stream
 
 	Share ShareStatus `json:"share"`
 	// Recording is the file that is being recorded, nil while none is.
@@ -143,11 +162,12 @@ var offSource = SourceStatus{State: media.Off, PeakDB: -100, RMSDB: -100}
 func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
-		ReplayOn: st.replayOn, ShareOn: st.share.on, RecordOn: st.record.on, Paused: st.wantRecorder() && st.paused(),
-		Held:          st.away.held,
-		ReplaySeconds: float64(st.cfg.Replay.Seconds),
-		Screen:        offSource, Desktop: offSource, Mic: offSource, Share: st.shareStatus(),
-		Saving: st.saves.running, Hotkeys: append([]hotkey.State{}, st.keys.states...), Folder: st.cfg.ClipFolder(),
+		Wanted: Wanted{ReplayOn: st.replayOn, ShareOn: st.share.on, RecordOn: st.record.on,
+			Paused: st.wantRecorder() && st.paused(), Held: st.away.held},
+		Buffer:  Buffer{ReplaySeconds: float64(st.cfg.Replay.Seconds)},
+		Devices: Devices{Screen: offSource, Desktop: offSource, Mic: offSource},
+		Share:   st.shareStatus(),
+		Saving:  st.saves.running, Hotkeys: append([]hotkey.State{}, st.keys.states...), Folder: st.cfg.ClipFolder(),
 		Settings: s.kept.get(), Problems: []string{},
 	}
 	snap.Recording = st.recordingStatus()

@@ -54,9 +54,6 @@ type Server struct {
 	Error string `json:"error,omitempty"`
 }
 
-// kinds are the parts, in their order.
-var kinds = []clip.Kind{clip.Replay, clip.Recorded, clip.Trimmed, clip.Screenshot}
-
 // Clips is what Hindsight made, without screenshots: what the storage limit counts.
 func (u Usage) Clips() (files int, bytes int64) {
 	for _, p := range u.Parts {
@@ -98,7 +95,7 @@ func Measure(folder, recovery string) (Usage, error) {
 
 func parts(own []clip.File) (out []Part, starred Part) {
 	of := map[clip.Kind]*Part{}
-	for _, k := range kinds {
+	for _, k := range clip.Kinds() {
 		out = append(out, Part{Kind: k})
 	}
 	for i := range out {

@@ -27,6 +27,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/atomicfile"
 	"github.com/hindsight-app/hindsight/app/links"
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -39,6 +40,14 @@ const (
 	Download Kind = "download"
 )
 
+var kinds = []Kind{Upload, Download}
+
+// String is the text that JSON holds.
+func (k Kind) String() string { return string(k) }
+
+// ParseKind reads what String returns.
+func ParseKind(text string) (Kind, error) { return media.ParseName("kind of transfer", text, kinds) }
+
 // State is what a transfer does.
 type State string
 
@@ -49,6 +58,16 @@ const (
 	Retrying State = "retrying" // failed for now, see Error, and is tried again at RetryAt
 	Stopped  State = "stopped"  // needs the user, see Error; kept until it is tried again or removed
 )
+
+var states = []State{Waiting, Running, Retrying, Stopped}
+
+// String is the text that JSON holds.
+func (s State) String() string { return string(s) }
+
+// ParseState reads what String returns.
+func ParseState(text string) (State, error) {
+	return media.ParseName("state of a transfer", text, states)
+}
 
 // Item is a transfer as others see it.
 type Item struct {

@@ -1,6 +1,7 @@
 package transfers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/time/rate"
 
@@ -276,17 +276,16 @@ func (q *Queue) send(ctx context.Context, j *job, c *client.Client) (clipID stri
 	q.mu.Lock()
 	size, made, resume, file := j.Bytes, j.Modified, j.Resume, j.Name()
 	q.mu.Unlock()
-	if i, err := mp4.Inspect(f.Name()); err == nil && i.Hindsight && !i.Created.IsZero() {
-		made = i.Created
-	}
-	name := strings.TrimSuffix(file, filepath.Ext(file))
-	for len(name) > api.MaxTitle {
-		_, last := utf8.DecodeLastRuneInString(name)
-		name = name[:len(name)-last]
+	title := strings.TrimSuffix(file, filepath.Ext(file))
+	if i, err := mp4.Inspect(f.Name()); err == nil && i.Hindsight {
+		title = cmp.Or(api.FitTitle(i.Title), title)
+		if !i.Created.IsZero() {
+			made = i.Created
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	done, err := c.Upload(ctx, f, size, api.UploadRequest{Title: name, RecordedAt: &made}, resume, client.UploadOptions{
+	done, err := c.Upload(ctx, f, size, api.UploadRequest{Title: title, RecordedAt: &made}, resume, client.UploadOptions{
 		Begun: func(id string) { q.resume(j, id) },
 		Progress: func(sent, size int64) {
 			if q.progress(j, sent, size) {

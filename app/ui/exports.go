@@ -302,16 +302,16 @@ func (d *exportDialog) options() fyne.CanvasObject {
 	}
 	places := []string{lang.L("Left"), lang.L("Center"), lang.L("Right")}
 	d.crop = widget.NewRadioGroup(places, func(text string) {
-		d.request.Crop = []export.Position{export.Left, export.Center, export.Right}[max(slices.Index(places, text), 0)]
+		d.request.Crop = export.Positions()[max(slices.Index(places, text), 0)]
 	})
 	d.crop.Horizontal, d.crop.Required = true, true
 	d.crop.SetSelected(places[1])
 	var formats []string
-	for _, f := range []export.SoundFormat{export.M4A, export.Opus, export.WAV} {
-		formats = append(formats, strings.ToUpper(string(f)))
+	for _, f := range export.SoundFormats() {
+		formats = append(formats, strings.ToUpper(f.String()))
 	}
 	d.sound = widget.NewRadioGroup(formats, func(text string) {
-		d.request.Sound = export.SoundFormat(strings.ToLower(text))
+		d.request.Sound = export.SoundFormats()[max(slices.Index(formats, text), 0)]
 		d.changed()
 	})
 	d.sound.Horizontal, d.sound.Required = true, true

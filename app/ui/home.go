@@ -86,7 +86,7 @@ func newHome(u *UI) *home {
 	}
 	h.replay, h.alone = newTile(lang.L("Replay buffer"), replay), newLine(lang.L("Replay buffer"), replay)
 	h.share = newTile(lang.L("Sharing"), func() { u.share(!u.parts.Feed.Snapshot().ShareOn) })
-	h.server = newTile(lang.L("Server replay"), nil)
+	h.server = newTile(lang.L("Server replay"), func() { u.openWatchLinks() })
 	h.withServer = container.New(&columns{least: 190, gap: cardGap}, h.replay.root, h.share.root, h.server.root)
 	h.withoutServer = column(h.alone.root, u.recent.root)
 	h.withServer.Hide()
@@ -221,13 +221,17 @@ func (h *home) tiles(s session.Snapshot) {
 	}
 	h.share.set(value, detail, button)
 	h.server.wrap(s.Share.Recording == session.ServerEncrypted)
+	link := ""
+	if watchable(s) {
+		link = lang.L("Watch link…")
+	}
 	switch s.Share.Recording {
 	case "active":
-		h.server.set(length(s.Share.ServerSeconds), lang.L("buffered on server"), "")
+		h.server.set(length(s.Share.ServerSeconds), lang.L("buffered"), link)
 	case "starting":
-		h.server.set(lang.L("Starting…"), lang.L("Server starts recording"), "")
+		h.server.set(lang.L("Starting…"), lang.L("Server starts recording"), link)
 	case "failed":
-		h.server.set(lang.L("Failed"), lang.L("Server recording failed"), "")
+		h.server.set(lang.L("Failed"), lang.L("Server recording failed"), link)
 	case "encrypted":
 		h.server.set(lang.L("Off"), lang.L("Not recorded on the server: the share is end-to-end encrypted"), "")
 	default:
@@ -370,6 +374,9 @@ func (t *tile) set(value, detail, button string) {
 	setText(t.detail, detail)
 	if t.button != nil {
 		setButton(t.button, button, nil)
+		if setShown(t.button, button != "") {
+			t.root.Refresh()
+		}
 	}
 }
 

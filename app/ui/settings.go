@@ -27,10 +27,15 @@ import (
 // the user has edited. What can be undone at once is applied at once; the rest waits for Apply, which says what it
 // does. Only what was edited is handed over.
 type settings struct {
-	u    *UI
-	root fyne.CanvasObject
-	body *fyne.Container // all pages
+	u *UI
+	settingsPages
+	settingsFrame
+	settingsEdits
+	settingsWatch
+}
 
+// settingsPages are the parts, each with its own controls.
+type settingsPages struct {
 	sound   *audioPage
 	source  *sourceCard
 	video   *videoCard
@@ -40,21 +45,30 @@ type settings struct {
 	store   *storagePage
 	sharing *sharingPage
 	general *generalPage
+}
+
+// settingsFrame is what is around the pages, and where they stand in it.
+type settingsFrame struct {
+	root fyne.CanvasObject
+	body *fyne.Container // all pages
 
 	sections []*section
 	current  int
 	tabs     *tabs
 	find     *finder
-
+	scroll   *container.Scroll
+	follower *follower
 	// rowWidth is the width of a page's rows, 0 while it is not known.
 	rowWidth float32
 
 	message       *widget.Label
 	apply, revert *pushButton
 	bottom        fyne.CanvasObject
-	scroll        *container.Scroll
-	follower      *follower
-	all           []binding
+}
+
+// settingsEdits is what the user has edited, and what came of it.
+type settingsEdits struct {
+	all []binding
 	// places are where errors of settings stand, by the settings' keys.
 	places map[string]*widget.Label
 	// refusals are errors that nobody saw before the settings were applied. They stand until something is changed.
@@ -66,7 +80,12 @@ type settings struct {
 	// differs where a control cannot show a value exactly.
 	loaded, shown config.Config
 	filling       bool
+	// applying says that a patch is on its way. What is ready then follows it, or with applyAll everything.
+	applying, applyMore, applyAll bool
+}
 
+// settingsWatch is what runs while the page is shown: previews, and the levels of the sound.
+type settingsWatch struct {
 	watching, looking, lookAgain bool
 	// looksHidden says that it is being found out whether the window is minimized, hiddenAt when it last was.
 	looksHidden bool
@@ -75,8 +94,6 @@ type settings struct {
 	// levelsFor at the latest.
 	stopLevels func()
 	levelsFor  time.Duration
-	// applying says that a patch is on its way. What is ready then follows it, or with applyAll everything.
-	applying, applyMore, applyAll bool
 }
 
 // settleWait is how long the page waits for the recorder, which may have to try encoders or ask for a screen.
@@ -95,8 +112,9 @@ type group interface {
 }
 
 func newSettings(u *UI) *settings {
-	s := &settings{u: u, message: widget.NewLabel(""), places: map[string]*widget.Label{}, declined: map[string]string{},
-		filling: true, levelsFor: levelsWait}
+	s := &settings{u: u}
+	s.message, s.levelsFor = widget.NewLabel(""), levelsWait
+	s.places, s.declined, s.filling = map[string]*widget.Label{}, map[string]string{}, true
 	s.message.Wrapping = fyne.TextWrapWord
 	s.sound, s.source, s.video, s.replay = newAudioPage(s), newSourceCard(s), newVideoCard(s), newReplayCard(s)
 	s.clips, s.keys, s.store = newClipsCard(s), newHotkeyCard(s), newStoragePage(s)

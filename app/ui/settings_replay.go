@@ -68,9 +68,9 @@ func newClipsCard(s *settings) *clipsCard {
 	f.note(lang.L("A clip then starts where the previous one ended."))
 	k.poster = f.check("clips.poster", lang.L("Thumbnail"), lang.L("Save thumbnail next to clip"),
 		func(c *config.Config) *bool { return &c.Clips.Poster })
-	k.format = pick(f, "clips.screenshot", []string{"png", "jpeg"},
+	k.format = pick(f, "clips.screenshot", clip.Formats(),
 		[]string{lang.L("PNG (lossless)"), lang.L("JPEG (small files)")},
-		func(c *config.Config) *string { return &c.Clips.Screenshot })
+		func(c *config.Config) *clip.Format { return &c.Clips.Screenshot })
 	f.card(lang.L("Clips"))
 	return k
 }

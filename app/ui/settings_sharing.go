@@ -96,7 +96,12 @@ func newSharingPage(s *settings) *sharingPage {
 	pick(f, "sharing.viewer_clips", config.ViewerClipsAll,
 		[]string{lang.L("Nobody"), lang.L("Ask me each time"), lang.L("Anyone in the room")},
 		func(c *config.Config) *config.ViewerClips { return &c.Sharing.ViewerClips })
-	f.note(lang.L("Viewers ask from their own app; the server cuts the clip and gives them a link to it."))
+	f.note(lang.L("Viewers in the room ask from their own app, and get a link to the clip."))
+	pick(f, "sharing.viewer_clip_from", config.ClipsFromAll,
+		[]string{lang.L("Made by the server"), lang.L("Made here and uploaded")},
+		func(c *config.Config) *config.ClipsFrom { return &c.Sharing.ViewerClipFrom })
+	f.note(lang.L("Made here, a clip comes from your replay buffer and stays in your clip folder; the upload takes " +
+		"longer. Clips of watch links are always made by the server."))
 	pick(f, "sharing.tell_room", config.TellRoomAll,
 		[]string{lang.L("Nothing"), lang.L("A link, for other apps"), lang.L("A link, in the chat too")},
 		func(c *config.Config) *config.TellRoom { return &c.Sharing.TellRoom })

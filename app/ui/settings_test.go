@@ -99,22 +99,23 @@ var entries = map[string]struct {
 	"sharing.at_launch":  {check("Start sharing on launch", true), true, nil},
 	"sharing.backend_url": {func(_ *testing.T, s *settings) { s.sharing.url.SetText("https://replay.example.com") },
 		"https://replay.example.com", nil},
-	"sharing.allow_http": {func(_ *testing.T, s *settings) { s.sharing.plain.SetChecked(true) }, true, nil},
 	"sharing.encrypt": {func(_ *testing.T, s *settings) {
 		s.sharing.passphrase.SetText("correct horse") // without one it is refused
 		s.sharing.encrypt.SetChecked(true)
 	}, true, nil},
-	"sharing.room":           {func(_ *testing.T, s *settings) { s.sharing.room.SetText("studio") }, "studio", nil},
-	"sharing.stream_quality": {choose("Lower (slow upload)"), config.LowerQuality, nil},
-	"sharing.viewer_clips":   {choose("Ask me each time"), config.AskFirst, nil},
-	"sharing.tell_room":      {choose("A link, in the chat too"), config.TellChat, nil},
-	"hotkeys.save":           {key(hotkey.SaveName, "Ctrl+Alt+S"), "Ctrl+Alt+S", nil},
-	"hotkeys.share":          {key(hotkey.ShareName, "Ctrl+Alt+H"), "Ctrl+Alt+H", nil},
-	"hotkeys.mute":           {key(hotkey.MuteName, "Ctrl+Alt+M"), "Ctrl+Alt+M", nil},
-	"hotkeys.talk":           {key(hotkey.TalkName, "Ctrl+Alt+T"), "Ctrl+Alt+T", nil},
-	"hotkeys.record":         {key(hotkey.RecordName, "Ctrl+Alt+R"), "Ctrl+Alt+R", nil},
-	"hotkeys.mark":           {key(hotkey.MarkName, "Ctrl+Alt+K"), "Ctrl+Alt+K", nil},
-	"hotkeys.screenshot":     {key(hotkey.ScreenshotName, "Ctrl+Alt+P"), "Ctrl+Alt+P", nil},
+	"sharing.allow_http":       {func(_ *testing.T, s *settings) { s.sharing.plain.SetChecked(true) }, true, nil},
+	"sharing.room":             {func(_ *testing.T, s *settings) { s.sharing.room.SetText("studio") }, "studio", nil},
+	"sharing.stream_quality":   {choose("Lower (slow upload)"), config.LowerQuality, nil},
+	"sharing.viewer_clips":     {choose("Ask me each time"), config.AskFirst, nil},
+	"sharing.viewer_clip_from": {choose("Made here and uploaded"), config.FromHere, nil},
+	"sharing.tell_room":        {choose("A link, in the chat too"), config.TellChat, nil},
+	"hotkeys.save":             {key(hotkey.SaveName, "Ctrl+Alt+S"), "Ctrl+Alt+S", nil},
+	"hotkeys.share":            {key(hotkey.ShareName, "Ctrl+Alt+H"), "Ctrl+Alt+H", nil},
+	"hotkeys.mute":             {key(hotkey.MuteName, "Ctrl+Alt+M"), "Ctrl+Alt+M", nil},
+	"hotkeys.talk":             {key(hotkey.TalkName, "Ctrl+Alt+T"), "Ctrl+Alt+T", nil},
+	"hotkeys.record":           {key(hotkey.RecordName, "Ctrl+Alt+R"), "Ctrl+Alt+R", nil},
+	"hotkeys.mark":             {key(hotkey.MarkName, "Ctrl+Alt+K"), "Ctrl+Alt+K", nil},
+	"hotkeys.screenshot":       {key(hotkey.ScreenshotName, "Ctrl+Alt+P"), "Ctrl+Alt+P", nil},
 	"hotkeys.saves": {func(_ *testing.T, s *settings) {
 		s.keys.add(config.SaveKey{Keys: "Ctrl+Alt+1", Seconds: 30})
 		s.changed()

@@ -20,6 +20,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // kinds are the kinds of sources, in the order of the choices.
@@ -37,9 +38,6 @@ const (
 	// mostWindows is how many windows are offered.
 	mostWindows = 12
 )
-
-// backends are the capture methods, in the order of the choices.
-var backends = []string{"auto", "x11", "portal"}
 
 // sourceCard chooses what is captured, with a small preview of each and a live one of what is chosen. Where the
 // desktop's own dialog chooses, it is asked for.
@@ -109,9 +107,9 @@ func newSourceCard(s *settings) *sourceCard {
 	c.rectangleLine = c.row(lang.L("Region"), container.NewVBox(pixels, container.NewHBox(c.drag)))
 	c.tileLine = c.add(lang.L("Monitor")+" "+lang.L("Window"), c.tiles)
 	c.hintLine = c.add("", c.hint)
-	c.backend = pick(&c.fields, "video.capture_method", backends,
+	c.backend = pick(&c.fields, "video.capture_method", capture.Methods(),
 		[]string{lang.L("Automatic"), lang.L("X11"), lang.L("Desktop portal (PipeWire)")},
-		func(c *config.Config) *string { return &c.Video.Backend })
+		func(c *config.Config) *capture.Method { return &c.Video.Backend })
 	c.backend.OnChanged = func(string) {
 		c.show()
 		if !s.filling {
@@ -138,7 +136,9 @@ func newTiles() *fyne.Container {
 }
 
 // chosenBackend is the method that the page shows, applied or not.
-func (c *sourceCard) chosenBackend() string { return backends[max(c.backend.SelectedIndex(), 0)] }
+func (c *sourceCard) chosenBackend() capture.Method {
+	return capture.Methods()[max(c.backend.SelectedIndex(), 0)]
+}
 
 // chooseScreen lets the desktop ask again; it does so as soon as the screen is captured.
 func (c *sourceCard) chooseScreen() {
@@ -285,7 +285,7 @@ func (c *sourceCard) offer(f found) {
 }
 
 // takeIn takes small previews of everything there is; it is called beside the main goroutine.
-func takeIn(p Parts, backend string) found {
+func takeIn(p Parts, backend capture.Method) found {
 	f := found{images: map[capture.Target]image.Image{}}
 	if f.list, f.err = p.Screens(backend); f.err != nil {
 		return f
@@ -421,9 +421,9 @@ func newVideoCard(s *settings) *videoCard {
 		}
 		return nil
 	})
-	v.quality = pick(f, "video.quality", []string{"performance", "balanced", "quality"},
+	v.quality = pick(f, "video.quality", media.Presets(),
 		[]string{lang.L("Performance"), lang.L("Balanced"), lang.L("Quality")},
-		func(c *config.Config) *string { return &c.Video.Quality })
+		func(c *config.Config) *media.Preset { return &c.Video.Quality })
 	v.spend = pick(f, "video.constant_quality", []int{0, 18, 23, 28},
 		[]string{lang.L("Target bitrate"), lang.L("CQ 18 (high)"), lang.L("CQ 23"), lang.L("CQ 28 (small files)")},
 		func(c *config.Config) *int { return &c.Video.ConstantQuality })

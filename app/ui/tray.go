@@ -35,14 +35,14 @@ type trayKey struct {
 	last                 string
 	mic, muted           bool
 	theme                config.Theme
-	canSave              bool
+	canSave, watchable   bool
 }
 
 func keyOf(s session.Snapshot) trayKey {
 	return trayKey{
 		strings.Join(statusLines(s), "\n"), trayIcon(s), s.ReplayOn, s.ShareOn, !s.Settings.App.FirstRunDone, s.RecordOn,
 		s.Held, s.ReplaySeconds, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled,
-		s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.CanSave(),
+		s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.CanSave(), watchable(s),
 	}
 }
 
@@ -246,6 +246,9 @@ func (t *tray) switches(s session.Snapshot, add func(string, func()) *fyne.MenuI
 		add(lang.L("Stop sharing"), func() { u.share(false) })
 	} else {
 		add(lang.L("Start sharing"), func() { u.share(true) })
+	}
+	if watchable(s) {
+		add(lang.L("Copy watch link…"), func() { u.openWatchLinks() })
 	}
 	add(lang.L("Take screenshot"), u.screenshot)
 	pause := add(lang.L("Pause"), func() {

@@ -89,7 +89,7 @@ type Parts struct {
 	Devices func(context.Context) (capture.DeviceList, error)
 	// Screens lists what can be captured with a method of config.Video, Preview takes a frame of it that fits into a
 	// width and height in pixels.
-	Screens func(backend string) (capture.ScreenList, error)
+	Screens func(backend capture.Method) (capture.ScreenList, error)
 	Preview func(t capture.Target, width, height int) (image.Image, error)
 	// Minimized is whether nothing of a window of the X display can be seen.
 	Minimized func(window uint32) bool
@@ -111,6 +111,8 @@ type Parts struct {
 	CopyFiles func(paths []string) error
 	// Server is the team's server.
 	Server Server
+	// Watching makes links to what is shared now.
+	Watching Watching
 	// Journal is the log, and Report the text about everything that can be given to others.
 	Journal Journal
 	Report  func() string
@@ -150,7 +152,10 @@ type UI struct {
 	strip    *strip
 	tray     *tray
 	tips     *tips
-	dialogs  []*open // those that are visible, the topmost last
+	dialogs  []*open       // those that are visible, the topmost last
+	question *clipQuestion // nil while there is none
+	// watchLife and watchClips are what was chosen for the last watch link, as places in the lists.
+	watchLife, watchClips int
 	// invitation is the question about one, also after it is closed.
 	invitation dialog.Dialog
 
@@ -200,7 +205,7 @@ func New(p Parts) *UI {
 
 // build puts the parts into a Fyne app; tests give a headless one and a main goroutine of their own.
 func build(a fyne.App, onMain func(func()), p Parts) *UI {
-	u := &UI{parts: p, app: a, main: onMain, idle: newIdle(onMain)}
+	u := &UI{parts: p, app: a, main: onMain, idle: newIdle(onMain), watchLife: 2, watchClips: 1}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.look = newLook(p.Feed.Snapshot().Settings.App.Theme.String())
 	a.Settings().SetTheme(u.look)
@@ -298,6 +303,7 @@ func (u *UI) show(index int) {
 	}
 	u.presenter.apply(snapshot)
 	u.strip.update()
+	u.question.show(u)
 }
 
 // closed is the window's close button.

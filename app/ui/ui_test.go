@@ -94,7 +94,7 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		return list, nil
 	}
 	opened := func(string) error { return nil }
-	screens := func(string) (capture.ScreenList, error) {
+	screens := func(capture.Method) (capture.ScreenList, error) {
 		return capture.ScreenList{
 			Width: 3840, Height: 1080, Monitors: []capture.Monitor{{Name: "DP-1", Width: 1920, Height: 1080, RefreshRate: 60},
 				{Name: "HDMI-1", X: 1920, Width: 1920, Height: 1080, RefreshRate: 144}},
@@ -122,7 +122,8 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
 		Minimized:  func(uint32) bool { return b.minimized.Load() },
 		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
-		Server: b.server, Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
+		Server: b.server, Watching: b.server,
+		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
 		Library:   b.library,
 		Storage:   b.openStorage(),
 		CopyFiles: func(paths []string) error { b.copied = paths; return nil },

@@ -28,6 +28,7 @@ type team struct {
 	mu    sync.Mutex
 	calls []string
 	links []api.Link
+	watch []api.WatchLink
 	err   error
 }
 

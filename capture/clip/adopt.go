@@ -16,7 +16,7 @@ func Adopt(file, title, template string, created time.Time, length time.Duration
 	folder := filepath.Dir(file)
 	base := shorten(clean(title), maxName)
 	if base == "" {
-		base = name(template, "", created, length)
+		base = Name(template, "", created, length)
 	}
 	path, err := place(folder, base, ".mp4", func(path string) error {
 		err := os.Link(file, path) // which a name that is taken refuses, and a rename would not

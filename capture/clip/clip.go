@@ -53,6 +53,14 @@ const (
 	Trimmed    Kind = "trimmed"
 )
 
+// Kinds are all of them, clips before what is made of them.
+func Kinds() []Kind { return []Kind{Replay, Recorded, Trimmed, Screenshot} }
+
+func (k Kind) String() string { return string(k) }
+
+// ParseKind returns the kind of that name; the error names those that there are.
+func ParseKind(s string) (Kind, error) { return media.ParseName("kind of file", s, Kinds()) }
+
 // Request is what to write: a saved replay, whose packets and window are known, or a recording, whose packets come.
 type Request struct {
 	// Folder is made when it is missing.
@@ -70,6 +78,8 @@ type Request struct {
 	// Name is the template of the file's name, see CheckName; empty is DefaultName. App is what {app} stands for, and
 	// is noted in the file; Suffix is added behind.
 	Name, App, Suffix string
+	// Title is what people call the clip, at most 256 bytes of printable text; it is noted in the file.
+	Title string
 	// Chapters are moments on the packets' clock; those outside the window do not count.
 	Chapters []mp4.Chapter
 	// Poster puts a JPEG image beside the clip, under its name, as well.
@@ -134,12 +144,12 @@ func save(ctx context.Context, r Request) (Clip, error) {
 }
 
 // base is the file's name without folder and ending.
-func (r Request) base() string { return name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix }
+func (r Request) base() string { return Name(r.Name, r.App, r.Created, r.End-r.Start) + r.Suffix }
 
 // movie is the file with these tracks of sound beside the video.
 func (r Request) movie(kind Kind, sounds []mp4.Track) mp4.Movie {
 	return mp4.Movie{Start: r.Start, End: r.End, Created: r.Created, Chapters: r.Chapters,
-		Program: shorten(clean(r.App), maxApp), Origin: string(kind),
+		Program: shorten(clean(r.App), maxApp), Origin: string(kind), Title: r.Title,
 		Tracks: append([]mp4.Track{{Kind: mp4.H264, Samples: samples(r.Video)}}, sounds...)}
 }
 

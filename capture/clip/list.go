@@ -92,8 +92,8 @@ func describe(c *Clip) error {
 		c.Created = i.Created
 	}
 	c.Program = i.Program
-	switch k := Kind(i.Origin); {
-	case k == Replay, k == Recorded, k == Trimmed:
+	switch k, err := ParseKind(i.Origin); {
+	case err == nil && k != Screenshot:
 		c.Kind = k
 	case i.Hindsight && (strings.Contains(c.Path, trimmed) || strings.Contains(c.Path, joined)):
 		c.Kind = Trimmed

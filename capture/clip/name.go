@@ -41,8 +41,9 @@ func CheckName(template string) error {
 	return nil
 }
 
-// name fills in a template; an empty one is DefaultName. What has no length yet has 0 seconds.
-func name(template, app string, at time.Time, length time.Duration) string {
+// Name is how a clip's file is called, without its ending, where that name is free: a template filled in, an empty one
+// being DefaultName. What has no length yet has 0 seconds.
+func Name(template, app string, at time.Time, length time.Duration) string {
 	if template == "" {
 		template = DefaultName
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/mp4"
 )
 
@@ -20,6 +21,14 @@ const (
 	PNG  Format = "png"
 	JPEG Format = "jpeg"
 )
+
+// Formats are all of them, in the order in which they are offered.
+func Formats() []Format { return []Format{PNG, JPEG} }
+
+func (f Format) String() string { return string(f) }
+
+// ParseFormat returns the format of that name; the error names those that there are.
+func ParseFormat(s string) (Format, error) { return media.ParseName("screenshot format", s, Formats()) }
 
 // SaveImage writes an image under a free name in the folder, made from the same template as clips'. It returns the
 // path; the error is a message.
@@ -40,7 +49,7 @@ func SaveImage(folder, template, app string, at time.Time, img image.Image, f Fo
 	if f == JPEG {
 		ending = ".jpg"
 	}
-	path, err = place(folder, name(template, app, at, 0), ending, func(path string) error {
+	path, err = place(folder, Name(template, app, at, 0), ending, func(path string) error {
 		return mp4.Publish(temp.Name(), path)
 	})
 	if err != nil {

@@ -39,7 +39,7 @@ var others = map[Codec]other{
 // Codecs are the codecs that are installed, H264 first.
 func Codecs() []Codec {
 	out := []Codec{H264}
-	for _, c := range []Codec{HEVC, AV1} {
+	for _, c := range codecs[1:] {
 		if o := others[c]; gst.HasElement(o.encoder) && gst.HasElement(o.parser) {
 			out = append(out, c)
 		}
@@ -51,7 +51,7 @@ func Codecs() []Codec {
 func (r Request) checkCodec() error {
 	switch {
 	case r.Codec == "" || r.Codec == H264:
-	case !slices.Contains([]Codec{HEVC, AV1}, r.Codec):
+	case !slices.Contains(codecs, r.Codec):
 		return inputError("%q is not a codec; use h264, hevc or av1", string(r.Codec))
 	case !r.Preset.HasCodecs():
 		return inputError("only the presets 720p, 1080p and vertical can be made with %s", r.Codec)

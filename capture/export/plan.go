@@ -274,9 +274,9 @@ func (r Request) checked(s *mp4.Source) (Request, error) {
 			clock(r.To))
 	case r.Limit < leastLimit || r.Limit > mostLimit:
 		return r, inputError("a clip cannot be made to fit %d bytes; choose at least 50 KB", r.Limit)
-	case !slices.Contains([]Position{"", Left, Center, Right}, r.Crop):
+	case r.Crop != "" && !slices.Contains(Positions(), r.Crop):
 		return r, inputError("there is no position %q; use left, center or right", r.Crop)
-	case !slices.Contains([]SoundFormat{"", M4A, WAV, Opus}, r.Sound):
+	case r.Sound != "" && !slices.Contains(SoundFormats(), r.Sound):
 		return r, inputError("there is no sound format %q; use m4a, wav or opus", r.Sound)
 	case r.Preset == Audio && len(s.Sounds()) == 0:
 		return r, inputError("%s has no sound", file)

@@ -119,3 +119,24 @@ func TestFramesThatAreTaken(t *testing.T) {
 	}
 	require.Equal(t, 60, n)
 }
+
+// Each choice reads what it writes.
+func TestChoicesAreRead(t *testing.T) {
+	for _, p := range Positions() {
+		back, err := ParsePosition(p.String())
+		require.NoError(t, err)
+		require.Equal(t, p, back)
+	}
+	for _, c := range codecs {
+		back, err := ParseCodec(c.String())
+		require.NoError(t, err)
+		require.Equal(t, c, back)
+	}
+	for _, f := range SoundFormats() {
+		back, err := ParseSoundFormat(f.String())
+		require.NoError(t, err)
+		require.Equal(t, f, back)
+	}
+	_, err := ParseCodec("vp8")
+	require.EqualError(t, err, `the codec is "vp8"; it must be h264, hevc or av1`)
+}

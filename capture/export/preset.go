@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hindsight-app/hindsight/capture/media"
 )
 
 // Preset is a kind of file to make.
@@ -27,6 +29,9 @@ const (
 	// Audio is the sound alone.
 	Audio Preset = "audio"
 )
+
+// String is what ParsePreset reads, for Fits without its limit.
+func (p Preset) String() string { return string(p) }
 
 // MB is a megabyte, 10^6 bytes. Services that mean 2^20 take files a little larger.
 const MB = 1000 * 1000
@@ -49,6 +54,14 @@ const (
 	Right  Position = "right"
 )
 
+// Positions are all of them, from the left to the right.
+func Positions() []Position { return []Position{Left, Center, Right} }
+
+func (p Position) String() string { return string(p) }
+
+// ParsePosition returns the position of that name; the error names those that there are.
+func ParsePosition(s string) (Position, error) { return media.ParseName("position", s, Positions()) }
+
 // Codec is how video is encoded.
 type Codec string
 
@@ -59,6 +72,14 @@ const (
 	AV1  Codec = "av1"
 )
 
+// codecs are all of them, whether they are installed or not.
+var codecs = []Codec{H264, HEVC, AV1}
+
+func (c Codec) String() string { return string(c) }
+
+// ParseCodec returns the codec of that name; the error names those that there are.
+func ParseCodec(s string) (Codec, error) { return media.ParseName("codec", s, codecs) }
+
 // SoundFormat is a kind of sound file.
 type SoundFormat string
 
@@ -68,6 +89,16 @@ const (
 	WAV  SoundFormat = "wav"
 	Opus SoundFormat = "opus"
 )
+
+// SoundFormats are all of them, in the order in which they are offered.
+func SoundFormats() []SoundFormat { return []SoundFormat{M4A, Opus, WAV} }
+
+func (f SoundFormat) String() string { return string(f) }
+
+// ParseSoundFormat returns the format of that name; the error names those that there are.
+func ParseSoundFormat(s string) (SoundFormat, error) {
+	return media.ParseName("audio format", s, SoundFormats())
+}
 
 // ParsePreset reads a preset as people write it: "720p", "gif", and "fits-10mb", where it returns the limit in bytes as
 // well.
@@ -124,7 +155,7 @@ func (r Request) suffix() string {
 		return " (" + strconv.FormatFloat(math.Round(float64(r.limit())/MB*10)/10, 'f', -1, 64) + " MB)"
 	case P720, P1080, Vertical:
 		if r.Codec == HEVC || r.Codec == AV1 {
-			return fmt.Sprintf(" (%s %s)", r.Preset, strings.ToUpper(string(r.Codec)))
+			return fmt.Sprintf(" (%s %s)", r.Preset, strings.ToUpper(r.Codec.String()))
 		}
 		return fmt.Sprintf(" (%s)", r.Preset)
 	}

@@ -128,22 +128,22 @@ func TestCoverAndTags(t *testing.T) {
 
 func TestStarIsKeptInTheFile(t *testing.T) {
 	path := write(t, mp4.Movie{Tracks: []mp4.Track{{Kind: mp4.H264, Samples: videoSamples(t, 1, "128x72")}},
-		End: time.Second})
+		End: time.Second, Title: "Goal ä"})
 	tag := func() string {
-		out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format_tags=starred,encoder", "-of", "csv=p=0",
-			path).Output()
+		out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format_tags=starred,encoder,title", "-of",
+			"csv=p=0", path).Output()
 		require.NoError(t, err)
 		return strings.TrimSpace(string(out))
 	}
-	require.Equal(t, "Hindsight,0", tag())
+	require.Equal(t, "Hindsight,Goal ä,0", tag())
 	long := time.Now().Add(-time.Hour).Truncate(time.Second)
 	require.NoError(t, os.Chtimes(path, long, long))
 	for _, on := range []bool{true, true, false} {
 		require.NoError(t, mp4.SetStar(path, on))
 		info, err := mp4.Inspect(path)
 		require.NoError(t, err)
-		require.Equal(t, mp4.Info{Seconds: 1, Width: 128, Height: 72, Hindsight: true, Starred: on}, info)
-		require.Equal(t, map[bool]string{true: "Hindsight,1", false: "Hindsight,0"}[on], tag())
+		require.Equal(t, mp4.Info{Seconds: 1, Width: 128, Height: 72, Hindsight: true, Starred: on, Title: "Goal ä"}, info)
+		require.Equal(t, map[bool]string{true: "Hindsight,Goal ä,1", false: "Hindsight,Goal ä,0"}[on], tag())
 	}
 	st, err := os.Stat(path)
 	require.NoError(t, err)

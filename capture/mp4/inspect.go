@@ -22,8 +22,8 @@ type Info struct {
 	Hindsight bool
 	// Starred is the user's mark for what is to be kept.
 	Starred bool
-	// Program and Origin are as in Movie.
-	Program, Origin string
+	// Program, Origin and Title are as in Movie.
+	Program, Origin, Title string
 	// Created is what the header names as the time of its making, in whole seconds; zero where it names none.
 	Created time.Time
 }
@@ -165,6 +165,11 @@ func (i *inspector) movie(name string, from, to int64) error {
 	case "\xa9too":
 		b, err := i.bytes(from, to)
 		i.info.Hindsight = err == nil && len(b) > 16 && string(b[16:]) == toolName
+	case "\xa9nam":
+		b, err := i.bytes(from, to)
+		if err == nil && len(b) > 16 && len(b) <= 16+mostTag {
+			i.info.Title = strings.ToValidUTF8(string(b[16:]), "")
+		}
 	case "----":
 		return i.item(from, to)
 	case "covr":

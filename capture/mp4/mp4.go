@@ -105,6 +105,8 @@ type Movie struct {
 	// Program is whose window was captured, and Origin how the movie came about, in a word of the caller's. They become
 	// tags, which Inspect reads; empty ones and those of more than 256 bytes do not.
 	Program, Origin string
+	// Title is what people call the movie, at most 256 bytes; it becomes a tag that players show.
+	Title string
 
 	starred bool
 }

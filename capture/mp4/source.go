@@ -372,7 +372,7 @@ func (t *stored) each(visit func(storedSample) bool) error {
 // for a cover, and none.
 func (s *Source) Cut(from, to time.Duration) (Movie, error) {
 	m := Movie{Created: s.info.Created, ReserveCover: true, starred: s.info.Starred,
-		Program: s.info.Program, Origin: s.info.Origin}
+		Program: s.info.Program, Origin: s.info.Origin, Title: s.info.Title}
 	video := s.video()
 	m.End = s.length
 	if from > 0 {

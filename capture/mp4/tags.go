@@ -58,6 +58,9 @@ func userData(m Movie) (*box.UdtaBox, *box.IlstBox) {
 	}
 	list := &box.IlstBox{}
 	list.AddChild(raw("\xa9too", value(typeUTF8, []byte(toolName))))
+	if m.Title != "" && len(m.Title) <= mostTag {
+		list.AddChild(raw("\xa9nam", value(typeUTF8, []byte(m.Title))))
+	}
 	list.AddChild(tag(starName, star))
 	for _, t := range []struct{ name, text string }{{programName, m.Program}, {originName, m.Origin}} {
 		if t.text != "" && len(t.text) <= mostTag {

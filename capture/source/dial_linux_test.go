@@ -5,18 +5,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/hindsight-app/hindsight/capture/media"
-	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
 func TestServerAddresses(t *testing.T) {
@@ -147,48 +142,19 @@ func TestBrokenMessage(t *testing.T) {
 	require.Equal(t, 1, lost)
 }
 
-// A server that is killed is noticed at once, with requests under way.
-func TestServerIsLost(t *testing.T) {
-	s, err := stack.StartSound(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	defer s.Close()
-	t.Setenv("PULSE_SERVER", s.Server)
-	c, err := connect()
-	require.NoError(t, err)
-	asked := make(chan error)
-	go func() {
-		for {
-			if _, err := c.devices(); err != nil {
-				asked <- err
-				return
-			}
-		}
-	}()
-	s.Stop()
-	<-c.gone
-	require.Error(t, <-asked)
-	c.close()
-}
-
 // How far a monitor runs ahead is asked for again after the sound server did not reply.
 func TestLeadIsAskedForAgain(t *testing.T) {
-	s, err := stack.StartSound(t.Context(), t.TempDir())
+	own(t)
+	hangsUp, err := net.Listen("unix", filepath.Join(t.TempDir(), "native"))
 	require.NoError(t, err)
-	defer s.Close()
-	t.Setenv("PULSE_SERVER", s.Server)
-	listener := OpenSound(Sound{Monitor: true, PCM: func(media.PCM) {}}, slog.New(slog.DiscardHandler))
-	defer listener.Close() // for whom the server works in short blocks
+	t.Setenv("PULSE_SERVER", "unix:"+hangsUp.Addr().String())
 	l := watchLag("")
 	defer l.close()
-	asked := func() {
-		t.Helper()
-		const never = -time.Hour
-		l.now.Store(int64(never))
-		require.Eventually(t, func() bool { return l.value() != never }, time.Minute, 10*time.Millisecond)
+	for range 2 {
+		c, err := hangsUp.Accept()
+		require.NoError(t, err)
+		require.NoError(t, c.Close())
 	}
-	asked()
-	s.Stop()
-	require.NoError(t, s.Start(t.Context()))
-	asked()
-	require.Less(t, l.value(), mostLag)
+	require.NoError(t, hangsUp.Close())
+	require.Equal(t, 2*halfBlock, l.value(), "what holds where the server does not say")
 }

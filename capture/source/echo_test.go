@@ -10,6 +10,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/source"
+	"github.com/hindsight-app/hindsight/capture/source/sourcetest"
 )
 
 func stereo(mono []float32) []float32 {
@@ -53,7 +54,7 @@ func loud(sound []float32, from, to time.Duration) float64 {
 func TestEchoIsCanceled(t *testing.T) {
 	for late, suppress := range map[time.Duration]bool{3 * time.Millisecond: false, 100 * time.Millisecond: true} {
 		const second = time.Second
-		far := voice(15, 0.12, 0)
+		far := sourcetest.Voice(15, 0.12, 0)
 		own := make([]float32, len(far))
 		for i := samples(10 * second); i < len(own); i++ {
 			at := float64(i) / media.SampleRate

@@ -86,7 +86,8 @@ var within = []struct{ pkg, may string }{
 	{"publish/client", "publish/api"},
 	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
 	{"publish/backend/keeper", "publish/api " + backendParts + " publish/backend/cut capture/media"},
-	{"publish/backend/web", "publish/api " + backendParts + " publish/backend/poster publish/backend/storage"},
+	{"publish/backend/web", "publish/api " + backendParts +
+		" publish/backend/hls publish/backend/poster publish/backend/storage"},
 	{"publish/backend/buffers", "publish/backend/state publish/backend/cut publish/backend/hls capture/mp4"},
 	{"publish/backend/uploads", "publish/api publish/backend/state publish/backend/leases publish/backend/poster " +
 		"capture/mp4 capture/media"},
@@ -308,6 +309,53 @@ func TestCommandLineToolIsSmall(t *testing.T) {
 	visit("cmd/hindsightctl", nil)
 }
 
+// starters are the packages whose own tests start servers. Others have those in a package of their name and "test", so
+// that what needs no server is in make check.
+var starters = map[string]string{
+	"app/hotkey/x11":     "each of its tests presses keys on an X server",
+	"publish/backend":    "it puts the service together, and each of its tests runs it",
+	"cmd/devstack":       "the program starts everything; its tests only read the repository",
+	"cmd/devstack/stack": "it is what starts servers",
+}
+
+// TestTestsOfLogicStartNoServer follows the imports of tests as packages.sh does: what starts a server imports stack.
+func TestTestsOfLogicStartNoServer(t *testing.T) {
+	const stack = "cmd/devstack/stack"
+	files := house(t)
+	imports := map[string][]string{}
+	for _, f := range files {
+		if !strings.HasSuffix(f.path, "_test.go") {
+			imports[f.pkg] = append(imports[f.pkg], f.imports...)
+		}
+	}
+	var starts func(list []string, seen map[string]bool) bool
+	starts = func(list []string, seen map[string]bool) bool {
+		for _, imp := range list {
+			local, inside := strings.CutPrefix(imp, module)
+			if local == stack {
+				return true
+			}
+			if inside && !seen[local] {
+				seen[local] = true
+				if starts(imports[local], seen) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	used := map[string]bool{}
+	for _, f := range files {
+		if !strings.HasSuffix(f.path, "_test.go") || strings.HasSuffix(f.pkg, "test") ||
+			!starts(append(f.imports, imports[f.pkg]...), map[string]bool{}) {
+			continue
+		}
+		used[f.pkg] = true
+		require.Contains(t, starters, f.pkg, "%s starts servers: move it to %s/%stest", f.path, f.pkg, filepath.Base(f.pkg))
+	}
+	require.Len(t, used, len(starters), "packages whose tests start no server any longer: %v", used)
+}
+
 // lazy finds tests that skip, and those that sleep, in disguise as well.
 var lazy = regexp.MustCompile(`\btime\.(Sleep|After|Tick)\(|\.Skip[fN]?(?:ow)?\(`)
 
@@ -316,14 +364,15 @@ var timer = regexp.MustCompile(`\btime\.(NewTimer|NewTicker|AfterFunc)\(`)
 
 // timed are the tests and helpers where it is.
 var timed = map[string]string{
-	"app/apptest/engine.go":                         "saves some seconds after a press, as the recorder does",
-	"cmd/devstack/stack/pattern_test.go":            "samples a screen",
-	"publish/backend/backendtest/publisher.go":      "plays",
-	"publish/backend/cut/memory_test.go":            "samples memory",
-	"publish/backend/embedded/hostile_room_test.go": "plays, and samples memory",
-	"publish/backend/leases/leases_test.go":         "waits in a bubble of synctest, where it costs no time",
-	"publish/backend/load_test.go":                  "measures what a service costs that does nothing",
-	"publish/publishtest/source.go":                 "plays",
+	"app/apptest/engine.go":                                 "saves some seconds after a press, as the recorder does",
+	"cmd/devstack/stack/pattern_test.go":                    "samples a screen",
+	"publish/backend/backendtest/publisher.go":              "plays",
+	"publish/backend/cut/memory_test.go":                    "samples memory",
+	"publish/backend/embedded/embeddedtest/hostile_test.go": "plays, and samples memory",
+	"publish/backend/leases/leases_test.go":                 "waits in a bubble of synctest, where it costs no time",
+	"publish/backend/load_test.go":                          "measures what a service costs that does nothing",
+	"publish/backend/viewers_test.go":                       "measures what viewers cost, who look as often as players do",
+	"publish/publishtest/source.go":                         "plays",
 }
 
 // A test that skips proves nothing, and one that sleeps is slow on a quick machine and wrong on a slow one. Tests wait

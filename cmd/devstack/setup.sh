@@ -91,7 +91,7 @@ fetch_go() {
 }
 
 case ${1:-} in
-check) packages "${build[@]}" "${media[@]}" "${texts[@]}" ffmpeg ;;
+check) packages "${build[@]}" "${media[@]}" "${texts[@]}" ffmpeg systemd ;;
 dist) packages "${build[@]}" "${dist[@]}" ;;
 run) packages "${build[@]}" "${media[@]}" "${servers[@]}" ;;
 test)

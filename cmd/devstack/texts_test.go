@@ -242,7 +242,8 @@ var untranslated = []string{"Hindsight", "Hindsight\n", "not a setting", "the se
 const keyNames = "app/hotkey/keys.go"
 
 // unseen are phrases below the window that are for the log, for files, for the command line or for other programs.
-var unseen = []string{"audio source", "kind of event", "kind of source", "state of a copy", "state of sharing",
+var unseen = []string{"audio format", "kind of file", "kind of transfer", "screenshot format", "state of a transfer",
+	"audio source", "kind of event", "kind of source", "state of a copy", "state of sharing",
 	"state of the server's buffer", "stream quality", "way to handle a locked screen", "first run", "Hindsight poster",
 	"Hindsight screenshot", "clip folder",
 	"session bus", "system bus", "screen sound", "desktop sound", "pause the replay", "the translation %s cannot be read",

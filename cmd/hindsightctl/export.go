@@ -16,15 +16,15 @@ import (
 )
 
 type exportCmd struct {
-	Path      string     `arg:"" type:"existingfile" help:"The clip's file. It is not changed."`
-	Preset    presetFlag `required:"" placeholder:"PRESET" help:"What to make: fits-10mb (or another size), 720p, 1080p, vertical (9:16), gif, webp or audio."`
-	From      moment     `placeholder:"TIME" help:"Start of the part to export, for example 12.5 or 1:02.25. Default: the clip's start."`
-	To        moment     `placeholder:"TIME" help:"End of the part to export. Default: the clip's end."`
-	Crop      string     `enum:"left,center,right" default:"center" help:"Which part of the frame a vertical video shows: left, center or right."`
-	Codec     string     `enum:"h264,hevc,av1" default:"h264" help:"Codec of the presets 720p, 1080p and vertical: h264 plays everywhere; hevc and av1 are smaller and take longer."`
-	Format    string     `enum:"m4a,wav,opus" default:"m4a" help:"Format of the audio preset: m4a, wav or opus."`
-	AllTracks bool       `help:"Keep all audio tracks beside the mix."`
-	Out       string     `short:"o" type:"path" placeholder:"FILE" help:"The new file. Default: a free name beside the clip."`
+	Path      string             `arg:"" type:"existingfile" help:"The clip's file. It is not changed."`
+	Preset    presetFlag         `required:"" placeholder:"PRESET" help:"What to make: fits-10mb (or another size), 720p, 1080p, vertical (9:16), gif, webp or audio."`
+	From      moment             `placeholder:"TIME" help:"Start of the part to export, for example 12.5 or 1:02.25. Default: the clip's start."`
+	To        moment             `placeholder:"TIME" help:"End of the part to export. Default: the clip's end."`
+	Crop      export.Position    `enum:"left,center,right" default:"center" help:"Which part of the frame a vertical video shows: left, center or right."`
+	Codec     export.Codec       `enum:"h264,hevc,av1" default:"h264" help:"Codec of the presets 720p, 1080p and vertical: h264 plays everywhere; hevc and av1 are smaller and take longer."`
+	Format    export.SoundFormat `enum:"m4a,wav,opus" default:"m4a" help:"Format of the audio preset: m4a, wav or opus."`
+	AllTracks bool               `help:"Keep all audio tracks beside the mix."`
+	Out       string             `short:"o" type:"path" placeholder:"FILE" help:"The new file. Default: a free name beside the clip."`
 }
 
 // presetFlag is a preset with its limit.
@@ -54,7 +54,7 @@ func (c exportCmd) Run(ctx context.Context, out *output) error {
 	shown := newProgressLine(os.Stderr, out.json)
 	result, err := export.Run(ctx, export.Request{
 		Path: c.Path, Preset: c.Preset.preset, Limit: c.Preset.limit, From: c.From.at, To: c.To.at, Out: c.Out,
-		Crop: export.Position(c.Crop), Sound: export.SoundFormat(c.Format), Codec: export.Codec(c.Codec),
+		Crop: c.Crop, Sound: c.Format, Codec: c.Codec,
 		AllTracks: c.AllTracks,
 	}, shown.show)
 	shown.end()

@@ -14,6 +14,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // built is the folder of hindsightctl, which TestMain builds without cgo, as it is shipped.
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 func answer(_ context.Context, r control.Request) (any, error) {
 	switch {
 	case r.Command == control.Status:
-		return session.Snapshot{State: session.Live, BufferedSeconds: 12, ReplaySeconds: 60,
+		return session.Snapshot{State: session.Live, Buffer: session.Buffer{BufferedSeconds: 12, ReplaySeconds: 60},
 			Share: session.ShareStatus{State: "live", Room: "studio"}, Problems: []string{"The microphone was unplugged."}}, nil
 	case r.Command == control.Save && r.Seconds == 30:
 		return session.SaveRecord{ID: 1, Local: "saved", Clip: &clip.Clip{Path: "/clips/one.mp4", Seconds: 30}}, nil
@@ -52,6 +53,12 @@ func answer(_ context.Context, r control.Request) (any, error) {
 		return nil, nil
 	}
 	switch {
+	case r.Command == control.WatchLink && r.Text == "anyone" && r.Seconds == 3600:
+		return api.WatchLink{LinkID: "w1", URL: "https://replay.example.com/watch?link=x"}, nil
+	case r.Command == control.WatchLinks:
+		return []api.WatchLink{{LinkID: "w1", Clips: api.ClipsAnyone, MadeBy: "alice"}}, nil
+	case r.Command == control.UnwatchLink && r.Text == "w1":
+		return nil, nil
 	case r.Command == control.Save && r.All && r.After == 5:
 		return session.SaveRecord{ID: 2, Local: "saved", Clip: &clip.Clip{Path: "/clips/all.mp4"}}, nil
 	case r.Command == control.Record && (r.On || r.Toggle), r.Command == control.Mark && r.Text == "a fine goal":
@@ -120,7 +127,16 @@ func TestCommands(t *testing.T) {
 		"show log":                 {true, "the disk is full"},
 		"dance":                    {true, "dance"},
 		"clips --json":             {false, "[]"},
-		"clips":                    {false, "No clips in "},
+		"watch-link revoke w1":     {false, ""},
+		"watch-link revoke w2":     {true, "the disk is full"},
+		"watch-link list":          {false, "w1  clips: anyone"},
+		"watch-link list --json":   {false, `"linkId": "w1"`},
+		"watch-link":               {true, "the disk is full"},
+		"watch-link --clips=all":   {true, "nobody"},
+
+		"watch-link --clips anyone --expires 1h": {false, "https://replay.example.com/watch?link=x\n"},
+
+		"clips": {false, "No clips in "},
 	} {
 		t.Run(line, func(t *testing.T) {
 			code, out := sh.line(t, line)

@@ -56,6 +56,10 @@ type Replay struct {
 	To              *time.Time `json:"to,omitempty"`
 	BufferedSeconds float64    `json:"bufferedSeconds"`
 	LastError       string     `json:"lastError,omitempty"`
+	// Asked are clips that viewers ask for, for who may allow them.
+	Asked []AskedClip `json:"asked,omitempty"`
+	// Paused says that viewers see nothing of what is recorded now.
+	Paused bool `json:"paused,omitempty"`
 }
 
 // SaveRequest is the body of POST /save. PressedAt is the wall-clock moment the clip ends at; absent means now.
@@ -63,6 +67,8 @@ type SaveRequest struct {
 	ReplayID  string     `json:"replayId"`
 	Seconds   float64    `json:"seconds"`
 	PressedAt *time.Time `json:"pressedAt,omitempty"`
+	// Title is what the clip is called, at most MaxTitle bytes; it may be empty.
+	Title string `json:"title,omitempty"`
 	// Marks become chapters of the clip as far as they are in it; at most MaxMarks.
 	Marks []Mark `json:"marks,omitempty"`
 }
@@ -104,6 +110,9 @@ type Clip struct {
 	Width    int       `json:"width,omitempty"`
 	Height   int       `json:"height,omitempty"`
 	Chapters []Chapter `json:"chapters,omitempty"`
+	// RequestedBy is the viewer who asked for the clip: an identity, or "a viewer of link …"; empty where it was the
+	// owner.
+	RequestedBy string `json:"requestedBy,omitempty"`
 }
 
 // Chapter is a named moment of a clip.

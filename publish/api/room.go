@@ -36,8 +36,15 @@ const (
 	ReplayOff    ReplayState = "off"
 )
 
+var replayStates = []ReplayState{ReplayOn, ReplayPaused, ReplayOff}
+
 // String is the attribute's text.
 func (s ReplayState) String() string { return string(s) }
+
+// ParseReplayState reads what String returns.
+func ParseReplayState(text string) (ReplayState, error) {
+	return parse("state of a replay buffer", text, replayStates)
+}
 
 // RoomState is what the room may know of a replay. Its zero value says nothing.
 type RoomState struct {

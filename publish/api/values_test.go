@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,9 @@ func TestWordsAreTheDocuments(t *testing.T) {
 	same(t, recordingTypes, words("RecordingRequest", "type"), ParseRecordingType)
 	same(t, fileKinds, words("RecordingOutputs", "file"), ParseFileKind)
 	same(t, layouts, words("RecordingRequest", "layout"), ParseLayout)
+	same(t, clipPolicies, words("WatchLink", "clips"), ParseClipPolicy)
+	same(t, gapReasons, words("Gap", "reason"), ParseGapReason)
+	same(t, viewerClipStates, words("ViewerClip", "state"), ParseViewerClipState)
 	for schema, property := range map[string]string{"StartResponse": "state", "Replay": "state",
 		"RecordingStream": "state"} {
 		for _, w := range words(schema, property) {
@@ -60,5 +64,14 @@ func same[T interface {
 		_, err := parse(wrong)
 		require.ErrorContains(t, err, written[0], wrong)
 		require.ErrorContains(t, err, fmt.Sprintf("%q", wrong))
+	}
+}
+
+func TestTitlesFit(t *testing.T) {
+	long := strings.Repeat("ä", MaxTitle)
+	for title, want := range map[string]string{"": "", " a b\n": "a b", "a\x00\u202eb": "ab", "a\xff": "a",
+		"x" + long: "x" + long[:MaxTitle-2]} {
+		require.Equal(t, want, FitTitle(title))
+		require.LessOrEqual(t, len(FitTitle(title)), MaxTitle)
 	}
 }

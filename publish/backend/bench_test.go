@@ -16,6 +16,7 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/backend/rewindtest"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 
 // bench is the real stack: Redis, livekit-server, LiveKit Egress and the backend as a process of its own.
 type bench struct {
-	*testing.T
+	testing.TB
 	ctx     context.Context
 	livekit *stack.LiveKit
 	redis   *stack.Redis
@@ -48,6 +49,8 @@ type bench struct {
 	dir     string
 	client  *client.Client
 	loop    *backendtest.Loop
+	// viewer, where there is one, looks as often as the state of the replay is asked for.
+	viewer *rewindtest.Viewer
 }
 
 // with says what a bench consists of beside livekit-server and the backend.
@@ -59,13 +62,13 @@ type with struct {
 	backend         stack.BackendOptions
 }
 
-func newBench(t *testing.T, w with) *bench {
+func newBench(t testing.TB, w with) *bench {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 9*time.Minute)
 	t.Cleanup(cancel)
 	port, err := stack.FreePort()
 	require.NoError(t, err)
-	b := &bench{T: t, ctx: ctx, dir: t.TempDir()}
+	b := &bench{TB: t, ctx: ctx, dir: t.TempDir()}
 	o := stack.LiveKitOptions{WebhookURL: "http://127.0.0.1:" + strconv.Itoa(port) + stack.WebhookPath}
 	if !w.alone {
 		b.redis, err = stack.StartRedis(ctx, t.TempDir())

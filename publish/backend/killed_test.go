@@ -13,6 +13,7 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
@@ -53,6 +54,9 @@ func (b *bench) goesOn(replay string, t time.Time, seconds float64) *api.Replay 
 		var err error
 		r, err = b.client.Replay(b.ctx, replay)
 		require.NoError(b, err)
+		if b.viewer != nil {
+			b.looks(b.viewer)
+		}
 		return r.To != nil && r.To.Sub(t).Seconds() >= seconds
 	})
 	return r
@@ -60,13 +64,14 @@ func (b *bench) goesOn(replay string, t time.Time, seconds float64) *api.Replay 
 
 // livekit-server, Redis with all that it knows, and the recorder are killed one after the other in the middle of a
 // replay. It goes on each time, and a save over all of it holds what was recorded, in one piece, and names what is
-// missing.
+// missing. Viewers rewind over all of it.
 func TestKilledOnRealStack(t *testing.T) {
 	b := newBench(t, with{egress: true, backend: stack.BackendOptions{Args: []string{"--stall", "30s"}}})
 	p := b.app("den")
 	replay := p.Status().ReplayID
 	before := b.goesOn(replay, time.Now(), 6)
 	from := *before.From
+	b.viewer = b.rewinds(replay, api.ClipsAnyone)
 
 	b.kill(b.livekit.Proc)
 	b.again(&b.livekit.Proc)
@@ -89,6 +94,18 @@ func TestKilledOnRealStack(t *testing.T) {
 	require.NotEqual(t, before.EgressID, after.EgressID)
 	require.Equal(t, replay, p.Status().ReplayID)
 	t.Logf("recorder killed: %v until it went on", time.Since(died))
+
+	seen := b.shows(b.viewer, died)
+	require.WithinDuration(t, from, seen.Entries[0].Wall, 2*time.Second)
+	require.GreaterOrEqual(t, seen.Entries[len(seen.Entries)-1].Jumps-seen.Entries[0].Jumps, 2)
+	b.plays(b.viewer, seen, "video/mp2t")
+	require.Equal(t, []api.GapReason{api.GapLost}, reasons(b, replay))
+	clipped := seen.Entries[0].Wall.Add(time.Second) // where nothing is missing
+	exact, file := b.viewerClip(b.viewer, clipped, clipped.Add(4*time.Second))
+	require.InDelta(t, 4, exact.Seconds, 0.1)
+	_, length, err := backendtest.Probe(b.ctx, file)
+	require.NoError(t, err)
+	require.InDelta(t, 4, length.Seconds(), 0.1)
 
 	clip := b.savesWhole(replay, after.To.Sub(from).Seconds()-1, *after.To)
 	t.Logf("gaps: %+v", clip.Gaps)

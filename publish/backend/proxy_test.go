@@ -225,6 +225,8 @@ func TestBehindNginx(t *testing.T) {
 
 	resp, _ = get(t, stranger, watch)
 	require.Equal(t, http.StatusBadGateway, resp.StatusCode)
+	resp, _ = get(t, stranger, api.Prefix+"/replays/x/index.m3u8?link="+l.secret)
+	require.Equal(t, http.StatusBadGateway, resp.StatusCode)
 	log, err := os.ReadFile(filepath.Join(dir, "access.log"))
 	require.NoError(t, err)
 	require.Contains(t, string(log), l.clip.ID)

@@ -38,7 +38,7 @@ func TestRevokedWhileSharing(t *testing.T) {
 		st := bob.Status()
 		return st.Recording == publish.RecordingActive && st.ServerSeconds >= 3
 	})
-	id, err := bob.Save(b.ctx, 2, time.Now())
+	id, err := bob.Save(b.ctx, 2, time.Now(), "")
 	require.NoError(t, err)
 	_, err = bob.WaitClip(b.ctx, id)
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ import (
 )
 
 // Two backends on one PostgreSQL and one bucket, which LiveKit Egress writes to: a replay that one of them started is
-// saved by the other, and kept by it when the first is killed.
+// saved by the other, and kept by it when the first is killed. To viewers both say the same.
 func TestSharedReplayOnRealStack(t *testing.T) {
 	ctx := t.Context()
 	database, err := stack.StartPostgres(ctx)
@@ -47,6 +47,8 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	b.waitBuffered(started.ReplayID, 8)
 	b.hidden(b.livekit.APISecret, b.backend.Token, b.password(url), s3.Env()["AWS_SECRET_ACCESS_KEY"])
 
+	viewer := b.rewinds(started.ReplayID, api.ClipsAnyone)
+	b.plays(viewer, b.shows(viewer, time.Now().Add(-10*time.Second)), "video/mp2t")
 	first := b.backend
 	o.LiveKit, o.Identity, o.Program = b.livekit, "alice", program
 	second, err := stack.StartBackend(b.ctx, t.TempDir(), o)
@@ -67,6 +69,11 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	clip, file := b.save(started.ReplayID, 5, time.Now())
 	b.check(clip, file, 5, pub)
 	checkRange(b, clip)
+	for _, one := range []*stack.Backend{first, second, first, second} { // of which each knows what the other says
+		b.backend = one
+		b.at(viewer)
+		b.plays(viewer, b.looks(viewer), "video/mp2t")
+	}
 	require.NoError(t, b.client.SetPoster(b.ctx, clip.ClipID, jpegOf(t)))
 
 	require.NoError(t, first.Signal(syscall.SIGKILL))
@@ -83,7 +90,11 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 		return out
 	}
 	oldest := stored()[0]
-	b.eventually(90*time.Second, "the second backend deletes what is too old", func() bool { return stored()[0] > oldest })
+	b.eventually(90*time.Second, "the second backend deletes what is too old", func() bool {
+		b.looks(viewer)
+		return stored()[0] > oldest
+	})
+	b.plays(viewer, b.looks(viewer), "video/mp2t")
 
 	// The database is lost while the replay runs; a new one is made from what lies in the bucket.
 	require.NoError(t, second.Close())

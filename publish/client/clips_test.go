@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -79,15 +78,6 @@ type changing struct {
 func (c *changing) Write(b []byte) (int, error) {
 	c.then()
 	return len(b), c.err
-}
-
-func TestTitlesFit(t *testing.T) {
-	long := strings.Repeat("ä", api.MaxTitle)
-	for title, want := range map[string]string{"": "", " a b\n": "a b", "a\x00\u202eb": "ab", "a\xff": "a",
-		"x" + long: "x" + long[:api.MaxTitle-2]} {
-		require.Equal(t, want, titled(title))
-		require.LessOrEqual(t, len(titled(title)), api.MaxTitle)
-	}
 }
 
 // An upload that the server does not take says why, and is not sent again.

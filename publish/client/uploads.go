@@ -280,7 +280,7 @@ func (u *upload) create(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	meta := []string{metadata(api.MetaSHA256, u.sum)}
-	if title := titled(u.req.Title); title != "" {
+	if title := api.FitTitle(u.req.Title); title != "" {
 		meta = append(meta, metadata(api.MetaTitle, title))
 	}
 	if u.req.RoomName != "" {
@@ -300,15 +300,6 @@ func (u *upload) create(ctx context.Context) error {
 	}
 	u.id = path.Base(location.Path)
 	return nil
-}
-
-// titled is a title as the server takes it.
-func titled(s string) string {
-	s = strings.TrimSpace(api.Printable(strings.ToValidUTF8(s, "")))
-	if len(s) > api.MaxTitle {
-		s = strings.TrimSpace(strings.ToValidUTF8(s[:api.MaxTitle], ""))
-	}
-	return s
 }
 
 func metadata(key, value string) string {

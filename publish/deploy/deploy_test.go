@@ -3,40 +3,18 @@ package deploy
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/backend/command"
+	"github.com/hindsight-app/hindsight/publish/deploy/deploytest"
 )
-
-// documents reads all YAML documents of a file; a key that is there twice is an error.
-func documents(t *testing.T, file string) (out []map[string]any) {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	require.NoError(t, err)
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	for {
-		var doc map[string]any
-		err := d.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		require.NoError(t, err, file)
-		out = append(out, doc)
-	}
-}
 
 // at follows keys and indices into a document.
 func at(t *testing.T, doc any, path ...any) any {
@@ -69,7 +47,7 @@ func settings(t *testing.T, file string) string {
 
 func TestBackendTakesItsSettings(t *testing.T) {
 	require.Contains(t, settings(t, "backend.toml"), "base-url = 'https://replay.example.com'")
-	manifest := documents(t, "kubernetes/backend.yaml")
+	manifest := deploytest.Documents(t, "kubernetes/backend.yaml")
 	file := filepath.Join(t.TempDir(), "backend.toml")
 	text := at(t, manifest[0], "data", "backend.toml").(string)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -93,7 +71,7 @@ func TestUnit(t *testing.T) {
 func TestManifests(t *testing.T) {
 	kinds := map[string]bool{}
 	for _, file := range []string{"kubernetes/backend.yaml", "kubernetes/egress.yaml"} {
-		for _, doc := range documents(t, file) {
+		for _, doc := range deploytest.Documents(t, file) {
 			require.NotEmpty(t, at(t, doc, "apiVersion"))
 			require.NotEmpty(t, at(t, doc, "metadata", "name"))
 			kind := at(t, doc, "kind").(string)
@@ -105,80 +83,12 @@ func TestManifests(t *testing.T) {
 		}
 	}
 	require.True(t, kinds["Deployment"] && kinds["Service"] && kinds["ConfigMap"])
-	egress := documents(t, "kubernetes/egress.yaml")[1]
+	egress := deploytest.Documents(t, "kubernetes/egress.yaml")[1]
 	require.Equal(t, map[string]any{"requests": map[string]any{"cpu": "2", "memory": "2Gi"},
 		"limits": map[string]any{"cpu": "4", "memory": "4Gi"}},
 		at(t, egress, "spec", "template", "spec", "containers", 0, "resources"))
 	var inMap map[string]any
-	text := at(t, documents(t, "kubernetes/egress.yaml")[0], "data", "egress.yaml").(string)
+	text := at(t, deploytest.Documents(t, "kubernetes/egress.yaml")[0], "data", "egress.yaml").(string)
 	require.NoError(t, yaml.Unmarshal([]byte(text), &inMap))
-	require.Equal(t, at(t, documents(t, "egress.yaml")[0], "cpu_cost"), at(t, inMap, "cpu_cost"))
-}
-
-// changed writes a configuration with other addresses.
-func changed(t *testing.T, file string, change func(map[string]any)) string {
-	t.Helper()
-	doc := documents(t, file)[0]
-	change(doc)
-	b, err := yaml.Marshal(doc)
-	require.NoError(t, err)
-	out := filepath.Join(t.TempDir(), file)
-	require.NoError(t, os.WriteFile(out, b, 0o600))
-	return out
-}
-
-func port(t *testing.T) int {
-	t.Helper()
-	p, err := stack.FreePort()
-	require.NoError(t, err)
-	return p
-}
-
-// The real livekit-server and the real Egress start with these files, but for the addresses, and find each other.
-func TestRealServersTakeTheirSettings(t *testing.T) {
-	ctx := t.Context()
-	redis, err := stack.StartRedis(ctx, t.TempDir())
-	require.NoError(t, err)
-	defer redis.Close()
-	atRedis := map[string]any{"address": redis.Addr}
-	program, err := stack.LiveKitTool(ctx, io.Discard)
-	require.NoError(t, err)
-	httpPort := port(t)
-	secret := strings.Repeat("s", 40)
-	conf := changed(t, "livekit.yaml", func(m map[string]any) {
-		m["port"], m["redis"] = httpPort, atRedis
-		rtc := m["rtc"].(map[string]any)
-		rtc["tcp_port"], rtc["udp_port"], rtc["node_ip"] = port(t), port(t), "127.0.0.1"
-	})
-	url := "http://127.0.0.1:" + strconv.Itoa(httpPort)
-	livekit, err := stack.Start(ctx, stack.Spec{Name: "livekit", Path: program, Dir: t.TempDir(),
-		Args:  []string{"--config", conf},
-		Env:   []string{"LIVEKIT_KEYS=hindsight: " + secret},
-		Ready: func(ctx context.Context) error { return stack.Responds(ctx, url) }})
-	require.NoError(t, err)
-	defer livekit.Close()
-
-	tool, err := stack.EgressTool(ctx, io.Discard)
-	require.NoError(t, err)
-	conf = changed(t, "egress.yaml", func(m map[string]any) {
-		m["ws_url"], m["redis"] = "ws://127.0.0.1:"+strconv.Itoa(httpPort), atRedis
-		m["health_port"], m["prometheus_port"] = port(t), port(t)
-		for kind := range m["cpu_cost"].(map[string]any) { // the machine of a test may be smaller than a worker
-			m["cpu_cost"].(map[string]any)[kind] = 0.01
-		}
-	})
-	dir := t.TempDir()
-	egress, err := stack.Start(ctx, stack.Spec{Name: "egress", Path: tool.Program, Dir: dir, Timeout: 2 * time.Minute,
-		Env: []string{"EGRESS_CONFIG_FILE=" + conf, "LIVEKIT_API_KEY=hindsight", "LIVEKIT_API_SECRET=" + secret,
-			"TMPDIR=" + dir,
-			"GST_PLUGIN_PATH=" + tool.Plugins, "PATH=" + filepath.Dir(tool.Program) + ":" + os.Getenv("PATH")},
-		Ready: func(context.Context) error {
-			log, err := os.ReadFile(filepath.Join(dir, "egress.log"))
-			if err == nil && !bytes.Contains(log, []byte("service ready")) {
-				err = errors.New("it is not ready")
-			}
-			return err
-		}})
-	require.NoError(t, err)
-	defer egress.Close()
+	require.Equal(t, at(t, deploytest.Documents(t, "egress.yaml")[0], "cpu_cost"), at(t, inMap, "cpu_cost"))
 }

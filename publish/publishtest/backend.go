@@ -39,6 +39,7 @@ type Backend struct {
 	tokens  int
 	refusal string
 	serial  int
+	pauses  []api.PauseRequest
 }
 
 type replay struct {
@@ -56,6 +57,7 @@ func NewBackend(liveKitURL, key, secret string) *Backend {
 	handle(b, mux, "POST /start", b.start)
 	handle(b, mux, "POST /stop", b.stop)
 	handle(b, mux, "GET /replays/{id}", b.replay)
+	handle(b, mux, "POST /replays/{id}/pause", b.pause)
 	handle(b, mux, "POST /save", b.save)
 	handle(b, mux, "GET /clips/{id}", b.clip)
 	handle(b, mux, "POST /clips/{id}/links", b.link)
@@ -112,6 +114,23 @@ func handle[In, Out any](b *Backend, mux *http.ServeMux, pattern string, f func(
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(out)
 	})
+}
+
+func (b *Backend) pause(r *http.Request, in api.PauseRequest) (int, struct{}, error) {
+	known := b.replays[r.PathValue("id")]
+	if known == nil {
+		return 0, struct{}{}, refused{http.StatusNotFound, api.ProblemNotFound, "there is no such replay"}
+	}
+	known.Paused = in.Paused
+	b.pauses = append(b.pauses, in)
+	return http.StatusOK, struct{}{}, nil
+}
+
+// Pauses are the requests to pause and to go on, in their order.
+func (b *Backend) Pauses() []api.PauseRequest {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.pauses)
 }
 
 func (b *Backend) token(_ *http.Request, in api.TokenRequest) (int, api.TokenResponse, error) {
@@ -197,7 +216,7 @@ func (b *Backend) save(_ *http.Request, in api.SaveRequest) (int, api.SaveRespon
 	}
 	from := to.Add(-time.Duration(in.Seconds * float64(time.Second)))
 	c := &api.Clip{ClipID: b.newID("clip"), ReplayID: r.ReplayID, RoomName: r.RoomName, State: api.ClipWaiting,
-		From: &from, To: &to, Seconds: in.Seconds, CreatedAt: time.Now()}
+		Title: in.Title, From: &from, To: &to, Seconds: in.Seconds, CreatedAt: time.Now()}
 	b.clips[c.ClipID] = c
 	return http.StatusAccepted, api.SaveResponse{ClipID: c.ClipID}, nil
 }
@@ -225,6 +244,16 @@ func (b *Backend) link(r *http.Request, in api.LinkRequest) (int, api.Link, erro
 	}
 	return http.StatusCreated, api.Link{LinkID: id, URL: b.URL() + api.Prefix + "/watch/" + id, CreatedAt: now,
 		ExpiresAt: now.Add(life)}, nil
+}
+
+// Clip is a clip, zero where there is none of this id.
+func (b *Backend) Clip(id string) api.Clip {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.clips[id]; c != nil {
+		return *c
+	}
+	return api.Clip{}
 }
 
 func (b *Backend) newID(kind string) string {

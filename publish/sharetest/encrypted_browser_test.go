@@ -41,7 +41,9 @@ type secretShare struct {
 func TestLiveKitsClientDecrypts(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{})
 	cfg := b.config(t)
-	cfg.AllowClip = func(context.Context, string, api.ClipRequest) error { return nil }
+	cfg.AllowClip = func(context.Context, string, api.ClipRequest, time.Time) (publish.ClipMaker, error) {
+		return nil, nil
+	}
 	cfg.Passphrase = "correct horse battery staple"
 	p, err := publish.Start(b.ctx, cfg, b.src)
 	require.NoError(t, err)
@@ -88,7 +90,7 @@ func TestLiveKitsClientDecrypts(t *testing.T) {
 	require.Equal(t, publish.RecordingEncrypted, p.Status().Recording)
 	require.Empty(t, p.Status().Error)
 	require.Empty(t, b.backend.Starts())
-	_, err = p.Save(b.ctx, 5, time.Time{})
+	_, err = p.Save(b.ctx, 5, time.Time{}, "")
 	require.ErrorIs(t, err, publish.ErrEncrypted)
 	asking := b.view(t)
 	b.eventually(t, func() bool { return asking.Sees(me) }, "the publisher is not there")

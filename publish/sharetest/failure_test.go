@@ -82,7 +82,7 @@ func TestRefusedRecorder(t *testing.T) {
 	require.Equal(t, publish.StateLive, st.State)
 	require.Equal(t, publish.RecordingFailed, st.Recording)
 	require.Contains(t, st.Error, "all recorders are busy")
-	_, err := p.Save(b.ctx, 10, time.Now())
+	_, err := p.Save(b.ctx, 10, time.Now(), "")
 	require.ErrorIs(t, err, publish.ErrNotRecording)
 
 	b.backend.Refuse("")
@@ -119,7 +119,7 @@ func TestServerClips(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
 	p := b.publish(t)
 	pressed := time.Now().Add(-time.Second)
-	id, err := p.Save(b.ctx, 12.5, pressed)
+	id, err := p.Save(b.ctx, 12.5, pressed, "")
 	require.NoError(t, err)
 	clip, err := p.WaitClip(b.ctx, id)
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestServerClips(t *testing.T) {
 	require.WithinDuration(t, pressed, *clip.To, 100*time.Millisecond)
 
 	b.backend.Refuse("the disk is full")
-	id, err = p.Save(b.ctx, 5, time.Time{})
+	id, err = p.Save(b.ctx, 5, time.Time{}, "")
 	require.NoError(t, err)
 	_, err = p.WaitClip(b.ctx, id)
 	require.ErrorContains(t, err, "the disk is full")

@@ -25,11 +25,16 @@ import (
 func TestLiveKitsClientSeesAndAsks(t *testing.T) {
 	b := newBench(t, publishtest.SourceOptions{})
 	cfg := b.config(t)
-	cfg.AllowClip = func(_ context.Context, viewer string, r api.ClipRequest) error {
-		if r.Title == "no" {
-			return &publish.ClipRefusal{Code: api.RPCRefused, Message: "not now, " + viewer}
+	cfg.AllowClip = func(_ context.Context, viewer string, r api.ClipRequest, _ time.Time) (publish.ClipMaker, error) {
+		switch r.Title {
+		case "no":
+			return nil, &publish.ClipRefusal{Code: api.RPCRefused, Message: "not now, " + viewer}
+		case "here":
+			return func(context.Context) (api.RoomClip, error) {
+				return api.RoomClip{ClipID: "mine", Seconds: 4.5, URL: "https://replay.example.com/w/2"}, nil
+			}, nil
 		}
-		return nil
+		return nil, nil
 	}
 	p, err := publish.Start(b.ctx, cfg, b.src)
 	require.NoError(t, err)
@@ -84,6 +89,10 @@ func TestLiveKitsClientSeesAndAsks(t *testing.T) {
 	require.Zero(t, got.Code, got.Error)
 	require.Equal(t, []any{7.5, "Goal", "browser"}, []any{got.Seconds, got.Title, got.RequestedBy})
 	require.Contains(t, got.URL, b.backend.URL())
+	require.Equal(t, "Goal", b.backend.Clip(got.ClipID).Title)
+	run(`clip(%s, 9, "here")`, &got, me)
+	require.Equal(t, []any{api.RPCCode(0), "mine", 4.5, "here", "browser"}, []any{got.Code, got.ClipID, got.Seconds,
+		got.Title, got.RequestedBy}, "made by the publisher: %s", got.Error)
 	run(`clip(%s, 7.5, "no")`, &got, me)
 	require.Equal(t, api.RPCRefused, got.Code)
 	require.Equal(t, "not now, browser", got.Error)

@@ -39,6 +39,16 @@ func TestTheRoomKnowsOfTheReplay(t *testing.T) {
 	paused := api.RoomState{Replay: api.ReplayPaused, Seconds: 60}
 	p.Tell(paused)
 	shows(paused)
+	pauses := func(n int, want bool) {
+		t.Helper()
+		b.eventually(t, func() bool { return len(b.backend.Pauses()) == n }, "the server hears nothing of the pause")
+		require.Equal(t, want, b.backend.Pauses()[n-1].Paused)
+		require.WithinDuration(t, time.Now(), *b.backend.Pauses()[n-1].At, time.Minute)
+	}
+	pauses(1, true)
+	p.Tell(on)
+	pauses(2, false)
+	require.True(t, b.backend.Pauses()[1].At.After(*b.backend.Pauses()[0].At))
 
 	clip := api.RoomClip{ClipID: "c1", Title: "Goal", Seconds: 30, URL: "https://replay.example.com/w/1",
 		ExpiresAt: time.Now().UTC().Truncate(time.Second)}
@@ -67,20 +77,30 @@ func TestViewersAskForClips(t *testing.T) {
 	asked, ended := make(chan struct{}), make(chan struct{})
 	made := make(chan api.RoomClip, 1)
 	cfg.OnViewerClip = func(c api.RoomClip) { made <- c }
-	cfg.AllowClip = func(ctx context.Context, who string, r api.ClipRequest) error {
+	here := api.RoomClip{ClipID: "mine", Seconds: 4.5, URL: "https://replay.example.com/w/2",
+		ExpiresAt: time.Now().UTC().Truncate(time.Second)}
+	cfg.AllowClip = func(ctx context.Context, who string, r api.ClipRequest, at time.Time) (publish.ClipMaker, error) {
 		switch r.Title {
 		case "secret":
-			return errors.New("/home/alice/token cannot be read")
+			return nil, errors.New("/home/alice/token cannot be read")
 		case "no":
-			return &publish.ClipRefusal{Code: api.RPCRefused, Message: "tester said no"}
+			return nil, &publish.ClipRefusal{Code: api.RPCRefused, Message: "tester said no"}
 		case "wait":
 			defer close(ended)
 			close(asked)
 			<-ctx.Done()
-			return ctx.Err()
+			return nil, ctx.Err()
+		case "here", "full":
+			return func(context.Context) (api.RoomClip, error) {
+				if r.Title == "full" {
+					return api.RoomClip{}, &publish.ClipRefusal{Code: api.RPCFailed, Message: "the disk is full"}
+				}
+				return here, nil
+			}, nil
 		}
 		require.Equal(t, "viewer", who)
-		return nil
+		require.WithinDuration(t, time.Now(), at, time.Minute)
+		return nil, nil
 	}
 	p, err := publish.Start(b.ctx, cfg, b.src)
 	require.NoError(t, err)
@@ -96,9 +116,17 @@ func TestViewersAskForClips(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &clip))
 	require.Equal(t, []any{12.5, "Goal", "viewer"}, []any{clip.Seconds, clip.Title, clip.RequestedBy})
 	require.Equal(t, clip, wait.For(t, made, time.Minute, "the publisher hears of it"))
+	require.Equal(t, "Goal", b.backend.Clip(clip.ClipID).Title, "what the viewer calls it")
+	out, _, err = viewer.Call(me, api.TopicClip, `{"seconds": 9, "title": "here"}`, enough)
+	require.NoError(t, err, "made another way")
+	require.NoError(t, json.Unmarshal([]byte(out), &clip))
+	here.Title, here.RequestedBy = "here", "viewer"
+	require.Equal(t, here, clip)
+	require.Equal(t, clip, wait.For(t, made, time.Minute, "the publisher hears of it"))
 	for request, want := range map[string]api.RPCCode{
 		`{"seconds": 5, "title": "no"}`:     api.RPCRefused,
 		`{"seconds": 5, "title": "secret"}`: api.RPCFailed,
+		`{"seconds": 5, "title": "full"}`:   api.RPCFailed,
 		`{"seconds": 0}`:                    api.RPCInvalid,
 		`{"seconds": 1e9}`:                  api.RPCInvalid,
 		`seconds`:                           api.RPCInvalid,

@@ -59,7 +59,7 @@ func TestWithTheRealService(t *testing.T) {
 		return st.Recording == publish.RecordingActive && st.ServerSeconds >= 12
 	}, "the server does not record: %+v", p.Status())
 
-	id, err := p.Save(ctx, 8, time.Now())
+	id, err := p.Save(ctx, 8, time.Now(), "")
 	require.NoError(t, err)
 	clip, err := p.WaitClip(ctx, id)
 	require.NoError(t, err)

@@ -46,8 +46,11 @@ const clockSlop = 5 * time.Second
 type Buffers struct {
 	storage Storage
 	delay   time.Duration
-	mu      sync.Mutex
-	byID    map[string]*buffer
+	// KeepLate, where it is set before the first call, keeps what is measured of a recording for all backends, and returns
+	// what was kept first: all are to know the same times.
+	KeepLate func(ctx context.Context, id string, late time.Duration) (time.Duration, error)
+	mu       sync.Mutex
+	byID     map[string]*buffer
 }
 
 // buffer is one recording. Its mutex is held while its files are read.
@@ -148,6 +151,12 @@ func (b *Buffers) Segments(ctx context.Context, r state.Recording) (out []Segmen
 
 // list is Segments of a buffer that is locked.
 func (b *Buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out []Segment, ended bool, err error) {
+	return b.listFrom(ctx, r, buf, false)
+}
+
+// listFrom lists a buffer that is locked, if all is set with the segments that are deleted, which are the first ones.
+func (b *Buffers) listFrom(ctx context.Context, r state.Recording, buf *buffer, all bool) (out []Segment, ended bool,
+	err error) {
 	more, err := b.storage.ReadPlaylist(ctx, r.ID, buf.offset)
 	if err != nil {
 		return nil, false, err
@@ -163,17 +172,22 @@ func (b *Buffers) list(ctx context.Context, r state.Recording, buf *buffer) (out
 		}
 	}
 	buf.pruned = min(max(buf.pruned, r.Pruned), len(buf.entries))
+	if !buf.measured && buf.pruned < len(buf.entries) {
+		b.measure(ctx, r, buf)
+	}
 	entries := buf.entries[buf.pruned:]
+	if all {
+		entries = buf.entries
+	}
 	if len(entries) == 0 {
 		return nil, buf.playlist.Ended, nil
 	}
-	if !buf.measured {
-		b.measure(ctx, r, buf)
-		entries = buf.entries[buf.pruned:]
-	}
 	late := b.delay
-	if buf.measured {
+	switch {
+	case buf.measured:
 		late = buf.late
+	case r.Late != 0:
+		late = r.Late
 	}
 	for _, e := range entries {
 		s := Segment{RecordingID: r.ID, Name: e.Name, Header: e.Header, From: e.Wall}
@@ -249,9 +263,9 @@ func zero(r state.Recording, buf *buffer, delay time.Duration) time.Time {
 // measure compares the program time of the oldest stored segment with its first frame's PTS. Segments that are pruned
 // already, after a restart, are skipped.
 func (b *Buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
-	if exact := buf.entries[buf.pruned].Header != ""; exact || r.Began.IsZero() {
+	if exact := buf.entries[buf.pruned].Header != ""; exact || r.Began.IsZero() || r.Late != 0 {
 		b.skipDeleted(ctx, r, buf)
-		buf.measured = exact
+		buf.late, buf.measured = r.Late, exact || r.Late != 0
 		return
 	}
 	for buf.pruned < len(buf.entries) {
@@ -276,7 +290,13 @@ func (b *Buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
 		for _, s := range seg.Video {
 			first = min(first, s.PTS)
 		}
-		buf.late, buf.measured = e.Wall.Sub(z.Add(first)), true
+		late := e.Wall.Sub(z.Add(first))
+		if b.KeepLate != nil {
+			if late, err = b.KeepLate(ctx, r.ID, cmp.Or(late, 1)); err != nil {
+				return
+			}
+		}
+		buf.late, buf.measured = late, true
 		return
 	}
 }

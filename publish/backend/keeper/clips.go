@@ -95,6 +95,7 @@ func cutLease(c state.Clip) string { return "clip " + c.ID }
 type look struct {
 	*Keeper
 	replays map[string][]stored
+	pauses  map[string][]state.Span
 }
 
 // stored is a recording with what is stored of it.
@@ -104,7 +105,7 @@ type stored struct {
 	ended    bool
 }
 
-func (k *Keeper) newLook() look { return look{k, map[string][]stored{}} }
+func (k *Keeper) newLook() look { return look{k, map[string][]stored{}, map[string][]state.Span{}} }
 
 func (l look) recordings(ctx context.Context, replay string) ([]stored, error) {
 	if known, ok := l.replays[replay]; ok {
@@ -132,6 +133,12 @@ func (l look) lookFor(ctx context.Context, c state.Clip) (found []buffers.Segmen
 	if err != nil {
 		return nil, false, err
 	}
+	var pauses []state.Span
+	if c.Asker != "" { // viewers get nothing of what was paused
+		if pauses, err = l.paused(ctx, c.ReplayID); err != nil {
+			return nil, false, err
+		}
+	}
 	over := true
 	for _, r := range recordings {
 		segments, ended := r.segments, r.ended
@@ -141,13 +148,25 @@ func (l look) lookFor(ctx context.Context, c state.Clip) (found []buffers.Segmen
 			over, segments = false, nil // its times are not known yet
 		}
 		for _, s := range segments {
-			if s.To.After(c.Start()) && s.From.Before(c.Pressed) {
+			if s.To.After(c.Start()) && s.From.Before(c.Pressed) && !s.Hidden(pauses) {
 				found = append(found, s)
 			}
 			landed = landed || !s.To.Before(c.Pressed)
 		}
 	}
 	return found, landed || over, nil
+}
+
+// paused lists when nothing of a replay is for viewers.
+func (l look) paused(ctx context.Context, replay string) ([]state.Span, error) {
+	if known, ok := l.pauses[replay]; ok {
+		return known, nil
+	}
+	pauses, err := l.o.State.Pauses(ctx, replay)
+	if err == nil {
+		l.pauses[replay] = pauses
+	}
+	return pauses, err
 }
 
 // How often a clip is tried, and how long after a failure it is tried again.

@@ -227,5 +227,5 @@ func TestRecorderWithAWrongClock(t *testing.T) {
 // newLookOf is a look that knows a recording as it is here.
 func newLookOf(s *shelf, r state.Recording) look {
 	segments, ended, _ := s.buffers.Segments(context.Background(), r)
-	return look{s.Keeper, map[string][]stored{r.ReplayID: {{r, segments, ended}}}}
+	return look{s.Keeper, map[string][]stored{r.ReplayID: {{r, segments, ended}}}, nil}
 }

@@ -28,7 +28,7 @@ func (k *Keeper) prune(ctx context.Context) {
 	}
 }
 
-// needed is the earliest moment that a waiting clip needs, by replay.
+// needed is the earliest moment that a waiting clip needs, or one that a viewer asks for, by replay.
 func (k *Keeper) needed(ctx context.Context) (map[string]time.Time, error) {
 	waiting, err := k.o.State.WaitingClips(ctx)
 	out := map[string]time.Time{}
@@ -37,7 +37,13 @@ func (k *Keeper) needed(ctx context.Context) (map[string]time.Time, error) {
 			out[c.ReplayID] = c.Start()
 		}
 	}
-	return out, err
+	asks, err2 := k.o.State.AllAsks(ctx) // which may become such clips
+	for _, a := range asks {
+		if t, ok := out[a.ReplayID]; !ok || a.From.Before(t) {
+			out[a.ReplayID] = a.From
+		}
+	}
+	return out, errors.Join(err, err2)
 }
 
 func (k *Keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Time, waits bool) error {
@@ -62,6 +68,9 @@ func (k *Keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 			return err
 		}
 		if left == 0 && i < len(recordings)-1 && rec.Over() && rec.Ended.Before(keepFrom) {
+			if err := k.count(ctx, r.ID, rec); err != nil {
+				return err
+			}
 			if err := k.remove(ctx, rec); err != nil {
 				return err // the row stays for the next round
 			}
@@ -71,6 +80,19 @@ func (k *Keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 		}
 	}
 	return nil
+}
+
+// count keeps how much viewers could see of a recording whose files are about to go.
+func (k *Keeper) count(ctx context.Context, replay string, r state.Recording) error {
+	pauses, err := k.o.State.Pauses(ctx, replay)
+	if err != nil {
+		return err
+	}
+	had, err := k.o.Buffers.Had(ctx, r, pauses)
+	if err != nil {
+		return err
+	}
+	return k.o.State.CountRecording(ctx, r.ID, had)
 }
 
 func (k *Keeper) expired(end time.Time) bool { return !end.IsZero() && time.Since(end) > k.o.Expire }

@@ -44,6 +44,7 @@ type Cutter interface {
 // Buffers knows what is stored of each recording.
 type Buffers interface {
 	Segments(ctx context.Context, r state.Recording) (out []buffers.Segment, ended bool, err error)
+	Had(ctx context.Context, r state.Recording, pauses []state.Span) (state.Shown, error)
 	Liveness(ctx context.Context, r state.Recording) (news time.Time, skew time.Duration, closed bool, err error)
 	Prune(ctx context.Context, r state.Recording, t time.Time,
 		keep func(ctx context.Context, id string, pruned int) error) (left int, err error)

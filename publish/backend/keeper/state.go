@@ -30,7 +30,10 @@ type replays interface {
 	RecordingIDs(ctx context.Context) ([]string, error)
 	UpdateRecording(ctx context.Context, before, r state.Recording) error
 	SetPruned(ctx context.Context, id string, pruned int) error
+	CountRecording(ctx context.Context, id string, had state.Shown) error
 	DeleteRecording(ctx context.Context, id string) error
+	Pauses(ctx context.Context, replay string) ([]state.Span, error)
+	AllAsks(ctx context.Context) ([]state.Ask, error)
 	IntentsBefore(ctx context.Context, t time.Time) ([]state.Intent, error)
 	DeleteIntent(ctx context.Context, id string) error
 }

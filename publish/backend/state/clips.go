@@ -28,6 +28,8 @@ type Clip struct {
 	Width    int           `json:",omitempty"`
 	Height   int           `json:",omitempty"`
 	Chapters []api.Chapter `json:",omitempty"` // from Start until the clip is cut, then from From
+	// Asker is the viewer whose clip it is, empty where it was its owner.
+	Asker string `json:",omitempty"`
 }
 
 // Span is a stretch of time.
@@ -51,9 +53,10 @@ func (s *Store) AddClip(ctx context.Context, c Clip, limit int) (ok bool, err er
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO clips (id, replay, identity, room, state, asked, pressed, created,
-			chapters) SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ? AND deleted = 0) < ?`,
+			chapters, title, asker) SELECT ?,?,?,?,?,?,?,?,?,?,?
+			WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ? AND deleted = 0) < ?`,
 			c.ID, c.ReplayID, c.Identity, c.Room, c.State, int64(c.Asked), stamp(c.Pressed), stamp(c.Created), chapters,
-			c.Identity, api.ClipWaiting, limit)
+			c.Title, c.Asker, c.Identity, api.ClipWaiting, limit)
 		if err != nil {
 			return err
 		}
@@ -65,13 +68,13 @@ func (s *Store) AddClip(ctx context.Context, c Clip, limit int) (ok bool, err er
 }
 
 const clipColumns = `SELECT id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps,
-	origin, title, width, height, chapters FROM clips `
+	origin, title, width, height, chapters, asker FROM clips `
 
 func scanClip(r scanner) (c Clip, err error) {
 	var asked, pressed, created, start, stop int64
 	var gaps, chapters string
 	err = r.Scan(&c.ID, &c.ReplayID, &c.Identity, &c.Room, &c.State, &c.Reason, &asked, &pressed, &created, &start, &stop,
-		&c.Bytes, &gaps, &c.Origin, &c.Title, &c.Width, &c.Height, &chapters)
+		&c.Bytes, &gaps, &c.Origin, &c.Title, &c.Width, &c.Height, &chapters, &c.Asker)
 	if err == nil && gaps != "" {
 		err = json.Unmarshal([]byte(gaps), &c.Gaps)
 	}
@@ -178,10 +181,10 @@ func insertClip(c Clip) (query string, args []any, err error) {
 		return "", nil, err
 	}
 	return `INSERT INTO clips (id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps,
-			origin, title, width, height, chapters) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+			origin, title, width, height, chapters, asker) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		[]any{c.ID, c.ReplayID, c.Identity, c.Room, c.State, c.Reason, int64(c.Asked), stamp(c.Pressed), stamp(c.Created),
 			stamp(c.From), stamp(c.To), c.Bytes, gaps, c.Origin, c.Title, c.Width, c.Height,
-			chapters}, nil
+			chapters, c.Asker}, nil
 }
 
 // MarkClipDeleted hides a clip and ends its links. Its row stays until its files are deleted, for DeleteClip to forget:

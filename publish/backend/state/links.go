@@ -82,7 +82,11 @@ func (s *Store) DeleteLink(ctx context.Context, clip, id string) error {
 
 // DeleteExpiredLinks forgets links that nobody can use anymore.
 func (s *Store) DeleteExpiredLinks(ctx context.Context) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM links WHERE expires <= ?", stamp(time.Now()))
+	now := stamp(time.Now())
+	_, err := s.db.ExecContext(ctx, "DELETE FROM links WHERE expires <= ?", now)
+	if err == nil {
+		_, err = s.db.ExecContext(ctx, "DELETE FROM watch_links WHERE expires <= ?", now)
+	}
 	return err
 }
 

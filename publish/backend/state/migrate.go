@@ -108,6 +108,32 @@ ALTER TABLE clips ADD COLUMN chapters TEXT NOT NULL DEFAULT '';
 `,
 	// 11: who made a link.
 	"ALTER TABLE links ADD COLUMN identity TEXT NOT NULL DEFAULT '';",
+	// 12: viewers of running replays: their links, when nothing is for them, and the clips that they ask for. Of what is
+	// deleted of a replay its playlist counts on: shown, jumps and longest; a recording is shut at so many segments once
+	// the next one is shown, and late is how late its program times are.
+	`
+CREATE TABLE watch_links (
+	id TEXT PRIMARY KEY, replay TEXT NOT NULL REFERENCES replays(id) ON DELETE CASCADE, identity TEXT NOT NULL,
+	hash TEXT NOT NULL UNIQUE, clips TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX watch_links_replay ON watch_links(replay, created);
+CREATE TABLE pauses (
+	replay TEXT NOT NULL REFERENCES replays(id) ON DELETE CASCADE, start INTEGER NOT NULL,
+	stop INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (replay, start)
+) STRICT;
+CREATE TABLE asks (
+	id TEXT PRIMARY KEY, replay TEXT NOT NULL REFERENCES replays(id) ON DELETE CASCADE, link TEXT NOT NULL,
+	asker TEXT NOT NULL, state TEXT NOT NULL, title TEXT NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
+	created INTEGER NOT NULL, linked INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX asks_replay ON asks(replay, state);
+ALTER TABLE clips ADD COLUMN asker TEXT NOT NULL DEFAULT '';
+ALTER TABLE recordings ADD COLUMN shut INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recordings ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN jumps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN longest INTEGER NOT NULL DEFAULT 0;
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

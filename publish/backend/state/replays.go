@@ -13,6 +13,16 @@ type Replay struct {
 	Created            time.Time
 	// Stopped is when the user stopped it; zero while it may go on.
 	Stopped time.Time
+	// Pruned is what its playlist has had of recordings that are deleted.
+	Pruned Shown `json:"-"`
+}
+
+// Shown is how much a playlist has had.
+type Shown struct {
+	// Segments and Jumps are how many segments viewers could see, and how many times were not continuous before one.
+	Segments, Jumps int
+	// Longest is the length of the longest.
+	Longest time.Duration
 }
 
 // Recording is one egress of a replay. Its id names its folder.
@@ -27,6 +37,10 @@ type Recording struct {
 	Created, Ended time.Time
 	// Pruned is how many segments are deleted, from the first on.
 	Pruned int `json:"-"`
+	// Shut is one more than the segments that viewers see of it, once they see those of the next recording; 0 until then.
+	Shut int `json:"-"`
+	// Late is by how much program times are later than the capture; zero until it is measured.
+	Late time.Duration `json:"-"`
 }
 
 // Over says that nothing will be added to the recording anymore.
@@ -44,12 +58,12 @@ func insertReplay(r Replay) (query string, args []any) {
 		[]any{r.ID, r.Identity, r.Room, stamp(r.Created), stamp(r.Stopped)}
 }
 
-const replayColumns = "SELECT id, identity, room, created, stopped FROM replays "
+const replayColumns = "SELECT id, identity, room, created, stopped, shown, jumps, longest FROM replays "
 
 func scanReplay(r scanner) (v Replay, err error) {
-	var created, stopped int64
-	err = r.Scan(&v.ID, &v.Identity, &v.Room, &created, &stopped)
-	v.Created, v.Stopped = moment(created), moment(stopped)
+	var created, stopped, longest int64
+	err = r.Scan(&v.ID, &v.Identity, &v.Room, &created, &stopped, &v.Pruned.Segments, &v.Pruned.Jumps, &longest)
+	v.Created, v.Stopped, v.Pruned.Longest = moment(created), moment(stopped), time.Duration(longest)
 	return v, err
 }
 
@@ -99,12 +113,13 @@ func insertRecording(r Recording) (query string, args []any) {
 }
 
 const recordingColumns = `SELECT r.id, r.replay, r.egress, r.video, r.audio, r.state, r.error, r.began, r.created,
-	r.ended, r.gone FROM recordings r `
+	r.ended, r.gone, r.shut, r.late FROM recordings r `
 
 func scanRecording(r scanner) (v Recording, err error) {
-	var began, created, ended int64
+	var began, created, ended, late int64
 	err = r.Scan(&v.ID, &v.ReplayID, &v.EgressID, &v.VideoTrack, &v.AudioTrack, &v.State, &v.Error, &began, &created,
-		&ended, &v.Pruned)
+		&ended, &v.Pruned, &v.Shut, &late)
+	v.Late = time.Duration(late)
 	v.Began, v.Created, v.Ended = moment(began), moment(created), moment(ended)
 	return v, err
 }
@@ -153,4 +168,41 @@ func (s *Store) SetPruned(ctx context.Context, id string, pruned int) error {
 // DeleteRecording forgets a recording.
 func (s *Store) DeleteRecording(ctx context.Context, id string) error {
 	return s.change(ctx, "DELETE FROM recordings WHERE id = ?", id)
+}
+
+// CountRecording keeps of a recording whose files are about to be deleted how much of it the replay's playlist has had,
+// from which its numbers go on. Viewers see nothing more of it.
+func (s *Store) CountRecording(ctx context.Context, id string, had Shown) error {
+	return s.transaction(ctx, func(tx runner) error {
+		err := changeOne(ctx, tx, `UPDATE replays SET shown = shown + ?, jumps = jumps + ?,
+			longest = CASE WHEN longest < ? THEN ? ELSE longest END
+			WHERE id = (SELECT replay FROM recordings WHERE id = ?)`, had.Segments, had.Jumps, int64(had.Longest),
+			int64(had.Longest), id)
+		if err != nil {
+			return err
+		}
+		return changeOne(ctx, tx, "UPDATE recordings SET shut = 1 WHERE id = ?", id)
+	})
+}
+
+// ShutRecording has viewers see no more than so many segments of a recording, and returns how many those are: another
+// backend may have been quicker.
+func (s *Store) ShutRecording(ctx context.Context, id string, segments int) (int, error) {
+	_, err := s.db.ExecContext(ctx, "UPDATE recordings SET shut = ? WHERE id = ? AND shut = 0", segments+1, id)
+	if err != nil {
+		return 0, err
+	}
+	return one(s.db.QueryRowContext(ctx, "SELECT shut - 1 FROM recordings WHERE id = ?", id),
+		func(r scanner) (n int, err error) { return n, r.Scan(&n) })
+}
+
+// KeepLate keeps by how much a recording's program times are later than the capture, and returns what is kept: another
+// backend may have measured it before.
+func (s *Store) KeepLate(ctx context.Context, id string, late time.Duration) (time.Duration, error) {
+	_, err := s.db.ExecContext(ctx, "UPDATE recordings SET late = ? WHERE id = ? AND late = 0", int64(late), id)
+	if err != nil {
+		return 0, err
+	}
+	return one(s.db.QueryRowContext(ctx, "SELECT late FROM recordings WHERE id = ?", id),
+		func(r scanner) (n time.Duration, err error) { return n, r.Scan(&n) })
 }

@@ -226,6 +226,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 			{"UPDATE replays SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, identity}},
 			{"UPDATE takes SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, identity}},
 			{"DELETE FROM links WHERE clip IN (SELECT id FROM clips WHERE identity = ?)", []any{identity}},
+			{"DELETE FROM watch_links WHERE replay IN (SELECT id FROM replays WHERE identity = ?)", []any{identity}},
 		} {
 			if _, err := tx.ExecContext(ctx, statement.query, statement.args...); err != nil {
 				return err

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
@@ -48,7 +49,10 @@ func accessTable(t *testing.T) (columns []string, rows map[string]map[string]str
 }
 
 // belongings are one user's things in a room, made again for each call, for calls delete them.
-type belongings struct{ replay, clip, link, secret, job, running, upload string }
+type belongings struct {
+	replay, clip, link, secret, job, running, upload string
+	recording, watchLink, watchSecret, ask           string
+}
 
 // beginUpload has a user begin an upload of five bytes.
 func beginUpload(t testing.TB, on *shelftest.Shelf, owner string) (id string) {
@@ -86,6 +90,7 @@ func (d *desk) belongings(owner, room string) (b belongings) {
 	require.NoError(d.t, err)
 	require.True(d.t, ok)
 	b.link, b.secret, b.upload = link.ID, secret, beginUpload(d.t, d.Shelf, owner)
+	d.watchable(&b, owner)
 	for id, is := range map[string]api.State{b.job: api.StateEnded, b.running: api.StateActive} {
 		_, err := d.Files.NewRecording(ctx, id)
 		require.NoError(d.t, err)
@@ -94,6 +99,29 @@ func (d *desk) belongings(owner, room string) (b belongings) {
 			Created: time.Now(), Fingerprint: id, Request: api.RecordingRequest{RoomName: room, Type: api.TypeTrackComposite}}))
 	}
 	return b
+}
+
+// watchable gives a replay a segment, a watch link and a clip that its viewers ask for.
+func (d *desk) watchable(b *belongings, owner string) {
+	d.t.Helper()
+	ctx, now := d.t.Context(), time.Now()
+	b.recording, b.ask = state.NewID(), state.NewID()
+	require.NoError(d.t, d.DB.AddRecording(ctx, state.Recording{ID: b.recording, ReplayID: b.replay,
+		EgressID: "EG_" + b.recording, VideoTrack: "TR_v", State: api.StateActive, Created: now, Began: now}))
+	_, err := d.Files.NewRecording(ctx, b.recording)
+	require.NoError(d.t, err)
+	require.NoError(d.t, d.Files.WriteFile(ctx, b.recording, "s_00000.m4s", []byte("segment")))
+	require.NoError(d.t, d.Files.WriteFile(ctx, b.recording, recorder.Playlist, []byte("#EXTM3U\n"+
+		"#EXT-X-MAP:URI=\"i_00000.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:"+now.Add(-3*time.Second).UTC().Format(time.RFC3339Nano)+
+		"\n#EXTINF:2.0,\ns_00000.m4s\n")))
+	link, secret, ok, err := d.DB.AddWatchLink(ctx, b.replay, owner, api.ClipsAnyone, now.Add(time.Hour), 10)
+	require.NoError(d.t, err)
+	require.True(d.t, ok)
+	b.watchLink, b.watchSecret = link.ID, secret
+	ok, err = d.DB.AddAsk(ctx, state.Ask{ID: b.ask, ReplayID: b.replay, LinkID: link.ID, State: state.Asked, Created: now,
+		From: now.Add(-2 * time.Second), To: now}, 10)
+	require.NoError(d.t, err)
+	require.True(d.t, ok)
 }
 
 // tryCall makes one call about somebody's belongings; subject is whose tracks a new recording takes.
@@ -115,8 +143,8 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 		id = b.running
 	case strings.HasPrefix(path, "/recordings/"):
 		id = b.job
-	case path == "/replays/{id}":
-		id = b.replay
+	case strings.HasPrefix(path, "/replays/{id}"):
+		id, body = b.replay, `{"seconds":2}`
 	case path == "/token":
 		body = `{"roomName":"den"}`
 	case path == "/start":
@@ -140,7 +168,15 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	if strings.HasPrefix(path, "/watch/") {
 		link = b.secret
 	}
-	target := strings.NewReplacer("{id}", id, "{link}", link, "{name}", "recording.mp4").Replace(path)
+	name := "recording.mp4"
+	if strings.HasPrefix(path, "/replays/") {
+		link, name = b.watchLink, "s_00000.m4s"
+	}
+	target := strings.NewReplacer("{id}", id, "{link}", link, "{name}", name, "{recording}", b.recording,
+		"{clip}", b.ask).Replace(path)
+	if secret, through := strings.CutPrefix(token, throughLink); through {
+		token, target = "", target+"?link="+secret
+	}
 	listed := method == http.MethodGet && (path == "/clips" || path == "/recordings" || path == "/links")
 	if listed {
 		target += "?whose=all"
@@ -152,6 +188,9 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	}
 	return resp.StatusCode
 }
+
+// throughLink stands before a watch link's secret where a user token could be.
+const throughLink = "link:"
 
 // Every call, with every scope and without a token, about one's own things and others', does what the table says. A
 // call without a row has nobody who has thought about who may make it.
@@ -210,6 +249,21 @@ func (d *desk) access(pattern, column, cell string, token state.Token, secret st
 	elsewhere := d.tryCall(pattern, secret, d.belongings("frank", "lab"), strings.Replace(jobBody("frank"), "den", "lab",
 		1))
 	refused := []int{401, 403, 404}
+	if cell == "link" {
+		require.Equal(d.t, []int{404, 404, 404, 404}, append(others, own, elsewhere))
+		b, other := d.belongings("frank", "den"), d.belongings("frank", "den")
+		require.Equal(d.t, 2, d.tryCall(pattern, throughLink+b.watchSecret, b, "")/100)
+		for _, wrong := range []string{other.watchSecret, "nonsense", b.watchLink, b.secret} {
+			require.Equal(d.t, 404, d.tryCall(pattern, throughLink+wrong, b, ""))
+		}
+		// A link leads nowhere but to its replay: not to what is another's, under its own address either.
+		mixed := b
+		mixed.recording, mixed.ask = other.recording, other.ask
+		if strings.Contains(pattern, "{recording}") || strings.Contains(pattern, "{clip}") {
+			require.Equal(d.t, 404, d.tryCall(pattern, throughLink+b.watchSecret, mixed, ""))
+		}
+		return
+	}
 	switch cell {
 	case "yes":
 		require.Equal(d.t, 2, own/100, own)

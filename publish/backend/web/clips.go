@@ -47,6 +47,9 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 			return invalid("the title of a mark must have at most %d bytes, all of them printable", api.MaxTitle)
 		}
 	}
+	if req.Title != api.FitTitle(req.Title) {
+		return invalid("title must have at most %d bytes, all of them printable", api.MaxTitle)
+	}
 	replay, err := s.ownReplay(r.Context(), user, req.ReplayID)
 	if err != nil {
 		return err
@@ -55,7 +58,8 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 		return err
 	}
 	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
-		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now}
+		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now,
+		Title: req.Title}
 	for _, m := range req.Marks {
 		if at := m.At.Sub(clip.Start()); at >= 0 && at <= clip.Asked {
 			clip.Chapters = append(clip.Chapters, api.Chapter{Seconds: at.Seconds(), Title: m.Title})
@@ -79,7 +83,8 @@ func view(c state.Clip) api.Clip {
 	out := api.Clip{ClipID: c.ID, ReplayID: c.ReplayID, RoomName: c.Room, Owner: state.OwnerName(c.Identity),
 		State: c.State, Reason: c.Reason,
 		Seconds: c.Asked.Seconds(), CreatedAt: c.Created, Origin: cmp.Or(c.Origin, api.OriginReplay), Title: c.Title,
-		Width: c.Width, Height: c.Height, Chapters: c.Chapters}
+		Width: c.Width, Height: c.Height, Chapters: c.Chapters,
+		RequestedBy: c.Asker}
 	if c.State == api.ClipReady {
 		out.From, out.To = &c.From, &c.To
 		out.Seconds, out.Bytes = c.To.Sub(c.From).Seconds(), c.Bytes

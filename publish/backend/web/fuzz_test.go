@@ -41,6 +41,18 @@ func FuzzHandlers(f *testing.F) {
 		{"GET", "/watch/x/oembed?maxwidth=1", "", ""},
 		{"GET", "/watch/x/embed", "", ""}, {"POST", "/uploads", "", ""}, {"OPTIONS", "/uploads", "", ""},
 		{"HEAD", "/uploads/x", "", ""}, {"PATCH", "/uploads/" + begun, "application/offset+octet-stream", "abc"},
+		{"POST", "/replays/" + on.Rec.ReplayID + "/links", "application/json", `{"clips":"ask","expiresIn":60}`},
+		{"GET", "/replays/" + on.Rec.ReplayID + "/links", "", ""}, {"DELETE", "/replays/x/links/y", "", ""},
+		{"GET", "/replays/" + on.Rec.ReplayID + "/index.m3u8", "", ""}, {"GET", "/replays/x/index.m3u8?link=y", "", ""},
+		{"GET", "/replays/" + on.Rec.ReplayID + "/segments/" + on.Rec.ID + "/s_00000.ts", "", ""},
+		{"GET", "/replays/" + on.Rec.ReplayID + "/timeline", "", ""},
+		{"GET", "/replays/" + on.Rec.ReplayID + "/asked?wait=0&seen=x", "", ""},
+		{"POST", "/replays/" + on.Rec.ReplayID + "/pause", "application/json",
+			`{"paused":true,"at":"0001-01-01T00:00:00Z"}`},
+		{"POST", "/replays/" + on.Rec.ReplayID + "/clips", "application/json", `{"seconds":1,"title":"x"}`},
+		{"POST", "/replays/" + on.Rec.ReplayID + "/clips", "application/json",
+			`{"from":"0001-01-01T00:00:00Z","to":"0001-01-01T00:00:02Z"}`},
+		{"GET", "/replays/x/clips/y", "", ""}, {"POST", "/replays/x/clips/y/allow", "", ""},
 		{"DELETE", "/uploads/" + begun, "", ""}, {"GET", "/uploads/" + begun, "", ""}, {"GET", "/openapi.json", "", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3])

@@ -298,11 +298,11 @@ func TestUntrustedProxy(t *testing.T) {
 		return d.downloader(r.WithContext(context.WithValue(r.Context(), trailKey{}, &trail{link: link})))
 	}
 	for range maxDownloads {
-		_, ok := d.downloads.begin(through("a"))
+		_, ok := d.downloads.begin(through("a"), maxDownloads)
 		require.True(t, ok)
 	}
-	_, ok := d.downloads.begin(through("a"))
+	_, ok := d.downloads.begin(through("a"), maxDownloads)
 	require.False(t, ok)
-	_, ok = d.downloads.begin(through("b"))
+	_, ok = d.downloads.begin(through("b"), maxDownloads)
 	require.True(t, ok)
 }

@@ -21,6 +21,7 @@ const addressFactor = 10
 // limiter bounds the calls of each user, of each address that has no user, and more loosely of each address.
 type limiter struct {
 	perSecond rate.Limit // 0 or less bounds nothing
+	most      int        // at once; 0 is ten seconds' worth
 	mu        sync.Mutex
 	buckets   map[string]*rate.Limiter
 	swept     time.Time
@@ -30,7 +31,12 @@ func newLimiter(perSecond float64) *limiter {
 	return &limiter{perSecond: rate.Limit(perSecond), buckets: map[string]*rate.Limiter{}}
 }
 
-func (l *limiter) burst() int { return max(1, int(math.Ceil(float64(l.perSecond)*burstSeconds))) }
+func (l *limiter) burst() int {
+	if l.most > 0 {
+		return l.most
+	}
+	return max(1, int(math.Ceil(float64(l.perSecond)*burstSeconds)))
+}
 
 // wait is how long the caller has to wait before this call; 0 lets it pass and counts it.
 func (l *limiter) wait(key string, now time.Time) time.Duration { return l.waitFor(key, 1, now) }

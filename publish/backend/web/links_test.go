@@ -141,13 +141,14 @@ func (d *desk) clip(seconds int) state.Clip {
 	return c
 }
 
-// The marks of a save become chapters, as far as they are in the clip.
+// The marks of a save become chapters, as far as they are in the clip, and its title that of the clip.
 func TestMarksBecomeChapters(t *testing.T) {
 	d := newDesk(t, 3)
 	pressed := time.Now().UTC()
-	req := api.SaveRequest{ReplayID: d.Rec.ReplayID, Seconds: 4, PressedAt: &pressed, Marks: []api.Mark{
-		{At: pressed.Add(-5 * time.Second), Title: "before"}, {At: pressed.Add(-3 * time.Second), Title: "a goal"},
-		{At: pressed.Add(time.Second), Title: "after"}}}
+	req := api.SaveRequest{ReplayID: d.Rec.ReplayID, Seconds: 4, PressedAt: &pressed, Title: "The match",
+		Marks: []api.Mark{
+			{At: pressed.Add(-5 * time.Second), Title: "before"}, {At: pressed.Add(-3 * time.Second), Title: "a goal"},
+			{At: pressed.Add(time.Second), Title: "after"}}}
 	send := func(status int, out any) {
 		body, err := json.Marshal(req)
 		require.NoError(t, err)
@@ -158,6 +159,12 @@ func TestMarksBecomeChapters(t *testing.T) {
 	var got api.Clip
 	d.do(200, d.alice, "GET", "/clips/"+saved.ClipID, "", &got)
 	require.Equal(t, []api.Chapter{{Seconds: 1, Title: "a goal"}}, got.Chapters)
+	require.Equal(t, "The match", got.Title)
+	for _, title := range []string{"a\x07", strings.Repeat("ä", api.MaxTitle), " a"} {
+		req.Title = title
+		send(400, nil)
+	}
+	req.Title = ""
 	req.Marks[0].Title = "a\x07"
 	send(400, nil)
 	req.Marks = make([]api.Mark, api.MaxMarks+1)

@@ -233,7 +233,7 @@ func (s *Server) postStop(w http.ResponseWriter, r *http.Request, user state.Tok
 		}
 	}
 	s.stopRecordings(ctx, replay.ID, "") // where LiveKit does not answer, the keeper tries again
-	return s.writeReplay(w, r, replay)
+	return s.writeReplay(w, r, replay, user)
 }
 
 func (s *Server) getReplay(w http.ResponseWriter, r *http.Request, user state.Token) error {
@@ -241,11 +241,11 @@ func (s *Server) getReplay(w http.ResponseWriter, r *http.Request, user state.To
 	if err != nil {
 		return err
 	}
-	return s.writeReplay(w, r, replay)
+	return s.writeReplay(w, r, replay, user)
 }
 
 // writeReplay returns what is stored of a replay now.
-func (s *Server) writeReplay(w http.ResponseWriter, r *http.Request, replay state.Replay) error {
+func (s *Server) writeReplay(w http.ResponseWriter, r *http.Request, replay state.Replay, user state.Token) error {
 	recordings, err := s.o.State.Recordings(r.Context(), replay.ID)
 	if err != nil {
 		return err
@@ -271,6 +271,14 @@ func (s *Server) writeReplay(w http.ResponseWriter, r *http.Request, replay stat
 	}
 	if !replay.Stopped.IsZero() {
 		out.State = api.StateEnded
+	}
+	if out.Paused, err = s.paused(r.Context(), replay.ID); err != nil {
+		return err
+	}
+	if owns(user, replay.Identity, replay.Room) {
+		if out.Asked, err = s.askedClips(r.Context(), replay.ID); err != nil {
+			return err
+		}
 	}
 	return writeJSON(w, http.StatusOK, out)
 }

@@ -23,10 +23,10 @@ type downloads struct {
 }
 
 // begin counts one more; ok is false where key has as many as allowed.
-func (d *downloads) begin(key string) (end func(), ok bool) {
+func (d *downloads) begin(key string, most int) (end func(), ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.running[key] >= maxDownloads {
+	if d.running[key] >= most {
 		return nil, false
 	}
 	if d.running == nil {
@@ -47,7 +47,7 @@ func (d *downloads) begin(key string) (end func(), ok bool) {
 // off, and nobody has more than some files sent at once.
 func (s *Server) serveContent(w http.ResponseWriter, r *http.Request, modified time.Time, f io.ReadSeeker) error {
 	key := s.downloader(r)
-	end, ok := s.downloads.begin(key)
+	end, ok := s.downloads.begin(key, maxDownloads)
 	if !ok {
 		w.Header().Del("ETag")
 		w.Header().Del("Content-Disposition")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
@@ -14,7 +15,25 @@ type State interface {
 	jobs
 	clips
 	links
+	rewinds
 	Ping(ctx context.Context) error
+}
+
+type rewinds interface {
+	AddWatchLink(ctx context.Context, replay, identity string, clips api.ClipPolicy, expires time.Time,
+		limit int) (l state.WatchLink, secret string, ok bool, err error)
+	WatchLinkWith(ctx context.Context, replay, secret string) (state.WatchLink, error)
+	WatchLinks(ctx context.Context, replay string) ([]state.WatchLink, error)
+	DeleteWatchLink(ctx context.Context, replay, id string) error
+	Pause(ctx context.Context, replay string, at time.Time) error
+	Resume(ctx context.Context, replay string, at time.Time) error
+	Pauses(ctx context.Context, replay string) ([]state.Span, error)
+	ShutRecording(ctx context.Context, id string, segments int) (int, error)
+	AddAsk(ctx context.Context, a state.Ask, limit int) (ok bool, err error)
+	Ask(ctx context.Context, replay, id string) (state.Ask, error)
+	Asks(ctx context.Context, replay string) ([]state.Ask, error)
+	Decide(ctx context.Context, id string, to state.AskState) error
+	LinkAsked(ctx context.Context, id, identity, secret string, expires time.Time) error
 }
 
 type users interface {

@@ -53,6 +53,7 @@ type JobRecorder interface {
 type Storage interface {
 	NewRecording(ctx context.Context, id string) (folder string, err error)
 	Remove(ctx context.Context, id, segment string) error
+	OpenFile(ctx context.Context, id, name string) (io.ReadSeekCloser, error)
 }
 
 // ClipFiles holds the clips.
@@ -71,6 +72,8 @@ type JobFiles interface {
 // Buffers knows what is stored of each recording.
 type Buffers interface {
 	Segments(ctx context.Context, r state.Recording) (out []buffers.Segment, ended bool, err error)
+	View(ctx context.Context, replay state.Replay, recordings []state.Recording, pauses []state.Span,
+		shut func(ctx context.Context, id string, segments int) (int, error)) (buffers.View, error)
 }
 
 // Space tells how much of the storage is missing to what is to stay free.
@@ -219,12 +222,16 @@ type Server struct {
 	downloads downloads
 	patience  time.Duration
 	proxyHint sync.Once
+	// views are what viewers see; clipLimiter bounds how often they clip, and asked tells of new wishes.
+	views       views
+	clipLimiter *limiter
+	asked       bell
 }
 
 // New makes a server of calls.
 func New(o Options, p Parts) *Server {
 	o.setDefaults()
-	s := &Server{o: settings{o, p}, limiter: newLimiter(o.Rate), patience: sendPatience,
+	s := &Server{o: settings{o, p}, limiter: newLimiter(o.Rate), clipLimiter: newClipLimiter(), patience: sendPatience,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hindsight_requests_total",
 			Help: "HTTP requests by call and status."}, []string{"call", "status"}),
 		metrics: promhttp.HandlerFor(cachedGatherer(p.Metrics), promhttp.HandlerOpts{})}

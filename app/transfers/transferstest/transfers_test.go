@@ -1,4 +1,4 @@
-package transfers_test
+package transferstest
 
 import (
 	"context"

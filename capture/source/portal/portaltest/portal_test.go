@@ -1,4 +1,4 @@
-package portal_test
+package portaltest_test
 
 import (
 	"context"

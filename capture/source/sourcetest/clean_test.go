@@ -1,4 +1,4 @@
-package source_test
+package sourcetest
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
@@ -66,27 +65,6 @@ func (e *levelMeter) level(share float64) float64 {
 	return 10 * math.Log10(all[int(share*float64(len(all)))]+1e-12)
 }
 
-// voice is something like speech: harmonics of a wandering pitch in syllables, with pauses of 0.8 s every 2 s, over
-// noise.
-func voice(seconds int, level, noise float64) []float32 {
-	r := rand.New(rand.NewPCG(7, 7))
-	out := make([]float32, seconds*media.SampleRate)
-	phase := 0.0
-	for i := range out {
-		t := float64(i) / media.SampleRate
-		phase += 2 * math.Pi * (140 + 30*math.Sin(2*math.Pi*0.7*t)) / media.SampleRate
-		v := 0.0
-		if math.Mod(t, 2) < 1.2 {
-			for k := 1.0; k < 14; k++ {
-				v += math.Sin(k*phase) / k
-			}
-			v *= math.Pow(max(0, math.Sin(2*math.Pi*3*t)), 2)
-		}
-		out[i] = float32(level*v + noise*r.NormFloat64())
-	}
-	return out
-}
-
 // play begins to play on a sink of the sound server.
 func play(t *testing.T, s *stack.Sound, sink string, sound []float32) {
 	t.Helper()
@@ -99,19 +77,10 @@ func play(t *testing.T, s *stack.Sound, sink string, sound []float32) {
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
 }
 
-func startSound(t *testing.T) *stack.Sound {
-	t.Helper()
-	s, err := stack.StartSound(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	t.Setenv("PULSE_SERVER", s.Server)
-	return s
-}
-
 // A plain and a cleaned source at one real microphone with noise: in the pauses the noise is removed, speech stays.
 func TestNoiseIsSuppressed(t *testing.T) {
-	s := startSound(t)
-	play(t, s, s.MicSink, voice(30, 0.12, 0.02))
+	s := newSound(t)
+	play(t, s, s.MicSink, Voice(30, 0.12, 0.02))
 	plain, clean := listen(t, false), listen(t, true)
 	require.Eventually(t, func() bool { return plain.reached(9*time.Second) && clean.reached(9*time.Second) }, time.Minute,
 		50*time.Millisecond)

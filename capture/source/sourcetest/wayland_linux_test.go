@@ -1,4 +1,4 @@
-package source
+package sourcetest
 
 import (
 	"bytes"
@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/capture/source"
 	"github.com/hindsight-app/hindsight/capture/source/portal"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
@@ -38,10 +39,10 @@ func wayland(t *testing.T, width, height int) *stack.Wayland {
 }
 
 // openPortal captures the desktop until the test ends.
-func openPortal(t *testing.T, log slog.Handler, frame func(media.Frame)) *Supervisor {
+func openPortal(t *testing.T, log slog.Handler, frame func(media.Frame)) *source.Supervisor {
 	t.Helper()
-	s := OpenScreen(Screen{
-		Backend: Portal, TokenFile: filepath.Join(t.TempDir(), "token"), FrameRate: 30,
+	s := source.OpenScreen(source.Screen{
+		Backend: source.Portal, TokenFile: filepath.Join(t.TempDir(), "token"), FrameRate: 30,
 		Frame: func(f media.Frame) { frame(f); f.Release() },
 	}, slog.New(log))
 	t.Cleanup(func() { require.NoError(t, s.Close()) })

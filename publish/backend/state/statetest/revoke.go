@@ -1,4 +1,4 @@
-package state
+package statetest
 
 import (
 	"testing"
@@ -7,13 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
-
-func TestRevokingEndsWhatRuns(t *testing.T) { onBoth(t, revokingEnds) }
 
 // With the last token of a user ends what runs for that user, and nobody can watch by a link anymore; before that, and
 // for others, everything continues.
-func revokingEnds(t *testing.T, open func() *Store) {
+func RevokingEndsWhatRuns(t *testing.T, open func() *state.Store) {
 	ctx, s := t.Context(), open()
 	laptop, _, err := s.CreateToken(ctx, "alice", "")
 	require.NoError(t, err)
@@ -21,10 +20,10 @@ func revokingEnds(t *testing.T, open func() *Store) {
 	require.NoError(t, err)
 	secrets := map[string]string{}
 	for _, who := range []string{"alice", "bob"} {
-		require.NoError(t, s.AddReplay(ctx, Replay{ID: who, Identity: who, Room: "den", Created: time.Now()}))
-		require.NoError(t, s.AddJob(ctx, Job{ID: who, Identity: who, EgressID: who, State: api.StateActive,
+		require.NoError(t, s.AddReplay(ctx, state.Replay{ID: who, Identity: who, Room: "den", Created: time.Now()}))
+		require.NoError(t, s.AddJob(ctx, state.Job{ID: who, Identity: who, EgressID: who, State: api.StateActive,
 			Created: time.Now()}))
-		_, err := s.AddClip(ctx, Clip{ID: who, Identity: who, State: api.ClipWaiting, Created: time.Now()}, 9)
+		_, err := s.AddClip(ctx, state.Clip{ID: who, Identity: who, State: api.ClipWaiting, Created: time.Now()}, 9)
 		require.NoError(t, err)
 		var ok bool
 		_, secrets[who], ok, err = s.AddLink(ctx, who, who, time.Now().Add(time.Hour), 9)
@@ -51,7 +50,7 @@ func revokingEnds(t *testing.T, open func() *Store) {
 	revoked, err := s.RevokedSince(ctx, before)
 	require.NoError(t, err)
 	require.Len(t, revoked, 2)
-	require.ErrorIs(t, s.RevokeToken(ctx, desktop.ID), ErrNotFound)
+	require.ErrorIs(t, s.RevokeToken(ctx, desktop.ID), state.ErrNotFound)
 	revoked, err = s.RevokedSince(ctx, time.Now().Add(time.Second))
 	require.NoError(t, err)
 	require.Empty(t, revoked)

@@ -1,4 +1,4 @@
-package play_test
+package playtest
 
 import (
 	"encoding/base64"
@@ -53,11 +53,11 @@ const look = `(async (name, times) => {
 
 // Chromium shows a trimmed clip from its first frame to its last, with an edit list as well as without.
 func TestTrimmedClipsInChromium(t *testing.T) {
-	path := movie(t, "4", "0")
-	want := decoded(t, path)
+	path := Movie(t, "4", "0")
+	want := Decoded(t, path)
 	const first, count = 40, 45
 	for _, smart := range []bool{false, true} {
-		_, err := clip.Trim(t.Context(), clip.TrimRequest{Path: path, Smart: smart, From: at(first), To: at(first + count),
+		_, err := clip.Trim(t.Context(), clip.TrimRequest{Path: path, Smart: smart, From: At(first), To: At(first + count),
 			Out: filepath.Join(filepath.Dir(path), map[bool]string{true: "smart.mp4", false: "list.mp4"}[smart])})
 		require.NoError(t, err)
 	}
@@ -95,8 +95,8 @@ func TestTrimmedClipsInChromium(t *testing.T) {
 		for i, n := range []int{0, 1, 7, 30, count - 1} {
 			pix, err := base64.StdEncoding.DecodeString(saw.Frames[i])
 			require.NoError(t, err)
-			require.Len(t, pix, width*height*4)
-			require.Equal(t, first+n, nearest(want, &image.RGBA{Pix: pix}), "%s: frame %d", name, n)
+			require.Len(t, pix, Width*Height*4)
+			require.Equal(t, first+n, Nearest(want, &image.RGBA{Pix: pix}), "%s: frame %d", name, n)
 		}
 	}
 }

@@ -1,0 +1,66 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hindsight-app/hindsight/capture"
+	"github.com/hindsight-app/hindsight/capture/clip"
+)
+
+// Pinned is a stretch of the replay buffer that is kept for somebody else: for a viewer who asks for a clip of it,
+// while the user decides. It is to be released.
+type Pinned struct {
+	s       *Session
+	rec     Recorder
+	length  time.Duration
+	press   time.Duration // on the recorder's clock
+	release func()
+}
+
+// Pin keeps the last seconds before a moment in the replay buffer, as far as they are there. The error is a message.
+func (s *Session) Pin(seconds float64, at time.Time) (*Pinned, error) {
+	var p *Pinned
+	err := s.do(func() error {
+		rec := s.st.capture.keeps()
+		if rec == nil || !s.st.replayOn {
+			return errNothing
+		}
+		// More than the longest buffer is never there.
+		length := min(time.Duration(seconds*float64(time.Second)), 2*capture.MaxReplay)
+		p = &Pinned{s: s, rec: rec, length: length, press: rec.Now() - time.Since(at)}
+		p.release = sync.OnceFunc(rec.Pin(p.length, p.press))
+		return nil
+	})
+	return p, err
+}
+
+// Release lets the buffer go on. It may be called twice.
+func (p *Pinned) Release() { p.release() }
+
+// Save writes the clip to the clip folder, called by a title in its header, and waits for it. The user is not told: it
+// is none of the user's own clips.
+func (p *Pinned) Save(ctx context.Context, title string) (clip.Clip, error) {
+	s := p.s
+	err := s.do(func() error {
+		if s.st.capture.keeps() != p.rec || !s.st.replayOn {
+			return errors.New("the replay buffer was turned off in the meantime")
+		}
+		s.st.saves.running++ // the recorder is not closed before it is done
+		return nil
+	})
+	if err != nil {
+		return clip.Clip{}, err
+	}
+	defer s.post(func() { s.st.saves.running-- })
+	ctx, cancel := context.WithTimeout(ctx, localWait)
+	defer cancel()
+	c, err := p.rec.Save(ctx, capture.SaveRequest{Length: p.length, Press: p.press, Title: title, Apart: true})
+	if err != nil {
+		return clip.Clip{}, err
+	}
+	s.log.Info("a clip was saved for a viewer", "path", c.Path, "seconds", c.Seconds, "bytes", c.Bytes)
+	return c, nil
+}

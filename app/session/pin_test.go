@@ -1,0 +1,72 @@
+package session_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/config"
+	"github.com/hindsight-app/hindsight/app/session"
+)
+
+// A viewer's clip ends when it was asked for, however long the user thinks about it, and is none of the user's saves.
+func TestPinnedForAViewer(t *testing.T) {
+	b := start(t, func(c *config.Config) { c.Clips.NoOverlap = true })
+	b.until(t, "buffering", in(session.Buffering))
+	asked := time.Now()
+	rec := b.engine.Recorder()
+	at := rec.Now()
+	p, err := b.Pin(20, asked)
+	require.NoError(t, err)
+	require.Equal(t, 1, rec.Pins())
+	c, err := p.Save(t.Context(), "Goal")
+	require.NoError(t, err)
+	require.InDelta(t, 20, c.Seconds, 1e-9)
+	said, err := os.ReadFile(c.Path)
+	require.NoError(t, err)
+	var length, until time.Duration
+	length, until = parse(t, string(said))
+	require.Equal(t, 20*time.Second, length)
+	require.InDelta(t, at.Seconds(), until.Seconds(), 0.2)
+	require.Equal(t, []string{"Goal"}, rec.Apart(), "its title, apart from the user's own clips")
+	p.Release()
+	p.Release()
+	require.Zero(t, rec.Pins())
+	require.Nil(t, b.Snapshot().LastSave)
+
+	p, err = b.Pin(5, time.Now())
+	require.NoError(t, err)
+	require.NoError(t, b.SetReplay(false))
+	_, err = p.Save(t.Context(), "")
+	require.ErrorContains(t, err, "turned off")
+	p.Release()
+	_, err = b.Pin(5, time.Now())
+	require.ErrorContains(t, err, "nothing is being captured")
+}
+
+// Both copies of a clip go by one name.
+func TestTheServersCopyHasTheFilesName(t *testing.T) {
+	b := start(t, func(c *config.Config) { share(c); c.Clips.Name = "{app} {seconds}" })
+	b.until(t, "live", in(session.Live))
+	_, err := b.Save(t.Context(), 30)
+	require.NoError(t, err)
+	b.until(t, "the server has it", func(s session.Snapshot) bool {
+		return s.LastSave != nil && s.LastSave.Server == session.CopySaved
+	})
+	require.Equal(t, []string{"Pong 30"}, b.engine.Publisher().Titles())
+}
+
+// parse reads what the recorder in memory wrote.
+func parse(t *testing.T, text string) (length, until time.Duration) {
+	t.Helper()
+	before, after, ok := strings.Cut(text, " until ")
+	require.True(t, ok, text)
+	length, err := time.ParseDuration(before)
+	require.NoError(t, err)
+	until, err = time.ParseDuration(after)
+	require.NoError(t, err)
+	return length, until
+}

@@ -1,0 +1,68 @@
+package keeper
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+)
+
+// A viewer's clip has nothing of a segment that was recorded in a pause; the owner's has all.
+func TestViewersClipLeavesOutPauses(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 8, time.Now().Add(-16*time.Second))
+	end := s.stored(t)[7].To
+	require.NoError(t, s.DB.Pause(ctx, s.Rec.ReplayID, s.Began.Add(5*time.Second)))
+	require.NoError(t, s.DB.Resume(ctx, s.Rec.ReplayID, s.Began.Add(7*time.Second)))
+	for _, asker := range []string{"", "a viewer of link x"} {
+		c := s.Clip(t, "alice", 14*time.Second, end, time.Now())
+		c.Asker = asker
+		ok, err := s.DB.AddClip(ctx, c, 10)
+		require.NoError(t, err)
+		require.True(t, ok)
+		s.clips(ctx)
+		s.ended(<-s.finished)
+		got, err := s.DB.Clip(ctx, c.ID)
+		require.NoError(t, err)
+		require.Equal(t, api.ClipReady, got.State, got.Reason)
+		require.InDelta(t, 14, got.To.Sub(got.From).Seconds(), 0.1)
+		if asker == "" {
+			require.Empty(t, got.Gaps)
+			continue
+		}
+		require.Len(t, got.Gaps, 1)
+		require.WithinDuration(t, s.Began.Add(4*time.Second), got.Gaps[0].From, 100*time.Millisecond)
+		require.WithinDuration(t, s.Began.Add(8*time.Second), got.Gaps[0].To, 100*time.Millisecond)
+	}
+}
+
+// Before the files of a recording go, what viewers could see of it is counted; and what they ask for stays.
+func TestPlaylistsCountWhatIsPruned(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 5, time.Now().Add(-time.Hour))
+	over := s.Rec
+	over.State, over.Ended = api.StateEnded, time.Now().Add(-50*time.Minute)
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
+	next := state.Recording{ID: state.NewID(), ReplayID: s.Rec.ReplayID, EgressID: "EG_2", VideoTrack: "TR_v",
+		State: api.StateActive, Created: time.Now()}
+	require.NoError(t, s.DB.AddRecording(ctx, next))
+	ask := state.Ask{ID: state.NewID(), ReplayID: s.Rec.ReplayID, State: state.Asked, From: s.Began.Add(time.Second),
+		To: s.Began.Add(3 * time.Second), Created: time.Now()}
+	ok, err := s.DB.AddAsk(ctx, ask, 10)
+	require.NoError(t, err)
+	require.True(t, ok)
+	s.prune(ctx)
+	require.Len(t, s.stored(t), 5, "a viewer's clip may be allowed yet")
+	require.NoError(t, s.DB.Decide(ctx, ask.ID, state.Denied))
+	s.prune(ctx)
+	replay, err := s.DB.Replay(ctx, s.Rec.ReplayID)
+	require.NoError(t, err)
+	require.Equal(t, state.Shown{Segments: 5, Jumps: 1, Longest: shelftest.SegmentLength}, replay.Pruned)
+	left, err := s.DB.Recordings(ctx, replay.ID)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}

@@ -1,0 +1,213 @@
+package state
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// WatchLink lets whoever has its secret rewind a replay until it expires. Only the secret's SHA-256 is kept.
+type WatchLink struct {
+	ID, ReplayID string
+	// Identity is who made it.
+	Identity string
+	// Clips says who of those with the link may clip.
+	Clips            api.ClipPolicy
+	Created, Expires time.Time
+}
+
+// AddWatchLink makes a user's link to a replay and returns its secret of 130 random bits, which cannot be read again.
+// With limit links to the replay already, ok is false.
+func (s *Store) AddWatchLink(ctx context.Context, replay, identity string, clips api.ClipPolicy, expires time.Time,
+	limit int) (l WatchLink, secret string, ok bool, err error) {
+	secret = strings.ToLower(rand.Text())
+	l = WatchLink{ID: NewID()[:12], ReplayID: replay, Identity: identity, Clips: clips, Created: time.Now().UTC(),
+		Expires: expires.UTC()}
+	err = s.transaction(ctx, func(tx runner) error {
+		if err := s.lock(ctx, tx, "links to "+replay); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO watch_links (id, replay, identity, hash, clips, created, expires)
+			SELECT ?,?,?,?,?,?,? WHERE (SELECT count(*) FROM watch_links WHERE replay = ?) < ?`, l.ID, l.ReplayID, l.Identity,
+			linkHash(secret), l.Clips, stamp(l.Created), stamp(l.Expires), replay, limit)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		ok = n == 1
+		return err
+	})
+	return l, secret, ok, err
+}
+
+const watchLinkColumns = "SELECT id, replay, identity, clips, created, expires FROM watch_links "
+
+func scanWatchLink(r scanner) (l WatchLink, err error) {
+	var created, expires int64
+	err = r.Scan(&l.ID, &l.ReplayID, &l.Identity, &l.Clips, &created, &expires)
+	l.Created, l.Expires = moment(created), moment(expires)
+	return l, err
+}
+
+// WatchLinkWith finds the link to a replay with this secret that has not expired. Looking up a hash leaks nothing by
+// its timing.
+func (s *Store) WatchLinkWith(ctx context.Context, replay, secret string) (WatchLink, error) {
+	return one(s.db.QueryRowContext(ctx, watchLinkColumns+"WHERE hash = ? AND replay = ? AND expires > ?",
+		linkHash(secret), replay, stamp(time.Now())), scanWatchLink)
+}
+
+// WatchLinks lists the links to a replay, oldest first.
+func (s *Store) WatchLinks(ctx context.Context, replay string) ([]WatchLink, error) {
+	return all(ctx, s, scanWatchLink, watchLinkColumns+"WHERE replay = ? ORDER BY created, id", replay)
+}
+
+// DeleteWatchLink makes a link useless at once, and with it what is asked for through it.
+func (s *Store) DeleteWatchLink(ctx context.Context, replay, id string) error {
+	return s.transaction(ctx, func(tx runner) error {
+		if err := changeOne(ctx, tx, "DELETE FROM watch_links WHERE id = ? AND replay = ?", id, replay); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM asks WHERE link = ? AND state = ?", id, Asked)
+		return err
+	})
+}
+
+// Pause keeps from viewers what is recorded of a replay from a moment on. One that lasts is left as it is, but for a
+// begin that was earlier.
+func (s *Store) Pause(ctx context.Context, replay string, at time.Time) error {
+	return s.transaction(ctx, func(tx runner) error {
+		if err := s.lock(ctx, tx, "pauses of "+replay); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE pauses SET start = CASE WHEN start < ? THEN start ELSE ? END
+			WHERE replay = ? AND stop = 0`, stamp(at), stamp(at), replay)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO pauses (replay, start) VALUES (?,?)
+			ON CONFLICT (replay, start) DO UPDATE SET stop = 0`, replay, stamp(at))
+		return err
+	})
+}
+
+// Resume lets viewers see what is recorded of a replay after a moment.
+func (s *Store) Resume(ctx context.Context, replay string, at time.Time) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE pauses SET stop = CASE WHEN start < ? THEN ? ELSE start + 1 END
+		WHERE replay = ? AND stop = 0`, stamp(at), stamp(at), replay)
+	return err
+}
+
+// Pauses lists when nothing of a replay is for viewers, oldest first; To is zero for one that lasts.
+func (s *Store) Pauses(ctx context.Context, replay string) ([]Span, error) {
+	return all(ctx, s, func(r scanner) (Span, error) {
+		var from, to int64
+		err := r.Scan(&from, &to)
+		return Span{moment(from), moment(to)}, err
+	}, "SELECT start, stop FROM pauses WHERE replay = ? ORDER BY start", replay)
+}
+
+// AskState is what became of a viewer's wish for a clip.
+type AskState string
+
+// The states of a wish.
+const (
+	Asked   AskState = "asked"   // until the publisher decides, or api.AskSeconds are over
+	Allowed AskState = "allowed" // the clip of the same id exists
+	Denied  AskState = "denied"
+)
+
+// String is the text in the database.
+func (s AskState) String() string { return string(s) }
+
+// Ask is a viewer's wish for a clip, which may be granted at once.
+type Ask struct {
+	ID, ReplayID string
+	// LinkID is the watch link that the viewer came through; empty for a user, whom Asker names.
+	LinkID, Asker string
+	State         AskState
+	Title         string
+	From, To      time.Time
+	Created       time.Time
+}
+
+// Over says that the publisher has not decided in time.
+func (a Ask) Over(now time.Time) bool {
+	return a.State == Asked && now.Sub(a.Created) > api.AskSeconds*time.Second
+}
+
+// AddAsk keeps a wish, unless limit wait for the publisher already: then ok is false.
+func (s *Store) AddAsk(ctx context.Context, a Ask, limit int) (ok bool, err error) {
+	err = s.transaction(ctx, func(tx runner) error {
+		if err := s.lock(ctx, tx, "asks of "+a.ReplayID); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO asks (id, replay, link, asker, state, title, start, stop, created)
+			SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM asks WHERE replay = ? AND state = ? AND created > ?) < ?`,
+			a.ID, a.ReplayID, a.LinkID, a.Asker, a.State, a.Title, stamp(a.From), stamp(a.To), stamp(a.Created),
+			a.ReplayID, Asked, stamp(askedSince()), limit)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		ok = n == 1
+		return err
+	})
+	return ok, err
+}
+
+// askedSince is when the oldest wish was made that the publisher may still grant.
+func askedSince() time.Time { return time.Now().Add(-api.AskSeconds * time.Second) }
+
+const askColumns = "SELECT id, replay, link, asker, state, title, start, stop, created FROM asks "
+
+func scanAsk(r scanner) (a Ask, err error) {
+	var from, to, created int64
+	err = r.Scan(&a.ID, &a.ReplayID, &a.LinkID, &a.Asker, &a.State, &a.Title, &from, &to, &created)
+	a.From, a.To, a.Created = moment(from), moment(to), moment(created)
+	return a, err
+}
+
+// Ask finds a wish.
+func (s *Store) Ask(ctx context.Context, replay, id string) (Ask, error) {
+	return one(s.db.QueryRowContext(ctx, askColumns+"WHERE id = ? AND replay = ?", id, replay), scanAsk)
+}
+
+// Asks lists what waits for the publisher of a replay to decide, oldest first.
+func (s *Store) Asks(ctx context.Context, replay string) ([]Ask, error) {
+	return all(ctx, s, scanAsk, askColumns+"WHERE replay = ? AND state = ? AND created > ? ORDER BY created, id", replay,
+		Asked, stamp(askedSince()))
+}
+
+// AllAsks lists what waits for publishers to decide.
+func (s *Store) AllAsks(ctx context.Context) ([]Ask, error) {
+	return all(ctx, s, scanAsk, askColumns+"WHERE state = ? AND created > ? ORDER BY created, id", Asked,
+		stamp(askedSince()))
+}
+
+// Decide allows or denies a wish, once and in time; else it returns ErrNotFound.
+func (s *Store) Decide(ctx context.Context, id string, to AskState) error {
+	return s.change(ctx, "UPDATE asks SET state = ? WHERE id = ? AND state = ? AND created > ?", to, id, Asked,
+		stamp(askedSince()))
+}
+
+// LinkAsked makes the link to a viewer's clip, with a secret of the caller's, once: a link that is revoked stays so.
+func (s *Store) LinkAsked(ctx context.Context, id, identity, secret string, expires time.Time) error {
+	return s.transaction(ctx, func(tx runner) error {
+		res, err := tx.ExecContext(ctx, "UPDATE asks SET linked = 1 WHERE id = ? AND linked = 0", id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO links (id, clip, identity, hash, created, expires) VALUES (?,?,?,?,?,?)`,
+			NewID()[:12], id, identity, linkHash(secret), stamp(time.Now()), stamp(expires))
+		return err
+	})
+}
