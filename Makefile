@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo screenshots check test race dist test-dist bench bench-cut bench-egress soak lint \
-	fmt clean
+.PHONY: help setup build run demo screenshots check test race dist test-dist bench bench-share bench-cut bench-egress \
+	soak lint fmt clean
 
 # Where setup.sh puts Go when the machine has none that suits.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hindsight/go/bin:$(PATH)
@@ -86,6 +86,10 @@ bench: ## cost of capture, compared with other programs; save time; mixer and ri
 	go test -run '^$$' -bench . -benchmem ./capture/mix ./capture/replay ./capture/clip
 	go test -run '^$$' -bench "Load|Viewers" -benchtime 1x ./publish/backend
 	bin/devstack bench
+	bin/devstack bench --grow --seconds 8
+
+bench-share: setup build ## sharing beside Chromium's: CPU, bitrate, delay, quality; 6 minutes; SHARE_ARGS='--rounds N'
+	bin/devstack bench-share $(SHARE_ARGS)
 
 bench-egress: setup build ## cost of a recording of each of LiveKit's egress types
 	bin/devstack bench-egress

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture"
 	"github.com/hindsight-app/hindsight/publish"
@@ -54,12 +55,17 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 		return nil, fmt.Errorf("a %T cannot be published", rec)
 	}
 	var source publish.Source = engine
-	if c.LowLayer {
+	var low publish.Source
+	switch c.Quality {
+	case config.LowerQuality:
 		source = engine.LowLayer()
+	case config.BothQuality:
+		low = engine.LowLayer()
+	case config.SameQuality:
 	}
 	in := session.Place{Backend: c.BackendURL, Room: c.Room}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Log: e.log,
+		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Low: low, Log: e.log,
 		AllowClip: func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (publish.ClipMaker, error) {
 			return e.viewers.allowClip(ctx, viewer, r, asked, in)
 		},

@@ -105,6 +105,8 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return nil, a.unlink(ctx, r.Text)
 	case control.WatchLink, control.WatchLinks, control.UnwatchLink:
 		return a.handleWatchLink(ctx, r)
+	case control.Team:
+		return a.teamPage(ctx, r.On)
 	case control.There:
 		return a.handleServer(ctx)
 	case control.Fetch:

@@ -23,16 +23,26 @@ const (
 // packet is the time now less its PTS; the two clocks may begin at different moments, since only the difference of
 // ages counts.
 //
+// The low-resolution layer of the video goes along where there is one: viewers change between the layers.
+//
 // It only decides, without a clock or goroutine: add takes what was read, next says what leaves when. The order
-// within a track stays. While either track has been silent for ageSpan, nothing is held.
+// within a track stays. While video or sound has been silent for ageSpan, nothing is held.
 type aligner struct {
-	lanes  [2]lane // video, sound
+	lanes  [laneCount]lane
 	age    time.Duration
 	known  bool // age holds; otherwise everything leaves at once
 	lookAt time.Duration
 }
 
-// lane is one track.
+// The lanes.
+const (
+	videoLane = iota
+	soundLane
+	lowLane // the low-resolution layer
+	laneCount
+)
+
+// lane is one track, or a layer of it.
 type lane struct {
 	held []heldPacket
 	ages []agedAt
@@ -45,12 +55,20 @@ type heldPacket struct {
 
 type agedAt struct{ at, age time.Duration }
 
-// add takes a packet that was read now.
-func (a *aligner) add(now time.Duration, p *media.Packet) {
-	l := &a.lanes[1]
-	if p.Track == media.Video {
-		l = &a.lanes[0]
+// laneOf is a packet's lane; low says that it is of the low-resolution layer.
+func laneOf(p *media.Packet, low bool) int {
+	switch {
+	case low:
+		return lowLane
+	case p.Track == media.Video:
+		return videoLane
 	}
+	return soundLane
+}
+
+// add takes a packet that was read now.
+func (a *aligner) add(now time.Duration, p *media.Packet, low bool) {
+	l := &a.lanes[laneOf(p, low)]
 	l.held = append(l.held, heldPacket{p, now})
 	l.ages = append(l.ages, agedAt{now, now - p.PTS})
 	if now >= a.lookAt || !a.known {
@@ -61,13 +79,17 @@ func (a *aligner) add(now time.Duration, p *media.Packet) {
 // look sets the common age.
 func (a *aligner) look(now time.Duration) {
 	a.lookAt = now + ageEvery
-	video, ok1 := a.lanes[0].typical(now)
-	sound, ok2 := a.lanes[1].typical(now)
+	video, ok1 := a.lanes[videoLane].typical(now)
+	sound, ok2 := a.lanes[soundLane].typical(now)
 	if !ok1 || !ok2 {
 		a.known = false
 		return
 	}
-	if age := max(video, sound); !a.known || age >= a.age+ageStep || age <= a.age-ageStep {
+	age := max(video, sound)
+	if low, ok := a.lanes[lowLane].typical(now); ok {
+		age = max(age, low)
+	}
+	if !a.known || age >= a.age+ageStep || age <= a.age-ageStep {
 		a.age, a.known = age, true
 	}
 }
@@ -87,9 +109,9 @@ func (l *lane) typical(now time.Duration) (time.Duration, bool) {
 	return ages[(len(ages)-1)*3/4], true
 }
 
-// next takes a packet that is to leave now. If there is none it returns nil and how long to wait for the next one; 0 if
-// nothing is held.
-func (a *aligner) next(now time.Duration) (p *media.Packet, wait time.Duration) {
+// next takes a packet that is to leave now, and says whether it is of the low-resolution layer. If there is none it
+// returns nil and how long to wait for the next one; 0 if nothing is held.
+func (a *aligner) next(now time.Duration) (p *media.Packet, low bool, wait time.Duration) {
 	var first *lane
 	var due time.Duration
 	for i := range a.lanes {
@@ -102,14 +124,14 @@ func (a *aligner) next(now time.Duration) (p *media.Packet, wait time.Duration) 
 		}
 	}
 	if first == nil {
-		return nil, 0
+		return nil, false, 0
 	}
 	if due > now {
-		return nil, due - now
+		return nil, false, due - now
 	}
 	p = first.held[0].packet
 	first.held = slices.Delete(first.held, 0, 1)
-	return p, 0
+	return p, first == &a.lanes[lowLane], 0
 }
 
 // due is when a packet leaves.

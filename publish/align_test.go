@@ -38,7 +38,7 @@ func play(a *aligner, from, until time.Duration, video, sound func(n int) time.D
 	slices.SortStableFunc(arrivals, func(a, b heldPacket) int { return int(a.since - b.since) })
 	drain := func(until time.Duration) {
 		for now := time.Duration(0); ; {
-			p, wait := a.next(max(now, 0))
+			p, _, wait := a.next(max(now, 0))
 			if p != nil {
 				out = append(out, left{p.Track, p.PTS, now - (p.PTS - epoch)})
 				continue
@@ -51,7 +51,7 @@ func play(a *aligner, from, until time.Duration, video, sound func(n int) time.D
 	}
 	for _, h := range arrivals {
 		drain(h.since)
-		a.add(h.since, h.packet)
+		a.add(h.since, h.packet, false)
 	}
 	drain(until + time.Second)
 	return out
@@ -124,5 +124,30 @@ func TestNothingWaitsForSoundThatEnded(t *testing.T) {
 	require.Equal(t, 6*time.Millisecond, medianAge(out, media.Video))
 	for _, l := range a.lanes {
 		require.Empty(t, l.held)
+	}
+}
+
+// The low-resolution layer counts like the others: all leave at the age of the slowest.
+func TestTheLowLayerGoesAlong(t *testing.T) {
+	const ms, epoch = time.Millisecond, 37 * time.Hour
+	for low, want := range map[time.Duration]time.Duration{10 * ms: 56 * ms, 120 * ms: 120 * ms} {
+		a := &aligner{}
+		for n := range 20 {
+			pts := time.Duration(n) * 40 * ms
+			a.add(pts+6*ms, &media.Packet{Track: media.Video, PTS: epoch + pts}, false)
+			a.add(pts+56*ms, &media.Packet{Track: media.Opus, PTS: epoch + pts}, false)
+			a.add(pts+low, &media.Packet{Track: media.Video, PTS: epoch + pts}, true)
+		}
+		require.Equal(t, want, a.age+epoch)
+		p, isLow, _ := a.next(want)
+		require.Equal(t, epoch, p.PTS)
+		require.False(t, isLow)
+		lows := 0
+		for p != nil {
+			if p, isLow, _ = a.next(time.Minute); isLow {
+				lows++
+			}
+		}
+		require.Equal(t, 20, lows)
 	}
 }

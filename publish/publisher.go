@@ -58,6 +58,9 @@ type Config struct {
 	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (ClipMaker, error)
 	// OnViewerClip is called once such a clip is ready and the viewer has its link; it must not block.
 	OnViewerClip func(api.RoomClip)
+	// Low is published beside the source, as another layer of the same track, for viewers whose connection does not carry
+	// the source. It is read only while the server has use for it. Nil publishes one layer.
+	Low Source
 	// Log receives what the publisher has to say; nil discards it.
 	Log *slog.Logger
 }
@@ -83,6 +86,8 @@ type Status struct {
 	Error string `json:"error"`
 	// BitrateKbps is what the video is encoded with at present.
 	BitrateKbps int `json:"bitrate_kbps"`
+	// Layers says which layers of the video are sent at present.
+	Layers Layers `json:"layers"`
 	// DeliveredKbps is how much of it reaches the server, headers included.
 	DeliveredKbps int `json:"delivered_kbps"`
 	// DroppedPackets counts packets that were not sent because the network was too slow.
@@ -94,6 +99,13 @@ const NotRecordedEncrypted = "not recorded on the server: the share is end-to-en
 
 // ErrEncrypted is what Save returns for an encrypted share.
 var ErrEncrypted = errors.New(NotRecordedEncrypted)
+
+// Layers are those of the video that are sent: the full one and, with Config.Low, the low-resolution one. With two, one
+// is off while the server has no use for it, and the full one while the connection does not carry it.
+type Layers struct {
+	Full bool `json:"full"`
+	Low  bool `json:"low"`
+}
 
 // ErrNotRecording is what Save returns while the server keeps no replay.
 var ErrNotRecording = errors.New("the server is not recording yet, so it has nothing to save")
@@ -172,6 +184,11 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Passphrase != "" && cfg.Low != nil {
+		// LiveKit's Go client does not announce several layers as encrypted, so viewers could not show them.
+		cfg.Log.Info("an end-to-end encrypted share has one layer")
+		cfg.Low = nil
+	}
 	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
 		done: make(chan struct{}), news: make(chan struct{}, 1)}
 	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: p.notRecording(),
@@ -208,6 +225,7 @@ func (p *Publisher) Status() Status {
 	st.DroppedPackets = p.reader.Dropped() + p.unsent.Load()
 	if s := p.session.Load(); s != nil {
 		st.BitrateKbps, st.DeliveredKbps = s.BitrateKbps(), s.DeliveredKbps()
+		st.Layers.Full, st.Layers.Low = s.Layers()
 	}
 	return st
 }

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/fanout"
@@ -21,6 +22,8 @@ const (
 	// be when the room is joined.
 	firstFrameTime = 10 * time.Second
 	tokenAge       = time.Minute
+	// firstLowTime is how long the low-resolution layer's first frame is waited for.
+	firstLowTime = 5 * time.Second
 	// keyframeEvery is the least time between two requests for a keyframe after drops.
 	keyframeEvery = 500 * time.Millisecond
 )
@@ -34,6 +37,7 @@ type supervisor struct {
 	started    chan error // gets the outcome of Start, once
 	reported   bool
 	firstFrame chan struct{} // closed by the pump at the first frame
+	firstLow   chan struct{} // closed by the pump at the first frame of the low-resolution layer
 	rec        recording
 	watch      sourceWatch
 	// videoMuted and soundMuted outlast a stay: coming back unmuted would go against the moderator's will.
@@ -42,7 +46,8 @@ type supervisor struct {
 
 func newSupervisor(p *Publisher) *supervisor {
 	return &supervisor{Publisher: p, started: make(chan error, 1), firstFrame: make(chan struct{}),
-		rec: recording{pause: firstPause}}
+		firstLow: make(chan struct{}),
+		rec:      recording{pause: firstPause}}
 }
 
 // tell reports the outcome of the start; later ones are nobody's.
@@ -127,11 +132,12 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	s.watch = newSourceWatch(s.src)
 	floor, ceiling := s.watch.bounds()
 	clock, _ := s.src.(media.Clock)
+	s.watch.low = newLowWatch(s.cfg.Low)
 	session, err := livekit.New(livekit.Options{
 		URL: token.ServerURL, Token: token.Token, Video: s.watch.video, Sound: s.watch.sound, Clock: clock,
 		VideoMuted: s.videoMuted, SoundMuted: s.soundMuted,
 		Passphrase: s.cfg.Passphrase, MinKbps: floor, MaxKbps: ceiling, Log: s.log, Methods: s.methods(),
-		OnKeyframe: s.src.RequestKeyframe, OnBitrate: s.src.SetBitrate,
+		OnKeyframe: s.src.RequestKeyframe, OnBitrate: s.src.SetBitrate, Low: s.lowLayer(),
 	})
 	if err != nil {
 		return nil, err
@@ -144,13 +150,28 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	return session, nil
 }
 
-// awaitFrame waits for the first packet of video.
+// lowLayer is what the session is to publish beside the video, nil for nothing.
+func (s *supervisor) lowLayer() *livekit.LowLayer {
+	low := &s.watch.low
+	if low.src == nil {
+		return nil
+	}
+	if !low.there() {
+		s.log.Warn("the low-resolution layer is not there in time; it is published once it is")
+		return nil
+	}
+	floor, ceiling := low.bounds()
+	return &livekit.LowLayer{Video: low.video, MinKbps: floor, MaxKbps: ceiling,
+		OnKeyframe: low.src.RequestKeyframe, OnBitrate: low.src.SetBitrate}
+}
+
+// awaitFrame waits for the first packet of video, and for a while for that of its low-resolution layer.
 func (s *supervisor) awaitFrame(ctx context.Context) error {
 	s.src.RequestKeyframe()
 	for late := time.After(firstFrameTime); ; {
 		select {
 		case <-s.firstFrame:
-			return nil
+			return s.awaitLow(ctx)
 		case <-late:
 			s.update(func(st *Status) { st.Error = "there is no video yet; sharing starts with the first frame" })
 			s.tell(nil)
@@ -158,6 +179,19 @@ func (s *supervisor) awaitFrame(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// awaitLow waits for the first packet of the low-resolution layer, but not for long: the video is of use without it.
+func (s *supervisor) awaitLow(ctx context.Context) error {
+	if s.cfg.Low == nil {
+		return nil
+	}
+	select {
+	case <-s.firstLow:
+	case <-time.After(firstLowTime):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // serve looks after one stay in the room until it is over or ctx is done, and leaves it. final means that it must not
@@ -168,6 +202,7 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 	for {
 		st := session.State()
 		s.show(st)
+		s.showLayers(session)
 		s.reportRoom(&room, st)
 		if st.Phase == livekit.Gone {
 			s.log.Warn("the stay in the room is over", "reason", st.Reason)
@@ -201,6 +236,12 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 	}
 }
 
+// showLayers tells the session whether a recorder needs the full layer: as long as a replay is kept or about to be.
+func (s *supervisor) showLayers(session *livekit.Session) {
+	session.SetRecorded(s.Status().Recording != RecordingOff)
+	s.watch.low.follow(session.LowKbps())
+}
+
 // show copies the session's state into the status.
 func (s *supervisor) show(session livekit.State) {
 	if session.Phase == livekit.Live {
@@ -210,6 +251,9 @@ func (s *supervisor) show(session livekit.State) {
 		st.VideoSID, st.AudioSID, st.Error = session.VideoSID, session.AudioSID, session.Reason
 		if st.VideoMuted, st.SoundMuted = s.videoMuted, s.soundMuted; st.Error == "" {
 			st.Error = mutedError(st.VideoMuted, st.SoundMuted)
+		}
+		if st.Error == "" && session.Starved {
+			st.Error = starvedError
 		}
 		if session.Phase != livekit.Live && st.Recording == RecordingActive {
 			// What the server records now is not known; it is asked when the connection is back.
@@ -225,6 +269,10 @@ func (s *supervisor) show(session livekit.State) {
 		}
 	})
 }
+
+// starvedError says what others get while the connection does not carry the full layer.
+const starvedError = "Your connection is too slow for the full resolution: viewers and the server's replay get a " +
+	"lower one until it improves"
 
 // mutedError says what viewers miss because a moderator muted it.
 func mutedError(video, sound bool) string {
@@ -250,6 +298,9 @@ func (s *supervisor) leave(session *livekit.Session) {
 	if _, ceiling := s.watch.bounds(); session.BitrateKbps() != ceiling {
 		s.src.SetBitrate(ceiling)
 	}
+	if _, ceiling := s.watch.low.bounds(); s.watch.low.there() {
+		s.watch.low.src.SetBitrate(ceiling)
+	}
 	s.session.CompareAndSwap(session, nil)
 }
 
@@ -266,15 +317,18 @@ func (s *supervisor) pump(ctx context.Context) {
 	var dropped uint64
 	var asked time.Time
 	var align aligner
+	low := lowReader{src: s.cfg.Low, first: s.firstLow}
+	defer low.follow(false)
 	begun := time.Now()
 	seen := false
 	for {
-		packet, wait := align.next(time.Since(begun))
+		packet, isLow, wait := align.next(time.Since(begun))
 		if packet != nil {
-			s.send(packet)
+			s.send(packet, isLow)
 			continue
 		}
-		packet, err := s.read(ctx, wait)
+		low.follow(s.wantsLow())
+		packet, isLow, err := s.read(ctx, low.reader, wait)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			continue // a packet that was held is due
@@ -284,7 +338,10 @@ func (s *supervisor) pump(ctx context.Context) {
 			}
 			return
 		}
-		if packet.Track == media.Video && !seen {
+		switch {
+		case isLow:
+			low.took(&s.unsent)
+		case packet.Track == media.Video && !seen:
 			seen = true
 			close(s.firstFrame)
 		}
@@ -292,30 +349,80 @@ func (s *supervisor) pump(ctx context.Context) {
 			dropped, asked = n, time.Now()
 			s.src.RequestKeyframe()
 		}
-		align.add(time.Since(begun), packet)
+		align.add(time.Since(begun), packet, isLow)
 	}
 }
 
-// read waits for the engine's next packet, for no longer than wait unless that is 0.
-func (s *supervisor) read(ctx context.Context, wait time.Duration) (*media.Packet, error) {
+// read waits for the engine's next packet, for no longer than wait unless that is 0, and says whether it is the
+// low-resolution layer's.
+func (s *supervisor) read(ctx context.Context, low *fanout.Reader, wait time.Duration) (*media.Packet, bool, error) {
 	if wait > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, wait)
 		defer cancel()
 	}
-	return s.reader.Read(ctx)
+	return fanout.Either(ctx, s.reader, low)
 }
 
 // send hands a packet to the session, if there is one.
-func (s *supervisor) send(packet *media.Packet) {
+func (s *supervisor) send(packet *media.Packet, low bool) {
 	session := s.session.Load()
 	if session == nil || s.silent.Load() {
 		return
 	}
-	if err := session.Write(packet); err != nil {
+	write := session.Write
+	if low {
+		write = session.WriteLow
+	}
+	if err := write(packet); err != nil {
 		if errors.Is(err, livekit.ErrSlow) {
 			s.unsent.Add(1)
 		}
 		s.log.Debug("a packet was not sent", "error", err)
+	}
+}
+
+// wantsLow is whether the low-resolution layer is to be read: before it is published, so that its size is known, and
+// then while the server has use for it.
+func (s *supervisor) wantsLow() bool {
+	if s.cfg.Low == nil {
+		return false
+	}
+	session := s.session.Load()
+	return session == nil || !session.HasLow() || session.WantsLow()
+}
+
+// lowReader reads the low-resolution layer while it is wanted. It is the pump's.
+type lowReader struct {
+	src     Source
+	first   chan struct{} // closed at the first frame
+	seen    bool
+	reader  *fanout.Reader // nil while it is not wanted; without a reader the layer is not encoded
+	dropped uint64
+	asked   time.Time
+}
+
+// follow opens or closes the reader.
+func (l *lowReader) follow(want bool) {
+	switch {
+	case want && l.reader == nil && l.src != nil:
+		l.reader, l.dropped = l.src.NewReader(readerCapacity, media.Video), 0
+		l.src.RequestKeyframe()
+	case !want && l.reader != nil:
+		_ = l.reader.Close()
+		l.reader = nil
+	}
+}
+
+// took notes that a packet came, and asks for a keyframe after drops, which it adds to lost.
+func (l *lowReader) took(lost *atomic.Uint64) {
+	if !l.seen {
+		l.seen = true
+		close(l.first)
+	}
+	if n := l.reader.Dropped(); n != l.dropped && time.Since(l.asked) >= keyframeEvery {
+		lost.Add(n - l.dropped)
+		l.dropped, l.asked = n, time.Now()
+		l.src.RequestKeyframe()
 	}
 }

@@ -72,3 +72,27 @@ func TestPauses(t *testing.T) {
 	}
 	require.Equal(t, longPause, d)
 }
+
+func TestWatchOfTheLowLayer(t *testing.T) {
+	k := &knobs{info: media.TrackInfo{Width: 1280, Height: 720, FrameRate: 30, BitrateKbps: 2000}}
+	w := newLowWatch(k)
+	require.True(t, w.there())
+	floor, ceiling := w.bounds()
+	require.Equal(t, []int{500, 2000}, []int{floor, ceiling})
+	require.False(t, w.again())
+	w.follow(800)
+	require.Equal(t, 800, k.info.BitrateKbps, "an encoder that was opened again gets the network's bitrate")
+	k.info = media.TrackInfo{BitrateKbps: 2000}
+	w.follow(800)
+	require.Equal(t, 2000, k.info.BitrateKbps, "there is no encoder now")
+	require.False(t, w.again(), "nobody needs the layer for now")
+	k.info.Width, k.info.Height, k.info.FrameRate = 1280, 720, 60
+	require.True(t, w.again(), "its bitrate is another with the frame rate")
+
+	none := newLowWatch(nil)
+	require.False(t, none.there() || none.again())
+	late := newLowWatch(&knobs{})
+	require.False(t, late.there() || late.again())
+	late.src.(*knobs).info.Width = 640
+	require.True(t, late.again(), "it is there now")
+}

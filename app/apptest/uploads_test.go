@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 // testUploads saves a clip, which is uploaded and gets a link by itself, and goes through what the command line does
@@ -73,6 +76,7 @@ func testUploads(t *testing.T, m *machine) {
 	require.Equal(t, list[0].ClipID, id, "it is there already")
 	require.Eventually(t, func() bool { clips := server(); return len(clips) == 1 && clips[0].Path == first }, time.Minute,
 		250*time.Millisecond)
+	testTeam(t, run("team", "--print", "--json"), id)
 	require.NoError(t, os.Remove(first))
 	require.Eventually(t, func() bool { return server()[0].Path == "" }, time.Minute, 250*time.Millisecond)
 	got, err := os.ReadFile(run("download", id))
@@ -81,4 +85,28 @@ func testUploads(t *testing.T, m *machine) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	require.Eventually(t, func() bool { return server()[0].Path != "" }, time.Minute, 250*time.Millisecond)
+}
+
+// testTeam signs in at the team's page with what hindsightctl team printed, which works once, and wants the clip there.
+func testTeam(t *testing.T, printed, clip string) {
+	var answer control.TeamAnswer
+	require.NoError(t, json.Unmarshal([]byte(printed), &answer))
+	require.Equal(t, answer.Page+"#code="+answer.Code, answer.URL)
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	browser := &http.Client{Jar: jar}
+	signIn := func() (status int, page string) {
+		resp, err := browser.PostForm(strings.TrimSuffix(answer.Page, "/")+api.Prefix+"/sessions",
+			url.Values{"code": {answer.Code}})
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return resp.StatusCode, string(body)
+	}
+	status, page := signIn()
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, page, "/clips/"+clip)
+	status, _ = signIn()
+	require.Equal(t, http.StatusUnauthorized, status)
 }

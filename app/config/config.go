@@ -149,7 +149,7 @@ type Sharing struct {
 	// Encrypt encrypts what is shared from end to end, with the passphrase that the keyring has.
 	Encrypt bool `toml:"encrypt" comment:"end-to-end; set the passphrase with hindsightctl settings set-passphrase"`
 
-	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower" comment:"lower suits a slow upload"`
+	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower,both" comment:"lower suits a slow upload, both slow viewers"`
 	// LinkSaved uploads each saved clip and puts its link into the clipboard.
 	LinkSaved bool `toml:"link_saved" comment:"uploads each saved clip, and copies a link to it"`
 	// ViewerClips is who in the room may have clips made, and ViewerClipFrom where that is done. TellRoom tells the room

@@ -35,6 +35,7 @@ type StreamQuality string
 const (
 	SameQuality  StreamQuality = "same"  // the replay's frames
 	LowerQuality StreamQuality = "lower" // the low-resolution layer
+	BothQuality  StreamQuality = "both"  // each viewer gets what the connection carries
 )
 
 // ViewerClips is who of those who watch may have clips made.
@@ -80,7 +81,7 @@ const (
 var (
 	SourceKinds     = []SourceKind{WholeScreen, OneMonitor, OneWindow, Rectangle}
 	WhenLockedAll   = []WhenLocked{PauseLocked, RecordLocked}
-	StreamQualities = []StreamQuality{SameQuality, LowerQuality}
+	StreamQualities = []StreamQuality{SameQuality, LowerQuality, BothQuality}
 	ViewerClipsAll  = []ViewerClips{NobodyClips, AskFirst, AnyoneClips}
 	ClipsFromAll    = []ClipsFrom{FromServer, FromHere}
 	TellRoomAll     = []TellRoom{TellNothing, TellApps, TellChat}

@@ -40,6 +40,7 @@ const (
 	Links   = "links"      // Path, a file or the id of a clip on the server, empty for all → []LinkInfo
 	Unlink  = "unlink"     // Text, the id of a link
 	There   = "server"     // → []ServerClip
+	Team    = "team"       // On opens the page → TeamAnswer
 	Fetch   = "download"   // Text, the id of a clip on the server → UploadAnswer
 	Queue   = "transfers"  // Text, the id of one to try again (On) or cancel, empty for none → []transfers.Item
 	Choose  = "choose-screen"
@@ -128,6 +129,14 @@ type LinkInfo struct {
 	Path      string    `json:"path,omitempty"`
 	MadeBy    string    `json:"made_by,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// TeamAnswer is a code that signs a browser in at the team's page, once; URL has both.
+type TeamAnswer struct {
+	Page      string    `json:"page"`
+	Code      string    `json:"code"`
+	URL       string    `json:"url"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 

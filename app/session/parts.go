@@ -90,8 +90,8 @@ type ShareConfig struct {
 	BackendURL, UserToken, Room string
 	// AllowHTTP consents to sending the token unencrypted.
 	AllowHTTP bool
-	// LowLayer publishes the low-resolution layer instead of the replay's frames.
-	LowLayer bool
+	// Quality is what is published of the replay's frames and the low-resolution layer.
+	Quality config.StreamQuality
 	// Encrypt encrypts it from end to end with Passphrase, which is never empty then.
 	Encrypt    bool
 	Passphrase string

@@ -162,15 +162,14 @@ func (s *Session) reconcileShare() {
 func (st *state) pubChanged() bool {
 	return st.share.cfg.BackendURL != st.cfg.Sharing.BackendURL || st.share.cfg.AllowHTTP != st.cfg.Sharing.AllowHTTP ||
 		st.share.cfg.Room != st.cfg.Sharing.Room || st.share.cfg.Encrypt != st.cfg.Sharing.Encrypt || st.share.stale ||
-		st.share.cfg.LowLayer != (st.cfg.Sharing.StreamQuality == config.LowerQuality)
+		st.share.cfg.Quality != st.cfg.Sharing.StreamQuality
 }
 
 func (s *Session) openShare() {
 	st := &s.st
 	rec := st.capture.rec
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP,
-		Room:     st.cfg.Sharing.Room,
-		LowLayer: st.cfg.Sharing.StreamQuality == config.LowerQuality, Encrypt: st.cfg.Sharing.Encrypt}
+		Room: st.cfg.Sharing.Room, Quality: st.cfg.Sharing.StreamQuality, Encrypt: st.cfg.Sharing.Encrypt}
 	ctx, cancel := context.WithCancel(s.ctx)
 	st.share.busy, st.share.cancel = true, cancel
 	s.background(func() {

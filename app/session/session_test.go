@@ -486,18 +486,21 @@ func TestStreamQualityReachesTheShare(t *testing.T) {
 	b := start(t, share)
 	b.until(t, "live", in(session.Live))
 	first := b.engine.Publisher()
-	if first.Config.LowLayer {
+	if first.Config.Quality != config.SameQuality {
 		t.Error("the stream is lower before anybody asked")
 	}
-	c := b.Snapshot().Settings
-	c.Sharing.StreamQuality = "lower"
-	if r := b.apply(t, c); !r.InUse() {
-		t.Fatal(r.Text())
+	for _, quality := range []config.StreamQuality{config.LowerQuality, config.BothQuality} {
+		c := b.Snapshot().Settings
+		c.Sharing.StreamQuality = quality
+		if r := b.apply(t, c); !r.InUse() {
+			t.Fatal(r.Text())
+		}
+		b.until(t, "shared again", func(session.Snapshot) bool {
+			p := b.engine.Publisher()
+			return p != nil && p != first && p.Config.Quality == quality
+		})
+		first = b.engine.Publisher()
 	}
-	b.until(t, "shared again", func(session.Snapshot) bool {
-		p := b.engine.Publisher()
-		return p != nil && p != first && p.Config.LowLayer
-	})
 }
 
 func TestTwoQuickPressesOfTheShareKey(t *testing.T) {

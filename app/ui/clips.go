@@ -40,6 +40,8 @@ type clips struct {
 	starred  *tipButton
 	count    *widget.Label
 	none     *tipButton // unchooses all
+	head     fyne.CanvasObject
+	team     *widget.Button
 	empty    *emptyClips
 
 	view  library.View
@@ -57,9 +59,12 @@ func newClips(u *UI) *clips {
 	c.undoBar = newUndoBar(u)
 	c.search = newClipSearch(c)
 	open := widget.NewButtonWithIcon(lang.L("Open folder"), theme.FolderOpenIcon(), c.openFolder)
+	c.team = newTeamButton(c.u)
 	search := container.New(layout.NewGridWrapLayout(fyne.NewSize(200, 36)), c.search)
+	c.head = heading(lang.L("Clips"), search, c.team, open)
 	c.root = container.NewBorder(
-		container.NewVBox(heading(lang.L("Clips"), search, open), container.New(&flow{gap: 6}, c.filters()...), c.toolbar()),
+		container.NewVBox(c.head, container.New(&flow{gap: 6}, c.filters()...),
+			c.toolbar()),
 		nil, nil, nil,
 		container.NewStack(container.New(&cells{c}, c.grid), c.empty.root,
 			container.NewBorder(nil, container.NewCenter(c.undoBar.root), nil, nil)))
@@ -152,6 +157,9 @@ func (c *clips) enter() {
 }
 
 func (c *clips) update(s session.Snapshot) {
+	if setShown(c.team, s.Settings.Sharing.BackendURL != "") {
+		c.head.Refresh() // for the others to move
+	}
 	if c.quota != s.Settings.Clips.QuotaGB {
 		c.quota = s.Settings.Clips.QuotaGB
 		c.chosenChanged()

@@ -91,8 +91,10 @@ func newSharingPage(s *settings) *sharingPage {
 	h.stepLine = f.row("", h.steps)
 	h.stepLine.show(false)
 	pick(f, "sharing.stream_quality", config.StreamQualities,
-		[]string{lang.L("Same as replay"), lang.L("Lower (slow upload)")},
+		[]string{lang.L("Same as replay"), lang.L("Lower (slow upload)"), lang.L("Both (slow viewers)")},
 		func(c *config.Config) *config.StreamQuality { return &c.Sharing.StreamQuality })
+	f.note(lang.L("With both, viewers on a slow connection get the lower one and everyone else the full one. " +
+		"This takes more CPU and upload."))
 	pick(f, "sharing.viewer_clips", config.ViewerClipsAll,
 		[]string{lang.L("Nobody"), lang.L("Ask me each time"), lang.L("Anyone in the room")},
 		func(c *config.Config) *config.ViewerClips { return &c.Sharing.ViewerClips })

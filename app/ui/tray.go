@@ -36,6 +36,7 @@ type trayKey struct {
 	mic, muted           bool
 	theme                config.Theme
 	canSave, watchable   bool
+	server               bool
 }
 
 func keyOf(s session.Snapshot) trayKey {
@@ -43,6 +44,7 @@ func keyOf(s session.Snapshot) trayKey {
 		strings.Join(statusLines(s), "\n"), trayIcon(s), s.ReplayOn, s.ShareOn, !s.Settings.App.FirstRunDone, s.RecordOn,
 		s.Held, s.ReplaySeconds, lastLine(s.LastSave), s.Settings.Sound.Microphone.Enabled,
 		s.Settings.Sound.Microphone.Muted, s.Settings.App.Theme, s.CanSave(), watchable(s),
+		s.Settings.Sharing.BackendURL != "",
 	}
 }
 
@@ -219,6 +221,9 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	line()
 	add(lang.L("Open Hindsight"), func() { u.show(pageHome) })
 	add(lang.L("Clips"), func() { u.show(pageClips) })
+	if s.Settings.Sharing.BackendURL != "" {
+		add(lang.L("Open team page"), u.openTeamPage)
+	}
 	add(lang.L("Settings"), func() { u.show(pageSettings) })
 	line()
 	add(lang.L("Quit"), u.app.Quit)

@@ -40,6 +40,8 @@ type Server interface {
 	// Refresh lists the clips of the server again, for the library.
 	Refresh()
 	Watch(ctx context.Context, at links.Copy) error
+	// TeamPage opens the team's page in the browser, signed in.
+	TeamPage(ctx context.Context) error
 }
 
 // mostRows is how many transfers the strip shows; the rest is counted.

@@ -87,6 +87,8 @@ func (s *team) Unlink(_ context.Context, at links.Copy, link string) error {
 
 func (s *team) Watch(_ context.Context, at links.Copy) error { return s.note("watch", at.ClipID) }
 
+func (s *team) TeamPage(context.Context) error { return s.note("team page") }
+
 // act runs one of the actions for clips, which must be usable.
 func act(t *testing.T, u *UI, id string, items ...library.Item) {
 	t.Helper()

@@ -16,6 +16,7 @@ type frames struct {
 	all     []*surface
 	last    *surface // the one that was encoded last
 	repeats int      // since it was new
+	refined bool     // late, for once
 }
 
 // surface is one of an engine's.
@@ -43,7 +44,7 @@ func (f *frames) show(frame media.Frame) (*surface, error) {
 	if f.convert.Fits(frame.Width, frame.Height) {
 		s.serial = frame.Serial
 	}
-	f.last, f.repeats = s, 0
+	f.last, f.repeats, f.refined = s, 0, false
 	return s, nil
 }
 

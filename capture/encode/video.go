@@ -66,6 +66,7 @@ type Video struct {
 	keys    keys   // which frames are IDR frames
 	out     output // what comes out
 	kbps    atomic.Int64
+	spare   spare
 	close   func() error
 }
 
@@ -98,7 +99,7 @@ func OpenVideo(c VideoConfig, emit Emit) (*Video, error) {
 	v := &Video{config: c, stream: c.stream(), frames: newFrames(c, kind.Format)}
 	v.config.BitrateKbps = v.stream.BitrateKbps
 	v.kbps.Store(int64(v.stream.BitrateKbps))
-	v.keys.interval = v.stream.KeyInterval
+	v.keys.interval, v.spare.most = v.stream.KeyInterval, v.stream.KeyInterval
 	v.stream.Matrix, v.stream.SurfaceSize = v.frames.convert.Matrix(), v.frames.convert.Size()
 	v.out.encoder, v.out.emit, v.out.canSkip = kind.Name, emit, kind.CanInsertSkips
 	v.out.length = time.Second / time.Duration(c.FrameRate)
@@ -139,6 +140,9 @@ func (v *Video) Encode(f media.Frame, pts time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if err := v.raise(false); err != nil {
+		return err
+	}
 	return v.push(s, pts)
 }
 
@@ -149,6 +153,9 @@ func (v *Video) HasFrame() bool { return v.frames.last != nil }
 // next.
 const refine = 5
 
+// A frame that stays for so long is refined once more, with what the frames left out have spared.
+const refineLate = 20
+
 // Repeat shows the last frame again; without one it does nothing. With skipOnly the encoder, which is behind, is left
 // out of it: where its stream does not allow that, nothing is shown.
 func (v *Video) Repeat(pts time.Duration, skipOnly bool) error {
@@ -156,14 +163,20 @@ func (v *Video) Repeat(pts time.Duration, skipOnly bool) error {
 		return err
 	}
 	v.frames.repeats++
-	if skipOnly || v.frames.repeats > refine && !v.keys.due() {
+	late := v.frames.repeats > refineLate && !v.frames.refined
+	if skipOnly || v.frames.repeats > refine && !late && !v.keys.due() {
 		if v.out.insert(pts) {
 			v.keys.since++
+			v.spare.leftOut()
 			return nil
 		}
 		if skipOnly {
 			return nil
 		}
+	}
+	v.frames.refined = v.frames.refined || v.frames.repeats > refineLate
+	if err := v.raise(v.spare.take()); err != nil {
+		return err
 	}
 	return v.push(v.frames.last, pts)
 }
@@ -183,7 +196,20 @@ func (v *Video) RequestKeyframe() { v.keys.wanted.Store(true) }
 // SetBitrate changes the target in kb/s while running.
 func (v *Video) SetBitrate(kbps int) error {
 	v.kbps.Store(int64(kbps))
-	return v.encoder.SetBitrate(kbps)
+	v.spare.mu.Lock()
+	defer v.spare.mu.Unlock()
+	return v.encoder.SetBitrate(kbps * v.spare.times())
+}
+
+// raise gives the encoder more or the usual to spend on each frame from the next one on.
+func (v *Video) raise(raised bool) error {
+	v.spare.mu.Lock()
+	defer v.spare.mu.Unlock()
+	if v.spare.raised == raised {
+		return nil
+	}
+	v.spare.raised = raised
+	return v.encoder.SetBitrate(int(v.kbps.Load()) * v.spare.times())
 }
 
 // Close ends the encoder; frames still inside are lost. It may be called twice.

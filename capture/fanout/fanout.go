@@ -130,6 +130,26 @@ func (r *Reader) Read(ctx context.Context) (*media.Packet, error) {
 	}
 }
 
+// Either waits for the next packet of two readers and says whether it is the second one's, which may be nil or closed.
+// It ends as the first one's Read does.
+func Either(ctx context.Context, first, second *Reader) (p *media.Packet, isSecond bool, err error) {
+	var other chan *media.Packet
+	if second != nil {
+		other = second.queue
+	}
+	select {
+	case p = <-first.queue:
+		return p, false, nil
+	case p = <-other:
+		return p, true, nil
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	case <-first.done:
+		p, err = first.Read(ctx)
+		return p, false, err
+	}
+}
+
 // Dropped is the number of packets lost because the queue was full.
 func (r *Reader) Dropped() uint64 { return r.dropped.Load() }
 

@@ -103,3 +103,31 @@ func TestManyReadersComeAndGo(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, f.Close())
 }
+
+// Either takes from both readers, goes on when the second ends, and ends with the first.
+func TestEither(t *testing.T) {
+	one, two := fanout.New(), fanout.New()
+	a, b := one.NewReader(4, media.Video), two.NewReader(4, media.Video)
+	one.Write(video(1, true))
+	two.Write(video(2, true))
+	got := map[bool]time.Duration{}
+	for range 2 {
+		p, second, err := fanout.Either(context.Background(), a, b)
+		require.NoError(t, err)
+		got[second] = p.PTS
+	}
+	require.Equal(t, map[bool]time.Duration{false: 1, true: 2}, got)
+	require.NoError(t, two.Close())
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, _, err := fanout.Either(ended, a, b)
+	require.ErrorIs(t, err, context.Canceled)
+	one.Write(video(3, true))
+	require.NoError(t, one.Close())
+	p, second, err := fanout.Either(context.Background(), a, nil)
+	require.NoError(t, err)
+	require.False(t, second)
+	require.Equal(t, time.Duration(3), p.PTS)
+	_, _, err = fanout.Either(context.Background(), a, b)
+	require.ErrorIs(t, err, fanout.ErrClosed)
+}

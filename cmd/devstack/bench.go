@@ -26,8 +26,9 @@ const (
 type benchCommand struct {
 	Rounds  int    `help:"How often each one is measured." default:"3"`
 	Seconds int    `help:"How long each one is measured, in seconds." default:"15"`
-	Only    string `help:"Measure only the program of this name, without x264 alone and without saving clips."`
+	Only    string `help:"Measure only the program of this name, without x264 alone and without saving clips; with --grow, only this setting, such as 720p30."`
 	Content string `help:"What is on the screen: moving, still, or both in turn." enum:"moving,still,both" default:"both"`
+	Grow    bool   `help:"Measure instead how the cost grows with size and frame rate, from 720p30 to 2160p30, once each."`
 }
 
 // result is what the rounds found out about one program.
@@ -46,6 +47,9 @@ type result struct {
 // Run measures all contenders in turn, round by round, on one 1080p30 desktop with sound: once with moving content and
 // once with nothing that moves.
 func (b *benchCommand) Run(ctx context.Context) error {
+	if b.Grow {
+		return b.grow(ctx)
+	}
 	dir, d, s, end, err := virtualDesktop(ctx)
 	if err != nil {
 		return err
@@ -114,12 +118,12 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 	if b.Only != "" {
 		return b.measure(ctx, all, func(c *contender, cores float64) { c.moving = append(c.moving, cores) })
 	}
-	raw, err := recordRaw(ctx, d)
+	raw, err := recordRaw(ctx, benchSetting, d)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(raw)
-	before, err := aloneCores(ctx, raw)
+	before, err := aloneCores(ctx, benchSetting, raw)
 	if err != nil {
 		return err
 	}
@@ -129,7 +133,7 @@ func (b *benchCommand) moving(ctx context.Context, d *stack.Desktop, o stack.Pat
 		if err != nil {
 			return err
 		}
-		after, err := aloneCores(ctx, raw)
+		after, err := aloneCores(ctx, benchSetting, raw)
 		if err != nil {
 			return err
 		}
@@ -207,12 +211,6 @@ func (r *result) row() benchRow {
 
 // printBench writes a table and, as the last line, the same as JSON.
 func printBench(to io.Writer, all []*result) error {
-	spread := func(v []float64, digits int) string {
-		if len(v) == 0 {
-			return "-"
-		}
-		return fmt.Sprintf("%.[1]*[2]f (%.[1]*[3]f to %.[1]*[4]f)", digits, median(v), slices.Min(v), slices.Max(v))
-	}
 	unless := func(missing bool, format string, v float64) string {
 		if missing {
 			return "-"

@@ -14,8 +14,32 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
-// x264Setup is how every contender encodes, in gst-launch's words.
-const x264Setup = "x264enc bitrate=8000 key-int-max=60 bframes=0 tune=zerolatency speed-preset=ultrafast"
+// setting is what is captured, and the bitrate that every contender has.
+type setting struct{ width, height, fps, kbps int }
+
+// benchSetting is that of the comparison with other programs.
+var benchSetting = setting{1920, 1080, 30, benchKbps}
+
+// x264 is how every contender encodes, in gst-launch's words.
+func (s setting) x264() string {
+	return fmt.Sprintf("x264enc bitrate=%d key-int-max=%d bframes=0 tune=zerolatency speed-preset=ultrafast", s.kbps,
+		2*s.fps)
+}
+
+// frames is how many x264 alone gets: they are in memory.
+func (s setting) frames() int { return min(benchFrames, 1_200_000_000/s.bytes()) }
+
+// bytes is the size of a frame as x264 takes it.
+func (s setting) bytes() int { return s.width * s.height * 3 / 2 }
+
+// ffmpeg is a screen recorder of one command line, which encodes alike. Its output goes to the muxer and file named.
+func (s setting) ffmpeg(d *stack.Desktop, sound *stack.Sound, output ...string) []string {
+	line := fmt.Sprintf("-nostdin -v error -f x11grab -framerate %d -video_size %dx%d -i %s -f pulse -i %s "+
+		"-c:v libx264 -preset ultrafast -tune zerolatency -b:v %dk -maxrate %[6]dk -bufsize %[7]dk -g %[8]d "+
+		"-pix_fmt yuv420p -c:a aac -b:a 192k -f", s.fps, s.width, s.height, d.Display, sound.DesktopMonitor, s.kbps,
+		s.kbps*6/10, 2*s.fps)
+	return append(strings.Fields(line), output...)
+}
 
 // contender is one program that captures the same screen and sound at the same settings.
 type contender struct {
@@ -36,19 +60,15 @@ func contenders(dir string, d *stack.Desktop, s *stack.Sound) ([]*contender, err
 	}
 	env := append(append([]string{"LANG=en_US.UTF-8"}, d.Env...), s.Env...)
 	gst := "ximagesrc use-damage=false ! video/x-raw,framerate=30/1 ! videoconvert ! video/x-raw,format=I420 ! " +
-		x264Setup +
+		benchSetting.x264() +
 		" ! fakesink pulsesrc device=" + s.DesktopMonitor + " ! audioconvert ! avenc_aac bitrate=192000 ! fakesink"
-	ffmpeg := "-nostdin -v error -f x11grab -framerate 30 -video_size 1920x1080 -i " + d.Display + " -f pulse -i " +
-		s.DesktopMonitor +
-		" -c:v libx264 -preset ultrafast -tune zerolatency -b:v 8000k -maxrate 8000k -bufsize 4800k -g 60 -pix_fmt yuv420p " +
-		"-c:a aac -b:a 192k -f null -"
 	return []*contender{
 		hindsight,
 		obs,
 		{result: result{name: "gst-launch"}, spec: stack.Spec{Name: "gst-launch", Path: "gst-launch-1.0",
 			Args: append([]string{"-q"}, strings.Fields(gst)...), Dir: dir, Env: env}},
 		{result: result{name: "ffmpeg x11grab"}, spec: stack.Spec{Name: "ffmpeg", Path: "ffmpeg",
-			Args: strings.Fields(ffmpeg), Dir: dir, Env: env}},
+			Args: benchSetting.ffmpeg(d, s, "null", "-"), Dir: dir, Env: env}},
 	}, nil
 }
 
@@ -117,10 +137,10 @@ func obsContender(dir string, d *stack.Desktop, s *stack.Sound) (*contender, err
 const benchPasses = 4
 
 // aloneCores is what x264 alone costs in cores, in the mean of all passes.
-func aloneCores(ctx context.Context, raw string) (float64, error) {
+func aloneCores(ctx context.Context, s setting, raw string) (float64, error) {
 	sum := 0.0
 	for range benchPasses {
-		cores, err := encodeRaw(ctx, raw)
+		cores, err := encodeRaw(ctx, s, raw)
 		if err != nil {
 			return 0, err
 		}
@@ -130,19 +150,19 @@ func aloneCores(ctx context.Context, raw string) (float64, error) {
 }
 
 // encodeRaw is one pass of x264 alone: frames of the moving desktop from memory, nothing else.
-func encodeRaw(ctx context.Context, raw string) (float64, error) {
-	line := fmt.Sprintf("filesrc location=%s blocksize=3110400 ! rawvideoparse format=i420 width=1920 height=1080 "+
-		"framerate=30/1 ! %s ! fakesink", raw, x264Setup)
+func encodeRaw(ctx context.Context, s setting, raw string) (float64, error) {
+	line := fmt.Sprintf("filesrc location=%s blocksize=%d ! rawvideoparse format=i420 width=%d height=%d "+
+		"framerate=%d/1 ! %s ! fakesink", raw, s.bytes(), s.width, s.height, s.fps, s.x264())
 	cmd := exec.CommandContext(ctx, "gst-launch-1.0", append([]string{"-q"}, strings.Fields(line)...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("x264 alone cannot be measured: %w: %s", err, out)
 	}
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return used.Seconds() / benchFrames * 30, nil
+	return used.Seconds() / float64(s.frames()) * float64(s.fps), nil
 }
 
 // recordRaw keeps frames of the moving desktop as x264 takes them.
-func recordRaw(ctx context.Context, d *stack.Desktop) (string, error) {
+func recordRaw(ctx context.Context, s setting, d *stack.Desktop) (string, error) {
 	folder := "/dev/shm" // memory: reading them must cost nothing
 	if _, err := os.Stat(folder); err != nil {
 		folder = os.TempDir()
@@ -154,8 +174,8 @@ func recordRaw(ctx context.Context, d *stack.Desktop) (string, error) {
 	if err := f.Close(); err != nil {
 		return "", err
 	}
-	line := fmt.Sprintf("ximagesrc use-damage=false num-buffers=%d ! video/x-raw,framerate=30/1 ! videoconvert ! "+
-		"video/x-raw,format=I420 ! filesink location=%s", benchFrames, f.Name())
+	line := fmt.Sprintf("ximagesrc use-damage=false num-buffers=%d ! video/x-raw,framerate=%d/1 ! videoconvert ! "+
+		"video/x-raw,format=I420 ! filesink location=%s", s.frames(), s.fps, f.Name())
 	if out, err := d.Command(ctx, "gst-launch-1.0",
 		append([]string{"-q"}, strings.Fields(line)...)...).CombinedOutput(); err != nil {
 		_ = os.Remove(f.Name())

@@ -56,9 +56,16 @@ manual() {
   put "$made/fish" /usr/share/fish/vendor_completions.d "$p.fish" 0644
 }
 
-# licenses PROGRAM: what the program is built from, and under which terms, from the modules that are linked into it.
+# licenses PROGRAM: what the program is built from, and under which terms, from the modules that are linked into it, and
+# for the backend from what its pages run.
 licenses() {
   local module rev dir file
+  if [ "$1" = hindsight-backend ]; then
+    printf '\n%s\n' "$(printf '=%.0s' {1..100})"
+    sed -n '1s/ (.*//p' publish/backend/web/hlsjs/README.md
+    printf '%s\n' "$(printf '=%.0s' {1..100})"
+    cat publish/backend/web/hlsjs/LICENSE
+  fi
   go version -m "$work/bin/$1" | awk '$1 == "dep" { print $2, $3 }' | sort -u | while read -r module rev; do
     dir=$(go list -m -f '{{.Dir}}' "$module" 2>/dev/null)
     printf '\n%s\n%s %s\n%s\n' "$(printf '=%.0s' {1..100})" "$module" "$rev" "$(printf '=%.0s' {1..100})"

@@ -96,7 +96,7 @@ dist) packages "${build[@]}" "${dist[@]}" ;;
 run) packages "${build[@]}" "${media[@]}" "${servers[@]}" ;;
 test)
   packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${wayland[@]}" "${egress[@]}" "${texts[@]}"
-  command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client
+  command -v npm >/dev/null || packages npm # fetches LiveKit's JavaScript client and axe-core
   ;;
 bench) packages "${build[@]}" "${media[@]}" "${servers[@]}" "${desktop[@]}" "${egress[@]}" obs-studio libgl1-mesa-dri ;;
 *) say "usage: setup.sh check|dist|run|test|bench"; exit 2 ;;

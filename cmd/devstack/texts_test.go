@@ -249,7 +249,7 @@ var unseen = []string{"audio format", "kind of file", "kind of transfer", "scree
 	"session bus", "system bus", "screen sound", "desktop sound", "pause the replay", "the translation %s cannot be read",
 	"server gave HTTP response to HTTPS client", "$1 is not installed", ": the other side closed the connection",
 	"# Hindsight's settings. The app writes this file; changes made here take effect at its next start.\n\n",
-	"not set", "different from ", "low-resolution layer"}
+	"not set", "different from ", "low-resolution layer", "updating layer enable"}
 
 // TestTextsAreTranslated compares what people read with the languages' files. A text of the window goes through Fyne's
 // lang package; a message made below the window is translated by locale.Message. "HINDSIGHT_TEXTS=FILE" writes what is

@@ -49,6 +49,7 @@ type commands struct {
 	Upload   uploadCmd   `cmd:"" help:"Upload a clip to the server and print its id there. It goes on in the background if this command is ended."`
 	Download downloadCmd `cmd:"" help:"Download a clip from the server into the clip folder and print its path."`
 	Queue    queueCmd    `cmd:"" name:"transfers" help:"List the uploads and downloads that are not done; cancel one, or try it again."`
+	Team     teamCmd     `cmd:"" help:"Open the team's page in the browser, signed in: what runs, clips and links of the team."`
 	Accept   acceptCmd   `cmd:"" help:"Accept an invitation to a team's server: get a token and store it."`
 	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
 	Settings settingsCmd `cmd:"" help:"Show or change settings. Hindsight need not be running."`

@@ -214,10 +214,25 @@ func TestBehindNginx(t *testing.T) {
 	require.Contains(t, string(got), `"from":"127.0.0.2"`)
 	require.NotContains(t, string(got), "198.51.100")
 
-	for _, path := range []string{"/metrics", "/readyz", "/"} {
+	for _, path := range []string{"/metrics", "/readyz", "/index.html"} {
 		resp, _ = get(t, stranger, path)
 		require.Equal(t, http.StatusNotFound, resp.StatusCode, path)
 	}
+
+	// The team's page is at the root. Its cookie is for TLS alone, for the proxy says that there is some.
+	code, err := app.SignInCode(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "https://"+host+"/#code="+code.Code, code.URL)
+	web.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	form := []string{"Content-Type", "application/x-www-form-urlencoded", "Origin", "https://" + host}
+	resp, _ = ask(t, web, http.MethodPost, api.Prefix+"/sessions", "code="+code.Code, form...)
+	require.Equal(t, http.StatusSeeOther, resp.StatusCode)
+	cookie := resp.Cookies()[0]
+	require.Equal(t, []any{"__Host-hindsight-session", "/", true, true}, []any{cookie.Name, cookie.Path, cookie.Secure,
+		cookie.HttpOnly})
+	resp, body = get(t, web, "/", "Cookie", cookie.Name+"="+cookie.Value)
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Contains(t, string(body), "Sign out")
 	require.NoError(t, l.Close())
 	_, err = app.Clips(t.Context())
 	require.ErrorIs(t, err, client.ErrUnreachable)

@@ -26,7 +26,7 @@ import (
 )
 
 // browser starts Debian's Chromium without a window.
-func browser(t *testing.T) context.Context {
+func browser(t testing.TB) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	require.NoError(t, err, "chromium is needed, run make setup")
@@ -89,6 +89,12 @@ func TestWatchPagePlaysInChromium(t *testing.T) {
 	require.InDelta(t, shown.Duration, shown.At, 0.05, "it stopped before its end")
 	require.Equal(t, 160, shown.Width)
 	require.Greater(t, shown.Shown, 640, "the video is small in a window of 1280 pixels")
+
+	looksOf(t, ctx, "watch")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link.URL+"/embed")))
+	looksOf(t, ctx, "embed")
+	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link.URL[:len(link.URL)-4]+"gone")))
+	looksOf(t, ctx, "missing")
 
 	var backs []uint32
 	for _, scheme := range []string{"light", "dark"} {

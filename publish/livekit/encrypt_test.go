@@ -2,6 +2,7 @@ package livekit
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"testing"
 
@@ -108,4 +109,17 @@ func TestNothingIsSentInPlain(t *testing.T) {
 	require.NoError(t, err)
 	_, err = opus.encrypt(nil)
 	require.Error(t, err)
+}
+
+// Every track of a Session is encrypted, whatever it publishes.
+func TestEveryTrackIsEncrypted(t *testing.T) {
+	s, err := New(Options{MinKbps: 1000, MaxKbps: 8000, Sound: true, Low: &LowLayer{MinKbps: 100, MaxKbps: 500},
+		Passphrase: testPassphrase})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close(context.Background())) }()
+	require.Nil(t, s.low, "LiveKit's client announces layers as plain")
+	for _, track := range []*track{s.video, s.sound} {
+		require.NotNil(t, track.encryptor)
+		require.Equal(t, track.video, track.encryptor.video)
+	}
 }

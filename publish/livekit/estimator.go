@@ -98,6 +98,11 @@ func (e *estimator) setBounds(minimum, maximum int) {
 	e.target = min(max(e.target, e.minimum), e.maximum)
 }
 
+// raise lifts the guess to a rate that is worth a try.
+func (e *estimator) raise(bitsPerSecond float64) {
+	e.target = min(max(e.target, bitsPerSecond), e.maximum)
+}
+
 // sent remembers a packet of size bytes.
 func (e *estimator) sent(seq uint16, now time.Time, size int) {
 	if e.start.IsZero() {

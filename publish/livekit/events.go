@@ -44,7 +44,7 @@ func (s *Session) onReconnected() {
 		}
 		s.readTracks(st)
 	})
-	s.requestKeyframe()
+	s.requestKeyframes()
 }
 
 // readTracks takes the ids of what is published now. The client only logs a track it could not publish again; then
@@ -82,6 +82,10 @@ func (s *Session) mayPublish() bool {
 // onUnpublished runs when the server takes a track away, which it does once the right to publish it is revoked. The
 // client calls it as well while it publishes again after a loss of connection.
 func (s *Session) onUnpublished(pub *lksdk.LocalTrackPublication, _ *lksdk.LocalParticipant) {
+	if pub.Source() == livekit.TrackSource_SCREEN_SHARE {
+		// What the server has use for holds for one publication.
+		s.change(func(p *split) { p.wanted = [layerCount]bool{true, true} })
+	}
 	s.update(func(st *State) {
 		switch {
 		case st.Phase != Live:
@@ -102,6 +106,9 @@ func (s *Session) onMuted(pub lksdk.TrackPublication, muted bool) {
 	if t == nil || t.muted.Swap(muted) == muted {
 		return
 	}
+	if t.video && s.low != nil {
+		s.low.muted.Store(muted)
+	}
 	s.update(func(st *State) {
 		if t.video {
 			st.VideoMuted = muted
@@ -110,7 +117,7 @@ func (s *Session) onMuted(pub lksdk.TrackPublication, muted bool) {
 		}
 	})
 	if t.video && !muted {
-		s.requestKeyframe()
+		s.requestKeyframes()
 	}
 }
 
@@ -156,62 +163,88 @@ func explain(reason livekit.DisconnectReason) (message string, final bool) {
 	return "The connection to the LiveKit server was lost.", false
 }
 
-// onVideoRTCP watches for requests for an IDR frame: PLI (RFC 4585, 6.3.1) and FIR (RFC 5104, 4.3.1).
-func (s *Session) onVideoRTCP(p rtcp.Packet) {
+// onVideoRTCP watches for requests for an IDR frame of a layer: PLI (RFC 4585, 6.3.1) and FIR (RFC 5104, 4.3.1). A
+// compound packet with requests for several comes to each of them.
+func (s *Session) onVideoRTCP(l layer, p rtcp.Packet) {
 	switch p.(type) {
 	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-		s.requestKeyframe()
+		if ssrc := uint32(s.videos()[l].local.SSRC()); slices.Contains(p.DestinationSSRC(), ssrc) {
+			s.requestKeyframe(l)
+		}
+	}
+}
+
+// requestKeyframes asks for one of each layer.
+func (s *Session) requestKeyframes() {
+	for l := range s.videos() {
+		s.requestKeyframe(layer(l))
 	}
 }
 
 // requestKeyframe asks the encoder for a keyframe, once each keyframeEvery: several viewers ask one after the other,
 // and on a slow path each keyframe delays what is needed most. A request that comes too soon is kept for the next frame
 // after that.
-func (s *Session) requestKeyframe() {
+func (s *Session) requestKeyframe(l layer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keyWanted = true
-	s.askForKeyframe()
+	s.keys[l].wanted = true
+	s.askForKeyframe(l)
 }
 
 // askForKeyframe calls under the lock, as onEstimate does: Close takes it before all else, so no call comes after it.
-func (s *Session) askForKeyframe() {
-	if !s.keyWanted || s.closing || s.opts.OnKeyframe == nil || time.Since(s.keyAsked) < keyframeEvery {
+func (s *Session) askForKeyframe(l layer) {
+	ask, _ := s.callbacks(l)
+	k := &s.keys[l]
+	if !k.wanted || s.closing || ask == nil || time.Since(k.asked) < keyframeEvery {
 		return
 	}
-	s.keyWanted, s.keyAsked = false, time.Now()
-	s.opts.OnKeyframe()
+	k.wanted, k.asked = false, time.Now()
+	ask()
 }
 
-// onEstimate takes what the path is thought to carry, in bit/s.
-func (s *Session) onEstimate(bitsPerSecond int) {
+// onEstimate takes what the path is thought to carry, in bit/s, and returns to what that is to rise, 0 where it stays.
+func (s *Session) onEstimate(bitsPerSecond int) (raise int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kbps, changed := s.rate.step(time.Now(), bitsPerSecond/1000)
-	if changed && !s.closing && s.opts.OnBitrate != nil {
-		s.opts.OnBitrate(kbps)
-	}
+	raise = s.split.step(time.Now(), bitsPerSecond/1000) * 1000
+	s.apply()
+	return raise
 }
 
 // QuietClient silences the LiveKit client's logger for the whole process, which WebRTC writes its inner life to; what
 // matters of it reaches a Session's own log. New calls it.
 var QuietClient = sync.OnceFunc(func() { lksdk.SetLogger(protologger.LogRLogger(logr.Discard())) })
 
-// clientLogger hands the client's messages to log for debugging: what it warns of is, for us, a connection that is
+// clientLogger hands the client's messages to the log for debugging: what it warns of is, for us, a connection that is
 // being restored, and what comes of that is in the State.
-func clientLogger(log *slog.Logger) protologger.Logger {
-	return protologger.LogRLogger(logr.FromSlogHandler(quiet{log.Handler()}))
+func (s *Session) clientLogger() protologger.Logger {
+	q := quiet{Handler: s.log.Handler()}
+	if s.low != nil {
+		q.onLayer = s.onLayerLog
+	}
+	return protologger.LogRLogger(logr.FromSlogHandler(q))
 }
 
 // quiet makes every message a debug message and takes tokens out of it.
-type quiet struct{ slog.Handler }
+type quiet struct {
+	slog.Handler
+	onLayer func(values map[string]any) // gets what layerLog says, if set
+}
 
 func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
-	return q.Handler.Enabled(ctx, slog.LevelDebug)
+	return q.onLayer != nil || q.Handler.Enabled(ctx, slog.LevelDebug)
 }
 
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	if !q.Enabled(ctx, slog.LevelDebug) {
+	if q.onLayer != nil && r.Message == layerLog {
+		values := map[string]any{}
+		r.Attrs(func(a slog.Attr) bool {
+			values[a.Key] = a.Value.Any()
+			return true
+		})
+		q.onLayer(values)
+	}
+	if !q.Handler.Enabled(ctx, slog.LevelDebug) {
 		return nil // the client's errors come unasked
 	}
 	clean := slog.NewRecord(r.Time, slog.LevelDebug, withoutTokens(r.Message), r.PC)
@@ -227,10 +260,12 @@ func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		clean = append(clean, slog.String(a.Key, withoutTokens(a.Value.String())))
 	}
-	return quiet{q.Handler.WithAttrs(clean)}
+	return quiet{q.Handler.WithAttrs(clean), q.onLayer}
 }
 
-func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }
+func (q quiet) WithGroup(name string) slog.Handler {
+	return quiet{q.Handler.WithGroup(name), q.onLayer}
+}
 
 // jwt matches a JSON Web Token (RFC 7519); LiveKit's server quotes the one it refuses.
 var jwt = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]*`)

@@ -19,6 +19,11 @@ type rateControl struct {
 	changed        time.Time
 }
 
+// newRateControl begins with the upper bound.
+func newRateControl(floor, ceiling int) rateControl {
+	return rateControl{floor: floor, ceiling: ceiling, current: ceiling}
+}
+
 // step returns the bitrate in kb/s and whether it is a new one.
 func (r *rateControl) step(now time.Time, estimateKbps int) (kbps int, changed bool) {
 	want := min(max(estimateKbps-soundShare, r.floor), r.ceiling)

@@ -29,11 +29,17 @@ const (
 // sends is dropped: it sends a copy for each request while the round trip it knows is too short, all under one sequence
 // number, which is the nonce of SRTP.
 //
+// Layers are another case: by their SSRCs alone the server does not know whose retransmissions it gets, and the LiveKit
+// client does not negotiate the extension that would say so (RFC 8852, 3.2). Their packets leave again as they were, to
+// the bit: under the same nonce nothing else may be sent. Their transport-wide number is the old one, too, so whether
+// a copy arrives is not reported, and further copies leave when the server asks.
+//
 // It only decides, without goroutine or lock; the transport locks around it.
 type resender struct {
 	ssrc        uint32
 	payloadType uint8
 	sequence    uint16 // of the next retransmission
+	same        bool   // packets leave again as they were
 	packets     [retransmitPackets]sentVideo
 	copies      [historySize]copyOf  // by transport-wide number
 	missing     map[uint16]time.Time // when they were first sent
@@ -103,7 +109,9 @@ func (r *resender) reported(now time.Time, number uint16, got bool) *sentVideo {
 	if p.arrived || p.newest != number {
 		return nil
 	}
-	r.missing[c.sequence] = p.first
+	if !r.same { // else nobody would say that it has arrived; viewers that miss it ask for a keyframe
+		r.missing[c.sequence] = p.first
+	}
 	return r.again(now, p)
 }
 
@@ -128,6 +136,9 @@ func (r *resender) again(now time.Time, p *sentVideo) *sentVideo {
 // retransmission is a packet for the other stream (RFC 4588, 4): the original sequence number, then its payload.
 func (r *resender) retransmission(p *sentVideo) (*rtp.Header, []byte) {
 	h := p.header.Clone()
+	if r.same {
+		return &h, p.payload
+	}
 	h.SSRC, h.PayloadType, h.SequenceNumber = r.ssrc, r.payloadType, r.sequence
 	r.sequence++
 	return &h, append(binary.BigEndian.AppendUint16(nil, p.header.SequenceNumber), p.payload...)

@@ -22,6 +22,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 
 	"github.com/hindsight-app/hindsight/capture/media"
 )
@@ -57,8 +58,11 @@ type Options struct {
 	// kb/s. They must not block, nor call the Session. Neither is called after Close.
 	OnKeyframe func()
 	OnBitrate  func(kbps int)
-	// Passphrase encrypts both tracks from end to end: only who has it can see and hear them. Empty is in plain.
+	// Passphrase encrypts all tracks from end to end: only who has it can see and hear them. Empty is in plain.
 	Passphrase string
+	// Low is published beside Video, as another layer of the track (simulcast), so that the server can give it to viewers
+	// whose connection does not carry the other one. Nil, and with a Passphrase, one layer is published.
+	Low *LowLayer
 	// Methods are the RPC methods that others in the room can call, by name.
 	Methods map[string]Method
 	// Log gets the client's messages for debugging; nil discards them.
@@ -83,6 +87,8 @@ type State struct {
 	VideoSID, AudioSID string
 	// VideoMuted and SoundMuted say that a moderator has muted a track, so that nothing of it is sent.
 	VideoMuted, SoundMuted bool
+	// Starved says that the connection does not carry the full layer, so that only the low one is sent.
+	Starved bool
 	// Reason says as a message why the Session is Gone.
 	Reason string
 	// Final says that coming back by itself would go against somebody's will.
@@ -94,8 +100,10 @@ type Session struct {
 	opts  Options
 	log   *slog.Logger
 	room  *lksdk.Room
-	video *track
-	sound *track // nil without sound
+	video *track                  // the full layer
+	low   *track                  // nil without a second layer
+	sound *track                  // nil without sound
+	on    [layerCount]atomic.Bool // what is sent
 	line  atomic.Pointer[timeline]
 
 	delivered   atomic.Int64 // bit/s
@@ -108,35 +116,49 @@ type Session struct {
 
 	mu         sync.Mutex
 	state      State
-	rate       rateControl
+	split      split
+	asked      [layerCount]int // bitrates that OnBitrate was last told
+	keys       [layerCount]keyRequest
 	transports int
 	closing    bool
 	noSound    bool // a moderator has taken the right to share sound
-	keyWanted  bool // a keyframe, as soon as keyAsked is long enough ago
-	keyAsked   time.Time
+}
+
+// keyRequest is a request for a keyframe: wanted, as soon as asked is long enough ago.
+type keyRequest struct {
+	wanted bool
+	asked  time.Time
 }
 
 // New prepares a Session. Packets may be written to it at once; they go nowhere before Join.
 func New(opts Options) (*Session, error) {
 	QuietClient()
+	if opts.Passphrase != "" {
+		opts.Low = nil // the client would not announce it as encrypted
+	}
 	s := &Session{opts: opts, log: opts.Log, changed: make(chan struct{}, 1), left: make(chan struct{}, 1)}
 	s.life, s.end = context.WithCancel(context.Background())
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.rate = rateControl{floor: opts.MinKbps, ceiling: opts.MaxKbps, current: opts.MaxKbps}
+	var low rateControl
+	if opts.Low != nil {
+		low = newRateControl(opts.Low.MinKbps, opts.Low.MaxKbps)
+	}
+	s.split = newSplit(newRateControl(opts.MinKbps, opts.MaxKbps), low, opts.Low != nil)
+	s.asked = [layerCount]int{s.split.full.current, s.split.low.current}
+	s.on[fullLayer].Store(true)
+	s.on[lowLayer].Store(opts.Low != nil)
 	if opts.Clock != nil {
 		s.line.Store(&timeline{wall: time.Now(), pts: opts.Clock.Now()})
 	}
 	var err error
-	if s.video, err = newVideoTrack(lksdk.WithRTCPHandler(s.onVideoRTCP)); err != nil {
+	if s.video, err = s.newLayer(fullLayer, opts.Video); err == nil && opts.Low != nil {
+		s.low, err = s.newLayer(lowLayer, opts.Low.Video)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the video track can't be created: %w", err)
 	}
-	s.video.muted.Store(opts.VideoMuted)
-	s.video.local.OnBind(func() {
-		s.video.needKey.Store(true)
-		s.requestKeyframe()
-	})
 	if opts.Sound {
 		if s.sound, err = newSoundTrack(); err != nil {
 			return nil, fmt.Errorf("the audio track can't be created: %w", err)
@@ -148,7 +170,11 @@ func New(opts Options) (*Session, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the end-to-end encryption can't be set up: %w", err)
 		}
-		s.video.encryptor = video
+		for _, t := range []*track{s.video, s.low} {
+			if t != nil {
+				t.encryptor = video
+			}
+		}
 		if s.sound != nil {
 			s.sound.encryptor = sound
 		}
@@ -163,9 +189,9 @@ func New(opts Options) (*Session, error) {
 			OnLocalTrackUnpublished: s.onUnpublished,
 		},
 	})
-	logger := clientLogger(s.log)
+	logger := s.clientLogger()
 	s.room.SetLogger(logger)
-	for _, t := range []*track{s.video, s.sound} {
+	for _, t := range []*track{s.video, s.low, s.sound} {
 		if t != nil {
 			t.local.SetLogger(logger)
 		}
@@ -174,6 +200,24 @@ func New(opts Options) (*Session, error) {
 		return nil, fmt.Errorf("requests from the room can't be taken: %w", err)
 	}
 	return s, nil
+}
+
+// newLayer makes the track of a layer.
+func (s *Session) newLayer(l layer, info media.TrackInfo) (*track, error) {
+	options := []lksdk.LocalTrackOptions{lksdk.WithRTCPHandler(func(p rtcp.Packet) { s.onVideoRTCP(l, p) })}
+	if s.opts.Low != nil {
+		options = append(options, layerOption(l, info))
+	}
+	t, err := newVideoTrack(options...)
+	if err != nil {
+		return nil, err
+	}
+	t.muted.Store(s.opts.VideoMuted)
+	t.local.OnBind(func() {
+		t.needKey.Store(true)
+		s.requestKeyframe(l)
+	})
+	return t, nil
 }
 
 // Join enters the room and publishes; it returns once the server has named all tracks. A Session that failed to join
@@ -185,7 +229,7 @@ func (s *Session) Join(ctx context.Context) error {
 		lksdk.WithRetransmitBufferSize(retransmitPackets),
 		lksdk.WithInterceptors([]interceptor.Factory{transportFactory{s}}),
 		lksdk.WithIncludeDefaultInterceptors(true),
-		lksdk.WithLogger(clientLogger(s.log)),
+		lksdk.WithLogger(s.clientLogger()),
 	)
 	if err != nil {
 		return joinError(s.opts.URL, err)
@@ -206,10 +250,16 @@ func (s *Session) Join(ctx context.Context) error {
 }
 
 func (s *Session) publish(ctx context.Context) error {
-	_, err := s.room.LocalParticipant.PublishTrack(s.video.local, &lksdk.TrackPublicationOptions{
+	options := &lksdk.TrackPublicationOptions{
 		Name: "screen", Source: livekit.TrackSource_SCREEN_SHARE,
 		VideoWidth: s.opts.Video.Width, VideoHeight: s.opts.Video.Height, Encryption: s.encryption(),
-	})
+	}
+	var err error
+	if s.low == nil {
+		_, err = s.room.LocalParticipant.PublishTrack(s.video.local, options)
+	} else {
+		_, err = s.room.LocalParticipant.PublishSimulcastTrack([]*lksdk.LocalTrack{s.low.local, s.video.local}, options)
+	}
 	if err != nil {
 		return fmt.Errorf("the LiveKit server did not accept the screen: %w", err)
 	}
@@ -251,10 +301,7 @@ func (s *Session) Write(p *media.Packet) error {
 	}
 	switch {
 	case p.Track == media.Video:
-		s.mu.Lock()
-		s.askForKeyframe()
-		s.mu.Unlock()
-		return s.video.write(p)
+		return s.writeVideo(fullLayer, s.video, p)
 	case p.Track == media.Opus && s.sound != nil:
 		return s.sound.write(p)
 	}
@@ -265,7 +312,9 @@ func (s *Session) Write(p *media.Packet) error {
 func (s *Session) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state
+	st := s.state
+	st.Starved = s.split.starved
+	return st
 }
 
 // Changed gets a value after every change of State; several changes may share one.
@@ -275,22 +324,24 @@ func (s *Session) Changed() <-chan struct{} { return s.changed }
 func (s *Session) BitrateKbps() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rate.current
+	return s.split.full.current
 }
 
 // SetBounds changes the bounds of what OnBitrate is asked for, in kb/s, and takes the upper one as the present bitrate.
 func (s *Session) SetBounds(minimum, maximum int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rate = rateControl{floor: minimum, ceiling: maximum, current: maximum, changed: s.rate.changed}
+	rate := newRateControl(minimum, maximum)
+	rate.changed = s.split.full.changed
+	s.split.full, s.asked[fullLayer] = rate, rate.current
 }
 
-// estimateBounds are those of the bandwidth estimate, in bit/s. It may rise above the bitrate, to leave room for
-// headers, sound and what an encoder overshoots.
+// estimateBounds are those of the bandwidth estimate, in bit/s.
 func (s *Session) estimateBounds() (minimum, maximum int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rate.floor * 1000, (s.rate.ceiling*3/2 + soundShare) * 1000
+	minimum, maximum = s.split.bounds()
+	return minimum * 1000, maximum * 1000
 }
 
 // DeliveredKbps is how much of the video reached the server in the last half second before it last said so, in kb/s;

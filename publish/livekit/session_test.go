@@ -20,17 +20,17 @@ func TestNothingIsAskedAfterClose(t *testing.T) {
 		OnBitrate:  func(kbps int) { alone(); bitrates = append(bitrates, kbps) },
 	})
 	require.NoError(t, err)
-	s.requestKeyframe()
+	s.requestKeyframe(fullLayer)
 	s.onEstimate(4e6)
 	require.Equal(t, 1, asked)
 	require.Equal(t, []int{4000 - soundShare}, bitrates)
 
 	require.NoError(t, s.Close(context.Background()))
 	require.NoError(t, s.Close(context.Background()))
-	s.keyAsked = s.keyAsked.Add(-keyframeEvery)
-	s.requestKeyframe()
+	s.keys[fullLayer].asked = s.keys[fullLayer].asked.Add(-keyframeEvery)
+	s.requestKeyframe(fullLayer)
 	s.SetBounds(1000, 8000)
-	s.rate.changed = s.rate.changed.AddDate(-1, 0, 0)
+	s.split.full.changed = s.split.full.changed.AddDate(-1, 0, 0)
 	s.onEstimate(2e6)
 	require.Equal(t, 1, asked)
 	require.Len(t, bitrates, 1)
@@ -56,11 +56,11 @@ func TestKeyframesAreAskedForSeldom(t *testing.T) {
 	defer func() { require.NoError(t, s.Close(context.Background())) }()
 	frame := &media.Packet{Track: media.Video}
 	for range 100 {
-		s.requestKeyframe()
+		s.requestKeyframe(fullLayer)
 		require.NoError(t, s.Write(frame))
 	}
 	require.Equal(t, 1, asked)
-	s.keyAsked = s.keyAsked.Add(-keyframeEvery)
+	s.keys[fullLayer].asked = s.keys[fullLayer].asked.Add(-keyframeEvery)
 	for range 3 {
 		require.NoError(t, s.Write(frame))
 	}

@@ -29,11 +29,17 @@ type transport struct {
 	estimate *estimator
 	pace     *pacer
 	trips    roundTrips
-	resend   *resender             // nil where no stream for it was negotiated
-	send     interceptor.RTPWriter // the paced stream's
-	tracks   map[uint32]*track     // by SSRC
+	tracks   map[uint32]*track       // by SSRC
+	videos   map[uint32]*videoStream // those of them that are paced
 	reports  interceptor.RTCPWriter
 	closed   bool
+}
+
+// videoStream is a layer of the video.
+type videoStream struct {
+	layer  layer
+	resend *resender             // nil where no stream for it was negotiated
+	again  interceptor.RTPWriter // sends retransmissions
 }
 
 const (
@@ -47,7 +53,7 @@ const (
 // NewInterceptor makes the Session a factory of transports (interceptor.Factory).
 func (f transportFactory) NewInterceptor(string) (interceptor.Interceptor, error) {
 	f.session.opened()
-	return &transport{session: f.session, tracks: map[uint32]*track{}}, nil
+	return &transport{session: f.session, tracks: map[uint32]*track{}, videos: map[uint32]*videoStream{}}, nil
 }
 
 type transportFactory struct{ session *Session }
@@ -65,19 +71,26 @@ func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interce
 		}
 		return t.reporting(info.SSRC, writer)
 	}
-	t.tracks[info.SSRC] = t.session.video
+	v := &videoStream{}
+	for l, track := range t.session.videos() {
+		if l == 0 || uint32(track.local.SSRC()) == info.SSRC {
+			v.layer, t.tracks[info.SSRC] = layer(l), track
+		}
+	}
+	t.videos[info.SSRC] = v
 	if t.pace == nil {
 		minimum, maximum := t.session.estimateBounds()
 		t.estimate, t.pace = newEstimator(minimum, maximum), newPacer(maximum)
 	}
 	id := extensionID(info, sdp.TransportCCURI)
-	t.resend = nil
 	if id != 0 && info.SSRCRetransmission != 0 {
-		t.resend = newResender(info.SSRCRetransmission, info.PayloadTypeRetransmission, uint16(rand.Uint32())) // #nosec G404
+		v.resend = newResender(info.SSRCRetransmission, info.PayloadTypeRetransmission, uint16(rand.Uint32())) // #nosec G404
 	}
-	numbered := t.numbered(id, writer)
-	t.send = numbered
-	send, pace, resend := t.reporting(info.SSRC, numbered), t.pace, t.resend
+	numbered := t.numbered(id, v, writer)
+	if v.again = numbered; v.resend != nil && t.session.low != nil {
+		v.again, v.resend.same = writer, true
+	}
+	send, pace, resend := t.reporting(info.SSRC, numbered), t.pace, v.resend
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
 		if resend != nil && h.SSRC != info.SSRC {
 			return h.MarshalSize() + len(payload), nil // a retransmission of pion's
@@ -124,11 +137,12 @@ func (t *transport) UnbindLocalStream(info *interceptor.StreamInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.tracks, info.SSRC)
+	delete(t.videos, info.SSRC)
 }
 
 // numbered adds the transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01, 2) at the
 // moment a packet leaves. Without the extension, packets leave unnumbered and nothing is estimated.
-func (t *transport) numbered(id uint8, writer interceptor.RTPWriter) interceptor.RTPWriter {
+func (t *transport) numbered(id uint8, v *videoStream, writer interceptor.RTPWriter) interceptor.RTPWriter {
 	if id == 0 {
 		return writer
 	}
@@ -136,21 +150,26 @@ func (t *transport) numbered(id uint8, writer interceptor.RTPWriter) interceptor
 		t.mu.Lock()
 		seq := t.nextSeq
 		t.nextSeq++
+		err := number(h, id, seq)
 		now := time.Now()
 		t.estimate.sent(seq, now, h.MarshalSize()+len(payload)+packetOverhead)
-		if t.resend != nil {
-			t.resend.left(now, seq, h, payload)
+		if v.resend != nil {
+			v.resend.left(now, seq, h, payload)
 		}
 		t.mu.Unlock()
-		ext, err := rtp.TransportCCExtension{TransportSequence: seq}.Marshal()
 		if err != nil {
-			return 0, err
-		}
-		if err := h.SetExtension(id, ext); err != nil {
 			return 0, err
 		}
 		return writer.Write(h, payload, a)
 	})
+}
+
+func number(h *rtp.Header, id uint8, seq uint16) error {
+	ext, err := rtp.TransportCCExtension{TransportSequence: seq}.Marshal()
+	if err != nil {
+		return err
+	}
+	return h.SetExtension(id, ext)
 }
 
 func extensionID(info *interceptor.StreamInfo, uri string) uint8 {
@@ -203,39 +222,52 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 		t.trips.add(now, trip)
 	}
 	late := t.resendLost(now)
-	bits = int(float64(bits) * t.trips.share())
+	share := t.trips.share()
+	bits = int(float64(bits) * share)
 	t.session.delivered.Store(int64(t.estimate.delivered()))
 	t.session.deliveredAt.Store(now.UnixNano())
 	t.mu.Unlock()
-	t.session.onEstimate(bits)
-	if late {
-		t.session.requestKeyframe()
+	if raise := t.session.onEstimate(bits); raise > 0 {
+		t.mu.Lock()
+		t.estimate.raise(float64(raise) / share)
+		t.mu.Unlock()
+	}
+	for _, l := range late {
+		t.session.requestKeyframe(l)
 	}
 }
 
-// resendLost sends again what the last report told to be lost, and says whether something is missing for too long. It
-// runs under the lock.
-func (t *transport) resendLost(now time.Time) (late bool) {
-	if t.resend == nil {
-		return false
-	}
-	for _, o := range t.estimate.outcomes {
-		if p := t.resend.reported(now, o.seq, o.got); p != nil {
-			t.again(now, p)
+// resendLost sends again what the last report told to be lost, and returns the layers of which something is missing for
+// too long. It runs under the lock.
+func (t *transport) resendLost(now time.Time) (late []layer) {
+	for _, v := range t.videos {
+		if v.resend == nil {
+			continue
+		}
+		for _, o := range t.estimate.outcomes {
+			if p := v.resend.reported(now, o.seq, o.got); p != nil {
+				t.again(now, v, p)
+			}
+		}
+		if v.resend.late(now, t.trips.current()) {
+			late = append(late, v.layer)
 		}
 	}
-	return t.resend.late(now, t.trips.current())
+	return late
 }
 
 // again queues a packet before all others. It runs under the lock.
-func (t *transport) again(now time.Time, p *sentVideo) {
+func (t *transport) again(now time.Time, v *videoStream, p *sentVideo) {
+	if !t.session.on[v.layer].Load() {
+		return // its last frames are of no use, and would look to the server as if it went on
+	}
 	copies := 1
-	if t.trips.current() > twiceBeyond && t.estimate.lossRatio > twiceAbove {
+	if !v.resend.same && t.trips.current() > twiceBeyond && t.estimate.lossRatio > twiceAbove {
 		copies = 2
 	}
 	for range copies {
-		h, payload := t.resend.retransmission(p)
-		t.pace.first(now, h, payload, t.send)
+		h, payload := v.resend.retransmission(p)
+		t.pace.first(now, h, payload, v.again)
 	}
 }
 
@@ -243,14 +275,15 @@ func (t *transport) again(now time.Time, p *sentVideo) {
 func (t *transport) onRequest(request *rtcp.TransportLayerNack) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.resend == nil || t.tracks[request.MediaSSRC] != t.session.video {
+	v := t.videos[request.MediaSSRC]
+	if v == nil || v.resend == nil {
 		return
 	}
 	now := time.Now()
 	for _, pair := range request.Nacks {
 		for _, sequence := range pair.PacketList() {
-			if p := t.resend.asked(now, sequence, t.trips.current()); p != nil {
-				t.again(now, p)
+			if p := v.resend.asked(now, sequence, t.trips.current()); p != nil {
+				t.again(now, v, p)
 			}
 		}
 	}

@@ -40,6 +40,7 @@ type Backend struct {
 	refusal string
 	serial  int
 	pauses  []api.PauseRequest
+	deaf    int // how many of them are refused
 }
 
 type replay struct {
@@ -121,9 +122,20 @@ func (b *Backend) pause(r *http.Request, in api.PauseRequest) (int, struct{}, er
 	if known == nil {
 		return 0, struct{}{}, refused{http.StatusNotFound, api.ProblemNotFound, "there is no such replay"}
 	}
+	if b.deaf > 0 {
+		b.deaf--
+		return 0, struct{}{}, refused{http.StatusBadGateway, api.ProblemRecorder, "not now"}
+	}
 	known.Paused = in.Paused
 	b.pauses = append(b.pauses, in)
 	return http.StatusOK, struct{}{}, nil
+}
+
+// RefusePauses refuses the next requests to pause and to go on.
+func (b *Backend) RefusePauses(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.deaf = n
 }
 
 // Pauses are the requests to pause and to go on, in their order.

@@ -25,6 +25,9 @@ type SourceOptions struct {
 	// SoundDelay is how much later than its end a packet of sound comes out, as with a mixer that waits for its
 	// sources.
 	SoundDelay time.Duration
+	// Beside makes the source another encode of what another one plays: it has that one's clock and frame times, and no
+	// sound of its own.
+	Beside *Source
 	// NoSound starts without sound, NoVideo without video; SetSound and SetVideo change that.
 	NoSound, NoVideo bool
 }
@@ -49,6 +52,7 @@ type Source struct {
 	opts   SourceOptions
 	fan    *fanout.Fanout
 	start  time.Time
+	origin time.Duration // of the first frame
 	video  []accessUnit
 	sound  [][]byte
 	cancel context.CancelFunc
@@ -80,23 +84,29 @@ func NewSource(ctx context.Context, dir string, o SourceOptions) (*Source, error
 	s.bitrate.Store(int64(o.BitrateKbps))
 	// A clock like the real one: it began long before the program.
 	s.start = time.Now().Add(-37 * time.Hour)
+	s.origin = s.Now()
+	skip := time.Duration(0)
+	if b := o.Beside; b != nil {
+		s.start, s.origin = b.start, b.origin
+		skip = (s.Now() - s.origin) * time.Duration(o.FrameRate) / time.Second
+		s.soundOn.Store(false)
+	}
 	life, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	origin := s.Now()
 	s.wg.Add(2)
-	go s.playVideo(life, origin)
-	go s.playSound(life, origin)
+	go s.playVideo(life, s.origin, skip)
+	go s.playSound(life, s.origin)
 	return s, nil
 }
 
 // Now is the clock that stamps the packets.
 func (s *Source) Now() time.Duration { return time.Since(s.start) }
 
-func (s *Source) playVideo(ctx context.Context, origin time.Duration) {
+func (s *Source) playVideo(ctx context.Context, origin, skip time.Duration) {
 	defer s.wg.Done()
 	length := time.Second / time.Duration(s.opts.FrameRate)
 	next := 0
-	for n := time.Duration(0); ; n++ {
+	for n := skip; ; n++ {
 		pts := origin + n*length
 		if !s.sleepUntil(ctx, pts+s.opts.VideoDelay) {
 			return
@@ -194,6 +204,9 @@ func (s *Source) SetSound(on bool) { s.soundOn.Store(on) }
 
 // SetVideo turns the video on or off.
 func (s *Source) SetVideo(on bool) { s.videoOn.Store(on) }
+
+// Wanted says whether anybody reads the video.
+func (s *Source) Wanted() bool { return s.fan.Wants(media.Video) }
 
 // Close stops playing and waits.
 func (s *Source) Close() error {

@@ -2,6 +2,7 @@ package publishtest
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/go-logr/logr"
 	"github.com/livekit/protocol/auth"
 	"github.com/livekit/protocol/livekit"
@@ -33,8 +35,8 @@ type Unit struct {
 	RTP  uint32
 	Data []byte
 	Key  bool
-	// Arrived is when its first RTP packet came.
-	Arrived time.Time
+	// Arrived is when its first RTP packet came, Whole when its last did.
+	Arrived, Whole time.Time
 }
 
 // Report is one received sender report (RFC 3550, 6.4.1).
@@ -49,7 +51,9 @@ type Stream struct {
 	Info     *livekit.TrackInfo
 	Identity string
 
+	pub    *lksdk.RemoteTrackPublication
 	kind   media.Track
+	vp8    bool
 	ssrc   webrtc.SSRC
 	writer func(webrtc.SSRC)
 
@@ -57,6 +61,8 @@ type Stream struct {
 	units   []Unit
 	packets []*rtp.Packet
 	arrived []time.Time // of packets
+	width   int         // of the frames that come
+	frames  int         // of that width
 	reports []Report
 }
 
@@ -71,9 +77,14 @@ type Subscriber struct {
 
 // Subscribe joins a room as a hidden viewer and receives every screen shared there.
 func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber, error) {
+	return SubscribeAs(ctx, url, key, secret, room, "test-viewer")
+}
+
+// SubscribeAs is Subscribe with another identity than that of all other viewers.
+func SubscribeAs(ctx context.Context, url, key, secret, room, identity string) (*Subscriber, error) {
 	hindsightlivekit.QuietClient()
 	s := &Subscriber{}
-	token, err := auth.NewAccessToken(key, secret).SetIdentity("test-viewer").SetVideoGrant(&auth.VideoGrant{
+	token, err := auth.NewAccessToken(key, secret).SetIdentity(identity).SetVideoGrant(&auth.VideoGrant{
 		RoomJoin: true, Room: room, Hidden: true,
 	}).ToJWT()
 	if err != nil {
@@ -91,11 +102,14 @@ func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber,
 }
 
 func (s *Subscriber) onTrack(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, p *lksdk.RemoteParticipant) {
-	st := &Stream{Info: pub.TrackInfo(), Identity: p.Identity(), ssrc: track.SSRC(), writer: p.WritePLI}
+	st := &Stream{Info: pub.TrackInfo(), Identity: p.Identity(), pub: pub, ssrc: track.SSRC(), writer: p.WritePLI}
 	var depacketizer rtp.Depacketizer
 	switch pub.Source() {
 	case livekit.TrackSource_SCREEN_SHARE:
 		st.kind, depacketizer = media.Video, &codecs.H264Packet{}
+		if st.vp8 = track.Codec().MimeType == webrtc.MimeTypeVP8; st.vp8 {
+			depacketizer = &codecs.VP8Packet{}
+		}
 	case livekit.TrackSource_SCREEN_SHARE_AUDIO:
 		st.kind, depacketizer = media.Opus, &codecs.OpusPacket{}
 	default:
@@ -114,26 +128,69 @@ func (s *Subscriber) onTrack(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPu
 
 func (st *Stream) receive(track *webrtc.TrackRemote, depacketizer rtp.Depacketizer) {
 	builder := samplebuilder.New(1024, depacketizer, track.Codec().ClockRate)
-	arrived := map[uint32]time.Time{} // by RTP time, of units that are not whole yet
+	// By RTP time, of units that are not whole yet: when the first and the last packet came.
+	arrived, whole := map[uint32]time.Time{}, map[uint32]time.Time{}
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
 			return
 		}
+		now := time.Now()
 		if _, known := arrived[packet.Timestamp]; !known {
-			arrived[packet.Timestamp] = time.Now()
+			arrived[packet.Timestamp] = now
+		}
+		if len(packet.Payload) > 0 { // a server may fill up with padding
+			whole[packet.Timestamp] = now
 		}
 		builder.Push(packet)
 		st.mu.Lock()
-		st.packets, st.arrived = append(st.packets, packet), append(st.arrived, time.Now())
+		st.packets, st.arrived = append(st.packets, packet), append(st.arrived, now)
+		st.measure(packet)
 		for sample := builder.Pop(); sample != nil; sample = builder.Pop() {
-			key := st.kind != media.Video || slices.ContainsFunc(media.SplitAnnexB(sample.Data), isIDR)
-			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: key,
-				Arrived: arrived[sample.PacketTimestamp]})
+			st.units = append(st.units, Unit{RTP: sample.PacketTimestamp, Data: sample.Data, Key: st.isKey(sample.Data),
+				Arrived: arrived[sample.PacketTimestamp], Whole: whole[sample.PacketTimestamp]})
 			delete(arrived, sample.PacketTimestamp)
+			delete(whole, sample.PacketTimestamp)
 		}
 		st.mu.Unlock()
 	}
+}
+
+// measure notes the width of frames. The publisher's packetizer sends parameter sets in aggregation packets (RFC 6184,
+// 5.7.1), the SPS first. It runs under the lock.
+func (st *Stream) measure(p *rtp.Packet) {
+	if st.kind != media.Video || len(p.Payload) < 4 {
+		return
+	}
+	const stapA, spsType = 24, 7
+	if body := p.Payload[3:]; p.Payload[0]&31 == stapA && body[0]&31 == spsType {
+		var sps h264.SPS
+		size := int(binary.BigEndian.Uint16(p.Payload[1:]))
+		if size <= len(body) && sps.Unmarshal(body[:size]) == nil && sps.Width() != st.width {
+			st.width, st.frames = sps.Width(), 0
+		}
+	}
+	if p.Marker {
+		st.frames++
+	}
+}
+
+// Layer is the width of the frames that come at present, and how many of that width have come, whole or not.
+func (st *Stream) Layer() (width, frames int) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.width, st.frames
+}
+
+// isKey is whether decoding can begin with a unit. A VP8 frame says so in its first bit (RFC 6386, 9.1).
+func (st *Stream) isKey(data []byte) bool {
+	switch {
+	case st.vp8:
+		return len(data) > 0 && data[0]&1 == 0
+	case st.kind == media.Video:
+		return slices.ContainsFunc(media.SplitAnnexB(data), isIDR)
+	}
+	return true
 }
 
 func (st *Stream) onRTCP(p rtcp.Packet) {
@@ -187,6 +244,9 @@ func (st *Stream) Reports() []Report {
 	return slices.Clone(st.reports)
 }
 
+// VP8 is whether the video is VP8 instead of H.264.
+func (st *Stream) VP8() bool { return st.vp8 }
+
 // KeyUnits counts the IDR frames received.
 func (st *Stream) KeyUnits() int {
 	n := 0
@@ -198,11 +258,18 @@ func (st *Stream) KeyUnits() int {
 	return n
 }
 
+// Ask asks the server for a layer of the video.
+func (st *Stream) Ask(q livekit.VideoQuality) error { return st.pub.SetVideoQuality(q) }
+
 // SendPLI asks the publisher for an IDR frame (RFC 4585, 6.3.1).
 func (st *Stream) SendPLI() { st.writer(st.ssrc) }
 
-// WriteFile writes what has been received: Annex B H.264 from the first IDR frame on, or Ogg Opus.
+// WriteFile writes what has been received: from the first keyframe on as Annex B H.264 or as VP8 in an IVF file, or as
+// Ogg Opus.
 func (st *Stream) WriteFile(path string) error {
+	if st.vp8 {
+		return writeVP8(path, st.Units())
+	}
 	if st.kind == media.Video {
 		return writeH264(path, st.Units())
 	}
@@ -241,6 +308,32 @@ func writeH264(path string, units []Unit) error {
 		return errors.Join(io.ErrUnexpectedEOF, f.Close())
 	}
 	return f.Close()
+}
+
+// writeVP8 writes an IVF file whose time stamps count frames: RTP's may jump.
+func writeVP8(path string, units []Unit) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	head := make([]byte, 32)
+	copy(head, "DKIF\x00\x00\x20\x00VP80")
+	binary.LittleEndian.PutUint32(head[16:], 30) // time stamps a second
+	binary.LittleEndian.PutUint32(head[20:], 1)
+	first := slices.IndexFunc(units, func(u Unit) bool { return u.Key })
+	if first < 0 || len(units[first].Data) < 10 {
+		return errors.Join(io.ErrUnexpectedEOF, f.Close())
+	}
+	copy(head[12:16], units[first].Data[6:10]) // width and height, as the keyframe has them
+	_, err = f.Write(head)
+	for i, u := range units[first:] {
+		frame := binary.LittleEndian.AppendUint32(nil, uint32(len(u.Data)))
+		frame = binary.LittleEndian.AppendUint64(frame, uint64(i))
+		if err == nil {
+			_, err = f.Write(append(frame, u.Data...))
+		}
+	}
+	return errors.Join(err, f.Close())
 }
 
 // WallTime is when a unit was captured according to the newest sender report, on the publisher's wall clock. rate is

@@ -113,6 +113,8 @@ func TestViewersGetVideoAndSound(t *testing.T) {
 	require.Equal(t, st.Identity, video.Identity)
 	require.EqualValues(t, 640, video.Info.Width)
 	require.EqualValues(t, 360, video.Info.Height)
+	require.Len(t, video.Info.Codecs[0].Layers, 1)
+	require.Equal(t, publish.Layers{Full: true}, p.Status().Layers)
 	require.Contains(t, sound.Info.AudioFeatures, livekit.AudioTrackFeature_TF_STEREO)
 	require.Contains(t, sound.Info.AudioFeatures, livekit.AudioTrackFeature_TF_NO_DTX)
 	starts := b.backend.Starts()

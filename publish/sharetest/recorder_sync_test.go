@@ -65,12 +65,16 @@ func startRecorder(t *testing.T, b *bench, rate int) *capture.Recorder {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = pattern.Close() })
-	c := capture.Defaults()
-	c.Video.Preset, c.Video.FrameRate, c.ClipFolder, c.Log = "performance", rate, filepath.Join(b.dir, "clips"), logTo(t)
-	r, err := capture.Open(b.ctx, c)
+	r, err := capture.Open(b.ctx, recorderConfig(t, b, rate))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Close()) })
 	return r
+}
+
+func recorderConfig(t *testing.T, b *bench, rate int) capture.Config {
+	c := capture.Defaults()
+	c.Video.Preset, c.Video.FrameRate, c.ClipFolder, c.Log = "performance", rate, filepath.Join(b.dir, "clips"), logTo(t)
+	return c
 }
 
 // sameAge compares the first three seconds that a viewer gets.

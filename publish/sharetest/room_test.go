@@ -49,6 +49,11 @@ func TestTheRoomKnowsOfTheReplay(t *testing.T) {
 	p.Tell(on)
 	pauses(2, false)
 	require.True(t, b.backend.Pauses()[1].At.After(*b.backend.Pauses()[0].At))
+	b.backend.RefusePauses(1) // a pause that is over by the time the server listens
+	p.Tell(paused)
+	p.Tell(on)
+	pauses(4, false)
+	require.True(t, b.backend.Pauses()[2].Paused)
 
 	clip := api.RoomClip{ClipID: "c1", Title: "Goal", Seconds: 30, URL: "https://replay.example.com/w/1",
 		ExpiresAt: time.Now().UTC().Truncate(time.Second)}

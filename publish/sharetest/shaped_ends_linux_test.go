@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		err = map[string]func(context.Context, string) error{
 			serverPart: serverEnd, publisherPart: publisherEnd,
+			roomPart: roomEnd(false), roomSharePart: roomEnd(true), viewerPart: viewerEnd, sharePart: shareEnd,
 		}[part](ctx, os.Getenv(dirEnv))
 	}
 	stop()

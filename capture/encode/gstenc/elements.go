@@ -86,8 +86,10 @@ var elements = []element{
 	},
 	{
 		name: "x264enc", format: engine.I420, ceiling: "bitrate", canInsertSkips: true, nativeAnnexB: true,
-		install:  "gstreamer1.0-plugins-ugly",
-		setup:    "bitrate={kbps} key-int-max={gop} bframes=0 tune=zerolatency byte-stream=true speed-preset={preset}",
+		install: "gstreamer1.0-plugins-ugly",
+		setup:   "bitrate={kbps} key-int-max={gop} bframes=0 tune=zerolatency byte-stream=true speed-preset={preset}",
+		// No better than the best constant quality: what is left over would be spent on what nobody sees.
+		rate:     "qp-min=18",
 		constant: "pass=qual quantizer={q}",
 		presets:  presets("ultrafast", "superfast cabac=false", "veryfast"),
 	},

@@ -95,7 +95,8 @@ func (c *canvas) animate(ctx context.Context, fps int) error {
 			c.fill(0xffffff, xproto.Rectangle{Width: uint16(c.width), Height: uint16(c.height)})
 			dark, flash = flash+flashLength, flash+EventPeriod
 		default:
-			c.frame(n)
+			c.move(n)
+			c.clock()
 			n++
 			frame += period
 		}
@@ -126,8 +127,9 @@ func (c *canvas) background() {
 	}
 }
 
-// frame moves: a text that scrolls through the lower half, a box that bounces, and a clock.
-func (c *canvas) frame(n int) {
+// move draws a frame upon the one before: a text that scrolls through the lower half, and a box that bounces. The same
+// frames give the same screen.
+func (c *canvas) move(n int) {
 	d := xproto.Drawable(c.window)
 	top, bottom, step := c.height/2, c.height-c.height/20, 6
 	xproto.CopyArea(c.conn, d, d, c.gc, 0, int16(top+step), 0, int16(top), uint16(c.width), uint16(bottom-top-step))
@@ -152,7 +154,12 @@ func (c *canvas) frame(n int) {
 		c.fill(0x204080+uint32(i)*0x101808, xproto.Rectangle{X: int16(at(n) + inset), Y: y + int16(inset),
 			Width: uint16(size - 2*inset), Height: uint16(size - 2*inset)})
 	}
+}
+
+// clock writes the time.
+func (c *canvas) clock() {
 	clock := time.Now().Format("15:04:05.000")
 	xproto.ChangeGC(c.conn, c.gc, xproto.GcForeground|xproto.GcBackground, []uint32{0xffffff, 0x182030})
-	xproto.ImageText8(c.conn, byte(len(clock)), d, c.gc, int16(c.width/2-40), int16(c.height/5), clock)
+	xproto.ImageText8(c.conn, byte(len(clock)), xproto.Drawable(c.window), c.gc, int16(c.width/2-40), int16(c.height/5),
+		clock)
 }

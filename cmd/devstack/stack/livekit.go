@@ -22,6 +22,9 @@ type LiveKitOptions struct {
 	// Address is where clients reach the server; empty is loopback. It has to be that of an interface named link0: see
 	// Link.
 	Address string
+	// SendSideEstimate has the server find out by itself what viewers' connections carry, from feedback that LiveKit's Go
+	// client sends; browsers tell it their own estimates.
+	SendSideEstimate bool
 	// Log gets what the compiler says when the server has to be built first; nil discards it.
 	Log io.Writer
 }
@@ -103,6 +106,9 @@ func liveKitConfig(lk *LiveKit, o LiveKitOptions, httpPort, tcpPort, udpPort int
 	}
 	fmt.Fprintf(&b, "port: %d\nbind_addresses: [%s]\n", httpPort, o.Address)
 	fmt.Fprintf(&b, "rtc:\n  tcp_port: %d\n  udp_port: %d\n  node_ip: %s\n", tcpPort, udpPort, o.Address)
+	if o.SendSideEstimate {
+		fmt.Fprint(&b, "  congestion_control:\n    enabled: true\n    use_send_side_bwe: true\n")
+	}
 	fmt.Fprintf(&b, "  use_external_ip: false\n  enable_loopback_candidate: %t\n", device == "lo")
 	fmt.Fprintf(&b, "  interfaces:\n    includes: [%s]\n", device)
 	fmt.Fprintf(&b, "keys:\n  %s: %s\n", lk.APIKey, lk.APISecret)

@@ -2,16 +2,11 @@ package stack
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 )
@@ -73,26 +68,10 @@ func StartPage(ctx context.Context, log io.Writer, html []byte) (*Page, error) {
 func (p *Page) Close() error { return p.server.Close() }
 
 func fetchJSClient(ctx context.Context, log io.Writer, dir string) error {
-	if _, err := exec.LookPath("npm"); err != nil {
-		return errors.New("npm is not installed; run make setup")
-	}
-	fmt.Fprintln(log, "fetching LiveKit's JavaScript client", jsClientVersion)
-	if err := runBuild(ctx, log, dir, nil, "npm", "pack", "--silent", "livekit-client@"+jsClientVersion); err != nil {
-		return err
-	}
-	archive := "livekit-client-" + jsClientVersion + ".tgz"
-	for file, want := range jsClientFiles {
-		if err := runBuild(ctx, log, dir, nil, "tar", "-xzf", archive, "--strip-components=2",
-			"package/dist/"+file); err != nil {
+	for file, sum := range jsClientFiles {
+		if err := fetchNPM(ctx, log, dir, "livekit-client", jsClientVersion, "dist/"+file, sum); err != nil {
 			return err
 		}
-		b, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil {
-			return err
-		}
-		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != want {
-			return fmt.Errorf("%s is not the file that is expected; its SHA-256 is %x", file, sum)
-		}
 	}
-	return os.Remove(filepath.Join(dir, archive))
+	return nil
 }

@@ -106,6 +106,22 @@ func Probe(ctx context.Context, file string) ([]Stream, time.Duration, error) {
 	return v.Streams, time.Duration(seconds * float64(time.Second)), err
 }
 
+// FrameSizes are the widths and heights of a file's frames.
+func FrameSizes(ctx context.Context, file string) (map[[2]int]bool, error) {
+	out, err := command(ctx, "ffprobe", "-v", "error", "-of", "json", "-select_streams", "v:0", "-show_entries",
+		"frame=width,height", file)
+	if err != nil {
+		return nil, err
+	}
+	var v struct{ Frames []struct{ Width, Height int } }
+	sizes := map[[2]int]bool{}
+	err = json.Unmarshal(out, &v)
+	for _, f := range v.Frames {
+		sizes[[2]int{f.Width, f.Height}] = true
+	}
+	return sizes, err
+}
+
 // FrameRate is how many frames a second a file's video stream holds on average.
 func FrameRate(ctx context.Context, file string) (float64, error) {
 	out, err := command(ctx, "ffprobe", "-v", "error", "-of", "json", "-select_streams", "v:0", "-show_entries",

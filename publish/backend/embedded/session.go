@@ -158,14 +158,17 @@ func (s *session) onTrack(t *webrtc.TrackRemote, p *lksdk.RemoteTrackPublication
 	s.readers.Add(1)
 	go func() {
 		defer s.readers.Done()
-		s.guarded("reading a track", func() { s.receive(t, video) })
+		s.guarded("reading a track", func() { s.receive(t, video, newFullFirst(p.TrackInfo())) })
 	}()
 }
 
 // receive reads a track until it ends. Units that the loop has no time for are left out.
-func (s *session) receive(t *webrtc.TrackRemote, video bool) {
+func (s *session) receive(t *webrtc.TrackRemote, video bool, first *fullFirst) {
 	dropped := false
 	a := newAssembler(video, func(u unit) {
+		if !first.takes(u) {
+			return
+		}
 		u.lost = u.lost || dropped
 		dropped = true
 		if size := int64(len(u.data)); s.waiting.Add(size) <= queuedBytes {

@@ -138,6 +138,9 @@ func (v *Verifier) Verify(ctx context.Context, text string) (state.Token, error)
 		return state.Token{}, explain(err)
 	}
 	t := state.Token{Issuer: v.o.Issuer, Rooms: v.o.Rooms, Scopes: v.o.Scopes}
+	if ends, err := claims.GetExpirationTime(); err == nil && ends != nil {
+		t.Expires = ends.Time
+	}
 	t.Identity, _ = claims[v.o.IdentityClaim].(string)
 	if claim, ok := claims[roomsClaim]; ok {
 		if t.Rooms, ok = claim.(string); !ok || t.Rooms == "" {

@@ -86,6 +86,7 @@ func TestVerify(t *testing.T) {
 	require.False(t, plain.Allows("den"))
 	require.True(t, plain.Has(state.Publish))
 	require.False(t, plain.Has(state.View))
+	require.WithinDuration(t, time.Now().Add(time.Hour), plain.Expires, time.Minute)
 	again, err := v.Verify(t.Context(), ours.sign(t, func(c jwt.MapClaims) { c["jti"] = "renewed" }))
 	require.NoError(t, err)
 	require.Equal(t, plain.AppIdentity(), again.AppIdentity(), "a renewed token changes the name in the room")

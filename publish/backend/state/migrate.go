@@ -134,6 +134,19 @@ ALTER TABLE replays ADD COLUMN shown INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE replays ADD COLUMN jumps INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE replays ADD COLUMN longest INTEGER NOT NULL DEFAULT 0;
 `,
+	// 13: browsers that are signed in, and the codes that sign them in. token is one of ours, or else who is a user in
+	// JSON, until ends.
+	`
+CREATE TABLE codes (
+	hash TEXT PRIMARY KEY, token TEXT NOT NULL, who TEXT NOT NULL, owner TEXT NOT NULL, ends INTEGER NOT NULL,
+	expires INTEGER NOT NULL
+) STRICT;
+CREATE TABLE sessions (
+	hash TEXT PRIMARY KEY, token TEXT NOT NULL, who TEXT NOT NULL, owner TEXT NOT NULL, created INTEGER NOT NULL,
+	used INTEGER NOT NULL, expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_owner ON sessions(owner, created);
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 )
@@ -58,8 +59,14 @@ func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
 		}
 		if n.Recording != nil {
 			query, args := insertRecording(*n.Recording)
+			before := count.Recordings
 			if err := restore(ctx, tx, &count.Recordings, query, args); err != nil {
 				return err
+			}
+			if count.Recordings > before {
+				if err := hide(ctx, tx, *n.Recording); err != nil {
+					return err
+				}
 			}
 		}
 		if n.Clip != nil && n.Clip.State == api.ClipReady {
@@ -86,6 +93,13 @@ func restore(ctx context.Context, tx runner, counter *int, query string, args []
 	}
 	n, err := res.RowsAffected()
 	*counter += int(n)
+	return err
+}
+
+// hide keeps from viewers what a recording has until now: the notes do not say what of it was recorded in a pause.
+func hide(ctx context.Context, tx runner, r Recording) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO pauses (replay, start, stop) VALUES (?,?,?) ON CONFLICT DO NOTHING",
+		r.ReplayID, stamp(r.Created), max(stamp(time.Now()), stamp(r.Created)+1))
 	return err
 }
 

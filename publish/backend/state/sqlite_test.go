@@ -42,6 +42,10 @@ func TestLinks(t *testing.T)                      { onSQLite(t, statetest.Links)
 func TestClipsAreListedAndCounted(t *testing.T)   { onSQLite(t, statetest.ClipsAreListedAndCounted) }
 func TestNamesOfStrangeBytes(t *testing.T)        { onSQLite(t, statetest.NamesOfStrangeBytes) }
 func TestRestore(t *testing.T)                    { onSQLite(t, statetest.Restore) }
+func TestWatchLinks(t *testing.T)                 { onSQLite(t, statetest.WatchLinks) }
+func TestAsks(t *testing.T)                       { onSQLite(t, statetest.Asks) }
+func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses) }
+func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
 func TestUploadsReserve(t *testing.T)             { onSQLite(t, statetest.UploadsReserve) }
 func TestUploadBecomesAClip(t *testing.T)         { onSQLite(t, statetest.UploadBecomesAClip) }
 

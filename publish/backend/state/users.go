@@ -27,6 +27,8 @@ type Token struct {
 	// Scopes are what the token is good for, never empty.
 	Scopes           []Scope
 	Created, Revoked time.Time
+	// Expires is when a token of an identity provider ends; zero is never.
+	Expires time.Time
 }
 
 // Scope is a right of a token. Whatever its scopes, a token sees what belongs to its identity.
@@ -194,9 +196,9 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return all(ctx, s, scanToken, tokenColumns+"ORDER BY created")
 }
 
-// RevokeToken makes a token useless at once, and ends the uploads that were begun with it. Where it was the last of its
-// identity, everything that runs for that identity is marked as stopped, for the keeper to end, and the links to its
-// clips are deleted.
+// RevokeToken makes a token useless at once, and ends its sessions and the uploads that were begun with it. Where it
+// was the last of its identity, everything that runs for that identity is marked as stopped, for the keeper to end, and
+// the links to its clips are deleted.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return s.transaction(ctx, func(tx runner) error {
 		var identity string
@@ -213,6 +215,11 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 		}
 		if err := endUploads(ctx, tx, "token = ?", id); err != nil {
 			return err
+		}
+		for _, table := range []string{"sessions", "codes"} {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE token = ?", id); err != nil {
+				return err
+			}
 		}
 		var left int
 		err = tx.QueryRowContext(ctx, "SELECT count(*) FROM tokens WHERE identity = ? AND revoked = 0", identity).Scan(&left)

@@ -48,6 +48,11 @@ func accessTable(t *testing.T) (columns []string, rows map[string]map[string]str
 	return columns, rows
 }
 
+// takesCookie is whether a call takes the cookie of a session in the place of a token.
+func takesCookie(path string) bool {
+	return strings.HasPrefix(path, "/team") || path == "/sessions/end"
+}
+
 // belongings are one user's things in a room, made again for each call, for calls delete them.
 type belongings struct {
 	replay, clip, link, secret, job, running, upload string
@@ -158,6 +163,17 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 			delete(d.header, "Upload-Length")
 		}
 		defer func() { d.header = nil }()
+	case path == "/sessions":
+		kind, body = "application/x-www-form-urlencoded", "code=AAAA-BBBB-CCCC"
+	case takesCookie(path):
+		kind, body = "application/x-www-form-urlencoded", ""
+		if strings.HasPrefix(path, "/team/replays/") {
+			id = b.replay
+		}
+		if token != "" {
+			d.header = map[string]string{"Cookie": d.signIn(token)}
+			defer func() { d.header = nil }()
+		}
 	case path == "/clips/{id}/poster":
 		kind, body = "image/jpeg", shelftest.JPEG(d.t, 16, 16)
 	}
@@ -168,16 +184,24 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	if strings.HasPrefix(path, "/watch/") {
 		link = b.secret
 	}
+	if takesCookie(path) {
+		token = ""
+	}
 	name := "recording.mp4"
-	if strings.HasPrefix(path, "/replays/") {
+	if strings.Contains(path, "/replays/") {
 		link, name = b.watchLink, "s_00000.m4s"
 	}
-	target := strings.NewReplacer("{id}", id, "{link}", link, "{name}", name, "{recording}", b.recording,
-		"{clip}", b.ask).Replace(path)
+	if strings.HasPrefix(path, "/assets/") {
+		name = rewindScript.name
+	}
+	target := strings.NewReplacer("{version}", rewindScript.version, "{id}", id, "{link}", link, "{name}", name,
+		"{recording}", b.recording, "{clip}", b.ask).Replace(path)
 	if secret, through := strings.CutPrefix(token, throughLink); through {
 		token, target = "", target+"?link="+secret
 	}
-	listed := method == http.MethodGet && (path == "/clips" || path == "/recordings" || path == "/links")
+	signedIn := d.header["Cookie"] != ""
+	listed := method == http.MethodGet && (path == "/clips" || path == "/recordings" || path == "/links" ||
+		signedIn && (path == "/team" || path == "/team/links"))
 	if listed {
 		target += "?whose=all"
 	}
@@ -212,6 +236,7 @@ func TestAccessTable(t *testing.T) {
 			d := newDesk(t, 1)
 			begins := shelftest.Starting{Recorder: d.Fake}
 			d.o.Recorder, d.o.JobRecorder, d.o.MaxRunning, d.o.MaxWaiting = begins, begins, 1000, 1000
+			d.guesses = newLimiter(0) // the test signs in all the time
 			var token state.Token
 			var secret string
 			if column != "no token" {

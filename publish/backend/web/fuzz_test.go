@@ -52,6 +52,8 @@ func FuzzHandlers(f *testing.F) {
 		{"POST", "/replays/" + on.Rec.ReplayID + "/clips", "application/json", `{"seconds":1,"title":"x"}`},
 		{"POST", "/replays/" + on.Rec.ReplayID + "/clips", "application/json",
 			`{"from":"0001-01-01T00:00:00Z","to":"0001-01-01T00:00:02Z"}`},
+		{"GET", "/replays/x/watch?link=y", "", ""}, {"GET", "/replays/" + on.Rec.ReplayID + "/watch", "", ""},
+		{"GET", "/assets/x/rewind.js", "", ""},
 		{"GET", "/replays/x/clips/y", "", ""}, {"POST", "/replays/x/clips/y/allow", "", ""},
 		{"DELETE", "/uploads/" + begun, "", ""}, {"GET", "/uploads/" + begun, "", ""}, {"GET", "/openapi.json", "", ""},
 	} {

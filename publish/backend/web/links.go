@@ -36,23 +36,33 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err != nil {
 		return err
 	}
+	link, address, err := s.makeLink(r, user, clip, life)
+	if err != nil {
+		return err
+	}
+	out := linkView(link)
+	out.URL = address
+	return writeJSON(w, http.StatusCreated, out)
+}
+
+// makeLink makes a user's link to a clip that works for as long as life, and returns its address.
+func (s *Server) makeLink(r *http.Request, user state.Token, clip state.Clip, life time.Duration) (state.Link, string,
+	error) {
 	if clip.State != api.ClipReady {
-		return &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State.String() +
+		return state.Link{}, "", &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State.String() +
 			"; only finished clips can be shared"}
 	}
 	link, secret, ok, err := s.o.State.AddLink(r.Context(), clip.ID, user.Owner(), time.Now().Add(min(life, s.o.MaxLink)),
 		maxLinks)
 	if err != nil {
-		return err
+		return link, "", err
 	}
 	if !ok {
-		return &failure{http.StatusConflict, api.ProblemConflict,
+		return link, "", &failure{http.StatusConflict, api.ProblemConflict,
 			fmt.Sprintf("the clip has %d links already; revoke some first", maxLinks)}
 	}
 	about(r.Context(), "link", link.ID, "expires", link.Expires)
-	out := linkView(link)
-	out.URL = s.origin(r) + api.Prefix + "/watch/" + secret
-	return writeJSON(w, http.StatusCreated, out)
+	return link, s.origin(r) + api.Prefix + "/watch/" + secret, nil
 }
 
 func linkView(l state.Link) api.Link {

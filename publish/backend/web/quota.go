@@ -74,15 +74,9 @@ func (s *Server) checkJobQuota(ctx context.Context, identity string) error {
 	if s.o.MaxRecordingBytes <= 0 {
 		return nil
 	}
-	var bytes int64
-	for _, t := range jobs {
-		files, err := s.o.JobFiles.Files(ctx, t.ID)
-		if err != nil {
-			return err
-		}
-		for _, f := range files {
-			bytes += f.Bytes
-		}
+	bytes, err := s.jobBytes(ctx, jobs)
+	if err != nil {
+		return err
 	}
 	if bytes >= s.o.MaxRecordingBytes {
 		return &failure{http.StatusForbidden, api.ProblemQuota, fmt.Sprintf(
@@ -90,4 +84,18 @@ func (s *Server) checkJobQuota(ctx context.Context, identity string) error {
 			bytes/1e6)}
 	}
 	return nil
+}
+
+// jobBytes is how large recordings are together.
+func (s *Server) jobBytes(ctx context.Context, jobs []state.Job) (bytes int64, err error) {
+	for _, t := range jobs {
+		files, err := s.o.JobFiles.Files(ctx, t.ID)
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range files {
+			bytes += f.Bytes
+		}
+	}
+	return bytes, nil
 }

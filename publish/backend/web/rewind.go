@@ -46,8 +46,9 @@ type watcher struct {
 	clips api.ClipPolicy
 }
 
-// watcher finds out who makes a call about a replay that viewers may make: by a watch link in the query, or by a user
-// token. Whoever may not see the replay learns not even whether there is one.
+// watcher finds out who makes a call about a replay that viewers may make: by a watch link in the query, by a user
+// token, or by the cookie of who is signed in at the team's page. Whoever may not see the replay learns not even
+// whether there is one.
 func (s *Server) watcher(r *http.Request) (watcher, error) {
 	id := r.PathValue("id")
 	if secret := r.URL.Query().Get("link"); secret != "" {
@@ -66,10 +67,14 @@ func (s *Server) watcher(r *http.Request) (watcher, error) {
 		}
 		return watcher{replay: replay, link: link, secret: secret, clips: link.Clips}, err
 	}
-	if r.Header.Get("Authorization") == "" {
+	who, secret := s.user, r.Header.Get("Authorization")
+	if secret == "" {
+		who = s.session // which refuses what the page of another server asks for
+	}
+	user, err := who(r)
+	if errors.Is(err, errSignedOut) {
 		return watcher{}, notFound("replay")
 	}
-	user, err := s.user(r)
 	if err != nil {
 		return watcher{}, err
 	}
@@ -77,7 +82,7 @@ func (s *Server) watcher(r *http.Request) (watcher, error) {
 	if err != nil {
 		return watcher{}, err
 	}
-	v := watcher{replay: replay, user: user, secret: r.Header.Get("Authorization"), clips: api.ClipsAsk}
+	v := watcher{replay: replay, user: user, secret: secret, clips: api.ClipsAsk}
 	if owns(user, replay.Identity, replay.Room) {
 		v.clips = api.ClipsAnyone
 	}

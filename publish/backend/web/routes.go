@@ -40,6 +40,7 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/replays/{id}/links":                       user(s.getWatchLinks),
 		"DELETE " + api.Prefix + "/replays/{id}/links/{link}":             user(s.deleteWatchLink),
 		"POST " + api.Prefix + "/replays/{id}/pause":                      user(s.postPause),
+		"GET " + api.Prefix + "/replays/{id}/watch":                       http.HandlerFunc(s.getRewind),
 		"GET " + api.Prefix + "/replays/{id}/index.m3u8":                  s.viewing(s.getPlaylist),
 		"GET " + api.Prefix + "/replays/{id}/segments/{recording}/{name}": s.viewing(s.getSegment),
 		"GET " + api.Prefix + "/replays/{id}/timeline":                    s.viewing(s.getTimeline),
@@ -76,6 +77,8 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET " + api.Prefix + "/healthz":                                  http.HandlerFunc(getHealth),
 	}
 	maps.Copy(all, s.jobRoutes())
+	maps.Copy(all, s.teamRoutes())
+	all["GET "+api.Prefix+"/assets/{version}/{name}"] = s.limited(s.getAsset)
 	return all
 }
 
@@ -86,6 +89,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(pattern, h)
 	}
 	mux.Handle("GET /healthz", http.HandlerFunc(getHealth))
+	mux.Handle("GET /{$}", s.limited(s.getTeam)) // the same page as below the prefix, where people look for it
 	mux.Handle("/", s.limited(func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, notFound("call")) }))
 	if len(s.o.CORSOrigins) == 0 {
 		return s.outer(mux)

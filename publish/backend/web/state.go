@@ -16,6 +16,7 @@ type State interface {
 	clips
 	links
 	rewinds
+	sessions
 	Ping(ctx context.Context) error
 }
 
@@ -25,6 +26,7 @@ type rewinds interface {
 	WatchLinkWith(ctx context.Context, replay, secret string) (state.WatchLink, error)
 	WatchLinks(ctx context.Context, replay string) ([]state.WatchLink, error)
 	DeleteWatchLink(ctx context.Context, replay, id string) error
+	WatchLinksOf(ctx context.Context, identity string, limit int) ([]state.WatchLink, error)
 	Pause(ctx context.Context, replay string, at time.Time) error
 	Resume(ctx context.Context, replay string, at time.Time) error
 	Pauses(ctx context.Context, replay string) ([]state.Span, error)
@@ -45,6 +47,7 @@ type replays interface {
 	AddReplay(ctx context.Context, r state.Replay) error
 	Replay(ctx context.Context, id string) (state.Replay, error)
 	CountReplays(ctx context.Context, identity string) (int, error)
+	RunningReplays(ctx context.Context, limit int) ([]state.Replay, error)
 	SetStopped(ctx context.Context, id string, t time.Time) error
 	AddRecording(ctx context.Context, r state.Recording) error
 	Recordings(ctx context.Context, replayID string) ([]state.Recording, error)
@@ -70,7 +73,9 @@ type clips interface {
 	ClipsIn(ctx context.Context, in func(room string) bool, owner string, before time.Time, limit int) ([]state.Clip,
 		error)
 	AllClips(ctx context.Context, before time.Time, limit int) ([]state.Clip, error)
+	FindClips(ctx context.Context, q state.ClipQuery) (out []state.Clip, next string, err error)
 	Used(ctx context.Context, identity string) (clips int, bytes int64, err error)
+	Posters(ctx context.Context, clips []string) (map[string]bool, error)
 	Poster(ctx context.Context, clip string) ([]byte, error)
 	SetPoster(ctx context.Context, clip string, jpeg []byte) error
 }
@@ -80,6 +85,14 @@ type links interface {
 		ok bool, err error)
 	Links(ctx context.Context, clip string) ([]state.Link, error)
 	LinksOf(ctx context.Context, identity string, limit int) ([]state.Link, error)
+	ClipLinksOf(ctx context.Context, identity string, skip, limit int) ([]state.ClipLink, error)
 	LinkWith(ctx context.Context, secret string) (state.Link, error)
 	DeleteLink(ctx context.Context, clip, id string) error
+}
+
+type sessions interface {
+	AddCode(ctx context.Context, t state.Token, now time.Time) (code string, expires time.Time, err error)
+	SignIn(ctx context.Context, code string, now time.Time) (t state.Token, secret string, expires time.Time, err error)
+	Session(ctx context.Context, secret string, now time.Time) (t state.Token, expires time.Time, err error)
+	SignOut(ctx context.Context, secret string) error
 }

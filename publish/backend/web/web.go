@@ -212,6 +212,9 @@ type settings struct {
 type Server struct {
 	o       settings
 	limiter *limiter
+	// guesses are codes that somebody tries; sameOrigin refuses what pages of other servers have a browser do.
+	guesses    *limiter
+	sameOrigin *http.CrossOriginProtection
 	// requests are counted by call and status; metrics shows them with everybody else's.
 	requests *prometheus.CounterVec
 	metrics  http.Handler
@@ -232,6 +235,7 @@ type Server struct {
 func New(o Options, p Parts) *Server {
 	o.setDefaults()
 	s := &Server{o: settings{o, p}, limiter: newLimiter(o.Rate), clipLimiter: newClipLimiter(), patience: sendPatience,
+		guesses: newLimiter(guessesPerSecond), sameOrigin: sameOrigin(o.BaseURL),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hindsight_requests_total",
 			Help: "HTTP requests by call and status."}, []string{"call", "status"}),
 		metrics: promhttp.HandlerFor(cachedGatherer(p.Metrics), promhttp.HandlerOpts{})}

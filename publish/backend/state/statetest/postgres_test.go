@@ -51,6 +51,10 @@ func TestLinks(t *testing.T)                      { onPostgres(t, Links) }
 func TestClipsAreListedAndCounted(t *testing.T)   { onPostgres(t, ClipsAreListedAndCounted) }
 func TestNamesOfStrangeBytes(t *testing.T)        { onPostgres(t, NamesOfStrangeBytes) }
 func TestRestore(t *testing.T)                    { onPostgres(t, Restore) }
+func TestWatchLinks(t *testing.T)                 { onPostgres(t, WatchLinks) }
+func TestAsks(t *testing.T)                       { onPostgres(t, Asks) }
+func TestPauses(t *testing.T)                     { onPostgres(t, Pauses) }
+func TestShownIsCountedOnce(t *testing.T)         { onPostgres(t, ShownIsCountedOnce) }
 func TestUploadsReserve(t *testing.T)             { onPostgres(t, UploadsReserve) }
 func TestUploadBecomesAClip(t *testing.T)         { onPostgres(t, UploadBecomesAClip) }
 

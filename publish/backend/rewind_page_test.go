@@ -1,0 +1,459 @@
+package backend_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"image"
+	"image/png"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/publish"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
+	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
+	"github.com/hindsight-app/hindsight/publish/backend/storage/s3test"
+	"github.com/hindsight-app/hindsight/publish/client"
+	"github.com/hindsight-app/hindsight/publish/publishtest"
+)
+
+// viewer is a person with a watch link in Chromium.
+type viewer struct {
+	*bench
+	tab context.Context
+	// loop are the frames of what is shared, as thumbnails.
+	loop []thumbnail
+}
+
+// shareLoop shares a loop of 10 s of different frames, and two tones, as the app does.
+func (b *bench) shareLoop() (p *publish.Publisher, loop []thumbnail) {
+	b.Helper()
+	dir := b.TempDir()
+	src, err := publishtest.NewSource(b.ctx, dir, publishtest.SourceOptions{Width: 320, Height: 180, BitrateKbps: 800})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = src.Close() })
+	p, err = publish.Start(b.ctx, publish.Config{BackendURL: b.backend.URL, UserToken: b.backend.Token, Room: "den",
+		Log: slog.New(slog.NewTextHandler(b.Output(), nil))}, src)
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = p.Close(context.Background()) })
+	return p, b.thumbnails(filepath.Join(dir, "loop.h264"))
+}
+
+// view opens the page of a replay by a link with which anyone may clip.
+func (b *bench) view(replay string, loop []thumbnail) *viewer {
+	b.Helper()
+	link, err := b.client.CreateWatchLink(b.ctx, replay, 0, api.ClipsAnyone)
+	require.NoError(b, err)
+	v := &viewer{bench: b, tab: browser(b.TB), loop: loop}
+	v.do(chromedp.Navigate(link.URL))
+	v.until("it plays live", `at().badge === 'Live' && video.currentTime > 0 && !video.paused && video.readyState >= 3`)
+	return v
+}
+
+// looks are what tests ask the page.
+const looks = `const $ = id => document.getElementById(id), video = $('video');
+const ms = id => Date.parse($(id).dateTime);
+const at = () => ({badge: $('badge').textContent, now: ms('now'), in: ms('in-time'), out: ms('out-time')});`
+
+func (v *viewer) do(actions ...chromedp.Action) {
+	v.Helper()
+	require.NoError(v, chromedp.Run(v.tab, actions...))
+}
+
+// ask evaluates an expression on the page.
+func (v *viewer) ask(expression string, out any) {
+	v.Helper()
+	v.do(chromedp.Evaluate("(async () => { "+looks+" return "+expression+" })()", out, awaitPromise))
+}
+
+func (v *viewer) until(what, condition string) {
+	v.Helper()
+	var last string
+	defer func() {
+		if v.Failed() {
+			shot(v.TB, v.tab, "failed")
+			v.Logf("the page: %s", last)
+		}
+	}()
+	v.eventually(90*time.Second, what, func() bool {
+		var ok bool
+		v.ask("!!("+condition+")", &ok)
+		if !ok {
+			v.ask(`JSON.stringify({...at(), time: video.currentTime, ready: video.readyState, paused: video.paused,
+				trouble: $('trouble').textContent, spans: $('spans').textContent, refused: $('refused').textContent})`, &last)
+		}
+		return ok
+	})
+}
+
+// position is what the page says of where it is.
+type position struct {
+	Badge        string
+	Now, In, Out int64 // ms since 1970
+}
+
+func (v *viewer) at() (p position) {
+	v.Helper()
+	v.ask("at()", &p)
+	return p
+}
+
+// rewind goes back to the first second of the buffer by a click on the timeline.
+func (v *viewer) rewind() {
+	v.Helper()
+	var box struct{ X, Y float64 }
+	v.ask(`(r => ({X: r.left + 1, Y: r.top + r.height / 2}))($('line').getBoundingClientRect())`, &box)
+	v.do(chromedp.MouseClickXY(box.X, box.Y))
+	v.until("it is far behind", `/behind/.test(at().badge) && !video.seeking && video.readyState >= 3`)
+}
+
+// hears wants both tones of what plays.
+func (v *viewer) hears() {
+	v.Helper()
+	var db struct{ Desktop, Microphone, Between float64 }
+	v.ask(`(() => {
+		if (!window.heard) {
+			const context = new AudioContext(), source = context.createMediaElementSource(video);
+			window.heard = Object.assign(context.createAnalyser(), {fftSize: 8192});
+			source.connect(window.heard).connect(context.destination);
+		}
+		return true;
+	})()`, nil)
+	v.until("both tones are heard", fmt.Sprintf(`(() => {
+		const bins = new Float32Array(heard.frequencyBinCount);
+		heard.getFloatFrequencyData(bins);
+		const level = hz => Math.max(...bins.slice(Math.round(hz / heard.context.sampleRate * heard.fftSize) - 2).slice(0, 5));
+		window.levels = {Desktop: level(%[1]v), Microphone: level(%[2]v), Between: level(%[1]v * 2)};
+		return levels.Desktop > levels.Between + 25 && levels.Microphone > levels.Between + 25 && levels.Desktop > -60;
+	})()`, publishtest.DesktopTone, publishtest.MicrophoneTone))
+	v.ask("levels", &db)
+	v.Logf("heard in Chromium: %+v dB", db)
+}
+
+// drag moves a handle of the clip to a moment, with the mouse or a finger.
+func (v *viewer) drag(which string, to int64, finger bool) {
+	v.Helper()
+	var from, target struct{ X, Y float64 }
+	const of = `(r => ({X: r.left + r.width / 2, Y: r.top + r.height / 2}))($('%s').getBoundingClientRect())`
+	v.ask(fmt.Sprintf(of, which), &from)
+	// The two handles' edges are at the two moments.
+	v.ask(fmt.Sprintf(`(() => {
+		const a = $('in').getBoundingClientRect().right, b = $('out').getBoundingClientRect().left, c = at();
+		return {X: (%d - c[%q]) * (b - a) / (c.out - c.in), Y: 0};
+	})()`, to, which), &target)
+	target.X, target.Y = from.X+target.X, from.Y
+	require.Greater(v, target.X, 0.0, "it is left of the page")
+	for i := range 6 { // press, four moves, release
+		x, y := from.X+(target.X-from.X)*float64(min(i, 4))/4, from.Y
+		if finger {
+			kind, points := input.TouchMove, []*input.TouchPoint{{X: x, Y: y}}
+			if i == 0 {
+				kind = input.TouchStart
+			} else if i == 5 {
+				kind, points = input.TouchEnd, []*input.TouchPoint{}
+			}
+			v.do(input.DispatchTouchEvent(kind, points))
+			continue
+		}
+		kind := input.MouseMoved
+		if i == 0 {
+			kind = input.MousePressed
+		} else if i == 5 {
+			kind = input.MouseReleased
+		}
+		v.do(input.DispatchMouseEvent(kind, x, y).WithButton(input.Left).WithButtons(1).WithClickCount(1))
+	}
+}
+
+// clip drags a clip from one moment to another, moves its ends by keys as well, and makes it. It returns the file, and
+// the first and last frame that the page has shown of it.
+func (v *viewer) clip(title string, from, to int64) (file string, first, last thumbnail, p position) {
+	v.Helper()
+	v.do(chromedp.Click("#clip", chromedp.ByQuery))
+	v.until("the handles", `!$('in').hidden && !$('out').hidden`)
+	v.do(chromedp.Click(`[data-last="60"]`, chromedp.ByQuery), chromedp.Click("#out-of", chromedp.ByQuery))
+	v.drag("out", to, true)
+	v.drag("in", from+1300, false) // the keys take it back
+	v.do(chromedp.Focus("#in", chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowLeft))
+	v.do(chromedp.Evaluate(`for (let i = 0; i < 3; i++) document.activeElement.dispatchEvent(
+		new KeyboardEvent('keydown', {key: 'ArrowLeft', shiftKey: true, bubbles: true, cancelable: true}))`, nil))
+	v.until("the frames of both ends", `Date.parse($('in-frame').dataset.at) === at().in &&
+		Date.parse($('out-frame').dataset.at) === at().out - 2`)
+	p = v.at()
+	require.InDelta(v, from, p.In, 700, "where the clip begins")
+	require.InDelta(v, to, p.Out, 700, "where the clip ends")
+	first, last = v.shown("in-frame"), v.shown("out-frame")
+	looksOf(v.TB, v.tab, "clip")
+	v.do(chromedp.SendKeys("#title", title, chromedp.ByQuery), chromedp.Click("#make", chromedp.ByQuery))
+	v.until("the clip is made", `$('clips').querySelector('li')?.dataset.state === 'ready'`)
+	var url string
+	v.ask(`$('clips').querySelector('li a').href`, &url)
+	require.Contains(v, url, api.Prefix+"/watch/")
+	clips, err := v.client.Clips(v.ctx)
+	require.NoError(v, err)
+	require.Equal(v, title, clips.Clips[0].Title, "the publisher has it in his list")
+	file = filepath.Join(v.TempDir(), "clip.mp4")
+	resp, err := http.Get(url + "/video")
+	require.NoError(v, err)
+	defer resp.Body.Close()
+	require.Equal(v, http.StatusOK, resp.StatusCode)
+	f, err := os.Create(file)
+	require.NoError(v, err)
+	_, err = f.ReadFrom(resp.Body)
+	require.NoError(v, err)
+	require.NoError(v, f.Close())
+	return file, first, last, p
+}
+
+// shown is what a canvas of the page shows.
+func (v *viewer) shown(id string) thumbnail {
+	v.Helper()
+	var url string
+	v.ask(fmt.Sprintf(`$('%s').toDataURL('image/png')`, id), &url)
+	b, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(url, "data:image/png;base64,"))
+	require.NoError(v, err)
+	img, err := png.Decode(bytes.NewReader(b))
+	require.NoError(v, err)
+	require.Equal(v, image.Pt(2*thumbnailWidth, 2*thumbnailHeight), img.Bounds().Size())
+	var t thumbnail
+	for y := range thumbnailHeight {
+		for x := range thumbnailWidth {
+			var sum float64
+			for i := range 4 {
+				r, g, b, _ := img.At(2*x+i%2, 2*y+i/2).RGBA()
+				sum += 0.299*float64(r) + 0.587*float64(g) + 0.114*float64(b)
+			}
+			t = append(t, byte(16+sum/4/65535*219))
+		}
+	}
+	return t
+}
+
+// thumbnail is a gray frame of 160x90 pixels.
+type thumbnail []byte
+
+const thumbnailWidth, thumbnailHeight = 160, 90
+
+// thumbnails decodes a video.
+func (b *bench) thumbnails(file string) (out []thumbnail) {
+	b.Helper()
+	var complaint bytes.Buffer
+	cmd := exec.CommandContext(b.ctx, "ffmpeg", "-v", "error", "-nostdin", "-i", file, "-an", "-fps_mode", "passthrough",
+		"-vf", fmt.Sprintf("scale=%d:%d:flags=area,format=gray", thumbnailWidth, thumbnailHeight), "-f", "rawvideo", "-")
+	cmd.Stderr = &complaint
+	raw, err := cmd.Output()
+	require.NoError(b, err, complaint.String())
+	const size = thumbnailWidth * thumbnailHeight
+	for i := 0; i+size <= len(raw); i += size {
+		out = append(out, raw[i:i+size])
+	}
+	require.NotEmpty(b, out)
+	return out
+}
+
+// which is the frame of the loop that a frame is most like.
+func (v *viewer) which(t thumbnail) (frame int) {
+	least := math.MaxInt
+	for i, l := range v.loop {
+		sum := 0
+		for j := range l {
+			d := int(l[j]) - int(t[j])
+			sum += d * d
+		}
+		if sum < least {
+			frame, least = i, sum
+		}
+	}
+	return frame
+}
+
+// A viewer rewinds 40 s of what the backend records by itself, hears both tones, and drags a clip of it, which has
+// exactly the frames between the two that the page has shown.
+func TestRewindInChromium(t *testing.T) {
+	b := newBench(t, with{alone: true})
+	p, loop := b.shareLoop()
+	b.eventually(time.Minute, "it is recorded", func() bool { return p.Status().Recording == publish.RecordingActive })
+	replay := p.Status().ReplayID
+	b.waitBuffered(replay, 8)
+	v := b.view(replay, loop)
+	b.waitBuffered(replay, 50)
+	v.until("frames on the timeline", `$('frames').children.length >= 4`)
+	before := v.at()
+	v.rewind()
+	after := v.at()
+	require.Greater(t, before.Now-after.Now, int64(35_000), "%+v then %+v", before, after)
+	r, err := b.client.Replay(b.ctx, replay)
+	require.NoError(t, err)
+	require.Less(t, after.Now-r.From.UnixMilli(), int64(4000), "it is not the first second of the buffer")
+	v.hears()
+	from := r.From.UnixMilli() + 9_400
+	file, first, last, p2 := v.clip("From the page", from, from+7_000)
+	frames := v.thumbnails(file)
+	require.InDelta(t, float64(p2.Out-p2.In)*30/1000, len(frames), 2)
+	begin := v.which(frames[0])
+	for i, f := range frames {
+		require.Equal(t, (begin+i)%len(loop), v.which(f), "frame %d of the clip", i)
+	}
+	require.Equal(t, v.which(first), begin, "the first frame is not the one that the page showed")
+	require.Equal(t, v.which(last), v.which(frames[len(frames)-1]), "nor is the last")
+	looksOf(t, v.tab, "made")
+	v.do(chromedp.Click("#live", chromedp.ByQuery))
+	v.until("it is live again", `at().badge === 'Live' && !video.paused && !video.seeking`)
+}
+
+// LiveKit Egress writes to a bucket and is killed in the middle: a viewer goes back to before that, sees the gap, and
+// drags a clip over it.
+func TestRewindOverKilledEgressInChromium(t *testing.T) {
+	s3, err := s3test.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(s3.Close)
+	o := stack.BackendOptions{Args: []string{"--stall", "30s"}, Env: []string{"HINDSIGHT_STORAGE=" + s3.URL("team")}}
+	for k, val := range s3.Env() {
+		o.Env = append(o.Env, k+"="+val)
+	}
+	b := newBench(t, with{egress: true, backend: o})
+	p, loop := b.shareLoop()
+	b.eventually(2*time.Minute, "it is recorded", func() bool { return p.Status().Recording == publish.RecordingActive })
+	replay := p.Status().ReplayID
+	began := time.Now()
+	b.goesOn(replay, began, 8)
+	v := b.view(replay, loop)
+
+	b.kill(b.egress.Proc)
+	died := time.Now()
+	b.startEgress(false)
+	b.goesOn(replay, died, 12)
+	v.until("the gap on the timeline", `$('spans').textContent.startsWith('Not recorded')`)
+	v.until("it plays on after the gap", fmt.Sprintf(`at().badge === 'Live' && at().now > %d`, died.UnixMilli()))
+	v.rewind()
+	require.Less(t, v.at().Now, died.UnixMilli())
+	v.hears()
+	looksOf(t, v.tab, "gap")
+	var gap struct{ From, To int64 }
+	v.ask(`fetch('timeline' + location.search).then(r => r.json()).then(t => ({From: Date.parse(t.gaps[0].from),
+		To: Date.parse(t.gaps[0].to)}))`, &gap)
+	v.do(chromedp.Evaluate(`document.querySelector('#video').pause()`, nil))
+	// The handles reach to both sides of it from after it.
+	v.do(chromedp.Click("#live", chromedp.ByQuery))
+	v.until("it is live again", `at().badge === 'Live' && !video.seeking`)
+	file, first, last, at := v.clip("Over a gap", gap.From-4_000, gap.To+3_000)
+	_, length, err := backendtest.Probe(b.ctx, file)
+	require.NoError(t, err)
+	require.InDelta(t, float64(at.Out-at.In)/1000, length.Seconds(), 0.1)
+	frames := v.thumbnails(file)
+	require.Equal(t, v.which(first), v.which(frames[0]), "the first frame is not the one that the page showed")
+	require.Equal(t, v.which(last), v.which(frames[len(frames)-1]), "nor is the last")
+}
+
+// What the link allows, pauses, the publisher's reply, a lost connection, the end of the replay and of the link are on
+// the page.
+func TestRewindPageTells(t *testing.T) {
+	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
+	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
+	require.NoError(t, err)
+	var down atomic.Bool
+	o := options(on.DB, on.Files, on.Began)
+	o.Keeper.Stall = 10 * time.Second
+	inner := run(t, o).Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	app, err := client.New(server.URL, secret)
+	require.NoError(t, err)
+	replay := on.Rec.ReplayID
+	require.NoError(t, app.Pause(t.Context(), replay, true, on.Began.Add(11*time.Second)))
+	require.NoError(t, app.Pause(t.Context(), replay, false, on.Began.Add(17*time.Second)))
+	v := &viewer{bench: &bench{TB: t, ctx: t.Context(), client: app}, tab: browser(t)}
+	opens := func(clips api.ClipPolicy) *api.WatchLink {
+		link, err := app.CreateWatchLink(t.Context(), replay, 0, clips)
+		require.NoError(t, err)
+		v.do(chromedp.Navigate(link.URL))
+		v.until("it plays", `video.currentTime > 0 && video.readyState >= 3`)
+		return link
+	}
+
+	opens(api.ClipsNobody)
+	v.until("the pause", `$('spans').textContent.startsWith('Paused by the publisher ')`)
+	v.do(chromedp.KeyEvent("c"))
+	v.until("nothing to clip with", `$('clip').hidden && $('cut').hidden && $('in').hidden`)
+
+	link := opens(api.ClipsAsk)
+	v.until("a clip can be asked for", `$('clip').textContent === 'Ask for a clip'`)
+	for _, reply := range []struct {
+		says func(context.Context, string, string) error
+		then string
+	}{{app.DenyClip, "said no"}, {app.AllowClip, "Ready"}} {
+		v.rewind()
+		v.do(chromedp.KeyEvent("c"))
+		v.until("the handles", `!$('in').hidden && !$('out').hidden && $('in-frame').dataset.at`)
+		v.do(chromedp.Click("#make", chromedp.ByQuery))
+		v.until("the publisher is asked", `$('clips').querySelector('li')?.dataset.state === 'asked'`)
+		r, err := app.Replay(t.Context(), replay)
+		require.NoError(t, err)
+		require.Len(t, r.Asked, 1)
+		require.NoError(t, reply.says(t.Context(), replay, r.Asked[0].ClipID))
+		v.until(reply.then, fmt.Sprintf(`$('clips').querySelector('li span').textContent.includes(%q)`, reply.then))
+	}
+	v.until("a link to copy", `$('clips').querySelector('li button').textContent === 'Copy link'`)
+	v.do(chromedp.Click("#clips li button", chromedp.ByQuery))
+	v.until("it is copied", `$('clips').querySelector('li button').textContent === 'Copied'`)
+
+	down.Store(true)
+	v.until("the connection is lost", `$('trouble').textContent.startsWith('The connection is lost')`)
+	looksOf(t, v.tab, "lost")
+	down.Store(false)
+	v.until("it is back", `$('trouble').textContent === ''`)
+	_, err = app.Stop(t.Context(), api.StopRequest{ReplayID: replay})
+	require.NoError(t, err)
+	v.until("the end", `$('badge').textContent === 'Ended' && $('state').textContent.startsWith('This replay has ended')`)
+	v.do(chromedp.Focus("#head", chromedp.ByQuery), chromedp.KeyEvent(kb.Home))
+	v.ask(`video.paused && $('play').click()`, nil) // it is, where it has come to the end
+	v.until("it still plays", `video.currentTime < 10 && !video.paused && !video.seeking && video.readyState >= 3`)
+	require.NoError(t, app.RevokeWatchLink(t.Context(), replay, link.LinkID))
+	v.until("the link's end", `!$('gone').hidden && $('player').hidden && video.paused`)
+}
+
+// A browser without Media Source Extensions, like those of older phones, plays the playlist by itself.
+func TestRewindWithoutMediaSource(t *testing.T) {
+	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
+	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
+	require.NoError(t, err)
+	server := httptest.NewServer(run(t, options(on.DB, on.Files, on.Began)).Handler())
+	t.Cleanup(server.Close)
+	app, err := client.New(server.URL, secret)
+	require.NoError(t, err)
+	v := &viewer{bench: &bench{TB: t, ctx: t.Context(), client: app}, tab: browser(t)}
+	link, err := app.CreateWatchLink(t.Context(), on.Rec.ReplayID, 0, api.ClipsAnyone)
+	require.NoError(t, err)
+	v.do(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(
+			`delete window.MediaSource; delete window.ManagedMediaSource; delete window.WebKitMediaSource`).Do(ctx)
+		return err
+	}), chromedp.Navigate(link.URL))
+	v.until("it plays by itself", `video.currentTime > 0 && video.readyState >= 3 && video.src.includes('index.m3u8')`)
+	v.rewind()
+	require.InDelta(t, on.Began.UnixMilli(), v.at().Now, 3000)
+}

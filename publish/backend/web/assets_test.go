@@ -1,0 +1,83 @@
+package web
+
+import (
+	"compress/gzip"
+	"crypto/sha512"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/publish/api"
+)
+
+// hls.js is the file of npm that is written down, and its license is beside it.
+func TestHLSIsTheOneRecorded(t *testing.T) {
+	sum := sha512.Sum512([]byte(hlsJS))
+	require.Equal(t, hlsSum, hex.EncodeToString(sum[:]), "hlsjs/renew.sh prints what to write into assets.go")
+	readme, err := os.ReadFile("hlsjs/README.md")
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(string(readme), "hls.js "+hlsVersion+" "), "the version in hlsjs/README.md")
+	license, err := os.ReadFile("hlsjs/LICENSE")
+	require.NoError(t, err)
+	require.Contains(t, string(license), "Apache License")
+}
+
+// Files of the pages may be kept for good, and have another address when they change.
+func TestAssetsAreKeptForGood(t *testing.T) {
+	d := newDesk(t, 1)
+	for _, a := range assets {
+		for _, zipped := range []string{"gzip", "identity"} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.server.URL+api.Prefix+a.path(), nil)
+			require.NoError(t, err)
+			req.Header.Set("Accept-Encoding", zipped)
+			resp, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			require.Equal(t, http.StatusOK, resp.StatusCode)
+			require.Equal(t, "public, max-age=31536000, immutable", resp.Header.Get("Cache-Control"))
+			require.Equal(t, a.media, resp.Header.Get("Content-Type"))
+			body := io.Reader(resp.Body)
+			if zipped == "gzip" {
+				require.Equal(t, "gzip", resp.Header.Get("Content-Encoding"))
+				body, err = gzip.NewReader(body)
+				require.NoError(t, err)
+			}
+			got, err := io.ReadAll(body)
+			require.NoError(t, err)
+			require.Equal(t, a.body, got)
+		}
+		resp, _ := d.call("", http.MethodGet, strings.Replace(a.path(), a.version, strings.Repeat("0", 16), 1), "", "")
+		require.Equal(t, http.StatusNotFound, resp.StatusCode)
+	}
+	require.NotEqual(t, newAsset("a", "", "a").version, newAsset("a", "", "b").version)
+}
+
+// The page of a replay runs its own files and nothing else; a link that does not work has a page that says so.
+func TestRewindPageIsStrict(t *testing.T) {
+	d := newDesk(t, 1)
+	b := d.belongings("alice", "den")
+	page := "/replays/" + b.replay + "/watch"
+	for target, want := range map[string]int{page + "?link=" + b.watchSecret: 200, page + "?link=no": 404, page: 404} {
+		resp, body := d.call("", http.MethodGet, target, "", "")
+		require.Equal(t, want, resp.StatusCode)
+		require.Equal(t, "no-store", resp.Header.Get("Cache-Control"))
+		require.Equal(t, "no-referrer", resp.Header.Get("Referrer-Policy"))
+		policy := resp.Header.Get("Content-Security-Policy")
+		require.Contains(t, policy, "default-src 'none'")
+		require.NotContains(t, policy, "unsafe")
+		html := string(body)
+		require.NotRegexp(t, regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+=|javascript:`), html)
+		require.NotContains(t, html, b.watchSecret)
+		require.Equal(t, want == 404, !strings.Contains(html, "<script"), "a script where there is nothing to play")
+		require.Equal(t, want == 404, strings.Contains(html, "<title>This link doesn't work"))
+		for _, a := range assets {
+			require.Equal(t, want == 200 || a == rewindStyle, strings.Contains(html, `"../..`+a.path()+`"`), a.name)
+		}
+	}
+}

@@ -1,0 +1,1079 @@
+// The page of a replay: it plays the rolling buffer, scrubs in it, and cuts clips of it. All moments are milliseconds
+// of the clock (UTC) but where a name says media, which is the time of a media element in seconds: that goes on evenly
+// where the replay was paused, the clock does not.
+'use strict';
+(() => {
+const $ = id => document.getElementById(id);
+const player = $('player');
+if (!player) return;
+
+const secret = new URLSearchParams(location.search).get('link');
+const address = path => secret ? path + '?link=' + encodeURIComponent(secret) : path;
+const video = $('video');
+const clamp = (x, low, high) => Math.max(low, Math.min(high, x));
+const show = (element, yes) => { if (element) element.hidden = !yes; };
+const write = (element, text) => { if (element && element.textContent !== text) element.textContent = text; };
+const clockTo = unit => new Intl.DateTimeFormat(undefined, {hourCycle: 'h23', hour: '2-digit', minute: '2-digit',
+  ...(unit && {second: '2-digit'}), ...(unit === 'ms' && {fractionalSecondDigits: 1})});
+const minutes = clockTo(), seconds = clockTo('s'), tenths = clockTo('ms');
+const two = n => String(n).padStart(2, '0');
+// 0:07, 12:34, 1:02:03
+const lengthOf = ms => {
+  const s = Math.max(0, Math.round(ms / 1000));
+  return s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}`
+    : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+};
+const spoken = ms => {
+  const s = Math.round(ms / 1000);
+  return s < 60 ? `${s} s` : s % 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s / 60} min`;
+};
+const inSeconds = ms => (ms / 1000).toFixed(1) + ' s';
+const say = text => { $('said').textContent = text; };
+
+// ---- What the server says of the replay.
+
+let line = null; // {from, to, gaps, live, clips, longest}, moments in ms
+const span = () => line && line.to > line.from ? line.to - line.from : 0;
+const gapAt = at => line && line.gaps.find(g => at >= g.from && at < g.to);
+// How much of a stretch was recorded.
+const recorded = (from, to) => line.gaps.reduce((rest, g) =>
+  rest - Math.max(0, Math.min(to, g.to) - Math.max(from, g.from)), to - from);
+const gapText = g => {
+  const what = g.reason === 'paused' ? 'Paused by the publisher' : 'Not recorded';
+  if (g.open) return `${what} since ${minutes.format(g.from)}`;
+  const unit = minutes.format(g.from) === minutes.format(g.to) || g.to - g.from < 60000 ? seconds : minutes;
+  return `${what} ${unit.format(g.from)} to ${unit.format(g.to)}`;
+};
+
+async function call(path, body) {
+  const response = await fetch(address(path), body && {method: 'POST', body: JSON.stringify(body),
+    headers: {'Content-Type': 'application/json'}});
+  if (response.ok) return response.json();
+  const problem = await response.json().catch(() => ({}));
+  const error = new Error(problem.detail || problem.title || 'The server said ' + response.status);
+  error.status = response.status;
+  error.after = Number(response.headers.get('Retry-After')) || 0;
+  throw error;
+}
+
+let failures = 0, gone = false;
+async function poll() {
+  let wait = 3000;
+  try {
+    take(await call('timeline'));
+    if (failures) say('Connected again.');
+    failures = 0;
+    write($('trouble'), '');
+    if (!line.live) wait = 10000;
+  } catch (e) {
+    if ([401, 403, 404, 410].includes(e.status)) return leave();
+    failures++;
+    // One that fails may be chance; hls.js tries again by itself.
+    if (failures > 1) write($('trouble'), 'The connection is lost. Trying again…');
+    wait = Math.max(Math.min(1000 * 2 ** failures, 15000), e.after * 1000);
+  }
+  if (document.hidden) wait *= 4;
+  clearTimeout(poll.timer);
+  poll.timer = setTimeout(poll, wait);
+}
+
+function take(t) {
+  const old = line;
+  const at = x => x ? Date.parse(x) : 0;
+  line = {from: at(t.from), to: at(t.to), live: t.live, clips: t.clips || 'nobody',
+    longest: t.maxSeconds ? t.maxSeconds * 1000 : Infinity,
+    // One that goes on beyond what there is has not ended.
+    gaps: (t.gaps || []).map(g => ({from: at(g.from), to: at(g.to), open: t.live && at(g.to) > at(t.to),
+      reason: g.reason}))};
+  if (!old || gapsOf(old) !== gapsOf(line)) listGaps(old);
+  if (!old || old.clips !== line.clips) allow();
+  if (old && old.live && !line.live) say('This replay has ended.');
+  if (old && !old.live && line.live) say('The replay goes on.');
+  if (!engine && line.to > line.from) start();
+  if (engine && !gone) engine.changed();
+  draw();
+  tiles.plan();
+}
+
+const gapsOf = l => l.gaps.map(gapText).join();
+
+function listGaps(old) {
+  $('spans').replaceChildren(...line.gaps.map(g => {
+    const item = document.createElement('li');
+    item.textContent = gapText(g);
+    return item;
+  }));
+  const last = line.gaps.at(-1);
+  if (old && last && line.gaps.length > old.gaps.length) say(gapText(last) + '.');
+}
+
+// leave is for a link that has ended.
+function leave() {
+  gone = true;
+  video.pause();
+  if (engine) engine.stop();
+  tiles.stop();
+  if (document.fullscreenElement) document.exitFullscreen();
+  show(player, false);
+  show($('gone'), true);
+  document.title = "This link doesn't work";
+  clearTimeout(poll.timer);
+}
+
+// ---- From the clock to media and back. Fragments are {start, duration, programDateTime, lead}: the first frame has
+// programDateTime, and is so many seconds of lead after the start, which may be that of the sound.
+
+const firstFrame = f => f.start + (f.lead ?? 0);
+
+function lastWith(fragments, ok) {
+  let low = 0, high = fragments.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (ok(fragments[middle])) low = middle; else high = middle - 1;
+  }
+  return low;
+}
+
+function clockAt(fragments, media) {
+  if (!fragments.length) return 0;
+  const f = fragments[lastWith(fragments, x => firstFrame(x) <= media)];
+  return f.programDateTime + clamp(media - firstFrame(f), 0, f.duration) * 1000;
+}
+
+// In a gap it is where the replay goes on.
+function mediaAt(fragments, clock) {
+  if (!fragments.length) return 0;
+  const i = lastWith(fragments, x => x.programDateTime <= clock);
+  const f = fragments[i], into = (clock - f.programDateTime) / 1000;
+  if (into <= f.duration) return firstFrame(f) + Math.max(0, into);
+  const next = fragments[i + 1];
+  return next ? firstFrame(next) : firstFrame(f) + f.duration;
+}
+
+const edgeOf = fragments => {
+  const f = fragments.at(-1);
+  return f ? f.programDateTime + f.duration * 1000 : 0;
+};
+
+// ---- What plays: hls.js, or the browser itself where it has no Media Source Extensions.
+
+const behindEdge = 7; // seconds that playing live is behind the newest segment's end; segments have about two
+const settings = {enableWorker: false, lowLatencyMode: false, liveSyncDuration: behindEdge,
+  liveMaxLatencyDuration: Infinity, backBufferLength: 60, maxBufferLength: 20, maxMaxBufferLength: 30};
+
+// listed keeps the fragments that a player knows of, and finds out by how much their frames begin after them. hls.js
+// counts fragmented MP4 from its sound where the first of it began first, and MPEG-TS from what begins first.
+function listed(hls, changed) {
+  let fragments = [];
+  const tracks = new Map(), base = new Map(); // by segment: {video, sound}; by discontinuity: the track's number
+  const measure = f => {
+    const ts = f.elementaryStreams?.video, mp4 = tracks.get(f.sn);
+    if (ts) f.lead = ts.startPTS - f.start;
+    else if (mp4) f.lead = base.get(f.cc) === soundTrack && 'sound' in mp4 ? mp4.video - mp4.sound : 0;
+  };
+  hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
+    fragments = data.details.fragments.filter(f => f.programDateTime);
+    fragments.forEach(measure);
+    changed();
+  });
+  hls.on(Hls.Events.INIT_PTS_FOUND, (_, data) => base.set(data.frag.cc, data.trackId));
+  hls.on(Hls.Events.FRAG_LOADED, (_, {frag, payload}) => {
+    const times = beginnings(payload);
+    if (typeof frag.sn === 'number' && 'video' in times) tracks.set(frag.sn, times);
+  });
+  hls.on(Hls.Events.FRAG_BUFFERED, () => fragments.forEach(measure));
+  return () => fragments;
+}
+
+// beginnings reads when the tracks of a fragment in MP4 begin, in seconds (ISO/IEC 14496-12, 8.8.12). The recorder
+// counts video at 90 kHz and sound at 48 kHz, under these numbers.
+const videoTrack = 1, soundTrack = 2, rates = {[videoTrack]: 90000, [soundTrack]: 48000};
+function beginnings(payload) {
+  const view = new DataView(payload), out = {};
+  let track = 0;
+  const walk = (from, end) => {
+    while (from + 8 <= end) {
+      const size = view.getUint32(from), kind = view.getUint32(from + 4);
+      if (size < 8 || from + size > end) return;
+      if (kind === 0x6d6f6f66 || kind === 0x74726166) walk(from + 8, from + size); // moof, traf
+      else if (kind === 0x74666864) track = view.getUint32(from + 12); // tfhd
+      else if (kind === 0x74666474) { // tfdt
+        const at = view.getUint8(from + 8) ? Number(view.getBigUint64(from + 12)) : view.getUint32(from + 12);
+        if (rates[track]) out[track === videoTrack ? 'video' : 'sound'] ??= at / rates[track];
+      } else if (kind === 0x6d646174) return; // mdat
+      from += size;
+    }
+  };
+  walk(0, payload.byteLength);
+  return out;
+}
+
+function scripted() {
+  let fragments = () => [], hls, mended = 0, retry = 0;
+  const open = at => {
+    hls = new Hls({...settings, startPosition: at});
+    fragments = listed(hls, () => {
+      retry = 0;
+      draw();
+    });
+    hls.on(Hls.Events.FRAG_BUFFERED, aim);
+    hls.on(Hls.Events.ERROR, (_, data) => {
+      if (!data.fatal) return;
+      if (data.type === Hls.ErrorTypes.MEDIA_ERROR && Date.now() - mended > 5000) {
+        mended = Date.now();
+        hls.recoverMediaError();
+        return;
+      }
+      if ([401, 403, 404].includes(data.response?.code)) poll(); // has the link ended?
+      const at = fragments().length ? clockAt(fragments(), video.currentTime) : 0;
+      hls.destroy();
+      if (gone) return;
+      clearTimeout(open.timer);
+      open.timer = setTimeout(() => again(at), Math.min(1000 * 2 ** retry++, 15000));
+    });
+    hls.attachMedia(video);
+    hls.loadSource(address('index.m3u8'));
+  };
+  const again = at => {
+    const playing = !video.paused;
+    open(-1);
+    if (!at) return;
+    hls.once(Hls.Events.LEVEL_LOADED, () => setTimeout(() => { // its times may count from elsewhere
+      video.currentTime = mediaAt(fragments(), at);
+      if (playing) video.play().catch(() => {});
+    }));
+  };
+  open(line.live ? -1 : 0);
+  return {
+    fragments: () => fragments(),
+    live: () => line.live ? hls.liveSyncPosition ?? null : null,
+    changed() {},
+    stop() { clearTimeout(open.timer); hls.destroy(); },
+  };
+}
+
+function native() {
+  let fragments = [], loading = false;
+  const load = async () => {
+    if (loading) return;
+    loading = true;
+    try {
+      const response = await fetch(address('index.m3u8'));
+      if (response.ok) fragments = parse(await response.text());
+    } catch { /* the next look shows it */ } finally { loading = false; }
+    draw();
+  };
+  let retry = 0;
+  video.addEventListener('error', () => {
+    if (gone) return;
+    setTimeout(() => { video.src = address('index.m3u8'); play(); }, Math.min(1000 * 2 ** retry++, 15000));
+  });
+  video.addEventListener('playing', () => { retry = 0; });
+  video.src = address('index.m3u8');
+  load();
+  const begin = () => video.seekable.length ? video.seekable.start(0) : 0;
+  return {
+    // The playlist's times count from what can be reached first.
+    fragments: () => fragments.map(f => ({...f, start: f.start + begin()})),
+    live: () => line.live && video.seekable.length ? Math.max(begin(), video.seekable.end(0) - behindEdge) : null,
+    changed: load,
+    stop() { video.removeAttribute('src'); video.load(); },
+  };
+}
+
+// parse reads the segments of a playlist (RFC 8216, 4.3.2).
+function parse(text) {
+  const out = [];
+  let start = 0, duration = 0, at = 0;
+  for (const row of text.split('\n')) {
+    if (row.startsWith('#EXTINF:')) duration = parseFloat(row.slice(8));
+    else if (row.startsWith('#EXT-X-PROGRAM-DATE-TIME:')) at = Date.parse(row.slice(25));
+    else if (row.trim() && !row.startsWith('#')) {
+      if (at) out.push({start, duration, programDateTime: at});
+      start += duration;
+      if (at) at += duration * 1000;
+    }
+  }
+  return out;
+}
+
+let engine = null;
+const canScript = () => window.Hls && Hls.isSupported();
+
+function start() {
+  if (canScript()) engine = scripted();
+  else if (video.canPlayType('application/vnd.apple.mpegurl')) {
+    engine = native();
+    player.classList.add('is-native');
+  } else {
+    write($('trouble'), "This browser can't play the replay. Use a current one.");
+    return;
+  }
+  play(true);
+}
+
+// play begins with sound, and without where the browser wants to be asked for it.
+async function play(first) {
+  try {
+    await video.play();
+  } catch (e) {
+    if (e.name !== 'NotAllowedError' || !first) return;
+    video.muted = true;
+    show($('unmute'), true);
+    video.play().catch(() => {});
+  }
+}
+
+// ---- Where one is.
+
+const position = () => engine ? clockAt(engine.fragments(), video.currentTime) : 0;
+const edge = () => engine ? Math.max(line.to, edgeOf(engine.fragments())) : line ? line.to : 0;
+let wanted = null, tries = 0; // where a seek that has not ended leads to
+
+function seek(clock) {
+  if (!engine || !line) return;
+  clock = clamp(clock, line.from, edge());
+  const live = engine.live();
+  let media = mediaAt(engine.fragments(), clock);
+  if (live !== null && media > live) media = live; // what comes after it may not be there yet
+  wanted = clockAt(engine.fragments(), media);
+  tries = 0;
+  video.currentTime = media;
+  draw();
+}
+
+// aim leads a seek to where its frame has turned out to be: the times of segments are known when they are there.
+function aim() {
+  if (wanted === null || gone || tries > 5) return;
+  let media = mediaAt(engine.fragments(), wanted);
+  const held = video.buffered;
+  const ranges = Array.from({length: held.length}, (_, i) => [held.start(i), held.end(i)]);
+  const next = ranges.find(r => r[0] > media && r[0] < media + 1);
+  if (next && !ranges.some(r => r[0] <= media && media < r[1])) media = next[0] + .01; // a hole cannot be played
+  const off = media - video.currentTime;
+  if (Math.abs(off) < .2 && !(video.seeking && off > .005)) return;
+  tries++;
+  video.currentTime = media;
+}
+video.addEventListener('seeked', () => {
+  if (wanted !== null && Math.abs(position() - wanted) > 1500) aim();
+  if (!video.seeking) wanted = null;
+  draw();
+});
+
+const atLive = () => {
+  const live = engine && engine.live();
+  return live !== null && live !== undefined && video.currentTime > live - 4;
+};
+
+function goLive() {
+  const live = engine && engine.live();
+  if (live === null || live === undefined) return seek(line.to);
+  wanted = null;
+  video.currentTime = live;
+  play();
+  say('Live.');
+}
+
+// view is the stretch that the timeline shows: all of it, or what is around a clip.
+let zoomed = null;
+const view = () => zoomed ||
+  (line ? {from: line.from, to: Math.max(edge(), line.from + 1000, line.gaps.at(-1)?.to ?? 0)} : {from: 0, to: 1});
+const share = clock => { const v = view(); return (clock - v.from) / (v.to - v.from); };
+const place = (element, clock) => { element.style.left = `${clamp(share(clock), 0, 1) * 100}%`; };
+
+let lastGap = null, lastPosition = 0;
+function draw() {
+  if (!line || gone) return;
+  const v = view(), at = wanted ?? position();
+  const head = $('head');
+  show(head, at >= v.from && at <= v.to);
+  if (engine) place(head, at);
+  const behind = Math.max(0, edge() - at), near = atLive();
+  head.ariaValueMax = String(Math.round(span() / 1000));
+  head.ariaValueNow = String(Math.round(clamp(at - line.from, 0, span()) / 1000));
+  head.ariaValueText = seconds.format(at) + (near ? ', live' : line.live ? `, ${spoken(behind)} behind live` : '');
+  write($('badge'), !span() ? '' : !line.live ? 'Ended' : near ? 'Live' : `${lengthOf(behind)} behind live`);
+  $('badge').classList.toggle('is-live', line.live && near);
+  show($('live'), line.live && !near && span() > 0);
+  write($('now'), at ? seconds.format(at) : '');
+  if (at) $('now').dateTime = new Date(at).toISOString();
+  write($('first'), span() ? seconds.format(v.from) : '');
+  write($('last'), span() ? zoomed || !line.live ? seconds.format(v.to) : 'Live' : '');
+  drawGaps();
+  drawCut();
+  state(at, near);
+}
+
+function drawGaps() {
+  const box = $('gaps');
+  while (box.children.length > line.gaps.length) box.lastChild.remove();
+  while (box.children.length < line.gaps.length) box.append(document.createElement('div'));
+  line.gaps.forEach((g, i) => {
+    const from = clamp(share(g.from), 0, 1), to = clamp(share(g.to), 0, 1);
+    const bar = box.children[i];
+    show(bar, to > from);
+    bar.style.left = `${from * 100}%`;
+    bar.style.width = `${(to - from) * 100}%`;
+  });
+}
+
+// state says what is going on, in words.
+function state(at, near) {
+  const open = line.gaps.find(g => g.open);
+  write($('state'), !line.live ? 'This replay has ended. What is left of it can be watched for a while.'
+    : !span() ? 'Waiting for the first frames.'
+    : open ? gapText(open) + '. It goes on here when sharing does.'
+    : `Live, and the last ${spoken(span())} of it.`);
+  let notice = '';
+  if (!span()) notice = line.live ? 'Waiting for the first frames…' : 'This replay has ended.';
+  else if (open && near) notice = gapText(open);
+  else if (!line.live && video.ended) notice = 'This replay has ended.';
+  // What was jumped over is reported for a moment.
+  if (lastPosition && at > lastPosition && at - lastPosition < 30 * 60000 && !video.seeking) {
+    const passed = line.gaps.find(g => lastPosition <= g.from + 500 && at >= g.to - 500);
+    if (passed && passed.from !== lastGap?.from) lastGap = {...passed, until: Date.now() + 5000};
+  }
+  if (!video.seeking) lastPosition = at;
+  if (!notice && lastGap && Date.now() < lastGap.until) notice = gapText(lastGap);
+  if (lastGap && Date.now() > lastGap.until && at < lastGap.from) lastGap = null;
+  write($('notice'), notice);
+  show($('notice'), notice !== '');
+}
+
+for (const e of ['timeupdate', 'play', 'pause', 'ended', 'loadedmetadata']) video.addEventListener(e, () => draw());
+// What left the buffer while one was in it is gone.
+video.addEventListener('timeupdate', () => {
+  if (engine && line.live && !video.seeking && position() < line.from - 3000) seek(line.from + 2000);
+});
+for (const e of ['play', 'pause', 'ended']) video.addEventListener(e, () => {
+  $('play').classList.toggle('is-off', !video.paused);
+  $('play').ariaLabel = video.paused ? 'Play' : 'Pause';
+});
+const volume = () => {
+  const off = video.muted || video.volume === 0;
+  $('mute').classList.toggle('is-off', off);
+  $('mute').ariaPressed = String(off);
+  $('volume').value = video.muted ? 0 : Math.round(video.volume * 100);
+  if (!off) show($('unmute'), false);
+};
+video.addEventListener('volumechange', volume);
+
+// frameLength is the shortest time between two frames so far, at most that of 25 in a second.
+let frameLength = 40, lastFrame = 0;
+function measure(_, data) {
+  const step = (data.mediaTime - lastFrame) * 1000;
+  if (step > 5 && step < frameLength) frameLength = step;
+  lastFrame = data.mediaTime;
+  video.requestVideoFrameCallback(measure);
+}
+video.requestVideoFrameCallback?.(measure);
+
+// ---- Frames of the timeline, by a second player without sound that fetches one segment at a time.
+
+const frames = (() => {
+  const jobs = [];
+  let own = null, hls = null, fragments = () => [], loading = false, busy = false, stopped = false;
+  const until = (target, event, ms, ok = () => true) => new Promise((done, fail) => {
+    const end = f => x => { clearTimeout(timer); target.removeEventListener(event, heard); f(x); };
+    const timer = setTimeout(() => end(fail)(new Error(event + ' did not come')), ms);
+    const heard = x => { if (ok()) end(done)(x); };
+    target.addEventListener(event, heard);
+  });
+  const news = new EventTarget();
+  function open() {
+    own = document.createElement('video');
+    own.muted = true;
+    own.playsInline = true;
+    hls = new Hls({...settings, maxBufferLength: 1, maxMaxBufferLength: 2, backBufferLength: 4, startPosition: 0,
+      autoStartLoad: false});
+    fragments = listed(hls, () => news.dispatchEvent(new Event('list')));
+    hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) close(); });
+    hls.attachMedia(own);
+    hls.loadSource(address('index.m3u8'));
+  }
+  function close() {
+    if (hls) hls.destroy();
+    hls = own = null;
+    fragments = () => [];
+    loading = false;
+  }
+  const goal = job => mediaAt(fragments(), job.clock) + (job.exact ? .001 : .05);
+  async function grab(job) {
+    const missing = () => job.clock > edgeOf(fragments());
+    if (!hls) {
+      open();
+      const manifest = new Promise(done => hls.once(Hls.Events.MANIFEST_PARSED, done));
+      await Promise.race([manifest, until(own, 'never', 8000)]);
+      const list = until(news, 'list', 8000);
+      hls.startLoad(Math.max(0, mediaAt(engine.fragments(), job.clock)));
+      loading = true;
+      await list;
+    }
+    if (missing()) {
+      const list = until(news, 'list', 8000, () => !missing());
+      if (!loading) hls.startLoad(-1);
+      loading = true;
+      await list;
+    }
+    // Once it is there, it is known when exactly.
+    for (let at = null, target = goal(job); at === null || Math.abs(at - target) > .0005; target = goal(job)) {
+      at = target;
+      if (Math.abs(own.currentTime - at) < .0005 && own.readyState >= 2) continue;
+      const there = until(own, 'seeked', 8000, () => own.readyState >= 2);
+      const frame = new Promise(done => own.requestVideoFrameCallback?.((_, data) => done(data.mediaTime)));
+      own.currentTime = at;
+      if (!loading) hls.startLoad(at);
+      loading = true;
+      await there;
+      if (job.exact) {
+        const late = new Promise(done => setTimeout(done, 300));
+        job.frame = await Promise.race([frame, late]);
+      }
+    }
+    if (job.frame !== undefined) job.frame = clockAt(fragments(), job.frame);
+    const canvas = job.canvas;
+    canvas.height = Math.round(canvas.width * (own.videoHeight || 9) / (own.videoWidth || 16));
+    canvas.getContext('2d').drawImage(own, 0, 0, canvas.width, canvas.height);
+    canvas.dataset.at = new Date(job.clock).toISOString();
+  }
+  async function work() {
+    if (busy || stopped) return;
+    busy = true;
+    while (jobs.length && !stopped) {
+      const job = jobs.shift();
+      try {
+        await grab(job);
+        job.done(true, job.frame);
+      } catch {
+        close(); // the next one begins anew
+        job.done(false);
+      }
+      if (jobs.length && !jobs[0].exact) await new Promise(done => setTimeout(done, 150)); // others play, too
+    }
+    if (hls) hls.stopLoad();
+    loading = busy = false;
+  }
+  return {
+    // The newest wish with a key counts; exact ones go first.
+    ask(key, clock, canvas, exact, done = () => {}) {
+      if (!canScript() || !engine || stopped) return;
+      const same = jobs.findIndex(j => j.key === key);
+      if (same >= 0) jobs.splice(same, 1)[0].done(false);
+      const job = {key, clock, canvas, exact, done};
+      if (exact) jobs.unshift(job); else jobs.push(job);
+      work();
+    },
+    drop(keep) {
+      for (let i = jobs.length - 1; i >= 0; i--) {
+        if (!jobs[i].exact && !keep.has(jobs[i].key)) jobs.splice(i, 1)[0].done(false);
+      }
+    },
+    stop() { stopped = true; close(); },
+  };
+})();
+
+const tiles = (() => {
+  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800].map(s => s * 1000);
+  const known = new Map(); // by moment: {canvas, ready, asked}
+  let current = [], step = 1000;
+  function arrange() {
+    const box = $('frames');
+    for (const t of current) {
+      const tile = known.get(t);
+      if (!tile?.ready) continue;
+      tile.canvas.style.left = `${share(t) * 100}%`;
+      tile.canvas.style.width = `${(share(t + step) - share(t)) * 100}%`;
+    }
+    const visible = current.map(t => known.get(t)).filter(tile => tile?.ready).map(tile => tile.canvas);
+    for (const c of [...box.children]) if (!visible.includes(c)) c.remove();
+    for (const c of visible) if (c.parentNode !== box) box.append(c);
+  }
+  // plan wants as many frames as fit side by side, each where it stays as the timeline moves.
+  function plan() {
+    if (!span() || !engine || gone) return;
+    const box = $('frames'), v = view();
+    const wide = box.clientHeight * 16 / 9;
+    if (!box.clientWidth || !wide) return;
+    const room = (v.to - v.from) / box.clientWidth * wide;
+    step = steps.find(s => s >= room * .7) ?? Math.ceil(room / 1800000) * 1800000;
+    current = [];
+    for (let t = Math.floor(v.from / step) * step; t < v.to; t += step) {
+      if (t + step > line.from && t < line.to) current.push(t);
+    }
+    arrange();
+    frames.drop(new Set(current));
+    if (document.hidden || video.readyState < 3 && !video.ended) return;
+    for (const t of current) {
+      if (known.get(t)?.ready || known.get(t)?.asked) continue;
+      const at = gapAt(Math.max(t, line.from))?.to ?? Math.max(t, line.from);
+      if (at >= t + step || at > edgeOf(engine.fragments())) continue;
+      const canvas = document.createElement('canvas');
+      canvas.width = 160;
+      const tile = {canvas, ready: false, asked: true};
+      known.set(t, tile);
+      frames.ask(t, at, canvas, false, ok => {
+        tile.asked = false;
+        tile.ready = ok;
+        if (ok) arrange();
+      });
+    }
+    for (const t of known.keys()) if (known.size > 200 && !current.includes(t)) known.delete(t);
+  }
+  return {
+    plan, arrange,
+    stop() { frames.stop(); },
+    // The frame next before a moment, if there is one.
+    near(clock) {
+      const t = current.findLast(t => t <= clock && known.get(t)?.ready);
+      return t === undefined ? null : known.get(t).canvas;
+    },
+  };
+})();
+video.addEventListener('canplay', () => tiles.plan());
+document.addEventListener('visibilitychange', () => { if (!document.hidden && !gone) poll(); });
+new ResizeObserver(() => { draw(); tiles.plan(); }).observe($('line'));
+
+// ---- The timeline under finger, mouse and keys.
+
+// clockUnder may lie beside the timeline, where a handle at its end is held.
+const clockUnder = e => {
+  const box = $('line').getBoundingClientRect(), v = view();
+  return v.from + (e.clientX - box.left) / box.width * (v.to - v.from);
+};
+const clockOn = e => clamp(clockUnder(e), view().from, view().to);
+
+function bubble(clock) {
+  const box = $('bubble');
+  show(box, clock !== null);
+  if (clock === null) return;
+  const gap = gapAt(clock);
+  write(box.querySelector('span'), gap ? gapText(gap) : seconds.format(clock));
+  const from = gap ? null : tiles.near(clock);
+  let canvas = box.querySelector('canvas');
+  if (!from) canvas?.remove();
+  else if (from !== bubble.from || !canvas) {
+    canvas?.remove();
+    canvas = document.createElement('canvas');
+    canvas.width = from.width;
+    canvas.height = from.height;
+    canvas.getContext('2d').drawImage(from, 0, 0);
+    box.prepend(canvas);
+  }
+  bubble.from = from;
+  const half = box.offsetWidth / 2, width = $('line').clientWidth;
+  box.style.left = `${clamp(share(clock) * width, Math.min(half, width / 2), Math.max(width - half, width / 2))}px`;
+}
+
+let scrubbing = false;
+$('line').addEventListener('pointerdown', e => {
+  if (e.target.classList.contains('end') || e.button || !span()) return;
+  scrubbing = true;
+  $('line').setPointerCapture(e.pointerId);
+  seek(clockOn(e));
+  bubble(clockOn(e));
+});
+$('line').addEventListener('pointermove', e => {
+  if (!span()) return;
+  if (!e.target.classList.contains('end') && (scrubbing || e.pointerType === 'mouse')) bubble(clockOn(e));
+  if (scrubbing && !video.seeking) seek(clockOn(e));
+});
+$('line').addEventListener('pointerup', e => {
+  if (scrubbing) seek(clockOn(e));
+  scrubbing = false;
+  if (e.pointerType !== 'mouse') bubble(null);
+});
+for (const e of ['pointercancel', 'lostpointercapture']) $('line').addEventListener(e, () => { scrubbing = false; });
+$('line').addEventListener('pointerleave', () => bubble(null));
+
+// slide moves a slider by keys; null is a key that is not its own.
+const slide = (e, at) => {
+  const small = e.shiftKey ? 100 : 1000;
+  switch (e.key) {
+  case 'ArrowLeft': case 'ArrowDown': return at - small;
+  case 'ArrowRight': case 'ArrowUp': return at + small;
+  case 'PageDown': return at - 10000;
+  case 'PageUp': return at + 10000;
+  case 'Home': return line.from;
+  case 'End': return edge();
+  }
+  return null;
+};
+$('head').addEventListener('keydown', e => {
+  if (!line || e.ctrlKey || e.metaKey || e.altKey) return;
+  const here = wanted ?? position();
+  const to = slide(e, here);
+  if (to === null) return;
+  e.preventDefault();
+  e.stopPropagation();
+  if (e.key === 'End' && line.live) goLive();
+  else step(Math.abs(to - here) === 1000 ? (to - here) * 5 : to - here);
+});
+
+// step goes by a time of the replay: what is not in it takes none.
+function step(ms) {
+  if (!engine || !line) return;
+  const fragments = engine.fragments();
+  const from = wanted === null ? video.currentTime : mediaAt(fragments, wanted);
+  seek(clockAt(fragments, Math.max(from + ms / 1000, fragments[0]?.start ?? 0)));
+}
+
+// ---- Clips.
+
+const shortest = 1100; // of the server it is a second
+let cut = null; // {in, out}
+const may = () => line && line.clips !== 'nobody';
+
+// allow shows what the link allows, and takes away what it does not.
+function allow() {
+  show($('clip'), may());
+  for (const row of document.querySelectorAll('[data-clips]')) show(row, may());
+  write($('clip'), line.clips === 'ask' ? 'Ask for a clip' : 'Clip');
+  write($('make'), line.clips === 'ask' ? 'Ask for it' : 'Make the clip');
+  if (!may() && cut) close();
+}
+
+function open(ms = 15000) {
+  if (!may() || !span()) return;
+  show($('cut'), true);
+  $('clip').ariaExpanded = 'true';
+  write($('refused'), '');
+  last(ms);
+}
+
+function close() {
+  cut = zoomed = null;
+  show($('cut'), false);
+  $('clip').ariaExpanded = 'false';
+  draw();
+  tiles.plan();
+}
+
+// last takes what was seen up to now, from the end of a gap where it would begin in one.
+function last(ms) {
+  const out = clamp(wanted ?? position(), line.from + shortest, edge());
+  const from = Math.max(line.from, out - ms), gap = gapAt(from);
+  cut = {in: gap && gap.to < out - shortest ? gap.to : from, out};
+  fit();
+  trim('in', cut.in);
+  trim('out', cut.out);
+}
+
+// fit has the timeline show the clip and as much around it.
+function fit(factor = 3) {
+  const length = clamp((cut.out - cut.in) * factor, 20000, Math.max(span(), 20000));
+  around((cut.in + cut.out) / 2, length);
+}
+
+function around(middle, length) {
+  const all = {from: line.from, to: Math.max(edge(), line.from + 1000)};
+  length = clamp(length, 5000, all.to - all.from);
+  const from = clamp(middle - length / 2, all.from, all.to - length);
+  zoomed = {from, to: from + length};
+  draw();
+  tiles.plan();
+}
+
+function zoom(factor) {
+  const v = view();
+  around(cut ? (cut.in + cut.out) / 2 : (v.from + v.to) / 2, (v.to - v.from) * factor);
+}
+
+const grain = 4; // ms that clocks may differ by
+function trim(which, clock) {
+  if (!cut) return;
+  const low = line.from, high = edge();
+  if (which === 'in') cut.in = clamp(clock, Math.max(low, cut.out - line.longest), cut.out - shortest);
+  else cut.out = clamp(clock, cut.in + shortest, Math.min(high, cut.in + line.longest));
+  cut[which] = Math.round(cut[which]);
+  drawCut();
+  // The last frame of a clip is the one before its end. What is sent lies well within the frame that is shown.
+  const mine = cut, at = cut[which];
+  cut.sent = {...cut.sent, [which]: at};
+  frames.ask(which, which === 'in' ? at : at - 2, $(which + '-frame'), true, (ok, frame) => {
+    if (!ok || cut !== mine || cut[which] !== at || !frame || Math.abs(at - frame) > 1000) return;
+    cut.sent[which] = clamp(at, frame + grain, Math.max(frame + grain, frame + frameLength - grain));
+  });
+}
+
+// peek has the player show an end of the clip, where there are no frames beside it.
+function peek(which) {
+  if (canScript() || !cut) return;
+  video.pause();
+  seek(which === 'in' ? cut.in : cut.out - 50);
+}
+
+function drawCut() {
+  for (const which of ['in', 'out']) {
+    const handle = $(which), at = cut ? cut[which] : 0, v = view();
+    show(handle, cut && at >= v.from - 1 && at <= v.to + 1);
+    if (!cut) continue;
+    place(handle, at);
+    handle.ariaValueMax = String(Math.round(span() / 1000));
+    handle.ariaValueNow = String(Math.round((at - line.from) / 100) / 10);
+    handle.ariaValueText = tenths.format(at);
+    write($(which + '-time'), tenths.format(at));
+    $(which + '-time').dateTime = new Date(at).toISOString();
+  }
+  const band = $('chosen');
+  show(band, cut);
+  if (!cut) return;
+  const from = clamp(share(cut.in), 0, 1), to = clamp(share(cut.out), 0, 1);
+  band.style.left = `${from * 100}%`;
+  band.style.width = `${(to - from) * 100}%`;
+  const whole = cut.out - cut.in, still = whole - recorded(cut.in, cut.out);
+  write($('length'), inSeconds(whole) + (still > 500 ? `, it stands still for ${inSeconds(still)} of them` : ''));
+}
+
+for (const which of ['in', 'out']) {
+  const handle = $(which);
+  let held = null;
+  handle.addEventListener('pointerdown', e => {
+    if (e.button || !cut) return;
+    held = clockUnder(e) - cut[which];
+    handle.setPointerCapture(e.pointerId);
+    handle.focus();
+    e.preventDefault();
+    e.stopPropagation();
+  });
+  handle.addEventListener('pointermove', e => {
+    if (held === null) return;
+    e.stopPropagation();
+    trim(which, clockUnder(e) - held);
+    bubble(cut[which]);
+  });
+  const drop = e => {
+    if (held !== null && e.type === 'pointerup') {
+      trim(which, clockUnder(e) - held);
+      peek(which);
+    }
+    held = null;
+    bubble(null);
+  };
+  for (const e of ['pointerup', 'pointercancel', 'lostpointercapture']) handle.addEventListener(e, drop);
+  handle.addEventListener('keydown', e => {
+    if (!cut || e.ctrlKey || e.metaKey || e.altKey) return;
+    const to = slide(e, cut[which]);
+    if (to === null) return;
+    e.preventDefault();
+    e.stopPropagation();
+    trim(which, to);
+    peek(which);
+    const v = view();
+    if (cut[which] < v.from || cut[which] > v.to) fit();
+  });
+  $(which + '-here').addEventListener('click', () => here(which));
+}
+
+function here(which) {
+  if (!cut) return;
+  const at = wanted ?? position();
+  if (which === 'in' && at > cut.out - shortest) cut.out = Math.min(edge(), at + 15000);
+  if (which === 'out' && at < cut.in + shortest) cut.in = Math.max(line.from, at - 15000);
+  trim('in', which === 'in' ? at : cut.in);
+  trim('out', which === 'out' ? at : cut.out);
+  const v = view();
+  if (at < v.from || at > v.to) fit();
+}
+
+// The chosen stretch is played once, to its end.
+let stopAt = null;
+video.addEventListener('timeupdate', () => {
+  if (stopAt !== null && !video.seeking && position() >= stopAt - 60) {
+    stopAt = null;
+    video.pause();
+  }
+});
+$('try').addEventListener('click', () => {
+  if (!cut) return;
+  seek(cut.in);
+  stopAt = cut.out;
+  play();
+});
+
+$('form').addEventListener('submit', async e => {
+  e.preventDefault();
+  if (!cut || $('make').disabled) return;
+  $('make').disabled = true;
+  write($('refused'), '');
+  const title = $('title').value.trim();
+  const moment = which => new Date(cut.sent[which]).toISOString();
+  const asked = {from: moment('in'), to: moment('out'), ...(title && {title})};
+  try {
+    const clip = await call('clips', asked);
+    const mine = {id: clip.clipId, title, length: cut.out - cut.in, state: clip.state, began: Date.now()};
+    made.unshift(mine);
+    keep();
+    list();
+    follow(mine);
+    $('title').value = '';
+    close();
+    $('clip').focus();
+    say(line.clips === 'ask' ? 'The publisher was asked.' : 'The clip is being made.');
+  } catch (e) {
+    write($('refused'), e.status === 429
+      ? `Too many clips were asked for. Try again in ${Math.max(1, e.after)} s.` : e.status ? sentence(e.message)
+      : "The server can't be reached. Try again.");
+  } finally { $('make').disabled = false; }
+});
+$('clip').addEventListener('click', () => {
+  if (cut) return close();
+  open();
+  $('cut-title').focus();
+});
+$('leave').addEventListener('click', () => { close(); $('clip').focus(); });
+for (const b of document.querySelectorAll('[data-last]')) {
+  b.addEventListener('click', () => last(b.dataset.last * 1000));
+}
+$('into').addEventListener('click', () => zoom(.5));
+$('out-of').addEventListener('click', () => zoom(2));
+
+// ---- The clips that were made here.
+
+const kept = 'clips of ' + location.pathname;
+let made = [];
+try { made = JSON.parse(sessionStorage.getItem(kept)) || []; } catch { /* they are not remembered */ }
+function keep() { try { sessionStorage.setItem(kept, JSON.stringify(made.slice(0, 20))); } catch { /* the same */ } }
+
+const sentence = text => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+const clipText = c => {
+  switch (c.state) {
+  case 'asked': return 'The publisher is asked…';
+  case 'ready': return 'Ready';
+  case 'failed': return sentence(c.reason || 'it could not be made');
+  }
+  return 'Is being made…';
+};
+
+function list() {
+  show($('made'), made.length > 0);
+  $('clips').replaceChildren(...made.map(c => {
+    const item = document.createElement('li'), name = document.createElement('strong');
+    const text = document.createElement('span');
+    name.textContent = c.title || 'Clip of ' + inSeconds(c.length);
+    text.textContent = clipText(c);
+    text.classList.toggle('failed', c.state === 'failed');
+    item.dataset.state = c.state;
+    item.append(name, text);
+    if (c.url) {
+      const open = document.createElement('a'), copy = document.createElement('button');
+      open.className = 'button';
+      open.href = c.url;
+      open.target = '_blank';
+      open.rel = 'noopener';
+      open.textContent = 'Open';
+      open.ariaLabel = 'Open ' + name.textContent;
+      copy.className = 'text';
+      copy.type = 'button';
+      const label = text => {
+        copy.textContent = text;
+        copy.ariaLabel = `${text}: ${name.textContent}`;
+      };
+      label('Copy link');
+      copy.addEventListener('click', async () => {
+        const done = await copied(new URL(c.url, location.href).href);
+        label(done ? 'Copied' : 'Not copied');
+        say(done ? 'The link is copied.' : 'The link could not be copied.');
+      });
+      item.append(copy, open);
+    }
+    return item;
+  }));
+}
+
+// copied puts text on the clipboard, also where the page has no secure origin.
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = document.createElement('textarea');
+    field.value = text;
+    field.className = 'said';
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand('copy');
+    field.remove();
+    return done;
+  }
+}
+
+const settled = c => ['ready', 'failed'].includes(c.state);
+async function follow(c) {
+  let misses = 0;
+  while (!settled(c) && !gone && misses < 30) {
+    await new Promise(done => setTimeout(done, 1000 + 500 * misses));
+    try {
+      Object.assign(c, (({state, reason, url}) => ({state, reason, url}))(await call('clips/' + c.id)));
+      misses = 0;
+    } catch (e) {
+      misses++;
+      if (e.status === 404) Object.assign(c, {state: 'failed', reason: 'it was deleted'});
+    }
+    list();
+  }
+  keep();
+  if (settled(c)) say(`${c.title || 'The clip'}: ${clipText(c)}`);
+}
+list();
+for (const c of made) if (!settled(c)) follow(c);
+
+// ---- Buttons and keys.
+
+const toggle = () => video.paused ? play() : video.pause();
+const mute = () => {
+  video.muted = !video.muted;
+  if (!video.muted && video.volume === 0) video.volume = 1;
+};
+const full = () => {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if ($('stage').requestFullscreen) $('stage').requestFullscreen().catch(() => {});
+  else if (video.webkitEnterFullscreen) video.webkitEnterFullscreen(); // iPhones show nothing but a video so
+};
+video.addEventListener('click', toggle);
+$('play').addEventListener('click', toggle);
+$('back').addEventListener('click', () => step(-10000));
+$('forth').addEventListener('click', () => step(10000));
+$('live').addEventListener('click', () => { goLive(); $('play').focus(); });
+$('mute').addEventListener('click', mute);
+$('unmute').addEventListener('click', () => { video.muted = false; play(); $('play').focus(); });
+$('volume').addEventListener('input', e => { video.volume = e.target.value / 100; video.muted = false; });
+$('full').addEventListener('click', full);
+
+let idle = 0;
+const active = () => {
+  clearTimeout(idle);
+  $('stage').classList.remove('is-idle');
+  idle = setTimeout(() => $('stage').classList.toggle('is-idle', !!document.fullscreenElement && !video.paused), 4000);
+};
+for (const e of ['pointermove', 'pointerdown', 'keydown', 'fullscreenchange']) document.addEventListener(e, active);
+
+const letters = $('keys'), lettersKey = 'hindsight keys';
+try { letters.checked = localStorage.getItem(lettersKey) !== 'off'; } catch { /* they are on */ }
+letters.addEventListener('change', () => {
+  try { localStorage.setItem(lettersKey, letters.checked ? 'on' : 'off'); } catch { /* until the page is left */ }
+});
+
+const keys = {
+  ' ': toggle, k: toggle, j: () => step(-10000), l: () => step(10000), f: full, m: mute,
+  c: () => $('clip').hidden || $('clip').click(), i: () => here('in'), o: () => here('out'),
+  ArrowLeft: () => step(-5000), ArrowRight: () => step(5000), Home: () => seek(line.from),
+  End: () => goLive(), ',': () => { video.pause(); step(-1000 / 30); }, '.': () => { video.pause(); step(1000 / 30); },
+  Escape: () => { if (cut) $('leave').click(); },
+};
+document.addEventListener('keydown', e => {
+  if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || !line || gone) return;
+  const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
+  if (!Object.hasOwn(keys, key) || key.length === 1 && key !== ' ' && !letters.checked) return;
+  // What has the keyboard keeps its own keys.
+  const on = e.target instanceof Element ? e.target : document.body;
+  if (on.matches('textarea, select, input:not([type=checkbox], [type=range])') && key !== 'Escape') return;
+  if (on.matches('input[type=range]') && /^(Arrow|Home|End)/.test(key)) return;
+  if (key === ' ' && on.closest('button, a, summary, input')) return;
+  e.preventDefault();
+  keys[key]();
+});
+
+volume();
+poll();
+})();
