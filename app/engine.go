@@ -65,7 +65,7 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 	}
 	in := session.Place{Backend: c.BackendURL, Room: c.Room}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		PlainHTTP: c.AllowHTTP, Low: low, Log: e.log,
+		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Low: low, Log: e.log,
 		AllowClip: func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (publish.ClipMaker, error) {
 			return e.viewers.allowClip(ctx, viewer, r, asked, in)
 		},
@@ -83,8 +83,13 @@ type share struct{ *publish.Publisher }
 // Status implements session.Publisher.
 func (s share) Status() session.ShareStatus {
 	p := s.Publisher.Status()
+	reason := ""
+	if p.Recording == publish.RecordingEncrypted {
+		reason = publish.NotRecordedEncrypted
+	}
 	return session.ShareStatus{
-		State: session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
+		NotRecorded: reason,
+		State:       session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
 		Recording: session.ServerState(p.Recording), ReplayID: p.ReplayID,
 		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Asked: p.Asked, Error: p.Error,
 	}

@@ -144,6 +144,8 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return a.apply(ctx, patch)
 	case control.Token:
 		return a.apply(ctx, config.Patch{}.WithToken(r.Text))
+	case control.Phrase:
+		return a.apply(ctx, config.Patch{}.WithPassphrase(r.Text))
 	case control.Invite:
 		if !r.On {
 			a.openInvitation(r.Text) // it comes from a link that was opened, of which nobody reads the error

@@ -37,6 +37,9 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 	case !a.requests.allow(viewer, time.Now()):
 		return nil, &publish.ClipRefusal{Code: api.RPCTooMany, Message: "too many requests; try again in a minute"}
 	}
+	if s.Settings.Sharing.ViewerClipFrom != config.FromHere && s.Share.Recording == session.ServerEncrypted {
+		return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: publish.NotRecordedEncrypted} // nobody is asked
+	}
 	var here *session.Pinned
 	if s.Settings.Sharing.ViewerClipFrom == config.FromHere {
 		var err error

@@ -49,6 +49,9 @@ type Config struct {
 	BackendURL, UserToken, Room string
 	// PlainHTTP consents to sending the token unencrypted to a backend on another machine.
 	PlainHTTP bool
+	// Passphrase encrypts what is shared from end to end: viewers need the same one. The server then cannot record, so
+	// it is not asked to. Empty shares in plain.
+	Passphrase string
 	// AllowClip decides on a viewer's request for a clip that ends when it was asked for; nil refuses all. It may take its
 	// time: the context ends when the viewer no longer waits. A *ClipRefusal reaches the viewer, of other errors only that
 	// there was one.
@@ -90,6 +93,12 @@ type Status struct {
 	// DroppedPackets counts packets that were not sent because the network was too slow.
 	DroppedPackets uint64 `json:"dropped_packets"`
 }
+
+// NotRecordedEncrypted is why the server keeps no replay of an encrypted share.
+const NotRecordedEncrypted = "not recorded on the server: the share is end-to-end encrypted"
+
+// ErrEncrypted is what Save returns for an encrypted share.
+var ErrEncrypted = errors.New(NotRecordedEncrypted)
 
 // Layers are those of the video that are sent: the full one and, with Config.Low, the low-resolution one. With two, one
 // is off while the server has no use for it, and the full one while the connection does not carry it.
@@ -139,6 +148,7 @@ type Publisher struct {
 	cancel   context.CancelFunc
 	closing  sync.Once
 	stopping atomic.Bool
+	silent   atomic.Bool     // nothing is sent anymore
 	closeCtx context.Context // valid once stopping
 	done     chan struct{}
 	news     chan struct{} // signals that roomState has changed
@@ -174,9 +184,14 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Passphrase != "" && cfg.Low != nil {
+		// LiveKit's Go client does not announce several layers as encrypted, so viewers could not show them.
+		cfg.Log.Info("an end-to-end encrypted share has one layer")
+		cfg.Low = nil
+	}
 	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
 		done: make(chan struct{}), news: make(chan struct{}, 1)}
-	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: RecordingOff,
+	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: p.notRecording(),
 		BitrateKbps: src.Video().BitrateKbps}
 	life, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
@@ -226,7 +241,10 @@ func (p *Publisher) update(change func(*Status)) {
 func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time, title string,
 	marks ...api.Mark) (clipID string, err error) {
 	id := p.Status().ReplayID
-	if id == "" {
+	switch {
+	case p.cfg.Passphrase != "":
+		return "", ErrEncrypted
+	case id == "":
 		return "", ErrNotRecording
 	}
 	req := api.SaveRequest{ReplayID: id, Seconds: seconds, Title: api.FitTitle(title), Marks: marks}
@@ -260,6 +278,9 @@ func (p *Publisher) WaitClip(ctx context.Context, clipID string) (api.Clip, erro
 		}
 	}
 }
+
+// Silence sends nothing from now on, whatever waits to be sent. It returns at once; only Close is of use after it.
+func (p *Publisher) Silence() { p.silent.Store(true) }
 
 // Close stops the recording, leaves the room and waits, at most until ctx is done. It may be called twice.
 func (p *Publisher) Close(ctx context.Context) error {

@@ -40,6 +40,9 @@ func (r *recording) due(st livekit.State) bool {
 // record makes the next call to the backend that is due and returns how long the one after it can wait.
 func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration {
 	r := &s.rec
+	if s.cfg.Passphrase != "" {
+		return pollEvery
+	}
 	if r.due(st) && time.Until(r.tryAt) <= 0 {
 		s.startRecording(ctx, st)
 	}
@@ -53,6 +56,14 @@ func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration
 		next = time.Until(r.tryAt)
 	}
 	return max(next, time.Millisecond)
+}
+
+// notRecording is the state in which nothing is recorded.
+func (p *Publisher) notRecording() RecordingState {
+	if p.cfg.Passphrase != "" {
+		return RecordingEncrypted
+	}
+	return RecordingOff
 }
 
 // pause is when the replay became paused, or ceased to be.

@@ -142,7 +142,10 @@ func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte,
 // serverClip has the server cut a clip, and makes a link to it.
 func (s *supervisor) serverClip(ctx context.Context, r api.ClipRequest, asked time.Time) (api.RoomClip, error) {
 	id, err := s.Save(ctx, r.Seconds, asked, r.Title)
-	if errors.Is(err, ErrNotRecording) {
+	switch {
+	case errors.Is(err, ErrEncrypted):
+		err = &ClipRefusal{api.RPCNothing, NotRecordedEncrypted}
+	case errors.Is(err, ErrNotRecording):
 		err = &ClipRefusal{api.RPCNothing, "the server keeps no replay of this screen now"}
 	}
 	if err != nil {

@@ -30,9 +30,12 @@ const (
 	RecordingStarting RecordingState = "starting"
 	RecordingActive   RecordingState = "active"
 	RecordingFailed   RecordingState = "failed" // it is tried again, see Status.Error
+	// The share is end-to-end encrypted, so the server has nothing that it could record.
+	RecordingEncrypted RecordingState = "encrypted"
 )
 
-var recordingStates = []RecordingState{RecordingOff, RecordingStarting, RecordingActive, RecordingFailed}
+var recordingStates = []RecordingState{RecordingOff, RecordingStarting, RecordingActive, RecordingFailed,
+	RecordingEncrypted}
 
 // String is the text in JSON.
 func (s RecordingState) String() string { return string(s) }

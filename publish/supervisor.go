@@ -73,7 +73,7 @@ func (s *supervisor) run(ctx context.Context) {
 		stopPump()
 		<-pumpDone
 		_ = s.reader.Close()
-		s.update(func(st *Status) { st.Recording, st.ServerSeconds = RecordingOff, 0 })
+		s.update(func(st *Status) { st.Recording, st.ServerSeconds = s.notRecording(), 0 })
 	}()
 	for pause := firstPause; ctx.Err() == nil; pause = nextPause(pause) {
 		session, err := s.connect(ctx)
@@ -136,7 +136,7 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 	session, err := livekit.New(livekit.Options{
 		URL: token.ServerURL, Token: token.Token, Video: s.watch.video, Sound: s.watch.sound, Clock: clock,
 		VideoMuted: s.videoMuted, SoundMuted: s.soundMuted,
-		MinKbps: floor, MaxKbps: ceiling, Log: s.log, Methods: s.methods(),
+		Passphrase: s.cfg.Passphrase, MinKbps: floor, MaxKbps: ceiling, Log: s.log, Methods: s.methods(),
 		OnKeyframe: s.src.RequestKeyframe, OnBitrate: s.src.SetBitrate, Low: s.lowLayer(),
 	})
 	if err != nil {
@@ -258,7 +258,7 @@ func (s *supervisor) show(session livekit.State) {
 		case session.Phase == livekit.Live:
 			st.State = StateLive
 		case session.Phase == livekit.Gone && session.Final:
-			st.State, st.Recording = StateFailed, RecordingOff
+			st.State, st.Recording = StateFailed, s.notRecording()
 		default:
 			st.State = StateReconnecting
 		}
@@ -362,7 +362,7 @@ func (s *supervisor) read(ctx context.Context, low *fanout.Reader, wait time.Dur
 // send hands a packet to the session, if there is one.
 func (s *supervisor) send(packet *media.Packet, low bool) {
 	session := s.session.Load()
-	if session == nil {
+	if session == nil || s.silent.Load() {
 		return
 	}
 	write := session.Write

@@ -340,6 +340,7 @@ type Publisher struct {
 	titles []string
 	told   api.RoomState
 	heard  []api.RoomClip
+	silent bool
 }
 
 // Tell implements session.Publisher.
@@ -347,6 +348,12 @@ func (p *Publisher) Tell(s api.RoomState) { p.mu.Lock(); p.told = s; p.mu.Unlock
 
 // Told is what the room knows of the replay.
 func (p *Publisher) Told() api.RoomState { p.mu.Lock(); defer p.mu.Unlock(); return p.told }
+
+// Silence implements session.Publisher.
+func (p *Publisher) Silence() { p.mu.Lock(); p.silent = true; p.mu.Unlock() }
+
+// Silent is whether nothing is sent anymore.
+func (p *Publisher) Silent() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.silent }
 
 // Announce implements session.Publisher.
 func (p *Publisher) Announce(clip api.RoomClip, _ bool) error {

@@ -146,6 +146,9 @@ type Sharing struct {
 
 	Room string `toml:"room"`
 
+	// Encrypt encrypts what is shared from end to end, with the passphrase that the keyring has.
+	Encrypt bool `toml:"encrypt" comment:"end-to-end; set the passphrase with hindsightctl settings set-passphrase"`
+
 	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower,both" comment:"lower suits a slow upload, both slow viewers"`
 	// LinkSaved uploads each saved clip and puts its link into the clipboard.
 	LinkSaved bool `toml:"link_saved" comment:"uploads each saved clip, and copies a link to it"`

@@ -146,6 +146,9 @@ func setSaves(list reflect.Value, text string) bool {
 }
 
 func unknownKey(key string) Problem {
+	if key == PassphraseKey {
+		return Problem{key, "not a setting that is shown or set here", "set with: hindsightctl settings set-passphrase"}
+	}
 	if strings.Contains(key, "token") {
 		return Problem{key, "not a setting that is shown or set here", "set with: hindsightctl settings set-token"}
 	}

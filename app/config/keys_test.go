@@ -66,6 +66,7 @@ func TestAValueThatCannotBeUsedIsNamedAndChangesNothing(t *testing.T) {
 		{"colour", "red", "video.…"},
 		{"video", "good", "video.frame_rate"},
 		{"sharing.token", "secret", "set-token"},
+		{"sharing.passphrase", "secret", "set-passphrase"},
 	} {
 		got := config.Defaults()
 		err := got.Set(c.key, c.value)

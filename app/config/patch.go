@@ -13,6 +13,13 @@ import (
 // TokenKey stands for the access token in a Result; the token is not in the settings file.
 const TokenKey = "sharing.token"
 
+// PassphraseKey stands in a Result for the passphrase of end-to-end encryption, which is not in the settings file
+// either; EncryptKey is the setting that turns the encryption on.
+const (
+	PassphraseKey = "sharing.passphrase"
+	EncryptKey    = "sharing.encrypt"
+)
+
 // Patch is a set of changed settings, and the only way in which settings change: the window, hindsightctl (over the
 // control socket, and on the file of a Hindsight that does not run) and the keys make one, Check says whether its
 // values can be used, and whoever applies it returns a Result that says what came of each field. Settings that a patch
@@ -20,9 +27,10 @@ const TokenKey = "sharing.token"
 //
 // A Patch is a value: its methods return a new one. The zero Patch changes nothing.
 type Patch struct {
-	changes []change // in the order of the file
-	token   *string
-	held    []string // hotkeys that may be held by another program
+	changes    []change // in the order of the file
+	token      *string
+	passphrase *string
+	held       []string // hotkeys that may be held by another program
 }
 
 // change is one setting; a list is one.
@@ -81,7 +89,7 @@ func Parse(list []Assignment) (Patch, Result) {
 
 // with adds a change to those in the order of the file.
 func (p Patch) with(key string, value any) Patch {
-	out := Patch{token: p.token, held: p.held}
+	out := Patch{token: p.token, passphrase: p.passphrase, held: p.held}
 	c := Defaults()
 	for _, f := range keyed(&c) {
 		if f.key == key {
@@ -104,6 +112,13 @@ func (p Patch) WithToken(token string) Patch {
 	return p
 }
 
+// WithPassphrase is the patch with a new passphrase as well; an empty one removes it.
+func (p Patch) WithPassphrase(text string) Patch {
+	text = strings.TrimSpace(text)
+	p.passphrase = &text
+	return p
+}
+
 // EvenIfHeld is the patch with consent to hotkeys that another program holds: they are taken once it lets them go. Keys
 // are as hotkey.Combo.String returns them.
 func (p Patch) EvenIfHeld(keys ...string) Patch {
@@ -122,10 +137,18 @@ func (p Patch) Token() (string, bool) {
 	return *p.token, true
 }
 
-// Empty is whether the patch asks for nothing.
-func (p Patch) Empty() bool { return len(p.changes) == 0 && p.token == nil }
+// Passphrase is the new passphrase, false where the patch leaves it as it is.
+func (p Patch) Passphrase() (string, bool) {
+	if p.passphrase == nil {
+		return "", false
+	}
+	return *p.passphrase, true
+}
 
-// Keys are the settings that the patch names, in the order of the file, without the token.
+// Empty is whether the patch asks for nothing.
+func (p Patch) Empty() bool { return len(p.changes) == 0 && p.token == nil && p.passphrase == nil }
+
+// Keys are the settings that the patch names, in the order of the file, without the secrets.
 func (p Patch) Keys() []string {
 	keys := make([]string, len(p.changes))
 	for i, c := range p.changes {
@@ -137,7 +160,7 @@ func (p Patch) Keys() []string {
 // Has is whether the patch names a setting.
 func (p Patch) Has(key string) bool { return slices.Contains(p.Keys(), key) }
 
-// Only is the part of the patch whose keys are wanted; the token is not in it.
+// Only is the part of the patch whose keys are wanted; the secrets are not in it.
 func (p Patch) Only(wanted func(key string) bool) Patch {
 	out := Patch{held: p.held}
 	for _, c := range p.changes {
@@ -179,6 +202,9 @@ func (p Patch) Result(state State, reason string) Result {
 	}
 	if p.token != nil {
 		r.Fields = append(r.Fields, FieldResult{Key: TokenKey, State: state, Reason: reason})
+	}
+	if p.passphrase != nil {
+		r.Fields = append(r.Fields, FieldResult{Key: PassphraseKey, State: state, Reason: reason})
 	}
 	return r
 }

@@ -172,6 +172,8 @@ type TokenStore interface {
 	TokenKeeper
 	// Set keeps a token for a server's URL; an empty one is removed.
 	Set(token, server string) error
+	// SetPassphrase keeps the passphrase of end-to-end encryption; an empty one is removed.
+	SetPassphrase(text string) error
 }
 
 // ApplyToFile is how settings change while Hindsight does not run: the patch is checked and put over the settings in
@@ -221,6 +223,11 @@ func ApplyToFile(dir string, p Patch, tokens TokenStore) Result {
 	if token, is := p.Token(); is {
 		if err := tokens.Set(token, used.Sharing.BackendURL); err != nil {
 			r.Set(TokenKey, Refused, err.Error())
+		}
+	}
+	if text, is := p.Passphrase(); is {
+		if err := tokens.SetPassphrase(text); err != nil {
+			r.Set(PassphraseKey, Refused, err.Error())
 		}
 	}
 	return r

@@ -44,15 +44,16 @@ const (
 	Fetch   = "download"   // Text, the id of a clip on the server → UploadAnswer
 	Queue   = "transfers"  // Text, the id of one to try again (On) or cancel, empty for none → []transfers.Item
 	Choose  = "choose-screen"
-	List    = "settings"    // → []config.Setting
-	Set     = "set"         // Set → config.Result, also beside an error
-	Token   = "set-token"   // Text, empty to remove it → config.Result, also beside an error
-	Invite  = "invitation"  // Text, the link; On accepts it, else the window asks → InvitationAnswer
-	Storage = "storage"     // → storage.Usage
-	Move    = "move-clips"  // Path; clips begin to move there
-	Moving  = "moving"      // → storage.Usage with Move alone
-	Unmove  = "cancel-move" // undoes it
-	Show    = "show"        // Text, one of Pages, empty for the page that is shown → ShowAnswer
+	List    = "settings"       // → []config.Setting
+	Set     = "set"            // Set → config.Result, also beside an error
+	Token   = "set-token"      // Text, empty to remove it → config.Result, also beside an error
+	Phrase  = "set-passphrase" // as Token, for the passphrase of end-to-end encryption
+	Invite  = "invitation"     // Text, the link; On accepts it, else the window asks → InvitationAnswer
+	Storage = "storage"        // → storage.Usage
+	Move    = "move-clips"     // Path; clips begin to move there
+	Moving  = "moving"         // → storage.Usage with Move alone
+	Unmove  = "cancel-move"    // undoes it
+	Show    = "show"           // Text, one of Pages, empty for the page that is shown → ShowAnswer
 	Quit    = "quit"
 )
 

@@ -96,6 +96,18 @@ func (a *application) run(ctx context.Context, p config.Patch) {
 			a.token(p)
 		}
 	}
+	if _, phrase := p.Passphrase(); phrase || p.Has(config.EncryptKey) {
+		release, next, err := a.encryption(ctx, p)
+		if err != nil {
+			a.mark(p, config.Refused, err.Error())
+			if phrase {
+				a.result.Set(config.PassphraseKey, config.Refused, err.Error())
+			}
+			return
+		}
+		defer release()
+		p = next
+	}
 	recorder := p.ForRecorder(a.before)
 	keys := p.Only(func(key string) bool { return strings.HasPrefix(key, "hotkeys.") })
 	rest := p.Only(func(key string) bool { return !recorder.Has(key) && !keys.Has(key) })
@@ -108,6 +120,44 @@ func (a *application) run(ctx context.Context, p config.Patch) {
 	if !recorder.Empty() {
 		a.recorder(ctx, recorder)
 	}
+}
+
+// encryption prepares a change of the encryption: nothing is being shared for the first time while it changes, so that
+// nothing is in plain once it is on. A share that runs is silent as soon as the patch is accepted, and is published
+// again. The encryption is not turned on without a passphrase; the patch that it returns is what is left.
+func (a *application) encryption(ctx context.Context, p config.Patch) (release func(), left config.Patch, err error) {
+	release, err = a.s.holdShares()
+	if err != nil {
+		return nil, p, err
+	}
+	err = a.s.wait(ctx, func() (bool, error) { return !a.s.st.share.busy || a.s.st.share.pub != nil, nil })
+	if err != nil {
+		release()
+		return nil, p, errors.New("sharing is just starting; try again in a moment")
+	}
+	if text, is := p.Passphrase(); is {
+		if err := a.s.secrets.SetPassphrase(text); err != nil {
+			a.result.Set(config.PassphraseKey, config.Refused, Plain(err))
+		} else {
+			a.result.Set(config.PassphraseKey, config.Applied, "")
+			_ = a.s.do(func() error { // after Close nothing is shared
+				a.s.st.share.stale = a.s.st.share.pub != nil && a.s.st.share.cfg.Encrypt
+				return nil
+			})
+		}
+	}
+	if !p.Has(config.EncryptKey) || !p.On(a.before).Sharing.Encrypt {
+		return release, p, nil
+	}
+	text, err := a.s.secrets.Passphrase()
+	if err == nil && text == "" {
+		err = errNoPassphrase
+	}
+	if err != nil {
+		a.result.Refuse(config.EncryptKey, Plain(err))
+		p = p.Only(func(key string) bool { return key != config.EncryptKey })
+	}
+	return release, p, nil
 }
 
 // token says whether a new token is in use: a share that goes on keeps the one that it began with.

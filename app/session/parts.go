@@ -57,6 +57,8 @@ type Publisher interface {
 	Tell(api.RoomState)
 	// Announce tells the room of a clip, with chat as a chat message too.
 	Announce(clip api.RoomClip, chat bool) error
+	// Silence sends nothing from now on. It returns at once.
+	Silence()
 	// Close leaves the room and waits.
 	Close(ctx context.Context) error
 }
@@ -79,6 +81,8 @@ type Secrets interface {
 	config.TokenStore
 	// For returns the token for a server's URL, empty for none. One that was given for another server is an error.
 	For(server string) (token string, err error)
+	// Passphrase is that of end-to-end encryption, empty for none.
+	Passphrase() (string, error)
 }
 
 // ShareConfig is where and as whom to publish.
@@ -88,4 +92,7 @@ type ShareConfig struct {
 	AllowHTTP bool
 	// Quality is what is published of the replay's frames and the low-resolution layer.
 	Quality config.StreamQuality
+	// Encrypt encrypts it from end to end with Passphrase, which is never empty then.
+	Encrypt    bool
+	Passphrase string
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"errors"
 	"reflect"
 	"time"
 
@@ -160,7 +161,7 @@ func (s *Session) reconcileShare() {
 // the next start.
 func (st *state) pubChanged() bool {
 	return st.share.cfg.BackendURL != st.cfg.Sharing.BackendURL || st.share.cfg.AllowHTTP != st.cfg.Sharing.AllowHTTP ||
-		st.share.cfg.Room != st.cfg.Sharing.Room ||
+		st.share.cfg.Room != st.cfg.Sharing.Room || st.share.cfg.Encrypt != st.cfg.Sharing.Encrypt || st.share.stale ||
 		st.share.cfg.Quality != st.cfg.Sharing.StreamQuality
 }
 
@@ -168,7 +169,7 @@ func (s *Session) openShare() {
 	st := &s.st
 	rec := st.capture.rec
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP,
-		Room: st.cfg.Sharing.Room, Quality: st.cfg.Sharing.StreamQuality}
+		Room: st.cfg.Sharing.Room, Quality: st.cfg.Sharing.StreamQuality, Encrypt: st.cfg.Sharing.Encrypt}
 	ctx, cancel := context.WithCancel(s.ctx)
 	st.share.busy, st.share.cancel = true, cancel
 	s.background(func() {
@@ -198,8 +199,19 @@ func (s *Session) startShare(ctx context.Context, rec Recorder, cfg *ShareConfig
 		return nil, err
 	}
 	cfg.UserToken = token
+	if cfg.Encrypt {
+		if cfg.Passphrase, err = s.secrets.Passphrase(); err != nil {
+			return nil, err
+		}
+		if cfg.Passphrase == "" {
+			return nil, errNoPassphrase
+		}
+	}
 	return s.engine.Share(ctx, rec, *cfg)
 }
+
+// errNoPassphrase keeps a share that is to be encrypted from being in plain.
+var errNoPassphrase = errors.New("end-to-end encryption needs a passphrase; enter one in Settings, Sharing")
 
 // shareFailed notes the reason and when to try again.
 func (s *Session) shareFailed(reason string) {
@@ -215,13 +227,14 @@ func (s *Session) shareFailed(reason string) {
 func (s *Session) closeShare(keepError bool) {
 	st := &s.st
 	pub := st.share.pub
+	pub.Silence() // from here on nothing is in plain that is to be encrypted, or in a room that was left
 	st.share.busy = true
 	s.background(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, closeWait)
 		defer cancel()
 		err := pub.Close(ctx)
 		s.post(func() {
-			st.share.busy, st.share.pub, st.share.status = false, nil, ShareStatus{}
+			st.share.busy, st.share.pub, st.share.status, st.share.stale = false, nil, ShareStatus{}, false
 			if !keepError {
 				st.share.err, st.share.wait, st.share.after = "", 0, time.Time{}
 			}

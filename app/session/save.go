@@ -138,7 +138,7 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		}
 	}
 	state := st.share.status.State
-	if st.share.pub != nil && st.share.on && (state == ShareLive || state == Reconnecting) {
+	if st.share.pub != nil && st.share.on && !st.share.cfg.Encrypt && (state == ShareLive || state == Reconnecting) {
 		j.pub, j.record.Server = st.share.pub, CopySaving
 		j.record.Backend, j.record.Room = st.share.cfg.BackendURL, st.share.cfg.Room
 	}
@@ -146,6 +146,9 @@ func (s *Session) newJob(pressed time.Time, a Ask) (*job, error) {
 		switch {
 		case !st.cfg.App.FirstRunDone:
 			return j, errFirstRun
+		case st.share.pub != nil && st.share.cfg.Encrypt:
+			return j, errors.New("the replay is off, and the server does not record an end-to-end encrypted share; " +
+				"turn on the replay")
 		case st.capture.openError != "":
 			return j, errors.New("nothing is being captured: " + st.capture.openError)
 		case st.wantPackets() && st.capture.keeps() == nil:

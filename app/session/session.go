@@ -138,6 +138,7 @@ type sharing struct {
 	wait   time.Duration
 	after  time.Time // the next attempt
 	held   int       // while above 0 no share starts
+	stale  bool      // it is encrypted with another passphrase than the one that is kept now
 }
 
 // keeps is the recorder, nil where none is open or only for levels.

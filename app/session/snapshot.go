@@ -19,8 +19,10 @@ type ShareStatus struct {
 	Identity string     `json:"identity,omitempty"`
 	// Recording is the server's buffer.
 	Recording ServerState `json:"recording,omitempty"`
-	ReplayID  string      `json:"replay_id,omitempty"`
-	EgressID  string      `json:"egress_id,omitempty"`
+	// NotRecorded is why the server keeps none by design, as a message.
+	NotRecorded string `json:"not_recorded,omitempty"`
+	ReplayID    string `json:"replay_id,omitempty"`
+	EgressID    string `json:"egress_id,omitempty"`
 	// ServerSeconds is what the server could save now.
 	ServerSeconds float64 `json:"server_seconds"`
 	// Asked is how many viewers of watch links ask for a clip.
@@ -131,7 +133,8 @@ type Snapshot struct {
 
 // CanSave is whether a press of the save key makes a clip.
 func (s Snapshot) CanSave() bool {
-	return s.ReplayOn && (s.State == Buffering || s.BufferedSeconds > 0) || s.State == Live
+	return s.ReplayOn && (s.State == Buffering || s.BufferedSeconds > 0) ||
+		s.State == Live && s.Share.Recording != ServerEncrypted
 }
 
 // Event is something that happened once and that the user may want to know about.

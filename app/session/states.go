@@ -55,9 +55,11 @@ const (
 	ServerStarting ServerState = "starting"
 	ServerActive   ServerState = "active"
 	ServerBroken   ServerState = "failed"
+	// The share is end-to-end encrypted, so the server cannot record it.
+	ServerEncrypted ServerState = "encrypted"
 )
 
-var serverStates = []ServerState{ServerOff, ServerStarting, ServerActive, ServerBroken}
+var serverStates = []ServerState{ServerOff, ServerStarting, ServerActive, ServerBroken, ServerEncrypted}
 
 // String is the text in JSON.
 func (s ServerState) String() string { return string(s) }

@@ -1,4 +1,5 @@
-// Package token keeps the access token and which server it was given for: it is never handed out for another one. A
+// Package token keeps the access token and which server it was given for: it is never handed out for another one, and
+// beside it the passphrase of end-to-end encryption. A
 // Store's calls to the keyring may go on in goroutines after they have returned; there is nothing to close.
 package token
 
@@ -25,8 +26,15 @@ import (
 
 const (
 	keyringService = "app.hindsight.Hindsight"
-	keyringUser    = "backend-token"
 	keyringWait    = 5 * time.Second
+)
+
+// kind is what a Store keeps, by its name in the keyring.
+type kind string
+
+const (
+	accessToken kind = "backend-token"
+	passphrase  kind = "room-passphrase"
 )
 
 var errKeyringSlow = errors.New("the keyring does not respond")
@@ -58,6 +66,10 @@ type Store struct {
 	Log *slog.Logger
 
 	move sync.Once // what an earlier run left in the file
+
+	kind       kind // of the zero value: accessToken
+	second     sync.Once
+	passphrase *Store
 
 	mu    sync.Mutex
 	first string // the first server of this run, for a token of the environment
@@ -194,7 +206,7 @@ func (t *Store) read() (kept string, err error) {
 		return kept, nil
 	}
 	err = t.inTurn(unlockKeyring, func() (err error) {
-		kept, err = keyring.Get(keyringService, keyringUser)
+		kept, err = keyring.Get(keyringService, string(t.keeps()))
 		return err
 	})
 	switch {
@@ -203,9 +215,66 @@ func (t *Store) read() (kept string, err error) {
 	case errors.Is(err, keyring.ErrNotFound), noKeyringHere(err):
 		return "", nil
 	}
-	t.log().Warn("the access token could not be read from the keyring", "error", err)
+	t.log().Warn("a secret could not be read from the keyring", "secret", t.keeps(), "error", err)
+	if t.kind == passphrase {
+		return "", errors.New("the passphrase could not be read: the system's keyring is locked or does not respond; " +
+			"unlock the keyring, or set the passphrase again in the settings")
+	}
 	return "", errors.New("the access token could not be read: the system's keyring is locked or does not respond; " +
 		"unlock the keyring, or set the token again in the settings")
+}
+
+// keeps is what the Store is for.
+func (t *Store) keeps() kind {
+	if t.kind == "" {
+		return accessToken
+	}
+	return t.kind
+}
+
+func (t *Store) unread(err error) error {
+	if t.kind == passphrase {
+		return fmt.Errorf("the passphrase could not be read: %w", err)
+	}
+	return fmt.Errorf("the access token could not be read: %w", err)
+}
+
+func (t *Store) unsaved(err error) error {
+	if t.kind == passphrase {
+		return fmt.Errorf("the passphrase could not be saved: %w", err)
+	}
+	return fmt.Errorf("the access token could not be saved: %w", err)
+}
+
+func (t *Store) unremoved(err error) error {
+	if t.kind == passphrase {
+		return fmt.Errorf("the old passphrase could not be removed: %w", err)
+	}
+	return fmt.Errorf("the old access token could not be removed: %w", err)
+}
+
+// passphrases is the Store of the passphrase, which is kept as the token is, but for no server.
+func (t *Store) passphrases() *Store {
+	t.second.Do(func() {
+		t.passphrase = &Store{File: filepath.Join(filepath.Dir(t.File), "passphrase"), NoKeyring: t.NoKeyring, Wait: t.Wait,
+			Log: t.Log, kind: passphrase}
+	})
+	return t.passphrase
+}
+
+// Passphrase is that of end-to-end encryption, empty where none is set. A keyring that is locked or silent is an error.
+func (t *Store) Passphrase() (string, error) { return t.passphrases().read() }
+
+// mostPassphrase is the most bytes that a passphrase may have.
+const mostPassphrase = 1024
+
+// SetPassphrase keeps the passphrase of end-to-end encryption; an empty one is removed.
+func (t *Store) SetPassphrase(text string) error {
+	text = strings.TrimSpace(text)
+	if len(text) > mostPassphrase || strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Errorf("a passphrase is one line of at most %d characters", mostPassphrase)
+	}
+	return t.passphrases().set(text)
 }
 
 // Set keeps the token for a server's URL; an empty token is removed. Where no server is set yet, the token is for the
@@ -249,23 +318,24 @@ func (t *Store) set(kept string) error {
 			return err
 		}
 	}
-	err := t.inTurn(unlockKeyring, func() error { return store(kept) }, t.settle)
+	err := t.inTurn(unlockKeyring, func() error { return t.store(kept) }, t.settle)
 	if err == nil {
 		return nil
 	}
 	if !noKeyringHere(err) {
-		t.log().Warn("the system's keyring is locked or does not respond, so the access token is kept in a file",
-			"file", t.File, "error", err)
+		t.log().Warn("the system's keyring is locked or does not respond, so a secret is kept in a file",
+			"secret", t.keeps(), "file", t.File, "error", err)
 	}
 	return t.writeFile(kept)
 }
 
-// store gives a token to the keyring, an empty one takes it out.
-func store(token string) error {
-	if token != "" {
-		return keyring.Set(keyringService, keyringUser, token)
+// store gives a secret to the keyring, an empty one takes it out.
+func (t *Store) store(secret string) error {
+	user := string(t.keeps())
+	if secret != "" {
+		return keyring.Set(keyringService, user, secret)
 	}
-	if err := keyring.Delete(keyringService, keyringUser); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+	if err := keyring.Delete(keyringService, user); err != nil && !errors.Is(err, keyring.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -278,7 +348,7 @@ func (t *Store) settle() error {
 		if err != nil || !there {
 			return err
 		}
-		if err := store(token); err != nil {
+		if err := t.store(token); err != nil {
 			return err
 		}
 		if moved, err := t.dropFile(token); err != nil || moved {
@@ -291,7 +361,7 @@ func (t *Store) settle() error {
 func (t *Store) moveLater() {
 	go func() {
 		if err := t.inTurn(unlockKeyring, t.settle); err != nil && !noKeyringHere(err) {
-			t.log().Debug("the access token stays in a file", "error", err)
+			t.log().Debug("a secret stays in a file", "secret", t.keeps(), "error", err)
 		}
 	}()
 }
@@ -350,7 +420,7 @@ func (t *Store) fromFile() (token string, there bool, err error) {
 		return "", false, nil
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("the access token could not be read: %w", err)
+		return "", false, t.unread(err)
 	}
 	return strings.TrimSpace(string(data)), true, nil
 }
@@ -364,7 +434,7 @@ func (t *Store) writeFile(token string) error {
 		err = atomicfile.Write(t.File, []byte(token+"\n"), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("the access token could not be saved: %w", err)
+		return t.unsaved(err)
 	}
 	return nil
 }
@@ -378,7 +448,7 @@ func (t *Store) dropFile(stored string) (bool, error) {
 		return false, err
 	}
 	if err := os.Remove(t.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("the old access token could not be removed: %w", err)
+		return false, t.unremoved(err)
 	}
 	return true, nil
 }

@@ -122,3 +122,24 @@ func TestNothingOfATokenIsInAnError(t *testing.T) {
 	_, err := s.For(other)
 	require.False(t, strings.Contains(err.Error(), "secret"))
 }
+
+// The passphrase is kept beside the token, for no server.
+func TestAPassphraseIsKeptBesideTheToken(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	dir := t.TempDir()
+	require.NoError(t, open(dir).Set("secret", old))
+	got, err := open(dir).Passphrase()
+	require.NoError(t, err)
+	require.Empty(t, got)
+	require.NoError(t, open(dir).SetPassphrase(" correct horse\n"))
+	got, err = open(dir).Passphrase()
+	require.NoError(t, err)
+	require.Equal(t, "correct horse", got)
+	only(t, open(dir), old, "secret")
+	require.Error(t, open(dir).SetPassphrase("two\nlines"))
+	require.Error(t, open(dir).SetPassphrase(strings.Repeat("x", 1025)))
+	require.NoError(t, open(dir).SetPassphrase(""))
+	got, err = open(dir).Passphrase()
+	require.NoError(t, err)
+	require.Empty(t, got)
+}

@@ -135,6 +135,7 @@ func (q *Queue) run(j *job) {
 		q.forget(j)
 	case err == nil:
 		q.drop(j, o)
+		q.outdo(j)
 		told = true
 	case q.ctx.Err() != nil, errors.Is(err, errAsleep):
 		j.State = Waiting
@@ -146,6 +147,18 @@ func (q *Queue) run(j *job) {
 	q.mu.Unlock()
 	if told && q.o.Finished != nil {
 		q.o.Finished(o)
+	}
+}
+
+// outdo forgets what stopped with the same clip before, on its way to or from another place. It runs under the lock.
+func (q *Queue) outdo(j *job) {
+	for _, old := range slices.Clone(q.jobs) {
+		same := old.Kind == j.Kind && (j.Kind == Upload && old.Path == j.Path ||
+			j.Kind == Download && old.Backend == j.Backend && old.ClipID == j.ClipID)
+		if same && old.State == Stopped {
+			q.drop(old, Outcome{Item: old.Item, Err: errRemoved})
+			q.forget(old)
+		}
 	}
 }
 

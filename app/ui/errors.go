@@ -40,6 +40,7 @@ func settingNames() map[string]string {
 		"clips.screenshot":  lang.L("Screenshots"), "clips.no_overlap": lang.L("Avoid overlap"),
 		"clips.poster":        lang.L("Save thumbnail next to clip"),
 		"sharing.backend_url": lang.L("Server URL"), tokenKey: lang.L("Access token"), "sharing.room": lang.L("Room"),
+		config.EncryptKey: lang.L("Encrypt what you share"), config.PassphraseKey: lang.L("Passphrase"),
 		"sharing.stream_quality": lang.L("Stream quality"), "sharing.at_launch": lang.L("Start sharing on launch"),
 		"sharing.link_saved":   lang.L("Upload each saved clip and copy its link"),
 		"sharing.viewer_clips": lang.L("Who else may clip"), "sharing.viewer_clip_from": lang.L("Clips of viewers"),

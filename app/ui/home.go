@@ -220,6 +220,7 @@ func (h *home) tiles(s session.Snapshot) {
 		button = lang.L("Stop")
 	}
 	h.share.set(value, detail, button)
+	h.server.wrap(s.Share.Recording == session.ServerEncrypted)
 	link := ""
 	if watchable(s) {
 		link = lang.L("Watch link…")
@@ -231,6 +232,8 @@ func (h *home) tiles(s session.Snapshot) {
 		h.server.set(lang.L("Starting…"), lang.L("Server starts recording"), link)
 	case "failed":
 		h.server.set(lang.L("Failed"), lang.L("Server recording failed"), link)
+	case "encrypted":
+		h.server.set(lang.L("Off"), lang.L("Not recorded on the server: the share is end-to-end encrypted"), "")
 	default:
 		h.server.set(lang.L("Off"), lang.L("Runs while sharing"), "")
 	}
@@ -352,6 +355,18 @@ func newLine(name string, tapped func()) *tile {
 		fyne.NewSize(84, 36)), t.value)), nil, t.detail)
 	t.root = card("", container.NewBorder(nil, nil, nil, t.button, text))
 	return t
+}
+
+// wrap shows the whole detail instead of its beginning.
+func (t *tile) wrap(whole bool) {
+	wrap, cut := fyne.TextWrapOff, fyne.TextTruncateEllipsis
+	if whole {
+		wrap, cut = fyne.TextWrapWord, fyne.TextTruncateOff
+	}
+	if t.detail.Wrapping != wrap {
+		t.detail.Wrapping, t.detail.Truncation = wrap, cut
+		t.detail.Refresh()
+	}
 }
 
 func (t *tile) set(value, detail, button string) {

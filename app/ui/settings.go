@@ -351,6 +351,7 @@ func (s *settings) fill(c config.Config) {
 		_ = b.store(&s.shown) // what was just loaded
 	}
 	s.sharing.token.SetText("")
+	s.sharing.passphrase.SetText("")
 	s.filling = false
 	s.refusals = nil
 	s.sharing.warn()
@@ -375,7 +376,7 @@ func (s *settings) takeBack(e *input) {
 			b.settle()
 		}
 	}
-	if e == s.sharing.token {
+	if e == s.sharing.token || e == s.sharing.passphrase {
 		e.SetText("")
 		e.typed = false
 	}
@@ -407,7 +408,8 @@ func (s *settings) follow(c config.Config) {
 // dirty is whether something is entered that is not applied.
 func (s *settings) dirty() bool {
 	_, token := s.sharing.newToken()
-	return token || slices.ContainsFunc(s.all, func(b binding) bool { return b.edited(s.shown) })
+	_, passphrase := s.sharing.newPassphrase()
+	return token || passphrase || slices.ContainsFunc(s.all, func(b binding) bool { return b.edited(s.shown) })
 }
 
 // changed is called by every control; it checks what is entered so far and applies what can be.
@@ -445,6 +447,9 @@ func (s *settings) waiting() string {
 	if _, token := s.sharing.newToken(); token {
 		return lang.L("Press Apply to store the access token.")
 	}
+	if _, passphrase := s.sharing.newPassphrase(); passphrase {
+		return lang.L("Press Apply to store the passphrase.")
+	}
 	return ""
 }
 
@@ -452,6 +457,8 @@ func (s *settings) waiting() string {
 func (s *settings) cost(key string, to config.Config) string {
 	now := s.u.parts.Feed.Snapshot()
 	switch key {
+	case config.EncryptKey:
+		return lang.L("Press Apply to change the encryption. A running share starts again.")
 	case "replay.seconds":
 		if now.ReplayOn && to.Replay.Seconds < s.shown.Replay.Seconds {
 			return lang.L("A shorter replay buffer drops what is older at once.")
@@ -642,6 +649,9 @@ func (s *settings) submit() {
 	if newToken {
 		patch = patch.WithToken(token)
 	}
+	if passphrase, is := s.sharing.newPassphrase(); is {
+		patch = patch.WithPassphrase(passphrase)
+	}
 	s.say(lang.L("Applying…"), widget.MediumImportance)
 	s.send(patch, token)
 }
@@ -654,8 +664,23 @@ func (s *settings) send(patch config.Patch, token string) {
 		ctx, cancel := context.WithTimeout(s.u.ctx, settleWait)
 		defer cancel()
 		result := s.u.parts.Editor.Apply(ctx, patch)
-		s.u.main(func() { s.applied(result, token) })
+		s.u.main(func() {
+			s.stored(result, patch)
+			s.applied(result, token)
+		})
 	})
+}
+
+// stored empties the field of a passphrase that was taken.
+func (s *settings) stored(result config.Result, patch config.Patch) {
+	passphrase, is := patch.Passphrase()
+	_, refused := find(result.Refused(), config.PassphraseKey)
+	if is && !refused && !result.Invalid && s.sharing.passphrase.trimmed() == passphrase {
+		s.filling = true
+		s.sharing.passphrase.SetText("")
+		s.sharing.passphrase.typed = false
+		s.filling = false
+	}
 }
 
 // applied says what came of the fields, beside those that were refused.

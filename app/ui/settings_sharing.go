@@ -17,7 +17,8 @@ type sharingPage struct {
 	fields
 	url, token, room *input
 	limit            *input
-	plain            *widget.Check
+	passphrase       *input
+	plain, encrypt   *widget.Check
 	warning          *widget.Label
 	test             *pushButton
 	steps            *fyne.Container
@@ -78,6 +79,13 @@ func newSharingPage(s *settings) *sharingPage {
 	f.setting(tokenKey, h.token, lang.L("Password"))
 	h.room = f.text("sharing.room", lang.L("Name of the LiveKit room"),
 		func(c *config.Config) *string { return &c.Sharing.Room })
+	h.encrypt = f.check(config.EncryptKey, lang.L("End-to-end encryption"), lang.L("Encrypt what you share"),
+		func(c *config.Config) *bool { return &c.Sharing.Encrypt })
+	f.note(lang.L("Viewers need the same passphrase. The server cannot record what it cannot read: " +
+		"only local clips are saved."))
+	h.passphrase = s.newEntry(lang.L("Unchanged (kept in the system's keyring)"))
+	h.passphrase.Password = true
+	f.setting(config.PassphraseKey, h.passphrase, lang.L("End-to-end encryption"))
 	h.test = newPushButton(lang.L("Test connection"), theme.MediaPlayIcon(), h.try)
 	f.row(lang.L("Connection"), container.NewHBox(h.test), lang.L("Test connection"))
 	h.stepLine = f.row("", h.steps)
@@ -128,6 +136,12 @@ func (h *sharingPage) warn() {
 // newToken is the token entered, if any.
 func (h *sharingPage) newToken() (string, bool) {
 	t := h.token.trimmed()
+	return t, t != ""
+}
+
+// newPassphrase is the passphrase entered, if any.
+func (h *sharingPage) newPassphrase() (string, bool) {
+	t := h.passphrase.trimmed()
 	return t, t != ""
 }
 

@@ -99,6 +99,10 @@ var entries = map[string]struct {
 	"sharing.at_launch":  {check("Start sharing on launch", true), true, nil},
 	"sharing.backend_url": {func(_ *testing.T, s *settings) { s.sharing.url.SetText("https://replay.example.com") },
 		"https://replay.example.com", nil},
+	"sharing.encrypt": {func(_ *testing.T, s *settings) {
+		s.sharing.passphrase.SetText("correct horse") // without one it is refused
+		s.sharing.encrypt.SetChecked(true)
+	}, true, nil},
 	"sharing.allow_http":       {func(_ *testing.T, s *settings) { s.sharing.plain.SetChecked(true) }, true, nil},
 	"sharing.room":             {func(_ *testing.T, s *settings) { s.sharing.room.SetText("studio") }, "studio", nil},
 	"sharing.stream_quality":   {choose("Lower (slow upload)"), config.LowerQuality, nil},

@@ -152,6 +152,9 @@ func liveLine(s session.Snapshot) string {
 	case s.Share.Recording == "active" && s.Share.ServerSeconds >= 1:
 		return lang.L("Live in {{.Room}} · server {{.Length}}", map[string]any{"Room": s.Share.Room,
 			"Length": seconds(coarse(s.Share.ServerSeconds))})
+	case s.Share.Recording == session.ServerEncrypted:
+		return lang.L("Live in {{.Room}} · not recorded on the server: the share is end-to-end encrypted",
+			map[string]any{"Room": s.Share.Room})
 	}
 	return lang.L("Live in {{.Room}}", map[string]any{"Room": s.Share.Room})
 }

@@ -256,6 +256,7 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	s.sharing.plain.SetChecked(true)
 	require.Equal(t, widget.WarningImportance, s.sharing.warning.Importance)
 	s.sharing.token.SetText("secret")
+	s.sharing.passphrase.SetText("correct horse")
 	s.keys.take(t, hotkey.SaveName, "ctrl+alt+s")
 	s.general.look.SetSelected("Dark")
 	require.False(t, s.general.login.Checked, "off by default")
@@ -290,6 +291,10 @@ func TestSettingsReachTheSessionAndSurviveARestart(t *testing.T) {
 	if s.sharing.token.Text != "" {
 		t.Error("the token is still visible")
 	}
+	passphrase, err := b.tokens.Passphrase()
+	require.NoError(t, err)
+	require.Equal(t, "correct horse", passphrase)
+	require.Empty(t, s.sharing.passphrase.Text)
 }
 
 func TestMistakesAreSaidInThePage(t *testing.T) {

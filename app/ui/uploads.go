@@ -62,7 +62,17 @@ type strip struct {
 	rows []*transferRow
 	more *fyne.Container
 	left *widget.Label
-	drop *widget.Button // takes all away that stopped
+
+	// failed is one line for all that stopped, where they are several; list has them while it is open.
+	failed *surface
+	count  *widget.Label
+	open   bool
+	toggle *tipButton
+	list   *fyne.Container
+	each   []*transferRow // of the list
+	scroll *container.Scroll
+	drop   *widget.Button // takes all away that stopped
+
 	done *fyne.Container
 	said *widget.Label
 	// saying counts what was said, so that only the newest is taken away.
@@ -88,8 +98,9 @@ func newStrip(u *UI) *strip {
 	s := &strip{u: u, left: muted(""), said: widget.NewLabel("")}
 	s.drop = widget.NewButton(lang.L("Dismiss all"), s.dropStopped)
 	s.drop.Importance = widget.LowImportance
-	s.more = container.NewBorder(nil, nil, s.left, s.drop)
+	s.more = container.NewHBox(s.left)
 	s.more.Hide()
+	s.newFailed()
 	list := container.NewVBox()
 	for range mostRows {
 		r := s.newRow()
@@ -102,9 +113,61 @@ func newStrip(u *UI) *strip {
 	s.done = container.NewStack(newSurface(colorCard, 10, 4, container.NewBorder(nil, nil,
 		container.NewHBox(gapWide(4), container.NewCenter(icon)), container.NewCenter(close), oneLine(s.said))))
 	s.done.Hide()
-	s.root = container.New(layout.NewCustomPaddedLayout(10, 0, 0, 0), container.NewVBox(s.done, list, s.more))
+	s.root = container.New(layout.NewCustomPaddedLayout(10, 0, 0, 0), container.NewVBox(s.done, s.failed, s.scroll, list,
+		s.more))
 	s.root.Hide()
 	return s
+}
+
+// listHeight is the most that the list of what stopped takes.
+const listHeight = 150
+
+// newFailed makes the line for all that stopped, and their list.
+func (s *strip) newFailed() {
+	s.count = widget.NewLabel("")
+	s.count.TextStyle.Bold = true
+	s.toggle = newTipButton(s.u.tips, lang.L("Details"), theme.MenuDropDownIcon(), func() {
+		s.open = !s.open
+		s.update()
+	})
+	s.toggle.Importance = widget.LowImportance
+	icon := widget.NewIcon(theme.NewErrorThemedResource(theme.ErrorIcon()))
+	s.failed = newSurface(colorCard, 10, 4, container.NewBorder(nil, nil,
+		container.NewHBox(gapWide(4), container.NewCenter(icon), s.count),
+		container.NewCenter(container.NewHBox(s.drop, s.toggle))))
+	s.list = container.NewVBox()
+	s.scroll = container.NewVScroll(s.list)
+	s.failed.Hide()
+	s.scroll.Hide()
+}
+
+// showFailed shows what stopped in one line, and each for itself while the line is open.
+func (s *strip) showFailed(stopped []transfers.Item) {
+	if s.open = s.open && len(stopped) > 0; setShown(s.failed, len(stopped) > 0) || len(stopped) > 0 {
+		setText(s.count, lang.N("{{.PluralCount}} transfers failed", len(stopped)))
+	}
+	if !s.open {
+		stopped = nil
+	}
+	for len(s.list.Objects) < len(stopped) {
+		r := s.newRow()
+		s.each = append(s.each, r)
+		s.list.Add(r.root)
+	}
+	for i, r := range s.each {
+		if setShown(r.root, i < len(stopped)); i < len(stopped) {
+			r.show(stopped[i])
+		}
+	}
+	arrow := theme.MenuDropDownIcon()
+	if s.open {
+		arrow = theme.MenuDropUpIcon()
+	}
+	if s.toggle.Icon.Name() != arrow.Name() {
+		s.toggle.SetIcon(arrow)
+	}
+	s.scroll.SetMinSize(fyne.NewSize(0, min(s.list.MinSize().Height, listHeight)))
+	setShown(s.scroll, s.open)
 }
 
 func (s *strip) newRow() *transferRow {
@@ -172,10 +235,17 @@ func (s *strip) update() {
 	rank := map[transfers.State]int{transfers.Running: 0, transfers.Stopped: 1, transfers.Retrying: 2,
 		transfers.Waiting: 3}
 	slices.SortStableFunc(items, func(a, b transfers.Item) int { return rank[a.State] - rank[b.State] })
-	rows := min(len(items), len(s.rows))
-	for rows > 1 && items[rows-2].State == transfers.Stopped {
-		rows-- // the first tells of the others that have stopped
+	var stopped []transfers.Item
+	if one := slices.IndexFunc(items, stoppedTransfer); one >= 0 && slices.ContainsFunc(items[one+1:], stoppedTransfer) {
+		for _, i := range items {
+			if stoppedTransfer(i) {
+				stopped = append(stopped, i)
+			}
+		}
+		items = slices.DeleteFunc(items, stoppedTransfer)
 	}
+	s.showFailed(stopped)
+	rows := min(len(items), len(s.rows))
 	for i, r := range s.rows {
 		if setShown(r.root, i < rows); i < rows {
 			r.show(items[i])
@@ -183,7 +253,6 @@ func (s *strip) update() {
 	}
 	if left := len(items) - rows; setShown(s.more, left > 0) || left > 0 {
 		setText(s.left, lang.N("{{.PluralCount}} more", max(left, 0)))
-		setShown(s.drop, slices.ContainsFunc(items, stoppedTransfer))
 	}
 	s.fit()
 }
@@ -212,7 +281,7 @@ func (s *strip) below(page fyne.CanvasObject) fyne.CanvasObject {
 
 // fit shows the strip while there is something in it, and gives it the height that it needs.
 func (s *strip) fit() {
-	setShown(s.root, s.done.Visible() || s.rows[0].root.Visible())
+	setShown(s.root, s.done.Visible() || s.failed.Visible() || s.rows[0].root.Visible())
 	height := float32(0)
 	if s.root.Visible() {
 		height = s.root.MinSize().Height

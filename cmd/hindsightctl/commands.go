@@ -85,7 +85,11 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 				s.Recording.Path)
 		}
 		fmt.Fprintf(w, "sharing    %s%s\n", s.Share.State, in(s.Share.Room))
-		fmt.Fprintf(w, "server     %s, %.0f s\n", s.Share.Recording, s.Share.ServerSeconds)
+		if s.Share.NotRecorded != "" {
+			fmt.Fprintf(w, "server     %s\n", s.Share.NotRecorded)
+		} else {
+			fmt.Fprintf(w, "server     %s, %.0f s\n", s.Share.Recording, s.Share.ServerSeconds)
+		}
 		fmt.Fprintf(w, "video      %d x %d, %d FPS, %d kb/s, %s\n", s.Width, s.Height, s.FrameRate, s.BitrateKbps, s.Encoder)
 		fmt.Fprintf(w, "desktop    %s\n", sourceLine(s.Desktop))
 		fmt.Fprintf(w, "microphone %s\n", sourceLine(s.Mic))

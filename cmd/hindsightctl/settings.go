@@ -16,10 +16,11 @@ import (
 )
 
 type settingsCmd struct {
-	List  listCmd  `cmd:"" help:"List all settings with their values and what is allowed."`
-	Get   getCmd   `cmd:"" help:"Print a setting."`
-	Set   setCmd   `cmd:"" help:"Change settings. If one value is wrong, none is changed."`
-	Token tokenCmd `cmd:"" name:"set-token" help:"Set the access token, read from standard input or a file."`
+	List   listCmd       `cmd:"" help:"List all settings with their values and what is allowed."`
+	Get    getCmd        `cmd:"" help:"Print a setting."`
+	Set    setCmd        `cmd:"" help:"Change settings. If one value is wrong, none is changed."`
+	Phrase passphraseCmd `cmd:"" name:"set-passphrase" help:"Set the passphrase of end-to-end encryption, read from standard input or a file."`
+	Token  tokenCmd      `cmd:"" name:"set-token" help:"Set the access token, read from standard input or a file."`
 }
 
 // settings are those of the running app, else those in the file.

@@ -4,9 +4,11 @@ package api
 const (
 	ProblemInvalid = "tag:hindsight.app,2026:problem/invalid" // 400, 413, 415, 422: the request itself is wrong
 	ProblemTrack   = "tag:hindsight.app,2026:problem/track"   // 422: the room has no such track, or not of that kind
-	ProblemToken   = "tag:hindsight.app,2026:problem/token"   // 401: the user token is missing, wrong or revoked
-	ProblemRoom    = "tag:hindsight.app,2026:problem/room"    // 403: the user may not share in this room
-	ProblemScope   = "tag:hindsight.app,2026:problem/scope"   // 403: the user token is not good for this
+	// 422: a track is end-to-end encrypted, so that it cannot be recorded
+	ProblemEncrypted = "tag:hindsight.app,2026:problem/encrypted"
+	ProblemToken     = "tag:hindsight.app,2026:problem/token" // 401: the user token is missing, wrong or revoked
+	ProblemRoom      = "tag:hindsight.app,2026:problem/room"  // 403: the user may not share in this room
+	ProblemScope     = "tag:hindsight.app,2026:problem/scope" // 403: the user token is not good for this
 	// 403: the user has as many clips, recordings or replays as allowed
 	ProblemQuota    = "tag:hindsight.app,2026:problem/quota"
 	ProblemSpace    = "tag:hindsight.app,2026:problem/space"     // 507: the storage of the server is nearly full

@@ -187,7 +187,8 @@ func problem(resp *http.Response) error {
 	kind := map[string]error{
 		api.ProblemToken: ErrToken, api.ProblemRoom: ErrRoom, api.ProblemScope: ErrRoom, api.ProblemRecorder: ErrEgress,
 		api.ProblemNotFound: ErrNotFound, api.ProblemInvalid: ErrInvalid, api.ProblemConflict: ErrInvalid,
-		api.ProblemTrack: ErrTrack, api.ProblemQuota: ErrQuota, api.ProblemSpace: ErrQuota,
+		api.ProblemTrack: ErrTrack, api.ProblemEncrypted: ErrEncrypted,
+		api.ProblemQuota: ErrQuota, api.ProblemSpace: ErrQuota,
 	}[p.Type]
 	if kind == nil {
 		kind = ErrServer

@@ -32,6 +32,8 @@ var (
 	ErrRoom = errors.New("room refused")
 	// ErrTrack means that LiveKit does not know the tracks.
 	ErrTrack = errors.New("track refused")
+	// ErrEncrypted means that the tracks are end-to-end encrypted, so that the server cannot record them.
+	ErrEncrypted = errors.New("the share is end-to-end encrypted")
 	// ErrEgress means that LiveKit's recorder refused or does not respond.
 	ErrEgress = errors.New("recorder refused")
 	// ErrNotFound means that the replay or clip does not exist.

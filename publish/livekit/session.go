@@ -58,8 +58,10 @@ type Options struct {
 	// kb/s. They must not block, nor call the Session. Neither is called after Close.
 	OnKeyframe func()
 	OnBitrate  func(kbps int)
+	// Passphrase encrypts all tracks from end to end: only who has it can see and hear them. Empty is in plain.
+	Passphrase string
 	// Low is published beside Video, as another layer of the track (simulcast), so that the server can give it to viewers
-	// whose connection does not carry the other one. Nil publishes one layer.
+	// whose connection does not carry the other one. Nil, and with a Passphrase, one layer is published.
 	Low *LowLayer
 	// Methods are the RPC methods that others in the room can call, by name.
 	Methods map[string]Method
@@ -131,6 +133,9 @@ type keyRequest struct {
 // New prepares a Session. Packets may be written to it at once; they go nowhere before Join.
 func New(opts Options) (*Session, error) {
 	QuietClient()
+	if opts.Passphrase != "" {
+		opts.Low = nil // the client would not announce it as encrypted
+	}
 	s := &Session{opts: opts, log: opts.Log, changed: make(chan struct{}, 1), left: make(chan struct{}, 1)}
 	s.life, s.end = context.WithCancel(context.Background())
 	if s.log == nil {
@@ -159,6 +164,20 @@ func New(opts Options) (*Session, error) {
 			return nil, fmt.Errorf("the audio track can't be created: %w", err)
 		}
 		s.sound.muted.Store(opts.SoundMuted)
+	}
+	if opts.Passphrase != "" {
+		video, sound, err := newEncryptors(opts.Passphrase)
+		if err != nil {
+			return nil, fmt.Errorf("the end-to-end encryption can't be set up: %w", err)
+		}
+		for _, t := range []*track{s.video, s.low} {
+			if t != nil {
+				t.encryptor = video
+			}
+		}
+		if s.sound != nil {
+			s.sound.encryptor = sound
+		}
 	}
 	s.room = lksdk.NewRoom(&lksdk.RoomCallback{
 		OnReconnecting:            s.onReconnecting,
@@ -236,7 +255,7 @@ func (s *Session) Join(ctx context.Context) error {
 func (s *Session) publish(ctx context.Context) error {
 	options := &lksdk.TrackPublicationOptions{
 		Name: "screen", Source: livekit.TrackSource_SCREEN_SHARE,
-		VideoWidth: s.opts.Video.Width, VideoHeight: s.opts.Video.Height,
+		VideoWidth: s.opts.Video.Width, VideoHeight: s.opts.Video.Height, Encryption: s.encryption(),
 	}
 	var err error
 	if s.low == nil {
@@ -252,6 +271,7 @@ func (s *Session) publish(ctx context.Context) error {
 	}
 	_, err = s.room.LocalParticipant.PublishTrack(s.sound.local, &lksdk.TrackPublicationOptions{
 		Name: "screen sound", Source: livekit.TrackSource_SCREEN_SHARE_AUDIO, Stereo: true, DisableDTX: true,
+		Encryption: s.encryption(),
 	})
 	if err != nil {
 		return fmt.Errorf("the LiveKit server did not accept the audio: %w", err)

@@ -39,6 +39,7 @@ type track struct {
 	video     bool
 	needKey   atomic.Bool
 	muted     atomic.Bool // nothing is sent
+	encryptor *encryptor  // nil sends in plain
 }
 
 func newTrack(codec webrtc.RTPCodecCapability, opts ...lksdk.LocalTrackOptions) (*track, error) {
@@ -85,7 +86,15 @@ func (t *track) write(p *media.Packet) error {
 		t.needKey.Store(false)
 	}
 	stamp := rtpTime(p.PTS, t.rate, t.base)
-	payloads := t.payloader.Payload(payloadSize, p.Data)
+	data := p.Data
+	if t.encryptor != nil {
+		var err error
+		if data, err = t.encryptor.encrypt(data); err != nil {
+			t.needKey.Store(t.video)
+			return err
+		}
+	}
+	payloads := t.payloader.Payload(payloadSize, data)
 	for i, payload := range payloads {
 		err := t.local.WriteRTP(&rtp.Packet{
 			Header: rtp.Header{

@@ -4,15 +4,12 @@ package sharetest
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/livekit/protocol/auth"
 	"github.com/stretchr/testify/require"
@@ -58,13 +55,7 @@ func TestLiveKitsClientSeesAndAsks(t *testing.T) {
 	tab := chromium(t, b.ctx)
 	run := func(script string, out any, values ...any) {
 		t.Helper()
-		for i, v := range values {
-			text, err := json.Marshal(v)
-			require.NoError(t, err)
-			values[i] = string(text)
-		}
-		require.NoError(t, chromedp.Run(tab, chromedp.Evaluate(fmt.Sprintf(script, values...), out,
-			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) })))
+		evaluate(t, tab, script, out, values...)
 	}
 	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(page.URL)))
 	run(`watch(%s, %s).then(() => true)`, nil, b.lk.URL, token)
@@ -108,13 +99,14 @@ func TestLiveKitsClientSeesAndAsks(t *testing.T) {
 }
 
 // chromium is a tab of Debian's Chromium without a window.
-func chromium(t *testing.T, ctx context.Context) context.Context {
+func chromium(t *testing.T, ctx context.Context, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	require.NoError(t, err, "chromium is needed, run make setup")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.Flag("disable-dev-shm-usage", true))
+	options = append(options, more...)
 	allocator, end := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(end)
 	tab, closeTab := chromedp.NewContext(allocator)

@@ -31,15 +31,23 @@ type Publisher struct {
 
 // Publish joins the room that the token names and plays until Close.
 func Publish(url, token string, l *Loop) (*Publisher, error) {
-	return publish(url, token, l, livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO)
+	return publish(url, token, l, livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO,
+		livekit.Encryption_NONE)
+}
+
+// PublishEncrypted is Publish with tracks that say they are end-to-end encrypted.
+func PublishEncrypted(url, token string, l *Loop) (*Publisher, error) {
+	return publish(url, token, l, livekit.TrackSource_SCREEN_SHARE, livekit.TrackSource_SCREEN_SHARE_AUDIO,
+		livekit.Encryption_GCM)
 }
 
 // PublishCamera is Publish with CAMERA and MICROPHONE.
 func PublishCamera(url, token string, l *Loop) (*Publisher, error) {
-	return publish(url, token, l, livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE)
+	return publish(url, token, l, livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE, livekit.Encryption_NONE)
 }
 
-func publish(url, token string, l *Loop, videoSource, sound livekit.TrackSource) (*Publisher, error) {
+func publish(url, token string, l *Loop, videoSource, sound livekit.TrackSource, e livekit.Encryption_Type) (*Publisher,
+	error) {
 	hindsightlivekit.QuietClient()
 	quiet := logger.GetDiscardLogger()
 	room, err := lksdk.ConnectToRoomWithToken(url, token, lksdk.NewRoomCallback(), lksdk.WithLogger(quiet))
@@ -47,7 +55,7 @@ func publish(url, token string, l *Loop, videoSource, sound livekit.TrackSource)
 		return nil, fmt.Errorf("the room cannot be joined: %w", err)
 	}
 	p := &Publisher{room: room, done: make(chan struct{})}
-	video, audio, err := p.publishTracks(l, videoSource, sound)
+	video, audio, err := p.publishTracks(l, videoSource, sound, e)
 	if err != nil {
 		room.Disconnect()
 		return nil, err
@@ -59,8 +67,8 @@ func publish(url, token string, l *Loop, videoSource, sound livekit.TrackSource)
 	return p, nil
 }
 
-func (p *Publisher) publishTracks(l *Loop, videoSource, sound livekit.TrackSource) (video, audio *lksdk.LocalTrack,
-	err error) {
+func (p *Publisher) publishTracks(l *Loop, videoSource, sound livekit.TrackSource, e livekit.Encryption_Type) (video,
+	audio *lksdk.LocalTrack, err error) {
 	video, err = lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"})
 	if err != nil {
@@ -72,13 +80,13 @@ func (p *Publisher) publishTracks(l *Loop, videoSource, sound livekit.TrackSourc
 		return nil, nil, err
 	}
 	pub, err := p.room.LocalParticipant.PublishTrack(video, &lksdk.TrackPublicationOptions{Name: "screen",
-		Source: videoSource, VideoWidth: l.Width, VideoHeight: l.Height})
+		Source: videoSource, VideoWidth: l.Width, VideoHeight: l.Height, Encryption: e})
 	if err != nil {
 		return nil, nil, err
 	}
 	p.VideoID = pub.SID()
 	pub, err = p.room.LocalParticipant.PublishTrack(audio, &lksdk.TrackPublicationOptions{Name: "sound",
-		Source: sound, Stereo: true, DisableDTX: true})
+		Source: sound, Stereo: true, DisableDTX: true, Encryption: e})
 	if err != nil {
 		return nil, nil, err
 	}

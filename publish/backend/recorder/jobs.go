@@ -163,6 +163,9 @@ func subject(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err er
 		if len(list) == 0 {
 			return size, fmt.Errorf("%w: room %q is empty; join it and publish first", ErrTrack, r.RoomName)
 		}
+		if allEncrypted(list) {
+			return size, fmt.Errorf("%w: all of room %q", ErrEncrypted, r.RoomName)
+		}
 		return size, nil
 	}
 	if r.VideoTrackID != "" {
@@ -178,6 +181,21 @@ func subject(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int, err er
 	return size, err
 }
 
+// allEncrypted is whether nothing in a room can be read by the server. What some share in plain can be recorded.
+func allEncrypted(list []*livekit.ParticipantInfo) bool {
+	encrypted, plain := 0, 0
+	for _, p := range list {
+		for _, t := range p.Tracks {
+			if t.Encryption == livekit.Encryption_NONE {
+				plain++
+			} else {
+				encrypted++
+			}
+		}
+	}
+	return encrypted > 0 && plain == 0
+}
+
 // anyKind lets findTrack take sound and video alike.
 const anyKind livekit.TrackType = -1
 
@@ -191,6 +209,8 @@ func findTrack(list []*livekit.ParticipantInfo, r JobRequest, sid string, kind l
 				return nil, fmt.Errorf("%w: %s is not yours to record", ErrForeign, sid)
 			case kind != anyKind && t.Type != kind:
 				return nil, fmt.Errorf("%w: %s is not %s", ErrTrack, sid, strings.ToLower(kind.String()))
+			case t.Encryption != livekit.Encryption_NONE:
+				return nil, fmt.Errorf("%w: %s; clips can be saved where it is shared", ErrEncrypted, sid)
 			default:
 				return t, nil
 			}
@@ -232,6 +252,9 @@ func oneParticipant(list []*livekit.ParticipantInfo, r JobRequest) (size [2]int,
 	}
 	found := false
 	for _, t := range list[i].Tracks {
+		if t.Encryption != livekit.Encryption_NONE {
+			return size, fmt.Errorf("%w: %s; clips can be saved where it is shared", ErrEncrypted, t.Sid)
+		}
 		switch t.Source {
 		case livekit.TrackSource_CAMERA:
 			size, found = [2]int{int(t.Width), int(t.Height)}, true

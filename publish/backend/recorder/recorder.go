@@ -24,6 +24,8 @@ import (
 var (
 	// ErrTrack means that a track is not published in the room, or is not of the right kind.
 	ErrTrack = errors.New("track not found")
+	// ErrEncrypted means that a track is end-to-end encrypted, so that no recorder can read it.
+	ErrEncrypted = errors.New("the track is end-to-end encrypted, so the server cannot record it")
 	// ErrForeign means that somebody else publishes the track.
 	ErrForeign = errors.New("track of another participant")
 	// ErrUnavailable means that LiveKit or its recorder does not respond or has no capacity for one more recording.

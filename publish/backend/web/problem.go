@@ -56,6 +56,8 @@ func asFailure(err error) *failure {
 		return &failure{http.StatusServiceUnavailable, api.ProblemRecorder, leases.ErrBusy.Error()}
 	case errors.Is(err, recorder.ErrForeign):
 		return &failure{http.StatusForbidden, api.ProblemRoom, err.Error()}
+	case errors.Is(err, recorder.ErrEncrypted):
+		return &failure{http.StatusUnprocessableEntity, api.ProblemEncrypted, err.Error()}
 	case errors.Is(err, recorder.ErrTrack):
 		return &failure{http.StatusUnprocessableEntity, api.ProblemTrack, err.Error()}
 	case errors.Is(err, recorder.ErrFile):

@@ -167,7 +167,8 @@ func (s *Server) notStarted(ctx context.Context, id string, why error) error {
 	if err := s.o.Storage.Remove(ctx, id, ""); err != nil {
 		return err // the intent stays, so that the keeper tries again
 	}
-	if errors.Is(why, recorder.ErrTrack) || errors.Is(why, recorder.ErrForeign) || errors.Is(why, recorder.ErrFile) {
+	if errors.Is(why, recorder.ErrTrack) || errors.Is(why, recorder.ErrEncrypted) ||
+		errors.Is(why, recorder.ErrForeign) || errors.Is(why, recorder.ErrFile) {
 		s.forgetIntent(ctx, id)
 	}
 	return nil
