@@ -33,7 +33,7 @@ func (b *bench) shareLayers(room string) *publish.Publisher {
 		Low: low, Log: slog.New(slog.NewTextHandler(b.Output(), nil))}, full)
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = p.Close(context.Background()) })
-	viewer, err := publishtest.Subscribe(b.ctx, b.livekit.URL, b.livekit.APIKey, b.livekit.APISecret, room)
+	viewer, err := publishtest.SubscribeAs(b.ctx, b.livekit.URL, b.livekit.APIKey, b.livekit.APISecret, room, "weak")
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = viewer.Close() })
 	video, err := viewer.Wait(b.ctx, media.Video)

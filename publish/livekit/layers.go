@@ -150,8 +150,8 @@ func (s *split) step(now time.Time, estimateKbps int) (raise int) {
 // feed ends the starving.
 func (s *split) feed() { s.starved, s.short = false, time.Time{} }
 
-// countViewers has the low layer sent while somebody else is in the room. Recorders are hidden there; Egress of a server
-// that shows it is known by its kind. Who gets which layer only the server knows, and the client has no call for it.
+// countViewers has the low layer sent while somebody else is in the room. Recorders are hidden there; an Egress that is
+// shown is known by its kind. Who gets which layer only the server knows, and the client has no call for it.
 func (s *Session) countViewers() {
 	viewed := slices.ContainsFunc(s.room.GetRemoteParticipants(), func(p *lksdk.RemoteParticipant) bool {
 		return p.Kind() != lksdk.ParticipantEgress

@@ -77,15 +77,19 @@ type Subscriber struct {
 
 // Subscribe joins a room as a hidden viewer and receives every screen shared there.
 func Subscribe(ctx context.Context, url, key, secret, room string) (*Subscriber, error) {
-	return SubscribeAs(ctx, url, key, secret, room, "test-viewer")
+	return subscribe(ctx, url, key, secret, room, "test-viewer", true)
 }
 
-// SubscribeAs is Subscribe with another identity than that of all other viewers.
+// SubscribeAs is Subscribe for a viewer whom the others see, by this name.
 func SubscribeAs(ctx context.Context, url, key, secret, room, identity string) (*Subscriber, error) {
+	return subscribe(ctx, url, key, secret, room, identity, false)
+}
+
+func subscribe(ctx context.Context, url, key, secret, room, identity string, hidden bool) (*Subscriber, error) {
 	hindsightlivekit.QuietClient()
 	s := &Subscriber{}
 	token, err := auth.NewAccessToken(key, secret).SetIdentity(identity).SetVideoGrant(&auth.VideoGrant{
-		RoomJoin: true, Room: room, Hidden: true,
+		RoomJoin: true, Room: room, Hidden: hidden,
 	}).ToJWT()
 	if err != nil {
 		return nil, err

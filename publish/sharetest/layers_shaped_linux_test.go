@@ -67,7 +67,7 @@ func roomEnd(share bool) func(context.Context, string) error {
 			}
 			defer end()
 		}
-		viewer, err := publishtest.Subscribe(ctx, lk.URL, lk.APIKey, lk.APISecret, room)
+		viewer, err := publishtest.SubscribeAs(ctx, lk.URL, lk.APIKey, lk.APISecret, room, "near")
 		if err != nil {
 			return err
 		}

@@ -89,8 +89,8 @@ func (l *layers) apart(t *testing.T, video *publishtest.Stream, from *publishtes
 	return b.wallMinusPTS(t, video, media.Video, 90000)
 }
 
-// Two viewers get a layer each at the same time, in step with each other and the sound. What a moderator mutes is silent
-// in both.
+// Two viewers get a layer each at the same time, in step with each other and the sound. What a moderator mutes is
+// silent in both.
 func TestTwoLayers(t *testing.T) {
 	l := newLayers(t)
 	p := l.publish(t)
@@ -168,6 +168,8 @@ func TestLowLayerComesLater(t *testing.T) {
 	l.eventually(t, func() bool { return p.Status().State == publish.StateLive }, "sharing does not begin")
 	require.Equal(t, publish.Layers{Full: true}, p.Status().Layers)
 	low.SetVideo(true)
+	// Once it is published, it is read for viewers only.
+	l.eventually(t, func() bool { return !low.Wanted() }, "the layer is not published")
 	_, video := l.viewer(t, "weak", livekit.VideoQuality_LOW)
 	l.gets(t, "the weak viewer", video, low)
 }
