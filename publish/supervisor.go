@@ -236,7 +236,6 @@ func (s *supervisor) serve(ctx context.Context, session *livekit.Session) (final
 	}
 }
 
-
 // show copies the session's state into the status.
 func (s *supervisor) show(session livekit.State) {
 	if session.Phase == livekit.Live {
