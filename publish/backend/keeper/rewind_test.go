@@ -57,7 +57,7 @@ func TestPlaylistsCountWhatIsPruned(t *testing.T) {
 	require.True(t, ok)
 	s.prune(ctx)
 	require.Len(t, s.stored(t), 5, "a viewer's clip may be allowed yet")
-	require.NoError(t, s.DB.Decide(ctx, ask.ID, state.Denied))
+	require.NoError(t, s.DB.Deny(ctx, ask.ID))
 	s.prune(ctx)
 	replay, err := s.DB.Replay(ctx, s.Rec.ReplayID)
 	require.NoError(t, err)

@@ -43,28 +43,32 @@ func (c Clip) Start() time.Time { return c.Pressed.Add(-c.Asked) }
 
 // AddClip keeps a new clip, unless the user has limit waiting already: then ok is false.
 func (s *Store) AddClip(ctx context.Context, c Clip, limit int) (ok bool, err error) {
+	err = s.transaction(ctx, func(tx runner) error {
+		ok, err = s.addClip(ctx, tx, c, limit)
+		return err
+	})
+	return ok, err
+}
+
+func (s *Store) addClip(ctx context.Context, tx runner, c Clip, limit int) (ok bool, err error) {
 	chapters, err := c.chapters()
 	if err != nil {
 		return false, err
 	}
-	err = s.transaction(ctx, func(tx runner) error {
-		// Without it, two would count before either has added.
-		if err := s.lock(ctx, tx, "clips of "+c.Identity); err != nil {
-			return err
-		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO clips (id, replay, identity, room, state, asked, pressed, created,
+	// Without it, two would count before either has added.
+	if err := s.lock(ctx, tx, "clips of "+c.Identity); err != nil {
+		return false, err
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO clips (id, replay, identity, room, state, asked, pressed, created,
 			chapters, title, asker) SELECT ?,?,?,?,?,?,?,?,?,?,?
 			WHERE (SELECT count(*) FROM clips WHERE identity = ? AND state = ? AND deleted = 0) < ?`,
-			c.ID, c.ReplayID, c.Identity, c.Room, c.State, int64(c.Asked), stamp(c.Pressed), stamp(c.Created), chapters,
-			c.Title, c.Asker, c.Identity, api.ClipWaiting, limit)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		ok = n == 1
-		return err
-	})
-	return ok, err
+		c.ID, c.ReplayID, c.Identity, c.Room, c.State, int64(c.Asked), stamp(c.Pressed), stamp(c.Created), chapters,
+		c.Title, c.Asker, c.Identity, api.ClipWaiting, limit)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
 }
 
 const clipColumns = `SELECT id, replay, identity, room, state, reason, asked, pressed, created, start, stop, bytes, gaps,

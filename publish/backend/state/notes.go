@@ -59,14 +59,12 @@ func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
 		}
 		if n.Recording != nil {
 			query, args := insertRecording(*n.Recording)
-			before := count.Recordings
 			if err := restore(ctx, tx, &count.Recordings, query, args); err != nil {
 				return err
 			}
-			if count.Recordings > before {
-				if err := hide(ctx, tx, *n.Recording); err != nil {
-					return err
-				}
+			// An older database knows the recording, but not what was paused since.
+			if err := hide(ctx, tx, *n.Recording); err != nil {
+				return err
 			}
 		}
 		if n.Clip != nil && n.Clip.State == api.ClipReady {
@@ -98,7 +96,9 @@ func restore(ctx context.Context, tx runner, counter *int, query string, args []
 
 // hide keeps from viewers what a recording has until now: the notes do not say what of it was recorded in a pause.
 func hide(ctx context.Context, tx runner, r Recording) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO pauses (replay, start, stop) VALUES (?,?,?) ON CONFLICT DO NOTHING",
+	_, err := tx.ExecContext(ctx, `INSERT INTO pauses (replay, start, stop) VALUES (?,?,?)
+		ON CONFLICT (replay, start) DO UPDATE SET
+		stop = CASE WHEN pauses.stop = 0 OR pauses.stop > excluded.stop THEN pauses.stop ELSE excluded.stop END`,
 		r.ReplayID, stamp(r.Created), max(stamp(time.Now()), stamp(r.Created)+1))
 	return err
 }

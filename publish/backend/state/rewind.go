@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"time"
 
@@ -141,10 +142,18 @@ func (a Ask) Over(now time.Time) bool {
 	return a.State == Asked && now.Sub(a.Created) > api.AskSeconds*time.Second
 }
 
+// askKept is how long a wish is kept that came to nothing, so that its viewer reads why.
+const askKept = time.Hour
+
 // AddAsk keeps a wish, unless limit wait for the publisher already: then ok is false.
 func (s *Store) AddAsk(ctx context.Context, a Ask, limit int) (ok bool, err error) {
 	err = s.transaction(ctx, func(tx runner) error {
 		if err := s.lock(ctx, tx, "asks of "+a.ReplayID); err != nil {
+			return err
+		}
+		// What was not allowed is of no use for long.
+		if _, err := tx.ExecContext(ctx, "DELETE FROM asks WHERE replay = ? AND state <> ? AND created < ?", a.ReplayID,
+			Allowed, stamp(time.Now().Add(-askKept))); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO asks (id, replay, link, asker, state, title, start, stop, created)
@@ -190,10 +199,30 @@ func (s *Store) AllAsks(ctx context.Context) ([]Ask, error) {
 		stamp(askedSince()))
 }
 
-// Decide allows or denies a wish, once and in time; else it returns ErrNotFound.
-func (s *Store) Decide(ctx context.Context, id string, to AskState) error {
-	return s.change(ctx, "UPDATE asks SET state = ? WHERE id = ? AND state = ? AND created > ?", to, id, Asked,
-		stamp(askedSince()))
+const decide = "UPDATE asks SET state = ? WHERE id = ? AND state = ? AND created > ?"
+
+// Deny denies a wish, once and in time; else it returns ErrNotFound.
+func (s *Store) Deny(ctx context.Context, id string) error {
+	return s.change(ctx, decide, Denied, id, Asked, stamp(askedSince()))
+}
+
+// Allow allows the wish for a clip, once and in time, and adds the clip; else it returns ErrNotFound. Where limit clips
+// of the owner wait already, ok is false, and the wish goes on waiting.
+func (s *Store) Allow(ctx context.Context, c Clip, limit int) (ok bool, err error) {
+	full := errors.New("too many clips wait")
+	err = s.transaction(ctx, func(tx runner) error {
+		if err := changeOne(ctx, tx, decide, Allowed, c.ID, Asked, stamp(askedSince())); err != nil {
+			return err
+		}
+		if ok, err = s.addClip(ctx, tx, c, limit); err == nil && !ok {
+			err = full
+		}
+		return err
+	})
+	if errors.Is(err, full) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // LinkAsked makes the link to a viewer's clip, with a secret of the caller's, once: a link that is revoked stays so.

@@ -2,11 +2,13 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -106,21 +108,30 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 		return err
 	}
 	if err := s.checkQuota(r.Context(), v.replay.Identity); err != nil {
+		var full *failure
+		if errors.As(err, &full) && v.user.Owner() != v.replay.Identity {
+			err = &failure{full.status, full.kind, "who shares this screen has no space for more clips on the server"}
+		}
 		return err
 	}
 	ask := state.Ask{ID: state.NewID(), ReplayID: v.replay.ID, LinkID: v.link.ID, Asker: v.name(), Title: req.Title,
 		From: from, To: to, Created: time.Now().UTC(), State: state.Asked}
 	if v.clips == api.ClipsAnyone {
 		ask.State = state.Allowed
-		if err := s.orderClip(r.Context(), v.replay, ask); err != nil {
+		ok, err := s.o.State.AddClip(r.Context(), viewersClip(v.replay, ask), s.mostOrdered())
+		if err := s.ordered(ok, err); err != nil {
 			return err
 		}
 	}
-	ok, err := s.o.State.AddAsk(r.Context(), ask, maxAsks)
+	limit := maxAsks
+	if ask.State == state.Allowed {
+		limit = math.MaxInt32 // it waits for nobody
+	}
+	ok, err := s.o.State.AddAsk(r.Context(), ask, limit)
 	if err != nil {
 		return err
 	}
-	if !ok && ask.State == state.Asked {
+	if !ok {
 		w.Header().Set("Retry-After", strconv.Itoa(api.AskSeconds))
 		return &failure{http.StatusTooManyRequests, api.ProblemTooMany,
 			"too many viewers ask for clips at once; try again in a moment"}
@@ -181,21 +192,26 @@ func (v *seen) within(from, to time.Time) (time.Time, time.Time, error) {
 	return from, to, nothing
 }
 
-// orderClip has a viewer's clip made. It is the publisher's.
-func (s *Server) orderClip(ctx context.Context, replay state.Replay, a state.Ask) error {
-	clip := state.Clip{ID: a.ID, ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
+// viewersClip is the clip that a viewer asks for. It is the publisher's.
+func viewersClip(replay state.Replay, a state.Ask) state.Clip {
+	return state.Clip{ID: a.ID, ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
 		State: api.ClipWaiting, Asked: a.To.Sub(a.From), Pressed: a.To, Created: time.Now().UTC(), Title: a.Title,
 		Asker: a.Asker}
-	ok, err := s.o.State.AddClip(ctx, clip, s.o.MaxWaiting)
-	if err != nil {
-		return err
+}
+
+// mostOrdered is how many clips of a publisher may wait when a viewer's is added: the publisher's own find a place.
+func (s *Server) mostOrdered() int { return max(1, s.o.MaxWaiting/2) }
+
+// ordered has a viewer's clip made that was added, ok, or returns why it was not.
+func (s *Server) ordered(ok bool, err error) error {
+	if err == nil && !ok {
+		err = &failure{http.StatusTooManyRequests, api.ProblemTooMany,
+			fmt.Sprintf("%d clips are already being made; try again when they are done", s.mostOrdered())}
 	}
-	if !ok {
-		return &failure{http.StatusTooManyRequests, api.ProblemTooMany,
-			fmt.Sprintf("%d clips are already being made; try again when they are done", s.o.MaxWaiting)}
+	if err == nil {
+		s.o.Keeper.Nudge()
 	}
-	s.o.Keeper.Nudge()
-	return nil
+	return err
 }
 
 // askedBy reports whether a viewer has asked for a clip, or may decide about it.
@@ -247,7 +263,13 @@ func (s *Server) viewerClip(r *http.Request, v watcher, ask state.Ask, out *api.
 			return err
 		}
 		out.State, out.Seconds = api.ViewerClipReady, clip.To.Sub(clip.From).Seconds()
-		out.URL = s.origin(r) + api.Prefix + "/watch/" + secret
+		// Somebody else who may look, or the same one with another token, may have been first: then there is no URL.
+		switch _, err := s.o.State.LinkWith(r.Context(), secret); {
+		case err == nil:
+			out.URL = s.origin(r) + api.Prefix + "/watch/" + secret
+		case !errors.Is(err, state.ErrNotFound):
+			return err
+		}
 	default:
 		out.State = api.ViewerClipWaiting
 	}
@@ -257,6 +279,9 @@ func (s *Server) viewerClip(r *http.Request, v watcher, ask state.Ask, out *api.
 // viewerSecret is the secret of the link to a viewer's clip. Only its hash is kept, and the viewer may ask for it more
 // than once: it follows from what the viewer alone knows.
 func viewerSecret(secret, clip string) string {
+	if secret == "" {
+		return strings.ToLower(rand.Text()) // never one that others can compute
+	}
 	sum := sha256.Sum256([]byte("clip of a viewer\x00" + secret + "\x00" + clip))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:26]
 }
@@ -298,19 +323,20 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, user state.Token
 			return err
 		}
 	}
-	err = s.o.State.Decide(r.Context(), ask.ID, to)
+	ok := true
+	if to == state.Allowed {
+		ok, err = s.o.State.Allow(r.Context(), viewersClip(replay, ask), s.mostOrdered())
+	} else {
+		err = s.o.State.Deny(r.Context(), ask.ID)
+	}
 	if errors.Is(err, state.ErrNotFound) {
 		return decided(w, ask.State, to)
 	}
-	if err != nil {
-		return err
+	if err == nil && ok {
+		s.asked.ring()
 	}
-	s.asked.ring()
-	if to == state.Allowed {
-		// What is decided must be done even if the caller goes away.
-		if err := s.orderClip(context.WithoutCancel(r.Context()), replay, ask); err != nil {
-			return err
-		}
+	if err := s.ordered(ok, err); err != nil {
+		return err
 	}
 	about(r.Context(), "replay", replay.ID, "clip", ask.ID)
 	w.WriteHeader(http.StatusNoContent)

@@ -60,6 +60,9 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
 		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now,
 		Title: req.Title}
+	if user.Owner() != replay.Identity {
+		clip.Asker = state.OwnerName(user.Owner()) // nobody else gets what the owner paused
+	}
 	for _, m := range req.Marks {
 		if at := m.At.Sub(clip.Start()); at >= 0 && at <= clip.Asked {
 			clip.Chapters = append(clip.Chapters, api.Chapter{Seconds: at.Seconds(), Title: m.Title})

@@ -70,6 +70,10 @@ func (s *Server) watcher(r *http.Request) (watcher, error) {
 	who, secret := s.user, r.Header.Get("Authorization")
 	if secret == "" {
 		who = s.session // which refuses what the page of another server asks for
+		name, _, _ := s.sessionCookie(r)
+		if c, err := r.Cookie(name); err == nil {
+			secret = c.Value // links to this viewer's clips follow from it, see viewerSecret
+		}
 	}
 	user, err := who(r)
 	if errors.Is(err, errSignedOut) {

@@ -443,7 +443,8 @@ func TestViewersAskForClips(t *testing.T) {
 	s.do(http.StatusOK, s.alice, "GET", "/clips/"+one.ClipID+"/links", "", &links)
 	require.Len(t, links.Links, 1)
 	s.do(http.StatusNoContent, s.alice, "DELETE", "/clips/"+one.ClipID+"/links/"+links.Links[0].LinkID, "", nil)
-	s.do(http.StatusNotFound, "", "GET", is(one.ClipID).URL, "", nil)
+	s.do(http.StatusNotFound, "", "GET", ready.URL, "", nil)
+	require.Empty(t, is(one.ClipID).URL, "a link that is revoked")
 
 	two := ask(http.StatusAccepted, `{"seconds":3}`)
 	s.do(http.StatusNoContent, s.alice, "POST", path+"/clips/"+two.ClipID+"/deny", "", nil)

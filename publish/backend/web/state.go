@@ -34,7 +34,8 @@ type rewinds interface {
 	AddAsk(ctx context.Context, a state.Ask, limit int) (ok bool, err error)
 	Ask(ctx context.Context, replay, id string) (state.Ask, error)
 	Asks(ctx context.Context, replay string) ([]state.Ask, error)
-	Decide(ctx context.Context, id string, to state.AskState) error
+	Allow(ctx context.Context, c state.Clip, limit int) (ok bool, err error)
+	Deny(ctx context.Context, id string) error
 	LinkAsked(ctx context.Context, id, identity, secret string, expires time.Time) error
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -280,7 +281,23 @@ func TestSessionWatches(t *testing.T) {
 	owner["Sec-Fetch-Site"] = "same-site"
 	require.Equal(t, 403, d.send("POST", "/replays/"+b.replay+"/clips", body, owner).StatusCode)
 	owner["Sec-Fetch-Site"] = "same-origin"
-	require.Equal(t, 202, d.send("POST", "/replays/"+b.replay+"/clips", body, owner).StatusCode)
+	resp := d.send("POST", "/replays/"+b.replay+"/clips", body, owner)
+	require.Equal(t, 202, resp.StatusCode)
+	var clip api.ViewerClip
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&clip))
+	c, err := d.DB.Clip(t.Context(), clip.ClipID)
+	require.NoError(t, err)
+	c.State, c.From, c.To, c.Bytes = api.ClipReady, c.Start(), c.Pressed, 1
+	require.NoError(t, d.DB.FinishClip(t.Context(), c))
+	require.NoError(t, json.NewDecoder(d.send("GET", "/replays/"+b.replay+"/clips/"+c.ID, "", owner).Body).Decode(&clip))
+	require.Equal(t, api.ViewerClipReady, clip.State)
+	links, err := d.DB.Links(t.Context(), c.ID)
+	require.NoError(t, err)
+	require.Len(t, links, 1)
+	_, value, _ := strings.Cut(owner["Cookie"], "=")
+	secret := viewerSecret(value, c.ID)
+	require.True(t, strings.HasSuffix(clip.URL, secret), "the link follows from the session, which the viewer alone has")
+	require.NotEqual(t, viewerSecret("", c.ID), viewerSecret("", c.ID), "nobody can compute a link from a clip's id")
 }
 
 // Behind a proxy that has the service below a path of its own, all of it works, and other services of the same host do

@@ -100,19 +100,26 @@ func Asks(t *testing.T, open func() *state.Store) {
 	list, err = s.AllAsks(ctx)
 	require.NoError(t, err)
 	require.Len(t, list, 2)
-	require.NoError(t, s.Decide(ctx, one.ID, state.Allowed))
-	require.ErrorIs(t, s.Decide(ctx, one.ID, state.Denied), state.ErrNotFound)
-	require.ErrorIs(t, s.Decide(ctx, late.ID, state.Allowed), state.ErrNotFound)
+	clip := state.Clip{ID: one.ID, ReplayID: r.ID, Identity: "alice", Room: "den",
+		State: api.ClipWaiting, Asked: time.Second,
+		Pressed: one.To, Created: time.Now().UTC(), Title: "x", Asker: "a viewer"}
+	ok, err = s.Allow(ctx, clip, 0)
+	require.NoError(t, err)
+	require.False(t, ok, "there is no place for its clip")
+	list, err = s.Asks(ctx, r.ID)
+	require.NoError(t, err)
+	require.Len(t, list, 2, "so it goes on waiting")
+	ok, err = s.Allow(ctx, clip, 10)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.ErrorIs(t, s.Deny(ctx, one.ID), state.ErrNotFound)
+	require.NoError(t, s.Deny(ctx, two.ID))
+	_, err = s.Allow(ctx, state.Clip{ID: late.ID, Identity: "alice"}, 10)
+	require.ErrorIs(t, err, state.ErrNotFound)
 	got, err := s.Ask(ctx, r.ID, one.ID)
 	require.NoError(t, err)
 	require.Equal(t, state.Allowed, got.State)
 
-	clip := state.Clip{ID: one.ID, ReplayID: r.ID, Identity: "alice", Room: "den",
-		State: api.ClipWaiting, Asked: time.Second,
-		Pressed: one.To, Created: time.Now().UTC(), Title: "x", Asker: "a viewer"}
-	ok, err = s.AddClip(ctx, clip, 10)
-	require.NoError(t, err)
-	require.True(t, ok)
 	same, err := s.Clip(ctx, clip.ID)
 	require.NoError(t, err)
 	require.Equal(t, clip, same)
