@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 
 // replyWait is how long the user has to allow a viewer's clip.
 const replyWait = 30 * time.Second
+
+// questionGap is between two questions: a click that was meant for one must not reply to the next.
+const questionGap = time.Second
 
 // topicViewer is that of a viewer's question.
 const topicViewer = "viewer"
@@ -30,7 +34,7 @@ func (q *questions) take(ctx context.Context) (done func(), ok bool) {
 	}
 	select {
 	case q.turn <- struct{}{}: // in the order in which they came
-		return func() { <-q.turn }, true
+		return func() { time.AfterFunc(questionGap, func() { <-q.turn }) }, true
 	case <-ctx.Done():
 		return nil, false
 	}
@@ -83,7 +87,7 @@ func (a *App) ask(ctx context.Context, title, body string) reply {
 		return r
 	case <-timer.C:
 	case <-ctx.Done():
-		if context.Cause(ctx) == errDecided {
+		if !errors.Is(context.Cause(ctx), context.DeadlineExceeded) { // somebody else has replied, or sharing has ended
 			a.notify(desktop.Notification{Topic: topicViewer, Withdraw: true})
 			return unanswered
 		}

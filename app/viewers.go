@@ -37,8 +37,9 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 	case !a.requests.allow(viewer, time.Now()):
 		return nil, &publish.ClipRefusal{Code: api.RPCTooMany, Message: "too many requests; try again in a minute"}
 	}
-	if s.Settings.Sharing.ViewerClipFrom != config.FromHere && s.Share.Recording == session.ServerEncrypted {
-		return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: publish.NotRecordedEncrypted} // nobody is asked
+	if s.Share.Recording == session.ServerEncrypted {
+		// Nobody is asked. One made here would reach the server in plain, for viewers with the passphrase or without.
+		return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: publish.NotRecordedEncrypted}
 	}
 	var here *session.Pinned
 	if s.Settings.Sharing.ViewerClipFrom == config.FromHere {
@@ -63,6 +64,9 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 
 // askForClip asks the user. No reply is no.
 func (a *App) askForClip(ctx context.Context, viewer string, r api.ClipRequest) error {
+	// The buffer must not keep what viewers ask for as long as their apps say that they wait.
+	ctx, cancel := context.WithTimeout(ctx, 2*replyWait)
+	defer cancel()
 	body := locale.Text("Of the last {{.Seconds}} s of your screen.", map[string]any{
 		"Seconds": locale.Number(r.Seconds, 0)})
 	if r.Title != "" {
@@ -120,9 +124,26 @@ func (a *App) clipHere(ctx context.Context, from *session.Pinned, r api.ClipRequ
 	}
 	link, err := a.makeLink(ctx, links.Copy{Backend: done.Backend, ClipID: done.ClipID}, made.Path)
 	if err != nil {
+		a.takeBack(links.Copy{Backend: done.Backend, ClipID: done.ClipID}, made.Path)
 		return api.RoomClip{}, err
 	}
 	return api.RoomClip{ClipID: done.ClipID, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt}, nil
+}
+
+// takeBack has the server delete a viewer's clip to which there is no link. The viewer's time may be over by now.
+func (a *App) takeBack(at links.Copy, path string) {
+	ctx, cancel := context.WithTimeout(a.ctx, linkWait)
+	defer cancel()
+	server, err := a.dial(at.Backend)
+	if err == nil {
+		err = server.DeleteClip(ctx, at.ClipID)
+	}
+	if err == nil {
+		err = a.links.Forget(path)
+	}
+	if err != nil {
+		a.log.Warn("a viewer's clip stays on the server, although there is no link to it", "clip", at.ClipID, "error", err)
+	}
 }
 
 // notUploaded is what a viewer may know of why an upload failed: what the server says of the clip, and that it is full.

@@ -197,6 +197,8 @@ type SaveRequest struct {
 	Length time.Duration
 	// Press is the moment of the key press on the recorder's clock; 0 is now. The clip ends there, or After later.
 	Press, After time.Duration
+	// NotBefore is a moment as Recorder.Line returned it; the file holds nothing older. 0 is no bound.
+	NotBefore time.Duration
 	// Flush ends the waiting for After early once it is closed; nil never does.
 	Flush <-chan struct{}
 	// App is what {app} in the file's name stands for.

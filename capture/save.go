@@ -81,6 +81,13 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	}
 	last := r.pauses.At(end)
 	snap, undo, err := r.cut(c, q.Length+last-r.pauses.At(q.Press), last, q.Apart)
+	if err == nil && q.NotBefore > 0 {
+		var any bool
+		if snap, any = snap.NotBefore(q.NotBefore); !any {
+			undo()
+			err = ErrNothingNew
+		}
+	}
 	if err != nil {
 		return clip.Clip{}, err
 	}
@@ -95,6 +102,9 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 		out.SaveMS = float64(clock.Now()-end) / 1e6
 	} else {
 		undo()
+	}
+	if q.Apart {
+		c.MaxClipBytes = 0 // it costs the user no clip; the next of the user's own keeps the limit
 	}
 	r.saved("replay", c, out, err)
 	if err != nil {
@@ -112,6 +122,9 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	}
 	return out, nil
 }
+
+// Line is this moment on the time line of the replay, which has no pauses.
+func (r *Recorder) Line() time.Duration { return r.pauses.At(clock.Now()) }
 
 // Pin keeps the last length before a moment of the recorder's clock in the replay, beyond its length, until release is
 // called: for a clip that may be saved later. It takes more memory the longer that is.

@@ -280,7 +280,12 @@ func (p *Publisher) WaitClip(ctx context.Context, clipID string) (api.Clip, erro
 }
 
 // Silence sends nothing from now on, whatever waits to be sent. It returns at once; only Close is of use after it.
-func (p *Publisher) Silence() { p.silent.Store(true) }
+func (p *Publisher) Silence() {
+	p.silent.Store(true)
+	if s := p.session.Load(); s != nil {
+		s.Silence()
+	}
+}
 
 // Close stops the recording, leaves the room and waits, at most until ctx is done. It may be called twice.
 func (p *Publisher) Close(ctx context.Context) error {

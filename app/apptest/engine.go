@@ -135,6 +135,7 @@ type Recorder struct {
 	applied   int
 	pins      int
 	apart     []string
+	notBefore time.Duration // of the last of these
 
 	marks     []string
 	recording *Recording
@@ -215,6 +216,12 @@ func (r *Recorder) Apply(c capture.Config) error {
 	return nil
 }
 
+// Line implements session.Recorder. It knows no pauses.
+func (r *Recorder) Line() time.Duration { return r.Now() }
+
+// NotBefore is the bound of the last clip that was saved for somebody else.
+func (r *Recorder) NotBefore() time.Duration { r.mu.Lock(); defer r.mu.Unlock(); return r.notBefore }
+
 // Now implements session.Recorder.
 func (r *Recorder) Now() time.Duration { return time.Since(r.since) }
 
@@ -258,7 +265,7 @@ func (r *Recorder) Save(ctx context.Context, q capture.SaveRequest) (clip.Clip, 
 	r.names++
 	path := filepath.Join(folder, fmt.Sprintf("clip %d.mp4", r.names))
 	if q.Apart {
-		r.apart = append(r.apart, q.Title)
+		r.apart, r.notBefore = append(r.apart, q.Title), q.NotBefore
 	}
 	r.mu.Unlock()
 	defer func() {

@@ -29,6 +29,8 @@ type Recorder interface {
 	Look(ctx context.Context, width, height int, still bool) image.Image
 	// Status returns at once.
 	Status() capture.Status
+	// Line is this moment on the time line that SaveRequest.NotBefore is on.
+	Line() time.Duration
 	// Now reads the clock that SaveRequest.Press is on.
 	Now() time.Duration
 	// Close ends capture and waits.

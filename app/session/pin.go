@@ -17,10 +17,12 @@ type Pinned struct {
 	rec     Recorder
 	length  time.Duration
 	press   time.Duration // on the recorder's clock
+	from    time.Duration // when sharing began, on its line: viewers get nothing of before
 	release func()
 }
 
-// Pin keeps the last seconds before a moment in the replay buffer, as far as they are there. The error is a message.
+// Pin keeps the last seconds before a moment in the replay buffer, as far as they are there and were shared. The error
+// is a message.
 func (s *Session) Pin(seconds float64, at time.Time) (*Pinned, error) {
 	var p *Pinned
 	err := s.do(func() error {
@@ -28,9 +30,12 @@ func (s *Session) Pin(seconds float64, at time.Time) (*Pinned, error) {
 		if rec == nil || !s.st.replayOn {
 			return errNothing
 		}
+		if s.st.share.pub == nil {
+			return errors.New("the screen is not shared")
+		}
 		// More than the longest buffer is never there.
 		length := min(time.Duration(seconds*float64(time.Second)), 2*capture.MaxReplay)
-		p = &Pinned{s: s, rec: rec, length: length, press: rec.Now() - time.Since(at)}
+		p = &Pinned{s: s, rec: rec, length: length, press: rec.Now() - time.Since(at), from: s.st.share.from}
 		p.release = sync.OnceFunc(rec.Pin(p.length, p.press))
 		return nil
 	})
@@ -57,7 +62,8 @@ func (p *Pinned) Save(ctx context.Context, title string) (clip.Clip, error) {
 	defer s.post(func() { s.st.saves.running-- })
 	ctx, cancel := context.WithTimeout(ctx, localWait)
 	defer cancel()
-	c, err := p.rec.Save(ctx, capture.SaveRequest{Length: p.length, Press: p.press, Title: title, Apart: true})
+	c, err := p.rec.Save(ctx, capture.SaveRequest{Length: p.length, Press: p.press, Title: title, Apart: true,
+		NotBefore: p.from})
 	if err != nil {
 		return clip.Clip{}, err
 	}

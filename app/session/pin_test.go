@@ -14,10 +14,15 @@ import (
 
 // A viewer's clip ends when it was asked for, however long the user thinks about it, and is none of the user's saves.
 func TestPinnedForAViewer(t *testing.T) {
-	b := start(t, func(c *config.Config) { c.Clips.NoOverlap = true })
+	b := start(t, func(c *config.Config) { share(c); c.Clips.NoOverlap, c.Sharing.AtLaunch = true, false })
 	b.until(t, "buffering", in(session.Buffering))
-	asked := time.Now()
 	rec := b.engine.Recorder()
+	_, err := b.Pin(20, time.Now())
+	require.ErrorContains(t, err, "not shared")
+	begun := rec.Line()
+	require.NoError(t, b.SetShare(true))
+	b.until(t, "live", in(session.Live))
+	asked := time.Now()
 	at := rec.Now()
 	p, err := b.Pin(20, asked)
 	require.NoError(t, err)
@@ -32,6 +37,8 @@ func TestPinnedForAViewer(t *testing.T) {
 	require.Equal(t, 20*time.Second, length)
 	require.InDelta(t, at.Seconds(), until.Seconds(), 0.2)
 	require.Equal(t, []string{"Goal"}, rec.Apart(), "its title, apart from the user's own clips")
+	require.Greater(t, rec.NotBefore(), begun, "viewers get nothing of before it was shared")
+	require.Less(t, rec.NotBefore(), at)
 	p.Release()
 	p.Release()
 	require.Zero(t, rec.Pins())

@@ -185,7 +185,7 @@ func (s *Session) openShare() {
 				return
 			}
 			st.share.pub, st.share.cfg, st.share.status = pub, cfg, ShareStatus{}
-			st.share.err, st.share.wait = "", 0
+			st.share.err, st.share.wait, st.share.from = "", 0, rec.Line()
 		})
 	})
 }

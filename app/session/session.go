@@ -129,6 +129,7 @@ type captureState struct {
 type sharing struct {
 	on     bool // is wanted
 	pub    Publisher
+	from   time.Duration // when it began, as Recorder.Line returns it
 	cfg    ShareConfig
 	busy   bool
 	cancel context.CancelFunc // ends an attempt

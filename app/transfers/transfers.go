@@ -383,6 +383,13 @@ func (q *Queue) Wait(ctx context.Context, id string) (Outcome, error) {
 		defer q.mu.Unlock()
 		return j.outcome, j.outcome.Err
 	case <-ctx.Done():
+		select {
+		case <-done: // an outcome that is there counts
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			return j.outcome, j.outcome.Err
+		default:
+		}
 		return Outcome{}, ctx.Err()
 	case <-q.ctx.Done():
 		return Outcome{}, errClosing

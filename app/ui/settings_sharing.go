@@ -82,7 +82,7 @@ func newSharingPage(s *settings) *sharingPage {
 	h.encrypt = f.check(config.EncryptKey, lang.L("End-to-end encryption"), lang.L("Encrypt what you share"),
 		func(c *config.Config) *bool { return &c.Sharing.Encrypt })
 	f.note(lang.L("Viewers need the same passphrase. The server cannot record what it cannot read: " +
-		"only local clips are saved."))
+		"only local clips are saved. Clips that you upload are not encrypted."))
 	h.passphrase = s.newEntry(lang.L("Unchanged (kept in the system's keyring)"))
 	h.passphrase.Password = true
 	f.setting(config.PassphraseKey, h.passphrase, lang.L("End-to-end encryption"))
@@ -94,7 +94,7 @@ func newSharingPage(s *settings) *sharingPage {
 		[]string{lang.L("Same as replay"), lang.L("Lower (slow upload)"), lang.L("Both (slow viewers)")},
 		func(c *config.Config) *config.StreamQuality { return &c.Sharing.StreamQuality })
 	f.note(lang.L("With both, viewers on a slow connection get the lower one and everyone else the full one. " +
-		"This takes more CPU and upload."))
+		"This takes more CPU and upload. An end-to-end encrypted share has the full one only."))
 	pick(f, "sharing.viewer_clips", config.ViewerClipsAll,
 		[]string{lang.L("Nobody"), lang.L("Ask me each time"), lang.L("Anyone in the room")},
 		func(c *config.Config) *config.ViewerClips { return &c.Sharing.ViewerClips })

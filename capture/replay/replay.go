@@ -7,6 +7,7 @@
 package replay
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -177,6 +178,34 @@ type Snapshot struct {
 	Sources [][]*media.Packet
 	// Start and End are the window: times of frames.
 	Start, End time.Duration
+}
+
+// NotBefore is the snapshot without what is older than a moment: it begins with the first keyframe from then on. It
+// returns false when there is none.
+func (s Snapshot) NotBefore(t time.Duration) (Snapshot, bool) {
+	since := func(p *media.Packet) bool { return p.PTS >= t }
+	first := slices.IndexFunc(s.Video, func(p *media.Packet) bool { return p.Key && since(p) })
+	if first < 0 {
+		return s, false
+	}
+	if len(s.Video) > 0 && s.Video[0].PTS < t {
+		s.Video = s.Video[first:]
+		s.Start = s.Video[0].PTS
+	}
+	old := func(list []*media.Packet) []*media.Packet {
+		n := slices.IndexFunc(list, since)
+		if n < 0 {
+			n = len(list)
+		}
+		return list[n:]
+	}
+	s.Sound = old(s.Sound)
+	sources := s.Sources
+	s.Sources = nil
+	for _, source := range sources {
+		s.Sources = append(s.Sources, old(source))
+	}
+	return s, true
 }
 
 // Snapshot takes the last length that ends at or before end (0: the newest). The window begins and ends at frames; it

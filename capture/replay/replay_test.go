@@ -233,6 +233,27 @@ func TestSnapshotsOneAfterTheOtherShareNoFrame(t *testing.T) {
 	require.False(t, ok, "there is nothing new")
 }
 
+// What was captured before a moment is not even hidden in a file.
+func TestNothingOlderIsInASnapshot(t *testing.T) {
+	r := replay.New(20*time.Second, 1<<30)
+	fill(r, 20)
+	all, ok := r.Snapshot(15*time.Second, 0)
+	require.True(t, ok)
+	same, ok := all.NotBefore(time.Nanosecond)
+	require.True(t, ok)
+	require.Equal(t, all.Video, same.Video)
+	since := all.End - 5*time.Second
+	late, ok := all.NotBefore(since)
+	require.True(t, ok)
+	require.True(t, late.Video[0].Key)
+	require.GreaterOrEqual(t, late.Video[0].PTS, since)
+	require.GreaterOrEqual(t, late.Sound[0].PTS, since)
+	require.Equal(t, late.Video[0].PTS, late.Start)
+	require.Equal(t, all.End, late.End)
+	_, ok = all.NotBefore(all.End)
+	require.False(t, ok)
+}
+
 func TestPinnedPacketsStayUntilReleased(t *testing.T) {
 	r := replay.New(5*time.Second, 600_000)
 	fill(r, 10)

@@ -153,10 +153,14 @@ func (s *split) feed() { s.starved, s.short = false, time.Time{} }
 // countViewers has the low layer sent while somebody else is in the room. Recorders are hidden there; an Egress that is
 // shown is known by its kind. Who gets which layer only the server knows, and the client has no call for it.
 func (s *Session) countViewers() {
-	viewed := slices.ContainsFunc(s.room.GetRemoteParticipants(), func(p *lksdk.RemoteParticipant) bool {
-		return p.Kind() != lksdk.ParticipantEgress
+	s.change(func(p *split) { // looked at under the lock: of two events at once the older list must not count last
+		p.viewed = slices.ContainsFunc(s.room.GetRemoteParticipants(), func(r *lksdk.RemoteParticipant) bool {
+			return r.Kind() != lksdk.ParticipantEgress
+		})
+		if !p.viewed {
+			p.feed() // with both layers off no report would come that ends the starving
+		}
 	})
-	s.change(func(p *split) { p.viewed = viewed })
 }
 
 // change changes what is sent.

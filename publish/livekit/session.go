@@ -23,6 +23,7 @@ import (
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 
 	"github.com/hindsight-app/hindsight/capture/media"
 )
@@ -105,6 +106,8 @@ type Session struct {
 	sound *track                  // nil without sound
 	on    [layerCount]atomic.Bool // what is sent
 	line  atomic.Pointer[timeline]
+	// silent is that nothing is sent anymore.
+	silent atomic.Bool
 
 	delivered   atomic.Int64 // bit/s
 	deliveredAt atomic.Int64 // when the server last said so, Unix time in ns
@@ -202,6 +205,19 @@ func New(opts Options) (*Session, error) {
 		return nil, fmt.Errorf("requests from the room can't be taken: %w", err)
 	}
 	return s, nil
+}
+
+// Silence sends no audio and video from now on, not even what is queued or asked for again.
+func (s *Session) Silence() { s.silent.Store(true) }
+
+// unlessSilent is a writer that drops packets once the session is silent.
+func (s *Session) unlessSilent(next interceptor.RTPWriter) interceptor.RTPWriter {
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		if s.silent.Load() {
+			return h.MarshalSize() + len(payload), nil
+		}
+		return next.Write(h, payload, a)
+	})
 }
 
 // newLayer makes the track of a layer.

@@ -62,6 +62,7 @@ type transportFactory struct{ session *Session }
 func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interceptor.RTPWriter) interceptor.RTPWriter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	writer = t.session.unlessSilent(writer)
 	if t.closed {
 		return writer
 	}
