@@ -265,14 +265,11 @@ func TestLinkShowsAPlayerInChats(t *testing.T) {
 	d := newDesk(t, 2)
 	ctx := t.Context()
 	now := time.Now().UTC()
-	u, err := d.DB.AddUpload(ctx, state.Upload{ID: state.NewID(), Identity: "alice", SHA256: "a", Bytes: 1,
-		State: api.UploadReceiving, Created: now, Expires: now.Add(time.Hour)}, state.UploadLimits{})
-	require.NoError(t, err)
-	require.NoError(t, d.DB.AddPart(ctx, u.ID, 0, 1, now))
-	require.NoError(t, d.DB.FinishUpload(ctx, state.Clip{ID: u.ID, Identity: "alice", State: api.ClipReady,
-		From: now.Add(-90 * time.Second), To: now, Created: now, Bytes: 5, Origin: api.OriginUpload,
-		Title: `Top "goal" <b>`, Width: 1920, Height: 1080, Chapters: []api.Chapter{{Seconds: 61.5, Title: "The <goal>"}}},
-		[]byte(shelftest.JPEG(t, 320, 180)), now))
+	u := state.Clip{ID: state.NewID(), Identity: "alice", State: api.ClipReady, From: now.Add(-90 * time.Second), To: now,
+		Created: now, Bytes: 5, Origin: api.OriginUpload, Title: `Top "goal" <b>`, Width: 1920, Height: 1080,
+		Chapters: []api.Chapter{{Seconds: 61.5, Title: "The <goal>"}}}
+	require.NoError(t, d.DB.Restore(ctx, state.Note{Clip: &u, Poster: []byte(shelftest.JPEG(t, 320, 180))},
+		&state.Restored{}))
 	require.NoError(t, os.WriteFile(filepath.Join(d.Folder, "../../clips", u.ID+".mp4"), []byte("video"), 0o600))
 	var clip api.Clip
 	d.do(200, d.alice, "GET", "/clips/"+u.ID, "", &clip)
