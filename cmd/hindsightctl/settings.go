@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
@@ -159,58 +158,6 @@ func store(p config.Patch) config.Result {
 	}
 	return r
 }
-
-type tokenCmd struct {
-	File   string `type:"existingfile" help:"Read the token from this file instead of standard input." xor:"from"`
-	Remove bool   `help:"Remove the token." xor:"from"`
-}
-
-// maxToken is more than any token has, in bytes.
-const maxToken = 16 << 10
-
-func (c tokenCmd) Run(ctx context.Context, out *output) error {
-	text := ""
-	if !c.Remove {
-		var err error
-		if text, err = c.read(); err != nil {
-			return err
-		}
-	}
-	var r config.Result
-	err := call(ctx, control.Request{Command: control.Token, Text: text}, &r)
-	if errors.Is(err, control.ErrNotRunning) {
-		r = store(config.Patch{}.WithToken(text))
-		err = refused(r)
-		out.note = "Hindsight is not running."
-	}
-	return out.result(r, err)
-}
-
-func (c tokenCmd) read() (string, error) {
-	var from io.Reader = os.Stdin
-	if c.File != "" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return "", fmt.Errorf("the token could not be read: %w", err)
-		}
-		defer f.Close()
-		from = f
-	}
-	data, err := io.ReadAll(io.LimitReader(from, maxToken+1))
-	if err != nil {
-		return "", fmt.Errorf("the token could not be read: %w", err)
-	}
-	text := strings.TrimSpace(string(data))
-	switch {
-	case text == "":
-		return "", &control.InvalidError{Err: errors.New("there is no token in it; use --remove to remove the token")}
-	case len(data) > maxToken, strings.ContainsFunc(text, spaceOrControl):
-		return "", &control.InvalidError{Err: errors.New("what was read is not one access token without spaces")}
-	}
-	return text, nil
-}
-
-func spaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // printedError is an error that the command's output holds already.
 type printedError struct{ error }

@@ -102,16 +102,20 @@ func (s *Server) getAllLinks(w http.ResponseWriter, r *http.Request, user state.
 	return writeLinks(w, links)
 }
 
-func (s *Server) deleteLink(w http.ResponseWriter, r *http.Request, user state.Token) error {
+// revoke ends a link to a clip that the user owns.
+func (s *Server) revoke(r *http.Request, user state.Token) (state.Clip, error) {
 	clip, err := s.ownClip(r, user)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.o.State.DeleteLink(r.Context(), clip.ID, r.PathValue("link"))
+		if errors.Is(err, state.ErrNotFound) {
+			err = notFound("link")
+		}
 	}
-	err = s.o.State.DeleteLink(r.Context(), clip.ID, r.PathValue("link"))
-	if errors.Is(err, state.ErrNotFound) {
-		return notFound("link")
-	}
-	if err != nil {
+	return clip, err
+}
+
+func (s *Server) deleteLink(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	if _, err := s.revoke(r, user); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -454,16 +454,21 @@ func (s *Server) getWatchLinks(w http.ResponseWriter, r *http.Request, user stat
 	return writeJSON(w, http.StatusOK, out)
 }
 
-func (s *Server) deleteWatchLink(w http.ResponseWriter, r *http.Request, user state.Token) error {
+// revokeWatch ends a watch link to a replay that the user owns.
+func (s *Server) revokeWatch(r *http.Request, user state.Token) error {
 	replay, err := s.ownReplay(r.Context(), user, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	err = s.o.State.DeleteWatchLink(r.Context(), replay.ID, r.PathValue("link"))
 	if errors.Is(err, state.ErrNotFound) {
-		return notFound("link")
+		err = notFound("link")
 	}
-	if err != nil {
+	return err
+}
+
+func (s *Server) deleteWatchLink(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	if err := s.revokeWatch(r, user); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -529,14 +529,7 @@ func (s *Server) postTeamLink(w http.ResponseWriter, r *http.Request, user state
 
 func (s *Server) postTeamRevoke(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
-	clip, err := s.ownClip(r, user)
-	if err != nil {
-		return err
-	}
-	err = s.o.State.DeleteLink(r.Context(), clip.ID, r.PathValue("link"))
-	if errors.Is(err, state.ErrNotFound) {
-		return notFound("link")
-	}
+	clip, err := s.revoke(r, user)
 	if err != nil {
 		return err
 	}
@@ -616,15 +609,7 @@ func (s *Server) watchLinks(ctx context.Context, user state.Token) (out []teamLi
 }
 
 func (s *Server) postTeamUnwatch(w http.ResponseWriter, r *http.Request, user state.Token) error {
-	replay, err := s.ownReplay(r.Context(), user, r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	err = s.o.State.DeleteWatchLink(r.Context(), replay.ID, r.PathValue("link"))
-	if errors.Is(err, state.ErrNotFound) {
-		return notFound("link")
-	}
-	if err != nil {
+	if err := s.revokeWatch(r, user); err != nil {
 		return err
 	}
 	redirect(w, rootOf(r)+strings.TrimPrefix(teamPath, "/")+"/links?done="+doneRevoked)
