@@ -88,7 +88,7 @@ bench: ## cost of capture, compared with other programs; save time; mixer and ri
 	bin/devstack bench
 	bin/devstack bench --grow --seconds 8
 
-bench-share: setup build ## sharing beside Chromium's: CPU, bitrate, delay, quality; 6 minutes; SHARE_ARGS='--rounds N'
+bench-share: setup build ## sharing beside Chromium's: CPU, bitrate, delay, quality; 9 minutes; SHARE_ARGS='--rounds N'
 	bin/devstack bench-share $(SHARE_ARGS)
 
 bench-egress: setup build ## cost of a recording of each of LiveKit's egress types

@@ -49,7 +49,10 @@ func startApp(ctx context.Context, w *world) (*app, error) {
 	}
 	var args []string
 	if w.desktop != nil {
-		// A window costs a good part of a core where no graphics card draws it.
+		// A window costs a good part of a core where no graphics card draws it. Without a tray it opens after a while.
+		if err := w.desktop.HasTray(ctx); err != nil {
+			return nil, err
+		}
 		args = []string{"--hidden"}
 		a.env = append(append(append(a.env, w.desktop.Env...), w.sound.Env...), "LANG=en_US.UTF-8")
 	}

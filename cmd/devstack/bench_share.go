@@ -29,15 +29,21 @@ type benchShareCommand struct {
 	Kbps    int    `help:"The most video bitrate in kb/s; 5000 is livekit-client's preset for 1080p30." default:"5000"`
 	Codec   string `help:"Chromium's video codec; vp8 is livekit-client's default." enum:"vp8,h264" default:"vp8"`
 	Quality string `help:"Hindsight's encoder preset." enum:"performance,balanced,quality" default:"performance"`
-	// VideoAlone is like for like: Chromium shares no sound.
-	VideoAlone bool `help:"Measure Hindsight without sound, too." default:"true" negatable:""`
+	Sound   bool   `help:"Measure sharing with sound: Hindsight mixes two sources, Chromium sends a microphone." default:"true" negatable:""`
+	Silent  bool   `help:"Measure sharing without sound." default:"true" negatable:""`
+	Egress  bool   `help:"Share as where LiveKit Egress may record: Hindsight's video then waits for the sound."`
 }
+
+// pair are two programs that share the same.
+type pair struct{ ours, theirs *sharer }
 
 // sharer is a program that shares the screen.
 type sharer struct {
 	name string
+	// sound is whether it shares sound as well.
+	sound bool
 	// start returns once the program shares. The program ends with end.
-	start         func(ctx context.Context) (p *stack.Proc, end func() error, err error)
+	start         func(ctx context.Context, sound bool) (p *stack.Proc, end func() error, err error)
 	moving, still []shared
 }
 
@@ -103,21 +109,18 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 	if b.Rounds < 1 || b.Seconds < 1 || b.Settle < 1 {
 		return errors.New("--rounds, --seconds and --settle must be at least 1")
 	}
+	if !b.Sound && !b.Silent {
+		return errors.New("--no-sound and --no-silent together leave nothing to measure")
+	}
 	on, err := openStage(ctx, setting{1920, 1080, 30, b.Kbps})
 	if err != nil {
 		return err
 	}
 	defer on.close()
+	on.tokens.SetEgress(b.Egress)
 	s := &shareBench{b, on}
-	ours := []*sharer{{name: "Hindsight", start: func(ctx context.Context) (*stack.Proc, func() error, error) {
-		return s.share(ctx, true)
-	}}}
-	if b.VideoAlone {
-		ours = append(ours, &sharer{name: "Hindsight, video alone",
-			start: func(ctx context.Context) (*stack.Proc, func() error, error) { return s.share(ctx, false) }})
-	}
-	theirs := &sharer{name: "Chromium", start: s.startChromium}
-	sharers := append(slices.Clone(ours), theirs)
+	pairs := s.pairs()
+	sharers := sharersOf(pairs)
 	for round := range b.Rounds {
 		for i := range sharers {
 			p := sharers[(i+round)%len(sharers)] // each goes first in turn
@@ -133,13 +136,36 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 			p.moving, p.still = append(p.moving, *moving), append(p.still, *still)
 		}
 	}
-	return printShared(os.Stdout, ours, theirs)
+	return printShared(os.Stdout, pairs)
+}
+
+// pairs are the programs that are compared.
+func (s *shareBench) pairs() (out []pair) {
+	add := func(suffix string, sound bool) {
+		out = append(out, pair{&sharer{name: "Hindsight" + suffix, sound: sound, start: s.share},
+			&sharer{name: "Chromium" + suffix, sound: sound, start: s.startChromium}})
+	}
+	if s.Sound {
+		add(", sound", true)
+	}
+	if s.Silent {
+		add("", false)
+	}
+	return out
+}
+
+// sharersOf are the programs of all pairs, those of one beside each other.
+func sharersOf(pairs []pair) (out []*sharer) {
+	for _, p := range pairs {
+		out = append(out, p.ours, p.theirs)
+	}
+	return out
 }
 
 func (s *stage) open(ctx context.Context) (err error) {
 	w := s.world
 	if w.desktop, err = stack.StartDesktop(ctx, w.logs(), stack.DesktopOptions{Width: s.width, Height: s.height,
-		WindowManager: true}); err != nil {
+		Panel: true}); err != nil {
 		return err
 	}
 	w.own("desktop", w.desktop.Close)
@@ -159,6 +185,7 @@ func (s *stage) open(ctx context.Context) (err error) {
 	w.own("livekit-server", w.livekit.Close)
 	s.tokens = publishtest.NewBackend(w.livekit.URL, w.livekit.APIKey, w.livekit.APISecret)
 	w.own("backend", func() error { s.tokens.Close(); return nil })
+	s.tokens.SetEgress(false)
 	w.backend = &stack.Backend{URL: s.tokens.URL(), Token: publishtest.UserToken}
 	if s.screen, err = stack.OpenCodedScreen(w.desktop.Display); err != nil {
 		return err
@@ -181,7 +208,7 @@ func (s *shareBench) measure(ctx context.Context, p *sharer) (moving, still *sha
 	}
 	stop, played := s.play(ctx)
 	defer stop()
-	proc, end, err := p.start(ctx)
+	proc, end, err := p.start(ctx, p.sound)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -191,6 +218,11 @@ func (s *shareBench) measure(ctx context.Context, p *sharer) (moving, still *sha
 	stream, err := viewer.Wait(arrival, media.Video)
 	if err != nil {
 		return nil, nil, fmt.Errorf("nothing is shared: %w: %s", err, proc.Tail(500))
+	}
+	if p.sound {
+		if _, err := viewer.Wait(arrival, media.Opus); err != nil {
+			return nil, nil, fmt.Errorf("no sound is shared: %w: %s", err, proc.Tail(500))
+		}
 	}
 	if err := s.screen.Raise(); err != nil { // above what the program shows
 		return nil, nil, err

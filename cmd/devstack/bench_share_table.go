@@ -66,15 +66,15 @@ func shareGoals(ours, theirs *sharer) []goal {
 	quality := func(a, b shared) float64 { return a.PSNR - b.PSNR }
 	delay := func(a, b shared) float64 { return a.DelayMS - b.DelayMS }
 	all := []goal{
-		{What: fmt.Sprintf("CPU, moving: at most %.1f of %s's", goalMoving, theirs.name), digits: 2,
+		{What: fmt.Sprintf("CPU, moving: at most %.1f of Chromium's", goalMoving), digits: 2,
 			Values: compare(ours.moving, theirs.moving, ratio)},
-		{What: fmt.Sprintf("CPU, still: at most %.1f of %s's", goalStill, theirs.name), digits: 2,
+		{What: fmt.Sprintf("CPU, still: at most %.1f of Chromium's", goalStill), digits: 2,
 			Values: compare(ours.still, theirs.still, ratio)},
-		{What: "delay less " + theirs.name + "'s: at most 0 ms", digits: 1,
+		{What: "delay less Chromium's: at most 0 ms", digits: 1,
 			Values: compare(ours.moving, theirs.moving, delay)},
-		{What: "PSNR, moving, less " + theirs.name + "'s: at least 0 dB", digits: 1,
+		{What: "PSNR, moving, less Chromium's: at least 0 dB", digits: 1,
 			Values: compare(ours.moving, theirs.moving, quality)},
-		{What: "PSNR, still, less " + theirs.name + "'s: at least 0 dB", digits: 1,
+		{What: "PSNR, still, less Chromium's: at least 0 dB", digits: 1,
 			Values: compare(ours.still, theirs.still, quality)},
 	}
 	met := []func(float64) bool{
@@ -90,7 +90,7 @@ func shareGoals(ours, theirs *sharer) []goal {
 }
 
 // printShared writes the table, what became of the goals, and all of it again as JSON in the last line.
-func printShared(to io.Writer, ours []*sharer, theirs *sharer) error {
+func printShared(to io.Writer, pairs []pair) error {
 	const line = "%-30s %-23s %-22s %-23s %-22s %-22s %-22s %s\n"
 	fmt.Fprintf(to, line, "1080p30", "cores", "kb/s", "delay ms", "95 % ms", "PSNR dB", "frames/s", "stolen %")
 	row := func(name string, all []shared) {
@@ -104,29 +104,29 @@ func printShared(to io.Writer, ours []*sharer, theirs *sharer) error {
 			col(1, func(s shared) float64 { return s.PSNR }), col(1, func(s shared) float64 { return s.FPS }),
 			col(1, func(s shared) float64 { return 100 * s.Stolen }))
 	}
-	all := append(slices.Clone(ours), theirs)
-	for _, p := range all {
+	sharers := sharersOf(pairs)
+	for _, p := range sharers {
 		row(p.name+", moving", p.moving)
 	}
-	for _, p := range all {
+	for _, p := range sharers {
 		row(p.name+", still", p.still)
 	}
-	fmt.Fprintf(to, "cores: of the program and all it started; Hindsight keeps a replay as well and, where nothing else "+
-		"is said,\nmixes two sources of sound; %s shares the video alone. delay: until a viewer has the frame; frames/s: "+
-		"that\nshow something new, of %.1f drawn; still: all that arrive\n", theirs.name, codedRate*30)
+	fmt.Fprintf(to, "median (least to most) of the rounds. cores: of the program and all it started; Hindsight keeps a "+
+		"replay as well.\nsound: Hindsight mixes two sources, Chromium sends a microphone. delay: until a viewer has the "+
+		"frame; frames/s: that\nshow something new, of %.1f drawn; still: all that arrive\n", codedRate*30)
 	var report shareReport
-	for _, p := range all {
+	for _, p := range sharers {
 		report.Programs = append(report.Programs, shareRow{p.name, p.moving, p.still})
 	}
-	for _, p := range ours {
-		fmt.Fprintf(to, "\n%s\n", p.name)
-		for _, g := range shareGoals(p, theirs) {
+	for _, p := range pairs {
+		fmt.Fprintf(to, "\n%s\n", p.ours.name)
+		for _, g := range shareGoals(p.ours, p.theirs) {
 			mark := "met"
 			if !g.Met {
 				mark = "NOT MET"
 			}
 			fmt.Fprintf(to, "  %-48s %-24s %s\n", g.What, spread(g.Values, g.digits), mark)
-			g.Program = p.name
+			g.Program = p.ours.name
 			report.Goals = append(report.Goals, g)
 		}
 	}

@@ -76,7 +76,7 @@ func TestGoalsOfSharing(t *testing.T) {
 	require.InDeltaSlice(t, []float64{0.4, 0.2, -10, 6, -15}, medians, 1e-9)
 
 	var out bytes.Buffer
-	require.NoError(t, printShared(&out, []*sharer{ours}, theirs))
+	require.NoError(t, printShared(&out, []pair{{ours, theirs}}))
 	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
 	require.Contains(t, string(lines[1]), "Hindsight, moving")
 	require.Contains(t, string(lines[1]), "0.200 (0.100 to 0.300)")

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/livekit/protocol/auth"
@@ -62,8 +63,9 @@ func (s *stage) startHindsight(ctx context.Context, change func(*config.Config))
 	return app, nil
 }
 
-// startChromium starts a Chromium of its own, whose page shares the whole screen without asking.
-func (s *shareBench) startChromium(ctx context.Context) (*stack.Proc, func() error, error) {
+// startChromium starts a Chromium of its own, whose page shares the whole screen without asking, with the microphone or
+// without.
+func (s *shareBench) startChromium(ctx context.Context, sound bool) (*stack.Proc, func() error, error) {
 	profile, err := os.MkdirTemp(s.dir, "chromium-")
 	if err != nil {
 		return nil, nil, err
@@ -75,7 +77,7 @@ func (s *shareBench) startChromium(ctx context.Context) (*stack.Proc, func() err
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox") // it does not start as root otherwise
 	}
-	var browser string
+	var address string
 	p, err := stack.Start(ctx, stack.Spec{Name: "chromium", Path: "chromium", Args: append(args, "about:blank"),
 		Dir: s.world.logs(), Env: append(append([]string{}, s.world.desktop.Env...), s.world.sound.Env...),
 		Ready: func(context.Context) error {
@@ -85,7 +87,7 @@ func (s *shareBench) startChromium(ctx context.Context) (*stack.Proc, func() err
 			if err != nil || !ok {
 				return errors.New("it has no debugging port yet")
 			}
-			browser = "ws://127.0.0.1:" + port + path
+			address = "ws://127.0.0.1:" + port + path
 			return nil
 		}})
 	if err != nil {
@@ -95,33 +97,36 @@ func (s *shareBench) startChromium(ctx context.Context) (*stack.Proc, func() err
 	if err != nil {
 		return nil, nil, errors.Join(err, p.Close())
 	}
-	allocator, disconnect := chromedp.NewRemoteAllocator(ctx, browser, chromedp.NoModifyURL)
+	allocator, disconnect := chromedp.NewRemoteAllocator(ctx, address, chromedp.NoModifyURL)
 	tab, closeTab := chromedp.NewContext(allocator)
 	end := func() error {
 		closeTab()
 		disconnect()
 		return errors.Join(p.Close(), page.Close())
 	}
-	if err := s.shareTab(tab, page.URL); err != nil {
+	if err := s.shareTab(tab, page.URL, sound); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("its page does not share: %w", err), end())
 	}
 	return p, end, nil
 }
 
 // shareTab opens the page in a tab and has it share, as if somebody had clicked.
-func (s *shareBench) shareTab(tab context.Context, url string) error {
+func (s *shareBench) shareTab(tab context.Context, url string, sound bool) error {
 	lk := s.world.livekit
 	token, err := auth.NewAccessToken(lk.APIKey, lk.APISecret).SetIdentity("chromium").SetVideoGrant(&auth.VideoGrant{
 		RoomJoin: true, Room: room}).ToJWT()
 	if err != nil {
 		return err
 	}
-	values, err := json.Marshal([]any{lk.URL, token, s.Codec, s.Kbps})
+	values, err := json.Marshal([]any{lk.URL, token, s.Codec, s.Kbps, sound})
 	if err != nil {
 		return err
 	}
-	return chromedp.Run(tab, chromedp.Navigate(url), chromedp.Evaluate("share(..."+string(values)+").then(() => true)",
-		nil, func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
+	microphone := browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeAudioCapture}).WithOrigin(
+		strings.TrimSuffix(url, "/"))
+	call := chromedp.Evaluate("share(..."+string(values)+").then(() => true)", nil,
+		func(p *runtime.EvaluateParams) *runtime.EvaluateParams {
 			return p.WithAwaitPromise(true).WithUserGesture(true)
-		}))
+		})
+	return chromedp.Run(tab, microphone, chromedp.Navigate(url), call)
 }

@@ -98,7 +98,7 @@ func (d *Desktop) start(ctx context.Context, dir string, o DesktopOptions) error
 func (d *Desktop) StartPanel(ctx context.Context, dir string) error {
 	return d.run(ctx, Spec{
 		Name: "panel", Path: "xfce4-panel", Args: []string{"--disable-wm-check", "--sm-client-disable"}, Dir: dir,
-		Ready: d.hasTray,
+		Ready: d.HasTray,
 	})
 }
 
@@ -174,8 +174,8 @@ func (d *Desktop) managed(ctx context.Context) error {
 	return nil
 }
 
-// hasTray returns nil once something shows StatusNotifier items.
-func (d *Desktop) hasTray(ctx context.Context) error {
+// HasTray returns nil once something shows StatusNotifier items.
+func (d *Desktop) HasTray(ctx context.Context) error {
 	out, err := d.Command(ctx, "dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/",
 		"org.freedesktop.DBus.NameHasOwner", "string:org.kde.StatusNotifierWatcher").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "boolean true") {
