@@ -63,9 +63,15 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 		low = engine.LowLayer()
 	case config.SameQuality:
 	}
+	var goesOn *publish.Replay
+	if c.Continue != nil {
+		if goesOn, ok = c.Continue.(*publish.Replay); !ok {
+			return nil, fmt.Errorf("a %T cannot be continued", c.Continue)
+		}
+	}
 	in := session.Place{Backend: c.BackendURL, Room: c.Room}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
-		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Low: low, Log: e.log,
+		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Low: low, Log: e.log, Continue: goesOn,
 		AllowClip: func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (publish.ClipMaker, error) {
 			return e.viewers.allowClip(ctx, viewer, r, asked, in)
 		},
@@ -79,6 +85,15 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 
 // share translates the publisher's status.
 type share struct{ *publish.Publisher }
+
+// Leave implements session.Publisher.
+func (s share) Leave(ctx context.Context) (session.Replay, error) {
+	replay, err := s.Publisher.Leave(ctx)
+	if replay == nil {
+		return nil, err // not replay: a nil *Replay in an interface is not nil
+	}
+	return replay, err
+}
 
 // Status implements session.Publisher.
 func (s share) Status() session.ShareStatus {

@@ -58,6 +58,9 @@ type Config struct {
 	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (ClipMaker, error)
 	// OnViewerClip is called once such a clip is ready and the viewer has its link; it must not block.
 	OnViewerClip func(api.RoomClip)
+	// Continue is the replay that goes on with this share, as another Publisher of the same user in the same room has left
+	// it; nil begins a new one. Where Start fails, it stays as it is.
+	Continue *Replay
 	// Low is published beside the source, as another layer of the same track, for viewers whose connection does not carry
 	// the source. It is read only while the server has use for it. Nil publishes one layer.
 	Low Source
@@ -152,12 +155,12 @@ type Publisher struct {
 	closeCtx context.Context // valid once stopping
 	done     chan struct{}
 	news     chan struct{} // signals that roomState has changed
+	pauses   *pauseLog
+	left     atomic.Value // the id of the replay that is not to be ended
 
 	mu           sync.Mutex
 	status       Status
 	roomState    api.RoomState // what the room is to know
-	pauses       []pause       // of roomState, as far as the server has not heard of them
-	pausedAt     time.Time     // when roomState became paused, or ceased to be; zero before
 	recordingErr string        // what is wrong with the recording; Status.Error is about the connection first
 }
 
@@ -190,9 +193,12 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 		cfg.Low = nil
 	}
 	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
-		done: make(chan struct{}), news: make(chan struct{}, 1)}
+		done: make(chan struct{}), news: make(chan struct{}, 1), pauses: &pauseLog{}}
 	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: p.notRecording(),
 		BitrateKbps: src.Video().BitrateKbps}
+	if cfg.Continue != nil {
+		p.status.ReplayID, p.pauses = cfg.Continue.id, cfg.Continue.pauses
+	}
 	life, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	p.reader = src.NewReader(readerCapacity, media.Video, media.Opus)
@@ -207,6 +213,7 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 		}
 	}
 	if err != nil {
+		p.leaveContinued()
 		cancel()
 		<-p.done
 		return nil, err
@@ -284,6 +291,25 @@ func (p *Publisher) Silence() {
 	p.silent.Store(true)
 	if s := p.session.Load(); s != nil {
 		s.Silence()
+	}
+}
+
+// Leave is Close where the share goes on with another Publisher: the replay on the server is not ended, so that those
+// who watch it wait for more. It returns the replay, nil where there is none.
+func (p *Publisher) Leave(ctx context.Context) (*Replay, error) {
+	id := p.Status().ReplayID
+	p.left.Store(id)
+	err := p.Close(ctx)
+	if id == "" {
+		return nil, err
+	}
+	return &Replay{id: id, backend: p.backend, pauses: p.pauses}, err
+}
+
+// leaveContinued is for a start that failed.
+func (p *Publisher) leaveContinued() {
+	if p.cfg.Continue != nil {
+		p.left.Store(p.cfg.Continue.id)
 	}
 }
 

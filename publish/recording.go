@@ -3,7 +3,6 @@ package publish
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -23,8 +22,7 @@ type recording struct {
 	pause        time.Duration // before the next try, after a failure
 	pollAt       time.Time
 	unknown      int // how often in a row the server did not know the tracks
-	// paused is what the server knows of a pause; where that failed, it hears of it again at retellAt.
-	paused   bool
+	// retellAt is when the server hears again of a pause, where that failed.
 	retellAt time.Time
 }
 
@@ -66,21 +64,12 @@ func (p *Publisher) notRecording() RecordingState {
 	return RecordingOff
 }
 
-// pause is when the replay became paused, or ceased to be.
-type pause struct {
-	on bool
-	at time.Time
-}
-
-// mostPauses is how many of them wait for a server that is away.
-const mostPauses = 64
-
 // tellPause has the server keep from viewers what is recorded in a pause, and let them see what follows it: also of
 // pauses that are over, where the server was away.
 func (s *supervisor) tellPause(ctx context.Context) {
 	r := &s.rec
 	for r.replayID != "" && time.Until(r.retellAt) <= 0 {
-		next, more := s.nextPause()
+		next, more := s.pauses.next()
 		if !more {
 			return
 		}
@@ -94,22 +83,8 @@ func (s *supervisor) tellPause(ctx context.Context) {
 			}
 			return
 		}
-		r.paused = next.on
-		s.mu.Lock()
-		s.pauses = slices.DeleteFunc(s.pauses, func(p pause) bool { return p == next })
-		s.mu.Unlock()
+		s.pauses.told(next)
 	}
-}
-
-// nextPause is what the server is to hear next.
-func (s *supervisor) nextPause() (next pause, more bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.pauses) > 0 {
-		return s.pauses[0], true
-	}
-	next = pause{s.roomState.Replay == api.ReplayPaused, s.pausedAt}
-	return next, next.on != s.rec.paused
 }
 
 // startRecording has the tracks recorded, as a continuation where there is a replay.
@@ -131,7 +106,9 @@ func (s *supervisor) startRecording(ctx context.Context, st livekit.State) {
 		r.unknown = 0
 	}
 	if err != nil {
-		if errors.Is(err, client.ErrNotFound) && r.replayID != "" {
+		// One of another user is refused: the access token may have been changed since.
+		foreign := errors.Is(err, client.ErrRoom) && r.video == ""
+		if r.replayID != "" && (foreign || errors.Is(err, client.ErrNotFound)) {
 			// The backend no longer knows the replay. A new one is better than none.
 			s.log.Warn("the backend has forgotten the replay; a new one is started", "replay", r.replayID)
 			s.forget()
@@ -158,7 +135,7 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 		// The recording does not depend on this answer; only its length is unknown.
 		s.setRecordingErr(err.Error())
 	default:
-		s.rec.paused = replay.Paused // a server that was restored may know less than it did
+		s.pauses.know(replay.Paused) // a server that was restored may know less than it did
 		s.update(func(st *Status) {
 			st.EgressID, st.ServerSeconds, st.Asked = replay.EgressID, replay.BufferedSeconds, len(replay.Asked)
 		})
@@ -196,7 +173,8 @@ func (s *supervisor) recordingFailed(reason string) {
 
 // forget drops a replay that the backend does not know.
 func (s *supervisor) forget() {
-	s.rec.replayID, s.rec.paused = "", false
+	s.rec.replayID = ""
+	s.pauses.know(false)
 	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds, st.Asked = "", "", 0, 0 })
 }
 
@@ -209,7 +187,7 @@ func (s *supervisor) setRecordingErr(reason string) {
 
 // stopRecording ends the recording, once; its buffer stays on the server until it expires.
 func (s *supervisor) stopRecording() {
-	if s.rec.replayID == "" {
+	if s.rec.replayID == "" || s.left.Load() == s.rec.replayID {
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.closeContext(), leaveTime)

@@ -35,11 +35,7 @@ func (e *ClipRefusal) Error() string { return e.Message }
 func (p *Publisher) Tell(state api.RoomState) {
 	p.mu.Lock()
 	changed := p.roomState != state
-	if (p.roomState.Replay == api.ReplayPaused) != (state.Replay == api.ReplayPaused) {
-		p.pausedAt = time.Now()
-		p.pauses = append(p.pauses, pause{state.Replay == api.ReplayPaused, p.pausedAt})
-		p.pauses = p.pauses[max(0, len(p.pauses)-mostPauses):]
-	}
+	p.pauses.set(state.Replay == api.ReplayPaused)
 	p.roomState = state
 	p.mu.Unlock()
 	if changed {

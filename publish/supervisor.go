@@ -48,7 +48,7 @@ type supervisor struct {
 func newSupervisor(p *Publisher) *supervisor {
 	return &supervisor{Publisher: p, started: make(chan error, 1), firstFrame: make(chan struct{}),
 		firstLow: make(chan struct{}),
-		rec:      recording{pause: firstPause}}
+		rec:      recording{pause: firstPause, replayID: p.status.ReplayID}}
 }
 
 // tell reports the outcome of the start; later ones are nobody's.
@@ -88,6 +88,7 @@ func (s *supervisor) run(ctx context.Context) {
 			}
 		case ctx.Err() != nil:
 		case !s.reported && mustFix(err):
+			s.leaveContinued()
 			s.tell(err)
 			return
 		default:

@@ -31,6 +31,7 @@ type Engine struct {
 	shares    []session.ShareConfig
 	refuse    func(capture.Config) error
 	gone      map[string]string
+	ended     []string
 }
 
 // Refuse says what recorders refuse; nil ends that.
@@ -116,8 +117,14 @@ func (e *Engine) Share(_ context.Context, rec session.Recorder, c session.ShareC
 	}
 	e.publisher = &Publisher{engine: e, Config: c, status: session.ShareStatus{State: "live", Room: c.Room,
 		Recording: "active"}, clips: map[string]float64{}}
+	if c.Continue != nil {
+		e.publisher.status.ReplayID = c.Continue.ID()
+	}
 	return e.publisher, nil
 }
+
+// Ended lists the replays that were ended, the oldest first.
+func (e *Engine) Ended() []string { e.mu.Lock(); defer e.mu.Unlock(); return slices.Clone(e.ended) }
 
 // Recorder keeps time and writes files.
 type Recorder struct {
@@ -428,10 +435,50 @@ func (p *Publisher) WaitClip(_ context.Context, id string) (api.Clip, error) {
 	return api.Clip{ClipID: id, State: api.ClipReady, Seconds: seconds, URL: api.Prefix + "/clips/" + id + "/video"}, nil
 }
 
+// Leave implements session.Publisher.
+func (p *Publisher) Leave(context.Context) (session.Replay, error) {
+	p.engine.mu.Lock()
+	defer p.engine.mu.Unlock()
+	p.engine.publisher = nil
+	if id := p.Status().ReplayID; id != "" {
+		return &Replay{engine: p.engine, id: id}, nil
+	}
+	return nil, nil
+}
+
 // Close implements session.Publisher.
 func (p *Publisher) Close(context.Context) error {
 	p.engine.mu.Lock()
 	defer p.engine.mu.Unlock()
 	p.engine.publisher = nil
+	if id := p.Status().ReplayID; id != "" {
+		p.engine.ended = append(p.engine.ended, id)
+	}
+	return nil
+}
+
+// Replay is what a Publisher has left.
+type Replay struct {
+	engine *Engine
+	id     string
+
+	mu   sync.Mutex
+	told api.RoomState
+}
+
+// ID implements session.Replay.
+func (r *Replay) ID() string { return r.id }
+
+// Tell implements session.Replay.
+func (r *Replay) Tell(s api.RoomState) { r.mu.Lock(); r.told = s; r.mu.Unlock() }
+
+// Told is what was told last.
+func (r *Replay) Told() api.RoomState { r.mu.Lock(); defer r.mu.Unlock(); return r.told }
+
+// End implements session.Replay.
+func (r *Replay) End(context.Context) error {
+	r.engine.mu.Lock()
+	defer r.engine.mu.Unlock()
+	r.engine.ended = append(r.engine.ended, r.id)
 	return nil
 }

@@ -61,8 +61,21 @@ type Publisher interface {
 	Announce(clip api.RoomClip, chat bool) error
 	// Silence sends nothing from now on. It returns at once.
 	Silence()
-	// Close leaves the room and waits.
+	// Leave is Close where the share goes on with another Publisher, which continues what it returns: nil where the server
+	// has nothing.
+	Leave(ctx context.Context) (Replay, error)
+	// Close leaves the room, ends the server's replay and waits.
 	Close(ctx context.Context) error
+}
+
+// Replay is what the server has of a share that goes on, while it has no Publisher.
+type Replay interface {
+	// ID is its name on the server.
+	ID() string
+	// Tell is Publisher's: what is paused stays hidden from viewers.
+	Tell(api.RoomState)
+	// End ends it, and waits.
+	End(ctx context.Context) error
 }
 
 // Engine opens the parts. Both calls may take seconds.
@@ -97,4 +110,7 @@ type ShareConfig struct {
 	// Encrypt encrypts it from end to end with Passphrase, which is never empty then.
 	Encrypt    bool
 	Passphrase string
+	// Continue is the replay that goes on with this share, nil for a new one. A share that cannot be started leaves it as
+	// it is.
+	Continue Replay
 }

@@ -144,9 +144,14 @@ func (s *Session) reconcileShare() {
 	if st.share.busy {
 		return
 	}
+	if st.share.idle() {
+		st.share.over = false
+	}
 	switch {
-	case st.share.pub != nil && (!st.share.on || st.pubChanged()):
+	case st.share.pub != nil && (!st.goesOn() || st.pubChanged()):
 		s.closeShare(false)
+	case st.share.replay != nil && !st.goesOn():
+		s.endReplay()
 	case st.share.pub != nil && st.share.status.State == ShareFailed:
 		// It was ended by a moderator or by closing the room: only the user may share again.
 		st.share.on, st.share.ended = false, cmp.Or(st.share.status.Error, "The room ended sharing.")
@@ -155,6 +160,14 @@ func (s *Session) reconcileShare() {
 		!time.Now().Before(st.share.after):
 		s.openShare()
 	}
+}
+
+// goesOn is whether what is shared next is the same share: with the same replay on the server, and the same links to it.
+// It ends with the switch, and where others than before could see it.
+func (st *state) goesOn() bool {
+	c := st.cfg.Sharing
+	return st.share.on && !st.share.over && st.share.cfg.BackendURL == c.BackendURL && st.share.cfg.Room == c.Room &&
+		st.share.cfg.Encrypt == c.Encrypt
 }
 
 // pubChanged is whether backend, room or the kind of stream are others than those published. A new token counts from
@@ -169,7 +182,8 @@ func (s *Session) openShare() {
 	st := &s.st
 	rec := st.capture.rec
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP,
-		Room: st.cfg.Sharing.Room, Quality: st.cfg.Sharing.StreamQuality, Encrypt: st.cfg.Sharing.Encrypt}
+		Room: st.cfg.Sharing.Room, Quality: st.cfg.Sharing.StreamQuality, Encrypt: st.cfg.Sharing.Encrypt,
+		Continue: st.share.replay}
 	ctx, cancel := context.WithCancel(s.ctx)
 	st.share.busy, st.share.cancel = true, cancel
 	s.background(func() {
@@ -184,8 +198,12 @@ func (s *Session) openShare() {
 				}
 				return
 			}
-			st.share.pub, st.share.cfg, st.share.status = pub, cfg, ShareStatus{}
-			st.share.err, st.share.wait, st.share.from = "", 0, rec.Line()
+			if cfg.Continue == nil {
+				st.share.from = rec.Line()
+			}
+			cfg.Continue = nil
+			st.share.pub, st.share.cfg, st.share.status, st.share.replay = pub, cfg, ShareStatus{}, nil
+			st.share.err, st.share.wait = "", 0
 		})
 	})
 }
@@ -226,20 +244,45 @@ func (s *Session) shareFailed(reason string) {
 
 func (s *Session) closeShare(keepError bool) {
 	st := &s.st
-	pub := st.share.pub
+	pub, goesOn := st.share.pub, st.goesOn()
 	pub.Silence() // from here on nothing is in plain that is to be encrypted, or in a room that was left
 	st.share.busy = true
 	s.background(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, closeWait)
 		defer cancel()
-		err := pub.Close(ctx)
+		var left Replay
+		var err error
+		if goesOn {
+			left, err = pub.Leave(ctx)
+		} else {
+			err = pub.Close(ctx)
+		}
 		s.post(func() {
 			st.share.busy, st.share.pub, st.share.status, st.share.stale = false, nil, ShareStatus{}, false
+			st.share.replay = left
 			if !keepError {
 				st.share.err, st.share.wait, st.share.after = "", 0, time.Time{}
 			}
 			if err != nil {
 				s.log.Warn("sharing did not end cleanly", "error", err)
+			}
+		})
+	})
+}
+
+// endReplay ends what no publisher goes on with.
+func (s *Session) endReplay() {
+	st := &s.st
+	replay := st.share.replay
+	st.share.busy = true
+	s.background(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, closeWait)
+		defer cancel()
+		err := replay.End(ctx)
+		s.post(func() {
+			st.share.busy, st.share.replay = false, nil
+			if err != nil {
+				s.log.Warn("the server's replay was not ended; it ends by itself", "error", err)
 			}
 		})
 	})

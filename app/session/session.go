@@ -140,7 +140,12 @@ type sharing struct {
 	after  time.Time // the next attempt
 	held   int       // while above 0 no share starts
 	stale  bool      // it is encrypted with another passphrase than the one that is kept now
+	replay Replay    // what goes on with the next publisher; nil while there is one, and where there is nothing
+	over   bool      // the user has ended the share: whatever follows is another one, with another replay
 }
+
+// idle is whether nothing is left of a share.
+func (h *sharing) idle() bool { return h.pub == nil && h.replay == nil && !h.busy }
 
 // keeps is the recorder, nil where none is open or only for levels.
 func (c *captureState) keeps() Recorder {
@@ -247,7 +252,7 @@ func (s *Session) run() {
 
 // ended is whether nothing runs anymore.
 func (st *state) ended() bool {
-	return st.capture.rec == nil && !st.capture.busy && st.share.pub == nil && !st.share.busy && st.saves.running == 0
+	return st.capture.rec == nil && !st.capture.busy && st.share.idle() && st.saves.running == 0
 }
 
 // publish reads the parts' status, reports new problems and publishes a snapshot.
@@ -273,8 +278,11 @@ func (s *Session) publish() {
 	}
 	st.reported.now = now
 	snap := s.snapshot()
-	if st.share.pub != nil {
+	switch {
+	case st.share.pub != nil:
 		st.share.pub.Tell(roomState(snap))
+	case st.share.replay != nil:
+		st.share.replay.Tell(roomState(snap))
 	}
 	s.feed.snapshot(snap)
 }

@@ -196,6 +196,15 @@ func (s *Session) snapshot() Snapshot {
 }
 
 func (st *state) shareStatus() ShareStatus {
+	s := st.publisherStatus()
+	if st.share.replay != nil && st.goesOn() {
+		s.ReplayID = st.share.replay.ID()
+	}
+	return s
+}
+
+// publisherStatus is shareStatus as far as there is a publisher.
+func (st *state) publisherStatus() ShareStatus {
 	switch {
 	case st.share.pub != nil:
 		s := st.share.status
