@@ -193,7 +193,7 @@ func (a *App) start(ctx context.Context, o Options) {
 	a.ui = ui.New(ui.Parts{
 		Hotkeys: a.hotkeys, Feed: a.session, Commands: a.session, Editor: a.session, Devices: capture.Devices,
 		Screens: capture.Screens, Preview: capture.Preview, Watch: capture.Watch, Minimized: capture.Hidden,
-		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer,
+		PickRegion: capture.PickRegion, TryEncoders: capture.TryEncoders, TestServer: a.testServer, Kept: a.tokens.Kept,
 		OpenInvitation: a.invite,
 		Server:         clips{a}, Watching: watching{a}, Open: desktop.Open, Reveal: desktop.Reveal,
 		Tray: a.tray, Hidden: o.Hidden, Version: version.String(), Log: a.log,

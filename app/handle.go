@@ -75,6 +75,12 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 			return nil, s.ToggleMute(session.Source(r.Source))
 		}
 		return nil, s.Mute(session.Source(r.Source), r.On)
+	case control.Pause:
+		if err := s.SetPaused(r.On); err != nil {
+			return nil, err
+		}
+		now := s.Snapshot()
+		return control.PauseAnswer{Paused: now.Paused, By: string(now.PausedBy)}, nil
 	case control.Talk:
 		s.Talk(r.On)
 		return nil, nil
@@ -184,7 +190,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("there is no command %q; use status, save, record, mark, screenshot, share, replay, mute, "+
-		"talk, link, links, unlink, upload, download, server, transfers, choose-screen, settings, set, set-token, "+
+		"pause, talk, link, links, unlink, upload, download, server, transfers, choose-screen, settings, set, set-token, "+
 		"invitation, storage, move-clips, moving, cancel-move, show or quit", r.Command)
 }
 

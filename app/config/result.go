@@ -139,13 +139,30 @@ func (r Result) Text() string {
 	}
 	var lines []string
 	for _, f := range r.Fields {
-		lines = append(lines, f.text()+".")
+		lines = append(lines, ended(f.text()))
 	}
 	if r.Unsaved != "" {
-		lines = append(lines, "The settings count until Hindsight ends: "+r.Unsaved+".")
+		lines = append(lines, ended("The settings count until Hindsight ends: "+r.Unsaved))
 	}
 	return strings.Join(lines, "\n")
 }
+
+// Rest is the part of Text that the error of the result does not say; it may be empty.
+func (r Result) Rest() string {
+	var lines []string
+	for _, f := range r.Fields {
+		if f.State != Refused {
+			lines = append(lines, ended(f.text()))
+		}
+	}
+	if r.Unsaved != "" {
+		lines = append(lines, "The settings count until Hindsight ends.")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// ended is a line with a full stop, which a reason may have brought already.
+func ended(line string) string { return strings.TrimRight(line, ".") + "." }
 
 func (r Result) hasReasons() bool {
 	return slices.ContainsFunc(r.Fields, func(f FieldResult) bool { return f.Reason != "" })

@@ -31,6 +31,7 @@ const (
 	Share   = "share"      // On or Toggle
 	Replay  = "replay"     // On or Toggle
 	Mute    = "mute"       // Source, On or Toggle
+	Pause   = "pause"      // On pauses, else it resumes → PauseAnswer
 	Talk    = "talk"       // On
 	Record  = "record"     // On or Toggle
 	Mark    = "mark"       // Text
@@ -102,6 +103,12 @@ func (e *InvalidError) Error() string { return e.Err.Error() }
 
 // Unwrap gives the reason.
 func (e *InvalidError) Unwrap() error { return e.Err }
+
+// PauseAnswer is whether nothing is captured now, and why: also on a locked screen nothing is.
+type PauseAnswer struct {
+	Paused bool   `json:"paused"`
+	By     string `json:"paused_by,omitempty"`
+}
 
 // ShotAnswer is where a screenshot is.
 type ShotAnswer struct {

@@ -404,10 +404,11 @@ func (a *application) oneByOne(ctx context.Context, part, left config.Patch, rea
 // took marks what the recorder has taken; one of its sources may not work with it.
 func (a *application) took(part config.Patch, f fault) {
 	a.s.kept.put(part)
-	var open, soundOnly, paused bool
+	var open, soundOnly bool
+	var paused Pauser
 	var screen capture.SourceState
 	_ = a.s.do(func() error { // after Close nothing is in use
-		open, soundOnly, paused = a.s.st.capture.rec != nil, a.s.st.capture.cfg.SoundOnly, a.s.st.paused()
+		open, soundOnly, paused = a.s.st.capture.rec != nil, a.s.st.capture.cfg.SoundOnly, a.s.st.pausedBy()
 		if open {
 			screen = a.s.st.capture.rec.Status().Screen
 		}
@@ -421,7 +422,9 @@ func (a *application) took(part config.Patch, f fault) {
 			a.result.Set(key, config.AfterRestart, "")
 		case f.part != "" && strings.HasPrefix(key, prefixes[f.part]):
 			a.result.Set(key, config.AfterRestart, f.text)
-		case paused:
+		case paused == PausedByUser:
+			a.result.Set(key, config.AfterRestart, "capture is paused until you resume it")
+		case paused != "":
 			a.result.Set(key, config.AfterRestart, "capture is paused while the screen is locked or the computer sleeps")
 		case isSource(key) && screen.Reason != "": // the window is closed, the monitor disconnected: it is waited for
 			a.result.Set(key, config.Applied, screen.Error)

@@ -15,8 +15,19 @@ import (
 const closeWait = 10 * time.Second
 
 // paused is whether nothing is to be captured for now.
-func (st *state) paused() bool {
-	return st.away.held || st.away.sleeping || st.away.locked && st.cfg.Replay.WhenLocked == config.PauseLocked
+func (st *state) paused() bool { return st.pausedBy() != "" }
+
+// pausedBy is why, empty where capture goes on.
+func (st *state) pausedBy() Pauser {
+	switch {
+	case st.away.held:
+		return PausedByUser
+	case st.away.sleeping:
+		return PausedAsleep
+	case st.away.locked && st.cfg.Replay.WhenLocked == config.PauseLocked:
+		return PausedLocked
+	}
+	return ""
 }
 
 func (st *state) wantRecorder() bool {

@@ -75,9 +75,23 @@ type Wanted struct {
 	ShareOn  bool `json:"share_on"`
 	RecordOn bool `json:"record_on"`
 	// Paused says that nothing is captured: the user has paused it (Held), the screen is locked or the machine sleeps.
-	Paused bool `json:"paused"`
-	Held   bool `json:"held,omitempty"`
+	Paused   bool   `json:"paused"`
+	PausedBy Pauser `json:"paused_by,omitempty"`
+	Held     bool   `json:"held,omitempty"`
 }
+
+// Pauser is why nothing is captured.
+type Pauser string
+
+// The reasons.
+const (
+	PausedByUser Pauser = "user"
+	PausedLocked Pauser = "locked"
+	PausedAsleep Pauser = "asleep"
+)
+
+// Captures is whether anything is to be kept or sent of what is captured, paused or not.
+func (w Wanted) Captures() bool { return w.ReplayOn || w.ShareOn || w.RecordOn }
 
 // Buffer is the local one.
 type Buffer struct {
@@ -162,13 +176,16 @@ var offSource = SourceStatus{State: media.Off, PeakDB: -100, RMSDB: -100}
 func (s *Session) snapshot() Snapshot {
 	st := &s.st
 	snap := Snapshot{
-		Wanted: Wanted{ReplayOn: st.replayOn, ShareOn: st.share.on, RecordOn: st.record.on,
-			Paused: st.wantRecorder() && st.paused(), Held: st.away.held},
+		Wanted:  Wanted{ReplayOn: st.replayOn, ShareOn: st.share.on, RecordOn: st.record.on, Held: st.away.held},
 		Buffer:  Buffer{ReplaySeconds: float64(st.cfg.Replay.Seconds)},
 		Devices: Devices{Screen: offSource, Desktop: offSource, Mic: offSource},
 		Share:   st.shareStatus(),
 		Saving:  st.saves.running, Hotkeys: append([]hotkey.State{}, st.keys.states...), Folder: st.cfg.ClipFolder(),
 		Settings: s.kept.get(), Problems: []string{},
+	}
+	if st.wantRecorder() {
+		snap.PausedBy = st.pausedBy()
+		snap.Paused = snap.PausedBy != ""
 	}
 	snap.Recording = st.recordingStatus()
 	if st.saves.last != nil {

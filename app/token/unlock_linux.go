@@ -23,7 +23,29 @@ const (
 	promptLook = 250 * time.Millisecond
 )
 
-var errKeyringLocked = errors.New("the keyring is locked")
+// openKeyring is an error where the keyring is locked; nobody is asked to open it.
+func openKeyring() error {
+	conn, err := dbus.ConnectSessionBus()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	locked, err := isLocked(conn.Object(secretName, loginPath))
+	if err == nil && locked {
+		err = errKeyringLocked
+	}
+	return err
+}
+
+// isLocked is whether the login keyring is there and locked; the error is of a connection that is gone.
+func isLocked(login dbus.BusObject) (bool, error) {
+	locked, err := login.GetProperty(secretFace + "Collection.Locked")
+	if err != nil && errors.Is(err, dbus.ErrClosed) {
+		return false, err
+	}
+	is, ok := locked.Value().(bool)
+	return err == nil && ok && is, nil
+}
 
 // unlockKeyring has the user asked for the password of a locked keyring. The keyring's library would ask as well, but
 // wait without end for a prompt that nobody sees.
@@ -35,12 +57,8 @@ func unlockKeyring() error {
 	defer conn.Close()
 	service := conn.Object(secretName, secretPath)
 	login := conn.Object(secretName, loginPath)
-	locked, err := login.GetProperty(secretFace + "Collection.Locked")
-	if err != nil && errors.Is(err, dbus.ErrClosed) {
-		return err
-	}
-	if is, ok := locked.Value().(bool); err != nil || !ok || !is {
-		return nil // no login keyring, or an open one: the library goes on from here
+	if locked, err := isLocked(login); err != nil || !locked {
+		return err // no login keyring, or an open one: the library goes on from here
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), promptWait)
 	defer cancel()

@@ -293,7 +293,9 @@ func (u *UI) clipDetails(i library.Item) {
 	if i.Width > 0 {
 		row(lang.L("Resolution"), fmt.Sprintf("%d × %d", i.Width, i.Height))
 	}
-	row(lang.L("Size"), locale.Size(i.Bytes))
+	if sizeKnown(i) {
+		row(lang.L("Size"), locale.Size(i.Bytes))
+	}
 	row(lang.L("Created"), locale.Moment(i.Created.Local(), time.Now()))
 	row(lang.L("Program"), i.Program)
 	_, where := placeOf(i)

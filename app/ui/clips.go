@@ -219,34 +219,56 @@ func (c *clips) chosenChanged() {
 
 func (c *clips) counted(picked []library.Item) string {
 	if len(picked) > 0 {
-		bytes := int64(0)
-		for _, i := range picked {
-			bytes += i.Bytes // also of those that only the server has
-		}
-		return lang.N("{{.PluralCount}} selected", len(picked)) + " · " + locale.Size(bytes)
+		return lang.N("{{.PluralCount}} selected", len(picked)) + chosenSize(picked)
 	}
-	size := total(c.all.Items)
-	text := lang.N("{{.PluralCount}} clips", len(c.all.Items))
+	items, text := c.all.Items, lang.N("{{.PluralCount}} clips", len(c.all.Items))
 	if !c.view.All() {
-		text = lang.L("{{.Shown}} of {{.All}} clips", map[string]any{"Shown": len(c.grid.items), "All": len(c.all.Items)})
-		size = total(c.grid.items)
+		items = c.grid.items
+		text = lang.L("{{.Shown}} of {{.All}} clips", map[string]any{"Shown": len(items), "All": len(c.all.Items)})
 	}
+	here, size := total(items)
+	said := locale.Size(size)
 	if c.quota > 0 && c.view.All() {
-		return text + " · " + lang.L("{{.Size}} of {{.Limit}} GB", map[string]any{"Size": locale.Size(size),
-			"Limit": c.quota})
+		said = lang.L("{{.Size}} of {{.Limit}} GB", map[string]any{"Size": said, "Limit": c.quota})
 	}
-	return text + " · " + locale.Size(size)
+	switch {
+	case here == len(items):
+		return text + " · " + said
+	case here == 0:
+		return text + " · " + lang.L("on the server")
+	}
+	return text + " · " + lang.L("{{.Size}} here", map[string]any{"Size": said})
 }
 
-// total is what the clips take here.
-func total(items []library.Item) (bytes int64) {
+// total is how many of the clips are here, and what they take.
+func total(items []library.Item) (here int, bytes int64) {
 	for _, i := range items {
 		if i.Path != "" {
+			here++
 			bytes += i.Bytes
 		}
 	}
-	return bytes
+	return here, bytes
 }
+
+// chosenSize is what the clips take, here or on the server, which may not know it of all.
+func chosenSize(items []library.Item) string {
+	bytes, all := int64(0), true
+	for _, i := range items {
+		bytes += i.Bytes
+		all = all && sizeKnown(i)
+	}
+	switch {
+	case all:
+		return " · " + locale.Size(bytes)
+	case bytes > 0:
+		return " · " + lang.L("{{.Size}} or more", map[string]any{"Size": locale.Size(bytes)})
+	}
+	return ""
+}
+
+// sizeKnown is false for a clip of which the server has not said how large it is.
+func sizeKnown(i library.Item) bool { return i.Path != "" || i.Bytes > 0 }
 
 // redraw draws one clip again.
 func (c *clips) redraw(path string) {

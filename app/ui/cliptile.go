@@ -84,7 +84,10 @@ func (t *clipTile) show(index int, i library.Item) {
 	case i.Program != "":
 		detail = append(detail, i.Program)
 	}
-	t.fullDetail = strings.Join(append(detail, locale.Size(i.Bytes)), " · ")
+	if sizeKnown(i) {
+		detail = append(detail, locale.Size(i.Bytes))
+	}
+	t.fullDetail = strings.Join(detail, " · ")
 	t.length.Text = ""
 	if i.Playable() {
 		t.length.Text = length(i.Seconds)

@@ -35,6 +35,7 @@ type home struct {
 	fill        *bar
 	save        *pushButton
 	record      *pushButton
+	pause       *tipButton
 	recording   *widget.Label
 
 	replay, share, server *tile
@@ -69,12 +70,14 @@ func newHome(u *UI) *home {
 	h.record = newPushButton(lang.L("Record"), theme.MediaRecordIcon(), func() {
 		u.record(!u.parts.Feed.Snapshot().RecordOn)
 	})
+	h.pause = newTipButton(u.tips, "", theme.MediaPauseIcon(), func() { u.pause(!u.parts.Feed.Snapshot().Held) })
+	h.pause.Text = lang.L("Pause")
 	h.recording = oneLine(widget.NewLabel(""))
 	h.recording.Importance = widget.DangerImportance
 	h.recording.Hide()
 	words := container.NewBorder(nil, nil, container.NewCenter(h.icon), nil,
 		container.New(layout.NewCustomPaddedVBoxLayout(-8), h.title, h.line))
-	hero := container.New(&aside{least: 260}, words, container.NewCenter(container.NewHBox(h.record, h.save)))
+	hero := container.New(&aside{least: 260}, words, container.NewCenter(container.NewHBox(h.pause, h.record, h.save)))
 	top := card("", container.NewVBox(hero, h.fill, h.recording))
 
 	replay := func() {
@@ -158,12 +161,15 @@ func (h *home) show(s session.Snapshot) {
 	} else {
 		setButton(h.record, lang.L("Record"), theme.MediaRecordIcon())
 	}
+	h.showPause(s)
 	setText(h.recording, recordingLine(s))
 	if setShown(h.recording, s.Recording != nil) {
 		h.root.Refresh()
 	}
 
-	h.tiles(s)
+	if h.tiles(s) {
+		h.root.Refresh()
+	}
 	h.desktop.update(s.Desktop)
 	h.mic.update(s.Mic)
 	setText(h.videoLabel, videoLine(s))
@@ -191,13 +197,26 @@ func (h *home) show(s session.Snapshot) {
 	h.last.update(s.LastSave, !server)
 }
 
-func (h *home) tiles(s session.Snapshot) {
+// showPause has the button pause, or go on.
+func (h *home) showPause(s session.Snapshot) {
+	if s.Held {
+		setButton(&h.pause.pushButton, lang.L("Resume"), theme.MediaPlayIcon())
+		h.pause.tip = lang.L("Capture again")
+	} else {
+		setButton(&h.pause.pushButton, lang.L("Pause"), theme.MediaPauseIcon())
+		h.pause.tip = lang.L("Capture nothing until you resume; the buffer stays")
+	}
+	setEnabled(h.pause, s.Held || s.Captures())
+}
+
+// tiles returns whether one may need more room than before.
+func (h *home) tiles(s session.Snapshot) (grown bool) {
 	for _, t := range []*tile{h.replay, h.alone} {
 		if s.ReplayOn {
-			t.set(length(s.BufferedSeconds), lang.L("of {{.Length}} · {{.Size}}", map[string]any{
-				"Length": length(s.ReplaySeconds), "Size": locale.Size(s.BufferedBytes)}), lang.L("Turn off"))
+			grown = t.set(length(s.BufferedSeconds), lang.L("of {{.Length}} · {{.Size}}", map[string]any{
+				"Length": length(s.ReplaySeconds), "Size": locale.Size(s.BufferedBytes)}), lang.L("Turn off")) || grown
 		} else {
-			t.set(lang.L("Off"), lang.L("Not buffering"), lang.L("Turn on"))
+			grown = t.set(lang.L("Off"), lang.L("Not buffering"), lang.L("Turn on")) || grown
 		}
 	}
 	value, detail := lang.L("Off"), lang.L("Not sharing")
@@ -207,6 +226,9 @@ func (h *home) tiles(s session.Snapshot) {
 		value, detail = lang.L("Connecting…"), s.Share.Room
 	case "live":
 		value, detail = lang.L("Live"), in
+		if s.Paused {
+			value, detail = lang.L("Paused"), lang.L("Viewers see the last frame and hear nothing.")
+		}
 	case "reconnecting":
 		value, detail = lang.L("Reconnecting…"), in
 	case "failed":
@@ -219,24 +241,31 @@ func (h *home) tiles(s session.Snapshot) {
 	if s.ShareOn {
 		button = lang.L("Stop")
 	}
-	h.share.set(value, detail, button)
-	h.server.wrap(s.Share.Recording == session.ServerEncrypted)
+	grown = h.share.set(value, detail, button) || grown
+	value, detail = serverTile(s)
 	link := ""
 	if watchable(s) {
 		link = lang.L("Watch link…")
 	}
+	return h.server.set(value, detail, link) || grown
+}
+
+// serverTile is what the server has.
+func serverTile(s session.Snapshot) (value, detail string) {
 	switch s.Share.Recording {
-	case "active":
-		h.server.set(length(s.Share.ServerSeconds), lang.L("buffered"), link)
+	case session.ServerActive:
+		if s.Paused {
+			return length(s.Share.ServerSeconds), lang.L("buffered, paused")
+		}
+		return length(s.Share.ServerSeconds), lang.L("buffered")
 	case "starting":
-		h.server.set(lang.L("Starting…"), lang.L("Server starts recording"), link)
+		return lang.L("Starting…"), lang.L("Server starts recording")
 	case "failed":
-		h.server.set(lang.L("Failed"), lang.L("Server recording failed"), link)
-	case "encrypted":
-		h.server.set(lang.L("Off"), lang.L("Not recorded on the server: the share is end-to-end encrypted"), "")
-	default:
-		h.server.set(lang.L("Off"), lang.L("Runs while sharing"), "")
+		return lang.L("Failed"), lang.L("Server recording failed")
+	case session.ServerEncrypted:
+		return lang.L("Off"), lang.L("Not recorded on the server: the share is end-to-end encrypted")
 	}
+	return lang.L("Off"), lang.L("Runs while sharing")
 }
 
 // length is a length of time in whole seconds.
@@ -254,6 +283,10 @@ func stateLine(s session.Snapshot) string {
 		}
 	}
 	buffered := map[string]any{"Length": length(s.BufferedSeconds)}
+	nothing := ""
+	if s.Paused {
+		nothing = lang.L("Nothing is captured.") + " "
+	}
 	switch s.State {
 	case session.Idle:
 		return lang.L("Turn the replay buffer on or share your screen.")
@@ -261,12 +294,12 @@ func stateLine(s session.Snapshot) string {
 		return lang.L("Starting capture…")
 	case session.Buffering, session.RecordingOnly, session.Live:
 		if s.ReplayOn {
-			return lang.L("{{.Length}} buffered.", buffered) + keys
+			return nothing + lang.L("{{.Length}} buffered.", buffered) + keys
 		}
 		if s.State == session.RecordingOnly {
-			return lang.L("Replay buffer off.")
+			return nothing + lang.L("Replay buffer off.")
 		}
-		return lang.L("Replay buffer off. Clips are saved on the server.") + keys
+		return nothing + lang.L("Replay buffer off. Clips are saved on the server.") + keys
 	case session.Failed:
 		if s.CanSave() {
 			return lang.L("{{.Length}} can still be saved.", buffered) + keys
@@ -333,16 +366,14 @@ type tile struct {
 }
 
 func newTile(name string, tapped func()) *tile {
-	t := &tile{value: oneLine(widget.NewLabel("")), detail: oneLine(muted(""))}
+	t := &tile{value: oneLine(widget.NewLabel("")), detail: muted("")}
+	t.detail.Wrapping = fyne.TextWrapWord
 	t.value.TextStyle.Bold = true
 	t.value.SizeName = theme.SizeNameSubHeadingText
-	var right fyne.CanvasObject
-	if tapped != nil {
-		t.button = newPushButton("", nil, tapped)
-		right = container.NewCenter(t.button)
-	}
+	t.button = newPushButton("", nil, tapped)
 	text := container.New(layout.NewCustomPaddedVBoxLayout(-8), muted(name), t.value, t.detail)
-	t.root = card("", container.NewBorder(nil, nil, nil, right, text))
+	// Below the text, which has the whole width then: beside it, neither had enough in other languages.
+	t.root = card("", container.NewBorder(nil, container.NewHBox(gapWide(4), t.button), nil, nil, text))
 	return t
 }
 
@@ -350,6 +381,8 @@ func newTile(name string, tapped func()) *tile {
 func newLine(name string, tapped func()) *tile {
 	t := newTile(name, tapped)
 	t.value.SizeName = theme.SizeNameText
+	t.detail.Wrapping = fyne.TextWrapOff
+	oneLine(t.detail)
 	title := widget.NewLabel(name)
 	text := container.NewBorder(nil, nil, container.NewHBox(title, container.New(layout.NewGridWrapLayout(
 		fyne.NewSize(84, 36)), t.value)), nil, t.detail)
@@ -357,27 +390,16 @@ func newLine(name string, tapped func()) *tile {
 	return t
 }
 
-// wrap shows the whole detail instead of its beginning.
-func (t *tile) wrap(whole bool) {
-	wrap, cut := fyne.TextWrapOff, fyne.TextTruncateEllipsis
-	if whole {
-		wrap, cut = fyne.TextWrapWord, fyne.TextTruncateOff
-	}
-	if t.detail.Wrapping != wrap {
-		t.detail.Wrapping, t.detail.Truncation = wrap, cut
-		t.detail.Refresh()
-	}
-}
-
-func (t *tile) set(value, detail, button string) {
+// set shows a status, and returns whether the tile needs another height for it.
+func (t *tile) set(value, detail, button string) bool {
+	before := t.root.MinSize().Height
 	setText(t.value, value)
 	setText(t.detail, detail)
-	if t.button != nil {
-		setButton(t.button, button, nil)
-		if setShown(t.button, button != "") {
-			t.root.Refresh()
-		}
+	setButton(t.button, button, nil)
+	if setShown(t.button, button != "") {
+		t.root.Refresh()
 	}
+	return t.root.MinSize().Height != before
 }
 
 // soundRow is one source of sound: level, device, mute, and a note where something is not as its user expects.

@@ -80,7 +80,11 @@ func (l *columns) height(objects []fyne.CanvasObject) (h float32) {
 func (l *columns) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	l.width = size.Width
 	n := l.count(objects)
-	w, h := (size.Width-float32(n-1)*l.gap)/float32(n), l.height(objects)
+	w := (size.Width - float32(n-1)*l.gap) / float32(n)
+	for _, o := range objects {
+		o.Resize(fyne.NewSize(w, o.Size().Height)) // wrapped texts know their height after it
+	}
+	h := l.height(objects)
 	for i, o := range objects {
 		o.Resize(fyne.NewSize(w, h))
 		o.Move(fyne.NewPos(float32(i%n)*(w+l.gap), float32(i/n)*(h+l.gap)))

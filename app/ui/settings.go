@@ -258,6 +258,7 @@ func (s *settings) enter() {
 		s.say("", widget.MediumImportance) // "Applied" was for then
 	}
 	s.lookAround()
+	s.sharing.look()
 	s.keys.enter()
 	if s.watching {
 		return
@@ -695,6 +696,7 @@ func (s *settings) applied(result config.Result, token string) {
 	}
 	s.filling = false
 	s.follow(s.u.parts.Feed.Snapshot().Settings)
+	s.sharing.look()
 	s.refusals = map[*widget.Label]string{}
 	var elsewhere []string
 	for _, f := range refused {

@@ -1,6 +1,10 @@
 package ui
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
@@ -74,7 +78,7 @@ func newSharingPage(s *settings) *sharingPage {
 		func(c *config.Config) *bool { return &c.Sharing.AllowHTTP })
 	h.warning = f.note(lang.L("Not encrypted: anyone on the way to the server can read your access token. " +
 		"Use https:// if you can."))
-	h.token = s.newEntry(lang.L("Unchanged (kept in the system's keyring)"))
+	h.token = s.newEntry("")
 	h.token.Password = true
 	f.setting(tokenKey, h.token, lang.L("Password"))
 	h.room = f.text("sharing.room", lang.L("Name of the LiveKit room"),
@@ -83,7 +87,7 @@ func newSharingPage(s *settings) *sharingPage {
 		func(c *config.Config) *bool { return &c.Sharing.Encrypt })
 	f.note(lang.L("Viewers need the same passphrase. The server cannot record what it cannot read: " +
 		"only local clips are saved. Clips that you upload are not encrypted."))
-	h.passphrase = s.newEntry(lang.L("Unchanged (kept in the system's keyring)"))
+	h.passphrase = s.newEntry("")
 	h.passphrase.Password = true
 	f.setting(config.PassphraseKey, h.passphrase, lang.L("End-to-end encryption"))
 	h.test = newPushButton(lang.L("Test connection"), theme.MediaPlayIcon(), h.try)
@@ -131,6 +135,38 @@ func (h *sharingPage) warn() {
 		h.warning.Importance = how
 		h.warning.Refresh()
 	}
+}
+
+// look says in the empty fields of the secrets where each is kept. The keyring may take a while.
+func (h *sharingPage) look() {
+	u := h.s.u
+	u.wg.Go(func() {
+		token, passphrase := u.parts.Kept(tokenKey), u.parts.Kept(config.PassphraseKey)
+		u.main(func() {
+			h.token.SetPlaceHolder(keptText(token))
+			h.passphrase.SetPlaceHolder(keptText(passphrase))
+		})
+	})
+}
+
+func keptText(k config.Kept) string {
+	switch k.Place {
+	case config.InKeyring:
+		return lang.L("Kept in the system's keyring")
+	case config.InFile:
+		file := k.File
+		if home, err := os.UserHomeDir(); err == nil {
+			if inside, is := strings.CutPrefix(file, home+string(os.PathSeparator)); is {
+				file = filepath.Join("~", inside)
+			}
+		}
+		return lang.L("Kept in the file {{.File}}", map[string]any{"File": file})
+	case config.InEnvironment:
+		return lang.L("Set by an environment variable")
+	case config.KeyringLocked:
+		return lang.L("The system's keyring is locked or does not respond")
+	}
+	return lang.L("Not set")
 }
 
 // newToken is the token entered, if any.

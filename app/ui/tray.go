@@ -257,9 +257,9 @@ func (t *tray) switches(s session.Snapshot, add func(string, func()) *fyne.MenuI
 	}
 	add(lang.L("Take screenshot"), u.screenshot)
 	pause := add(lang.L("Pause"), func() {
-		u.do(lang.L("Couldn't pause"), func() error { return u.parts.Commands.SetPaused(!s.Held) })
+		u.pause(!s.Held)
 	})
-	pause.Checked, pause.Disabled = s.Held, !s.ReplayOn && !s.ShareOn && !s.RecordOn
+	pause.Checked, pause.Disabled = s.Held, !s.Held && !s.Captures()
 	muted := s.Settings.Sound.Microphone.Muted
 	mute := add(lang.L("Mute microphone"), func() { u.mute(session.Microphone, !muted) })
 	mute.Checked, mute.Disabled = muted, !s.Settings.Sound.Microphone.Enabled
@@ -322,6 +322,14 @@ func (u *UI) record(on bool) {
 	u.do(failed, func() error { return u.parts.Commands.SetRecord(on) })
 }
 
+func (u *UI) pause(on bool) {
+	failed := lang.L("Couldn't resume")
+	if on {
+		failed = lang.L("Couldn't pause")
+	}
+	u.do(failed, func() error { return u.parts.Commands.SetPaused(on) })
+}
+
 func (u *UI) share(on bool) {
 	failed := lang.L("Couldn't stop sharing")
 	if on {
@@ -367,6 +375,8 @@ func stateWord(s session.Snapshot) string {
 	switch {
 	case s.Paused && s.Held:
 		return lang.L("Paused")
+	case s.PausedBy == session.PausedAsleep:
+		return lang.L("Paused (computer asleep)")
 	case s.Paused:
 		return lang.L("Paused (screen locked)")
 	case s.SourceGone && (s.State == session.Buffering || s.State == session.RecordingOnly):

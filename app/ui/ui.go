@@ -98,6 +98,8 @@ type Parts struct {
 	// TryEncoders tries every encoder with a configuration and a size in pixels, and reports each one.
 	TryEncoders func(ctx context.Context, c capture.VideoConfig, width, height int,
 		report func(capture.EncoderTrial)) error
+	// Kept is where a secret of the settings is; it may wait for the system's keyring.
+	Kept func(key string) config.Kept
 	// TestServer tries a connection in steps. It reports each before and after.
 	TestServer func(ctx context.Context, t ServerTest, report func(ServerStep))
 	// Watch calls changed when there may be other devices or screens, until ctx ends.

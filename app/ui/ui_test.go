@@ -121,7 +121,7 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		Hotkeys: b.hotkeys, Feed: b.session, Commands: b.session, Editor: b.session, Devices: devices,
 		Screens: screens, Preview: preview, Watch: watch, PickRegion: b.pickRegion, TryEncoders: b.tryEncoders,
 		Minimized:  func(uint32) bool { return b.minimized.Load() },
-		TestServer: b.testServer, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
+		TestServer: b.testServer, Kept: b.tokens.Kept, Open: opened, Reveal: opened, Tray: trayHere{}, Log: log,
 		Server: b.server, Watching: b.server,
 		Journal: diagnostics.New(io.Discard), Report: func() string { return "the report" },
 		Library:   b.library,

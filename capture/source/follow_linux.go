@@ -115,10 +115,10 @@ func (s *server) ended(ctx context.Context) error {
 func missing(c Sound) error {
 	switch {
 	case c.Device != "":
-		return fmt.Errorf("the audio device %s is not connected; it is captured again when it is back, or choose another "+
-			"one in Settings, Audio", c.Device)
+		return fmt.Errorf("the audio device %s is not connected; connect it, or choose another one in "+
+			"Settings, Audio", c.Device)
 	case c.Monitor:
-		return errors.New("there is no audio output; desktop audio is captured again when there is one")
+		return errors.New("there is no audio output; desktop audio is captured when there is one")
 	}
 	return errors.New("there is no microphone; it is captured when one is plugged in")
 }

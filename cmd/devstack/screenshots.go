@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -19,6 +20,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/session"
+	"github.com/hindsight-app/hindsight/assets"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 )
 
@@ -122,6 +124,9 @@ func (s *shots) run(ctx context.Context) (err error) {
 			return err
 		}
 		s.dialogs(ctx)
+		if err := s.sharing(ctx); err != nil {
+			s.miss("sharing", err)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -250,6 +255,68 @@ func (s *shots) dialogs(ctx context.Context) {
 	}
 	s.tryKey(ctx)
 	s.region(ctx)
+}
+
+// sharing keeps Home while the screen is shared and while that is paused, and the links to watch it.
+func (s *shots) sharing(ctx context.Context) error {
+	do := func(args ...string) error { return s.app.control(ctx, nil, args...) }
+	until := func(is func(session.Snapshot) bool) error {
+		_, err := s.app.await(ctx, time.Minute, func(n session.Snapshot) string {
+			if is(n) {
+				return ""
+			}
+			return fmt.Sprintf("the state is %s, the server's %s", n.State, n.Share.Recording)
+		})
+		return err
+	}
+	err := do("share", "on")
+	if err == nil {
+		err = until(func(n session.Snapshot) bool { return n.Share.Recording == "active" && n.Share.ServerSeconds > 1 })
+	}
+	if err == nil {
+		err = s.show(ctx, "home")
+	}
+	if err != nil {
+		return err
+	}
+	s.keep(ctx, "home-sharing")
+	if err := s.watchLink(ctx); err != nil {
+		s.miss("dialog-watch-link", err)
+	}
+	if err := errors.Join(do("pause"), until(func(n session.Snapshot) bool { return n.Paused })); err != nil {
+		return err
+	}
+	s.keep(ctx, "home-sharing-paused")
+	return errors.Join(do("resume"), do("share", "off"))
+}
+
+// watchLink keeps the dialog that makes and lists links, with one that works.
+func (s *shots) watchLink(ctx context.Context) error {
+	if err := s.app.control(ctx, nil, "watch-link"); err != nil {
+		return err
+	}
+	menu, err := s.w.desktop.OpenTray(ctx, s.app.PID())
+	if err != nil {
+		return err
+	}
+	defer menu.Close()
+	s.over(ctx, "dialog-watch-link", "home", 1, func() error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return menu.Click(ctx, s.text("Copy watch link…"))
+	})
+	return nil
+}
+
+// text is a text of the window in the language that it has.
+func (s *shots) text(english string) string {
+	var texts map[string]any
+	if err := json.Unmarshal(assets.Translations()[s.language], &texts); err == nil {
+		if text, is := texts[english].(string); is {
+			return text
+		}
+	}
+	return english
 }
 
 // narrow is whether the settings have no title and no button to reset a page above the page.

@@ -32,6 +32,8 @@ type commands struct {
 	Record   recordCmd   `cmd:"" help:"Start or stop recording."`
 	Mark     markCmd     `cmd:"" help:"Add a marker, which becomes a chapter of the clips that contain it."`
 	Shot     shotCmd     `cmd:"" name:"screenshot" help:"Take a screenshot and print its path."`
+	Pause    pauseCmd    `cmd:"" help:"Pause: nothing is captured, kept or shared until you resume."`
+	Resume   resumeCmd   `cmd:"" help:"Resume what pause has paused."`
 	Mute     muteCmd     `cmd:"" help:"Mute or unmute an audio source."`
 	Talk     switchCmd   `cmd:"" help:"Press or release push-to-talk, for desktops without global hotkeys."`
 	Devices  devicesCmd  `cmd:"" help:"List audio devices. Hindsight need not be running."`
@@ -78,7 +80,7 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	return out.print(s, func(w io.Writer) {
-		fmt.Fprintf(w, "state      %s%s\n", s.State, away(s.Paused))
+		fmt.Fprintf(w, "state      %s%s\n", s.State, pausedBy(s.Wanted))
 		fmt.Fprintf(w, "replay     %s, %.0f of %.0f s\n", onOff(s.ReplayOn), s.BufferedSeconds, s.ReplaySeconds)
 		if s.Recording != nil {
 			fmt.Fprintf(w, "recording  %.0f s, %.1f MB, %s\n", s.Recording.Seconds, float64(s.Recording.Bytes)/1e6,
@@ -106,11 +108,22 @@ func (statusCmd) Run(ctx context.Context, out *output) error {
 	})
 }
 
-func away(paused bool) string {
-	if paused {
-		return ", paused (screen locked)"
+// pausedBy says that nothing is captured, and why.
+func pausedBy(w session.Wanted) string {
+	if !w.Paused {
+		return ""
 	}
-	return ""
+	return ", paused (" + pauseReason(w.PausedBy) + ")"
+}
+
+func pauseReason(by session.Pauser) string {
+	switch by {
+	case session.PausedByUser:
+		return "by you"
+	case session.PausedAsleep:
+		return "computer asleep"
+	}
+	return "screen locked"
 }
 
 func onOff(on bool) string {
@@ -199,6 +212,42 @@ type toggleCmd struct {
 
 func (c toggleCmd) Run(ctx context.Context, out *output) error {
 	return out.done(call(ctx, control.Request{Command: c.command, On: c.On == "on", Toggle: c.On == "toggle"}, nil))
+}
+
+type pauseCmd struct{}
+
+// Help implements kong's: what is paused is a matter of privacy.
+func (pauseCmd) Help() string {
+	return "What happens while it is paused is in no clip, no recording and no replay on the server. The replay buffer " +
+		"keeps what it has, a recording waits, and viewers see the last frame and hear nothing; links to watch show a " +
+		"gap. Turning on the replay buffer, sharing or recording resumes, too."
+}
+
+func (pauseCmd) Run(ctx context.Context, out *output) error {
+	var a control.PauseAnswer
+	if err := call(ctx, control.Request{Command: control.Pause, On: true}, &a); err != nil {
+		return err
+	}
+	return out.print(a, nil)
+}
+
+type resumeCmd struct{}
+
+// Help implements kong's.
+func (resumeCmd) Help() string {
+	return "On a locked screen nothing is captured until it is unlocked, unless replay.when_locked says otherwise."
+}
+
+func (resumeCmd) Run(ctx context.Context, out *output) error {
+	var a control.PauseAnswer
+	if err := call(ctx, control.Request{Command: control.Pause}, &a); err != nil {
+		return err
+	}
+	return out.print(a, func(w io.Writer) {
+		if a.Paused {
+			fmt.Fprintf(w, "Still paused (%s).\n", pauseReason(session.Pauser(a.By)))
+		}
+	})
 }
 
 type muteCmd struct {

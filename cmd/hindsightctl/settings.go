@@ -139,8 +139,8 @@ func (o *output) result(r config.Result, err error) error {
 	if v.Error = err.Error(); o.json {
 		return errors.Join(o.print(v, nil), &printedError{err})
 	}
-	if !r.Invalid {
-		fmt.Fprintln(o.to, r.Text()) // some of it may be in use
+	if rest := r.Rest(); !r.Invalid && rest != "" {
+		fmt.Fprintln(o.to, rest) // some of it may be in use
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/app/control"
 	"github.com/hindsight-app/hindsight/app/transfers"
+	"github.com/hindsight-app/hindsight/publish/api"
 )
 
 type uploadCmd struct {
@@ -124,10 +125,18 @@ func serverClips(ctx context.Context, out *output) error {
 			if c.Path != "" {
 				where = c.Path
 			}
-			fmt.Fprintf(w, "%s  %s  %7.1f s  %7.1f MB  %s  %s\n", c.ID, c.Created.Local().Format(time.DateTime), c.Seconds,
-				float64(c.Bytes)/1e6, c.Owner, where)
+			fmt.Fprintf(w, "%s  %s  %7.1f s  %s  %s  %s  %s\n", c.ID, c.Created.Local().Format(time.DateTime), c.Seconds,
+				megabytes(c.Bytes), api.Printable(c.Owner), cmp.Or(api.Printable(c.Title), "(no title)"), where)
 		}
 	})
+}
+
+// megabytes is a size in a column; a server may not know it.
+func megabytes(bytes int64) string {
+	if bytes <= 0 {
+		return "      ? MB"
+	}
+	return fmt.Sprintf("%7.1f MB", float64(bytes)/1e6)
 }
 
 // progressEvery is how often progress is printed.
