@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,8 @@ import (
 const (
 	// maxLooked is how many clips one search looks at; where there are more, it goes on from there.
 	maxLooked = 20_000
+	// readAtOnce is how many of them one query reads.
+	readAtOnce = 500
 	// maxNamed is how many rooms a query names.
 	maxNamed = 500
 )
@@ -31,7 +34,8 @@ type ClipQuery struct {
 	Limit int
 }
 
-// FindClips returns clips, and where to go on unless there are no more.
+// FindClips returns clips, and where to go on unless there are no more. It reads them in pieces, between which others
+// get their turn: SQLite has one connection only. Match may use the store.
 func (s *Store) FindClips(ctx context.Context, q ClipQuery) (out []Clip, next string, err error) {
 	where, args, err := s.whose(ctx, q)
 	if err != nil {
@@ -40,39 +44,45 @@ func (s *Store) FindClips(ctx context.Context, q ClipQuery) (out []Clip, next st
 	if !q.Since.IsZero() {
 		where, args = where+" AND created >= ?", append(args, stamp(q.Since))
 	}
-	if moment, id, ok := strings.Cut(q.After, "-"); ok {
-		created, err := strconv.ParseInt(moment, 10, 64)
-		if err == nil {
-			where, args = where+" AND (created < ? OR created = ? AND id > ?)", append(args, created, created, id)
-		}
-	}
-	rows, err := s.db.QueryContext(ctx, clipColumns+"WHERE deleted = 0"+where+" ORDER BY created DESC, id LIMIT ?",
-		append(args, maxLooked)...)
-	if err != nil {
-		return nil, "", err
-	}
-	defer rows.Close()
-	var last Clip
-	looked := 0
-	for rows.Next() {
-		c, err := scanClip(rows)
+	after := q.After
+	for range maxLooked / readAtOnce {
+		clips, err := s.clipsAfter(ctx, after, where, args)
 		if err != nil {
 			return nil, "", err
 		}
-		looked++
-		if q.In != nil && !q.All && c.Identity != q.Owner && !q.In(c.Room) || q.Match != nil && !q.Match(c) {
-			last = c
-			continue
+		for _, c := range clips {
+			if q.leavesOut(c) {
+				after = cursor(c)
+				continue
+			}
+			if len(out) == q.Limit {
+				return out, after, nil
+			}
+			out, after = append(out, c), cursor(c)
 		}
-		if len(out) == q.Limit {
-			return out, cursor(last), rows.Err()
+		if len(clips) < readAtOnce {
+			return out, "", nil
 		}
-		out, last = append(out, c), c
 	}
-	if looked == maxLooked {
-		next = cursor(last)
+	return out, after, nil
+}
+
+func (q ClipQuery) leavesOut(c Clip) bool {
+	return q.In != nil && !q.All && c.Identity != q.Owner && !q.In(c.Room) || q.Match != nil && !q.Match(c)
+}
+
+// clipsAfter reads the next clips of a search.
+func (s *Store) clipsAfter(ctx context.Context, after, where string, args []any) ([]Clip, error) {
+	args = slices.Clone(args)
+	if moment, id, ok := strings.Cut(after, "-"); ok {
+		if created, err := strconv.ParseInt(moment, 10, 64); err == nil {
+			// Said twice, for the index has no id.
+			where += " AND created <= ? AND (created < ? OR id > ?)"
+			args = append(args, created, created, id)
+		}
 	}
-	return out, next, rows.Err()
+	return all(ctx, s, scanClip, clipColumns+"WHERE deleted = 0"+where+" ORDER BY created DESC, id LIMIT ?",
+		append(args, readAtOnce)...)
 }
 
 func cursor(c Clip) string { return strconv.FormatInt(stamp(c.Created), 10) + "-" + c.ID }

@@ -48,8 +48,11 @@ func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses
 func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
 func TestSessions(t *testing.T)                   { onSQLite(t, statetest.Sessions) }
 func TestFindClips(t *testing.T)                  { onSQLite(t, statetest.FindClips) }
-func TestUploadsReserve(t *testing.T)             { onSQLite(t, statetest.UploadsReserve) }
-func TestUploadBecomesAClip(t *testing.T)         { onSQLite(t, statetest.UploadBecomesAClip) }
+func TestFindClipsKeepsNobodyWaiting(t *testing.T) {
+	onSQLite(t, statetest.FindClipsKeepsNobodyWaiting)
+}
+func TestUploadsReserve(t *testing.T)     { onSQLite(t, statetest.UploadsReserve) }
+func TestUploadBecomesAClip(t *testing.T) { onSQLite(t, statetest.UploadBecomesAClip) }
 
 func TestMigrationHappensOnce(t *testing.T) {
 	folder := newFolder(t)

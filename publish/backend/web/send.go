@@ -16,7 +16,7 @@ const (
 	maxDownloads = 32               // at the same time, of one user, or through one link from one address
 )
 
-// downloads counts the files that are being sent, by who gets them.
+// downloads counts the files that are being sent, by who gets them, and what else may run only so often at once.
 type downloads struct {
 	mu      sync.Mutex
 	running map[string]int

@@ -68,6 +68,8 @@ const (
 	teamPath = api.Prefix + "/team"
 	// perPage is how many clips, or links, a page has.
 	perPage = 50
+	// maxSearches is how many searches of one user run at the same time: each may look at thousands of clips.
+	maxSearches = 4
 	// maxReplaysShown bounds the list of replays that run.
 	maxReplaysShown = 1000
 	// posterAge is how long a browser keeps a poster, which its owner may replace.
@@ -267,7 +269,14 @@ func (s *Server) clipsPage(w http.ResponseWriter, r *http.Request, user state.To
 	if user.Has(state.View) {
 		query.In = user.Allows
 	}
+	end, ok := s.downloads.begin("searches of "+user.Owner(), maxSearches)
+	if !ok {
+		w.Header().Set("Retry-After", "5")
+		return &failure{http.StatusTooManyRequests, api.ProblemTooMany, fmt.Sprintf(
+			"%d of your searches are running already; try again when one of them is done", maxSearches)}
+	}
 	clips, next, err := s.o.State.FindClips(r.Context(), query)
+	end()
 	if err != nil {
 		return err
 	}

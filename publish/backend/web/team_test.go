@@ -220,6 +220,19 @@ func TestTeamSearch(t *testing.T) {
 	require.Contains(t, find("q=nothing+like+it"), "No clips found")
 }
 
+// A user has so many searches run at once; one more is refused, and nobody else's.
+func TestTeamSearchesAtOnce(t *testing.T) {
+	d := newDesk(t, 1)
+	erin, bob := d.signIn(d.user("erin", "*", state.View)), d.signIn(d.user("bob", "*", state.View))
+	for range maxSearches {
+		end, ok := d.downloads.begin("searches of erin", maxSearches)
+		require.True(t, ok)
+		defer end()
+	}
+	require.Contains(t, d.page(429, erin, "/?q=x"), "4 of your searches are running already")
+	d.page(200, bob, "/?q=x")
+}
+
 // The pages lead to each other by relative addresses, below whatever path a proxy has them.
 func TestTeamPagesAreRelative(t *testing.T) {
 	d := newDesk(t, 1)

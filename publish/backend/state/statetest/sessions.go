@@ -1,6 +1,7 @@
 package statetest
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -138,4 +139,29 @@ func FindClips(t *testing.T, open func() *state.Store) {
 	require.NoError(t, err)
 	require.Len(t, running, 1)
 	require.Equal(t, "runs", running[0].ID)
+}
+
+// A search over many clips reads them in pieces, and keeps nobody waiting for the database.
+func FindClipsKeepsNobodyWaiting(t *testing.T, open func() *state.Store) {
+	const clips = 1200 // more than two pieces
+	ctx, s, now := t.Context(), open(), time.Now()
+	for i := range clips {
+		c := state.Clip{ID: fmt.Sprintf("c%04d", i), Identity: "alice", Room: "den", State: api.ClipReady,
+			Created: now.Add(time.Duration(-i/7) * time.Second)}
+		require.NoError(t, s.Restore(ctx, state.Note{Clip: &c}, &state.Restored{}))
+	}
+	calls, last := 0, ""
+	found, next, err := s.FindClips(ctx, state.ClipQuery{Owner: "alice", Limit: clips, Match: func(c state.Clip) bool {
+		require.Greater(t, c.ID, last)
+		last = c.ID
+		calling, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		got, err := s.Clip(calling, c.ID)
+		require.NoError(t, err)
+		require.Equal(t, c, got)
+		calls++
+		return calls%2 == 0
+	}})
+	require.NoError(t, err)
+	require.Equal(t, []any{clips / 2, clips, ""}, []any{len(found), calls, next})
 }
