@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -34,8 +35,10 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 		return nil, &publish.ClipRefusal{Code: api.RPCRefused, Message: "viewers may not clip this screen"}
 	case s.Paused:
 		return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: "the replay is paused"}
-	case !a.requests.allow(viewer, time.Now()):
-		return nil, &publish.ClipRefusal{Code: api.RPCTooMany, Message: "too many requests; try again in a minute"}
+	}
+	if wait := a.requests.wait(viewer, time.Now()); wait > 0 {
+		return nil, &publish.ClipRefusal{Code: api.RPCTooMany,
+			Message: fmt.Sprintf("too many requests; try again in %.0f s", math.Ceil(wait.Seconds()))}
 	}
 	if s.Share.Recording == session.ServerEncrypted {
 		// Nobody is asked. One made here would reach the server in plain, for viewers with the passphrase or without.
@@ -240,15 +243,20 @@ type requestLimits struct {
 	each map[string]time.Time // of the last request that was let through
 }
 
-// allow is whether a viewer may ask now.
-func (l *requestLimits) allow(viewer string, now time.Time) bool {
+// wait counts a request of a viewer and returns 0, or returns after how long the viewer may ask.
+func (l *requestLimits) wait(viewer string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.room == nil {
 		l.room, l.each = rate.NewLimiter(rate.Every(roomEvery), roomBurst), map[string]time.Time{}
 	}
-	if last, asked := l.each[viewer]; asked && now.Sub(last) < viewerEvery || !l.room.AllowN(now, 1) {
-		return false
+	if last, asked := l.each[viewer]; asked && now.Sub(last) < viewerEvery {
+		return viewerEvery - now.Sub(last)
+	}
+	r := l.room.ReserveN(now, 1)
+	if wait := r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+		return wait
 	}
 	if len(l.each) >= mostViewers {
 		oldest := viewer
@@ -260,5 +268,5 @@ func (l *requestLimits) allow(viewer string, now time.Time) bool {
 		delete(l.each, oldest)
 	}
 	l.each[viewer] = now
-	return true
+	return 0
 }

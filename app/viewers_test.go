@@ -32,23 +32,25 @@ func TestQuestionsTakeTurns(t *testing.T) {
 func TestViewersMayNotAskTooOften(t *testing.T) {
 	var l requestLimits
 	now := time.Now()
-	require.True(t, l.allow("bob", now))
-	require.False(t, l.allow("bob", now.Add(viewerEvery-time.Second)))
-	require.True(t, l.allow("carol", now), "others are not held back by it")
-	require.True(t, l.allow("bob", now.Add(viewerEvery)))
+	require.Zero(t, l.wait("bob", now))
+	require.Equal(t, time.Second, l.wait("bob", now.Add(viewerEvery-time.Second)), "when it may be again is told")
+	require.Zero(t, l.wait("carol", now), "others are not held back by it")
+	require.Zero(t, l.wait("bob", now.Add(viewerEvery)))
 
 	// Under many names, still only so many.
 	now = now.Add(time.Hour)
 	passed := 0
 	for i := range 1000 {
-		if l.allow(fmt.Sprint("name ", i), now) {
+		if wait := l.wait(fmt.Sprint("name ", i), now); wait == 0 {
 			passed++
+		} else {
+			require.Equal(t, roomEvery, wait)
 		}
 	}
 	require.Equal(t, roomBurst, passed)
 	for i := range 2 * mostViewers {
 		now = now.Add(roomEvery)
-		require.True(t, l.allow(fmt.Sprint("other ", i), now))
+		require.Zero(t, l.wait(fmt.Sprint("other ", i), now))
 	}
 	require.LessOrEqual(t, len(l.each), mostViewers)
 }

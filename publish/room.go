@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -158,11 +157,8 @@ func (s *supervisor) serverClip(ctx context.Context, r api.ClipRequest, asked ti
 	return api.RoomClip{ClipID: id, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt}, nil
 }
 
-// Limits of a ClipRequest, as room.json has them.
-const (
-	mostSeconds = 3600
-	longTitle   = 200 // characters
-)
+// mostSeconds is the longest clip of a ClipRequest, as room.json has it.
+const mostSeconds = 3600
 
 // parseClipRequest reads a request; the error is a *ClipRefusal.
 func parseClipRequest(payload []byte) (api.ClipRequest, error) {
@@ -172,9 +168,7 @@ func parseClipRequest(payload []byte) (api.ClipRequest, error) {
 		return r, &ClipRefusal{api.RPCInvalid, `the request is not JSON such as {"seconds": 30, "title": "goal"}`}
 	case math.IsNaN(r.Seconds) || r.Seconds < 1 || r.Seconds > mostSeconds:
 		return r, &ClipRefusal{api.RPCInvalid, fmt.Sprintf("seconds must be between 1 and %d", mostSeconds)}
-	case utf8.RuneCountInString(r.Title) > longTitle:
-		return r, &ClipRefusal{api.RPCInvalid, fmt.Sprintf("the title has more than %d characters", longTitle)}
 	}
-	r.Title = api.Printable(r.Title)
+	r.Title = api.FitTitle(r.Title)
 	return r, nil
 }

@@ -70,7 +70,7 @@ type SaveRequest struct {
 	ReplayID  string     `json:"replayId"`
 	Seconds   float64    `json:"seconds"`
 	PressedAt *time.Time `json:"pressedAt,omitempty"`
-	// Title is what the clip is called, at most MaxTitle bytes; it may be empty.
+	// Title is what the clip is called, which FitTitle fits; it may be empty.
 	Title string `json:"title,omitempty"`
 	// Marks become chapters of the clip as far as they are in it; at most MaxMarks.
 	Marks []Mark `json:"marks,omitempty"`
@@ -79,7 +79,7 @@ type SaveRequest struct {
 // MaxMarks is how many chapters a clip has at most, as in its file.
 const MaxMarks = 255
 
-// Mark is a moment that the user has named, by the same clock as PressedAt. Its title has at most MaxTitle bytes.
+// Mark is a moment that the user has named, by the same clock as PressedAt. FitTitle fits its title.
 type Mark struct {
 	At    time.Time `json:"at"`
 	Title string    `json:"title"`

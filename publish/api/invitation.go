@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/url"
 	"strings"
-	"unicode"
 )
 
 // invitationScheme is the scheme of an invitation's link, which the app's package registers with the desktop.
@@ -59,20 +58,6 @@ func ParseInvitation(link string) (Invitation, error) {
 		return Invitation{}, errors.New("the invitation has no code; ask for a new one")
 	}
 	return i, nil
-}
-
-// unprintable says whether a rune shows as nothing or moves what is around it: controls, line breaks, marks of writing
-// direction and the like (Unicode's categories Cc, Cf, Zl and Zp).
-func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
-
-// Printable leaves out of a text what unprintable finds.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unprintable(r) {
-			return -1
-		}
-		return r
-	}, text)
 }
 
 // AcceptedInvitation is the response to POST /invitations/accept.

@@ -103,7 +103,7 @@ type ViewerClipRequest struct {
 	From    *time.Time `json:"from,omitempty"`
 	To      *time.Time `json:"to,omitempty"`
 	Seconds float64    `json:"seconds,omitempty"`
-	Title   string     `json:"title,omitempty"` // at most MaxTitle bytes
+	Title   string     `json:"title,omitempty"` // FitTitle fits it
 }
 
 // ViewerClipState is what became of a viewer's clip.
@@ -136,6 +136,8 @@ type ViewerClip struct {
 	State   ViewerClipState `json:"state"`
 	Reason  string          `json:"reason,omitempty"` // for people to read
 	Seconds float64         `json:"seconds"`
+	// Title is the request's as it is kept.
+	Title string `json:"title,omitempty"`
 	// URL is a link with which everybody can watch the clip, once it is ready.
 	URL string `json:"url,omitempty"`
 }

@@ -1,9 +1,6 @@
 package api
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Names of the metadata of an upload (tus 1.0.0, "Upload-Metadata"). Each value is a text, in Base64.
 const (
@@ -12,18 +9,6 @@ const (
 	MetaRecordedAt = "recordedAt" // RFC 3339
 	MetaSHA256     = "sha256"     // of the whole file, in hexadecimal
 )
-
-// MaxTitle is the longest title of a clip, in bytes.
-const MaxTitle = 200
-
-// FitTitle is a text as a server takes it for a title: printable, without space around it, at most MaxTitle bytes.
-func FitTitle(text string) string {
-	text = strings.TrimSpace(Printable(strings.ToValidUTF8(text, "")))
-	if len(text) > MaxTitle {
-		text = strings.TrimSpace(strings.ToValidUTF8(text[:MaxTitle], ""))
-	}
-	return text
-}
 
 // UploadRequest says what an uploaded clip is. All of it may be empty.
 type UploadRequest struct {

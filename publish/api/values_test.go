@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,14 +63,5 @@ func same[T interface {
 		_, err := parse(wrong)
 		require.ErrorContains(t, err, written[0], wrong)
 		require.ErrorContains(t, err, fmt.Sprintf("%q", wrong))
-	}
-}
-
-func TestTitlesFit(t *testing.T) {
-	long := strings.Repeat("ä", MaxTitle)
-	for title, want := range map[string]string{"": "", " a b\n": "a b", "a\x00\u202eb": "ab", "a\xff": "a",
-		"x" + long: "x" + long[:MaxTitle-2]} {
-		require.Equal(t, want, FitTitle(title))
-		require.LessOrEqual(t, len(FitTitle(title)), MaxTitle)
 	}
 }

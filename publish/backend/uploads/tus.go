@@ -247,7 +247,7 @@ func (u *Uploads) begin(ctx context.Context, user state.Token, size int64, meta 
 	error) {
 	now := time.Now().UTC()
 	up := state.Upload{ID: state.NewID(), Identity: user.Owner(), TokenID: user.ID, Bytes: size,
-		SHA256: strings.ToLower(meta[api.MetaSHA256]), Title: strings.TrimSpace(meta[api.MetaTitle]),
+		SHA256: strings.ToLower(meta[api.MetaSHA256]), Title: api.FitTitle(meta[api.MetaTitle]),
 		Room: meta[api.MetaRoom], State: api.UploadReceiving, Created: now, Expires: now.Add(u.o.Expire)}
 	sum, err := hex.DecodeString(up.SHA256)
 	switch {
@@ -255,8 +255,6 @@ func (u *Uploads) begin(ctx context.Context, user state.Token, size int64, meta 
 		return up, invalid("the file is empty")
 	case err != nil || len(sum) != 32:
 		return up, invalid("Upload-Metadata must have %s, the SHA-256 of the file in hexadecimal", api.MetaSHA256)
-	case len(up.Title) > api.MaxTitle || api.Printable(up.Title) != up.Title:
-		return up, invalid("the title must have at most %d bytes, all of them printable", api.MaxTitle)
 	case len(up.Room) > maxRoom || api.Printable(up.Room) != up.Room:
 		return up, invalid("the name of the room must have at most %d bytes, all of them printable", maxRoom)
 	case up.Room != "" && !user.Allows(up.Room):

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -88,15 +87,13 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 		return err
 	}
 	if v.clips == api.ClipsNobody {
-		return &failure{http.StatusForbidden, api.ProblemScope, "who shares this screen does not let viewers clip it"}
+		return &failure{http.StatusForbidden, api.ProblemScope, "the publisher does not let viewers clip this screen"}
 	}
 	from, to, err := s.clipTimes(req, time.Now().UTC())
 	if err != nil {
 		return err
 	}
-	if len(req.Title) > api.MaxTitle || !utf8.ValidString(req.Title) || req.Title != api.Printable(req.Title) {
-		return invalid("title must have at most %d bytes, all of them printable", api.MaxTitle)
-	}
+	req.Title = api.FitTitle(req.Title)
 	if err := s.limitClips(w, r, v); err != nil {
 		return err
 	}
@@ -110,7 +107,7 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 	if err := s.checkQuota(r.Context(), v.replay.Identity); err != nil {
 		var full *failure
 		if errors.As(err, &full) && v.user.Owner() != v.replay.Identity {
-			err = &failure{full.status, full.kind, "who shares this screen has no space for more clips on the server"}
+			err = &failure{full.status, full.kind, "the publisher has no space for more clips on the server"}
 		}
 		return err
 	}
@@ -138,7 +135,8 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 	}
 	about(r.Context(), "replay", v.replay.ID, "clip", ask.ID)
 	s.asked.ring()
-	out := api.ViewerClip{ClipID: ask.ID, State: api.ViewerClipAsked, Seconds: to.Sub(from).Seconds()}
+	out := api.ViewerClip{ClipID: ask.ID, State: api.ViewerClipAsked, Seconds: to.Sub(from).Seconds(),
+		Title: ask.Title}
 	if ask.State == state.Allowed {
 		out.State = api.ViewerClipWaiting
 	}
@@ -231,12 +229,13 @@ func (s *Server) getViewerClip(w http.ResponseWriter, r *http.Request, v watcher
 	if err != nil {
 		return err
 	}
-	out := api.ViewerClip{ClipID: ask.ID, State: api.ViewerClipAsked, Seconds: ask.To.Sub(ask.From).Seconds()}
+	out := api.ViewerClip{ClipID: ask.ID, State: api.ViewerClipAsked, Seconds: ask.To.Sub(ask.From).Seconds(),
+		Title: ask.Title}
 	switch {
 	case ask.State == state.Denied:
-		out.State, out.Reason = api.ViewerClipFailed, "who shares the screen said no"
+		out.State, out.Reason = api.ViewerClipFailed, "the publisher said no"
 	case ask.Over(time.Now()):
-		out.State, out.Reason = api.ViewerClipFailed, "who shares the screen has not replied"
+		out.State, out.Reason = api.ViewerClipFailed, "the publisher has not replied"
 	case ask.State == state.Allowed:
 		if err := s.viewerClip(r, v, ask, &out); err != nil {
 			return err

@@ -42,14 +42,10 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	if len(req.Marks) > api.MaxMarks {
 		return invalid("there are %d marks; a clip may have %d", len(req.Marks), api.MaxMarks)
 	}
-	for _, m := range req.Marks {
-		if len(m.Title) > api.MaxTitle || !utf8.ValidString(m.Title) || m.Title != api.Printable(m.Title) {
-			return invalid("the title of a mark must have at most %d bytes, all of them printable", api.MaxTitle)
-		}
+	for i := range req.Marks {
+		req.Marks[i].Title = api.FitTitle(req.Marks[i].Title)
 	}
-	if req.Title != api.FitTitle(req.Title) {
-		return invalid("title must have at most %d bytes, all of them printable", api.MaxTitle)
-	}
+	req.Title = api.FitTitle(req.Title)
 	replay, err := s.ownReplay(r.Context(), user, req.ReplayID)
 	if err != nil {
 		return err
