@@ -118,6 +118,11 @@ type Clip struct {
 	RequestedBy string `json:"requestedBy,omitempty"`
 }
 
+// ClipChange is the body of PATCH /clips/{id}. Title has at most MaxTitle bytes; an empty one takes it away.
+type ClipChange struct {
+	Title *string `json:"title"`
+}
+
 // Chapter is a named moment of a clip.
 type Chapter struct {
 	Seconds float64 `json:"seconds"` // from the clip's begin

@@ -90,8 +90,11 @@ func TestTeamPageInChromium(t *testing.T) {
 		c := state.Clip{ID: state.NewID(), Identity: []string{"alice", "bob"}[i%2], Room: "den", State: api.ClipReady,
 			Title: title, Pressed: at, Created: at, From: at.Add(-time.Duration(20+37*i) * time.Second), To: at,
 			Bytes: int64(i+1) * 7_300_000, Origin: api.OriginUpload}
-		require.NoError(t, on.DB.Restore(ctx, state.Note{Clip: &c, Poster: []byte(shelftest.JPEG(t, 320, 180))},
-			&state.Restored{}))
+		note := state.Note{Clip: &c, Poster: []byte(shelftest.JPEG(t, 320, 180))}
+		if i == 3 { // a viewer's, of which nobody has sent a poster
+			c.Origin, c.Asker, note.Poster = api.OriginReplay, "a viewer of link vhp4oo3qd6xa", nil
+		}
+		require.NoError(t, on.DB.Restore(ctx, note, &state.Restored{}))
 	}
 
 	tab := browser(t)
@@ -184,23 +187,51 @@ func TestTeamPageInChromium(t *testing.T) {
 	require.NoError(t, err)
 	run(chromedp.Navigate(server.URL + api.Prefix + "/team/links"))
 	settled(t, tab, "Replay in den")
+	_, _, _, err = on.DB.AddLink(ctx, saved.ClipID, "alice", time.Now().Add(time.Hour), 9)
+	require.NoError(t, err)
+	_, _, _, err = on.DB.AddWatchLink(ctx, on.Rec.ReplayID, "alice", api.ClipsNobody, time.Now().Add(time.Hour), 9)
+	require.NoError(t, err)
+	run(chromedp.Reload())
 	looksOf(t, tab, "links")
+	tabTo(t, tab, "Revoke")
+	run(press(kb.Enter))
+	settled(t, tab, "The link is revoked")
+	run(chromedp.Evaluate(focused, &at))
+	require.Equal(t, "Replay in den", at, "the next link has the keyboard")
 	run(chromedp.Navigate(server.URL + api.Prefix + "/team/usage"))
 	settled(t, tab, "Size of clips")
 	looksOf(t, tab, "usage")
 
 	run(chromedp.Navigate(server.URL + "/?q=alice"))
 	settled(t, tab, "Overtime")
-	tabTo(t, tab, "Delete Clip of 4 s")
+	tabTo(t, tab, "Rename Clip of 4 s")
+	run(press(kb.Enter))
+	until(t, tab, `document.activeElement.name == 'title'`)
+	looksOf(t, tab, "rename")
+	run(press(kb.Escape), chromedp.Evaluate(focused, &at))
+	require.Equal(t, "Rename Clip of 4 s", at)
+	run(chromedp.Focus("#clip-"+saved.ClipID), press(kb.F2), press("A goal"), press(kb.Enter))
+	settled(t, tab, "The clip is renamed.")
+	run(chromedp.Evaluate(focused, &at), chromedp.Location(&address))
+	require.Equal(t, "A goal", at, "the clip has the keyboard")
+	require.NotContains(t, address, "done=", "the page says it again when it is loaded anew")
+	tabTo(t, tab, "Delete A goal")
 	run(press(kb.Enter), chromedp.Evaluate(focused, &at))
 	require.Equal(t, "Keep", at, "the safe answer has the keyboard")
 	looksOf(t, tab, "delete")
 	run(press(kb.Escape), chromedp.Evaluate(focused, &at))
-	require.Equal(t, "Delete Clip of 4 s", at)
+	require.Equal(t, "Delete A goal", at)
 	run(press(kb.Enter))
 	tabTo(t, tab, "Delete clip")
 	run(press(kb.Enter))
 	settled(t, tab, "The clip is deleted.")
+	run(chromedp.Evaluate(focused, &at))
+	require.Equal(t, "Overtime, last minute", at, "the next clip has the keyboard")
+	looksOf(t, tab, "deleted")
+	run(press(kb.Delete), chromedp.Evaluate(focused, &at))
+	require.Equal(t, "Keep", at)
+	run(press(kb.Tab), press(kb.Tab))
+	until(t, tab, `!document.querySelector(':popover-open')`)
 	_, err = app.Clip(ctx, saved.ClipID)
 	require.ErrorIs(t, err, client.ErrNotFound)
 	run(chromedp.Value("#q", &at))

@@ -156,6 +156,12 @@ func (s *Store) FinishClip(ctx context.Context, c Clip) error {
 		chapters, c.ID, api.ClipWaiting)
 }
 
+// SetTitle changes what a clip is called that is ready.
+func (s *Store) SetTitle(ctx context.Context, id, title string) error {
+	return s.change(ctx, "UPDATE clips SET title = ? WHERE id = ? AND state = ? AND deleted = 0", title, id,
+		api.ClipReady)
+}
+
 // gaps are the clip's gaps in JSON; none are an empty text.
 func (c Clip) gaps() (string, error) {
 	if len(c.Gaps) == 0 {

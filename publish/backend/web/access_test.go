@@ -174,6 +174,8 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 			d.header = map[string]string{"Cookie": d.signIn(token)}
 			defer func() { d.header = nil }()
 		}
+	case method == http.MethodPatch && path == "/clips/{id}":
+		body = `{"title":"x"}`
 	case path == "/clips/{id}/poster":
 		kind, body = "image/jpeg", shelftest.JPEG(d.t, 16, 16)
 	}

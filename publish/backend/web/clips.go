@@ -142,6 +142,46 @@ func (s *Server) getClip(w http.ResponseWriter, r *http.Request, user state.Toke
 	return writeJSON(w, http.StatusOK, view(clip))
 }
 
+// patchClip changes what a clip is called.
+func (s *Server) patchClip(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	var req api.ClipChange
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	if req.Title == nil {
+		return invalid("title is missing; an empty one takes the title away")
+	}
+	if *req.Title != api.FitTitle(*req.Title) {
+		return invalid("title must have at most %d bytes, all of them printable", api.MaxTitle)
+	}
+	clip, err := s.rename(r, user, *req.Title)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, view(clip))
+}
+
+// rename gives a clip that the user owns another title.
+func (s *Server) rename(r *http.Request, user state.Token, title string) (state.Clip, error) {
+	clip, err := s.ownClip(r, user)
+	if err != nil {
+		return clip, err
+	}
+	if clip.State != api.ClipReady {
+		return clip, &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State.String() +
+			"; only finished clips can be renamed"}
+	}
+	clip.Title = title
+	err = s.o.State.SetTitle(r.Context(), clip.ID, title)
+	if errors.Is(err, state.ErrNotFound) {
+		err = notFound("clip")
+	}
+	if err == nil {
+		s.o.Archive.NoteClip(r.Context(), clip)
+	}
+	return clip, err
+}
+
 func (s *Server) deleteClip(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	clip, err := s.ownClip(r, user)
 	if err != nil {

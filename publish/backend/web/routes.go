@@ -52,6 +52,7 @@ func (s *Server) routes() map[string]http.Handler {
 		"POST " + api.Prefix + "/save":                                    user(s.postSave),
 		"GET " + api.Prefix + "/clips":                                    user(s.getClips),
 		"GET " + api.Prefix + "/clips/{id}":                               user(s.getClip),
+		"PATCH " + api.Prefix + "/clips/{id}":                             user(s.patchClip),
 		"DELETE " + api.Prefix + "/clips/{id}":                            user(s.deleteClip),
 		"GET " + api.Prefix + "/clips/{id}/video":                         user(s.getVideo),
 		"POST " + api.Prefix + "/clips/{id}/links":                        user(s.postLink),
@@ -113,7 +114,7 @@ func (s *Server) outer(inner http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		limit := CallTimeout
 		if strings.HasSuffix(r.URL.Path, "/video") || strings.Contains(r.URL.Path, "/files/") ||
-			r.Method == http.MethodPatch {
+			r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/uploads/") {
 			limit = videoTimeout
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(begun.Add(limit))

@@ -58,11 +58,12 @@ const (
 const (
 	doneSignedOut = "signed-out"
 	doneDeleted   = "deleted"
+	doneRenamed   = "renamed"
 	doneRevoked   = "revoked"
 )
 
 var doneTexts = map[string]string{doneSignedOut: "You are signed out.", doneDeleted: "The clip is deleted.",
-	doneRevoked: "The link is revoked: it no longer works."}
+	doneRenamed: "The clip is renamed.", doneRevoked: "The link is revoked: it no longer works."}
 
 const (
 	teamPath = api.Prefix + "/team"
@@ -91,6 +92,7 @@ func (s *Server) teamRoutes() map[string]http.Handler {
 		"GET " + clip + "/poster.jpg":                            s.signedIn(s.getTeamPoster),
 		"POST " + clip + "/links":                                s.signedIn(s.postTeamLink),
 		"POST " + clip + "/links/{link}/revoke":                  s.signedIn(s.postTeamRevoke),
+		"POST " + clip + "/rename":                               s.signedIn(s.postTeamRename),
 		"POST " + clip + "/delete":                               s.signedIn(s.postTeamDelete),
 		"POST " + teamPath + "/replays/{id}/links/{link}/revoke": s.signedIn(s.postTeamUnwatch),
 	}
@@ -116,7 +118,7 @@ type teamPage struct {
 	Lives         []teamChoice
 	Older, First  string
 	Usage         []teamUsage
-	// Asks are the questions whether to delete a clip, by its id.
+	// Asks are the questions about a clip, by its id.
 	Asks          map[string]teamAsk
 	Rooms, Rights string
 }
@@ -131,18 +133,33 @@ type teamReplay struct {
 	Person, Room, Began, BeganAt, Watch string
 }
 
+// teamClip is a clip. Saved is when it was asked for or uploaded, which the list is sorted by, When is when it begins;
+// names that end in At are the same for programs. Name is what somebody called it, Title what it is called in any case.
 type teamClip struct {
-	ID, Title, Person, Room, At, When, Length, Size, State, Reason, Origin string
-	Ready, Poster, Own                                                     bool
-	Chapters                                                               []watchedChapter
+	ID, Name, Title, Person, Asker, Room, Saved, SavedAt, When, At, Length, Size, State, Reason, Origin string
+	Ready, Poster, Own                                                                                  bool
+	// Earlier says that it was not saved right after it was recorded.
+	Earlier  bool
+	Chapters []watchedChapter
 }
 
-// teamAsk is the question whether to delete a clip; Back is the list's address, for the way back.
-type teamAsk struct{ ID, Title, Team, Back string }
+// teamAsk is a question about a clip: whether to delete it, or what to call it. Kind is the page that it is on, Back the
+// list's address, for the way back. Next is what has the keyboard after the clip is deleted.
+type teamAsk struct{ ID, Name, Title, Team, Kind, Back, Next string }
 
+// teamLink is a link. Of and OfAt are when that began which it leads to, Can is what whoever has it can do. Next is what
+// has the keyboard after the link is revoked.
 type teamLink struct {
-	ID, ClipID, ReplayID, Title, MadeBy, Made, MadeAt, Ends, EndsAt string
+	ID, ClipID, ReplayID, Title, Of, OfAt, Can, MadeBy, Made, MadeAt, Ends, EndsAt, Next string
 }
+
+// Anchors of the pages, which have the keyboard after something was done.
+const (
+	anchorMain  = "main"
+	anchorClip  = "clip-"
+	anchorLink  = "link-"
+	anchorTitle = "title"
+)
 
 type teamChoice struct {
 	Seconds int64
@@ -170,9 +187,30 @@ func (s *Server) teamPage(r *http.Request, user state.Token, kind, title string)
 
 func (p *teamPage) ask(back string, clips ...teamClip) {
 	p.Asks = map[string]teamAsk{}
-	for _, c := range clips {
-		p.Asks[c.ID] = teamAsk{c.ID, c.Title, p.Team, back}
+	for i, c := range clips {
+		p.Asks[c.ID] = teamAsk{c.ID, c.Name, c.Title, p.Team, p.Kind, back, beside(i, len(clips), func(i int) string {
+			return anchorClip + clips[i].ID
+		})}
 	}
+}
+
+// beside is the anchor of what takes the place of the i-th of n: of the next, else of the one before.
+func beside(i, n int, anchor func(int) string) string {
+	switch {
+	case i+1 < n:
+		return anchor(i + 1)
+	case i > 0:
+		return anchor(i - 1)
+	}
+	return anchorMain
+}
+
+// follow fills in what has the keyboard after a link is revoked.
+func follow(links []teamLink) []teamLink {
+	for i := range links {
+		links[i].Next = beside(i, len(links), func(i int) string { return anchorLink + links[i].ID })
+	}
+	return links
 }
 
 func (s *Server) showTeam(w http.ResponseWriter, r *http.Request, status int, page *teamPage) {
@@ -332,7 +370,7 @@ func readSearch(q url.Values) (v teamSearch, out state.ClipQuery, err error) {
 				!strings.Contains(owner, person) {
 				return false
 			}
-			text := strings.ToLower(c.Title) + "\n" + owner + "\n" + in
+			text := strings.ToLower(c.Title+"\n"+c.Asker) + "\n" + owner + "\n" + in
 			for _, x := range c.Chapters {
 				text += "\n" + strings.ToLower(x.Title)
 			}
@@ -367,7 +405,16 @@ func recordedAt(c state.Clip) time.Time {
 	return c.From
 }
 
-const teamTime = "2 January 2006, 15:04 UTC"
+const (
+	teamTime = "2 January 2006, 15:04 UTC"
+	// savedAtOnce is how long after its end a clip is saved that somebody has just seen.
+	savedAtOnce = 5 * time.Minute
+)
+
+// times is a moment for people and for programs. The script writes it as people do where they are.
+func times(t time.Time) (text, machine string) {
+	return t.UTC().Format(teamTime), t.UTC().Format(time.RFC3339)
+}
 
 func (s *Server) teamClips(ctx context.Context, user state.Token, clips []state.Clip) ([]teamClip, error) {
 	ids := make([]string, len(clips))
@@ -383,13 +430,16 @@ func (s *Server) teamClips(ctx context.Context, user state.Token, clips []state.
 		if !sees(user, c.Identity, c.Room) {
 			continue
 		}
-		at, length := recordedAt(c).UTC(), c.Asked
-		v := teamClip{ID: c.ID, Person: state.OwnerName(c.Identity), Room: c.Room, At: at.Format(time.RFC3339),
-			When: at.Format(teamTime), State: c.State.String(), Reason: sentence(c.Reason), Origin: c.Origin.String(),
-			Ready: c.State == api.ClipReady, Poster: posters[c.ID], Own: owns(user, c.Identity, c.Room)}
+		at, length := recordedAt(c), c.Asked
+		v := teamClip{ID: c.ID, Name: c.Title, Person: state.OwnerName(c.Identity), Asker: c.Asker, Room: c.Room,
+			State: c.State.String(), Reason: sentence(c.Reason), Origin: c.Origin.String(), Ready: c.State == api.ClipReady,
+			Poster: posters[c.ID], Own: owns(user, c.Identity, c.Room)}
+		v.Saved, v.SavedAt = times(c.Created)
+		v.When, v.At = times(at)
 		if v.Ready {
 			length, v.Size = c.To.Sub(c.From), size(c.Bytes)
 		}
+		v.Earlier = c.Created.Sub(at.Add(length)) > savedAtOnce
 		v.Length = clock(length.Round(time.Second))
 		v.Title = cmp.Or(c.Title, "Clip of "+spoken(length))
 		for _, x := range c.Chapters {
@@ -416,9 +466,10 @@ func (s *Server) teamReplays(ctx context.Context, user state.Token, root string)
 	}
 	for _, p := range replays {
 		if sees(user, p.Identity, p.Room) {
-			out = append(out, teamReplay{Person: state.OwnerName(p.Identity), Room: p.Room,
-				Began: p.Created.UTC().Format(teamTime), BeganAt: p.Created.UTC().Format(time.RFC3339),
-				Watch: root + strings.TrimPrefix(api.Prefix, "/") + "/replays/" + p.ID + "/watch"})
+			v := teamReplay{Person: state.OwnerName(p.Identity), Room: p.Room,
+				Watch: root + strings.TrimPrefix(api.Prefix, "/") + "/replays/" + p.ID + "/watch"}
+			v.Began, v.BeganAt = times(p.Created)
+			out = append(out, v)
 		}
 	}
 	return out, nil
@@ -455,6 +506,7 @@ func (s *Server) clipPage(w http.ResponseWriter, r *http.Request, user state.Tok
 				page.Links = append(page.Links, viewLink(l, clip))
 			}
 		}
+		follow(page.Links)
 		page.Lives = s.linkLives()
 	}
 	s.showTeam(w, r, http.StatusOK, page)
@@ -462,9 +514,22 @@ func (s *Server) clipPage(w http.ResponseWriter, r *http.Request, user state.Tok
 }
 
 func viewLink(l state.Link, c state.Clip) teamLink {
-	return teamLink{ID: l.ID, ClipID: c.ID, Title: cmp.Or(c.Title, "Clip of "+c.Pressed.UTC().Format(teamTime)),
-		MadeBy: state.OwnerName(l.Identity), Made: l.Created.Format(teamTime), MadeAt: l.Created.Format(time.RFC3339),
-		Ends: l.Expires.Format(teamTime), EndsAt: l.Expires.Format(time.RFC3339)}
+	v := teamLink{ID: l.ID, ClipID: c.ID, Title: c.Title, Can: "Watch the clip", MadeBy: state.OwnerName(l.Identity)}
+	v.Of, v.OfAt = times(c.Pressed)
+	v.Made, v.MadeAt = times(l.Created)
+	v.Ends, v.EndsAt = times(l.Expires)
+	return v
+}
+
+// viewersCan says what a watch link is good for.
+func viewersCan(clips api.ClipPolicy) string {
+	switch clips {
+	case api.ClipsNobody:
+		return "Rewind, not clip"
+	case api.ClipsAnyone:
+		return "Rewind and clip"
+	}
+	return "Rewind, and clip if you allow it"
 }
 
 // linkLives are how long a new link may work.
@@ -542,11 +607,48 @@ func (s *Server) postTeamRevoke(w http.ResponseWriter, r *http.Request, user sta
 	if err != nil {
 		return err
 	}
-	back := rootOf(r) + strings.TrimPrefix(teamPath, "/") + "/clips/" + clip.ID
+	back := clipPath(r, clip)
 	if r.PostFormValue("back") == pageLinks {
 		back = rootOf(r) + strings.TrimPrefix(teamPath, "/") + "/links"
 	}
-	redirect(w, back+"?done="+doneRevoked)
+	redirect(w, back+"?done="+doneRevoked+nextOf(r))
+	return nil
+}
+
+// clipPath leads from a page to that of a clip.
+func clipPath(r *http.Request, clip state.Clip) string {
+	return rootOf(r) + strings.TrimPrefix(teamPath, "/") + "/clips/" + clip.ID
+}
+
+// listPath leads from a form on the list of clips back to it.
+func listPath(r *http.Request, done string) string {
+	values, _ := url.ParseQuery(r.PostFormValue("back")) // what it cannot read is left out
+	search, query, _ := readSearch(values)
+	back := search.query(query.After)
+	if back != "" {
+		back += "&"
+	}
+	return rootOf(r) + "?" + back + "done=" + done
+}
+
+// nextOf is the end of an address, which gives the keyboard to what a form names.
+func nextOf(r *http.Request) string {
+	u := url.URL{Fragment: cmp.Or(r.PostFormValue("next"), anchorMain)}
+	return u.String()
+}
+
+// postTeamRename gives a clip another title, as much as fits; an empty one takes it away.
+func (s *Server) postTeamRename(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	clip, err := s.rename(r, user, api.FitTitle(r.PostFormValue("title")))
+	if err != nil {
+		return err
+	}
+	back := listPath(r, doneRenamed) + "#" + anchorClip + clip.ID
+	if r.PostFormValue("on") == pageClip {
+		back = clipPath(r, clip) + "?done=" + doneRenamed + "#" + anchorTitle
+	}
+	redirect(w, back)
 	return nil
 }
 
@@ -559,13 +661,7 @@ func (s *Server) postTeamDelete(w http.ResponseWriter, r *http.Request, user sta
 	if err := s.o.Archive.DropClip(r.Context(), clip); err != nil {
 		return err
 	}
-	values, _ := url.ParseQuery(r.PostFormValue("back")) // what it cannot read is left out
-	search, query, _ := readSearch(values)
-	back := search.query(query.After)
-	if back != "" {
-		back += "&"
-	}
-	redirect(w, rootOf(r)+"?"+back+"done="+doneDeleted)
+	redirect(w, listPath(r, doneDeleted)+nextOf(r))
 	return nil
 }
 
@@ -590,6 +686,7 @@ func (s *Server) getTeamLinks(w http.ResponseWriter, r *http.Request, user state
 	for _, l := range links {
 		page.Links = append(page.Links, viewLink(l.Link, l.Clip))
 	}
+	follow(page.Links)
 	if skip == 0 {
 		if page.WatchLinks, err = s.watchLinks(r.Context(), user); err != nil {
 			return err
@@ -610,18 +707,22 @@ func (s *Server) watchLinks(ctx context.Context, user state.Token) (out []teamLi
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, teamLink{ID: l.ID, ReplayID: l.ReplayID, Title: "Replay in " + replay.Room,
-			MadeBy: state.OwnerName(l.Identity), Made: l.Created.Format(teamTime), MadeAt: l.Created.Format(time.RFC3339),
-			Ends: l.Expires.Format(teamTime), EndsAt: l.Expires.Format(time.RFC3339)})
+		v := teamLink{ID: l.ID, ReplayID: l.ReplayID, Title: "Replay in " + replay.Room, Can: viewersCan(l.Clips),
+			MadeBy: state.OwnerName(l.Identity)}
+		v.Of, v.OfAt = times(replay.Created)
+		v.Made, v.MadeAt = times(l.Created)
+		v.Ends, v.EndsAt = times(l.Expires)
+		out = append(out, v)
 	}
-	return out, err
+	return follow(out), err
 }
 
 func (s *Server) postTeamUnwatch(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	if err := s.revokeWatch(r, user); err != nil {
 		return err
 	}
-	redirect(w, rootOf(r)+strings.TrimPrefix(teamPath, "/")+"/links?done="+doneRevoked)
+	redirect(w, rootOf(r)+strings.TrimPrefix(teamPath, "/")+"/links?done="+doneRevoked+nextOf(r))
 	return nil
 }
 

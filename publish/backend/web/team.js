@@ -22,6 +22,17 @@ for (const zone of document.getElementsByName("zone")) {
 	zone.value = -new Date().getTimezoneOffset();
 }
 
+// What was done is said once: not again when the page is loaded anew. What has the keyboard now has it read out.
+const notice = document.getElementById("notice");
+if (notice) {
+	const here = new URL(location);
+	here.searchParams.delete("done");
+	history.replaceState(null, "", here);
+	const next = document.getElementById(here.hash.slice(1)) || document.getElementById("main");
+	next.setAttribute("aria-describedby", "notice");
+	next.focus({ focusVisible: true });
+}
+
 for (const button of document.querySelectorAll("[data-copy]")) {
 	const field = document.getElementById(button.dataset.copy);
 	button.hidden = false;
@@ -36,11 +47,19 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 		button.textContent = "Copied";
 	});
 }
-for (const field of document.querySelectorAll("input[readonly]")) {
+for (const field of document.querySelectorAll("input[readonly], [popover] input[name=title]")) {
 	field.addEventListener("focus", () => field.select());
 }
+// A question that the keyboard has left is not in the way of what it went to.
+for (const ask of document.querySelectorAll("[popover]")) {
+	ask.addEventListener("focusout", (event) => {
+		if (event.relatedTarget && !ask.contains(event.relatedTarget)) {
+			ask.hidePopover();
+		}
+	});
+}
 
-// Keys on the list: / searches, the arrows go from clip to clip.
+// Keys on the list: / searches, the arrows go from clip to clip, F2 and Delete are for the clip, as in the app.
 const search = document.getElementById("q");
 const clips = [...document.querySelectorAll("a.clip")];
 for (const hint of document.querySelectorAll(".keys")) {
@@ -56,6 +75,15 @@ document.addEventListener("keydown", (event) => {
 		event.preventDefault();
 		search.focus();
 		search.select();
+	}
+	const ask = { F2: "rename-", Delete: "delete-" }[event.key];
+	if (ask && at.matches("a.clip")) {
+		const button = at.closest("li").querySelector(`[popovertarget^=${ask}]`);
+		if (button) {
+			event.preventDefault();
+			button.click();
+		}
+		return;
 	}
 	const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
 	if (!step || !clips.length || typing && at !== search) {

@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,7 +67,7 @@ func (d *desk) page(status int, cookie, path string) string {
 // A code signs in once; its cookie is out of reach of scripts and other sites, and ends with the session.
 func TestSignIn(t *testing.T) {
 	d := newDesk(t, 1)
-	require.Contains(t, d.page(200, "", "/"), "hindsightctl team")
+	require.Contains(t, d.page(200, "", "/"), "hindsightctl team --print")
 	var code api.SignInCode
 	d.do(201, d.alice, "POST", "/sessions/code", `{}`, &code)
 	require.Equal(t, d.server.URL+"/#code="+code.Code, code.URL)
@@ -148,7 +150,7 @@ func TestSessionsAreSafe(t *testing.T) {
 		require.Equal(t, 403, d.send("POST", "/sessions", "code=x", evil).StatusCode)
 		evil["Cookie"] = cookie
 		for _, path := range []string{"/sessions/end", "/team/clips/" + b.clip + "/delete", "/team/clips/" + b.clip +
-			"/links", "/team/clips/" + b.clip + "/links/" + b.link + "/revoke"} {
+			"/rename", "/team/clips/" + b.clip + "/links", "/team/clips/" + b.clip + "/links/" + b.link + "/revoke"} {
 			require.Equal(t, 403, d.send("POST", path, "", evil).StatusCode, "%s %v", path, evil)
 		}
 	}
@@ -247,10 +249,95 @@ func TestTeamPagesAreRelative(t *testing.T) {
 	}
 	resp := d.send("POST", "/team/clips/"+b.clip+"/links/"+b.link+"/revoke", "back=links",
 		map[string]string{"Cookie": cookie})
-	require.Equal(t, "../../../../../../../api/livekit-replay/team/links?done=revoked", resp.Header.Get("Location"))
-	resp = d.send("POST", "/team/clips/"+b.clip+"/delete", "back="+url.QueryEscape("q=a b&x=y"),
-		map[string]string{"Cookie": cookie})
-	require.Equal(t, "../../../../../?q=a+b&done=deleted", resp.Header.Get("Location"))
+	require.Equal(t, "../../../../../../../api/livekit-replay/team/links?done=revoked#main", resp.Header.Get("Location"))
+	form := "next=clip-x&back=" + url.QueryEscape("q=a b&x=y")
+	resp = d.send("POST", "/team/clips/"+b.clip+"/rename", form, map[string]string{"Cookie": cookie})
+	require.Equal(t, "../../../../../?q=a+b&done=renamed#clip-"+b.clip, resp.Header.Get("Location"))
+	resp = d.send("POST", "/team/clips/"+b.clip+"/rename", "on=clip", map[string]string{"Cookie": cookie})
+	require.Equal(t, "../../../../../api/livekit-replay/team/clips/"+b.clip+"?done=renamed#title",
+		resp.Header.Get("Location"))
+	resp = d.send("POST", "/team/clips/"+b.clip+"/delete", form, map[string]string{"Cookie": cookie})
+	require.Equal(t, "../../../../../?q=a+b&done=deleted#clip-x", resp.Header.Get("Location"))
+}
+
+// A clip is renamed by its owner and by who manages it, by call and on the page, while links to it stay; its note beside
+// the file has the title, too, and the audit log says who did it.
+func TestRename(t *testing.T) {
+	d := newDesk(t, 1)
+	b := d.belongings("alice", "den")
+	var log bytes.Buffer
+	d.o.Audit = slog.New(slog.NewTextHandler(&log, nil))
+	titled := func(want string) {
+		t.Helper()
+		clip, err := d.DB.Clip(t.Context(), b.clip)
+		require.NoError(t, err)
+		require.Equal(t, want, clip.Title)
+		file, err := os.ReadFile(filepath.Join(d.Folder, "../../clips", b.clip+".json"))
+		require.NoError(t, err)
+		note, err := state.ReadNote(file)
+		require.NoError(t, err)
+		require.Equal(t, clip, *note.Clip)
+	}
+	var clip api.Clip
+	d.do(200, d.alice, "PATCH", "/clips/"+b.clip, `{"title":"Überstunden"}`, &clip)
+	require.Equal(t, "Überstunden", clip.Title)
+	titled("Überstunden")
+	require.Contains(t, log.String(), `call="PATCH /api/livekit-replay/clips/{id}" status=200`)
+	require.Contains(t, log.String(), "user=alice")
+	for _, body := range []string{`{}`, `{"title":"a\u0007"}`, `{"title":" a"}`, `{"title":"` +
+		strings.Repeat("ä", api.MaxTitle) + `"}`} {
+		d.do(400, d.alice, "PATCH", "/clips/"+b.clip, body, nil)
+	}
+	d.do(403, d.user("frank", "*", state.View, state.Publish), "PATCH", "/clips/"+b.clip, `{"title":"x"}`, nil)
+	manager := d.signIn(d.user("erin", "*", state.Manage))
+	resp := d.send("POST", "/team/clips/"+b.clip+"/rename", "title=+A+%3Cgoal%3E%0A+", map[string]string{"Cookie": manager})
+	require.Equal(t, 303, resp.StatusCode)
+	titled("A <goal>")
+	require.Contains(t, log.String(), "user=erin")
+	page := d.page(200, manager, "/")
+	require.Contains(t, page, `value="A &lt;goal&gt;"`)
+	require.NotContains(t, d.page(200, d.signIn(d.user("frank", "*", state.View)), "/"), "/rename")
+	watch := d.send("GET", "/watch/"+b.secret, "", nil)
+	text, err := io.ReadAll(watch.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "A &lt;goal&gt;")
+	d.do(200, d.alice, "PATCH", "/clips/"+b.clip, `{"title":""}`, nil)
+	titled("")
+
+	waiting := state.Clip{ID: state.NewID(), ReplayID: b.replay, Identity: "alice", Room: "den", State: api.ClipWaiting,
+		Asked: time.Second, Pressed: time.Now(), Created: time.Now()}
+	_, err = d.DB.AddClip(t.Context(), waiting, 10)
+	require.NoError(t, err)
+	d.do(409, d.alice, "PATCH", "/clips/"+waiting.ID, `{"title":"x"}`, nil)
+}
+
+// The list says when a clip was saved, which it is sorted by, when it was recorded where that is another time, and who
+// asked for it; the list of links says what each is for.
+func TestWhatTheListsSay(t *testing.T) {
+	d := newDesk(t, 1)
+	b := d.belongings("alice", "den")
+	saved := time.Date(2026, 5, 10, 12, 0, 0, 0, time.UTC)
+	for i, at := range []time.Time{saved.Add(-time.Minute), saved.AddDate(0, 0, -3)} {
+		c := state.Clip{ID: state.NewID(), Identity: "alice", Room: "den", State: api.ClipReady, Pressed: at, Created: saved,
+			From: at.Add(-time.Second), To: at, Bytes: 1, Title: fmt.Sprint("Round ", i), Asker: "a viewer of link abc"}
+		require.NoError(t, d.DB.Restore(t.Context(), state.Note{Clip: &c}, &state.Restored{}))
+	}
+	cookie := d.signIn(d.alice)
+	page := d.page(200, cookie, "/?q=round+viewer")
+	require.Equal(t, 2, strings.Count(page, `saved <time datetime="2026-05-10T12:00:00Z">`))
+	require.Equal(t, 1, strings.Count(page, `Recorded <time datetime="2026-05-07T11:59:59Z">`))
+	require.Equal(t, 2, strings.Count(page, "Asked for by a viewer of link abc"))
+	for policy, text := range map[api.ClipPolicy]string{api.ClipsNobody: "Rewind, not clip",
+		api.ClipsAsk: "Rewind, and clip if you allow it", api.ClipsAnyone: "Rewind and clip"} {
+		l, _, _, err := d.DB.AddWatchLink(t.Context(), b.replay, "alice", policy, time.Now().Add(time.Hour), 9)
+		require.NoError(t, err)
+		_, row, _ := strings.Cut(d.page(200, cookie, teamPath+"/links"), `id="link-`+l.ID+`"`)
+		row, _, _ = strings.Cut(row, "</li>")
+		require.Contains(t, row, "Replay in den</a>")
+		require.Contains(t, row, "<dd>"+text+"</dd>")
+		require.Contains(t, row, "<code>"+l.ID+"</code>")
+	}
+	require.Contains(t, d.page(200, cookie, teamPath+"/links"), "<code>"+b.link+"</code>")
 }
 
 // Replays that run are shown to who may see them, and only those.
