@@ -55,11 +55,7 @@ func (p *Publisher) Announce(clip api.RoomClip, chat bool) error {
 	if err := session.SendData(api.TopicClip, payload); err != nil || !chat {
 		return err
 	}
-	text := clip.URL
-	if clip.Title != "" {
-		text = clip.Title + "\n" + text
-	}
-	return session.SendText(api.TopicChat, text)
+	return session.SendText(api.TopicChat, clip.Chat())
 }
 
 // roomReporter knows what the room heard last in a stay.

@@ -17,11 +17,11 @@ const (
 	// TopicClip is the topic of reliable data packets with a RoomClip, and the name of the RPC method that takes a
 	// ClipRequest and returns a RoomClip.
 	TopicClip = "hindsight.clip"
-	// TopicChat is the topic of the text streams that LiveKit's own front ends show as chat.
+	// TopicChat is the topic of the text streams that LiveKit's own front ends show as chat; see RoomClip.Chat.
 	TopicChat = "lk.chat"
 )
 
-// RoomSchemas is a JSON Schema 2020-12 document; its $defs are Attributes, RoomClip and ClipRequest.
+// RoomSchemas is a JSON Schema 2020-12 document; its $defs are Attributes, RoomClip, ChatMessage and ClipRequest.
 //
 //go:embed room.json
 var RoomSchemas []byte
@@ -74,6 +74,14 @@ type RoomClip struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 	// RequestedBy is the identity of the viewer who asked for it, empty where it was the publisher.
 	RequestedBy string `json:"requestedBy,omitempty"`
+}
+
+// Chat is the clip as a chat message.
+func (c RoomClip) Chat() string {
+	if c.Title == "" {
+		return c.URL
+	}
+	return c.Title + "\n" + c.URL
 }
 
 // ClipRequest is what a viewer asks for with the RPC method TopicClip.

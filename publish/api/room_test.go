@@ -1,9 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,4 +20,21 @@ func TestReplayStatesAreTheSchemas(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(RoomSchemas, &doc))
 	same(t, replayStates, doc.Defs.Attributes.Properties[AttributeReplay].Enum, ParseReplayState)
+}
+
+// A clip is told in the chat as its schema says, and in a form that tells titles from links.
+func TestChatIsAsItsSchemaSays(t *testing.T) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(RoomSchemas))
+	require.NoError(t, err)
+	c := jsonschema.NewCompiler()
+	require.NoError(t, c.AddResource("https://hindsight.test/room.json", doc))
+	schema, err := c.Compile("https://hindsight.test/room.json#/$defs/ChatMessage")
+	require.NoError(t, err)
+	clip := RoomClip{URL: "https://replay.example.com/api/livekit-replay/watch/abc"}
+	require.NoError(t, schema.Validate(clip.Chat()))
+	clip.Title = "Überstunden: https://example.com"
+	require.NoError(t, schema.Validate(clip.Chat()))
+	for _, wrong := range []string{"", clip.Title, "two\nlines\n" + clip.URL, clip.URL + "\n"} {
+		require.Error(t, schema.Validate(wrong), wrong)
+	}
 }

@@ -79,6 +79,7 @@ type clips interface {
 	Posters(ctx context.Context, clips []string) (map[string]bool, error)
 	Poster(ctx context.Context, clip string) ([]byte, error)
 	SetPoster(ctx context.Context, clip string, jpeg []byte) error
+	SetTitle(ctx context.Context, id, title string) error
 }
 
 type links interface {

@@ -94,6 +94,7 @@ type Archive interface {
 	DropJob(ctx context.Context, id string) error
 	NoteRecording(ctx context.Context, r state.Recording)
 	NoteJob(ctx context.Context, t state.Job)
+	NoteClip(ctx context.Context, c state.Clip)
 	NotePoster(ctx context.Context, id string, jpeg []byte)
 }
 
