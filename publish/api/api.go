@@ -118,7 +118,7 @@ type Clip struct {
 	RequestedBy string `json:"requestedBy,omitempty"`
 }
 
-// ClipChange is the body of PATCH /clips/{id}. Title has at most MaxTitle bytes; an empty one takes it away.
+// ClipChange is the body of PATCH /clips/{id}. FitTitle fits the title; an empty one takes it away.
 type ClipChange struct {
 	Title *string `json:"title"`
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -151,10 +150,7 @@ func (s *Server) patchClip(w http.ResponseWriter, r *http.Request, user state.To
 	if req.Title == nil {
 		return invalid("title is missing; an empty one takes the title away")
 	}
-	if *req.Title != api.FitTitle(*req.Title) {
-		return invalid("title must have at most %d bytes, all of them printable", api.MaxTitle)
-	}
-	clip, err := s.rename(r, user, *req.Title)
+	clip, err := s.rename(r, user, api.FitTitle(*req.Title))
 	if err != nil {
 		return err
 	}
