@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
