@@ -487,7 +487,7 @@ function state(at, near) {
   const open = openGap();
   write($('state'), !line.live ? 'This replay has ended. What is left of it can be watched for a while.'
     : !span() ? 'Waiting for the first frames.'
-    : `You can go back ${spoken(span())}.`);
+    : `You can rewind up to ${spoken(span())}.`);
   let notice = '';
   if (!span()) notice = line.live ? 'Waiting for the first frames…' : 'This replay has ended.';
   else if (open && near) notice = gapText(open) + '. It goes on here when sharing does.';
@@ -517,9 +517,12 @@ for (const e of ['play', 'pause', 'ended']) video.addEventListener(e, () => {
 const volume = () => {
   const off = video.muted || video.volume === 0;
   $('mute').classList.toggle('is-off', off);
-  $('mute').ariaPressed = String(off);
-  $('volume').value = video.muted ? 0 : Math.round(video.volume * 100);
   if (!off) show($('unmute'), false);
+  const asks = !$('unmute').hidden;
+  $('mute').classList.toggle('is-asking', asks);
+  $('mute').ariaLabel = asks ? 'Unmute' : 'Mute';
+  $('mute').ariaPressed = asks ? null : String(off);
+  $('volume').value = video.muted ? 0 : Math.round(video.volume * 100);
 };
 video.addEventListener('volumechange', volume);
 
@@ -856,7 +859,6 @@ function last(ms) {
   cut.less = `Last ${Math.round(length / 1000)} s: ` + (!gap ? 'the replay has no more'
     : gap.reason === 'paused' ? 'nothing is kept of the pause before' : 'nothing was recorded before');
   drawCut();
-  say(cut.less + '.');
 }
 
 // fit has the timeline show the clip and as much around it.
@@ -1153,7 +1155,6 @@ $('back').addEventListener('click', () => step(-10000));
 $('forth').addEventListener('click', () => step(10000));
 $('live').addEventListener('click', () => { goLive(); $('play').focus(); });
 $('mute').addEventListener('click', mute);
-$('unmute').addEventListener('click', () => { video.muted = false; play(); $('play').focus(); });
 $('volume').addEventListener('input', e => { video.volume = e.target.value / 100; video.muted = false; });
 $('full').addEventListener('click', full);
 
