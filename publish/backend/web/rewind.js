@@ -228,6 +228,9 @@ function scripted() {
     });
     hls.on(Hls.Events.ERROR, (_, data) => {
       if (data.frag) loads = null;
+      if (data.details === Hls.ErrorDetails.BUFFER_SEEK_OVER_HOLE && video.currentTime > stuck.at + 1.5) {
+        tell('Skipped a gap', 5000);
+      }
       if (!data.fatal) return;
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR && Date.now() - mended > 5000) {
         mended = Date.now();
@@ -332,7 +335,7 @@ function tell(text, ms = Infinity) {
 function watch() {
   const at = video.currentTime, now = Date.now();
   if (now > stuck.until) tell('');
-  const stands = engine && line && !gone && !video.paused && !video.ended;
+  const stands = engine && line && !gone && !video.ended && (!video.paused || video.seeking);
   if (!stands || Math.abs(at - stuck.at) > .02) {
     Object.assign(stuck, {at, since: now});
     if (stands && (video.seeking || video.readyState < 3)) return; // it has moved, but does not play
@@ -340,6 +343,12 @@ function watch() {
     else if (stuck.until === Infinity) tell('');
     Object.assign(stuck, {steps: 0, jumped: false});
     stuck.got.clear();
+    return;
+  }
+  const held = Array.from({length: video.buffered.length}, (_, i) => [video.buffered.start(i), video.buffered.end(i)]);
+  const after = held.map(r => r[0]).find(x => x > at);
+  if (after < at + 1 && !held.some(r => r[0] <= at && at < r[1]) && now - stuck.since > 1000) {
+    video.currentTime = after + .01; // a seek has led into a small hole
     return;
   }
   const next = engine.fragments().find(f => f.start > at + .1);
@@ -353,10 +362,9 @@ function watch() {
   case 0: return engine.reload();
   case 3: return engine.recover();
   }
-  const starts = Array.from({length: video.buffered.length}, (_, i) => video.buffered.start(i)).filter(x => x > at);
   wanted = null;
   stuck.jumped = true;
-  video.currentTime = stuck.at = Math.min(next.start, ...starts) + .01;
+  video.currentTime = stuck.at = Math.min(next.start, after ?? Infinity) + .01;
 }
 setInterval(watch, 500);
 
