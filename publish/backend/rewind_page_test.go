@@ -410,7 +410,7 @@ func TestRewindPageTells(t *testing.T) {
 	for _, reply := range []struct {
 		says func(context.Context, string, string) error
 		then string
-	}{{app.DenyClip, "said no"}, {app.AllowClip, "Ready"}} {
+	}{{app.DenyClip, "The publisher said no."}, {app.AllowClip, "Ready"}} {
 		v.rewind()
 		v.do(chromedp.KeyEvent("c"))
 		v.until("the handles", `!$('in').hidden && !$('out').hidden && $('in-frame').dataset.at`)
@@ -425,6 +425,16 @@ func TestRewindPageTells(t *testing.T) {
 	v.until("a link to copy", `$('clips').querySelector('li button').textContent === 'Copy link'`)
 	v.do(chromedp.Click("#clips li button", chromedp.ByQuery))
 	v.until("it is copied", `$('clips').querySelector('li button').textContent === 'Copied'`)
+
+	// A pause that lasts is told in one place, and the badge knows it.
+	v.do(chromedp.Evaluate(`goLive = document.querySelector('#live'); goLive.hidden || goLive.click()`, nil))
+	v.until("it is live", `at().badge === 'Live' && $('badge').classList.contains('is-live')`)
+	require.NoError(t, app.Pause(t.Context(), replay, true, time.Now()))
+	v.until("the pause", `at().badge === 'Paused' && !$('badge').classList.contains('is-live') && !$('notice').hidden &&
+		document.querySelector('main').innerText.match(/Paused by the publisher since/g).length === 1`)
+	looksOf(t, v.tab, "paused")
+	require.NoError(t, app.Pause(t.Context(), replay, false, time.Now()))
+	v.until("it goes on", `at().badge !== 'Paused' && $('notice').hidden`)
 
 	down.Store(true)
 	v.until("the connection is lost", `$('trouble').textContent.startsWith('The connection is lost')`)
@@ -461,4 +471,167 @@ func TestRewindWithoutMediaSource(t *testing.T) {
 	v.until("it plays by itself", `video.currentTime > 0 && video.readyState >= 3 && video.src.includes('index.m3u8')`)
 	v.rewind()
 	require.InDelta(t, on.Began.UnixMilli(), v.at().Now, 3000)
+}
+
+// A clip neither begins nor ends in a pause, so that it is as long as the page says, which tells why there is less.
+func TestRewindClipsBesideAPause(t *testing.T) {
+	v, app, replay := shelved(t, nil)
+	began := v.began.UnixMilli()
+	require.NoError(t, app.Pause(t.Context(), replay, true, v.began.Add(5*time.Second)))
+	require.NoError(t, app.Pause(t.Context(), replay, false, v.began.Add(17*time.Second)))
+	v.open(api.ClipsAnyone)
+	v.until("the pause", `$('spans').textContent.startsWith('Paused by the publisher ')`)
+	var gap struct{ From, To int64 }
+	v.ask(`fetch('timeline' + location.search).then(r => r.json()).then(t => ({From: Date.parse(t.gaps[0].from),
+		To: Date.parse(t.gaps[0].to)}))`, &gap)
+	v.do(chromedp.Evaluate(`document.querySelector('#video').pause()`, nil), chromedp.Focus("#head", chromedp.ByQuery),
+		chromedp.KeyEvent(kb.Home))
+	v.until("it is at the begin", fmt.Sprintf(`!video.seeking && at().now < %d`, began+3000))
+	for range 7 { // a step of 5 s goes over the pause
+		var now int64
+		v.ask("at().now", &now)
+		if now > gap.To+3_000 {
+			break
+		}
+		v.do(chromedp.KeyEvent(kb.PageUp))
+		v.until("it goes on", fmt.Sprintf(`!video.seeking && at().now > %d`, now))
+	}
+
+	// I opens what a clip is made with, where the clip begins then.
+	now := v.at().Now
+	v.do(chromedp.KeyEvent("i"))
+	v.until("what a clip is made with", `!$('cut').hidden && !$('in').hidden`)
+	require.InDelta(t, now, v.at().In, 50)
+
+	v.do(chromedp.Click(`[data-last="15"]`, chromedp.ByQuery))
+	v.until("there is less", `/^Last \d s: nothing is kept of the pause before$/.test($('length').textContent)`)
+	require.InDelta(t, gap.To, v.at().In, 2)
+	looksOf(t, v.tab, "less")
+	v.made("Less", v.at())
+
+	// By keys, a handle goes over the pause, never into it.
+	v.do(chromedp.KeyEvent("c"))
+	v.until("the handles", `!$('in').hidden`)
+	v.do(chromedp.Click(`[data-last="15"]`, chromedp.ByQuery), chromedp.Focus("#in", chromedp.ByQuery),
+		chromedp.KeyEvent(kb.ArrowLeft))
+	p := v.at()
+	require.Less(t, p.In, gap.From)
+	v.until("how long it stands still", `/with a still picture for \d+\.\d s: the publisher paused/.test($('length').textContent)`)
+	v.do(chromedp.KeyEvent(kb.Home), chromedp.Focus("#out", chromedp.ByQuery))
+	for range 20 {
+		if p = v.at(); p.Out <= gap.From {
+			break
+		}
+		v.do(chromedp.KeyEvent(kb.ArrowLeft))
+	}
+	require.InDelta(t, gap.From, p.Out, 2, "the end has gone over the pause to its begin")
+	title := "👩‍👩‍👧‍👦 " + strings.Repeat("会", 120) + "\u202e"
+	v.made(title, p)
+}
+
+// Segments without sound and with holes in their video, one that cannot be had, and a player that no longer asks for
+// any, hold nobody up.
+func TestRewindGoesOnOverBadSegments(t *testing.T) {
+	const lost = 7
+	v, _, _ := shelved(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, fmt.Sprintf("s_%05d.ts", lost)) {
+				http.NotFound(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	for _, silent := range []int{5, 6, 9} {
+		file := filepath.Join(v.folder, fmt.Sprintf("s_%05d.ts", silent))
+		worse := filepath.Join(t.TempDir(), "worse.ts")
+		out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-copyts", "-i", file, "-an", "-vf",
+			"select='between(n,3,9)+between(n,30,33)'", "-fps_mode", "passthrough", "-c:v", "libx264", "-preset", "ultrafast",
+			"-bf", "0", "-muxdelay", "0", "-muxpreload", "0", worse).CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.NoError(t, os.Rename(worse, file))
+	}
+	// What hls.js does that plays is in the test's hands: with a small buffer it soon stands without segments.
+	v.do(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(`let real;
+			Object.defineProperty(window, 'Hls', {get: () => real, set(x) {
+				real = class extends x {
+					constructor(c) {
+						super({...c, maxBufferLength: Math.min(c.maxBufferLength, 4), maxMaxBufferLength: 4});
+						window.hls ??= this;
+					}
+				};
+			}});
+			window.notices = [];
+			document.addEventListener('DOMContentLoaded', () => new MutationObserver(() =>
+				notices.push($('notice').textContent)).observe($('notice'), {childList: true}));
+			window.$ = id => document.getElementById(id);`).Do(ctx)
+		return err
+	}))
+	v.open(api.ClipsNobody)
+	v.rewind()
+	v.do(chromedp.Evaluate(`hls.stopLoad()`, nil))
+	v.until("it loads again", `notices.includes('Reconnecting…') && video.currentTime > 8 && video.readyState >= 3`)
+	v.until("it plays on after all of them", fmt.Sprintf(`video.currentTime > %d && video.readyState >= 3`, 2*9+3))
+	var told []string
+	v.ask("notices", &told)
+	t.Logf("told: %q", told)
+	require.Contains(t, told, "Skipped a gap")
+	v.until("it is told no longer", `!/Reconnecting|Loading|Skipped/.test($('notice').textContent)`)
+}
+
+// shelvedViewer is a viewer of a replay of 30 s that ffmpeg has made.
+type shelvedViewer struct {
+	*viewer
+	began  time.Time
+	folder string
+	replay string
+}
+
+func shelved(t *testing.T, through func(http.Handler) http.Handler) (shelvedViewer, *client.Client, string) {
+	t.Helper()
+	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
+	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
+	require.NoError(t, err)
+	handler := http.Handler(run(t, options(on.DB, on.Files, on.Began)).Handler())
+	if through != nil {
+		handler = through(handler)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	app, err := client.New(server.URL, secret)
+	require.NoError(t, err)
+	v := &viewer{bench: &bench{TB: t, ctx: t.Context(), client: app}, tab: browser(t)}
+	return shelvedViewer{v, on.Began, on.Folder, on.Rec.ReplayID}, app, on.Rec.ReplayID
+}
+
+// open opens the page by a new link.
+func (v shelvedViewer) open(clips api.ClipPolicy) {
+	v.Helper()
+	link, err := v.client.CreateWatchLink(v.ctx, v.replay, 0, clips)
+	require.NoError(v, err)
+	v.do(chromedp.Navigate(link.URL))
+	v.until("it plays", `video.currentTime > 0 && video.readyState >= 3`)
+}
+
+// made makes the clip, and wants it as long as the page says, with what fits of the title.
+func (v shelvedViewer) made(title string, p position) {
+	v.Helper()
+	v.ask(fmt.Sprintf("$('title').value = %q", title), nil)
+	title = api.FitTitle(title)
+	v.do(chromedp.Click("#make", chromedp.ByQuery))
+	v.until("the clip is made", fmt.Sprintf(`(li => li?.dataset.state === 'ready' &&
+		li.querySelector('strong').textContent === %q)($('clips').querySelector('li'))`, title))
+	clips, err := v.client.Clips(v.ctx)
+	require.NoError(v, err)
+	require.Equal(v, title, clips.Clips[0].Title)
+	file := filepath.Join(v.TempDir(), "clip.mp4")
+	f, err := os.Create(file)
+	require.NoError(v, err)
+	_, err = v.client.Video(v.ctx, clips.Clips[0].ClipID, f)
+	require.NoError(v, err)
+	require.NoError(v, f.Close())
+	_, length, err := backendtest.Probe(v.ctx, file)
+	require.NoError(v, err)
+	require.InDelta(v, float64(p.Out-p.In)/1000, length.Seconds(), 0.1)
 }

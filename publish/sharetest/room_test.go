@@ -114,14 +114,16 @@ func TestViewersAskForClips(t *testing.T) {
 	b.eventually(t, func() bool {
 		return viewer.Sees(me) && p.Status().Recording == publish.RecordingActive
 	}, "the publisher is not there")
-	out, _, err := viewer.Call(me, api.TopicClip, `{"seconds": 12.5, "title": "Goal\u0007"}`, enough)
+	out, _, err := viewer.Call(me, api.TopicClip, `{"seconds": 12.5, "title": "Goal\u0007\u202e 👩‍👩‍👧‍👦 `+
+		strings.Repeat("会", 200)+`"}`, enough)
 	require.NoError(t, err)
 	conformsText(t, "RoomClip", out)
 	var clip api.RoomClip
 	require.NoError(t, json.Unmarshal([]byte(out), &clip))
-	require.Equal(t, []any{12.5, "Goal", "viewer"}, []any{clip.Seconds, clip.Title, clip.RequestedBy})
+	goal := "Goal 👩‍👩‍👧‍👦 " + strings.Repeat("会", api.MaxTitle-17)
+	require.Equal(t, []any{12.5, goal, "viewer"}, []any{clip.Seconds, clip.Title, clip.RequestedBy})
 	require.Equal(t, clip, wait.For(t, made, time.Minute, "the publisher hears of it"))
-	require.Equal(t, "Goal", b.backend.Clip(clip.ClipID).Title, "what the viewer calls it")
+	require.Equal(t, goal, b.backend.Clip(clip.ClipID).Title, "what the viewer calls it")
 	out, _, err = viewer.Call(me, api.TopicClip, `{"seconds": 9, "title": "here"}`, enough)
 	require.NoError(t, err, "made another way")
 	require.NoError(t, json.Unmarshal([]byte(out), &clip))

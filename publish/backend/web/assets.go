@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
@@ -101,6 +102,8 @@ type rewindPage struct {
 	// Missing stands for a link that does not work.
 	Missing bool
 	Title   string
+	// MaxTitle is how many characters the title of a clip may have.
+	MaxTitle int
 	// CSS, JS and HLS are addresses, relative to the page.
 	CSS, JS, HLS string
 }
@@ -113,7 +116,8 @@ func (s *Server) getRewind(w http.ResponseWriter, r *http.Request) {
 		v, err = s.watcher(r)
 	}
 	const up = "../.." // from /replays/{id} to api.Prefix
-	page := rewindPage{CSS: up + rewindStyle.path(), JS: up + rewindScript.path(), HLS: up + hlsScript.path()}
+	page := rewindPage{MaxTitle: api.MaxTitle, CSS: up + rewindStyle.path(), JS: up + rewindScript.path(),
+		HLS: up + hlsScript.path()}
 	if err == nil {
 		page.Title = "Replay of " + state.OwnerName(v.replay.Identity)
 	} else if page.Missing = asFailure(err).status == http.StatusNotFound; page.Missing {

@@ -35,6 +35,7 @@ const say = text => { $('said').textContent = text; };
 let line = null; // {from, to, gaps, live, clips, longest}, moments in ms
 const span = () => line && line.to > line.from ? line.to - line.from : 0;
 const gapAt = at => line && line.gaps.find(g => at >= g.from && at < g.to);
+const openGap = () => line && line.gaps.find(g => g.open);
 // How much of a stretch was recorded.
 const recorded = (from, to) => line.gaps.reduce((rest, g) =>
   rest - Math.max(0, Math.min(to, g.to) - Math.max(from, g.from)), to - from);
@@ -78,7 +79,7 @@ async function poll() {
 }
 
 function take(t) {
-  const old = line;
+  const old = line, wasOpen = openGap();
   const at = x => x ? Date.parse(x) : 0;
   line = {from: at(t.from), to: at(t.to), live: t.live, clips: t.clips || 'nobody',
     longest: t.maxSeconds ? t.maxSeconds * 1000 : Infinity,
@@ -87,6 +88,7 @@ function take(t) {
       reason: g.reason}))};
   if (!old || gapsOf(old) !== gapsOf(line)) listGaps(old);
   if (!old || old.clips !== line.clips) allow();
+  if (wasOpen && !openGap() && line.live) say('The publisher goes on sharing.');
   if (old && old.live && !line.live) say('This replay has ended.');
   if (old && !old.live && line.live) say('The replay goes on.');
   if (!engine && line.to > line.from) start();
@@ -98,7 +100,8 @@ function take(t) {
 const gapsOf = l => l.gaps.map(gapText).join();
 
 function listGaps(old) {
-  $('spans').replaceChildren(...line.gaps.map(g => {
+  // What lasts is told over the picture.
+  $('spans').replaceChildren(...line.gaps.filter(g => !g.open).map(g => {
     const item = document.createElement('li');
     item.textContent = gapText(g);
     return item;
@@ -209,15 +212,25 @@ function beginnings(payload) {
 }
 
 function scripted() {
-  let fragments = () => [], hls, mended = 0, retry = 0;
+  let fragments = () => [], hls, mended = 0, retry = 0, loads = null;
   const open = at => {
     hls = new Hls({...settings, startPosition: at});
+    loads = null;
     fragments = listed(hls, () => {
       retry = 0;
       draw();
     });
     hls.on(Hls.Events.FRAG_BUFFERED, aim);
+    hls.on(Hls.Events.FRAG_LOADING, (_, {frag}) => { loads = frag.url; });
+    hls.on(Hls.Events.FRAG_LOADED, (_, {frag}) => {
+      loads = null;
+      stuck.got.add(frag.url);
+    });
     hls.on(Hls.Events.ERROR, (_, data) => {
+      if (data.frag) loads = null;
+      if (data.details === Hls.ErrorDetails.BUFFER_SEEK_OVER_HOLE && video.currentTime > stuck.at + 1.5) {
+        tell('Skipped a gap', 5000);
+      }
       if (!data.fatal) return;
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR && Date.now() - mended > 5000) {
         mended = Date.now();
@@ -248,6 +261,16 @@ function scripted() {
     fragments: () => fragments(),
     live: () => line.live ? hls.liveSyncPosition ?? null : null,
     changed() {},
+    loads: () => loads, // the address of the segment on its way
+    reload() {
+      hls.stopLoad();
+      loads = null;
+      hls.startLoad(video.currentTime);
+    },
+    recover() {
+      hls.recoverMediaError();
+      play();
+    },
     stop() { clearTimeout(open.timer); hls.destroy(); },
   };
 }
@@ -277,6 +300,7 @@ function native() {
     fragments: () => fragments.map(f => ({...f, start: f.start + begin()})),
     live: () => line.live && video.seekable.length ? Math.max(begin(), video.seekable.end(0) - behindEdge) : null,
     changed: load,
+    loads: () => '', // the browser does not say
     stop() { video.removeAttribute('src'); video.load(); },
   };
 }
@@ -296,6 +320,53 @@ function parse(text) {
   }
   return out;
 }
+
+// A player may stand for good although more is listed, for example at a segment without sound and with holes in its
+// video. hls.js jumps over holes only where it has got something after them. This loads anew, then goes on with what
+// comes next, then opens the decoder anew.
+const patience = 4000; // ms, before each of these
+const stuck = {text: '', until: Infinity, at: 0, since: 0, steps: 0, jumped: false, got: new Set()};
+function tell(text, ms = Infinity) {
+  stuck.until = Date.now() + ms;
+  if (stuck.text === text) return;
+  stuck.text = text;
+  draw();
+}
+function watch() {
+  const at = video.currentTime, now = Date.now();
+  if (now > stuck.until) tell('');
+  const stands = engine && line && !gone && !video.ended && (!video.paused || video.seeking);
+  if (!stands || Math.abs(at - stuck.at) > .02) {
+    Object.assign(stuck, {at, since: now});
+    if (stands && (video.seeking || video.readyState < 3)) return; // it has moved, but does not play
+    if (stuck.jumped && stands) tell('Skipped a gap', 5000);
+    else if (stuck.until === Infinity) tell('');
+    Object.assign(stuck, {steps: 0, jumped: false});
+    stuck.got.clear();
+    return;
+  }
+  const held = Array.from({length: video.buffered.length}, (_, i) => [video.buffered.start(i), video.buffered.end(i)]);
+  const after = held.map(r => r[0]).find(x => x > at);
+  if (after < at + 1 && !held.some(r => r[0] <= at && at < r[1]) && now - stuck.since > 1000) {
+    video.currentTime = after + .01; // a seek has led into a small hole
+    return;
+  }
+  const next = engine.fragments().find(f => f.start > at + .1);
+  if (!next || now - stuck.since < patience) return; // there is no more, or soon
+  const loads = engine.loads();
+  if (loads !== null && !stuck.got.has(loads)) return tell('Loading…');
+  tell('Reconnecting…');
+  if (failures) return; // hls.js asks the network again by itself
+  stuck.since = now;
+  switch (stuck.steps++ % 4) {
+  case 0: return engine.reload();
+  case 3: return engine.recover();
+  }
+  wanted = null;
+  stuck.jumped = true;
+  video.currentTime = stuck.at = Math.min(next.start, after ?? Infinity) + .01;
+}
+setInterval(watch, 500);
 
 let engine = null;
 const canScript = () => window.Hls && Hls.isSupported();
@@ -389,17 +460,18 @@ function draw() {
   const head = $('head');
   show(head, at >= v.from && at <= v.to);
   if (engine) place(head, at);
-  const behind = Math.max(0, edge() - at), near = atLive();
+  const behind = Math.max(0, edge() - at), near = atLive(), paused = near && openGap();
   head.ariaValueMax = String(Math.round(span() / 1000));
   head.ariaValueNow = String(Math.round(clamp(at - line.from, 0, span()) / 1000));
-  head.ariaValueText = seconds.format(at) + (near ? ', live' : line.live ? `, ${spoken(behind)} behind live` : '');
-  write($('badge'), !span() ? '' : !line.live ? 'Ended' : near ? 'Live' : `${lengthOf(behind)} behind live`);
-  $('badge').classList.toggle('is-live', line.live && near);
+  head.ariaValueText = seconds.format(at) + (paused ? ', paused' : near ? ', live' : line.live ? `, ${spoken(behind)} behind live` : '');
+  write($('badge'), !span() ? '' : !line.live ? 'Ended' : paused ? 'Paused' : near ? 'Live'
+    : `${lengthOf(behind)} behind live`);
+  $('badge').classList.toggle('is-live', line.live && near && !paused);
   show($('live'), line.live && !near && span() > 0);
   write($('now'), at ? seconds.format(at) : '');
   if (at) $('now').dateTime = new Date(at).toISOString();
   write($('first'), span() ? seconds.format(v.from) : '');
-  write($('last'), span() ? zoomed || !line.live ? seconds.format(v.to) : 'Live' : '');
+  write($('last'), span() ? zoomed || !line.live ? seconds.format(v.to) : openGap() ? 'Now' : 'Live' : '');
   drawGaps();
   drawCut();
   state(at, near);
@@ -420,14 +492,14 @@ function drawGaps() {
 
 // state says what is going on, in words.
 function state(at, near) {
-  const open = line.gaps.find(g => g.open);
+  const open = openGap();
   write($('state'), !line.live ? 'This replay has ended. What is left of it can be watched for a while.'
     : !span() ? 'Waiting for the first frames.'
-    : open ? gapText(open) + '. It goes on here when sharing does.'
-    : `Live, and the last ${spoken(span())} of it.`);
+    : `You can rewind up to ${spoken(span())}.`);
   let notice = '';
   if (!span()) notice = line.live ? 'Waiting for the first frames…' : 'This replay has ended.';
-  else if (open && near) notice = gapText(open);
+  else if (open && near) notice = gapText(open) + '. It goes on here when sharing does.';
+  else if (stuck.text) notice = stuck.text;
   else if (!line.live && video.ended) notice = 'This replay has ended.';
   // What was jumped over is reported for a moment.
   if (lastPosition && at > lastPosition && at - lastPosition < 30 * 60000 && !video.seeking) {
@@ -453,9 +525,12 @@ for (const e of ['play', 'pause', 'ended']) video.addEventListener(e, () => {
 const volume = () => {
   const off = video.muted || video.volume === 0;
   $('mute').classList.toggle('is-off', off);
-  $('mute').ariaPressed = String(off);
-  $('volume').value = video.muted ? 0 : Math.round(video.volume * 100);
   if (!off) show($('unmute'), false);
+  const asks = !$('unmute').hidden;
+  $('mute').classList.toggle('is-asking', asks);
+  $('mute').ariaLabel = asks ? 'Unmute' : 'Mute';
+  $('mute').ariaPressed = asks ? null : String(off);
+  $('volume').value = video.muted ? 0 : Math.round(video.volume * 100);
 };
 video.addEventListener('volumechange', volume);
 
@@ -749,14 +824,49 @@ function close() {
   tiles.plan();
 }
 
-// last takes what was seen up to now, from the end of a gap where it would begin in one.
+// What lies between the gaps. A clip begins and ends in it: of a gap at its begin or end nothing would be in the clip.
+function pieces() {
+  const out = [];
+  let from = line.from;
+  for (const g of line.gaps) {
+    if (g.from > from) out.push({from, to: g.from});
+    from = Math.max(from, g.to);
+  }
+  if (edge() > from) out.push({from, to: edge()});
+  return out.length ? out : [{from: line.from, to: edge()}];
+}
+// A clip may begin in the first of them that ends later, and end in the last that begins earlier.
+function beginIn(clock) {
+  const all = pieces(), p = all.find(x => x.to - 50 > clock) ?? all.at(-1);
+  return Math.max(clock, p.from);
+}
+function endIn(clock) {
+  const all = pieces(), p = all.findLast(x => x.from + 50 < clock) ?? all[0];
+  return Math.min(clock, p.to);
+}
+
+// choose takes a stretch as the clip, as much of it as can be one.
+function choose(from, to) {
+  to = endIn(clamp(to, line.from + shortest, edge()));
+  from = beginIn(clamp(from, Math.max(line.from, to - line.longest), to - shortest));
+  if (to - from < shortest) to = endIn(from + shortest);
+  if (to - from < shortest) from = beginIn(to - 15000); // it is too short after the gap, not before it
+  if (to - from < shortest) from = Math.max(line.from, to - shortest);
+  cut = {in: from, out: to};
+}
+
+// last takes what was seen up to now, and says why where there is less of it.
 function last(ms) {
-  const out = clamp(wanted ?? position(), line.from + shortest, edge());
-  const from = Math.max(line.from, out - ms), gap = gapAt(from);
-  cut = {in: gap && gap.to < out - shortest ? gap.to : from, out};
+  const at = wanted ?? position();
+  choose(at - ms, at);
   fit();
+  const length = cut.out - cut.in, gap = line.gaps.findLast(g => Math.abs(g.to - cut.in) < 50);
   trim('in', cut.in);
   trim('out', cut.out);
+  if (ms - length < 500) return;
+  cut.less = `Last ${Math.round(length / 1000)} s: ` + (!gap ? 'the replay has no more'
+    : gap.reason === 'paused' ? 'nothing is kept of the pause before' : 'nothing was recorded before');
+  drawCut();
 }
 
 // fit has the timeline show the clip and as much around it.
@@ -782,10 +892,16 @@ function zoom(factor) {
 const grain = 4; // ms that clocks may differ by
 function trim(which, clock) {
   if (!cut) return;
-  const low = line.from, high = edge();
-  if (which === 'in') cut.in = clamp(clock, Math.max(low, cut.out - line.longest), cut.out - shortest);
-  else cut.out = clamp(clock, cut.in + shortest, Math.min(high, cut.in + line.longest));
+  // Where a gap leaves no place for it, it stays where it was.
+  if (which === 'in') {
+    const to = beginIn(clamp(clock, Math.max(line.from, cut.out - line.longest), cut.out - shortest));
+    if (to <= cut.out - shortest) cut.in = to;
+  } else {
+    const to = endIn(clamp(clock, cut.in + shortest, Math.min(edge(), cut.in + line.longest)));
+    if (to >= cut.in + shortest) cut.out = to;
+  }
   cut[which] = Math.round(cut[which]);
+  cut.less = '';
   drawCut();
   // The last frame of a clip is the one before its end. What is sent lies well within the frame that is shown.
   const mine = cut, at = cut[which];
@@ -822,7 +938,10 @@ function drawCut() {
   band.style.left = `${from * 100}%`;
   band.style.width = `${(to - from) * 100}%`;
   const whole = cut.out - cut.in, still = whole - recorded(cut.in, cut.out);
-  write($('length'), inSeconds(whole) + (still > 500 ? `, it stands still for ${inSeconds(still)} of them` : ''));
+  const why = line.gaps.some(g => g.reason === 'paused' && g.to > cut.in && g.from < cut.out)
+    ? 'the publisher paused' : 'nothing was recorded';
+  write($('length'), cut.less || inSeconds(whole) + (still > 500 ? `, with a still picture for ${inSeconds(still)}: ${why}`
+    : ''));
 }
 
 for (const which of ['in', 'out']) {
@@ -853,10 +972,14 @@ for (const which of ['in', 'out']) {
   for (const e of ['pointerup', 'pointercancel', 'lostpointercapture']) handle.addEventListener(e, drop);
   handle.addEventListener('keydown', e => {
     if (!cut || e.ctrlKey || e.metaKey || e.altKey) return;
-    const to = slide(e, cut[which]);
+    let to = slide(e, cut[which]);
     if (to === null) return;
     e.preventDefault();
     e.stopPropagation();
+    const gap = gapAt(to), by = to - cut[which];
+    // A step into a gap goes over it.
+    if (gap && which === 'in' && by < 0 && cut.in <= gap.to) to = gap.from + by;
+    if (gap && which === 'out' && by > 0 && cut.out >= gap.from) to = gap.to + by;
     trim(which, to);
     peek(which);
     const v = view();
@@ -865,15 +988,18 @@ for (const which of ['in', 'out']) {
   $(which + '-here').addEventListener('click', () => here(which));
 }
 
+// here has the clip begin or end with what is shown. It opens what a clip is made with.
 function here(which) {
+  if (!cut) open();
   if (!cut) return;
   const at = wanted ?? position();
-  if (which === 'in' && at > cut.out - shortest) cut.out = Math.min(edge(), at + 15000);
-  if (which === 'out' && at < cut.in + shortest) cut.in = Math.max(line.from, at - 15000);
-  trim('in', which === 'in' ? at : cut.in);
-  trim('out', which === 'out' ? at : cut.out);
+  if (which === 'in') choose(at, at > cut.out - shortest ? at + 15000 : cut.out);
+  else choose(at < cut.in + shortest ? at - 15000 : cut.in, at);
+  trim('in', cut.in);
+  trim('out', cut.out);
   const v = view();
   if (at < v.from || at > v.to) fit();
+  say(`The clip ${which === 'in' ? 'starts' : 'ends'} at ${tenths.format(cut[which])}.`);
 }
 
 // The chosen stretch is played once, to its end.
@@ -901,7 +1027,7 @@ $('form').addEventListener('submit', async e => {
   const asked = {from: moment('in'), to: moment('out'), ...(title && {title})};
   try {
     const clip = await call('clips', asked);
-    const mine = {id: clip.clipId, title, length: cut.out - cut.in, state: clip.state, began: Date.now()};
+    const mine = {id: clip.clipId, title: clip.title || '', length: cut.out - cut.in, state: clip.state, began: Date.now()};
     made.unshift(mine);
     keep();
     list();
@@ -951,6 +1077,7 @@ function list() {
     const item = document.createElement('li'), name = document.createElement('strong');
     const text = document.createElement('span');
     name.textContent = c.title || 'Clip of ' + inSeconds(c.length);
+    name.dir = 'auto';
     text.textContent = clipText(c);
     text.classList.toggle('failed', c.state === 'failed');
     item.dataset.state = c.state;
@@ -1036,7 +1163,6 @@ $('back').addEventListener('click', () => step(-10000));
 $('forth').addEventListener('click', () => step(10000));
 $('live').addEventListener('click', () => { goLive(); $('play').focus(); });
 $('mute').addEventListener('click', mute);
-$('unmute').addEventListener('click', () => { video.muted = false; play(); $('play').focus(); });
 $('volume').addEventListener('input', e => { video.volume = e.target.value / 100; video.muted = false; });
 $('full').addEventListener('click', full);
 
