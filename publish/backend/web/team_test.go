@@ -284,10 +284,9 @@ func TestRename(t *testing.T) {
 	titled("Überstunden")
 	require.Contains(t, log.String(), `call="PATCH /api/livekit-replay/clips/{id}" status=200`)
 	require.Contains(t, log.String(), "user=alice")
-	for _, body := range []string{`{}`, `{"title":"a\u0007"}`, `{"title":" a"}`, `{"title":"` +
-		strings.Repeat("ä", api.MaxTitle) + `"}`} {
-		d.do(400, d.alice, "PATCH", "/clips/"+b.clip, body, nil)
-	}
+	d.do(400, d.alice, "PATCH", "/clips/"+b.clip, `{}`, nil)
+	d.do(200, d.alice, "PATCH", "/clips/"+b.clip, `{"title":" `+strings.Repeat("ä", api.MaxTitle)+`b"}`, &clip)
+	require.Equal(t, strings.Repeat("ä", api.MaxTitle), clip.Title)
 	d.do(403, d.user("frank", "*", state.View, state.Publish), "PATCH", "/clips/"+b.clip, `{"title":"x"}`, nil)
 	manager := d.signIn(d.user("erin", "*", state.Manage))
 	resp := d.send("POST", "/team/clips/"+b.clip+"/rename", "title=+A+%3Cgoal%3E%0A+", map[string]string{"Cookie": manager})
