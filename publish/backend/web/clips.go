@@ -150,14 +150,14 @@ func (s *Server) patchClip(w http.ResponseWriter, r *http.Request, user state.To
 	if req.Title == nil {
 		return invalid("title is missing; an empty one takes the title away")
 	}
-	clip, err := s.rename(r, user, api.FitTitle(*req.Title))
+	clip, err := s.rename(r, user, *req.Title)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, view(clip))
 }
 
-// rename gives a clip that the user owns another title.
+// rename gives a clip that the user owns another title, as much as fits; an empty one takes it away.
 func (s *Server) rename(r *http.Request, user state.Token, title string) (state.Clip, error) {
 	clip, err := s.ownClip(r, user)
 	if err != nil {
@@ -167,8 +167,8 @@ func (s *Server) rename(r *http.Request, user state.Token, title string) (state.
 		return clip, &failure{http.StatusConflict, api.ProblemConflict, "the clip is " + clip.State.String() +
 			"; only finished clips can be renamed"}
 	}
-	clip.Title = title
-	err = s.o.State.SetTitle(r.Context(), clip.ID, title)
+	clip.Title = api.FitTitle(title)
+	err = s.o.State.SetTitle(r.Context(), clip.ID, clip.Title)
 	if errors.Is(err, state.ErrNotFound) {
 		err = notFound("clip")
 	}

@@ -637,10 +637,10 @@ func nextOf(r *http.Request) string {
 	return u.String()
 }
 
-// postTeamRename gives a clip another title, as much as fits; an empty one takes it away.
+// postTeamRename gives a clip another title.
 func (s *Server) postTeamRename(w http.ResponseWriter, r *http.Request, user state.Token) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
-	clip, err := s.rename(r, user, api.FitTitle(r.PostFormValue("title")))
+	clip, err := s.rename(r, user, r.PostFormValue("title"))
 	if err != nil {
 		return err
 	}
