@@ -22,10 +22,8 @@ type recording struct {
 	tryAt        time.Time
 	pause        time.Duration // before the next try, after a failure
 	pollAt       time.Time
-	unknown      int // how often in a row the server did not know the tracks
-	// paused is what the server knows of a pause; where that failed, it hears of it again at retellAt.
-	paused   bool
-	retellAt time.Time
+	unknown      int       // how often in a row the server did not know the tracks
+	retellAt     time.Time // when the server hears of a pause again that it could not be told of
 }
 
 // unknownTracks is how often in a row the server may not know tracks that are published before they are published
@@ -43,10 +41,11 @@ func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration
 	if s.cfg.Passphrase != "" {
 		return pollEvery
 	}
+	s.tellPause(ctx) // a start may take long
 	if r.due(st) && time.Until(r.tryAt) <= 0 {
 		s.startRecording(ctx, st)
+		s.tellPause(ctx)
 	}
-	s.tellPause(ctx)
 	if !r.due(st) && time.Until(r.pollAt) <= 0 {
 		s.pollRecording(ctx)
 		r.pollAt = time.Now().Add(pollEvery)
@@ -75,6 +74,25 @@ type pause struct {
 // mostPauses is how many of them wait for a server that is away.
 const mostPauses = 64
 
+// fewPauses takes out the ends of a pause after which the next one began soonest, until there are few enough: what is
+// left hides more, and not less. The first is never taken out, for the server may have heard of it.
+func fewPauses(list []pause) []pause {
+	for len(list) > mostPauses {
+		at, shortest := 0, time.Duration(0)
+		for i := 1; i+1 < len(list); i++ {
+			gap := list[i+1].at.Sub(list[i].at)
+			if !list[i].on && list[i+1].on && (at == 0 || gap < shortest) {
+				at, shortest = i, gap
+			}
+		}
+		if at == 0 {
+			return list // they are no ends and begins in turn
+		}
+		list = slices.Delete(list, at, at+2)
+	}
+	return list
+}
+
 // tellPause has the server keep from viewers what is recorded in a pause, and let them see what follows it: also of
 // pauses that are over, where the server was away.
 func (s *supervisor) tellPause(ctx context.Context) {
@@ -94,7 +112,6 @@ func (s *supervisor) tellPause(ctx context.Context) {
 			}
 			return
 		}
-		r.paused = next.on
 		s.mu.Lock()
 		s.pauses = slices.DeleteFunc(s.pauses, func(p pause) bool { return p == next })
 		s.mu.Unlock()
@@ -105,11 +122,26 @@ func (s *supervisor) tellPause(ctx context.Context) {
 func (s *supervisor) nextPause() (next pause, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.pauses) > 0 {
-		return s.pauses[0], true
+	if len(s.pauses) == 0 {
+		return pause{}, false
 	}
-	next = pause{s.roomState.Replay == api.ReplayPaused, s.pausedAt}
-	return next, next.on != s.rec.paused
+	return s.pauses[0], true
+}
+
+// checkPause has the server told again where it knows something else of a pause than it was told: it was restored, or
+// somebody else has told it otherwise. Then a pause goes on from now in any case, and one that is over ends now: what
+// the server did not know of in the meantime is not for viewers.
+func (s *supervisor) checkPause(known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	paused := s.roomState.Replay == api.ReplayPaused
+	if len(s.pauses) > 0 || paused == known {
+		return
+	}
+	if paused {
+		s.pauses = append(s.pauses, pause{true, s.pausedAt})
+	}
+	s.pauses = append(s.pauses, pause{paused, time.Now()})
 }
 
 // startRecording has the tracks recorded, as a continuation where there is a replay.
@@ -140,6 +172,9 @@ func (s *supervisor) startRecording(ctx context.Context, st livekit.State) {
 		return
 	}
 	s.log.Info("the server records", "replay", answer.ReplayID, "egress", answer.EgressID, "state", answer.State)
+	if r.replayID == "" {
+		s.checkPause(false)
+	}
 	r.replayID, r.video, r.sound, r.broken = answer.ReplayID, st.VideoSID, st.AudioSID, false
 	r.pollAt = time.Now().Add(pollEvery)
 	s.update(func(st *Status) { st.ReplayID, st.EgressID = answer.ReplayID, answer.EgressID })
@@ -158,7 +193,7 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 		// The recording does not depend on this answer; only its length is unknown.
 		s.setRecordingErr(err.Error())
 	default:
-		s.rec.paused = replay.Paused // a server that was restored may know less than it did
+		s.checkPause(replay.Paused)
 		s.update(func(st *Status) {
 			st.EgressID, st.ServerSeconds, st.Asked = replay.EgressID, replay.BufferedSeconds, len(replay.Asked)
 		})
@@ -196,7 +231,7 @@ func (s *supervisor) recordingFailed(reason string) {
 
 // forget drops a replay that the backend does not know.
 func (s *supervisor) forget() {
-	s.rec.replayID, s.rec.paused = "", false
+	s.rec.replayID = ""
 	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds, st.Asked = "", "", 0, 0 })
 }
 
@@ -214,6 +249,8 @@ func (s *supervisor) stopRecording() {
 	}
 	ctx, cancel := context.WithTimeout(s.closeContext(), leaveTime)
 	defer cancel()
+	s.rec.retellAt = time.Time{}
+	s.tellPause(ctx) // nobody else will, and the buffer stays
 	if _, err := s.backend.Stop(ctx, api.StopRequest{ReplayID: s.rec.replayID}); err != nil {
 		s.log.Warn("the recording was not stopped; it ends with its tracks", "error", err)
 	}

@@ -37,8 +37,7 @@ func (p *Publisher) Tell(state api.RoomState) {
 	changed := p.roomState != state
 	if (p.roomState.Replay == api.ReplayPaused) != (state.Replay == api.ReplayPaused) {
 		p.pausedAt = time.Now()
-		p.pauses = append(p.pauses, pause{state.Replay == api.ReplayPaused, p.pausedAt})
-		p.pauses = p.pauses[max(0, len(p.pauses)-mostPauses):]
+		p.pauses = fewPauses(append(p.pauses, pause{state.Replay == api.ReplayPaused, p.pausedAt}))
 	}
 	p.roomState = state
 	p.mu.Unlock()

@@ -63,7 +63,7 @@ func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
 				return err
 			}
 			// An older database knows the recording, but not what was paused since.
-			if err := hide(ctx, tx, *n.Recording); err != nil {
+			if err := s.hide(ctx, tx, *n.Recording); err != nil {
 				return err
 			}
 		}
@@ -95,12 +95,14 @@ func restore(ctx context.Context, tx runner, counter *int, query string, args []
 }
 
 // hide keeps from viewers what a recording has until now: the notes do not say what of it was recorded in a pause.
-func hide(ctx context.Context, tx runner, r Recording) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO pauses (replay, start, stop) VALUES (?,?,?)
-		ON CONFLICT (replay, start) DO UPDATE SET
-		stop = CASE WHEN pauses.stop = 0 OR pauses.stop > excluded.stop THEN pauses.stop ELSE excluded.stop END`,
-		r.ReplayID, stamp(r.Created), max(stamp(time.Now()), stamp(r.Created)+1))
-	return err
+func (s *Store) hide(ctx context.Context, tx runner, r Recording) error {
+	now := time.Now()
+	if !now.After(r.Created) {
+		now = r.Created.Add(1)
+	}
+	return s.changePausesIn(ctx, tx, r.ReplayID, func(list []Span) []Span {
+		return apart(append(list, Span{moment(stamp(r.Created)), moment(stamp(now))}), false)
+	})
 }
 
 func restoreClip(ctx context.Context, tx runner, n Note, count *Restored) error {

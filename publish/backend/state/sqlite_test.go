@@ -45,6 +45,8 @@ func TestRestore(t *testing.T)                    { onSQLite(t, statetest.Restor
 func TestWatchLinks(t *testing.T)                 { onSQLite(t, statetest.WatchLinks) }
 func TestAsks(t *testing.T)                       { onSQLite(t, statetest.Asks) }
 func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses) }
+func TestPausesInAnyOrder(t *testing.T)           { onSQLite(t, statetest.PausesInAnyOrder) }
+func TestPausesAreFew(t *testing.T)               { onSQLite(t, statetest.PausesAreFew) }
 func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
 func TestSessions(t *testing.T)                   { onSQLite(t, statetest.Sessions) }
 func TestFindClips(t *testing.T)                  { onSQLite(t, statetest.FindClips) }

@@ -54,6 +54,8 @@ func TestRestore(t *testing.T)                     { onPostgres(t, Restore) }
 func TestWatchLinks(t *testing.T)                  { onPostgres(t, WatchLinks) }
 func TestAsks(t *testing.T)                        { onPostgres(t, Asks) }
 func TestPauses(t *testing.T)                      { onPostgres(t, Pauses) }
+func TestPausesInAnyOrder(t *testing.T)            { onPostgres(t, PausesInAnyOrder) }
+func TestPausesAreFew(t *testing.T)                { onPostgres(t, PausesAreFew) }
 func TestShownIsCountedOnce(t *testing.T)          { onPostgres(t, ShownIsCountedOnce) }
 func TestSessions(t *testing.T)                    { onPostgres(t, Sessions) }
 func TestFindClips(t *testing.T)                   { onPostgres(t, FindClips) }
