@@ -115,3 +115,33 @@ func restoreClip(ctx context.Context, tx runner, n Note, count *Restored) error 
 	}
 	return restore(ctx, tx, &count.Posters, "INSERT INTO posters (clip, jpeg) VALUES (?,?)", []any{n.Clip.ID, n.Poster})
 }
+
+// Revoked counts what RevokeShared has ended: links to clips and replays, browsers that are signed in and codes that
+// would sign one in, and invitations.
+type Revoked struct{ Links, SignIns, Invitations int }
+
+// RevokeShared ends all that opens this server without a user's token, and what viewers asked for through links: an
+// older database knows of none that it was revoked since.
+func (s *Store) RevokeShared(ctx context.Context) (done Revoked, err error) {
+	err = s.transaction(ctx, func(tx runner) error {
+		done = Revoked{}
+		for _, v := range []struct {
+			table string
+			count *int
+		}{{"links", &done.Links}, {"watch_links", &done.Links}, {"sessions", &done.SignIns}, {"codes", &done.SignIns},
+			{"invitations", &done.Invitations}} {
+			res, err := tx.ExecContext(ctx, "DELETE FROM "+v.table)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			*v.count += int(n)
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM asks WHERE link <> ''")
+		return err
+	})
+	return done, err
+}
