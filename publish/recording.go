@@ -41,10 +41,11 @@ func (s *supervisor) record(ctx context.Context, st livekit.State) time.Duration
 	if s.cfg.Passphrase != "" {
 		return pollEvery
 	}
+	s.tellPause(ctx) // a start may take long
 	if r.due(st) && time.Until(r.tryAt) <= 0 {
 		s.startRecording(ctx, st)
+		s.tellPause(ctx)
 	}
-	s.tellPause(ctx)
 	if !r.due(st) && time.Until(r.pollAt) <= 0 {
 		s.pollRecording(ctx)
 		r.pollAt = time.Now().Add(pollEvery)
@@ -68,22 +69,20 @@ func (p *Publisher) notRecording() RecordingState {
 // pauses that are over, where the server was away.
 func (s *supervisor) tellPause(ctx context.Context) {
 	r := &s.rec
-	for r.replayID != "" && time.Until(r.retellAt) <= 0 {
-		next, more := s.pauses.next()
-		if !more {
-			return
+	if r.replayID == "" || time.Until(r.retellAt) > 0 {
+		return
+	}
+	failed, err := s.pauses.tell(ctx, s.backend, r.replayID)
+	switch {
+	case err == nil:
+	case errors.Is(err, client.ErrNotFound): // an older server, which shows viewers nothing
+		r.retellAt = time.Now().Add(longPause)
+	default:
+		r.retellAt = time.Now().Add(firstPause)
+		if ctx.Err() == nil {
+			s.log.Warn("the server does not know that the replay is paused, or no longer is; it is told again", "paused",
+				failed.on, "error", err)
 		}
-		if err := s.backend.Pause(ctx, r.replayID, next.on, next.at); err != nil {
-			r.retellAt = time.Now().Add(firstPause)
-			if errors.Is(err, client.ErrNotFound) { // an older server, which shows viewers nothing
-				r.retellAt = time.Now().Add(longPause)
-			} else if ctx.Err() == nil {
-				s.log.Warn("the server does not know that the replay is paused, or no longer is; it is told again", "paused",
-					next.on, "error", err)
-			}
-			return
-		}
-		s.pauses.told(next)
 	}
 }
 
@@ -117,6 +116,9 @@ func (s *supervisor) startRecording(ctx context.Context, st livekit.State) {
 		return
 	}
 	s.log.Info("the server records", "replay", answer.ReplayID, "egress", answer.EgressID, "state", answer.State)
+	if r.replayID == "" {
+		s.pauses.check(false)
+	}
 	r.replayID, r.video, r.sound, r.broken = answer.ReplayID, st.VideoSID, st.AudioSID, false
 	r.pollAt = time.Now().Add(pollEvery)
 	s.update(func(st *Status) { st.ReplayID, st.EgressID = answer.ReplayID, answer.EgressID })
@@ -135,7 +137,7 @@ func (s *supervisor) pollRecording(ctx context.Context) {
 		// The recording does not depend on this answer; only its length is unknown.
 		s.setRecordingErr(err.Error())
 	default:
-		s.pauses.know(replay.Paused) // a server that was restored may know less than it did
+		s.pauses.check(replay.Paused)
 		s.update(func(st *Status) {
 			st.EgressID, st.ServerSeconds, st.Asked = replay.EgressID, replay.BufferedSeconds, len(replay.Asked)
 		})
@@ -174,7 +176,6 @@ func (s *supervisor) recordingFailed(reason string) {
 // forget drops a replay that the backend does not know.
 func (s *supervisor) forget() {
 	s.rec.replayID = ""
-	s.pauses.know(false)
 	s.update(func(st *Status) { st.ReplayID, st.EgressID, st.ServerSeconds, st.Asked = "", "", 0, 0 })
 }
 
@@ -192,6 +193,8 @@ func (s *supervisor) stopRecording() {
 	}
 	ctx, cancel := context.WithTimeout(s.closeContext(), leaveTime)
 	defer cancel()
+	s.rec.retellAt = time.Time{}
+	s.tellPause(ctx) // nobody else will, and the buffer stays
 	if _, err := s.backend.Stop(ctx, api.StopRequest{ReplayID: s.rec.replayID}); err != nil {
 		s.log.Warn("the recording was not stopped; it ends with its tracks", "error", err)
 	}

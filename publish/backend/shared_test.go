@@ -106,7 +106,8 @@ func TestSharedReplayOnRealStack(t *testing.T) {
 	repair.Env = append(os.Environ(), o.Env...)
 	out, err := repair.Output()
 	require.NoError(t, err)
-	require.JSONEq(t, `{"replays":1,"recordings":1,"takes":0,"clips":1,"posters":1,"unknown":0}`, string(out))
+	require.JSONEq(t, `{"replays":1,"recordings":1,"takes":0,"clips":1,"posters":1,"unknown":0,
+		"revokedLinks":0,"revokedSignIns":0,"revokedInvitations":0}`, string(out))
 	b.startBackend(o)
 	clips, err := b.client.Clips(b.ctx)
 	require.NoError(t, err)

@@ -172,3 +172,26 @@ func TestInvitationCommands(t *testing.T) {
 	_, list, _ = run(t, "--data", data, "token", "list", "--invitations", "--json")
 	require.Equal(t, "[]\n", list, "what was refused is not left behind")
 }
+
+// A repair revokes what an older database may know although it was revoked since, and says so; or it keeps it.
+func TestRepairRevokesLinks(t *testing.T) {
+	data := t.TempDir()
+	code, _, complaint := run(t, "--data", data, "token", "invite", "--identity", "alice", "--base-url", "https://a")
+	require.Zero(t, code, complaint)
+	invitations := func() string {
+		code, list, _ := run(t, "--data", data, "token", "list", "--invitations", "--json")
+		require.Zero(t, code)
+		return list
+	}
+	code, out, complaint := run(t, "--data", data, "repair", "--keep-links")
+	require.Zero(t, code, complaint)
+	require.Contains(t, out, "kept: links, sign-ins and invitations")
+	require.Contains(t, invitations(), "alice")
+	code, out, complaint = run(t, "--data", data, "repair")
+	require.Zero(t, code, complaint)
+	require.Contains(t, out, "revoked: 0 links, 0 sign-ins, 1 invitations")
+	require.Equal(t, "[]\n", invitations())
+	code, out, _ = run(t, "repair", "--help")
+	require.Zero(t, code)
+	require.Contains(t, out, "--keep-links")
+}

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,8 @@ func (k *Keeper) clips(ctx context.Context) {
 }
 
 // inTurn puts the waiting clips, oldest first, into the order in which they are cut, without those that are being cut:
-// every user's first, then every user's second. A user's clips that are being cut count.
+// every user's first, then every user's second. A user's clips that are being cut count. What owners have saved
+// themselves comes before all that viewers ask for.
 func inTurn(waiting []state.Clip, cutting map[string]bool) []state.Clip {
 	turn, turns := map[string]int{}, map[string]int{}
 	for _, c := range waiting {
@@ -74,12 +76,23 @@ func inTurn(waiting []state.Clip, cutting map[string]bool) []state.Clip {
 		}
 	}
 	waiting = slices.DeleteFunc(slices.Clone(waiting), func(c state.Clip) bool { return cutting[c.ID] })
+	slices.SortStableFunc(waiting, func(a, b state.Clip) int { return cmp.Compare(asked(a), asked(b)) })
 	for _, c := range waiting {
 		turn[c.ID] = turns[c.Identity]
 		turns[c.Identity]++
 	}
-	slices.SortStableFunc(waiting, func(a, b state.Clip) int { return turn[a.ID] - turn[b.ID] })
+	slices.SortStableFunc(waiting, func(a, b state.Clip) int {
+		return cmp.Or(cmp.Compare(asked(a), asked(b)), turn[a.ID]-turn[b.ID])
+	})
 	return waiting
+}
+
+// asked is 1 for a clip that somebody else than its owner asked for, else 0.
+func asked(c state.Clip) int {
+	if c.Asker != "" {
+		return 1
+	}
+	return 0
 }
 
 func later(a, b time.Time) time.Time {

@@ -119,6 +119,9 @@ func TestUsersAreServedInTurn(t *testing.T) {
 	require.Equal(t, []string{"a1", "b1", "a2", "b2", "a3"}, order())
 	require.Equal(t, []string{"b1", "a2", "b2", "a3"}, order("a1"))
 	require.Equal(t, []string{"b1", "b2", "a3"}, order("a1", "a2"))
+	list = append([]state.Clip{{ID: "v1", Identity: "alice", Asker: "a viewer"}, {ID: "v2", Identity: "alice",
+		Asker: "a viewer"}, {ID: "w1", Identity: "bob", Asker: "a viewer"}}, list...)
+	require.Equal(t, []string{"a1", "b1", "a2", "b2", "a3", "w1", "v1", "v2"}, order(), "own clips come before viewers'")
 }
 
 // A segment that is missing or damaged is a gap that the clip names; the rest is where it was.

@@ -124,7 +124,12 @@ func one[T any](row *sql.Row, scan func(scanner) (T, error)) (T, error) {
 }
 
 func all[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+	return allFrom(ctx, s.db, scan, query, args...)
+}
+
+func allFrom[T any](ctx context.Context, db runner, scan func(scanner) (T, error), query string, args ...any) ([]T,
+	error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

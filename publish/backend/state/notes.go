@@ -63,7 +63,7 @@ func (s *Store) Restore(ctx context.Context, n Note, count *Restored) error {
 				return err
 			}
 			// An older database knows the recording, but not what was paused since.
-			if err := hide(ctx, tx, *n.Recording); err != nil {
+			if err := s.hide(ctx, tx, *n.Recording); err != nil {
 				return err
 			}
 		}
@@ -95,12 +95,14 @@ func restore(ctx context.Context, tx runner, counter *int, query string, args []
 }
 
 // hide keeps from viewers what a recording has until now: the notes do not say what of it was recorded in a pause.
-func hide(ctx context.Context, tx runner, r Recording) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO pauses (replay, start, stop) VALUES (?,?,?)
-		ON CONFLICT (replay, start) DO UPDATE SET
-		stop = CASE WHEN pauses.stop = 0 OR pauses.stop > excluded.stop THEN pauses.stop ELSE excluded.stop END`,
-		r.ReplayID, stamp(r.Created), max(stamp(time.Now()), stamp(r.Created)+1))
-	return err
+func (s *Store) hide(ctx context.Context, tx runner, r Recording) error {
+	now := time.Now()
+	if !now.After(r.Created) {
+		now = r.Created.Add(1)
+	}
+	return s.changePausesIn(ctx, tx, r.ReplayID, func(list []Span) []Span {
+		return apart(append(list, Span{moment(stamp(r.Created)), moment(stamp(now))}), false)
+	})
 }
 
 func restoreClip(ctx context.Context, tx runner, n Note, count *Restored) error {
@@ -112,4 +114,34 @@ func restoreClip(ctx context.Context, tx runner, n Note, count *Restored) error 
 		return err
 	}
 	return restore(ctx, tx, &count.Posters, "INSERT INTO posters (clip, jpeg) VALUES (?,?)", []any{n.Clip.ID, n.Poster})
+}
+
+// Revoked counts what RevokeShared has ended: links to clips and replays, browsers that are signed in and codes that
+// would sign one in, and invitations.
+type Revoked struct{ Links, SignIns, Invitations int }
+
+// RevokeShared ends all that opens this server without a user's token, and what viewers asked for through links: an
+// older database knows of none that it was revoked since.
+func (s *Store) RevokeShared(ctx context.Context) (done Revoked, err error) {
+	err = s.transaction(ctx, func(tx runner) error {
+		done = Revoked{}
+		for _, v := range []struct {
+			table string
+			count *int
+		}{{"links", &done.Links}, {"watch_links", &done.Links}, {"sessions", &done.SignIns}, {"codes", &done.SignIns},
+			{"invitations", &done.Invitations}} {
+			res, err := tx.ExecContext(ctx, "DELETE FROM "+v.table)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			*v.count += int(n)
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM asks WHERE link <> ''")
+		return err
+	})
+	return done, err
 }

@@ -165,9 +165,15 @@ func (s *Store) SetPruned(ctx context.Context, id string, pruned int) error {
 	return s.change(ctx, "UPDATE recordings SET gone = ? WHERE id = ?", pruned, id)
 }
 
-// DeleteRecording forgets a recording.
+// DeleteRecording forgets a recording, and the pauses that only what is deleted was recorded in.
 func (s *Store) DeleteRecording(ctx context.Context, id string) error {
-	return s.change(ctx, "DELETE FROM recordings WHERE id = ?", id)
+	return s.transaction(ctx, func(tx runner) error {
+		replay, err := one(tx.QueryRowContext(ctx, "DELETE FROM recordings WHERE id = ? RETURNING replay", id), scanID)
+		if err != nil {
+			return err
+		}
+		return forgetPauses(ctx, tx, replay)
+	})
 }
 
 // CountRecording keeps of a recording whose files are about to be deleted how much of it the replay's playlist has had,

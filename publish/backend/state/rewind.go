@@ -76,43 +76,6 @@ func (s *Store) DeleteWatchLink(ctx context.Context, replay, id string) error {
 	})
 }
 
-// Pause keeps from viewers what is recorded of a replay from a moment on. One that lasts is left as it is, but for a
-// begin that was earlier.
-func (s *Store) Pause(ctx context.Context, replay string, at time.Time) error {
-	return s.transaction(ctx, func(tx runner) error {
-		if err := s.lock(ctx, tx, "pauses of "+replay); err != nil {
-			return err
-		}
-		res, err := tx.ExecContext(ctx, `UPDATE pauses SET start = CASE WHEN start < ? THEN start ELSE ? END
-			WHERE replay = ? AND stop = 0`, stamp(at), stamp(at), replay)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO pauses (replay, start) VALUES (?,?)
-			ON CONFLICT (replay, start) DO UPDATE SET stop = 0`, replay, stamp(at))
-		return err
-	})
-}
-
-// Resume lets viewers see what is recorded of a replay after a moment.
-func (s *Store) Resume(ctx context.Context, replay string, at time.Time) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE pauses SET stop = CASE WHEN start < ? THEN ? ELSE start + 1 END
-		WHERE replay = ? AND stop = 0`, stamp(at), stamp(at), replay)
-	return err
-}
-
-// Pauses lists when nothing of a replay is for viewers, oldest first; To is zero for one that lasts.
-func (s *Store) Pauses(ctx context.Context, replay string) ([]Span, error) {
-	return all(ctx, s, func(r scanner) (Span, error) {
-		var from, to int64
-		err := r.Scan(&from, &to)
-		return Span{moment(from), moment(to)}, err
-	}, "SELECT start, stop FROM pauses WHERE replay = ? ORDER BY start", replay)
-}
-
 // AskState is what became of a viewer's wish for a clip.
 type AskState string
 

@@ -34,6 +34,7 @@ func onSQLite(t *testing.T, test func(t *testing.T, open func() *state.Store)) {
 func TestInvitations(t *testing.T)                { onSQLite(t, statetest.Invitations) }
 func TestJobs(t *testing.T)                       { onSQLite(t, statetest.Jobs) }
 func TestRevokingEndsWhatRuns(t *testing.T)       { onSQLite(t, statetest.RevokingEndsWhatRuns) }
+func TestSharedIsRevoked(t *testing.T)            { onSQLite(t, statetest.SharedIsRevoked) }
 func TestRoomsAreListedByThemselves(t *testing.T) { onSQLite(t, statetest.RoomsAreListedByThemselves) }
 func TestStateSurvivesReopening(t *testing.T)     { onSQLite(t, statetest.StateSurvivesReopening) }
 func TestWaitingClipsAreLimited(t *testing.T)     { onSQLite(t, statetest.WaitingClipsAreLimited) }
@@ -45,6 +46,8 @@ func TestRestore(t *testing.T)                    { onSQLite(t, statetest.Restor
 func TestWatchLinks(t *testing.T)                 { onSQLite(t, statetest.WatchLinks) }
 func TestAsks(t *testing.T)                       { onSQLite(t, statetest.Asks) }
 func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses) }
+func TestPausesInAnyOrder(t *testing.T)           { onSQLite(t, statetest.PausesInAnyOrder) }
+func TestPausesAreFew(t *testing.T)               { onSQLite(t, statetest.PausesAreFew) }
 func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
 func TestSessions(t *testing.T)                   { onSQLite(t, statetest.Sessions) }
 func TestFindClips(t *testing.T)                  { onSQLite(t, statetest.FindClips) }

@@ -489,11 +489,13 @@ func (s *Server) postPause(w http.ResponseWriter, r *http.Request, user state.To
 	if req.At != nil {
 		at = req.At.UTC()
 	}
-	if at.After(now.Add(clockSlop)) {
+	switch {
+	case req.Paused && at.After(now):
+		at = now // a clock that is wrong does not have viewers see more
+	case at.After(now.Add(clockSlop)):
 		return invalid("at is %v in the future; check the clock of the computer", at.Sub(now))
-	}
-	if at.Before(replay.Created) {
-		at = replay.Created
+	case at.Before(time.Unix(1, 0)):
+		at = time.Unix(1, 0)
 	}
 	change := s.o.State.Resume
 	if req.Paused {

@@ -270,8 +270,11 @@ func TestPauseMakesAGap(t *testing.T) {
 	s.do(http.StatusConflict, "", "POST", "/replays/"+s.id+"/clips?link="+secret, fmt.Sprintf(`{"from":%q,"to":%q}`,
 		begin.Add(7*time.Second).UTC().Format(time.RFC3339Nano), begin.Add(11*time.Second).UTC().Format(time.RFC3339Nano)),
 		nil)
-	s.do(http.StatusBadRequest, s.alice, "POST", "/replays/"+s.id+"/pause", `{"paused":true,"at":"2199-01-01T00:00:00Z"}`,
-		nil)
+	const ahead = `{"paused":%v,"at":"2199-01-01T00:00:00Z"}` // of a clock that is wrong
+	s.do(http.StatusNoContent, s.alice, "POST", "/replays/"+s.id+"/pause", fmt.Sprintf(ahead, true), nil)
+	require.True(t, timeline().Paused)
+	s.do(http.StatusBadRequest, s.alice, "POST", "/replays/"+s.id+"/pause", fmt.Sprintf(ahead, false), nil)
+	require.True(t, timeline().Paused)
 }
 
 // In MPEG-TS, as LiveKit Egress writes it, program times are late by what is only known once a segment was read. The

@@ -43,6 +43,7 @@ func onPostgres(t *testing.T, test func(t *testing.T, open func() *state.Store))
 func TestInvitations(t *testing.T)                 { onPostgres(t, Invitations) }
 func TestJobs(t *testing.T)                        { onPostgres(t, Jobs) }
 func TestRevokingEndsWhatRuns(t *testing.T)        { onPostgres(t, RevokingEndsWhatRuns) }
+func TestSharedIsRevoked(t *testing.T)             { onPostgres(t, SharedIsRevoked) }
 func TestRoomsAreListedByThemselves(t *testing.T)  { onPostgres(t, RoomsAreListedByThemselves) }
 func TestStateSurvivesReopening(t *testing.T)      { onPostgres(t, StateSurvivesReopening) }
 func TestWaitingClipsAreLimited(t *testing.T)      { onPostgres(t, WaitingClipsAreLimited) }
@@ -54,6 +55,8 @@ func TestRestore(t *testing.T)                     { onPostgres(t, Restore) }
 func TestWatchLinks(t *testing.T)                  { onPostgres(t, WatchLinks) }
 func TestAsks(t *testing.T)                        { onPostgres(t, Asks) }
 func TestPauses(t *testing.T)                      { onPostgres(t, Pauses) }
+func TestPausesInAnyOrder(t *testing.T)            { onPostgres(t, PausesInAnyOrder) }
+func TestPausesAreFew(t *testing.T)                { onPostgres(t, PausesAreFew) }
 func TestShownIsCountedOnce(t *testing.T)          { onPostgres(t, ShownIsCountedOnce) }
 func TestSessions(t *testing.T)                    { onPostgres(t, Sessions) }
 func TestFindClips(t *testing.T)                   { onPostgres(t, FindClips) }

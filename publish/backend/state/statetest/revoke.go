@@ -55,3 +55,45 @@ func RevokingEndsWhatRuns(t *testing.T, open func() *state.Store) {
 	require.NoError(t, err)
 	require.Empty(t, revoked)
 }
+
+// All that opens the server without a user's token ends, and with it what was asked for through it; tokens stay.
+func SharedIsRevoked(t *testing.T, open func() *state.Store) {
+	ctx, s, now := t.Context(), open(), time.Now()
+	token, secret, err := s.CreateToken(ctx, "alice", "")
+	require.NoError(t, err)
+	r, _ := newReplay(t, s)
+	_, err = s.AddClip(ctx, state.Clip{ID: "clip", Identity: "alice", State: api.ClipWaiting, Created: now}, 9)
+	require.NoError(t, err)
+	_, link, _, err := s.AddLink(ctx, "clip", "alice", now.Add(time.Hour), 9)
+	require.NoError(t, err)
+	l, watch, _, err := s.AddWatchLink(ctx, r.ID, "alice", api.ClipsAsk, now.Add(time.Hour), 9)
+	require.NoError(t, err)
+	_, err = s.AddAsk(ctx, state.Ask{ID: "ask", ReplayID: r.ID, LinkID: l.ID, State: state.Asked, Created: now}, 9)
+	require.NoError(t, err)
+	used, _, err := s.AddCode(ctx, token, now)
+	require.NoError(t, err)
+	_, cookie, _, err := s.SignIn(ctx, used, now)
+	require.NoError(t, err)
+	code, _, err := s.AddCode(ctx, token, now)
+	require.NoError(t, err)
+	_, invitation, err := s.Invite(ctx, "bob", "*", now.Add(time.Hour))
+	require.NoError(t, err)
+	done, err := s.RevokeShared(ctx)
+	require.NoError(t, err)
+	require.Equal(t, state.Revoked{Links: 2, SignIns: 2, Invitations: 1}, done)
+	for what, opens := range map[string]func() error{
+		"link":       func() error { _, err := s.LinkWith(ctx, link); return err },
+		"watch link": func() error { _, err := s.WatchLinkWith(ctx, r.ID, watch); return err },
+		"wish":       func() error { _, err := s.Ask(ctx, r.ID, "ask"); return err },
+		"session":    func() error { _, _, err := s.Session(ctx, cookie, now); return err },
+		"code":       func() error { _, _, _, err := s.SignIn(ctx, code, now); return err },
+		"invitation": func() error { _, _, err := s.Accept(ctx, invitation); return err },
+	} {
+		require.ErrorIs(t, opens(), state.ErrNotFound, what)
+	}
+	_, err = s.Authenticate(ctx, secret)
+	require.NoError(t, err)
+	done, err = s.RevokeShared(ctx)
+	require.NoError(t, err)
+	require.Zero(t, done)
+}

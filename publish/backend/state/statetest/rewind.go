@@ -1,6 +1,7 @@
 package statetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -148,10 +149,92 @@ func Pauses(t *testing.T, open func() *state.Store) {
 	require.NoError(t, s.Resume(ctx, r.ID, at(8)))
 	require.NoError(t, s.Resume(ctx, r.ID, at(9)))
 	require.NoError(t, s.Pause(ctx, r.ID, at(10)))
-	require.NoError(t, s.Resume(ctx, r.ID, at(7))) // clocks are corrected
+	require.NoError(t, s.Resume(ctx, r.ID, at(7)))
 	list, err = s.Pauses(ctx, r.ID)
 	require.NoError(t, err)
-	require.Equal(t, []state.Span{{From: at(4), To: at(8)}, {From: at(10), To: at(10).Add(1)}}, list)
+	require.Equal(t, []state.Span{{From: at(4), To: at(8)}, {From: at(10)}}, list)
+}
+
+// Whatever comes late or twice, what was paused stays so.
+func PausesInAnyOrder(t *testing.T, open func() *state.Store) {
+	s, ctx := open(), t.Context()
+	for name, c := range map[string]struct {
+		calls []int // seconds: of a pause, or less than zero of a resume
+		list  [][2]int
+	}{
+		"in order":                                {[]int{5, -8, 10}, [][2]int{{5, 8}, {10, 0}}},
+		"a resume that comes twice":               {[]int{5, -8, 10, -8}, [][2]int{{5, 8}, {10, 0}}},
+		"a pause that comes twice":                {[]int{5, -8, 5}, [][2]int{{5, 8}}},
+		"a pause before the resume of the last":   {[]int{5, 10, -8}, [][2]int{{5, 8}, {10, 0}}},
+		"the same, over":                          {[]int{5, 10, -12, -8}, [][2]int{{5, 8}, {10, 12}}},
+		"an earlier end":                          {[]int{5, -8, -7}, [][2]int{{5, 8}}},
+		"a resume before its pause":               {[]int{-8, 5}, [][2]int{{5, 0}}},
+		"a pause from before another":             {[]int{10, -12, 5}, [][2]int{{5, 12}}},
+		"the same with its resume":                {[]int{10, -12, 5, -7}, [][2]int{{5, 7}, {10, 12}}},
+		"a resume from before all":                {[]int{10, -7}, [][2]int{{10, 0}}},
+		"again where the last one ends":           {[]int{5, -8, 8, -8}, [][2]int{{5, 0}}},
+		"a begin that comes late, and its resume": {[]int{10, 5, -12}, [][2]int{{5, 12}}},
+	} {
+		r, _ := newReplay(t, s)
+		at := func(second int) time.Time { return r.Created.Add(time.Duration(second) * time.Second) }
+		for _, second := range c.calls {
+			if second < 0 {
+				require.NoError(t, s.Resume(ctx, r.ID, at(-second)))
+			} else {
+				require.NoError(t, s.Pause(ctx, r.ID, at(second)))
+			}
+		}
+		var list []state.Span
+		for _, p := range c.list {
+			span := state.Span{From: at(p[0])}
+			if p[1] > 0 {
+				span.To = at(p[1])
+			}
+			list = append(list, span)
+		}
+		got, err := s.Pauses(ctx, r.ID)
+		require.NoError(t, err)
+		require.Equal(t, list, got, name)
+	}
+}
+
+// Of very many pauses those closest to each other become one: what was paused stays so. Those from before all that is
+// left of the replay are forgotten.
+func PausesAreFew(t *testing.T, open func() *state.Store) {
+	const many = 230
+	s, ctx := open(), t.Context()
+	r, rec := newReplay(t, s)
+	begin := r.Created.Add(-4 * time.Hour)
+	from := func(i int) time.Time { return begin.Add(time.Duration(i) * 20 * time.Second) }
+	length := func(i int) time.Duration { return time.Duration(2+10*(i%2)) * time.Second }
+	for i := range many {
+		require.NoError(t, s.Pause(ctx, r.ID, from(i)))
+		require.NoError(t, s.Resume(ctx, r.ID, from(i).Add(length(i))))
+	}
+	list, err := s.Pauses(ctx, r.ID)
+	require.NoError(t, err)
+	require.Len(t, list, 200)
+	for i := range many {
+		require.True(t, slices.ContainsFunc(list, func(p state.Span) bool {
+			return !p.From.After(from(i)) && !p.To.Before(from(i).Add(length(i)))
+		}), "pause %d", i)
+	}
+	joined := slices.DeleteFunc(slices.Clone(list), func(p state.Span) bool { return p.To.Sub(p.From) < 20*time.Second })
+	require.NotEmpty(t, joined)
+	for _, p := range joined {
+		require.Equal(t, 22*time.Second, p.To.Sub(p.From), "eight seconds between two are the least")
+	}
+
+	next := rec
+	next.ID, next.EgressID, next.Created = state.NewID(), state.NewID(), from(150).Add(time.Hour)
+	require.NoError(t, s.AddRecording(ctx, next))
+	require.NoError(t, s.Pause(ctx, r.ID, r.Created))
+	require.NoError(t, s.DeleteRecording(ctx, rec.ID))
+	require.ErrorIs(t, s.DeleteRecording(ctx, rec.ID), state.ErrNotFound)
+	left, err := s.Pauses(ctx, r.ID)
+	require.NoError(t, err)
+	require.Equal(t, from(150), left[0].From)
+	require.Equal(t, state.Span{From: r.Created}, left[len(left)-1])
 }
 
 // What a playlist counts on is kept once, whoever is first.
