@@ -22,8 +22,8 @@ var (
 		"show; turn the encryption off in Settings, Sharing, to share with watch links")
 )
 
-// here is access to the server.
-func (a *App) here() (*client.Client, error) {
+// account is access to the server that is set.
+func (a *App) account() (*client.Client, error) {
 	backend, err := a.server()
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (a *App) makeWatchLink(ctx context.Context, life time.Duration, clips api.C
 	case share.ReplayID == "":
 		return api.WatchLink{}, errNotWatchable
 	}
-	c, err := a.here()
+	c, err := a.account()
 	if err != nil {
 		return api.WatchLink{}, err
 	}
@@ -58,7 +58,7 @@ func (a *App) makeWatchLink(ctx context.Context, life time.Duration, clips api.C
 
 // watchLinks lists the user's links, also those to what was shared before, oldest first.
 func (a *App) watchLinks(ctx context.Context) ([]api.WatchLink, error) {
-	c, err := a.here()
+	c, err := a.account()
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (a *App) revokeWatchLink(ctx context.Context, id string) error {
 	if i < 0 {
 		return fmt.Errorf("there is no watch link %q; see: hindsightctl watch-link list", id)
 	}
-	c, err := a.here()
+	c, err := a.account()
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,8 @@ func sharing(t *testing.T) *bench {
 	b.settle()
 	require.NoError(t, b.session.SetShare(true))
 	eventually(t, "it is live", func() bool { return b.session.Snapshot().Share.State == session.ShareLive })
+	b.settle()
+	b.ui.home.update(b.session.Snapshot())
 	require.False(t, b.ui.home.server.button.Visible(), "the server has no replay yet")
 	b.engine.Publisher().SetStatus(session.ShareStatus{State: session.ShareLive, Room: "studio", ReplayID: "r",
 		Recording: session.ServerActive, ServerSeconds: 42})
