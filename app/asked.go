@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/desktop"
+	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/api"
@@ -46,9 +48,11 @@ func (a *App) followAsked() {
 	end()
 }
 
-// followReplay waits for what viewers of a replay ask for while there is a link with which they may, until ctx ends.
+// followReplay waits for what viewers of a replay clip and ask for while there is a link with which they may, until ctx
+// ends.
 func (a *App) followReplay(ctx context.Context, backend, replay string) {
 	asks := map[string]openAsk{} // by their clips
+	known := map[string]bool{}   // clips that the user has heard of
 	defer func() {
 		for _, asked := range asks {
 			asked.cancel(errDecided)
@@ -59,7 +63,7 @@ func (a *App) followReplay(ctx context.Context, backend, replay string) {
 	for ctx.Err() == nil {
 		c, err := a.dial(backend)
 		if err == nil && time.Since(looked) >= linksEvery {
-			wanted, err = a.viewersMayAsk(ctx, c, replay)
+			wanted, err = a.viewersMayClip(ctx, c, replay)
 			if err == nil {
 				looked = time.Now()
 			}
@@ -68,7 +72,11 @@ func (a *App) followReplay(ctx context.Context, backend, replay string) {
 			var list *api.AskedList
 			if list, err = c.Asked(ctx, replay, seen, askedWait); err == nil {
 				seen = list.Cursor
+				for _, asked := range list.Asked {
+					known[asked.ClipID] = true
+				}
 				a.askAbout(ctx, c, replay, list.Asked, asks)
+				a.tellMade(backend, list.Made, known)
 			}
 		}
 		switch {
@@ -102,14 +110,14 @@ func (a *App) followReplay(ctx context.Context, backend, replay string) {
 	}
 }
 
-// viewersMayAsk is whether a replay has a link with which viewers may ask for clips, or one asks already.
-func (a *App) viewersMayAsk(ctx context.Context, c *client.Client, replay string) (bool, error) {
+// viewersMayClip is whether a replay has a link with which viewers may clip or ask for clips, or one asks already.
+func (a *App) viewersMayClip(ctx context.Context, c *client.Client, replay string) (bool, error) {
 	list, err := c.WatchLinks(ctx, replay)
 	if err != nil {
 		return false, err
 	}
 	return a.session.Snapshot().Share.Asked > 0 || slices.ContainsFunc(list.Links, func(l api.WatchLink) bool {
-		return l.Clips == api.ClipsAsk && time.Now().Before(l.ExpiresAt)
+		return l.Clips != api.ClipsNobody && time.Now().Before(l.ExpiresAt)
 	}), nil
 }
 
@@ -187,20 +195,87 @@ func (a *App) decide(ctx context.Context, c *client.Client, replay string, asked
 	}
 }
 
-// askedText is the question about a clip.
-func askedText(asked api.AskedClip) (title, body string) {
+// tellMade tells the user of the clips that viewers had made without being allowed to here, each once.
+func (a *App) tellMade(backend string, list []api.AskedClip, known map[string]bool) {
+	for _, made := range list {
+		if known[made.ClipID] {
+			continue
+		}
+		known[made.ClipID] = true
+		a.log.Info("a viewer of a watch link made a clip", "clip", made.ClipID, "by", made.By, "seconds", made.Seconds)
+		at := links.Copy{Backend: backend, ClipID: made.ClipID}
+		a.notify(desktop.Notification{
+			Title: locale.Text("{{.Name}} made a clip", map[string]any{"Name": askerName(made)}), Body: clipText(made),
+			Topic: topicMade, Actions: []desktop.Action{{Label: locale.Text("Copy link"), Do: func() { a.copyLinkTo(at) }}}})
+	}
+}
+
+// copyLinkTo makes a link to a clip that only the server has, once it is ready, and copies it.
+func (a *App) copyLinkTo(at links.Copy) {
+	a.tasks.Go(func() {
+		select {
+		case <-a.ready:
+		case <-a.ctx.Done():
+			return
+		}
+		ctx, cancel := context.WithTimeout(a.ctx, linkWait)
+		defer cancel()
+		c, err := a.dial(at.Backend)
+		if err == nil {
+			err = ready(ctx, c, at.ClipID)
+		}
+		url := ""
+		if err == nil {
+			url, err = a.linkTo(ctx, at, "")
+		}
+		switch {
+		case a.ctx.Err() != nil:
+		case err != nil:
+			a.failed(locale.Text("Couldn't create link"), err)
+		default:
+			a.ui.Copy(url)
+		}
+	})
+}
+
+// ready waits until the server has made a clip, or cannot.
+func ready(ctx context.Context, c *client.Client, id string) error {
+	for {
+		made, err := c.Clip(ctx, id)
+		if err != nil || made.State != api.ClipWaiting {
+			return err // of one that failed there is no link
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the clip is not ready yet; try again in a moment")
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// askerName is who asked for a clip, as the user reads it.
+func askerName(asked api.AskedClip) string {
 	name := viewerName(asked.By)
 	if name == "" || strings.HasPrefix(name, "a viewer") { // of a link
-		name = locale.Text("A viewer")
+		return locale.Text("A viewer")
 	}
-	title = locale.Text("{{.Name}} asks for a clip", map[string]any{"Name": name})
-	body = locale.Text("{{.Seconds}} s of your screen, from {{.From}} to {{.To}}.", map[string]any{
+	return name
+}
+
+// askedText is the question about a clip.
+func askedText(asked api.AskedClip) (title, body string) {
+	return locale.Text("{{.Name}} asks for a clip", map[string]any{"Name": askerName(asked)}), clipText(asked)
+}
+
+// clipText says what is in a viewer's clip.
+func clipText(asked api.AskedClip) string {
+	body := locale.Text("{{.Seconds}} s of your screen, from {{.From}} to {{.To}}.", map[string]any{
 		"Seconds": locale.Number(asked.Seconds, 0), "From": locale.Clock(asked.From.Local()),
 		"To": locale.Clock(asked.To.Local())})
 	if called := api.Printable(asked.Title); called != "" {
 		body += "\n" + called
 	}
-	return title, body
+	return body
 }
 
 // watching is ui.Watching.
@@ -210,15 +285,8 @@ func (w watching) NewWatchLink(ctx context.Context, life time.Duration, clips ap
 	return w.makeWatchLink(ctx, life, clips)
 }
 
-func (w watching) WatchLinks(ctx context.Context) ([]api.WatchLink, error) {
-	list, err := w.watchLinks(ctx)
-	return slices.DeleteFunc(list, func(l api.WatchLink) bool { return time.Now().After(l.ExpiresAt) }), err
-}
+func (w watching) WatchLinks(ctx context.Context) ([]api.WatchLink, error) { return w.watchLinks(ctx) }
 
 func (w watching) RevokeWatchLink(ctx context.Context, link string) error {
-	c, replay, err := w.watchable()
-	if err != nil {
-		return err
-	}
-	return c.RevokeWatchLink(ctx, replay, link)
+	return w.revokeWatchLink(ctx, link)
 }

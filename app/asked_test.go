@@ -24,6 +24,7 @@ type asking struct {
 	mu    sync.Mutex
 	links []api.WatchLink
 	list  []api.AskedClip
+	made  []api.AskedClip
 	polls int
 	gone  bool
 	news  chan struct{} // closed at the next change
@@ -53,7 +54,7 @@ func (s *asking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			s.mu.Lock()
 		}
-		out = api.AskedList{Asked: s.list, Cursor: "seen"}
+		out = api.AskedList{Asked: s.list, Made: s.made, Cursor: "seen"}
 	}
 	if s.gone {
 		w.Header().Set("Content-Type", api.ProblemMediaType)
@@ -85,7 +86,7 @@ func TestWhatViewersAskForIsFollowed(t *testing.T) {
 	go func() { defer close(ended); a.followReplay(t.Context(), server.URL, "r") }()
 
 	s.change(func() {
-		s.links = []api.WatchLink{{LinkID: "a", Clips: api.ClipsAnyone, ExpiresAt: time.Now().Add(time.Hour)}}
+		s.links = []api.WatchLink{{LinkID: "a", Clips: api.ClipsNobody, ExpiresAt: time.Now().Add(time.Hour)}}
 	})
 	a.watchLinked <- struct{}{}
 	a.watchLinked <- struct{}{} // the first one is done with
@@ -103,10 +104,19 @@ func TestWhatViewersAskForIsFollowed(t *testing.T) {
 	require.True(t, wait.Until(20*time.Second, func() bool {
 		return strings.Count(said.String(), "there was no reply here") == 2
 	}), "each once: %s", said.String())
+	// What viewers make without asking is told once; what the user was asked about is known.
+	s.change(func() { s.made = []api.AskedClip{{ClipID: "one"}, {ClipID: "three", By: "a viewer of link c"}} })
+	made := func() int { return strings.Count(said.String(), "made a clip") }
+	require.True(t, wait.Until(20*time.Second, func() bool { return made() > 0 }))
+	polled := s.polled()
+	s.change(func() {})
+	require.True(t, wait.Until(20*time.Second, func() bool { return s.polled() > polled }))
+	require.Equal(t, 1, made(), said.String())
+	require.Contains(t, said.String(), "clip=three")
 	s.change(func() { s.gone = true })
 	wait.For(t, ended, 20*time.Second, "the replay is over")
 	a.tasks.Wait()
-	require.Equal(t, 2, strings.Count(said.String(), "\n"), said.String())
+	require.Equal(t, 3, strings.Count(said.String(), "\n"), said.String())
 }
 
 // logged is a log that is read while it is written.

@@ -8,36 +8,47 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/control"
+	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/client"
 )
 
-// errNotWatchable is what watch links fail with while the server keeps no replay of the screen.
-var errNotWatchable = errors.New("the server keeps no replay of your screen now; start sharing first")
+// errNotWatchable is what watch links fail with while the server keeps no replay of the screen, errEncryptedWatch while
+// it cannot.
+var (
+	errNotWatchable   = errors.New("the server keeps no replay of your screen now; start sharing first")
+	errEncryptedWatch = errors.New("your share is end-to-end encrypted, so the server keeps no replay that a link could " +
+		"show; turn the encryption off in Settings, Sharing, to share with watch links")
+)
 
-// watchable is access to the server that keeps the replay that is shared now, and the replay's name there.
-func (a *App) watchable() (*client.Client, string, error) {
-	replay := a.session.Snapshot().Share.ReplayID
-	if replay == "" {
-		return nil, "", errNotWatchable
-	}
+// account is access to the server that is set.
+func (a *App) account() (*client.Client, error) {
 	backend, err := a.server()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	c, err := a.dial(backend)
-	return c, replay, err
+	return a.dial(backend)
 }
 
 // makeWatchLink makes a link with which everybody can rewind what is shared now. life 0 is a day, empty clips is that
 // they may ask.
 func (a *App) makeWatchLink(ctx context.Context, life time.Duration, clips api.ClipPolicy) (api.WatchLink, error) {
-	c, replay, err := a.watchable()
+	share := a.session.Snapshot().Share
+	switch {
+	case share.Recording == session.ServerEncrypted:
+		return api.WatchLink{}, errEncryptedWatch
+	case share.ReplayID == "":
+		return api.WatchLink{}, errNotWatchable
+	}
+	c, err := a.account()
 	if err != nil {
 		return api.WatchLink{}, err
 	}
-	link, err := c.CreateWatchLink(ctx, replay, life, clips)
+	link, err := c.CreateWatchLink(ctx, share.ReplayID, life, clips)
+	if client.IsWrongValue(err) {
+		err = &control.InvalidError{Err: err}
+	}
 	if err != nil {
 		return api.WatchLink{}, err
 	}
@@ -45,33 +56,34 @@ func (a *App) makeWatchLink(ctx context.Context, life time.Duration, clips api.C
 	return *link, nil
 }
 
-// watchLinks lists the links to what is shared now, oldest first.
+// watchLinks lists the user's links, also those to what was shared before, oldest first.
 func (a *App) watchLinks(ctx context.Context) ([]api.WatchLink, error) {
-	c, replay, err := a.watchable()
+	c, err := a.account()
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.WatchLinks(ctx, replay)
+	list, err := c.AllWatchLinks(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return list.Links, nil
 }
 
-// revokeWatchLink makes a link to what is shared now useless.
+// revokeWatchLink makes one of them useless.
 func (a *App) revokeWatchLink(ctx context.Context, id string) error {
-	c, replay, err := a.watchable()
+	list, err := a.watchLinks(ctx)
 	if err != nil {
 		return err
 	}
-	list, err := c.WatchLinks(ctx, replay)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(list.Links, func(l api.WatchLink) bool { return l.LinkID == id }) {
+	i := slices.IndexFunc(list, func(l api.WatchLink) bool { return l.LinkID == id })
+	if i < 0 {
 		return fmt.Errorf("there is no watch link %q; see: hindsightctl watch-link list", id)
 	}
-	return c.RevokeWatchLink(ctx, replay, id)
+	c, err := a.account()
+	if err != nil {
+		return err
+	}
+	return c.RevokeWatchLink(ctx, list[i].ReplayID, id)
 }
 
 // handleWatchLink is the command line's way to them.

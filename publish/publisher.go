@@ -7,7 +7,7 @@
 // It owns two goroutines: the supervisor, which holds the connection and the state of the recording and makes all calls
 // to the backend, and the pump, which moves packets from the engine's fan-out to the session. The pump's reader is
 // bounded: a slow network costs this reader packets, counted, and never holds up the engine. Close stops the recording,
-// leaves the room and waits for both.
+// leaves the room and waits for both; Leave does without ending the replay, with which the next Publisher goes on.
 package publish
 
 import (

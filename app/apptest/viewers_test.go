@@ -19,6 +19,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/mp4"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/rewindtest"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
@@ -85,15 +86,79 @@ func testViewers(t *testing.T, m *machine) {
 	require.Eventually(t, func() bool { return len(clips()) == 1 }, time.Minute, 50*time.Millisecond)
 
 	testAsked(t, m, r, backend)
+	testLinksEndWithTheShare(t, r)
+}
+
+// watchLink has the command line make a watch link.
+func (r *running) watchLink(t *testing.T, args ...string) (url string) {
+	t.Helper()
+	out, err := r.ctl(t, append([]string{"watch-link"}, args...)...)
+	require.NoError(t, err, out)
+	require.Contains(t, out, "until you stop sharing")
+	url, _, _ = strings.Cut(out, "\n")
+	return url
+}
+
+// ctl runs hindsightctl.
+func (r *running) ctl(t *testing.T, args ...string) (out string, err error) {
+	c := exec.CommandContext(t.Context(), buildCtl(t, t.Context()), args...)
+	c.Env = append(os.Environ(), r.env...)
+	text, err := c.CombinedOutput()
+	return string(text), err
+}
+
+// testLinksEndWithTheShare changes what is published while a viewer with a watch link looks: the same replay goes on.
+// Once sharing is turned off, the link shows what is left and no later share, is still listed, and can be revoked.
+func testLinksEndWithTheShare(t *testing.T, r *running) {
+	v := &rewindtest.Viewer{URL: strings.Replace(r.watchLink(t, "--expires", "7d"), "/watch?", "/index.m3u8?", 1)}
+	look := func() rewindtest.Playlist {
+		p, err := v.Look(t.Context())
+		require.NoError(t, err)
+		return p
+	}
+	active := func(s session.Snapshot) bool {
+		return s.State == session.Live && s.Share.Recording == session.ServerActive
+	}
+	before := r.until(t, "it is live", active).Share
+	from := look().Entries[0].Wall
+	r.call(t, control.Request{Command: control.Set, Set: []config.Assignment{{Key: "sharing.stream_quality",
+		Value: "lower"}}}, nil)
+	after := r.until(t, "it is published anew", func(s session.Snapshot) bool {
+		return active(s) && s.Share.EgressID != before.EgressID
+	}).Share
+	require.Equal(t, before.ReplayID, after.ReplayID)
+	again := time.Now()
+	require.Eventually(t, func() bool {
+		p := look()
+		require.False(t, p.Ended, "players would stop")
+		require.Equal(t, from, p.Entries[0].Wall, "what was before")
+		return p.To().After(again)
+	}, time.Minute, 200*time.Millisecond, "what is after")
+
+	r.call(t, control.Request{Command: control.Share}, nil)
+	r.until(t, "it is not shared", func(s session.Snapshot) bool { return s.Share.State == session.ShareOff })
+	require.Eventually(t, func() bool { return look().Ended }, time.Minute, 200*time.Millisecond)
+	var links []api.WatchLink
+	r.call(t, control.Request{Command: control.WatchLinks}, &links)
+	require.Len(t, links, 2)
+	require.True(t, links[0].Ended && links[1].Ended)
+	r.call(t, control.Request{Command: control.Share, On: true}, nil)
+	next := r.until(t, "it is live again", active).Share
+	require.NotEqual(t, before.ReplayID, next.ReplayID)
+	require.True(t, look().Ended)
+	r.call(t, control.Request{Command: control.UnwatchLink, Text: links[1].LinkID}, nil)
+	_, err := v.Look(t.Context())
+	require.ErrorIs(t, err, rewindtest.StatusError(http.StatusNotFound))
+
+	// The server's limit is one of the command line, too.
+	out, err := r.ctl(t, "watch-link", "--expires", "91d")
+	require.ErrorContains(t, err, "exit status 2")
+	require.Contains(t, out, "between 1 minute and 90 days")
 }
 
 // testAsked has a viewer with a watch link ask twice: the user allows one clip and denies the other.
 func testAsked(t *testing.T, m *machine, r *running, backend *stack.Backend) {
-	c := exec.CommandContext(t.Context(), buildCtl(t, t.Context()), "watch-link", "--clips", "ask")
-	c.Env = append(os.Environ(), r.env...)
-	out, err := c.Output()
-	require.NoError(t, err)
-	link := strings.TrimSpace(string(out))
+	link := r.watchLink(t, "--clips", "ask")
 	replay, secret, ok := strings.Cut(link, "/watch?")
 	require.True(t, ok, link)
 	send := func(method, path, body string, out any) int {

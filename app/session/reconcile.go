@@ -173,7 +173,7 @@ func (s *Session) reconcileShare() {
 	}
 }
 
-// goesOn is whether what is shared next is the same share: with the same replay on the server, and the same links to it.
+// goesOn is whether what is shared next is the same share, with the same replay on the server and the same links to it.
 // It ends with the switch, and where others than before could see it.
 func (st *state) goesOn() bool {
 	c := st.cfg.Sharing

@@ -7,8 +7,9 @@
 // which then compares what is wanted with what is there again (reconcile). A save has its own goroutine, so a
 // second press during a save makes a second clip.
 //
-// A share that fails is tried again with growing pauses while sharing is on. A recorder that cannot be opened is not
-// tried again until a setting or a switch changes, because Engine.Record fails only for what a retry cannot fix.
+// A share that fails is tried again with growing pauses while sharing is on. The server's replay of it goes on as long
+// as it is on, in the same room of the same server, whatever is published in between. A recorder that cannot be opened
+// is not tried again until a setting or a switch changes, because Engine.Record fails only for what a retry cannot fix.
 //
 // Close refuses further commands, ends the share, waits for saves, closes the recorder, and waits for every goroutine,
 // all within the context's deadline. It may be called twice.

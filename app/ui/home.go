@@ -244,8 +244,11 @@ func (h *home) tiles(s session.Snapshot) (grown bool) {
 	grown = h.share.set(value, detail, button) || grown
 	value, detail = serverTile(s)
 	link := ""
-	if watchable(s) {
+	switch {
+	case watchable(s):
 		link = lang.L("Watch link…")
+	case s.Share.State == session.ShareOff && s.Settings.Sharing.BackendURL != "":
+		link = lang.L("Watch links…") // those to what was shared before can still be revoked
 	}
 	return h.server.set(value, detail, link) || grown
 }

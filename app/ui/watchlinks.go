@@ -21,7 +21,8 @@ import (
 type Watching interface {
 	// NewWatchLink makes a link with which others can watch and rewind it. The URL cannot be read again.
 	NewWatchLink(ctx context.Context, life time.Duration, clips api.ClipPolicy) (api.WatchLink, error)
-	// WatchLinks lists those that work, oldest first, without their URLs, and RevokeWatchLink ends one.
+	// WatchLinks lists those that have not expired, oldest first, without their URLs, also those to what was shared
+	// before; RevokeWatchLink ends one.
 	WatchLinks(ctx context.Context) ([]api.WatchLink, error)
 	RevokeWatchLink(ctx context.Context, link string) error
 }
@@ -31,7 +32,7 @@ func watchable(s session.Snapshot) bool {
 	return s.Share.ReplayID != "" && s.Settings.Sharing.BackendURL != ""
 }
 
-// watchLives are how long a link may work. The server ends all of them some hours after the replay.
+// watchLives are how long a link may work while the user shares. With the share it ends in any case.
 var watchLives = []time.Duration{time.Hour, 4 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour}
 
 func watchLifeNames() []string {
@@ -61,7 +62,8 @@ func (u *UI) openWatchLinks() *watchLinks {
 	u.show(-1)
 	l := &watchLinks{u: u, rows: container.NewVBox(), note: muted(lang.L("Loading…"))}
 	intro := widget.NewLabel(lang.L("With a watch link, others see what you share in their browser, and can rewind it " +
-		"as far as the server has it. What you pause is not in it."))
+		"as far as the server has it. What you pause is not in it. The link ends when you stop sharing: it never shows a " +
+		"later share."))
 	intro.Wrapping = fyne.TextWrapWord
 	l.life, l.clips = widget.NewSelect(watchLifeNames(), nil), widget.NewSelect(watchPolicyNames(), nil)
 	l.life.SetSelectedIndex(u.watchLife)
@@ -72,9 +74,9 @@ func (u *UI) openWatchLinks() *watchLinks {
 	l.said = container.NewBorder(nil, nil, container.NewCenter(widget.NewIcon(theme.NewSuccessThemedResource(
 		theme.ConfirmIcon()))), nil, done)
 	l.said.Hide()
-	form := container.New(layout.NewFormLayout(), widget.NewLabel(lang.L("Works for")), l.life,
+	form := container.New(layout.NewFormLayout(), widget.NewLabel(lang.L("Works at most")), l.life,
 		widget.NewLabel(lang.L("Who may clip")), l.clips)
-	running := widget.NewLabel(lang.L("Links that work now"))
+	running := widget.NewLabel(lang.L("Your watch links"))
 	running.TextStyle.Bold = true
 	l.all = container.NewVBox(l.note, l.rows)
 	list := container.NewVScroll(l.all)
@@ -143,8 +145,11 @@ func (l *watchLinks) row(link api.WatchLink) fyne.CanvasObject {
 	now := time.Now()
 	made := oneLine(widget.NewLabel(lang.L("Created: {{.When}}", map[string]any{
 		"When": locale.Moment(link.CreatedAt.Local(), now)})))
-	ends := oneLine(muted(lang.L("Expires: {{.When}}", map[string]any{
-		"When": locale.Moment(link.ExpiresAt.Local(), now)}) + " · " + may))
+	expires := lang.L("Expires: {{.When}}", map[string]any{"When": locale.Moment(link.ExpiresAt.Local(), now)})
+	if link.Ended {
+		expires = lang.L("Ended: shows what the server still keeps")
+	}
+	ends := oneLine(muted(expires + " · " + may))
 	revoke := widget.NewButtonWithIcon(lang.L("Revoke"), theme.DeleteIcon(), nil)
 	revoke.OnTapped = func() {
 		revoke.Disable()

@@ -57,6 +57,8 @@ func sharing(t *testing.T) *bench {
 	b.settle()
 	require.NoError(t, b.session.SetShare(true))
 	eventually(t, "it is live", func() bool { return b.session.Snapshot().Share.State == session.ShareLive })
+	b.settle()
+	b.ui.home.update(b.session.Snapshot())
 	require.False(t, b.ui.home.server.button.Visible(), "the server has no replay yet")
 	b.engine.Publisher().SetStatus(session.ShareStatus{State: session.ShareLive, Room: "studio", ReplayID: "r",
 		Recording: session.ServerActive, ServerSeconds: 42})
@@ -136,6 +138,20 @@ func TestWatchLinks(t *testing.T) {
 	says("The server keeps no replay of your screen now; start sharing first.")
 	buttons()
 	require.Equal(t, []string{"1 hour", "Anyone with the link"}, []string{pick[0].Selected, pick[1].Selected}, "as before")
+	b.ui.window.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyEscape})
+
+	// When sharing has ended, its links are still there to be revoked.
+	require.NoError(t, b.session.SetShare(false))
+	b.server.mu.Lock()
+	b.server.err, b.server.watch = nil, []api.WatchLink{{LinkID: "old", Ended: true, Clips: api.ClipsNobody}}
+	b.server.mu.Unlock()
+	eventually(t, "it is not shared", func() bool { return b.session.Snapshot().Share.State == session.ShareOff })
+	b.settle()
+	b.ui.home.update(b.session.Snapshot())
+	test.Tap(b.ui.home.server.button)
+	says("Ended: shows what the server still keeps · Nobody may clip")
+	test.Tap(buttons()["Revoke"])
+	says("There are none.")
 }
 
 // A viewer's question waits for the window, is answered there, and goes when it is over.

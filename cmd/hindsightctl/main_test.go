@@ -55,8 +55,11 @@ func answer(_ context.Context, r control.Request) (any, error) {
 	switch {
 	case r.Command == control.WatchLink && r.Text == "anyone" && r.Seconds == 3600:
 		return api.WatchLink{LinkID: "w1", URL: "https://replay.example.com/watch?link=x"}, nil
+	case r.Command == control.WatchLink && r.Text == "nobody":
+		return api.WatchLink{URL: fmt.Sprint("https://replay.example.com/watch?link=", r.Seconds/3600)}, nil
 	case r.Command == control.WatchLinks:
-		return []api.WatchLink{{LinkID: "w1", Clips: api.ClipsAnyone, MadeBy: "alice"}}, nil
+		return []api.WatchLink{{LinkID: "w0", Clips: api.ClipsAnyone, Ended: true},
+			{LinkID: "w1", Clips: api.ClipsAnyone, MadeBy: "alice"}}, nil
 	case r.Command == control.UnwatchLink && r.Text == "w1":
 		return nil, nil
 	case r.Command == control.Save && r.All && r.After == 5:
@@ -129,12 +132,15 @@ func TestCommands(t *testing.T) {
 		"clips --json":             {false, "[]"},
 		"watch-link revoke w1":     {false, ""},
 		"watch-link revoke w2":     {true, "the disk is full"},
-		"watch-link list":          {false, "w1  clips: anyone"},
+		"watch-link list":          {false, "the server still keeps\nw1  clips: anyone"},
 		"watch-link list --json":   {false, `"linkId": "w1"`},
 		"watch-link":               {true, "the disk is full"},
 		"watch-link --clips=all":   {true, "nobody"},
 
-		"watch-link --clips anyone --expires 1h": {false, "https://replay.example.com/watch?link=x\n"},
+		"watch-link --clips anyone --expires 1h":  {false, "https://replay.example.com/watch?link=x\n"},
+		"watch-link --clips anyone --expires 60m": {false, "https://replay.example.com/watch?link=x\n"},
+		"watch-link --clips nobody --expires 7d":  {false, "https://replay.example.com/watch?link=168\n"},
+		"watch-link --clips nobody --expires 2w":  {false, "https://replay.example.com/watch?link=336\n"},
 
 		"clips": {false, "No clips in "},
 	} {
@@ -167,7 +173,9 @@ func TestAWrongCommandLine(t *testing.T) {
 	for line, says := range map[string]string{
 		"dance": "dance", "share perhaps": "on", "save --seconds=NaN": "more than 0", "save --after=+Inf": "0 or more",
 		"save --seconds=x": "seconds", "talk": "<state>",
-		"show nowhere": "home, clips, settings,",
+		"show nowhere":           "home, clips, settings,",
+		"watch-link --expires=0": "between 1m and 90d", "watch-link --expires=59s": "between 1m and 90d",
+		"watch-link --expires=-1h": "between 1m and 90d", "watch-link --expires=soon": "12h, 7d or 2w",
 	} {
 		for _, asJSON := range []bool{false, true} {
 			args := strings.Fields(line)
@@ -183,7 +191,7 @@ func TestAWrongCommandLine(t *testing.T) {
 				t.Errorf("%v ends with %d, says %q, and %q", args, code, told, other)
 			}
 			if command, _, _ := strings.Cut(line, " "); !asJSON && command != "dance" &&
-				!strings.Contains(stderr, "\nRun hindsightctl "+command+" --help ") {
+				!strings.Contains(stderr, "\nRun hindsightctl "+command) {
 				t.Errorf("%v does not say where to look: %q", args, stderr)
 			}
 			if asJSON && !json.Valid([]byte(stdout)) {
@@ -203,6 +211,8 @@ func TestHelp(t *testing.T) {
 		"save --help": {"--seconds=SECONDS", "--after=SECONDS"},
 		"talk --help": {"<state>", "Press or release push-to-talk"},
 		"mute --help": {"toggle switches it"},
+
+		"watch-link make --help": {"90d", "ends when you stop sharing"},
 	} {
 		code, out := sh.line(t, line)
 		if code != 0 {

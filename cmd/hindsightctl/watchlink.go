@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/hindsight-app/hindsight/app/control"
@@ -11,14 +13,25 @@ import (
 )
 
 type watchesCmd struct {
-	Make   watchLinkMakeCmd   `cmd:"" default:"withargs" help:"Create a link with which everybody can rewind what you share now, and print it."`
-	List   watchLinkListCmd   `cmd:"" help:"List the links to what you share now, which can be revoked but not read again."`
+	Make   watchLinkMakeCmd   `cmd:"" default:"withargs" help:"Create a link with which everybody can rewind what you share now, and print it. It ends when you stop sharing."`
+	List   watchLinkListCmd   `cmd:"" help:"List your links, also those to shares that have ended, which can be revoked but not read again."`
 	Revoke watchLinkRevokeCmd `cmd:"" help:"Revoke a link: it stops working at once."`
 }
 
 type watchLinkMakeCmd struct {
 	Clips   string        `enum:"nobody,ask,anyone" default:"ask" help:"Who of those with the link may clip what they see: nobody, anyone, or with ask those whom you allow each time."`
-	Expires time.Duration `default:"24h" help:"How long the link works, 1m or longer. It ends with the replay at the latest."`
+	Expires time.Duration `default:"24h" placeholder:"TIME" help:"How long the link works, for example 90m, 12h, 7d or 2w: between 1m and 90d, unless the server allows less. It ends when you stop sharing, whatever is left of this time. Default: 24h."`
+}
+
+// shortestLink is the least time that a link may work.
+const shortestLink = time.Minute
+
+// Validate implements kong's: what it refuses is a wrong command line.
+func (c watchLinkMakeCmd) Validate() error {
+	if c.Expires < shortestLink {
+		return errors.New("--expires: a link works for between 1m and 90d")
+	}
+	return nil
 }
 
 func (c watchLinkMakeCmd) Run(ctx context.Context, out *output) error {
@@ -27,7 +40,12 @@ func (c watchLinkMakeCmd) Run(ctx context.Context, out *output) error {
 		&a); err != nil {
 		return err
 	}
-	return out.print(a, func(w io.Writer) { fmt.Fprintln(w, a.URL) })
+	return out.print(a, func(w io.Writer) {
+		fmt.Fprintln(w, a.URL)
+		// Not with the link, which scripts read.
+		fmt.Fprintln(os.Stderr, "It works until", a.ExpiresAt.Local().Format(time.DateTime),
+			"or until you stop sharing, whichever is first.")
+	})
 }
 
 type watchLinkListCmd struct{}
@@ -46,8 +64,12 @@ func (watchLinkListCmd) Run(ctx context.Context, out *output) error {
 			if l.MadeBy != "" {
 				by = " by " + l.MadeBy
 			}
-			fmt.Fprintf(w, "%s  clips: %s  made %s%s  works until %s\n", l.LinkID, l.Clips,
-				l.CreatedAt.Local().Format(time.DateTime), by, l.ExpiresAt.Local().Format(time.DateTime))
+			works := "works until " + l.ExpiresAt.Local().Format(time.DateTime) + " or until you stop sharing"
+			if l.Ended {
+				works = "ended: shows what the server still keeps"
+			}
+			fmt.Fprintf(w, "%s  clips: %s  made %s%s%s  %s\n", l.LinkID, l.Clips, l.CreatedAt.Local().Format(time.DateTime),
+				by, in(l.RoomName), works)
 		}
 	})
 }

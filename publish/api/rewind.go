@@ -30,8 +30,11 @@ type WatchLinkRequest struct {
 // WatchLink lets everybody who has its URL rewind a running replay until it expires or the replay's buffer is deleted.
 // The URL is returned only once, when the link is made.
 type WatchLink struct {
-	LinkID    string     `json:"linkId"`
-	ReplayID  string     `json:"replayId"`
+	LinkID   string `json:"linkId"`
+	ReplayID string `json:"replayId"`
+	RoomName string `json:"roomName,omitempty"`
+	// Ended says that the replay has ended: the link shows what is kept of it, and no later share.
+	Ended     bool       `json:"ended,omitempty"`
 	URL       string     `json:"url,omitempty"`
 	Clips     ClipPolicy `json:"clips"`
 	CreatedAt time.Time  `json:"createdAt"`
@@ -40,7 +43,7 @@ type WatchLink struct {
 	MadeBy string `json:"madeBy,omitempty"`
 }
 
-// WatchLinkList is the response to GET /replays/{id}/links, oldest first.
+// WatchLinkList is the response to GET /replays/{id}/links and GET /watch-links, oldest first.
 type WatchLinkList struct {
 	Links []WatchLink `json:"links"`
 }
@@ -89,7 +92,8 @@ type Timeline struct {
 	Live bool `json:"live"`
 	// Paused says that the publisher has paused it now.
 	Paused bool `json:"paused"`
-	// Clips is what the caller may do: anyone is to clip at once.
+	// Clips is what the caller may do: anyone is to clip at once. Where the publisher is to be asked, it is nobody once
+	// the replay has ended.
 	Clips ClipPolicy `json:"clips"`
 	// MaxSeconds is how long a clip may be.
 	MaxSeconds float64 `json:"maxSeconds"`
@@ -153,9 +157,11 @@ type AskedClip struct {
 	By      string    `json:"by"` // who asked: a user's identity, or "a viewer"
 }
 
-// AskedList is the response to GET /replays/{id}/asked, oldest first. Cursor stands for this list: with it as the
-// parameter seen, the next call waits until the list has changed.
+// AskedList is the response to GET /replays/{id}/asked, oldest first. Cursor stands for both lists: with it as the
+// parameter seen, the next call waits until one of them has changed.
 type AskedList struct {
-	Asked  []AskedClip `json:"asked"`
+	Asked []AskedClip `json:"asked"`
+	// Made are clips that viewers with watch links were allowed in the last two minutes, also without being asked for.
+	Made   []AskedClip `json:"made,omitempty"`
 	Cursor string      `json:"cursor"`
 }

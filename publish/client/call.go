@@ -207,6 +207,9 @@ type refused struct {
 
 func (r *refused) Unwrap() error { return r.error }
 
+// IsWrongValue is whether the backend does not accept a value in a request.
+func IsWrongValue(err error) bool { return status(err) == http.StatusBadRequest }
+
 // status is that of a problem; 0 is any other error.
 func status(err error) int {
 	var r *refused

@@ -32,6 +32,11 @@ func (c *Client) WatchLinks(ctx context.Context, replay string) (*api.WatchLinkL
 	return call[api.WatchLinkList](ctx, c, request{method: http.MethodGet, path: replayPath(replay, "links"), again: true})
 }
 
+// AllWatchLinks lists those to all replays of the user, also to those that have ended.
+func (c *Client) AllWatchLinks(ctx context.Context) (*api.WatchLinkList, error) {
+	return call[api.WatchLinkList](ctx, c, request{method: http.MethodGet, path: "/watch-links", again: true})
+}
+
 // RevokeWatchLink makes a watch link useless at once.
 func (c *Client) RevokeWatchLink(ctx context.Context, replay, link string) error {
 	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: replayPath(replay, "links", link),

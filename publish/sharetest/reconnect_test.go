@@ -5,6 +5,7 @@ package sharetest
 import (
 	"context"
 	"fmt"
+	"math"
 	"syscall"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/publish"
+	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/client"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
@@ -75,6 +78,47 @@ func TestServerRestart(t *testing.T) {
 	b.eventually(t, func() bool { return len(video.Reports()) >= 3 && len(sound.Reports()) >= 3 }, "no sender reports")
 	apart := b.wallMinusPTS(t, video, media.Video, 90000) - b.wallMinusPTS(t, sound, media.Opus, media.SampleRate)
 	require.InDelta(t, 0, apart.Seconds(), 0.004)
+}
+
+// A publisher that goes on with the replay of another continues it. Nobody ends it in between, and the server hears of
+// every pause: of one that the first could not tell it, and of one that began while there was none.
+func TestTheNextPublisherContinuesTheReplay(t *testing.T) {
+	b := newBench(t, publishtest.SourceOptions{Seconds: 2})
+	p := b.publish(t)
+	b.eventually(t, func() bool { return p.Status().Recording == publish.RecordingActive }, "it is not recorded")
+	first := p.Status()
+	b.backend.RefusePauses(math.MaxInt)
+	p.Tell(api.RoomState{Replay: api.ReplayPaused})
+	p.Tell(api.RoomState{Replay: api.ReplayOn})
+	replay, err := p.Leave(b.ctx)
+	require.NoError(t, err)
+	require.Equal(t, first.ReplayID, replay.ID())
+	replay.Tell(api.RoomState{Replay: api.ReplayPaused})
+
+	c := b.config(t)
+	c.Room, c.Continue = publishtest.ForbiddenRoom, replay
+	_, err = publish.Start(b.ctx, c, b.src)
+	require.ErrorIs(t, err, client.ErrRoom)
+	require.Empty(t, b.backend.Stops(), "a start that failed has ended it")
+
+	b.backend.RefusePauses(0)
+	c.Room = room
+	p, err = publish.Start(b.ctx, c, b.src)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.Close(context.Background()) })
+	require.Equal(t, first.ReplayID, p.Status().ReplayID)
+	p.Tell(api.RoomState{Replay: api.ReplayPaused})
+	b.eventually(t, func() bool {
+		st := p.Status()
+		return st.Recording == publish.RecordingActive && st.EgressID != first.EgressID && len(b.backend.Pauses()) >= 3
+	}, "it does not go on")
+	require.Equal(t, first.ReplayID, p.Status().ReplayID)
+	starts, pauses := b.backend.Starts(), b.backend.Pauses()
+	require.Equal(t, first.ReplayID, starts[len(starts)-1].ReplayID)
+	require.Equal(t, []bool{true, false, true}, []bool{pauses[0].Paused, pauses[1].Paused, pauses[2].Paused})
+	require.Empty(t, b.backend.Stops())
+	require.NoError(t, p.Close(b.ctx))
+	require.Equal(t, []string{first.ReplayID}, b.backend.Stops())
 }
 
 // A server that is away when sharing starts is waited for.

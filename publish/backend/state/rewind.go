@@ -156,6 +156,13 @@ func (s *Store) Asks(ctx context.Context, replay string) ([]Ask, error) {
 		Asked, stamp(askedSince()))
 }
 
+// AllowedAsks lists what was allowed to viewers with links of a replay, at once or by the publisher, of what they have
+// asked for since a moment, oldest first.
+func (s *Store) AllowedAsks(ctx context.Context, replay string, since time.Time) ([]Ask, error) {
+	return all(ctx, s, scanAsk, askColumns+`WHERE replay = ? AND state = ? AND link <> '' AND created > ?
+		ORDER BY created, id`, replay, Allowed, stamp(since))
+}
+
 // AllAsks lists what waits for publishers to decide.
 func (s *Store) AllAsks(ctx context.Context) ([]Ask, error) {
 	return all(ctx, s, scanAsk, askColumns+"WHERE state = ? AND created > ? ORDER BY created, id", Asked,

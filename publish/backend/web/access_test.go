@@ -203,13 +203,14 @@ func (d *desk) tryCall(pattern, token string, b belongings, subject string) int 
 	}
 	signedIn := d.header["Cookie"] != ""
 	listed := method == http.MethodGet && (path == "/clips" || path == "/recordings" || path == "/links" ||
+		path == "/watch-links" ||
 		signedIn && (path == "/team" || path == "/team/links"))
 	if listed {
 		target += "?whose=all"
 	}
 	resp, answer := d.call(token, method, target, kind, body)
 	if listed && resp.StatusCode == http.StatusOK && !strings.Contains(string(answer), b.clip) &&
-		!strings.Contains(string(answer), b.job) {
+		!strings.Contains(string(answer), b.job) && !strings.Contains(string(answer), b.watchLink) {
 		return http.StatusNotFound // it is not in the list
 	}
 	return resp.StatusCode

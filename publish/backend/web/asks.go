@@ -101,6 +101,10 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 	if err != nil {
 		return err
 	}
+	if view.mayClip(v.clips) != v.clips {
+		return &failure{http.StatusConflict, api.ProblemConflict,
+			"the publisher no longer shares, so nobody is there to allow the clip"}
+	}
 	if from, to, err = view.within(from, to); err != nil {
 		return err
 	}
@@ -348,19 +352,35 @@ func (s *Server) askedClips(ctx context.Context, replay string) ([]api.AskedClip
 	if err != nil {
 		return nil, err
 	}
+	return askedViews(asks), nil
+}
+
+func askedViews(asks []state.Ask) []api.AskedClip {
 	out := []api.AskedClip{}
 	for _, a := range asks {
 		out = append(out, api.AskedClip{ClipID: a.ID, From: a.From, To: a.To, Seconds: a.To.Sub(a.From).Seconds(),
 			Title: a.Title, At: a.Created, By: a.Asker})
 	}
-	return out, nil
+	return out
 }
 
-// cursor stands for a list.
-func cursor(list []api.AskedClip) string {
+// madeKept is how long the publisher is told of a clip that was made.
+const madeKept = 2 * time.Minute
+
+// madeClips are those that viewers with links were allowed lately.
+func (s *Server) madeClips(ctx context.Context, replay string) ([]api.AskedClip, error) {
+	asks, err := s.o.State.AllowedAsks(ctx, replay, time.Now().Add(-madeKept))
+	return askedViews(asks), err
+}
+
+// cursor stands for lists.
+func cursor(lists ...[]api.AskedClip) string {
 	sum := sha256.New()
-	for _, a := range list {
-		fmt.Fprintln(sum, a.ClipID)
+	for _, list := range lists {
+		for _, a := range list {
+			fmt.Fprintln(sum, a.ClipID)
+		}
+		fmt.Fprintln(sum)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
@@ -378,7 +398,7 @@ func (s *Server) getAsked(w http.ResponseWriter, r *http.Request, user state.Tok
 	}
 	before := q.Get("seen")
 	if before == "" {
-		before = cursor(nil)
+		before = cursor(nil, nil)
 	}
 	tick := time.NewTicker(askedPeriod)
 	defer tick.Stop()
@@ -388,8 +408,12 @@ func (s *Server) getAsked(w http.ResponseWriter, r *http.Request, user state.Tok
 		if err != nil {
 			return err
 		}
-		if now := cursor(list); now != before || !time.Now().Before(until) || s.draining.Load() {
-			return writeJSON(w, http.StatusOK, api.AskedList{Asked: list, Cursor: now})
+		made, err := s.madeClips(r.Context(), replay.ID)
+		if err != nil {
+			return err
+		}
+		if now := cursor(list, made); now != before || !time.Now().Before(until) || s.draining.Load() {
+			return writeJSON(w, http.StatusOK, api.AskedList{Asked: list, Made: made, Cursor: now})
 		}
 		select {
 		case <-news:

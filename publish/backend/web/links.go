@@ -25,12 +25,9 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err := readJSON(w, r, &req); err != nil {
 		return err
 	}
-	life := defaultLink
-	if req.ExpiresIn != 0 {
-		if req.ExpiresIn < int64(minLink.Seconds()) || req.ExpiresIn > int64(s.o.MaxLink.Seconds()) {
-			return invalid("expiresIn must be between %g and %g seconds", minLink.Seconds(), s.o.MaxLink.Seconds())
-		}
-		life = time.Duration(req.ExpiresIn) * time.Second
+	life, err := s.linkLife(req.ExpiresIn, defaultLink)
+	if err != nil {
+		return err
 	}
 	clip, err := s.ownClip(r, user)
 	if err != nil {
@@ -43,6 +40,36 @@ func (s *Server) postLink(w http.ResponseWriter, r *http.Request, user state.Tok
 	out := linkView(link)
 	out.URL = address
 	return writeJSON(w, http.StatusCreated, out)
+}
+
+// linkLife is how long a link is to work, from the request; 0 seconds is the usual time.
+func (s *Server) linkLife(seconds int64, usual time.Duration) (time.Duration, error) {
+	if seconds == 0 {
+		return min(usual, s.o.MaxLink), nil
+	}
+	if seconds < int64(minLink.Seconds()) || seconds > int64(s.o.MaxLink.Seconds()) {
+		return 0, invalid("a link can work for between %s and %s; expiresIn is in seconds", lifetime(minLink),
+			lifetime(s.o.MaxLink))
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
+
+// lifetime is a time for people, in the largest unit that has it whole: 90 days, 36 hours, 1 minute.
+func lifetime(d time.Duration) string {
+	n, unit := int64(d.Seconds()), "second"
+	for _, u := range []struct {
+		name   string
+		length time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}} {
+		if d >= u.length && d%u.length == 0 {
+			n, unit = int64(d/u.length), u.name
+			break
+		}
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s", n, unit)
 }
 
 // makeLink makes a user's link to a clip that works for as long as life, and returns its address.

@@ -120,8 +120,9 @@ type seen struct {
 	pauses []state.Span
 	// listed are the segments of the playlist.
 	listed []buffers.Shown
-	ended  bool
-	made   time.Time
+	// over is that the publisher no longer shares, ended that nothing is on its way anymore either.
+	over, ended bool
+	made        time.Time
 	// texts are playlists by the watch link's secret.
 	textMu sync.Mutex
 	texts  map[string]playlistText
@@ -222,17 +223,37 @@ func (s *Server) look(ctx context.Context, id string) (*seen, error) {
 // finish chooses what is in the playlist: what is stored of the last length. What is older is still served for a while,
 // to players that have just learned of it (RFC 8216, 6.2.2).
 func (v *seen) finish(replay state.Replay, recordings []state.Recording, now time.Time, length time.Duration) {
-	end, over := now, v.Closed
+	end := now
 	if n := len(v.Segments); v.Closed && n > 0 && v.Segments[n-1].To.Before(now) {
 		end = v.Segments[n-1].To
 	}
-	for _, r := range recordings {
-		over = over && (!replay.Stopped.IsZero() || r.Over() && now.Sub(r.Ended) > endPatience)
-	}
-	v.ended = over
+	v.over = over(replay, recordings, now)
+	v.ended = v.Closed && v.over
 	v.listed = buffers.OneKind(slices.DeleteFunc(slices.Clone(v.Segments), func(x buffers.Shown) bool {
 		return !x.Stored || x.To.Before(end.Add(-length))
 	}))
+}
+
+// over is whether a replay has ended: it was stopped, or its last recording ended a while ago. Some of it may still be
+// on its way.
+func over(replay state.Replay, recordings []state.Recording, now time.Time) bool {
+	return !replay.Stopped.IsZero() || !slices.ContainsFunc(recordings, func(r state.Recording) bool {
+		return !r.Over() || now.Sub(r.Ended) <= endPatience
+	})
+}
+
+// over is over now.
+func (s *Server) over(ctx context.Context, replay state.Replay) (bool, error) {
+	recordings, err := s.o.State.Recordings(ctx, replay.ID)
+	return over(replay, recordings, time.Now()), err
+}
+
+// mayClip is what a viewer may do: where the publisher is to be asked, nothing once nobody shares anymore.
+func (v *seen) mayClip(allowed api.ClipPolicy) api.ClipPolicy {
+	if v.over && allowed == api.ClipsAsk {
+		return api.ClipsNobody
+	}
+	return allowed
 }
 
 // paused says whether the publisher has paused it now.
@@ -353,8 +374,8 @@ func (s *Server) getTimeline(w http.ResponseWriter, r *http.Request, v watcher) 
 	if err != nil {
 		return err
 	}
-	out := api.Timeline{Live: !view.ended, Paused: view.paused(), Clips: v.clips, MaxSeconds: s.o.Replay.Seconds(),
-		RoomName: v.replay.Room, Owner: state.OwnerName(v.replay.Identity)}
+	out := api.Timeline{Live: !view.ended, Paused: view.paused(), Clips: view.mayClip(v.clips),
+		MaxSeconds: s.o.Replay.Seconds(), RoomName: v.replay.Room, Owner: state.OwnerName(v.replay.Identity)}
 	until := time.Time{}
 	if n := len(view.listed); n > 0 {
 		from, to := view.listed[0].From.UTC(), view.listed[n-1].To.UTC()
@@ -401,15 +422,12 @@ func (s *Server) postWatchLink(w http.ResponseWriter, r *http.Request, user stat
 	if err := readJSON(w, r, &req); err != nil {
 		return err
 	}
-	life, clips := defaultWatchLink, api.ClipsAsk
-	if req.ExpiresIn != 0 {
-		if req.ExpiresIn < int64(minLink.Seconds()) || req.ExpiresIn > int64(s.o.MaxLink.Seconds()) {
-			return invalid("expiresIn must be between %g and %g seconds", minLink.Seconds(), s.o.MaxLink.Seconds())
-		}
-		life = time.Duration(req.ExpiresIn) * time.Second
+	life, err := s.linkLife(req.ExpiresIn, defaultWatchLink)
+	if err != nil {
+		return err
 	}
+	clips := api.ClipsAsk
 	if req.Clips != "" {
-		var err error
 		if clips, err = api.ParseClipPolicy(string(req.Clips)); err != nil {
 			return invalid("%v", err)
 		}
@@ -419,7 +437,7 @@ func (s *Server) postWatchLink(w http.ResponseWriter, r *http.Request, user stat
 		return err
 	}
 	link, secret, ok, err := s.o.State.AddWatchLink(r.Context(), replay.ID, user.Owner(), clips,
-		time.Now().Add(min(life, s.o.MaxLink)), maxWatchLinks)
+		time.Now().Add(life), maxWatchLinks)
 	if err != nil {
 		return err
 	}
@@ -428,14 +446,18 @@ func (s *Server) postWatchLink(w http.ResponseWriter, r *http.Request, user stat
 			fmt.Sprintf("the replay has %d links already; revoke some first", maxWatchLinks)}
 	}
 	about(r.Context(), "link", link.ID, "expires", link.Expires, "clips", clips.String())
-	out := watchLinkView(link)
+	ended, err := s.over(r.Context(), replay)
+	if err != nil {
+		return err
+	}
+	out := watchLinkView(link, replay, ended)
 	out.URL = s.origin(r) + api.Prefix + "/replays/" + replay.ID + "/watch?" + url.Values{"link": {secret}}.Encode()
 	return writeJSON(w, http.StatusCreated, out)
 }
 
-func watchLinkView(l state.WatchLink) api.WatchLink {
-	return api.WatchLink{LinkID: l.ID, ReplayID: l.ReplayID, Clips: l.Clips, CreatedAt: l.Created, ExpiresAt: l.Expires,
-		MadeBy: state.OwnerName(l.Identity)}
+func watchLinkView(l state.WatchLink, replay state.Replay, ended bool) api.WatchLink {
+	return api.WatchLink{LinkID: l.ID, ReplayID: l.ReplayID, RoomName: replay.Room, Ended: ended, Clips: l.Clips,
+		CreatedAt: l.Created, ExpiresAt: l.Expires, MadeBy: state.OwnerName(l.Identity)}
 }
 
 func (s *Server) getWatchLinks(w http.ResponseWriter, r *http.Request, user state.Token) error {
@@ -447,9 +469,45 @@ func (s *Server) getWatchLinks(w http.ResponseWriter, r *http.Request, user stat
 	if err != nil {
 		return err
 	}
-	out := api.WatchLinkList{Links: []api.WatchLink{}}
+	return s.writeWatchLinks(w, r, links)
+}
+
+// getAllWatchLinks lists the links to all replays of the user, those that have ended as well.
+func (s *Server) getAllWatchLinks(w http.ResponseWriter, r *http.Request, user state.Token) error {
+	if err := mayShare(user); err != nil {
+		return err
+	}
+	links, err := s.o.State.WatchLinksOf(r.Context(), user.Owner(), maxListed)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(links)
+	return s.writeWatchLinks(w, r, links)
+}
+
+func (s *Server) writeWatchLinks(w http.ResponseWriter, r *http.Request, links []state.WatchLink) error {
+	type known struct {
+		state.Replay
+		ended bool
+	}
+	out, replays := api.WatchLinkList{Links: []api.WatchLink{}}, map[string]known{}
 	for _, l := range links {
-		out.Links = append(out.Links, watchLinkView(l))
+		of, seen := replays[l.ReplayID]
+		if !seen {
+			replay, err := s.o.State.Replay(r.Context(), l.ReplayID)
+			if errors.Is(err, state.ErrNotFound) {
+				continue // it was deleted in the meantime, and its links with it
+			}
+			if err == nil {
+				of.Replay = replay
+				of.ended, err = s.over(r.Context(), replay)
+			}
+			if err != nil {
+				return err
+			}
+			replays[l.ReplayID] = of
+		}
+		out.Links = append(out.Links, watchLinkView(l, of.Replay, of.ended))
 	}
 	return writeJSON(w, http.StatusOK, out)
 }

@@ -349,8 +349,62 @@ func TestWatchLinks(t *testing.T) {
 	for _, bad := range []string{`{"expiresIn":1}`, `{"expiresIn":99999999}`, `{"clips":"all"}`} {
 		s.do(http.StatusBadRequest, s.alice, "POST", path+"/links", bad, nil)
 	}
+	_, said := s.call(s.alice, "POST", path+"/links", "application/json", `{"expiresIn":1}`)
+	require.Contains(t, string(said), "between 1 minute and 90 days")
 	require.NoError(t, s.DB.DeleteReplay(t.Context(), s.id))
 	s.do(http.StatusNotFound, "", "GET", path+"/index.m3u8?link="+secret, "", nil)
+}
+
+// When sharing has ended, its links are still listed and can be revoked. Nobody is asked for a clip anymore, for nobody
+// would be there to allow it; who may clip at once still does, and the publisher hears of it.
+func TestLinksOfAReplayThatHasEnded(t *testing.T) {
+	s := newScene(t)
+	begin := time.Now().Add(-8 * time.Second)
+	p := s.tape(begin)
+	p.add(begin, 4, 0)
+	asks, id := s.link(api.ClipsAsk)
+	anyone, _ := s.link(api.ClipsAnyone)
+	path := "/replays/" + s.id
+	links := func(token string) (out []api.WatchLink) {
+		t.Helper()
+		var list api.WatchLinkList
+		s.do(http.StatusOK, token, "GET", "/watch-links", "", &list)
+		return list.Links
+	}
+	may := func(secret string) api.ClipPolicy {
+		t.Helper()
+		s.views.drop(s.id)
+		var line api.Timeline
+		s.do(http.StatusOK, "", "GET", path+"/timeline?link="+secret, "", &line)
+		return line.Clips
+	}
+	list := links(s.alice)
+	require.Len(t, list, 2)
+	require.Equal(t, []any{id, s.id, "den", false}, []any{list[0].LinkID, list[0].ReplayID, list[0].RoomName,
+		list[0].Ended})
+	require.Empty(t, links(s.user("bob", "*", state.Publish)), "they are alice's")
+	require.Equal(t, api.ClipsAsk, may(asks))
+
+	s.do(http.StatusOK, s.alice, "POST", "/stop", fmt.Sprintf(`{"replayId":%q}`, s.id), nil)
+	require.Equal(t, []api.ClipPolicy{api.ClipsNobody, api.ClipsAnyone}, []api.ClipPolicy{may(asks), may(anyone)})
+	resp, said := s.call("", "POST", path+"/clips?link="+asks, "application/json", `{"seconds":2}`)
+	require.Equal(t, http.StatusConflict, resp.StatusCode)
+	require.Contains(t, string(said), "the publisher no longer shares")
+	var clip api.ViewerClip
+	s.do(http.StatusAccepted, "", "POST", path+"/clips?link="+anyone, `{"seconds":4}`, &clip)
+	var asked api.AskedList
+	s.do(http.StatusOK, s.alice, "GET", path+"/asked", "", &asked)
+	require.Empty(t, asked.Asked)
+	require.Len(t, asked.Made, 1)
+	require.Equal(t, clip.ClipID, asked.Made[0].ClipID)
+	s.do(http.StatusOK, s.alice, "GET", path+"/asked?wait=1&seen="+asked.Cursor, "", &asked)
+
+	list = links(s.alice)
+	require.Len(t, list, 2)
+	require.True(t, list[0].Ended && list[1].Ended)
+	s.do(http.StatusNoContent, s.alice, "DELETE", path+"/links/"+id, "", nil)
+	s.do(http.StatusNotFound, "", "GET", path+"/timeline?link="+asks, "", nil)
+	require.Len(t, links(s.alice), 1)
 }
 
 // body is that of a GET.

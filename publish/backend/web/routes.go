@@ -60,6 +60,7 @@ func (s *Server) routes() map[string]http.Handler {
 		"DELETE " + api.Prefix + "/clips/{id}/links/{link}":               user(s.deleteLink),
 		"PUT " + api.Prefix + "/clips/{id}/poster":                        user(s.putPoster),
 		"GET " + api.Prefix + "/links":                                    user(s.getAllLinks),
+		"GET " + api.Prefix + "/watch-links":                              user(s.getAllWatchLinks),
 		"POST " + api.Prefix + "/uploads":                                 user(s.serveUpload),
 		"OPTIONS " + api.Prefix + "/uploads":                              s.limited(s.uploadOptions),
 		"GET " + api.Prefix + "/uploads/{id}":                             user(s.getUpload),

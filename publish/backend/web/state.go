@@ -34,6 +34,7 @@ type rewinds interface {
 	AddAsk(ctx context.Context, a state.Ask, limit int) (ok bool, err error)
 	Ask(ctx context.Context, replay, id string) (state.Ask, error)
 	Asks(ctx context.Context, replay string) ([]state.Ask, error)
+	AllowedAsks(ctx context.Context, replay string, since time.Time) ([]state.Ask, error)
 	Allow(ctx context.Context, c state.Clip, limit int) (ok bool, err error)
 	Deny(ctx context.Context, id string) error
 	LinkAsked(ctx context.Context, id, identity, secret string, expires time.Time) error

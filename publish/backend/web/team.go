@@ -546,7 +546,7 @@ func (s *Server) linkLives() (out []teamChoice) {
 		out = append(out, teamChoice{int64(life.Seconds()), label, life == defaultLink})
 	}
 	if len(out) == 0 {
-		out = []teamChoice{{int64(s.o.MaxLink.Seconds()), spoken(s.o.MaxLink), true}}
+		out = []teamChoice{{int64(s.o.MaxLink.Seconds()), lifetime(s.o.MaxLink), true}}
 	}
 	return out
 }
@@ -586,7 +586,7 @@ func (s *Server) postTeamLink(w http.ResponseWriter, r *http.Request, user state
 	if text := r.PostFormValue("life"); text != "" {
 		seconds, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || seconds < int64(minLink.Seconds()) || seconds > int64(s.o.MaxLink.Seconds()) {
-			return invalid("a link may work for %s at most", spoken(s.o.MaxLink))
+			return invalid("a link can work for %s at most", lifetime(s.o.MaxLink))
 		}
 		life = time.Duration(seconds) * time.Second
 	}

@@ -120,6 +120,12 @@ func Asks(t *testing.T, open func() *state.Store) {
 	got, err := s.Ask(ctx, r.ID, one.ID)
 	require.NoError(t, err)
 	require.Equal(t, state.Allowed, got.State)
+	made, err := s.AllowedAsks(ctx, r.ID, one.Created.Add(-time.Second))
+	require.NoError(t, err)
+	require.Equal(t, []state.Ask{got}, made)
+	made, err = s.AllowedAsks(ctx, r.ID, one.Created)
+	require.NoError(t, err)
+	require.Empty(t, made)
 
 	same, err := s.Clip(ctx, clip.ID)
 	require.NoError(t, err)
