@@ -116,17 +116,12 @@ func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 	}
 }
 
-// Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that the first frame is as near as
-// possible to near.
+// Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that each is as near as possible to near. The
+// counter may turn over within the segment.
 func (s *Segment) Unwrap(near time.Duration) {
-	turns := (near - s.Video[0].PTS + tsWrap/2) / tsWrap
-	if near-s.Video[0].PTS+tsWrap/2 < 0 {
-		turns--
-	}
 	for _, list := range [][]Sample{s.Video, s.Audio} {
 		for i := range list {
-			list[i].PTS += turns * tsWrap
-			list[i].DTS += turns * tsWrap
+			list[i].PTS, list[i].DTS = unwrap(list[i].PTS, near), unwrap(list[i].DTS, near)
 		}
 	}
 }
