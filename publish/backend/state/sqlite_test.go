@@ -46,6 +46,7 @@ func TestWatchLinks(t *testing.T)                 { onSQLite(t, statetest.WatchL
 func TestAsks(t *testing.T)                       { onSQLite(t, statetest.Asks) }
 func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses) }
 func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
+func TestSegmentTimes(t *testing.T)               { onSQLite(t, statetest.SegmentTimes) }
 func TestSessions(t *testing.T)                   { onSQLite(t, statetest.Sessions) }
 func TestFindClips(t *testing.T)                  { onSQLite(t, statetest.FindClips) }
 func TestUploadsReserve(t *testing.T)             { onSQLite(t, statetest.UploadsReserve) }

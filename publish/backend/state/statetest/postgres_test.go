@@ -55,6 +55,7 @@ func TestWatchLinks(t *testing.T)                 { onPostgres(t, WatchLinks) }
 func TestAsks(t *testing.T)                       { onPostgres(t, Asks) }
 func TestPauses(t *testing.T)                     { onPostgres(t, Pauses) }
 func TestShownIsCountedOnce(t *testing.T)         { onPostgres(t, ShownIsCountedOnce) }
+func TestSegmentTimes(t *testing.T)               { onPostgres(t, SegmentTimes) }
 func TestSessions(t *testing.T)                   { onPostgres(t, Sessions) }
 func TestFindClips(t *testing.T)                  { onPostgres(t, FindClips) }
 func TestUploadsReserve(t *testing.T)             { onPostgres(t, UploadsReserve) }
