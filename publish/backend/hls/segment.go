@@ -15,7 +15,8 @@ import (
 // tsClock is the rate of PTS and DTS in Hz, and they have 33 bits (ISO/IEC 13818-1, 2.4.3.7).
 const (
 	tsClock = 90000
-	tsWrap  = time.Duration((1<<33)*1e9) / tsClock
+	turn    = 1 << 33 // ticks after which they begin anew
+	tsWrap  = time.Duration(turn*1e9) / tsClock
 )
 
 // Sample is one access unit. Its times are those of the segment: of PES headers, or of fragments.

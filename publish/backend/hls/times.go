@@ -36,40 +36,40 @@ func Times(r io.ReadSeeker, near time.Duration) (first, end time.Duration, err e
 	if len(head) == 0 {
 		return 0, 0, fmt.Errorf("%w: it holds no video", ErrDamaged)
 	}
-	first = unwrap(head[0], near)
 	size, err := r.Seek(0, io.SeekEnd)
 	if err != nil {
 		return 0, 0, err
 	}
-	var tail []time.Duration
+	var tail []int64 // ticks after the first frame
 	for count, at := int64(firstTail), size; at > 0 && len(tail) < reordered; count *= 4 {
 		at = max(size/packetSize-count, 0) * packetSize
 		if _, err := r.Seek(at, io.SeekStart); err != nil {
 			return 0, 0, err
 		}
-		found, err := in.frames(bufio.NewReaderSize(r, readAhead), 0)
-		if err != nil {
+		if tail, err = in.frames(bufio.NewReaderSize(r, readAhead), 0); err != nil {
 			return 0, 0, err
 		}
-		tail = nil
-		for _, pts := range found {
-			tail = append(tail, unwrap(pts, first))
+		for i := range tail {
+			tail[i] = (tail[i]-head[0]+turn/2)&(turn-1) - turn/2
 		}
 	}
 	slices.Sort(tail)
-	switch n := len(tail); n {
-	case 0:
+	n := len(tail)
+	if n == 0 {
 		return 0, 0, fmt.Errorf("%w: its end holds no video", ErrDamaged)
-	case 1:
-		return first, tail[0] + time.Second/30, nil
-	default:
-		return first, tail[n-1] + tail[n-1] - tail[n-2], nil
 	}
+	step := int64(tsClock / 30)
+	if n > 1 {
+		step = tail[n-1] - tail[n-2]
+	}
+	first, end = media.FromTicks(head[0], tsClock), media.FromTicks(head[0]+tail[n-1]+step, tsClock)
+	turns := unwrap(first, near) - first
+	return first + turns, end + turns, nil
 }
 
-// frames reads packets to the end, or until it has so many frames, and returns the PTS of those that begin in them.
-// Damaged packets are left out.
-func (t *transport) frames(r io.Reader, limit int) (out []time.Duration, err error) {
+// frames reads packets to the end, or until it has so many frames, and returns the PTS of those that begin in them, in
+// ticks. Damaged packets are left out.
+func (t *transport) frames(r io.Reader, limit int) (out []int64, err error) {
 	damage := 0
 	for count := 0; limit == 0 || len(out) < limit && count < mostHead; count++ {
 		_, err := io.ReadFull(r, t.packet[:])
@@ -93,7 +93,7 @@ func (t *transport) frames(r io.Reader, limit int) (out []time.Duration, err err
 			continue
 		}
 		if pts, _, ok := times(payload); ok {
-			out = append(out, media.FromTicks(pts, tsClock))
+			out = append(out, pts)
 		}
 	}
 	return out, nil
