@@ -137,7 +137,7 @@ func New(o Options) (*Server, error) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	held := leases.New(o.State, o.Log)
 	stored := buffers.New(o.Storage, o.Buffers.UnknownDelay)
-	stored.KeepLate = o.State.KeepLate
+	stored.Kept = o.State
 	space := buffers.Space{Storage: o.Storage, Reserve: o.Buffers.Reserve}
 	files := &archive.Archive{State: o.State, Clips: o.Clips, Replays: o.Storage, Jobs: o.JobFiles, Log: o.Log}
 	if err := o.Web.Check(); err != nil {

@@ -88,7 +88,7 @@ type stuck struct {
 	free    chan struct{}
 }
 
-func (s *stuck) OpenSegment(ctx context.Context, id, segment string) (io.ReadCloser, error) {
+func (s *stuck) OpenSegment(ctx context.Context, id, segment string) (io.ReadSeekCloser, error) {
 	if files, _ := os.ReadDir(s.clips); len(files) > 0 {
 		s.once.Do(func() { close(s.reached) })
 		<-s.free

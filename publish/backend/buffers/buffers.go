@@ -24,17 +24,24 @@ type Segment struct {
 	RecordingID, Name string
 	// Header is the file of its header; empty for MPEG-TS.
 	Header string
-	// From and To are wall-clock times of the capture, as exact as the playlist.
+	// From and To are wall-clock times of the capture: of the first frame, and of the end of the last one. Of a segment
+	// in MPEG-TS that cannot be read they are what the playlist says.
 	From, To time.Time
 	// Zero is the wall clock at PTS zero of the recording.
 	Zero time.Time
+	// told is what the playlist says of a segment in MPEG-TS, which is some frames off; widened where that is all there
+	// is to tell what pauses hide.
+	told state.Span
 }
+
+// toldSlop is by how much what the playlist says may be off.
+const toldSlop = time.Second
 
 // Storage holds the segments of recordings.
 type Storage interface {
 	ReadPlaylist(ctx context.Context, id string, offset int64) ([]byte, error)
 	ReadLive(ctx context.Context, id string) ([]byte, error)
-	OpenSegment(ctx context.Context, id, segment string) (io.ReadCloser, error)
+	OpenSegment(ctx context.Context, id, segment string) (io.ReadSeekCloser, error)
 	Remove(ctx context.Context, id, segment string) error
 }
 
@@ -46,11 +53,10 @@ const clockSlop = 5 * time.Second
 type Buffers struct {
 	storage Storage
 	delay   time.Duration
-	// KeepLate, where it is set before the first call, keeps what is measured of a recording for all backends, and returns
-	// what was kept first: all are to know the same times.
-	KeepLate func(ctx context.Context, id string, late time.Duration) (time.Duration, error)
-	mu       sync.Mutex
-	byID     map[string]*buffer
+	// Kept, where it is set before the first call, has what is measured of a recording known to all backends.
+	Kept Kept
+	mu   sync.Mutex
+	byID map[string]*buffer
 }
 
 // buffer is one recording. Its mutex is held while its files are read.
@@ -66,17 +72,19 @@ type buffer struct {
 	// late is by how much program times are later than the capture, once a segment has told.
 	late     time.Duration
 	measured bool
+	times    times
 	// newest is the last entry's name, and news when it came, by our clock.
 	newest string
 	news   time.Time
-	// ahead is by how much the recorder's clock is at least ahead of ours, told by segments that end in the future.
+	// ahead is by how much the recorder's clock is at least ahead of ours, told by segments that end in the future; 0
+	// while that is less than clockSlop.
 	ahead time.Duration
 }
 
 // skew is by how much the recorder's clock differs from ours, as far as it is certain: it cannot have begun before it
 // was asked to, and a segment does not come before its end. Less than clockSlop is left alone.
 func (buf *buffer) skew(r state.Recording) time.Duration {
-	if buf.ahead > clockSlop {
+	if buf.ahead > 0 {
 		return buf.ahead
 	}
 	if behind := r.Created.Sub(r.Began); !r.Began.IsZero() && !r.Created.IsZero() && behind > clockSlop {
@@ -85,14 +93,22 @@ func (buf *buffer) skew(r state.Recording) time.Duration {
 	return 0
 }
 
+// aheadSettles is after how many segments the recorder's clock is known as well as it ever will be.
+const aheadSettles = 16
+
 // heard keeps when the newest entry came.
-func (buf *buffer) heard(r state.Recording, last Segment) {
+func (b *Buffers) heard(ctx context.Context, r state.Recording, buf *buffer, last Segment) {
+	buf.ahead = max(buf.ahead, r.Ahead)
 	if last.Name == buf.newest {
 		return
 	}
 	now := time.Now()
-	if last.Header == "" {
-		buf.ahead = max(buf.ahead, last.To.Sub(now))
+	ahead := last.To.Sub(now)
+	if last.Header == "" && ahead > max(clockSlop, buf.ahead) && (buf.ahead == 0 || len(buf.entries) <= aheadSettles) {
+		if b.Kept != nil {
+			ahead, _ = b.Kept.KeepAhead(ctx, r.ID, ahead) // or it is 0
+		}
+		buf.ahead = max(buf.ahead, ahead)
 	}
 	if buf.news = now; buf.newest == "" {
 		// The first look, maybe after a restart: it may have come long ago.
@@ -172,6 +188,9 @@ func (b *Buffers) listFrom(ctx context.Context, r state.Recording, buf *buffer, 
 		}
 	}
 	buf.pruned = min(max(buf.pruned, r.Pruned), len(buf.entries))
+	if err := b.date(ctx, r, buf); err != nil {
+		return nil, false, err
+	}
 	if !buf.measured && buf.pruned < len(buf.entries) {
 		b.measure(ctx, r, buf)
 	}
@@ -182,6 +201,24 @@ func (b *Buffers) listFrom(ctx context.Context, r state.Recording, buf *buffer, 
 	if len(entries) == 0 {
 		return nil, buf.playlist.Ended, nil
 	}
+	for _, e := range entries {
+		out = append(out, b.segment(r, buf, e))
+	}
+	b.heard(ctx, r, buf, out[len(out)-1])
+	if skew := buf.skew(r); skew != 0 {
+		for i := range out {
+			out[i].move(-skew)
+		}
+	}
+	return out, buf.playlist.Ended, nil
+}
+
+// segment dates an entry, by the recorder's clock.
+func (b *Buffers) segment(r state.Recording, buf *buffer, e hls.Entry) Segment {
+	s := Segment{RecordingID: r.ID, Name: e.Name, Header: e.Header, From: e.Wall, To: e.Wall.Add(e.Duration)}
+	if e.Header != "" {
+		return s
+	}
 	late := b.delay
 	switch {
 	case buf.measured:
@@ -189,23 +226,22 @@ func (b *Buffers) listFrom(ctx context.Context, r state.Recording, buf *buffer, 
 	case r.Late != 0:
 		late = r.Late
 	}
-	for _, e := range entries {
-		s := Segment{RecordingID: r.ID, Name: e.Name, Header: e.Header, From: e.Wall}
-		if e.Header == "" {
-			s.From, s.Zero = e.Wall.Add(-late), zero(r, buf, b.delay)
-		}
-		s.To = s.From.Add(e.Duration)
-		out = append(out, s)
+	s.From, s.To, s.Zero = s.From.Add(-late), s.To.Add(-late), zero(r, buf, b.delay)
+	s.told = state.Span{From: s.From, To: s.To}
+	if t := buf.times.by[e.Number()]; t.End != 0 {
+		s.From, s.To = s.Zero.Add(t.First), s.Zero.Add(t.End)
+	} else {
+		s.told = state.Span{From: s.From.Add(-toldSlop), To: s.To.Add(toldSlop)}
 	}
-	buf.heard(r, out[len(out)-1])
-	if skew := buf.skew(r); skew != 0 {
-		for i := range out {
-			if s := &out[i]; s.Header == "" {
-				s.From, s.To, s.Zero = s.From.Add(-skew), s.To.Add(-skew), s.Zero.Add(-skew)
-			}
-		}
+	return s
+}
+
+// move dates a segment in MPEG-TS later.
+func (s *Segment) move(by time.Duration) {
+	if s.Header == "" {
+		s.From, s.To, s.Zero = s.From.Add(by), s.To.Add(by), s.Zero.Add(by)
+		s.told = state.Span{From: s.told.From.Add(by), To: s.told.To.Add(by)}
 	}
-	return out, buf.playlist.Ended, nil
 }
 
 // Liveness returns when the newest segment came, by our clock; zero if there is none. skew is by how much the
@@ -261,7 +297,7 @@ func zero(r state.Recording, buf *buffer, delay time.Duration) time.Time {
 }
 
 // measure compares the program time of the oldest stored segment with its first frame's PTS. Segments that are pruned
-// already, after a restart, are skipped.
+// already, after a restart, and those that cannot be read, are skipped.
 func (b *Buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
 	if exact := buf.entries[buf.pruned].Header != ""; exact || r.Began.IsZero() || r.Late != 0 {
 		b.skipDeleted(ctx, r, buf)
@@ -270,29 +306,18 @@ func (b *Buffers) measure(ctx context.Context, r state.Recording, buf *buffer) {
 	}
 	for buf.pruned < len(buf.entries) {
 		e := buf.entries[buf.pruned]
-		f, err := b.storage.OpenSegment(ctx, r.ID, e.Name)
-		if errors.Is(err, fs.ErrNotExist) {
-			buf.pruned++
-			continue
-		}
-		if err != nil {
+		if !buf.times.known(e) {
 			return // it is tried again at the next look
 		}
-		seg, err := hls.ReadSegment(f)
-		f.Close()
-		if err != nil {
+		t := buf.times.by[e.Number()]
+		if t.End == 0 {
 			buf.pruned++
 			continue
 		}
-		z := zero(r, buf, b.delay)
-		seg.Unwrap(e.Wall.Sub(z))
-		first := seg.Video[0].PTS
-		for _, s := range seg.Video {
-			first = min(first, s.PTS)
-		}
-		late := e.Wall.Sub(z.Add(first))
-		if b.KeepLate != nil {
-			if late, err = b.KeepLate(ctx, r.ID, cmp.Or(late, 1)); err != nil {
+		late := e.Wall.Sub(zero(r, buf, b.delay).Add(t.First))
+		if b.Kept != nil {
+			var err error
+			if late, err = b.Kept.KeepLate(ctx, r.ID, cmp.Or(late, 1)); err != nil {
 				return
 			}
 		}

@@ -2,6 +2,7 @@ package buffers
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -39,10 +40,19 @@ const JumpFrom = time.Second
 // successorPatience is how long the segments of a recording wait for the last ones of the recording before it.
 const successorPatience = 6 * time.Second
 
-// Hidden reports whether a part of the segment was captured in a pause.
+// Hidden reports whether a part of the segment was captured in a pause, by its frames or by what the playlist says.
 func (s Segment) Hidden(pauses []state.Span) bool {
+	from, to := s.From, s.To
+	if told := s.told; !told.From.IsZero() {
+		if told.From.Before(from) {
+			from = told.From
+		}
+		if told.To.After(to) {
+			to = told.To
+		}
+	}
 	return slices.ContainsFunc(pauses, func(p state.Span) bool {
-		return s.To.After(p.From) && (p.To.IsZero() || s.From.Before(p.To))
+		return to.After(p.From) && (p.To.IsZero() || from.Before(p.To))
 	})
 }
 
@@ -58,6 +68,7 @@ type track struct {
 	pruned   int
 	ended    bool // the recorder closed the playlist
 	timed    bool // its times are known
+	held     bool // there are segments behind these whose times are not known yet
 }
 
 func (b *Buffers) track(ctx context.Context, r state.Recording) (track, error) {
@@ -66,6 +77,14 @@ func (b *Buffers) track(ctx context.Context, r state.Recording) (track, error) {
 	defer buf.mu.Unlock()
 	segments, ended, err := b.listFrom(ctx, r, buf, true)
 	t := track{Recording: r, segments: segments, ended: ended || r.Over(), pruned: buf.pruned}
+	counts := len(segments)
+	if r.Shut > 0 {
+		counts = min(counts, r.Shut-1)
+	}
+	if err == nil && buf.times.settled < counts {
+		// Which of them a pause hides, and so the numbers of all that follow, is not known.
+		t.segments, t.ended, t.held = segments[:buf.times.settled], false, true
+	}
 	// Before LiveKit has said when a recording began, its times are not known. One that ends without is taken as it is.
 	t.timed = buf.measured || r.Late != 0 || r.Over() && r.Began.IsZero() || buf.pruned == len(segments)
 	return t, err
@@ -113,7 +132,7 @@ func (b *Buffers) View(ctx context.Context, replay state.Replay, recordings []st
 		if !t.timed {
 			break // and nothing after it, whose numbers depend on it
 		}
-		yields := i+1 < len(tracks) && (t.Shut > 0 || t.yields(tracks[i+1], time.Now()))
+		yields := i+1 < len(tracks) && !t.held && (t.Shut > 0 || t.yields(tracks[i+1], time.Now()))
 		if yields && t.Shut == 0 {
 			n, err := shut(ctx, t.ID, len(t.segments))
 			if err != nil {
@@ -145,6 +164,9 @@ func (t track) yields(next track, now time.Time) bool {
 // Had returns how much of a recording that is to be deleted viewers could see.
 func (b *Buffers) Had(ctx context.Context, r state.Recording, pauses []state.Span) (state.Shown, error) {
 	t, err := b.track(ctx, r)
+	if err == nil && t.held {
+		err = errors.New("the stored segments cannot be read now")
+	}
 	if err != nil {
 		return state.Shown{}, err
 	}

@@ -15,7 +15,8 @@ import (
 // tsClock is the rate of PTS and DTS in Hz, and they have 33 bits (ISO/IEC 13818-1, 2.4.3.7).
 const (
 	tsClock = 90000
-	tsWrap  = time.Duration((1<<33)*1e9) / tsClock
+	turn    = 1 << 33 // ticks after which they begin anew
+	tsWrap  = time.Duration(turn*1e9) / tsClock
 )
 
 // Sample is one access unit. Its times are those of the segment: of PES headers, or of fragments.
@@ -116,17 +117,12 @@ func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 	}
 }
 
-// Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that the first frame is as near as
-// possible to near.
+// Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that each is as near as possible to near. The
+// counter may turn over within the segment.
 func (s *Segment) Unwrap(near time.Duration) {
-	turns := (near - s.Video[0].PTS + tsWrap/2) / tsWrap
-	if near-s.Video[0].PTS+tsWrap/2 < 0 {
-		turns--
-	}
 	for _, list := range [][]Sample{s.Video, s.Audio} {
 		for i := range list {
-			list[i].PTS += turns * tsWrap
-			list[i].DTS += turns * tsWrap
+			list[i].PTS, list[i].DTS = unwrap(list[i].PTS, near), unwrap(list[i].DTS, near)
 		}
 	}
 }

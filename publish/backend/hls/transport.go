@@ -75,27 +75,33 @@ func (t *transport) next() (unit, error) {
 	return unit{}, io.EOF
 }
 
-// take reads one packet; ok is true if it completes a unit.
-func (t *transport) take(p []byte) (u unit, ok bool, err error) {
-	begins, pid, field := p[1]&0x40 != 0, binary.BigEndian.Uint16(p[1:])&0x1fff, p[3]>>4&3
+// content is what a transport packet has of a stream or a table, maybe nothing; begins says that it is a beginning.
+func content(p []byte) (pid uint16, begins bool, payload []byte, err error) {
 	if p[0] != 0x47 || p[1]&0x80 != 0 {
-		return u, false, errPacket
+		return 0, false, nil, errPacket
 	}
-	payload := p[4:]
+	pid, begins, payload = binary.BigEndian.Uint16(p[1:])&0x1fff, p[1]&0x40 != 0, p[4:]
+	field := p[3] >> 4 & 3
 	if field&2 != 0 { // an adaptation field
 		n := 1 + int(payload[0])
 		if n > len(payload) {
-			return u, false, errPacket
+			return 0, false, nil, errPacket
 		}
 		payload = payload[n:]
 	}
-	if field&1 == 0 || len(payload) == 0 {
-		return u, false, nil
+	if field&1 == 0 {
+		payload = nil
 	}
-	if pid == 0 || t.maps[pid] {
-		if begins {
-			t.section(pid, payload)
-		}
+	return pid, begins, payload, nil
+}
+
+// take reads one packet; ok is true if it completes a unit.
+func (t *transport) take(p []byte) (u unit, ok bool, err error) {
+	pid, begins, payload, err := content(p)
+	if err != nil || len(payload) == 0 {
+		return u, false, err
+	}
+	if t.table(pid, begins, payload) {
 		return u, false, nil
 	}
 	e := t.pids[pid]
@@ -118,6 +124,17 @@ func (t *transport) take(p []byte) (u unit, ok bool, err error) {
 		e.data = append(e.data, payload...)
 	}
 	return u, ok, nil
+}
+
+// table reads what a packet has of a table, and reports whether it is of one.
+func (t *transport) table(pid uint16, begins bool, payload []byte) bool {
+	if pid != 0 && !t.maps[pid] {
+		return false
+	}
+	if begins {
+		t.section(pid, payload)
+	}
+	return true
 }
 
 // section reads a program association or a program map (2.4.4), of which recorders write such as fit one packet.
@@ -149,10 +166,23 @@ func (t *transport) section(pid uint16, b []byte) {
 	}
 }
 
-// flush returns the unit that is complete, with the times of its header (2.4.3.6).
+// times are those of a PES packet's header (2.4.3.6); ok is false if it has none.
+func times(b []byte) (pts, dts int64, ok bool) {
+	if len(b) < 14 || !bytes.Equal(b[:3], []byte{0, 0, 1}) || b[6]>>6 != 2 || b[7]&0x80 == 0 {
+		return 0, 0, false
+	}
+	pts = timestamp(b[9:])
+	if b[7]&0x40 != 0 && len(b) >= 19 {
+		return pts, timestamp(b[14:]), true
+	}
+	return pts, pts, true
+}
+
+// flush returns the unit that is complete.
 func (e *elementary) flush() (unit, bool) {
 	b := e.data
-	if !e.open || len(b) < 14 || !bytes.Equal(b[:3], []byte{0, 0, 1}) || b[6]>>6 != 2 || b[7]&0x80 == 0 {
+	pts, dts, ok := times(b)
+	if !e.open || !ok {
 		return unit{}, false
 	}
 	e.open = false
@@ -163,16 +193,10 @@ func (e *elementary) flush() (unit, bool) {
 		}
 		end = 6 + n
 	}
-	u := unit{kind: e.kind, pts: timestamp(b[9:])}
-	u.dts = u.pts
-	if b[7]&0x40 != 0 && len(b) >= 19 {
-		u.dts = timestamp(b[14:])
-	}
 	if start > end {
 		return unit{}, false
 	}
-	u.data = bytes.Clone(b[start:end])
-	return u, true
+	return unit{kind: e.kind, pts: pts, dts: dts, data: bytes.Clone(b[start:end])}, true
 }
 
 // timestamp is 33 bits in 5 bytes.

@@ -48,6 +48,7 @@ func keep(on *shelftest.Shelf) *shelf {
 		Storage: on.Files, Clips: on.Files, Cutter: &buffers.Remuxer{Storage: on.Files, Clips: on.Files},
 		Buffers: s.buffers, Space: buffers.Space{Storage: on.Files}, Leases: s.leases, Archive: s.archive, Log: log,
 		Audit: log, Metrics: prometheus.NewRegistry()})
+	s.buffers.Kept = on.DB
 	s.finished = make(chan finished, 8)
 	return s
 }

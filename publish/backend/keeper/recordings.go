@@ -120,7 +120,8 @@ func merged(r state.Recording, now recorder.Status) state.Recording {
 	return r
 }
 
-// advance brings a recording's progress up to date. A state never goes back.
+// advance brings a recording's progress up to date. A state never goes back, and when it began is taken once: viewers
+// count by it.
 func advance(now recorder.Status, word *api.State, reason *string, began, ended *time.Time) {
 	if !word.Over() && (*word == api.StateStarting || now.State != api.StateStarting) {
 		*word = now.State
@@ -128,7 +129,7 @@ func advance(now recorder.Status, word *api.State, reason *string, began, ended 
 	if now.Error != "" {
 		*reason = now.Error
 	}
-	if !now.Began.IsZero() {
+	if began.IsZero() && !now.Began.IsZero() {
 		*began = now.Began.UTC()
 	}
 	if word.Over() && ended.IsZero() {

@@ -147,6 +147,15 @@ CREATE TABLE sessions (
 ) STRICT;
 CREATE INDEX sessions_owner ON sessions(owner, created);
 `,
+	// 14: when the frames of segments in MPEG-TS begin and end, in ns since PTS 0, both 0 where that cannot be read; and
+	// by how much a recorder's clock is ahead of ours.
+	`
+CREATE TABLE segment_times (
+	recording TEXT NOT NULL REFERENCES recordings(id) ON DELETE CASCADE, number INTEGER NOT NULL,
+	first INTEGER NOT NULL, stop INTEGER NOT NULL, PRIMARY KEY (recording, number)
+) STRICT;
+ALTER TABLE recordings ADD COLUMN ahead INTEGER NOT NULL DEFAULT 0;
+`,
 }
 
 // forPostgres puts a step into PostgreSQL's words: its INTEGER has 32 bits, its BLOB is called BYTEA, and its tables

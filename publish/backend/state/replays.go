@@ -41,6 +41,8 @@ type Recording struct {
 	Shut int `json:"-"`
 	// Late is by how much program times are later than the capture; zero until it is measured.
 	Late time.Duration `json:"-"`
+	// Ahead is by how much the recorder's clock is at least ahead of ours, where that is more than a little.
+	Ahead time.Duration `json:"-"`
 }
 
 // Over says that nothing will be added to the recording anymore.
@@ -113,13 +115,13 @@ func insertRecording(r Recording) (query string, args []any) {
 }
 
 const recordingColumns = `SELECT r.id, r.replay, r.egress, r.video, r.audio, r.state, r.error, r.began, r.created,
-	r.ended, r.gone, r.shut, r.late FROM recordings r `
+	r.ended, r.gone, r.shut, r.late, r.ahead FROM recordings r `
 
 func scanRecording(r scanner) (v Recording, err error) {
-	var began, created, ended, late int64
+	var began, created, ended, late, ahead int64
 	err = r.Scan(&v.ID, &v.ReplayID, &v.EgressID, &v.VideoTrack, &v.AudioTrack, &v.State, &v.Error, &began, &created,
-		&ended, &v.Pruned, &v.Shut, &late)
-	v.Late = time.Duration(late)
+		&ended, &v.Pruned, &v.Shut, &late, &ahead)
+	v.Late, v.Ahead = time.Duration(late), time.Duration(ahead)
 	v.Began, v.Created, v.Ended = moment(began), moment(created), moment(ended)
 	return v, err
 }

@@ -49,6 +49,7 @@ func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses
 func TestPausesInAnyOrder(t *testing.T)           { onSQLite(t, statetest.PausesInAnyOrder) }
 func TestPausesAreFew(t *testing.T)               { onSQLite(t, statetest.PausesAreFew) }
 func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
+func TestSegmentTimes(t *testing.T)               { onSQLite(t, statetest.SegmentTimes) }
 func TestSessions(t *testing.T)                   { onSQLite(t, statetest.Sessions) }
 func TestFindClips(t *testing.T)                  { onSQLite(t, statetest.FindClips) }
 func TestFindClipsKeepsNobodyWaiting(t *testing.T) {

@@ -141,13 +141,9 @@ func (s *Storage) ReadLive(ctx context.Context, id string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxLive))
 }
 
-// OpenSegment opens a segment that the playlist names.
-func (s *Storage) OpenSegment(ctx context.Context, id, segment string) (io.ReadCloser, error) {
-	file, err := name(segments, id, segment)
-	if err != nil {
-		return nil, err
-	}
-	return s.open(ctx, file, 0)
+// OpenSegment opens a segment that the playlist names, from any place in it.
+func (s *Storage) OpenSegment(ctx context.Context, id, segment string) (io.ReadSeekCloser, error) {
+	return s.OpenFile(ctx, id, segment)
 }
 
 // WriteFile writes a file of a recording, in place of an older one.

@@ -52,6 +52,7 @@ func (resting) Notify(context.Context, recorder.Status) {}
 func serve(t testing.TB, on *shelftest.Shelf) (*Server, *buffers.Buffers, *archive.Archive) {
 	log := slog.Default()
 	stored := buffers.New(on.Files, 0)
+	stored.Kept = on.DB
 	files := &archive.Archive{State: on.DB, Clips: on.Files, Replays: on.Files, Jobs: on.Files, Log: log}
 	leased := leases.New(on.DB, log)
 	sent, err := uploads.New(uploads.Options{Work: t.TempDir(), MaxOpen: 1000}, uploads.Parts{State: on.DB,

@@ -243,6 +243,40 @@ func PausesAreFew(t *testing.T, open func() *state.Store) {
 	require.Equal(t, state.Span{From: r.Created}, left[len(left)-1])
 }
 
+// When segments begin and end is kept once, whoever is first, as long as their recording; a clock is ahead by the most
+// that anybody has seen.
+func SegmentTimes(t *testing.T, open func() *state.Store) {
+	s, ctx := open(), t.Context()
+	_, rec := newReplay(t, s)
+	_, other := newReplay(t, s)
+	first := state.SegmentTime{Number: 0, First: time.Hour, End: time.Hour + 4*time.Second}
+	second := state.SegmentTime{Number: 1, First: first.End, End: first.End + 4*time.Second}
+	lost := state.SegmentTime{Number: 2}
+	require.NoError(t, s.KeepSegmentTimes(ctx, rec.ID, []state.SegmentTime{first, lost}))
+	require.NoError(t, s.KeepSegmentTimes(ctx, rec.ID, []state.SegmentTime{second, {Number: 2, First: 1, End: 2}}))
+	require.NoError(t, s.KeepSegmentTimes(ctx, other.ID, []state.SegmentTime{second}))
+	require.NoError(t, s.KeepSegmentTimes(ctx, "none", []state.SegmentTime{second}))
+	list, err := s.SegmentTimes(ctx, rec.ID, 0)
+	require.NoError(t, err)
+	require.Equal(t, []state.SegmentTime{first, second, lost}, list)
+	list, err = s.SegmentTimes(ctx, rec.ID, 1)
+	require.NoError(t, err)
+	require.Equal(t, []state.SegmentTime{second, lost}, list)
+	require.NoError(t, s.DeleteRecording(ctx, rec.ID))
+	list, err = s.SegmentTimes(ctx, rec.ID, 0)
+	require.NoError(t, err)
+	require.Empty(t, list)
+
+	for _, ahead := range [][2]time.Duration{{7, 7}, {5, 7}, {9, 9}} {
+		got, err := s.KeepAhead(ctx, other.ID, ahead[0])
+		require.NoError(t, err)
+		require.Equal(t, ahead[1], got)
+	}
+	known, err := s.Recordings(ctx, other.ReplayID)
+	require.NoError(t, err)
+	require.Equal(t, time.Duration(9), known[0].Ahead)
+}
+
 // What a playlist counts on is kept once, whoever is first.
 func ShownIsCountedOnce(t *testing.T, open func() *state.Store) {
 	s, ctx := open(), t.Context()
