@@ -470,10 +470,10 @@ func TestRewindWithoutMediaSource(t *testing.T) {
 
 // A clip neither begins nor ends in a pause, so that it is as long as the page says, which tells why there is less.
 func TestRewindClipsBesideAPause(t *testing.T) {
-	v, app, replay := shelved(t, nil)
+	v := shelved(t, nil)
 	began := v.began.UnixMilli()
-	require.NoError(t, app.Pause(t.Context(), replay, true, v.began.Add(5*time.Second)))
-	require.NoError(t, app.Pause(t.Context(), replay, false, v.began.Add(17*time.Second)))
+	require.NoError(t, v.client.Pause(t.Context(), v.replay, true, v.began.Add(5*time.Second)))
+	require.NoError(t, v.client.Pause(t.Context(), v.replay, false, v.began.Add(17*time.Second)))
 	v.open(api.ClipsAnyone)
 	v.until("the pause", `$('spans').textContent.startsWith('Paused by the publisher ')`)
 	var gap struct{ From, To int64 }
@@ -528,7 +528,7 @@ func TestRewindClipsBesideAPause(t *testing.T) {
 // any, hold nobody up.
 func TestRewindGoesOnOverBadSegments(t *testing.T) {
 	const lost = 7
-	v, _, _ := shelved(t, func(next http.Handler) http.Handler {
+	v := shelved(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, fmt.Sprintf("s_%05d.ts", lost)) {
 				http.NotFound(w, r)
@@ -583,7 +583,7 @@ type shelvedViewer struct {
 	replay string
 }
 
-func shelved(t *testing.T, through func(http.Handler) http.Handler) (shelvedViewer, *client.Client, string) {
+func shelved(t *testing.T, through func(http.Handler) http.Handler) shelvedViewer {
 	t.Helper()
 	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
 	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
@@ -597,7 +597,7 @@ func shelved(t *testing.T, through func(http.Handler) http.Handler) (shelvedView
 	app, err := client.New(server.URL, secret)
 	require.NoError(t, err)
 	v := &viewer{bench: &bench{TB: t, ctx: t.Context(), client: app}, tab: browser(t)}
-	return shelvedViewer{v, on.Began, on.Folder, on.Rec.ReplayID}, app, on.Rec.ReplayID
+	return shelvedViewer{v, on.Began, on.Folder, on.Rec.ReplayID}
 }
 
 // open opens the page by a new link.

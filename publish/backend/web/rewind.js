@@ -458,7 +458,7 @@ function draw() {
   if (!line || gone) return;
   const v = view(), at = wanted ?? position();
   const head = $('head');
-  show(head, at >= v.from && at <= v.to);
+  show(head, at >= v.from && at <= v.to || head === document.activeElement);
   if (engine) place(head, at);
   const behind = Math.max(0, edge() - at), near = atLive(), paused = near && openGap();
   head.ariaValueMax = String(Math.round(span() / 1000));
@@ -922,7 +922,8 @@ function peek(which) {
 function drawCut() {
   for (const which of ['in', 'out']) {
     const handle = $(which), at = cut ? cut[which] : 0, v = view();
-    show(handle, cut && at >= v.from - 1 && at <= v.to + 1);
+    // What has the keyboard keeps it, also where it is about to be beside what the timeline shows.
+    show(handle, cut && (at >= v.from - 1 && at <= v.to + 1 || handle === document.activeElement));
     if (!cut) continue;
     place(handle, at);
     handle.ariaValueMax = String(Math.round(span() / 1000));
