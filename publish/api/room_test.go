@@ -22,7 +22,7 @@ func TestReplayStatesAreTheSchemas(t *testing.T) {
 	same(t, replayStates, doc.Defs.Attributes.Properties[AttributeReplay].Enum, ParseReplayState)
 }
 
-// A clip is told in the chat as its schema says, and in a form that tells titles from links.
+// A clip is in the chat as its schema says, in a form that keeps titles and links apart.
 func TestChatIsAsItsSchemaSays(t *testing.T) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(RoomSchemas))
 	require.NoError(t, err)

@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -31,7 +32,7 @@ func browser(t testing.TB) context.Context {
 	path, err := exec.LookPath("chromium")
 	require.NoError(t, err, "chromium is needed, run make setup")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute), chromedp.WindowSize(1280, 900),
+		chromedp.UserDataDir(wait.Folder(t)), chromedp.WSURLReadTimeout(time.Minute), chromedp.WindowSize(1280, 900),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"))
 	limit, stop := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(stop)

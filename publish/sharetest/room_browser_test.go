@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
@@ -104,7 +105,7 @@ func chromium(t *testing.T, ctx context.Context, more ...chromedp.ExecAllocatorO
 	path, err := exec.LookPath("chromium")
 	require.NoError(t, err, "chromium is needed, run make setup")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.UserDataDir(wait.Folder(t)), chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.Flag("disable-dev-shm-usage", true))
 	options = append(options, more...)
 	allocator, end := chromedp.NewExecAllocator(ctx, options...)

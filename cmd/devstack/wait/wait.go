@@ -4,6 +4,7 @@ package wait
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 )
@@ -64,6 +65,22 @@ func Slowly(limit time.Duration, ok func() bool) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return poll(ctx, slowly, ok) == nil
+}
+
+// Folder is a temporary folder of a test for a program that writes there for a moment after its end, as Chromium's
+// helpers do: t.TempDir would fail the test then.
+func Folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hindsight-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !Slowly(30*time.Second, func() bool { return os.RemoveAll(dir) == nil }) {
+			t.Errorf("%s cannot be deleted", dir)
+		}
+	})
+	return dir
 }
 
 // Poll looks every 10 ms whether ok returns true. It returns the context's error if that ends first.

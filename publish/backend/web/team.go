@@ -143,12 +143,12 @@ type teamClip struct {
 	Chapters []watchedChapter
 }
 
-// teamAsk is a question about a clip: whether to delete it, or what to call it. Kind is the page that it is on, Back the
-// list's address, for the way back. Next is what has the keyboard after the clip is deleted.
+// teamAsk is a question about a clip: whether to delete it, or what to call it. Kind is the page that it is on, Back
+// the list's address, for the way back. Next is what has the keyboard after the clip is deleted.
 type teamAsk struct{ ID, Name, Title, Team, Kind, Back, Next string }
 
-// teamLink is a link. Of and OfAt are when that began which it leads to, Can is what whoever has it can do. Next is what
-// has the keyboard after the link is revoked.
+// teamLink is a link. Of and OfAt are when that began which it leads to, Can is what whoever has it can do. Next is
+// what has the keyboard after the link is revoked.
 type teamLink struct {
 	ID, ClipID, ReplayID, Title, Of, OfAt, Can, MadeBy, Made, MadeAt, Ends, EndsAt, Next string
 }

@@ -260,8 +260,8 @@ func TestTeamPagesAreRelative(t *testing.T) {
 	require.Equal(t, "../../../../../?q=a+b&done=deleted#clip-x", resp.Header.Get("Location"))
 }
 
-// A clip is renamed by its owner and by who manages it, by call and on the page, while links to it stay; its note beside
-// the file has the title, too, and the audit log says who did it.
+// A clip is renamed by its owner and by who manages it, by call and on the page, while links to it stay; its note
+// beside the file has the title, too, and the audit log says who did it.
 func TestRename(t *testing.T) {
 	d := newDesk(t, 1)
 	b := d.belongings("alice", "den")
@@ -289,7 +289,8 @@ func TestRename(t *testing.T) {
 	require.Equal(t, strings.Repeat("ä", api.MaxTitle), clip.Title)
 	d.do(403, d.user("frank", "*", state.View, state.Publish), "PATCH", "/clips/"+b.clip, `{"title":"x"}`, nil)
 	manager := d.signIn(d.user("erin", "*", state.Manage))
-	resp := d.send("POST", "/team/clips/"+b.clip+"/rename", "title=+A+%3Cgoal%3E%0A+", map[string]string{"Cookie": manager})
+	resp := d.send("POST", "/team/clips/"+b.clip+"/rename", "title=+A+%3Cgoal%3E%0A+",
+		map[string]string{"Cookie": manager})
 	require.Equal(t, 303, resp.StatusCode)
 	titled("A <goal>")
 	require.Contains(t, log.String(), "user=erin")
