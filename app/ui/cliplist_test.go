@@ -298,8 +298,8 @@ func TestSizesOfClipsThatOnlyTheServerHas(t *testing.T) {
 		return library.Item{Clip: clip.Clip{Bytes: bytes}, Copy: links.Copy{Backend: "https://x", ClipID: "1"}}
 	}
 	for says, items := range map[string][]library.Item{
-		"2 clips · 5.0 MB":          {here(2e6), here(3e6)},
-		"2 clips · 2.0 MB here":     {here(2e6), there(3e6)},
+		"2 clips · 5.0 MB":        {here(2e6), here(3e6)},
+		"2 clips · 2.0 MB here":   {here(2e6), there(3e6)},
 		"2 clips · on the server": {there(0), there(3e6)},
 		"0 clips · 0 kB":          {},
 	} {

@@ -15,7 +15,8 @@ import (
 
 // homeStates are what Home has to have room for where there is a server.
 func homeStates(s session.Snapshot) map[string]session.Snapshot {
-	s.State, s.ReplayOn, s.ReplaySeconds, s.BufferedSeconds, s.BufferedBytes = session.Live, true, 1200, 1199, 2_345_678_901
+	s.State, s.ReplayOn, s.ReplaySeconds = session.Live, true, 1200
+	s.BufferedSeconds, s.BufferedBytes = 1199, 2_345_678_901
 	s.ShareOn, s.Settings.Sharing.BackendURL = true, "https://replay.example.com"
 	s.Settings.App.FirstRunDone = true
 	s.Share = session.ShareStatus{State: "live", Room: "standup", Recording: session.ServerActive, ReplayID: "r1",
@@ -89,7 +90,10 @@ func TestHomePauses(t *testing.T) {
 	require.Contains(t, h.line.Text, "Nothing is captured.")
 	require.NotEmpty(t, h.pause.tip)
 	test.Tap(h.pause)
-	eventually(t, "it goes on", func() bool { b.refresh(); return !b.session.Snapshot().Paused && h.pause.Text == "Pause" })
+	eventually(t, "it goes on", func() bool {
+		b.refresh()
+		return !b.session.Snapshot().Paused && h.pause.Text == "Pause"
+	})
 	require.NoError(t, b.session.SetReplay(false))
 	eventually(t, "there is nothing to pause", func() bool { b.refresh(); return h.pause.Disabled() })
 

@@ -197,7 +197,7 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 		line()
 		add(lang.L("Set up Hindsight…"), u.Show)
 		line()
-		add(lang.L("Quit"), u.app.Quit)
+		add(lang.L("Quit"), u.quit)
 		return fyne.NewMenu("Hindsight", items...)
 	}
 	if text := u.exports.line(); text != "" {
@@ -226,7 +226,7 @@ func (t *tray) menu(s session.Snapshot) *fyne.Menu {
 	}
 	add(lang.L("Settings"), func() { u.show(pageSettings) })
 	line()
-	add(lang.L("Quit"), u.app.Quit)
+	add(lang.L("Quit"), u.quit)
 	return fyne.NewMenu("Hindsight", items...)
 }
 
