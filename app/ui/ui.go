@@ -230,9 +230,9 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.window.SetContent(u.nav.content())
 	u.window.Resize(fyne.NewSize(940, 680))
 	u.window.CenterOnScreen()
-	u.window.SetCloseIntercept(u.closed)
-	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.tray = newTray(u)
+	u.window.SetCloseIntercept(u.closed) // after the tray, which sets one as well
+	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.presenter.u = u
 	u.strip.follow()
 	u.watches.Go(u.followLibrary)
