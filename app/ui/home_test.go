@@ -120,8 +120,14 @@ func TestSettingsSayWhereSecretsAre(t *testing.T) {
 	s.submit()
 	eventually(t, "it is in the file", func() bool {
 		b.settle()
-		return s.sharing.token.PlaceHolder == "Kept in the file "+b.tokens.File
+		return s.sharing.token.PlaceHolder == "Kept in the file below"
 	})
+	said := false
+	walk(s.sharing.content(), func(o fyne.CanvasObject) {
+		l, is := o.(*widget.Label)
+		said = said || is && l.Text == b.tokens.File
+	})
+	require.True(t, said, "the file is named")
 	require.Equal(t, "Not set", s.sharing.passphrase.PlaceHolder)
 	require.Equal(t, "Kept in the system's keyring", keptText(config.Kept{Place: config.InKeyring}))
 }
