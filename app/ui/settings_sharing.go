@@ -20,12 +20,12 @@ type sharingPage struct {
 	passphrase       *input
 	// These say in the fields of the secrets where each is kept.
 	tokenKept, passphraseKept func(config.Kept)
-	plain, encrypt   *widget.Check
-	warning          *widget.Label
-	test             *pushButton
-	steps            *fyne.Container
-	stepLine         *line
-	testing          bool
+	plain, encrypt            *widget.Check
+	warning                   *widget.Label
+	test                      *pushButton
+	steps                     *fyne.Container
+	stepLine                  *line
+	testing                   bool
 }
 
 // ServerTest is what a test of the connection tries.
