@@ -32,6 +32,7 @@ func TestTheRealProgram(t *testing.T) {
 	t.Run("microphone keys", func(t *testing.T) { testMicrophoneKeys(t, m) })
 	t.Run("tray", func(t *testing.T) { testTray(t, m) })
 	t.Run("tray states", func(t *testing.T) { testTrayStates(t, m) })
+	t.Run("tray changes", func(t *testing.T) { testTrayChanges(t, m) })
 	t.Run("late panel", func(t *testing.T) { testLatePanel(t, m) })
 	t.Run("taken key", func(t *testing.T) { testTakenKey(t, m) })
 	t.Run("one instance", func(t *testing.T) { testOneInstance(t, m) })

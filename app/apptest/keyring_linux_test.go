@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/desktop"
 	"github.com/hindsight-app/hindsight/app/token"
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
@@ -74,10 +75,12 @@ func TestTokenInAKeyring(t *testing.T) {
 		require.NoError(t, k.Set(step, keyringServer))
 		has(t, k, step)
 		r.moved(t, step)
+		require.Equal(t, config.Kept{Place: config.InKeyring}, k.Kept(config.TokenKey))
 	}
 	require.NoError(t, k.Set("", keyringServer))
 	has(t, k, "")
 	r.moved(t)
+	require.Equal(t, config.Kept{}, k.Kept(config.TokenKey))
 	// The passphrase has a place of its own there.
 	require.NoError(t, k.SetPassphrase("correct horse"))
 	stored, err := r.Stored(t.Context(), "app.hindsight.Hindsight")
@@ -140,6 +143,7 @@ func TestTokenBesideALockedKeyring(t *testing.T) {
 	_, err := r.store(patient).For(keyringServer)
 	require.ErrorContains(t, err, "unlock the keyring")
 	require.NoError(t, r.IgnorePrompts())
+	require.Equal(t, config.Kept{Place: config.KeyringLocked}, r.store(patient).Kept(config.TokenKey), "without a prompt")
 	k := r.store(hasty)
 	_, err = k.For(keyringServer)
 	require.ErrorContains(t, err, "unlock the keyring")

@@ -51,6 +51,34 @@ func testTray(t *testing.T, m *machine) {
 	r.wait(t)
 }
 
+// testTrayChanges clicks while the menu changes all the time: each click counts, whatever was on show when it came.
+func testTrayChanges(t *testing.T, m *machine) {
+	r := m.start(t, t.TempDir())
+	r.until(t, "the replay runs", buffering)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	tray, err := m.desktop.OpenTray(ctx, r.PID())
+	require.NoError(t, err)
+	defer tray.Close()
+	changing, stop := context.WithCancel(ctx)
+	defer stop()
+	var changer sync.WaitGroup
+	changer.Go(func() {
+		for changing.Err() == nil {
+			_ = control.Call(changing, filepath.Join(r.dir, "run"), // the last one may come too late
+				control.Request{Command: control.Mute, Source: "mic", Toggle: true}, nil)
+		}
+	})
+	for i := range 25 {
+		require.NoError(t, tray.Click(ctx, "Save replay"))
+		r.saved(t, i+1)
+	}
+	require.NoError(t, tray.Click(ctx, "Quit"))
+	r.wait(t)
+	stop()
+	changer.Wait()
+}
+
 // testLatePanel starts the program before the panel, as happens at login.
 func testLatePanel(t *testing.T, shared *machine) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -81,6 +81,12 @@ func TestResultIsJSONAndText(t *testing.T) {
 	r.Set(config.TokenKey, config.Refused, "the keyring is locked")
 	require.Equal(t, "video.height is saved, but not in use yet: capture is off.\napp.theme is in use.\n"+
 		"sharing.token was not changed: the keyring is locked.", r.Text())
+	require.Equal(t, "video.height is saved, but not in use yet: capture is off.\napp.theme is in use.", r.Rest(),
+		"the error says the rest")
+	full := p.Result(config.Applied, "")
+	full.Set("video.height", config.AfterRestart, "The window is closed.")
+	require.Contains(t, full.Text(), "not in use yet: The window is closed.\n")
+	require.NotContains(t, full.Text(), "..")
 	data, err := json.Marshal(r)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"fields":[{"key":"video.height","asked":"720","state":"after_restart","reason":"capture is off"},

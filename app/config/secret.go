@@ -9,7 +9,8 @@ const (
 	InKeyring                      // the system's
 	InFile                         // where no keyring responds
 	InEnvironment                  // a variable, which overrides what is kept
-	KeyringLocked                  // nobody knows: the keyring is locked or does not respond
+	KeyringLocked                  // nobody knows, for the keyring is locked
+	KeyringSilent                  // nor where it does not respond
 )
 
 // Kept is the place of a secret.

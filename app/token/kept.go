@@ -41,6 +41,8 @@ func (t *Store) kept() config.Kept {
 		return config.Kept{Place: config.InKeyring}
 	case err == nil, errors.Is(err, keyring.ErrNotFound), noKeyringHere(err):
 		return config.Kept{}
+	case errors.Is(err, errKeyringLocked):
+		return config.Kept{Place: config.KeyringLocked}
 	}
-	return config.Kept{Place: config.KeyringLocked}
+	return config.Kept{Place: config.KeyringSilent}
 }

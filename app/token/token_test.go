@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/token"
 )
 
@@ -121,6 +122,22 @@ func TestNothingOfATokenIsInAnError(t *testing.T) {
 	require.NoError(t, s.Set("secret", old))
 	_, err := s.For(other)
 	require.False(t, strings.Contains(err.Error(), "secret"))
+}
+
+// Where a secret is, is said as it is.
+func TestWhereSecretsAre(t *testing.T) {
+	t.Setenv("HINDSIGHT_TOKEN", "")
+	s := open(t.TempDir())
+	require.Equal(t, config.Kept{}, s.Kept(config.TokenKey))
+	require.NoError(t, s.SetPassphrase("correct horse"))
+	require.Equal(t, config.Kept{}, s.Kept(config.TokenKey), "the passphrase is another secret")
+	require.Equal(t, config.InFile, s.Kept(config.PassphraseKey).Place)
+	require.NoError(t, s.Set("secret", old))
+	require.Equal(t, config.Kept{Place: config.InFile, File: s.File}, s.Kept(config.TokenKey))
+	require.NoError(t, s.Set("", old))
+	require.Equal(t, config.Kept{}, s.Kept(config.TokenKey), "the file that is left is empty")
+	t.Setenv("HINDSIGHT_TOKEN", "outside")
+	require.Equal(t, config.Kept{Place: config.InEnvironment}, s.Kept(config.TokenKey))
 }
 
 // The passphrase is kept beside the token, for no server.

@@ -288,3 +288,25 @@ func TestAClipOfTheServerIsAVideo(t *testing.T) {
 	b.ui.clips.undoBar.offer("1 clip moved to the trash", nil)
 	require.False(t, b.ui.clips.undoBar.undo.Visible(), "nothing can bring it back")
 }
+
+// Sizes that nobody knows are not taken for none.
+func TestSizesOfClipsThatOnlyTheServerHas(t *testing.T) {
+	b := start(t)
+	c := b.ui.clips
+	here := func(bytes int64) library.Item { return library.Item{Clip: clip.Clip{Path: "/a.mp4", Bytes: bytes}} }
+	there := func(bytes int64) library.Item {
+		return library.Item{Clip: clip.Clip{Bytes: bytes}, Copy: links.Copy{Backend: "https://x", ClipID: "1"}}
+	}
+	for says, items := range map[string][]library.Item{
+		"2 clips · 5.0 MB":        {here(2e6), here(3e6)},
+		"2 clips · 2.0 MB here":   {here(2e6), there(3e6)},
+		"2 clips · on the server": {there(0), there(3e6)},
+		"0 clips · 0 kB":          {},
+	} {
+		c.quota, c.all.Items = 0, items
+		require.Equal(t, says, c.counted(nil))
+	}
+	require.Equal(t, "2 selected · 5.0 MB", c.counted([]library.Item{here(2e6), there(3e6)}))
+	require.Equal(t, "2 selected · 2.0 MB or more", c.counted([]library.Item{here(2e6), there(0)}))
+	require.Equal(t, "1 selected", c.counted([]library.Item{there(0)}))
+}

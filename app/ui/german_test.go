@@ -57,6 +57,8 @@ func TestTheWindowInGerman(t *testing.T) {
 		if b.ui.firstRun != nil {
 			b.ui.closeFirstRun()
 		}
+		proveHome(t, b)
+		b.ui.window.Resize(fyne.NewSize(1280, 800))
 		for i := range b.ui.pages {
 			b.ui.show(i)
 			b.settle()

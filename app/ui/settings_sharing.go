@@ -1,10 +1,6 @@
 package ui
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/lang"
@@ -22,12 +18,14 @@ type sharingPage struct {
 	url, token, room *input
 	limit            *input
 	passphrase       *input
-	plain, encrypt   *widget.Check
-	warning          *widget.Label
-	test             *pushButton
-	steps            *fyne.Container
-	stepLine         *line
-	testing          bool
+	// These say in the fields of the secrets where each is kept.
+	tokenKept, passphraseKept func(config.Kept)
+	plain, encrypt            *widget.Check
+	warning                   *widget.Label
+	test                      *pushButton
+	steps                     *fyne.Container
+	stepLine                  *line
+	testing                   bool
 }
 
 // ServerTest is what a test of the connection tries.
@@ -78,18 +76,14 @@ func newSharingPage(s *settings) *sharingPage {
 		func(c *config.Config) *bool { return &c.Sharing.AllowHTTP })
 	h.warning = f.note(lang.L("Not encrypted: anyone on the way to the server can read your access token. " +
 		"Use https:// if you can."))
-	h.token = s.newEntry("")
-	h.token.Password = true
-	f.setting(tokenKey, h.token, lang.L("Password"))
+	h.token, h.tokenKept = h.secret(tokenKey, lang.L("Password"))
 	h.room = f.text("sharing.room", lang.L("Name of the LiveKit room"),
 		func(c *config.Config) *string { return &c.Sharing.Room })
 	h.encrypt = f.check(config.EncryptKey, lang.L("End-to-end encryption"), lang.L("Encrypt what you share"),
 		func(c *config.Config) *bool { return &c.Sharing.Encrypt })
 	f.note(lang.L("Viewers need the same passphrase. The server cannot record what it cannot read: " +
 		"only local clips are saved. Clips that you upload are not encrypted."))
-	h.passphrase = s.newEntry("")
-	h.passphrase.Password = true
-	f.setting(config.PassphraseKey, h.passphrase, lang.L("End-to-end encryption"))
+	h.passphrase, h.passphraseKept = h.secret(config.PassphraseKey, lang.L("End-to-end encryption"))
 	h.test = newPushButton(lang.L("Test connection"), theme.MediaPlayIcon(), h.try)
 	f.row(lang.L("Connection"), container.NewHBox(h.test), lang.L("Test connection"))
 	h.stepLine = f.row("", h.steps)
@@ -137,14 +131,34 @@ func (h *sharingPage) warn() {
 	}
 }
 
+// secret adds the field of a secret, and returns what says where the secret is kept: in the field while nothing is
+// entered, and the file, whose path may be long, below it.
+func (h *sharingPage) secret(key, found string) (field *input, say func(config.Kept)) {
+	field = h.s.newEntry("")
+	field.Password = true
+	h.setting(key, field, found)
+	file := h.note("")
+	file.Wrapping = fyne.TextWrapBreak
+	row := h.lines[len(h.lines)-1]
+	row.show(false)
+	return field, func(k config.Kept) {
+		field.SetPlaceHolder(keptText(k))
+		setText(file, k.File)
+		if there := k.File != ""; row.wanted != there {
+			row.show(there)
+			h.s.body.Refresh()
+		}
+	}
+}
+
 // look says in the empty fields of the secrets where each is kept. The keyring may take a while.
 func (h *sharingPage) look() {
 	u := h.s.u
 	u.wg.Go(func() {
 		token, passphrase := u.parts.Kept(tokenKey), u.parts.Kept(config.PassphraseKey)
 		u.main(func() {
-			h.token.SetPlaceHolder(keptText(token))
-			h.passphrase.SetPlaceHolder(keptText(passphrase))
+			h.tokenKept(token)
+			h.passphraseKept(passphrase)
 		})
 	})
 }
@@ -154,17 +168,13 @@ func keptText(k config.Kept) string {
 	case config.InKeyring:
 		return lang.L("Kept in the system's keyring")
 	case config.InFile:
-		file := k.File
-		if home, err := os.UserHomeDir(); err == nil {
-			if inside, is := strings.CutPrefix(file, home+string(os.PathSeparator)); is {
-				file = filepath.Join("~", inside)
-			}
-		}
-		return lang.L("Kept in the file {{.File}}", map[string]any{"File": file})
+		return lang.L("Kept in the file below")
 	case config.InEnvironment:
 		return lang.L("Set by an environment variable")
 	case config.KeyringLocked:
-		return lang.L("The system's keyring is locked or does not respond")
+		return lang.L("The keyring is locked")
+	case config.KeyringSilent:
+		return lang.L("The keyring does not respond")
 	}
 	return lang.L("Not set")
 }

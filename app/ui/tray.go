@@ -16,11 +16,11 @@ import (
 	"github.com/hindsight-app/hindsight/assets"
 )
 
-// tray is the icon, its tooltip and its menu. Fyne rebuilds the whole menu at each change, and some desktops close one
-// that is open, so it is set only when something in it did change.
+// tray is the icon, its tooltip and its menu.
 type tray struct {
 	u       *UI
 	desk    desktop.App
+	bar     *trayMenu
 	key     trayKey
 	icon    string
 	tooltip string
@@ -50,9 +50,11 @@ func keyOf(s session.Snapshot) trayKey {
 
 func newTray(u *UI) *tray {
 	desk, _ := u.app.(desktop.App)
-	t := &tray{u: u, desk: desk}
+	t := &tray{u: u, desk: desk, bar: &trayMenu{main: u.main}}
 	if desk != nil {
-		// Before Run, or Fyne never puts the icon on the bus.
+		// Before Run, or Fyne never puts the icon on the bus. The window stands for a menu of Fyne's, which it would make
+		// anew at each change: see trayMenu. What it does with the window is overridden.
+		desk.SetSystemTrayWindow(u.window)
 		systray.SetOnTapped(u.Show)
 		t.set(u.parts.Feed.Snapshot())
 	}
@@ -71,12 +73,12 @@ func (t *tray) update(s session.Snapshot) {
 // refresh sets the menu again after the list of clips has changed.
 func (t *tray) refresh() {
 	if t.desk != nil {
-		t.desk.SetSystemTrayMenu(t.menu(t.u.parts.Feed.Snapshot()))
+		t.bar.show(t.entries(t.u.parts.Feed.Snapshot()))
 	}
 }
 
 func (t *tray) set(s session.Snapshot) {
-	t.desk.SetSystemTrayMenu(t.menu(s))
+	t.bar.show(t.entries(s))
 	if icon := trayIcon(s); icon != t.icon {
 		t.icon = icon
 		t.desk.SetSystemTrayIcon(fyne.NewStaticResource("tray-"+icon+".png", assets.TrayIcon(icon)))
@@ -181,88 +183,94 @@ func seconds(s float64) string {
 	return locale.Duration(time.Duration(s * float64(time.Second)))
 }
 
+// menu is what is visible of the entries.
 func (t *tray) menu(s session.Snapshot) *fyne.Menu {
-	u := t.u
 	var items []*fyne.MenuItem
-	add := func(label string, action func()) *fyne.MenuItem {
-		item := fyne.NewMenuItem(label, action)
-		items = append(items, item)
-		return item
+	for _, e := range t.entries(s) {
+		if e.there {
+			items = append(items, e.item)
+		}
 	}
-	line := func() { items = append(items, fyne.NewMenuItemSeparator()) }
-	for _, text := range statusLines(s) {
-		add(text, nil).Disabled = true
-	}
-	if !s.Settings.App.FirstRunDone {
-		line()
-		add(lang.L("Set up Hindsight…"), u.Show)
-		line()
-		add(lang.L("Quit"), u.app.Quit)
-		return fyne.NewMenu("Hindsight", items...)
-	}
-	if text := u.exports.line(); text != "" {
-		add(text, func() {
-			u.show(pageClips)
-			u.exports.open()
-		})
-	}
-	if text := lastLine(s.LastSave); text != "" {
-		add(text, func() { u.lastSave(s.LastSave) })
-	}
-	line()
-	add(lang.L("Save replay"), u.saveReplay).Disabled = !s.CanSave()
-	lengths := add(lang.L("Save last"), nil)
-	lengths.ChildMenu, lengths.Disabled = t.lengths(s), !s.CanSave()
-	if clips := t.clips(); clips != nil {
-		add(lang.L("Last clips"), nil).ChildMenu = clips
-	}
-	line()
-	t.switches(s, add)
-	line()
-	add(lang.L("Open Hindsight"), func() { u.show(pageHome) })
-	add(lang.L("Clips"), func() { u.show(pageClips) })
-	if s.Settings.Sharing.BackendURL != "" {
-		add(lang.L("Open team page"), u.openTeamPage)
-	}
-	add(lang.L("Settings"), func() { u.show(pageSettings) })
-	line()
-	add(lang.L("Quit"), u.app.Quit)
 	return fyne.NewMenu("Hindsight", items...)
 }
 
-// switches adds what is turned on and off.
-func (t *tray) switches(s session.Snapshot, add func(string, func()) *fyne.MenuItem) {
-	u := t.u
-	if s.ReplayOn {
-		add(lang.L("Turn replay buffer off"), func() {
-			u.do(lang.L("Couldn't turn off replay buffer"), func() error { return u.parts.Commands.SetReplay(false) })
-		})
-	} else {
-		add(lang.L("Turn replay buffer on"), func() {
-			u.do(lang.L("Couldn't turn on replay buffer"), func() error { return u.parts.Commands.SetReplay(true) })
-		})
+// mostLines is how many status lines there are at most.
+const mostLines = 6
+
+// entries are all entries of the menu in their order, those that are not there now as well. What is switched on by one
+// and off by another is not one entry with two names: a click must do what its user has read.
+func (t *tray) entries(s session.Snapshot) []trayEntry {
+	u, ready := t.u, s.Settings.App.FirstRunDone
+	var all []trayEntry
+	add := func(there bool, label string, action func()) *fyne.MenuItem {
+		item := fyne.NewMenuItem(label, action)
+		all = append(all, trayEntry{item, there})
+		return item
 	}
-	if s.RecordOn {
-		add(lang.L("Stop recording"), func() { u.record(false) })
-	} else {
-		add(lang.L("Start recording"), func() { u.record(true) })
+	line := func() { all = append(all, trayEntry{fyne.NewMenuItemSeparator(), true}) }
+	lines := statusLines(s)
+	for i := range mostLines {
+		text := ""
+		if i < len(lines) {
+			text = lines[i]
+		}
+		add(text != "", text, nil).Disabled = true
 	}
-	if s.ShareOn {
-		add(lang.L("Stop sharing"), func() { u.share(false) })
-	} else {
-		add(lang.L("Start sharing"), func() { u.share(true) })
+	if !ready {
+		line()
+		add(true, lang.L("Set up Hindsight…"), u.Show)
+		line()
+		add(true, lang.L("Quit"), u.quit)
+		return all
 	}
-	if watchable(s) {
-		add(lang.L("Copy watch link…"), func() { u.openWatchLinks() })
-	}
-	add(lang.L("Take screenshot"), u.screenshot)
-	pause := add(lang.L("Pause"), func() {
-		u.pause(!s.Held)
+	exporting, last := u.exports.line(), lastLine(s.LastSave)
+	add(exporting != "", exporting, func() {
+		u.show(pageClips)
+		u.exports.open()
 	})
-	pause.Checked, pause.Disabled = s.Held, !s.Held && !s.Captures()
+	add(last != "", last, func() { u.lastSave(s.LastSave) })
+	line()
+	add(true, lang.L("Save replay"), u.saveReplay).Disabled = !s.CanSave()
+	lengths := add(true, lang.L("Save last"), nil)
+	lengths.ChildMenu, lengths.Disabled = t.lengths(s), !s.CanSave()
+	clips := t.clips()
+	add(clips != nil, lang.L("Last clips"), nil).ChildMenu = clips
+	line()
+	t.switches(s, add)
+	line()
+	add(true, lang.L("Open Hindsight"), func() { u.show(pageHome) })
+	add(true, lang.L("Clips"), func() { u.show(pageClips) })
+	add(s.Settings.Sharing.BackendURL != "", lang.L("Open team page"), u.openTeamPage)
+	add(true, lang.L("Settings"), func() { u.show(pageSettings) })
+	line()
+	add(true, lang.L("Quit"), u.quit)
+	return all
+}
+
+// switches adds what is turned on and off.
+func (t *tray) switches(s session.Snapshot, add func(there bool, label string, action func()) *fyne.MenuItem) {
+	u := t.u
+	add(s.ReplayOn, lang.L("Turn replay buffer off"), func() {
+		u.do(lang.L("Couldn't turn off replay buffer"), func() error { return u.parts.Commands.SetReplay(false) })
+	})
+	add(!s.ReplayOn, lang.L("Turn replay buffer on"), func() {
+		u.do(lang.L("Couldn't turn on replay buffer"), func() error { return u.parts.Commands.SetReplay(true) })
+	})
+	add(s.RecordOn, lang.L("Stop recording"), func() { u.record(false) })
+	add(!s.RecordOn, lang.L("Start recording"), func() { u.record(true) })
+	add(s.ShareOn, lang.L("Stop sharing"), func() { u.share(false) })
+	add(!s.ShareOn, lang.L("Start sharing"), func() { u.share(true) })
+	add(watchable(s), lang.L("Copy watch link…"), func() { u.openWatchLinks() })
+	add(true, lang.L("Take screenshot"), u.screenshot)
 	muted := s.Settings.Sound.Microphone.Muted
-	mute := add(lang.L("Mute microphone"), func() { u.mute(session.Microphone, !muted) })
-	mute.Checked, mute.Disabled = muted, !s.Settings.Sound.Microphone.Enabled
+	for _, on := range []bool{true, false} {
+		pause := add(s.Held != on, lang.L("Pause"), func() { u.pause(on) })
+		pause.Checked, pause.Disabled = !on, on && !s.Captures()
+	}
+	for _, on := range []bool{true, false} {
+		mute := add(muted != on, lang.L("Mute microphone"), func() { u.mute(session.Microphone, on) })
+		mute.Checked, mute.Disabled = !on, !s.Settings.Sound.Microphone.Enabled
+	}
 }
 
 // saveLengths are offered as far as the buffer reaches, in seconds.

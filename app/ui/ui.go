@@ -138,7 +138,7 @@ type UI struct {
 	look   *look
 	// main runs a function on Fyne's main goroutine, some time later.
 	main  func(func())
-	ended *atomic.Bool // Run is over
+	ended *atomic.Bool // Run is over, or about to be
 	idle  *idle
 
 	home     *home
@@ -192,6 +192,9 @@ func New(p Parts) *UI {
 	})
 	ended, idle := new(atomic.Bool), newIdle(fyne.Do)
 	onMain := func(f func()) {
+		if ended.Load() {
+			return // Fyne may be closing its queue just now
+		}
 		defer idle.wake()
 		// While Fyne ends it runs what it is given in the caller's goroutine; nothing may touch the window then.
 		fyne.Do(func() {
@@ -227,9 +230,9 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 	u.window.SetContent(u.nav.content())
 	u.window.Resize(fyne.NewSize(940, 680))
 	u.window.CenterOnScreen()
-	u.window.SetCloseIntercept(u.closed)
-	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.tray = newTray(u)
+	u.window.SetCloseIntercept(u.closed) // after the tray, which sets one as well
+	u.window.Canvas().SetOnTypedKey(u.typed)
 	u.presenter.u = u
 	u.strip.follow()
 	u.watches.Go(u.followLibrary)
@@ -238,6 +241,7 @@ func build(a fyne.App, onMain func(func()), p Parts) *UI {
 
 // Run shows the app and blocks until it is quit.
 func (u *UI) Run() {
+	queueNothingAtTheEnd(u.app)
 	u.app.Lifecycle().SetOnStarted(func() {
 		u.presenter.start()
 		if !u.parts.Hidden {
@@ -249,6 +253,16 @@ func (u *UI) Run() {
 	})
 	u.app.Run()
 	u.ended.Store(true)
+}
+
+// queueNothingAtTheEnd keeps Fyne from hanging while it ends. Fyne (2.8.1, internal/driver/glfw/loop.go, runGL) gives
+// the last event, the saving of its preferences, to a goroutine that has the main goroutine run it and waits; the main
+// goroutine meanwhile empties its queue for the last time. An event that comes right after is run by nobody, and
+// Driver.Run waits for it without end. Nothing here keeps Fyne's preferences, so there need be no such event.
+func queueNothingAtTheEnd(a fyne.App) {
+	if l, ok := a.Lifecycle().(interface{ SetOnStoppedHookExecuted(func()) }); ok {
+		l.SetOnStoppedHookExecuted(nil)
+	}
 }
 
 // showWithoutTray opens a hidden window that nothing else would lead to.
@@ -270,7 +284,16 @@ func (u *UI) Show() { u.main(func() { u.show(-1) }) }
 func (u *UI) Copy(text string) { u.main(func() { u.app.Clipboard().SetContent(text) }) }
 
 // Quit ends Run.
-func (u *UI) Quit() { u.main(u.app.Quit) }
+func (u *UI) Quit() { u.main(u.quit) }
+
+// quit is Quit on the main goroutine. Whatever comes after it is left undone, and nothing else is given to Fyne.
+func (u *UI) quit() {
+	u.idle.set(false)
+	u.app.Quit()
+	if u.ended != nil {
+		u.ended.Store(true)
+	}
+}
 
 // Close ends the presenter and pending commands, after Run.
 func (u *UI) Close() {
@@ -311,7 +334,7 @@ func (u *UI) show(index int) {
 // closed is the window's close button.
 func (u *UI) closed() {
 	if !u.parts.Tray.Here() {
-		u.app.Quit()
+		u.quit()
 		return
 	}
 	u.shown.Store(false)

@@ -60,6 +60,11 @@ func answer(_ context.Context, r control.Request) (any, error) {
 	case r.Command == control.WatchLinks:
 		return []api.WatchLink{{LinkID: "w0", Clips: api.ClipsAnyone, Ended: true},
 			{LinkID: "w1", Clips: api.ClipsAnyone, MadeBy: "alice"}}, nil
+	case r.Command == control.Pause:
+		by := map[bool]session.Pauser{true: session.PausedByUser, false: session.PausedLocked}[r.On]
+		return control.PauseAnswer{Paused: true, By: string(by)}, nil
+	case r.Command == control.There:
+		return []control.ServerClip{{ID: "c1", Owner: "alice", Title: "a \x1b[2Jgoal"}}, nil
 	case r.Command == control.UnwatchLink && r.Text == "w1":
 		return nil, nil
 	case r.Command == control.Save && r.All && r.After == 5:
@@ -129,6 +134,11 @@ func TestCommands(t *testing.T) {
 		"show --json":              {false, `"page": "settings/audio"`},
 		"show log":                 {true, "the disk is full"},
 		"dance":                    {true, "dance"},
+		"pause":                    {false, ""},
+		"pause --json":             {false, `"paused_by": "user"`},
+		"resume":                   {false, "Still paused (screen locked).\n"},
+		"resume --json":            {false, `"paused": true`},
+		"clips --server":           {false, "? MB  alice  a [2Jgoal  only on the server\n"},
 		"clips --json":             {false, "[]"},
 		"watch-link revoke w1":     {false, ""},
 		"watch-link revoke w2":     {true, "the disk is full"},
@@ -153,6 +163,16 @@ func TestCommands(t *testing.T) {
 				t.Errorf("not JSON: %q", out)
 			}
 		})
+	}
+}
+
+// A pause by the user is not called one of the screen lock.
+func TestStatusSaysWhoPaused(t *testing.T) {
+	for by, says := range map[session.Pauser]string{"": "", session.PausedByUser: ", paused (by you)",
+		session.PausedLocked: ", paused (screen locked)", session.PausedAsleep: ", paused (computer asleep)"} {
+		if got := pausedBy(session.Wanted{Paused: by != "", PausedBy: by}); got != says {
+			t.Errorf("%q: it says %q instead of %q", by, got, says)
+		}
 	}
 }
 
@@ -207,10 +227,11 @@ func TestAWrongCommandLine(t *testing.T) {
 func TestHelp(t *testing.T) {
 	sh := newShell(t)
 	for line, says := range map[string][]string{
-		"--help":      {"Print JSON.", "Show status.", "Take a screenshot and print its path.", "Quit Hindsight."},
-		"save --help": {"--seconds=SECONDS", "--after=SECONDS"},
-		"talk --help": {"<state>", "Press or release push-to-talk"},
-		"mute --help": {"toggle switches it"},
+		"--help":       {"Print JSON.", "Show status.", "Take a screenshot and print its path.", "Quit Hindsight."},
+		"save --help":  {"--seconds=SECONDS", "--after=SECONDS"},
+		"talk --help":  {"<state>", "Press or release push-to-talk"},
+		"mute --help":  {"toggle switches it"},
+		"pause --help": {"in no clip", "last frame"},
 
 		"watch-link make --help": {"90d", "ends when you stop sharing"},
 	} {

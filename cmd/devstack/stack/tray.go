@@ -106,7 +106,7 @@ func property(ctx context.Context, o dbus.BusObject, iface, name string, out any
 	return v.Store(out)
 }
 
-// Labels lists the entries with their ids; one of a submenu has the name of that before it: "Save last > 30 s".
+// Labels lists the entries that are visible with their ids; one of a submenu has the name of that before it: "Save last > 30 s".
 func (t *Tray) Labels(ctx context.Context) (map[string]int32, error) {
 	var revision uint32
 	var root menuNode
@@ -127,6 +127,9 @@ func (n menuNode) labels(before string, out map[string]int32) error {
 		var child menuNode
 		if err := v.Store(&child); err != nil {
 			return err
+		}
+		if shown, ok := child.Properties["visible"].Value().(bool); ok && !shown {
+			continue
 		}
 		if label, ok := child.Properties["label"].Value().(string); ok {
 			out[before+label] = child.ID

@@ -63,26 +63,7 @@ func TestFindClips(t *testing.T)                   { onPostgres(t, FindClips) }
 func TestFindClipsKeepsNobodyWaiting(t *testing.T) { onPostgres(t, FindClipsKeepsNobodyWaiting) }
 func TestUploadsReserve(t *testing.T)              { onPostgres(t, UploadsReserve) }
 func TestUploadBecomesAClip(t *testing.T)          { onPostgres(t, UploadBecomesAClip) }
-func TestInvitations(t *testing.T)                { onPostgres(t, Invitations) }
-func TestJobs(t *testing.T)                       { onPostgres(t, Jobs) }
-func TestRevokingEndsWhatRuns(t *testing.T)       { onPostgres(t, RevokingEndsWhatRuns) }
-func TestRoomsAreListedByThemselves(t *testing.T) { onPostgres(t, RoomsAreListedByThemselves) }
-func TestStateSurvivesReopening(t *testing.T)     { onPostgres(t, StateSurvivesReopening) }
-func TestWaitingClipsAreLimited(t *testing.T)     { onPostgres(t, WaitingClipsAreLimited) }
-func TestTokensAreChecked(t *testing.T)           { onPostgres(t, TokensAreChecked) }
-func TestLinks(t *testing.T)                      { onPostgres(t, Links) }
-func TestClipsAreListedAndCounted(t *testing.T)   { onPostgres(t, ClipsAreListedAndCounted) }
-func TestNamesOfStrangeBytes(t *testing.T)        { onPostgres(t, NamesOfStrangeBytes) }
-func TestRestore(t *testing.T)                    { onPostgres(t, Restore) }
-func TestWatchLinks(t *testing.T)                 { onPostgres(t, WatchLinks) }
-func TestAsks(t *testing.T)                       { onPostgres(t, Asks) }
-func TestPauses(t *testing.T)                     { onPostgres(t, Pauses) }
-func TestShownIsCountedOnce(t *testing.T)         { onPostgres(t, ShownIsCountedOnce) }
-func TestSegmentTimes(t *testing.T)               { onPostgres(t, SegmentTimes) }
-func TestSessions(t *testing.T)                   { onPostgres(t, Sessions) }
-func TestFindClips(t *testing.T)                  { onPostgres(t, FindClips) }
-func TestUploadsReserve(t *testing.T)             { onPostgres(t, UploadsReserve) }
-func TestUploadBecomesAClip(t *testing.T)         { onPostgres(t, UploadBecomesAClip) }
+func TestSegmentTimes(t *testing.T)                { onPostgres(t, SegmentTimes) }
 
 func TestMigrationHappensOnce(t *testing.T) {
 	url, err := postgres.NewDatabase(t.Context())

@@ -1,0 +1,38 @@
+package session_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/app/session"
+)
+
+// Whoever looks learns why nothing is captured, and nobody believes to have paused what was not there.
+func TestAPauseHasItsReason(t *testing.T) {
+	b := start(t, nil)
+	b.until(t, "the replay runs", in(session.Buffering))
+	by := func(what string, want session.Pauser) {
+		t.Helper()
+		b.until(t, what, func(s session.Snapshot) bool {
+			return s.PausedBy == want && s.Paused == (want != "")
+		})
+	}
+	by("capture goes on", "")
+	b.SetAway(true, false)
+	by("the screen is locked", session.PausedLocked)
+	b.SetAway(true, true)
+	by("the computer sleeps", session.PausedAsleep)
+	require.NoError(t, b.SetPaused(true))
+	by("the user has paused", session.PausedByUser)
+	b.SetAway(false, false)
+	by("the user has paused, whoever is back", session.PausedByUser)
+	require.NoError(t, b.SetPaused(false))
+	by("capture goes on", "")
+
+	require.NoError(t, b.SetReplay(false))
+	require.ErrorContains(t, b.SetPaused(true), "nothing to pause")
+	require.NoError(t, b.SetPaused(false))
+	require.NoError(t, b.SetReplay(true))
+	by("turned on, it captures", "")
+}
