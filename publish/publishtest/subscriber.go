@@ -114,7 +114,7 @@ func (s *Subscriber) onTrack(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPu
 		if st.vp8 = track.Codec().MimeType == webrtc.MimeTypeVP8; st.vp8 {
 			depacketizer = &codecs.VP8Packet{}
 		}
-	case livekit.TrackSource_SCREEN_SHARE_AUDIO:
+	case livekit.TrackSource_SCREEN_SHARE_AUDIO, livekit.TrackSource_MICROPHONE:
 		st.kind, depacketizer = media.Opus, &codecs.OpusPacket{}
 	default:
 		return

@@ -88,9 +88,6 @@ func (l *LiveKit) HasEgress(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// UsesEgress is true: nothing else records.
-func (l *LiveKit) UsesEgress(context.Context) (bool, error) { return true, nil }
-
 func status(info *livekit.EgressInfo) Status {
 	s := Status{EgressID: info.EgressId, Error: info.Error}
 	switch info.Status {
