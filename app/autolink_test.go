@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/session"
 	"github.com/hindsight-app/hindsight/capture/clip"
@@ -60,6 +61,16 @@ func TestWhichCopyOfASaveGetsTheLink(t *testing.T) {
 		require.Equal(t, name == "not known by the end", len(l) > 0, name)
 		require.Equal(t, c.link, at == links.Copy{Backend: "https://a", ClipID: "one"}, name)
 	}
+}
+
+// Clips of those who share with end-to-end encryption reach no server by themselves.
+func TestNoLinksByThemselvesWithEncryption(t *testing.T) {
+	s := config.Sharing{LinkSaved: true}
+	require.False(t, linksSaved(s))
+	s.BackendURL = "https://replay.example.com"
+	require.True(t, linksSaved(s))
+	s.Encrypt = true
+	require.False(t, linksSaved(s))
 }
 
 func TestUploadsLeaveTheStreamItsPart(t *testing.T) {

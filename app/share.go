@@ -6,6 +6,7 @@ import (
 	"image"
 	"time"
 
+	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/app/links"
 	"github.com/hindsight-app/hindsight/app/locale"
 	"github.com/hindsight-app/hindsight/app/session"
@@ -118,12 +119,15 @@ func (a *App) copyLink(path string) {
 	})
 }
 
+// linksSaved is whether saved clips get links by themselves. With end-to-end encryption nothing goes to the server in
+// plain unless the user has it uploaded.
+func linksSaved(s config.Sharing) bool { return s.LinkSaved && s.BackendURL != "" && !s.Encrypt }
+
 // linkSaved makes the link of a clip that was just saved, where the user wants one after each save: to the copy that
 // the server has made, or after an upload of the file.
 func (a *App) linkSaved(path string, at links.Copy) {
-	s := a.session.Snapshot().Settings.Sharing
 	switch {
-	case !s.LinkSaved || s.BackendURL == "":
+	case !linksSaved(a.session.Snapshot().Settings.Sharing):
 	case at.ClipID != "":
 		a.tasks.Go(func() {
 			url, err := a.linkTo(a.ctx, at, path)

@@ -47,7 +47,11 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 	var here *session.Pinned
 	if s.Settings.Sharing.ViewerClipFrom == config.FromHere {
 		var err error
-		if here, err = a.session.Pin(r.Seconds, asked); err != nil {
+		here, err = a.session.Pin(r.Seconds, asked)
+		switch {
+		case errors.Is(err, session.ErrEncrypted):
+			return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: publish.NotRecordedEncrypted}
+		case err != nil:
 			return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: "the publisher keeps no replay now"}
 		}
 	}
@@ -56,6 +60,7 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 			if here != nil {
 				here.Release()
 			}
+			a.requests.from(viewer, time.Now()) // else who asks again at once leaves no time to the others
 			return nil, err
 		}
 	}
@@ -241,6 +246,15 @@ type requestLimits struct {
 	mu   sync.Mutex
 	room *rate.Limiter
 	each map[string]time.Time // of the last request that was let through
+}
+
+// from has the wait of a viewer whose request was let through begin later.
+func (l *requestLimits) from(viewer string, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, asked := l.each[viewer]; asked {
+		l.each[viewer] = now
+	}
 }
 
 // wait counts a request of a viewer and returns 0, or returns after how long the viewer may ask.

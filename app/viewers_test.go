@@ -37,6 +37,12 @@ func TestViewersMayNotAskTooOften(t *testing.T) {
 	require.Zero(t, l.wait("carol", now), "others are not held back by it")
 	require.Zero(t, l.wait("bob", now.Add(viewerEvery)))
 
+	// The wait begins anew after a question that took its time.
+	l.from("bob", now.Add(2*viewerEvery-time.Second))
+	require.Equal(t, viewerEvery-time.Second, l.wait("bob", now.Add(2*viewerEvery)))
+	l.from("eve", now)
+	require.Zero(t, l.wait("eve", now.Add(2*viewerEvery)), "who has asked nothing")
+
 	// Under many names, still only so many.
 	now = now.Add(time.Hour)
 	passed := 0

@@ -94,7 +94,13 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	c, _ = r.now() // the folder may be another one than at the press
 	write := c.request(q.App, time.Now().Add(q.Press-clock.Now()))
 	write.Title = q.Title
-	hold(&write, snap, r.chapters(snap.Start))
+	var marked []mp4.Chapter
+	if q.Apart {
+		snap.Sources = nil
+	} else {
+		marked = r.chapters(snap.Start)
+	}
+	hold(&write, snap, marked)
 	info := r.Video()
 	write.Width, write.Height = info.Width, info.Height
 	out, err := c.place().Save(ctx, write)

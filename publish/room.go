@@ -89,8 +89,14 @@ func (s *supervisor) methods() map[string]livekit.Method {
 	return map[string]livekit.Method{api.TopicClip: s.clipRequest}
 }
 
+// longestRequest bounds how long one viewer's request keeps others waiting, whatever the viewer's app says: LiveKit's
+// client serves one at a time.
+const longestRequest = 3 * time.Minute
+
 // clipRequest is the RPC method api.TopicClip.
 func (s *supervisor) clipRequest(ctx context.Context, viewer string, payload []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, longestRequest)
+	defer cancel()
 	clip, err := s.clipFor(ctx, viewer, payload, time.Now())
 	var refusal *ClipRefusal
 	switch {

@@ -21,6 +21,9 @@ type Pinned struct {
 	release func()
 }
 
+// ErrEncrypted is what Pin fails with while the share is encrypted from end to end.
+var ErrEncrypted = errors.New("the share is end-to-end encrypted")
+
 // Pin keeps the last seconds before a moment in the replay buffer, as far as they are there and were shared. The error
 // is a message.
 func (s *Session) Pin(seconds float64, at time.Time) (*Pinned, error) {
@@ -30,8 +33,11 @@ func (s *Session) Pin(seconds float64, at time.Time) (*Pinned, error) {
 		if rec == nil || !s.st.replayOn {
 			return errNothing
 		}
-		if s.st.share.pub == nil {
+		switch {
+		case s.st.share.pub == nil:
 			return errors.New("the screen is not shared")
+		case s.st.share.cfg.Encrypt:
+			return ErrEncrypted
 		}
 		// More than the longest buffer is never there.
 		length := min(time.Duration(seconds*float64(time.Second)), 2*capture.MaxReplay)

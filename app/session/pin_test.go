@@ -54,6 +54,20 @@ func TestPinnedForAViewer(t *testing.T) {
 	require.ErrorContains(t, err, "nothing is being captured")
 }
 
+// Nothing of an encrypted share is for a server, from its first moment.
+func TestNothingIsPinnedOfAnEncryptedShare(t *testing.T) {
+	b := start(t, share)
+	require.NoError(t, b.Apply(t.Context(), config.Edit(b.Snapshot().Settings, func(c *config.Config) {
+		c.Sharing.Encrypt = true
+	}).WithPassphrase("correct horse")).Err())
+	b.until(t, "live", func(s session.Snapshot) bool {
+		return s.Share.State == session.ShareLive && len(b.engine.Shares()) > 0 &&
+			b.engine.Shares()[len(b.engine.Shares())-1].Encrypt
+	})
+	_, err := b.Pin(5, time.Now())
+	require.ErrorIs(t, err, session.ErrEncrypted)
+}
+
 // Both copies of a clip go by one name.
 func TestTheServersCopyHasTheFilesName(t *testing.T) {
 	b := start(t, func(c *config.Config) { share(c); c.Clips.Name = "{app} {seconds}" })

@@ -82,7 +82,7 @@ func newSharingPage(s *settings) *sharingPage {
 	h.encrypt = f.check(config.EncryptKey, lang.L("End-to-end encryption"), lang.L("Encrypt what you share"),
 		func(c *config.Config) *bool { return &c.Sharing.Encrypt })
 	f.note(lang.L("Viewers need the same passphrase. The server cannot record what it cannot read: " +
-		"only local clips are saved. Clips that you upload are not encrypted."))
+		"only local clips are saved. Clips that you upload are not encrypted. None is uploaded by itself."))
 	h.passphrase, h.passphraseKept = h.secret(config.PassphraseKey, lang.L("End-to-end encryption"))
 	h.test = newPushButton(lang.L("Test connection"), theme.MediaPlayIcon(), h.try)
 	f.row(lang.L("Connection"), container.NewHBox(h.test), lang.L("Test connection"))

@@ -98,6 +98,30 @@ func TestMarksPastAndFuture(t *testing.T) {
 	require.Less(t, third.Seconds, 60.0)
 }
 
+// A clip for somebody else has what was shared: the mix, without the user's marks and the tracks it is mixed of.
+func TestAClipForOthersHasNoMarksAndOneTrack(t *testing.T) {
+	newBench(t, 640, 360)
+	c := config(t)
+	c.Replay, c.SeparateSound = 5*time.Second, true
+	r := openRecorder(t, c)
+	waitBuffered(t, r, 2*time.Second)
+	r.Mark("salary talk")
+	waitBuffered(t, r, 3*time.Second)
+	for _, apart := range []bool{false, true} {
+		saved, err := r.Save(context.Background(), capture.SaveRequest{Length: 3 * time.Second, Apart: apart})
+		require.NoError(t, err)
+		info, err := capturetest.Probe(context.Background(), saved.Path)
+		require.NoError(t, err)
+		_, one := info.Only("audio")
+		require.Equal(t, apart, one)
+		if apart {
+			require.Empty(t, chapters(t, saved.Path))
+		} else {
+			require.Contains(t, chapters(t, saved.Path), "salary talk")
+		}
+	}
+}
+
 func TestRecordingBesideTheReplayAndWithoutIt(t *testing.T) {
 	newBench(t, 640, 360)
 	c := config(t)

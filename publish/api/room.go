@@ -76,9 +76,13 @@ type RoomClip struct {
 	RequestedBy string `json:"requestedBy,omitempty"`
 }
 
-// Chat is the clip as a chat message.
+// Chat is the clip as a chat message. The chat shows it as the publisher's, so it has no words of a viewer's: neither
+// the title nor the name of one who had the clip made.
 func (c RoomClip) Chat() string {
-	if c.Title == "" {
+	switch {
+	case c.RequestedBy != "":
+		return "A viewer's clip:\n" + c.URL
+	case c.Title == "":
 		return c.URL
 	}
 	return c.Title + "\n" + c.URL

@@ -34,6 +34,9 @@ func TestChatIsAsItsSchemaSays(t *testing.T) {
 	require.NoError(t, schema.Validate(clip.Chat()))
 	clip.Title = "Überstunden: https://example.com"
 	require.NoError(t, schema.Validate(clip.Chat()))
+	clip.RequestedBy = "mallory"
+	require.NoError(t, schema.Validate(clip.Chat()))
+	require.Equal(t, "A viewer's clip:\n"+clip.URL, clip.Chat(), "words of a viewer's as if they were the publisher's")
 	for _, wrong := range []string{"", clip.Title, "two\nlines\n" + clip.URL, clip.URL + "\n"} {
 		require.Error(t, schema.Validate(wrong), wrong)
 	}
