@@ -9,8 +9,15 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// oldAtOnce is how many old clips go in one round; the next round takes the rest.
-const oldAtOnce = 200
+const (
+	// oldAtOnce is how many old clips go in one round; the next round takes the rest.
+	oldAtOnce = 200
+	// maxRecordings is how many recordings of one replay are kept: each reconnect begins one. With more, the oldest go
+	// although they are within the length of the replay.
+	maxRecordings = 500
+	// clockDoubt is how far a recorder's clock may be ahead.
+	clockDoubt = 24 * time.Hour
+)
 
 // prune deletes segments that nobody can ask for anymore, and expired replays.
 func (k *Keeper) prune(ctx context.Context) {
@@ -63,11 +70,16 @@ func (k *Keeper) pruneReplay(ctx context.Context, r state.Replay, needed time.Ti
 		keepFrom = needed.Add(-margin)
 	}
 	for i, rec := range recordings {
-		left, err := k.o.Buffers.Prune(ctx, rec, keepFrom, k.o.State.SetPruned)
+		before, last := keepFrom, i == len(recordings)-1
+		surplus := i < len(recordings)-maxRecordings && rec.Over()
+		if surplus {
+			before = time.Now().Add(clockDoubt)
+		}
+		left, err := k.o.Buffers.Prune(ctx, rec, before, k.o.State.SetPruned)
 		if err != nil {
 			return err
 		}
-		if left == 0 && i < len(recordings)-1 && rec.Over() && rec.Ended.Before(keepFrom) {
+		if left == 0 && !last && rec.Over() && (surplus || rec.Ended.Before(keepFrom)) {
 			if err := k.count(ctx, r.ID, rec); err != nil {
 				return err
 			}

@@ -66,3 +66,28 @@ func TestPlaylistsCountWhatIsPruned(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 }
+
+// Of very many recordings of a replay the oldest go before their time, and are counted; what runs stays.
+func TestRecordingsOfAReplayAreFew(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
+	over := s.Rec
+	over.State, over.Ended = api.StateEnded, time.Now()
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
+	for i := range maxRecordings {
+		r := state.Recording{ID: state.NewID(), ReplayID: s.Rec.ReplayID, EgressID: state.NewID(), VideoTrack: "TR_v",
+			State: api.StateFailed, Created: time.Now(), Ended: time.Now()}
+		if i%2 == 0 {
+			r.State, r.Ended = api.StateActive, time.Time{}
+		}
+		require.NoError(t, s.DB.AddRecording(ctx, r))
+	}
+	s.prune(ctx)
+	left, err := s.DB.Recordings(ctx, s.Rec.ReplayID)
+	require.NoError(t, err)
+	require.Equal(t, maxRecordings, len(left))
+	require.NoDirExists(t, s.Folder)
+	replay, err := s.DB.Replay(ctx, s.Rec.ReplayID)
+	require.NoError(t, err)
+	require.Equal(t, 3, replay.Pruned.Segments)
+}

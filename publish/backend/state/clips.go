@@ -141,7 +141,11 @@ func (s *Store) TryClip(ctx context.Context, id string, more int) (attempts int,
 		RETURNING attempts`, more, id, api.ClipWaiting), func(r scanner) (n int, err error) { return n, r.Scan(&n) })
 }
 
-// FinishClip keeps State, Reason, From, To, Bytes, Gaps and Chapters of a clip that was waiting.
+// maxFailed clips of a user are kept, the newest: they count for no limit.
+const maxFailed = 100
+
+// FinishClip keeps State, Reason, From, To, Bytes, Gaps and Chapters of a clip that was waiting. With one that has
+// failed, those that failed long before are marked as deleted.
 func (s *Store) FinishClip(ctx context.Context, c Clip) error {
 	gaps, err := c.gaps()
 	if err != nil {
@@ -151,9 +155,18 @@ func (s *Store) FinishClip(ctx context.Context, c Clip) error {
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, `UPDATE clips SET state = ?, reason = ?, start = ?, stop = ?, bytes = ?, gaps = ?, chapters = ?
-		WHERE id = ? AND state = ? AND deleted = 0`, c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes, gaps,
-		chapters, c.ID, api.ClipWaiting)
+	return s.transaction(ctx, func(tx runner) error {
+		err := changeOne(ctx, tx, `UPDATE clips SET state = ?, reason = ?, start = ?, stop = ?, bytes = ?, gaps = ?,
+			chapters = ? WHERE id = ? AND state = ? AND deleted = 0`, c.State, c.Reason, stamp(c.From), stamp(c.To), c.Bytes,
+			gaps, chapters, c.ID, api.ClipWaiting)
+		if err != nil || c.State != api.ClipFailed {
+			return err
+		}
+		old := "identity = ? AND state = ? AND deleted = 0"
+		_, err = tx.ExecContext(ctx, "UPDATE clips SET deleted = 1 WHERE "+old+" AND id NOT IN (SELECT id FROM clips WHERE "+
+			old+" ORDER BY created DESC, id LIMIT ?)", c.Identity, c.State, c.Identity, c.State, maxFailed)
+		return err
+	})
 }
 
 // SetTitle changes what a clip is called that is ready.

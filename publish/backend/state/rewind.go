@@ -108,6 +108,9 @@ func (a Ask) Over(now time.Time) bool {
 // askKept is how long a wish is kept that came to nothing, so that its viewer reads why.
 const askKept = time.Hour
 
+// maxAllowed is how many wishes of a replay are kept that were granted, the newest. Their clips stay.
+const maxAllowed = 500
+
 // AddAsk keeps a wish, unless limit wait for the publisher already: then ok is false.
 func (s *Store) AddAsk(ctx context.Context, a Ask, limit int) (ok bool, err error) {
 	err = s.transaction(ctx, func(tx runner) error {
@@ -117,6 +120,11 @@ func (s *Store) AddAsk(ctx context.Context, a Ask, limit int) (ok bool, err erro
 		// What was not allowed is of no use for long.
 		if _, err := tx.ExecContext(ctx, "DELETE FROM asks WHERE replay = ? AND state <> ? AND created < ?", a.ReplayID,
 			Allowed, stamp(time.Now().Add(-askKept))); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM asks WHERE replay = ? AND state = ? AND id NOT IN (SELECT id FROM asks
+			WHERE replay = ? AND state = ? ORDER BY created DESC, id LIMIT ?)`, a.ReplayID, Allowed, a.ReplayID, Allowed,
+			maxAllowed-1); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO asks (id, replay, link, asker, state, title, start, stop, created)

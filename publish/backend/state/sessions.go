@@ -14,16 +14,17 @@ const (
 	// SessionIdle and SessionLife end a session: when it was not used for as long, and in any case.
 	SessionIdle = 12 * time.Hour
 	SessionLife = 7 * 24 * time.Hour
-	// maxSessions of one user are kept, the newest.
+	// maxSessions and maxCodes of one user are kept, the newest.
 	maxSessions = 20
+	maxCodes    = 20
 	// usedEvery is how often it is noted that a session is used.
 	usedEvery = time.Minute
 	// codeLetters is the length of a code, which people can type: 60 random bits for two minutes.
 	codeLetters = 12
 )
 
-// AddCode makes a code that signs a browser in as the user of a token, once, until CodeLife has passed. Only its hash
-// is kept.
+// AddCode makes a code that signs a browser in as the user of a token, once, until CodeLife has passed or the user has
+// made many more. Only its hash is kept.
 func (s *Store) AddCode(ctx context.Context, t Token, now time.Time) (code string, expires time.Time, err error) {
 	letters := rand.Text()[:codeLetters]
 	expires = now.Add(CodeLife)
@@ -31,11 +32,21 @@ func (s *Store) AddCode(ctx context.Context, t Token, now time.Time) (code strin
 	if err != nil {
 		return "", expires, err
 	}
-	if _, err := s.db.ExecContext(ctx, "DELETE FROM codes WHERE expires <= ?", stamp(now)); err != nil {
-		return "", expires, err
-	}
-	_, err = s.db.ExecContext(ctx, "INSERT INTO codes (hash, token, who, owner, ends, expires) VALUES (?,?,?,?,?,?)",
-		linkHash(letters), tokenOf(t), who, t.Owner(), stamp(t.Expires), stamp(expires))
+	err = s.transaction(ctx, func(tx runner) error {
+		if err := s.lock(ctx, tx, "codes of "+t.Owner()); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM codes WHERE expires <= ?", stamp(now)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM codes WHERE owner = ? AND hash NOT IN (SELECT hash FROM codes
+			WHERE owner = ? ORDER BY expires DESC, hash LIMIT ?)`, t.Owner(), t.Owner(), maxCodes-1); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO codes (hash, token, who, owner, ends, expires) VALUES (?,?,?,?,?,?)",
+			linkHash(letters), tokenOf(t), who, t.Owner(), stamp(t.Expires), stamp(expires))
+		return err
+	})
 	return letters[:4] + "-" + letters[4:8] + "-" + letters[8:], expires, err
 }
 

@@ -51,6 +51,9 @@ func TestPausesAreFew(t *testing.T)               { onSQLite(t, statetest.Pauses
 func TestShownIsCountedOnce(t *testing.T)         { onSQLite(t, statetest.ShownIsCountedOnce) }
 func TestSegmentTimes(t *testing.T)               { onSQLite(t, statetest.SegmentTimes) }
 func TestSessions(t *testing.T)                   { onSQLite(t, statetest.Sessions) }
+func TestCodesAreFew(t *testing.T)                { onSQLite(t, statetest.CodesAreFew) }
+func TestFailedClipsAreFew(t *testing.T)          { onSQLite(t, statetest.FailedClipsAreFew) }
+func TestAllowedAsksAreFew(t *testing.T)          { onSQLite(t, statetest.AllowedAsksAreFew) }
 func TestFindClips(t *testing.T)                  { onSQLite(t, statetest.FindClips) }
 func TestFindClipsKeepsNobodyWaiting(t *testing.T) {
 	onSQLite(t, statetest.FindClipsKeepsNobodyWaiting)

@@ -59,6 +59,9 @@ func TestPausesInAnyOrder(t *testing.T)            { onPostgres(t, PausesInAnyOr
 func TestPausesAreFew(t *testing.T)                { onPostgres(t, PausesAreFew) }
 func TestShownIsCountedOnce(t *testing.T)          { onPostgres(t, ShownIsCountedOnce) }
 func TestSessions(t *testing.T)                    { onPostgres(t, Sessions) }
+func TestCodesAreFew(t *testing.T)                 { onPostgres(t, CodesAreFew) }
+func TestFailedClipsAreFew(t *testing.T)           { onPostgres(t, FailedClipsAreFew) }
+func TestAllowedAsksAreFew(t *testing.T)           { onPostgres(t, AllowedAsksAreFew) }
 func TestFindClips(t *testing.T)                   { onPostgres(t, FindClips) }
 func TestFindClipsKeepsNobodyWaiting(t *testing.T) { onPostgres(t, FindClipsKeepsNobodyWaiting) }
 func TestUploadsReserve(t *testing.T)              { onPostgres(t, UploadsReserve) }

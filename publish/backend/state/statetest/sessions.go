@@ -3,6 +3,7 @@ package statetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +165,14 @@ func FindClipsKeepsNobodyWaiting(t *testing.T, open func() *state.Store) {
 	}})
 	require.NoError(t, err)
 	require.Equal(t, []any{clips / 2, clips, ""}, []any{len(found), calls, next})
+	// So does one through the rooms of others.
+	inDen := func(room string) bool { return room == "den" }
+	found, next, err = s.FindClips(ctx, state.ClipQuery{Owner: "bob", In: inDen, Limit: clips - 1})
+	require.NoError(t, err)
+	require.Equal(t, clips-1, len(found))
+	require.NotEmpty(t, next)
+	require.True(t, slices.IsSortedFunc(found, func(a, b state.Clip) int { return strings.Compare(a.ID, b.ID) }))
+	found, next, err = s.FindClips(ctx, state.ClipQuery{Owner: "bob", In: inDen, Limit: clips, After: next})
+	require.NoError(t, err)
+	require.Equal(t, []any{1, "c1199", ""}, []any{len(found), found[0].ID, next})
 }
