@@ -40,17 +40,28 @@ const JumpFrom = time.Second
 // successorPatience is how long the segments of a recording wait for the last ones of the recording before it.
 const successorPatience = 6 * time.Second
 
-// Hidden reports whether a part of the segment was captured in a pause, by its frames or by what the playlist says.
-func (s Segment) Hidden(pauses []state.Span) bool {
-	from, to := s.From, s.To
-	if told := s.told; !told.From.IsZero() {
-		if told.From.Before(from) {
-			from = told.From
-		}
-		if told.To.After(to) {
-			to = told.To
-		}
+// soundSlop is by how much sound of a segment in MPEG-TS may begin before its frames and end after them: two frames of
+// AAC.
+const soundSlop = 50 * time.Millisecond
+
+// span is all that a segment may hold something of, by its frames and by what the playlist says.
+func (s Segment) span() (from, to time.Time) {
+	from, to = s.From, s.To
+	if s.told.From.IsZero() {
+		return from, to
 	}
+	if s.told.From.Before(from) {
+		from = s.told.From
+	}
+	if s.told.To.After(to) {
+		to = s.told.To
+	}
+	return from.Add(-soundSlop), to.Add(soundSlop)
+}
+
+// Hidden reports whether a part of the segment was captured in a pause.
+func (s Segment) Hidden(pauses []state.Span) bool {
+	from, to := s.span()
 	return slices.ContainsFunc(pauses, func(p state.Span) bool {
 		return to.After(p.From) && (p.To.IsZero() || from.Before(p.To))
 	})

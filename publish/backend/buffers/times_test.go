@@ -113,7 +113,7 @@ func TestSegmentsAreDatedByTheirFrames(t *testing.T) {
 	require.Equal(t, opened, files.opened, "segments are read again")
 }
 
-// Another backend, one that was started anew, and one that has never seen the segments that are deleted meanwhile all
+// Another backend, one that was started anew, and one that has never seen the segments that are deleted in the meantime all
 // say the same, without a look into segments that one of them has seen.
 func TestAllBackendsDateAlike(t *testing.T) {
 	s := newShelf(t, 8, time.Now().Add(-time.Minute))
@@ -144,7 +144,7 @@ func TestAllBackendsDateAlike(t *testing.T) {
 	require.Equal(t, old, other.shows(second))
 }
 
-// A segment that touches a pause by its frames, or by what the playlist says, is not for viewers.
+// A segment that touches a pause by its frames, by what the playlist says, or by a bit of sound, is not for viewers.
 func TestPausesHideByBothTimes(t *testing.T) {
 	s := newShelf(t, 6, time.Now().Add(-time.Minute))
 	b, _ := s.backend()
@@ -165,13 +165,15 @@ func TestPausesHideByBothTimes(t *testing.T) {
 	ms := time.Millisecond
 	// The first segment is dated by both alike. Of the second one the playlist says that it begins 120 ms later and ends
 	// 60 ms later, and of the third that it begins 90 ms earlier.
-	require.Equal(t, []int{1}, hides(all[1].From.Add(10*ms), all[1].From.Add(20*ms)), "by its frames")
+	require.Equal(t, []int{1}, hides(all[1].From.Add(60*ms), all[1].From.Add(70*ms)), "by its frames")
 	require.Equal(t, []int{1, 2}, hides(all[1].To.Add(20*ms), all[1].To.Add(30*ms)), "by the playlist")
 	require.Equal(t, []int{1, 2}, hides(all[2].From.Add(-80*ms), all[2].From.Add(-70*ms)))
+	require.Equal(t, []int{3, 4}, hides(all[4].From.Add(20*ms), all[4].From.Add(30*ms)), "by its sound")
 	require.Equal(t, []int{3}, hides(all[3].From.Add(time.Second), all[3].From.Add(time.Second+ms)))
 }
 
-// While a segment cannot be read, viewers see what is before it; then the rest, under the numbers that it would have had.
+// While a segment cannot be read, viewers see what is before it; then the rest, under the numbers that it would have
+// had.
 func TestViewersWaitForWhatCannotBeRead(t *testing.T) {
 	s := newShelf(t, 6, time.Now().Add(-time.Minute))
 	other, _ := s.backend()

@@ -117,8 +117,8 @@ func (s *Segment) addSound(pts int64, frames mpeg4audio.ADTSPackets) {
 	}
 }
 
-// Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that each is as near as possible to near. The
-// counter may turn over within the segment.
+// Unwrap moves all times by whole turns of the 33-bit counter (26.5 h), so that each is as near as possible to near.
+// The counter may turn over within the segment.
 func (s *Segment) Unwrap(near time.Duration) {
 	for _, list := range [][]Sample{s.Video, s.Audio} {
 		for i := range list {

@@ -76,8 +76,8 @@ func soundFirst(ts []byte) (out []byte) {
 	return slices.Concat(out, sound, video)
 }
 
-// When frames begin and end is the same by the whole segment and by what is read of its ends, whatever there is of sound,
-// how long the recording lasts, and also where the 33 bits of the counter turn over in the middle of the segment.
+// When frames begin and end is the same by the whole segment and by what is read of its ends, whatever there is of
+// sound, however long the recording lasts, and also where the 33 bits of the counter turn over in the segment.
 func TestTimes(t *testing.T) {
 	const turn = (1 << 33) / 90000.0 // seconds
 	begins := []float64{0, 3600, 26 * 3600, turn - 1, turn + 30*3600, 4*turn - 2.2}

@@ -19,7 +19,8 @@ func (s *Store) SegmentTimes(ctx context.Context, recording string, from int) ([
 		err = r.Scan(&t.Number, &first, &end)
 		t.First, t.End = time.Duration(first), time.Duration(end)
 		return t, err
-	}, "SELECT number, first, stop FROM segment_times WHERE recording = ? AND number >= ? ORDER BY number", recording, from)
+	}, "SELECT number, first, stop FROM segment_times WHERE recording = ? AND number >= ? ORDER BY number", recording,
+		from)
 }
 
 // KeepSegmentTimes keeps when segments begin and end. What is kept already, by another backend, stays; of a recording

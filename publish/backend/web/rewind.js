@@ -574,6 +574,24 @@ const frames = (() => {
     loading = false;
   }
   const goal = job => mediaAt(fragments(), job.clock) + (job.exact ? .001 : .05);
+  // presented listens for the frame that a seek leads to. The one that a seek before it led to may come first: waiting
+  // ends with a frame that is as near as it should be, or with the last that came in time.
+  function presented(at) {
+    const player = own;
+    let last, heard = () => {}, over = false;
+    const next = (_, data) => {
+      last = data.mediaTime;
+      heard();
+      if (!over) player.requestVideoFrameCallback(next);
+    };
+    player.requestVideoFrameCallback?.(next);
+    return ms => new Promise(done => {
+      const end = () => { over = true; clearTimeout(timer); done(last); };
+      const timer = setTimeout(end, ms);
+      heard = () => { if (last <= at && at - last < (frameLength + 2) / 1000) end(); };
+      heard();
+    });
+  }
   async function grab(job) {
     const missing = () => job.clock > edgeOf(fragments());
     if (!hls) {
@@ -593,18 +611,16 @@ const frames = (() => {
     }
     // Once it is there, it is known when exactly.
     for (let at = null, target = goal(job); at === null || Math.abs(at - target) > .0005; target = goal(job)) {
+      const again = at !== null;
       at = target;
       if (Math.abs(own.currentTime - at) < .0005 && own.readyState >= 2) continue;
       const there = until(own, 'seeked', 8000, () => own.readyState >= 2);
-      const frame = new Promise(done => own.requestVideoFrameCallback?.((_, data) => done(data.mediaTime)));
+      const frame = job.exact && presented(at);
       own.currentTime = at;
       if (!loading) hls.startLoad(at);
       loading = true;
       await there;
-      if (job.exact) {
-        const late = new Promise(done => setTimeout(done, 300));
-        job.frame = await Promise.race([frame, late]);
-      }
+      if (frame) job.frame = await frame(again ? 1000 : 300);
     }
     if (job.frame !== undefined) job.frame = clockAt(fragments(), job.frame);
     const canvas = job.canvas;
