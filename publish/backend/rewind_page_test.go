@@ -421,7 +421,7 @@ func TestRewindPageTells(t *testing.T) {
 	v.do(chromedp.Click("#clips li button", chromedp.ByQuery))
 	v.until("it is copied", `$('clips').querySelector('li button').textContent === 'Copied'`)
 
-	// A pause that lasts is told in one place, and the badge knows it.
+	// A pause that lasts is in one place of the page, and the badge says so.
 	v.do(chromedp.Evaluate(`goLive = document.querySelector('#live'); goLive.hidden || goLive.click()`, nil))
 	v.until("it is live", `at().badge === 'Live' && $('badge').classList.contains('is-live')`)
 	require.NoError(t, app.Pause(t.Context(), replay, true, time.Now()))
@@ -572,7 +572,7 @@ func TestRewindGoesOnOverBadSegments(t *testing.T) {
 	v.ask("notices", &told)
 	t.Logf("told: %q", told)
 	require.Contains(t, told, "Skipped a gap")
-	v.until("it is told no longer", `!/Reconnecting|Loading|Skipped/.test($('notice').textContent)`)
+	v.until("the notice is gone", `!/Reconnecting|Loading|Skipped/.test($('notice').textContent)`)
 }
 
 // shelvedViewer is a viewer of a replay of 30 s that ffmpeg has made.
