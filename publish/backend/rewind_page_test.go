@@ -426,7 +426,8 @@ func TestRewindPageTells(t *testing.T) {
 	v.until("it is live", `at().badge === 'Live' && $('badge').classList.contains('is-live')`)
 	require.NoError(t, app.Pause(t.Context(), replay, true, time.Now()))
 	v.until("the pause", `at().badge === 'Paused' && !$('badge').classList.contains('is-live') && !$('notice').hidden &&
-		document.querySelector('main').innerText.match(/Paused by the publisher since/g).length === 1`)
+		[...document.querySelectorAll('main p:not(#said), main li')].filter(e => e.checkVisibility() &&
+			e.textContent.includes('Paused by the publisher since')).length === 1`)
 	looksOf(t, v.tab, "paused")
 	require.NoError(t, app.Pause(t.Context(), replay, false, time.Now()))
 	v.until("it goes on", `at().badge !== 'Paused' && $('notice').hidden`)
