@@ -330,6 +330,7 @@ function tell(text, ms = Infinity) {
   stuck.until = Date.now() + ms;
   if (stuck.text === text) return;
   stuck.text = text;
+  if (text && text !== 'Loading…') say(text);
   draw();
 }
 function watch() {
