@@ -15,8 +15,8 @@ type trayEntry struct {
 
 // trayMenu is the menu as desktops have it. Fyne makes all of it anew at each change: a menu that is open closes, and a
 // click on what was read just before is lost, "Quit" as well. Here an entry stays the same one for good, and is changed
-// in place or hidden. It belongs to the main goroutine; each entry has a goroutine that waits for clicks until the entry
-// goes.
+// in place or hidden. It belongs to the main goroutine; each entry has a goroutine that waits for clicks until the
+// entry goes.
 type trayMenu struct {
 	main    func(func())
 	entries []*trayItem // with nil for a separator

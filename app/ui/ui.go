@@ -256,9 +256,9 @@ func (u *UI) Run() {
 }
 
 // queueNothingAtTheEnd keeps Fyne from hanging while it ends. Fyne (2.8.1, internal/driver/glfw/loop.go, runGL) gives
-// the last event, the saving of its preferences, to a goroutine that has the main goroutine run it and waits; the main
-// goroutine meanwhile empties its queue for the last time. An event that comes right after is run by nobody, and
-// Driver.Run waits for it without end. Nothing here keeps Fyne's preferences, so there need be no such event.
+// the last event, the saving of its preferences, to a goroutine that has the main goroutine run it and waits. At the
+// same time the main goroutine empties its queue for the last time. An event that comes right after is run by nobody,
+// and Driver.Run waits for it without end. Nothing here keeps Fyne's preferences, so there need be no such event.
 func queueNothingAtTheEnd(a fyne.App) {
 	if l, ok := a.Lifecycle().(interface{ SetOnStoppedHookExecuted(func()) }); ok {
 		l.SetOnStoppedHookExecuted(nil)

@@ -149,7 +149,7 @@ func (l *watchLinks) row(link api.WatchLink) fyne.CanvasObject {
 	if link.Ended {
 		expires = lang.L("Ended: shows what the server still keeps")
 	}
-	ends := oneLine(muted(expires + " · " + may))
+	ends, clips := oneLine(muted(expires)), oneLine(muted(may)) // together they are too long in other languages
 	revoke := widget.NewButtonWithIcon(lang.L("Revoke"), theme.DeleteIcon(), nil)
 	revoke.OnTapped = func() {
 		revoke.Disable()
@@ -159,7 +159,7 @@ func (l *watchLinks) row(link api.WatchLink) fyne.CanvasObject {
 			return err
 		})
 	}
-	lines := container.New(layout.NewCustomPaddedVBoxLayout(-10), made, ends)
+	lines := container.New(layout.NewCustomPaddedVBoxLayout(-12), made, ends, clips)
 	return newSurface(colorTrack, 8, 2, container.NewBorder(nil, nil,
 		container.NewHBox(gapWide(4), container.NewCenter(widget.NewIcon(linkIcon))),
 		container.NewHBox(container.NewCenter(revoke), gapWide(4)), lines))

@@ -149,7 +149,8 @@ func TestWatchLinks(t *testing.T) {
 	b.settle()
 	b.ui.home.update(b.session.Snapshot())
 	test.Tap(b.ui.home.server.button)
-	says("Ended: shows what the server still keeps · Nobody may clip")
+	says("Ended: shows what the server still keeps")
+	says("Nobody may clip")
 	test.Tap(buttons()["Revoke"])
 	says("There are none.")
 }

@@ -106,7 +106,8 @@ func property(ctx context.Context, o dbus.BusObject, iface, name string, out any
 	return v.Store(out)
 }
 
-// Labels lists the entries that are visible with their ids; one of a submenu has the name of that before it: "Save last > 30 s".
+// Labels lists the entries that are visible with their ids; one of a submenu has the name of that before it:
+// "Save last > 30 s".
 func (t *Tray) Labels(ctx context.Context) (map[string]int32, error) {
 	var revision uint32
 	var root menuNode
