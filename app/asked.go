@@ -247,7 +247,7 @@ func ready(ctx context.Context, c *client.Client, id string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.New("the clip is not ready yet; try again in a moment")
+			return errors.New("the server's copy of this clip is not ready yet; try again in a moment")
 		case <-time.After(time.Second):
 		}
 	}

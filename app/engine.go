@@ -66,7 +66,7 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 	var goesOn *publish.Replay
 	if c.Continue != nil {
 		if goesOn, ok = c.Continue.(*publish.Replay); !ok {
-			return nil, fmt.Errorf("a %T cannot be continued", c.Continue)
+			return nil, fmt.Errorf("cannot continue a %T", c.Continue)
 		}
 	}
 	in := session.Place{Backend: c.BackendURL, Room: c.Room}
