@@ -94,7 +94,7 @@ func TestPausesAtTheEnd(t *testing.T) {
 	require.Equal(t, 2, l.stops)
 }
 
-// A server that knows something else than it was told hears it again: a pause from its begin and from now on, and that
+// A server that does not know what it has heard hears it again: a pause from its begin and from now on, and that
 // one is over from now on.
 func TestServerThatKnowsOfNoPause(t *testing.T) {
 	l := &listener{}

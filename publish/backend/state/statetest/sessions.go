@@ -165,7 +165,7 @@ func FindClipsKeepsNobodyWaiting(t *testing.T, open func() *state.Store) {
 	}})
 	require.NoError(t, err)
 	require.Equal(t, []any{clips / 2, clips, ""}, []any{len(found), calls, next})
-	// So does one through the rooms of others.
+	// So does one through clips of others.
 	inDen := func(room string) bool { return room == "den" }
 	found, next, err = s.FindClips(ctx, state.ClipQuery{Owner: "bob", In: inDen, Limit: clips - 1})
 	require.NoError(t, err)
