@@ -113,8 +113,8 @@ func TestSegmentsAreDatedByTheirFrames(t *testing.T) {
 	require.Equal(t, opened, files.opened, "segments are read again")
 }
 
-// Another backend, one that was started anew, and one that has never seen the segments that are deleted in the meantime
-// all say the same, without a look into segments that one of them has seen.
+// Another backend, one that was started anew, and one that has never seen the segments that are deleted say the same,
+// without a look into segments that one of them has seen.
 func TestAllBackendsDateAlike(t *testing.T) {
 	s := newShelf(t, 8, time.Now().Add(-time.Minute))
 	s.list(6)
