@@ -104,7 +104,7 @@ func TestWhatViewersAskForIsFollowed(t *testing.T) {
 	require.True(t, wait.Until(20*time.Second, func() bool {
 		return strings.Count(said.String(), "there was no reply here") == 2
 	}), "each once: %s", said.String())
-	// What viewers make without asking is announced once; what the user was asked about is known.
+	// What viewers make without asking is reported once; what the user was asked about is known.
 	s.change(func() { s.made = []api.AskedClip{{ClipID: "one"}, {ClipID: "three", By: "a viewer of link c"}} })
 	made := func() int { return strings.Count(said.String(), "made a clip") }
 	require.True(t, wait.Until(20*time.Second, func() bool { return made() > 0 }))

@@ -75,8 +75,8 @@ func (l *pauseLog) told(p pause) {
 	l.waits = slices.DeleteFunc(l.waits, func(w pause) bool { return w == p })
 }
 
-// check has the server told again where it knows something else of a pause than it has heard: it was restored, or
-// somebody else has told it otherwise. Then a pause goes on from now in any case, and one that is over ends now: what
+// check has the server hear again of a pause where it knows something else than it has heard: it was restored, or
+// somebody else has said otherwise. Then a pause goes on from now in any case, and one that is over ends now: what
 // the server did not know of in the meantime is not for viewers.
 func (l *pauseLog) check(known bool) {
 	l.mu.Lock()

@@ -472,7 +472,7 @@ func (r *Replay) ID() string { return r.id }
 // Tell implements session.Replay.
 func (r *Replay) Tell(s api.RoomState) { r.mu.Lock(); r.told = s; r.mu.Unlock() }
 
-// Told is what it heard last.
+// Told is the state of the replay that it has heard of last.
 func (r *Replay) Told() api.RoomState { r.mu.Lock(); defer r.mu.Unlock(); return r.told }
 
 // End implements session.Replay.

@@ -364,7 +364,7 @@ func askedViews(asks []state.Ask) []api.AskedClip {
 	return out
 }
 
-// madeKept is how long the publisher hears of a clip that was made.
+// madeKept is how long the publisher can hear of a clip that was made.
 const madeKept = 2 * time.Minute
 
 // madeClips are those that viewers with links were allowed lately.
