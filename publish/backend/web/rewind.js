@@ -88,7 +88,7 @@ function take(t) {
       reason: g.reason}))};
   if (!old || gapsOf(old) !== gapsOf(line)) listGaps(old);
   if (!old || old.clips !== line.clips) allow();
-  if (wasOpen && !openGap() && line.live) say('The publisher goes on sharing.');
+  if (wasOpen && !openGap() && line.live) say('The publisher has resumed.');
   if (old && old.live && !line.live) say('This replay has ended.');
   if (old && !old.live && line.live) say('The replay goes on.');
   if (!engine && line.to > line.from) start();
@@ -499,7 +499,7 @@ function state(at, near) {
     : `You can rewind up to ${spoken(span())}.`);
   let notice = '';
   if (!span()) notice = line.live ? 'Waiting for the first frames…' : 'This replay has ended.';
-  else if (open && near) notice = gapText(open) + '. It goes on here when sharing does.';
+  else if (open && near) notice = gapText(open) + '. It continues here when they resume.';
   else if (stuck.text) notice = stuck.text;
   else if (!line.live && video.ended) notice = 'This replay has ended.';
   // What was jumped over is reported for a moment.
