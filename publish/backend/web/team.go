@@ -151,6 +151,8 @@ type teamAsk struct{ ID, Name, Title, Team, Kind, Back, Next string }
 // what has the keyboard after the link is revoked.
 type teamLink struct {
 	ID, ClipID, ReplayID, Title, Of, OfAt, Can, MadeBy, Made, MadeAt, Ends, EndsAt, Next string
+	// Ended says that the replay has ended, of which something is still kept.
+	Ended bool
 }
 
 // Anchors of the pages, which have the keyboard after something was done.
@@ -707,8 +709,11 @@ func (s *Server) watchLinks(ctx context.Context, user state.Token) (out []teamLi
 		if err != nil {
 			return nil, err
 		}
-		v := teamLink{ID: l.ID, ReplayID: l.ReplayID, Title: "Replay in " + replay.Room, Can: viewersCan(l.Clips),
-			MadeBy: state.OwnerName(l.Identity)}
+		v := teamLink{ID: l.ID, ReplayID: l.ReplayID, Title: "Replay in " + replay.Room, MadeBy: state.OwnerName(l.Identity)}
+		if v.Ended, err = s.over(ctx, replay); err != nil {
+			return nil, err
+		}
+		v.Can = viewersCan((&seen{over: v.Ended}).mayClip(l.Clips))
 		v.Of, v.OfAt = times(replay.Created)
 		v.Made, v.MadeAt = times(l.Created)
 		v.Ends, v.EndsAt = times(l.Expires)

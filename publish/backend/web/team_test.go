@@ -337,7 +337,13 @@ func TestWhatTheListsSay(t *testing.T) {
 		require.Contains(t, row, "<dd>"+text+"</dd>")
 		require.Contains(t, row, "<code>"+l.ID+"</code>")
 	}
-	require.Contains(t, d.page(200, cookie, teamPath+"/links"), "<code>"+b.link+"</code>")
+	page = d.page(200, cookie, teamPath+"/links")
+	require.Contains(t, page, "<code>"+b.link+"</code>")
+	require.NotContains(t, page, "· ended")
+	require.NoError(t, d.DB.SetStopped(t.Context(), b.replay, time.Now().Add(-time.Hour)))
+	page = d.page(200, cookie, teamPath+"/links")
+	require.Contains(t, page, "· ended")
+	require.NotContains(t, page, "if you allow it", "nobody is asked anymore")
 }
 
 // Replays that run are shown to who may see them, and only those.
