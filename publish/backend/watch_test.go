@@ -86,7 +86,8 @@ func TestWatchPagePlaysInChromium(t *testing.T) {
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(link.URL),
 		chromedp.Evaluate(play, &shown, awaitPromise)))
 	require.Empty(t, shown.Error)
-	require.InDelta(t, 4, shown.Duration, 0.1)
+	// Chromium's duration has the two frames that are reordered, and those in which the clip begins and ends as a whole.
+	require.InDelta(t, 4, shown.Duration, 4/30.0)
 	require.InDelta(t, shown.Duration, shown.At, 0.05, "it stopped before its end")
 	require.Equal(t, 160, shown.Width)
 	require.Greater(t, shown.Shown, 640, "the video is small in a window of 1280 pixels")
