@@ -215,8 +215,7 @@ func (s *shareBench) measure(ctx context.Context, p *sharer) (moving, still *sha
 	defer end() //nolint:errcheck // the second time after the good end
 	arrival, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	stream, err := viewer.Wait(arrival, media.Video)
-	if err != nil {
+	if _, err := viewer.Wait(arrival, media.Video); err != nil {
 		return nil, nil, fmt.Errorf("nothing is shared: %w: %s", err, proc.Tail(500))
 	}
 	if p.sound {
@@ -229,6 +228,11 @@ func (s *shareBench) measure(ctx context.Context, p *sharer) (moving, still *sha
 	}
 	settle, length := time.Duration(s.Settle)*time.Second, time.Duration(s.Seconds)*time.Second
 	if err := pause(ctx, proc, settle); err != nil {
+		return nil, nil, err
+	}
+	// Only now: before, the newest track may have been that of the program before, which the room keeps for a while.
+	stream, err := viewer.Wait(ctx, media.Video)
+	if err != nil {
 		return nil, nil, err
 	}
 	if moving, err = observe(ctx, proc, length); err != nil {

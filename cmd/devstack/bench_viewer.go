@@ -112,7 +112,9 @@ func (s *stage) decode(ctx context.Context, stream *publishtest.Stream, units in
 	if stream.VP8() {
 		path = filepath.Join(s.dir, "shared.ivf")
 	}
-	if err := stream.WriteFile(path); err != nil {
+	if err := stream.WriteFile(path); errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("%w: no keyframe arrived", errLost)
+	} else if err != nil {
 		return nil, fmt.Errorf("what arrived cannot be written: %w", err)
 	}
 	defer os.Remove(path)
