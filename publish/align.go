@@ -26,10 +26,8 @@ const (
 // The low-resolution layer of the video goes along where there is one: viewers change between the layers.
 //
 // It only decides, without a clock or goroutine: add takes what was read, next says what leaves when. The order
-// within a track stays. While video or sound has been silent for ageSpan, nothing is held; nor is it while the tracks
-// may leave apart, since all viewers would pay for it with delay.
+// within a track stays. While video or sound has been silent for ageSpan, nothing is held.
 type aligner struct {
-	apart  bool
 	lanes  [laneCount]lane
 	age    time.Duration
 	known  bool // age holds; otherwise everything leaves at once
@@ -72,10 +70,6 @@ func laneOf(p *media.Packet, low bool) int {
 func (a *aligner) add(now time.Duration, p *media.Packet, low bool) {
 	l := &a.lanes[laneOf(p, low)]
 	l.held = append(l.held, heldPacket{p, now})
-	if a.apart {
-		a.known = false
-		return
-	}
 	l.ages = append(l.ages, agedAt{now, now - p.PTS})
 	if now >= a.lookAt || !a.known {
 		a.look(now)
@@ -143,7 +137,7 @@ func (a *aligner) next(now time.Duration) (p *media.Packet, low bool, wait time.
 // due is when a packet leaves.
 func (a *aligner) due(h heldPacket) time.Duration {
 	at := h.packet.PTS + a.age
-	if a.apart || !a.known || at <= h.since+ageStep {
+	if !a.known || at <= h.since+ageStep {
 		return h.since
 	}
 	return min(at, h.since+longestHold)

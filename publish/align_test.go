@@ -151,24 +151,3 @@ func TestTheLowLayerGoesAlong(t *testing.T) {
 		require.Equal(t, 20, lows)
 	}
 }
-
-// Where sound and video may leave apart, nothing is held, and nothing is once they may: what was held leaves at once.
-func TestNothingIsHeldApart(t *testing.T) {
-	const ms = time.Millisecond
-	fast, slow := constantly(6*ms), constantly(56*ms)
-	a := &aligner{apart: true}
-	out := play(a, 0, 5*time.Second, fast, slow)
-	require.Equal(t, 6*ms, medianAge(out, media.Video))
-	require.Equal(t, 56*ms, medianAge(out, media.Opus))
-
-	a.apart = false
-	out = play(a, 5*time.Second, 10*time.Second, fast, slow)
-	require.InDelta(t, 56, medianAge(out, media.Video).Milliseconds(), 3)
-	now := 10*time.Second + 6*ms
-	a.add(now, &media.Packet{Track: media.Video, PTS: 37*time.Hour + 10*time.Second}, false)
-	p, _, _ := a.next(now)
-	require.Nil(t, p)
-	a.apart = true
-	p, _, _ = a.next(now)
-	require.NotNil(t, p)
-}

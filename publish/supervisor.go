@@ -38,7 +38,6 @@ type supervisor struct {
 	reported   bool
 	firstFrame chan struct{} // closed by the pump at the first frame
 	firstLow   chan struct{} // closed by the pump at the first frame of the low-resolution layer
-	apart      atomic.Bool   // sound and video need not leave together
 	rec        recording
 	watch      sourceWatch
 	// videoMuted and soundMuted outlast a stay: coming back unmuted would go against the moderator's will.
@@ -131,8 +130,6 @@ func (s *supervisor) connect(ctx context.Context) (*livekit.Session, error) {
 			return nil, err
 		}
 	}
-	// An encrypted share is not recorded on the server.
-	s.apart.Store(s.cfg.Passphrase != "" || token.Egress != nil && !*token.Egress)
 	s.watch = newSourceWatch(s.src)
 	floor, ceiling := s.watch.bounds()
 	clock, _ := s.src.(media.Clock)
@@ -320,7 +317,6 @@ func (s *supervisor) pump(ctx context.Context) {
 	begun := time.Now()
 	seen := false
 	for {
-		align.apart = s.apart.Load()
 		packet, isLow, wait := align.next(time.Since(begun))
 		if packet != nil {
 			s.send(packet, isLow)

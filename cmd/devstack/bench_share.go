@@ -31,7 +31,6 @@ type benchShareCommand struct {
 	Quality string `help:"Hindsight's encoder preset." enum:"performance,balanced,quality" default:"performance"`
 	Sound   bool   `help:"Measure sharing with sound: Hindsight mixes two sources, Chromium sends a microphone." default:"true" negatable:""`
 	Silent  bool   `help:"Measure sharing without sound." default:"true" negatable:""`
-	Egress  bool   `help:"Share as where LiveKit Egress may record: Hindsight's video then waits for the sound."`
 }
 
 // pair are two programs that share the same.
@@ -73,7 +72,6 @@ type stage struct {
 	world  *world
 	dir    string
 	screen *stack.CodedScreen
-	tokens *publishtest.Backend
 }
 
 // openStage starts a desktop with its sound, a LiveKit server, and a backend that makes tokens and records nothing.
@@ -117,7 +115,6 @@ func (b *benchShareCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer on.close()
-	on.tokens.SetEgress(b.Egress)
 	s := &shareBench{b, on}
 	pairs := s.pairs()
 	sharers := sharersOf(pairs)
@@ -183,10 +180,9 @@ func (s *stage) open(ctx context.Context) (err error) {
 		return err
 	}
 	w.own("livekit-server", w.livekit.Close)
-	s.tokens = publishtest.NewBackend(w.livekit.URL, w.livekit.APIKey, w.livekit.APISecret)
-	w.own("backend", func() error { s.tokens.Close(); return nil })
-	s.tokens.SetEgress(false)
-	w.backend = &stack.Backend{URL: s.tokens.URL(), Token: publishtest.UserToken}
+	tokens := publishtest.NewBackend(w.livekit.URL, w.livekit.APIKey, w.livekit.APISecret)
+	w.own("backend", func() error { tokens.Close(); return nil })
+	w.backend = &stack.Backend{URL: tokens.URL(), Token: publishtest.UserToken}
 	if s.screen, err = stack.OpenCodedScreen(w.desktop.Display); err != nil {
 		return err
 	}

@@ -24,9 +24,6 @@ type TokenResponse struct {
 	Token     string    `json:"token"`
 	Identity  string    `json:"identity"`
 	ExpiresAt time.Time `json:"expiresAt"`
-	// Egress says whether LiveKit Egress may record what is shared, so that sound and video of one moment must leave
-	// together. Nil, as older backends have it, means that it may.
-	Egress *bool `json:"egress,omitempty"`
 }
 
 // StartRequest is the body of POST /start. AudioTrackID and ReplayID may be empty.

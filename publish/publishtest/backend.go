@@ -41,7 +41,6 @@ type Backend struct {
 	serial  int
 	pauses  []api.PauseRequest
 	deaf    int // how many of them are refused
-	egress  *bool
 }
 
 type replay struct {
@@ -165,15 +164,7 @@ func (b *Backend) token(_ *http.Request, in api.TokenRequest) (int, api.TokenRes
 		return 0, api.TokenResponse{}, refused{http.StatusInternalServerError, api.ProblemInternal, err.Error()}
 	}
 	return http.StatusOK, api.TokenResponse{ServerURL: b.liveKitURL, Token: jwt, Identity: identity,
-		ExpiresAt: time.Now().Add(10 * time.Minute), Egress: b.egress}, nil
-}
-
-// SetEgress says whether LiveKit Egress may record, from the next token on. Before, the backend does not say, as older
-// ones.
-func (b *Backend) SetEgress(may bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.egress = &may
+		ExpiresAt: time.Now().Add(10 * time.Minute)}, nil
 }
 
 func (b *Backend) start(_ *http.Request, in api.StartRequest) (int, api.StartResponse, error) {

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/capture/media"
-	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/publishtest"
 )
 
@@ -81,43 +80,6 @@ func TestSlowVideoHoldsSound(t *testing.T) {
 	viewer := b.subscribe(t)
 	b.publish(t)
 	b.arriveTogether(t, viewer)
-}
-
-// Where no LiveKit Egress may record, nobody waits for the mixed sound to see the video. The sender reports still let
-// viewers put both in step.
-func TestVideoDoesNotWaitWithoutEgress(t *testing.T) {
-	b := newBench(t, publishtest.SourceOptions{SoundDelay: 36 * time.Millisecond, VideoDelay: 8 * time.Millisecond})
-	// ahead is how much younger video arrives than sound.
-	ahead := func(passphrase string) time.Duration {
-		viewer := b.subscribe(t)
-		c := b.config(t)
-		c.Passphrase = passphrase
-		p, err := publish.Start(b.ctx, c, b.src)
-		require.NoError(t, err)
-		video, sound := b.tracks(t, viewer)
-		b.eventually(t, func() bool {
-			return covers(video, 3*time.Second) && covers(sound, 3*time.Second) && len(video.Reports()) > 0 &&
-				len(sound.Reports()) > 0
-		}, "too little arrives")
-		from := video.Units()[0].Arrived.Add(time.Second)
-		_, videoAge, _ := meanAge(t, video, 90000, from)
-		_, soundAge, _ := meanAge(t, sound, media.SampleRate, from)
-		if passphrase == "" {
-			apart := b.wallMinusPTS(t, video, media.Video, 90000) - b.wallMinusPTS(t, sound, media.Opus, media.SampleRate)
-			require.InDelta(t, 0, apart.Seconds(), 0.004, "viewers cannot put video and sound in step")
-		}
-		require.NoError(t, p.Close(b.ctx))
-		require.NoError(t, viewer.Close())
-		t.Logf("video arrives at the age of %v, sound of %v", videoAge, soundAge)
-		return soundAge - videoAge
-	}
-	b.backend.SetEgress(true)
-	together := ahead("")
-	encrypted := ahead("popcorn")
-	b.backend.SetEgress(false)
-	for what, apart := range map[string]time.Duration{"without egress": ahead(""), "encrypted": encrypted} {
-		require.Greater(t, apart-together, 20*time.Millisecond, what)
-	}
 }
 
 // arriveTogether compares what a viewer gets in the first and in the third second.

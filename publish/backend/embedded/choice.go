@@ -38,8 +38,7 @@ type Choice struct {
 	log      *slog.Logger
 
 	mu     sync.Mutex
-	chosen Kind  // once known
-	egress *bool // whether LiveKit is set up for egress, once known
+	chosen Kind // once known
 }
 
 // Choose makes a Choice.
@@ -57,7 +56,7 @@ func (c *Choice) Decide(ctx context.Context) (Kind, error) {
 	}
 	chosen, why := c.choice, "set by --recorder"
 	if c.choice == ChooseAuto {
-		has, err := c.hasEgress(ctx)
+		has, err := c.livekit.HasEgress(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -69,29 +68,6 @@ func (c *Choice) Decide(ctx context.Context) (Kind, error) {
 	c.chosen = chosen
 	c.log.InfoContext(ctx, "recorder chosen", "recorder", chosen, "why", why)
 	return chosen, nil
-}
-
-// UsesEgress reports whether LiveKit Egress may record: replays, or what users record beside them, for which it is
-// there wherever LiveKit is set up for it. It asks LiveKit, once.
-func (c *Choice) UsesEgress(ctx context.Context) (bool, error) {
-	if c.choice == ChooseLiveKit {
-		return true, nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.hasEgress(ctx)
-}
-
-// hasEgress asks LiveKit until it has responded once. c.mu is held.
-func (c *Choice) hasEgress(ctx context.Context) (bool, error) {
-	if c.egress == nil {
-		has, err := c.livekit.HasEgress(ctx)
-		if err != nil {
-			return false, err
-		}
-		c.egress = &has
-	}
-	return *c.egress, nil
 }
 
 // Start has the chosen recorder record.

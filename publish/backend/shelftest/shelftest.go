@@ -43,8 +43,6 @@ type Recorder struct {
 	Hangs  bool
 	JobErr error // of Job and JobStatus
 	Fails  error // of Start
-	Egress bool  // whether it uses LiveKit Egress
-	Silent error // of UsesEgress
 }
 
 // Start begins what the test says, or fails.
@@ -67,9 +65,6 @@ func (f *Recorder) Status(context.Context, string) (recorder.Status, error) { re
 func (f *Recorder) Webhook(*http.Request) (recorder.Status, bool, error) {
 	return recorder.Status{}, false, errors.New("none")
 }
-
-// UsesEgress is what the test says.
-func (f *Recorder) UsesEgress(context.Context) (bool, error) { return f.Egress, f.Silent }
 
 // Job begins what the test says, or fails.
 func (f *Recorder) Job(context.Context, recorder.JobRequest) (recorder.JobStatus, error) {

@@ -21,9 +21,6 @@ import (
 // call.
 const stopTimeout = 10 * time.Second
 
-// egressTimeout bounds what a call for a token waits for LiveKit to say whether it is set up for egress.
-const egressTimeout = 2 * time.Second
-
 // trackID is the form of LiveKit's track SIDs.
 var trackID = regexp.MustCompile(`^TR_[A-Za-z0-9_-]{1,64}$`)
 
@@ -62,19 +59,7 @@ func (s *Server) postToken(w http.ResponseWriter, r *http.Request, user state.To
 		return err
 	}
 	return writeJSON(w, http.StatusOK, api.TokenResponse{ServerURL: s.o.LiveKitURL, Token: token,
-		Identity: user.AppIdentity(), ExpiresAt: expires.UTC().Truncate(time.Second), Egress: s.usesEgress(r.Context())})
-}
-
-// usesEgress is whether LiveKit Egress may record, nil while LiveKit does not say.
-func (s *Server) usesEgress(ctx context.Context) *bool {
-	ctx, cancel := context.WithTimeout(ctx, egressTimeout)
-	defer cancel()
-	uses, err := s.o.Recorder.UsesEgress(ctx)
-	if err != nil {
-		s.o.Log.WarnContext(ctx, "whether LiveKit Egress may record is not known", "err", err)
-		return nil
-	}
-	return &uses
+		Identity: user.AppIdentity(), ExpiresAt: expires.UTC().Truncate(time.Second)})
 }
 
 func (s *Server) postStart(w http.ResponseWriter, r *http.Request, user state.Token) error {

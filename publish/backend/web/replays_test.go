@@ -2,11 +2,7 @@ package web
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,23 +119,4 @@ func TestRecordingsAreBounded(t *testing.T) {
 	refusedWith(t, err, http.StatusTooManyRequests, api.ProblemTooMany)
 	_, err = s.start(ctx, sharer, api.StartRequest{RoomName: "den", VideoTrackID: "TR_x", ReplayID: s.Rec.ReplayID})
 	require.NoError(t, err, "one's own goes on")
-}
-
-// Apps hear with their token whether LiveKit Egress may record; nothing while LiveKit does not say.
-func TestTokensSayWhetherEgressMayRecord(t *testing.T) {
-	s := newShelved(t)
-	said := func() string {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/token", strings.NewReader(`{"roomName":"den"}`))
-		r.Header.Set("Content-Type", "application/json")
-		require.NoError(t, s.postToken(w, r, sharer))
-		var body map[string]any
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
-		return fmt.Sprint(body["egress"])
-	}
-	require.Equal(t, "false", said())
-	s.Fake.Egress = true
-	require.Equal(t, "true", said())
-	s.Fake.Silent = recorder.ErrUnavailable
-	require.Equal(t, "<nil>", said())
 }

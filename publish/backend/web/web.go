@@ -40,8 +40,6 @@ type Recorder interface {
 	Stop(ctx context.Context, egressID string) error
 	// Webhook verifies and reads a notification; ok is false if it is not about a recording.
 	Webhook(r *http.Request) (s recorder.Status, ok bool, err error)
-	// UsesEgress reports whether LiveKit Egress may record.
-	UsesEgress(ctx context.Context) (bool, error)
 }
 
 // JobRecorder records what users ask for beside their replays. In code such a recording is a job, for Recording is what
