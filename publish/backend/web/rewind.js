@@ -922,7 +922,7 @@ function trim(which, clock) {
   drawCut();
   // The last frame of a clip is the one before its end. What is sent lies well within the frame that is shown.
   const mine = cut, at = cut[which];
-  cut.sent = {...cut.sent, [which]: at};
+  cut.sent = {...cut.sent, [which]: which === 'in' ? at : at - 2};
   frames.ask(which, which === 'in' ? at : at - 2, $(which + '-frame'), true, (ok, frame) => {
     if (!ok || cut !== mine || cut[which] !== at || !frame || Math.abs(at - frame) > 1000) return;
     cut.sent[which] = clamp(at, frame + grain, Math.max(frame + grain, frame + frameLength - grain));
