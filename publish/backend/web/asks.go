@@ -108,9 +108,13 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 	if from, to, err = view.within(from, to); err != nil {
 		return err
 	}
-	if err := s.checkQuota(r.Context(), v.replay.Identity); err != nil {
+	if err := s.checkClip(r.Context(), v.replay.Identity); err != nil {
 		var full *failure
-		if errors.As(err, &full) && v.user.Owner() != v.replay.Identity {
+		switch {
+		case !errors.As(err, &full) || v.user.Owner() == v.replay.Identity:
+		case full.kind == api.ProblemSpace:
+			err = &failure{full.status, full.kind, "the server's storage is nearly full, so " + noClip}
+		default:
 			err = &failure{full.status, full.kind, "the publisher has no space for more clips on the server"}
 		}
 		return err
@@ -322,7 +326,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, user state.Token
 		return decided(w, ask.State, to)
 	}
 	if to == state.Allowed {
-		if err := s.checkQuota(r.Context(), replay.Identity); err != nil {
+		if err := s.checkClip(r.Context(), replay.Identity); err != nil {
 			return err
 		}
 	}

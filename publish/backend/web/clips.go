@@ -49,7 +49,7 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	if err != nil {
 		return err
 	}
-	if err := s.checkQuota(r.Context(), replay.Identity); err != nil {
+	if err := s.checkClip(r.Context(), replay.Identity); err != nil {
 		return err
 	}
 	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,

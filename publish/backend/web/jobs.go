@@ -57,7 +57,7 @@ func (s *Server) startJob(ctx context.Context, user state.Token, req api.Recordi
 	if err != nil || running.ID != "" {
 		return running, err
 	}
-	if err := errors.Join(s.checkSpace(), s.checkJobQuota(ctx, user.Owner())); err != nil {
+	if err := errors.Join(s.checkSpace(noRecording), s.checkJobQuota(ctx, user.Owner())); err != nil {
 		return job, err
 	}
 	folder, err := s.o.JobFiles.NewRecording(ctx, job.ID)

@@ -9,18 +9,31 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// checkSpace refuses to begin what would fill the storage.
-func (s *Server) checkSpace() error {
+// What does not happen while the storage is nearly full.
+const (
+	noRecording = "no new recording can start"
+	noClip      = "it makes no clips now"
+)
+
+// checkSpace refuses to begin what would fill the storage; so is what does not happen.
+func (s *Server) checkSpace(so string) error {
 	missing, _, err := s.o.Space.Lacking()
 	if err != nil {
 		return err
 	}
 	if missing > 0 {
-		return &failure{http.StatusInsufficientStorage, api.ProblemSpace,
-			"the server's storage is nearly full, so no new recording can start; delete clips or recordings, or ask the " +
-				"server's operator"}
+		return &failure{http.StatusInsufficientStorage, api.ProblemSpace, "the server's storage is nearly full, so " + so +
+			"; delete clips or recordings, or ask the server's operator"}
 	}
 	return nil
+}
+
+// checkClip refuses an owner who has as many clips as allowed, and all clips where the storage is nearly full.
+func (s *Server) checkClip(ctx context.Context, owner string) error {
+	if err := s.checkQuota(ctx, owner); err != nil {
+		return err
+	}
+	return s.checkSpace(noClip)
 }
 
 // checkQuota refuses a user who has as much as allowed. Clips that wait count as none: MaxWaiting bounds them.

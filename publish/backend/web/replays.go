@@ -115,7 +115,7 @@ func (s *Server) start(ctx context.Context, user state.Token, req api.StartReque
 			return running, err
 		}
 	}
-	if err := s.checkSpace(); err != nil {
+	if err := s.checkSpace(noRecording); err != nil {
 		return running, err
 	}
 	rec := state.Recording{ID: state.NewID(), ReplayID: replay.ID, VideoTrack: req.VideoTrackID,

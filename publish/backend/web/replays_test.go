@@ -86,9 +86,9 @@ func refusedWith(t *testing.T, err error, status int, kind string) {
 func TestNothingBeginsWithoutSpace(t *testing.T) {
 	ctx := t.Context()
 	s := newShelved(t)
-	require.NoError(t, s.checkSpace())
+	require.NoError(t, s.checkSpace(noRecording))
 	s.o.Space = buffers.Space{Storage: s.Files, Reserve: 1 << 62}
-	refusedWith(t, s.checkSpace(), http.StatusInsufficientStorage, api.ProblemSpace)
+	refusedWith(t, s.checkSpace(noRecording), http.StatusInsufficientStorage, api.ProblemSpace)
 	_, err := s.start(ctx, sharer, api.StartRequest{RoomName: "den", VideoTrackID: "TR_x"})
 	refusedWith(t, err, http.StatusInsufficientStorage, api.ProblemSpace)
 	_, err = s.startJob(ctx, sharer, api.RecordingRequest{RoomName: "den", Type: api.TypeTrack, TrackID: "TR_x"})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend/buffers"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 	"github.com/hindsight-app/hindsight/publish/backend/rewindtest"
 	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
@@ -600,4 +601,30 @@ func watchAll(t *testing.T, v *rewindtest.Viewer, a *tape, count int) error {
 		return fmt.Errorf("only %d of %d segments came", len(got), count)
 	}
 	return trouble
+}
+
+// Where the storage is nearly full no clip is made: not a viewer's, not one that the publisher allows, and not one that
+// the publisher saves.
+func TestNoClipsWithoutSpace(t *testing.T) {
+	s := newScene(t)
+	begin := time.Now().Add(-8 * time.Second)
+	s.tape(begin).add(begin, 4, 0)
+	asks, _ := s.link(api.ClipsAsk)
+	anyone, _ := s.link(api.ClipsAnyone)
+	path := "/replays/" + s.id + "/clips"
+	var asked api.ViewerClip
+	s.do(http.StatusAccepted, "", "POST", path+"?link="+asks, `{"seconds":2}`, &asked)
+	s.o.Space = buffers.Space{Storage: s.Files, Reserve: 1 << 62}
+	for _, call := range []struct{ token, path, body, says string }{
+		{"", path + "?link=" + asks, `{"seconds":2}`, `nearly full, so it makes no clips now"`},
+		{"", path + "?link=" + anyone, `{"seconds":2}`, `nearly full, so it makes no clips now"`},
+		{s.alice, path + "/" + asked.ClipID + "/allow", "", "delete clips"},
+		{s.alice, "/save", fmt.Sprintf(`{"replayId":%q,"seconds":2}`, s.id), "delete clips"},
+	} {
+		resp, said := s.call(call.token, "POST", call.path, "application/json", call.body)
+		require.Equal(t, http.StatusInsufficientStorage, resp.StatusCode, "%s: %s", call.path, said)
+		require.Contains(t, string(said), call.says)
+	}
+	s.o.Space = buffers.Space{Storage: s.Files}
+	s.do(http.StatusNoContent, s.alice, "POST", path+"/"+asked.ClipID+"/allow", "", nil)
 }
