@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -114,31 +115,48 @@ const maxAllowed = 500
 // AddAsk keeps a wish, unless limit wait for the publisher already: then ok is false.
 func (s *Store) AddAsk(ctx context.Context, a Ask, limit int) (ok bool, err error) {
 	err = s.transaction(ctx, func(tx runner) error {
-		if err := s.lock(ctx, tx, "asks of "+a.ReplayID); err != nil {
-			return err
-		}
-		// What was not allowed is of no use for long.
-		if _, err := tx.ExecContext(ctx, "DELETE FROM asks WHERE replay = ? AND state <> ? AND created < ?", a.ReplayID,
-			Allowed, stamp(time.Now().Add(-askKept))); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM asks WHERE replay = ? AND state = ? AND id NOT IN (SELECT id FROM asks
-			WHERE replay = ? AND state = ? ORDER BY created DESC, id LIMIT ?)`, a.ReplayID, Allowed, a.ReplayID, Allowed,
-			maxAllowed-1); err != nil {
-			return err
-		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO asks (id, replay, link, asker, state, title, start, stop, created)
-			SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM asks WHERE replay = ? AND state = ? AND created > ?) < ?`,
-			a.ID, a.ReplayID, a.LinkID, a.Asker, a.State, a.Title, stamp(a.From), stamp(a.To), stamp(a.Created),
-			a.ReplayID, Asked, stamp(askedSince()), limit)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		ok = n == 1
+		ok, err = s.addAsk(ctx, tx, a, limit)
 		return err
 	})
 	return ok, err
+}
+
+// AddAllowed keeps a wish that is granted at once and its clip, both or neither. Where limit clips of the owner wait
+// already, ok is false.
+func (s *Store) AddAllowed(ctx context.Context, a Ask, c Clip, limit int) (ok bool, err error) {
+	err = s.transaction(ctx, func(tx runner) error {
+		if ok, err = s.addClip(ctx, tx, c, limit); err != nil || !ok {
+			return err
+		}
+		ok, err = s.addAsk(ctx, tx, a, math.MaxInt32) // it waits for nobody
+		return err
+	})
+	return err == nil && ok, err
+}
+
+func (s *Store) addAsk(ctx context.Context, tx runner, a Ask, limit int) (ok bool, err error) {
+	if err := s.lock(ctx, tx, "asks of "+a.ReplayID); err != nil {
+		return false, err
+	}
+	// What was not allowed is of no use for long.
+	if _, err := tx.ExecContext(ctx, "DELETE FROM asks WHERE replay = ? AND state <> ? AND created < ?", a.ReplayID,
+		Allowed, stamp(time.Now().Add(-askKept))); err != nil {
+		return false, err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM asks WHERE replay = ? AND state = ? AND id NOT IN (SELECT id FROM asks
+		WHERE replay = ? AND state = ? ORDER BY created DESC, id LIMIT ?)`, a.ReplayID, Allowed, a.ReplayID, Allowed,
+		maxAllowed-1); err != nil {
+		return false, err
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO asks (id, replay, link, asker, state, title, start, stop, created)
+		SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM asks WHERE replay = ? AND state = ? AND created > ?) < ?`,
+		a.ID, a.ReplayID, a.LinkID, a.Asker, a.State, a.Title, stamp(a.From), stamp(a.To), stamp(a.Created),
+		a.ReplayID, Asked, stamp(askedSince()), limit)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
 }
 
 // askedSince is when the oldest wish was made that the publisher may still grant.

@@ -45,6 +45,7 @@ func TestNamesOfStrangeBytes(t *testing.T)        { onSQLite(t, statetest.NamesO
 func TestRestore(t *testing.T)                    { onSQLite(t, statetest.Restore) }
 func TestWatchLinks(t *testing.T)                 { onSQLite(t, statetest.WatchLinks) }
 func TestAsks(t *testing.T)                       { onSQLite(t, statetest.Asks) }
+func TestAllowedAtOnce(t *testing.T)              { onSQLite(t, statetest.AllowedAtOnce) }
 func TestPauses(t *testing.T)                     { onSQLite(t, statetest.Pauses) }
 func TestPausesInAnyOrder(t *testing.T)           { onSQLite(t, statetest.PausesInAnyOrder) }
 func TestPausesAreFew(t *testing.T)               { onSQLite(t, statetest.PausesAreFew) }

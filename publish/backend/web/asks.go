@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -123,23 +122,12 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 		From: from, To: to, Created: time.Now().UTC(), State: state.Asked}
 	if v.clips == api.ClipsAnyone {
 		ask.State = state.Allowed
-		ok, err := s.o.State.AddClip(r.Context(), viewersClip(v.replay, ask), s.mostOrdered())
+		ok, err := s.o.State.AddAllowed(r.Context(), ask, viewersClip(v.replay, ask), s.mostOrdered())
 		if err := s.ordered(ok, err); err != nil {
 			return err
 		}
-	}
-	limit := maxAsks
-	if ask.State == state.Allowed {
-		limit = math.MaxInt32 // it waits for nobody
-	}
-	ok, err := s.o.State.AddAsk(r.Context(), ask, limit)
-	if err != nil {
+	} else if err := s.askPublisher(w, r, ask); err != nil {
 		return err
-	}
-	if !ok {
-		w.Header().Set("Retry-After", strconv.Itoa(api.AskSeconds))
-		return &failure{http.StatusTooManyRequests, api.ProblemTooMany,
-			"too many viewers ask for clips at once; try again in a moment"}
 	}
 	about(r.Context(), "replay", v.replay.ID, "clip", ask.ID)
 	s.asked.ring()
@@ -149,6 +137,17 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 		out.State = api.ViewerClipWaiting
 	}
 	return writeJSON(w, http.StatusAccepted, out)
+}
+
+// askPublisher has a viewer's clip wait for the publisher to decide.
+func (s *Server) askPublisher(w http.ResponseWriter, r *http.Request, ask state.Ask) error {
+	ok, err := s.o.State.AddAsk(r.Context(), ask, maxAsks)
+	if err == nil && !ok {
+		w.Header().Set("Retry-After", strconv.Itoa(api.AskSeconds))
+		err = &failure{http.StatusTooManyRequests, api.ProblemTooMany,
+			"too many viewers ask for clips at once; try again in a moment"}
+	}
+	return err
 }
 
 // clipTimes reads from when to when a clip is to be.

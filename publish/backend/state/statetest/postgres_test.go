@@ -54,6 +54,7 @@ func TestNamesOfStrangeBytes(t *testing.T)         { onPostgres(t, NamesOfStrang
 func TestRestore(t *testing.T)                     { onPostgres(t, Restore) }
 func TestWatchLinks(t *testing.T)                  { onPostgres(t, WatchLinks) }
 func TestAsks(t *testing.T)                        { onPostgres(t, Asks) }
+func TestAllowedAtOnce(t *testing.T)               { onPostgres(t, AllowedAtOnce) }
 func TestPauses(t *testing.T)                      { onPostgres(t, Pauses) }
 func TestPausesInAnyOrder(t *testing.T)            { onPostgres(t, PausesInAnyOrder) }
 func TestPausesAreFew(t *testing.T)                { onPostgres(t, PausesAreFew) }

@@ -140,6 +140,39 @@ func Asks(t *testing.T, open func() *state.Store) {
 	require.NoError(t, err)
 }
 
+// A clip that is allowed at once and its wish are kept together: of a clip without a wish nobody would hear.
+func AllowedAtOnce(t *testing.T, open func() *state.Store) {
+	s, ctx := open(), t.Context()
+	r, _ := newReplay(t, s)
+	add := func(id string, limit int) (bool, error) {
+		now := time.Now().UTC()
+		a := state.Ask{ID: id, ReplayID: r.ID, LinkID: "l", State: state.Allowed, From: now.Add(-time.Second), To: now,
+			Created: now}
+		return s.AddAllowed(ctx, a, state.Clip{ID: id, ReplayID: r.ID, Identity: "alice", State: api.ClipWaiting,
+			Asked: time.Second, Pressed: now, Created: now}, limit)
+	}
+	kept := func(id string) []bool {
+		_, noAsk := s.Ask(ctx, r.ID, id)
+		_, noClip := s.Clip(ctx, id)
+		return []bool{noAsk == nil, noClip == nil}
+	}
+	ok, err := add("one", 1)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, []bool{true, true}, kept("one"))
+	ok, err = add("two", 1)
+	require.NoError(t, err)
+	require.False(t, ok, "there is no place for its clip")
+	require.Equal(t, []bool{false, false}, kept("two"))
+
+	// Two wishes with one id stand for a database that fails in between.
+	_, err = s.AddAsk(ctx, state.Ask{ID: "three", ReplayID: r.ID, State: state.Denied, Created: time.Now()}, 9)
+	require.NoError(t, err)
+	_, err = add("three", 9)
+	require.Error(t, err)
+	require.Equal(t, []bool{true, false}, kept("three"))
+}
+
 // A pause lasts from the earliest begin to the first end, and is what it is after a restart.
 func Pauses(t *testing.T, open func() *state.Store) {
 	s, ctx := open(), t.Context()
