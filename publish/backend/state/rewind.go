@@ -121,17 +121,47 @@ func (s *Store) AddAsk(ctx context.Context, a Ask, limit int) (ok bool, err erro
 	return ok, err
 }
 
+// linkPeriod is the time in which the clips that are made with one link may be only so long together.
+const linkPeriod = time.Hour
+
 // AddAllowed keeps a wish that is granted at once and its clip, both or neither. Where limit clips of the owner wait
-// already, ok is false.
-func (s *Store) AddAllowed(ctx context.Context, a Ask, c Clip, limit int) (ok bool, err error) {
+// already, ok is false. It is as well where the clips that were made in the last hour with the wish's link would be
+// longer than most together: then wait is how long that stays so.
+func (s *Store) AddAllowed(ctx context.Context, a Ask, c Clip, limit int, most time.Duration) (wait time.Duration,
+	ok bool, err error) {
 	err = s.transaction(ctx, func(tx runner) error {
+		// Without it, two would look before either has added.
+		if err := s.lock(ctx, tx, "asks of "+a.ReplayID); err != nil {
+			return err
+		}
+		if wait, err = linkWait(ctx, tx, a, most); err != nil || wait > 0 {
+			return err
+		}
 		if ok, err = s.addClip(ctx, tx, c, limit); err != nil || !ok {
 			return err
 		}
 		ok, err = s.addAsk(ctx, tx, a, math.MaxInt32) // it waits for nobody
 		return err
 	})
-	return err == nil && ok, err
+	return wait, err == nil && ok, err
+}
+
+// linkWait is how long a wish has to wait for older clips of its link to count no longer.
+func linkWait(ctx context.Context, tx runner, a Ask, most time.Duration) (wait time.Duration, err error) {
+	if a.LinkID == "" {
+		return 0, nil
+	}
+	made, err := allFrom(ctx, tx, scanAsk, askColumns+`WHERE replay = ? AND link = ? AND state = ? AND created > ?
+		ORDER BY created, id`, a.ReplayID, a.LinkID, Allowed, stamp(a.Created.Add(-linkPeriod)))
+	total := a.To.Sub(a.From)
+	for _, m := range made {
+		total += m.To.Sub(m.From)
+	}
+	for i := 0; i < len(made) && total > most; i++ {
+		total -= made[i].To.Sub(made[i].From)
+		wait = made[i].Created.Add(linkPeriod).Sub(a.Created)
+	}
+	return wait, err
 }
 
 func (s *Store) addAsk(ctx context.Context, tx runner, a Ask, limit int) (ok bool, err error) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -8,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,7 +25,10 @@ const (
 	clipsPerSecond = 1.0 / 15 // of one viewer: through one link from one address, or one user
 	clipsAtOnce    = 4
 	linkFactor     = 5 // how many times as much all viewers of one link may
-	maxAsks        = 8 // that wait for one publisher
+	// linkBuffers is how long the clips may be together that viewers of one link have made in an hour without asking,
+	// in lengths of the replay: nothing else bounds what they have kept.
+	linkBuffers = 3
+	maxAsks     = 8 // that wait for one publisher
 	// maxAskedWait is how long GET …/asked waits at most, askedPeriod how often it looks for what other backends know.
 	maxAskedWait = 25 * time.Second
 	askedPeriod  = time.Second
@@ -122,8 +127,9 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 		From: from, To: to, Created: time.Now().UTC(), State: state.Asked}
 	if v.clips == api.ClipsAnyone {
 		ask.State = state.Allowed
-		ok, err := s.o.State.AddAllowed(r.Context(), ask, viewersClip(v.replay, ask), s.mostOrdered())
-		if err := s.ordered(ok, err); err != nil {
+		wait, ok, err := s.o.State.AddAllowed(r.Context(), ask, viewersClip(v.replay, ask), s.mostOrdered(),
+			linkBuffers*s.o.Replay)
+		if err := cmp.Or(linkUsed(w, wait), s.ordered(ok, err)); err != nil {
 			return err
 		}
 	} else if err := s.askPublisher(w, r, ask); err != nil {
@@ -137,6 +143,17 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 		out.State = api.ViewerClipWaiting
 	}
 	return writeJSON(w, http.StatusAccepted, out)
+}
+
+// linkUsed refuses a clip for which a link's viewers have to wait so long, because they have had enough of them.
+func linkUsed(w http.ResponseWriter, wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	_ = tooMany(w, wait)
+	return &failure{http.StatusTooManyRequests, api.ProblemTooMany, fmt.Sprintf(
+		"the viewers with this link have had as many clips made as one hour allows; try again in %d min",
+		int(math.Ceil(wait.Minutes())))}
 }
 
 // askPublisher has a viewer's clip wait for the publisher to decide.

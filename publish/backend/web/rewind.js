@@ -1056,7 +1056,7 @@ $('form').addEventListener('submit', async e => {
     say(line.clips === 'ask' ? 'The publisher was asked.' : 'The clip is being made.');
   } catch (e) {
     write($('refused'), e.status === 429
-      ? `Too many clips were asked for. Try again in ${Math.max(1, e.after)} s.` : e.status ? sentence(e.message)
+      ? `Too many clips were asked for. Try again in ${e.after < 120 ? Math.max(1, e.after) + ' s' : Math.ceil(e.after / 60) + ' min'}.` : e.status ? sentence(e.message)
       : "The server can't be reached. Try again.");
   } finally { $('make').disabled = false; }
 });

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -627,4 +628,36 @@ func TestNoClipsWithoutSpace(t *testing.T) {
 	}
 	s.o.Space = buffers.Space{Storage: s.Files}
 	s.do(http.StatusNoContent, s.alice, "POST", path+"/"+asked.ClipID+"/allow", "", nil)
+}
+
+// What the viewers with one link may have kept in an hour is bounded, and they read when there is more; other links and
+// those with a token clip on.
+func TestLinksMakeOnlySoManyClips(t *testing.T) {
+	s := newScene(t)
+	s.clipLimiter = newLimiter(0)
+	s.o.Replay = time.Minute
+	begin := time.Now().Add(-time.Minute)
+	s.tape(begin).add(begin, 30, 0)
+	used, id := s.link(api.ClipsAnyone)
+	other, _ := s.link(api.ClipsAnyone)
+	path := "/replays/" + s.id + "/clips"
+	clip := fmt.Sprintf(`{"from":%q,"to":%q}`, begin.Add(6*time.Second).UTC().Format(time.RFC3339Nano),
+		begin.Add(time.Minute).UTC().Format(time.RFC3339Nano))
+	now := time.Now().UTC()
+	for _, ago := range []time.Duration{2 * time.Hour, 50 * time.Minute, 40 * time.Minute, 30 * time.Minute} {
+		a := state.Ask{ID: state.NewID(), ReplayID: s.id, LinkID: id, State: state.Allowed, From: now.Add(-54 * time.Second),
+			To: now, Created: now.Add(-ago)}
+		ok, err := s.DB.AddAsk(t.Context(), a, 9)
+		require.NoError(t, err)
+		require.True(t, ok)
+	}
+	resp, said := s.call("", "POST", path+"?link="+used, "application/json", clip)
+	require.Equal(t, http.StatusTooManyRequests, resp.StatusCode, "%s", said)
+	require.Contains(t, string(said), "; try again in ")
+	after, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	require.NoError(t, err)
+	require.InDelta(t, 600, after, 300)
+	s.do(http.StatusAccepted, "", "POST", path+"?link="+used, `{"seconds":5}`, nil)
+	s.do(http.StatusAccepted, "", "POST", path+"?link="+other, clip, nil)
+	s.do(http.StatusAccepted, s.alice, "POST", path, clip, nil)
 }

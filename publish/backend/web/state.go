@@ -32,7 +32,8 @@ type rewinds interface {
 	Pauses(ctx context.Context, replay string) ([]state.Span, error)
 	ShutRecording(ctx context.Context, id string, segments int) (int, error)
 	AddAsk(ctx context.Context, a state.Ask, limit int) (ok bool, err error)
-	AddAllowed(ctx context.Context, a state.Ask, c state.Clip, limit int) (ok bool, err error)
+	AddAllowed(ctx context.Context, a state.Ask, c state.Clip, limit int, most time.Duration) (wait time.Duration,
+		ok bool, err error)
 	Ask(ctx context.Context, replay, id string) (state.Ask, error)
 	Asks(ctx context.Context, replay string) ([]state.Ask, error)
 	AllowedAsks(ctx context.Context, replay string, since time.Time) ([]state.Ask, error)

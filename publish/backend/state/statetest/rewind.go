@@ -148,8 +148,9 @@ func AllowedAtOnce(t *testing.T, open func() *state.Store) {
 		now := time.Now().UTC()
 		a := state.Ask{ID: id, ReplayID: r.ID, LinkID: "l", State: state.Allowed, From: now.Add(-time.Second), To: now,
 			Created: now}
-		return s.AddAllowed(ctx, a, state.Clip{ID: id, ReplayID: r.ID, Identity: "alice", State: api.ClipWaiting,
-			Asked: time.Second, Pressed: now, Created: now}, limit)
+		_, ok, err := s.AddAllowed(ctx, a, state.Clip{ID: id, ReplayID: r.ID, Identity: "alice", State: api.ClipWaiting,
+			Asked: time.Second, Pressed: now, Created: now}, limit, time.Hour)
+		return ok, err
 	}
 	kept := func(id string) []bool {
 		_, noAsk := s.Ask(ctx, r.ID, id)
