@@ -34,6 +34,7 @@ func onSQLite(t *testing.T, test func(t *testing.T, open func() *state.Store)) {
 func TestInvitations(t *testing.T)                { onSQLite(t, statetest.Invitations) }
 func TestJobs(t *testing.T)                       { onSQLite(t, statetest.Jobs) }
 func TestRevokingEndsWhatRuns(t *testing.T)       { onSQLite(t, statetest.RevokingEndsWhatRuns) }
+func TestRevokedManagersLinksEnd(t *testing.T)    { onSQLite(t, statetest.RevokedManagersLinksEnd) }
 func TestSharedIsRevoked(t *testing.T)            { onSQLite(t, statetest.SharedIsRevoked) }
 func TestRoomsAreListedByThemselves(t *testing.T) { onSQLite(t, statetest.RoomsAreListedByThemselves) }
 func TestStateSurvivesReopening(t *testing.T)     { onSQLite(t, statetest.StateSurvivesReopening) }

@@ -198,7 +198,7 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 
 // RevokeToken makes a token useless at once, and ends its sessions and the uploads that were begun with it. Where it
 // was the last of its identity, everything that runs for that identity is marked as stopped, for the keeper to end, and
-// the links to its clips are deleted.
+// the links to its clips and replays are deleted, and those that it has made to others'.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return s.transaction(ctx, func(tx runner) error {
 		var identity string
@@ -232,8 +232,11 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 		}{
 			{"UPDATE replays SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, identity}},
 			{"UPDATE takes SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, identity}},
-			{"DELETE FROM links WHERE clip IN (SELECT id FROM clips WHERE identity = ?)", []any{identity}},
-			{"DELETE FROM watch_links WHERE replay IN (SELECT id FROM replays WHERE identity = ?)", []any{identity}},
+			{"DELETE FROM links WHERE identity = ? OR clip IN (SELECT id FROM clips WHERE identity = ?)",
+				[]any{identity, identity}},
+			{"DELETE FROM watch_links WHERE identity = ? OR replay IN (SELECT id FROM replays WHERE identity = ?)",
+				[]any{identity, identity}},
+			{"DELETE FROM asks WHERE link <> '' AND state = ? AND link NOT IN (SELECT id FROM watch_links)", []any{Asked}},
 		} {
 			if _, err := tx.ExecContext(ctx, statement.query, statement.args...); err != nil {
 				return err

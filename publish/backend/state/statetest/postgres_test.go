@@ -43,6 +43,7 @@ func onPostgres(t *testing.T, test func(t *testing.T, open func() *state.Store))
 func TestInvitations(t *testing.T)                 { onPostgres(t, Invitations) }
 func TestJobs(t *testing.T)                        { onPostgres(t, Jobs) }
 func TestRevokingEndsWhatRuns(t *testing.T)        { onPostgres(t, RevokingEndsWhatRuns) }
+func TestRevokedManagersLinksEnd(t *testing.T)     { onPostgres(t, RevokedManagersLinksEnd) }
 func TestSharedIsRevoked(t *testing.T)             { onPostgres(t, SharedIsRevoked) }
 func TestRoomsAreListedByThemselves(t *testing.T)  { onPostgres(t, RoomsAreListedByThemselves) }
 func TestStateSurvivesReopening(t *testing.T)      { onPostgres(t, StateSurvivesReopening) }

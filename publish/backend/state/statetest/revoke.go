@@ -56,6 +56,37 @@ func RevokingEndsWhatRuns(t *testing.T, open func() *state.Store) {
 	require.Empty(t, revoked)
 }
 
+// With the last token of a manager end the links that it has made to what is others', and what waits through them.
+func RevokedManagersLinksEnd(t *testing.T, open func() *state.Store) {
+	ctx, s, later := t.Context(), open(), time.Now().Add(time.Hour)
+	boss, _, err := s.CreateToken(ctx, "boss", "", state.Manage)
+	require.NoError(t, err)
+	r, _ := newReplay(t, s)
+	_, err = s.AddClip(ctx, state.Clip{ID: "clip", Identity: "alice", State: api.ClipWaiting, Created: time.Now()}, 9)
+	require.NoError(t, err)
+	type made struct{ link, watch, ask string }
+	by := map[string]made{}
+	for _, who := range []string{"boss", "alice"} {
+		_, link, _, err := s.AddLink(ctx, "clip", who, later, 9)
+		require.NoError(t, err)
+		l, watch, _, err := s.AddWatchLink(ctx, r.ID, who, api.ClipsAsk, later, 9)
+		require.NoError(t, err)
+		_, err = s.AddAsk(ctx, state.Ask{ID: who, ReplayID: r.ID, LinkID: l.ID, State: state.Asked, Created: time.Now()}, 9)
+		require.NoError(t, err)
+		by[who] = made{link, watch, who}
+	}
+	works := func(m made) []bool {
+		_, link := s.LinkWith(ctx, m.link)
+		_, watch := s.WatchLinkWith(ctx, r.ID, m.watch)
+		_, ask := s.Ask(ctx, r.ID, m.ask)
+		return []bool{link == nil, watch == nil, ask == nil}
+	}
+	require.Equal(t, []bool{true, true, true}, works(by["boss"]))
+	require.NoError(t, s.RevokeToken(ctx, boss.ID))
+	require.Equal(t, []bool{false, false, false}, works(by["boss"]))
+	require.Equal(t, []bool{true, true, true}, works(by["alice"]))
+}
+
 // All that opens the server without a user's token ends, and with it what was asked for through it; tokens stay.
 func SharedIsRevoked(t *testing.T, open func() *state.Store) {
 	ctx, s, now := t.Context(), open(), time.Now()
