@@ -142,7 +142,7 @@ type ViewerClip struct {
 	Seconds float64         `json:"seconds"`
 	// Title is the request's as it is kept.
 	Title string `json:"title,omitempty"`
-	// URL is a link with which everybody can watch the clip, once it is ready.
+	// URL is a link with which everybody can watch the clip, once it is ready: for who has asked for it.
 	URL string `json:"url,omitempty"`
 }
 

@@ -236,18 +236,23 @@ func (s *Server) ordered(ok bool, err error) error {
 	return err
 }
 
-// askedBy reports whether a viewer has asked for a clip, or may decide about it.
-func (v watcher) askedBy(a state.Ask) bool {
+// asked reports whether a viewer has asked for a clip, alone or with all who have the same link.
+func (v watcher) asked(a state.Ask) bool {
 	if v.link.ID != "" {
 		return v.link.ID == a.LinkID
 	}
-	return a.LinkID == "" && a.Asker == v.name() || v.user.Owner() == v.replay.Identity || v.clips == api.ClipsAnyone
+	return a.LinkID == "" && a.Asker == v.name()
+}
+
+// decides reports whether a viewer may decide about the clips that others ask for.
+func (v watcher) decides() bool {
+	return v.link.ID == "" && (v.user.Owner() == v.replay.Identity || v.clips == api.ClipsAnyone)
 }
 
 // getViewerClip tells what became of a viewer's clip.
 func (s *Server) getViewerClip(w http.ResponseWriter, r *http.Request, v watcher) error {
 	ask, err := s.o.State.Ask(r.Context(), v.replay.ID, r.PathValue("clip"))
-	if errors.Is(err, state.ErrNotFound) || err == nil && !v.askedBy(ask) {
+	if errors.Is(err, state.ErrNotFound) || err == nil && !v.asked(ask) && !v.decides() {
 		return notFound("clip")
 	}
 	if err != nil {
@@ -268,7 +273,8 @@ func (s *Server) getViewerClip(w http.ResponseWriter, r *http.Request, v watcher
 	return writeJSON(w, http.StatusOK, out)
 }
 
-// viewerClip fills in what became of a clip that was allowed. Its link is made by the first look at the finished clip.
+// viewerClip fills in what became of a clip that was allowed. Its link is made by the asker's first look at the finished
+// clip; others who may look do not take it away.
 func (s *Server) viewerClip(r *http.Request, v watcher, ask state.Ask, out *api.ViewerClip) error {
 	clip, err := s.o.State.Clip(r.Context(), ask.ID)
 	switch {
@@ -279,14 +285,17 @@ func (s *Server) viewerClip(r *http.Request, v watcher, ask state.Ask, out *api.
 	case clip.State == api.ClipFailed:
 		out.State, out.Reason = api.ViewerClipFailed, clip.Reason
 	case clip.State == api.ClipReady:
+		out.State, out.Seconds = api.ViewerClipReady, clip.To.Sub(clip.From).Seconds()
+		if !v.asked(ask) {
+			break
+		}
 		secret := viewerSecret(v.secret, ask.ID)
 		err := s.o.State.LinkAsked(r.Context(), clip.ID, clip.Identity, secret,
 			time.Now().Add(min(defaultLink, s.o.MaxLink)))
 		if err != nil {
 			return err
 		}
-		out.State, out.Seconds = api.ViewerClipReady, clip.To.Sub(clip.From).Seconds()
-		// Somebody else who may look, or the same one with another token, may have been first: then there is no URL.
+		// The same one may have been first with another token: then there is no URL.
 		switch _, err := s.o.State.LinkWith(r.Context(), secret); {
 		case err == nil:
 			out.URL = s.origin(r) + api.Prefix + "/watch/" + secret

@@ -661,3 +661,35 @@ func TestLinksMakeOnlySoManyClips(t *testing.T) {
 	s.do(http.StatusAccepted, "", "POST", path+"?link="+other, clip, nil)
 	s.do(http.StatusAccepted, s.alice, "POST", path, clip, nil)
 }
+
+// The link to a clip is for who has asked for it: a publisher who looks first does not take it.
+func TestWhoAsksGetsTheLink(t *testing.T) {
+	s := newScene(t)
+	begin := time.Now().Add(-8 * time.Second)
+	s.tape(begin).add(begin, 4, 0)
+	secret, _ := s.link(api.ClipsAnyone)
+	path := "/replays/" + s.id + "/clips"
+	finished := func(token, query string) string {
+		t.Helper()
+		var asked api.ViewerClip
+		s.do(http.StatusAccepted, token, "POST", path+query, `{"seconds":2}`, &asked)
+		clip, err := s.DB.Clip(t.Context(), asked.ClipID)
+		require.NoError(t, err)
+		clip.State, clip.From, clip.To, clip.Bytes = api.ClipReady, clip.Start(), clip.Pressed, 1
+		require.NoError(t, s.DB.FinishClip(t.Context(), clip))
+		return path + "/" + clip.ID
+	}
+	look := func(token, address string) (out api.ViewerClip) {
+		t.Helper()
+		s.do(http.StatusOK, token, "GET", address, "", &out)
+		require.Equal(t, api.ViewerClipReady, out.State)
+		return out
+	}
+	viewers, boss := finished("", "?link="+secret), s.user("boss", "*", state.Manage)
+	require.Empty(t, look(s.alice, viewers).URL)
+	require.Empty(t, look(boss, viewers).URL)
+	s.do(http.StatusOK, "", "GET", look("", viewers+"?link="+secret).URL, "", nil)
+	managers := finished(boss, "")
+	require.Empty(t, look(s.alice, managers).URL)
+	s.do(http.StatusOK, "", "GET", look(boss, managers).URL, "", nil)
+}
