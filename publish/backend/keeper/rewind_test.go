@@ -52,7 +52,7 @@ func TestPlaylistsCountWhatIsPruned(t *testing.T) {
 	require.NoError(t, s.DB.AddRecording(ctx, next))
 	ask := state.Ask{ID: state.NewID(), ReplayID: s.Rec.ReplayID, State: state.Asked, From: s.Began.Add(time.Second),
 		To: s.Began.Add(3 * time.Second), Created: time.Now()}
-	ok, err := s.DB.AddAsk(ctx, ask, 10)
+	ok, err := s.DB.AddAsk(ctx, ask, 10, 9)
 	require.NoError(t, err)
 	require.True(t, ok)
 	s.prune(ctx)

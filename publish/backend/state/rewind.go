@@ -112,10 +112,10 @@ const askKept = time.Hour
 // maxAllowed is how many wishes of a replay are kept that were granted, the newest. Their clips stay.
 const maxAllowed = 500
 
-// AddAsk keeps a wish, unless limit wait for the publisher already: then ok is false.
-func (s *Store) AddAsk(ctx context.Context, a Ask, limit int) (ok bool, err error) {
+// AddAsk keeps a wish, unless limit wait for the publisher already, or each of the same link or user: then ok is false.
+func (s *Store) AddAsk(ctx context.Context, a Ask, limit, each int) (ok bool, err error) {
 	err = s.transaction(ctx, func(tx runner) error {
-		ok, err = s.addAsk(ctx, tx, a, limit)
+		ok, err = s.addAsk(ctx, tx, a, limit, each)
 		return err
 	})
 	return ok, err
@@ -140,7 +140,7 @@ func (s *Store) AddAllowed(ctx context.Context, a Ask, c Clip, limit int, most t
 		if ok, err = s.addClip(ctx, tx, c, limit); err != nil || !ok {
 			return err
 		}
-		ok, err = s.addAsk(ctx, tx, a, math.MaxInt32) // it waits for nobody
+		ok, err = s.addAsk(ctx, tx, a, math.MaxInt32, math.MaxInt32) // it waits for nobody
 		return err
 	})
 	return wait, err == nil && ok, err
@@ -164,7 +164,7 @@ func linkWait(ctx context.Context, tx runner, a Ask, most time.Duration) (wait t
 	return wait, err
 }
 
-func (s *Store) addAsk(ctx context.Context, tx runner, a Ask, limit int) (ok bool, err error) {
+func (s *Store) addAsk(ctx context.Context, tx runner, a Ask, limit, each int) (ok bool, err error) {
 	if err := s.lock(ctx, tx, "asks of "+a.ReplayID); err != nil {
 		return false, err
 	}
@@ -179,9 +179,11 @@ func (s *Store) addAsk(ctx context.Context, tx runner, a Ask, limit int) (ok boo
 		return false, err
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO asks (id, replay, link, asker, state, title, start, stop, created)
-		SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM asks WHERE replay = ? AND state = ? AND created > ?) < ?`,
+		SELECT ?,?,?,?,?,?,?,?,? WHERE (SELECT count(*) FROM asks WHERE replay = ? AND state = ? AND created > ?) < ? AND
+			(SELECT count(*) FROM asks WHERE replay = ? AND state = ? AND created > ? AND link = ? AND asker = ?) < ?`,
 		a.ID, a.ReplayID, a.LinkID, a.Asker, a.State, a.Title, stamp(a.From), stamp(a.To), stamp(a.Created),
-		a.ReplayID, Asked, stamp(askedSince()), limit)
+		a.ReplayID, Asked, stamp(askedSince()), limit,
+		a.ReplayID, Asked, stamp(askedSince()), a.LinkID, a.Asker, each)
 	if err != nil {
 		return false, err
 	}

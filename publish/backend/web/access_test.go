@@ -124,7 +124,7 @@ func (d *desk) watchable(b *belongings, owner string) {
 	require.True(d.t, ok)
 	b.watchLink, b.watchSecret = link.ID, secret
 	ok, err = d.DB.AddAsk(ctx, state.Ask{ID: b.ask, ReplayID: b.replay, LinkID: link.ID, State: state.Asked, Created: now,
-		From: now.Add(-2 * time.Second), To: now}, 10)
+		From: now.Add(-2 * time.Second), To: now}, 10, 9)
 	require.NoError(d.t, err)
 	require.True(d.t, ok)
 }

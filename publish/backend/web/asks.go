@@ -29,6 +29,7 @@ const (
 	// in lengths of the replay: nothing else bounds what they have kept.
 	linkBuffers = 3
 	maxAsks     = 8 // that wait for one publisher
+	maxAsksEach = 3 // of those, of one user or of all viewers with one link
 	// maxAskedWait is how long GET …/asked waits at most, askedPeriod how often it looks for what other backends know.
 	maxAskedWait = 25 * time.Second
 	askedPeriod  = time.Second
@@ -158,7 +159,7 @@ func linkUsed(w http.ResponseWriter, wait time.Duration) error {
 
 // askPublisher has a viewer's clip wait for the publisher to decide.
 func (s *Server) askPublisher(w http.ResponseWriter, r *http.Request, ask state.Ask) error {
-	ok, err := s.o.State.AddAsk(r.Context(), ask, maxAsks)
+	ok, err := s.o.State.AddAsk(r.Context(), ask, maxAsks, maxAsksEach)
 	if err == nil && !ok {
 		w.Header().Set("Retry-After", strconv.Itoa(api.AskSeconds))
 		err = &failure{http.StatusTooManyRequests, api.ProblemTooMany,

@@ -516,7 +516,7 @@ func TestViewersAskForClips(t *testing.T) {
 	// One that nobody has decided about in time.
 	late := state.Ask{ID: state.NewID(), ReplayID: s.id, LinkID: link, State: state.Asked, From: from, To: to,
 		Created: time.Now().Add(-(api.AskSeconds + 1) * time.Second)}
-	_, err = s.DB.AddAsk(t.Context(), late, 10)
+	_, err = s.DB.AddAsk(t.Context(), late, 10, 9)
 	require.NoError(t, err)
 	require.Equal(t, api.ViewerClipFailed, is(late.ID).State)
 	require.Contains(t, is(late.ID).Reason, "not replied")
@@ -647,7 +647,7 @@ func TestLinksMakeOnlySoManyClips(t *testing.T) {
 	for _, ago := range []time.Duration{2 * time.Hour, 50 * time.Minute, 40 * time.Minute, 30 * time.Minute} {
 		a := state.Ask{ID: state.NewID(), ReplayID: s.id, LinkID: id, State: state.Allowed, From: now.Add(-54 * time.Second),
 			To: now, Created: now.Add(-ago)}
-		ok, err := s.DB.AddAsk(t.Context(), a, 9)
+		ok, err := s.DB.AddAsk(t.Context(), a, 9, 9)
 		require.NoError(t, err)
 		require.True(t, ok)
 	}
@@ -692,4 +692,19 @@ func TestWhoAsksGetsTheLink(t *testing.T) {
 	managers := finished(boss, "")
 	require.Empty(t, look(s.alice, managers).URL)
 	s.do(http.StatusOK, "", "GET", look(boss, managers).URL, "", nil)
+}
+
+// Those with one link leave room for others to ask.
+func TestOneLinkDoesNotFillTheQuestions(t *testing.T) {
+	s := newScene(t)
+	begin := time.Now().Add(-8 * time.Second)
+	s.tape(begin).add(begin, 4, 0)
+	path := "/replays/" + s.id + "/clips?link="
+	loud, _ := s.link(api.ClipsAsk)
+	calm, _ := s.link(api.ClipsAsk)
+	for range maxAsksEach {
+		s.do(http.StatusAccepted, "", "POST", path+loud, `{"seconds":2}`, nil)
+	}
+	s.do(http.StatusTooManyRequests, "", "POST", path+loud, `{"seconds":2}`, nil)
+	s.do(http.StatusAccepted, "", "POST", path+calm, `{"seconds":2}`, nil)
 }

@@ -31,7 +31,7 @@ type rewinds interface {
 	Resume(ctx context.Context, replay string, at time.Time) error
 	Pauses(ctx context.Context, replay string) ([]state.Span, error)
 	ShutRecording(ctx context.Context, id string, segments int) (int, error)
-	AddAsk(ctx context.Context, a state.Ask, limit int) (ok bool, err error)
+	AddAsk(ctx context.Context, a state.Ask, limit, each int) (ok bool, err error)
 	AddAllowed(ctx context.Context, a state.Ask, c state.Clip, limit int, most time.Duration) (wait time.Duration,
 		ok bool, err error)
 	Ask(ctx context.Context, replay, id string) (state.Ask, error)

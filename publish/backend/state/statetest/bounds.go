@@ -72,7 +72,7 @@ func AllowedAsksAreFew(t *testing.T, open func() *state.Store) {
 	r, _ := newReplay(t, s)
 	add := func(id string, is state.AskState, second int) {
 		ok, err := s.AddAsk(ctx, state.Ask{ID: id, ReplayID: r.ID, LinkID: "l", State: is,
-			Created: r.Created.Add(time.Duration(second) * time.Millisecond)}, 9999)
+			Created: r.Created.Add(time.Duration(second) * time.Millisecond)}, 9999, 9999)
 		require.NoError(t, err)
 		require.True(t, ok)
 	}

@@ -71,7 +71,7 @@ func RevokedManagersLinksEnd(t *testing.T, open func() *state.Store) {
 		require.NoError(t, err)
 		l, watch, _, err := s.AddWatchLink(ctx, r.ID, who, api.ClipsAsk, later, 9)
 		require.NoError(t, err)
-		_, err = s.AddAsk(ctx, state.Ask{ID: who, ReplayID: r.ID, LinkID: l.ID, State: state.Asked, Created: time.Now()}, 9)
+		_, err = s.AddAsk(ctx, state.Ask{ID: who, ReplayID: r.ID, LinkID: l.ID, State: state.Asked, Created: time.Now()}, 9, 9)
 		require.NoError(t, err)
 		by[who] = made{link, watch, who}
 	}
@@ -99,7 +99,7 @@ func SharedIsRevoked(t *testing.T, open func() *state.Store) {
 	require.NoError(t, err)
 	l, watch, _, err := s.AddWatchLink(ctx, r.ID, "alice", api.ClipsAsk, now.Add(time.Hour), 9)
 	require.NoError(t, err)
-	_, err = s.AddAsk(ctx, state.Ask{ID: "ask", ReplayID: r.ID, LinkID: l.ID, State: state.Asked, Created: now}, 9)
+	_, err = s.AddAsk(ctx, state.Ask{ID: "ask", ReplayID: r.ID, LinkID: l.ID, State: state.Asked, Created: now}, 9, 9)
 	require.NoError(t, err)
 	used, _, err := s.AddCode(ctx, token, now)
 	require.NoError(t, err)

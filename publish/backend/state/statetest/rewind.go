@@ -56,7 +56,7 @@ func WatchLinks(t *testing.T, open func() *state.Store) {
 	a := state.Ask{ID: state.NewID(), ReplayID: r.ID,
 		LinkID: l.ID, Asker: "a viewer", State: state.Asked, Title: "x", From: r.Created,
 		To: r.Created.Add(time.Second), Created: time.Now().UTC()}
-	ok, err = s.AddAsk(ctx, a, 1)
+	ok, err = s.AddAsk(ctx, a, 1, 9)
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.ErrorIs(t, s.DeleteWatchLink(ctx, other.ID, l.ID), state.ErrNotFound)
@@ -82,7 +82,7 @@ func Asks(t *testing.T, open func() *state.Store) {
 		a := state.Ask{ID: state.NewID(), ReplayID: r.ID,
 			LinkID: "l", Asker: "a viewer", State: state.Asked, From: r.Created,
 			To: r.Created.Add(time.Second), Created: created.UTC()}
-		ok, err := s.AddAsk(ctx, a, 2)
+		ok, err := s.AddAsk(ctx, a, 2, 9)
 		require.NoError(t, err)
 		return a, ok
 	}
@@ -95,6 +95,16 @@ func Asks(t *testing.T, open func() *state.Store) {
 	require.True(t, ok)
 	_, ok = add(time.Now())
 	require.False(t, ok, "more than may be")
+	for asker, place := range map[string]bool{"a viewer": false, "another": true} {
+		a := one
+		a.ID, a.Asker = state.NewID(), asker
+		ok, err := s.AddAsk(ctx, a, 9, 2)
+		require.NoError(t, err)
+		require.Equal(t, place, ok, asker)
+		if ok {
+			require.NoError(t, s.Deny(ctx, a.ID))
+		}
+	}
 	list, err := s.Asks(ctx, r.ID)
 	require.NoError(t, err)
 	require.Equal(t, []state.Ask{one, two}, list)
@@ -167,7 +177,7 @@ func AllowedAtOnce(t *testing.T, open func() *state.Store) {
 	require.Equal(t, []bool{false, false}, kept("two"))
 
 	// Two wishes with one id stand for a database that fails in between.
-	_, err = s.AddAsk(ctx, state.Ask{ID: "three", ReplayID: r.ID, State: state.Denied, Created: time.Now()}, 9)
+	_, err = s.AddAsk(ctx, state.Ask{ID: "three", ReplayID: r.ID, State: state.Denied, Created: time.Now()}, 9, 9)
 	require.NoError(t, err)
 	_, err = add("three", 9)
 	require.Error(t, err)
