@@ -247,6 +247,11 @@ func (p *Publisher) update(change func(*Status)) {
 // The title may be empty; the marks become its chapters.
 func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Time, title string,
 	marks ...api.Mark) (clipID string, err error) {
+	return p.save(ctx, api.SaveRequest{Seconds: seconds, Title: title, Marks: marks}, pressedAt)
+}
+
+// save is Save with all but the replay and the moment in the request.
+func (p *Publisher) save(ctx context.Context, req api.SaveRequest, pressedAt time.Time) (clipID string, err error) {
 	id := p.Status().ReplayID
 	switch {
 	case p.cfg.Passphrase != "":
@@ -254,7 +259,7 @@ func (p *Publisher) Save(ctx context.Context, seconds float64, pressedAt time.Ti
 	case id == "":
 		return "", ErrNotRecording
 	}
-	req := api.SaveRequest{ReplayID: id, Seconds: seconds, Title: api.FitTitle(title), Marks: marks}
+	req.ReplayID, req.Title = id, api.FitTitle(req.Title)
 	if !pressedAt.IsZero() {
 		req.PressedAt = &pressedAt
 	}

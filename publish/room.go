@@ -129,16 +129,17 @@ func (s *supervisor) clipFor(ctx context.Context, viewer string, payload []byte,
 		return api.RoomClip{}, err
 	}
 	if make == nil {
-		make = func(ctx context.Context) (api.RoomClip, error) { return s.serverClip(ctx, r, asked) }
+		make = func(ctx context.Context) (api.RoomClip, error) { return s.serverClip(ctx, viewer, r, asked) }
 	}
 	clip, err := make(ctx)
 	clip.Title, clip.RequestedBy = r.Title, viewer
 	return clip, err
 }
 
-// serverClip has the server cut a clip, and makes a link to it.
-func (s *supervisor) serverClip(ctx context.Context, r api.ClipRequest, asked time.Time) (api.RoomClip, error) {
-	id, err := s.Save(ctx, r.Seconds, asked, r.Title)
+// serverClip has the server cut a viewer's clip, and makes a link to it.
+func (s *supervisor) serverClip(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (api.RoomClip,
+	error) {
+	id, err := s.save(ctx, api.SaveRequest{Seconds: r.Seconds, Title: r.Title, RequestedBy: viewer}, asked)
 	switch {
 	case errors.Is(err, ErrEncrypted):
 		err = &ClipRefusal{api.RPCNothing, NotRecordedEncrypted}

@@ -69,6 +69,9 @@ type SaveRequest struct {
 	PressedAt *time.Time `json:"pressedAt,omitempty"`
 	// Title is what the clip is called, which FitTitle fits; it may be empty.
 	Title string `json:"title,omitempty"`
+	// RequestedBy is the viewer in the room for whom the publisher saves, who gets nothing of what was paused; FitTitle
+	// fits it. It is of no use to others than the replay's owner, who are named themselves.
+	RequestedBy string `json:"requestedBy,omitempty"`
 	// Marks become chapters of the clip as far as they are in it; at most MaxMarks.
 	Marks []Mark `json:"marks,omitempty"`
 }

@@ -228,7 +228,7 @@ func (b *Backend) save(_ *http.Request, in api.SaveRequest) (int, api.SaveRespon
 	}
 	from := to.Add(-time.Duration(in.Seconds * float64(time.Second)))
 	c := &api.Clip{ClipID: b.newID("clip"), ReplayID: r.ReplayID, RoomName: r.RoomName, State: api.ClipWaiting,
-		Title: in.Title, From: &from, To: &to, Seconds: in.Seconds, CreatedAt: time.Now()}
+		Title: in.Title, RequestedBy: in.RequestedBy, From: &from, To: &to, Seconds: in.Seconds, CreatedAt: time.Now()}
 	b.clips[c.ClipID] = c
 	return http.StatusAccepted, api.SaveResponse{ClipID: c.ClipID}, nil
 }

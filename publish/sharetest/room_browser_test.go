@@ -90,7 +90,8 @@ func TestLiveKitsClientSeesAndAsks(t *testing.T) {
 	require.Zero(t, got.Code, got.Error)
 	require.Equal(t, []any{7.5, "Goal", "browser"}, []any{got.Seconds, got.Title, got.RequestedBy})
 	require.Contains(t, got.URL, b.backend.URL())
-	require.Equal(t, "Goal", b.backend.Clip(got.ClipID).Title)
+	kept := b.backend.Clip(got.ClipID)
+	require.Equal(t, []string{"Goal", "browser"}, []string{kept.Title, kept.RequestedBy})
 	run(`clip(%s, 9, "here")`, &got, me)
 	require.Equal(t, []any{api.RPCCode(0), "mine", 4.5, "here", "browser"}, []any{got.Code, got.ClipID, got.Seconds,
 		got.Title, got.RequestedBy}, "made by the publisher: %s", got.Error)

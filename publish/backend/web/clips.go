@@ -55,8 +55,11 @@ func (s *Server) postSave(w http.ResponseWriter, r *http.Request, user state.Tok
 	clip := state.Clip{ID: state.NewID(), ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
 		State: api.ClipWaiting, Asked: time.Duration(req.Seconds * float64(time.Second)), Pressed: pressed, Created: now,
 		Title: req.Title}
-	if user.Owner() != replay.Identity {
-		clip.Asker = state.OwnerName(user.Owner()) // nobody else gets what the owner paused
+	switch { // nobody but the owner gets what the owner paused
+	case user.Owner() != replay.Identity:
+		clip.Asker = state.OwnerName(user.Owner())
+	case req.RequestedBy != "":
+		clip.Asker = cmp.Or(api.FitTitle(req.RequestedBy), "a viewer")
 	}
 	for _, m := range req.Marks {
 		if at := m.At.Sub(clip.Start()); at >= 0 && at <= clip.Asked {

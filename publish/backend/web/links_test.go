@@ -170,6 +170,24 @@ func TestMarksBecomeChapters(t *testing.T) {
 	send(400, nil)
 }
 
+// What the owner saves for a viewer in the room is the viewer's, which leaves out what was paused; what others save is
+// theirs, whomever they name.
+func TestSaveForAViewer(t *testing.T) {
+	d := newDesk(t, 3)
+	boss := d.user("boss", "*", state.Manage)
+	for _, c := range []struct{ token, by, want string }{
+		{d.alice, "", ""}, {d.alice, " carol\a", "carol"}, {d.alice, "\a", "a viewer"}, {boss, "carol", "boss"},
+	} {
+		body, err := json.Marshal(api.SaveRequest{ReplayID: d.Rec.ReplayID, Seconds: 4, RequestedBy: c.by})
+		require.NoError(t, err)
+		var saved api.SaveResponse
+		d.do(202, c.token, "POST", "/save", string(body), &saved)
+		clip, err := d.DB.Clip(t.Context(), saved.ClipID)
+		require.NoError(t, err)
+		require.Equal(t, c.want, clip.Asker, "%+v", c)
+	}
+}
+
 // A link shows its clip to anybody, with poster, download and ranges, until it is revoked.
 func TestLinkShowsTheClip(t *testing.T) {
 	d := newDesk(t, 3)
