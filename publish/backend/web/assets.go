@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -71,6 +72,22 @@ var (
 	assets       = []*asset{rewindStyle, rewindScript, hlsScript}
 )
 
+// takesGzip reports whether the caller takes gzip: named, or with all others, and not with a weight of 0 (RFC 9110,
+// 12.5.3).
+func takesGzip(r *http.Request) bool {
+	takes := map[string]bool{}
+	for _, c := range strings.Split(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, weight, _ := strings.Cut(strings.ToLower(c), ";")
+		key, value, _ := strings.Cut(strings.TrimSpace(weight), "=")
+		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		takes[strings.TrimSpace(name)] = strings.TrimSpace(key) != "q" || err == nil && q > 0
+	}
+	if named, ok := takes["gzip"]; ok {
+		return named
+	}
+	return takes["*"]
+}
+
 // getAsset serves a file of our pages, which never changes under its address.
 func (s *Server) getAsset(w http.ResponseWriter, r *http.Request) {
 	for _, a := range assets {
@@ -82,7 +99,7 @@ func (s *Server) getAsset(w http.ResponseWriter, r *http.Request) {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 		h.Set("Vary", "Accept-Encoding")
 		body := a.body
-		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if takesGzip(r) {
 			h.Set("Content-Encoding", "gzip")
 			body = a.gzipped()
 		}

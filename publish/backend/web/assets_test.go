@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -26,6 +27,16 @@ func TestHLSIsTheOneRecorded(t *testing.T) {
 	license, err := os.ReadFile("hlsjs/LICENSE")
 	require.NoError(t, err)
 	require.Contains(t, string(license), "Apache License")
+}
+
+// Nobody gets gzip who says that it is of no use.
+func TestTakesGzip(t *testing.T) {
+	for header, want := range map[string]bool{"": false, "gzip, deflate, br": true, "br;q=1.0, GZIP;q=0.5": true,
+		"gzip;q=0": false, "gzip; q=0.000, *": false, "*;q=0.1": true, "*;q=0": false, "identity": false, "xgzip": false} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Encoding", header)
+		require.Equal(t, want, takesGzip(r), header)
+	}
 }
 
 // Files of the pages may be kept for good, and have another address when they change.

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -314,7 +313,7 @@ func (s *Server) getPlaylist(w http.ResponseWriter, r *http.Request, v watcher) 
 	h.Set("Content-Type", "application/vnd.apple.mpegurl")
 	h.Set("Vary", "Accept-Encoding")
 	h.Set("Referrer-Policy", "no-referrer") // the address may have the secret
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if takesGzip(r) {
 		body = text.zipped
 		h.Set("Content-Encoding", "gzip")
 	}
