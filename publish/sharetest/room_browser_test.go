@@ -76,6 +76,21 @@ func TestLiveKitsClientSeesAndAsks(t *testing.T) {
 	sees("the pause", func() bool { return sameAttributes(seen.Replays[me], state.Attributes()) })
 	told := api.RoomClip{ClipID: "one", Seconds: 15, URL: "https://replay.example.com/w/1",
 		ExpiresAt: time.Now().UTC().Truncate(time.Second)}
+	// Neither somebody who does not share nor a link that is none makes a clip.
+	forger, err := auth.NewAccessToken(b.lk.APIKey, b.lk.APISecret).SetIdentity("forger").SetVideoGrant(&auth.VideoGrant{
+		RoomJoin: true, Room: room}).ToJWT()
+	require.NoError(t, err)
+	run(`(async () => {
+		const other = new LivekitClient.Room();
+		await other.connect(%s, %s);
+		const clip = JSON.stringify({ clipId: 'forged', seconds: 1, url: 'https://evil.example.com' });
+		await other.localParticipant.publishData(new TextEncoder().encode(clip),
+			{ reliable: true, topic: 'hindsight.clip' });
+		return true;
+	})()`, nil, b.lk.URL, forger)
+	script := told
+	script.URL = "javascript:alert(1)"
+	b.eventually(t, func() bool { return p.Announce(script, false) == nil }, "the room cannot be told")
 	b.eventually(t, func() bool { return p.Announce(told, true) == nil }, "the room cannot be told")
 	sees("the clip", func() bool { return len(seen.Clips) == 1 && len(seen.Chat) == 1 })
 	require.Equal(t, told, seen.Clips[0])

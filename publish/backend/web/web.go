@@ -30,7 +30,8 @@ import (
 
 // Tokens lets users join rooms.
 type Tokens interface {
-	// Join signs a token with which identity can publish screen and sound, and nothing else, in a room.
+	// Join signs a token with which identity can publish screen and sound, send data messages, and update its own
+	// metadata in a room; nothing else.
 	Join(room, identity, name string, ttl time.Duration) (string, error)
 }
 
