@@ -110,8 +110,14 @@ func TestTeamPageInChromium(t *testing.T) {
 	require.NoError(t, err)
 	// As from the app: in a new tab, by nobody's link.
 	run(chromedp.Navigate("about:blank"), chromedp.Navigate(code.URL))
+	settled(t, tab, "The code is filled in")
+	var address, cookies, at string
+	run(chromedp.Location(&address), chromedp.Evaluate(focused, &at))
+	require.Equal(t, []string{server.URL + "/", "Sign in"}, []string{address, at}, "nobody is signed in unasked")
+	looksOf(t, tab, "code")
+	run(press(kb.Enter))
 	settled(t, tab, "Overtime")
-	var address, cookies string
+	settled(t, tab, "alice")
 	run(chromedp.Location(&address), chromedp.Evaluate(`document.cookie`, &cookies))
 	require.Equal(t, server.URL+"/", address)
 	require.Empty(t, cookies, "a script reads the cookie")
@@ -147,7 +153,6 @@ func TestTeamPageInChromium(t *testing.T) {
 	settled(t, tab, "Bug: the dialog")
 	run(chromedp.Navigate(server.URL))
 	settled(t, tab, "Overtime")
-	var at string
 	run(press(kb.ArrowDown), chromedp.Evaluate(focused, &at))
 	require.Equal(t, "Clip of 4 s", at)
 	run(press(kb.ArrowDown), chromedp.Evaluate(focused, &at))

@@ -2,13 +2,15 @@
 // The pages work without this: it only makes them quicker to use.
 
 // The app opens this page with a code behind #, which browsers send to nobody. It is taken out of the address at once.
+// The person presses the button: a link that somebody else has sent signs nobody in by itself.
 const code = new URLSearchParams(location.hash.slice(1)).get("code");
 const signin = document.getElementById("signin");
 if (code) {
 	history.replaceState(null, "", location.pathname);
 	if (signin) {
 		document.getElementById("code").value = code;
-		signin.requestSubmit();
+		document.getElementById("filled").hidden = false;
+		signin.querySelector("button").focus({ focusVisible: true });
 	}
 }
 
