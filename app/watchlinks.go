@@ -38,6 +38,8 @@ func (a *App) makeWatchLink(ctx context.Context, life time.Duration, clips api.C
 	switch {
 	case share.Recording == session.ServerEncrypted:
 		return api.WatchLink{}, errEncryptedWatch
+	case share.ReplayID == "" && share.Error != "":
+		return api.WatchLink{}, fmt.Errorf("the server keeps no replay of your screen now: %s", share.Error)
 	case share.ReplayID == "":
 		return api.WatchLink{}, errNotWatchable
 	}

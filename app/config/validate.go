@@ -25,6 +25,9 @@ type Problem struct {
 
 // Error is one message.
 func (p Problem) Error() string {
+	if p.Value == notASetting {
+		return fmt.Sprintf("there is no setting %s; it must be %s", p.Key, p.Allowed)
+	}
 	return fmt.Sprintf("%s is %s; it must be %s", p.Key, p.Value, p.Allowed)
 }
 

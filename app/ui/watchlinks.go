@@ -62,8 +62,8 @@ func (u *UI) openWatchLinks() *watchLinks {
 	u.show(-1)
 	l := &watchLinks{u: u, rows: container.NewVBox(), note: muted(lang.L("Loading…"))}
 	intro := widget.NewLabel(lang.L("With a watch link, others see what you share in their browser, and can rewind it " +
-		"as far as the server has it. What you pause is not in it. The link ends when you stop sharing: it never shows a " +
-		"later share."))
+		"as far as the server has it. What you pause is not in it, and never a later share. When you stop sharing, what " +
+		"is left on the server can still be watched for a while: revoke the link to end that at once."))
 	intro.Wrapping = fyne.TextWrapWord
 	l.life, l.clips = widget.NewSelect(watchLifeNames(), nil), widget.NewSelect(watchPolicyNames(), nil)
 	l.life.SetSelectedIndex(u.watchLife)

@@ -47,11 +47,11 @@ type commands struct {
 	Link     linkCmd     `cmd:"" help:"Create a share link to a clip and print it. A clip that is not on the server is uploaded first."`
 	Links    linksCmd    `cmd:"" help:"List share links, which can be revoked but not read again."`
 	Unlink   unlinkCmd   `cmd:"" help:"Revoke a share link: it stops working at once."`
-	Watch    watchesCmd  `cmd:"" name:"watch-link" help:"Links with which everybody can rewind what you share now: create one, list them, revoke one. They end when you stop sharing."`
+	Watch    watchesCmd  `cmd:"" name:"watch-link" help:"Links with which everybody can rewind what you share now: create one, list them, revoke one. They never show a later share."`
 	Upload   uploadCmd   `cmd:"" help:"Upload a clip to the server and print its id there. It goes on in the background if this command is ended."`
 	Download downloadCmd `cmd:"" help:"Download a clip from the server into the clip folder and print its path."`
 	Queue    queueCmd    `cmd:"" name:"transfers" help:"List the uploads and downloads that are not done; cancel one, or try it again."`
-	Team     teamCmd     `cmd:"" help:"Open the team's page in the browser, signed in: what runs, clips and links of the team."`
+	Team     teamCmd     `cmd:"" help:"Open the team's page in the browser with a code to sign in: what runs, clips and links of the team."`
 	Accept   acceptCmd   `cmd:"" help:"Accept an invitation to a team's server: get a token and store it."`
 	Doctor   doctorCmd   `cmd:"" help:"Check everything that capture needs. Hindsight need not be running."`
 	Settings settingsCmd `cmd:"" help:"Show or change settings. Hindsight need not be running."`

@@ -233,7 +233,7 @@ func TestHelp(t *testing.T) {
 		"mute --help":  {"toggle switches it"},
 		"pause --help": {"in no clip", "last frame"},
 
-		"watch-link make --help": {"90d", "ends when you stop sharing"},
+		"watch-link make --help": {"90d", "never shows a later share"},
 	} {
 		code, out := sh.line(t, line)
 		if code != 0 {

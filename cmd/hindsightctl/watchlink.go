@@ -13,14 +13,14 @@ import (
 )
 
 type watchesCmd struct {
-	Make   watchLinkMakeCmd   `cmd:"" default:"withargs" help:"Create a link with which everybody can rewind what you share now, and print it. It ends when you stop sharing."`
+	Make   watchLinkMakeCmd   `cmd:"" default:"withargs" help:"Create a link with which everybody can rewind what you share now, and print it. It never shows a later share; what is left of this one can be watched for a while after you stop, unless you revoke the link."`
 	List   watchLinkListCmd   `cmd:"" help:"List your links, also those to shares that have ended, which can be revoked but not read again."`
 	Revoke watchLinkRevokeCmd `cmd:"" help:"Revoke a link: it stops working at once."`
 }
 
 type watchLinkMakeCmd struct {
 	Clips   string        `enum:"nobody,ask,anyone" default:"ask" help:"Who of those with the link may clip what they see: nobody, anyone, or with ask those whom you allow each time."`
-	Expires time.Duration `default:"24h" placeholder:"TIME" help:"How long the link works, for example 90m, 12h, 7d or 2w: between 1m and 90d, unless the server allows less. It ends when you stop sharing, whatever is left of this time. Default: 24h."`
+	Expires time.Duration `default:"24h" placeholder:"TIME" help:"How long the link works, for example 90m, 12h, 7d or 2w: between 1m and 90d, unless the server allows less. After you stop sharing, it only shows what is left on the server. Default: 24h."`
 }
 
 // shortestLink is the least time that a link may work.
@@ -44,7 +44,7 @@ func (c watchLinkMakeCmd) Run(ctx context.Context, out *output) error {
 		fmt.Fprintln(w, a.URL)
 		// Not with the link, which scripts read.
 		fmt.Fprintln(os.Stderr, "It works until", a.ExpiresAt.Local().Format(time.DateTime),
-			"or until you stop sharing, whichever is first.")
+			"and shows no later share; to end it at once: hindsightctl watch-link revoke", a.LinkID)
 	})
 }
 
@@ -64,7 +64,7 @@ func (watchLinkListCmd) Run(ctx context.Context, out *output) error {
 			if l.MadeBy != "" {
 				by = " by " + l.MadeBy
 			}
-			works := "works until " + l.ExpiresAt.Local().Format(time.DateTime) + " or until you stop sharing"
+			works := "works until " + l.ExpiresAt.Local().Format(time.DateTime)
 			if l.Ended {
 				works = "ended: shows what the server still keeps"
 			}

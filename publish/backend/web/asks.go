@@ -274,8 +274,8 @@ func (s *Server) getViewerClip(w http.ResponseWriter, r *http.Request, v watcher
 	return writeJSON(w, http.StatusOK, out)
 }
 
-// viewerClip fills in what became of a clip that was allowed. Its link is made by the asker's first look at the finished
-// clip; others who may look do not take it away.
+// viewerClip fills in what became of a clip that was allowed. Its link is made by the asker's first look at the
+// finished clip; others who may look do not take it away.
 func (s *Server) viewerClip(r *http.Request, v watcher, ask state.Ask, out *api.ViewerClip) error {
 	clip, err := s.o.State.Clip(r.Context(), ask.ID)
 	switch {

@@ -48,7 +48,7 @@ func (s *Server) linkLife(seconds int64, usual time.Duration) (time.Duration, er
 		return min(usual, s.o.MaxLink), nil
 	}
 	if seconds < int64(minLink.Seconds()) || seconds > int64(s.o.MaxLink.Seconds()) {
-		return 0, invalid("a link can work for between %s and %s; expiresIn is in seconds", lifetime(minLink),
+		return 0, invalid("a link can work for between %s and %s", lifetime(minLink),
 			lifetime(s.o.MaxLink))
 	}
 	return time.Duration(seconds) * time.Second, nil

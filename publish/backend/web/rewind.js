@@ -356,9 +356,14 @@ function watch() {
   if (!next || now - stuck.since < patience) return; // there is no more, or soon
   const loads = engine.loads();
   if (loads !== null && !stuck.got.has(loads)) return tell('Loading…');
+  stuck.since = now;
+  if (held.some(r => r[0] <= at && at + 1 < r[1])) { // it is here, and only the decoder is slow, or hangs
+    tell('Loading…');
+    if (++stuck.steps % 4 === 0) engine.recover();
+    return;
+  }
   tell('Reconnecting…');
   if (failures) return; // hls.js asks the network again by itself
-  stuck.since = now;
   switch (stuck.steps++ % 4) {
   case 0: return engine.reload();
   case 3: return engine.recover();

@@ -44,7 +44,10 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 			await navigator.clipboard.writeText(field.value);
 		} catch { // without TLS browsers have no clipboard for pages
 			field.select();
-			document.execCommand("copy");
+			if (!document.execCommand("copy")) {
+				button.textContent = "Press Ctrl+C";
+				return;
+			}
 		}
 		button.textContent = "Copied";
 	});

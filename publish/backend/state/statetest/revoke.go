@@ -71,7 +71,8 @@ func RevokedManagersLinksEnd(t *testing.T, open func() *state.Store) {
 		require.NoError(t, err)
 		l, watch, _, err := s.AddWatchLink(ctx, r.ID, who, api.ClipsAsk, later, 9)
 		require.NoError(t, err)
-		_, err = s.AddAsk(ctx, state.Ask{ID: who, ReplayID: r.ID, LinkID: l.ID, State: state.Asked, Created: time.Now()}, 9, 9)
+		_, err = s.AddAsk(ctx, state.Ask{ID: who, ReplayID: r.ID, LinkID: l.ID, State: state.Asked,
+			Created: time.Now()}, 9, 9)
 		require.NoError(t, err)
 		by[who] = made{link, watch, who}
 	}
