@@ -51,7 +51,7 @@ func startApp(ctx context.Context, w *world) (*app, error) {
 	if w.desktop != nil {
 		// A window costs a good part of a core where no graphics card draws it. Without a tray it opens after a while.
 		if err := w.desktop.HasTray(ctx); err != nil {
-			return nil, fmt.Errorf("Hindsight would not stay hidden: %w", err)
+			return nil, fmt.Errorf("the app would not stay hidden: %w", err)
 		}
 		args = []string{"--hidden"}
 		a.env = append(append(append(a.env, w.desktop.Env...), w.sound.Env...), "LANG=en_US.UTF-8")
