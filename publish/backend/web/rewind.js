@@ -499,7 +499,7 @@ function drawGaps() {
 // state says what is going on, in words.
 function state(at, near) {
   const open = openGap();
-  write($('state'), !line.live ? 'This replay has ended, and this link with it. The rest can be watched for a while.'
+  write($('state'), !line.live ? 'This replay has ended. What is left of it can be watched for a while.'
     : !span() ? 'Waiting for the first frames.'
     : `You can rewind up to ${spoken(span())}.`);
   let notice = '';
