@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func (s *shelf) backend() (*buffers.Buffers, *reading) {
 // reading counts how often segments are opened, and may fail for one of them.
 type reading struct {
 	*storage.Storage
-	opened int
+	opened atomic.Int32
 	fails  string
 }
 
@@ -68,7 +69,7 @@ func (r *reading) OpenSegment(ctx context.Context, id, segment string) (io.ReadS
 	if segment == r.fails {
 		return nil, errors.New("the bucket does not answer")
 	}
-	r.opened++
+	r.opened.Add(1)
 	return r.Storage.OpenSegment(ctx, id, segment)
 }
 
@@ -108,9 +109,9 @@ func TestSegmentsAreDatedByTheirFrames(t *testing.T) {
 		require.WithinDuration(t, list[0].From.Add(time.Duration(i)*shelftest.SegmentLength), seg.From, time.Microsecond)
 		require.WithinDuration(t, seg.From.Add(shelftest.SegmentLength), seg.To, time.Microsecond)
 	}
-	opened := files.opened
+	opened := files.opened.Load()
 	require.Equal(t, list, s.shows(b))
-	require.Equal(t, opened, files.opened, "segments are read again")
+	require.Equal(t, opened, files.opened.Load(), "segments are read again")
 }
 
 // Another backend, one that was started anew, and one that has never seen the segments that are deleted say the same,
@@ -129,7 +130,7 @@ func TestAllBackendsDateAlike(t *testing.T) {
 	now := s.shows(second)
 	require.Equal(t, old, now[:6])
 	require.Equal(t, now, s.shows(first))
-	require.LessOrEqual(t, files.opened, 1+2, "the oldest that is stored, and two that are new")
+	require.LessOrEqual(t, files.opened.Load(), int32(1+2), "the oldest that is stored, and two that are new")
 
 	// What nobody had looked into when it was deleted, or is damaged, stays dated as it is for all.
 	other := newShelf(t, 8, time.Now().Add(-time.Minute))
