@@ -466,7 +466,9 @@ function draw() {
   const head = $('head');
   show(head, at >= v.from && at <= v.to || head === document.activeElement);
   if (engine) place(head, at);
-  const behind = Math.max(0, edge() - at), near = atLive(), paused = near && openGap();
+  // Before a pause that lasts, what is listed plays to its end.
+  const open = openGap(), end = open && engine ? edgeOf(engine.fragments()) : edge();
+  const behind = Math.max(0, end - at), near = open ? behind < 1500 : atLive(), paused = near && open;
   head.ariaValueMax = String(Math.round(span() / 1000));
   head.ariaValueNow = String(Math.round(clamp(at - line.from, 0, span()) / 1000));
   head.ariaValueText = seconds.format(at) + (paused ? ', paused' : near ? ', live' : line.live ? `, ${spoken(behind)} behind live` : '');
