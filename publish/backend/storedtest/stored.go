@@ -73,14 +73,14 @@ func Store(ctx context.Context, data string, o Options) ([]Replay, error) {
 		return nil, err
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	began := now.Add(-o.Length)
+	began := now.Add(-o.Length - margin)
 	list, names, err := playlist(filepath.Join(media, "list.csv"), began)
 	if err != nil {
 		return nil, err
 	}
 	var out []Replay
 	for i := range o.Replays {
-		s := Replay{Identity: fmt.Sprint("user", i), ReplayID: state.NewID(), From: began, To: now}
+		s := Replay{Identity: fmt.Sprint("user", i), ReplayID: state.NewID(), From: began.Add(margin), To: now}
 		if _, s.Token, err = db.CreateToken(ctx, s.Identity, "*"); err != nil {
 			return nil, err
 		}
@@ -110,6 +110,10 @@ func Store(ctx context.Context, data string, o Options) ([]Replay, error) {
 	return out, nil
 }
 
+// margin is how much more there is before and after what is asked for: copied video begins a little after its sound, and
+// may end before it.
+const margin = time.Second
+
 // writeMedia encodes a loop and repeats it, with times that go on, into segments.
 func writeMedia(ctx context.Context, dir string, o Options) error {
 	loop, rate := filepath.Join(dir, "loop.mp4"), fmt.Sprintf("%dk", o.Kbps)
@@ -124,7 +128,8 @@ func writeMedia(ctx context.Context, dir string, o Options) error {
 		return err
 	}
 	defer os.Remove(loop)
-	return ffmpeg(ctx, "-stream_loop", "-1", "-i", loop, "-t", fmt.Sprint(o.Length.Seconds()), "-c", "copy",
+	length := fmt.Sprint((o.Length + 2*margin).Seconds())
+	return ffmpeg(ctx, "-stream_loop", "-1", "-i", loop, "-t", length, "-c", "copy",
 		"-output_ts_offset", fmt.Sprint(clockBase.Seconds()), "-muxdelay", "0", "-muxpreload", "0", "-f", "segment",
 		"-segment_time",
 		fmt.Sprint(storedSegment.Seconds()-0.1), "-segment_list", filepath.Join(dir, "list.csv"), "-segment_list_type", "csv",
