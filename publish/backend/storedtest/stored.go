@@ -110,8 +110,8 @@ func Store(ctx context.Context, data string, o Options) ([]Replay, error) {
 	return out, nil
 }
 
-// margin is how much more there is before and after what is asked for: copied video begins a little after its sound, and
-// may end before it.
+// margin is how much more there is before and after what is asked for: copied video begins a little after its sound,
+// and may end before it.
 const margin = time.Second
 
 // writeMedia encodes a loop and repeats it, with times that go on, into segments.
