@@ -94,7 +94,7 @@ func (r *running) watchLink(t *testing.T, args ...string) (url string) {
 	t.Helper()
 	out, err := r.ctl(t, append([]string{"watch-link"}, args...)...)
 	require.NoError(t, err, out)
-	require.Contains(t, out, "until you stop sharing")
+	require.Contains(t, out, "shows no later share")
 	url, _, _ = strings.Cut(out, "\n")
 	return url
 }
