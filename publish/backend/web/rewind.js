@@ -582,20 +582,13 @@ const frames = (() => {
     loading = false;
   }
   const goal = job => mediaAt(fragments(), job.clock) + (job.exact ? .001 : .05);
-  const paint = canvas => {
-    canvas.height = Math.round(canvas.width * (own.videoHeight || 9) / (own.videoWidth || 16));
-    canvas.getContext('2d').drawImage(own, 0, 0, canvas.width, canvas.height);
-  };
-  // presented listens for the frame that a seek leads to, and paints it while it is the one. The one that a seek before
-  // it led to may come first: waiting ends with a frame that is as near as it should be, or with the last that came in
-  // time.
-  function presented(at, canvas) {
+  // presented listens for the frame that a seek leads to. The one that a seek before it led to may come first: waiting
+  // ends with a frame that is as near as it should be, or with the last that came in time.
+  function presented(at) {
     const player = own;
     let last, heard = () => {}, over = false;
     const next = (_, data) => {
-      if (over) return;
       last = data.mediaTime;
-      paint(canvas);
       heard();
       if (!over) player.requestVideoFrameCallback(next);
     };
@@ -630,7 +623,7 @@ const frames = (() => {
       at = target;
       if (Math.abs(own.currentTime - at) < .0005 && own.readyState >= 2) continue;
       const there = until(own, 'seeked', 8000, () => own.readyState >= 2);
-      const frame = job.exact && presented(at, job.canvas);
+      const frame = job.exact && presented(at);
       own.currentTime = at;
       if (!loading) hls.startLoad(at);
       loading = true;
@@ -638,8 +631,10 @@ const frames = (() => {
       if (frame) job.frame = await frame(again ? 1000 : 300);
     }
     if (job.frame !== undefined) job.frame = clockAt(fragments(), job.frame);
-    if (job.frame === undefined) paint(job.canvas);
-    job.canvas.dataset.at = new Date(job.clock).toISOString();
+    const canvas = job.canvas;
+    canvas.height = Math.round(canvas.width * (own.videoHeight || 9) / (own.videoWidth || 16));
+    canvas.getContext('2d').drawImage(own, 0, 0, canvas.width, canvas.height);
+    canvas.dataset.at = new Date(job.clock).toISOString();
   }
   async function work() {
     if (busy || stopped) return;
