@@ -123,10 +123,10 @@ function leave() {
   clearTimeout(poll.timer);
 }
 
-// ---- From the clock to media and back. Fragments are {start, duration, programDateTime, lead}: the first frame has
-// programDateTime, and is so many seconds of lead after the start, which may be that of the sound.
+// ---- From the clock to media and back. Fragments are {start, duration, programDateTime, first, shown}: the first
+// frame has programDateTime. It is at first in the media, where that is known, and shown from then on or from before.
 
-const firstFrame = f => f.start + (f.lead ?? 0);
+const firstFrame = f => f.first ?? f.start;
 
 function lastWith(fragments, ok) {
   let low = 0, high = fragments.length - 1;
@@ -139,7 +139,7 @@ function lastWith(fragments, ok) {
 
 function clockAt(fragments, media) {
   if (!fragments.length) return 0;
-  const f = fragments[lastWith(fragments, x => firstFrame(x) <= media)];
+  const f = fragments[lastWith(fragments, x => (x.shown ?? x.start) <= media)];
   return f.programDateTime + clamp(media - firstFrame(f), 0, f.duration) * 1000;
 }
 
@@ -164,51 +164,72 @@ const behindEdge = 7; // seconds that playing live is behind the newest segment'
 const settings = {enableWorker: false, lowLatencyMode: false, liveSyncDuration: behindEdge,
   liveMaxLatencyDuration: Infinity, backBufferLength: 60, maxBufferLength: 20, maxMaxBufferLength: 30};
 
-// listed keeps the fragments that a player knows of, and finds out by how much their frames begin after them. hls.js
-// counts fragmented MP4 from its sound where the first of it began first, and MPEG-TS from what begins first.
+// listed keeps the fragments that a player knows of, and finds out when their first frames are. Where a fragment starts
+// does not tell: it may be with its sound, or with a first frame that hls.js has moved, as it does to fill a hole of up
+// to 0.2 s before it. All other frames stay where the segment has them, less what hls.js takes from a whole recording.
+const turn = 2 ** 33 / 90000; // seconds after which MPEG-TS counts from 0 again
 function listed(hls, changed) {
   let fragments = [];
-  const tracks = new Map(), base = new Map(); // by segment: {video, sound}; by discontinuity: the track's number
+  const base = new Map(), begins = new Map(), first = new Map(); // by discontinuity; by segment, there and in the media
   const measure = f => {
-    const ts = f.elementaryStreams?.video, mp4 = tracks.get(f.sn);
-    if (ts) f.lead = ts.startPTS - f.start;
-    else if (mp4) f.lead = base.get(f.cc) === soundTrack && 'sound' in mp4 ? mp4.video - mp4.sound : 0;
+    f.first = first.get(f.sn);
+    f.shown = f.first && Math.min(f.first, f.elementaryStreams?.video?.startPTS ?? f.first);
   };
   hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
     fragments = data.details.fragments.filter(f => f.programDateTime);
+    for (const sn of first.keys()) if (sn < data.details.startSN) first.delete(sn);
     fragments.forEach(measure);
     changed();
   });
-  hls.on(Hls.Events.INIT_PTS_FOUND, (_, data) => base.set(data.frag.cc, data.trackId));
-  hls.on(Hls.Events.FRAG_LOADED, (_, {frag, payload}) => {
-    const times = beginnings(payload);
-    if (typeof frag.sn === 'number' && 'video' in times) tracks.set(frag.sn, times);
+  hls.on(Hls.Events.INIT_PTS_FOUND, (_, data) => base.set(data.frag.cc, data.initPTS / data.timescale));
+  hls.on(Hls.Events.FRAG_LOADED, (_, {frag, payload}) => begins.set(frag.sn, beginning(payload)));
+  hls.on(Hls.Events.FRAG_PARSED, (_, {frag}) => {
+    const at = begins.get(frag.sn) - base.get(frag.cc);
+    begins.delete(frag.sn);
+    if (!isNaN(at)) first.set(frag.sn, at - Math.round((at - frag.start) / turn) * turn);
+    fragments.forEach(measure);
   });
   hls.on(Hls.Events.FRAG_BUFFERED, () => fragments.forEach(measure));
   return () => fragments;
 }
 
-// beginnings reads when the tracks of a fragment in MP4 begin, in seconds (ISO/IEC 14496-12, 8.8.12). The recorder
-// counts video at 90 kHz and sound at 48 kHz, under these numbers.
-const videoTrack = 1, soundTrack = 2, rates = {[videoTrack]: 90000, [soundTrack]: 48000};
-function beginnings(payload) {
-  const view = new DataView(payload), out = {};
+// beginning reads when the video of a segment begins, in seconds of its recording.
+function beginning(payload) {
+  const view = new DataView(payload);
+  return view.byteLength && view.getUint8(0) === 0x47 ? beginningOfTS(view) : beginningOfMP4(view);
+}
+
+// The PTS of the first packet of video in MPEG-TS (ISO/IEC 13818-1, 2.4.3). It is that of the first frame shown: a
+// segment begins with a keyframe that nothing after it goes before.
+function beginningOfTS(view) {
+  for (let at = 0; at + 188 <= view.byteLength; at += 188) {
+    if (!(view.getUint8(at + 1) & 0x40) || !(view.getUint8(at + 3) & 0x10)) continue; // no start, or no payload
+    const pes = at + 4 + (view.getUint8(at + 3) & 0x20 ? 1 + view.getUint8(at + 4) : 0);
+    if (pes + 14 > at + 188 || view.getUint32(pes) >>> 4 !== 0x1e || !(view.getUint8(pes + 7) & 0x80)) continue;
+    const bits = n => view.getUint16(pes + n) >> 1; // 15 of them
+    return ((view.getUint8(pes + 9) >> 1 & 7) * 2 ** 30 + bits(10) * 2 ** 15 + bits(12)) / 90000;
+  }
+}
+
+// The decode time of the first of the video's fragments in MP4 (ISO/IEC 14496-12, 8.8.12). The recorder gives it the
+// number 1, counts it at 90 kHz, and shows frames in the order in which they are decoded.
+function beginningOfMP4(view) {
   let track = 0;
   const walk = (from, end) => {
     while (from + 8 <= end) {
       const size = view.getUint32(from), kind = view.getUint32(from + 4);
       if (size < 8 || from + size > end) return;
-      if (kind === 0x6d6f6f66 || kind === 0x74726166) walk(from + 8, from + size); // moof, traf
-      else if (kind === 0x74666864) track = view.getUint32(from + 12); // tfhd
-      else if (kind === 0x74666474) { // tfdt
-        const at = view.getUint8(from + 8) ? Number(view.getBigUint64(from + 12)) : view.getUint32(from + 12);
-        if (rates[track]) out[track === videoTrack ? 'video' : 'sound'] ??= at / rates[track];
+      if (kind === 0x6d6f6f66 || kind === 0x74726166) { // moof, traf
+        const at = walk(from + 8, from + size);
+        if (at !== undefined) return at;
+      } else if (kind === 0x74666864) track = view.getUint32(from + 12); // tfhd
+      else if (kind === 0x74666474 && track === 1) { // tfdt
+        return (view.getUint8(from + 8) ? Number(view.getBigUint64(from + 12)) : view.getUint32(from + 12)) / 90000;
       } else if (kind === 0x6d646174) return; // mdat
       from += size;
     }
   };
-  walk(0, payload.byteLength);
-  return out;
+  return walk(0, view.byteLength);
 }
 
 function scripted() {
@@ -555,7 +576,7 @@ video.requestVideoFrameCallback?.(measure);
 // ---- Frames of the timeline, by a second player without sound that fetches one segment at a time.
 
 const frames = (() => {
-  const jobs = [];
+  const jobs = [], mostTries = 3;
   let own = null, hls = null, fragments = () => [], loading = false, busy = false, stopped = false;
   const until = (target, event, ms, ok = () => true) => new Promise((done, fail) => {
     const end = f => x => { clearTimeout(timer); target.removeEventListener(event, heard); f(x); };
@@ -646,7 +667,10 @@ const frames = (() => {
         job.done(true, job.frame);
       } catch {
         close(); // the next one begins anew
-        job.done(false);
+        job.tries = (job.tries ?? 0) + 1;
+        // Nobody else asks again for the frame of a handle that stays where it is.
+        if (job.exact && job.tries < mostTries && !jobs.some(j => j.key === job.key)) jobs.unshift(job);
+        else job.done(false);
       }
       if (jobs.length && !jobs[0].exact) await new Promise(done => setTimeout(done, 150)); // others play, too
     }
