@@ -525,6 +525,43 @@ func TestRewindClipsBesideAPause(t *testing.T) {
 	v.made(title, p)
 }
 
+// hls.js moves the first frame after a small hole to where the hole begins. That moves neither what the page shows of a
+// clip's ends nor what is cut.
+func TestRewindFramesAfterAHole(t *testing.T) {
+	const holed, missing = 7, 3 // the segment, and how many frames it lacks at its begin
+	var both string
+	v := shelved(t, nil, func(folder string) {
+		segment := func(n int) string { return filepath.Join(folder, fmt.Sprintf("s_%05d.ts", n)) }
+		worse := filepath.Join(t.TempDir(), "worse.ts")
+		out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-copyts", "-i", segment(holed), "-vf",
+			fmt.Sprintf("select='gte(n,%d)'", missing), "-fps_mode", "passthrough", "-c:v", "libx264", "-preset",
+			"ultrafast", "-bf", "0", "-c:a", "copy", "-muxdelay", "0", "-muxpreload", "0", worse).CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.NoError(t, os.Rename(worse, segment(holed)))
+		both = "concat:" + segment(holed-1) + "|" + segment(holed)
+	})
+	v.loop = v.thumbnails(both)
+	v.open(api.ClipsAnyone)
+	for i, at := range []int64{-700, 300} { // over the hole, and after it
+		v.do(chromedp.Click("#clip", chromedp.ByQuery))
+		v.until("the handles", `!$('in').hidden && !$('out').hidden`)
+		v.do(chromedp.Click(`[data-last="60"]`, chromedp.ByQuery), chromedp.Click("#out-of", chromedp.ByQuery))
+		from := v.began.Add(holed * shelftest.SegmentLength).UnixMilli()
+		v.drag("out", from+1600, false)
+		v.drag("in", from+at, false)
+		v.until("the frames of both ends", `Date.parse($('in-frame').dataset.at) === at().in &&
+			Date.parse($('out-frame').dataset.at) === at().out - 2`)
+		p := v.at()
+		require.InDelta(t, from+at, p.In, 200)
+		require.InDelta(t, from+1600, p.Out, 200)
+		first, last := v.which(v.shown("in-frame")), v.which(v.shown("out-frame"))
+		frames := v.thumbnails(v.made(fmt.Sprintf("Clip %d", i), p))
+		t.Logf("frames %d to %d of the two segments", first, last)
+		require.Equal(t, first, v.which(frames[0]), "the first frame is not the one that the page showed")
+		require.Equal(t, last, v.which(frames[len(frames)-1]), "nor is the last")
+	}
+}
+
 // Segments without sound and with holes in their video, one that cannot be had, and a player that no longer asks for
 // any, hold nobody up.
 func TestRewindGoesOnOverBadSegments(t *testing.T) {
@@ -576,7 +613,7 @@ func TestRewindGoesOnOverBadSegments(t *testing.T) {
 	v.until("the notice is gone", `!/Reconnecting|Loading|Skipped/.test($('notice').textContent)`)
 }
 
-// shelvedViewer is a viewer of a replay of 30 s that ffmpeg has made.
+// shelvedViewer is a viewer of a replay of 30 s that ffmpeg has made, and a test changed before it is served.
 type shelvedViewer struct {
 	*viewer
 	began  time.Time
@@ -584,9 +621,12 @@ type shelvedViewer struct {
 	replay string
 }
 
-func shelved(t *testing.T, through func(http.Handler) http.Handler) shelvedViewer {
+func shelved(t *testing.T, through func(http.Handler) http.Handler, changes ...func(folder string)) shelvedViewer {
 	t.Helper()
 	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
+	for _, change := range changes {
+		change(on.Folder)
+	}
 	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
 	require.NoError(t, err)
 	handler := http.Handler(run(t, options(on.DB, on.Files, on.Began)).Handler())
@@ -610,8 +650,8 @@ func (v shelvedViewer) open(clips api.ClipPolicy) {
 	v.until("it plays", `video.currentTime > 0 && video.readyState >= 3`)
 }
 
-// made makes the clip, and wants it as long as the page says, with what fits of the title.
-func (v shelvedViewer) made(title string, p position) {
+// made makes the clip, wants it as long as the page says, with what fits of the title, and returns it.
+func (v shelvedViewer) made(title string, p position) (file string) {
 	v.Helper()
 	v.ask(fmt.Sprintf("$('title').value = %q", title), nil)
 	title = api.FitTitle(title)
@@ -621,7 +661,7 @@ func (v shelvedViewer) made(title string, p position) {
 	clips, err := v.client.Clips(v.ctx)
 	require.NoError(v, err)
 	require.Equal(v, title, clips.Clips[0].Title)
-	file := filepath.Join(v.TempDir(), "clip.mp4")
+	file = filepath.Join(v.TempDir(), "clip.mp4")
 	f, err := os.Create(file)
 	require.NoError(v, err)
 	_, err = v.client.Video(v.ctx, clips.Clips[0].ClipID, f)
@@ -630,4 +670,5 @@ func (v shelvedViewer) made(title string, p position) {
 	_, length, err := backendtest.Probe(v.ctx, file)
 	require.NoError(v, err)
 	require.InDelta(v, float64(p.Out-p.In)/1000, length.Seconds(), 0.1)
+	return file
 }
