@@ -152,18 +152,23 @@ func (v *viewer) hears() {
 // drag moves a handle of the clip to a moment, with the mouse or a finger.
 func (v *viewer) drag(which string, to int64, finger bool) {
 	v.Helper()
-	var from, target struct{ X, Y float64 }
-	const of = `(r => ({X: r.left + r.width / 2, Y: r.top + r.height / 2}))($('%s').getBoundingClientRect())`
-	v.ask(fmt.Sprintf(of, which), &from)
-	// The two handles' edges are at the two moments.
-	v.ask(fmt.Sprintf(`(() => {
-		const a = $('in').getBoundingClientRect().right, b = $('out').getBoundingClientRect().left, c = at();
-		return {X: (%d - c[%q]) * (b - a) / (c.out - c.in), Y: 0};
-	})()`, to, which), &target)
-	target.X, target.Y = from.X+target.X, from.Y
-	require.Greater(v, target.X, 0.0, "it is left of the page")
+	// where is the handle's middle, and where it has to go. The two handles' edges are at the two moments.
+	where := func() (now, then, y float64) {
+		var is struct{ X, Y, Off float64 }
+		v.ask(fmt.Sprintf(`(() => {
+			const r = $(%q).getBoundingClientRect(), c = at();
+			const a = $('in').getBoundingClientRect().right, b = $('out').getBoundingClientRect().left;
+			return {X: r.left + r.width / 2, Y: r.top + r.height / 2, Off: (%d - c[%[1]q]) * (b - a) / (c.out - c.in)};
+		})()`, which, to), &is)
+		return is.X, is.X + is.Off, is.Y
+	}
+	from, target, y := where()
 	for i := range 6 { // press, four moves, release
-		x, y := from.X+(target.X-from.X)*float64(min(i, 4))/4, from.Y
+		if i == 4 { // the timeline has grown since
+			_, target, _ = where()
+		}
+		require.Greater(v, target, 0.0, "it is left of the page")
+		x := from + (target-from)*float64(min(i, 4))/4
 		if finger {
 			kind, points := input.TouchMove, []*input.TouchPoint{{X: x, Y: y}}
 			if i == 0 {
