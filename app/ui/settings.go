@@ -459,7 +459,7 @@ func (s *settings) cost(key string, to config.Config) string {
 	now := s.u.parts.Feed.Snapshot()
 	switch key {
 	case config.EncryptKey:
-		return lang.L("Press Apply to change the encryption. A running share starts again.")
+		return lang.L("Press Apply to change the encryption. A running share starts again, and its watch links end.")
 	case "replay.seconds":
 		if now.ReplayOn && to.Replay.Seconds < s.shown.Replay.Seconds {
 			return lang.L("A shorter replay buffer drops what is older at once.")
@@ -475,7 +475,11 @@ func (s *settings) cost(key string, to config.Config) string {
 		if now.RecordOn || now.ShareOn {
 			return lang.L("This restarts the encoder, which others in the room and the recording see as a short break.")
 		}
-	case "sharing.backend_url", "sharing.room", "sharing.allow_http", "sharing.stream_quality":
+	case "sharing.backend_url", "sharing.room":
+		if now.ShareOn {
+			return lang.L("This starts sharing again, and watch links to what was shared end.")
+		}
+	case "sharing.allow_http", "sharing.stream_quality":
 		if now.ShareOn {
 			return lang.L("This interrupts sharing for a moment.")
 		}

@@ -87,7 +87,7 @@ var within = []struct{ pkg, may string }{
 	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
 	{"publish/backend/keeper", "publish/api " + backendParts + " publish/backend/cut capture/media"},
 	{"publish/backend/web", "publish/api " + backendParts +
-		" publish/backend/hls publish/backend/poster publish/backend/storage"},
+		" publish/backend/hls publish/backend/poster publish/backend/storage assets/icons"},
 	{"publish/backend/buffers", "publish/backend/state publish/backend/cut publish/backend/hls capture/mp4"},
 	{"publish/backend/uploads", "publish/api publish/backend/state publish/backend/leases publish/backend/poster " +
 		"capture/mp4 capture/media"},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hindsight-app/hindsight/assets/icons"
 	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
@@ -69,7 +70,8 @@ var (
 	rewindStyle  = newAsset("rewind.css", "text/css; charset=utf-8", watchCSS+rewindCSS)
 	rewindScript = newAsset("rewind.js", "text/javascript; charset=utf-8", rewindJS)
 	hlsScript    = newAsset("hls-"+hlsVersion+".js", "text/javascript; charset=utf-8", hlsJS)
-	assets       = []*asset{rewindStyle, rewindScript, hlsScript}
+	iconImage    = newAsset("hindsight.svg", "image/svg+xml", icons.SVG)
+	assets       = []*asset{rewindStyle, rewindScript, hlsScript, iconImage}
 )
 
 // takesGzip reports whether the caller takes gzip: named, or with all others, and not with a weight of 0 (RFC 9110,
@@ -111,7 +113,7 @@ func (s *Server) getAsset(w http.ResponseWriter, r *http.Request) {
 
 // rewindPolicy allows the page its own files, and the video that its script puts together (W3C Content Security
 // Policy 3).
-const rewindPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+const rewindPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // rewindPage is what the page of a replay begins with.
@@ -121,8 +123,8 @@ type rewindPage struct {
 	Title   string
 	// MaxTitle is how many characters the title of a clip may have.
 	MaxTitle int
-	// CSS, JS and HLS are addresses, relative to the page.
-	CSS, JS, HLS string
+	// CSS, JS, HLS and Icon are addresses, relative to the page.
+	CSS, JS, HLS, Icon string
 }
 
 // getRewind is the page of a replay, which asks for all else by itself. All links that do not work look the same.
@@ -134,7 +136,7 @@ func (s *Server) getRewind(w http.ResponseWriter, r *http.Request) {
 	}
 	const up = "../.." // from /replays/{id} to api.Prefix
 	page := rewindPage{MaxTitle: api.MaxTitle, CSS: up + rewindStyle.path(), JS: up + rewindScript.path(),
-		HLS: up + hlsScript.path()}
+		HLS: up + hlsScript.path(), Icon: up + iconImage.path()}
 	if err == nil {
 		page.Title = "Replay of " + state.OwnerName(v.replay.Identity)
 	} else if page.Missing = asFailure(err).status == http.StatusNotFound; page.Missing {

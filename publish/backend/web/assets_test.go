@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hindsight-app/hindsight/assets/icons"
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
@@ -69,6 +70,26 @@ func TestAssetsAreKeptForGood(t *testing.T) {
 	require.NotEqual(t, newAsset("a", "", "a").version, newAsset("a", "", "b").version)
 }
 
+// Each page leads to the icon for the browser's tab, at its own depth.
+func TestPagesHaveAnIcon(t *testing.T) {
+	d := newDesk(t, 1)
+	b := d.belongings("alice", "den")
+	icon := regexp.MustCompile(`<link rel="icon" href="([^"]+)">`)
+	for _, page := range []string{"/", teamPath + "/usage", api.Prefix + "/watch/" + b.secret,
+		api.Prefix + "/replays/" + b.replay + "/watch?link=" + b.watchSecret} {
+		resp, body := d.call("", http.MethodGet, d.server.URL+page, "", "")
+		require.Contains(t, resp.Header.Get("Content-Security-Policy"), "img-src 'self'")
+		found := icon.FindSubmatch(body)
+		require.NotNil(t, found, page)
+		address, err := resp.Request.URL.Parse(string(found[1]))
+		require.NoError(t, err)
+		resp, body = d.call("", http.MethodGet, address.String(), "", "")
+		require.Equal(t, http.StatusOK, resp.StatusCode, address)
+		require.Equal(t, "image/svg+xml", resp.Header.Get("Content-Type"))
+		require.Equal(t, icons.SVG, string(body))
+	}
+}
+
 // The page of a replay runs its own files and nothing else; a link that does not work has a page that says so.
 func TestRewindPageIsStrict(t *testing.T) {
 	d := newDesk(t, 1)
@@ -88,7 +109,8 @@ func TestRewindPageIsStrict(t *testing.T) {
 		require.Equal(t, want == 404, !strings.Contains(html, "<script"), "a script where there is nothing to play")
 		require.Equal(t, want == 404, strings.Contains(html, "<title>This link doesn't work"))
 		for _, a := range assets {
-			require.Equal(t, want == 200 || a == rewindStyle, strings.Contains(html, `"../..`+a.path()+`"`), a.name)
+			always := a == rewindStyle || a == iconImage
+			require.Equal(t, want == 200 || always, strings.Contains(html, `"../..`+a.path()+`"`), a.name)
 		}
 	}
 }

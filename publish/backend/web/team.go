@@ -103,21 +103,21 @@ type teamPage struct {
 	CSS template.CSS
 	JS  template.JS
 	// Root is where the first page is and Team where the others are, relative to the page.
-	Root, Team    string
-	Kind, Title   string
-	Notice, Error string
-	User          string // empty is nobody
-	MayShare      bool
-	Search        teamSearch
-	Replays       []teamReplay
-	Clips         []teamClip
-	Clip          teamClip
-	Links         []teamLink
-	WatchLinks    []teamLink
-	NewLink       string
-	Lives         []teamChoice
-	Older, First  string
-	Usage         []teamUsage
+	Root, Team, Icon string
+	Kind, Title      string
+	Notice, Error    string
+	User             string // empty is nobody
+	MayShare         bool
+	Search           teamSearch
+	Replays          []teamReplay
+	Clips            []teamClip
+	Clip             teamClip
+	Links            []teamLink
+	WatchLinks       []teamLink
+	NewLink          string
+	Lives            []teamChoice
+	Older, First     string
+	Usage            []teamUsage
 	// Asks are the questions about a clip, by its id.
 	Asks          map[string]teamAsk
 	Rooms, Rights string
@@ -216,6 +216,7 @@ func follow(links []teamLink) []teamLink {
 }
 
 func (s *Server) showTeam(w http.ResponseWriter, r *http.Request, status int, page *teamPage) {
+	page.Icon = rootOf(r) + strings.TrimPrefix(api.Prefix+iconImage.path(), "/")
 	page.CSS, page.JS = template.CSS(teamCSS), template.JS(teamJS) // #nosec G203 -- our own embedded files
 	var body bytes.Buffer
 	if err := teamTemplate.Execute(&body, page); err != nil {

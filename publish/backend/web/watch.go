@@ -46,6 +46,8 @@ func policy(css, ancestors string) string {
 // watched is what the page shows.
 type watched struct {
 	CSS template.CSS
+	// Icon is relative to the page.
+	Icon string
 	// Missing stands for a link that does not work.
 	Missing bool
 
@@ -110,6 +112,7 @@ func (s *Server) showClip(w http.ResponseWriter, r *http.Request, page watched, 
 		s.fail(w, r, err)
 		return
 	}
+	page.Icon = ".." + iconImage.path()
 	page.CSS = template.CSS(css) // #nosec G203 -- our own embedded file
 	var body bytes.Buffer
 	if err := t.Execute(&body, page); err != nil {
