@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -198,14 +197,11 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 
 // RevokeToken makes a token useless at once, and ends its sessions and the uploads that were begun with it. Where it
 // was the last of its identity, everything that runs for that identity is marked as stopped, for the keeper to end, and
-// the links to its clips and replays are deleted, and those that it has made to others'.
+// the links to its clips and replays are deleted. Those that the identity has made to what is others' are deleted with
+// its last token that manages.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return s.transaction(ctx, func(tx runner) error {
-		var identity string
-		err := tx.QueryRowContext(ctx, "SELECT identity FROM tokens WHERE id = ? AND revoked = 0", id).Scan(&identity)
-		if errors.Is(err, sql.ErrNoRows) {
-			return ErrNotFound
-		}
+		t, err := one(tx.QueryRowContext(ctx, tokenColumns+"WHERE id = ? AND revoked = 0", id), scanToken)
 		if err != nil {
 			return err
 		}
@@ -221,29 +217,55 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		var left int
-		err = tx.QueryRowContext(ctx, "SELECT count(*) FROM tokens WHERE identity = ? AND revoked = 0", identity).Scan(&left)
-		if err != nil || left > 0 {
+		left, err := allFrom(ctx, tx, scanToken, tokenColumns+"WHERE identity = ? AND revoked = 0", t.Identity)
+		if err != nil {
 			return err
 		}
-		for _, statement := range []struct {
-			query string
-			args  []any
-		}{
-			{"UPDATE replays SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, identity}},
-			{"UPDATE takes SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, identity}},
-			{"DELETE FROM links WHERE identity = ? OR clip IN (SELECT id FROM clips WHERE identity = ?)",
-				[]any{identity, identity}},
-			{"DELETE FROM watch_links WHERE identity = ? OR replay IN (SELECT id FROM replays WHERE identity = ?)",
-				[]any{identity, identity}},
-			{"DELETE FROM asks WHERE link <> '' AND state = ? AND link NOT IN (SELECT id FROM watch_links)", []any{Asked}},
-		} {
-			if _, err := tx.ExecContext(ctx, statement.query, statement.args...); err != nil {
+		if !slices.ContainsFunc(left, func(t Token) bool { return t.Has(Manage) }) {
+			if err := endManaged(ctx, tx, t.Identity); err != nil {
 				return err
 			}
 		}
-		return nil
+		if len(left) > 0 {
+			return nil
+		}
+		return execute(ctx, tx,
+			statement{"UPDATE replays SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, t.Identity}},
+			statement{"UPDATE takes SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, t.Identity}},
+			statement{"DELETE FROM links WHERE clip IN (SELECT id FROM clips WHERE identity = ?)", []any{t.Identity}},
+			statement{"DELETE FROM watch_links WHERE replay IN (SELECT id FROM replays WHERE identity = ?)",
+				[]any{t.Identity}},
+			endUnlinked)
 	})
+}
+
+// endManaged deletes the links that a user has made to what is others'.
+func endManaged(ctx context.Context, tx runner, identity string) error {
+	return execute(ctx, tx,
+		statement{"DELETE FROM links WHERE identity = ? AND clip NOT IN (SELECT id FROM clips WHERE identity = ?)",
+			[]any{identity, identity}},
+		statement{"DELETE FROM watch_links WHERE identity = ? AND replay NOT IN (SELECT id FROM replays WHERE identity = ?)",
+			[]any{identity, identity}},
+		endUnlinked)
+}
+
+// endUnlinked ends what waits through links that are gone.
+var endUnlinked = statement{
+	"DELETE FROM asks WHERE link <> '' AND state = ? AND link NOT IN (SELECT id FROM watch_links)", []any{Asked}}
+
+// statement is one of several that are executed together.
+type statement struct {
+	query string
+	args  []any
+}
+
+func execute(ctx context.Context, tx runner, all ...statement) error {
+	for _, s := range all {
+		if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RevokedSince lists the tokens that were revoked after t.

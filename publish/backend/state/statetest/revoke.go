@@ -56,10 +56,14 @@ func RevokingEndsWhatRuns(t *testing.T, open func() *state.Store) {
 	require.Empty(t, revoked)
 }
 
-// With the last token of a manager end the links that it has made to what is others', and what waits through them.
+// With the last token that manages end the links that it has made to what is others', and what waits through them.
 func RevokedManagersLinksEnd(t *testing.T, open func() *state.Store) {
 	ctx, s, later := t.Context(), open(), time.Now().Add(time.Hour)
 	boss, _, err := s.CreateToken(ctx, "boss", "", state.Manage)
+	require.NoError(t, err)
+	spare, _, err := s.CreateToken(ctx, "boss", "den", state.Publish, state.Manage)
+	require.NoError(t, err)
+	_, _, err = s.CreateToken(ctx, "boss", "", state.Publish)
 	require.NoError(t, err)
 	r, _ := newReplay(t, s)
 	_, err = s.AddClip(ctx, state.Clip{ID: "clip", Identity: "alice", State: api.ClipWaiting, Created: time.Now()}, 9)
@@ -83,7 +87,15 @@ func RevokedManagersLinksEnd(t *testing.T, open func() *state.Store) {
 		return []bool{link == nil, watch == nil, ask == nil}
 	}
 	require.Equal(t, []bool{true, true, true}, works(by["boss"]))
+	_, err = s.AddClip(ctx, state.Clip{ID: "own", Identity: "boss", State: api.ClipWaiting, Created: time.Now()}, 9)
+	require.NoError(t, err)
+	_, own, _, err := s.AddLink(ctx, "own", "boss", later, 9)
+	require.NoError(t, err)
 	require.NoError(t, s.RevokeToken(ctx, boss.ID))
+	require.Equal(t, []bool{true, true, true}, works(by["boss"]), "another token manages")
+	require.NoError(t, s.RevokeToken(ctx, spare.ID))
+	_, err = s.LinkWith(ctx, own)
+	require.NoError(t, err, "the user still has a token, and may share his own clips")
 	require.Equal(t, []bool{false, false, false}, works(by["boss"]))
 	require.Equal(t, []bool{true, true, true}, works(by["alice"]))
 }
