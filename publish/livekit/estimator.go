@@ -27,6 +27,12 @@ const (
 	ownTime = 5 * time.Second
 	// holdAfterDecrease lets a decrease show its effect before the next.
 	holdAfterDecrease = 300 * time.Millisecond
+	// burstFactor is how much faster than the guess a burst, such as a keyframe, may leave. libwebrtc takes 2.5, with
+	// which each keyframe fills a slow path's queue; roomyFactor is for paths that are not slow.
+	burstFactor, roomyFactor = 1.5, 2.5
+	// A path that has refused nothing for roomyAfter, at the highest rate, has room for such bursts. Each time that it
+	// then does refuse something, it has to take twice as long without, up to roomyAtMost.
+	roomyAfter, roomyAtMost = 5 * time.Second, 10 * time.Minute
 )
 
 // estimator guesses the bandwidth of the path from transport-wide feedback, after Google Congestion Control
@@ -49,6 +55,8 @@ type estimator struct {
 	lossHold bool
 	lastStep time.Time
 	lastCut  time.Time
+	highest  time.Time     // since when the guess is the maximum
+	proof    time.Duration // how long that has to last for a path to be roomy
 	lastRef  uint32
 	refs     int64 // unwrapped reference time, in 64 ms
 
@@ -86,7 +94,8 @@ type ackedPacket struct {
 
 // newEstimator takes the bounds in bit/s.
 func newEstimator(minimum, maximum int) *estimator {
-	return &estimator{minimum: float64(minimum), maximum: float64(maximum), target: float64(maximum), trend: newTrend()}
+	return &estimator{minimum: float64(minimum), maximum: float64(maximum), target: float64(maximum), trend: newTrend(),
+		proof: roomyAfter}
 }
 
 // setBounds changes the bounds. What the path has not been seen to refuse, a wider bound allows at once.
@@ -106,7 +115,7 @@ func (e *estimator) raise(bitsPerSecond float64) {
 // sent remembers a packet of size bytes.
 func (e *estimator) sent(seq uint16, now time.Time, size int) {
 	if e.start.IsZero() {
-		e.start, e.lastStep, e.lossFrom = now, now, now
+		e.start, e.lastStep, e.lossFrom, e.highest = now, now, now, now
 	}
 	e.history[seq%historySize] = sentPacket{at: now, size: size, seq: seq, open: true}
 	e.leaving = append(e.leaving, leftAt{now, size})
@@ -213,10 +222,29 @@ func (e *estimator) step(now time.Time) {
 		e.target += e.target * increasePerSecond * elapsed.Seconds()
 	}
 	e.target = min(max(e.target, e.minimum), e.maximum)
+	if e.target < e.maximum {
+		e.highest = now
+	}
+}
+
+// roomy reports whether the path may get bursts at roomyFactor.
+func (e *estimator) roomy(now time.Time) bool {
+	return !e.highest.IsZero() && now.Sub(e.highest) > e.proof
+}
+
+// burst is the rate at which a burst may leave, in bit/s.
+func (e *estimator) burst(now time.Time) int {
+	if e.roomy(now) {
+		return int(roomyFactor * e.target)
+	}
+	return int(burstFactor * e.target)
 }
 
 func (e *estimator) cut(now time.Time, target float64) {
-	e.target, e.lastCut = target, now
+	if e.roomy(now) {
+		e.proof = min(2*e.proof, roomyAtMost)
+	}
+	e.target, e.lastCut, e.highest = target, now, now
 	e.trend.state = usageNormal
 }
 

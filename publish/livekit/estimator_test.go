@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -169,6 +170,66 @@ func TestEstimateFallsAtOnceToWhatIsCarried(t *testing.T) {
 	e := newEstimator(100e3, 2e6)
 	p.run(e, 0, 1500*time.Millisecond, func(estimate int) int { return min(estimate, 1200e3) })
 	require.Less(t, e.target, 900e3)
+}
+
+// stream sends 30 frames a second through a pacer for a while: 4 Mb/s, with a keyframe of 150 kB each 2 s, or less where
+// the estimate is lower. It returns how long the last packets of keyframes took to arrive at most in the last 20 s, and
+// how often the estimate fell.
+func (p *path) stream(e *estimator, from, length time.Duration) (late time.Duration, cuts int) {
+	origin := time.Unix(5000, 0)
+	pace := stoppedPacer(int(burstFactor * e.target))
+	frame, before := 0, e.lastCut
+	began, queued := from, 0 // the last keyframe, and how many packets leave until it is out
+	for at := from; at < from+length; at += time.Millisecond {
+		if at >= from+time.Duration(frame)*time.Second/30 {
+			size := 12_000.0
+			if frame%60 == 0 {
+				size, began, queued = 150_000, at, len(pace.queue)+int(150_000*min(1, e.target/5e6)+1199)/1200
+			}
+			for left := int(size * min(1, e.target/5e6)); left > 0; left -= 1200 {
+				_ = pace.add(origin.Add(at), &rtp.Header{Version: 2}, make([]byte, max(1, min(left, 1200)-56)), nil)
+			}
+			frame++
+		}
+		out, _ := pace.take(time.Millisecond)
+		for _, packet := range out {
+			e.sent(p.next, origin.Add(at), packet.size())
+			p.send(at, packet.size())
+			if queued--; queued == 0 && at > from+length-20*time.Second {
+				late = max(late, p.free-began)
+			}
+		}
+		if at%(50*time.Millisecond) == 0 {
+			if f := p.report(at); f != nil {
+				e.feedback(origin.Add(at), f)
+				pace.setRate(e.burst(origin.Add(at)))
+			}
+		}
+		if e.lastCut != before {
+			before = e.lastCut
+			cuts++
+		}
+	}
+	return late, cuts
+}
+
+// Keyframes leave faster where the path has room for that, and no longer where it has not: it is asked less and less.
+func TestKeyframesLeaveFasterOnAPathWithRoom(t *testing.T) {
+	e := newEstimator(1e6, 5e6)
+	wide := newPath(100e6)
+	slow, _ := wide.stream(e, 0, 5*time.Second)
+	fast, cuts := wide.stream(e, 5*time.Second, 40*time.Second)
+	require.Zero(t, cuts)
+	require.Less(t, fast, slow*7/10, "a keyframe took %v before", slow)
+	// This one carries them at 7.5 Mb/s, and not at 12.5.
+	narrow := newPath(9e6)
+	e = newEstimator(1e6, 5e6)
+	_, cuts = narrow.stream(e, 0, 5*time.Minute)
+	require.Positive(t, cuts)
+	require.LessOrEqual(t, cuts, 6)
+	_, cuts = narrow.stream(e, 5*time.Minute, 10*time.Minute)
+	require.LessOrEqual(t, cuts, 2)
+	require.Greater(t, e.target, 4.9e6)
 }
 
 // A still screen sends next to nothing: that must not be taken for a narrow path.

@@ -15,9 +15,6 @@ import (
 const (
 	// paceTick is how often queued video is sent on.
 	paceTick = 5 * time.Millisecond
-	// paceFactor is how much faster than the estimated bandwidth a burst may leave. libwebrtc takes 2.5, with which
-	// each keyframe fills a slow path's queue.
-	paceFactor = 1.5
 	// paceMaxDelay is how long a packet should wait at most; a longer queue leaves faster.
 	paceMaxDelay = 250 * time.Millisecond
 	// paceLimit is how long the first packet of the queue has waited when more are refused. At the rates above it never
@@ -34,7 +31,7 @@ var ErrSlow = errors.New("the network takes less than is sent")
 // does not pass through it. It has one goroutine, which ends with close.
 type pacer struct {
 	mu     sync.Mutex
-	rate   int           // bit/s of the estimate
+	rate   int           // bit/s at which a burst may leave
 	urgent []pacedPacket // leave before the queue
 	queue  []pacedPacket
 	queued int // bytes of both
@@ -96,7 +93,7 @@ func (p *pacer) first(now time.Time, h *rtp.Header, payload []byte, send interce
 func (p *pacer) take(elapsed time.Duration) (out []pacedPacket, empty bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	rate := max(int(paceFactor*float64(p.rate)), int(float64(p.queued*8)/paceMaxDelay.Seconds()))
+	rate := max(p.rate, int(float64(p.queued*8)/paceMaxDelay.Seconds()))
 	budget := int(elapsed.Seconds()*float64(rate)/8) - p.debt
 	for _, queue := range []*[]pacedPacket{&p.urgent, &p.queue} {
 		n := 0

@@ -17,7 +17,7 @@ func stoppedPacer(rate int) *pacer {
 }
 
 func TestPacerSpreadsABurst(t *testing.T) {
-	p := stoppedPacer(8e6) // 12 Mb/s with the factor, 1.5 kB a millisecond
+	p := stoppedPacer(12e6) // 1.5 kB a millisecond
 	for range 100 {
 		require.NoError(t, p.add(time.Time{}, &rtp.Header{Version: 2}, make([]byte, 1144), nil)) // 1200 bytes each
 	}

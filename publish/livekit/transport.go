@@ -81,7 +81,7 @@ func (t *transport) BindLocalStream(info *interceptor.StreamInfo, writer interce
 	t.videos[info.SSRC] = v
 	if t.pace == nil {
 		minimum, maximum := t.session.estimateBounds()
-		t.estimate, t.pace = newEstimator(minimum, maximum), newPacer(maximum)
+		t.estimate, t.pace = newEstimator(minimum, maximum), newPacer(int(burstFactor*float64(maximum)))
 	}
 	id := extensionID(info, sdp.TransportCCURI)
 	if id != 0 && info.SSRCRetransmission != 0 {
@@ -218,7 +218,7 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 	t.estimate.setBounds(t.session.estimateBounds())
 	now := time.Now()
 	bits := t.estimate.feedback(now, feedback)
-	t.pace.setRate(bits)
+	t.pace.setRate(t.estimate.burst(now))
 	if trip := t.estimate.roundTrip; trip > 0 {
 		t.trips.add(now, trip)
 	}
