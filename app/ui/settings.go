@@ -477,7 +477,7 @@ func (s *settings) cost(key string, to config.Config) string {
 		}
 	case "sharing.backend_url", "sharing.room":
 		if now.ShareOn {
-			return lang.L("This starts sharing again, and watch links to what was shared end.")
+			return lang.L("Sharing starts again, and its watch links end.")
 		}
 	case "sharing.allow_http", "sharing.stream_quality":
 		if now.ShareOn {

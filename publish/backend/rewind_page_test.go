@@ -540,14 +540,32 @@ func TestRewindFramesAfterAHole(t *testing.T) {
 		worse := filepath.Join(t.TempDir(), "worse.ts")
 		out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-copyts", "-i", segment(holed), "-vf",
 			fmt.Sprintf("select='gte(n,%d)'", missing), "-fps_mode", "passthrough", "-c:v", "libx264", "-preset",
-			"ultrafast", "-bf", "0", "-c:a", "copy", "-muxdelay", "0", "-muxpreload", "0", worse).CombinedOutput()
+			"ultrafast", "-bf", "2", "-c:a", "copy", "-muxdelay", "0", "-muxpreload", "0", worse).CombinedOutput()
 		require.NoError(t, err, string(out))
 		require.NoError(t, os.Rename(worse, segment(holed)))
 		both = "concat:" + segment(holed-1) + "|" + segment(holed)
 	})
 	v.loop = v.thumbnails(both)
+	v.do(chromedp.ActionFunc(func(ctx context.Context) error { // the test asks all players for their segments
+		_, err := page.AddScriptToEvaluateOnNewDocument(`let real;
+			window.moved = false;
+			Object.defineProperty(window, 'Hls', {get: () => real, set(x) {
+				real = class extends x {
+					constructor(c) {
+						super(c);
+						this.on(x.Events.FRAG_BUFFERED, () => {
+							const of = n => this.latestLevelDetails?.fragments.find(f => f.relurl.includes('s_0000' + n + '.ts'))
+								?.elementaryStreams?.video;
+							const before = of(6), after = of(7);
+							if (before && after && Math.abs(after.startPTS - before.endPTS) < .02) window.moved = true;
+						});
+					}
+				};
+			}});`).Do(ctx)
+		return err
+	}))
 	v.open(api.ClipsAnyone)
-	for i, at := range []int64{-700, 300} { // over the hole, and after it
+	for i, at := range []int64{-700, 300, 50} { // over the hole, after it, and from in it
 		v.do(chromedp.Click("#clip", chromedp.ByQuery))
 		v.until("the handles", `!$('in').hidden && !$('out').hidden`)
 		v.do(chromedp.Click(`[data-last="60"]`, chromedp.ByQuery), chromedp.Click("#out-of", chromedp.ByQuery))
@@ -556,6 +574,7 @@ func TestRewindFramesAfterAHole(t *testing.T) {
 		v.drag("in", from+at, false)
 		v.until("the frames of both ends", `Date.parse($('in-frame').dataset.at) === at().in &&
 			Date.parse($('out-frame').dataset.at) === at().out - 2`)
+		v.until("hls.js has filled the hole", "window.moved")
 		p := v.at()
 		require.InDelta(t, from+at, p.In, 200)
 		require.InDelta(t, from+1600, p.Out, 200)

@@ -30,8 +30,8 @@ const (
 	// burstFactor is how much faster than the guess a burst, such as a keyframe, may leave. libwebrtc takes 2.5, with
 	// which each keyframe fills a slow path's queue; roomyFactor is for paths that are not slow.
 	burstFactor, roomyFactor = 1.5, 2.5
-	// A path that has refused nothing for roomyAfter, at the highest rate, has room for such bursts. Each time that it
-	// then does refuse something, it has to take twice as long without, up to roomyAtMost.
+	// A path has room for such bursts once the guess has stayed at its maximum for roomyAfter, of which only what is in
+	// use counts. Each time that the guess then falls, that is to last twice as long, up to roomyAtMost.
 	roomyAfter, roomyAtMost = 5 * time.Second, 10 * time.Minute
 )
 
@@ -55,8 +55,8 @@ type estimator struct {
 	lossHold bool
 	lastStep time.Time
 	lastCut  time.Time
-	highest  time.Time     // since when the guess is the maximum
-	proof    time.Duration // how long that has to last for a path to be roomy
+	highest  time.Duration // how long the guess has been the maximum while the path was in use
+	proof    time.Duration // how long that has to be for a path to be roomy
 	lastRef  uint32
 	refs     int64 // unwrapped reference time, in 64 ms
 
@@ -100,6 +100,9 @@ func newEstimator(minimum, maximum int) *estimator {
 
 // setBounds changes the bounds. What the path has not been seen to refuse, a wider bound allows at once.
 func (e *estimator) setBounds(minimum, maximum int) {
+	if float64(maximum) > e.maximum {
+		e.highest = 0
+	}
 	if e.target == e.maximum {
 		e.target = float64(maximum)
 	}
@@ -115,7 +118,7 @@ func (e *estimator) raise(bitsPerSecond float64) {
 // sent remembers a packet of size bytes.
 func (e *estimator) sent(seq uint16, now time.Time, size int) {
 	if e.start.IsZero() {
-		e.start, e.lastStep, e.lossFrom, e.highest = now, now, now, now
+		e.start, e.lastStep, e.lossFrom = now, now, now
 	}
 	e.history[seq%historySize] = sentPacket{at: now, size: size, seq: seq, open: true}
 	e.leaving = append(e.leaving, leftAt{now, size})
@@ -222,29 +225,30 @@ func (e *estimator) step(now time.Time) {
 		e.target += e.target * increasePerSecond * elapsed.Seconds()
 	}
 	e.target = min(max(e.target, e.minimum), e.maximum)
-	if e.target < e.maximum {
-		e.highest = now
+	switch {
+	case e.target < e.maximum:
+		e.highest = 0
+	case !idle:
+		e.highest += elapsed
 	}
 }
 
 // roomy reports whether the path may get bursts at roomyFactor.
-func (e *estimator) roomy(now time.Time) bool {
-	return !e.highest.IsZero() && now.Sub(e.highest) > e.proof
-}
+func (e *estimator) roomy() bool { return e.highest > e.proof }
 
 // burst is the rate at which a burst may leave, in bit/s.
-func (e *estimator) burst(now time.Time) int {
-	if e.roomy(now) {
+func (e *estimator) burst() int {
+	if e.roomy() {
 		return int(roomyFactor * e.target)
 	}
 	return int(burstFactor * e.target)
 }
 
 func (e *estimator) cut(now time.Time, target float64) {
-	if e.roomy(now) {
+	if e.roomy() && target < e.target {
 		e.proof = min(2*e.proof, roomyAtMost)
 	}
-	e.target, e.lastCut, e.highest = target, now, now
+	e.target, e.lastCut = target, now
 	e.trend.state = usageNormal
 }
 

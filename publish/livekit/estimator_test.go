@@ -178,7 +178,7 @@ func TestEstimateFallsAtOnceToWhatIsCarried(t *testing.T) {
 func (p *path) stream(e *estimator, from, length time.Duration) (late time.Duration, cuts int) {
 	origin := time.Unix(5000, 0)
 	pace := stoppedPacer(int(burstFactor * e.target))
-	frame, before := 0, e.lastCut
+	frame := 0
 	began, queued := from, 0 // the last keyframe, and how many packets leave until it is out
 	for at := from; at < from+length; at += time.Millisecond {
 		if at >= from+time.Duration(frame)*time.Second/30 {
@@ -201,13 +201,13 @@ func (p *path) stream(e *estimator, from, length time.Duration) (late time.Durat
 		}
 		if at%(50*time.Millisecond) == 0 {
 			if f := p.report(at); f != nil {
+				before := e.target
 				e.feedback(origin.Add(at), f)
-				pace.setRate(e.burst(origin.Add(at)))
+				if e.target < before {
+					cuts++
+				}
+				pace.setRate(e.burst())
 			}
-		}
-		if e.lastCut != before {
-			before = e.lastCut
-			cuts++
 		}
 	}
 	return late, cuts
@@ -230,6 +230,15 @@ func TestKeyframesLeaveFasterOnAPathWithRoom(t *testing.T) {
 	_, cuts = narrow.stream(e, 5*time.Minute, 10*time.Minute)
 	require.LessOrEqual(t, cuts, 2)
 	require.Greater(t, e.target, 4.9e6)
+	// What was not used, or is allowed only now, has not been shown.
+	still := newEstimator(1e6, 12e6)
+	newPath(100e6).run(still, 0, time.Minute, func(int) int { return 100e3 })
+	require.False(t, still.roomy())
+	e = newEstimator(1e6, 3e6)
+	newPath(100e6).run(e, 0, 10*time.Second, same)
+	require.True(t, e.roomy())
+	e.setBounds(1e6, 12e6)
+	require.False(t, e.roomy())
 }
 
 // A still screen sends next to nothing: that must not be taken for a narrow path.

@@ -218,7 +218,7 @@ func (t *transport) onFeedback(feedback *rtcp.TransportLayerCC) {
 	t.estimate.setBounds(t.session.estimateBounds())
 	now := time.Now()
 	bits := t.estimate.feedback(now, feedback)
-	t.pace.setRate(t.estimate.burst(now))
+	t.pace.setRate(t.estimate.burst())
 	if trip := t.estimate.roundTrip; trip > 0 {
 		t.trips.add(now, trip)
 	}

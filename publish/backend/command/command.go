@@ -42,7 +42,7 @@ type tokens struct {
 	Create tokenCreate `cmd:"" help:"Create a token and print it. It cannot be shown again."`
 	Invite tokenInvite `cmd:"" help:"Print a link with which a user gets a token by opening it in Hindsight. It works once."`
 	List   tokenList   `cmd:"" help:"List tokens, or with --invitations what was not accepted yet."`
-	Revoke tokenRevoke `cmd:"" help:"Revoke an invitation, or a token at once and remove its app from rooms. If it was the user's last token, also stop that user's recordings and revoke the links. Links to what is others' are revoked with the last token that has the scope manage."`
+	Revoke tokenRevoke `cmd:"" help:"Revoke an invitation, or a token at once and remove its app from rooms. If it was the user's last token, also stop that user's recordings and revoke the links. Links the user made to others' clips and replays are revoked with the user's last token that has the scope manage."`
 }
 
 // output is where commands print.

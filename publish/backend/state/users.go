@@ -197,16 +197,20 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 
 // RevokeToken makes a token useless at once, and ends its sessions and the uploads that were begun with it. Where it
 // was the last of its identity, everything that runs for that identity is marked as stopped, for the keeper to end, and
-// the links to its clips and replays are deleted. Those that the identity has made to what is others' are deleted with
-// its last token that manages.
+// the links to its clips and replays are deleted. The links that the identity has made to others' clips and replays are
+// deleted with its last token that manages, whatever rooms that was for.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	return s.transaction(ctx, func(tx runner) error {
-		t, err := one(tx.QueryRowContext(ctx, tokenColumns+"WHERE id = ? AND revoked = 0", id), scanToken)
+		identity, err := one(tx.QueryRowContext(ctx, "SELECT identity FROM tokens WHERE id = ?", id), scanID)
 		if err != nil {
 			return err
 		}
+		// Without it, each of two would see the other's token.
+		if err := s.lock(ctx, tx, "tokens of "+identity); err != nil {
+			return err
+		}
 		now := stamp(time.Now())
-		if _, err := tx.ExecContext(ctx, "UPDATE tokens SET revoked = ? WHERE id = ?", now, id); err != nil {
+		if err := changeOne(ctx, tx, "UPDATE tokens SET revoked = ? WHERE id = ? AND revoked = 0", now, id); err != nil {
 			return err
 		}
 		if err := endUploads(ctx, tx, "token = ?", id); err != nil {
@@ -217,55 +221,47 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		left, err := allFrom(ctx, tx, scanToken, tokenColumns+"WHERE identity = ? AND revoked = 0", t.Identity)
+		left, err := allFrom(ctx, tx, scanID, "SELECT scopes FROM tokens WHERE identity = ? AND revoked = 0", identity)
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(left, func(t Token) bool { return t.Has(Manage) }) {
-			if err := endManaged(ctx, tx, t.Identity); err != nil {
+		manages := slices.ContainsFunc(left, func(words string) bool {
+			scopes, err := ParseScopes(words)
+			return err == nil && slices.Contains(scopes, Manage)
+		})
+		if !manages {
+			err := endLinks(ctx, tx, "identity = ? AND %s NOT IN (SELECT id FROM %s WHERE identity = ?)", identity, identity)
+			if err != nil {
 				return err
 			}
 		}
 		if len(left) > 0 {
 			return nil
 		}
-		return execute(ctx, tx,
-			statement{"UPDATE replays SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, t.Identity}},
-			statement{"UPDATE takes SET stopped = ? WHERE identity = ? AND stopped = 0", []any{now, t.Identity}},
-			statement{"DELETE FROM links WHERE clip IN (SELECT id FROM clips WHERE identity = ?)", []any{t.Identity}},
-			statement{"DELETE FROM watch_links WHERE replay IN (SELECT id FROM replays WHERE identity = ?)",
-				[]any{t.Identity}},
-			endUnlinked)
+		for _, table := range []string{"replays", "takes"} {
+			_, err := tx.ExecContext(ctx, "UPDATE "+table+" SET stopped = ? WHERE identity = ? AND stopped = 0", now, identity)
+			if err != nil {
+				return err
+			}
+		}
+		return endLinks(ctx, tx, "%s IN (SELECT id FROM %s WHERE identity = ?)", identity)
 	})
 }
 
-// endManaged deletes the links that a user has made to what is others'.
-func endManaged(ctx context.Context, tx runner, identity string) error {
-	return execute(ctx, tx,
-		statement{"DELETE FROM links WHERE identity = ? AND clip NOT IN (SELECT id FROM clips WHERE identity = ?)",
-			[]any{identity, identity}},
-		statement{"DELETE FROM watch_links WHERE identity = ? AND replay NOT IN (SELECT id FROM replays WHERE identity = ?)",
-			[]any{identity, identity}},
-		endUnlinked)
-}
-
-// endUnlinked ends what waits through links that are gone.
-var endUnlinked = statement{
-	"DELETE FROM asks WHERE link <> '' AND state = ? AND link NOT IN (SELECT id FROM watch_links)", []any{Asked}}
-
-// statement is one of several that are executed together.
-type statement struct {
-	query string
-	args  []any
-}
-
-func execute(ctx context.Context, tx runner, all ...statement) error {
-	for _, s := range all {
-		if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
-			return err
-		}
+// endLinks deletes links to clips and to replays, and what waits through those. Of both, which is the condition, with
+// places for the column and the table of what they lead to.
+func endLinks(ctx context.Context, tx runner, which string, args ...any) error {
+	clips, replays := fmt.Sprintf(which, "clip", "clips"), fmt.Sprintf(which, "replay", "replays")
+	if _, err := tx.ExecContext(ctx, "DELETE FROM links WHERE "+clips, args...); err != nil {
+		return err
 	}
-	return nil
+	_, err := tx.ExecContext(ctx, "DELETE FROM asks WHERE state = ? AND link IN (SELECT id FROM watch_links WHERE "+
+		replays+")", append([]any{Asked}, args...)...)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM watch_links WHERE "+replays, args...)
+	return err
 }
 
 // RevokedSince lists the tokens that were revoked after t.

@@ -123,10 +123,11 @@ function leave() {
   clearTimeout(poll.timer);
 }
 
-// ---- From the clock to media and back. Fragments are {start, duration, programDateTime, first, shown}: the first
-// frame has programDateTime. It is at first in the media, where that is known, and shown from then on or from before.
+// ---- From the clock to media and back. Fragments are {start, duration, programDateTime, first, shown}. Their first
+// frame has programDateTime; in a loaded one, first is when it is due in the media, and shown when it is on screen.
 
 const firstFrame = f => f.first ?? f.start;
+const rounding = 1e-5; // seconds; browsers tell times in whole microseconds
 
 function lastWith(fragments, ok) {
   let low = 0, high = fragments.length - 1;
@@ -139,7 +140,7 @@ function lastWith(fragments, ok) {
 
 function clockAt(fragments, media) {
   if (!fragments.length) return 0;
-  const f = fragments[lastWith(fragments, x => (x.shown ?? x.start) <= media)];
+  const f = fragments[lastWith(fragments, x => (x.shown ?? x.start) <= media + rounding)];
   return f.programDateTime + clamp(media - firstFrame(f), 0, f.duration) * 1000;
 }
 
@@ -148,9 +149,9 @@ function mediaAt(fragments, clock) {
   if (!fragments.length) return 0;
   const i = lastWith(fragments, x => x.programDateTime <= clock);
   const f = fragments[i], into = (clock - f.programDateTime) / 1000;
-  if (into <= f.duration) return firstFrame(f) + Math.max(0, into);
+  if (into <= f.duration) return Math.max(firstFrame(f) + Math.max(0, into), f.shown ?? 0);
   const next = fragments[i + 1];
-  return next ? firstFrame(next) : firstFrame(f) + f.duration;
+  return next ? Math.max(firstFrame(next), next.shown ?? 0) : firstFrame(f) + f.duration;
 }
 
 const edgeOf = fragments => {
@@ -165,15 +166,18 @@ const settings = {enableWorker: false, lowLatencyMode: false, liveSyncDuration: 
   liveMaxLatencyDuration: Infinity, backBufferLength: 60, maxBufferLength: 20, maxMaxBufferLength: 30};
 
 // listed keeps the fragments that a player knows of, and finds out when their first frames are. Where a fragment starts
-// does not tell: it may be with its sound, or with a first frame that hls.js has moved, as it does to fill a hole of up
-// to 0.2 s before it. All other frames stay where the segment has them, less what hls.js takes from a whole recording.
+// does not tell: it may be with its sound, or with a first frame that hls.js has moved to the end of the fragment
+// before, over a small hole or an overlap. All other frames are at their times in the segment less the base, initPTS,
+// that hls.js has found for the discontinuity.
 const turn = 2 ** 33 / 90000; // seconds after which MPEG-TS counts from 0 again
 function listed(hls, changed) {
   let fragments = [];
-  const base = new Map(), begins = new Map(), first = new Map(); // by discontinuity; by segment, there and in the media
+  const base = new Map();   // by discontinuity
+  const begins = new Map(); // when a segment's video begins, by its own times
+  const first = new Map();  // the same in the media
   const measure = f => {
     f.first = first.get(f.sn);
-    f.shown = f.first && Math.min(f.first, f.elementaryStreams?.video?.startPTS ?? f.first);
+    f.shown = f.elementaryStreams?.video?.startPTS ?? f.first;
   };
   hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
     fragments = data.details.fragments.filter(f => f.programDateTime);
@@ -579,10 +583,16 @@ const frames = (() => {
   const jobs = [], mostTries = 3;
   let own = null, hls = null, fragments = () => [], loading = false, busy = false, stopped = false;
   const until = (target, event, ms, ok = () => true) => new Promise((done, fail) => {
-    const end = f => x => { clearTimeout(timer); target.removeEventListener(event, heard); f(x); };
+    const end = f => x => {
+      clearTimeout(timer);
+      target.removeEventListener(event, heard);
+      news.removeEventListener('closed', closed);
+      f(x);
+    };
     const timer = setTimeout(() => end(fail)(new Error(event + ' did not come')), ms);
-    const heard = x => { if (ok()) end(done)(x); };
+    const heard = x => { if (ok()) end(done)(x); }, closed = end(fail);
     target.addEventListener(event, heard);
+    news.addEventListener('closed', closed);
   });
   const news = new EventTarget();
   function open() {
@@ -601,6 +611,7 @@ const frames = (() => {
     hls = own = null;
     fragments = () => [];
     loading = false;
+    news.dispatchEvent(new Event('closed'));
   }
   const goal = job => mediaAt(fragments(), job.clock) + (job.exact ? .001 : .05);
   // presented listens for the frame that a seek leads to. The one that a seek before it led to may come first: waiting
@@ -667,10 +678,12 @@ const frames = (() => {
         job.done(true, job.frame);
       } catch {
         close(); // the next one begins anew
+        await new Promise(done => setTimeout(done, 1000));
         job.tries = (job.tries ?? 0) + 1;
-        // Nobody else asks again for the frame of a handle that stays where it is.
-        if (job.exact && job.tries < mostTries && !jobs.some(j => j.key === job.key)) jobs.unshift(job);
-        else job.done(false);
+        // Nobody else asks again for the frame of a handle that stays where it is. The other handle's goes first.
+        if (job.exact && cut && job.tries < mostTries && !jobs.some(j => j.key === job.key)) {
+          jobs.splice(jobs.filter(j => j.exact).length, 0, job);
+        } else job.done(false);
       }
       if (jobs.length && !jobs[0].exact) await new Promise(done => setTimeout(done, 150)); // others play, too
     }

@@ -64,23 +64,6 @@ for (const ask of document.querySelectorAll("[popover]")) {
 	});
 }
 
-// The owner's app sends an image of each of its clips. Of others, such as viewers' clips, the first frame is shown,
-// which is fetched when the clip comes into view.
-const frames = new IntersectionObserver((entries) => {
-	for (const { target, isIntersecting } of entries) {
-		if (!isIntersecting) {
-			continue;
-		}
-		frames.unobserve(target);
-		const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true,
-			preload: "metadata", src: target.href + "/video#t=0.001" }); // some draw only what is sought
-		video.addEventListener("loadeddata", () => target.querySelector("svg").replaceWith(video), { once: true });
-	}
-}, { rootMargin: "200px" });
-for (const poster of document.querySelectorAll("[data-frame]")) {
-	frames.observe(poster);
-}
-
 // Keys on the list: / searches, the arrows go from clip to clip, F2 and Delete are for the clip, as in the app.
 const search = document.getElementById("q");
 const clips = [...document.querySelectorAll("a.clip")];
