@@ -172,9 +172,9 @@ func TestEstimateFallsAtOnceToWhatIsCarried(t *testing.T) {
 	require.Less(t, e.target, 900e3)
 }
 
-// stream sends 30 frames a second through a pacer for a while: 4 Mb/s, with a keyframe of 150 kB each 2 s, or less where
-// the estimate is lower. It returns how long the last packets of keyframes took to arrive at most in the last 20 s, and
-// how often the estimate fell.
+// stream sends 30 frames a second through a pacer for a while: 4 Mb/s, with a keyframe of 150 kB each 2 s, or less
+// where the estimate is lower. It returns how long the last packets of keyframes took to arrive at most in the last
+// 20 s, and how often the estimate fell.
 func (p *path) stream(e *estimator, from, length time.Duration) (late time.Duration, cuts int) {
 	origin := time.Unix(5000, 0)
 	pace := stoppedPacer(int(burstFactor * e.target))
