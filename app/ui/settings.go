@@ -459,7 +459,7 @@ func (s *settings) cost(key string, to config.Config) string {
 	now := s.u.parts.Feed.Snapshot()
 	switch key {
 	case config.EncryptKey:
-		return lang.L("Press Apply to change the encryption. A running share starts again, and its watch links end.")
+		return lang.L("Press Apply to change the encryption. A running share starts again. Its watch links show only what was before.")
 	case "replay.seconds":
 		if now.ReplayOn && to.Replay.Seconds < s.shown.Replay.Seconds {
 			return lang.L("A shorter replay buffer drops what is older at once.")
@@ -477,7 +477,7 @@ func (s *settings) cost(key string, to config.Config) string {
 		}
 	case "sharing.backend_url", "sharing.room":
 		if now.ShareOn {
-			return lang.L("Sharing starts again, and its watch links end.")
+			return lang.L("Sharing starts again. Its watch links show only what was before.")
 		}
 	case "sharing.allow_http", "sharing.stream_quality":
 		if now.ShareOn {

@@ -586,6 +586,32 @@ func TestRewindFramesAfterAHole(t *testing.T) {
 	}
 }
 
+// Handles of a clip of a replay that has ended show their frames, and a server that is away is not asked all the time.
+func TestRewindOfAnEndedReplay(t *testing.T) {
+	var asked atomic.Int64
+	v := shelved(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/timeline") && asked.Load() > 0 {
+				asked.Add(1)
+				panic(http.ErrAbortHandler)
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	_, err := v.client.Stop(t.Context(), api.StopRequest{ReplayID: v.replay})
+	require.NoError(t, err)
+	v.open(api.ClipsAnyone)
+	v.until("it has ended", `at().badge === 'Ended'`)
+	v.do(chromedp.Click("#clip", chromedp.ByQuery))
+	v.until("the frames of both ends", `Date.parse($('in-frame').dataset.at) === at().in &&
+		Date.parse($('out-frame').dataset.at) === at().out - 2`)
+	asked.Store(1)
+	v.until("the connection is lost", `$('trouble').textContent.startsWith('The connection is lost')`)
+	before := asked.Load()
+	time.Sleep(3 * time.Second)
+	require.Less(t, asked.Load()-before, int64(30))
+}
+
 // Segments without sound and with holes in their video, one that cannot be had, and a player that no longer asks for
 // any, hold nobody up.
 func TestRewindGoesOnOverBadSegments(t *testing.T) {

@@ -71,7 +71,7 @@ async function poll() {
     failures++;
     // One that fails may be chance; hls.js tries again by itself.
     if (failures > 1) write($('trouble'), 'The connection is lost. Trying again…');
-    wait = Math.max(Math.min(1000 * 2 ** failures, 15000), e.after * 1000);
+    wait = Math.max(Math.min(1000 * 2 ** failures, 15000), (e.after || 0) * 1000);
   }
   if (document.hidden) wait *= 4;
   clearTimeout(poll.timer);
@@ -638,7 +638,7 @@ const frames = (() => {
       open();
       const manifest = new Promise(done => hls.once(Hls.Events.MANIFEST_PARSED, done));
       await Promise.race([manifest, until(own, 'never', 8000)]);
-      const list = until(news, 'list', 8000);
+      const list = fragments().length || until(news, 'list', 8000); // that of an ended replay comes once, with it
       hls.startLoad(Math.max(0, mediaAt(engine.fragments(), job.clock)));
       loading = true;
       await list;
@@ -679,7 +679,7 @@ const frames = (() => {
       } catch {
         close(); // the next one begins anew
         await new Promise(done => setTimeout(done, 1000));
-        job.tries = (job.tries ?? 0) + 1;
+        job.tries = (job.tries ?? 0) + (failures ? 0 : 1); // what fails without a connection is asked again with one
         // Nobody else asks again for the frame of a handle that stays where it is. The other handle's goes first.
         if (job.exact && cut && job.tries < mostTries && !jobs.some(j => j.key === job.key)) {
           jobs.splice(jobs.filter(j => j.exact).length, 0, job);
