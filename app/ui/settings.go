@@ -459,7 +459,8 @@ func (s *settings) cost(key string, to config.Config) string {
 	now := s.u.parts.Feed.Snapshot()
 	switch key {
 	case config.EncryptKey:
-		return lang.L("Press Apply to change the encryption. A running share starts again. Its watch links show only what was before.")
+		return lang.L("Press Apply to change the encryption. A running share starts again. " +
+			"Its watch links show only what was before.")
 	case "replay.seconds":
 		if now.ReplayOn && to.Replay.Seconds < s.shown.Replay.Seconds {
 			return lang.L("A shorter replay buffer drops what is older at once.")

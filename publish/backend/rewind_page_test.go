@@ -608,7 +608,7 @@ func TestRewindOfAnEndedReplay(t *testing.T) {
 	asked.Store(1)
 	v.until("the connection is lost", `$('trouble').textContent.startsWith('The connection is lost')`)
 	before := asked.Load()
-	time.Sleep(3 * time.Second)
+	v.do(chromedp.Evaluate(`new Promise(done => setTimeout(done, 3000))`, nil, awaitPromise))
 	require.Less(t, asked.Load()-before, int64(30))
 }
 
