@@ -248,10 +248,10 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	})
 }
 
-// endLinks deletes links to clips and to replays, and what waits through those. Of both, which is the condition, with
-// places for the column and the table of what they lead to.
-func endLinks(ctx context.Context, tx runner, which string, args ...any) error {
-	clips, replays := fmt.Sprintf(which, "clip", "clips"), fmt.Sprintf(which, "replay", "replays")
+// endLinks deletes links to clips and to replays that a condition holds for, and what waits through them. The condition
+// has two verbs of fmt: for the column and for the table of what a link leads to.
+func endLinks(ctx context.Context, tx runner, condition string, args ...any) error {
+	clips, replays := fmt.Sprintf(condition, "clip", "clips"), fmt.Sprintf(condition, "replay", "replays")
 	if _, err := tx.ExecContext(ctx, "DELETE FROM links WHERE "+clips, args...); err != nil {
 		return err
 	}

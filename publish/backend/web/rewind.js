@@ -614,10 +614,10 @@ const frames = (() => {
     news.dispatchEvent(new Event('closed'));
   }
   // An ended replay gets no more segments: what lies after the last one, by a rounding, is its last frame.
-  const over = () => hls?.latestLevelDetails?.live === false;
+  const ended = () => hls?.latestLevelDetails?.live === false;
   const goal = job => {
     const at = mediaAt(fragments(), job.clock) + (job.exact ? .001 : .05), f = fragments().at(-1);
-    return over() && f ? Math.min(at, firstFrame(f) + f.duration - .01) : at;
+    return ended() && f ? Math.min(at, firstFrame(f) + f.duration - .01) : at;
   };
   // presented listens for the frame that a seek leads to. The one that a seek before it led to may come first: waiting
   // ends with a frame that is as near as it should be, or with the last that came in time.
@@ -638,7 +638,7 @@ const frames = (() => {
     });
   }
   async function grab(job) {
-    const missing = () => job.clock > edgeOf(fragments()) && !over();
+    const missing = () => job.clock > edgeOf(fragments()) && !ended();
     if (!hls) {
       open();
       const manifest = new Promise(done => hls.once(Hls.Events.MANIFEST_PARSED, done));
