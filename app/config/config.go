@@ -144,10 +144,10 @@ type Sharing struct {
 	// AllowHTTP consents to http:// to other machines, where everybody on the way can read the token.
 	AllowHTTP bool `toml:"allow_http" comment:"allows http:// to others: anyone on the way can read the token"`
 
-	Room string `toml:"room"`
+	Room string `toml:"room" comment:"a change starts a running share again; its watch links show only what was before"`
 
 	// Encrypt encrypts what is shared from end to end, with the passphrase that the keyring has.
-	Encrypt bool `toml:"encrypt" comment:"end-to-end; set the passphrase with hindsightctl settings set-passphrase"`
+	Encrypt bool `toml:"encrypt" comment:"end-to-end; set the passphrase with hindsightctl settings set-passphrase. Like the room, a change starts a running share again"`
 
 	StreamQuality StreamQuality `toml:"stream_quality" oneof:"same,lower,both" comment:"lower suits a slow upload, both slow viewers"`
 	// LinkSaved uploads each saved clip and puts its link into the clipboard.

@@ -194,8 +194,8 @@ func TestAWrongCommandLine(t *testing.T) {
 		"dance": "dance", "share perhaps": "on", "save --seconds=NaN": "more than 0", "save --after=+Inf": "0 or more",
 		"save --seconds=x": "seconds", "talk": "<state>",
 		"show nowhere":           "home, clips, settings,",
-		"watch-link --expires=0": "between 1m and 90d", "watch-link --expires=59s": "between 1m and 90d",
-		"watch-link --expires=-1h": "between 1m and 90d", "watch-link --expires=soon": "12h, 7d or 2w",
+		"watch-link --expires=0": "between 1 minute and 90 days", "watch-link --expires=59s": "between 1 minute and 90 days",
+		"watch-link --expires=-1h": "between 1 minute and 90 days", "watch-link --expires=soon": "12h, 7d or 2w",
 	} {
 		for _, asJSON := range []bool{false, true} {
 			args := strings.Fields(line)

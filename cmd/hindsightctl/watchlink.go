@@ -29,7 +29,7 @@ const shortestLink = time.Minute
 // Validate implements kong's: what it refuses is a wrong command line.
 func (c watchLinkMakeCmd) Validate() error {
 	if c.Expires < shortestLink {
-		return errors.New("--expires: a link works for between 1m and 90d")
+		return errors.New("--expires: a link works for between 1 minute and 90 days, unless the server allows less")
 	}
 	return nil
 }

@@ -434,6 +434,8 @@ func TestRewindPageTells(t *testing.T) {
 		[...document.querySelectorAll('main p:not(#said), main li')].filter(e => e.checkVisibility() &&
 			e.textContent.includes('Paused by the publisher since')).length === 1`)
 	looksOf(t, v.tab, "paused")
+	v.do(chromedp.Navigate(link.URL))
+	v.until("a page opened in the pause tells of it", `at()?.badge === 'Paused' && !$('notice').hidden`)
 	require.NoError(t, app.Pause(t.Context(), replay, false, time.Now()))
 	v.until("it goes on", `at().badge !== 'Paused' && $('notice').hidden`)
 
@@ -508,7 +510,7 @@ func TestRewindClipsBesideAPause(t *testing.T) {
 	v.until("there is less", `/^Last \d s: nothing is kept of the pause before$/.test($('length').textContent)`)
 	require.InDelta(t, gap.To, v.at().In, 2)
 	looksOf(t, v.tab, "less")
-	v.made("Less", v.at())
+	v.madeAsShown("After the pause")
 
 	// By keys, a handle goes over the pause, never into it.
 	v.do(chromedp.KeyEvent("c"))
@@ -526,6 +528,27 @@ func TestRewindClipsBesideAPause(t *testing.T) {
 		v.do(chromedp.KeyEvent(kb.ArrowLeft))
 	}
 	require.InDelta(t, gap.From, p.Out, 2, "the end has gone over the pause to its begin")
+	v.madeAsShown("Before the pause")
+
+	// What was shared last is not played yet, but has frames. A handle that is dragged beside the timeline stays in view.
+	v.ask("$('live').hidden || $('live').click()", nil)
+	v.until("it is live again", `at().badge === 'Live' && !video.seeking`)
+	v.do(chromedp.KeyEvent("c"))
+	v.until("the handles", `!$('in').hidden`)
+	v.do(chromedp.Click(`[data-last="15"]`, chromedp.ByQuery), chromedp.Click("#into", chromedp.ByQuery))
+	right := v.at().Out
+	v.drag("out", right+1_000, false)
+	v.until("the handle", `!$('out').hidden`)
+	require.Greater(t, v.at().Out, right)
+	v.do(chromedp.Focus("#out", chromedp.ByQuery), chromedp.KeyEvent(kb.End))
+	p = v.at()
+	require.InDelta(t, began+30_000, p.Out, 50)
+	v.drag("in", p.Out-1100, false)
+	v.madeAsShown("At the edge")
+
+	v.do(chromedp.KeyEvent("c"))
+	v.until("the handles", `!$('in').hidden`)
+	p = v.at()
 	title := "👩‍👩‍👧‍👦 " + strings.Repeat("会", 120) + "\u202e"
 	v.made(title, p)
 }
@@ -565,6 +588,9 @@ func TestRewindFramesAfterAHole(t *testing.T) {
 		return err
 	}))
 	v.open(api.ClipsAnyone)
+	v.rewind()
+	v.until("hls.js has filled the hole", "window.moved")
+	v.do(chromedp.Click("#live", chromedp.ByQuery))
 	for i, at := range []int64{-700, 300, 50} { // over the hole, after it, and from in it
 		v.do(chromedp.Click("#clip", chromedp.ByQuery))
 		v.until("the handles", `!$('in').hidden && !$('out').hidden`)
@@ -574,7 +600,6 @@ func TestRewindFramesAfterAHole(t *testing.T) {
 		v.drag("in", from+at, false)
 		v.until("the frames of both ends", `Date.parse($('in-frame').dataset.at) === at().in &&
 			Date.parse($('out-frame').dataset.at) === at().out - 2`)
-		v.until("hls.js has filled the hole", "window.moved")
 		p := v.at()
 		require.InDelta(t, from+at, p.In, 200)
 		require.InDelta(t, from+1600, p.Out, 200)
@@ -651,7 +676,7 @@ func TestRewindGoesOnOverBadSegments(t *testing.T) {
 			window.$ = id => document.getElementById(id);`).Do(ctx)
 		return err
 	}))
-	v.open(api.ClipsNobody)
+	v.open(api.ClipsAnyone)
 	v.rewind()
 	v.do(chromedp.Evaluate(`hls.stopLoad()`, nil))
 	v.until("it loads again", `notices.includes('Reconnecting…') && video.currentTime > 8 && video.readyState >= 3`)
@@ -661,6 +686,15 @@ func TestRewindGoesOnOverBadSegments(t *testing.T) {
 	t.Logf("told: %q", told)
 	require.Contains(t, told, "Skipped a gap")
 	v.until("the notice is gone", `!/Reconnecting|Loading|Skipped/.test($('notice').textContent)`)
+
+	// The frame of an end in what cannot be had is missing, that of the other end is there.
+	v.do(chromedp.KeyEvent("c"))
+	v.until("the handles", `!$('in').hidden`)
+	v.do(chromedp.Click(`[data-last="15"]`, chromedp.ByQuery))
+	v.drag("in", v.began.Add(lost*shelftest.SegmentLength+shelftest.SegmentLength/2).UnixMilli(), false)
+	v.until("one frame is missing", `$('in-frame').dataset.state === 'missing' && $('out-frame').dataset.state === 'ready' &&
+		$('in-frame').nextElementSibling.checkVisibility()`)
+	looksOf(t, v.tab, "missing")
 }
 
 // shelvedViewer is a viewer of a replay of 30 s that ffmpeg has made, and a test changed before it is served.
@@ -698,6 +732,16 @@ func (v shelvedViewer) open(clips api.ClipPolicy) {
 	require.NoError(v, err)
 	v.do(chromedp.Navigate(link.URL))
 	v.until("it plays", `video.currentTime > 0 && video.readyState >= 3`)
+}
+
+// madeAsShown makes the clip, and wants it to begin and end with the frames that the page shows.
+func (v shelvedViewer) madeAsShown(title string) {
+	v.Helper()
+	v.until("the frames of both ends", `['in', 'out'].every(which => $(which + '-frame').dataset.state === 'ready')`)
+	first, last := v.shown("in-frame"), v.shown("out-frame")
+	v.loop = v.thumbnails(v.made(title, v.at()))
+	require.Equal(v, 0, v.which(first), "%s: the first frame is not the one that the page showed", title)
+	require.Equal(v, len(v.loop)-1, v.which(last), "%s: nor is the last", title)
 }
 
 // made makes the clip, wants it as long as the page says, with what fits of the title, and returns it.

@@ -123,7 +123,7 @@ function leave() {
   clearTimeout(poll.timer);
 }
 
-// ---- From the clock to media and back. Fragments are {start, duration, programDateTime, first, shown}. Their first
+// ---- From the clock to media and back. Fragments are {start, length, programDateTime, first, shown}. Their first
 // frame has programDateTime; in a loaded one, first is when it is due in the media, and shown when it is on screen.
 
 const firstFrame = f => f.first ?? f.start;
@@ -141,7 +141,7 @@ function lastWith(fragments, ok) {
 function clockAt(fragments, media) {
   if (!fragments.length) return 0;
   const f = fragments[lastWith(fragments, x => (x.shown ?? x.start) <= media + rounding)];
-  return f.programDateTime + clamp(media - firstFrame(f), 0, f.duration) * 1000;
+  return f.programDateTime + clamp(media - firstFrame(f), 0, f.length) * 1000;
 }
 
 // In a gap it is where the replay goes on.
@@ -149,14 +149,14 @@ function mediaAt(fragments, clock) {
   if (!fragments.length) return 0;
   const i = lastWith(fragments, x => x.programDateTime <= clock);
   const f = fragments[i], into = (clock - f.programDateTime) / 1000;
-  if (into <= f.duration) return Math.max(firstFrame(f) + Math.max(0, into), f.shown ?? 0);
+  if (into <= f.length) return Math.max(firstFrame(f) + Math.max(0, into), f.shown ?? 0);
   const next = fragments[i + 1];
-  return next ? Math.max(firstFrame(next), next.shown ?? 0) : firstFrame(f) + f.duration;
+  return next ? Math.max(firstFrame(next), next.shown ?? 0) : firstFrame(f) + f.length;
 }
 
 const edgeOf = fragments => {
   const f = fragments.at(-1);
-  return f ? f.programDateTime + f.duration * 1000 : 0;
+  return f ? f.programDateTime + f.length * 1000 : 0;
 };
 
 // ---- What plays: hls.js, or the browser itself where it has no Media Source Extensions.
@@ -175,18 +175,21 @@ function listed(hls, changed) {
   const base = new Map();   // by discontinuity
   const begins = new Map(); // when a segment's video begins, by its own times
   const first = new Map();  // the same in the media
+  const lengths = new Map(); // as listed; hls.js changes the duration of a loaded fragment
   const measure = f => {
+    if (!lengths.has(f.sn)) lengths.set(f.sn, f.duration);
+    f.length = lengths.get(f.sn);
     f.first = first.get(f.sn);
     f.shown = f.elementaryStreams?.video?.startPTS ?? f.first;
   };
   hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
     fragments = data.details.fragments.filter(f => f.programDateTime);
-    for (const sn of first.keys()) if (sn < data.details.startSN) first.delete(sn);
+    for (const m of [first, lengths]) for (const sn of m.keys()) if (sn < data.details.startSN) m.delete(sn);
     fragments.forEach(measure);
     changed();
   });
   hls.on(Hls.Events.INIT_PTS_FOUND, (_, data) => base.set(data.frag.cc, data.initPTS / data.timescale));
-  hls.on(Hls.Events.FRAG_LOADED, (_, {frag, payload}) => begins.set(frag.sn, beginning(payload)));
+  hls.on(Hls.Events.FRAG_LOADED, (_, {frag, payload}) => begins.set(frag.sn, videoOf(payload)[0]?.pts));
   hls.on(Hls.Events.FRAG_PARSED, (_, {frag}) => {
     const at = begins.get(frag.sn) - base.get(frag.cc);
     begins.delete(frag.sn);
@@ -197,43 +200,70 @@ function listed(hls, changed) {
   return () => fragments;
 }
 
-// beginning reads when the video of a segment begins, in seconds of its recording.
-function beginning(payload) {
-  const view = new DataView(payload);
-  return view.byteLength && view.getUint8(0) === 0x47 ? beginningOfTS(view) : beginningOfMP4(view);
+// videoOf takes the frames of H.264 out of a segment, in the order in which they are decoded. pts is when one is shown,
+// in seconds of the segment's recording.
+function videoOf(segment) {
+  const view = new DataView(segment);
+  return view.byteLength && view.getUint8(0) === 0x47 ? videoOfTS(view) : videoOfMP4(view);
 }
 
-// The PTS of the first packet of video in MPEG-TS (ISO/IEC 13818-1, 2.4.3). It is that of the first frame shown: a
-// segment begins with a keyframe that nothing after it goes before.
-function beginningOfTS(view) {
-  for (let at = 0; at + 188 <= view.byteLength; at += 188) {
-    if (!(view.getUint8(at + 1) & 0x40) || !(view.getUint8(at + 3) & 0x10)) continue; // no start, or no payload
-    const pes = at + 4 + (view.getUint8(at + 3) & 0x20 ? 1 + view.getUint8(at + 4) : 0);
-    if (pes + 14 > at + 188 || view.getUint32(pes) >>> 4 !== 0x1e || !(view.getUint8(pes + 7) & 0x80)) continue;
-    const bits = n => view.getUint16(pes + n) >> 1; // 15 of them
-    return ((view.getUint8(pes + 9) >> 1 & 7) * 2 ** 30 + bits(10) * 2 ** 15 + bits(12)) / 90000;
-  }
-}
-
-// The decode time of the first of the video's fragments in MP4 (ISO/IEC 14496-12, 8.8.12). The recorder gives it the
-// number 1, counts it at 90 kHz, and shows frames in the order in which they are decoded.
-function beginningOfMP4(view) {
-  let track = 0;
-  const walk = (from, end) => {
-    while (from + 8 <= end) {
-      const size = view.getUint32(from), kind = view.getUint32(from + 4);
-      if (size < 8 || from + size > end) return;
-      if (kind === 0x6d6f6f66 || kind === 0x74726166) { // moof, traf
-        const at = walk(from + 8, from + size);
-        if (at !== undefined) return at;
-      } else if (kind === 0x74666864) track = view.getUint32(from + 12); // tfhd
-      else if (kind === 0x74666474 && track === 1) { // tfdt
-        return (view.getUint8(from + 8) ? Number(view.getBigUint64(from + 12)) : view.getUint32(from + 12)) / 90000;
-      } else if (kind === 0x6d646174) return; // mdat
-      from += size;
+// In MPEG-TS each is in a PES packet (ISO/IEC 13818-1, 2.4.3), with start codes (Annex B of H.264).
+function videoOfTS(view) {
+  const out = [];
+  let video = -1; // its PID
+  for (let at = 0; at + 188 <= view.byteLength && view.getUint8(at) === 0x47; at += 188) {
+    const head = view.getUint16(at + 1), pid = head & 0x1fff, control = view.getUint8(at + 3);
+    let from = at + 4 + (control & 0x20 ? 1 + view.getUint8(at + 4) : 0);
+    if (!(control & 0x10) || from >= at + 188 || video >= 0 && pid !== video) continue;
+    const starts = head & 0x4000 && from + 14 <= at + 188;
+    if (starts && view.getUint32(from) >>> 4 === 0x1e && view.getUint8(from + 7) & 0x80) {
+      const bits = n => view.getUint16(from + n) >> 1; // 15 of them
+      const pts = ((view.getUint8(from + 9) >> 1 & 7) * 2 ** 30 + bits(10) * 2 ** 15 + bits(12)) / 90000;
+      video = pid;
+      out.push({pts, parts: []});
+      from += 9 + view.getUint8(from + 8);
     }
-  };
-  return walk(0, view.byteLength);
+    if (video >= 0) out.at(-1).parts.push(new Uint8Array(view.buffer, from, at + 188 - from));
+  }
+  for (const f of out) f.pts += Math.round((out[0].pts - f.pts) / turn) * turn;
+  return out;
+}
+
+// In MP4 they are in a fragment (ISO/IEC 14496-12, 8.8), each with its length before it. The recorder gives video the
+// number 1, counts it at 90 kHz, writes each frame's duration and size, and shows frames in this order.
+function videoOfMP4(view) {
+  const out = [];
+  for (const moof of boxes(view, 0, view.byteLength)) {
+    if (moof.type !== 'moof') continue;
+    for (const traf of boxes(view, moof.from + 8, moof.end)) {
+      const inside = traf.type === 'traf' ? [...boxes(view, traf.from + 8, traf.end)] : [];
+      const [tfhd, tfdt, trun] = ['tfhd', 'tfdt', 'trun'].map(type => inside.find(b => b.type === type)?.from);
+      if (trun === undefined || view.getUint32(tfhd + 12) !== 1) continue;
+      let time = view.getUint8(tfdt + 8) ? Number(view.getBigUint64(tfdt + 12)) : view.getUint32(tfdt + 12);
+      const flags = view.getUint32(trun + 8), count = view.getUint32(trun + 12);
+      let at = trun + 16, data = moof.from + view.getInt32(at);
+      at += flags & 0x4 ? 8 : 4;
+      const next = flag => flags & flag ? view.getUint32((at += 4) - 4) : 0;
+      for (let i = 0; i < count; i++) {
+        const duration = next(0x100), size = next(0x200);
+        next(0x400);
+        next(0x800);
+        out.push({pts: time / 90000, parts: [new Uint8Array(view.buffer, data, size)]});
+        time += duration;
+        data += size;
+      }
+    }
+  }
+  return out;
+}
+
+// boxes are those of MP4 in a stretch of it.
+function* boxes(view, from, end) {
+  for (let size; from + 8 <= end; from += size) {
+    size = view.getUint32(from);
+    if (size < 8 || from + size > end) return;
+    yield {type: String.fromCharCode(...new Uint8Array(view.buffer, from + 4, 4)), from, end: from + size};
+  }
 }
 
 function scripted() {
@@ -333,14 +363,16 @@ function native() {
 // parse reads the segments of a playlist (RFC 8216, 4.3.2).
 function parse(text) {
   const out = [];
-  let start = 0, duration = 0, at = 0;
+  const absolute = url => new URL(url, location.href).href;
+  let start = 0, length = 0, at = 0, initSegment = null;
   for (const row of text.split('\n')) {
-    if (row.startsWith('#EXTINF:')) duration = parseFloat(row.slice(8));
+    if (row.startsWith('#EXTINF:')) length = parseFloat(row.slice(8));
+    else if (row.startsWith('#EXT-X-MAP:')) initSegment = {url: absolute(row.match(/URI="([^"]+)"/)[1])};
     else if (row.startsWith('#EXT-X-PROGRAM-DATE-TIME:')) at = Date.parse(row.slice(25));
     else if (row.trim() && !row.startsWith('#')) {
-      if (at) out.push({start, duration, programDateTime: at});
-      start += duration;
-      if (at) at += duration * 1000;
+      if (at) out.push({start, length, programDateTime: at, url: absolute(row), initSegment});
+      start += length;
+      if (at) at += length * 1000;
     }
   }
   return out;
@@ -406,7 +438,6 @@ function start() {
   if (canScript()) engine = scripted();
   else if (video.canPlayType('application/vnd.apple.mpegurl')) {
     engine = native();
-    player.classList.add('is-native');
   } else {
     write($('trouble'), "This browser can't play the replay. Use a current one.");
     return;
@@ -567,142 +598,144 @@ const volume = () => {
 };
 video.addEventListener('volumechange', volume);
 
-// frameLength is the shortest time between two frames so far, at most that of 25 in a second.
-let frameLength = 40, lastFrame = 0;
-function measure(_, data) {
-  const step = (data.mediaTime - lastFrame) * 1000;
-  if (step > 5 && step < frameLength) frameLength = step;
-  lastFrame = data.mediaTime;
-  video.requestVideoFrameCallback(measure);
-}
-video.requestVideoFrameCallback?.(measure);
-
-// ---- Frames of the timeline, by a second player without sound that fetches one segment at a time.
+// ---- Frames of the timeline and of a clip's ends. Each is decoded from its segment (WebCodecs), so it is the one that
+// the server cuts at.
 
 const frames = (() => {
-  const jobs = [], mostTries = 3;
-  let own = null, hls = null, fragments = () => [], loading = false, busy = false, stopped = false;
-  const until = (target, event, ms, ok = () => true) => new Promise((done, fail) => {
-    const end = f => x => {
-      clearTimeout(timer);
-      target.removeEventListener(event, heard);
-      news.removeEventListener('closed', closed);
-      f(x);
-    };
-    const timer = setTimeout(() => end(fail)(new Error(event + ' did not come')), ms);
-    const heard = x => { if (ok()) end(done)(x); }, closed = end(fail);
-    target.addEventListener(event, heard);
-    news.addEventListener('closed', closed);
-  });
-  const news = new EventTarget();
-  function open() {
-    own = document.createElement('video');
-    own.muted = true;
-    own.playsInline = true;
-    hls = new Hls({...settings, maxBufferLength: 1, maxMaxBufferLength: 2, backBufferLength: 4, startPosition: 0,
-      autoStartLoad: false});
-    fragments = listed(hls, () => news.dispatchEvent(new Event('list')));
-    hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) close(); });
-    hls.attachMedia(own);
-    hls.loadSource(address('index.m3u8'));
+  const jobs = [], mostTries = 3, keep = 2; // segments; handles are in one or two
+  const rounded = 1; // ms by which clocks may be off
+  const able = !!window.VideoDecoder; // only https and this machine have it
+  const known = new Map(); // segments by address: {header, samples}
+  let current = null, stopped = false;
+  const pause = ms => new Promise(done => setTimeout(done, ms));
+  async function load(url, signal) {
+    const response = await fetch(url, {signal});
+    if (!response.ok) throw new Error('The server said ' + response.status);
+    return response.arrayBuffer();
   }
-  function close() {
-    if (hls) hls.destroy();
-    hls = own = null;
-    fragments = () => [];
-    loading = false;
-    news.dispatchEvent(new Event('closed'));
+  async function segment(f, signal) {
+    let found = known.get(f.url);
+    if (!found) {
+      const header = f.initSegment && new DataView(await load(f.initSegment.url, signal));
+      found = {header, samples: videoOf(await load(f.url, signal))};
+    }
+    known.delete(f.url);
+    known.set(f.url, found);
+    if (known.size > keep) known.delete(known.keys().next().value);
+    return found;
   }
-  // An ended replay gets no more segments: what lies after the last one, by a rounding, is its last frame.
-  const ended = () => hls?.latestLevelDetails?.live === false;
-  const goal = job => {
-    const at = mediaAt(fragments(), job.clock) + (job.exact ? .001 : .05), f = fragments().at(-1);
-    return ended() && f ? Math.min(at, firstFrame(f) + f.duration - .01) : at;
-  };
-  // presented listens for the frame that a seek leads to. The one that a seek before it led to may come first: waiting
-  // ends with a frame that is as near as it should be, or with the last that came in time.
-  function presented(at) {
-    const player = own;
-    let last, heard = () => {}, over = false;
-    const next = (_, data) => {
-      last = data.mediaTime;
-      heard();
-      if (!over) player.requestVideoFrameCallback(next);
-    };
-    player.requestVideoFrameCallback?.(next);
-    return ms => new Promise(done => {
-      const end = () => { over = true; clearTimeout(timer); done(last); };
-      const timer = setTimeout(end, ms);
-      heard = () => { if (last <= at && at - last < (frameLength + 2) / 1000) end(); };
-      heard();
+  // configuration is what a decoder has to know of a segment: H.264's profile and level, and in MP4 its parameter sets.
+  function configuration({header, samples}) {
+    const hex = bytes => 'avc1.' + [...bytes].map(b => b.toString(16).padStart(2, '0')).join('');
+    if (header) {
+      const description = decoderRecord(header, 0, header.byteLength);
+      return {codec: hex(description.subarray(1, 4)), description};
+    }
+    const first = joined(samples[0].parts);
+    const sps = first.findIndex((b, i) => (b & 0x1f) === 7 && first[i - 1] === 1 && !first[i - 2] && !first[i - 3]);
+    return {codec: hex(first.subarray(sps + 1, sps + 4))};
+  }
+  // decoderRecord is the AVCDecoderConfigurationRecord in the header of MP4 (ISO/IEC 14496-15, 5.3.3.1).
+  function decoderRecord(view, from, end) {
+    const before = {moov: 8, trak: 8, mdia: 8, minf: 8, stbl: 8, stsd: 16, avc1: 86}; // bytes before what is in it
+    for (const b of boxes(view, from, end)) {
+      if (b.type === 'avcC') return new Uint8Array(view.buffer, b.from + 8, b.end - b.from - 8);
+      const found = b.type in before && decoderRecord(view, b.from + before[b.type], b.end);
+      if (found) return found;
+    }
+    return null;
+  }
+  function joined(parts) {
+    const out = new Uint8Array(parts.reduce((sum, p) => sum + p.length, 0));
+    let at = 0;
+    for (const p of parts) {
+      out.set(p, at);
+      at += p.length;
+    }
+    return out;
+  }
+  // decode draws a frame. It is given all that are decoded before it.
+  async function decode(video, frame, canvas) {
+    const stamp = f => Math.round(f.pts * 1e6);
+    let drawn = false, failure = null;
+    const decoder = new VideoDecoder({
+      output(image) {
+        if (image.timestamp === stamp(frame)) {
+          canvas.height = Math.round(canvas.width * image.displayHeight / image.displayWidth);
+          canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
+          drawn = true;
+        }
+        image.close();
+      },
+      error(e) { failure = e; },
     });
+    try {
+      decoder.configure(configuration(video));
+      for (const [i, f] of video.samples.entries()) {
+        decoder.decode(new EncodedVideoChunk({type: i ? 'delta' : 'key', timestamp: stamp(f), data: joined(f.parts)}));
+        if (f === frame) break;
+      }
+      await decoder.flush();
+    } finally {
+      if (decoder.state !== 'closed') decoder.close(); // it closes itself with an error
+    }
+    if (!drawn) throw failure ?? new Error('The frame did not come.');
   }
+  // grab draws the frame of a job, and returns from when to when it is on screen.
   async function grab(job) {
-    const missing = () => job.clock > edgeOf(fragments()) && !ended();
-    if (!hls) {
-      open();
-      const manifest = new Promise(done => hls.once(Hls.Events.MANIFEST_PARSED, done));
-      await Promise.race([manifest, until(own, 'never', 8000)]);
-      const list = fragments().length || until(news, 'list', 8000); // that of an ended replay comes once, with it
-      hls.startLoad(Math.max(0, mediaAt(engine.fragments(), job.clock)));
-      loading = true;
-      await list;
+    for (let i = 0; i < 40 && job.clock > edgeOf(engine.fragments()) && line.live; i++) { // it is not listed yet
+      await pause(250);
+      job.stop.signal.throwIfAborted();
     }
-    if (missing()) {
-      const list = until(news, 'list', 8000, () => !missing());
-      if (!loading) hls.startLoad(-1);
-      loading = true;
-      await list;
-    }
-    // Once it is there, it is known when exactly.
-    for (let at = null, target = goal(job); at === null || Math.abs(at - target) > .0005; target = goal(job)) {
-      const again = at !== null;
-      at = target;
-      if (Math.abs(own.currentTime - at) < .0005 && own.readyState >= 2) continue;
-      const there = until(own, 'seeked', 8000, () => own.readyState >= 2);
-      const frame = job.exact && presented(at);
-      own.currentTime = at;
-      if (!loading) hls.startLoad(at);
-      loading = true;
-      await there;
-      if (frame) job.frame = await frame(again ? 1000 : 300);
-    }
-    if (job.frame !== undefined) job.frame = clockAt(fragments(), job.frame);
-    const canvas = job.canvas;
-    canvas.height = Math.round(canvas.width * (own.videoHeight || 9) / (own.videoWidth || 16));
-    canvas.getContext('2d').drawImage(own, 0, 0, canvas.width, canvas.height);
-    canvas.dataset.at = new Date(job.clock).toISOString();
+    const fragments = engine.fragments(), i = lastWith(fragments, x => x.programDateTime <= job.clock + rounded);
+    // In a hole it is the frame after it, as in clips.
+    const inHole = fragments[i + 1] && job.clock > fragments[i].programDateTime + 1000 * fragments[i].length + rounded;
+    const f = fragments[inHole ? i + 1 : i];
+    const video = await segment(f, job.stop.signal);
+    const shown = [...video.samples].sort((a, b) => a.pts - b.pts);
+    const due = shown.map(s => f.programDateTime + 1000 * (s.pts - shown[0].pts));
+    const n = lastWith(due, at => at <= job.clock + rounded);
+    await decode(video, shown[n], job.canvas);
+    job.stop.signal.throwIfAborted();
+    job.canvas.dataset.at = new Date(job.clock).toISOString();
+    return {from: due[n], to: due[n + 1] ?? f.programDateTime + 1000 * f.length};
   }
   async function work() {
-    if (busy || stopped) return;
-    busy = true;
+    if (current) return;
     while (jobs.length && !stopped) {
-      const job = jobs.shift();
+      const job = current = jobs.shift();
+      job.began = Date.now();
+      job.stop = new AbortController();
       try {
-        await grab(job);
-        job.done(true, job.frame);
+        job.done(true, await grab(job));
       } catch {
-        close(); // the next one begins anew
-        await new Promise(done => setTimeout(done, 1000));
-        job.tries = (job.tries ?? 0) + (failures ? 0 : 1); // what fails without a connection is asked again with one
+        if (job.stop.signal.aborted) {
+          job.done(false);
+          continue;
+        }
+        await pause(1000);
+        // What fails without a connection is asked again with one.
+        job.tries = (job.tries ?? 0) + (failures ? 0 : 1);
         // Nobody else asks again for the frame of a handle that stays where it is. The other handle's goes first.
         if (job.exact && cut && job.tries < mostTries && !jobs.some(j => j.key === job.key)) {
           jobs.splice(jobs.filter(j => j.exact).length, 0, job);
         } else job.done(false);
       }
-      if (jobs.length && !jobs[0].exact) await new Promise(done => setTimeout(done, 150)); // others play, too
+      if (jobs.length && !jobs[0].exact) await pause(150); // others play, too
     }
-    if (hls) hls.stopLoad();
-    loading = busy = false;
+    current = null;
   }
   return {
+    able,
     // The newest wish with a key counts; exact ones go first.
     ask(key, clock, canvas, exact, done = () => {}) {
-      if (!canScript() || !engine || stopped) return;
+      if (!able || !engine || stopped) return;
       const same = jobs.findIndex(j => j.key === key);
       if (same >= 0) jobs.splice(same, 1)[0].done(false);
       const job = {key, clock, canvas, exact, done};
       if (exact) jobs.unshift(job); else jobs.push(job);
+      // One on its way is shown, so that dragging shows frames, unless it takes long.
+      if (current?.key === key && Date.now() - current.began > 1000) current.stop.abort();
       work();
     },
     drop(keep) {
@@ -710,9 +743,13 @@ const frames = (() => {
         if (!jobs[i].exact && !keep.has(jobs[i].key)) jobs.splice(i, 1)[0].done(false);
       }
     },
-    stop() { stopped = true; close(); },
+    stop() {
+      stopped = true;
+      current?.stop.abort();
+    },
   };
 })();
+if (!frames.able) player.classList.add('has-no-frames');
 
 const tiles = (() => {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800].map(s => s * 1000);
@@ -935,6 +972,12 @@ function last(ms) {
   drawCut();
 }
 
+// keepInView has the timeline show more where an end of the clip has left it.
+function keepInView(which) {
+  const v = view();
+  if (cut && (cut[which] < v.from || cut[which] > v.to)) fit();
+}
+
 // fit has the timeline show the clip and as much around it.
 function fit(factor = 3) {
   const length = clamp((cut.out - cut.in) * factor, 20000, Math.max(span(), 20000));
@@ -970,17 +1013,22 @@ function trim(which, clock) {
   cut.less = '';
   drawCut();
   // The last frame of a clip is the one before its end. What is sent lies well within the frame that is shown.
-  const mine = cut, at = cut[which];
-  cut.sent = {...cut.sent, [which]: which === 'in' ? at : at - 2};
-  frames.ask(which, which === 'in' ? at : at - 2, $(which + '-frame'), true, (ok, frame) => {
-    if (!ok || cut !== mine || cut[which] !== at || !frame || Math.abs(at - frame) > 1000) return;
-    cut.sent[which] = clamp(at, frame + grain, Math.max(frame + grain, frame + frameLength - grain));
+  const mine = cut, at = cut[which], clockOf = which === 'in' ? at : at - 2, canvas = $(which + '-frame');
+  cut.sent = {...cut.sent, [which]: clockOf};
+  const asked = cut.asked = {...cut.asked, [which]: {}};
+  canvas.dataset.state = 'loading';
+  frames.ask(which, clockOf, canvas, true, (ok, frame) => {
+    if (cut !== mine || cut.asked[which] !== asked[which]) return;
+    canvas.dataset.state = ok ? 'ready' : 'missing';
+    if (!ok || !frame) return;
+    const from = frame.from + grain;
+    cut.sent[which] = clamp(at, from, Math.max(from, frame.to - grain));
   });
 }
 
 // peek has the player show an end of the clip, where there are no frames beside it.
 function peek(which) {
-  if (canScript() || !cut) return;
+  if (frames.able || !cut) return;
   video.pause();
   seek(which === 'in' ? cut.in : cut.out - 50);
 }
@@ -1032,6 +1080,7 @@ for (const which of ['in', 'out']) {
     if (held !== null && e.type === 'pointerup') {
       trim(which, clockUnder(e) - held);
       peek(which);
+      keepInView(which);
     }
     held = null;
     bubble(null);
@@ -1049,8 +1098,7 @@ for (const which of ['in', 'out']) {
     if (gap && which === 'out' && by > 0 && cut.out >= gap.from) to = gap.to + by;
     trim(which, to);
     peek(which);
-    const v = view();
-    if (cut[which] < v.from || cut[which] > v.to) fit();
+    keepInView(which);
   });
   $(which + '-here').addEventListener('click', () => here(which));
 }
@@ -1064,8 +1112,7 @@ function here(which) {
   else choose(at < cut.in + shortest ? at - 15000 : cut.in, at);
   trim('in', cut.in);
   trim('out', cut.out);
-  const v = view();
-  if (at < v.from || at > v.to) fit();
+  keepInView(which);
   say(`The clip ${which === 'in' ? 'starts' : 'ends'} at ${tenths.format(cut[which])}.`);
 }
 
