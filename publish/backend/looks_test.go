@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -66,6 +67,6 @@ func shot(t testing.TB, tab context.Context, name string) {
 	}
 	var b []byte
 	if err := chromedp.Run(tab, chromedp.FullScreenshot(&b, 100)); err == nil {
-		_ = os.WriteFile(filepath.Join(dir, t.Name()+"-"+name+".png"), b, 0o600)
+		_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")+"-"+name+".png"), b, 0o600)
 	}
 }

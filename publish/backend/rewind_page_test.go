@@ -637,6 +637,38 @@ func TestRewindOfAnEndedReplay(t *testing.T) {
 	require.Less(t, asked.Load()-before, int64(30))
 }
 
+// What old browsers lack is not missed: the browser's own HLS plays where there are no Media Source Extensions, as on
+// phones, and the player shows a clip's ends where frames cannot be decoded, as over plain HTTP.
+func TestRewindInLesserBrowsers(t *testing.T) {
+	for name, script := range map[string]string{
+		"native": `Object.defineProperty(window, 'Hls', {get: () => undefined, set() {}})`,
+		"plain":  `delete window.VideoDecoder`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := shelved(t, nil)
+			v.do(chromedp.ActionFunc(func(ctx context.Context) error {
+				_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
+				return err
+			}))
+			v.open(api.ClipsAnyone)
+			v.do(chromedp.KeyEvent("c"))
+			v.until("the handles", `!$('in').hidden`)
+			v.do(chromedp.Click(`[data-last="15"]`, chromedp.ByQuery))
+			v.drag("in", v.at().Out-3333, false)
+			looksOf(t, v.tab, "clip")
+			if name == "native" {
+				v.until("frames on the timeline", `$('frames').children.length >= 4`)
+				v.madeAsShown(name)
+				return
+			}
+			p := v.at()
+			v.until("the player shows the first frame", fmt.Sprintf(`video.paused && !video.seeking &&
+				!$('in-frame').checkVisibility() && Math.abs(at().now - %d) < 5`, p.In))
+			v.made(name, p)
+		})
+	}
+}
+
 // Segments without sound and with holes in their video, one that cannot be had, and a player that no longer asks for
 // any, hold nobody up.
 func TestRewindGoesOnOverBadSegments(t *testing.T) {
