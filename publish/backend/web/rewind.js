@@ -602,11 +602,16 @@ video.addEventListener('volumechange', volume);
 // the server cuts at.
 
 const frames = (() => {
-  const jobs = [], mostTries = 3, keep = 2; // segments; handles are in one or two
+  const jobs = [], mostTries = 3, mostKept = 2; // segments; handles are in one or two
   const rounded = 1; // ms by which clocks may be off
-  const able = !!window.VideoDecoder; // only https and this machine have it
   const known = new Map(); // segments by address: {header, samples}
+  let able = true, ever = false; // whether frames can be decoded, and whether one was
   let current = null, stopped = false;
+  function disable() {
+    able = false;
+    player.classList.add('has-no-frames');
+  }
+  if (!window.VideoDecoder) disable(); // only https and this machine have it
   const pause = ms => new Promise(done => setTimeout(done, ms));
   async function load(url, signal) {
     const response = await fetch(url, {signal});
@@ -621,7 +626,7 @@ const frames = (() => {
     }
     known.delete(f.url);
     known.set(f.url, found);
-    if (known.size > keep) known.delete(known.keys().next().value);
+    if (known.size > mostKept) known.delete(known.keys().next().value);
     return found;
   }
   // configuration is what a decoder has to know of a segment: H.264's profile and level, and in MP4 its parameter sets.
@@ -656,8 +661,9 @@ const frames = (() => {
   }
   // decode draws a frame. It is given all that are decoded before it.
   async function decode(video, frame, canvas) {
-    const stamp = f => Math.round(f.pts * 1e6);
+    const stamp = f => Math.round(f.pts * 1e6), config = configuration(video);
     let drawn = false, failure = null;
+    if (!ever && !(await VideoDecoder.isConfigSupported(config)).supported) disable();
     const decoder = new VideoDecoder({
       output(image) {
         if (image.timestamp === stamp(frame)) {
@@ -670,7 +676,7 @@ const frames = (() => {
       error(e) { failure = e; },
     });
     try {
-      decoder.configure(configuration(video));
+      decoder.configure(config);
       for (const [i, f] of video.samples.entries()) {
         decoder.decode(new EncodedVideoChunk({type: i ? 'delta' : 'key', timestamp: stamp(f), data: joined(f.parts)}));
         if (f === frame) break;
@@ -680,6 +686,7 @@ const frames = (() => {
       if (decoder.state !== 'closed') decoder.close(); // it closes itself with an error
     }
     if (!drawn) throw failure ?? new Error('The frame did not come.');
+    ever = true;
   }
   // grab draws the frame of a job, and returns from when to when it is on screen.
   async function grab(job) {
@@ -702,7 +709,7 @@ const frames = (() => {
   }
   async function work() {
     if (current) return;
-    while (jobs.length && !stopped) {
+    while (jobs.length && able && !stopped) {
       const job = current = jobs.shift();
       job.began = Date.now();
       job.stop = new AbortController();
@@ -726,7 +733,7 @@ const frames = (() => {
     current = null;
   }
   return {
-    able,
+    get able() { return able; },
     // The newest wish with a key counts; exact ones go first.
     ask(key, clock, canvas, exact, done = () => {}) {
       if (!able || !engine || stopped) return;
@@ -749,8 +756,6 @@ const frames = (() => {
     },
   };
 })();
-if (!frames.able) player.classList.add('has-no-frames');
-
 const tiles = (() => {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800].map(s => s * 1000);
   const known = new Map(); // by moment: {canvas, ready, asked}
