@@ -710,6 +710,11 @@ func TestRewindGoesOnOverBadSegments(t *testing.T) {
 	}))
 	v.open(api.ClipsAnyone)
 	v.rewind()
+	v.ask(`video.currentTime = 0`, nil)
+	v.do(chromedp.Evaluate(`hls.trigger(Hls.Events.ERROR, {type: 'mediaError', details: 'bufferAppendError', fatal: true,
+		error: new Error('of the test')})`, nil))
+	v.until("it goes on after a fatal error", `video.currentTime > 1 && !video.paused && video.readyState >= 3`)
+	v.rewind()
 	v.do(chromedp.Evaluate(`hls.stopLoad()`, nil))
 	v.until("it loads again", `notices.includes('Reconnecting…') && video.currentTime > 8 && video.readyState >= 3`)
 	v.until("it plays on after all of them", fmt.Sprintf(`video.currentTime > %d && video.readyState >= 3`, 2*9+3))

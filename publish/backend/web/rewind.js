@@ -287,9 +287,10 @@ function scripted() {
         tell('Skipped a gap', 5000);
       }
       if (!data.fatal) return;
+      const playing = !video.paused; // it pauses without its media
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR && Date.now() - mended > 5000) {
         mended = Date.now();
-        hls.recoverMediaError();
+        recover(playing);
         return;
       }
       if ([401, 403, 404].includes(data.response?.code)) poll(); // has the link ended?
@@ -297,18 +298,22 @@ function scripted() {
       hls.destroy();
       if (gone) return;
       clearTimeout(open.timer);
-      open.timer = setTimeout(() => again(at), Math.min(1000 * 2 ** retry++, 15000));
+      open.timer = setTimeout(() => again(at, playing), Math.min(1000 * 2 ** retry++, 15000));
     });
     hls.attachMedia(video);
     hls.loadSource(address('index.m3u8'));
   };
-  const again = at => {
-    const playing = !video.paused;
+  const recover = playing => {
+    const at = video.currentTime;
+    hls.recoverMediaError();
+    hls.startLoad(at); // at 0 it does not do so itself
+    if (playing) play();
+  };
+  const again = (at, playing) => {
     open(-1);
-    if (!at) return;
-    hls.once(Hls.Events.LEVEL_LOADED, () => setTimeout(() => { // its times may count from elsewhere
-      video.currentTime = mediaAt(fragments(), at);
-      if (playing) video.play().catch(() => {});
+    hls.once(Hls.Events.LEVEL_UPDATED, () => setTimeout(() => { // its times may count from elsewhere
+      if (at) video.currentTime = mediaAt(fragments(), at);
+      if (playing) play();
     }));
   };
   open(line.live ? -1 : 0);
@@ -322,10 +327,7 @@ function scripted() {
       loads = null;
       hls.startLoad(video.currentTime);
     },
-    recover() {
-      hls.recoverMediaError();
-      play();
-    },
+    recover: () => recover(true),
     stop() { clearTimeout(open.timer); hls.destroy(); },
   };
 }
