@@ -33,6 +33,7 @@ const say = text => { $('said').textContent = text; };
 // ---- What the server says of the replay.
 
 let line = null; // {from, to, gaps, live, clips, longest}, moments in ms
+let resuming = null; // {from, until}: a pause that has ended, of which nothing after it is there yet
 const span = () => line && line.to > line.from ? line.to - line.from : 0;
 const gapAt = at => line && line.gaps.find(g => at >= g.from && at < g.to);
 const openGap = () => line && line.gaps.find(g => g.open);
@@ -46,9 +47,12 @@ const gapText = g => {
   return `${what} ${unit.format(g.from)} to ${unit.format(g.to)}`;
 };
 
+// patience is how long the server may take for a reply, in ms.
+const patience = 8000;
+
 async function call(path, body) {
-  const response = await fetch(address(path), body && {method: 'POST', body: JSON.stringify(body),
-    headers: {'Content-Type': 'application/json'}});
+  const response = await fetch(address(path), {signal: AbortSignal.timeout(body ? 4 * patience : patience),
+    ...(body && {method: 'POST', body: JSON.stringify(body), headers: {'Content-Type': 'application/json'}})});
   if (response.ok) return response.json();
   const problem = await response.json().catch(() => ({}));
   const error = new Error(problem.detail || problem.title || 'The server said ' + response.status);
@@ -88,7 +92,12 @@ function take(t) {
       reason: g.reason}))};
   if (!old || gapsOf(old) !== gapsOf(line)) listGaps(old);
   if (!old || old.clips !== line.clips) allow();
-  if (wasOpen && !openGap() && line.live) say('The publisher has resumed.');
+  if (wasOpen && !openGap() && line.live) {
+    resuming = {from: old.to, until: Date.now() + 20000};
+    say('The publisher has resumed.');
+  }
+  const goesOn = () => openGap() || !line.live || line.to > resuming.from + 500 || Date.now() > resuming.until;
+  if (resuming && goesOn()) resuming = null;
   if (old && old.live && !line.live) say('This replay has ended.');
   if (old && !old.live && line.live) say('The replay goes on.');
   if (!engine && line.to > line.from) start();
@@ -294,7 +303,9 @@ function scripted() {
         return;
       }
       if ([401, 403, 404].includes(data.response?.code)) poll(); // has the link ended?
-      const at = fragments().length ? clockAt(fragments(), video.currentTime) : 0;
+      const at = wanted ?? position();
+      if (at) wanted = at; // the player is at 0 until it has its media again
+      tries = 0;
       hls.destroy();
       if (gone) return;
       clearTimeout(open.timer);
@@ -383,7 +394,7 @@ function parse(text) {
 // A player may stand for good although more is listed, for example at a segment without sound and with holes in its
 // video. hls.js jumps over holes only where it has got something after them. This loads anew, then goes on with what
 // comes next, then opens the decoder anew.
-const patience = 4000; // ms, before each of these
+const patienceOfPlayer = 4000; // ms, before each of these
 const stuck = {text: '', until: Infinity, at: 0, since: 0, steps: 0, jumped: false, got: new Set()};
 function tell(text, ms = Infinity) {
   stuck.until = Date.now() + ms;
@@ -412,7 +423,7 @@ function watch() {
     return;
   }
   const next = engine.fragments().find(f => f.start > at + .1);
-  if (!next || now - stuck.since < patience) return; // there is no more, or soon
+  if (!next || now - stuck.since < patienceOfPlayer) return; // there is no more, or soon
   const loads = engine.loads();
   if (loads !== null && !stuck.got.has(loads)) return tell('Loading…');
   stuck.since = now;
@@ -517,7 +528,7 @@ const view = () => zoomed ||
 const share = clock => { const v = view(); return (clock - v.from) / (v.to - v.from); };
 const place = (element, clock) => { element.style.left = `${clamp(share(clock), 0, 1) * 100}%`; };
 
-let lastGap = null, lastPosition = 0;
+let lastGap = null, lastPosition = 0, lastMedia = 0;
 function draw() {
   if (!line || gone) return;
   const v = view(), at = wanted ?? position();
@@ -525,12 +536,14 @@ function draw() {
   show(head, at >= v.from && at <= v.to || head === document.activeElement);
   if (engine) place(head, at);
   // Before a pause that lasts, what is listed plays to its end.
-  const open = openGap(), end = open && engine ? edgeOf(engine.fragments()) : edge();
+  const open = openGap() ?? resuming, end = open && engine ? edgeOf(engine.fragments()) : edge();
   const behind = Math.max(0, end - at), near = open ? behind < 1500 : atLive(), paused = near && open;
   head.ariaValueMax = String(Math.round(span() / 1000));
   head.ariaValueNow = String(Math.round(clamp(at - line.from, 0, span()) / 1000));
-  head.ariaValueText = seconds.format(at) + (paused ? ', paused' : near ? ', live' : line.live ? `, ${spoken(behind)} behind live` : '');
-  write($('badge'), !span() ? '' : !line.live ? 'Ended' : paused ? 'Paused' : near ? 'Live'
+  const pausedText = open === resuming ? 'Resuming' : 'Paused';
+  head.ariaValueText = seconds.format(at) + (paused ? `, ${pausedText.toLowerCase()}` : near ? ', live'
+    : line.live ? `, ${spoken(behind)} behind live` : '');
+  write($('badge'), !span() || !at ? '' : !line.live ? 'Ended' : paused ? pausedText : near ? 'Live'
     : `${lengthOf(behind)} behind live`);
   $('badge').classList.toggle('is-live', line.live && near && !paused);
   show($('live'), line.live && !near && span() > 0);
@@ -565,14 +578,16 @@ function state(at, near) {
   let notice = '';
   if (!span()) notice = line.live ? 'Waiting for the first frames…' : 'This replay has ended.';
   else if (open && near) notice = gapText(open) + '. It continues here when they resume.';
+  else if (resuming && near) notice = 'The publisher has resumed. It continues here in a moment.';
   else if (stuck.text) notice = stuck.text;
   else if (!line.live && video.ended) notice = 'This replay has ended.';
-  // What was jumped over is reported for a moment.
-  if (lastPosition && at > lastPosition && at - lastPosition < 30 * 60000 && !video.seeking) {
+  // A gap that was played over is reported for a moment.
+  const played = video.currentTime - lastMedia;
+  if (lastPosition && at > lastPosition && played >= 0 && played < 3 && !video.seeking) {
     const passed = line.gaps.find(g => lastPosition <= g.from + 500 && at >= g.to - 500);
     if (passed && passed.from !== lastGap?.from) lastGap = {...passed, until: Date.now() + 5000};
   }
-  if (!video.seeking) lastPosition = at;
+  if (!video.seeking) [lastPosition, lastMedia] = [video.readyState < 2 ? 0 : at, video.currentTime];
   if (!notice && lastGap && Date.now() < lastGap.until) notice = gapText(lastGap);
   if (lastGap && Date.now() > lastGap.until && at < lastGap.from) lastGap = null;
   write($('notice'), notice);
@@ -609,6 +624,10 @@ const frames = (() => {
   const known = new Map(); // segments by address: {header, samples}
   let able = true, ever = false; // whether frames can be decoded, and whether one was
   let current = null, stopped = false;
+  const replace = job => {
+    job.replaced = true;
+    job.stop.abort();
+  };
   function disable() {
     able = false;
     player.classList.add('has-no-frames');
@@ -662,15 +681,16 @@ const frames = (() => {
     return out;
   }
   // decode draws a frame. It is given all that are decoded before it.
-  async function decode(video, frame, canvas) {
+  async function decode(video, frame, {canvas, clock, stop}) {
     const stamp = f => Math.round(f.pts * 1e6), config = configuration(video);
     let drawn = false, failure = null;
     if (!ever && !(await VideoDecoder.isConfigSupported(config)).supported) disable();
     const decoder = new VideoDecoder({
       output(image) {
-        if (image.timestamp === stamp(frame)) {
+        if (image.timestamp === stamp(frame) && !stop.signal.aborted) {
           canvas.height = Math.round(canvas.width * image.displayHeight / image.displayWidth);
           canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
+          canvas.dataset.at = new Date(clock).toISOString();
           drawn = true;
         }
         image.close();
@@ -704,9 +724,7 @@ const frames = (() => {
     const shown = [...video.samples].sort((a, b) => a.pts - b.pts);
     const due = shown.map(s => f.programDateTime + 1000 * (s.pts - shown[0].pts));
     const n = lastWith(due, at => at <= job.clock + rounded);
-    await decode(video, shown[n], job.canvas);
-    job.stop.signal.throwIfAborted();
-    job.canvas.dataset.at = new Date(job.clock).toISOString();
+    await decode(video, shown[n], job);
     return {from: due[n], to: due[n + 1] ?? f.programDateTime + 1000 * f.length};
   }
   async function work() {
@@ -715,10 +733,11 @@ const frames = (() => {
       const job = current = jobs.shift();
       job.began = Date.now();
       job.stop = new AbortController();
+      const late = setTimeout(() => job.stop.abort(), 4 * patience);
       try {
         job.done(true, await grab(job));
       } catch {
-        if (job.stop.signal.aborted) {
+        if (job.replaced) {
           job.done(false);
           continue;
         }
@@ -729,7 +748,7 @@ const frames = (() => {
         if (job.exact && cut && job.tries < mostTries && !jobs.some(j => j.key === job.key)) {
           jobs.splice(jobs.filter(j => j.exact).length, 0, job);
         } else job.done(false);
-      }
+      } finally { clearTimeout(late); }
       if (jobs.length && !jobs[0].exact) await pause(150); // others play, too
     }
     current = null;
@@ -744,7 +763,7 @@ const frames = (() => {
       const job = {key, clock, canvas, exact, done};
       if (exact) jobs.unshift(job); else jobs.push(job);
       // One on its way is shown, so that dragging shows frames, unless it takes long.
-      if (current?.key === key && Date.now() - current.began > 1000) current.stop.abort();
+      if (current?.key === key && Date.now() - current.began > 1000) replace(current);
       work();
     },
     drop(keep) {
@@ -754,7 +773,7 @@ const frames = (() => {
     },
     stop() {
       stopped = true;
-      current?.stop.abort();
+      if (current) replace(current);
     },
   };
 })();
@@ -1000,9 +1019,11 @@ function around(middle, length) {
   tiles.plan();
 }
 
+// zoom keeps the clip in the middle, or where it does not fit the end that was moved last.
 function zoom(factor) {
-  const v = view();
-  around(cut ? (cut.in + cut.out) / 2 : (v.from + v.to) / 2, (v.to - v.from) * factor);
+  const v = view(), length = (v.to - v.from) * factor;
+  const middle = (v.from + v.to) / 2, ofCut = cut && (cut.in + cut.out) / 2;
+  around(!cut ? middle : cut.out - cut.in <= length ? ofCut : cut[cut.moved ?? 'in'], length);
 }
 
 const grain = 4; // ms that clocks may differ by
@@ -1017,6 +1038,7 @@ function trim(which, clock) {
     if (to >= cut.in + shortest) cut.out = to;
   }
   cut[which] = Math.round(cut[which]);
+  cut.moved = which;
   cut.less = '';
   drawCut();
   // The last frame of a clip is the one before its end. What is sent lies well within the frame that is shown.
