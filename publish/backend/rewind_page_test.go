@@ -375,13 +375,17 @@ func TestRewindPageTells(t *testing.T) {
 	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
 	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
 	require.NoError(t, err)
-	var down atomic.Bool
+	var down, hangs atomic.Bool
 	o := options(on.DB, on.Files, on.Began)
 	o.Keeper.Stall = 10 * time.Second
 	inner := run(t, o).Handler()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if down.Load() {
 			panic(http.ErrAbortHandler)
+		}
+		if hangs.Load() {
+			<-r.Context().Done()
+			return
 		}
 		inner.ServeHTTP(w, r)
 	}))
@@ -439,11 +443,15 @@ func TestRewindPageTells(t *testing.T) {
 	require.NoError(t, app.Pause(t.Context(), replay, false, time.Now()))
 	v.until("it goes on", `at().badge !== 'Paused' && $('notice').hidden`)
 
-	down.Store(true)
-	v.until("the connection is lost", `$('trouble').textContent.startsWith('The connection is lost')`)
-	looksOf(t, v.tab, "lost")
-	down.Store(false)
-	v.until("it is back", `$('trouble').textContent === ''`)
+	for _, fault := range []*atomic.Bool{&hangs, &down} {
+		fault.Store(true)
+		v.until("the connection is lost", `$('trouble').textContent.startsWith('The connection is lost')`)
+		if fault == &down {
+			looksOf(t, v.tab, "lost")
+		}
+		fault.Store(false)
+		v.until("it is back", `$('trouble').textContent === ''`)
+	}
 	_, err = app.Stop(t.Context(), api.StopRequest{ReplayID: replay})
 	require.NoError(t, err)
 	v.until("the end", `$('badge').textContent === 'Ended' && $('state').textContent.startsWith('This replay has ended')`)
@@ -484,6 +492,9 @@ func TestRewindClipsBesideAPause(t *testing.T) {
 	require.NoError(t, v.client.Pause(t.Context(), v.replay, false, v.began.Add(17*time.Second)))
 	v.open(api.ClipsAnyone)
 	v.until("the pause", `$('spans').textContent.startsWith('Paused by the publisher ')`)
+	var notice string
+	v.ask(`new Promise(done => setTimeout(() => done($('notice').textContent), 1500))`, &notice)
+	require.Empty(t, notice, "it was not played over")
 	var gap struct{ From, To int64 }
 	v.ask(`fetch('timeline' + location.search).then(r => r.json()).then(t => ({From: Date.parse(t.gaps[0].from),
 		To: Date.parse(t.gaps[0].to)}))`, &gap)

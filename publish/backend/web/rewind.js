@@ -305,7 +305,6 @@ function scripted() {
       if ([401, 403, 404].includes(data.response?.code)) poll(); // has the link ended?
       const at = wanted ?? position();
       if (at) wanted = at; // the player is at 0 until it has its media again
-      tries = 0;
       hls.destroy();
       if (gone) return;
       clearTimeout(open.timer);
@@ -488,14 +487,25 @@ function seek(clock) {
   draw();
 }
 
+const fragmentOf = clock => {
+  const fragments = engine.fragments();
+  return fragments[lastWith(fragments, f => f.programDateTime <= clock)];
+};
+
 // aim leads a seek to where its frame has turned out to be: the times of segments are known when they are there.
 function aim() {
   if (wanted === null || gone || tries > 5) return;
   let media = mediaAt(engine.fragments(), wanted);
   const held = video.buffered;
   const ranges = Array.from({length: held.length}, (_, i) => [held.start(i), held.end(i)]);
-  const next = ranges.find(r => r[0] > media && r[0] < media + 1);
-  if (next && !ranges.some(r => r[0] <= media && media < r[1])) media = next[0] + .01; // a hole cannot be played
+  if (ranges.length && !ranges.some(r => r[0] <= media && media < r[1])) { // a hole cannot be played
+    const next = ranges.find(r => r[0] > media && r[0] < media + 1);
+    if (next) media = next[0] + .01;
+    else if (fragmentOf(wanted)?.first !== undefined) { // the browser has taken nothing of it, so hls.js goes on after it
+      wanted = null;
+      return;
+    }
+  }
   const off = media - video.currentTime;
   if (Math.abs(off) < .2 && !(video.seeking && off > .005)) return;
   tries++;
