@@ -51,7 +51,7 @@ const gapText = g => {
 const patience = 8000;
 
 async function call(path, body) {
-  const response = await fetch(address(path), {signal: AbortSignal.timeout(body ? 4 * patience : patience),
+  const response = await fetch(address(path), {signal: AbortSignal.timeout?.(body ? 4 * patience : patience),
     ...(body && {method: 'POST', body: JSON.stringify(body), headers: {'Content-Type': 'application/json'}})});
   if (response.ok) return response.json();
   const problem = await response.json().catch(() => ({}));
@@ -337,7 +337,7 @@ function scripted() {
       loads = null;
       hls.startLoad(video.currentTime);
     },
-    recover: () => recover(true),
+    recover: () => recover(!video.paused),
     stop() { clearTimeout(open.timer); hls.destroy(); },
   };
 }
