@@ -29,6 +29,10 @@ func TestAPauseHasItsReason(t *testing.T) {
 	by("the user has paused, whoever is back", session.PausedByUser)
 	require.NoError(t, b.SetPaused(false))
 	by("capture goes on", "")
+	for i := range 50 { // an answer is made of the snapshot that is there when the call returns
+		require.NoError(t, b.SetPaused(i%2 == 0))
+		require.Equal(t, i%2 == 0, b.Snapshot().Paused)
+	}
 
 	require.NoError(t, b.SetReplay(false))
 	require.ErrorContains(t, b.SetPaused(true), "nothing to pause")
