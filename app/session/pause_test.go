@@ -29,7 +29,7 @@ func TestAPauseHasItsReason(t *testing.T) {
 	by("the user has paused, whoever is back", session.PausedByUser)
 	require.NoError(t, b.SetPaused(false))
 	by("capture goes on", "")
-	for i := range 50 { // an answer is made of the snapshot that is there when the call returns
+	for i := range 5000 { // an answer is made of the snapshot that is there when the call returns
 		require.NoError(t, b.SetPaused(i%2 == 0))
 		require.Equal(t, i%2 == 0, b.Snapshot().Paused)
 	}
