@@ -136,17 +136,13 @@ func (s *Session) changeMute(src Source, to func(bool) bool) error {
 // SetPaused pauses capture, or goes on: what is buffered stays, a recording waits, and others see the last frame. It
 // ends with the next switch that is turned on, so there is nothing to pause while all of them are off.
 func (s *Session) SetPaused(on bool) error {
-	err := s.do(func() error {
+	return s.do(func() error {
 		if on && !s.st.replayOn && !s.st.share.on && !s.st.record.on {
 			return errors.New("there is nothing to pause: replay buffer, sharing and recording are off")
 		}
 		s.st.away.held = on
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return s.do(func() error { return nil }) // between two commands a snapshot is published
 }
 
 // Talk opens the microphone while the push-to-talk key is held. It does not wait. Without such a key it does nothing.

@@ -106,7 +106,8 @@ type state struct {
 	reported reportedState
 
 	waiters []waiter
-	meters  int // who looks at the levels
+	answers []func() // of commands, given once a snapshot shows what they did
+	meters  int      // who looks at the levels
 	// previews is who looks at a recorder of which nothing is kept, levels who looks at its levels alone.
 	previews, levels int
 }
@@ -234,6 +235,10 @@ func (s *Session) run() {
 		s.reconcile()
 		s.answerWaiters()
 		s.publish()
+		for _, answer := range s.st.answers {
+			answer()
+		}
+		s.st.answers = nil
 		if s.st.closing && s.st.ended() {
 			return
 		}
@@ -298,7 +303,7 @@ func summary(texts []string) string {
 	return strings.Join(texts, "\n")
 }
 
-// do runs f in the owner and waits for it.
+// do runs f in the owner, and waits until what came of it is in the snapshot.
 func (s *Session) do(f func() error) error {
 	answer := make(chan error, 1)
 	select {
@@ -307,7 +312,8 @@ func (s *Session) do(f func() error) error {
 			answer <- ErrClosed
 			return
 		}
-		answer <- f()
+		err := f()
+		s.st.answers = append(s.st.answers, func() { answer <- err })
 	}:
 	case <-s.done:
 		return ErrClosed

@@ -740,8 +740,8 @@ func TestRewindGoesOnOverBadSegments(t *testing.T) {
 	v.until("the handles", `!$('in').hidden`)
 	v.do(chromedp.Click(`[data-last="15"]`, chromedp.ByQuery))
 	v.drag("in", v.began.Add(lost*shelftest.SegmentLength+shelftest.SegmentLength/2).UnixMilli(), false)
-	v.until("one frame is missing", `$('in-frame').dataset.state === 'missing' && $('out-frame').dataset.state === 'ready' &&
-		$('in-frame').nextElementSibling.checkVisibility()`)
+	v.until("one frame is missing", `$('in-frame').dataset.state === 'missing' &&
+		$('out-frame').dataset.state === 'ready' && $('in-frame').nextElementSibling.checkVisibility()`)
 	looksOf(t, v.tab, "missing")
 }
 

@@ -501,8 +501,8 @@ function aim() {
   if (ranges.length && !ranges.some(r => r[0] <= media && media < r[1])) { // a hole cannot be played
     const next = ranges.find(r => r[0] > media && r[0] < media + 1);
     if (next) media = next[0] + .01;
-    else if (fragmentOf(wanted)?.first !== undefined) { // the browser has taken nothing of it, so hls.js goes on after it
-      wanted = null;
+    else if (fragmentOf(wanted)?.first !== undefined) {
+      wanted = null; // the browser has taken nothing of it, so hls.js goes on after it
       return;
     }
   }
@@ -787,6 +787,7 @@ const frames = (() => {
     },
   };
 })();
+
 const tiles = (() => {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800].map(s => s * 1000);
   const known = new Map(); // by moment: {canvas, ready, asked}
@@ -1052,12 +1053,12 @@ function trim(which, clock) {
   cut.less = '';
   drawCut();
   // The last frame of a clip is the one before its end. What is sent lies well within the frame that is shown.
-  const mine = cut, at = cut[which], clockOf = which === 'in' ? at : at - 2, canvas = $(which + '-frame');
+  const asked = {}, at = cut[which], clockOf = which === 'in' ? at : at - 2, canvas = $(which + '-frame');
   cut.sent = {...cut.sent, [which]: clockOf};
-  const asked = cut.asked = {...cut.asked, [which]: {}};
+  cut.asked = {...cut.asked, [which]: asked};
   canvas.dataset.state = 'loading';
   frames.ask(which, clockOf, canvas, true, (ok, frame) => {
-    if (cut !== mine || cut.asked[which] !== asked[which]) return;
+    if (cut?.asked?.[which] !== asked) return; // there is a newer one
     canvas.dataset.state = ok ? 'ready' : 'missing';
     if (!ok || !frame) return;
     const from = frame.from + grain;
