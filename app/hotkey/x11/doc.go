@@ -16,6 +16,8 @@
 // A passive grab would take every key until the hotkey comes up. So the grab freezes the keyboard for the moment of
 // the press only, and is let go at once: no other key's event is lost. When the hotkey comes up is read from the
 // keyboard's state while it is held.
+// A press of a key that was not seen to come up is one of the repeats of a held key, unless it comes sooner than a
+// repeat can and the state could not be read for a while.
 //
 // A key that types, for push-to-talk, is let through: the window with the focus receives it as if it were not
 // grabbed.
@@ -24,6 +26,6 @@
 // press sets a key with the keyboard and the mouse grabbed by another connection (Capture), under which no other
 // grab fires.
 //
-// The Binder owns one connection, one goroutine that reads its events and one that tries again what could not be
+// The Binder owns two connections, one goroutine that reads events and one that tries again what could not be
 // had, each binding one goroutine that hands on what the key does; Close of either ends it and waits.
 package x11

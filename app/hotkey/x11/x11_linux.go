@@ -13,8 +13,12 @@ import (
 	"github.com/hindsight-app/hindsight/app/hotkey"
 )
 
-// lookEvery is how often the keyboard's state is read while a hotkey is held.
-const lookEvery = 10 * time.Millisecond
+// lookEvery is how often the keyboard's state is read while a hotkey is held. Where nothing was read for longer than
+// blind, as on a machine that is busy, the key may have come up and gone down again in the meantime.
+const (
+	lookEvery = 10 * time.Millisecond
+	blind     = 5 * lookEvery
+)
 
 // ourMods are the modifiers a combination may have; locks are those that must not matter: CapsLock, and NumLock,
 // which is Mod2 on every usual keyboard map.
@@ -32,6 +36,7 @@ type Binder struct {
 	conn     *xgb.Conn
 	root     xproto.Window
 	pointer  *pointer
+	repeat   *repeat
 	done     chan struct{} // closed when the reader has ended
 	bindings []*binding    // in the order of Bind
 	grabs    map[spot]*binding
@@ -58,7 +63,7 @@ func (b *Binder) connect() error {
 		return fmt.Errorf("the X display does not respond: %w", err)
 	}
 	b.conn, b.root, b.done = conn, xproto.Setup(conn).DefaultScreen(conn).Root, make(chan struct{})
-	b.pointer = openPointer(conn, b.root)
+	b.pointer, b.repeat = openPointer(conn, b.root), openRepeat()
 	go b.read(conn, b.done)
 	go b.retry(b.done)
 	return nil
@@ -76,11 +81,11 @@ func (b *Binder) Bind(_, _ string, c hotkey.Combo, on hotkey.Handler) (hotkey.Bi
 			return nil, hotkey.ErrTaken
 		}
 	}
-	bd := &binding{owner: b, combo: c, lost: on.Lost, layout: on.Layout, presses: make(chan spot, 1),
-		stop: make(chan struct{}), done: make(chan struct{})}
+	bd := &binding{owner: b, combo: c, lost: on.Lost, layout: on.Layout, presses: make(chan spot, 16),
+		delay: b.repeat.delay(), stop: make(chan struct{}), done: make(chan struct{})}
 	b.bindings = append(b.bindings, bd)
 	b.regrab()
-	go bd.run(b.conn, b.pointer, on)
+	go bd.run(b.conn, b.pointer, b.repeat, on)
 	err := b.failed[bd]
 	if err != nil && on.Lost != nil {
 		on.Lost(err)
@@ -214,13 +219,14 @@ func (b *Binder) read(conn *xgb.Conn, done chan struct{}) {
 			}
 		case xproto.KeyPressEvent:
 			// The keyboard is frozen until this arrives, and what was typed in the meantime then goes where it belongs.
-			if bd := b.press(spot{byte(e.Detail), false, e.State & ourMods}); bd != nil && bd.combo.Typing() {
+			bd := b.press(spot{byte(e.Detail), false, e.State & ourMods}, e.Time)
+			if bd != nil && bd.combo.Typing() {
 				_ = xproto.AllowEventsChecked(conn, xproto.AllowReplayKeyboard, e.Time).Check()
 			} else {
 				_ = xproto.UngrabKeyboardChecked(conn, xproto.TimeCurrentTime).Check()
 			}
 		case xproto.ButtonPressEvent:
-			b.press(spot{byte(e.Detail), true, e.State & ourMods})
+			b.press(spot{byte(e.Detail), true, e.State & ourMods}, e.Time)
 			_ = xproto.UngrabPointerChecked(conn, xproto.TimeCurrentTime).Check()
 		case xproto.MappingNotifyEvent:
 			if e.Request != xproto.MappingPointer {
@@ -231,15 +237,15 @@ func (b *Binder) read(conn *xgb.Conn, done chan struct{}) {
 	}
 }
 
-// press tells the binding of a spot.
-func (b *Binder) press(s spot) *binding {
+// press tells the binding of a spot, at the server's time in ms.
+func (b *Binder) press(s spot, at xproto.Timestamp) *binding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	bd := b.grabs[s]
-	if bd != nil {
+	if bd != nil && bd.isNew(s, at) {
 		select {
 		case bd.presses <- s:
-		default: // one is waiting already
+		default: // nobody has taken that many
 		}
 	}
 	return bd
@@ -351,6 +357,7 @@ func (b *Binder) Close() error {
 	b.mu.Unlock()
 	if conn != nil {
 		conn.Close()
+		b.repeat.close()
 		<-done
 	}
 	return nil
@@ -366,10 +373,33 @@ type binding struct {
 	stop    chan struct{}
 	done    chan struct{}
 	once    sync.Once
+
+	mu       sync.Mutex
+	held     bool             // a press has arrived, and nothing shows that the key is up again
+	since    xproto.Timestamp // when it was pressed
+	repeated bool             // it has repeated since
+	looked   time.Time        // when it was last known to be down
+	delay    time.Duration    // how long it is held before it repeats
 }
 
-// run tells each time the key goes down and comes up. X repeats the press of a held key.
-func (bd *binding) run(conn *xgb.Conn, p *pointer, on hotkey.Handler) {
+// isNew tells a press of the hotkey from a repeat of a held key, which X reports as a press, too. It is one where the
+// key was seen to come up. Where nobody could look (see blind), it is one that comes sooner than a repeat can. Buttons
+// of a mouse do not repeat.
+func (bd *binding) isNew(s spot, at xproto.Timestamp) bool {
+	bd.mu.Lock()
+	defer bd.mu.Unlock()
+	now := time.Now()
+	tooSoon := !bd.repeated && time.Duration(at-bd.since)*time.Millisecond < bd.delay
+	if bd.held && !s.mouse && (now.Sub(bd.looked) < blind || !tooSoon) {
+		bd.repeated = true
+		return false
+	}
+	bd.held, bd.since, bd.repeated, bd.looked = true, at, false, now
+	return true
+}
+
+// run tells each time the key goes down and comes up.
+func (bd *binding) run(conn *xgb.Conn, p *pointer, r *repeat, on hotkey.Handler) {
 	defer close(bd.done)
 	for {
 		select {
@@ -377,6 +407,10 @@ func (bd *binding) run(conn *xgb.Conn, p *pointer, on hotkey.Handler) {
 			return
 		case s := <-bd.presses:
 			on.Down()
+			delay := r.delay() // it can be changed at any time
+			bd.mu.Lock()
+			bd.delay = delay
+			bd.mu.Unlock()
 			bd.hold(func() bool {
 				if s.mouse {
 					return p.down(s.code)
@@ -389,18 +423,34 @@ func (bd *binding) run(conn *xgb.Conn, p *pointer, on hotkey.Handler) {
 	}
 }
 
-// hold waits until the key is up, or the binding or the display goes.
+// hold waits until the key is up or pressed anew, or the binding or the display goes.
 func (bd *binding) hold(down func() bool) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	for down() {
+	for len(bd.presses) == 0 {
+		asked := time.Now()
+		if !bd.still(asked, down()) {
+			return
+		}
 		select {
 		case <-bd.stop:
 			return
-		case <-bd.presses: // a repeat
 		case <-look.C:
 		}
 	}
+}
+
+// still notes whether the key was down when that was asked, and returns it. What was pressed in the meantime counts more.
+func (bd *binding) still(asked time.Time, down bool) bool {
+	bd.mu.Lock()
+	defer bd.mu.Unlock()
+	switch {
+	case !down:
+		bd.held = len(bd.presses) > 0
+	case asked.After(bd.looked):
+		bd.looked = asked
+	}
+	return down
 }
 
 // Close implements hotkey.Binding.

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+	"github.com/jezek/xgb/xtest"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hindsight-app/hindsight/app/hotkey"
@@ -230,4 +233,72 @@ func TestTakenAndHeldForms(t *testing.T) {
 	k.run("xdotool", "key", "shift+alt+F10")
 	k.next(did, "down")
 	k.next(did, "up")
+}
+
+// A machine that is busy can leave the program no time between two presses: here the server lets it wait while
+// the key comes up and goes down again. Both count, and the repeats of a held key still do not.
+func TestPressesWhileNobodyCanLook(t *testing.T) {
+	k := startKeyboard(t)
+	b := newBinder(t)
+	did, err := k.bind(b, "F8")
+	require.NoError(t, err)
+	other, err := k.bind(b, "Alt+F9")
+	require.NoError(t, err)
+	conn, err := xgb.NewConnDisplay(k.desktop.Display)
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	require.NoError(t, xtest.Init(conn))
+	const f8, alt, f9 = 74, 64, 75
+	fake := func(kind, code byte, after time.Duration) {
+		t.Helper()
+		require.NoError(t, xtest.FakeInputChecked(conn, kind, code, uint32(after.Milliseconds()), 0, 0, 0, 0).Check())
+	}
+	const press, release = xproto.KeyPress, xproto.KeyRelease
+	k.run("xset", "r", "rate", "400", "50")
+	fake(press, f8, 0)
+	k.next(did, "down")
+	grab := func(inside func()) {
+		t.Helper()
+		require.NoError(t, xproto.GrabServerChecked(conn).Check())
+		inside()
+		require.NoError(t, xproto.UngrabServerChecked(conn).Check())
+	}
+	grab(func() {
+		fake(release, f8, 3*blind)
+		fake(press, f8, 0)
+	})
+	k.next(did, "up")
+	k.next(did, "down")
+	grab(func() {
+		fake(release, alt, 2*time.Second) // of a key that is not down: it only takes its time
+	})
+	require.Empty(t, did, "repeats count as presses")
+	fake(release, f8, 0)
+	k.next(did, "up")
+	fake(press, alt, 0)
+	fake(press, f9, 0)
+	k.next(other, "down")
+	grab(func() {
+		fake(release, f9, 3*blind)
+		fake(press, f9, 0)
+		fake(release, f9, 0)
+		fake(release, alt, 0)
+	})
+	for _, want := range []string{"up", "down", "up"} {
+		k.next(other, want)
+	}
+	require.Empty(t, did)
+}
+
+// How long a key is held before it repeats is what the user set.
+func TestRepeatDelay(t *testing.T) {
+	k := startKeyboard(t)
+	r := openRepeat()
+	require.NotNil(t, r)
+	t.Cleanup(r.close)
+	for _, ms := range []string{"150", "660"} {
+		k.run("xset", "r", "rate", ms, "25")
+		require.Equal(t, ms+"ms", r.delay().String())
+	}
+	require.Zero(t, (*repeat)(nil).delay())
 }
