@@ -440,7 +440,7 @@ func (bd *binding) hold(down func() bool) {
 	}
 }
 
-// still notes whether the key was down when that was asked, and returns it. What was pressed in the meantime counts more.
+// still notes whether the key was down when that was asked, and returns it. A press in the meantime counts more.
 func (bd *binding) still(asked time.Time, down bool) bool {
 	bd.mu.Lock()
 	defer bd.mu.Unlock()
