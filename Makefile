@@ -66,8 +66,8 @@ check-staticcheck:
 
 test: setup check race ## check, the race detector, and all tests against the real servers
 	cmd/devstack/test.sh -C publish/deploy/schematest ./...
-	cmd/devstack/test.sh -p 2 -timeout 20m $$(cmd/devstack/packages.sh real)
-	cmd/devstack/test.sh -p 1 -timeout 20m $$(cmd/devstack/packages.sh alone)
+	cmd/devstack/test.sh -p 2 -timeout 30m $$(cmd/devstack/packages.sh real)
+	cmd/devstack/test.sh -p 1 -timeout 30m $$(cmd/devstack/packages.sh alone)
 
 dist: ## packages of app and backend (deb, rpm, tar.gz), checksums and SBOMs, in dist/
 	@cmd/devstack/setup.sh dist

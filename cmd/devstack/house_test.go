@@ -84,7 +84,7 @@ var within = []struct{ pkg, may string }{
 	{"capture/...", "capture/..."},
 	{"publish/api", ""},
 	{"publish/client", "publish/api"},
-	{"publish/backend/command", "publish/api publish/backend/... assets/manual assets/version"},
+	{"publish/backend/command", "publish/api publish/backend/... assets/duration assets/manual assets/version"},
 	{"publish/backend/keeper", "publish/api " + backendParts + " publish/backend/cut capture/media"},
 	{"publish/backend/web", "publish/api " + backendParts +
 		" publish/backend/hls publish/backend/poster publish/backend/storage assets/icons"},

@@ -4,14 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"reflect"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/hindsight-app/hindsight/assets/duration"
 )
 
 // mappers read values as kong does, but say what is wrong with one as people do.
@@ -20,24 +20,17 @@ var mappers = []kong.Option{
 	kong.NamedMapper("path", texts("a path", func(path string) (string, error) { return kong.ExpandPath(path), nil })),
 	kong.NamedMapper("clip", texts("a clip", func(clip string) (string, error) { return absolute(clip), nil })),
 	kong.KindMapper(reflect.Float64, kong.MapperFunc(number)),
-	kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(duration)),
+	kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(length)),
 }
 
-// duration reads a time as Go does, and whole days and weeks, which Go does not know.
-func duration(ctx *kong.DecodeContext, target reflect.Value) error {
+func length(ctx *kong.DecodeContext, target reflect.Value) error {
 	text, err := word(ctx, "a time")
 	if err != nil {
 		return err
 	}
-	d, err := time.ParseDuration(text)
-	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		count, is := strings.CutSuffix(text, unit)
-		if n, wrong := strconv.ParseUint(count, 10, 16); is && wrong == nil && n <= uint64(math.MaxInt64/length) {
-			d, err = time.Duration(n)*length, nil
-		}
-	}
+	d, err := duration.Parse(text)
 	if err != nil {
-		return fmt.Errorf("%q is not a time; write for example 90m, 12h, 7d or 2w", text)
+		return err
 	}
 	target.SetInt(int64(d))
 	return nil

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -56,6 +57,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Description("Keeps rolling replays of what is shared in LiveKit rooms. Secrets are passed in the environment: "+
 			"LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or LIVEKIT_API_KEY_FILE and LIVEKIT_API_SECRET_FILE."),
 		kong.Vars{"version": "hindsight-backend " + version.String()}, kong.Configuration(loadFile),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(length)),
 		kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintln(stderr, err)

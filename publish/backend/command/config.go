@@ -7,12 +7,15 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/hindsight-app/hindsight/assets/duration"
 )
 
 // notInFile are flags that a configuration file cannot have, beside hidden ones.
@@ -36,6 +39,20 @@ func loadFile(r io.Reader) (kong.Resolver, error) {
 		return nil, fmt.Errorf("the configuration file is not TOML: %w", err)
 	}
 	return f, nil
+}
+
+// length reads a time of a flag, a variable or the file.
+func length(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("time", &text); err != nil {
+		return err
+	}
+	d, err := duration.Parse(text)
+	if err != nil {
+		return err
+	}
+	target.SetInt(int64(d))
+	return nil
 }
 
 // Validate refuses keys that are no flags.

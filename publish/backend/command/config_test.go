@@ -78,7 +78,7 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		{"expire", "0s", "--expire"}, {"stall", "1s", "--stall"}, {"frame-rate", "0", "--frame-rate"},
 		{"max-width", "1", "--max-width"},
 		{"aac-priming", "-1", "--aac-priming"}, {"tls-cert", "x", "--tls-key"}, {"drain", "-1s", "--drain"},
-		{"log-level", "loud", "--log-level"},
+		{"log-level", "loud", "--log-level"}, {"max-link", "soon", "12h, 7d or 2w"}, {"expire", "5w", "30d"},
 	} {
 		code, _, complaint := run(t, "serve", "--print-config", "--"+c.flag+"="+c.value)
 		if c.says == "" {
@@ -97,6 +97,18 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 	code, _, complaint := run(t, "--config", filepath.Join(t.TempDir(), "none.toml"), "serve", "--print-config")
 	require.NotZero(t, code)
 	require.Contains(t, complaint, "none.toml")
+}
+
+// Days and weeks are times, too, wherever they come from.
+func TestDaysAndWeeks(t *testing.T) {
+	t.Setenv("HINDSIGHT_UPLOAD_EXPIRE", "7d")
+	code, printed, complaint := run(t, "--config", config(t, `keep-clips = "2w"`), "serve", "--print-config",
+		"--max-recording=1d")
+	require.Zero(t, code, complaint)
+	for _, line := range []string{"upload-expire = '168h0m0s'", "keep-clips = '336h0m0s'", "max-recording = '24h0m0s'",
+		"max-link = '2160h0m0s'", "stall = '45s'"} {
+		require.Contains(t, printed, line+"\n")
+	}
 }
 
 // The address of a database, which has a password, may come from a file, and what is wrong with that is said.
@@ -159,11 +171,11 @@ func TestInvitationCommands(t *testing.T) {
 	require.Zero(t, code)
 	require.Equal(t, "[]\n", list)
 	for want, args := range map[string][]string{
-		"--expires must be above 0": {"--identity", "bob", "--base-url", "https://a", "--expires", "1000h"},
-		"--base-url is":             {"--identity", "bob", "--base-url", "a"},
-		"no scope":                  {"--identity", "bob", "--base-url", "https://a", "--scopes", "root"},
-		"the identity must have":    {"--identity", "", "--base-url", "https://a"},
-		"names no server":           {"--identity", "bob", "--base-url", "https://u:p@a"},
+		"at most 30d":            {"--identity", "bob", "--base-url", "https://a", "--expires", "31d"},
+		"--base-url is":          {"--identity", "bob", "--base-url", "a"},
+		"no scope":               {"--identity", "bob", "--base-url", "https://a", "--scopes", "root"},
+		"the identity must have": {"--identity", "", "--base-url", "https://a"},
+		"names no server":        {"--identity", "bob", "--base-url", "https://u:p@a"},
 	} {
 		code, _, complaint = run(t, append([]string{"--data", data, "token", "invite"}, args...)...)
 		require.NotZero(t, code)

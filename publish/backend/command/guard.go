@@ -23,7 +23,7 @@ type guard struct {
 	TrustedProxies []string      `placeholder:"ADDRESS" help:"Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are trusted. List only proxies: everything else in a trusted network can pretend to be any client." env:"HINDSIGHT_TRUSTED_PROXIES"`
 	CORSOrigins    []string      `name:"cors-origins" placeholder:"ORIGIN" help:"Web origins that may call from a browser, for example https://app.example.com. Default: none." env:"HINDSIGHT_CORS_ORIGINS"`
 	Rate           float64       `help:"Sustained requests per second per user, or per address without a user. Bursts may be ten times as large. 0 means unlimited." default:"20" env:"HINDSIGHT_RATE"`
-	KeepClips      time.Duration `help:"How long clips are kept, for example 720h. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
+	KeepClips      time.Duration `help:"How long clips are kept, for example 12h or 30d. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_CLIPS"`
 	MaxClips       int           `help:"Maximum number of clips per user. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_CLIPS"`
 	MaxClipMB      int64         `name:"max-clip-mb" help:"Maximum size of all clips of a user, in MB. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_CLIP_MB"`
 	MaxUploadMB    int64         `name:"max-upload-mb" help:"Maximum size of a clip that a user uploads, in MB." default:"2000" env:"HINDSIGHT_MAX_UPLOAD_MB"`
@@ -31,11 +31,11 @@ type guard struct {
 	UploadExpire   time.Duration `help:"How long an unfinished upload is kept." default:"24h" env:"HINDSIGHT_UPLOAD_EXPIRE"`
 	MaxReplays     int           `help:"Maximum number of replays per user. Ended replays count until they expire." default:"32" env:"HINDSIGHT_MAX_REPLAYS"`
 	MaxRecording   time.Duration `help:"Maximum length of a recording. It is then stopped." default:"12h" env:"HINDSIGHT_MAX_RECORDING"`
-	KeepRecordings time.Duration `help:"How long finished recordings are kept, for example 720h. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_RECORDINGS"`
+	KeepRecordings time.Duration `help:"How long finished recordings are kept, for example 12h or 30d. 0 means forever." default:"0" env:"HINDSIGHT_KEEP_RECORDINGS"`
 	MaxRecordings  int           `help:"Maximum number of recordings per user. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_RECORDINGS"`
 	MaxRecordingMB int64         `name:"max-recording-mb" help:"Maximum size of all recordings of a user, in MB, above which no new one starts. 0 means unlimited." default:"0" env:"HINDSIGHT_MAX_RECORDING_MB"`
 	ReserveMB      int64         `name:"reserve-mb" help:"Free space to keep on the data folder's disk, in MB. Below it, the oldest replay is deleted and nothing new is recorded. 0 means 1 GiB or 5 % of the disk, whichever is less; -1 turns it off." default:"0" env:"HINDSIGHT_RESERVE_MB"`
-	MaxLink        time.Duration `help:"Maximum lifetime of a share link." default:"2160h" env:"HINDSIGHT_MAX_LINK"`
+	MaxLink        time.Duration `help:"Maximum lifetime of a share link." default:"90d" env:"HINDSIGHT_MAX_LINK"`
 	AuditLog       string        `placeholder:"FILE" help:"Audit log file, in JSON lines. Default: the log." env:"HINDSIGHT_AUDIT_LOG"`
 
 	JWTKeySet   string `name:"jwt-key-set" placeholder:"URL|FILE" help:"JSON Web Key Set of your identity provider. Its tokens are then accepted as well." env:"HINDSIGHT_JWT_KEY_SET"`
@@ -81,16 +81,16 @@ func (g *guard) fill(o *backend.Options) error {
 	case g.MaxUploadMB < 1 || g.MaxUploadMB > 100_000 || g.MaxUpload < time.Second || g.MaxUpload > 12*time.Hour ||
 		g.UploadExpire < time.Minute || g.UploadExpire > 30*24*time.Hour:
 		return errors.New("--max-upload-mb must be 1 to 100000, --max-upload between 1s and 12h, and --upload-expire " +
-			"between 1m and 720h")
+			"between 1m and 30d")
 	case g.KeepRecordings < 0 || g.KeepRecordings > 0 && g.KeepRecordings < time.Minute:
 		return fmt.Errorf("--keep-recordings is %v; it must be 0 or at least 1m", g.KeepRecordings)
 	case g.MaxReplays < 1 || g.MaxRecordings < 0 || g.MaxRecordingMB < 0 || g.ReserveMB < -1:
 		return errors.New("--max-replays must be at least 1, --max-recordings and --max-recording-mb at least 0, and " +
 			"--reserve-mb at least -1")
 	case g.MaxRecording < time.Minute || g.MaxRecording > 30*24*time.Hour:
-		return fmt.Errorf("--max-recording is %v; it must be between 1m and 720h", g.MaxRecording)
+		return fmt.Errorf("--max-recording is %v; it must be between 1m and 30d", g.MaxRecording)
 	case g.MaxLink < time.Minute || g.MaxLink > 10*365*24*time.Hour:
-		return fmt.Errorf("--max-link is %v; it must be between 1m and 87600h", g.MaxLink)
+		return fmt.Errorf("--max-link is %v; it must be between 1m and 3650d", g.MaxLink)
 	case g.JWTKeySet == "" && (g.JWTIssuer != "" || g.JWTAudience != ""):
 		return errors.New("--jwt-issuer and --jwt-audience need --jwt-key-set")
 	case g.JWTKeySet != "" && (g.JWTIssuer == "" || g.JWTAudience == ""):

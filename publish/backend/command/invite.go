@@ -16,7 +16,7 @@ import (
 type tokenInvite struct {
 	grant
 	BaseURL string        `required:"" placeholder:"URL" help:"Public URL of this service, https://host, which the user's Hindsight connects to." env:"HINDSIGHT_BASE_URL"`
-	Expires time.Duration `default:"72h" placeholder:"TIME" help:"How long the link works, for example 2h. Default: 72h."`
+	Expires time.Duration `default:"72h" placeholder:"TIME" help:"How long the link works, for example 2h or 7d, 30d at most. Default: 72h."`
 }
 
 // longestInvitation bounds how long an unused link can lie around.
@@ -25,7 +25,7 @@ const longestInvitation = 30 * 24 * time.Hour
 // Validate implements kong's: what it refuses is a wrong command line.
 func (t *tokenInvite) Validate() error {
 	if t.Expires <= 0 || t.Expires > longestInvitation {
-		return fmt.Errorf("--expires must be above 0 and at most %dh", longestInvitation/time.Hour)
+		return fmt.Errorf("--expires must be above 0 and at most %dd", longestInvitation/(24*time.Hour))
 	}
 	u, err := url.Parse(t.BaseURL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {

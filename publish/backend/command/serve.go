@@ -69,7 +69,7 @@ func (s *serve) validate() error {
 	case s.Replay < 5*time.Second || s.Replay > 24*time.Hour:
 		return fmt.Errorf("--replay is %v; it must be between 5s and 24h", s.Replay)
 	case s.Expire < time.Second || s.Expire > 30*24*time.Hour:
-		return fmt.Errorf("--expire is %v; it must be between 1s and 720h", s.Expire)
+		return fmt.Errorf("--expire is %v; it must be between 1s and 30d", s.Expire)
 	case s.Stall < 20*time.Second || s.Stall > 10*time.Minute:
 		return fmt.Errorf("--stall is %v; it must be between 20s and 10m", s.Stall)
 	case s.AACPriming < 0 || s.AACPriming > 8192:
