@@ -16,8 +16,8 @@ import (
 )
 
 // notDrawn are packages that most others import, and files that are only data: drawn, they would hide the rest.
-var notDrawn = []string{"capture/media", "publish/api", "assets", "assets/icons", "assets/manual", "assets/version",
-	"app/atomicfile"}
+var notDrawn = []string{"capture/media", "publish/api", "assets", "assets/duration", "assets/icons", "assets/manual",
+	"assets/version", "app/atomicfile"}
 
 // drawn is the diagram of the packages as the imports have it, in Mermaid's words.
 func drawn(files []file) string {
