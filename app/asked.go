@@ -20,6 +20,11 @@ const (
 	askedWait = 25 * time.Second
 	// askedPause is the pause after a failure, linksEvery how often links are looked for that somebody else has made.
 	askedPause, linksEvery = 5 * time.Second, time.Minute
+	// decideEvery is the pause between two tries to tell the server what the user has decided.
+	decideEvery = 2 * time.Second
+	// askedLeast is how long a question is held that has nothing new; one of a server that ends is not, and is put again
+	// after as long.
+	askedLeast = time.Second
 )
 
 // followAsked asks the user about clips that viewers of watch links ask for, until the session ends.
@@ -58,8 +63,8 @@ func (a *App) followReplay(ctx context.Context, backend, replay string) {
 			asked.cancel(errDecided)
 		}
 	}()
-	var looked time.Time
-	wanted, seen, failing := false, "", false
+	var looked, asked time.Time
+	wanted, idle, seen, failing := false, false, "", false
 	for ctx.Err() == nil {
 		c, err := a.dial(backend)
 		if err == nil && time.Since(looked) >= linksEvery {
@@ -70,7 +75,9 @@ func (a *App) followReplay(ctx context.Context, backend, replay string) {
 		}
 		if err == nil && wanted {
 			var list *api.AskedList
+			asked = time.Now()
 			if list, err = c.Asked(ctx, replay, seen, askedWait); err == nil {
+				idle = list.Cursor == seen && time.Since(asked) < askedLeast
 				seen = list.Cursor
 				for _, asked := range list.Asked {
 					known[asked.ClipID] = true
@@ -87,7 +94,7 @@ func (a *App) followReplay(ctx context.Context, backend, replay string) {
 		case err != nil && !failing:
 			a.log.Warn("what viewers ask for is not known; it is tried again", "error", err)
 		}
-		if failing = err != nil; !failing && wanted {
+		if failing = err != nil; !failing && wanted && !idle {
 			select {
 			case <-a.watchLinked:
 				looked = time.Time{}
@@ -96,8 +103,11 @@ func (a *App) followReplay(ctx context.Context, backend, replay string) {
 			continue
 		}
 		pause := linksEvery
-		if failing {
+		switch {
+		case failing:
 			pause = askedPause
+		case wanted:
+			pause = askedLeast
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -173,14 +183,11 @@ func (a *App) decide(ctx context.Context, c *client.Client, replay string, asked
 		}
 		return
 	}
-	// The time that the user took is not taken from the call's.
-	ctx, cancel := context.WithTimeout(a.ctx, linkWait)
-	defer cancel()
 	tell := c.DenyClip
 	if said == allowed {
 		tell = c.AllowClip
 	}
-	err := tell(ctx, replay, asked.ClipID)
+	err := a.tellServer(ctx, func(ctx context.Context) error { return tell(ctx, replay, asked.ClipID) })
 	switch {
 	case a.ctx.Err() != nil:
 	case err != nil && said == allowed:
@@ -192,6 +199,26 @@ func (a *App) decide(ctx context.Context, c *client.Client, replay string, asked
 		log.Info("a viewer's clip was allowed")
 	default:
 		log.Info("a viewer's clip was denied")
+	}
+}
+
+// tellServer makes a call, and again while the server does not take it, as long as the question goes on.
+func (a *App) tellServer(question context.Context, call func(context.Context) error) error {
+	for {
+		err := func() error {
+			// The time that the user took is not taken from the call's.
+			ctx, cancel := context.WithTimeout(a.ctx, linkWait)
+			defer cancel()
+			return call(ctx)
+		}()
+		if err == nil || !errors.Is(err, client.ErrServer) && !errors.Is(err, client.ErrUnreachable) {
+			return err
+		}
+		select {
+		case <-time.After(decideEvery):
+		case <-question.Done():
+			return err
+		}
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +19,7 @@ import (
 	"github.com/hindsight-app/hindsight/app/config"
 	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/client"
 )
 
 // asking is a server whose viewers ask for clips.
@@ -27,6 +30,8 @@ type asking struct {
 	made  []api.AskedClip
 	polls int
 	gone  bool
+	ends  bool          // like a server that holds no question anymore
+	state int           // counts changes
 	news  chan struct{} // closed at the next change
 }
 
@@ -34,6 +39,7 @@ func (s *asking) change(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
+	s.state++
 	close(s.news)
 	s.news = make(chan struct{})
 }
@@ -46,7 +52,7 @@ func (s *asking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out any = api.WatchLinkList{Links: s.links}
 	if strings.HasSuffix(r.URL.Path, "/asked") {
 		news := s.news
-		if s.polls++; r.URL.Query().Get("seen") != "" {
+		if s.polls++; r.URL.Query().Get("seen") == fmt.Sprint(s.state) && !s.ends {
 			s.mu.Unlock()
 			select {
 			case <-news:
@@ -54,7 +60,7 @@ func (s *asking) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			s.mu.Lock()
 		}
-		out = api.AskedList{Asked: s.list, Made: s.made, Cursor: "seen"}
+		out = api.AskedList{Asked: s.list, Made: s.made, Cursor: fmt.Sprint(s.state)}
 	}
 	if s.gone {
 		w.Header().Set("Content-Type", api.ProblemMediaType)
@@ -113,10 +119,43 @@ func TestWhatViewersAskForIsFollowed(t *testing.T) {
 	require.True(t, wait.Until(20*time.Second, func() bool { return s.polled() > polled }))
 	require.Equal(t, 1, made(), said.String())
 	require.Contains(t, said.String(), "clip=three")
+	polled = s.polled()
+	s.change(func() { s.ends = true })
+	require.True(t, wait.Until(20*time.Second, func() bool { return s.polled() > polled }))
+	polled = s.polled()
+	began := time.Now()
+	require.True(t, wait.Until(20*time.Second, func() bool { return s.polled() > polled+2 }))
+	require.Greater(t, time.Since(began), askedLeast, "a server that ends is asked without a pause")
 	s.change(func() { s.gone = true })
 	wait.For(t, ended, 20*time.Second, "the replay is over")
 	a.tasks.Wait()
 	require.Equal(t, 3, strings.Count(said.String(), "\n"), said.String())
+}
+
+// What the user decides goes to the server again as long as the question goes on, where it does not take it for now.
+func TestADecisionIsToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &App{ctx: t.Context()}
+		question, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		calls := 0
+		busy := fmt.Errorf("%w: 10 clips are already being made", client.ErrServer)
+		require.NoError(t, a.tellServer(question, func(context.Context) error {
+			if calls++; calls < 3 {
+				return busy
+			}
+			return nil
+		}))
+		require.Equal(t, 3, calls)
+		require.ErrorIs(t, a.tellServer(question, func(context.Context) error { calls++; return client.ErrInvalid }),
+			client.ErrInvalid)
+		require.Equal(t, 4, calls, "it is too late")
+		require.ErrorIs(t, a.tellServer(question, func(ctx context.Context) error {
+			require.NoError(t, ctx.Err())
+			return busy
+		}), client.ErrServer)
+		require.Error(t, question.Err())
+	})
 }
 
 // logged is a log that is read while it is written.

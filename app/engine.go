@@ -72,6 +72,7 @@ func (e engine) Share(ctx context.Context, rec session.Recorder, c session.Share
 	in := session.Place{Backend: c.BackendURL, Room: c.Room}
 	p, err := publish.Start(ctx, publish.Config{BackendURL: c.BackendURL, UserToken: c.UserToken, Room: c.Room,
 		Passphrase: c.Passphrase, PlainHTTP: c.AllowHTTP, Low: low, Log: e.log, Continue: goesOn,
+		VideoMuted: c.Muted.Video, SoundMuted: c.Muted.Sound,
 		AllowClip: func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (publish.ClipMaker, error) {
 			return e.viewers.allowClip(ctx, viewer, r, asked, in)
 		},
@@ -107,5 +108,6 @@ func (s share) Status() session.ShareStatus {
 		State:       session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
 		Recording: session.ServerState(p.Recording), ReplayID: p.ReplayID,
 		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Asked: p.Asked, Error: p.Error,
+		Muted: session.Muted{Video: p.VideoMuted, Sound: p.SoundMuted},
 	}
 }

@@ -92,6 +92,7 @@ func (a *App) ask(ctx context.Context, title, body string) reply {
 			return unanswered
 		}
 	}
+	a.notify(desktop.Notification{Topic: topicViewer, Withdraw: true}) // the next may not be shown
 	a.notify(desktop.Notification{Title: title, Body: locale.Text("You didn't reply in time, so no clip was made."),
 		Topic: topicViewer, Quiet: true})
 	return unanswered

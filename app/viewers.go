@@ -36,7 +36,11 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 	case s.Paused:
 		return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: "the replay is paused"}
 	}
-	if wait := a.requests.wait(viewer, time.Now()); wait > 0 {
+	var length time.Duration
+	if who == config.AnyoneClips {
+		length = requested(r.Seconds, s)
+	}
+	if wait := a.requests.wait(viewer, time.Now(), length); wait > 0 {
 		return nil, &publish.ClipRefusal{Code: api.RPCTooMany,
 			Message: fmt.Sprintf("too many requests; try again in %.0f s", math.Ceil(wait.Seconds()))}
 	}
@@ -68,6 +72,15 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 		return nil, nil // the server makes it
 	}
 	return func(ctx context.Context) (api.RoomClip, error) { return a.clipHere(ctx, here, r, in) }, nil
+}
+
+// requested is how long a clip is at most that a viewer asks for so much of.
+func requested(seconds float64, s session.Snapshot) time.Duration {
+	there := s.Share.ServerSeconds
+	if s.Settings.Sharing.ViewerClipFrom == config.FromHere {
+		there = float64(s.Settings.Replay.Seconds)
+	}
+	return time.Duration(min(seconds, there) * float64(time.Second))
 }
 
 // askForClip asks the user. No reply is no.
@@ -237,6 +250,8 @@ const (
 	viewerEvery = 30 * time.Second
 	roomEvery   = 5 * time.Second
 	roomBurst   = 4
+	// roomLength is how much viewers together may have made in an hour without the user being asked.
+	roomLength = time.Hour
 	// mostViewers are remembered; beyond that, those who have asked no more for longest are forgotten.
 	mostViewers = 256
 )
@@ -245,6 +260,7 @@ const (
 type requestLimits struct {
 	mu   sync.Mutex
 	room *rate.Limiter
+	long *rate.Limiter        // of seconds
 	each map[string]time.Time // of the last request that was let through
 }
 
@@ -257,18 +273,27 @@ func (l *requestLimits) from(viewer string, now time.Time) {
 	}
 }
 
-// wait counts a request of a viewer and returns 0, or returns after how long the viewer may ask.
-func (l *requestLimits) wait(viewer string, now time.Time) time.Duration {
+// wait counts a request of a viewer and returns 0, or returns after how long the viewer may ask. length is of what is
+// made without asking the user.
+func (l *requestLimits) wait(viewer string, now time.Time, length time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.room == nil {
+		const seconds = int(roomLength / time.Second)
 		l.room, l.each = rate.NewLimiter(rate.Every(roomEvery), roomBurst), map[string]time.Time{}
+		l.long = rate.NewLimiter(rate.Every(time.Hour/time.Duration(seconds)), seconds)
 	}
 	if last, asked := l.each[viewer]; asked && now.Sub(last) < viewerEvery {
 		return viewerEvery - now.Sub(last)
 	}
 	r := l.room.ReserveN(now, 1)
 	if wait := r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+		return wait
+	}
+	whole := l.long.ReserveN(now, min(int(math.Ceil(length.Seconds())), l.long.Burst()))
+	if wait := whole.DelayFrom(now); wait > 0 {
+		whole.CancelAt(now)
 		r.CancelAt(now)
 		return wait
 	}

@@ -93,7 +93,7 @@ func (r *Recorder) Save(ctx context.Context, q SaveRequest) (clip.Clip, error) {
 	}
 	c, _ = r.now() // the folder may be another one than at the press
 	write := c.request(q.App, time.Now().Add(q.Press-clock.Now()))
-	write.Title = q.Title
+	write.Title, write.ForViewer = q.Title, q.Apart
 	var marked []mp4.Chapter
 	if q.Apart {
 		snap.Sources = nil

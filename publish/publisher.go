@@ -58,6 +58,8 @@ type Config struct {
 	AllowClip func(ctx context.Context, viewer string, r api.ClipRequest, asked time.Time) (ClipMaker, error)
 	// OnViewerClip is called once such a clip is ready and the viewer has its link; it must not block.
 	OnViewerClip func(api.RoomClip)
+	// VideoMuted and SoundMuted are what a moderator muted while another Publisher shared it: it stays so.
+	VideoMuted, SoundMuted bool
 	// Continue is the replay that goes on with this share, as another Publisher of the same user in the same room has left
 	// it; nil begins a new one. Where Start fails, it stays as it is.
 	Continue *Replay
@@ -123,6 +125,7 @@ type service interface {
 	Save(context.Context, api.SaveRequest) (*api.SaveResponse, error)
 	Clip(ctx context.Context, id string) (*api.Clip, error)
 	CreateLink(ctx context.Context, clip string, life time.Duration) (*api.Link, error)
+	DeleteClip(ctx context.Context, id string) error
 }
 
 const (

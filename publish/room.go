@@ -150,14 +150,24 @@ func (s *supervisor) serverClip(ctx context.Context, viewer string, r api.ClipRe
 		return api.RoomClip{}, err
 	}
 	made, err := s.WaitClip(ctx, id)
-	if err != nil {
-		return api.RoomClip{}, err
+	var link *api.Link
+	if err == nil {
+		link, err = s.backend.CreateLink(ctx, id, 0)
 	}
-	link, err := s.backend.CreateLink(ctx, id, 0)
 	if err != nil {
+		s.takeBack(id)
 		return api.RoomClip{}, err
 	}
 	return api.RoomClip{ClipID: id, Seconds: made.Seconds, URL: link.URL, ExpiresAt: link.ExpiresAt}, nil
+}
+
+// takeBack has the server delete a viewer's clip that nobody has a link to. The viewer's time may be over by now.
+func (s *supervisor) takeBack(id string) {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	if err := s.backend.DeleteClip(ctx, id); err != nil {
+		s.log.Warn("a viewer's clip stays on the server, although there is no link to it", "clip", id, "error", err)
+	}
 }
 
 // mostSeconds is the longest clip of a ClipRequest, as room.json has it.

@@ -46,8 +46,8 @@ type supervisor struct {
 
 func newSupervisor(p *Publisher) *supervisor {
 	return &supervisor{Publisher: p, started: make(chan error, 1), firstFrame: make(chan struct{}),
-		firstLow: make(chan struct{}),
-		rec:      recording{pause: firstPause, replayID: p.status.ReplayID}}
+		firstLow: make(chan struct{}), videoMuted: p.cfg.VideoMuted, soundMuted: p.cfg.SoundMuted,
+		rec: recording{pause: firstPause, replayID: p.status.ReplayID}}
 }
 
 // tell reports the outcome of the start; later ones are nobody's.

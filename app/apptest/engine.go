@@ -25,6 +25,7 @@ type Engine struct {
 	mu        sync.Mutex
 	recordErr error
 	shareErr  error
+	holdShare bool
 	recorder  *Recorder
 	publisher *Publisher
 	opened    int
@@ -104,11 +105,20 @@ func (e *Engine) Record(_ context.Context, c capture.Config) (session.Recorder, 
 	return e.recorder, nil
 }
 
+// HoldShare makes attempts to share wait until they are given up, as those that wait for the server do; they have
+// joined the room by then.
+func (e *Engine) HoldShare(on bool) { e.mu.Lock(); e.holdShare = on; e.mu.Unlock() }
+
 // Share implements session.Engine.
-func (e *Engine) Share(_ context.Context, rec session.Recorder, c session.ShareConfig) (session.Publisher, error) {
+func (e *Engine) Share(ctx context.Context, rec session.Recorder, c session.ShareConfig) (session.Publisher, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.shares = append(e.shares, c)
+	if e.holdShare {
+		e.mu.Unlock()
+		<-ctx.Done()
+		e.mu.Lock()
+	}
 	if e.shareErr != nil {
 		return nil, e.shareErr
 	}
@@ -116,7 +126,7 @@ func (e *Engine) Share(_ context.Context, rec session.Recorder, c session.ShareC
 		return nil, errors.New("the share is of a recorder that is not open")
 	}
 	e.publisher = &Publisher{engine: e, Config: c, status: session.ShareStatus{State: "live", Room: c.Room,
-		Recording: "active"}, clips: map[string]float64{}}
+		Recording: "active", Muted: c.Muted}, clips: map[string]float64{}}
 	if c.Continue != nil {
 		e.publisher.status.ReplayID = c.Continue.ID()
 	}

@@ -107,8 +107,8 @@ func Open(dir string) *Book {
 func (b *Book) Add(path string, c Copy) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for next, ok := b.moved[path]; ok; next, ok = b.moved[path] {
-		path = next
+	for next, ok := b.moved[path]; ok && !exists(path); next, ok = b.moved[path] {
+		path = next // unless a new file has the name by now
 	}
 	e := entry{Copy: c, Print: b.print(path), Added: time.Now().UTC()}
 	if e.Print != "" {
@@ -116,6 +116,11 @@ func (b *Book) Add(path string, c Copy) error {
 	}
 	b.copies[path] = e
 	return b.write()
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // Moved says that a file has another path now.

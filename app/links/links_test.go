@@ -193,4 +193,12 @@ func TestBookFollowsAMove(t *testing.T) {
 	require.NoError(t, b.Moved(old, next))
 	c, _ = b.Of(next)
 	require.Equal(t, "2", c.ClipID)
+
+	// Another clip that gets the old path is none that was moved.
+	require.NoError(t, os.WriteFile(old, []byte("another clip"), 0o600))
+	require.NoError(t, b.Add(old, Copy{"https://a", "3"}))
+	c, _ = b.Of(old)
+	require.Equal(t, "3", c.ClipID)
+	c, _ = b.Of(next)
+	require.Equal(t, "2", c.ClipID)
 }

@@ -110,6 +110,8 @@ type ShareConfig struct {
 	// Encrypt encrypts it from end to end with Passphrase, which is never empty then.
 	Encrypt    bool
 	Passphrase string
+	// Muted is what a moderator muted while it was shared before: it stays so.
+	Muted Muted
 	// Continue is the replay that goes on with this share, nil for a new one. A share that cannot be started leaves it as
 	// it is.
 	Continue Replay

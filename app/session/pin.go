@@ -17,12 +17,15 @@ type Pinned struct {
 	rec     Recorder
 	length  time.Duration
 	press   time.Duration // on the recorder's clock
-	from    time.Duration // when sharing began, on its line: viewers get nothing of before
+	from    time.Duration // since when others have been sent it, on its line: viewers get nothing of before
 	release func()
 }
 
 // ErrEncrypted is what Pin fails with while the share is encrypted from end to end.
 var ErrEncrypted = errors.New("the share is end-to-end encrypted")
+
+// errNotShared is for what others in the room are not sent.
+var errNotShared = errors.New("the screen is not shared")
 
 // Pin keeps the last seconds before a moment in the replay buffer, as far as they are there and were shared. The error
 // is a message.
@@ -34,10 +37,14 @@ func (s *Session) Pin(seconds float64, at time.Time) (*Pinned, error) {
 			return errNothing
 		}
 		switch {
-		case s.st.share.pub == nil:
-			return errors.New("the screen is not shared")
+		case s.st.share.pub == nil || !s.st.share.on || s.st.pubChanged():
+			return errNotShared // or not anymore: leaving the room takes a moment
 		case s.st.share.cfg.Encrypt:
 			return ErrEncrypted
+		}
+		s.st.share.status = s.st.share.pub.Status() // as of now
+		if s.st.share.shown(rec); !s.st.share.seen {
+			return errNotShared
 		}
 		// More than the longest buffer is never there.
 		length := min(time.Duration(seconds*float64(time.Second)), 2*capture.MaxReplay)

@@ -54,6 +54,80 @@ func TestPinnedForAViewer(t *testing.T) {
 	require.ErrorContains(t, err, "nothing is being captured")
 }
 
+// Viewers get nothing of what they were not sent: while a moderator has it muted and from before that, nor once sharing
+// is off.
+func TestNothingIsPinnedThatWasNotShown(t *testing.T) {
+	b := start(t, share)
+	b.until(t, "live", in(session.Live))
+	pub := b.engine.Publisher()
+	status := pub.Status()
+	pin := func() error {
+		p, err := b.Pin(20, time.Now())
+		if err == nil {
+			_, err = p.Save(t.Context(), "")
+			p.Release()
+		}
+		return err
+	}
+	require.NoError(t, pin())
+	for _, muted := range []session.Muted{{Video: true}, {Sound: true}} {
+		status.Muted = muted
+		pub.SetStatus(status)
+		require.ErrorContains(t, pin(), "not shared")
+		since := b.engine.Recorder().Line()
+		status.Muted = session.Muted{}
+		pub.SetStatus(status)
+		require.NoError(t, pin())
+		require.Greater(t, b.engine.Recorder().NotBefore(), since, "a clip has what was muted")
+	}
+	before := b.engine.Recorder().NotBefore()
+	status.State = "reconnecting"
+	pub.SetStatus(status)
+	require.NoError(t, pin())
+	status.State = session.ShareLive
+	pub.SetStatus(status)
+	require.NoError(t, pin())
+	require.Equal(t, before, b.engine.Recorder().NotBefore(), "a lost connection hides nothing")
+
+	status.Muted = session.Muted{Video: true}
+	pub.SetStatus(status)
+	b.until(t, "it is known", func(s session.Snapshot) bool { return s.Share.Muted.Video })
+	require.NoError(t, b.apply(t, func() config.Config {
+		c := b.Snapshot().Settings
+		c.Sharing.StreamQuality = config.LowerQuality
+		return c
+	}()).Err())
+	b.until(t, "it is shared anew, still muted", func(s session.Snapshot) bool {
+		return s.Share.State == session.ShareLive && s.Share.Muted.Video && b.engine.Publisher() != pub
+	})
+	require.ErrorContains(t, pin(), "not shared")
+	require.NoError(t, b.SetShare(false))
+	require.ErrorContains(t, pin(), "not shared")
+	require.NoError(t, b.SetShare(true))
+	b.until(t, "the user may share again", func(s session.Snapshot) bool {
+		return s.Share.State == session.ShareLive && !s.Share.Muted.Video
+	})
+	require.NoError(t, pin())
+}
+
+// An attempt to share ends where the settings change: it would share in a room that the user has left.
+func TestAnAttemptToShareInAnotherRoomEnds(t *testing.T) {
+	b := start(t, func(c *config.Config) { share(c); c.Sharing.AtLaunch = false })
+	b.engine.HoldShare(true)
+	require.NoError(t, b.SetShare(true))
+	b.until(t, "it is on its way", func(session.Snapshot) bool { return len(b.engine.Shares()) == 1 })
+	b.engine.HoldShare(false)
+	require.NoError(t, b.apply(t, func() config.Config {
+		c := b.Snapshot().Settings
+		c.Sharing.Room = "another"
+		return c
+	}()).Err())
+	b.until(t, "it is shared there", func(s session.Snapshot) bool {
+		return s.Share.State == session.ShareLive && s.Share.Room == "another"
+	})
+	require.Equal(t, "another", b.engine.Shares()[1].Room)
+}
+
 // Nothing of an encrypted share is for a server, from its first moment.
 func TestNothingIsPinnedOfAnEncryptedShare(t *testing.T) {
 	b := start(t, share)

@@ -149,7 +149,7 @@ func (s *Session) closeRecorder() {
 
 func (s *Session) reconcileShare() {
 	st := &s.st
-	if !st.share.on && st.share.cancel != nil {
+	if st.share.cancel != nil && (!st.share.on || st.share.tried.differs(st.cfg.Sharing)) {
 		st.share.cancel() // an attempt in progress ends early
 	}
 	if st.share.busy {
@@ -184,9 +184,13 @@ func (st *state) goesOn() bool {
 // pubChanged is whether backend, room or the kind of stream are others than those published. A new token counts from
 // the next start.
 func (st *state) pubChanged() bool {
-	return st.share.cfg.BackendURL != st.cfg.Sharing.BackendURL || st.share.cfg.AllowHTTP != st.cfg.Sharing.AllowHTTP ||
-		st.share.cfg.Room != st.cfg.Sharing.Room || st.share.cfg.Encrypt != st.cfg.Sharing.Encrypt || st.share.stale ||
-		st.share.cfg.Quality != st.cfg.Sharing.StreamQuality
+	return st.share.stale || st.share.cfg.differs(st.cfg.Sharing)
+}
+
+// differs is whether it is not what the settings say now.
+func (c ShareConfig) differs(now config.Sharing) bool {
+	return c.BackendURL != now.BackendURL || c.AllowHTTP != now.AllowHTTP || c.Room != now.Room ||
+		c.Encrypt != now.Encrypt || c.Quality != now.StreamQuality
 }
 
 func (s *Session) openShare() {
@@ -194,9 +198,9 @@ func (s *Session) openShare() {
 	rec := st.capture.rec
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP,
 		Room: st.cfg.Sharing.Room, Quality: st.cfg.Sharing.StreamQuality, Encrypt: st.cfg.Sharing.Encrypt,
-		Continue: st.share.replay}
+		Muted: st.share.muted, Continue: st.share.replay}
 	ctx, cancel := context.WithCancel(s.ctx)
-	st.share.busy, st.share.cancel = true, cancel
+	st.share.busy, st.share.cancel, st.share.tried = true, cancel, cfg
 	s.background(func() {
 		pub, err := s.startShare(ctx, rec, &cfg)
 		s.post(func() {
@@ -210,9 +214,9 @@ func (s *Session) openShare() {
 				return
 			}
 			if cfg.Continue == nil {
-				st.share.from = rec.Line()
+				st.share.seen = false
 			}
-			cfg.Continue = nil
+			cfg.Continue, st.share.muted = nil, Muted{}
 			st.share.pub, st.share.cfg, st.share.status, st.share.replay = pub, cfg, ShareStatus{}, nil
 			st.share.err, st.share.wait = "", 0
 		})
@@ -256,6 +260,10 @@ func (s *Session) shareFailed(reason string) {
 func (s *Session) closeShare(keepError bool) {
 	st := &s.st
 	pub, goesOn := st.share.pub, st.goesOn()
+	st.share.muted = Muted{}
+	if goesOn {
+		st.share.muted = st.share.status.Muted
+	}
 	pub.Silence() // from here on nothing is in plain that is to be encrypted, or in a room that was left
 	st.share.busy = true
 	s.background(func() {

@@ -131,11 +131,14 @@ type captureState struct {
 type sharing struct {
 	on     bool // is wanted
 	pub    Publisher
-	from   time.Duration // when it began, as Recorder.Line returns it
+	from   time.Duration // since when others have been sent it, as Recorder.Line returns it; see shown
+	seen   bool          // others are sent it, as of the last status
 	cfg    ShareConfig
 	busy   bool
-	cancel context.CancelFunc // ends an attempt
+	cancel context.CancelFunc // ends an attempt, which is with tried
+	tried  ShareConfig
 	status ShareStatus
+	muted  Muted  // by a moderator, of the publisher before
 	err    string // why the last attempt failed
 	ended  string // why it is off although the user did not turn it off
 	wait   time.Duration
@@ -144,6 +147,19 @@ type sharing struct {
 	stale  bool      // it is encrypted with another passphrase than the one that is kept now
 	replay Replay    // what goes on with the next publisher; nil while there is one, and where there is nothing
 	over   bool      // the user has ended the share: whatever follows is another one, with another replay
+}
+
+// shown notes from when on others have been sent what is shared. It begins once the room is joined, and again when a
+// moderator's mute ends: what nobody was to see is in no viewer's clip. While the connection is lost it goes on.
+func (h *sharing) shown(rec Recorder) {
+	if h.status.State != ShareLive && h.status.Muted == (Muted{}) {
+		return
+	}
+	seen := h.status.Muted == (Muted{})
+	if seen && !h.seen && rec != nil {
+		h.from = rec.Line()
+	}
+	h.seen = seen
 }
 
 // idle is whether nothing is left of a share.
@@ -269,6 +285,7 @@ func (s *Session) publish() {
 	}
 	if st.share.pub != nil {
 		st.share.status = st.share.pub.Status()
+		st.share.shown(st.capture.rec)
 	}
 	now := map[string]string{}
 	var fresh []string

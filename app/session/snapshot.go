@@ -29,6 +29,14 @@ type ShareStatus struct {
 	Asked int `json:"asked,omitempty"`
 	// Error is the last failure as a message.
 	Error string `json:"error,omitempty"`
+	// Muted is what a moderator muted.
+	Muted Muted `json:"muted,omitzero"`
+}
+
+// Muted is what of a share is sent to nobody, because a moderator of the room muted it.
+type Muted struct {
+	Video bool `json:"video,omitempty"`
+	Sound bool `json:"sound,omitempty"`
 }
 
 // SourceStatus is one device.

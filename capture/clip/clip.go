@@ -35,6 +35,8 @@ type Clip struct {
 	// Starred is the user's mark for what is to be kept; Ours says that Hindsight made the file, as its header shows.
 	Starred bool `json:"starred,omitempty"`
 	Ours    bool `json:"ours,omitempty"`
+	// ForViewer says that it was made for somebody who watches, see Request.
+	ForViewer bool `json:"for_viewer,omitempty"`
 	// Program is whose window had the focus at the press, where it is known.
 	Program string `json:"program,omitempty"`
 	Kind    Kind   `json:"kind,omitempty"`
@@ -52,6 +54,9 @@ const (
 	Screenshot Kind = "screenshot"
 	Trimmed    Kind = "trimmed"
 )
+
+// forViewer is noted in place of a kind in a replay that was made for somebody who watches.
+const forViewer = "viewer"
 
 // Kinds are all of them, clips before what is made of them.
 func Kinds() []Kind { return []Kind{Replay, Recorded, Trimmed, Screenshot} }
@@ -80,6 +85,9 @@ type Request struct {
 	Name, App, Suffix string
 	// Title is what people call the clip, at most 256 bytes of printable text; it is noted in the file.
 	Title string
+	// ForViewer is a clip for somebody who watches. It is noted in the file: a storage limit costs such clips before the
+	// user's own.
+	ForViewer bool
 	// Chapters are moments on the packets' clock; those outside the window do not count.
 	Chapters []mp4.Chapter
 	// Poster puts a JPEG image beside the clip, under its name, as well.
@@ -131,7 +139,10 @@ func save(ctx context.Context, r Request) (Clip, error) {
 	m := r.movie(Replay, sounds(r))
 	m.ReserveCover = true
 	c := Clip{Seconds: (r.End - r.Start).Seconds(), Created: r.Created, Width: r.Width, Height: r.Height, Ours: true,
-		Program: m.Program, Kind: Replay}
+		Program: m.Program, Kind: Replay, ForViewer: r.ForViewer}
+	if r.ForViewer {
+		m.Origin = forViewer
+	}
 	var err error
 	c.Path, err = place(r.Folder, r.base(), ".mp4", func(path string) (err error) {
 		c.Bytes, err = writeMovie(ctx, path, m)

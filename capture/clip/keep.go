@@ -93,8 +93,9 @@ func Remove(path string) error {
 	return nil
 }
 
-// Prune deletes the oldest clips that have no star until those that Hindsight made take at most limit bytes. It keeps
-// the named ones in any case, and never touches a file that is not marked as ours. It returns what it deleted.
+// Prune deletes the oldest clips that have no star until those that Hindsight made take at most limit bytes: first of
+// those that were made for viewers, then of the user's own. It keeps the named ones in any case, and never touches a
+// file that is not marked as ours. It returns what it deleted.
 func Prune(folder string, limit int64, keep ...string) ([]Clip, error) {
 	list, err := List(folder)
 	if err != nil {
@@ -111,7 +112,7 @@ func Prune(folder string, limit int64, keep ...string) ([]Clip, error) {
 	return gone, nil
 }
 
-// Excess is what Prune would delete of a list as List returns it, in that order: the oldest first.
+// Excess is what Prune would delete of a list as List returns it, in that order.
 func Excess(list []Clip, limit int64, keep ...string) (out []Clip) {
 	var total int64
 	for _, c := range list {
@@ -119,10 +120,12 @@ func Excess(list []Clip, limit int64, keep ...string) (out []Clip) {
 			total += c.Bytes
 		}
 	}
-	for _, c := range slices.Backward(list) {
-		if total > limit && c.Ours && !c.Starred && !slices.Contains(keep, c.Path) {
-			total -= c.Bytes
-			out = append(out, c)
+	for _, viewers := range []bool{true, false} {
+		for _, c := range slices.Backward(list) {
+			if total > limit && c.Ours && c.ForViewer == viewers && !c.Starred && !slices.Contains(keep, c.Path) {
+				total -= c.Bytes
+				out = append(out, c)
+			}
 		}
 	}
 	return out

@@ -128,6 +128,16 @@ func TestPruneTakesOnlyWhatItMay(t *testing.T) {
 	require.NoFileExists(t, paths[1])
 	require.NoFileExists(t, strings.TrimSuffix(paths[1], ".mp4")+".jpg")
 	require.NoFileExists(t, paths[2])
+	// What was made for viewers goes before the user's own, however new it is.
+	r.Name, r.ForViewer = "for a viewer", true
+	viewers, err := clip.Save(context.Background(), r)
+	require.NoError(t, err)
+	require.True(t, viewers.ForViewer)
+	gone, err = clip.Prune(folder, 3*size)
+	require.NoError(t, err)
+	require.Len(t, gone, 1)
+	require.Equal(t, viewers.Path, gone[0].Path)
+	require.Equal(t, clip.Replay, gone[0].Kind)
 	gone, err = clip.Prune(folder, 1, paths[4])
 	require.NoError(t, err)
 	require.Len(t, gone, 1)

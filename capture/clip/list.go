@@ -91,7 +91,7 @@ func describe(c *Clip) error {
 	if i.Hindsight && !i.Created.IsZero() {
 		c.Created = i.Created
 	}
-	c.Program = i.Program
+	c.Program, c.ForViewer = i.Program, i.Hindsight && i.Origin == forViewer
 	switch k, err := ParseKind(i.Origin); {
 	case err == nil && k != Screenshot:
 		c.Kind = k

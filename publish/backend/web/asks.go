@@ -66,12 +66,20 @@ func (b *bell) ring() {
 	}
 }
 
-// name is what the publisher reads about who asks.
-func (v watcher) name() string {
+// asker is who asks: all who have the same link, or one user.
+func (v watcher) asker() string {
 	if v.link.ID != "" {
 		return "a viewer of link " + v.link.ID
 	}
-	return state.OwnerName(v.user.Owner())
+	return v.user.Owner()
+}
+
+// askerName is what people read about who asks.
+func askerName(a state.Ask) string {
+	if a.LinkID != "" {
+		return a.Asker
+	}
+	return state.OwnerName(a.Asker)
 }
 
 // limitClips bounds how often a viewer clips, and all of one link.
@@ -124,7 +132,7 @@ func (s *Server) postViewerClip(w http.ResponseWriter, r *http.Request, v watche
 		}
 		return err
 	}
-	ask := state.Ask{ID: state.NewID(), ReplayID: v.replay.ID, LinkID: v.link.ID, Asker: v.name(), Title: req.Title,
+	ask := state.Ask{ID: state.NewID(), ReplayID: v.replay.ID, LinkID: v.link.ID, Asker: v.asker(), Title: req.Title,
 		From: from, To: to, Created: time.Now().UTC(), State: state.Asked}
 	if v.clips == api.ClipsAnyone {
 		ask.State = state.Allowed
@@ -219,7 +227,7 @@ func (v *seen) within(from, to time.Time) (time.Time, time.Time, error) {
 func viewersClip(replay state.Replay, a state.Ask) state.Clip {
 	return state.Clip{ID: a.ID, ReplayID: replay.ID, Identity: replay.Identity, Room: replay.Room,
 		State: api.ClipWaiting, Asked: a.To.Sub(a.From), Pressed: a.To, Created: time.Now().UTC(), Title: a.Title,
-		Asker: a.Asker}
+		Asker: askerName(a)}
 }
 
 // mostOrdered is how many clips of a publisher may wait when a viewer's is added: the publisher's own find a place.
@@ -242,7 +250,7 @@ func (v watcher) asked(a state.Ask) bool {
 	if v.link.ID != "" {
 		return v.link.ID == a.LinkID
 	}
-	return a.LinkID == "" && a.Asker == v.name()
+	return a.LinkID == "" && a.Asker == v.asker()
 }
 
 // decides reports whether a viewer may decide about the clips that others ask for.
@@ -389,7 +397,7 @@ func askedViews(asks []state.Ask) []api.AskedClip {
 	out := []api.AskedClip{}
 	for _, a := range asks {
 		out = append(out, api.AskedClip{ClipID: a.ID, From: a.From, To: a.To, Seconds: a.To.Sub(a.From).Seconds(),
-			Title: a.Title, At: a.Created, By: a.Asker})
+			Title: a.Title, At: a.Created, By: askerName(a)})
 	}
 	return out
 }

@@ -691,6 +691,9 @@ func TestWhoAsksGetsTheLink(t *testing.T) {
 	s.do(http.StatusOK, "", "GET", look("", viewers+"?link="+secret).URL, "", nil)
 	managers := finished(boss, "")
 	require.Empty(t, look(s.alice, managers).URL)
+	s.o.JWT = provider{"twin": {Identity: "boss", Issuer: "https://id.example.com", ID: "1", Rooms: "*",
+		Scopes: []state.Scope{state.Manage}}}
+	require.Empty(t, look("twin", managers).URL, "who only has the same name")
 	s.do(http.StatusOK, "", "GET", look(boss, managers).URL, "", nil)
 }
 
