@@ -28,6 +28,7 @@ import (
 	"github.com/hindsight-app/hindsight/cmd/devstack/stack"
 	"github.com/hindsight-app/hindsight/publish"
 	"github.com/hindsight-app/hindsight/publish/api"
+	"github.com/hindsight-app/hindsight/publish/backend"
 	"github.com/hindsight-app/hindsight/publish/backend/backendtest"
 	"github.com/hindsight-app/hindsight/publish/backend/shelftest"
 	"github.com/hindsight-app/hindsight/publish/backend/state"
@@ -452,14 +453,20 @@ func TestRewindPageTells(t *testing.T) {
 		fault.Store(false)
 		v.until("it is back", `$('trouble').textContent === ''`)
 	}
+	v.do(chromedp.KeyEvent("c"), chromedp.Focus("#title", chromedp.ByQuery))
 	_, err = app.Stop(t.Context(), api.StopRequest{ReplayID: replay})
 	require.NoError(t, err)
+	v.until("there is nobody to ask", `$('cut').hidden && document.activeElement === $('play') &&
+		$('notice').textContent.startsWith('Sharing has ended')`)
 	v.until("the end", `$('badge').textContent === 'Ended' && $('state').textContent.startsWith('This replay has ended')`)
 	v.do(chromedp.Focus("#head", chromedp.ByQuery), chromedp.KeyEvent(kb.Home))
 	v.ask(`video.paused && $('play').click()`, nil) // it is, where it has come to the end
 	v.until("it still plays", `video.currentTime < 10 && !video.paused && !video.seeking && video.readyState >= 3`)
 	require.NoError(t, app.RevokeWatchLink(t.Context(), replay, link.LinkID))
 	v.until("the link's end", `!$('gone').hidden && $('player').hidden && video.paused`)
+	v.until("the link of the clip goes on", `document.activeElement === $('gone') &&
+		$('clips').querySelector('li button').checkVisibility() && $('clips').children.length === 1`)
+	looksOf(t, v.tab, "gone")
 }
 
 // A browser without Media Source Extensions, like those of older phones, plays the playlist by itself.
@@ -745,6 +752,116 @@ func TestRewindGoesOnOverBadSegments(t *testing.T) {
 	looksOf(t, v.tab, "missing")
 }
 
+// What a viewer has begun goes on: a player whose server was away, a clip whose panel was closed while it was asked
+// for, what has the keyboard beside a clip that is being made.
+func TestRewindGoesOnWithWhatWasBegun(t *testing.T) {
+	var down atomic.Bool
+	var slow atomic.Pointer[chan struct{}]
+	v := shelved(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if down.Load() {
+				panic(http.ErrAbortHandler)
+			}
+			if wait := slow.Load(); wait != nil && r.Method == http.MethodPost {
+				<-*wait
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	v.do(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(`let real;
+			window.opened = 0;
+			Object.defineProperty(window, 'Hls', {get: () => real, set(x) {
+				real = class extends x {
+					constructor(c) {
+						super({...c, maxBufferLength: Math.min(c.maxBufferLength, 4), maxMaxBufferLength: 4});
+						window.opened++;
+					}
+				};
+			}});`).Do(ctx)
+		return err
+	}))
+	v.open(api.ClipsAnyone)
+
+	v.rewind()
+	v.until("it plays", `!video.paused && $('play').ariaLabel === 'Pause'`)
+	down.Store(true)
+	v.until("the player has lost its media more than once", `opened >= 3 && $('play').ariaLabel === 'Play'`)
+	down.Store(false)
+	v.until("it plays on", `!video.paused && $('play').ariaLabel === 'Pause' && video.readyState >= 3`)
+
+	v.do(chromedp.Click("#full", chromedp.ByQuery))
+	v.until("full screen", `document.fullscreenElement`)
+	v.do(chromedp.KeyEvent("c"))
+	v.until("what a clip is made with is in sight", `!document.fullscreenElement && !$('in').hidden`)
+
+	v.do(chromedp.Click("#try", chromedp.ByQuery))
+	v.until("it is played", `!video.paused && !video.seeking && at().now >= at().in - 50`)
+	v.ask(`$('live').hidden || $('live').click()`, nil)
+	v.ask(`new Promise(done => setTimeout(done, 1500))`, nil)
+	var paused bool
+	v.ask(`video.paused`, &paused)
+	require.False(t, paused, "it stops where the clip would have")
+
+	wait := make(chan struct{})
+	slow.Store(&wait)
+	v.do(chromedp.Click("#make", chromedp.ByQuery))
+	v.until("it is asked for", `$('make').disabled`)
+	v.do(chromedp.KeyEvent(kb.Escape))
+	v.until("the panel is closed", `$('cut').hidden`)
+	slow.Store(nil)
+	close(wait)
+	v.until("the clip is made", `$('clips').querySelector('li')?.dataset.state === 'ready' &&
+		$('refused').textContent === ''`)
+
+	v.do(chromedp.Click("#clips li button", chromedp.ByQuery))
+	v.until("its link is copied", `$('clips').querySelector('li button').textContent === 'Copied'`)
+	v.do(chromedp.KeyEvent("c"))
+	v.until("the handles", `!$('in').hidden`)
+	v.do(chromedp.Click("#make", chromedp.ByQuery))
+	v.until("the next is on its way", `$('clips').children.length === 2`)
+	v.ask(`$('clips').lastChild.querySelector('button').focus()`, nil)
+	v.until("it is made, too", `$('clips').firstChild.dataset.state === 'ready'`)
+	v.until("the first still has the keyboard", `$('clips').lastChild.contains(document.activeElement) &&
+		document.activeElement.textContent === 'Copied'`)
+}
+
+// What leaves the replay while it is looked at: the start of a clip moves on, a player that was paused shows the time
+// of its frame until it goes on, and the page says that the publisher has paused where nothing from before is kept.
+func TestRewindOfWhatLeaves(t *testing.T) {
+	const length = 40 * time.Second // 10 s more than there is
+	v := shelvedWith(t, func(o *backend.Options) { o.Replay = length }, nil)
+	v.open(api.ClipsAnyone)
+	v.ask(`video.pause()`, nil)
+	v.rewind()
+	v.do(chromedp.KeyEvent("c"))
+	v.until("the handles", `!$('in').hidden`)
+	v.do(chromedp.Click(`[data-last="15"]`, chromedp.ByQuery), chromedp.Focus("#in", chromedp.ByQuery),
+		chromedp.KeyEvent(kb.Home), chromedp.Focus("#out", chromedp.ByQuery), chromedp.KeyEvent(kb.End))
+	before := v.at()
+	v.until("its start moves on", fmt.Sprintf(`at().in > %d && $('length').textContent.endsWith('no more of its start')`,
+		before.In))
+	p := v.at()
+	require.Equal(t, before.Out, p.Out)
+	v.made("What is left", p)
+
+	at := v.at().Now
+	v.until("the frame has left", fmt.Sprintf(`Date.parse((await
+		(await fetch('timeline' + location.search)).json()).from) > %d`, at+3500))
+	require.Equal(t, at, v.at().Now, "the time of what is shown goes on")
+	v.do(chromedp.Click("#play", chromedp.ByQuery))
+	v.until("it goes on with what is left", fmt.Sprintf(`at().now > %d && !video.seeking && !video.paused`, at+3500))
+
+	require.NoError(t, v.client.Pause(t.Context(), v.replay, true, time.Now()))
+	v.until("nothing from before the pause is kept", `at().badge === 'Paused' && $('first').textContent === '' &&
+		$('notice').textContent.startsWith('Paused by the publisher.')`)
+	var said string
+	v.ask(`$('said').textContent`, &said)
+	require.NotContains(t, said, "resumed")
+	require.NoError(t, v.client.Pause(t.Context(), v.replay, false, time.Now()))
+	v.until("it has resumed", `$('said').textContent === 'The publisher has resumed.' && at().badge === ''`)
+}
+
 // shelvedViewer is a viewer of a replay of 30 s that ffmpeg has made, and a test changed before it is served.
 type shelvedViewer struct {
 	*viewer
@@ -755,13 +872,21 @@ type shelvedViewer struct {
 
 func shelved(t *testing.T, through func(http.Handler) http.Handler, changes ...func(folder string)) shelvedViewer {
 	t.Helper()
+	return shelvedWith(t, func(*backend.Options) {}, through, changes...)
+}
+
+func shelvedWith(t *testing.T, set func(*backend.Options), through func(http.Handler) http.Handler,
+	changes ...func(folder string)) shelvedViewer {
+	t.Helper()
 	on := shelftest.New(t, 15, time.Now().Add(-31*time.Second))
 	for _, change := range changes {
 		change(on.Folder)
 	}
 	_, secret, err := on.DB.CreateToken(t.Context(), "alice", "*", state.Publish)
 	require.NoError(t, err)
-	handler := http.Handler(run(t, options(on.DB, on.Files, on.Began)).Handler())
+	o := options(on.DB, on.Files, on.Began)
+	set(&o)
+	handler := http.Handler(run(t, o).Handler())
 	if through != nil {
 		handler = through(handler)
 	}

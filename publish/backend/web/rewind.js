@@ -32,7 +32,7 @@ const say = text => { $('said').textContent = text; };
 
 // ---- What the server says of the replay.
 
-let line = null; // {from, to, gaps, live, clips, longest}, moments in ms
+let line = null; // {from, to, gaps, live, paused, clips, longest}, moments in ms
 let resuming = null; // {from, until}: a pause that has ended, of which nothing after it is there yet
 const span = () => line && line.to > line.from ? line.to - line.from : 0;
 const gapAt = at => line && line.gaps.find(g => at >= g.from && at < g.to);
@@ -65,10 +65,11 @@ let failures = 0, gone = false;
 async function poll() {
   let wait = 3000;
   try {
-    take(await call('timeline'));
+    const timeline = await call('timeline');
     if (failures) say('Connected again.');
     failures = 0;
     write($('trouble'), '');
+    take(timeline);
     if (!line.live) wait = 10000;
   } catch (e) {
     if ([401, 403, 404, 410].includes(e.status)) return leave();
@@ -85,14 +86,14 @@ async function poll() {
 function take(t) {
   const old = line, wasOpen = openGap();
   const at = x => x ? Date.parse(x) : 0;
-  line = {from: at(t.from), to: at(t.to), live: t.live, clips: t.clips || 'nobody',
+  line = {from: at(t.from), to: at(t.to), live: t.live, paused: t.live && t.paused, clips: t.clips || 'nobody',
     longest: t.maxSeconds ? t.maxSeconds * 1000 : Infinity,
     // One that goes on beyond what there is has not ended.
     gaps: (t.gaps || []).map(g => ({from: at(g.from), to: at(g.to), open: t.live && at(g.to) > at(t.to),
       reason: g.reason}))};
   if (!old || gapsOf(old) !== gapsOf(line)) listGaps(old);
   if (!old || old.clips !== line.clips) allow();
-  if (wasOpen && !openGap() && line.live) {
+  if ((wasOpen || old?.paused) && !openGap() && !line.paused && line.live) {
     resuming = {from: old.to, until: Date.now() + 20000};
     say('The publisher has resumed.');
   }
@@ -102,6 +103,7 @@ function take(t) {
   if (old && !old.live && line.live) say('The replay goes on.');
   if (!engine && line.to > line.from) start();
   if (engine && !gone) engine.changed();
+  keepCut();
   draw();
   tiles.plan();
 }
@@ -126,8 +128,14 @@ function leave() {
   if (engine) engine.stop();
   tiles.stop();
   if (document.fullscreenElement) document.exitFullscreen();
+  // The links of clips go on.
+  made = made.filter(c => c.url);
+  list();
+  $('made').classList.add('card');
+  $('gone').after($('made'), $('said'));
   show(player, false);
   show($('gone'), true);
+  $('gone').focus();
   document.title = "This link doesn't work";
   clearTimeout(poll.timer);
 }
@@ -150,7 +158,9 @@ function lastWith(fragments, ok) {
 function clockAt(fragments, media) {
   if (!fragments.length) return 0;
   const f = fragments[lastWith(fragments, x => (x.shown ?? x.start) <= media + rounding)];
-  return f.programDateTime + clamp(media - firstFrame(f), 0, f.length) * 1000;
+  // What is shown may have left the buffer.
+  const least = f === fragments[0] ? -Infinity : 0;
+  return f.programDateTime + clamp(media - firstFrame(f), least, f.length) * 1000;
 }
 
 // In a gap it is where the replay goes on.
@@ -277,6 +287,7 @@ function* boxes(view, from, end) {
 
 function scripted() {
   let fragments = () => [], hls, mended = 0, retry = 0, loads = null;
+  let resumes = false; // it played before it lost its media, without which it is paused
   const open = at => {
     hls = new Hls({...settings, startPosition: at});
     loads = null;
@@ -296,7 +307,7 @@ function scripted() {
         tell('Skipped a gap', 5000);
       }
       if (!data.fatal) return;
-      const playing = !video.paused; // it pauses without its media
+      const playing = resumes || !video.paused;
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR && Date.now() - mended > 5000) {
         mended = Date.now();
         recover(playing);
@@ -307,8 +318,9 @@ function scripted() {
       if (at) wanted = at; // the player is at 0 until it has its media again
       hls.destroy();
       if (gone) return;
+      resumes = playing;
       clearTimeout(open.timer);
-      open.timer = setTimeout(() => again(at, playing), Math.min(1000 * 2 ** retry++, 15000));
+      open.timer = setTimeout(() => again(at), Math.min(1000 * 2 ** retry++, 15000));
     });
     hls.attachMedia(video);
     hls.loadSource(address('index.m3u8'));
@@ -319,11 +331,12 @@ function scripted() {
     hls.startLoad(at); // at 0 it does not do so itself
     if (playing) play();
   };
-  const again = (at, playing) => {
+  const again = at => {
     open(-1);
     hls.once(Hls.Events.LEVEL_UPDATED, () => setTimeout(() => { // its times may count from elsewhere
       if (at) video.currentTime = mediaAt(fragments(), at);
-      if (playing) play();
+      if (resumes) play();
+      resumes = false;
     }));
   };
   open(line.live ? -1 : 0);
@@ -348,7 +361,7 @@ function native() {
     if (loading) return;
     loading = true;
     try {
-      const response = await fetch(address('index.m3u8'));
+      const response = await fetch(address('index.m3u8'), {signal: AbortSignal.timeout?.(patience)});
       if (response.ok) fragments = parse(await response.text());
     } catch { /* the next look shows it */ } finally { loading = false; }
     draw();
@@ -356,7 +369,11 @@ function native() {
   let retry = 0;
   video.addEventListener('error', () => {
     if (gone) return;
-    setTimeout(() => { video.src = address('index.m3u8'); play(); }, Math.min(1000 * 2 ** retry++, 15000));
+    const playing = !video.paused;
+    setTimeout(() => {
+      video.src = address('index.m3u8');
+      if (playing) play();
+    }, Math.min(1000 * 2 ** retry++, 15000));
   });
   video.addEventListener('playing', () => { retry = 0; });
   video.src = address('index.m3u8');
@@ -474,9 +491,11 @@ async function play(first) {
 const position = () => engine ? clockAt(engine.fragments(), video.currentTime) : 0;
 const edge = () => engine ? Math.max(line.to, edgeOf(engine.fragments())) : line ? line.to : 0;
 let wanted = null, tries = 0; // where a seek that has not ended leads to
+let stopAt = null; // where it pauses, once
 
 function seek(clock) {
   if (!engine || !line) return;
+  stopAt = null;
   clock = clamp(clock, line.from, edge());
   const live = engine.live();
   let media = mediaAt(engine.fragments(), clock);
@@ -523,6 +542,7 @@ const atLive = () => {
 };
 
 function goLive() {
+  stopAt = null;
   const live = engine && engine.live();
   if (live === null || live === undefined) return seek(line.to);
   wanted = null;
@@ -553,8 +573,8 @@ function draw() {
   const pausedText = open === resuming ? 'Resuming' : 'Paused';
   head.ariaValueText = seconds.format(at) + (paused ? `, ${pausedText.toLowerCase()}` : near ? ', live'
     : line.live ? `, ${spoken(behind)} behind live` : '');
-  write($('badge'), !span() || !at ? '' : !line.live ? 'Ended' : paused ? pausedText : near ? 'Live'
-    : `${lengthOf(behind)} behind live`);
+  write($('badge'), !span() ? (line.paused ? 'Paused' : '') : !at ? '' : !line.live ? 'Ended' : paused ? pausedText
+    : near ? 'Live' : `${lengthOf(behind)} behind live`);
   $('badge').classList.toggle('is-live', line.live && near && !paused);
   show($('live'), line.live && !near && span() > 0);
   write($('now'), at ? seconds.format(at) : '');
@@ -579,15 +599,20 @@ function drawGaps() {
   });
 }
 
+const continues = 'It continues here when they resume.';
+
 // state says what is going on, in words.
 function state(at, near) {
   const open = openGap();
   write($('state'), !line.live ? 'This replay has ended. What is left of it can be watched for a while.'
-    : !span() ? 'Waiting for the first frames.'
+    : !span() ? line.paused ? 'Nothing from before the pause is kept anymore.' : 'Waiting for the first frames.'
     : `You can rewind up to ${spoken(span())}.`);
   let notice = '';
-  if (!span()) notice = line.live ? 'Waiting for the first frames…' : 'This replay has ended.';
-  else if (open && near) notice = gapText(open) + '. It continues here when they resume.';
+  if (!span()) {
+    notice = !line.live ? 'This replay has ended.' : line.paused ? 'Paused by the publisher. ' + continues
+      : 'Waiting for the first frames…';
+  }
+  else if (open && near) notice = `${gapText(open)}. ${continues}`;
   else if (resuming && near) notice = 'The publisher has resumed. It continues here in a moment.';
   else if (stuck.text) notice = stuck.text;
   else if (!line.live && video.ended) notice = 'This replay has ended.';
@@ -607,9 +632,10 @@ function state(at, near) {
 for (const e of ['timeupdate', 'play', 'pause', 'ended', 'loadedmetadata']) video.addEventListener(e, () => draw());
 // What left the buffer while one was in it is gone.
 video.addEventListener('timeupdate', () => {
-  if (engine && line.live && !video.seeking && position() < line.from - 3000) seek(line.from + 2000);
+  if (!engine || !line.live || video.seeking || video.readyState < 2) return;
+  if (position() < line.from - 3000) seek(line.from + 2000);
 });
-for (const e of ['play', 'pause', 'ended']) video.addEventListener(e, () => {
+for (const e of ['play', 'pause', 'ended', 'emptied']) video.addEventListener(e, () => {
   $('play').classList.toggle('is-off', !video.paused);
   $('play').ariaLabel = video.paused ? 'Play' : 'Pause';
 });
@@ -945,11 +971,16 @@ function allow() {
   for (const row of document.querySelectorAll('[data-clips]')) show(row, may());
   write($('clip'), line.clips === 'ask' ? 'Ask for a clip' : 'Clip');
   write($('make'), line.clips === 'ask' ? 'Ask for it' : 'Make the clip');
-  if (!may() && cut) close();
+  if (may() || !cut) return;
+  const had = $('cut').contains(document.activeElement);
+  close();
+  if (had) $('play').focus();
+  tell('Sharing has ended, so nobody can be asked for a clip', 8000);
 }
 
 function open(ms = 15000) {
   if (!may() || !span()) return;
+  if (document.fullscreenElement) document.exitFullscreen(); // it is below the picture
   show($('cut'), true);
   $('clip').ariaExpanded = 'true';
   write($('refused'), '');
@@ -957,7 +988,7 @@ function open(ms = 15000) {
 }
 
 function close() {
-  cut = zoomed = null;
+  cut = zoomed = stopAt = null;
   show($('cut'), false);
   $('clip').ariaExpanded = 'false';
   draw();
@@ -1006,6 +1037,16 @@ function last(ms) {
   if (ms - length < 500) return;
   cut.less = `Last ${Math.round(length / 1000)} s: ` + (!gap ? 'the replay has no more'
     : gap.reason === 'paused' ? 'nothing is kept of the pause before' : 'nothing was recorded before');
+  drawCut();
+}
+
+// keepCut moves the start of a clip on that has left the replay, by as much as it takes until it leaves it again.
+function keepCut() {
+  if (!cut || cut.in >= line.from) return;
+  trim('in', line.from + 6000);
+  cut.less = cut.in >= line.from ? `${inSeconds(cut.out - cut.in)}: the replay has no more of its start`
+    : 'The replay has no more of it. Move the handles.';
+  keepInView('in');
   drawCut();
 }
 
@@ -1157,7 +1198,6 @@ function here(which) {
 }
 
 // The chosen stretch is played once, to its end.
-let stopAt = null;
 video.addEventListener('timeupdate', () => {
   if (stopAt !== null && !video.seeking && position() >= stopAt - 60) {
     stopAt = null;
@@ -1178,17 +1218,19 @@ $('form').addEventListener('submit', async e => {
   write($('refused'), '');
   const title = $('title').value.trim();
   const moment = which => new Date(cut.sent[which]).toISOString();
-  const asked = {from: moment('in'), to: moment('out'), ...(title && {title})};
+  const asked = {from: moment('in'), to: moment('out'), ...(title && {title})}, of = cut;
   try {
     const clip = await call('clips', asked);
-    const mine = {id: clip.clipId, title: clip.title || '', length: cut.out - cut.in, state: clip.state, began: Date.now()};
+    const mine = {id: clip.clipId, title: clip.title || '', length: clip.seconds * 1000, state: clip.state};
     made.unshift(mine);
     keep();
     list();
     follow(mine);
-    $('title').value = '';
-    close();
-    $('clip').focus();
+    if (cut === of) {
+      $('title').value = '';
+      close();
+      $('clip').focus();
+    }
     say(line.clips === 'ask' ? 'The publisher was asked.' : 'The clip is being made.');
   } catch (e) {
     write($('refused'), e.status === 429
@@ -1225,41 +1267,53 @@ const clipText = c => {
   return 'Is being made…';
 };
 
+// list shows them. Those that have not changed stay, and with them what has the keyboard.
+const items = new Map();
 function list() {
   show($('made'), made.length > 0);
-  $('clips').replaceChildren(...made.map(c => {
-    const item = document.createElement('li'), name = document.createElement('strong');
-    const text = document.createElement('span');
-    name.textContent = c.title || 'Clip of ' + inSeconds(c.length);
-    name.dir = 'auto';
-    text.textContent = clipText(c);
-    text.classList.toggle('failed', c.state === 'failed');
-    item.dataset.state = c.state;
-    item.append(name, text);
-    if (c.url) {
-      const open = document.createElement('a'), copy = document.createElement('button');
-      open.className = 'button';
-      open.href = c.url;
-      open.target = '_blank';
-      open.rel = 'noopener';
-      open.textContent = 'Open';
-      open.ariaLabel = 'Open ' + name.textContent;
-      copy.className = 'text';
-      copy.type = 'button';
-      const label = text => {
-        copy.textContent = text;
-        copy.ariaLabel = `${text}: ${name.textContent}`;
-      };
-      label('Copy link');
-      copy.addEventListener('click', async () => {
-        const done = await copied(new URL(c.url, location.href).href);
-        label(done ? 'Copied' : 'Not copied');
-        say(done ? 'The link is copied.' : 'The link could not be copied.');
-      });
-      item.append(copy, open);
-    }
-    return item;
-  }));
+  for (const [c, item] of items) if (!made.includes(c)) item.remove();
+  for (const [i, c] of made.entries()) {
+    const old = items.get(c), shows = JSON.stringify([c.state, c.reason, c.url]);
+    if (old?.dataset.shows === shows) continue;
+    const item = itemOf(c);
+    item.dataset.shows = shows;
+    items.set(c, item);
+    if (old) old.replaceWith(item); else $('clips').insertBefore(item, $('clips').children[i] ?? null);
+  }
+}
+
+function itemOf(c) {
+  const item = document.createElement('li'), name = document.createElement('strong');
+  const text = document.createElement('span');
+  name.textContent = c.title || 'Clip of ' + inSeconds(c.length);
+  name.dir = 'auto';
+  text.textContent = clipText(c);
+  text.classList.toggle('failed', c.state === 'failed');
+  item.dataset.state = c.state;
+  item.append(name, text);
+  if (c.url) {
+    const open = document.createElement('a'), copy = document.createElement('button');
+    open.className = 'button';
+    open.href = c.url;
+    open.target = '_blank';
+    open.rel = 'noopener';
+    open.textContent = 'Open';
+    open.ariaLabel = 'Open ' + name.textContent;
+    copy.className = 'text';
+    copy.type = 'button';
+    const label = text => {
+      copy.textContent = text;
+      copy.ariaLabel = `${text}: ${name.textContent}`;
+    };
+    label('Copy link');
+    copy.addEventListener('click', async () => {
+      const done = await copied(new URL(c.url, location.href).href);
+      label(done ? 'Copied' : 'Not copied');
+      say(done ? 'The link is copied.' : 'The link could not be copied.');
+    });
+    item.append(copy, open);
+  }
+  return item;
 }
 
 // copied puts text on the clipboard, also where the page has no secure origin.
@@ -1282,8 +1336,8 @@ async function copied(text) {
 const settled = c => ['ready', 'failed'].includes(c.state);
 async function follow(c) {
   let misses = 0;
-  while (!settled(c) && !gone && misses < 30) {
-    await new Promise(done => setTimeout(done, 1000 + 500 * misses));
+  while (!settled(c) && !gone) {
+    await new Promise(done => setTimeout(done, Math.min(1000 + 500 * misses, 15000)));
     try {
       Object.assign(c, (({state, reason, url}) => ({state, reason, url}))(await call('clips/' + c.id)));
       misses = 0;
