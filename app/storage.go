@@ -69,6 +69,8 @@ func (a *App) followFolder() {
 	for s := range snapshots {
 		if now := (about{s.Folder, s.Settings.Clips.QuotaGB, s.Recording != nil}); now != last {
 			last = now
+			a.library.SetFolder(s.Folder)
+			a.transfers.SetFolder(s.Folder)
 			a.storage.Look()
 		}
 	}

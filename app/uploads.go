@@ -121,7 +121,8 @@ func (a *App) shareFile(ctx context.Context, path string, clipboard bool) (url, 
 
 // uploaded waits for a copy on the server.
 func (a *App) uploaded(ctx context.Context, path string) (links.Copy, error) {
-	if at, ok := a.links.Of(path); ok {
+	at, ok := a.links.Of(path)
+	if ok && config.Origin(at.Backend) == config.Origin(a.session.Snapshot().Settings.Sharing.BackendURL) {
 		c, err := a.dial(at.Backend)
 		if err == nil {
 			_, err = c.Clip(ctx, at.ClipID)
@@ -404,8 +405,10 @@ func (a *App) followServer() {
 		if now.BackendURL == last.BackendURL && now.AllowHTTP == last.AllowHTTP && !first {
 			continue
 		}
-		last, first = now, false
-		a.transfers.Wake()
+		if last = now; !first { // what had stopped when the app ended stays so
+			a.transfers.Wake()
+		}
+		first = false
 		a.refreshServer()
 	}
 }

@@ -57,6 +57,16 @@ func TestUploadsGoToTheServerOfTheirToken(t *testing.T) {
 	_, err = a.linkTo(t.Context(), links.Copy{Backend: first.URL, ClipID: "x"}, "")
 	require.ErrorContains(t, err, "another server")
 	require.Empty(t, first.tokens())
+
+	// A clip whose copy is on a server of before is uploaded to the one that is set.
+	require.NoError(t, a.links.Add(path, links.Copy{Backend: first.URL, ClipID: "x"}))
+	a.transfers.Remove(id)
+	_, err = a.uploaded(t.Context(), path)
+	require.Error(t, err) // it is no backend
+	require.NotContains(t, err.Error(), "another server")
+	require.Equal(t, []string{"Bearer second-secret"}, second.tokens())
+	at, _ := a.links.Of(path)
+	require.Equal(t, first.URL, at.Backend, "it is not forgotten")
 }
 
 // What only the server has is in the list of clips, with the name that its owner gave it, and goes when the server is

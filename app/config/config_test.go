@@ -136,6 +136,26 @@ func TestMistakesAreNamedAndTheRestCounts(t *testing.T) {
 	}
 }
 
+// What cannot be read at all is not replaced: nothing of it could be kept.
+func TestAFileThatCannotBeReadIsNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "config.toml")
+	if err := os.Symlink("config.toml", path); err != nil { // it leads to itself
+		t.Fatal(err)
+	}
+	s, c, problems := config.Open(dir)
+	if len(problems) == 0 {
+		t.Error("nothing was said about it")
+	}
+	c.App.SaveSound = true
+	if err := s.Save(c); err == nil {
+		t.Error("the file was replaced")
+	}
+	if to, err := os.Readlink(path); err != nil || to != "config.toml" {
+		t.Errorf("it is another one now: %q, %v", to, err)
+	}
+}
+
 // Texts in an older encoding can be saved and read, and a line that cannot be read costs its own value only.
 func TestOneBadValueCostsOneValue(t *testing.T) {
 	s, c, _ := config.Open(t.TempDir())

@@ -155,7 +155,7 @@ func (s *Store) save(file settingsFile, c Config) error {
 	if err != nil {
 		return fmt.Errorf("the settings could not be written: %w", err)
 	}
-	if file.broken && !bytes.Equal(file.data, s.written) {
+	if file.broken && (s.written == nil || !bytes.Equal(file.data, s.written)) {
 		if err := backup(s.path); err != nil {
 			return err
 		}

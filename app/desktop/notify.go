@@ -262,6 +262,7 @@ func (n *Notifier) remember(id uint32, actions []Action) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.shown[id] = actions
+	n.order = slices.DeleteFunc(n.order, func(old uint32) bool { return old == id }) // it has taken another's place
 	n.order = append(n.order, id)
 	if len(n.order) > keepLast {
 		delete(n.shown, n.order[0])

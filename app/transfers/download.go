@@ -56,7 +56,11 @@ func (q *Queue) download(ctx context.Context, j *job) error {
 	if item.Play {
 		return nil
 	}
-	return q.o.Book.Add(saved.Path, links.Copy{Backend: item.Backend, ClipID: item.ClipID})
+	// The clip is here, whatever comes of this: to download it again would make another copy.
+	if err := q.o.Book.Add(saved.Path, links.Copy{Backend: item.Backend, ClipID: item.ClipID}); err != nil {
+		q.o.Log.Warn("a downloaded clip may not be known as the server's", "path", saved.Path, "error", err)
+	}
+	return nil
 }
 
 // fetch completes the file at path.

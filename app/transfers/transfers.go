@@ -291,12 +291,14 @@ func (q *Queue) Retry(id string) {
 	}
 }
 
-// Wake tries everything again at once that waits or has stopped: the network or a setting has changed.
+// Wake tries everything again at once that waits or has stopped, unless another try is no use: a setting has changed.
 func (q *Queue) Wake() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, j := range q.jobs {
-		q.again(j)
+		if !j.Final {
+			q.again(j)
+		}
 	}
 }
 
@@ -364,6 +366,25 @@ func (q *Queue) Moved(from, to string) {
 		}
 	}
 	q.changed(Upload)
+}
+
+// SetFolder has downloads that are not on their way go to another folder: clips are there now.
+func (q *Queue) SetFolder(folder string) {
+	var left []string
+	q.mu.Lock()
+	for _, j := range q.jobs {
+		if j.Kind == Download && !j.Play && j.cancel == nil && j.Folder != folder {
+			left = append(left, part(j.Item))
+			j.Folder = folder
+		}
+	}
+	if len(left) > 0 {
+		q.changed(Download)
+	}
+	q.mu.Unlock()
+	for _, path := range left {
+		_ = os.Remove(path) // it is downloaded from its start
+	}
 }
 
 // Wait waits for the outcome of a transfer; one that is only tried again has none yet.

@@ -95,9 +95,7 @@ func (c *clips) filters() []fyne.CanvasObject {
 		}
 		c.see(func(v *library.View) { v.Program = name })
 	}
-	c.dates.OnChanged = func(string) {
-		c.see(func(v *library.View) { v.From = since(c.dates.SelectedIndex(), time.Now()) })
-	}
+	c.dates.OnChanged = func(string) { c.see(func(*library.View) {}) }
 	c.order.OnChanged = func(string) {
 		o := orders[c.order.SelectedIndex()]
 		c.see(func(v *library.View) { v.Order, v.Reverse = o.Order, o.Reverse })
@@ -168,6 +166,7 @@ func (c *clips) update(s session.Snapshot) {
 
 // load shows what the library knows.
 func (c *clips) load() {
+	c.view.From = since(c.dates.SelectedIndex(), time.Now()) // the day may be another one by now
 	c.all = c.u.parts.Library.Snapshot()
 	known := library.Programs(c.all.Items)
 	if !slices.Equal(known, c.known) {

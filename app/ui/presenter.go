@@ -60,7 +60,7 @@ func (p *presenter) take(s session.Snapshot) bool {
 func (p *presenter) showNewest() {
 	p.mu.Lock()
 	s := p.newest
-	p.queued = false
+	p.queued, p.tray = false, keyOf(s)
 	p.mu.Unlock()
 	p.apply(s)
 }
@@ -68,7 +68,6 @@ func (p *presenter) showNewest() {
 // apply shows a snapshot; it runs on the main goroutine.
 func (p *presenter) apply(s session.Snapshot) {
 	u := p.u
-	u.parts.Library.SetFolder(s.Folder)
 	u.tray.update(s)
 	if u.look.choose(s.Settings.App.Theme.String()) {
 		u.app.Settings().SetTheme(u.look)

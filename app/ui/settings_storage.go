@@ -301,8 +301,8 @@ func (p *storagePage) measure() {
 		return
 	}
 	p.measuring = true
+	about := p.about
 	p.s.u.do(lang.L("Couldn't measure clips"), func() error {
-		about := p.about
 		u, err := p.s.u.parts.Storage.Usage()
 		p.s.u.main(func() {
 			p.measuring, p.known = false, true

@@ -130,7 +130,17 @@ func startWith(t *testing.T, edit func(*config.Config)) *bench {
 		Exported:  func(string, error) { b.exported.Add(1) },
 	})
 	b.storage.Start()
+	snapshots, unwatch := b.session.Watch()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		for s := range snapshots {
+			b.library.SetFolder(s.Folder)
+		}
+	}()
 	t.Cleanup(func() {
+		unwatch()
+		<-followed
 		b.storage.Close()
 		b.ui.closed()
 		b.settle()
