@@ -19,6 +19,7 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/buffers"
 	"github.com/hindsight-app/hindsight/publish/backend/embedded"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
+	"github.com/hindsight-app/hindsight/publish/backend/state"
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
 )
 
@@ -118,20 +119,13 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 		return err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	known, err := db.RecordingIDs(ctx)
-	if err != nil {
-		return err
-	}
-	if err := files.KeepRecordings(ctx, known, time.Now().Add(-s.Expire)); err != nil {
-		log.Warn("cannot delete unknown recordings", "err", err)
-	}
-	sent, err := db.UploadIDs(ctx)
-	if err != nil {
-		return err
-	}
-	if err := files.KeepUploads(ctx, sent, time.Now().Add(-s.UploadExpire)); err != nil {
-		log.Warn("cannot delete unknown uploads", "err", err)
-	}
+	tidy, stop := context.WithCancel(ctx)
+	tidied := make(chan struct{})
+	go func() { // nobody waits for it: a bucket may have very many files
+		defer close(tidied)
+		s.tidy(tidy, db, files, log)
+	}()
+	defer func() { stop(); <-tidied }()
 	rec := recorder.New(recorder.Options{URL: s.LivekitURL, APIKey: key, APISecret: apiSecret, FrameRate: s.FrameRate,
 		MaxWidth: s.MaxWidth, MaxHeight: s.MaxHeight, Upload: files.Upload()})
 	here := embedded.New(embedded.Options{URL: s.LivekitURL, Rooms: rec, Files: files, Log: log})
@@ -160,6 +154,25 @@ func (s *serve) Run(ctx context.Context, c *cli, call *kong.Context, out output)
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
 	return s.listen(ctx, service, log)
+}
+
+// tidy deletes old files that the database does not know: those of a process that was killed.
+func (s *serve) tidy(ctx context.Context, db *state.Store, files *storage.Storage, log *slog.Logger) {
+	began := time.Now()
+	known, err := db.RecordingIDs(ctx)
+	if err == nil {
+		err = files.KeepRecordings(ctx, known, began.Add(-s.Expire))
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Warn("cannot delete unknown recordings", "err", err)
+	}
+	sent, err := db.UploadIDs(ctx)
+	if err == nil {
+		err = files.KeepUploads(ctx, sent, began.Add(-s.UploadExpire))
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Warn("cannot delete unknown uploads", "err", err)
+	}
 }
 
 // validateShared refuses a recorder that only its own process can stop and ask, where several share the work.

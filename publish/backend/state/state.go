@@ -19,14 +19,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	"modernc.org/sqlite"               // the driver "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite" // the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -98,10 +101,12 @@ func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 	if u, err := url.Parse(address); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" {
 		return nil, errors.New("the address of the database must be of the form postgres://user:password@host/database")
 	}
-	pool, err := sql.Open("pgx", address)
+	config, err := pgx.ParseConfig(address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the PostgreSQL database cannot be opened: %w", err)
 	}
+	config.DialFunc = dialer().DialContext
+	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(postgresConnections)
 	pool.SetMaxIdleConns(postgresConnections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -112,6 +117,20 @@ func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 	}
 	s.db.to = patient{pool}
 	return s, nil
+}
+
+// lossPatience is how long a database may acknowledge nothing before its connection counts as lost: its machine may be
+// gone, and another one have its address.
+const lossPatience = 20 * time.Second
+
+// dialer connects to a database.
+func dialer() *net.Dialer {
+	return &net.Dialer{Timeout: lossPatience, Control: func(network, address string, c syscall.RawConn) error {
+		if !strings.HasPrefix(network, "tcp") {
+			return nil
+		}
+		return giveUp(network, address, c)
+	}, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: lossPatience / 2, Interval: lossPatience / 4, Count: 2}}
 }
 
 // Close closes the database.
