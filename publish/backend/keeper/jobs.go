@@ -11,8 +11,12 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// finishPatience is how long a recorder may take to finish the files of a recording whose end was asked for.
-const finishPatience = 2 * time.Minute
+const (
+	// finishPatience is how long a recorder may take to begin with the end that was asked for.
+	finishPatience = 2 * time.Minute
+	// endingPatience is how long it may then take to finish its files: an upload of 12 h of video takes a while.
+	endingPatience = 6 * time.Hour
+)
 
 // refreshJobs asks LiveKit for the takes that are not over: for all, or for those alone that are about to change.
 func (k *Keeper) refreshJobs(ctx context.Context, every bool) {
@@ -55,10 +59,13 @@ func (k *Keeper) askJob(ctx context.Context, t state.Job) error {
 			return err
 		}
 	}
-	reason := ""
+	reason, patience := "", finishPatience
+	if now.Ending {
+		patience = endingPatience
+	}
 	switch {
 	case over:
-	case !t.Stopped.IsZero() && time.Since(t.Stopped) > finishPatience:
+	case !t.Stopped.IsZero() && time.Since(t.Stopped) > patience:
 		reason = "the recorder did not finish the recording; it may have been killed"
 	case now.State == api.StateStarting && time.Since(t.Created) > startPatience:
 		reason = "the recorder did not find what it is to record"

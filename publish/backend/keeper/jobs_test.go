@@ -58,6 +58,25 @@ func TestDeadJobsAreGivenUp(t *testing.T) {
 	require.Equal(t, api.StateFailed, states()["forgotten"])
 }
 
+// A recorder that uploads a long recording after its end is not dead.
+func TestUploadOfALongRecordingIsAwaited(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now())
+	job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_long", State: api.StateActive,
+		Created: time.Now().Add(-9 * time.Hour), Stopped: time.Now().Add(-time.Hour)}
+	require.NoError(t, s.DB.AddJob(ctx, job))
+	s.Fake.Says, s.Fake.Ending = recorder.Status{EgressID: "EG_long", State: api.StateActive}, true
+	s.refreshJobs(ctx, true)
+	got, err := s.DB.Job(ctx, job.ID)
+	require.NoError(t, err)
+	require.Equal(t, api.StateActive, got.State, got.Error)
+	job.Stopped = time.Now().Add(-endingPatience - time.Second)
+	require.NoError(t, s.askJob(ctx, job))
+	got, err = s.DB.Job(ctx, job.ID)
+	require.NoError(t, err)
+	require.Equal(t, api.StateFailed, got.State)
+}
+
 // Recordings end when they are as long as allowed, and go when they are old.
 func TestRecordingsEndAndGo(t *testing.T) {
 	ctx := t.Context()
