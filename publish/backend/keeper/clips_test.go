@@ -174,8 +174,8 @@ func TestLivePlaylistTellsWhatIsNew(t *testing.T) {
 				append([]byte(live), text[at(from):]...), 0o644))
 
 			require.Len(t, s.stored(t), 20)
-			dead, _ := s.liveness(t.Context(), s.Rec)
-			require.False(t, dead, "a recorder that stores is alive")
+			silent, _ := s.liveness(t.Context(), s.Rec)
+			require.Negative(t, silent, "a recorder that stores is alive")
 			c := s.once(t, s.order(t, "alice", 30*time.Second))
 			require.Equal(t, api.ClipReady, c.State, c.Reason)
 			require.InDelta(t, 30, c.To.Sub(c.From).Seconds(), 0.2)
@@ -198,8 +198,8 @@ func TestRecorderWithAWrongClock(t *testing.T) {
 			asked := time.Now().Add(-10 * time.Second)
 			s := newShelf(t, 5, asked.Add(wrong))
 			s.Rec.Created = asked
-			dead, _ := s.liveness(t.Context(), s.Rec)
-			require.False(t, dead, "it stores")
+			silent, _ := s.liveness(t.Context(), s.Rec)
+			require.Negative(t, silent, "it stores")
 			require.WithinDuration(t, time.Now(), s.stored(t)[4].To, 5*time.Second)
 
 			pressed := asked.Add(8 * time.Second)
@@ -221,8 +221,8 @@ func TestRecorderWithAWrongClock(t *testing.T) {
 			require.Empty(t, clip.Gaps)
 
 			s.o.Stall = time.Nanosecond
-			dead, _ = s.liveness(t.Context(), s.Rec)
-			require.True(t, dead, "it has stored nothing for a while")
+			silent, _ = s.liveness(t.Context(), s.Rec)
+			require.Positive(t, silent, "it has stored nothing for a while")
 		})
 	}
 }

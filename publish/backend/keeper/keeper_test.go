@@ -179,15 +179,61 @@ func TestForgottenRecorderGoesOn(t *testing.T) {
 	require.Equal(t, api.StateFailed, state())
 }
 
-// LiveKit asks a killed recorder again and again to stop, longer than we wait; it is given up even so.
+// LiveKit asks a killed recorder again and again to stop, longer than we wait; after some attempts it is given up even
+// so.
 func TestRecorderThatCannotBeStoppedIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf(t, 3, time.Now().Add(-time.Minute))
 		s.Fake.Hangs = true
-		require.ErrorIs(t, s.ask(t.Context(), s.Rec), context.DeadlineExceeded)
-		rec, err := s.DB.RecordingOf(t.Context(), "EG_1")
+		for asked := range 10 {
+			require.ErrorIs(t, s.ask(t.Context(), s.Rec), context.DeadlineExceeded)
+			rec, err := s.DB.RecordingOf(t.Context(), "EG_1")
+			require.NoError(t, err)
+			if rec.Over() {
+				require.Equal(t, api.StateFailed, rec.State)
+				require.GreaterOrEqual(t, asked, 3, "nobody stops it now")
+				return
+			}
+		}
+		require.Fail(t, "it is not given up")
+	})
+}
+
+// slow is a recorder that takes almost all the time it has to tell its status, and some to stop.
+type slow struct {
+	*shelftest.Recorder
+	stopped bool
+}
+
+// takes lets time of a synctest pass.
+func takes(d time.Duration) {
+	passes, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	<-passes.Done()
+}
+
+func (s *slow) Status(ctx context.Context, id string) (recorder.Status, error) {
+	takes(askTimeout - time.Millisecond)
+	return s.Recorder.Status(ctx, id)
+}
+
+func (s *slow) Stop(ctx context.Context, id string) error {
+	takes(time.Second)
+	s.stopped = ctx.Err() == nil
+	return ctx.Err()
+}
+
+// There is time to stop a dead recorder, however long it took to ask about it.
+func TestSlowRecorderIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(t, 3, time.Now().Add(-time.Minute))
+		rec := &slow{Recorder: s.Fake}
+		s.o.Recorder = rec
+		require.NoError(t, s.ask(t.Context(), s.Rec))
+		require.True(t, rec.stopped)
+		got, err := s.DB.RecordingOf(t.Context(), "EG_1")
 		require.NoError(t, err)
-		require.Equal(t, api.StateFailed, rec.State)
+		require.Equal(t, api.StateFailed, got.State)
 	})
 }
 
