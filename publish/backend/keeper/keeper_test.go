@@ -237,6 +237,27 @@ func TestSlowRecorderIsStopped(t *testing.T) {
 	})
 }
 
+// full is a storage that always lacks space.
+type full struct{}
+
+func (full) Lacking() (missing, reserve int64, err error) { return 1, 1 << 20, nil }
+
+// On a full disk the newest segment of a replay that runs stays, and all of one that is over goes.
+func TestNewestSegmentStaysOnAFullDisk(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
+	s.o.Space = full{}
+	s.makeRoom(ctx)
+	left := s.stored(t)
+	require.Len(t, left, 1)
+	require.Equal(t, "s_00002.ts", left[0].Name)
+	over := s.Rec
+	over.State, over.Ended = api.StateEnded, time.Now()
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
+	s.makeRoom(ctx)
+	require.Empty(t, s.stored(t))
+}
+
 // A replay does not expire while somebody continues it.
 func TestExpiryWaitsForStarts(t *testing.T) {
 	ctx := t.Context()
