@@ -85,7 +85,8 @@ type Options struct {
 	MaxOpen, MaxParallel int
 	// MaxSending is how many uploads of all users may send at the same moment to one backend: 64.
 	MaxSending int
-	// Expire is how long an upload stays that nobody adds to, and the reason of one that is not taken: 24 h.
+	// Expire is how long an upload stays that nobody adds to or that cannot be stored, and the reason of one that is not
+	// taken: 24 h.
 	Expire time.Duration
 	// MaxClips and MaxClipBytes are the user's quota, of which an upload takes its length when it begins; 0 is without
 	// bound.
