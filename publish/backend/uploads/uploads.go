@@ -44,6 +44,7 @@ type State interface {
 	EndUpload(ctx context.Context, id string) error
 	EndExpiredUploads(ctx context.Context) error
 	LeftoverUploads(ctx context.Context) ([]state.Leftover, error)
+	Clip(ctx context.Context, id string) (state.Clip, error)
 	ErasedUpload(ctx context.Context, id string) error
 	// Alone reports whether no other backend works on this database.
 	Alone() bool
@@ -205,7 +206,7 @@ func (u *Uploads) Tidy(ctx context.Context) error {
 // that.
 func (u *Uploads) erase(ctx context.Context, l state.Leftover) error {
 	if !l.Clip {
-		if err := u.o.Files.RemoveClip(ctx, l.ID); err != nil {
+		if err := u.removeUnowned(ctx, l.ID); err != nil {
 			return err
 		}
 	}
@@ -213,6 +214,16 @@ func (u *Uploads) erase(ctx context.Context, l state.Leftover) error {
 		return err
 	}
 	return u.o.State.ErasedUpload(ctx, l.ID)
+}
+
+// removeUnowned deletes the file of a clip, unless there is such a clip: another backend may have made it in the
+// meantime.
+func (u *Uploads) removeUnowned(ctx context.Context, id string) error {
+	_, err := u.o.State.Clip(ctx, id)
+	if errors.Is(err, state.ErrNotFound) {
+		return u.o.Files.RemoveClip(ctx, id)
+	}
+	return err
 }
 
 // workName is what the files in the folder for work are called, with a star.

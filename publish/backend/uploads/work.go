@@ -119,7 +119,7 @@ func (u *Uploads) checkOne(ctx context.Context, up state.Upload) {
 	var wrong Invalid
 	switch {
 	case errors.Is(err, state.ErrNotFound): // it has ended in the meantime
-		err = u.o.Files.RemoveClip(ctx, up.ID)
+		err = u.removeUnowned(ctx, up.ID)
 	case errors.Is(err, context.Canceled) || errors.Is(err, leases.ErrLost):
 		// It stays for the next start, and a service that is stopped in order has not tried it.
 		_, _ = u.o.State.TryUpload(ctx, up.ID, -1)

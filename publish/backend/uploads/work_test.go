@@ -21,17 +21,23 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/storage"
 )
 
-// troubled is a storage where no clip can be written while it has a trouble.
+// troubled is a storage where no clip can be written while it has a trouble. Where written is set it is called after a
+// clip was.
 type troubled struct {
 	*storage.Storage
 	trouble error
+	written func(id string) error
 }
 
 func (f *troubled) WriteClip(ctx context.Context, id string, m mp4.Movie) (int64, error) {
 	if f.trouble != nil {
 		return 0, f.trouble
 	}
-	return f.Storage.WriteClip(ctx, id, m)
+	n, err := f.Storage.WriteClip(ctx, id, m)
+	if err == nil && f.written != nil {
+		err = f.written(id)
+	}
+	return n, err
 }
 
 // bench is uploads without their goroutine.
@@ -96,4 +102,24 @@ func TestUploadOutlastsTroubleOfTheStorage(t *testing.T) {
 	b.checkOne(ctx, young)
 	_, err = b.DB.Clip(ctx, young.ID)
 	require.NoError(t, err)
+}
+
+// The file of a clip that another backend has made of the same upload stays, whatever came of the check here.
+func TestClipOfAnotherBackendStays(t *testing.T) {
+	for name, then := range map[string]error{"taken": nil, "refused": Invalid("it is too long")} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			b := newBench(t)
+			up := b.arrived(t, time.Now().Add(b.o.Expire))
+			b.files.written = func(id string) error {
+				c := state.Clip{ID: id, Identity: "alice", Room: "den", State: api.ClipReady, Created: time.Now(),
+					Origin: api.OriginUpload}
+				return errors.Join(b.DB.FinishUpload(ctx, c, nil, up.Expires), then)
+			}
+			b.checkOne(ctx, up)
+			f, err := b.Files.OpenClip(ctx, up.ID)
+			require.NoError(t, err, "the file is deleted")
+			require.NoError(t, f.Close())
+		})
+	}
 }
