@@ -277,6 +277,22 @@ func TestExpiryWaitsForStarts(t *testing.T) {
 	require.ErrorIs(t, err, state.ErrNotFound)
 }
 
+// A replay does not expire where a clip of it is saved at the last moment.
+func TestExpiryWaitsForClips(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now().Add(-time.Hour))
+	over := s.Rec
+	over.State, over.Ended = api.StateEnded, time.Now().Add(-time.Hour)
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
+	s.order(t, "alice", time.Second) // after the look that found nobody waiting
+	replay, err := s.DB.Replay(ctx, s.Rec.ReplayID)
+	require.NoError(t, err)
+	require.NoError(t, s.expire(ctx, replay))
+	require.Len(t, s.stored(t), 1)
+	_, err = s.DB.Replay(ctx, s.Rec.ReplayID)
+	require.NoError(t, err)
+}
+
 // faulty is a recorder that panics about one recording.
 type faulty struct {
 	*shelftest.Recorder
