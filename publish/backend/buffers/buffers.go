@@ -194,6 +194,9 @@ func (b *Buffers) listFrom(ctx context.Context, r state.Recording, buf *buffer, 
 	if !buf.measured && buf.pruned < len(buf.entries) {
 		b.measure(ctx, r, buf)
 	}
+	if n := len(buf.entries); n > 0 {
+		b.heard(ctx, r, buf, b.segment(r, buf, buf.entries[n-1])) // although it may be deleted
+	}
 	entries := buf.entries[buf.pruned:]
 	if all {
 		entries = buf.entries
@@ -204,7 +207,6 @@ func (b *Buffers) listFrom(ctx context.Context, r state.Recording, buf *buffer, 
 	for _, e := range entries {
 		out = append(out, b.segment(r, buf, e))
 	}
-	b.heard(ctx, r, buf, out[len(out)-1])
 	if skew := buf.skew(r); skew != 0 {
 		for i := range out {
 			out[i].move(-skew)
@@ -244,18 +246,15 @@ func (s *Segment) move(by time.Duration) {
 	}
 }
 
-// Liveness returns when the newest segment came, by our clock; zero if there is none. skew is by how much the
-// recorder's clock is ahead of ours.
+// Liveness returns when the newest segment came, by our clock, also where it is deleted; zero if none has come. skew is
+// by how much the recorder's clock is ahead of ours.
 func (b *Buffers) Liveness(ctx context.Context, r state.Recording) (news time.Time, skew time.Duration, closed bool,
 	err error) {
 	buf := b.get(r.ID)
 	buf.mu.Lock()
 	defer buf.mu.Unlock()
-	list, closed, err := b.list(ctx, r, buf)
-	if err != nil || len(list) == 0 {
-		return news, 0, closed, err
-	}
-	return buf.news, buf.skew(r), closed, nil
+	_, closed, err = b.list(ctx, r, buf)
+	return buf.news, buf.skew(r), closed, err
 }
 
 // readLive takes what only the live playlist names. LiveKit Egress, from 1.9 on, uploads the whole playlist to a bucket

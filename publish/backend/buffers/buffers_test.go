@@ -23,6 +23,24 @@ func TestSegmentsAreTimedByCapture(t *testing.T) {
 	}
 }
 
+// A recorder whose segments are all deleted, on a full disk, is heard all the same, also by a backend that has just
+// started.
+func TestDeletedSegmentsAreSignsOfLife(t *testing.T) {
+	ctx := t.Context()
+	s := shelftest.New(t, 3, time.Now().Add(-6*time.Second))
+	b := buffers.New(s.Files, 0)
+	left, err := b.Prune(ctx, s.Rec, time.Now().Add(time.Hour), s.DB.SetPruned)
+	require.NoError(t, err)
+	require.Zero(t, left)
+	s.Rec.Pruned = s.Count
+	for what, b := range map[string]*buffers.Buffers{"the one that deleted": b, "another": buffers.New(s.Files, 0)} {
+		news, _, closed, err := b.Liveness(ctx, s.Rec)
+		require.NoError(t, err)
+		require.False(t, closed)
+		require.WithinDuration(t, time.Now(), news, 5*time.Second, what)
+	}
+}
+
 // A reserve that the storage does not have lacks; one that is turned off never does.
 func TestSpaceLacks(t *testing.T) {
 	s := shelftest.New(t, 1, time.Now())

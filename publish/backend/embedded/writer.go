@@ -32,6 +32,7 @@ type writer struct {
 	segments int
 	headers  int
 	header   string // the newest header's name
+	listed   string // the name of the header that the playlists named last
 	sets     parameterSets
 	playlist bytes.Buffer
 	live     []string // entries of the newest segments
@@ -44,8 +45,7 @@ func (w *writer) write(ctx context.Context, s *segment) error {
 		// A little before the first frame, for sound may begin earlier; times in the files are not negative.
 		w.zero = s.from.Add(-time.Second)
 	}
-	changed := w.header == "" || s.sets != w.sets
-	if changed {
+	if w.header == "" || s.sets != w.sets {
 		if err := w.writeHeader(ctx, s.sets); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (w *writer) write(ctx context.Context, s *segment) error {
 		return fmt.Errorf("a segment cannot be stored: %w", err)
 	}
 	w.segments++
-	w.list(name, s, changed)
+	w.list(name, s)
 	return w.writePlaylists(ctx, false)
 }
 
@@ -118,11 +118,13 @@ func (w *writer) track(id int, rate int64, list []sample) *fmp4.PartTrack {
 const programTime = "2006-01-02T15:04:05.000000Z07:00"
 
 // list appends a segment to both playlists.
-func (w *writer) list(name string, s *segment, changed bool) {
+func (w *writer) list(name string, s *segment) {
 	if w.playlist.Len() == 0 {
 		fmt.Fprintf(&w.playlist, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-TARGETDURATION:%d\n",
 			int(longest.Seconds()))
 	}
+	changed := w.header != w.listed // the segment that it was stored for may have been left out
+	w.listed = w.header
 	if changed {
 		if w.tag != "" {
 			w.playlist.WriteString("#EXT-X-DISCONTINUITY\n")

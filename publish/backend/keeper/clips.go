@@ -182,10 +182,14 @@ func (l look) paused(ctx context.Context, replay string) ([]state.Span, error) {
 	return pauses, err
 }
 
-// How often a clip is tried, and how long after a failure it is tried again.
 const (
+	// maxAttempts is how often a clip is tried that kills the process, or that is older than cutPatience. Of a younger
+	// one an attempt does not count where the storage is to blame.
 	maxAttempts = 3
-	retryAfter  = 5 * time.Second
+	cutPatience = 10 * time.Minute
+	// retryAfter is how long after the first failure it is tried again, retryLongest after later ones.
+	retryAfter   = 5 * time.Second
+	retryLongest = time.Minute
 )
 
 // errAttempts means that a clip was tried as often as may be, and none of the attempts came to an end.
@@ -228,10 +232,15 @@ func (k *Keeper) cut(ctx context.Context, c state.Clip, segments []buffers.Segme
 		}
 		return again
 	}
-	if err != nil && passes(err) && attempts < maxAttempts {
+	age := time.Since(c.Created)
+	if err != nil && passes(err) && (age < cutPatience || attempts < maxAttempts) {
+		if age < cutPatience {
+			_, err2 := k.o.State.TryClip(ctx, c.ID, -1)
+			err = errors.Join(err, err2)
+		}
 		k.o.Log.WarnContext(ctx, "cannot make a clip now; will retry", "clip", c.ID, "attempt", attempts, "err",
 			err)
-		return time.Now().Add(retryAfter)
+		return time.Now().Add(min(max(age, retryAfter), retryLongest))
 	}
 	k.finish(ctx, c, segments, result, begun, err)
 	return again
@@ -316,7 +325,7 @@ func (k *Keeper) reason(ctx context.Context, c state.Clip, err error) string {
 	case errors.Is(err, cut.ErrLost):
 		return "what the server had recorded of that time is missing or damaged"
 	case !errors.Is(err, cut.ErrNothing):
-		return fmt.Sprintf("the server tried %d times and could not make the clip; its log says why", maxAttempts)
+		return "the server tried several times and could not make the clip; its log says why"
 	}
 	recordings, _ := k.o.State.Recordings(ctx, c.ReplayID)
 	if n := len(recordings); n > 0 && recordings[n-1].Error != "" {

@@ -11,8 +11,12 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
-// finishPatience is how long a recorder may take to finish the files of a recording whose end was asked for.
-const finishPatience = 2 * time.Minute
+const (
+	// finishPatience is how long a recorder may take to begin with the end that was asked for.
+	finishPatience = 2 * time.Minute
+	// endingPatience is how long it may then take to finish its files: an upload of 12 h of video takes a while.
+	endingPatience = 6 * time.Hour
+)
 
 // refreshJobs asks LiveKit for the takes that are not over: for all, or for those alone that are about to change.
 func (k *Keeper) refreshJobs(ctx context.Context, every bool) {
@@ -31,14 +35,17 @@ func (k *Keeper) askJob(ctx context.Context, t state.Job) error {
 	limited, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	now, err := k.o.JobRecorder.JobStatus(limited, t.EgressID)
-	if errors.Is(err, recorder.ErrUnknown) && t.Stopped.IsZero() {
+	if errors.Is(err, recorder.ErrUnknown) {
 		// Its Redis was lost. The recorder keeps running, and finishes its files when it is stopped; then LiveKit knows
 		// it again.
-		k.o.Log.WarnContext(ctx, "LiveKit has forgotten a recording, which is stopped", "recording", t.ID, "egress",
-			t.EgressID)
-		return errors.Join(k.o.State.StopJob(ctx, t.ID, time.Now().UTC()), k.o.JobRecorder.Stop(limited, t.EgressID))
-	}
-	if errors.Is(err, recorder.ErrUnknown) {
+		if t.Stopped.IsZero() {
+			k.o.Log.WarnContext(ctx, "LiveKit has forgotten a recording, which is stopped", "recording", t.ID, "egress",
+				t.EgressID)
+			return errors.Join(k.o.State.StopJob(ctx, t.ID, time.Now().UTC()), stop(ctx, k.o.JobRecorder, t.EgressID))
+		}
+		if err := stop(ctx, k.o.JobRecorder, t.EgressID); err != nil && time.Since(t.Stopped) < stopPatience {
+			return err // the next round tries again
+		}
 		now = recorder.JobStatus{Status: recorder.Status{EgressID: t.EgressID, State: api.StateFailed,
 			Error: "LiveKit has forgotten this recording; what it has stored is kept"}}
 		err = nil
@@ -55,18 +62,21 @@ func (k *Keeper) askJob(ctx context.Context, t state.Job) error {
 			return err
 		}
 	}
-	reason := ""
+	reason, late, patience := "", time.Duration(0), finishPatience
+	if now.Ending {
+		patience = endingPatience
+	}
 	switch {
 	case over:
-	case !t.Stopped.IsZero() && time.Since(t.Stopped) > finishPatience:
-		reason = "the recorder did not finish the recording; it may have been killed"
+	case !t.Stopped.IsZero() && time.Since(t.Stopped) > patience:
+		reason, late = "the recorder did not finish the recording; it may have been killed", time.Since(t.Stopped)-patience
 	case now.State == api.StateStarting && time.Since(t.Created) > startPatience:
-		reason = "the recorder did not find what it is to record"
+		reason, late = "the recorder did not find what it is to record", time.Since(t.Created)-startPatience
 	}
 	if !over && (reason != "" || !t.Stopped.IsZero()) {
-		err = k.o.JobRecorder.Stop(limited, t.EgressID)
+		err = stop(ctx, k.o.JobRecorder, t.EgressID)
 	}
-	if reason != "" {
+	if reason != "" && (err == nil || late > stopPatience) {
 		now.State, now.Error = api.StateFailed, reason
 	}
 	return errors.Join(err, k.updateJob(ctx, t, now))

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -56,6 +57,53 @@ func TestDeadJobsAreGivenUp(t *testing.T) {
 		"dead": api.StateFailed, "forgotten": api.StateStopping}, states())
 	s.refreshJobs(ctx, true)
 	require.Equal(t, api.StateFailed, states()["forgotten"])
+}
+
+// A recording that cannot be stopped is given up only after some attempts, whether LiveKit knows it or not.
+func TestJobThatCannotBeStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		s := newShelf(t, 1, time.Now())
+		job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateActive, Created: time.Now()}
+		require.NoError(t, s.DB.AddJob(ctx, job))
+		kept := func() state.Job {
+			got, err := s.DB.Job(ctx, job.ID)
+			require.NoError(t, err)
+			return got
+		}
+		s.Fake.Hangs, s.Fake.JobErr = true, recorder.ErrUnknown
+		require.ErrorIs(t, s.askJob(ctx, job), context.DeadlineExceeded)
+		require.False(t, kept().Stopped.IsZero())
+		require.ErrorIs(t, s.askJob(ctx, kept()), context.DeadlineExceeded)
+		require.False(t, kept().Over(), "it may run on")
+
+		s.Fake.Says, s.Fake.JobErr = recorder.Status{EgressID: "EG_t", State: api.StateActive}, nil
+		job.Stopped = time.Now().Add(-finishPatience - time.Second)
+		require.ErrorIs(t, s.askJob(ctx, job), context.DeadlineExceeded)
+		require.False(t, kept().Over())
+		job.Stopped = job.Stopped.Add(-stopPatience)
+		require.ErrorIs(t, s.askJob(ctx, job), context.DeadlineExceeded)
+		require.Equal(t, api.StateFailed, kept().State)
+	})
+}
+
+// A recorder that uploads a long recording after its end is not dead.
+func TestUploadOfALongRecordingIsAwaited(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now())
+	job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_long", State: api.StateActive,
+		Created: time.Now().Add(-9 * time.Hour), Stopped: time.Now().Add(-time.Hour)}
+	require.NoError(t, s.DB.AddJob(ctx, job))
+	s.Fake.Says, s.Fake.Ending = recorder.Status{EgressID: "EG_long", State: api.StateActive}, true
+	s.refreshJobs(ctx, true)
+	got, err := s.DB.Job(ctx, job.ID)
+	require.NoError(t, err)
+	require.Equal(t, api.StateActive, got.State, got.Error)
+	job.Stopped = time.Now().Add(-endingPatience - time.Second)
+	require.NoError(t, s.askJob(ctx, job))
+	got, err = s.DB.Job(ctx, job.ID)
+	require.NoError(t, err)
+	require.Equal(t, api.StateFailed, got.State)
 }
 
 // Recordings end when they are as long as allowed, and go when they are old.

@@ -27,8 +27,15 @@ const (
 	maxCuts      = 2
 )
 
-// askTimeout bounds what the keeper waits for LiveKit to tell about one recording and to stop it.
-const askTimeout = 5 * time.Second
+const (
+	// askTimeout bounds what the keeper waits for LiveKit to tell about one recording, and then to stop it.
+	askTimeout = 5 * time.Second
+	// lookTimeout bounds what it waits for the storage to tell whether a recorder is alive.
+	lookTimeout = 15 * time.Second
+	// stopPatience is for how long a recorder that seems dead is asked to stop, where that fails, before it is given up:
+	// nobody stops it after that, and it may write beside the next one.
+	stopPatience = 30 * time.Second
+)
 
 // startPatience is when a recorder that has not become active is dead, as one is that has stored nothing for
 // Options.Stall: LiveKit goes on calling the egress of a killed worker active.

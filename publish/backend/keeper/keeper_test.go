@@ -179,16 +179,83 @@ func TestForgottenRecorderGoesOn(t *testing.T) {
 	require.Equal(t, api.StateFailed, state())
 }
 
-// LiveKit asks a killed recorder again and again to stop, longer than we wait; it is given up even so.
+// LiveKit asks a killed recorder again and again to stop, longer than we wait; after some attempts it is given up even
+// so.
 func TestRecorderThatCannotBeStoppedIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf(t, 3, time.Now().Add(-time.Minute))
 		s.Fake.Hangs = true
-		require.ErrorIs(t, s.ask(t.Context(), s.Rec), context.DeadlineExceeded)
-		rec, err := s.DB.RecordingOf(t.Context(), "EG_1")
-		require.NoError(t, err)
-		require.Equal(t, api.StateFailed, rec.State)
+		for asked := range 10 {
+			require.ErrorIs(t, s.ask(t.Context(), s.Rec), context.DeadlineExceeded)
+			rec, err := s.DB.RecordingOf(t.Context(), "EG_1")
+			require.NoError(t, err)
+			if rec.Over() {
+				require.Equal(t, api.StateFailed, rec.State)
+				require.GreaterOrEqual(t, asked, 3, "nobody stops it now")
+				return
+			}
+		}
+		require.Fail(t, "it is not given up")
 	})
+}
+
+// slow is a recorder that takes almost all the time it has to tell its status, and some to stop.
+type slow struct {
+	*shelftest.Recorder
+	stopped bool
+}
+
+// takes lets time of a synctest pass.
+func takes(d time.Duration) {
+	passes, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	<-passes.Done()
+}
+
+func (s *slow) Status(ctx context.Context, id string) (recorder.Status, error) {
+	takes(askTimeout - time.Millisecond)
+	return s.Recorder.Status(ctx, id)
+}
+
+func (s *slow) Stop(ctx context.Context, id string) error {
+	takes(time.Second)
+	s.stopped = ctx.Err() == nil
+	return ctx.Err()
+}
+
+// There is time to stop a dead recorder, however long it took to ask about it.
+func TestSlowRecorderIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(t, 3, time.Now().Add(-time.Minute))
+		rec := &slow{Recorder: s.Fake}
+		s.o.Recorder = rec
+		require.NoError(t, s.ask(t.Context(), s.Rec))
+		require.True(t, rec.stopped)
+		got, err := s.DB.RecordingOf(t.Context(), "EG_1")
+		require.NoError(t, err)
+		require.Equal(t, api.StateFailed, got.State)
+	})
+}
+
+// full is a storage that always lacks space.
+type full struct{}
+
+func (full) Lacking() (missing, reserve int64, err error) { return 1, 1 << 20, nil }
+
+// On a full disk the newest segment of a replay that runs stays, and all of one that is over goes.
+func TestNewestSegmentStaysOnAFullDisk(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
+	s.o.Space = full{}
+	s.makeRoom(ctx)
+	left := s.stored(t)
+	require.Len(t, left, 1)
+	require.Equal(t, "s_00002.ts", left[0].Name)
+	over := s.Rec
+	over.State, over.Ended = api.StateEnded, time.Now()
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
+	s.makeRoom(ctx)
+	require.Empty(t, s.stored(t))
 }
 
 // A replay does not expire while somebody continues it.
@@ -208,6 +275,22 @@ func TestExpiryWaitsForStarts(t *testing.T) {
 	s.prune(ctx)
 	_, err = s.DB.Replay(ctx, s.Rec.ReplayID)
 	require.ErrorIs(t, err, state.ErrNotFound)
+}
+
+// A replay does not expire where a clip of it is saved at the last moment.
+func TestExpiryWaitsForClips(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now().Add(-time.Hour))
+	over := s.Rec
+	over.State, over.Ended = api.StateEnded, time.Now().Add(-time.Hour)
+	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
+	s.order(t, "alice", time.Second) // after the look that found nobody waiting
+	replay, err := s.DB.Replay(ctx, s.Rec.ReplayID)
+	require.NoError(t, err)
+	require.NoError(t, s.expire(ctx, replay))
+	require.Len(t, s.stored(t), 1)
+	_, err = s.DB.Replay(ctx, s.Rec.ReplayID)
+	require.NoError(t, err)
 }
 
 // faulty is a recorder that panics about one recording.

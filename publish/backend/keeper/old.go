@@ -37,17 +37,17 @@ func (k *Keeper) prune(ctx context.Context) {
 
 // needed is the earliest moment that a waiting clip needs, or one that a viewer asks for, by replay.
 func (k *Keeper) needed(ctx context.Context) (map[string]time.Time, error) {
-	waiting, err := k.o.State.WaitingClips(ctx)
 	out := map[string]time.Time{}
-	for _, c := range waiting {
-		if t, ok := out[c.ReplayID]; !ok || c.Start().Before(t) {
-			out[c.ReplayID] = c.Start()
-		}
-	}
-	asks, err2 := k.o.State.AllAsks(ctx) // which may become such clips
+	asks, err := k.o.State.AllAsks(ctx) // before the clips, which they may become in between
 	for _, a := range asks {
 		if t, ok := out[a.ReplayID]; !ok || a.From.Before(t) {
 			out[a.ReplayID] = a.From
+		}
+	}
+	waiting, err2 := k.o.State.WaitingClips(ctx)
+	for _, c := range waiting {
+		if t, ok := out[c.ReplayID]; !ok || c.Start().Before(t) {
+			out[c.ReplayID] = c.Start()
 		}
 	}
 	return out, errors.Join(err, err2)
@@ -119,6 +119,10 @@ func (k *Keeper) expire(ctx context.Context, r state.Replay) error {
 	recordings, err := k.o.State.Recordings(ctx, r.ID)
 	if err != nil || !k.expired(lastMoment(r, recordings)) {
 		return err
+	}
+	needed, err := k.needed(ctx)
+	if _, waits := needed[r.ID]; err != nil || waits {
+		return err // somebody has saved a clip in the meantime
 	}
 	for _, rec := range recordings {
 		if err := k.remove(ctx, rec); err != nil {

@@ -59,35 +59,50 @@ func (k *Keeper) ask(ctx context.Context, r state.Recording) error {
 		return err
 	}
 	over := status.State.Over()
-	dead, closed := k.liveness(ctx, r)
+	silent, closed := k.liveness(ctx, r)
+	dead := silent > 0
 	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
 	if err == nil && !over && (dead || stopped) {
-		err = k.o.Recorder.Stop(limited, r.EgressID)
+		err = stop(ctx, k.o.Recorder, r.EgressID)
 	}
 	switch {
 	case over:
 	case forgotten && closed:
 		status.State = api.StateEnded
-	case dead:
+	case dead && (err == nil || silent > stopPatience):
 		status.State, status.Error = api.StateFailed, "the recorder has stored nothing for a while; it may have been killed"
 	}
 	// LiveKit may wait for a killed recorder until the time is up; what is known is kept all the same.
 	return errors.Join(err, k.update(ctx, r, status))
 }
 
-// liveness says by what is stored whether the recorder has given no sign of life for too long, and whether it has
-// closed the playlist.
-func (k *Keeper) liveness(ctx context.Context, r state.Recording) (dead, closed bool) {
+// stop has LiveKit stop an egress, in a time of its own: asking may have taken long.
+func stop(ctx context.Context, by interface {
+	Stop(ctx context.Context, egressID string) error
+}, egressID string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return by.Stop(ctx, egressID)
+}
+
+// liveness says by what is stored for how much longer than allowed the recorder has given no sign of life, which is
+// more than 0 of a dead one, and whether it has closed the playlist.
+func (k *Keeper) liveness(ctx context.Context, r state.Recording) (silent time.Duration, closed bool) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	news, skew, closed, err := k.o.Buffers.Liveness(ctx, r)
-	if err != nil || news.IsZero() {
-		return err == nil && time.Since(r.Created) > startPatience, closed
+	if err != nil {
+		return 0, closed
+	}
+	if news.IsZero() {
+		return time.Since(r.Created) - startPatience, closed
 	}
 	if k.round%skewRounds == 1 && skew != 0 {
 		k.o.Log.WarnContext(ctx, "the clocks of the recorder and of this service differ; clips are put right only to a few "+
 			"seconds: keep both machines in time with NTP", "egress", r.EgressID, "ahead", skew)
 	}
 	// By our own clock: the recorder's may be wrong.
-	return time.Since(news) > k.o.Stall, closed
+	return time.Since(news) - k.o.Stall, closed
 }
 
 // update keeps what LiveKit says about a recording.

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -38,6 +39,48 @@ func TestViewersClipLeavesOutPauses(t *testing.T) {
 		require.WithinDuration(t, s.Began.Add(4*time.Second), got.Gaps[0].From, 100*time.Millisecond)
 		require.WithinDuration(t, s.Began.Add(8*time.Second), got.Gaps[0].To, 100*time.Millisecond)
 	}
+}
+
+// deciding is a database where somebody decides about a clip after the first look for what is needed.
+type deciding struct {
+	*state.Store
+	decide func()
+}
+
+func (d *deciding) AllAsks(ctx context.Context) ([]state.Ask, error) {
+	defer d.looked()
+	return d.Store.AllAsks(ctx)
+}
+
+func (d *deciding) WaitingClips(ctx context.Context) ([]state.Clip, error) {
+	defer d.looked()
+	return d.Store.WaitingClips(ctx)
+}
+
+func (d *deciding) looked() {
+	if d.decide != nil {
+		d.decide()
+		d.decide = nil
+	}
+}
+
+// What a viewer asks for stays while the publisher allows it.
+func TestSegmentsStayWhileAClipIsAllowed(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 5, time.Now().Add(-time.Hour))
+	c := s.Clip(t, "alice", 2*time.Second, s.Began.Add(3*time.Second), time.Now())
+	ask := state.Ask{ID: c.ID, ReplayID: s.Rec.ReplayID, State: state.Asked, From: c.Start(), To: c.Pressed,
+		Created: time.Now()}
+	ok, err := s.DB.AddAsk(ctx, ask, 10, 9)
+	require.NoError(t, err)
+	require.True(t, ok)
+	s.o.State = &deciding{s.DB, func() {
+		ok, err := s.DB.Allow(ctx, c, 10)
+		require.NoError(t, err)
+		require.True(t, ok)
+	}}
+	s.prune(ctx)
+	require.Len(t, s.stored(t), 5)
 }
 
 // Before the files of a recording go, what viewers could see of it is counted; and what they ask for stays.

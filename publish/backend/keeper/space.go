@@ -11,8 +11,9 @@ import (
 // oldestAtOnce is how many segments go before the free space is asked for again.
 const oldestAtOnce = 4
 
-// makeRoom deletes the oldest segments of all replays until the reserve is free again. Clips, recordings and what a
-// waiting clip needs stay. Where that is not enough, running recordings are stopped, before the database has no room.
+// makeRoom deletes the oldest segments of all replays until the reserve is free again. Clips, recordings, what waiting
+// clips need and the newest segment of what runs stay. Where that is not enough, running recordings are stopped, before
+// the database has no room.
 func (k *Keeper) makeRoom(ctx context.Context) {
 	missing, reserve, err := k.o.Space.Lacking()
 	if err != nil {
@@ -59,7 +60,11 @@ func (k *Keeper) dropOldest(ctx context.Context) error {
 	}
 	var recordings []state.Recording
 	var ends []time.Time
+	newest := map[string]time.Time{} // by recording that runs: the end of its newest segment
 	limit := func(r state.Recording, t time.Time) time.Time {
+		if end, runs := newest[r.ID]; runs {
+			t = earlier(t, end)
+		}
 		if from, waits := needed[r.ReplayID]; waits {
 			return earlier(t, from.Add(-margin))
 		}
@@ -76,6 +81,9 @@ func (k *Keeper) dropOldest(ctx context.Context) error {
 				return err
 			}
 			recordings = append(recordings, r)
+			if n := len(segments); n > 0 && !r.Over() {
+				newest[r.ID] = segments[n-1].To
+			}
 			for _, s := range segments {
 				if s.To.Before(limit(r, s.To.Add(time.Second))) {
 					ends = append(ends, s.To)

@@ -45,6 +45,8 @@ func (r JobRequest) mayRecord(identity string) bool {
 // JobStatus is what LiveKit says about a recording.
 type JobStatus struct {
 	Status
+	// Ending says that the recorder has been stopped and finishes its files, which may have to be uploaded.
+	Ending bool
 	// Streams are its RTMP streams.
 	Streams []api.RecordingStream
 }
@@ -280,7 +282,7 @@ func (l *LiveKit) JobStatus(ctx context.Context, egressID string) (JobStatus, er
 }
 
 func jobStatus(info *livekit.EgressInfo) JobStatus {
-	s := JobStatus{Status: status(info)}
+	s := JobStatus{Status: status(info), Ending: info.Status == livekit.EgressStatus_EGRESS_ENDING}
 	if s.Error = strings.Join(strings.Fields(s.Error), " "); len(s.Error) > maxReason {
 		s.Error = strings.ToValidUTF8(s.Error[:maxReason], "") + "…" // a browser that dies says a lot
 	}

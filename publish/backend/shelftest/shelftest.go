@@ -41,6 +41,7 @@ type Recorder struct {
 	Says   recorder.Status
 	Asked  error // of Status
 	Hangs  bool
+	Ending bool  // of JobStatus
 	JobErr error // of Job and JobStatus
 	Fails  error // of Start
 }
@@ -73,7 +74,7 @@ func (f *Recorder) Job(context.Context, recorder.JobRequest) (recorder.JobStatus
 
 // JobStatus is what the test says.
 func (f *Recorder) JobStatus(context.Context, string) (recorder.JobStatus, error) {
-	return recorder.JobStatus{Status: f.Says}, f.JobErr
+	return recorder.JobStatus{Status: f.Says, Ending: f.Ending}, f.JobErr
 }
 
 // Join signs nothing.

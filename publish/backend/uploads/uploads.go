@@ -44,6 +44,7 @@ type State interface {
 	EndUpload(ctx context.Context, id string) error
 	EndExpiredUploads(ctx context.Context) error
 	LeftoverUploads(ctx context.Context) ([]state.Leftover, error)
+	Clip(ctx context.Context, id string) (state.Clip, error)
 	ErasedUpload(ctx context.Context, id string) error
 	// Alone reports whether no other backend works on this database.
 	Alone() bool
@@ -85,7 +86,8 @@ type Options struct {
 	MaxOpen, MaxParallel int
 	// MaxSending is how many uploads of all users may send at the same moment to one backend: 64.
 	MaxSending int
-	// Expire is how long an upload stays that nobody adds to, and the reason of one that is not taken: 24 h.
+	// Expire is how long an upload stays that nobody adds to or that cannot be stored, and the reason of one that is not
+	// taken: 24 h.
 	Expire time.Duration
 	// MaxClips and MaxClipBytes are the user's quota, of which an upload takes its length when it begins; 0 is without
 	// bound.
@@ -204,7 +206,7 @@ func (u *Uploads) Tidy(ctx context.Context) error {
 // that.
 func (u *Uploads) erase(ctx context.Context, l state.Leftover) error {
 	if !l.Clip {
-		if err := u.o.Files.RemoveClip(ctx, l.ID); err != nil {
+		if err := u.removeUnowned(ctx, l.ID); err != nil {
 			return err
 		}
 	}
@@ -212,6 +214,16 @@ func (u *Uploads) erase(ctx context.Context, l state.Leftover) error {
 		return err
 	}
 	return u.o.State.ErasedUpload(ctx, l.ID)
+}
+
+// removeUnowned deletes the file of a clip, unless there is such a clip: another backend may have made it in the
+// meantime.
+func (u *Uploads) removeUnowned(ctx context.Context, id string) error {
+	_, err := u.o.State.Clip(ctx, id)
+	if errors.Is(err, state.ErrNotFound) {
+		return u.o.Files.RemoveClip(ctx, id)
+	}
+	return err
 }
 
 // workName is what the files in the folder for work are called, with a star.

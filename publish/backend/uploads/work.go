@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -22,9 +21,12 @@ import (
 const (
 	// workPeriod is how often uploads are looked for that another backend has taken and not checked.
 	workPeriod = time.Second
-	// maxAttempts is how often an upload is checked, and retryAfter how long after a failure it is tried again.
+	// maxAttempts is how often an upload is checked that kills the process or is not checked in time. What the storage
+	// or the database is the reason of is tried again until the upload expires.
 	maxAttempts = 3
-	retryAfter  = 3 * time.Second
+	// retryAfter is how long after the first failure it is tried again, retryLongest after later ones.
+	retryAfter   = 3 * time.Second
+	retryLongest = time.Minute
 	// checkTimeout bounds one check.
 	checkTimeout = 15 * time.Minute
 )
@@ -111,12 +113,13 @@ func (u *Uploads) checkOne(ctx context.Context, up state.Upload) {
 	} else {
 		clip, err = u.take(ctx, up)
 	}
+	patient := ctx.Err() == nil && time.Now().Before(up.Expires)
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), leases.ReleaseLimit)
 	defer cancel()
 	var wrong Invalid
 	switch {
 	case errors.Is(err, state.ErrNotFound): // it has ended in the meantime
-		err = u.o.Files.RemoveClip(ctx, up.ID)
+		err = u.removeUnowned(ctx, up.ID)
 	case errors.Is(err, context.Canceled) || errors.Is(err, leases.ErrLost):
 		// It stays for the next start, and a service that is stopped in order has not tried it.
 		_, _ = u.o.State.TryUpload(ctx, up.ID, -1)
@@ -124,12 +127,17 @@ func (u *Uploads) checkOne(ctx context.Context, up state.Upload) {
 	case errors.As(err, &wrong):
 		u.fail(ctx, up, wrong.Error(), err)
 		return
-	case err != nil && attempts >= maxAttempts:
-		u.fail(ctx, up, fmt.Sprintf("the server tried %d times and could not take the file; its log says why", maxAttempts),
-			err)
+	case err != nil && !patient && attempts >= maxAttempts:
+		u.o.Log.ErrorContext(ctx, "an upload cannot be checked, and is refused", "upload", up.ID, "err", err)
+		u.fail(ctx, up, "the server tried several times and could not take the file; its log says why", err)
 		return
 	case err != nil:
-		u.again[up.ID] = time.Now().Add(retryAfter)
+		if patient { // the file is not to blame
+			_, err2 := u.o.State.TryUpload(ctx, up.ID, -1)
+			err = errors.Join(err, err2)
+		}
+		age := u.o.Expire - time.Until(up.Expires)
+		u.again[up.ID] = time.Now().Add(min(max(age, retryAfter), retryLongest))
 	default:
 		u.checked.WithLabelValues(api.UploadReady.String()).Inc()
 		u.o.Audit.InfoContext(ctx, "audit", "call", "upload checked", "id", up.ID, "user", up.Identity, "bytes", clip.Bytes,
