@@ -105,3 +105,14 @@ func (k *Keeper) updateJob(ctx context.Context, t state.Job, now recorder.JobSta
 	}
 	return err
 }
+
+// finishedJob corrects a recording that was given up although its recorder was only slow, or forgotten for a while.
+func (k *Keeper) finishedJob(ctx context.Context, t state.Job) {
+	if err := k.o.State.FinishedJob(ctx, t.ID); err != nil {
+		k.complain(ctx, "cannot save that a recording is finished after all", err)
+		return
+	}
+	k.o.Log.InfoContext(ctx, "a recording that was given up is finished", "recording", t.ID, "egress", t.EgressID)
+	t.State, t.Error = api.StateEnded, ""
+	k.o.Archive.NoteJob(ctx, t)
+}

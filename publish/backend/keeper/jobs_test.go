@@ -106,6 +106,30 @@ func TestUploadOfALongRecordingIsAwaited(t *testing.T) {
 	require.Equal(t, api.StateFailed, got.State)
 }
 
+// A recording that was given up is fine once LiveKit says that it is complete.
+func TestFinishedJobIsNoFailure(t *testing.T) {
+	ctx := t.Context()
+	s := newShelf(t, 1, time.Now())
+	job := state.Job{ID: state.NewID(), Identity: "alice", EgressID: "EG_t", State: api.StateActive,
+		Created: time.Now().Add(-time.Hour), Stopped: time.Now().Add(-time.Minute)}
+	_, err := s.Files.NewRecording(ctx, job.ID)
+	require.NoError(t, err)
+	require.NoError(t, s.DB.AddJob(ctx, job))
+	s.Fake.JobErr = recorder.ErrUnknown
+	s.refreshJobs(ctx, true)
+	failed, err := s.DB.Job(ctx, job.ID)
+	require.NoError(t, err)
+	require.Equal(t, api.StateFailed, failed.State)
+	s.Notify(ctx, recorder.Status{EgressID: "EG_t", State: api.StateActive})
+	s.Notify(ctx, recorder.Status{EgressID: "EG_t", State: api.StateEnded})
+	got, err := s.DB.Job(ctx, job.ID)
+	require.NoError(t, err)
+	require.Equal(t, api.StateEnded, got.State)
+	require.Empty(t, got.Error)
+	require.Equal(t, failed.Ended, got.Ended)
+	require.ErrorIs(t, s.DB.FinishedJob(ctx, job.ID), state.ErrNotFound)
+}
+
 // Recordings end when they are as long as allowed, and go when they are old.
 func TestRecordingsEndAndGo(t *testing.T) {
 	ctx := t.Context()

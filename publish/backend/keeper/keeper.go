@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/media"
+	"github.com/hindsight-app/hindsight/publish/api"
 	"github.com/hindsight-app/hindsight/publish/backend/recorder"
 )
 
@@ -111,7 +112,10 @@ func (k *Keeper) Notify(ctx context.Context, status recorder.Status) {
 			k.o.Log.ErrorContext(ctx, "cannot save what a webhook says", "err", err)
 		}
 		k.Nudge()
-	} else if _, err := k.o.State.JobOf(ctx, status.EgressID); err == nil {
+	} else if job, err := k.o.State.JobOf(ctx, status.EgressID); err == nil {
+		if job.State == api.StateFailed && status.State == api.StateEnded {
+			k.finishedJob(ctx, job)
+		}
 		k.askJobs()
 	}
 }

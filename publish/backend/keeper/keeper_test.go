@@ -162,7 +162,7 @@ func TestForgottenRecorderGoesOn(t *testing.T) {
 	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
 	s.Fake.Asked = recorder.ErrUnknown
 	state := func() api.State {
-		require.NoError(t, s.ask(ctx, s.Rec))
+		require.NoError(t, s.ask(ctx, s.Rec, false))
 		rec, err := s.DB.RecordingOf(ctx, "EG_1")
 		require.NoError(t, err)
 		return rec.State
@@ -186,7 +186,7 @@ func TestRecorderThatCannotBeStoppedIsGivenUp(t *testing.T) {
 		s := newShelf(t, 3, time.Now().Add(-time.Minute))
 		s.Fake.Hangs = true
 		for asked := range 10 {
-			require.ErrorIs(t, s.ask(t.Context(), s.Rec), context.DeadlineExceeded)
+			require.ErrorIs(t, s.ask(t.Context(), s.Rec, false), context.DeadlineExceeded)
 			rec, err := s.DB.RecordingOf(t.Context(), "EG_1")
 			require.NoError(t, err)
 			if rec.Over() {
@@ -229,7 +229,7 @@ func TestSlowRecorderIsStopped(t *testing.T) {
 		s := newShelf(t, 3, time.Now().Add(-time.Minute))
 		rec := &slow{Recorder: s.Fake}
 		s.o.Recorder = rec
-		require.NoError(t, s.ask(t.Context(), s.Rec))
+		require.NoError(t, s.ask(t.Context(), s.Rec, false))
 		require.True(t, rec.stopped)
 		got, err := s.DB.RecordingOf(t.Context(), "EG_1")
 		require.NoError(t, err)
@@ -256,6 +256,29 @@ func TestNewestSegmentStaysOnAFullDisk(t *testing.T) {
 	require.NoError(t, s.DB.UpdateRecording(ctx, s.Rec, over))
 	s.makeRoom(ctx)
 	require.Empty(t, s.stored(t))
+}
+
+// noting is a recorder that notes what it is to stop.
+type noting struct {
+	*shelftest.Recorder
+	stops []string
+}
+
+func (n *noting) Stop(_ context.Context, egress string) error {
+	n.stops = append(n.stops, egress)
+	return nil
+}
+
+// A recording that was replaced while LiveKit did not answer is stopped later; the one that replaced it runs on.
+func TestReplacedRecordingIsStopped(t *testing.T) {
+	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
+	next := s.Rec
+	next.ID, next.EgressID, next.Created = state.NewID(), "EG_2", time.Now().Add(time.Second)
+	require.NoError(t, s.DB.AddRecording(t.Context(), next))
+	rec := &noting{Recorder: s.Fake}
+	s.o.Recorder = rec
+	s.refresh(t.Context())
+	require.Equal(t, []string{"EG_1"}, rec.stops)
 }
 
 // A replay does not expire while somebody continues it.

@@ -22,10 +22,16 @@ func (k *Keeper) refresh(ctx context.Context) {
 	}
 	k.metrics.recordings.Set(float64(len(running)))
 	k.round++
+	newest := map[string]time.Time{} // by replay: when the recording began that replaces the others
+	for _, r := range running {
+		newest[r.ReplayID] = later(newest[r.ReplayID], r.Created)
+	}
 	askEach(ctx, k, slices.DeleteFunc(running, func(r state.Recording) bool {
 		calm := r.State == api.StateActive && !r.Began.IsZero()
 		return calm && k.round%5 != 1 // nothing new is expected, and a webhook would tell sooner
-	}), k.ask)
+	}), func(ctx context.Context, r state.Recording) error {
+		return k.ask(ctx, r, r.Created.Before(newest[r.ReplayID]))
+	})
 }
 
 // askEach asks LiveKit about recordings, some at a time: one that does not answer keeps nobody waiting.
@@ -45,8 +51,9 @@ func askEach[T any](ctx context.Context, k *Keeper, list []T, ask func(context.C
 	_ = asks.Wait()
 }
 
-// ask brings one recording up to date, ends it where its replay was stopped, and gives it up where it is dead.
-func (k *Keeper) ask(ctx context.Context, r state.Recording) error {
+// ask brings one recording up to date, ends it where its replay was stopped or goes on with another recording, and
+// gives it up where it is dead.
+func (k *Keeper) ask(ctx context.Context, r state.Recording, replaced bool) error {
 	limited, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	status, err := k.o.Recorder.Status(limited, r.EgressID)
@@ -62,7 +69,7 @@ func (k *Keeper) ask(ctx context.Context, r state.Recording) error {
 	silent, closed := k.liveness(ctx, r)
 	dead := silent > 0
 	stopped, err := k.o.State.Stopped(ctx, r.ReplayID)
-	if err == nil && !over && (dead || stopped) {
+	if err == nil && !over && (dead || stopped || replaced) {
 		err = stop(ctx, k.o.Recorder, r.EgressID)
 	}
 	switch {

@@ -191,7 +191,8 @@ func ownIdentities(user state.Token) []string {
 	return []string{user.AppIdentity()}
 }
 
-// stopRecordings ends the recordings of a replay but one; most have ended by themselves. The keeper sees the end.
+// stopRecordings ends the recordings of a replay but one; most have ended by themselves. The keeper sees the end,
+// and stops those that LiveKit does not stop now.
 func (s *Server) stopRecordings(ctx context.Context, replayID, except string) {
 	recordings, err := s.o.State.Recordings(ctx, replayID)
 	for _, r := range recordings {
