@@ -273,7 +273,7 @@ func (n *noting) Stop(_ context.Context, egress string) error {
 func TestReplacedRecordingIsStopped(t *testing.T) {
 	s := newShelf(t, 3, time.Now().Add(-6*time.Second))
 	next := s.Rec
-	next.ID, next.EgressID, next.Created = state.NewID(), "EG_2", time.Now().Add(time.Second)
+	next.ID, next.EgressID, next.Created = state.NewID(), "EG_2", s.Rec.Created.Add(replacedBy+time.Second)
 	require.NoError(t, s.DB.AddRecording(t.Context(), next))
 	rec := &noting{Recorder: s.Fake}
 	s.o.Recorder = rec

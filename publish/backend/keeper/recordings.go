@@ -13,6 +13,9 @@ import (
 	"github.com/hindsight-app/hindsight/publish/backend/state"
 )
 
+// replacedBy is how much later a recording began that replaces another: the clocks of two backends may differ.
+const replacedBy = 10 * time.Second
+
 // refresh asks LiveKit for all recordings that are not over.
 func (k *Keeper) refresh(ctx context.Context) {
 	running, err := k.o.State.Running(ctx)
@@ -30,7 +33,7 @@ func (k *Keeper) refresh(ctx context.Context) {
 		calm := r.State == api.StateActive && !r.Began.IsZero()
 		return calm && k.round%5 != 1 // nothing new is expected, and a webhook would tell sooner
 	}), func(ctx context.Context, r state.Recording) error {
-		return k.ask(ctx, r, r.Created.Before(newest[r.ReplayID]))
+		return k.ask(ctx, r, r.Created.Before(newest[r.ReplayID].Add(-replacedBy)))
 	})
 }
 
