@@ -143,3 +143,14 @@ func TestReplaysAndRecordingsAgree(t *testing.T) {
 		require.FileExists(t, strings.TrimSuffix(c.Path, ".mp4")+".jpg")
 	}
 }
+
+// A slow drive has time for the whole of a long clip.
+func TestALongClipHasMoreTime(t *testing.T) {
+	data := make([]byte, 16<<20)
+	r := clip.Request{}
+	for range 600 { // 9.4 GiB
+		r.Video = append(r.Video, &media.Packet{Data: data})
+	}
+	require.Equal(t, 42*time.Minute, clip.Patience(r))
+	require.Equal(t, 2*time.Minute, clip.Patience(clip.Request{}))
+}
