@@ -124,3 +124,29 @@ func must(b []byte, err error) []byte {
 	}
 	return bytes.Clone(b)
 }
+
+// Lengths of more than 2^32 ticks of the movie, 13 h 15 min, are not cut off.
+func TestMoviesOfMoreThanThirteenHours(t *testing.T) {
+	v := videoSamples(t, 1, "64x48")[:3]
+	for i := range v {
+		v[i].DTS = time.Duration(i) * 7 * time.Hour
+		v[i].PTS, v[i].Duration = v[i].DTS, 7*time.Hour
+	}
+	a, config := sound(t, 1)
+	g, path := growing(t, config, v[0])
+	grow(t, g, v, a)
+	require.NoError(t, g.End(21*time.Hour, []mp4.Chapter{{At: time.Hour, Title: "One"}}, nil))
+	saved := write(t, mp4.Movie{End: 21 * time.Hour, Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}})
+	for _, path := range []string{path, saved} {
+		i, err := mp4.Inspect(path)
+		require.NoError(t, err)
+		require.InDelta(t, 21*3600, i.Seconds, 0.001)
+		s, err := mp4.Open(path)
+		require.NoError(t, err)
+		require.Equal(t, 21*time.Hour, s.Length())
+		require.NoError(t, s.Close())
+		p := ffprobe(t, path)
+		require.InDelta(t, 21*3600, seconds(t, p.Format.Duration), 0.1)
+		require.InDelta(t, 21*3600, seconds(t, p.Streams[0].Duration), 0.1)
+	}
+}
