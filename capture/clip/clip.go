@@ -122,6 +122,9 @@ func Save(ctx context.Context, r Request) (c Clip, err error) {
 	done := make(chan result, 1)
 	go func() {
 		c, err := save(ctx, r)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = errHangs(r.Folder) // it responds, but takes too long
+		}
 		done <- result{c, err}
 	}()
 	select {

@@ -154,3 +154,19 @@ func TestALongClipHasMoreTime(t *testing.T) {
 	require.Equal(t, 42*time.Minute, clip.Patience(r))
 	require.Equal(t, 2*time.Minute, clip.Patience(clip.Request{}))
 }
+
+// A drive that is too slow is said to be, and the clip goes to the fallback.
+func TestADriveThatIsTooSlow(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), -time.Second)
+	defer cancel()
+	slow, fallback := t.TempDir(), t.TempDir()
+	_, err := clip.Place{Folder: slow}.Save(ctx, request(t, ""))
+	require.ErrorContains(t, err, "does not respond; check the drive")
+	c, err := clip.Place{Folder: slow, Fallback: fallback}.Save(ctx, request(t, ""))
+	require.NoError(t, err)
+	require.Equal(t, fallback, filepath.Dir(c.Path))
+	require.Equal(t, slow+" does not respond", c.Instead)
+	entries, err := os.ReadDir(slow)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
