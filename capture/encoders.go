@@ -58,13 +58,16 @@ type ReplayNeed struct {
 // opusKbps and aacKbps are the bitrates of shared sound and of sound in clips, in kb/s.
 const opusKbps, aacKbps = 128, 192
 
+// kbps is the most in kb/s that the encoder is asked for with frames of this size in pixels.
+func (v VideoConfig) kbps(width, height int) int {
+	return encode.VideoConfig{Width: width, Height: height, FrameRate: v.FrameRate, BitrateKbps: v.BitrateKbps,
+		ConstantQuality: v.ConstantQuality}.Kbps()
+}
+
 // EstimateReplay says what the replay buffer of a configuration takes for frames of this size in pixels, when it is
 // full and the content moves.
 func EstimateReplay(c Config, width, height int) ReplayNeed {
-	kbps := c.Video.BitrateKbps
-	if kbps == 0 {
-		kbps = encode.DefaultBitrateKbps(width, height, c.Video.FrameRate)
-	}
+	kbps := c.Video.kbps(width, height)
 	if c.Desktop.Enabled || c.Mic.Enabled {
 		kbps += opusKbps + aacKbps
 		if c.SeparateSound {

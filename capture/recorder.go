@@ -12,7 +12,6 @@ import (
 	"github.com/hindsight-app/hindsight/capture/audio"
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/clock"
-	"github.com/hindsight-app/hindsight/capture/encode"
 	"github.com/hindsight-app/hindsight/capture/fanout"
 	"github.com/hindsight-app/hindsight/capture/media"
 	"github.com/hindsight-app/hindsight/capture/mix"
@@ -112,12 +111,9 @@ func Open(ctx context.Context, c Config) (*Recorder, error) {
 // ringBytes is the bound of the ring's memory: twice what the bitrates need, for streams that overshoot, and where the
 // bitrate is automatic, twice what that of a 4K frame would.
 func ringBytes(c Config) int64 {
-	kbps := c.Video.BitrateKbps
-	if kbps == 0 {
-		kbps = encode.DefaultBitrateKbps(3840, 2160, c.Video.FrameRate)
-	}
 	const soundKbps = 3 * 192
-	return int64((c.Replay + 5*time.Second).Seconds() * float64(kbps+soundKbps) * 1000 / 8 * 2)
+	kbps := c.Video.kbps(3840, 2160) + soundKbps
+	return int64((c.Replay + 5*time.Second).Seconds() * float64(kbps) * 1000 / 8 * 2)
 }
 
 // emit receives every encoded packet. It runs on the encoders' goroutines and takes no lock of the recorder's: they are

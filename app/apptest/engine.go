@@ -274,8 +274,12 @@ func (e *Engine) sound(c capture.SoundConfig) capture.SourceState {
 	return capture.SourceState{State: media.Running, Device: c.Device, PeakDB: -20, RMSDB: -26}
 }
 
-// Save implements session.Recorder: it writes a file whose text says what was asked for.
+// Save implements session.Recorder: it writes a file whose text says what was asked for. It refuses a bound to its time
+// where nobody waits: how long a drive needs depends on the clip's size, which the recorder alone knows.
 func (r *Recorder) Save(ctx context.Context, q capture.SaveRequest) (clip.Clip, error) {
+	if _, bounded := ctx.Deadline(); bounded && !q.Apart {
+		return clip.Clip{}, errors.New("the time for a save was bound without its size")
+	}
 	r.mu.Lock()
 	hold, folder := r.hold, r.cfg.ClipFolder
 	r.inFlight++

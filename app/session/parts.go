@@ -15,7 +15,7 @@ import (
 type Recorder interface {
 	// Apply changes what differs.
 	Apply(capture.Config) error
-	// Save writes the last seconds to a file.
+	// Save writes the last seconds to a file. It gives up by itself where a drive does not take it.
 	Save(context.Context, capture.SaveRequest) (clip.Clip, error)
 	// Pin keeps the last length before a moment of Now in the replay until release is called.
 	Pin(length, press time.Duration) (release func())

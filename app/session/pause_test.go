@@ -40,3 +40,23 @@ func TestAPauseHasItsReason(t *testing.T) {
 	require.NoError(t, b.SetReplay(true))
 	by("turned on, it captures", "")
 }
+
+// A screenshot is of this moment: while nothing is captured there is none.
+func TestNoScreenshotOfWhatIsNotCaptured(t *testing.T) {
+	b := start(t, nil)
+	b.until(t, "the replay runs", in(session.Buffering))
+	require.NoError(t, b.SetPaused(true))
+	_, err := b.Screenshot(t.Context())
+	require.ErrorContains(t, err, "capture is paused; resume it first")
+	require.NoError(t, b.SetPaused(false))
+	b.SetAway(true, false)
+	b.until(t, "the screen is locked", func(s session.Snapshot) bool { return s.Paused })
+	_, err = b.Screenshot(t.Context())
+	require.ErrorContains(t, err, "locked")
+	b.SetAway(false, false)
+	_, err = b.Screenshot(t.Context())
+	require.NoError(t, err)
+	b.engine.Recorder().CloseWindow()
+	_, err = b.Screenshot(t.Context())
+	require.ErrorContains(t, err, "no screenshot could be taken: The window is closed")
+}

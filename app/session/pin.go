@@ -73,8 +73,6 @@ func (p *Pinned) Save(ctx context.Context, title string) (clip.Clip, error) {
 		return clip.Clip{}, err
 	}
 	defer s.post(func() { s.st.saves.running-- })
-	ctx, cancel := context.WithTimeout(ctx, localWait)
-	defer cancel()
 	c, err := p.rec.Save(ctx, capture.SaveRequest{Length: p.length, Press: p.press, Title: title, Apart: true,
 		NotBefore: p.from})
 	if err != nil {

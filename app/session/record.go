@@ -121,6 +121,23 @@ func (s *Session) Mark(text string) error {
 	})
 }
 
+// unseen is why there is no frame of this moment but only an older one; nil where there is one, or none at all yet.
+func (st *state) unseen() error {
+	switch st.pausedBy() {
+	case "":
+	case PausedByUser:
+		return errors.New("capture is paused; resume it first")
+	default:
+		return errors.New("capture is paused while the screen is locked or the computer sleeps")
+	}
+	if rec := st.capture.rec; rec != nil {
+		if screen := rec.Status().Screen; screen.Reason != "" {
+			return fmt.Errorf("no screenshot could be taken: %s", screen.Error)
+		}
+	}
+	return nil
+}
+
 // Screenshot saves the current frame and returns the file.
 func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	app := s.focused()
@@ -129,6 +146,9 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 	err = s.do(func() error {
 		if !s.st.cfg.App.FirstRunDone {
 			return errFirstRun
+		}
+		if err := s.st.unseen(); err != nil {
+			return err
 		}
 		format = s.st.cfg.Clips.Screenshot
 		s.st.capture.shots++ // a recorder is opened for it, or stays open for it
@@ -144,6 +164,9 @@ func (s *Session) Screenshot(ctx context.Context) (path string, err error) {
 				return true, errors.New(s.st.capture.openError)
 			case s.st.capture.rec == nil || s.st.capture.busy || s.st.capture.rec.Status().Screen.State == media.Starting:
 				return false, nil
+			}
+			if err := s.st.unseen(); err != nil {
+				return true, err
 			}
 			rec = s.st.capture.rec
 			s.st.saves.running++

@@ -13,10 +13,8 @@ import (
 	"github.com/hindsight-app/hindsight/publish/api"
 )
 
-const (
-	localWait  = 2 * time.Minute  // a save to a very slow disk
-	serverWait = 10 * time.Minute // the segment that holds the press has to land, and the clip to be cut
-)
+// serverWait is for the segment that holds the press to land, and the clip to be cut.
+const serverWait = 10 * time.Minute
 
 // errNothing is returned for a press while nothing runs.
 var errNothing = errors.New("nothing is being captured: turn the replay buffer on first")
@@ -183,9 +181,7 @@ func (s *Session) start(j *job, result chan<- SaveRecord) {
 }
 
 func (s *Session) saveLocal(j *job) SaveRecord {
-	ctx, cancel := context.WithTimeout(s.ctx, localWait+j.after)
-	defer cancel()
-	c, err := j.rec.Save(ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Flush: j.flush,
+	c, err := j.rec.Save(s.ctx, capture.SaveRequest{Length: j.length, Press: j.press, After: j.after, Flush: j.flush,
 		App: j.app})
 	r := j.record
 	if err != nil {

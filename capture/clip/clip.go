@@ -98,7 +98,22 @@ type Request struct {
 // sleeps needs seconds.
 var hangWait = 10 * time.Second
 
-// Save writes the clip. The error is a message that says what to do. Illustrate may follow.
+// saveWait is how long a drive may take before it writes, and slowest the bytes a second that it then writes at least.
+const saveWait, slowest = 2 * time.Minute, 4 << 20
+
+// patience is how long a drive may take for the whole clip.
+func (r Request) patience() time.Duration {
+	var bytes int64
+	for _, track := range append([][]*media.Packet{r.Video, r.Sound}, r.Sources...) {
+		for _, p := range track {
+			bytes += int64(len(p.Data))
+		}
+	}
+	return saveWait + time.Duration(bytes/slowest)*time.Second
+}
+
+// Save writes the clip. When the context ends before the file has its name, nothing is left. The error is a message
+// that says what to do. Illustrate may follow.
 func Save(ctx context.Context, r Request) (c Clip, err error) {
 	type result struct {
 		clip Clip
@@ -107,6 +122,9 @@ func Save(ctx context.Context, r Request) (c Clip, err error) {
 	done := make(chan result, 1)
 	go func() {
 		c, err := save(ctx, r)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = errHangs(r.Folder) // it responds, but takes too long
+		}
 		done <- result{c, err}
 	}()
 	select {

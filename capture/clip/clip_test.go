@@ -143,3 +143,30 @@ func TestReplaysAndRecordingsAgree(t *testing.T) {
 		require.FileExists(t, strings.TrimSuffix(c.Path, ".mp4")+".jpg")
 	}
 }
+
+// A slow drive has time for the whole of a long clip.
+func TestALongClipHasMoreTime(t *testing.T) {
+	data := make([]byte, 16<<20)
+	r := clip.Request{}
+	for range 600 { // 9.4 GiB
+		r.Video = append(r.Video, &media.Packet{Data: data})
+	}
+	require.Equal(t, 42*time.Minute, clip.Patience(r))
+	require.Equal(t, 2*time.Minute, clip.Patience(clip.Request{}))
+}
+
+// A drive that is too slow is said to be, and the clip goes to the fallback.
+func TestADriveThatIsTooSlow(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), -time.Second)
+	defer cancel()
+	slow, fallback := t.TempDir(), t.TempDir()
+	_, err := clip.Place{Folder: slow}.Save(ctx, request(t, ""))
+	require.ErrorContains(t, err, "does not respond; check the drive")
+	c, err := clip.Place{Folder: slow, Fallback: fallback}.Save(ctx, request(t, ""))
+	require.NoError(t, err)
+	require.Equal(t, fallback, filepath.Dir(c.Path))
+	require.Equal(t, slow+" does not respond", c.Instead)
+	entries, err := os.ReadDir(slow)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}

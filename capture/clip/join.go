@@ -56,7 +56,7 @@ func Join(ctx context.Context, r JoinRequest) (Clip, error) {
 		}
 	}()
 	for _, p := range r.Parts {
-		s, err := mp4.Open(p.Path)
+		s, err := mp4.OpenEnded(p.Path)
 		if err != nil {
 			return Clip{}, inputError("%s cannot be joined: %w", filepath.Base(p.Path), err)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 )
 
 // ErrAway says that the drive with a folder is not connected.
@@ -60,11 +59,8 @@ func empty(folder string) bool {
 	return errors.Is(err, io.EOF)
 }
 
-// lastTry bounds what is written to the fallback when the time for the folder is over.
-const lastTry = time.Minute
-
 // Use has something written to the folder and, where that fails for a reason that the fallback need not have, to the
-// fallback. Then instead says why, as a message. An error is that of the folder.
+// fallback. Then instead says why, as a message. An error is that of the folder. What is written bounds its own time.
 func (p Place) Use(ctx context.Context, write func(ctx context.Context, folder string) error) (instead string,
 	err error) {
 	if err = p.CheckAway(); err == nil {
@@ -75,9 +71,7 @@ func (p Place) Use(ctx context.Context, write func(ctx context.Context, folder s
 		return "", err
 	}
 	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastTry)
-		defer cancel()
+		ctx = context.WithoutCancel(ctx) // the time for the folder is over, not that for the fallback
 	}
 	if write(ctx, p.Fallback) != nil {
 		return "", err
@@ -105,9 +99,11 @@ func refuses(folder string, err error) string {
 	return fmt.Sprintf(text, folder)
 }
 
-// Save is the function of that name for a place.
+// Save is the function of that name for a place. Each folder has as much time as a slow drive needs.
 func (p Place) Save(ctx context.Context, r Request) (c Clip, err error) {
 	instead, err := p.Use(ctx, func(ctx context.Context, folder string) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, r.patience())
+		defer cancel()
 		r.Folder = folder
 		c, err = Save(ctx, r)
 		return err

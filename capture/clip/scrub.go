@@ -58,7 +58,7 @@ func scaled(b []byte, width int) (image.Image, error) {
 // Keyframes decodes at most n frames of a clip, spread over its playing time, scaled to a width in pixels. Only
 // keyframes are read and decoded, whatever the clip's length.
 func Keyframes(ctx context.Context, path string, n, width int) ([]image.Image, error) {
-	source, err := mp4.Open(path)
+	source, err := mp4.OpenEnded(path)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ const trimmed = " (trimmed)"
 // where the request is at fault.
 func Trim(ctx context.Context, r TrimRequest) (Clip, error) {
 	file := filepath.Base(r.Path)
-	source, err := mp4.Open(r.Path)
+	source, err := mp4.OpenEnded(r.Path)
 	if err != nil {
 		return Clip{}, inputError("%s cannot be trimmed: %w", file, err)
 	}

@@ -97,6 +97,16 @@ func TestTrimOfARecording(t *testing.T) {
 	trim := clip.TrimRequest{Path: rec.Path(), From: 500 * time.Millisecond, To: 1500 * time.Millisecond}
 	_, err = clip.Trim(context.Background(), trim)
 	require.ErrorContains(t, err, "it is still being recorded")
+	left, err := os.ReadFile(rec.Path()) // by a crash
+	require.NoError(t, err)
+	crashed := filepath.Join(t.TempDir(), "crashed.mp4")
+	require.NoError(t, os.WriteFile(crashed, left, 0o600))
+	part, err := clip.Trim(context.Background(), clip.TrimRequest{Path: crashed, From: trim.From, To: trim.To})
+	require.NoError(t, err)
+	require.InDelta(t, 1, part.Seconds, 1e-3)
+	info, err := mp4.Inspect(crashed)
+	require.NoError(t, err)
+	require.Equal(t, string(clip.Recorded), info.Origin)
 	_, err = rec.Close(nil)
 	require.NoError(t, err)
 	c, err := clip.Trim(context.Background(), trim)

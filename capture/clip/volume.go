@@ -21,7 +21,7 @@ const MostVolume = 4
 // SoundTracks are the names of the tracks of sound that a clip's volumes are for: those beside the mix where it has
 // separate ones, else the first. The error is an InputError.
 func SoundTracks(path string) ([]string, error) {
-	s, err := mp4.Open(path)
+	s, err := mp4.OpenEnded(path)
 	if err != nil {
 		return nil, inputError("%s cannot be read: %w", filepath.Base(path), err)
 	}

@@ -41,18 +41,24 @@ func (c VideoConfig) size() (width, height int) {
 	return max(width&^1, 2), max(height&^1, 2)
 }
 
+// Kbps is the bitrate in kb/s, chosen where that is left open.
+func (c VideoConfig) Kbps() int {
+	if c.BitrateKbps > 0 {
+		return c.BitrateKbps
+	}
+	width, height := c.size()
+	kbps := DefaultBitrateKbps(width, height, c.FrameRate)
+	if c.ConstantQuality > 0 {
+		kbps *= 2
+	}
+	return kbps
+}
+
 // stream is what an engine is asked for, with the bitrate chosen where that is left open.
 func (c VideoConfig) stream() engine.VideoStream {
 	width, height := c.size()
-	kbps := c.BitrateKbps
-	if kbps == 0 {
-		kbps = DefaultBitrateKbps(width, height, c.FrameRate)
-		if c.ConstantQuality > 0 {
-			kbps *= 2
-		}
-	}
 	return engine.VideoStream{
-		Width: width, Height: height, FrameRate: c.FrameRate, KeyInterval: KeyInterval * c.FrameRate, BitrateKbps: kbps,
+		Width: width, Height: height, FrameRate: c.FrameRate, KeyInterval: KeyInterval * c.FrameRate, BitrateKbps: c.Kbps(),
 		ConstantQuality: c.ConstantQuality, Preset: c.Preset,
 	}
 }

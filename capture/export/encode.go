@@ -32,7 +32,7 @@ type job struct {
 
 func (j *job) run(ctx context.Context) (Result, error) {
 	var err error
-	if j.source, err = mp4.Open(j.Path); err != nil {
+	if j.source, err = mp4.OpenEnded(j.Path); err != nil {
 		return Result{}, inputError("%s cannot be exported: %v", filepath.Base(j.Path), err)
 	}
 	defer j.source.Close()

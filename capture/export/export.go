@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hindsight-app/hindsight/capture/clip"
@@ -114,7 +115,9 @@ func Run(ctx context.Context, r Request, report func(Progress)) (Result, error) 
 	if err != nil {
 		return Result{}, clip.ExplainFile(folder, err)
 	}
+	stop := keepFresh(work)
 	result, err := runWorker(ctx, order{r, work}, report)
+	stop()
 	if err == nil {
 		result.Path, err = publish(filepath.Join(work, made), r)
 	}
@@ -128,6 +131,32 @@ func Run(ctx context.Context, r Request, report func(Progress)) (Result, error) 
 		return Result{}, err
 	}
 	return result, nil
+}
+
+// freshEvery is how often the folder of an export gets the present time.
+var freshEvery = time.Minute
+
+// keepFresh gives a folder the present time again and again until stop is called. A folder whose time stays is one that
+// a crash left, see clip.RemoveStale, and its files are written without changing it.
+func keepFresh(folder string) (stop func()) {
+	ended := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		ticker := time.NewTicker(freshEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case now := <-ticker.C:
+				_ = os.Chtimes(folder, now, now) // the next may work
+			case <-ended:
+				return
+			}
+		}
+	})
+	return func() {
+		close(ended)
+		running.Wait()
+	}
 }
 
 func exists(path string) error { return inputError("%s already exists; use another name", path) }

@@ -22,6 +22,7 @@ import (
 	"github.com/hindsight-app/hindsight/capture/clip"
 	"github.com/hindsight-app/hindsight/capture/export"
 	"github.com/hindsight-app/hindsight/capture/mp4"
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 func TestMain(m *testing.M) {
@@ -299,6 +300,31 @@ func TestCancelLeavesNothing(t *testing.T) {
 	for _, p := range policies {
 		require.Equal(t, "19 5", p, "nice 19, SCHED_IDLE")
 	}
+}
+
+// The folder of an export that takes long is none that a crash has left.
+func TestALongExportKeepsItsFolder(t *testing.T) {
+	export.SetFreshEvery(t, 10*time.Millisecond)
+	path := movie(t, noise)
+	folder := filepath.Dir(path)
+	var once sync.Once
+	_, err := export.Run(t.Context(), export.Request{Path: path, Preset: export.Audio}, func(export.Progress) {
+		once.Do(func() {
+			work, err := filepath.Glob(filepath.Join(folder, mp4.TempPrefix+"export-*"))
+			require.NoError(t, err)
+			require.Len(t, work, 1)
+			for range 5 { // a file in it that is made or deleted changes its time as well, but not as often
+				old := time.Now().Add(-time.Hour)
+				require.NoError(t, os.Chtimes(work[0], old, old))
+				require.True(t, wait.Until(5*time.Second, func() bool {
+					i, err := os.Stat(work[0])
+					return err == nil && time.Since(i.ModTime()) < time.Minute
+				}), "its time stays")
+			}
+			require.NoError(t, clip.RemoveStale(folder, time.Now()))
+		})
+	})
+	require.NoError(t, err)
 }
 
 // childPolicies are the nice values and scheduling policies of all threads of this process's children

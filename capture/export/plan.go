@@ -82,7 +82,7 @@ type Info struct {
 
 // Look reads the header of a clip. An InputError says why it is none.
 func Look(path string) (Info, error) {
-	s, err := mp4.Open(path)
+	s, err := mp4.OpenEnded(path)
 	if err != nil {
 		return Info{}, inputError("%s cannot be exported: %v", filepath.Base(path), err)
 	}
@@ -243,7 +243,7 @@ func soundFor(total float64) int {
 // check says whether a request can be met, as far as a file's header shows.
 func (r Request) check() error {
 	file := filepath.Base(r.Path)
-	s, err := mp4.Open(r.Path)
+	s, err := mp4.OpenEnded(r.Path)
 	if err != nil {
 		return inputError("%s cannot be exported: %v", file, err)
 	}

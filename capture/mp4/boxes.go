@@ -19,6 +19,7 @@ func moov(m Movie, plans []*plan) (*box.MoovBox, *box.IlstBox, error) {
 	head := box.CreateMvhd()
 	head.Timescale, head.NextTrackID = movieScale, uint32(len(plans)+1)
 	head.Duration = uint64(media.ToTicks(m.End-m.Start, movieScale))
+	head.Version = version(head.Duration)
 	head.SetCreationTimeS(created(m).Unix())
 	head.SetModificationTimeS(created(m).Unix())
 	mv.AddChild(head)
@@ -35,6 +36,14 @@ func moov(m Movie, plans []*plan) (*box.MoovBox, *box.IlstBox, error) {
 	user, list := userData(m)
 	mv.AddChild(user)
 	return mv, list, nil
+}
+
+// version is that of a header which says a duration in ticks: 0 has 32 bits for it, 1 has 64.
+func version(duration uint64) byte {
+	if duration > 1<<32-1 {
+		return 1
+	}
+	return 0
 }
 
 func created(m Movie) time.Time {
@@ -57,8 +66,9 @@ func trak(m Movie, p *plan, id uint32) (*box.TrakBox, error) {
 		return nil, err
 	}
 	t.Mdia.Mdhd.Duration = uint64(p.total)
+	t.Mdia.Mdhd.Version = version(t.Mdia.Mdhd.Duration)
 	edits, length := edits(m, p)
-	t.Tkhd.Duration = length
+	t.Tkhd.Duration, t.Tkhd.Version = length, version(length)
 	edts := &box.EdtsBox{}
 	edts.AddChild(edits)
 	t.AddChild(edts)

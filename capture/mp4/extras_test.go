@@ -160,3 +160,16 @@ func TestStarIsKeptInTheFile(t *testing.T) {
 	_, err = mp4.Inspect(other)
 	require.Error(t, err)
 }
+
+// A fragment that lacks its header is no reason to fall over.
+func TestADamagedFragment(t *testing.T) {
+	v := videoSamples(t, 2, "64x48")
+	a, config := sound(t, 2)
+	g, path := growing(t, config, v[0])
+	grow(t, g, v, a)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(b, []byte("tfhd"), []byte("free")), 0o600))
+	_, err = mp4.Inspect(path)
+	require.NoError(t, err)
+}

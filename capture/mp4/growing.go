@@ -39,6 +39,7 @@ type Growing struct {
 // samples; first is the first frame, with its parameter sets, and the movie begins with it.
 func Grow(f *os.File, m Movie, first Sample) (*Growing, error) {
 	g := &Growing{file: f, movie: m, tail: make([]int64, len(m.Tracks)), behind: writeBehind{file: f}}
+	lock(f) // until it is closed, see Finish; where that is not possible, nobody else gets the lock either
 	g.movie.Start = first.PTS
 	for _, t := range m.Tracks {
 		p := &plan{Track: t, scale: soundScale}

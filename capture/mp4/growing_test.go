@@ -124,3 +124,77 @@ func must(b []byte, err error) []byte {
 	}
 	return bytes.Clone(b)
 }
+
+// What a crash leaves is ended when it is opened, and nobody ends what is still being recorded.
+func TestARecordingThatWasNotEnded(t *testing.T) {
+	v, other := videoSamples(t, 3, "128x72"), videoSamples(t, 3, "160x90") // the frame size changes in the middle
+	for i := range other {
+		other[i].PTS += 3 * time.Second
+		other[i].DTS += 3 * time.Second
+	}
+	v = append(v, other...)
+	a, config := sound(t, 6)
+	g, path := growing(t, config, v[30])
+	grow(t, g, v[30:], a)
+	require.NoError(t, mp4.SetStar(path, true))
+	_, err := mp4.OpenEnded(path)
+	require.ErrorContains(t, err, "still being recorded")
+	torn, err := os.ReadFile(path)
+	require.NoError(t, err)
+	crashed := filepath.Join(t.TempDir(), "crashed.mp4")
+	for _, cut := range []int{0, 1, 1000} { // a crash may end within a fragment
+		require.NoError(t, os.WriteFile(crashed, torn[:len(torn)-cut], 0o644))
+		frames := grey(t, crashed)
+		before, err := mp4.Inspect(crashed)
+		require.NoError(t, err)
+		s, err := mp4.OpenEnded(crashed)
+		require.NoError(t, err)
+		require.InDelta(t, float64(len(frames))/fps, s.Length().Seconds(), 1e-3)
+		require.Equal(t, frames, grey(t, crashed), "not one frame is lost")
+		after, err := mp4.Inspect(crashed)
+		require.NoError(t, err)
+		before.Width, before.Height, before.Seconds = 160, 90, after.Seconds // the largest
+		require.Equal(t, before, after)
+		require.InDelta(t, 1+1024.0/48000,
+			float64(onset(ffmpeg(t, "-i", crashed, "-f", "s16le", "-ac", "1", "-")))/48000, 0.003)
+		m, err := s.Cut(1500*time.Millisecond, 3500*time.Millisecond)
+		require.NoError(t, err)
+		require.Equal(t, frames[45:105], grey(t, write(t, m)), "parts of it are exact, over a change of the size")
+		require.NoError(t, s.Close())
+		b, err := os.ReadFile(crashed)
+		require.NoError(t, err)
+		require.NotContains(t, topBoxes(b), "moof")
+		require.NoError(t, mp4.Finish(crashed), "it was ended")
+		again, err := os.ReadFile(crashed)
+		require.NoError(t, err)
+		require.Equal(t, b, again)
+	}
+	require.NoError(t, g.End(6*time.Second, nil, nil))
+	require.Len(t, grey(t, path), 5*fps)
+}
+
+// Lengths of more than 2^32 ticks of the movie, 13 h 15 min, are not cut off.
+func TestMoviesOfMoreThanThirteenHours(t *testing.T) {
+	v := videoSamples(t, 1, "64x48")[:3]
+	for i := range v {
+		v[i].DTS = time.Duration(i) * 7 * time.Hour
+		v[i].PTS, v[i].Duration = v[i].DTS, 7*time.Hour
+	}
+	a, config := sound(t, 1)
+	g, path := growing(t, config, v[0])
+	grow(t, g, v, a)
+	require.NoError(t, g.End(21*time.Hour, []mp4.Chapter{{At: time.Hour, Title: "One"}}, nil))
+	saved := write(t, mp4.Movie{End: 21 * time.Hour, Tracks: []mp4.Track{{Kind: mp4.H264, Samples: v}}})
+	for _, path := range []string{path, saved} {
+		i, err := mp4.Inspect(path)
+		require.NoError(t, err)
+		require.InDelta(t, 21*3600, i.Seconds, 0.001)
+		s, err := mp4.Open(path)
+		require.NoError(t, err)
+		require.Equal(t, 21*time.Hour, s.Length())
+		require.NoError(t, s.Close())
+		p := ffprobe(t, path)
+		require.InDelta(t, 21*3600, seconds(t, p.Format.Duration), 0.1)
+		require.InDelta(t, 21*3600, seconds(t, p.Streams[0].Duration), 0.1)
+	}
+}

@@ -243,7 +243,7 @@ func (i *inspector) fragmentEnd() error {
 	}
 	b, err := box.DecodeBox(uint64(from), io.NewSectionReader(i.r, from, to-from))
 	m, ok := b.(*box.MoofBox)
-	if err != nil || !ok || m.Traf == nil || m.Traf.Tfdt == nil {
+	if err != nil || !ok || m.Traf == nil || m.Traf.Tfdt == nil || m.Traf.Tfhd == nil {
 		return err
 	}
 	end := m.Traf.Tfdt.BaseMediaDecodeTime()

@@ -196,6 +196,9 @@ func WriteFile(ctx context.Context, path string, m Movie) (size int64, err error
 	if err := f.Close(); err != nil {
 		return 0, err
 	}
+	if err := ctx.Err(); err != nil { // nobody waits for it anymore, or it was written elsewhere
+		return 0, err
+	}
 	if err := Publish(f.Name(), path); err != nil {
 		return 0, err
 	}

@@ -33,7 +33,7 @@ type Sound struct {
 
 // OpenClip reads a clip's tables. The error is a message. Close it.
 func OpenClip(path string) (*Clip, error) {
-	source, err := mp4.Open(path)
+	source, err := mp4.OpenEnded(path)
 	if err != nil {
 		return nil, err
 	}

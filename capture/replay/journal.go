@@ -106,8 +106,10 @@ func (j *Journal) Write(p *media.Packet) {
 		return
 	}
 	if p.Track.ForClips() && !bytes.Equal(p.Config, j.config) {
+		if !j.put(record{kind: kindConfig, key: true, data: p.Config}) {
+			return // sound without it can't be read; the next packet brings it again
+		}
 		j.config = p.Config
-		j.put(record{kind: kindConfig, key: true, data: p.Config})
 	}
 	j.put(record{kind: kind, key: p.Key, pts: p.PTS, duration: p.Duration, data: p.Data})
 }
@@ -128,18 +130,20 @@ func (j *Journal) Mark(m Mark) {
 	}
 }
 
-// put runs under the lock.
-func (j *Journal) put(r record) {
+// put queues a record and returns whether it did. It runs under the lock.
+func (j *Journal) put(r record) bool {
 	if r.kind == kindVideo && j.skipped {
 		if !r.key {
-			return
+			return false
 		}
 		j.skipped = false
 	}
 	select {
 	case j.queue <- r:
+		return true
 	default:
 		j.skipped = true
+		return false
 	}
 }
 

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -16,10 +17,17 @@ type Pauses struct {
 	causes PauseCause
 	// since is when the running pause began; 0 while there is none.
 	since time.Duration
-	// from and until are the last pause that has ended, before is the length of all before it.
-	from, until, before time.Duration
-	needKey             bool // the next frame to keep must be an IDR
+	// ended are the last pauses that have ended, total is the length of all that have.
+	ended   []pause
+	total   time.Duration
+	needKey bool // the next frame to keep must be an IDR
 }
+
+type pause struct{ from, until time.Duration }
+
+// remembered is how many pauses that have ended are known by themselves. Times before them count as behind them all;
+// nobody asks for those: a save may wait for minutes.
+const remembered = 100
 
 // PauseCause is a set of reasons for a pause.
 type PauseCause uint8
@@ -47,8 +55,10 @@ func (p *Pauses) End(now time.Duration, cause PauseCause) {
 	if p.since == 0 || p.causes != 0 {
 		return
 	}
-	p.before += p.until - p.from
-	p.from, p.until, p.since, p.needKey = p.since, max(now, p.since), 0, true
+	last := pause{p.since, max(now, p.since)}
+	p.ended = append(p.ended[max(0, len(p.ended)+1-remembered):], last)
+	p.total += last.until - last.from
+	p.since, p.needKey = 0, true
 }
 
 // Keep returns the packet as it is kept, with its time on the time line without pauses; nil when it belongs to a pause.
@@ -56,18 +66,18 @@ func (p *Pauses) End(now time.Duration, cause PauseCause) {
 func (p *Pauses) Keep(packet *media.Packet) (kept *media.Packet, wantKey bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	off := p.before + p.until - p.from
-	switch {
-	case p.since > 0 && packet.PTS >= p.since, packet.PTS < p.until && packet.PTS >= p.from:
+	at, paused := p.line(packet.PTS)
+	if paused || p.since > 0 && packet.PTS >= p.since {
 		return nil, false
-	case packet.PTS < p.from: // it was already in flight when the pause began
-		off = p.before
-	case p.needKey && packet.Track == media.Video:
+	}
+	// What is from before the last pause was already in flight when that began.
+	if n := len(p.ended); n > 0 && packet.PTS >= p.ended[n-1].until && p.needKey && packet.Track == media.Video {
 		if !packet.Key {
 			return nil, true
 		}
 		p.needKey = false
 	}
+	off := packet.PTS - at
 	if off == 0 {
 		return packet, false
 	}
@@ -84,11 +94,21 @@ func (p *Pauses) At(t time.Duration) time.Duration {
 	if p.since > 0 {
 		t = min(t, p.since)
 	}
-	switch {
-	case t < p.from:
-		return t - p.before
-	case t < p.until:
-		return p.from - p.before
+	at, _ := p.line(t)
+	return at
+}
+
+// line is At as to the pauses that have ended, and whether the time is within one. It runs under the lock.
+func (p *Pauses) line(t time.Duration) (at time.Duration, paused bool) {
+	off := p.total
+	for _, x := range slices.Backward(p.ended) {
+		if t >= x.until {
+			break
+		}
+		off -= x.until - x.from
+		if t >= x.from {
+			return x.from - off, true
+		}
 	}
-	return t - p.before - (p.until - p.from)
+	return t - off, false
 }

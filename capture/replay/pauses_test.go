@@ -47,4 +47,13 @@ func TestPausesAreTakenOutOfTheTimeLine(t *testing.T) {
 	expect(35*s-1, media.AAC, true, 15*s-1, false)
 	expect(45*s, media.Video, true, 15*s, false)
 	require.Equal(t, 16*s, p.At(46*s))
+	require.Equal(t, []time.Duration{10 * s, 11 * s, 12 * s, 15 * s},
+		[]time.Duration{p.At(10 * s), p.At(20 * s), p.At(32 * s), p.At(40 * s)}, "whatever came since")
+	for at := 100 * s; at < 10_100*s; at += 10 * s {
+		p.Begin(at, PauseGone)
+		p.End(at+9*s, PauseGone)
+	}
+	require.Equal(t, 70*s+1000*s, p.At(10_100*s))
+	require.Equal(t, 70*s+950*s, p.At(9605*s))
+	require.Len(t, p.ended, remembered, "they take no more memory the longer it runs")
 }

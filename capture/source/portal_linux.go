@@ -53,10 +53,9 @@ func capturePortal(ctx context.Context, c Screen, r report) error {
 		return err
 	}
 	defer s.Close()
-	if err := writeToken(c.TokenFile, s.Token); err != nil {
-		return err
-	}
+	unkept := writeToken(c.TokenFile, s.Token)
 	for tries := 0; ; {
+		r.note(unkept)
 		came, err := show(ctx, c, s, tries%2 == 1, r)
 		if ctx.Err() != nil {
 			return nil
@@ -192,7 +191,8 @@ func readToken(path string) string {
 	return strings.TrimSpace(string(b))
 }
 
-// writeToken keeps the token for the next time; each is good once, so an old one goes.
+// writeToken keeps the token for the next time; each is good once, so an old one goes. The error is a message; capture
+// goes on, for a dialog again and again would be no help.
 func writeToken(path, token string) error {
 	if path == "" {
 		return nil
@@ -201,8 +201,14 @@ func writeToken(path, token string) error {
 		_ = os.Remove(path)
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
+	folder := filepath.Dir(path)
+	err := os.MkdirAll(folder, 0o700)
+	if err == nil {
+		err = os.WriteFile(path, []byte(token+"\n"), 0o600)
 	}
-	return os.WriteFile(path, []byte(token+"\n"), 0o600)
+	if err != nil {
+		return fmt.Errorf("the desktop will ask again next time, for what you chose can't be kept; see that %s can be "+
+			"written to: %w", folder, err)
+	}
+	return nil
 }

@@ -50,3 +50,22 @@ func TestTheUserIsAskedOnce(t *testing.T) {
 		10*time.Millisecond)
 	require.NoError(t, s.Close())
 }
+
+// A choice that can't be kept is used nevertheless: the session goes on to its video.
+func TestAChoiceThatCannotBeKept(t *testing.T) {
+	d, err := stack.StartDesktop(context.Background(), t.TempDir(), stack.DesktopOptions{Width: 64, Height: 64})
+	require.NoError(t, err)
+	defer d.Close()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", d.DBusAddress)
+	p, err := portaltest.Start()
+	require.NoError(t, err)
+	defer p.Close()
+	p.RefuseConnections()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	s := source.OpenScreen(source.Screen{Backend: source.Portal, TokenFile: filepath.Join(file, "token"), FrameRate: 30,
+		Frame: func(f media.Frame) { f.Release() }}, slog.New(slog.DiscardHandler))
+	require.Eventually(t, func() bool { return s.Status().State == media.Failed }, 30*time.Second, 10*time.Millisecond)
+	require.ErrorContains(t, s.Status().Err, "hands out no video")
+	require.NoError(t, s.Close())
+}
