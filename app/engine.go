@@ -108,6 +108,6 @@ func (s share) Status() session.ShareStatus {
 		State:       session.ShareState(p.State), Room: p.Room, Identity: p.Identity,
 		Recording: session.ServerState(p.Recording), ReplayID: p.ReplayID,
 		EgressID: p.EgressID, ServerSeconds: p.ServerSeconds, Asked: p.Asked, Error: p.Error,
-		Muted: session.Muted{Video: p.VideoMuted, Sound: p.SoundMuted},
+		Muted: session.Muted{Video: p.VideoMuted, Sound: p.SoundMuted}, SoundTaken: p.SoundTaken,
 	}
 }

@@ -36,13 +36,8 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 	case s.Paused:
 		return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: "the replay is paused"}
 	}
-	var length time.Duration
-	if who == config.AnyoneClips {
-		length = requested(r.Seconds, s)
-	}
-	if wait := a.requests.wait(viewer, time.Now(), length); wait > 0 {
-		return nil, &publish.ClipRefusal{Code: api.RPCTooMany,
-			Message: fmt.Sprintf("too many requests; try again in %.0f s", math.Ceil(wait.Seconds()))}
+	if wait := a.requests.wait(viewer, time.Now()); wait > 0 {
+		return nil, tooMany(wait)
 	}
 	if s.Share.Recording == session.ServerEncrypted {
 		// Nobody is asked. One made here would reach the server in plain, for viewers with the passphrase or without.
@@ -59,6 +54,14 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 			return nil, &publish.ClipRefusal{Code: api.RPCNothing, Message: "the publisher keeps no replay now"}
 		}
 	}
+	if who == config.AnyoneClips {
+		if wait := a.requests.length(time.Now(), requested(r.Seconds, s)); wait > 0 {
+			if here != nil {
+				here.Release()
+			}
+			return nil, tooMany(wait)
+		}
+	}
 	if who == config.AskFirst {
 		if err := a.askForClip(ctx, viewer, r); err != nil {
 			if here != nil {
@@ -72,6 +75,11 @@ func (a *App) allowClip(ctx context.Context, viewer string, r api.ClipRequest, a
 		return nil, nil // the server makes it
 	}
 	return func(ctx context.Context) (api.RoomClip, error) { return a.clipHere(ctx, here, r, in) }, nil
+}
+
+func tooMany(wait time.Duration) error {
+	return &publish.ClipRefusal{Code: api.RPCTooMany,
+		Message: fmt.Sprintf("too many requests; try again in %.0f s", math.Ceil(wait.Seconds()))}
 }
 
 // requested is how long a clip is at most that a viewer asks for so much of.
@@ -273,27 +281,34 @@ func (l *requestLimits) from(viewer string, now time.Time) {
 	}
 }
 
-// wait counts a request of a viewer and returns 0, or returns after how long the viewer may ask. length is of what is
-// made without asking the user.
-func (l *requestLimits) wait(viewer string, now time.Time, length time.Duration) time.Duration {
+// length counts what is to be made without asking the user and returns 0, or returns after how long it may be.
+func (l *requestLimits) length(now time.Time, length time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.long == nil {
+		const seconds = int(roomLength / time.Second)
+		l.long = rate.NewLimiter(rate.Every(time.Hour/time.Duration(seconds)), seconds)
+	}
+	r := l.long.ReserveN(now, min(int(math.Ceil(length.Seconds())), l.long.Burst()))
+	wait := r.DelayFrom(now)
+	if wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// wait counts a request of a viewer and returns 0, or returns after how long the viewer may ask.
+func (l *requestLimits) wait(viewer string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.room == nil {
-		const seconds = int(roomLength / time.Second)
 		l.room, l.each = rate.NewLimiter(rate.Every(roomEvery), roomBurst), map[string]time.Time{}
-		l.long = rate.NewLimiter(rate.Every(time.Hour/time.Duration(seconds)), seconds)
 	}
 	if last, asked := l.each[viewer]; asked && now.Sub(last) < viewerEvery {
 		return viewerEvery - now.Sub(last)
 	}
 	r := l.room.ReserveN(now, 1)
 	if wait := r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
-		return wait
-	}
-	whole := l.long.ReserveN(now, min(int(math.Ceil(length.Seconds())), l.long.Burst()))
-	if wait := whole.DelayFrom(now); wait > 0 {
-		whole.CancelAt(now)
 		r.CancelAt(now)
 		return wait
 	}

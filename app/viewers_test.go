@@ -35,22 +35,22 @@ func TestQuestionsTakeTurns(t *testing.T) {
 func TestViewersMayNotAskTooOften(t *testing.T) {
 	var l requestLimits
 	now := time.Now()
-	require.Zero(t, l.wait("bob", now, 0))
-	require.Equal(t, time.Second, l.wait("bob", now.Add(viewerEvery-time.Second), 0), "when it may be again is told")
-	require.Zero(t, l.wait("carol", now, 0), "others are not held back by it")
-	require.Zero(t, l.wait("bob", now.Add(viewerEvery), 0))
+	require.Zero(t, l.wait("bob", now))
+	require.Equal(t, time.Second, l.wait("bob", now.Add(viewerEvery-time.Second)), "when it may be again is told")
+	require.Zero(t, l.wait("carol", now), "others are not held back by it")
+	require.Zero(t, l.wait("bob", now.Add(viewerEvery)))
 
 	// The wait begins anew after a question that took its time.
 	l.from("bob", now.Add(2*viewerEvery-time.Second))
-	require.Equal(t, viewerEvery-time.Second, l.wait("bob", now.Add(2*viewerEvery), 0))
+	require.Equal(t, viewerEvery-time.Second, l.wait("bob", now.Add(2*viewerEvery)))
 	l.from("eve", now)
-	require.Zero(t, l.wait("eve", now.Add(2*viewerEvery), 0), "who has asked nothing")
+	require.Zero(t, l.wait("eve", now.Add(2*viewerEvery)), "who has asked nothing")
 
 	// Under many names, still only so many.
 	now = now.Add(time.Hour)
 	passed := 0
 	for i := range 1000 {
-		if wait := l.wait(fmt.Sprint("name ", i), now, 0); wait == 0 {
+		if wait := l.wait(fmt.Sprint("name ", i), now); wait == 0 {
 			passed++
 		} else {
 			require.Equal(t, roomEvery, wait)
@@ -59,16 +59,17 @@ func TestViewersMayNotAskTooOften(t *testing.T) {
 	require.Equal(t, roomBurst, passed)
 	for i := range 2 * mostViewers {
 		now = now.Add(roomEvery)
-		require.Zero(t, l.wait(fmt.Sprint("other ", i), now, 0))
+		require.Zero(t, l.wait(fmt.Sprint("other ", i), now))
 	}
 	require.LessOrEqual(t, len(l.each), mostViewers)
 
 	// What is made without asking the user is only so long, whoever asks.
 	now = now.Add(time.Hour)
-	require.Zero(t, l.wait("ann", now, roomLength-time.Minute))
-	require.Equal(t, 29*time.Minute, l.wait("zoe", now, 30*time.Minute))
-	require.Zero(t, l.wait("zoe", now, time.Minute), "less may be had, and a refusal counts nothing")
-	require.Zero(t, l.wait("zoe", now.Add(30*time.Minute), 30*time.Minute))
+	require.Zero(t, l.length(now, roomLength-time.Minute))
+	require.Equal(t, 29*time.Minute, l.length(now, 30*time.Minute))
+	require.Zero(t, l.length(now, time.Minute), "less may be had, and a refusal counts nothing")
+	require.Zero(t, l.length(now.Add(30*time.Minute), 30*time.Minute))
+	require.Zero(t, l.length(now.Add(2*time.Hour), 2*roomLength), "nobody waits without end")
 	here := session.Snapshot{}
 	here.Settings.Sharing.ViewerClipFrom, here.Settings.Replay.Seconds = config.FromHere, 60
 	here.Share.ServerSeconds = 20

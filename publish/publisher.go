@@ -80,6 +80,8 @@ type Status struct {
 	// VideoMuted and SoundMuted say that a moderator muted a track, so that nothing of it is sent.
 	VideoMuted bool `json:"video_muted"`
 	SoundMuted bool `json:"sound_muted"`
+	// SoundTaken says that a moderator has taken the right to share sound, so that none is sent.
+	SoundTaken bool `json:"sound_taken"`
 	// Recording is the state of the replay on the server, ReplayID and EgressID its names there.
 	Recording RecordingState `json:"recording"`
 	ReplayID  string         `json:"replay_id"`
@@ -198,7 +200,7 @@ func Start(ctx context.Context, cfg Config, src Source) (*Publisher, error) {
 	p := &Publisher{cfg: cfg, log: cfg.Log.With("room", cfg.Room), src: src, backend: backend, http: hc,
 		done: make(chan struct{}), news: make(chan struct{}, 1), pauses: &pauseLog{}}
 	p.status = Status{State: StateConnecting, Room: cfg.Room, Recording: p.notRecording(),
-		BitrateKbps: src.Video().BitrateKbps}
+		BitrateKbps: src.Video().BitrateKbps, VideoMuted: cfg.VideoMuted, SoundMuted: cfg.SoundMuted}
 	if cfg.Continue != nil {
 		p.status.ReplayID, p.pauses = cfg.Continue.id, cfg.Continue.pauses
 	}

@@ -244,6 +244,7 @@ func (s *supervisor) show(session livekit.State) {
 	}
 	s.update(func(st *Status) {
 		st.VideoSID, st.AudioSID, st.Error = session.VideoSID, session.AudioSID, session.Reason
+		st.SoundTaken = session.SoundTaken
 		if st.VideoMuted, st.SoundMuted = s.videoMuted, s.soundMuted; st.Error == "" {
 			st.Error = mutedError(st.VideoMuted, st.SoundMuted)
 		}

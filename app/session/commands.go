@@ -81,7 +81,9 @@ func (s *Session) switchShare(to func(bool) bool) error {
 			s.st.share.err, s.st.share.wait, s.st.share.after = "", 0, time.Time{}
 		}
 		s.st.share.on, s.st.share.ended, s.st.away.held = on, "", s.st.away.held && !on
-		s.st.share.over = s.st.share.over || !on
+		if !on {
+			s.st.share.over, s.st.share.muted = true, Muted{} // that ends a moderator's mute
+		}
 		s.retryOpen()
 		return nil
 	})

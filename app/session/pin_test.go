@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -80,6 +81,12 @@ func TestNothingIsPinnedThatWasNotShown(t *testing.T) {
 		require.NoError(t, pin())
 		require.Greater(t, b.engine.Recorder().NotBefore(), since, "a clip has what was muted")
 	}
+	status.SoundTaken = true
+	pub.SetStatus(status)
+	require.ErrorContains(t, pin(), "not shared")
+	status.SoundTaken = false
+	pub.SetStatus(status)
+	require.NoError(t, pin())
 	before := b.engine.Recorder().NotBefore()
 	status.State = "reconnecting"
 	pub.SetStatus(status)
@@ -101,7 +108,21 @@ func TestNothingIsPinnedThatWasNotShown(t *testing.T) {
 		return s.Share.State == session.ShareLive && s.Share.Muted.Video && b.engine.Publisher() != pub
 	})
 	require.ErrorContains(t, pin(), "not shared")
+	// Nor does it end where the server is away in between, but with the switch, also then.
+	b.engine.FailShare(errors.New("the server is away"))
+	quality := func(q config.StreamQuality) {
+		require.NoError(t, b.apply(t, func() config.Config {
+			c := b.Snapshot().Settings
+			c.Sharing.StreamQuality = q
+			return c
+		}()).Err())
+	}
+	quality(config.SameQuality)
+	b.until(t, "tried again", func(s session.Snapshot) bool { return s.Share.State == session.ShareFailed })
+	require.True(t, last(b.engine.Shares()).Muted.Video)
+	quality(config.LowerQuality)
 	require.NoError(t, b.SetShare(false))
+	b.engine.FailShare(nil)
 	require.ErrorContains(t, pin(), "not shared")
 	require.NoError(t, b.SetShare(true))
 	b.until(t, "the user may share again", func(s session.Snapshot) bool {
@@ -109,6 +130,8 @@ func TestNothingIsPinnedThatWasNotShown(t *testing.T) {
 	})
 	require.NoError(t, pin())
 }
+
+func last[T any](list []T) T { return list[len(list)-1] }
 
 // An attempt to share ends where the settings change: it would share in a room that the user has left.
 func TestAnAttemptToShareInAnotherRoomEnds(t *testing.T) {

@@ -196,6 +196,9 @@ func (c ShareConfig) differs(now config.Sharing) bool {
 func (s *Session) openShare() {
 	st := &s.st
 	rec := st.capture.rec
+	if !st.goesOn() {
+		st.share.muted = Muted{} // it is another share
+	}
 	cfg := ShareConfig{BackendURL: st.cfg.Sharing.BackendURL, AllowHTTP: st.cfg.Sharing.AllowHTTP,
 		Room: st.cfg.Sharing.Room, Quality: st.cfg.Sharing.StreamQuality, Encrypt: st.cfg.Sharing.Encrypt,
 		Muted: st.share.muted, Continue: st.share.replay}
@@ -217,7 +220,8 @@ func (s *Session) openShare() {
 				st.share.seen = false
 			}
 			cfg.Continue, st.share.muted = nil, Muted{}
-			st.share.pub, st.share.cfg, st.share.status, st.share.replay = pub, cfg, ShareStatus{}, nil
+			st.share.pub, st.share.cfg, st.share.replay = pub, cfg, nil
+			st.share.status = ShareStatus{Muted: cfg.Muted}
 			st.share.err, st.share.wait = "", 0
 		})
 	})

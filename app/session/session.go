@@ -152,10 +152,10 @@ type sharing struct {
 // shown notes from when on others have been sent what is shared. It begins once the room is joined, and again when a
 // moderator's mute ends: what nobody was to see is in no viewer's clip. While the connection is lost it goes on.
 func (h *sharing) shown(rec Recorder) {
-	if h.status.State != ShareLive && h.status.Muted == (Muted{}) {
+	seen := h.status.Muted == (Muted{}) && !h.status.SoundTaken
+	if h.status.State != ShareLive && seen {
 		return
 	}
-	seen := h.status.Muted == (Muted{})
 	if seen && !h.seen && rec != nil {
 		h.from = rec.Line()
 	}

@@ -31,6 +31,8 @@ type ShareStatus struct {
 	Error string `json:"error,omitempty"`
 	// Muted is what a moderator muted.
 	Muted Muted `json:"muted,omitzero"`
+	// SoundTaken says that a moderator took the right to share sound.
+	SoundTaken bool `json:"sound_taken,omitempty"`
 }
 
 // Muted is what of a share is sent to nobody, because a moderator of the room muted it.

@@ -5,8 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hindsight-app/hindsight/cmd/devstack/wait"
 )
 
 // A change of the settings has what has stopped tried again, but for what another try cannot help.
@@ -40,5 +43,8 @@ func TestDownloadsFollowTheClipFolder(t *testing.T) {
 	q.SetFolder(now)
 	require.Equal(t, now, q.jobs[0].Folder)
 	require.Equal(t, played, q.jobs[1].Folder)
-	require.NoFileExists(t, begun)
+	require.True(t, wait.Until(20*time.Second, func() bool {
+		_, err := os.Lstat(begun)
+		return os.IsNotExist(err)
+	}), "a part stays behind")
 }

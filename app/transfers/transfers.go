@@ -382,9 +382,11 @@ func (q *Queue) SetFolder(folder string) {
 		q.changed(Download)
 	}
 	q.mu.Unlock()
-	for _, path := range left {
-		_ = os.Remove(path) // it is downloaded from its start
-	}
+	go func() { // nobody waits for it: the folder may be on a drive that hangs
+		for _, path := range left {
+			_ = os.Remove(path) // it is downloaded from its start
+		}
+	}()
 }
 
 // Wait waits for the outcome of a transfer; one that is only tried again has none yet.

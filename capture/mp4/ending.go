@@ -2,6 +2,7 @@ package mp4
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -85,8 +86,25 @@ func (g *Growing) finish(cover []byte) error {
 	if err := g.file.Sync(); err != nil {
 		return err
 	}
-	if _, err := g.file.WriteAt(mdatHeader(payload, true), g.front); err != nil {
-		return fmt.Errorf("the recording cannot be ended: %w", err)
+	_, err = g.file.WriteAt(mdatHeader(payload, true), g.front)
+	if err == nil {
+		err = g.file.Sync()
 	}
-	return g.file.Sync()
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("the recording cannot be ended: %w", err)
+	if _, back := g.file.WriteAt(frontBox(), g.front); back != nil {
+		return errors.Join(err, errHalf)
+	}
+	return err
+}
+
+// errHalf says that a recording may or may not be ended: it can be read with all that was written, and only so.
+var errHalf = errors.New("the file can't be written to")
+
+// frontBox is the box in front of a growing movie that becomes the head of its data.
+func frontBox() []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(len(mdatHeader(0, true))))
+	return append(append(b, "free"...), make([]byte, len(mdatHeader(0, true))-8)...)
 }

@@ -56,7 +56,10 @@ func Finish(path string) error {
 		return err
 	}
 	if err := g.finish(nil); err != nil {
-		return notEnded(errors.Join(err, f.Truncate(st.Size())))
+		if !errors.Is(err, errHalf) {
+			err = errors.Join(err, f.Truncate(st.Size()))
+		}
+		return notEnded(err)
 	}
 	_ = os.Chtimes(path, time.Time{}, st.ModTime()) // the movie is there, whatever its time
 	return nil

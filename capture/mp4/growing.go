@@ -58,8 +58,9 @@ func Grow(f *os.File, m Movie, first Sample) (*Growing, error) {
 	ftyp := box.NewFtyp("isom", 0x200, []string{"isom", "iso2", "avc1", "iso5", "mp41"})
 	g.front = int64(ftyp.Size())
 	var b bytes.Buffer
-	err = errors.Join(ftyp.Encode(&b), raw("free", make([]byte, len(mdatHeader(0, true))-8)).Encode(&b), mv.Encode(&b))
-	if err != nil {
+	err = ftyp.Encode(&b)
+	b.Write(frontBox())
+	if err := errors.Join(err, mv.Encode(&b)); err != nil {
 		return nil, err
 	}
 	return g, g.write(b.Bytes())

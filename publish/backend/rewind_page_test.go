@@ -453,7 +453,7 @@ func TestRewindPageTells(t *testing.T) {
 		fault.Store(false)
 		v.until("it is back", `$('trouble').textContent === ''`)
 	}
-	v.do(chromedp.KeyEvent("c"), chromedp.Focus("#title", chromedp.ByQuery))
+	v.do(chromedp.KeyEvent("c"), chromedp.Focus("#out", chromedp.ByQuery))
 	_, err = app.Stop(t.Context(), api.StopRequest{ReplayID: replay})
 	require.NoError(t, err)
 	v.until("there is nobody to ask", `$('cut').hidden && document.activeElement === $('play') &&
@@ -829,8 +829,8 @@ func TestRewindGoesOnWithWhatWasBegun(t *testing.T) {
 // What leaves the replay while it is looked at: the start of a clip moves on, a player that was paused shows the time
 // of its frame until it goes on, and the page says that the publisher has paused where nothing from before is kept.
 func TestRewindOfWhatLeaves(t *testing.T) {
-	const length = 40 * time.Second // 10 s more than there is
-	v := shelvedWith(t, func(o *backend.Options) { o.Replay = length }, nil)
+	const length = 60 * time.Second // twice what there is
+	v := shelvedWith(t, func(o *backend.Options) { o.Replay, o.Keeper.Stall = length, 10*time.Minute }, nil)
 	v.open(api.ClipsAnyone)
 	v.ask(`video.pause()`, nil)
 	v.rewind()
@@ -838,19 +838,24 @@ func TestRewindOfWhatLeaves(t *testing.T) {
 	v.until("the handles", `!$('in').hidden`)
 	v.do(chromedp.Click(`[data-last="15"]`, chromedp.ByQuery), chromedp.Focus("#in", chromedp.ByQuery),
 		chromedp.KeyEvent(kb.Home), chromedp.Focus("#out", chromedp.ByQuery), chromedp.KeyEvent(kb.End))
-	before := v.at()
+	chosen := v.at()
 	v.until("its start moves on", fmt.Sprintf(`at().in > %d && $('length').textContent.endsWith('no more of its start')`,
-		before.In))
+		chosen.In))
 	p := v.at()
-	require.Equal(t, before.Out, p.Out)
+	require.Equal(t, chosen.Out, p.Out)
 	v.made("What is left", p)
 
 	at := v.at().Now
 	v.until("the frame has left", fmt.Sprintf(`Date.parse((await
 		(await fetch('timeline' + location.search)).json()).from) > %d`, at+3500))
 	require.Equal(t, at, v.at().Now, "the time of what is shown goes on")
+	const played = `Array.from({length: video.played.length}, (_, i) => video.played.end(i) - video.played.start(i)).reduce(
+		(sum, x) => sum + x, 0)`
+	var before float64
+	v.ask(played, &before)
 	v.do(chromedp.Click("#play", chromedp.ByQuery))
-	v.until("it goes on with what is left", fmt.Sprintf(`at().now > %d && !video.seeking && !video.paused`, at+3500))
+	v.until("it goes on with what is left", fmt.Sprintf(`!video.seeking && !video.paused &&
+		at().now - %d > 1000 * (%s - %f) + 3000`, at, played, before))
 
 	require.NoError(t, v.client.Pause(t.Context(), v.replay, true, time.Now()))
 	v.until("nothing from before the pause is kept", `at().badge === 'Paused' && $('first').textContent === '' &&

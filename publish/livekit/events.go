@@ -88,7 +88,7 @@ func (s *Session) onUnpublished(pub *lksdk.LocalTrackPublication, _ *lksdk.Local
 		case pub.SID() == st.VideoSID:
 			st.Phase, st.Reason, st.Final = Gone, reasonRevoked, true
 		case pub.SID() == st.AudioSID:
-			st.AudioSID, st.SoundMuted, s.noSound = "", false, true
+			st.AudioSID, st.SoundMuted, st.SoundTaken, s.noSound = "", false, true, true
 		}
 	})
 }

@@ -88,6 +88,8 @@ type State struct {
 	VideoSID, AudioSID string
 	// VideoMuted and SoundMuted say that a moderator has muted a track, so that nothing of it is sent.
 	VideoMuted, SoundMuted bool
+	// SoundTaken says that a moderator has taken the right to share sound.
+	SoundTaken bool
 	// Starved says that the connection does not carry the full layer, so that only the low one is sent.
 	Starved bool
 	// Reason says as a message why the Session is Gone.

@@ -379,6 +379,9 @@ type binding struct {
 	since    xproto.Timestamp // when it was pressed
 	repeated bool             // it has repeated since
 	looked   time.Time        // when it was last known to be down
+	early    spot             // of a press that came sooner than a repeat can, but was taken for one
+	earlyAt  xproto.Timestamp // when that was
+	came     time.Time        // and when it came here
 	delay    time.Duration    // how long it is held before it repeats
 }
 
@@ -391,6 +394,9 @@ func (bd *binding) isNew(s spot, at xproto.Timestamp) bool {
 	now := time.Now()
 	tooSoon := !bd.repeated && time.Duration(at-bd.since)*time.Millisecond < bd.delay
 	if bd.held && !s.mouse && (now.Sub(bd.looked) < blind || !tooSoon) {
+		if tooSoon {
+			bd.early, bd.earlyAt, bd.came = s, at, now
+		}
 		bd.repeated = true
 		return false
 	}
@@ -445,6 +451,9 @@ func (bd *binding) still(asked time.Time, down bool) bool {
 	bd.mu.Lock()
 	defer bd.mu.Unlock()
 	switch {
+	case !down && len(bd.presses) == 0 && bd.came.After(asked): // the key has come up before it
+		bd.presses <- bd.early // nobody else fills it up in the meantime
+		bd.since, bd.repeated, bd.came = bd.earlyAt, false, time.Time{}
 	case !down:
 		bd.held = len(bd.presses) > 0
 	case asked.After(bd.looked):

@@ -254,7 +254,7 @@ func TestPressesWhileNobodyCanLook(t *testing.T) {
 		require.NoError(t, xtest.FakeInputChecked(conn, kind, code, uint32(after.Milliseconds()), 0, 0, 0, 0).Check())
 	}
 	const press, release = xproto.KeyPress, xproto.KeyRelease
-	k.run("xset", "r", "rate", "400", "50")
+	k.run("xset", "r", "rate", "1500", "50") // a busy machine has a second for what follows
 	fake(press, f8, 0)
 	k.next(did, "down")
 	grab := func(inside func()) {
@@ -270,7 +270,7 @@ func TestPressesWhileNobodyCanLook(t *testing.T) {
 	k.next(did, "up")
 	k.next(did, "down")
 	grab(func() {
-		fake(release, alt, 2*time.Second) // of a key that is not down: it only takes its time
+		fake(release, alt, 4*time.Second) // of a key that is not down: it only takes its time
 	})
 	require.Empty(t, did, "repeats count as presses")
 	fake(release, f8, 0)
@@ -288,6 +288,26 @@ func TestPressesWhileNobodyCanLook(t *testing.T) {
 		k.next(other, want)
 	}
 	require.Empty(t, did)
+}
+
+// A press right after the key was seen to come up is one, although the hotkey counts as held for one more moment; a
+// repeat is none.
+func TestPressWhileTheKeyIsLookedAt(t *testing.T) {
+	s := spot{code: 74}
+	for _, early := range []bool{true, false} {
+		bd := &binding{presses: make(chan spot, 16), delay: time.Second}
+		require.True(t, bd.isNew(s, 1000))
+		require.True(t, bd.still(time.Now(), true))
+		asked := time.Now()
+		at := xproto.Timestamp(1030)
+		if !early {
+			at = 2500
+		}
+		require.False(t, bd.isNew(s, at))
+		require.False(t, bd.still(asked, false))
+		require.Equal(t, early, len(bd.presses) == 1)
+		require.Equal(t, early, bd.held)
+	}
 }
 
 // How long a key is held before it repeats is what the user set.

@@ -14,9 +14,15 @@ import (
 const (
 	// finishPatience is how long a recorder may take to begin with the end that was asked for.
 	finishPatience = 2 * time.Minute
-	// endingPatience is how long it may then take to finish its files: an upload of 12 h of video takes a while.
-	endingPatience = 6 * time.Hour
+	// endingPatience is how long it may then take at least to finish its files.
+	endingPatience = 15 * time.Minute
 )
+
+// patience is how long a recorder may take that has begun to finish its files: half of what it has recorded, for an
+// upload of many hours takes a while.
+func patience(t state.Job) time.Duration {
+	return max(endingPatience, t.Stopped.Sub(later(t.Began, t.Created))/2)
+}
 
 // refreshJobs asks LiveKit for the takes that are not over: for all, or for those alone that are about to change.
 func (k *Keeper) refreshJobs(ctx context.Context, every bool) {
@@ -62,14 +68,14 @@ func (k *Keeper) askJob(ctx context.Context, t state.Job) error {
 			return err
 		}
 	}
-	reason, late, patience := "", time.Duration(0), finishPatience
+	reason, late, longest := "", time.Duration(0), finishPatience
 	if now.Ending {
-		patience = endingPatience
+		longest = patience(t)
 	}
 	switch {
 	case over:
-	case !t.Stopped.IsZero() && time.Since(t.Stopped) > patience:
-		reason, late = "the recorder did not finish the recording; it may have been killed", time.Since(t.Stopped)-patience
+	case !t.Stopped.IsZero() && time.Since(t.Stopped) > longest:
+		reason, late = "the recorder did not finish the recording; it may have been killed", time.Since(t.Stopped)-longest
 	case now.State == api.StateStarting && time.Since(t.Created) > startPatience:
 		reason, late = "the recorder did not find what it is to record", time.Since(t.Created)-startPatience
 	}
@@ -108,11 +114,12 @@ func (k *Keeper) updateJob(ctx context.Context, t state.Job, now recorder.JobSta
 
 // finishedJob corrects a recording that was given up although its recorder was only slow, or forgotten for a while.
 func (k *Keeper) finishedJob(ctx context.Context, t state.Job) {
-	if err := k.o.State.FinishedJob(ctx, t.ID); err != nil {
+	now := time.Now().UTC()
+	if err := k.o.State.FinishedJob(ctx, t.ID, now); err != nil {
 		k.complain(ctx, "cannot save that a recording is finished after all", err)
 		return
 	}
 	k.o.Log.InfoContext(ctx, "a recording that was given up is finished", "recording", t.ID, "egress", t.EgressID)
-	t.State, t.Error = api.StateEnded, ""
+	t.State, t.Error, t.Ended = api.StateEnded, "", now
 	k.o.Archive.NoteJob(ctx, t)
 }

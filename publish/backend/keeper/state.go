@@ -44,7 +44,7 @@ type jobs interface {
 	OldJobs(ctx context.Context, before time.Time, limit int) ([]state.Job, error)
 	DeletedJobs(ctx context.Context) ([]string, error)
 	UpdateJob(ctx context.Context, t state.Job) error
-	FinishedJob(ctx context.Context, id string) error
+	FinishedJob(ctx context.Context, id string, at time.Time) error
 	StopJob(ctx context.Context, id string, at time.Time) error
 }
 

@@ -106,11 +106,11 @@ func (s *Store) UpdateJob(ctx context.Context, t Job) error {
 		WHERE id = ? AND ended = 0 AND deleted = 0`, t.State, t.Error, string(streams), stamp(t.Began), stamp(t.Ended), t.ID)
 }
 
-// FinishedJob corrects a recording that was given up too early: its recorder has finished it. One that is not failed is
-// ErrNotFound.
-func (s *Store) FinishedJob(ctx context.Context, id string) error {
-	return s.change(ctx, "UPDATE takes SET state = ?, error = '' WHERE id = ? AND state = ? AND deleted = 0",
-		api.StateEnded, id, api.StateFailed)
+// FinishedJob corrects a recording that was given up too early: its recorder has finished it, at this moment. One that
+// is not failed is ErrNotFound.
+func (s *Store) FinishedJob(ctx context.Context, id string, at time.Time) error {
+	return s.change(ctx, "UPDATE takes SET state = ?, error = '', ended = ? WHERE id = ? AND state = ? AND deleted = 0",
+		api.StateEnded, stamp(at), id, api.StateFailed)
 }
 
 // StopJob marks a recording as one whose end is asked for.

@@ -240,7 +240,13 @@ func (s *Storage) KeepRecordings(ctx context.Context, ids []string, before time.
 		}
 		noted[id] = noted[id] || file == noteName
 	})
+	if err != nil {
+		return err // a note may be among what was not listed
+	}
 	for id, t := range newest {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if idForm.MatchString(id) && t.Before(before) && !noted[id] && !slices.Contains(ids, id) {
 			err = errors.Join(err, s.Remove(ctx, id, ""))
 		}

@@ -102,7 +102,13 @@ func (s *Storage) KeepUploads(ctx context.Context, ids []string, before time.Tim
 			newest[id] = e.modified
 		}
 	})
+	if err != nil {
+		return err // newer parts may be among what was not listed
+	}
 	for id, t := range newest {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if idForm.MatchString(id) && t.Before(before) && !slices.Contains(ids, id) {
 			err = errors.Join(err, s.RemoveUpload(ctx, id))
 		}

@@ -88,8 +88,8 @@ func TestUploadOutlastsTroubleOfTheStorage(t *testing.T) {
 		b.checkOne(ctx, young)
 		b.checkOne(ctx, old)
 	}
-	require.WithinDuration(t, time.Now().Add(retryAfter), b.again[young.ID], time.Second)
-	require.WithinDuration(t, time.Now().Add(retryLongest), b.again[old.ID], 5*time.Second)
+	require.WithinDuration(t, time.Now().Add(retryAfter), b.again[young.ID], 10*time.Second)
+	require.WithinDuration(t, time.Now().Add(retryLongest), b.again[old.ID], 10*time.Second)
 	got, err := b.DB.Upload(ctx, young.ID)
 	require.NoError(t, err)
 	require.Equal(t, api.UploadChecking, got.State, got.Reason)

@@ -563,7 +563,8 @@ function draw() {
   if (!line || gone) return;
   const v = view(), at = wanted ?? position();
   const head = $('head');
-  show(head, at >= v.from && at <= v.to || head === document.activeElement);
+  // What is shown may have left the buffer.
+  show(head, at > 0 && (!zoomed || at >= v.from && at <= v.to) || head === document.activeElement);
   if (engine) place(head, at);
   // Before a pause that lasts, what is listed plays to its end.
   const open = openGap() ?? resuming, end = open && engine ? edgeOf(engine.fragments()) : edge();
@@ -967,12 +968,12 @@ const may = () => line && line.clips !== 'nobody';
 
 // allow shows what the link allows, and takes away what it does not.
 function allow() {
+  const on = document.activeElement, had = $('cut').contains(on) || on?.matches('.end, #clip');
   show($('clip'), may());
   for (const row of document.querySelectorAll('[data-clips]')) show(row, may());
   write($('clip'), line.clips === 'ask' ? 'Ask for a clip' : 'Clip');
   write($('make'), line.clips === 'ask' ? 'Ask for it' : 'Make the clip');
   if (may() || !cut) return;
-  const had = $('cut').contains(document.activeElement);
   close();
   if (had) $('play').focus();
   tell('Sharing has ended, so nobody can be asked for a clip', 8000);
@@ -1226,16 +1227,18 @@ $('form').addEventListener('submit', async e => {
     keep();
     list();
     follow(mine);
+    if ($('title').value.trim() === title) $('title').value = '';
     if (cut === of) {
-      $('title').value = '';
       close();
       $('clip').focus();
     }
     say(line.clips === 'ask' ? 'The publisher was asked.' : 'The clip is being made.');
   } catch (e) {
-    write($('refused'), e.status === 429
+    const why = e.status === 429
       ? `Too many clips were asked for. Try again in ${e.after < 120 ? Math.max(1, e.after) + ' s' : Math.ceil(e.after / 60) + ' min'}.` : e.status ? sentence(e.message)
-      : "The server can't be reached. Try again.");
+      : "The server can't be reached. Try again.";
+    if (cut === of) write($('refused'), why);
+    else tell('There is no clip. ' + why, 8000);
   } finally { $('make').disabled = false; }
 });
 $('clip').addEventListener('click', () => {
