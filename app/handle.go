@@ -50,7 +50,7 @@ func (a *App) handle(ctx context.Context, r control.Request) (any, error) {
 		return s.Snapshot(), nil
 	case control.Save:
 		if r.Seconds < 0 || r.Seconds > 24*60*60 {
-			return nil, fmt.Errorf("%g seconds can't be saved; use 0 (the replay buffer's length) or more", r.Seconds)
+			return nil, fmt.Errorf("%g seconds can't be saved; use 0 (the replay buffer's length) to 86400", r.Seconds)
 		}
 		if r.After < 0 || r.After > maxAfter {
 			return nil, fmt.Errorf("%g more seconds can't be waited for; use 0 to %d", r.After, maxAfter)

@@ -30,7 +30,8 @@ func (s *Session) switchReplay(to func(bool) bool) error {
 		if on && !s.st.cfg.App.FirstRunDone {
 			return errFirstRun
 		}
-		s.st.replayOn, s.st.away.held = on, s.st.away.held && !on
+		s.st.away.turned(s.st.replayOn, on)
+		s.st.replayOn = on
 		if !on {
 			s.st.flushSaves()
 		}
@@ -38,6 +39,9 @@ func (s *Session) switchReplay(to func(bool) bool) error {
 		return nil
 	})
 }
+
+// turned ends the user's pause where something is turned on that was off.
+func (a *awayState) turned(was, on bool) { a.held = a.held && (was || !on) }
 
 // ToggleReplay turns the local buffer on if it is off, and off if it is on.
 func (s *Session) ToggleReplay() error {
@@ -80,7 +84,8 @@ func (s *Session) switchShare(to func(bool) bool) error {
 			}
 			s.st.share.err, s.st.share.wait, s.st.share.after = "", 0, time.Time{}
 		}
-		s.st.share.on, s.st.share.ended, s.st.away.held = on, "", s.st.away.held && !on
+		s.st.away.turned(s.st.share.on, on)
+		s.st.share.on, s.st.share.ended = on, ""
 		if !on {
 			s.st.share.over, s.st.share.muted = true, Muted{} // that ends a moderator's mute
 		}

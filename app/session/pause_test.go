@@ -41,6 +41,24 @@ func TestAPauseHasItsReason(t *testing.T) {
 	by("turned on, it captures", "")
 }
 
+// A pause of the user's does not end because something is turned on that is on: whoever only makes sure of it has not
+// seen the pause.
+func TestTurningOnWhatIsOnEndsNoPause(t *testing.T) {
+	b := start(t, share)
+	b.until(t, "live", in(session.Live))
+	require.NoError(t, b.SetRecord(true))
+	require.NoError(t, b.SetPaused(true))
+	for _, set := range []func(bool) error{b.SetReplay, b.SetShare, b.SetRecord} {
+		require.NoError(t, set(true))
+		require.Equal(t, session.PausedByUser, b.Snapshot().PausedBy)
+		require.NoError(t, set(false))
+		require.Equal(t, session.PausedByUser, b.Snapshot().PausedBy)
+		require.NoError(t, set(true))
+		require.Empty(t, b.Snapshot().PausedBy, "it was off")
+		require.NoError(t, b.SetPaused(true))
+	}
+}
+
 // A screenshot is of this moment: while nothing is captured there is none.
 func TestNoScreenshotOfWhatIsNotCaptured(t *testing.T) {
 	b := start(t, nil)

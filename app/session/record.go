@@ -31,7 +31,8 @@ func (s *Session) SetRecord(on bool) error {
 		if on && !s.st.cfg.App.FirstRunDone {
 			return errFirstRun
 		}
-		s.st.record.on, s.st.record.err, s.st.away.held = on, "", s.st.away.held && !on
+		s.st.away.turned(s.st.record.on, on)
+		s.st.record.on, s.st.record.err = on, ""
 		s.retryOpen()
 		return nil
 	})
@@ -43,8 +44,8 @@ func (s *Session) ToggleRecord() error {
 		if !s.st.cfg.App.FirstRunDone {
 			return errFirstRun
 		}
+		s.st.away.turned(s.st.record.on, !s.st.record.on)
 		s.st.record.on, s.st.record.err = !s.st.record.on, ""
-		s.st.away.held = s.st.away.held && !s.st.record.on
 		s.retryOpen()
 		return nil
 	})

@@ -220,7 +220,7 @@ type pauseCmd struct{}
 func (pauseCmd) Help() string {
 	return "What happens while it is paused is in no clip, no recording and no replay on the server. The replay buffer " +
 		"keeps what it has, a recording waits, and viewers see the last frame and hear nothing; links to watch show a " +
-		"gap. Turning on the replay buffer, sharing or recording resumes, too."
+		"gap. Turning on the replay buffer, sharing or recording, where it was off, resumes, too."
 }
 
 func (pauseCmd) Run(ctx context.Context, out *output) error {
