@@ -5,10 +5,20 @@ package duration
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 )
+
+// Decode is Parse into a time.Duration that reflection has found, as in a flag of kong.
+func Decode(text string, target reflect.Value) error {
+	d, err := Parse(text)
+	if err == nil {
+		target.SetInt(int64(d))
+	}
+	return err
+}
 
 // Parse reads "90m", "12h", "7d" or "2w". The error says so.
 func Parse(text string) (time.Duration, error) {

@@ -28,12 +28,7 @@ func length(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	d, err := duration.Parse(text)
-	if err != nil {
-		return err
-	}
-	target.SetInt(int64(d))
-	return nil
+	return duration.Decode(text, target)
 }
 
 // texts reads texts that may not be empty: an empty one comes from a variable that is not set.

@@ -849,8 +849,8 @@ func TestRewindOfWhatLeaves(t *testing.T) {
 	v.until("the frame has left", fmt.Sprintf(`Date.parse((await
 		(await fetch('timeline' + location.search)).json()).from) > %d`, at+3500))
 	require.Equal(t, at, v.at().Now, "the time of what is shown goes on")
-	const played = `Array.from({length: video.played.length}, (_, i) => video.played.end(i) - video.played.start(i)).reduce(
-		(sum, x) => sum + x, 0)`
+	const played = `Array.from({length: video.played.length},
+		(_, i) => video.played.end(i) - video.played.start(i)).reduce((sum, x) => sum + x, 0)`
 	var before float64
 	v.ask(played, &before)
 	v.do(chromedp.Click("#play", chromedp.ByQuery))

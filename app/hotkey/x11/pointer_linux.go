@@ -8,9 +8,8 @@ import (
 // pointer reads which buttons of the mouse are down. The core protocol tells of five only, four of which are
 // wheels, so this asks XInput 2 (XI2proto.txt), which xgb does not know.
 type pointer struct {
-	conn   *xgb.Conn
-	root   xproto.Window
-	opcode byte // of the extension
+	extension
+	root xproto.Window
 }
 
 // XInput 2's requests, and the id that the server gives its first pointer.
@@ -21,32 +20,17 @@ const (
 
 // openPointer returns nil where the server has no XInput 2.
 func openPointer(conn *xgb.Conn, root xproto.Window) *pointer {
-	const name = "XInputExtension"
-	e, err := xproto.QueryExtension(conn, uint16(len(name)), name).Reply()
-	if err != nil || !e.Present {
+	e, ok := openExtension(conn, "XInputExtension")
+	if !ok {
 		return nil
 	}
-	p := &pointer{conn, root, e.MajorOpcode}
+	p := &pointer{e, root}
 	version := p.request(xiQueryVersion, 8)
 	xgb.Put16(version[4:], 2)
 	if _, err := p.ask(version); err != nil {
 		return nil
 	}
 	return p
-}
-
-// request begins a request of so many bytes.
-func (p *pointer) request(minor byte, bytes int) []byte {
-	b := make([]byte, bytes)
-	b[0], b[1] = p.opcode, minor
-	xgb.Put16(b[2:], uint16(bytes/4))
-	return b
-}
-
-func (p *pointer) ask(request []byte) ([]byte, error) {
-	c := p.conn.NewCookie(true, true)
-	p.conn.NewRequest(request, c)
-	return c.Reply()
 }
 
 // down is whether a button is down.

@@ -47,12 +47,7 @@ func length(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err := ctx.Scan.PopValueInto("time", &text); err != nil {
 		return err
 	}
-	d, err := duration.Parse(text)
-	if err != nil {
-		return err
-	}
-	target.SetInt(int64(d))
-	return nil
+	return duration.Decode(text, target)
 }
 
 // Validate refuses keys that are no flags.
